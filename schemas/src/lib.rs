@@ -1,0 +1,28 @@
+//! Wire and record types of Vitrine: what travels over HTTP, what the indexer writes and what the engine stores.
+//!
+//! A leaf crate: it knows neither the engine, nor a web framework, nor an encoder. Types carry `serde` and
+//! `utoipa` derives only; rules that need state (dimensions, fingerprints, filters on unknown fields) live in the engine.
+
+pub mod alias;
+pub mod collection;
+pub mod embeddings;
+pub mod event;
+pub mod filter;
+pub mod item;
+pub mod problem;
+pub mod search;
+
+pub use alias::{AliasAction, AliasRequest, Aliases};
+pub use collection::{
+    AttributeType, CollectionConfig, CollectionInfo, CollectionPatch, Metric, VectorSpace,
+};
+pub use event::{Event, EventKind, EventResult, EventStatus, EventsResponse};
+pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
+pub use item::{
+    Availability, ImageRef, Item, ItemPatch, Price, WriteResult, WriteStatus, WriteSummary,
+};
+pub use problem::{FieldError, Problem};
+pub use search::{SimilarParams, 
+    CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,
+    ScrollResponse, SearchRequest, SearchResponse,
+};

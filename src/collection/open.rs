@@ -1,0 +1,122 @@
+//! Opening: indexes are rebuilt from the records, schemas grow.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Instant,
+};
+
+use parking_lot::{Mutex, RwLock};
+use roaring::RoaringBitmap;
+use vitrine_schemas::CollectionConfig;
+
+use super::{Collection, State, Writer};
+use crate::{Error, Result, index::SpaceIndex, payload::PayloadIndex, storage::Store};
+
+/// Vectors handed to the index at once; bounds the memory of a rebuild.
+const CHUNK: usize = 4096;
+
+impl Collection {
+    /// Reads the collection's records and builds its indexes.
+    pub(crate) fn open(
+        name: &str,
+        id: u32,
+        config: CollectionConfig,
+        store: Arc<Store>,
+    ) -> Result<Self> {
+        let started = Instant::now();
+        let spaces = config
+            .vectors
+            .iter()
+            .map(|(n, s)| (n.clone(), Arc::new(SpaceIndex::new(s.dim, s.metric))))
+            .collect();
+        let mut state = State {
+            payload: PayloadIndex::new(&config),
+            config: Arc::new(config),
+            numbers: BTreeMap::new(),
+            ids: HashMap::new(),
+            live: RoaringBitmap::new(),
+            hidden: RoaringBitmap::new(),
+            categories: HashMap::new(),
+            spaces,
+        };
+        let mut next = 0;
+        store.scan_items(id, |number, item| {
+            next = next.max(number.saturating_add(1));
+            state.add(number, &item);
+            if state.live.len() % 100_000 == 0 {
+                tracing::info!(collection = name, items = state.live.len(), "reading items");
+            }
+            Ok(())
+        })?;
+        for (space, index) in &state.spaces {
+            let dim = state.config.vectors.get(space).map_or(0, |s| s.dim);
+            let mut chunk = Vec::new();
+            for number in &state.live {
+                if let Some(vector) = store.vector(id, number, space)? {
+                    if vector.len() != dim {
+                        return Err(Error::Corrupt {
+                            column: "vectors",
+                            detail: format!(
+                                "number {number} in space `{space}` has {} components, not {dim}",
+                                vector.len()
+                            ),
+                        });
+                    }
+                    chunk.push((number, vector));
+                }
+                if chunk.len() == CHUNK {
+                    insert(index, &mut chunk);
+                }
+            }
+            insert(index, &mut chunk);
+        }
+        tracing::info!(
+            collection = name,
+            items = state.live.len(),
+            seconds = started.elapsed().as_secs_f64(),
+            "collection open"
+        );
+        Ok(Self {
+            name: name.to_string(),
+            id,
+            store,
+            state: RwLock::new(state),
+            writer: Mutex::new(Writer {
+                next,
+                dropped: false,
+            }),
+        })
+    }
+
+    /// Takes a grown schema; the caller has checked and stored it.
+    pub(crate) fn grow(&self, config: CollectionConfig) {
+        let mut state = self.state.write();
+        for (name, kind) in &config.attributes {
+            if !state.config.attributes.contains_key(name) {
+                state.payload.add_attribute(name, *kind);
+            }
+        }
+        for (name, space) in &config.vectors {
+            state
+                .spaces
+                .entry(name.clone())
+                .or_insert_with(|| Arc::new(SpaceIndex::new(space.dim, space.metric)));
+        }
+        state.config = Arc::new(config);
+    }
+
+    /// Refuses all later writes, then runs `then` while no write is under way.
+    pub(crate) fn close<T>(&self, then: impl FnOnce() -> Result<T>) -> Result<T> {
+        let mut writer = self.writer.lock();
+        let result = then()?;
+        writer.dropped = true;
+        Ok(result)
+    }
+}
+
+fn insert(index: &SpaceIndex, chunk: &mut Vec<(u32, Vec<f32>)>) {
+    let rows: Vec<_> = chunk.iter().map(|(n, v)| (*n, v.as_slice())).collect();
+    index.insert(&rows);
+    chunk.clear();
+}

@@ -1,0 +1,206 @@
+//! Rules that items and schemas must meet. Every fault names its field and the mend.
+
+use vitrine_schemas::{CollectionConfig, Item, Metric};
+
+use crate::{Error, Result, distance, payload};
+
+const BUILT_IN: [&str; 12] = [
+    "id",
+    "title",
+    "description",
+    "category",
+    "brand",
+    "price",
+    "images",
+    "availability",
+    "created_at",
+    "attributes",
+    "hidden",
+    "vectors",
+];
+
+/// Names of collections and aliases.
+pub(crate) fn check_name(pointer: &str, name: &str) -> Result<()> {
+    let tail = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_' || c == b'-';
+    let head = name
+        .bytes()
+        .next()
+        .is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if head && name.len() <= 64 && name.bytes().all(tail) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        pointer,
+        format!(
+            "`{name}` is no name: use 1 to 64 of a-z, 0-9, `_` and `-`, starting with a letter or digit"
+        ),
+    ))
+}
+
+/// Schema of a collection.
+pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
+    if config.vectors.is_empty() {
+        return Err(Error::invalid(
+            "/vectors",
+            "declare at least one vector space",
+        ));
+    }
+    for (name, space) in &config.vectors {
+        let pointer = format!("/vectors/{}", escape(name));
+        if !identifier(name) {
+            return Err(Error::invalid(pointer, "name a space [a-z][a-z0-9_]{0,63}"));
+        }
+        if !(1..=8192).contains(&space.dim) {
+            return Err(Error::invalid(pointer + "/dim", "must be 1 to 8192"));
+        }
+    }
+    for name in config.attributes.keys() {
+        let pointer = format!("/attributes/{}", escape(name));
+        // Attributes keep the names of the shop's columns (`baseColour`), spaces are ours.
+        if !identifier(&name.to_ascii_lowercase()) {
+            return Err(Error::invalid(
+                pointer,
+                "name an attribute [A-Za-z][A-Za-z0-9_]{0,63}",
+            ));
+        }
+        if BUILT_IN.contains(&name.as_str()) {
+            return Err(Error::invalid(
+                pointer,
+                "is a built-in field; choose another name",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Checks an item and brings its cosine vectors to unit length.
+///
+/// Fingerprints are compared only where both the item and the collection have one.
+pub(super) fn check_item(config: &CollectionConfig, item: &mut Item) -> Result<()> {
+    limit("/id", item.id.len(), 512)?;
+    if item.id.is_empty() {
+        return Err(Error::invalid("/id", "must not be empty"));
+    }
+    limit(
+        "/title",
+        item.title.as_ref().map_or(0, String::len),
+        64 << 10,
+    )?;
+    limit(
+        "/description",
+        item.description.as_ref().map_or(0, String::len),
+        1 << 20,
+    )?;
+    if let Some(price) = &item.price
+        && !(price.amount.is_finite() && price.amount >= 0.0)
+    {
+        return Err(Error::invalid(
+            "/price/amount",
+            "must be a finite number, 0 or more",
+        ));
+    }
+    if let Some(time) = &item.created_at {
+        rfc3339_micros("/created_at", time)?;
+    }
+    for (name, value) in &item.attributes {
+        let pointer = format!("/attributes/{}", escape(name));
+        let Some(kind) = config.attributes.get(name) else {
+            let known: Vec<_> = config.attributes.keys().map(String::as_str).collect();
+            return Err(Error::invalid(
+                pointer,
+                format!("is not declared; the collection has: {}", known.join(", ")),
+            ));
+        };
+        payload::check_value(*kind, value).map_err(|e| Error::invalid(pointer, e))?;
+    }
+    check_vectors(config, item)?;
+    let size = serde_json::to_vec(item).map_err(|e| Error::invalid("", e.to_string()))?;
+    limit("", size.len(), 2 << 20)
+}
+
+fn check_vectors(config: &CollectionConfig, item: &mut Item) -> Result<()> {
+    if let (false, Some(expected), Some(found)) = (
+        item.vectors.is_empty(),
+        &config.fingerprint,
+        &item.fingerprint,
+    ) && expected != found
+    {
+        return Err(Error::FingerprintMismatch {
+            expected: expected.clone(),
+            found: found.clone(),
+        });
+    }
+    for (name, vector) in &mut item.vectors {
+        let pointer = format!("/vectors/{}", escape(name));
+        let Some(space) = config.vectors.get(name) else {
+            let known: Vec<_> = config.vectors.keys().map(String::as_str).collect();
+            return Err(Error::invalid(
+                pointer,
+                format!("no such vector space; there are: {}", known.join(", ")),
+            ));
+        };
+        check_vector(&pointer, vector, space.dim, space.metric)?;
+    }
+    Ok(())
+}
+
+/// Checks one vector; a cosine vector is brought to unit length.
+pub(super) fn check_vector(
+    pointer: &str,
+    vector: &mut [f32],
+    dim: usize,
+    metric: Metric,
+) -> Result<()> {
+    if vector.len() != dim {
+        return Err(Error::invalid(
+            pointer,
+            format!("has {} components, the space has {dim}", vector.len()),
+        ));
+    }
+    if let Some(at) = vector.iter().position(|x| !x.is_finite()) {
+        return Err(Error::invalid(
+            format!("{pointer}/{at}"),
+            "must be a finite number",
+        ));
+    }
+    if metric == Metric::Cosine && !distance::normalize(vector) {
+        return Err(Error::invalid(
+            pointer,
+            "is zero; a cosine space needs a direction",
+        ));
+    }
+    Ok(())
+}
+
+/// Microseconds since 1970 of an RFC 3339 time.
+pub(crate) fn rfc3339_micros(pointer: &str, time: &str) -> Result<i64> {
+    match chrono::DateTime::parse_from_rfc3339(time) {
+        Ok(t) => Ok(t.timestamp_micros()),
+        Err(e) => Err(Error::invalid(
+            pointer,
+            format!("`{time}` is no RFC 3339 time ({e}); write it like 2026-01-31T12:00:00Z"),
+        )),
+    }
+}
+
+fn limit(pointer: &str, len: usize, most: usize) -> Result<()> {
+    if len > most {
+        return Err(Error::invalid(
+            pointer,
+            format!("has {len} bytes, at most {most} are taken"),
+        ));
+    }
+    Ok(())
+}
+
+fn identifier(name: &str) -> bool {
+    name.len() <= 64
+        && name.bytes().next().is_some_and(|c| c.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_')
+}
+
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

@@ -1,0 +1,136 @@
+//! Nearest neighbours among live, visible, matching items.
+
+use std::time::Instant;
+
+use roaring::RoaringBitmap;
+use vitrine_schemas::{FilterSpec, Hit, SearchResponse, SimilarParams, search::Scope};
+
+use super::{Collection, State, reader::check_limit, schema};
+use crate::{Error, Result, Target, VectorSearch, distance};
+
+/// Up to so many equal distances are cut in the order of ids; beyond, which of the equals come back is open.
+const MOST_TIES: usize = 4096;
+
+impl Collection {
+    /// Searches; always gives min(limit, matches) hits, equal scores in the order of ids.
+    pub fn search(&self, request: &VectorSearch) -> Result<SearchResponse> {
+        self.execute(&self.state.read(), request, None)
+    }
+
+    /// Items near to an item, in its own category, in others or anywhere.
+    pub fn similar(&self, id: &str, params: &SimilarParams) -> Result<SearchResponse> {
+        let state = self.state.read();
+        let scope = match params.scope {
+            Scope::Any => None,
+            scope => {
+                let category = self.load(&state, id, false)?.category.ok_or_else(|| {
+                    Error::invalid(
+                        "/scope",
+                        format!("item `{id}` has no category; use scope any"),
+                    )
+                })?;
+                let same = state.categories.get(&category).cloned().unwrap_or_default();
+                Some(if scope == Scope::Same {
+                    same
+                } else {
+                    state
+                        .categories
+                        .values()
+                        .fold(RoaringBitmap::new(), |all, c| all | c)
+                        - same
+                })
+            }
+        };
+        let request = VectorSearch {
+            target: Target::Item(id.to_string()),
+            space: params.space.clone(),
+            filter: params.filter.clone().map(FilterSpec::Text),
+            limit: params.limit,
+            ef: None,
+            exact: false,
+            with_vectors: false,
+            deadline: None,
+        };
+        self.execute(&state, &request, scope.as_ref())
+    }
+
+    fn execute(
+        &self,
+        state: &State,
+        request: &VectorSearch,
+        scope: Option<&RoaringBitmap>,
+    ) -> Result<SearchResponse> {
+        let started = Instant::now();
+        check_limit(request.limit)?;
+        let index = state.space(&request.space)?;
+        let metric = state
+            .config
+            .vectors
+            .get(&request.space)
+            .map(|s| (s.dim, s.metric));
+        let (dim, metric) = metric.ok_or_else(|| Error::invalid("/space", "no such space"))?;
+        let mut allowed = state.matching(request.filter.as_ref())? - &state.hidden;
+        if let Some(scope) = scope {
+            allowed &= scope;
+        }
+        let vector = match &request.target {
+            Target::Vector(v) => {
+                let mut v = v.clone();
+                schema::check_vector("/query/vector", &mut v, dim, metric)?;
+                v
+            }
+            Target::Item(id) => {
+                let number = *state
+                    .numbers
+                    .get(id)
+                    .ok_or_else(|| Error::ItemNotFound(id.clone()))?;
+                allowed.remove(number);
+                index.vector(number).ok_or_else(|| Error::NoVector {
+                    id: id.clone(),
+                    space: request.space.clone(),
+                })?
+            }
+        };
+        // More than asked for, until the last one is farther than the limit's: so ties are cut by id.
+        let mut k = request.limit + 1;
+        let (mut found, plan) = loop {
+            let (found, plan) = index.search(
+                &vector,
+                k,
+                request.ef,
+                request.exact,
+                &allowed,
+                request.deadline,
+            )?;
+            let tied = match (found.get(request.limit - 1), found.last()) {
+                (Some(a), Some(b)) => a.distance == b.distance && found.len() == k,
+                _ => false,
+            };
+            if !tied || k > MOST_TIES {
+                break (found, plan);
+            }
+            k *= 2;
+        };
+        found.sort_by(|a, b| {
+            a.distance
+                .total_cmp(&b.distance)
+                .then_with(|| state.ids.get(&a.id).cmp(&state.ids.get(&b.id)))
+        });
+        let mut hits = Vec::new();
+        for n in found.into_iter().take(request.limit) {
+            let Some(id) = state.ids.get(&n.id) else {
+                continue;
+            };
+            hits.push(Hit {
+                id: id.clone(),
+                score: distance::score(metric, n.distance),
+                item: self.load(state, id, request.with_vectors)?,
+            });
+        }
+        Ok(SearchResponse {
+            hits,
+            plan: plan.as_str().to_owned(),
+            took_ms: started.elapsed().as_secs_f64() * 1e3,
+        })
+    }
+}

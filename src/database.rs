@@ -1,0 +1,265 @@
+//! The database: collections by name, aliases and the event store of one data directory.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use parking_lot::{Mutex, RwLock};
+use vitrine_schemas::{
+    AliasAction, CollectionConfig, CollectionInfo, CollectionPatch, Event, EventResult,
+};
+
+pub use crate::storage::Durability;
+use crate::{
+    Collection, Error, Result,
+    collection::{check_config, check_name},
+    events,
+    storage::{Batch, Manifest, ManifestEntry, Store},
+};
+
+/// How a data directory is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// When a write counts as done.
+    pub durability: Durability,
+    /// Make the directory where it is missing.
+    pub create: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Os,
+            create: true,
+        }
+    }
+}
+
+/// An open data directory.
+pub struct Database {
+    store: Arc<Store>,
+    /// Serialises changes of the manifest; readers take `view` only.
+    change: Mutex<()>,
+    view: RwLock<View>,
+    events: Mutex<()>,
+}
+
+struct View {
+    manifest: Manifest,
+    open: BTreeMap<String, Arc<Collection>>,
+}
+
+impl Database {
+    /// Opens the directory and rebuilds the indexes.
+    pub fn open(path: &Path, options: Options) -> Result<Self> {
+        let store = Arc::new(Store::open(path, options.durability, options.create)?);
+        let manifest = store.manifest()?;
+        let mut open = BTreeMap::new();
+        for (name, entry) in &manifest.collections {
+            let c = Collection::open(name, entry.id, entry.config.clone(), store.clone())?;
+            open.insert(name.clone(), Arc::new(c));
+        }
+        Ok(Self {
+            store,
+            change: Mutex::new(()),
+            view: RwLock::new(View { manifest, open }),
+            events: Mutex::new(()),
+        })
+    }
+
+    /// Creates a collection; the same again is no error.
+    pub fn create_collection(
+        &self,
+        name: &str,
+        config: CollectionConfig,
+    ) -> Result<Arc<Collection>> {
+        check_name("/name", name)?;
+        check_config(&config)?;
+        let _change = self.change.lock();
+        let mut manifest = self.view.read().manifest.clone();
+        if let Some(entry) = manifest.collections.get(name)
+            && entry.config == config
+        {
+            return self.collection(name);
+        }
+        if manifest.collections.contains_key(name) || manifest.aliases.contains_key(name) {
+            return Err(Error::AlreadyExists(name.into()));
+        }
+        let id = manifest.next_id;
+        manifest.next_id = id
+            .checked_add(1)
+            .ok_or_else(|| Error::Storage("collection numbers are used up".into()))?;
+        manifest.collections.insert(
+            name.into(),
+            ManifestEntry {
+                id,
+                config: config.clone(),
+            },
+        );
+        let made = Arc::new(Collection::open(name, id, config, self.store.clone())?);
+        self.save(&manifest, Batch::default())?;
+        let mut view = self.view.write();
+        view.manifest = manifest;
+        view.open.insert(name.into(), made.clone());
+        Ok(made)
+    }
+
+    /// Adds attributes and spaces; retyping is refused.
+    pub fn patch_collection(&self, name: &str, patch: CollectionPatch) -> Result<Arc<Collection>> {
+        let _change = self.change.lock();
+        let collection = self.collection(name)?;
+        let mut manifest = self.view.read().manifest.clone();
+        let entry = manifest
+            .collections
+            .get_mut(collection.name())
+            .ok_or_else(|| Error::CollectionNotFound(name.into()))?;
+        for (n, kind) in patch.attributes {
+            if *entry.config.attributes.entry(n.clone()).or_insert(kind) != kind {
+                return Err(Error::invalid(
+                    format!("/attributes/{n}"),
+                    "has another type; add a new attribute",
+                ));
+            }
+        }
+        for (n, space) in patch.vectors {
+            if *entry
+                .config
+                .vectors
+                .entry(n.clone())
+                .or_insert_with(|| space.clone())
+                != space
+            {
+                return Err(Error::invalid(
+                    format!("/vectors/{n}"),
+                    "is declared otherwise; add a new space",
+                ));
+            }
+        }
+        let config = entry.config.clone();
+        check_config(&config)?;
+        self.save(&manifest, Batch::default())?;
+        collection.grow(config);
+        self.view.write().manifest = manifest;
+        Ok(collection)
+    }
+
+    /// A collection by name or alias.
+    pub fn collection(&self, name_or_alias: &str) -> Result<Arc<Collection>> {
+        let view = self.view.read();
+        let name = view
+            .manifest
+            .aliases
+            .get(name_or_alias)
+            .map_or(name_or_alias, String::as_str);
+        view.open
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Error::CollectionNotFound(name_or_alias.into()))
+    }
+
+    /// State of a collection.
+    pub fn info(&self, name_or_alias: &str) -> Result<CollectionInfo> {
+        Ok(self.describe(&*self.collection(name_or_alias)?))
+    }
+
+    /// State of all collections.
+    pub fn collections(&self) -> Vec<CollectionInfo> {
+        let open: Vec<_> = self.view.read().open.values().cloned().collect();
+        open.iter().map(|c| self.describe(c)).collect()
+    }
+
+    fn describe(&self, c: &Collection) -> CollectionInfo {
+        let stats = c.stats();
+        let aliases = self
+            .aliases()
+            .into_iter()
+            .filter(|(_, n)| n == c.name())
+            .map(|(a, _)| a)
+            .collect();
+        CollectionInfo {
+            name: c.name().into(),
+            config: (*c.config()).clone(),
+            items: stats.items,
+            vector_counts: stats.vector_counts,
+            aliases,
+        }
+    }
+
+    /// Drops a collection by its real name, with its aliases.
+    pub fn drop_collection(&self, name: &str) -> Result<()> {
+        let _change = self.change.lock();
+        let mut manifest = self.view.read().manifest.clone();
+        let missing = || Error::CollectionNotFound(name.into());
+        let entry = manifest.collections.remove(name).ok_or_else(missing)?;
+        manifest.aliases.retain(|_, n| n != name);
+        let collection = self
+            .view
+            .read()
+            .open
+            .get(name)
+            .cloned()
+            .ok_or_else(missing)?;
+        collection.close(|| {
+            let mut batch = Batch::default();
+            batch.delete_collection(entry.id);
+            self.save(&manifest, batch)
+        })?;
+        let mut view = self.view.write();
+        view.open.remove(name);
+        view.manifest = manifest;
+        Ok(())
+    }
+
+    /// Collection by alias.
+    pub fn aliases(&self) -> BTreeMap<String, String> {
+        self.view.read().manifest.aliases.clone()
+    }
+
+    /// Carries out all actions in one step, or none.
+    pub fn apply_aliases(&self, actions: &[AliasAction]) -> Result<BTreeMap<String, String>> {
+        let _change = self.change.lock();
+        let mut manifest = self.view.read().manifest.clone();
+        for (i, action) in actions.iter().enumerate() {
+            match action {
+                AliasAction::Set { alias, collection } => {
+                    check_name(&format!("/actions/{i}/alias"), alias)?;
+                    if manifest.collections.contains_key(alias) {
+                        return Err(Error::AlreadyExists(alias.clone()));
+                    }
+                    if !manifest.collections.contains_key(collection) {
+                        return Err(Error::CollectionNotFound(collection.clone()));
+                    }
+                    manifest.aliases.insert(alias.clone(), collection.clone());
+                }
+                AliasAction::Remove { alias } => {
+                    manifest.aliases.remove(alias).ok_or_else(|| {
+                        Error::invalid(format!("/actions/{i}/alias"), format!("no alias `{alias}`"))
+                    })?;
+                }
+            }
+        }
+        self.save(&manifest, Batch::default())?;
+        let aliases = manifest.aliases.clone();
+        self.view.write().manifest = manifest;
+        Ok(aliases)
+    }
+
+    /// Stores events; one outcome each.
+    pub fn append_events(&self, events: &[Event]) -> Result<Vec<EventResult>> {
+        let _one = self.events.lock();
+        events::append(&self.store, events, |name| self.collection(name).ok())
+    }
+
+    /// Number of stored events.
+    pub fn event_count(&self) -> Result<u64> {
+        self.store.event_count()
+    }
+
+    /// Brings everything acknowledged to disk.
+    pub fn flush(&self) -> Result<()> {
+        self.store.flush()
+    }
+
+    fn save(&self, manifest: &Manifest, mut batch: Batch) -> Result<()> {
+        batch.put_manifest(manifest)?;
+        self.store.write(batch)
+    }
+}

@@ -1,0 +1,58 @@
+//! Distances between vectors: lower is nearer, whatever the metric.
+//!
+//! | metric | distance | score |
+//! |---|---|---|
+//! | cosine | `1 - dot` of unit vectors, never below 0 | cosine similarity |
+//! | dot | `-dot` | inner product |
+//! | l2 | Euclidean | `1 / (1 + distance)` |
+//!
+//! Cosine vectors are brought to unit length once, when written or asked with, so that a comparison is one
+//! dot product. `kernels` holds the SIMD code, [`scalar`] the plain twin it is tested against.
+//! Nothing about indexes, storage or filters belongs here.
+
+mod kernels;
+pub mod scalar;
+#[cfg(test)]
+mod tests;
+
+use vitrine_schemas::Metric;
+
+/// Distance of two vectors of one length; never NaN for finite input, never negative for cosine and L2.
+#[inline]
+pub fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
+    match metric {
+        Metric::Cosine => (1.0 - kernels::dot(a, b)).max(0.0) as f32,
+        Metric::Dot => -kernels::dot(a, b) as f32,
+        Metric::L2 => kernels::l2(a, b) as f32,
+    }
+}
+
+/// What an answer shows for a distance: higher is better.
+#[inline]
+pub fn score(metric: Metric, distance: f32) -> f32 {
+    match metric {
+        Metric::Cosine => 1.0 - distance,
+        Metric::Dot => -distance,
+        Metric::L2 => 1.0 / (1.0 + distance),
+    }
+}
+
+/// Brings a vector to unit length; false, and the vector as it was, where it has no direction
+/// (all zero, or not finite).
+pub fn normalize(v: &mut [f32]) -> bool {
+    // f64 squares of f32 can neither overflow nor underflow, but scaling by the largest component first
+    // also keeps every quotient below within f32's normal range.
+    let largest = v.iter().fold(0.0_f64, |m, x| m.max(f64::from(x.abs())));
+    if largest == 0.0 || v.iter().any(|x| !x.is_finite()) {
+        return false;
+    }
+    let norm = v
+        .iter()
+        .map(|x| (f64::from(*x) / largest).powi(2))
+        .sum::<f64>()
+        .sqrt();
+    for x in v {
+        *x = (f64::from(*x) / largest / norm) as f32;
+    }
+    true
+}

@@ -1,0 +1,73 @@
+use proptest::{collection::vec, prelude::*};
+use vitrine_schemas::Metric;
+
+use super::*;
+
+/// Ordinary components, and some at the ends of f32's range.
+fn component() -> impl Strategy<Value = f32> {
+    prop_oneof![
+        8 => -2.0_f32..2.0,
+        1 => Just(0.0_f32),
+        1 => prop_oneof![Just(f32::MAX), Just(f32::MIN), Just(1e-38), Just(1e-45), Just(-1e19)],
+    ]
+}
+
+fn two() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
+    (1_usize..300).prop_flat_map(|n| (vec(component(), n), vec(component(), n)))
+}
+
+proptest! {
+    #[test]
+    fn kernels_agree_with_scalar((a, b) in two()) {
+        let dot = scalar::dot(&a, &b);
+        let size: f64 = a.iter().zip(&b).map(|(x, y)| f64::from((x * y).abs())).sum();
+        let got = kernels::dot(&a, &b);
+        // An infinite tolerance only means that f32 could not hold the terms; the sum then came from f64.
+        prop_assert!((got - dot).abs() <= 1e-5 * size + 1e-30, "{got} {dot}");
+        let l2 = scalar::l2(&a, &b);
+        let got = kernels::l2(&a, &b);
+        prop_assert!((got - l2).abs() <= 1e-5 * l2 + 1e-30, "{got} {l2}");
+    }
+
+    #[test]
+    fn distances_are_ordered_numbers((a, b) in two()) {
+        for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
+            let d = distance(metric, &a, &b);
+            prop_assert!(!d.is_nan());
+            prop_assert!(metric == Metric::Dot || d >= 0.0);
+        }
+    }
+
+    #[test]
+    fn unit_length(mut v in vec(component(), 1..300)) {
+        let zero = v.iter().all(|x| *x == 0.0);
+        prop_assert_eq!(normalize(&mut v), !zero);
+        if !zero {
+            prop_assert!((scalar::dot(&v, &v) - 1.0).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn no_direction() {
+    for mut v in [
+        vec![],
+        vec![0.0, 0.0],
+        vec![1.0, f32::NAN],
+        vec![f32::INFINITY],
+    ] {
+        let before = format!("{v:?}");
+        assert!(!normalize(&mut v));
+        assert_eq!(before, format!("{v:?}"));
+    }
+}
+
+#[test]
+fn scores_are_higher_for_nearer() {
+    let (a, b) = ([1.0, 0.0], [0.6, 0.8]);
+    let got = |m| score(m, distance(m, &a, &b));
+    assert!((got(Metric::Cosine) - 0.6).abs() < 1e-6);
+    assert!((got(Metric::Dot) - 0.6).abs() < 1e-6);
+    assert!((got(Metric::L2) - 1.0 / (1.0 + 0.8_f32.sqrt())).abs() < 1e-6);
+    assert_eq!(score(Metric::L2, distance(Metric::L2, &a, &a)), 1.0);
+}

@@ -1,0 +1,136 @@
+//! The engine's error: user faults with stable codes apart from faults of the machine.
+
+use std::path::PathBuf;
+
+use vitrine_schemas::FieldError;
+
+/// Everything that can go wrong in the engine. [`Error::code`] is stable for programs.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Input that can never succeed; names each field and the mend.
+    #[error("{}", join(.0))]
+    Invalid(Vec<FieldError>),
+    /// No such collection or alias.
+    #[error("collection `{0}` does not exist; PUT /v1/collections/{0} creates it")]
+    CollectionNotFound(String),
+    /// The name is taken by a collection or an alias.
+    #[error("`{0}` exists already")]
+    AlreadyExists(String),
+    /// No such item.
+    #[error("item `{0}` does not exist")]
+    ItemNotFound(String),
+    /// The item has no vector in the space.
+    #[error("item `{id}` has no vector in space `{space}`")]
+    NoVector {
+        /// Item id.
+        id: String,
+        /// Vector space.
+        space: String,
+    },
+    /// Vectors of another space; mixing spaces makes every score meaningless.
+    #[error(
+        "vectors carry fingerprint `{found}`, the collection has `{expected}`: embed them with the same models or use a new collection"
+    )]
+    FingerprintMismatch {
+        /// Fingerprint of the collection.
+        expected: String,
+        /// Fingerprint sent.
+        found: String,
+    },
+    /// The data directory was written by a version this one cannot read.
+    #[error(
+        "data directory {} has format {found}, this version reads format {supported}: use the version that wrote it", path.display()
+    )]
+    UnsupportedFormat {
+        /// Data directory.
+        path: PathBuf,
+        /// Version found.
+        found: String,
+        /// Version supported.
+        supported: u32,
+    },
+    /// Another process has the directory open.
+    #[error("data directory {} is in use by another process", .0.display())]
+    Locked(PathBuf),
+    /// The work was given up at its deadline.
+    #[error("the deadline passed before the work was done")]
+    DeadlineExceeded,
+    /// The embedder failed or is not there.
+    #[error(transparent)]
+    Embed(#[from] crate::embedder::EmbedError),
+    /// A stored record cannot be read.
+    #[error("corrupt record in {column}: {detail}")]
+    Corrupt {
+        /// Column family.
+        column: &'static str,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Storage failed.
+    #[error("storage: {0}")]
+    Storage(String),
+    /// Input or output failed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// An [`Error::Invalid`] of one field.
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }])
+    }
+
+    /// Stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_argument",
+            Self::CollectionNotFound(_) => "collection_not_found",
+            Self::AlreadyExists(_) => "already_exists",
+            Self::ItemNotFound(_) => "item_not_found",
+            Self::NoVector { .. } => "no_vector",
+            Self::FingerprintMismatch { .. } => "fingerprint_mismatch",
+            Self::UnsupportedFormat { .. } => "unsupported_format",
+            Self::Locked(_) => "locked",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::Embed(e) => e.code(),
+            Self::Corrupt { .. } => "corrupt_record",
+            Self::Storage(_) => "storage",
+            Self::Io { .. } => "io",
+        }
+    }
+
+    /// Whether the caller can mend it (as opposed to a fault of the machine).
+    pub fn is_user(&self) -> bool {
+        match self {
+            Self::Invalid(_)
+            | Self::CollectionNotFound(_)
+            | Self::AlreadyExists(_)
+            | Self::ItemNotFound(_)
+            | Self::NoVector { .. }
+            | Self::FingerprintMismatch { .. } => true,
+            Self::Embed(e) => e.is_user(),
+            Self::UnsupportedFormat { .. }
+            | Self::Locked(_)
+            | Self::DeadlineExceeded
+            | Self::Corrupt { .. }
+            | Self::Storage(_)
+            | Self::Io { .. } => false,
+        }
+    }
+}
+
+fn join(errors: &[FieldError]) -> String {
+    let lines: Vec<_> = errors
+        .iter()
+        .map(|e| format!("{}: {}", e.pointer, e.detail))
+        .collect();
+    lines.join("; ")
+}

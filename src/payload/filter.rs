@@ -1,0 +1,261 @@
+//! Evaluates a filter to the bitmap of the items that pass.
+//!
+//! Each condition narrows the set of candidates, and later conditions only look at what is left. A faulty filter is
+//! an error even where nothing is left, so that whether it is accepted never depends on the data.
+
+use std::borrow::Cow;
+
+use roaring::RoaringBitmap;
+use vitrine_schemas::{
+    AttributeType, Condition, Filter, FilterSpec, Match, Range, Scalar,
+    filter::{MatchCondition, RangeCondition},
+};
+
+use super::{
+    Column, Field, PayloadIndex,
+    numeric::{Bound, Interval},
+    parse,
+};
+use crate::{Error, Result};
+
+/// Most filters nested in each other.
+pub(super) const MAX_DEPTH: usize = 16;
+
+/// Most conditions in a filter, nested filters counted.
+const MAX_NODES: usize = 1_000;
+
+impl PayloadIndex {
+    /// The items of `universe` that pass. `number_of` finds an item's number by its id. Errors point into the
+    /// tree form; those of the string form point at the whole and name the field or the position.
+    pub fn evaluate(
+        &self,
+        spec: &FilterSpec,
+        universe: &RoaringBitmap,
+        number_of: &dyn Fn(&str) -> Option<u32>,
+    ) -> Result<RoaringBitmap> {
+        match spec {
+            FilterSpec::Tree(tree) => self.evaluate_tree(tree, universe, number_of),
+            FilterSpec::Text(text) => {
+                let tree = parse::parse(text)?;
+                self.evaluate_tree(&tree, universe, number_of)
+                    .map_err(without_pointers)
+            }
+        }
+    }
+
+    fn evaluate_tree(
+        &self,
+        tree: &Filter,
+        universe: &RoaringBitmap,
+        number_of: &dyn Fn(&str) -> Option<u32>,
+    ) -> Result<RoaringBitmap> {
+        check_size(tree, 1, "", &mut 0)?;
+        let evaluation = Evaluation {
+            index: self,
+            number_of,
+        };
+        evaluation.filter(tree, universe, "")
+    }
+}
+
+struct Evaluation<'a> {
+    index: &'a PayloadIndex,
+    number_of: &'a dyn Fn(&str) -> Option<u32>,
+}
+
+impl Evaluation<'_> {
+    fn filter(&self, tree: &Filter, universe: &RoaringBitmap, at: &str) -> Result<RoaringBitmap> {
+        let mut left = universe.clone();
+        for (i, condition) in tree.must.iter().enumerate() {
+            left = self.condition(condition, &left, &format!("{at}/must/{i}"))?;
+        }
+        for (i, condition) in tree.must_not.iter().enumerate() {
+            left -= self.condition(condition, &left, &format!("{at}/must_not/{i}"))?;
+        }
+        if !tree.should.is_empty() {
+            let mut any = RoaringBitmap::new();
+            for (i, condition) in tree.should.iter().enumerate() {
+                any |= self.condition(condition, &left, &format!("{at}/should/{i}"))?;
+            }
+            left = any;
+        }
+        Ok(left)
+    }
+
+    /// The items of `universe` that meet the condition.
+    fn condition(
+        &self,
+        condition: &Condition,
+        universe: &RoaringBitmap,
+        at: &str,
+    ) -> Result<RoaringBitmap> {
+        match condition {
+            Condition::Match(c) => Ok(self.matching(c, at)? & universe),
+            Condition::Range(c) => Ok(self.range(c, at)? & universe),
+            Condition::IsEmpty(c) => {
+                let field = self.field(&c.is_empty.key, &format!("{at}/is_empty/key"))?;
+                Ok(universe - &field.present)
+            }
+            Condition::HasId(c) => {
+                let numbers = c.has_id.iter().filter_map(|id| (self.number_of)(id));
+                Ok(numbers.collect::<RoaringBitmap>() & universe)
+            }
+            Condition::Nested(tree) => self.filter(tree, universe, at),
+        }
+    }
+
+    fn matching(&self, condition: &MatchCondition, at: &str) -> Result<RoaringBitmap> {
+        let MatchCondition { key, r#match } = condition;
+        let field = self.field(key, &format!("{at}/key"))?;
+        let (values, form, except) = match r#match {
+            Match::Value(value) => (std::slice::from_ref(value), "value", false),
+            Match::Any(values) => (values.as_slice(), "any", false),
+            Match::Except(values) => (values.as_slice(), "except", true),
+        };
+        let fault = |i: usize, detail: String| {
+            let item = if form == "value" {
+                String::new()
+            } else {
+                format!("/{i}")
+            };
+            Error::invalid(
+                format!("{at}/match/{form}{item}"),
+                format!("`{key}`: {detail}"),
+            )
+        };
+        match &field.column {
+            Column::Keyword(column) => {
+                let mut wanted = Vec::with_capacity(values.len());
+                for (i, value) in values.iter().enumerate() {
+                    wanted.push(keyword(field.kind, value).map_err(|e| fault(i, e))?);
+                }
+                Ok(if except {
+                    column.except(&wanted)
+                } else {
+                    column.any(&wanted)
+                })
+            }
+            Column::Numeric(column) => {
+                let mut wanted = Vec::with_capacity(values.len());
+                for (i, value) in values.iter().enumerate() {
+                    wanted.push(Interval::equal(field.kind, value).map_err(|e| fault(i, e))?);
+                }
+                if except {
+                    return Ok(column.except(&wanted));
+                }
+                let mut any = RoaringBitmap::new();
+                for interval in wanted {
+                    any |= column.range(interval);
+                }
+                Ok(any)
+            }
+            Column::Text => Err(not_filterable(key, at)),
+        }
+    }
+
+    fn range(&self, condition: &RangeCondition, at: &str) -> Result<RoaringBitmap> {
+        let RangeCondition { key, range } = condition;
+        let field = self.field(key, &format!("{at}/key"))?;
+        let column = match &field.column {
+            Column::Numeric(column) => column,
+            Column::Text => return Err(not_filterable(key, at)),
+            Column::Keyword(_) => {
+                return Err(Error::invalid(
+                    format!("{at}/range"),
+                    format!(
+                        "`{key}` has no order: use match; ranges are for integer, float and datetime fields"
+                    ),
+                ));
+            }
+        };
+        let Range { gt, gte, lt, lte } = range;
+        let mut interval = Interval::ALL;
+        let mut bounded = false;
+        for (name, bound, value) in [
+            ("gt", Bound::Above, gt),
+            ("gte", Bound::AtLeast, gte),
+            ("lt", Bound::Below, lt),
+            ("lte", Bound::AtMost, lte),
+        ] {
+            if let Some(value) = value {
+                bounded = true;
+                bound
+                    .narrow(&mut interval, field.kind, value)
+                    .map_err(|e| {
+                        Error::invalid(format!("{at}/range/{name}"), format!("`{key}`: {e}"))
+                    })?;
+            }
+        }
+        if !bounded {
+            let detail = "has no bound: give gt, gte, lt or lte";
+            return Err(Error::invalid(format!("{at}/range"), detail));
+        }
+        Ok(column.range(interval))
+    }
+
+    fn field(&self, key: &str, at: &str) -> Result<&Field> {
+        self.index.field(key).ok_or_else(|| {
+            let known = self.index.known();
+            Error::invalid(
+                at,
+                format!("no field `{key}` to filter by; there are: {known}"),
+            )
+        })
+    }
+}
+
+/// A filter value as the string it is kept by.
+fn keyword(kind: AttributeType, value: &Scalar) -> Result<Cow<'_, str>, String> {
+    match (kind, value) {
+        (AttributeType::Bool, Scalar::Bool(b)) => {
+            Ok(Cow::Borrowed(if *b { "true" } else { "false" }))
+        }
+        (AttributeType::Bool, _) => Err("is compared with true or false".to_owned()),
+        (_, Scalar::Str(s)) => Ok(Cow::Borrowed(s)),
+        _ => Err("is compared with a string: put the value in quotes".to_owned()),
+    }
+}
+
+fn not_filterable(key: &str, at: &str) -> Error {
+    let detail =
+        format!("`{key}` is of type text, which is stored only: declare a keyword to filter by");
+    Error::invalid(format!("{at}/key"), detail)
+}
+
+/// Bounds the work and the recursion before either begins.
+fn check_size(tree: &Filter, depth: usize, at: &str, nodes: &mut usize) -> Result<()> {
+    if depth > MAX_DEPTH {
+        let detail = format!("is nested more than {MAX_DEPTH} deep: flatten the filter");
+        return Err(Error::invalid(at, detail));
+    }
+    for (list, name) in [
+        (&tree.must, "must"),
+        (&tree.should, "should"),
+        (&tree.must_not, "must_not"),
+    ] {
+        for (i, condition) in list.iter().enumerate() {
+            *nodes += 1;
+            if *nodes > MAX_NODES {
+                let detail = format!(
+                    "has more than {MAX_NODES} conditions: use `any` or `has_id` with a list"
+                );
+                return Err(Error::invalid("", detail));
+            }
+            if let Condition::Nested(tree) = condition {
+                check_size(tree, depth + 1, &format!("{at}/{name}/{i}"), nodes)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Pointers into a tree mean nothing to who sent a string.
+fn without_pointers(error: Error) -> Error {
+    match error {
+        Error::Invalid(mut errors) => {
+            errors.iter_mut().for_each(|e| e.pointer.clear());
+            Error::Invalid(errors)
+        }
+        other => other,
+    }
+}

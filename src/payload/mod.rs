@@ -1,0 +1,228 @@
+//! Filterable fields of a collection, held in memory: which items have which value.
+//!
+//! Strings, categories and booleans are a bitmap of item numbers per value (`keyword`); numbers and times a sorted
+//! column of such bitmaps (`numeric`). `filter` turns a filter tree into one bitmap with them, `parse` the string
+//! form into a tree. A field may hold many values; a condition holds where any of them meets it.
+//! Reading records and ranking do not belong here.
+
+mod filter;
+mod keyword;
+mod numeric;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use roaring::RoaringBitmap;
+use serde_json::Value;
+use vitrine_schemas::{AttributeType, Availability, CollectionConfig, Item};
+
+use self::{keyword::KeywordColumn, numeric::NumericColumn};
+
+/// Filterable fields every item has beside its declared attributes.
+const BUILT_IN: [(&str, AttributeType); 6] = [
+    ("availability", AttributeType::Keyword),
+    ("brand", AttributeType::Keyword),
+    ("category", AttributeType::Category),
+    ("created_at", AttributeType::Datetime),
+    ("currency", AttributeType::Keyword),
+    ("price", AttributeType::Float),
+];
+
+/// Prefix that names an attribute even where a built-in field has its name.
+const ATTRIBUTES: &str = "attributes.";
+
+/// The values of all filterable fields, by item number.
+pub struct PayloadIndex {
+    built_in: BTreeMap<&'static str, Field>,
+    attributes: BTreeMap<String, Field>,
+}
+
+/// One field.
+struct Field {
+    kind: AttributeType,
+    /// Items that have a value.
+    present: RoaringBitmap,
+    column: Column,
+}
+
+enum Column {
+    Keyword(KeywordColumn),
+    Numeric(NumericColumn),
+    /// Not filterable; only its presence is known.
+    Text,
+}
+
+impl PayloadIndex {
+    /// An empty index of the built-in fields and the declared attributes.
+    pub fn new(config: &CollectionConfig) -> Self {
+        let field = |(name, kind): &(&'static str, _)| (*name, Field::new(*kind));
+        let mut index = Self {
+            built_in: BUILT_IN.iter().map(field).collect(),
+            attributes: BTreeMap::new(),
+        };
+        for (name, kind) in &config.attributes {
+            index.add_attribute(name, *kind);
+        }
+        index
+    }
+
+    /// Adds a declared attribute; one that is there stays as it is.
+    pub fn add_attribute(&mut self, name: &str, kind: AttributeType) {
+        if !self.attributes.contains_key(name) {
+            self.attributes.insert(name.to_owned(), Field::new(kind));
+        }
+    }
+
+    /// Adds an item, whose values [`check_value`] has passed; a value of a wrong type is left out.
+    pub fn insert(&mut self, number: u32, item: &Item) {
+        self.change(item, |field, value| field.insert(number, value));
+    }
+
+    /// Removes an item as it was inserted.
+    pub fn remove(&mut self, number: u32, item: &Item) {
+        self.change(item, |field, value| field.remove(number, value));
+    }
+
+    /// Hands each of the item's filterable values to its field.
+    fn change(&mut self, item: &Item, apply: impl Fn(&mut Field, &Value)) {
+        for (name, field) in &mut self.built_in {
+            if let Some(value) = built_in_value(name, item) {
+                apply(field, &value);
+            }
+        }
+        for (name, value) in &item.attributes {
+            if let Some(field) = self.attributes.get_mut(name) {
+                for value in values(value) {
+                    apply(field, value);
+                }
+            }
+        }
+    }
+
+    fn field(&self, key: &str) -> Option<&Field> {
+        let attribute = key.strip_prefix(ATTRIBUTES);
+        self.built_in
+            .get(key)
+            .or_else(|| self.attributes.get(key))
+            .or_else(|| self.attributes.get(attribute?))
+    }
+
+    /// Names that a filter may use, for messages.
+    fn known(&self) -> String {
+        let declared = self.attributes.keys().map(String::as_str);
+        let all: Vec<_> = self.built_in.keys().copied().chain(declared).collect();
+        all.join(", ")
+    }
+}
+
+impl Field {
+    fn new(kind: AttributeType) -> Self {
+        let column = match kind {
+            AttributeType::Keyword | AttributeType::Bool => Column::Keyword(KeywordColumn::exact()),
+            AttributeType::Category => Column::Keyword(KeywordColumn::category()),
+            AttributeType::Integer | AttributeType::Float | AttributeType::Datetime => {
+                Column::Numeric(NumericColumn::default())
+            }
+            AttributeType::Text => Column::Text,
+        };
+        Self {
+            kind,
+            present: RoaringBitmap::new(),
+            column,
+        }
+    }
+
+    fn insert(&mut self, number: u32, value: &Value) {
+        if check_scalar(self.kind, value).is_err() {
+            return;
+        }
+        self.present.insert(number);
+        match &mut self.column {
+            Column::Keyword(column) => column.insert(number, &keyword::text(value)),
+            Column::Numeric(column) => {
+                if let Some(key) = numeric::key(self.kind, value) {
+                    column.insert(number, key);
+                }
+            }
+            Column::Text => {}
+        }
+    }
+
+    fn remove(&mut self, number: u32, value: &Value) {
+        self.present.remove(number);
+        match &mut self.column {
+            Column::Keyword(column) => column.remove(number, &keyword::text(value)),
+            Column::Numeric(column) => {
+                if let Some(key) = numeric::key(self.kind, value) {
+                    column.remove(number, key);
+                }
+            }
+            Column::Text => {}
+        }
+    }
+}
+
+/// Whether a value fits an attribute's type: a scalar or an array of scalars. The message says the mend.
+pub fn check_value(ty: AttributeType, value: &Value) -> Result<(), String> {
+    if let Value::Array(all) = value {
+        for (at, value) in all.iter().enumerate() {
+            check_scalar(ty, value).map_err(|e| format!("value {at} {e}"))?;
+        }
+        return Ok(());
+    }
+    check_scalar(ty, value)
+}
+
+fn check_scalar(ty: AttributeType, value: &Value) -> Result<(), String> {
+    let (fits, expected) = match ty {
+        AttributeType::Keyword | AttributeType::Text => (value.is_string(), "a string"),
+        AttributeType::Category => (
+            value
+                .as_str()
+                .is_some_and(|s| !keyword::levels(s).is_empty()),
+            "a category path such as \"Clothing > Shoes\"",
+        ),
+        AttributeType::Integer => (value.is_i64(), "a whole number of 64 bits"),
+        AttributeType::Float => (numeric::key(ty, value).is_some(), "a number"),
+        AttributeType::Bool => (value.is_boolean(), "true or false"),
+        AttributeType::Datetime => (
+            numeric::key(ty, value).is_some(),
+            "an RFC 3339 time such as \"2026-01-31T12:00:00Z\"",
+        ),
+    };
+    match value {
+        _ if fits => Ok(()),
+        Value::Null => Err("is null: leave it out instead".to_owned()),
+        Value::Array(_) | Value::Object(_) => {
+            Err(format!("is nested: give {expected} or an array of such"))
+        }
+        _ => Err(format!("is {value}: must be {expected}")),
+    }
+}
+
+fn values(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(all) => all,
+        one => std::slice::from_ref(one),
+    }
+}
+
+fn built_in_value(name: &str, item: &Item) -> Option<Value> {
+    let text = |s: &Option<String>| s.clone().map(Value::String);
+    match name {
+        "brand" => text(&item.brand),
+        "category" => text(&item.category),
+        "created_at" => text(&item.created_at),
+        "currency" => text(&item.price.as_ref()?.currency),
+        "price" => serde_json::Number::from_f64(item.price.as_ref()?.amount).map(Value::Number),
+        "availability" => Some(Value::from(match item.availability? {
+            Availability::InStock => "in_stock",
+            Availability::OutOfStock => "out_of_stock",
+            Availability::Preorder => "preorder",
+            Availability::Backorder => "backorder",
+        })),
+        _ => None,
+    }
+}

@@ -1,0 +1,177 @@
+//! Fields of numbers and times: a sorted column of bitmaps.
+//!
+//! Every value becomes an `i128` key of the same order, so one column serves all types exactly: integers as they
+//! are (f64 would blur them beyond 2^53), floats by the order of their bits, times as nanoseconds since 1970.
+//! A bound is turned into the least or greatest key that meets it, whichever number type it was given as.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+use roaring::{MultiOps, RoaringBitmap};
+use serde_json::Value;
+use vitrine_schemas::{AttributeType, Scalar};
+
+/// Items by number, sorted.
+#[derive(Default)]
+pub(super) struct NumericColumn {
+    values: BTreeMap<i128, RoaringBitmap>,
+}
+
+impl NumericColumn {
+    pub(super) fn insert(&mut self, number: u32, key: i128) {
+        self.values.entry(key).or_default().insert(number);
+    }
+
+    pub(super) fn remove(&mut self, number: u32, key: i128) {
+        if let Some(numbers) = self.values.get_mut(&key) {
+            numbers.remove(number);
+            if numbers.is_empty() {
+                self.values.remove(&key);
+            }
+        }
+    }
+
+    /// Items with a value in the interval.
+    pub(super) fn range(&self, interval: Interval) -> RoaringBitmap {
+        // BTreeMap panics on a start beyond the end.
+        if interval.low > interval.high {
+            return RoaringBitmap::new();
+        }
+        let found = self.values.range(interval.low..=interval.high);
+        found.map(|(_, numbers)| numbers).union()
+    }
+
+    /// Items with a value in none of the intervals.
+    pub(super) fn except(&self, intervals: &[Interval]) -> RoaringBitmap {
+        let inside = |key: i128| intervals.iter().any(|i| i.low <= key && key <= i.high);
+        let others = self.values.iter().filter(|(key, _)| !inside(**key));
+        others.map(|(_, numbers)| numbers).union()
+    }
+}
+
+/// Keys from `low` to `high`, both included; none where `low` is greater.
+#[derive(Clone, Copy)]
+pub(super) struct Interval {
+    pub(super) low: i128,
+    pub(super) high: i128,
+}
+
+impl Interval {
+    pub(super) const ALL: Self = Self {
+        low: i128::MIN,
+        high: i128::MAX,
+    };
+
+    /// Keys equal to a filter value.
+    pub(super) fn equal(kind: AttributeType, value: &Scalar) -> Result<Self, String> {
+        let low = Bound::AtLeast.key(kind, value)?;
+        let high = Bound::AtMost.key(kind, value)?;
+        Ok(Self { low, high })
+    }
+}
+
+/// One side of a range.
+#[derive(Clone, Copy)]
+pub(super) enum Bound {
+    Above,
+    AtLeast,
+    Below,
+    AtMost,
+}
+
+impl Bound {
+    /// Narrows the interval to the keys that meet the bound.
+    pub(super) fn narrow(
+        self,
+        interval: &mut Interval,
+        kind: AttributeType,
+        value: &Scalar,
+    ) -> Result<(), String> {
+        let key = self.key(kind, value)?;
+        match self {
+            Self::Above | Self::AtLeast => interval.low = interval.low.max(key),
+            Self::Below | Self::AtMost => interval.high = interval.high.min(key),
+        }
+        Ok(())
+    }
+
+    /// The outermost key that meets the bound.
+    fn key(self, kind: AttributeType, value: &Scalar) -> Result<i128, String> {
+        match (kind, value) {
+            (AttributeType::Datetime, Scalar::Str(s)) => match time_key(s) {
+                Some(key) => Ok(self.step(key)),
+                None => Err(format!(
+                    "`{s}` is not an RFC 3339 time such as \"2026-01-31T12:00:00Z\""
+                )),
+            },
+            (AttributeType::Datetime, _) => {
+                Err("a datetime field is compared with an RFC 3339 string".to_owned())
+            }
+            (_, Scalar::Str(_) | Scalar::Bool(_)) => {
+                Err("a number field is compared with a number".to_owned())
+            }
+            (_, Scalar::Float(f)) if !f.is_finite() => Err("must be a finite number".to_owned()),
+            (AttributeType::Float, Scalar::Float(f)) => Ok(self.step(float_key(*f))),
+            (AttributeType::Float, Scalar::Int(i)) => Ok(self.float_from_int(*i)),
+            (_, Scalar::Int(i)) => Ok(self.step(i128::from(*i))),
+            (_, Scalar::Float(f)) => Ok(self.int_from_float(*f)),
+        }
+    }
+
+    /// Leaves the key itself out where the bound is strict.
+    fn step(self, key: i128) -> i128 {
+        match self {
+            Self::Above => key.saturating_add(1),
+            Self::Below => key.saturating_sub(1),
+            Self::AtLeast | Self::AtMost => key,
+        }
+    }
+
+    /// Whole numbers against a float: it rounds inward; the cast saturates, far outside i64.
+    fn int_from_float(self, f: f64) -> i128 {
+        match self {
+            Self::Above => (f.floor() as i128).saturating_add(1),
+            Self::AtLeast => f.ceil() as i128,
+            Self::Below => (f.ceil() as i128).saturating_sub(1),
+            Self::AtMost => f.floor() as i128,
+        }
+    }
+
+    /// Floats against a whole number, which may lie between two floats.
+    fn float_from_int(self, i: i64) -> i128 {
+        let nearest = i as f64;
+        let key = float_key(nearest);
+        match (nearest as i128).cmp(&i128::from(i)) {
+            std::cmp::Ordering::Equal => self.step(key),
+            std::cmp::Ordering::Greater => match self {
+                Self::Above | Self::AtLeast => key,
+                Self::Below | Self::AtMost => key - 1,
+            },
+            std::cmp::Ordering::Less => match self {
+                Self::Above | Self::AtLeast => key + 1,
+                Self::Below | Self::AtMost => key,
+            },
+        }
+    }
+}
+
+/// The key of an item's value; none where it is not of the field's type.
+pub(super) fn key(kind: AttributeType, value: &Value) -> Option<i128> {
+    match kind {
+        AttributeType::Integer => value.as_i64().map(i128::from),
+        AttributeType::Float => value.as_f64().filter(|f| f.is_finite()).map(float_key),
+        AttributeType::Datetime => time_key(value.as_str()?),
+        _ => None,
+    }
+}
+
+/// Negative floats order backwards by their bits; -0 is 0.
+fn float_key(f: f64) -> i128 {
+    let bits = (f + 0.0).to_bits() as i64;
+    i128::from(if bits < 0 { i64::MIN - bits } else { bits })
+}
+
+fn time_key(time: &str) -> Option<i128> {
+    let time = DateTime::parse_from_rfc3339(time).ok()?;
+    Some(i128::from(time.timestamp()) * 1_000_000_000 + i128::from(time.timestamp_subsec_nanos()))
+}

@@ -1,0 +1,74 @@
+//! Values: a format byte, then the content. An unknown format is an error, never a guess.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use vitrine_schemas::{CollectionConfig, Item};
+
+use crate::{Error, Result};
+
+const ITEM_FORMAT: u8 = 1;
+
+/// Collections and aliases: one record, so that a change of several takes effect in one step.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// Number of the next collection; never reused.
+    pub next_id: u32,
+    /// Collections by name.
+    pub collections: BTreeMap<String, ManifestEntry>,
+    /// Collection by alias.
+    pub aliases: BTreeMap<String, String>,
+}
+
+/// One collection.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ManifestEntry {
+    /// Prefix of its keys.
+    pub id: u32,
+    /// Its schema.
+    pub config: CollectionConfig,
+}
+
+pub(super) fn corrupt(column: &'static str, detail: impl ToString) -> Error {
+    Error::Corrupt {
+        column,
+        detail: detail.to_string(),
+    }
+}
+
+/// Writes the record of an item; `item.vectors` must be empty, they lie in their own column family.
+pub(super) fn encode_item(number: u32, item: &Item) -> Result<Vec<u8>> {
+    let mut bytes = vec![ITEM_FORMAT];
+    bytes.extend_from_slice(&number.to_be_bytes());
+    serde_json::to_writer(&mut bytes, item).map_err(|e| Error::Storage(e.to_string()))?;
+    Ok(bytes)
+}
+
+/// Reads the record of an item.
+pub(super) fn decode_item(bytes: &[u8]) -> Result<(u32, Item)> {
+    let Some((&format, rest)) = bytes.split_first() else {
+        return Err(corrupt("items", "empty record"));
+    };
+    if format != ITEM_FORMAT {
+        return Err(corrupt("items", format!("unknown record format {format}")));
+    }
+    let Some((number, json)) = rest.split_first_chunk::<4>() else {
+        return Err(corrupt("items", "record is cut short"));
+    };
+    let item = serde_json::from_slice(json).map_err(|e| corrupt("items", e))?;
+    Ok((u32::from_be_bytes(*number), item))
+}
+
+pub(super) fn encode_vector(vector: &[f32]) -> Vec<u8> {
+    vector.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+pub(super) fn decode_vector(bytes: &[u8]) -> Result<Vec<f32>> {
+    let (chunks, rest) = (bytes.chunks_exact(4), bytes.len() % 4);
+    if rest != 0 {
+        return Err(corrupt("vectors", "length is not a multiple of 4"));
+    }
+    Ok(chunks
+        .map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]]))
+        .collect())
+}

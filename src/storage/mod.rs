@@ -1,0 +1,19 @@
+//! What is on disk: a RocksDB store with versioned records. Nothing outside this folder names RocksDB.
+
+mod codec;
+mod keys;
+mod rocks;
+
+pub(crate) use codec::Manifest;
+pub(crate) use codec::ManifestEntry;
+pub(crate) use rocks::{Batch, Store};
+
+/// When a write counts as done. The write-ahead log is always on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// On the disk: survives a power cut.
+    Fsync,
+    /// With the operating system: survives a crash of the process.
+    #[default]
+    Os,
+}

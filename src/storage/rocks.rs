@@ -1,0 +1,243 @@
+//! The store proper: column families, batches and scans.
+
+use std::{fs, path::Path};
+
+use rocksdb::{
+    ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, IteratorMode, Options,
+    WriteBatch, WriteOptions,
+};
+use vitrine_schemas::{Event, Item};
+
+use super::{
+    Durability,
+    codec::{self, Manifest, corrupt},
+    keys,
+};
+use crate::{Error, Result};
+
+/// Version of the data directory.
+const FORMAT: u32 = 1;
+const FORMAT_FILE: &str = "VITRINE_FORMAT";
+const FAMILIES: [&str; 4] = ["items", "vectors", "events", "manifest"];
+const MANIFEST_KEY: &[u8] = b"manifest";
+
+/// Writes that take effect together or not at all.
+#[derive(Default)]
+pub(crate) struct Batch(Vec<Op>);
+
+enum Op {
+    Put(&'static str, Vec<u8>, Vec<u8>),
+    Delete(&'static str, Vec<u8>),
+    DeleteRange(&'static str, Vec<u8>, Vec<u8>),
+}
+
+impl Batch {
+    pub fn put_item(&mut self, collection: u32, number: u32, item: &Item) -> Result<()> {
+        let value = codec::encode_item(number, item)?;
+        let key = keys::item(collection, &item.id);
+        self.0.push(Op::Put("items", key, value));
+        Ok(())
+    }
+
+    pub fn delete_item(&mut self, collection: u32, id: &str) {
+        self.0.push(Op::Delete("items", keys::item(collection, id)));
+    }
+
+    pub fn put_vector(&mut self, collection: u32, number: u32, space: &str, vector: &[f32]) {
+        let key = keys::vector(collection, number, space);
+        let value = codec::encode_vector(vector);
+        self.0.push(Op::Put("vectors", key, value));
+    }
+
+    pub fn delete_vector(&mut self, collection: u32, number: u32, space: &str) {
+        let key = keys::vector(collection, number, space);
+        self.0.push(Op::Delete("vectors", key));
+    }
+
+    pub fn put_event(
+        &mut self,
+        collection: u32,
+        micros: i64,
+        id: &str,
+        event: &Event,
+    ) -> Result<()> {
+        let value = serde_json::to_vec(event).map_err(|e| Error::Storage(e.to_string()))?;
+        let key = keys::event(collection, micros, id);
+        self.0.push(Op::Put("events", key.clone(), value));
+        self.0
+            .push(Op::Put("events", keys::event_id(collection, id), key));
+        Ok(())
+    }
+
+    pub fn put_manifest(&mut self, manifest: &Manifest) -> Result<()> {
+        let value = serde_json::to_vec(manifest).map_err(|e| Error::Storage(e.to_string()))?;
+        self.0
+            .push(Op::Put("manifest", MANIFEST_KEY.to_vec(), value));
+        Ok(())
+    }
+
+    /// Deletes items and vectors; events stay, they are history.
+    pub fn delete_collection(&mut self, collection: u32) {
+        for family in ["items", "vectors"] {
+            let from = keys::prefix(collection).to_vec();
+            let to = keys::prefix(collection.saturating_add(1)).to_vec();
+            self.0.push(Op::DeleteRange(family, from, to));
+        }
+    }
+}
+
+/// An open data directory.
+pub(crate) struct Store {
+    db: DB,
+    write: WriteOptions,
+}
+
+impl Store {
+    /// Opens the directory; its format is checked before RocksDB touches it.
+    pub fn open(path: &Path, durability: Durability, create: bool) -> Result<Self> {
+        check_format(path, create)?;
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        let families = FAMILIES.map(|name| {
+            let mut options = Options::default();
+            options.set_compression_type(DBCompressionType::Lz4);
+            ColumnFamilyDescriptor::new(name, options)
+        });
+        let db = DB::open_cf_descriptors(&options, path, families).map_err(|e| {
+            if e.to_string().to_lowercase().contains("lock") {
+                Error::Locked(path.to_path_buf())
+            } else {
+                storage(e)
+            }
+        })?;
+        let mut write = WriteOptions::default();
+        write.set_sync(durability == Durability::Fsync);
+        Ok(Self { db, write })
+    }
+
+    fn family(&self, name: &'static str) -> Result<&ColumnFamily> {
+        self.db
+            .cf_handle(name)
+            .ok_or_else(|| corrupt(name, "the column family is missing"))
+    }
+
+    /// Writes the batch; once this returns `Ok` it may be acknowledged.
+    pub fn write(&self, batch: Batch) -> Result<()> {
+        let mut out = WriteBatch::default();
+        for op in batch.0 {
+            match op {
+                Op::Put(f, k, v) => out.put_cf(self.family(f)?, k, v),
+                Op::Delete(f, k) => out.delete_cf(self.family(f)?, k),
+                Op::DeleteRange(f, a, b) => out.delete_range_cf(self.family(f)?, a, b),
+            }
+        }
+        self.db.write_opt(out, &self.write).map_err(storage)
+    }
+
+    fn get(&self, family: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.db.get_cf(self.family(family)?, key).map_err(storage)
+    }
+
+    /// Reads an item's record, without vectors.
+    pub fn item(&self, collection: u32, id: &str) -> Result<Option<(u32, Item)>> {
+        let bytes = self.get("items", &keys::item(collection, id))?;
+        bytes.map(|b| codec::decode_item(&b)).transpose()
+    }
+
+    /// Reads a vector.
+    pub fn vector(&self, collection: u32, number: u32, space: &str) -> Result<Option<Vec<f32>>> {
+        let bytes = self.get("vectors", &keys::vector(collection, number, space))?;
+        bytes.map(|b| codec::decode_vector(&b)).transpose()
+    }
+
+    /// Visits every item of a collection in the order of ids.
+    pub fn scan_items(
+        &self,
+        collection: u32,
+        mut visit: impl FnMut(u32, Item) -> Result<()>,
+    ) -> Result<()> {
+        let prefix = keys::prefix(collection);
+        let mode = IteratorMode::From(&prefix, Direction::Forward);
+        for entry in self.db.iterator_cf(self.family("items")?, mode) {
+            let (key, value) = entry.map_err(storage)?;
+            if !key.starts_with(&prefix) {
+                break;
+            }
+            let (number, item) = codec::decode_item(&value)?;
+            visit(number, item)?;
+        }
+        Ok(())
+    }
+
+    /// Whether an event with this id is stored.
+    pub fn has_event(&self, collection: u32, id: &str) -> Result<bool> {
+        Ok(self
+            .get("events", &keys::event_id(collection, id))?
+            .is_some())
+    }
+
+    /// Counts the stored events.
+    pub fn event_count(&self) -> Result<u64> {
+        let mode = IteratorMode::From(b"e", Direction::Forward);
+        let mut count = 0;
+        for entry in self.db.iterator_cf(self.family("events")?, mode) {
+            let (key, _) = entry.map_err(storage)?;
+            if !key.starts_with(b"e") {
+                break;
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Reads the manifest; a new directory has an empty one.
+    pub fn manifest(&self) -> Result<Manifest> {
+        match self.get("manifest", MANIFEST_KEY)? {
+            None => Ok(Manifest::default()),
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| corrupt("manifest", e)),
+        }
+    }
+
+    /// Brings the log to disk.
+    pub fn flush(&self) -> Result<()> {
+        self.db.flush_wal(true).map_err(storage)
+    }
+}
+
+fn storage(error: rocksdb::Error) -> Error {
+    Error::Storage(error.to_string())
+}
+
+fn check_format(path: &Path, create: bool) -> Result<()> {
+    let io = |source| Error::Io {
+        path: path.to_path_buf(),
+        source,
+    };
+    let file = path.join(FORMAT_FILE);
+    match fs::read_to_string(&file) {
+        Ok(found) if found.trim() == FORMAT.to_string() => return Ok(()),
+        Ok(found) => {
+            return Err(Error::UnsupportedFormat {
+                path: path.to_path_buf(),
+                found: found.trim().to_string(),
+                supported: FORMAT,
+            });
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(io(e)),
+    }
+    if path.exists() {
+        if fs::read_dir(path).map_err(io)?.next().is_some() {
+            return Err(Error::Storage(format!(
+                "{} is not empty and has no {FORMAT_FILE}: it is no data directory of Vitrine; name an empty one",
+                path.display()
+            )));
+        }
+    } else if !create {
+        return Err(io(std::io::ErrorKind::NotFound.into()));
+    }
+    fs::create_dir_all(path).map_err(io)?;
+    fs::write(&file, format!("{FORMAT}\n")).map_err(io)?;
+    fs::File::open(&file).and_then(|f| f.sync_all()).map_err(io)
+}
