@@ -248,11 +248,6 @@ impl Database {
         events::append(&self.store, events, |name| self.collection(name).ok())
     }
 
-    /// Number of stored events.
-    pub fn event_count(&self) -> Result<u64> {
-        self.store.event_count()
-    }
-
     /// Brings everything acknowledged to disk.
     pub fn flush(&self) -> Result<()> {
         self.store.flush()

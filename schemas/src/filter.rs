@@ -1,10 +1,11 @@
 //! The filter tree: Qdrant's JSON grammar, also reached from the string form (`price <= 300 AND category IN ["Shoes"]`).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// A filter as sent: the string form or the tree.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum FilterSpec {
     /// `price <= 300 AND category IN ["Shoes"] AND NOT stock = 0`
@@ -30,7 +31,7 @@ pub struct Filter {
 }
 
 /// One condition. A nested filter is a condition too.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(no_recursion)]
 pub enum Condition {
@@ -103,7 +104,7 @@ pub enum Match {
 }
 
 /// A filter value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Scalar {
     /// true or false
@@ -132,4 +133,69 @@ pub struct Range {
     /// less than or equal
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lte: Option<Scalar>,
+}
+
+// Read by hand: serde's own message for an untagged enum, "did not match any variant", helps nobody.
+
+impl<'de> Deserialize<'de> for FilterSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self::Text(text)),
+            tree @ Value::Object(_) => read(tree).map(Self::Tree),
+            _ => Err(D::Error::custom(
+                "a filter is a string (`price <= 300`) or an object with `must`, `should`, `must_not`",
+            )),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let has = |name: &str| value.get(name).is_some();
+        if has("key") && has("match") {
+            read(value).map(Self::Match)
+        } else if has("key") && has("range") {
+            read(value).map(Self::Range)
+        } else if has("is_empty") {
+            read(value).map(Self::IsEmpty)
+        } else if has("has_id") {
+            read(value).map(Self::HasId)
+        } else if has("must")
+            || has("should")
+            || has("must_not")
+            || value == Value::Object(Default::default())
+        {
+            read(value).map(Self::Nested)
+        } else {
+            Err(D::Error::custom(
+                "a condition is `key` with `match` or `range`, or `is_empty`, `has_id`, or a nested `must`, `should`, `must_not`",
+            ))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Bool(b) => Ok(Self::Bool(b)),
+            Value::String(s) => Ok(Self::Str(s)),
+            Value::Number(n) => match (n.as_i64(), n.as_f64()) {
+                (Some(i), _) => Ok(Self::Int(i)),
+                (None, Some(f)) => Ok(Self::Float(f)),
+                (None, None) => Err(D::Error::custom(format!("{n} is out of range"))),
+            },
+            _ => Err(D::Error::custom(
+                "a filter compares with a string, a number, true or false",
+            )),
+        }
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned, E: Error>(value: Value) -> Result<T, E> {
+    let key = value.get("key").and_then(Value::as_str).map(str::to_owned);
+    serde_json::from_value(value).map_err(|error| match key {
+        Some(key) => E::custom(format!("condition on `{key}`: {error}")),
+        None => E::custom(error),
+    })
 }

@@ -22,7 +22,7 @@ pub use item::{
     Availability, ImageRef, Item, ItemPatch, Price, WriteResult, WriteStatus, WriteSummary,
 };
 pub use problem::{FieldError, Problem};
-pub use search::{SimilarParams, 
+pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,
-    ScrollResponse, SearchRequest, SearchResponse,
+    ScrollResponse, SearchRequest, SearchResponse, SimilarParams,
 };

@@ -177,20 +177,6 @@ impl Store {
             .is_some())
     }
 
-    /// Counts the stored events.
-    pub fn event_count(&self) -> Result<u64> {
-        let mode = IteratorMode::From(b"e", Direction::Forward);
-        let mut count = 0;
-        for entry in self.db.iterator_cf(self.family("events")?, mode) {
-            let (key, _) = entry.map_err(storage)?;
-            if !key.starts_with(b"e") {
-                break;
-            }
-            count += 1;
-        }
-        Ok(count)
-    }
-
     /// Reads the manifest; a new directory has an empty one.
     pub fn manifest(&self) -> Result<Manifest> {
         match self.get("manifest", MANIFEST_KEY)? {
@@ -228,7 +214,9 @@ fn check_format(path: &Path, create: bool) -> Result<()> {
         Err(e) => return Err(io(e)),
     }
     if path.exists() {
-        if fs::read_dir(path).map_err(io)?.next().is_some() {
+        let half_made = format!("{FORMAT_FILE}.new");
+        let foreign = |entry: &fs::DirEntry| entry.file_name() != half_made.as_str();
+        if fs::read_dir(path).map_err(io)?.flatten().any(|entry| foreign(&entry)) {
             return Err(Error::Storage(format!(
                 "{} is not empty and has no {FORMAT_FILE}: it is no data directory of Vitrine; name an empty one",
                 path.display()
@@ -238,6 +226,9 @@ fn check_format(path: &Path, create: bool) -> Result<()> {
         return Err(io(std::io::ErrorKind::NotFound.into()));
     }
     fs::create_dir_all(path).map_err(io)?;
-    fs::write(&file, format!("{FORMAT}\n")).map_err(io)?;
-    fs::File::open(&file).and_then(|f| f.sync_all()).map_err(io)
+    // By rename: a crash in between must not leave a half-written version behind.
+    let made = path.join(format!("{FORMAT_FILE}.new"));
+    fs::write(&made, format!("{FORMAT}\n")).map_err(io)?;
+    fs::File::open(&made).and_then(|f| f.sync_all()).map_err(io)?;
+    fs::rename(&made, &file).map_err(io)
 }
