@@ -44,7 +44,7 @@ impl Collection {
         store.scan_items(id, |number, item| {
             next = next.max(number.saturating_add(1));
             state.add(number, &item);
-            if state.live.len() % 100_000 == 0 {
+            if state.live.len().is_multiple_of(100_000) {
                 tracing::info!(collection = name, items = state.live.len(), "reading items");
             }
             Ok(())

@@ -216,7 +216,11 @@ fn check_format(path: &Path, create: bool) -> Result<()> {
     if path.exists() {
         let half_made = format!("{FORMAT_FILE}.new");
         let foreign = |entry: &fs::DirEntry| entry.file_name() != half_made.as_str();
-        if fs::read_dir(path).map_err(io)?.flatten().any(|entry| foreign(&entry)) {
+        if fs::read_dir(path)
+            .map_err(io)?
+            .flatten()
+            .any(|entry| foreign(&entry))
+        {
             return Err(Error::Storage(format!(
                 "{} is not empty and has no {FORMAT_FILE}: it is no data directory of Vitrine; name an empty one",
                 path.display()
@@ -229,6 +233,8 @@ fn check_format(path: &Path, create: bool) -> Result<()> {
     // By rename: a crash in between must not leave a half-written version behind.
     let made = path.join(format!("{FORMAT_FILE}.new"));
     fs::write(&made, format!("{FORMAT}\n")).map_err(io)?;
-    fs::File::open(&made).and_then(|f| f.sync_all()).map_err(io)?;
+    fs::File::open(&made)
+        .and_then(|f| f.sync_all())
+        .map_err(io)?;
     fs::rename(&made, &file).map_err(io)
 }

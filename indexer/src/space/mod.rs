@@ -1,0 +1,33 @@
+//! Spaces: which vectors an input gives, and how unlike inputs meet in the shared one.
+
+pub mod conse;
+mod encoders;
+
+pub use crate::encode::ModelError;
+pub use encoders::Encoders;
+
+/// Normalised weighted mean of vectors of one space: what an item with text and photos is in `shared`.
+///
+/// Vectors of another length than the first are left out; no parts give an empty vector.
+pub fn fuse(parts: &[(f32, &[f32])]) -> Vec<f32> {
+    let mut sum = vec![0f32; parts.first().map_or(0, |(_, v)| v.len())];
+    for (weight, vector) in parts.iter().filter(|(_, v)| v.len() == parts[0].1.len()) {
+        sum.iter_mut()
+            .zip(*vector)
+            .for_each(|(s, v)| *s += weight * v);
+    }
+    crate::encode::normalise(&mut sum);
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fuse;
+
+    #[test]
+    fn fused_vectors_are_unit_and_weighted() {
+        let v = fuse(&[(3.0, &[1.0, 0.0]), (4.0, &[0.0, 1.0])]);
+        assert!((v[0] - 0.6).abs() < 1e-6 && (v[1] - 0.8).abs() < 1e-6);
+        assert!(fuse(&[]).is_empty());
+    }
+}

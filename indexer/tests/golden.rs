@@ -1,0 +1,210 @@
+//! Vectors against those of the reference implementations; `scripts/golden.py` says how they were made.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use vitrine::Embedder;
+use vitrine_indexer::encode::bert::{Bert, Role};
+use vitrine_indexer::encode::efficientnet_lite::EfficientNetLite;
+use vitrine_indexer::image::{ImageLimits, decode};
+use vitrine_indexer::models;
+use vitrine_indexer::space::Encoders;
+
+/// The models' folder; `None` when the tests of models are to be skipped.
+fn models_dir() -> Option<PathBuf> {
+    if std::env::var_os("VITRINE_SKIP_MODELS").is_some() {
+        return None;
+    }
+    let dir = models::default_dir();
+    let there = ["all-minilm-l6-v2", "efficientnet-lite0"]
+        .iter()
+        .all(|m| dir.join(m).join("config.json").is_file());
+    assert!(
+        there,
+        "no models in {}; run `vitrine-indexer models get`, or set VITRINE_SKIP_MODELS=1 to skip",
+        dir.display()
+    );
+    Some(dir)
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn golden(name: &str) -> Vec<Value> {
+    let bytes = std::fs::read(folder().join(name)).expect("golden file");
+    let file: Value = serde_json::from_slice(&bytes).expect("golden JSON");
+    file["items"].as_array().expect("items").clone()
+}
+
+fn floats(value: &Value) -> Vec<f32> {
+    value
+        .as_array()
+        .expect("vector")
+        .iter()
+        .map(|v| v.as_f64().expect("number") as f32)
+        .collect()
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let dot = |a: &[f32], b: &[f32]| {
+        a.iter()
+            .zip(b)
+            .map(|(x, y)| f64::from(*x) * f64::from(*y))
+            .sum::<f64>()
+    };
+    dot(a, b) / (dot(a, a).sqrt() * dot(b, b).sqrt())
+}
+
+#[test]
+fn minilm_is_sentence_transformers() {
+    let Some(dir) = models_dir() else { return };
+    let bert = Bert::load(&dir.join("all-minilm-l6-v2")).expect("model");
+    let items = golden("minilm.json");
+    let texts: Vec<&str> = items
+        .iter()
+        .map(|i| i["text"].as_str().expect("text"))
+        .collect();
+    let batch = bert.encode(&texts, Role::Plain);
+    for ((item, text), together) in items.iter().zip(&texts).zip(batch) {
+        let together = together.expect("encodes");
+        let alone = bert
+            .encode(&[text], Role::Plain)
+            .remove(0)
+            .expect("encodes");
+        let likeness = cosine(&together, &floats(&item["vector"]));
+        println!(
+            "minilm {likeness:.8} batch/single {:.8} {text:.20?}",
+            cosine(&together, &alone)
+        );
+        assert!(likeness > 0.9999, "{likeness} for {text:?}");
+        assert!(
+            cosine(&together, &alone) > 0.99999,
+            "batch and single differ for {text:?}"
+        );
+    }
+}
+
+#[test]
+fn efficientnet_lite0_is_the_torch_one() {
+    let Some(dir) = models_dir() else { return };
+    let model = EfficientNetLite::load(&dir.join("efficientnet-lite0")).expect("model");
+    for item in golden("efficientnet_lite0.json") {
+        let name = item["file"].as_str().expect("file");
+        let bytes = std::fs::read(folder().join(name)).expect("picture");
+        let photo = decode(&bytes, &ImageLimits::default()).expect("decodes");
+        let output = model.forward(&photo).expect("runs");
+        let likeness = cosine(&output.features, &floats(&item["features"]));
+        let top = item["top"].as_array().expect("top");
+        let worst = top
+            .iter()
+            .map(|pair| {
+                let class = usize::try_from(pair[0].as_u64().expect("class")).expect("class");
+                (f64::from(output.logits[class]) - pair[1].as_f64().expect("logit")).abs()
+            })
+            .fold(0.0, f64::max);
+        println!("lite0 {name}: features {likeness:.8}, worst of the top logits off by {worst:.5}");
+        assert!(likeness > 0.9999, "{likeness} for {name}");
+        assert!(worst < 0.1, "logits of {name} are off by {worst}");
+    }
+}
+
+#[test]
+fn encoders_give_unit_vectors_in_order_and_spare_the_batch() {
+    let Some(dir) = models_dir() else { return };
+    let encoders = Encoders::load(&dir).expect("models");
+    let ball = std::fs::read(folder().join("ball.png")).expect("picture");
+    let wide = std::fs::read(folder().join("wide.png")).expect("picture");
+    let results = encoders.embed_image(&[ball.clone(), b"no photo".to_vec(), wide]);
+    assert!(results[1].as_ref().is_err_and(vitrine::EmbedError::is_user));
+    let alone = encoders.embed_image(&[ball]).remove(0).expect("embeds");
+    for (space, vector) in results[0].as_ref().expect("embeds") {
+        assert_eq!(vector.len(), encoders.dims()[space]);
+        assert!((cosine(vector, vector) - 1.0).abs() < 1e-6);
+        assert!((vector.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-4);
+        assert!(cosine(vector, &alone[space]) > 0.99999);
+    }
+    let text = encoders.embed_text(&["a mug"]).remove(0).expect("embeds");
+    assert_eq!(text["shared"], text["text"]);
+    assert_eq!(encoders.count_tokens("a mug"), 4);
+    assert_eq!(encoders.fingerprint().len(), 64);
+}
+
+/// A models' folder that holds the committed tiny CLIP as `clip/`.
+fn tiny_clip() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("folder");
+    std::fs::create_dir(dir.path().join("clip")).expect("folder");
+    for entry in std::fs::read_dir(folder().join("tiny-clip")).expect("tiny-clip") {
+        let entry = entry.expect("entry");
+        std::fs::copy(
+            entry.path(),
+            dir.path().join("clip").join(entry.file_name()),
+        )
+        .expect("copy");
+    }
+    dir
+}
+
+#[test]
+fn clip_is_the_transformers_one() {
+    let dir = tiny_clip();
+    let encoders = Encoders::load(dir.path()).expect("model");
+    for item in golden("tiny_clip.json") {
+        let embedding = match item["text"].as_str() {
+            Some(text) => encoders.embed_text(&[text]).remove(0),
+            None => {
+                let file = folder().join(item["file"].as_str().expect("file"));
+                encoders
+                    .embed_image(&[std::fs::read(file).expect("picture")])
+                    .remove(0)
+            }
+        };
+        let likeness = cosine(
+            &embedding.expect("embeds")["shared"],
+            &floats(&item["vector"]),
+        );
+        println!(
+            "clip {likeness:.8} {:.40}",
+            item["text"]
+                .as_str()
+                .or(item["file"].as_str())
+                .unwrap_or_default()
+        );
+        assert!(likeness > 0.9999, "{likeness} for {item}");
+    }
+}
+
+#[test]
+fn folders_that_do_not_fit_are_named() {
+    let error = |dir: &Path| {
+        Encoders::load(dir)
+            .err()
+            .expect("must not load")
+            .to_string()
+    };
+    let empty = tempfile::tempdir().expect("folder");
+    let text = error(empty.path());
+    assert!(
+        text.contains("config.json") && text.contains("models get"),
+        "{text}"
+    );
+
+    let dir = tiny_clip();
+    let config = dir.path().join("clip/config.json");
+    let changed = std::fs::read_to_string(&config)
+        .expect("config")
+        .replace("\"projection_dim\": 24", "\"projection_dim\": 25");
+    std::fs::write(&config, changed).expect("write");
+    let text = error(dir.path());
+    assert!(
+        text.contains("weights do not fit CLIP") && text.contains("text_projection.weight"),
+        "{text}"
+    );
+
+    let dir = tiny_clip();
+    let weights = dir.path().join("clip/model.safetensors");
+    let whole = std::fs::read(&weights).expect("weights");
+    std::fs::write(&weights, &whole[..whole.len() / 2]).expect("write");
+    assert!(error(dir.path()).contains("not a whole safetensors file"));
+}

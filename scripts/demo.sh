@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The demo: sample shop -> index -> server -> three answered queries. Safe to run again.
+set -euo pipefail
+bin=$1
+here=$(cd "$(dirname "$0")" && pwd)
+demo=$VITRINE_CACHE/demo
+source "$here/serve.sh"
+
+"$bin/vitrine-indexer" sample get --dir "$demo/shop"
+if [[ ! -f $demo/indexed ]]; then
+  "$bin/vitrine-indexer" index --source "$demo/shop/products.csv" --format vendure \
+    --data "$demo/data" --collection shop --rejects "$demo/rejects.jsonl"
+  touch "$demo/indexed"
+fi
+
+start_server "$bin" "$demo/data" --listen "${VITRINE_LISTEN:-127.0.0.1:7280}"
+
+show() { python3 -c '
+import json, sys
+for n, h in enumerate(json.load(sys.stdin)["hits"], 1):
+    i = h["item"]
+    score, title, category = h["score"], i.get("title", i["id"]), i.get("category", "")
+    print(f"  {n}. {score:.3f}  {title}  [{category}]")'; }
+post() { curl -fsS -H 'content-type: application/json' --data-binary @- "$URL/v1/collections/shop/search"; }
+
+echo; echo "1. text: \"something to take pictures with\""
+echo '{"query": {"text": "something to take pictures with"}, "limit": 3}' | post | show
+photo=$(ls "$demo"/shop/images/*.jpg | head -1)
+echo; echo "2. photo: $(basename "$photo")"
+printf '{"query": {"image": "%s"}, "limit": 3}' "$(base64 -w0 "$photo")" | post | show
+item=$(echo '{"query": {"text": "laptop"}, "limit": 1}' | post | python3 -c 'import json,sys; print(json.load(sys.stdin)["hits"][0]["id"])')
+echo; echo "3. similar to \"$item\" in other categories"
+curl -fsS "$URL/v1/collections/shop/items/$item/similar?scope=cross&limit=3" | show
+
+cat <<END
+
+open   $URL/docs           the API, to read and try
+       $URL/openapi.json   its description
+       $URL/metrics        Prometheus
+END
+[[ ${VITRINE_DEMO_ONCE:-} ]] && exit 0
+echo "Ctrl-C stops the server."
+wait "$SERVER_PID"

@@ -1,0 +1,100 @@
+//! The whole way with the real binaries and models: a catalog file in, through the directory or the server, answers out.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::{Value, json};
+
+use crate::harness::{SERVER, Server};
+
+const CATALOG: &str = r#"{"id": "shoe", "title": "Red running shoes", "category": "Clothing > Shoes", "price": {"amount": 80, "currency": "EUR"}}
+{"id": "lamp", "title": "Desk lamp with a warm light", "category": "Home > Lighting"}
+{"id": "broken", "title": 
+{"id": "pot", "title": "Cast iron cooking pot", "category": "Home > Kitchen"}
+"#;
+
+/// The models' folder; `None` when the tests of models are to be skipped.
+fn models() -> Option<PathBuf> {
+    if std::env::var_os("VITRINE_SKIP_MODELS").is_some() {
+        eprintln!("skipped: VITRINE_SKIP_MODELS is set");
+        return None;
+    }
+    Some(vitrine_indexer::models::default_dir())
+}
+
+fn index(catalog: &Path, args: &[&str]) -> Output {
+    let binary = Path::new(SERVER).with_file_name("vitrine-indexer");
+    Command::new(binary)
+        .args(["index", "--collection", "shop", "--source"])
+        .arg(catalog)
+        .args(args)
+        .output()
+        .expect("the indexer binary starts; build the workspace")
+}
+
+fn summary(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().unwrap_or_default();
+    serde_json::from_str(last).unwrap_or_else(|_| panic!("no summary: {output:?}"))
+}
+
+fn nearest(server: &Server, text: &str) -> Value {
+    let (status, answer) = server.send(
+        "POST",
+        "/v1/collections/shop/search",
+        &json!({"query": {"text": text}, "limit": 1}),
+    );
+    assert_eq!(status, 200, "{answer}");
+    answer["hits"][0]["id"].clone()
+}
+
+#[test]
+fn a_catalog_is_indexed_offline_and_through_the_server() {
+    let Some(models) = models() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (catalog, data, rejects) = (
+        dir.path().join("catalog.jsonl"),
+        dir.path().join("data"),
+        dir.path().join("rejects.jsonl"),
+    );
+    std::fs::write(&catalog, CATALOG).unwrap();
+    let (data_arg, rejects_arg) = (data.to_str().unwrap(), rejects.to_str().unwrap());
+
+    let output = index(&catalog, &["--data", data_arg, "--rejects", rejects_arg]);
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "one record is broken: {output:?}"
+    );
+    assert_eq!(summary(&output)["created"], 3);
+    let reject: Value =
+        serde_json::from_str(std::fs::read_to_string(&rejects).unwrap().trim()).unwrap();
+    assert_eq!(reject["line"], 3, "{reject}");
+
+    let output = index(&catalog, &["--data", data_arg]);
+    assert_eq!(summary(&output)["skipped"], 3, "nothing changed");
+
+    let server = Server::with_models(&data, &models);
+    assert_eq!(nearest(&server, "something to wear for jogging"), "shoe");
+    assert_eq!(nearest(&server, "cook a stew"), "pot");
+
+    let locked = index(&catalog, &["--data", data_arg]);
+    assert_eq!(locked.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&locked.stderr).contains("--server"),
+        "{locked:?}"
+    );
+
+    std::fs::write(
+        &catalog,
+        r#"{"id": "tent", "title": "Tent for two people"}"#,
+    )
+    .unwrap();
+    let output = index(&catalog, &["--server", &server.url]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(nearest(&server, "camping outdoors"), "tent");
+    let output = index(&catalog, &["--server", &server.url]);
+    assert_eq!(summary(&output)["skipped"], 1);
+}

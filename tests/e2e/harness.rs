@@ -1,0 +1,115 @@
+//! A `vitrine-server` process on a free port, over a data directory that outlives it.
+
+use std::{
+    ffi::OsStr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// The server binary under test.
+pub const SERVER: &str = env!("CARGO_BIN_EXE_vitrine-server");
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+}
+
+impl Server {
+    /// Starts a server and waits until it answers.
+    pub fn start(data: &Path) -> Self {
+        Self::launch(data, &[])
+    }
+
+    /// The same, with encoders.
+    pub fn with_models(data: &Path, models: &Path) -> Self {
+        Self::launch(data, &["--models-dir".as_ref(), models.as_os_str()])
+    }
+
+    fn launch(data: &Path, flags: &[&OsStr]) -> Self {
+        let address_file = data.with_extension("address");
+        let _ = std::fs::remove_file(&address_file);
+        let mut child = Command::new(SERVER)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data)
+            .arg("--address-file")
+            .arg(&address_file)
+            .args(flags)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server binary starts");
+        let started = Instant::now();
+        let address = loop {
+            match std::fs::read_to_string(&address_file) {
+                Ok(text) if !text.trim().is_empty() => break text.trim().to_owned(),
+                _ => {}
+            }
+            if let Some(status) = child.try_wait().expect("the process can be asked") {
+                panic!("the server ended before it was ready: {status}");
+            }
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "the server did not get ready"
+            );
+            std::thread::yield_now();
+        };
+        Self {
+            child,
+            url: format!("http://{address}"),
+        }
+    }
+
+    /// kill -9: no destructor, no flush.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("the process can be reaped");
+    }
+
+    /// Asks the server to stop and returns whether it ended well.
+    pub fn terminate(&mut self) -> bool {
+        let status = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(status.success());
+        self.child
+            .wait()
+            .expect("the process can be reaped")
+            .success()
+    }
+
+    /// Sends a request with a JSON body; returns status and JSON.
+    pub fn send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let url = format!("{}{path}", self.url);
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(url)
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .expect("a valid request");
+        let mut response = agent().run(request).expect("the server answers");
+        let status = response.status().as_u16();
+        let text = response.body_mut().read_to_string().expect("a body");
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+}
+
+/// An HTTP client that hands back error statuses instead of failing.
+pub fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
