@@ -1,6 +1,7 @@
 //! The engine through its public interface.
 
 mod aliases;
+mod compat;
 mod events;
 mod items;
 mod lifecycle;
