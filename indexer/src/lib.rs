@@ -1,7 +1,12 @@
 //! The indexer: reads catalogs, embeds photos and text, fills collections.
 //! The only crate that names candle, image and tokenizers; HTTP serving does not live here.
 
+pub mod cli;
 pub mod encode;
+pub mod error;
 pub mod image;
 pub mod models;
+pub mod pipeline;
+pub mod sink;
+pub mod source;
 pub mod space;

@@ -1,0 +1,183 @@
+//! `index`: a catalog in, a collection out.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use vitrine::Durability;
+
+use super::{ModelsDir, Outcome};
+use crate::{
+    error::CommandError,
+    pipeline::{MAX_BATCH, Options, Pipeline, Progress, Rejects},
+    sink::{EngineSink, HttpSink, Sink},
+    source::{self, Format, Mapping, Records},
+    space::Encoders,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct IndexArgs {
+    /// Catalog file; `-` reads standard input. `.gz` and `.zst` are unpacked.
+    #[arg(long, value_name = "FILE")]
+    source: PathBuf,
+    /// Format of the catalog; told from the file's ending where it is left out.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// TOML file that maps the catalog's columns to fields.
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+    /// The server's API key; it needs the actions read and write, and admin where the collection has to be made.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "VITRINE_API_KEY",
+        hide_env_values = true
+    )]
+    api_key: Option<String>,
+    /// Collection to fill; made where it is missing.
+    #[arg(long, value_name = "NAME")]
+    collection: String,
+    #[command(flatten)]
+    models: ModelsDir,
+    /// File that lists what was refused, a JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Read this many records at most.
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Items embedded and written together.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = batch)]
+    batch: usize,
+    /// Fetch photos given by web address (public ones only).
+    #[arg(long)]
+    fetch_images: bool,
+    /// When a batch counts as written; with --data.
+    #[arg(long, value_enum, default_value = "os")]
+    durability: Safety,
+    /// Weight of the text in an item's shared vector.
+    #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
+    text_weight: f32,
+    /// Weight of the photos in an item's shared vector.
+    #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
+    image_weight: f32,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Target {
+    /// Data directory to write to; no server may have it open.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Running server to write to, such as http://localhost:7280.
+    #[arg(long, value_name = "URL", value_parser = address)]
+    server: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Safety {
+    /// With the operating system: survives a crash of the process.
+    Os,
+    /// On the disk: survives a power cut.
+    Fsync,
+}
+
+fn weight(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(weight) if weight.is_finite() && weight > 0.0 => Ok(weight),
+        _ => Err("must be a number above 0".to_owned()),
+    }
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(size) if (1..=MAX_BATCH).contains(&size) => Ok(size),
+        _ => Err(format!("must be 1 to {MAX_BATCH}")),
+    }
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.to_owned()),
+        _ => Err("write it like http://localhost:7280".to_owned()),
+    }
+}
+
+pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
+    let mapping = match &args.mapping {
+        Some(path) => Mapping::load(path)?,
+        None => Mapping::default(),
+    };
+    // What is quick to check comes before what takes time.
+    let records = open(args, &mapping)?;
+    let mut rejects = rejects(args.rejects.as_deref())?;
+    let encoders = Encoders::load(&args.models.path())?;
+    let mut sink = sink(args)?;
+    let options = Options {
+        batch: args.batch,
+        text_weight: args.text_weight,
+        image_weight: args.image_weight,
+        attributes: mapping.attributes(),
+        base: args.source.parent().unwrap_or(Path::new("")).to_owned(),
+        fetch_images: args.fetch_images,
+    };
+    let mut progress = Progress::new(total(args, &mapping)?);
+    let run = Pipeline::new(&encoders, &mut *sink, &mut rejects, &mut progress, options);
+    let summary = run.run(records)?;
+    drop(progress);
+    writeln!(out, "{}", json!(summary))?;
+    Ok(if summary.is_clean() {
+        Outcome::Complete
+    } else {
+        Outcome::Partial
+    })
+}
+
+fn rejects(path: Option<&Path>) -> Result<Rejects, CommandError> {
+    Rejects::create(path).map_err(|source| CommandError::File {
+        path: path.map(Path::to_owned).unwrap_or_default(),
+        source,
+    })
+}
+
+fn sink(args: &IndexArgs) -> Result<Box<dyn Sink>, CommandError> {
+    if let Some(url) = &args.target.server {
+        let key = args.api_key.clone().filter(|key| !key.is_empty());
+        return Ok(Box::new(HttpSink::new(url, &args.collection, key)));
+    }
+    let options = vitrine::Options {
+        durability: match args.durability {
+            Safety::Os => Durability::Os,
+            Safety::Fsync => Durability::Fsync,
+        },
+        create: true,
+    };
+    // The flags' group lets one of the two through.
+    let data = args.target.data.as_deref().unwrap_or(Path::new("data"));
+    Ok(Box::new(EngineSink::open(data, &args.collection, options)?))
+}
+
+fn open(args: &IndexArgs, mapping: &Mapping) -> Result<Records, CommandError> {
+    let records = source::open(&args.source, args.format, mapping)?;
+    Ok(match args.limit {
+        Some(limit) => Box::new(records.take(usize::try_from(limit).unwrap_or(usize::MAX))),
+        None => records,
+    })
+}
+
+/// Number of records, for the remaining time: reading a file twice costs little beside embedding. Standard input and
+/// pipes can be read once only.
+fn total(args: &IndexArgs, mapping: &Mapping) -> Result<Option<u64>, CommandError> {
+    let is_file = std::fs::metadata(&args.source).is_ok_and(|facts| facts.is_file());
+    if !is_file || args.source == Path::new("-") {
+        return Ok(None);
+    }
+    Ok(Some(open(args, mapping)?.count() as u64))
+}

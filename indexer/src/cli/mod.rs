@@ -1,0 +1,87 @@
+//! Commands and their flags. Each command is a thin function over the library; results go to standard output as JSON
+//! or lines, everything else to standard error.
+
+mod doctor;
+mod embed;
+mod index;
+mod models;
+
+use std::{io::Write, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::CommandError;
+
+/// Reads catalogs, embeds photos and text, fills collections of a Vitrine database.
+///
+/// RUST_LOG sets what is logged to standard error (default: info).
+#[derive(Debug, Parser)]
+#[command(name = "vitrine-indexer", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Index a catalog into a collection.
+    ///
+    /// Run it again at any time: unchanged items are skipped, and a run that was killed goes on where it was.
+    ///
+    /// Prints a summary as JSON. Exit status: 0 all well, 3 something was refused (see --rejects), 1 failure, 2 wrong
+    /// usage.
+    Index(Box<index::IndexArgs>),
+    /// Embed a text or a photo; prints the vectors as JSON.
+    Embed(embed::EmbedArgs),
+    /// List, get or verify the encoders.
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    /// Get sample data.
+    #[command(subcommand)]
+    Sample(models::SampleCommand),
+    /// Check that this machine can embed: processor, memory, models.
+    ///
+    /// A line a check, each problem with its mend. Exit status: 0 all well, 1 some problem.
+    Doctor(ModelsDir),
+}
+
+/// Where the encoders are.
+#[derive(Debug, Args)]
+struct ModelsDir {
+    /// Folder of the models [default: $VITRINE_MODELS, else ~/.cache/vitrine/models].
+    #[arg(long, value_name = "DIR")]
+    models_dir: Option<PathBuf>,
+}
+
+impl ModelsDir {
+    fn path(&self) -> PathBuf {
+        self.models_dir
+            .clone()
+            .unwrap_or_else(crate::models::default_dir)
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All well.
+    Complete,
+    /// Done, but something was refused.
+    Partial,
+    /// What was checked is not well.
+    Failed,
+}
+
+/// Carries out a command; its result goes to `out`.
+///
+/// # Errors
+/// It could not be carried out; the message says why and how to mend it.
+pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
+    match cli.command {
+        Command::Index(args) => index::run(&args, out),
+        Command::Embed(args) => embed::run(&args, out),
+        Command::Models(command) => models::run(&command, out),
+        Command::Sample(command) => models::sample(&command),
+        Command::Doctor(dir) => doctor::run(&dir.path(), out),
+    }
+}

@@ -1,0 +1,32 @@
+//! What can end a command. Messages say what is wrong and how to mend it; they are printed as they are.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    encode::ModelError, models::FetchError, pipeline::IndexError, sink::SinkError,
+    source::SourceError,
+};
+
+/// A failed command.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum CommandError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("cannot embed: {0}")]
+    Embed(#[from] vitrine::EmbedError),
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("cannot write the result: {0}")]
+    Output(#[from] io::Error),
+    #[error("no space `{space}` for this input; there are: {known}")]
+    UnknownSpace { space: String, known: String },
+}

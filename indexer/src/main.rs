@@ -1,0 +1,33 @@
+//! `vitrine-indexer`: the command line of the indexer. Everything it does is in the library.
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use vitrine_indexer::{
+    cli::{Cli, Outcome, run},
+    pipeline::LogWriter,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| LogWriter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    match run(cli, &mut io::stdout().lock()) {
+        Ok(Outcome::Complete) => ExitCode::SUCCESS,
+        Ok(Outcome::Partial) => ExitCode::from(3),
+        Ok(Outcome::Failed) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("vitrine-indexer: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

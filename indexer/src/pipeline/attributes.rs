@@ -1,0 +1,75 @@
+//! Attributes nobody declared: their types are told from the first values met.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use vitrine_schemas::{AttributeType, CollectionConfig, Item};
+
+use super::{IndexError, Pipeline};
+
+type Types = BTreeMap<String, AttributeType>;
+
+impl Pipeline<'_> {
+    /// Declares the attributes of these items that the collection lacks.
+    ///
+    /// One that cannot be declared (its name, a missing right) is warned of once; items that have it are refused, each
+    /// with the reason.
+    pub(super) fn declare_attributes<'i>(
+        &mut self,
+        items: impl Iterator<Item = &'i Item>,
+    ) -> Result<(), IndexError> {
+        let mut new = Types::new();
+        for (name, value) in items.flat_map(|item| &item.attributes) {
+            if !self.config.attributes.contains_key(name)
+                && !self.undeclarable.contains(name)
+                && let Some(kind) = kind_of(value)
+            {
+                let known = new.entry(name.clone()).or_insert(kind);
+                if (*known, kind) == (AttributeType::Integer, AttributeType::Float) {
+                    *known = kind;
+                }
+            }
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.declare(new)
+    }
+
+    fn declare(&mut self, new: Types) -> Result<(), IndexError> {
+        let wanted = CollectionConfig {
+            attributes: new.clone(),
+            ..self.wanted()
+        };
+        match self.sink.prepare(&wanted) {
+            Ok(config) => self.config = config,
+            Err(error) if !error.is_refusal() => return Err(error.into()),
+            Err(error) if new.len() == 1 => {
+                tracing::warn!("an attribute cannot be declared: {error}");
+                self.undeclarable.extend(new.into_keys());
+            }
+            // Which one it is shows when they come one by one.
+            Err(_) => {
+                for (name, kind) in new {
+                    self.declare([(name, kind)].into())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kind_of(value: &Value) -> Option<AttributeType> {
+    match value {
+        Value::String(_) => Some(AttributeType::Keyword),
+        Value::Bool(_) => Some(AttributeType::Bool),
+        Value::Number(n) if n.is_i64() => Some(AttributeType::Integer),
+        Value::Number(_) => Some(AttributeType::Float),
+        Value::Array(values) => {
+            let kinds: Vec<_> = values.iter().filter_map(kind_of).collect();
+            let float = kinds.iter().find(|k| **k == AttributeType::Float);
+            float.or(kinds.first()).copied()
+        }
+        Value::Null | Value::Object(_) => None,
+    }
+}

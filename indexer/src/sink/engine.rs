@@ -1,0 +1,76 @@
+//! The offline sink: the engine in this process.
+
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use vitrine::{Collection, Database, Error, Options};
+use vitrine_schemas::{CollectionConfig, Item, WriteStatus};
+
+use super::{Outcomes, Sink, SinkError, Written, missing};
+
+/// A collection of a data directory.
+pub struct EngineSink {
+    database: Database,
+    name: String,
+    collection: Option<Arc<Collection>>,
+}
+
+impl EngineSink {
+    /// Opens, or makes, the data directory.
+    ///
+    /// # Errors
+    /// It is in use, or no data directory of this version.
+    pub fn open(data: &Path, collection: &str, options: Options) -> Result<Self, SinkError> {
+        Ok(Self {
+            database: Database::open(data, options)?,
+            name: collection.to_owned(),
+            collection: None,
+        })
+    }
+
+    fn collection(&self) -> Result<&Collection, SinkError> {
+        let missing = || SinkError::Engine(Error::CollectionNotFound(self.name.clone()));
+        self.collection.as_deref().ok_or_else(missing)
+    }
+}
+
+impl Sink for EngineSink {
+    fn prepare(&mut self, wanted: &CollectionConfig) -> Result<CollectionConfig, SinkError> {
+        let collection = match self.database.collection(&self.name) {
+            Ok(there) => match missing(&self.name, &there.config(), wanted)? {
+                Some(patch) => self.database.patch_collection(&self.name, patch)?,
+                None => there,
+            },
+            Err(Error::CollectionNotFound(_)) => self
+                .database
+                .create_collection(&self.name, wanted.clone())?,
+            Err(other) => return Err(other.into()),
+        };
+        let config = (*collection.config()).clone();
+        self.collection = Some(collection);
+        Ok(config)
+    }
+
+    fn hashes(&self, ids: &[String]) -> Result<HashMap<String, String>, SinkError> {
+        let mut hashes = HashMap::new();
+        for id in ids {
+            match self.collection()?.content_hash(id) {
+                Ok(Some(hash)) => hashes.insert(id.clone(), hash),
+                Ok(None) | Err(Error::ItemNotFound(_)) => None,
+                Err(other) => return Err(other.into()),
+            };
+        }
+        Ok(hashes)
+    }
+
+    fn write(&mut self, items: Vec<Item>) -> Result<Outcomes, SinkError> {
+        let outcomes = self.collection()?.upsert(items)?.into_iter();
+        Ok(outcomes
+            .map(|outcome| match outcome {
+                Ok(WriteStatus::Created) => Ok(Written::Created),
+                Ok(WriteStatus::Updated) => Ok(Written::Updated),
+                Ok(WriteStatus::Rejected) => Err("refused".to_owned()),
+                Err(error) => Err(error.to_string()),
+            })
+            .collect())
+    }
+}

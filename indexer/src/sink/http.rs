@@ -1,0 +1,264 @@
+//! The online sink: a running server, by its public API. Faults that pass (it restarts, it is busy) are waited out.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use vitrine_schemas::{
+    CollectionConfig, CollectionInfo, Item, ScrollResponse, WriteResponse, WriteResult, WriteStatus,
+};
+
+use super::{Outcomes, Sink, SinkError, Written, missing};
+
+/// How long a fault that may pass is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// First and longest pause between two tries.
+const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(10)];
+
+/// Longest a request may take.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Bytes of items sent at once, a quarter of what the server takes unless told otherwise.
+const BODY: usize = 8 << 20;
+
+/// Most bytes of an answer: a page of 1000 items of 2 MiB each would not be one of ours.
+const ANSWER: u64 = 1 << 30;
+
+/// A collection of a running server.
+pub struct HttpSink {
+    agent: ureq::Agent,
+    collection: String,
+    /// Address of the collection.
+    url: String,
+    key: Option<String>,
+    patience: Duration,
+}
+
+/// Why one try failed.
+enum Failure {
+    /// May pass: to be tried again, not before the time the server asked for.
+    Passing {
+        detail: String,
+        wait: Option<Duration>,
+    },
+    Final(SinkError),
+}
+
+impl HttpSink {
+    /// A sink for `collection` of the server at `url`, such as `http://localhost:7280`.
+    pub fn new(url: &str, collection: &str, key: Option<String>) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(TIMEOUT))
+            .build();
+        let (base, name) = (url.trim_end_matches('/'), percent_encode(collection));
+        Self {
+            agent: config.into(),
+            collection: collection.to_owned(),
+            url: format!("{base}/v1/collections/{name}"),
+            key,
+            patience: PATIENCE,
+        }
+    }
+
+    /// Sends a request until it is answered, or patience is at its end.
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<T, SinkError> {
+        let url = format!("{}{path}", self.url);
+        let started = Instant::now();
+        let [mut pause, longest] = PAUSES;
+        loop {
+            let (detail, wait) = match self.once(method, &url, body) {
+                Ok(answer) => return Ok(answer),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing { detail, wait }) => (detail, wait.unwrap_or(pause)),
+            };
+            if started.elapsed() + wait > self.patience {
+                return Err(SinkError::Unreachable { url, detail });
+            }
+            tracing::warn!(%url, %detail, "trying again");
+            thread::sleep(wait);
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    fn once<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        url: &str,
+        body: Option<&str>,
+    ) -> Result<T, Failure> {
+        let protocol = |detail: String| {
+            let url = url.to_owned();
+            Failure::Final(SinkError::Protocol {
+                method,
+                url,
+                detail,
+            })
+        };
+        let failed = |error: ureq::Error| match error {
+            ureq::Error::Io(_)
+            | ureq::Error::Timeout(_)
+            | ureq::Error::HostNotFound
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::Protocol(_) => Failure::Passing {
+                detail: error.to_string(),
+                wait: None,
+            },
+            other => protocol(other.to_string()),
+        };
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request
+            .body(body.unwrap_or_default())
+            .map_err(|e| protocol(e.to_string()))?;
+        let mut answer = self.agent.run(request).map_err(failed)?;
+        let status = answer.status().as_u16();
+        let wait = answer.headers().get("retry-after");
+        let wait = wait.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        let content = answer.body_mut().with_config().limit(ANSWER);
+        let text = content.read_to_string().map_err(failed)?;
+        match status {
+            200..300 => serde_json::from_str(&text)
+                .map_err(|e| protocol(format!("is this a Vitrine server? its answer: {e}"))),
+            429 | 502..=504 => Err(Failure::Passing {
+                detail: format!("{status}: {}", detail(status, &text)),
+                wait: wait.map(Duration::from_secs),
+            }),
+            _ => Err(Failure::Final(SinkError::Refused {
+                method,
+                url: url.to_owned(),
+                status,
+                detail: detail(status, &text),
+            })),
+        }
+    }
+
+    fn put(&self, items: &[String]) -> Result<Vec<WriteResult>, SinkError> {
+        let body = format!("[{}]", items.join(","));
+        let answer: WriteResponse = self.call("PUT", "/items", Some(&body))?;
+        if answer.results.len() == items.len() {
+            return Ok(answer.results);
+        }
+        Err(SinkError::Protocol {
+            method: "PUT",
+            url: format!("{}/items", self.url),
+            detail: format!(
+                "{} items were sent, {} results came back",
+                items.len(),
+                answer.results.len()
+            ),
+        })
+    }
+}
+
+/// The `detail` of a problem, or the text itself; the mend where it is a flag.
+fn detail(status: u16, text: &str) -> String {
+    let problem: Option<Value> = serde_json::from_str(text).ok();
+    let detail = problem.as_ref().and_then(|p| p["detail"].as_str());
+    let detail: String = detail.unwrap_or(text).chars().take(500).collect();
+    match status {
+        401 | 403 => format!("{detail} (the key is given by --api-key or VITRINE_API_KEY)"),
+        _ => detail,
+    }
+}
+
+/// A path segment (RFC 3986).
+fn percent_encode(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
+            out.push(byte.into());
+        } else {
+            // Writing to a string does not fail. Dots too: `..` would be another path.
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+/// Parts of at most `most` bytes, or of one item.
+fn parts(items: &[String], most: usize) -> impl Iterator<Item = &[String]> {
+    let mut rest = items;
+    std::iter::from_fn(move || {
+        let mut size = 0;
+        let fits = |item: &&String| {
+            size += item.len() + 1;
+            size <= most
+        };
+        let count = rest.iter().take_while(fits).count().max(1);
+        let (part, after) = rest.split_at_checked(count)?;
+        rest = after;
+        Some(part)
+    })
+}
+
+impl Sink for HttpSink {
+    fn prepare(&mut self, wanted: &CollectionConfig) -> Result<CollectionConfig, SinkError> {
+        let info: CollectionInfo = match self.call("GET", "", None) {
+            Err(SinkError::Refused { status: 404, .. }) => {
+                self.call("PUT", "", Some(&json!(wanted).to_string()))
+            }
+            other => other,
+        }?;
+        let Some(patch) = missing(&self.collection, &info.config, wanted)? else {
+            return Ok(info.config);
+        };
+        let patched: CollectionInfo = self.call("PATCH", "", Some(&json!(patch).to_string()))?;
+        Ok(patched.config)
+    }
+
+    fn hashes(&self, ids: &[String]) -> Result<HashMap<String, String>, SinkError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let body = json!({"filter": {"must": [{"has_id": ids}]}, "limit": ids.len()});
+        let page: ScrollResponse = self.call("POST", "/items/scroll", Some(&body.to_string()))?;
+        let hash = |item: Item| Some((item.id, item.content_hash?));
+        Ok(page.items.into_iter().filter_map(hash).collect())
+    }
+
+    fn write(&mut self, items: Vec<Item>) -> Result<Outcomes, SinkError> {
+        let items: Vec<_> = items
+            .iter()
+            .map(serde_json::to_string)
+            .collect::<Result<_, _>>()
+            .map_err(|e| SinkError::Protocol {
+                method: "PUT",
+                url: self.url.clone(),
+                detail: e.to_string(),
+            })?;
+        let mut outcomes = Outcomes::with_capacity(items.len());
+        for part in parts(&items, BODY) {
+            outcomes.extend(
+                self.put(part)?
+                    .into_iter()
+                    .map(|result| match result.status {
+                        WriteStatus::Created => Ok(Written::Created),
+                        WriteStatus::Updated => Ok(Written::Updated),
+                        WriteStatus::Rejected => {
+                            Err(result.error.unwrap_or_else(|| "refused".to_owned()))
+                        }
+                    }),
+            );
+        }
+        Ok(outcomes)
+    }
+}

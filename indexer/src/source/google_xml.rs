@@ -1,0 +1,262 @@
+//! Google Merchant feeds in XML: RSS items and Atom entries become rows. What the fields mean lives in `google`.
+
+use quick_xml::{
+    NsReader,
+    events::{BytesStart, Event},
+    name::{Namespace, ResolveResult},
+};
+use serde_json::Value;
+
+use super::{
+    Mapping, Record, SourceError,
+    cells::{self, Row},
+    google, html,
+    input::{Guard, Input},
+};
+
+const GOOGLE: Namespace = Namespace(b"http://base.google.com/ns/1.0");
+const ATOM: Namespace = Namespace(b"http://www.w3.org/2005/Atom");
+
+/// The records of a feed.
+pub(super) fn records(
+    input: Input,
+    mapping: &Mapping,
+) -> Result<impl Iterator<Item = Result<Record, SourceError>> + Send + use<>, SourceError> {
+    let rules = mapping.rules().cloned();
+    let mut feed = Feed {
+        name: input.name,
+        xml: NsReader::from_reader(Guard::new(input.reader)),
+        depth: 0,
+    };
+    feed.find_root()?;
+    Ok(std::iter::from_fn(move || {
+        let entry = match feed.next_entry().transpose()? {
+            Ok(entry) => entry,
+            Err(error) => return Some(Err(error)),
+        };
+        let id = rules.as_ref().map_or("id", |rules| &rules.id);
+        let row = entry.row();
+        Some(Ok(Record {
+            line: entry.line,
+            id: cells::text(&row, id).ok().flatten(),
+            item: match (entry.fault, &rules) {
+                (Some(fault), _) => Err(fault),
+                (None, Some(rules)) => rules.item(&row),
+                (None, None) => google::item(&row),
+            },
+        }))
+    }))
+}
+
+struct Feed {
+    name: String,
+    xml: NsReader<Guard>,
+    /// Open elements around the entries.
+    depth: usize,
+}
+
+/// One item or entry.
+struct Entry {
+    line: u64,
+    /// Fields of Google's namespace; they go before the plain ones of the same name.
+    google: Row,
+    plain: Row,
+    fault: Option<String>,
+}
+
+/// An element directly below an entry, and its text.
+struct Field {
+    /// Where it is kept; `None`: not at all.
+    key: Option<(Origin, String)>,
+    text: String,
+    /// Open elements from this one on.
+    depth: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Origin {
+    Google,
+    Plain,
+}
+
+impl Feed {
+    fn find_root(&mut self) -> Result<(), SourceError> {
+        // An `&` that is not written `&amp;` is too common to give up a feed for.
+        self.xml.config_mut().allow_dangling_amp = true;
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            match self.read(&mut buffer)? {
+                Event::Decl(decl) => {
+                    let encoding = decl.encoding().and_then(Result::ok);
+                    let encoding = encoding.unwrap_or(b"utf-8".into()).to_ascii_lowercase();
+                    if !matches!(encoding.as_slice(), b"utf-8" | b"us-ascii") {
+                        let name = String::from_utf8_lossy(&encoding);
+                        return Err(self.fault(format!("it is {name}; save it as UTF-8")));
+                    }
+                }
+                Event::Start(root) if is_root(&root) => {
+                    self.depth = 1;
+                    return Ok(());
+                }
+                Event::Empty(root) if is_root(&root) => return Ok(()),
+                Event::DocType(_) | Event::Comment(_) | Event::PI(_) => {}
+                Event::Text(text) if text.trim_ascii().is_empty() => {}
+                _ => {
+                    let reason = "it must begin with an `rss` or `feed` element";
+                    return Err(self.fault(reason.to_owned()));
+                }
+            }
+        }
+    }
+
+    fn next_entry(&mut self) -> Result<Option<Entry>, SourceError> {
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            self.xml.get_mut().begin();
+            let line = self.xml.get_ref().line;
+            match self.read(&mut buffer)? {
+                Event::Start(start) if is_entry(&start) => return self.entry(line).map(Some),
+                Event::Empty(start) if is_entry(&start) => return Ok(Some(Entry::new(line))),
+                Event::Start(_) => self.depth += 1,
+                Event::End(_) => self.depth = self.depth.saturating_sub(1),
+                Event::Eof if self.depth > 0 => return Err(self.cut_off()),
+                Event::Eof => return Ok(None),
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads on to the end of an entry.
+    fn entry(&mut self, line: u64) -> Result<Entry, SourceError> {
+        let mut entry = Entry::new(line);
+        let mut open: Option<Field> = None;
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            let event = self.read(&mut buffer)?;
+            let text = match &event {
+                Event::Text(text) => text.decode().map_err(|e| e.to_string()),
+                Event::CData(text) => text.decode().map_err(|e| e.to_string()),
+                Event::GeneralRef(name) => match name.decode() {
+                    Ok(name) => Ok(html::entity(&name)
+                        .map_or(format!("&{name};"), String::from)
+                        .into()),
+                    Err(error) => Err(error.to_string()),
+                },
+                _ => Ok("".into()),
+            };
+            match (&mut open, text) {
+                (Some(field), Ok(text)) => field.text.push_str(&text),
+                (None, Ok(_)) => {}
+                (_, Err(error)) => {
+                    entry.fault = Some(format!("holds text that is not UTF-8: {error}"))
+                }
+            }
+            match (event, &mut open) {
+                (Event::Start(_), Some(field)) => field.depth += 1,
+                (Event::Start(start), None) => {
+                    open = Some(Field {
+                        key: self.key(&start),
+                        text: String::new(),
+                        depth: 1,
+                    })
+                }
+                (Event::End(_), Some(field)) if field.depth > 1 => field.depth -= 1,
+                (Event::End(_), Some(_)) => entry.keep(open.take()),
+                (Event::End(_), None) => return Ok(entry),
+                (Event::Eof, _) => return Err(self.cut_off()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Where the text of an element goes. Other namespaces than Google's and Atom's say nothing about the product.
+    fn key(&self, start: &BytesStart) -> Option<(Origin, String)> {
+        let (namespace, name) = self.xml.resolve_element(start.name());
+        let origin = match namespace {
+            ResolveResult::Bound(GOOGLE) => Origin::Google,
+            ResolveResult::Unknown(prefix) if prefix == b"g" => Origin::Google,
+            ResolveResult::Unbound | ResolveResult::Bound(ATOM) => Origin::Plain,
+            ResolveResult::Unknown(_) | ResolveResult::Bound(_) => return None,
+        };
+        Some((origin, String::from_utf8_lossy(name.as_ref()).into_owned()))
+    }
+
+    fn read<'b>(&mut self, buffer: &'b mut Vec<u8>) -> Result<Event<'b>, SourceError> {
+        match self.xml.read_event_into(buffer) {
+            Ok(event) => Ok(event),
+            Err(quick_xml::Error::Io(error)) => Err(SourceError::Read {
+                name: self.name.clone(),
+                line: self.xml.get_ref().line,
+                source: std::io::Error::new(error.kind(), error.to_string()),
+            }),
+            Err(error) => Err(self.fault(error.to_string())),
+        }
+    }
+
+    fn cut_off(&self) -> SourceError {
+        self.fault("it ends within an element".to_owned())
+    }
+
+    fn fault(&self, reason: String) -> SourceError {
+        SourceError::Xml {
+            name: self.name.clone(),
+            line: self.xml.get_ref().line,
+            byte: self.xml.buffer_position(),
+            reason,
+        }
+    }
+}
+
+fn is_root(start: &BytesStart) -> bool {
+    matches!(start.local_name().as_ref(), b"rss" | b"feed" | b"RDF")
+}
+
+fn is_entry(start: &BytesStart) -> bool {
+    matches!(start.local_name().as_ref(), b"item" | b"entry")
+}
+
+impl Entry {
+    fn new(line: u64) -> Self {
+        Self {
+            line,
+            google: Row::new(),
+            plain: Row::new(),
+            fault: None,
+        }
+    }
+
+    /// Keeps a field; what is repeated becomes a list.
+    fn keep(&mut self, field: Option<Field>) {
+        let Some(Field {
+            key: Some((origin, name)),
+            text,
+            ..
+        }) = field
+        else {
+            return;
+        };
+        let row = match origin {
+            Origin::Google => &mut self.google,
+            Origin::Plain => &mut self.plain,
+        };
+        match row.entry(name).or_insert_with(|| Value::Array(Vec::new())) {
+            Value::Array(values) => values.push(text.into()),
+            other => *other = text.into(),
+        }
+    }
+
+    fn row(&self) -> Row {
+        let mut row = self.plain.clone();
+        row.extend(self.google.clone());
+        // Atom's names for it.
+        for atom in ["summary", "content"] {
+            if let (false, Some(text)) = (row.contains_key("description"), row.get(atom).cloned()) {
+                row.insert("description".to_owned(), text);
+            }
+        }
+        row
+    }
+}

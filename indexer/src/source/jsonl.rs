@@ -1,0 +1,96 @@
+//! JSON Lines: an item a line as the API takes it, or any object with a mapping.
+
+use std::io::{self, BufRead, Read};
+
+use serde::Deserialize;
+use serde_json::json;
+use vitrine_schemas::Item;
+
+use super::{
+    Mapping, Record, SourceError,
+    cells::{self, Row},
+    input::{Input, MAX_RECORD},
+    rules::Rules,
+};
+
+/// The records of a JSON Lines stream.
+pub(super) fn records(
+    mut input: Input,
+    mapping: &Mapping,
+) -> impl Iterator<Item = Result<Record, SourceError>> + Send + use<> {
+    let rules = mapping.rules().cloned();
+    let mut line = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let bytes = match next_line(&mut input.reader) {
+                Ok(bytes) => bytes?,
+                Err(source) => {
+                    let name = input.name.clone();
+                    return Some(Err(SourceError::Read { name, line, source }));
+                }
+            };
+            line += 1;
+            if !bytes.trim_ascii().is_empty() {
+                return Some(Ok(record(line, &bytes, rules.as_ref())));
+            }
+        }
+    })
+}
+
+/// The next line, of which no more than one byte beyond the limit is kept.
+fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    reader
+        .by_ref()
+        .take(MAX_RECORD as u64 + 1)
+        .read_until(b'\n', &mut line)?;
+    if line.len() > MAX_RECORD && !line.ends_with(b"\n") {
+        reader.skip_until(b'\n')?;
+    }
+    Ok((!line.is_empty()).then_some(line))
+}
+
+fn record(line: u64, bytes: &[u8], rules: Option<&Rules>) -> Record {
+    let (id, item) = match read(bytes, rules) {
+        Ok(item) => (Some(item.id.clone()), Ok(item)),
+        Err((id, reason)) => (id, Err(reason)),
+    };
+    Record { line, id, item }
+}
+
+fn read(bytes: &[u8], rules: Option<&Rules>) -> Result<Item, (Option<String>, String)> {
+    let plain = |reason: String| (None, reason);
+    if bytes.trim_ascii_end().len() > MAX_RECORD {
+        return Err(plain("the line is longer than 16 MiB".to_owned()));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        plain(format!(
+            "the line is not UTF-8 from byte {} on",
+            e.valid_up_to()
+        ))
+    })?;
+    let Some(rules) = rules else {
+        return serde_json::from_str(text).map_err(|e| item_fault(text, &e));
+    };
+    let row: Row = serde_json::from_str(text)
+        .map_err(|e| plain(format!("the line is no JSON object: {e}")))?;
+    let id = cells::text(&row, &rules.id).ok().flatten();
+    rules.item(&row).map_err(|reason| (id, reason))
+}
+
+/// The id of a faulty item and what is wrong with it, by the field: the parser alone does not name it.
+fn item_fault(text: &str, error: &serde_json::Error) -> (Option<String>, String) {
+    let Ok(row) = serde_json::from_str::<Row>(text) else {
+        return (None, format!("the line is no JSON object: {error}"));
+    };
+    let reason = row.iter().find_map(|(field, value)| {
+        let mut alone = json!({ "id": "" });
+        alone[field] = value.clone();
+        let fault = Item::deserialize(&alone).err()?;
+        Some(format!("field `{field}`: {fault}"))
+    });
+    (
+        cells::text(&row, "id").ok().flatten(),
+        reason.unwrap_or_else(|| error.to_string()),
+    )
+}

@@ -1,0 +1,85 @@
+//! Mapping files, and whether a catalog has the columns they name. How a row becomes an item lives in `rules`.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use vitrine_schemas::AttributeType;
+
+use super::{SourceError, rules::Rules};
+
+/// How columns become fields. The default goes by the columns' names.
+#[derive(Debug, Clone, Default)]
+pub struct Mapping {
+    rules: Option<Rules>,
+}
+
+impl Mapping {
+    /// Reads a mapping file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, or has a key that is not known.
+    pub fn load(path: &Path) -> Result<Self, SourceError> {
+        let text = std::fs::read_to_string(path).map_err(|source| SourceError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text).map_err(|reason| SourceError::Mapping {
+            path: PathBuf::from(path),
+            reason,
+        })
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let rules = Some(Rules::parse(text)?);
+        Ok(Self { rules })
+    }
+
+    /// The attributes it declares; none where columns go by their names.
+    pub fn attributes(&self) -> BTreeMap<String, AttributeType> {
+        self.rules
+            .as_ref()
+            .map(Rules::attributes)
+            .unwrap_or_default()
+    }
+
+    /// Columns go by their names.
+    pub(super) fn is_default(&self) -> bool {
+        self.rules.is_none()
+    }
+
+    /// The rules of the file, if it was read from one.
+    pub(super) fn rules(&self) -> Option<&Rules> {
+        self.rules.as_ref()
+    }
+
+    /// The rules for a file with these columns: all that they name must be there.
+    pub(super) fn for_columns(&self, name: &str, columns: &[String]) -> Result<Rules, SourceError> {
+        let rules = match &self.rules {
+            Some(rules) => rules.clone(),
+            None => Rules::by_name(columns).map_err(|reason| SourceError::Header {
+                name: name.to_owned(),
+                reason,
+            })?,
+        };
+        require(name, columns, rules.columns())?;
+        Ok(rules)
+    }
+}
+
+/// Checks that a file has the columns.
+pub(super) fn require<'a>(
+    name: &str,
+    columns: &[String],
+    wanted: impl IntoIterator<Item = &'a str>,
+) -> Result<(), SourceError> {
+    match wanted.into_iter().find(|w| !columns.iter().any(|c| c == w)) {
+        None => Ok(()),
+        Some(column) => Err(SourceError::MissingColumn {
+            name: name.to_owned(),
+            column: column.to_owned(),
+            found: columns.join(", "),
+        }),
+    }
+}

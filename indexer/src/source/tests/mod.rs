@@ -1,0 +1,85 @@
+//! Tests of the readers by format, through [`open`](super::open).
+
+mod feeds;
+mod jsonl;
+mod packed;
+mod parquet;
+mod photos;
+mod shops;
+mod tables;
+
+use std::{fs, path::PathBuf};
+
+use tempfile::TempDir;
+use vitrine_schemas::Item;
+
+use super::{Format, Mapping, Record, SourceError, open};
+
+/// A catalog file in a folder of its own.
+struct Catalog {
+    path: PathBuf,
+    _folder: TempDir,
+}
+
+fn catalog(name: &str, content: impl AsRef<[u8]>) -> Catalog {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    Catalog {
+        path,
+        _folder: folder,
+    }
+}
+
+fn mapping(text: &str) -> Mapping {
+    Mapping::parse(text).unwrap()
+}
+
+impl Catalog {
+    fn read_as(
+        &self,
+        format: Option<Format>,
+        mapping: &Mapping,
+    ) -> Result<Vec<Record>, SourceError> {
+        open(&self.path, format, mapping)?.collect()
+    }
+
+    fn read(&self) -> Vec<Record> {
+        self.read_as(None, &Mapping::default()).unwrap()
+    }
+
+    fn error(&self, mapping: &Mapping) -> String {
+        self.read_as(None, mapping).unwrap_err().to_string()
+    }
+}
+
+/// The items, all of which must be sound.
+fn items(records: Vec<Record>) -> Vec<Item> {
+    records.into_iter().map(|r| r.item.unwrap()).collect()
+}
+
+/// Line, id and fault of every record; the fault of a sound one is empty.
+fn outcomes(records: &[Record]) -> Vec<(u64, &str, &str)> {
+    fn outcome(record: &Record) -> (u64, &str, &str) {
+        let fault = record.item.as_ref().err().map_or("", String::as_str);
+        (record.line, record.id.as_deref().unwrap_or("?"), fault)
+    }
+    records.iter().map(outcome).collect()
+}
+
+#[test]
+fn the_ending_tells_the_format() {
+    let of = |name: &str| Format::of(name.as_ref()).ok();
+    assert_eq!(of("a.jsonl"), Some(Format::Jsonl));
+    assert_eq!(of("dir.csv/a.NDJSON.gz"), Some(Format::Jsonl));
+    assert_eq!(of("a.csv.zst"), Some(Format::Csv));
+    assert_eq!(of("a.parquet"), Some(Format::Parquet));
+    assert_eq!(of("a.xml"), Some(Format::GoogleXml));
+    assert_eq!(of("a.tsv"), Some(Format::GoogleTsv));
+    let error = Format::of("-".as_ref()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "cannot tell the format of standard input; give --format: \
+         jsonl, csv, parquet, google-xml, google-tsv, shopify, vendure"
+    );
+}

@@ -1,0 +1,160 @@
+//! Parquet files, written here with the crate's own writer.
+
+use std::{fs::File, sync::Arc};
+
+use ::parquet::{
+    data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type},
+    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    schema::parser::parse_message_type,
+};
+use serde_json::json;
+use vitrine_schemas::Price;
+
+use super::*;
+
+const SCHEMA: &str = "message products {
+    required binary id (UTF8);
+    optional binary title (UTF8);
+    optional double price;
+    optional group tags (LIST) { repeated group list { optional binary element (UTF8); } }
+    optional int64 year;
+    required int64 created_at (TIMESTAMP_MILLIS);
+}";
+
+fn texts(values: &[&str]) -> Vec<ByteArray> {
+    values.iter().map(|v| ByteArray::from(*v)).collect()
+}
+
+/// Two products; the second one has its id and time only.
+fn write() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
+    let mut file = SerializedFileWriter::new(
+        File::create(&path).unwrap(),
+        schema,
+        Arc::new(WriterProperties::new()),
+    )
+    .unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut column = 0;
+    while let Some(mut writer) = group.next_column().unwrap() {
+        match column {
+            0 => drop(
+                writer
+                    .typed::<ByteArrayType>()
+                    .write_batch(&texts(&["1", "2"]), None, None)
+                    .unwrap(),
+            ),
+            1 => drop(
+                writer
+                    .typed::<ByteArrayType>()
+                    .write_batch(&texts(&["Boot"]), Some(&[1, 0]), None)
+                    .unwrap(),
+            ),
+            2 => drop(
+                writer
+                    .typed::<DoubleType>()
+                    .write_batch(&[9.5], Some(&[1, 0]), None)
+                    .unwrap(),
+            ),
+            3 => drop(
+                writer
+                    .typed::<ByteArrayType>()
+                    .write_batch(&texts(&["a", "b"]), Some(&[3, 3, 0]), Some(&[0, 1, 0]))
+                    .unwrap(),
+            ),
+            4 => drop(
+                writer
+                    .typed::<Int64Type>()
+                    .write_batch(&[2011], Some(&[1, 0]), None)
+                    .unwrap(),
+            ),
+            _ => drop(
+                writer
+                    .typed::<Int64Type>()
+                    .write_batch(&[1_769_860_800_000, i64::MAX], None, None)
+                    .unwrap(),
+            ),
+        }
+        writer.close().unwrap();
+        column += 1;
+    }
+    group.close().unwrap();
+    file.close().unwrap();
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn rows_are_items() {
+    let records = catalog("a.parquet", write()).read();
+    assert_eq!(outcomes(&records), [(1, "1", ""), (2, "2", "")]);
+    let first = Item {
+        id: "1".into(),
+        title: Some("Boot".into()),
+        price: Some(Price {
+            amount: 9.5,
+            currency: None,
+        }),
+        created_at: Some("2026-01-31T12:00:00.000+00:00".into()),
+        attributes: json!({"tags": ["a", "b"], "year": 2011})
+            .as_object()
+            .cloned()
+            .unwrap(),
+        ..Item::default()
+    };
+    assert_eq!(items(records)[0], first);
+}
+
+#[test]
+fn columns_can_be_mapped() {
+    let file = catalog("a.parquet", write());
+    let mapped = mapping(
+        "id = 'id'\ntitle = 'title'\n[attributes]\nyear = { column = 'year', type = 'float' }\nlabel = 'tags'",
+    );
+    let items = items(file.read_as(None, &mapped).unwrap());
+    assert_eq!(
+        json!(items[0].attributes),
+        json!({"label": ["a", "b"], "year": 2011.0})
+    );
+    let error = file.error(&mapping("id = 'sku'"));
+    assert!(
+        error.ends_with("has no column `sku`; it has: id, title, price, tags, year, created_at"),
+        "{error}"
+    );
+}
+
+#[test]
+fn only_plain_files_are_read() {
+    for name in ["-", "/nowhere/a.parquet.gz"] {
+        let error = open(name.as_ref(), Some(Format::Parquet), &Mapping::default())
+            .err()
+            .unwrap();
+        assert!(
+            error
+                .to_string()
+                .contains("Parquet is read from a plain file only")
+        );
+    }
+}
+
+#[test]
+fn damaged_files_end_in_errors() {
+    let whole = write();
+    assert!(
+        catalog("a.parquet", "id,title\n")
+            .read_as(None, &Mapping::default())
+            .is_err()
+    );
+    assert!(
+        catalog("a.parquet", &whole[..whole.len() / 2])
+            .read_as(None, &Mapping::default())
+            .is_err()
+    );
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0xff;
+        // Some damage is not seen; none may take the process down.
+        let _ = catalog("a.parquet", damaged).read_as(None, &Mapping::default());
+    }
+}

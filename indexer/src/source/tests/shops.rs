@@ -1,0 +1,116 @@
+//! Exports of shop systems.
+
+use serde_json::json;
+use vitrine_schemas::{ImageRef, Price};
+
+use super::*;
+
+const SHOPIFY: &str = "\
+Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant Price,Image Src,Status
+boot,Boot,\"<p>Warm &amp;
+dry</p>\",Acme,Apparel & Accessories > Shoes,Boots,\"winter, leather\",true,Size,41,Title,a,25.00,https://cdn.example/1.jpg,active
+boot,,,,,,,,,42,,b,19.50,https://cdn.example/2.jpg,
+boot,,,,,,,,,,,,,https://cdn.example/2.jpg,
+card,Gift Card,,Acme,,Cards,,true,Title,Default Title,,,10.00,,draft
+cap,Cap,,Acme,,,,false,Title,Default Title,,,x,,active
+hat,Hat,,,,,,,,,,,1,,active
+hat,,,,,,,,,,,,2
+bag,Bag,,,,,,FALSE,,,,,1,,active
+";
+
+#[test]
+fn shopify_rows_are_grouped_by_handle() {
+    let records = catalog("a.csv", SHOPIFY)
+        .read_as(Some(Format::Shopify), &Mapping::default())
+        .unwrap();
+    let fields = "line 9: has 13 fields where the header has 15; put fields that hold the separator in quotes";
+    assert_eq!(
+        outcomes(&records),
+        [
+            (2, "boot", ""),
+            (6, "card", ""),
+            (
+                7,
+                "cap",
+                "column `Variant Price`: `x` is no price; write it like `15.00` or `15.00 USD`"
+            ),
+            (8, "hat", fields),
+            (10, "bag", ""),
+        ]
+    );
+    let link = |n: u8| ImageRef::Uri(format!("https://cdn.example/{n}.jpg"));
+    let boot = Item {
+        id: "boot".into(),
+        title: Some("Boot".into()),
+        description: Some("Warm & dry".into()),
+        category: Some("Apparel & Accessories > Shoes".into()),
+        brand: Some("Acme".into()),
+        price: Some(Price { amount: 19.5, currency: None }),
+        images: vec![link(1), link(2)],
+        attributes: json!({"tags": ["winter", "leather"], "type": "Boots", "Size": ["41", "42"], "Title": ["a", "b"]})
+            .as_object()
+            .cloned()
+            .unwrap(),
+        ..Item::default()
+    };
+    assert_eq!(records[0].item.as_ref(), Ok(&boot));
+    let card = records[1].item.as_ref().unwrap();
+    assert!(card.hidden && card.category.as_deref() == Some("Cards"));
+    assert_eq!(json!(card.attributes), json!({"type": "Cards"}));
+    assert!(records[4].item.as_ref().unwrap().hidden);
+    let error = catalog("a.csv", "id,Title\n").read_as(Some(Format::Shopify), &Mapping::default());
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("has no column `Handle`")
+    );
+}
+
+// Padded as the sample shop of @vendure/create is.
+const VENDURE: &str = r#"name   ,slug  ,description       ,assets      ,facets                                               ,optionGroups     ,optionValues ,sku ,price  ,taxCategory,stockOnHand,trackInventory,variantAssets,variantFacets
+Laptop ,laptop,"Fast, <b>thin</b>",a.jpg|b.jpg ,category:Electronics|category:Computers|brand:Apple  ,"screen size|RAM","13 inch|8GB",L1  ,1299.00,standard   ,100        ,              ,             ,
+       ,      ,                  ,            ,                                                     ,                 ,"15 inch|8GB",L2  ,1199.00,standard   ,100        ,              ,c.jpg        ,color:silver
+Orchid, the ,     ,                  ,            ,plant type:indoor                                    ,                 ,             ,O1  ,5      ,standard   ,100        ,              ,
+"Écran 4K!",,,,,,,S1,3,standard,1,,,
+Desk   ,desk  ,,,oak,,,D1,1,standard,1,,,
+       ,,,,,,,D2,1,standard,1,,,
+"#;
+
+#[test]
+fn vendure_rows_without_a_name_continue_the_product() {
+    let records = catalog("a.csv", VENDURE)
+        .read_as(Some(Format::Vendure), &Mapping::default())
+        .unwrap();
+    let faults = outcomes(&records);
+    assert_eq!(faults[0], (2, "laptop", ""));
+    assert_eq!(faults[2], (5, "\u{e9}cran-4k", ""));
+    assert_eq!(
+        faults[3],
+        (
+            6,
+            "desk",
+            "column `facets`: `oak` is no facet; write it like `brand:Apple`"
+        )
+    );
+    assert_eq!(faults.len(), 4);
+    let photo = |name| ImageRef::Path(format!("images/{name}.jpg"));
+    let laptop = Item {
+        id: "laptop".into(),
+        title: Some("Laptop".into()),
+        description: Some("Fast, thin".into()),
+        category: Some("Electronics > Computers".into()),
+        brand: Some("Apple".into()),
+        price: Some(Price {
+            amount: 1199.0,
+            currency: None,
+        }),
+        images: vec![photo("a"), photo("b"), photo("c")],
+        attributes: json!({"color": "silver", "screen_size": ["13 inch", "15 inch"], "RAM": "8GB"})
+            .as_object()
+            .cloned()
+            .unwrap(),
+        ..Item::default()
+    };
+    assert_eq!(records[0].item.as_ref(), Ok(&laptop));
+}

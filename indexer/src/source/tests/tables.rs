@@ -1,0 +1,275 @@
+//! CSV, and mappings.
+
+use std::path::Path;
+
+use serde_json::json;
+use vitrine_schemas::{AttributeType, Availability, ImageRef, Price};
+
+use super::*;
+
+#[test]
+fn csv_columns_go_by_their_names() {
+    let csv = "\u{feff}id,title,category,price,currency,images,availability,hidden,Main Color,2nd,\r\n\
+               1,Boot,Shoes>Boots,19.90,eur,a.jpg|https://x.org/b.jpg,In Stock,no,red,x,drop\r\n\
+               2,\"Two\r\nlines, one \"\"title\"\"\",,,,,,true,,,\r\n\
+               \r\n,,,\r\n\n3,Cap,,5,,,,,,,";
+    let records = catalog("a.csv", csv).read();
+    assert_eq!(
+        outcomes(&records),
+        [(2, "1", ""), (3, "2", ""), (8, "3", "")]
+    );
+    let items = items(records);
+    let expected = Item {
+        id: "1".into(),
+        title: Some("Boot".into()),
+        category: Some("Shoes > Boots".into()),
+        price: Some(Price {
+            amount: 19.9,
+            currency: Some("EUR".into()),
+        }),
+        images: vec![
+            ImageRef::Path("a.jpg".into()),
+            ImageRef::Uri("https://x.org/b.jpg".into()),
+        ],
+        availability: Some(Availability::InStock),
+        attributes: json!({"Main_Color": "red", "x_2nd": "x"})
+            .as_object()
+            .cloned()
+            .unwrap(),
+        ..Item::default()
+    };
+    assert_eq!(items[0], expected);
+    assert_eq!(
+        items[1].title.as_deref(),
+        Some("Two\r\nlines, one \"title\"")
+    );
+    assert!(items[1].hidden);
+    assert_eq!(
+        items[2].price,
+        Some(Price {
+            amount: 5.0,
+            currency: None
+        })
+    );
+}
+
+#[test]
+fn a_faulty_row_is_rejected_alone() {
+    let csv = b"id,title,price\n1,ok,\n2,br\xffken,\n3,short\n4,long,,\n,no id,\n5,dear,1.2.3\n6,dear,12 bucks\n7,ok,3\n";
+    let records = catalog("a.csv", csv).read();
+    let fields = |n| {
+        format!(
+            "has {n} fields where the header has 3; put fields that hold the separator in quotes"
+        )
+    };
+    assert_eq!(
+        outcomes(&records),
+        [
+            (2, "1", ""),
+            (3, "2", "column `title`: is not UTF-8"),
+            (4, "3", &fields(2)),
+            (5, "4", &fields(4)),
+            (6, "?", "column `id`: is empty; every item needs an id"),
+            (
+                7,
+                "5",
+                "column `price`: `1.2.3` is no price; write it like `15.00` or `15.00 USD`"
+            ),
+            (
+                8,
+                "6",
+                "column `price`: `bucks` is no currency; write its ISO 4217 code such as `EUR`"
+            ),
+            (9, "7", ""),
+        ]
+    );
+}
+
+#[test]
+fn a_header_that_cannot_be_used_is_an_error() {
+    let error = |csv: &[u8]| catalog("a.csv", csv).error(&Mapping::default());
+    assert!(error(b"").contains("is empty; the first line must name the columns"));
+    assert!(error(b"sku,title\n1,x\n").ends_with("has no column `id`; it has: sku, title"));
+    assert!(error(b"id,a,a\n").ends_with("has the column `a` twice"));
+    assert!(
+        error(b"id,a b,a_b\n")
+            .contains("the columns `a b` and `a_b` both make the attribute `a_b`")
+    );
+    assert!(error(b"id,\xff\n").contains("the name of column 2 is not UTF-8"));
+    assert!(error(b"\xff\xfei\0d\0").ends_with("is UTF-16; save it as UTF-8"));
+}
+
+#[test]
+fn an_open_quote_does_not_gather_the_file() {
+    let mut csv = b"id,title\n1,ok\n2,\"open\n".to_vec();
+    csv.resize(40 << 20, b'x');
+    let file = catalog("a.csv", csv);
+    let records: Vec<_> = open(&file.path, None, &Mapping::default())
+        .unwrap()
+        .collect();
+    assert_eq!(records.len(), 2);
+    let error = records[1].as_ref().unwrap_err().to_string();
+    assert!(
+        error.contains("beyond line 3: a record of more than 16 MiB"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_mapping_renames_and_types_columns() {
+    let mapping = mapping(
+        r#"
+        id = "sku"
+        title = "name"
+        category = ["a", "b"]
+        images = "photos/{sku}_{n}.jpg"
+        hidden = "off"
+        [price]
+        amount = "cost"
+        currency_fixed = "EUR"
+        [attributes]
+        colour = "c"
+        tags = { column = "t", separator = ";" }
+        year = { column = "y", type = "integer" }
+        weight = { column = "w", type = "float", separator = "|" }
+        sale = { column = "s", type = "bool" }
+        "#,
+    );
+    let declared = [
+        ("colour", AttributeType::Keyword),
+        ("sale", AttributeType::Bool),
+        ("tags", AttributeType::Keyword),
+        ("weight", AttributeType::Float),
+        ("year", AttributeType::Integer),
+    ];
+    assert!(
+        mapping
+            .attributes()
+            .into_iter()
+            .eq(declared.map(|(n, t)| (n.to_owned(), t)))
+    );
+    let csv = "sku,name,a,b,n,off,cost,c,t,y,w,s,rest\n\
+               1,Boot,Shoes,Boots,2,0,3.50,red,a; b;,2011.0,1.5|2,yes,x\n\
+               2,,,Caps,,,,,,,,,\n\
+               3,,,,,,,,,20x1,,,\n\
+               4,,,,,maybe,,,,,,,\n";
+    let records = catalog("a.csv", csv).read_as(None, &mapping).unwrap();
+    let expected = Item {
+        id: "1".into(),
+        title: Some("Boot".into()),
+        category: Some("Shoes > Boots".into()),
+        price: Some(Price { amount: 3.5, currency: Some("EUR".into()) }),
+        images: vec![ImageRef::Path("photos/1_2.jpg".into())],
+        attributes: json!({"colour": "red", "sale": true, "tags": ["a", "b"], "weight": [1.5, 2.0], "year": 2011})
+            .as_object()
+            .cloned()
+            .unwrap(),
+        ..Item::default()
+    };
+    assert_eq!(records[0].item.as_ref(), Ok(&expected));
+    let bare = Item {
+        id: "2".into(),
+        category: Some("Caps".into()),
+        ..Item::default()
+    };
+    assert_eq!(records[1].item.as_ref(), Ok(&bare));
+    assert_eq!(
+        outcomes(&records)[2..],
+        [
+            (
+                4,
+                "3",
+                "column `y`: `20x1` is no integer; write a whole number of 64 bits"
+            ),
+            (
+                5,
+                "4",
+                "column `off`: `maybe` is no bool; write true or false"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_faulty_mapping_names_its_fault() {
+    let fault = |text: &str| Mapping::parse(text).unwrap_err();
+    assert!(fault("id = 'a'\ntitel = 'b'").contains("unknown field `titel`"));
+    assert!(fault("title = 'b'").contains("missing field `id`"));
+    assert!(fault("id = 'a'\n[price]\namount = 'p'\nsum = 'x'").contains("unknown field `sum`"));
+    assert!(
+        fault("id = 'a'\n[price]\namount = 'p'\ncurrency_fixed = 'Euro'")
+            .contains("`Euro` is no currency")
+    );
+    let attribute = fault("id = 'a'\n[attributes]\nx = { colum = 'y' }");
+    assert!(attribute.contains("unknown field `colum`"), "{attribute}");
+    assert!(
+        fault("id = 'a'\n[attributes]\nx = { column = 'y', type = 'int' }")
+            .contains("unknown variant `int`")
+    );
+    assert!(fault("id = 'a'\n[attributes]\nprice = 'y'").contains("attribute `price`"));
+    assert!(fault("id = 'a'\n[attributes]\n'a b' = 'y'").contains("attribute `a b`"));
+    let missing = Mapping::load(Path::new("/nowhere/m.toml"))
+        .unwrap_err()
+        .to_string();
+    assert!(missing.starts_with("cannot open /nowhere/m.toml"));
+}
+
+#[test]
+fn a_mapped_column_that_is_not_there_ends_it_at_once() {
+    let file = catalog("a.csv", "id,name\n1,x\n");
+    for (rules, column) in [
+        ("id = 'sku'", "sku"),
+        ("id = 'id'\ntitle = 'titel'", "titel"),
+        ("id = 'id'\nimages = 'i/{no}.jpg'", "no"),
+        ("id = 'id'\ncategory = ['name', 'sub']", "sub"),
+        ("id = 'id'\n[attributes]\nx = 'colour'", "colour"),
+    ] {
+        let error = file.error(&mapping(rules));
+        assert!(
+            error.ends_with(&format!("has no column `{column}`; it has: id, name")),
+            "{error}"
+        );
+    }
+    let error = open(&file.path, Some(Format::Shopify), &mapping("id = 'id'"))
+        .err()
+        .unwrap();
+    assert!(
+        error
+            .to_string()
+            .starts_with("format shopify has a fixed mapping")
+    );
+}
+
+#[test]
+fn the_fashion_examples_read_the_real_file() {
+    let data = std::env::var("VITRINE_DATA").unwrap_or_else(|_| "../../shared/data".to_owned());
+    let source = Path::new(&data).join("fashion/styles.csv");
+    if !source.is_file() {
+        eprintln!("skipped: no {}", source.display());
+        return;
+    }
+    let read = |example: &str| {
+        let mapping = Mapping::load(&Path::new("examples").join(example)).unwrap();
+        assert_eq!(mapping.attributes()["year"], AttributeType::Integer);
+        let records = open(&source, None, &mapping).unwrap();
+        items(records.collect::<Result<Vec<_>, _>>().unwrap())
+    };
+    let (titled, photos) = (read("fashion.toml"), read("fashion-photos.toml"));
+    assert!(titled.len() > 1000 && titled.len() == photos.len());
+    for (titled, photo) in titled.iter().zip(&photos) {
+        assert!(
+            titled.title.is_some()
+                && titled.category.is_some()
+                && titled.attributes.contains_key("article_type")
+        );
+        let expected = vec![ImageRef::Path(format!("images/{}.jpg", titled.id))];
+        assert_eq!(titled.images, expected);
+        assert_eq!(
+            photo,
+            &Item {
+                title: None,
+                ..titled.clone()
+            }
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! The program's commands, as a shell would call them.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+fn indexer(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vitrine-indexer"))
+        .args(args)
+        .current_dir(folder)
+        .env_remove("VITRINE_API_KEY")
+        .env_remove("RUST_LOG")
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Arguments in one line, split at spaces.
+fn run(folder: &Path, line: &str) -> Output {
+    indexer(folder, &line.split(' ').collect::<Vec<_>>())
+}
+
+/// Whether there are models; golden.rs says loudly where there should be some.
+fn models_are_there() -> bool {
+    let dir = vitrine_indexer::models::default_dir();
+    std::env::var_os("VITRINE_SKIP_MODELS").is_none() && dir.join("all-minilm-l6-v2").is_dir()
+}
+
+#[test]
+fn wrong_usage_is_told_and_exits_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for (line, hint) in [
+        ("index --source a.csv --collection c", "--data"),
+        ("index --source a.csv --data d", "--collection"),
+        ("index --collection c --data d", "--source"),
+        (
+            "index --source a --collection c --data d --server http://x",
+            "cannot be used with",
+        ),
+        (
+            "index --source a --collection c --server localhost:7280",
+            "http://localhost:7280",
+        ),
+        (
+            "index --source a --collection c --data d --batch 0",
+            "1 to 1000",
+        ),
+        (
+            "index --source a --collection c --data d --text-weight=-1",
+            "number above 0",
+        ),
+        (
+            "index --source a --collection c --data d --text-weight=nan",
+            "number above 0",
+        ),
+        (
+            "index --source a --collection c --data d --format pdf",
+            "shopify",
+        ),
+        ("embed", "--text"),
+        ("embed --text a --image b", "cannot be used with"),
+        ("sample get", "--dir"),
+        ("fly", "unrecognized"),
+    ] {
+        let output = run(folder.path(), line);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{line}: {said}");
+        assert!(said.contains(hint), "{line}: {hint} is not in {said}");
+    }
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [
+        "",
+        "index ",
+        "embed ",
+        "models ",
+        "models get ",
+        "sample get ",
+        "doctor ",
+    ] {
+        let output = run(folder.path(), &format!("{command}--help"));
+        assert!(output.status.success(), "{command}: {output:?}");
+        assert!(text(&output.stdout).contains("Usage: vitrine-indexer"));
+    }
+    // A key in the environment is not shown.
+    let mut help = Command::new(env!("CARGO_BIN_EXE_vitrine-indexer"));
+    let output = help
+        .args(["index", "--help"])
+        .env("VITRINE_API_KEY", "sesame")
+        .output();
+    let said = text(&output.expect("the program starts").stdout);
+    assert!(said.contains("VITRINE_API_KEY") && !said.contains("sesame"));
+}
+
+#[test]
+fn missing_models_are_told_with_the_mend() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("a.jsonl"),
+        "{\"id\": \"1\", \"title\": \"x\"}\n",
+    )
+    .unwrap();
+    for line in [
+        "index --source a.jsonl --data d --collection c --models-dir none",
+        "embed --text x --models-dir none",
+        "doctor --models-dir none",
+    ] {
+        let output = run(folder.path(), line);
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{line}: {said}");
+        assert!(
+            said.contains("vitrine-indexer models get"),
+            "{line}: {said}"
+        );
+    }
+    let doctor = text(&run(folder.path(), "doctor --models-dir none").stdout);
+    assert!(
+        doctor
+            .lines()
+            .all(|l| l.starts_with("ok ") || l.starts_with("problem "))
+    );
+}
+
+#[test]
+fn faults_of_the_source_are_told_before_models_are_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.csv"), "id,title\n1,x\n").unwrap();
+    fs::write(folder.path().join("m.toml"), "id = \"sku\"\n").unwrap();
+    for (line, hint) in [
+        ("--source none.csv", "none.csv"),
+        ("--source a.pdf", "--format"),
+        ("--source a.csv --mapping none.toml", "none.toml"),
+        ("--source a.csv --mapping m.toml", "sku"),
+    ] {
+        let line = format!("index --data d --collection c --models-dir none {line}");
+        let output = run(folder.path(), &line);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{line}: {said}");
+        assert!(
+            said.contains(hint) && !said.contains("models get"),
+            "{line}: {said}"
+        );
+    }
+    assert!(!folder.path().join("d").exists());
+}
+
+#[test]
+fn models_are_listed_and_unknown_ones_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = run(folder.path(), "models list");
+    assert!(
+        text(&list.stdout).contains("all-minilm-l6-v2\t"),
+        "{list:?}"
+    );
+    let get = run(folder.path(), "models get nonesuch --models-dir m");
+    assert_eq!(get.status.code(), Some(1));
+    assert!(text(&get.stderr).contains("models list"), "{get:?}");
+    let verify = run(folder.path(), "models verify --models-dir none");
+    assert_eq!(verify.status.code(), Some(1));
+}
+
+#[test]
+fn a_catalog_is_indexed_and_the_summary_says_what_became_of_it() {
+    if !models_are_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let index = |lines: &str| {
+        fs::write(folder.path().join("a.jsonl"), lines).unwrap();
+        let line = "index --source a.jsonl --data d --collection shop --rejects r.jsonl";
+        let output = run(folder.path(), line);
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code(), summary, text(&output.stderr))
+    };
+    let good = "{\"id\": \"1\", \"title\": \"red shoe\"}\n";
+    let (code, summary, said) = index(good);
+    assert_eq!((code, &summary["created"]), (Some(0), &1.into()), "{said}");
+    let (code, summary, said) = index(&format!("{good}nonsense\n"));
+    assert_eq!(code, Some(3), "{said}");
+    assert_eq!(
+        [&summary["skipped"], &summary["rejected"]],
+        [&1, &1].map(|n| n)
+    );
+    let reject = fs::read_to_string(folder.path().join("r.jsonl")).unwrap();
+    let reject: Value = serde_json::from_str(&reject).unwrap();
+    assert_eq!(
+        (&reject["line"], &reject["kind"]),
+        (&2.into(), &"record".into())
+    );
+
+    let made = run(folder.path(), "embed --text shoe --space text");
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    assert_eq!(made["vectors"]["text"].as_array().map(Vec::len), Some(384));
+    let wrong = run(folder.path(), "embed --text shoe --space smell");
+    assert!(text(&wrong.stderr).contains("shared, text"), "{wrong:?}");
+    let doctor = run(folder.path(), "doctor");
+    assert!(doctor.status.success(), "{doctor:?}");
+}
