@@ -9,7 +9,7 @@ pub type ImageBytes = Vec<u8>;
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
     /// No encoder of that kind is loaded.
-    #[error("no {0} encoder is loaded; start the server with --models")]
+    #[error("no {0} encoder is loaded; start the server with --models-dir")]
     Unavailable(&'static str),
     /// The input is at fault.
     #[error("{0}")]

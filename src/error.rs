@@ -130,7 +130,10 @@ impl Error {
 fn join(errors: &[FieldError]) -> String {
     let lines: Vec<_> = errors
         .iter()
-        .map(|e| format!("{}: {}", e.pointer, e.detail))
+        .map(|e| match e.pointer.as_str() {
+            "" => e.detail.clone(),
+            pointer => format!("{pointer}: {}", e.detail),
+        })
         .collect();
     lines.join("; ")
 }

@@ -1,6 +1,9 @@
 //! Embeddings in the form of the OpenAI API.
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, SeqAccess, Visitor},
+};
 use utoipa::ToSchema;
 
 /// Body of `POST /v1/embeddings`.
@@ -14,18 +17,87 @@ pub struct EmbeddingsRequest {
     /// `float` (default) or `base64` (little-endian f32).
     #[serde(default)]
     pub encoding_format: EncodingFormat,
+    /// Length of the vectors: the model's own, or nothing.
+    #[serde(default)]
+    pub dimensions: Option<usize>,
     /// Taken for compatibility, not used.
     #[serde(default)]
     pub user: Option<String>,
 }
 
-/// One text or several.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+/// One text or several, 2048 at most. Token ids are not taken.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 #[allow(missing_docs)]
 pub enum EmbeddingsInput {
     One(String),
     Many(Vec<String>),
+}
+
+impl EmbeddingsInput {
+    /// The texts.
+    pub fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+// Read by hand, so that token ids are refused by name and a fault keeps its place.
+impl<'de> Deserialize<'de> for EmbeddingsInput {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrTexts;
+        impl<'de> Visitor<'de> for TextOrTexts {
+            type Value = EmbeddingsInput;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or an array of strings")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(EmbeddingsInput::One(text.into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(Text(text)) = seq.next_element()? {
+                    texts.push(text);
+                }
+                Ok(EmbeddingsInput::Many(texts))
+            }
+        }
+        deserializer.deserialize_any(TextOrTexts)
+    }
+}
+
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneText;
+        const TOKENS: &str = "token ids are not taken; send the text itself";
+        impl<'de> Visitor<'de> for OneText {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(text.into()))
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Text, E> {
+                Err(E::custom(TOKENS))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Text, A::Error> {
+                Err(A::Error::custom(TOKENS))
+            }
+        }
+        deserializer.deserialize_any(OneText)
+    }
 }
 
 /// How vectors are written.

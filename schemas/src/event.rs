@@ -1,6 +1,12 @@
 //! Behaviour events.
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{
+        MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
 use utoipa::ToSchema;
 
 /// What a shopper did.
@@ -45,6 +51,50 @@ pub struct Event {
     /// `request_id` of the search that led here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+/// Body of `POST /v1/events`: one event or an array of them.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum EventsRequest {
+    /// One event.
+    One(Box<Event>),
+    /// Several events.
+    Many(Vec<Event>),
+}
+
+impl EventsRequest {
+    /// The events.
+    pub fn into_vec(self) -> Vec<Event> {
+        match self {
+            Self::One(event) => vec![*event],
+            Self::Many(events) => events,
+        }
+    }
+}
+
+// Read by hand, so that a fault keeps its line and its field: serde reads untagged enums through a copy without them.
+impl<'de> Deserialize<'de> for EventsRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = EventsRequest;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an event or an array of events")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Event::deserialize(MapAccessDeserializer::new(map))
+                    .map(|event| EventsRequest::One(Box::new(event)))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(EventsRequest::Many)
+            }
+        }
+        deserializer.deserialize_any(OneOrMany)
+    }
 }
 
 /// What became of an event.

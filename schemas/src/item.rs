@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::Problem;
+
 /// One product (or news article, post, ...), as written by clients and stored by the engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -124,7 +126,7 @@ pub struct WriteResult {
     pub error: Option<String>,
 }
 
-/// Totals of a write request; also the last line of an import.
+/// Totals of a write request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WriteSummary {
     /// Items that were new.
@@ -133,4 +135,50 @@ pub struct WriteSummary {
     pub updated: u64,
     /// Items refused.
     pub rejected: u64,
+}
+
+impl WriteSummary {
+    /// Counts one outcome.
+    pub fn count(&mut self, status: WriteStatus) {
+        *match status {
+            WriteStatus::Created => &mut self.created,
+            WriteStatus::Updated => &mut self.updated,
+            WriteStatus::Rejected => &mut self.rejected,
+        } += 1;
+    }
+}
+
+impl std::ops::AddAssign for WriteSummary {
+    fn add_assign(&mut self, other: Self) {
+        self.created += other.created;
+        self.updated += other.updated;
+        self.rejected += other.rejected;
+    }
+}
+
+/// Answer of `PUT /v1/collections/{c}/items`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct WriteResponse {
+    /// One an item, in the order sent.
+    pub results: Vec<WriteResult>,
+    /// Totals.
+    pub summary: WriteSummary,
+}
+
+/// One line of the answer to an import: the result of one input line, or the last line.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum ImportLine {
+    /// What became of one input line; an acknowledged item is stored.
+    Result(WriteResult),
+    /// Last line of an import that was read to its end.
+    Summary {
+        /// Totals.
+        summary: WriteSummary,
+    },
+    /// Last line of an import that was given up; lines without a result may or may not be stored.
+    Error {
+        /// Why.
+        error: Problem,
+    },
 }

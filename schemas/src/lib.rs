@@ -16,10 +16,15 @@ pub use alias::{AliasAction, AliasRequest, Aliases};
 pub use collection::{
     AttributeType, CollectionConfig, CollectionInfo, CollectionPatch, Metric, VectorSpace,
 };
-pub use event::{Event, EventKind, EventResult, EventStatus, EventsResponse};
+pub use embeddings::{
+    EmbeddingObject, EmbeddingValue, EmbeddingsInput, EmbeddingsRequest, EmbeddingsResponse,
+    EmbeddingsUsage, EncodingFormat,
+};
+pub use event::{Event, EventKind, EventResult, EventStatus, EventsRequest, EventsResponse};
 pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
 pub use item::{
-    Availability, ImageRef, Item, ItemPatch, Price, WriteResult, WriteStatus, WriteSummary,
+    Availability, ImageRef, ImportLine, Item, ItemPatch, Price, WriteResponse, WriteResult,
+    WriteStatus, WriteSummary,
 };
 pub use problem::{FieldError, Problem};
 pub use search::{

@@ -1,0 +1,137 @@
+//! The route table.
+
+use actix_web::{
+    FromRequest, Handler, Resource, Responder, Route,
+    dev::{HttpServiceFactory, ServiceRequest},
+    http::Method,
+    middleware::from_fn,
+    web,
+};
+
+use crate::{
+    error::ApiError,
+    keys::Action::{Admin, Read, Write},
+    middleware::auth::{self, Access},
+    routes::{collections, docs, embeddings, events, health, import, items, search},
+};
+
+/// A path and what may be done with it.
+pub struct Entry {
+    /// Pattern of the path.
+    pub path: &'static str,
+    /// Methods, who may use them and what they do.
+    methods: Vec<(Method, Access, Route)>,
+}
+
+impl Entry {
+    fn at(path: &'static str) -> Self {
+        Self {
+            path,
+            methods: Vec::new(),
+        }
+    }
+
+    fn on<F, Args>(mut self, method: Method, access: Access, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let route = web::method(method.clone()).to(handler);
+        self.methods.push((method, access, route));
+        self
+    }
+
+    /// Methods there are.
+    pub fn methods(&self) -> impl Iterator<Item = &Method> {
+        self.methods.iter().map(|(method, ..)| method)
+    }
+
+    fn resource(self) -> impl HttpServiceFactory + 'static {
+        let allow: Vec<_> = self.methods().map(|m| m.as_str().to_owned()).collect();
+        let allow = allow.join(", ");
+        let mut resource: Resource = web::resource(self.path);
+        let mut accesses = Vec::new();
+        for (method, access, route) in self.methods {
+            resource = resource.route(route);
+            accesses.push((method, access));
+        }
+        resource
+            .default_service(web::to(move || {
+                let error = ApiError::method_not_allowed(allow.clone());
+                async move { Err::<String, _>(error) }
+            }))
+            .wrap(from_fn(move |request: ServiceRequest, next| {
+                let access = accesses
+                    .iter()
+                    .find(|(method, _)| method == request.method())
+                    .map_or(Access::Open, |(_, access)| *access);
+                auth::layer(access, request, next)
+            }))
+    }
+}
+
+/// All routes.
+pub fn table() -> Vec<Entry> {
+    use Access::{Collection, Everything, Key, Open};
+    const GET: Method = Method::GET;
+    const PUT: Method = Method::PUT;
+    const POST: Method = Method::POST;
+    const PATCH: Method = Method::PATCH;
+    const DELETE: Method = Method::DELETE;
+    vec![
+        Entry::at("/healthz").on(GET, Open, health::healthz),
+        Entry::at("/livez").on(GET, Open, health::livez),
+        Entry::at("/readyz").on(GET, Open, health::readyz),
+        Entry::at("/metrics").on(GET, Everything(Read), health::metrics),
+        Entry::at("/openapi.json").on(GET, Open, docs::description),
+        Entry::at("/docs").on(GET, Open, docs::docs),
+        Entry::at("/docs/{file:.*}").on(GET, Open, docs::file),
+        Entry::at("/v1/aliases")
+            .on(GET, Key(Read), collections::aliases)
+            .on(POST, Key(Admin), collections::apply),
+        Entry::at("/v1/events").on(POST, Key(Write), events::post),
+        Entry::at("/v1/embeddings").on(POST, Key(Read), embeddings::post),
+        Entry::at("/v1/collections").on(GET, Key(Read), collections::list),
+        Entry::at("/v1/collections/{c}")
+            .on(GET, Collection(Read), collections::get)
+            .on(PUT, Collection(Admin), collections::put)
+            .on(PATCH, Collection(Admin), collections::patch)
+            .on(DELETE, Collection(Admin), collections::delete),
+        Entry::at("/v1/collections/{c}/search").on(POST, Collection(Read), search::search),
+        Entry::at("/v1/collections/{c}/items").on(PUT, Collection(Write), items::put),
+        Entry::at("/v1/collections/{c}/items/import").on(POST, Collection(Write), import::import),
+        Entry::at("/v1/collections/{c}/items/scroll").on(POST, Collection(Read), items::scroll),
+        Entry::at("/v1/collections/{c}/items/count").on(POST, Collection(Read), items::count),
+        Entry::at("/v1/collections/{c}/items/delete").on(
+            POST,
+            Collection(Write),
+            items::delete_matching,
+        ),
+        Entry::at("/v1/collections/{c}/items/{id}")
+            .on(GET, Collection(Read), items::get)
+            .on(PATCH, Collection(Write), items::patch)
+            .on(DELETE, Collection(Write), items::delete),
+        Entry::at("/v1/collections/{c}/items/{id}/similar").on(
+            GET,
+            Collection(Read),
+            search::similar,
+        ),
+    ]
+}
+
+/// Registers all routes; the caller adds the state and `middleware::request_id::layer`.
+pub fn routes(app: &mut web::ServiceConfig) {
+    app.app_data(web::QueryConfig::default().error_handler(|e, _| bad("query string", &e)))
+        .app_data(web::PathConfig::default().error_handler(|e, _| bad("path", &e)));
+    for entry in table() {
+        app.service(entry.resource());
+    }
+    app.default_service(web::to(|| async {
+        Err::<String, _>(ApiError::route_not_found())
+    }));
+}
+
+fn bad(part: &str, fault: &dyn std::fmt::Display) -> actix_web::Error {
+    ApiError::invalid("", format!("{part}: {fault}")).into()
+}

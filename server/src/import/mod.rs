@@ -1,0 +1,11 @@
+//! A stream of items in, a stream of results out: records are cut out of the body, then parsed and written in batches.
+
+mod batch;
+mod batches;
+mod header;
+mod record;
+
+pub use batch::{Batch, Parser, Written, line};
+pub use batches::Batches;
+pub use header::Header;
+pub use record::{Format, Record, Splitter};

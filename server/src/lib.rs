@@ -1,0 +1,18 @@
+//! HTTP API of Vitrine. Translates between HTTP and the engine; no search, storage or model code lives here.
+
+pub mod app;
+pub mod body;
+pub mod call;
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod import;
+pub mod keys;
+pub mod limits;
+pub mod middleware;
+pub mod openapi;
+pub mod report;
+pub mod routes;
+pub mod serve;
+pub mod state;
+pub mod telemetry;

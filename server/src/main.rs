@@ -1,0 +1,17 @@
+//! The `vitrine-server` program.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use vitrine_server::cli::{self, Cli};
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    match cli::run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("vitrine-server: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}

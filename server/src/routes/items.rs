@@ -1,0 +1,167 @@
+//! Items: write, read, scroll, count, delete.
+
+use actix_web::{
+    HttpResponse,
+    web::{Json, Path},
+};
+use vitrine_schemas::{
+    CountRequest, CountResponse, DeleteRequest, DeleteResponse, Item, ItemPatch, ScrollRequest,
+    ScrollResponse, WriteResponse,
+};
+
+use super::{CollectionPath, ItemPath};
+use crate::{
+    body::Body,
+    call::Call,
+    error::{ApiError, ApiResult},
+    openapi::{Bodied, Conflicting, Gated, Keyed, Named},
+    report,
+};
+
+/// Write items
+///
+/// An item replaces the one with its id as a whole. An item that is refused costs itself only: see its result.
+#[utoipa::path(
+    put, path = "/v1/collections/{c}/items", tag = "items", operation_id = "write_items",
+    params(CollectionPath),
+    request_body(content = Vec<Item>, example = json!([{
+        "id": "SKU1", "title": "Red running shoes", "category": "Clothing > Shoes",
+        "price": {"amount": 80, "currency": "EUR"}, "attributes": {"color": "red"}
+    }])),
+    responses((status = 200, description = "One result an item", body = WriteResponse), Keyed, Gated, Bodied, Named),
+)]
+pub async fn put(
+    call: Call,
+    path: Path<CollectionPath>,
+    body: Body<Vec<Item>>,
+) -> ApiResult<Json<WriteResponse>> {
+    let items = body.0;
+    let ids: Vec<_> = items.iter().map(|item| item.id.clone()).collect();
+    let outcomes = call
+        .write(move |database| database.collection(&path.c)?.upsert(items))
+        .await?;
+    let mut response = WriteResponse::default();
+    for ((index, id), outcome) in (0..).zip(ids).zip(outcomes) {
+        let outcome = outcome.map_err(ApiError::from);
+        report::record(&mut response, index, Some(id), outcome);
+    }
+    Ok(Json(response))
+}
+
+/// Get an item
+///
+/// With its vectors.
+#[utoipa::path(
+    get, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "get_item",
+    params(ItemPath),
+    responses((status = 200, description = "The item", body = Item), Keyed, Gated, Named),
+)]
+pub async fn get(call: Call, path: Path<ItemPath>) -> ApiResult<Json<Item>> {
+    let item = call.read(move |database| database.collection(&path.c)?.get(&path.id, true));
+    Ok(Json(item.await?))
+}
+
+/// Change an item
+///
+/// A field that is absent stays, `null` removes it, `attributes` and `vectors` merge by key.
+#[utoipa::path(
+    patch, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "patch_item",
+    params(ItemPath),
+    request_body(content = Object, example = json!({"price": {"amount": 60}, "attributes": {"color": null}})),
+    responses((status = 200, description = "The item as it is now", body = Item), Keyed, Gated, Bodied, Named, Conflicting),
+)]
+pub async fn patch(
+    call: Call,
+    path: Path<ItemPath>,
+    body: Body<ItemPatch>,
+) -> ApiResult<Json<Item>> {
+    let item = call.write(move |database| database.collection(&path.c)?.patch(&path.id, &body.0));
+    Ok(Json(item.await?))
+}
+
+/// Delete an item
+#[utoipa::path(
+    delete, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "delete_item",
+    params(ItemPath),
+    responses((status = 204, description = "Deleted"), Keyed, Gated, Named),
+)]
+pub async fn delete(call: Call, path: Path<ItemPath>) -> ApiResult<HttpResponse> {
+    let deleted = call.write(move |database| {
+        let ItemPath { c, id } = path.into_inner();
+        match database.collection(&c)?.delete(std::slice::from_ref(&id))? {
+            0 => Err(vitrine::Error::ItemNotFound(id)),
+            _ => Ok(()),
+        }
+    });
+    deleted.await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Page through items
+///
+/// In the order of their ids, hidden ones included.
+#[utoipa::path(
+    post, path = "/v1/collections/{c}/items/scroll", tag = "items", operation_id = "scroll_items",
+    params(CollectionPath),
+    request_body(content = ScrollRequest, example = json!({"filter": "brand = \"Acme\"", "limit": 100})),
+    responses((status = 200, description = "A page", body = ScrollResponse), Keyed, Gated, Bodied, Named),
+)]
+pub async fn scroll(
+    call: Call,
+    path: Path<CollectionPath>,
+    body: Body<ScrollRequest>,
+) -> ApiResult<Json<ScrollResponse>> {
+    let page = call.read(move |database| {
+        let request = body.0;
+        database.collection(&path.c)?.scroll(
+            request.filter.as_ref(),
+            request.limit.unwrap_or(100),
+            request.cursor.as_deref(),
+            request.with_vectors,
+        )
+    });
+    let (items, next_cursor) = page.await?;
+    Ok(Json(ScrollResponse { items, next_cursor }))
+}
+
+/// Count items
+///
+/// Hidden ones included.
+#[utoipa::path(
+    post, path = "/v1/collections/{c}/items/count", tag = "items", operation_id = "count_items",
+    params(CollectionPath),
+    request_body(content = CountRequest, example = json!({"filter": "price <= 300"})),
+    responses((status = 200, description = "The exact number", body = CountResponse), Keyed, Gated, Bodied, Named),
+)]
+pub async fn count(
+    call: Call,
+    path: Path<CollectionPath>,
+    body: Body<CountRequest>,
+) -> ApiResult<Json<CountResponse>> {
+    let filter = body.0.filter;
+    let count = call.read(move |database| database.collection(&path.c)?.count(filter.as_ref()));
+    Ok(Json(CountResponse {
+        count: count.await?,
+    }))
+}
+
+/// Delete items by filter
+#[utoipa::path(
+    post, path = "/v1/collections/{c}/items/delete", tag = "items", operation_id = "delete_items",
+    params(CollectionPath),
+    request_body(content = DeleteRequest, example = json!({"filter": "availability = out_of_stock"})),
+    responses((status = 200, description = "How many there were", body = DeleteResponse), Keyed, Gated, Bodied, Named),
+)]
+pub async fn delete_matching(
+    call: Call,
+    path: Path<CollectionPath>,
+    body: Body<DeleteRequest>,
+) -> ApiResult<Json<DeleteResponse>> {
+    let deleted = call.write(move |database| {
+        let collection = database.collection(&path.c)?;
+        collection.delete_matching(&body.0.filter)
+    });
+    Ok(Json(DeleteResponse {
+        deleted: deleted.await?,
+    }))
+}

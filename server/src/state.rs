@@ -1,0 +1,57 @@
+//! What every request shares.
+
+use std::sync::Arc;
+
+use vitrine::{Database, EmbedError, Embedder};
+
+use crate::{config::Limits, keys::Keys, limits::Gate, telemetry::Metrics};
+
+/// Shared state.
+pub struct AppState {
+    /// The engine.
+    pub database: Arc<Database>,
+    /// The encoders, where models are configured.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// Bounds.
+    pub limits: Limits,
+    /// API keys; none: open.
+    pub keys: Keys,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Bounds searches and reads.
+    pub searches: Gate,
+    /// Bounds writes.
+    pub writes: Gate,
+    /// Bounds embedding.
+    pub embeds: Gate,
+}
+
+impl AppState {
+    /// Puts the parts together.
+    pub fn new(
+        database: Arc<Database>,
+        embedder: Option<Arc<dyn Embedder>>,
+        limits: Limits,
+        keys: Keys,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            searches: Gate::new(limits.search_permits, limits.queue),
+            writes: Gate::new(limits.write_permits, limits.queue),
+            embeds: Gate::new(limits.embed_permits, limits.queue),
+            metrics: Metrics::new().map_err(|e| e.to_string())?,
+            database,
+            embedder,
+            limits,
+            keys,
+        })
+    }
+
+    /// The encoders, or the error that says how to have them.
+    pub fn embedder(&self) -> Result<Arc<dyn Embedder>, vitrine::Error> {
+        self.embedder
+            .clone()
+            .ok_or(vitrine::Error::Embed(EmbedError::Unavailable(
+                "text or image",
+            )))
+    }
+}

@@ -1,0 +1,81 @@
+//! Encoders made of three words.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use tokio::sync::mpsc;
+use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
+
+/// Encoders that know three colors: each is an axis of a space of three.
+pub struct Colors {
+    dims: BTreeMap<String, usize>,
+    /// Told when the text `wait` is being embedded; it then takes until `go` is told.
+    entered: mpsc::UnboundedSender<()>,
+    go: Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+/// The test's end of the text `wait`: told when it is being embedded, and what lets that end.
+pub type Waiting = (mpsc::UnboundedReceiver<()>, std::sync::mpsc::Sender<()>);
+
+impl Colors {
+    /// The encoders and their waiting end.
+    pub fn new() -> (Self, Waiting) {
+        let (entered, told) = mpsc::unbounded_channel();
+        let (go, wait) = std::sync::mpsc::channel();
+        let dims = ["shared", "text"].map(|space| (space.to_owned(), 3));
+        let colors = Self {
+            dims: dims.into(),
+            entered,
+            go: Mutex::new(wait),
+        };
+        (colors, (told, go))
+    }
+
+    fn embed(&self, what: &str) -> Result<Embedding, EmbedError> {
+        let vector = match what {
+            "red" => vec![1.0, 0.0, 0.0],
+            "green" => vec![0.0, 1.0, 0.0],
+            "blue" => vec![0.0, 0.0, 1.0],
+            "panic" => panic!("asked to"),
+            "fail" => return Err(EmbedError::Model("broken".into())),
+            "wait" => {
+                self.entered.send(()).expect("the test lives");
+                let wait = self.go.lock().expect("no other waiter failed");
+                wait.recv().expect("the test lives");
+                vec![1.0, 1.0, 1.0]
+            }
+            other => return Err(EmbedError::Input(format!("`{other}` is no color"))),
+        };
+        Ok(self
+            .dims
+            .keys()
+            .map(|space| (space.clone(), vector.clone()))
+            .collect())
+    }
+}
+
+impl Embedder for Colors {
+    fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
+        texts.iter().map(|text| self.embed(text)).collect()
+    }
+
+    fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
+        let name = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        images.iter().map(|i| self.embed(&name(i))).collect()
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+
+    fn model_name(&self) -> &str {
+        "colors"
+    }
+
+    fn fingerprint(&self) -> &str {
+        "colors-1"
+    }
+
+    fn dims(&self) -> &BTreeMap<String, usize> {
+        &self.dims
+    }
+}

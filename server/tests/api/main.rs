@@ -1,0 +1,14 @@
+//! The HTTP API in process, with encoders made of three words.
+
+mod access;
+mod collections;
+mod colors;
+mod description;
+mod embeddings;
+mod events;
+mod faults;
+mod harness;
+mod import;
+mod items;
+mod limits;
+mod search;

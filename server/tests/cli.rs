@@ -1,0 +1,108 @@
+//! The program's commands, as a shell would call them.
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output},
+};
+
+use vitrine_server::keys::{Action, Keys};
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine-server"));
+    command.args(args).current_dir(folder);
+    command
+}
+
+fn server(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn all_faults_of_all_sources_are_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "colour = 1\n[limits]\nfoo = 2\ntimeout_ms = 0\n[log]\nlevel = \"a=b=c\"\n";
+    std::fs::write(folder.path().join("c.toml"), file).unwrap();
+    let args = ["check-config", "--config", "c.toml", "--listen", "nowhere"];
+    let mut checking = command(folder.path(), &args);
+    checking.env("VITRINE_SERVER__LIMITS__QUEUE", "many");
+    let output = checking.output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(1));
+    let faults = text(&output.stderr);
+    for fault in [
+        "c.toml: colour: unknown field",
+        "c.toml: limits.foo: unknown field",
+        "VITRINE_SERVER__LIMITS__QUEUE: invalid type",
+        "--listen: invalid socket address",
+        "limits.timeout_ms: 0 is out of range",
+        "log.level: ",
+    ] {
+        assert!(faults.contains(fault), "{fault} is not in {faults}");
+    }
+}
+
+#[test]
+fn a_checked_configuration_is_one_to_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["check-config", "--data-dir", "elsewhere"];
+    let printed = server(folder.path(), &args);
+    assert!(printed.status.success(), "{printed:?}");
+    assert!(text(&printed.stdout).contains("data_dir = \"elsewhere\""));
+    std::fs::write(folder.path().join("c.toml"), &printed.stdout).unwrap();
+    let again = server(folder.path(), &["check-config", "--config", "c.toml"]);
+    assert_eq!(text(&again.stdout), text(&printed.stdout), "{again:?}");
+}
+
+#[test]
+fn a_keys_secret_is_printed_once_and_kept_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = |name| {
+        let args = ["keys", "create", "--name", name, "--actions", "read,write"];
+        let more = ["--collections", "shop,live", "--keys-file", "keys.toml"];
+        server(folder.path(), &[&args[..], &more].concat())
+    };
+    let (first, second) = (create("one"), create("two"));
+    let path = folder.path().join("keys.toml");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let keys = Keys::load(&path).unwrap();
+    for (output, name) in [(first, "one"), (second, "two")] {
+        let secret = text(&output.stdout);
+        let secret = secret.trim();
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert!(secret.len() > 64 && !kept.contains(secret));
+        let key = keys.find(secret).expect("the key of its secret");
+        assert_eq!(key.name, name);
+        assert_eq!(key.actions, [Action::Read, Action::Write]);
+        assert!(key.covers("live") && !key.covers("other"));
+    }
+    let again = create("one");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("`one`"), "{again:?}");
+}
+
+#[test]
+fn a_keys_file_without_a_key_does_not_open_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("keys.toml"), "").unwrap();
+    let args = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--keys-file",
+        "keys.toml",
+    ];
+    let output = server(folder.path(), &args);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("has no key"), "{output:?}");
+}
+
+#[test]
+fn the_description_printed_is_the_one_served() {
+    let output = server(Path::new("."), &["openapi"]);
+    assert_eq!(text(&output.stdout), vitrine_server::openapi::text());
+}
