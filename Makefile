@@ -1,0 +1,68 @@
+# Two commands do everything: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/vitrine
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export VITRINE_MODELS ?= $(CACHE)/models
+export VITRINE_CACHE := $(CACHE)
+BIN := $(CARGO_TARGET_DIR)/release
+PY := $(CACHE)/venv/bin/python
+
+.PHONY: help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client crash bench fashion clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: setup build models ## install, build, get the models and a sample shop, index it, serve it
+	@scripts/demo.sh $(BIN)
+
+test: setup models ## install what is missing, run every test
+	scripts/run-tests.sh
+	cargo test --release --workspace --doc
+
+setup:
+	@scripts/setup.sh
+
+build: setup ## release binaries
+	cargo build --release --workspace --bins
+
+models: build ## encoders, pinned by version and sha256
+	$(BIN)/vitrine-indexer models get
+
+fmt: ## check formatting
+	cargo fmt --all --check
+
+clippy: setup ## lints, warnings are errors
+	cargo clippy --release --workspace --all-targets -- -D warnings
+
+docs: setup ## API docs of the crates, warnings are errors
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
+
+openapi: build ## write schemas/openapi.json and schemas/json/*.json
+	scripts/openapi.sh write $(BIN)
+
+openapi-drift: build ## fail where the committed contract differs from the code
+	scripts/openapi.sh check $(BIN)
+
+check: fmt clippy test docs openapi-drift ## everything CI runs
+
+$(PY): scripts/requirements.txt
+	python3 -m venv $(CACHE)/venv
+	$(PY) -m pip install --quiet -r scripts/requirements.txt
+
+check-api: build models $(PY) ## schemathesis against a running server
+	scripts/check-api.sh $(BIN) $(CACHE)/venv
+
+check-client: build models $(PY) ## the official openai client against a running server
+	scripts/check-client.sh $(BIN) $(CACHE)/venv
+
+crash: setup ## 100 kill -9 rounds of a server under import
+	VITRINE_CRASH_ROUNDS=100 cargo test --release --workspace --test e2e -- --nocapture crash
+
+bench: setup ## criterion: distance kernels
+	cargo bench --workspace --bench distance
+
+fashion: build models ## index ../shared/data/fashion with a kill -9 in the middle, report retrieval quality
+	scripts/fashion.sh $(BIN)
+
+clean: ## remove the demo's data
+	rm -rf $(CACHE)/demo
