@@ -6,19 +6,20 @@ here=$(cd "$(dirname "$0")" && pwd)
 source "$here/serve.sh"
 catalog=${VITRINE_DATA:-$here/../../shared/data}/fashion/styles.csv
 [[ -f $catalog ]] || { echo "no $catalog: set VITRINE_DATA to the folder that holds fashion/" >&2; exit 1; }
-data=$(mktemp -d)
+data=$VITRINE_CACHE/fashion
+rm -rf "$data"
 
-index() { "$bin/vitrine-indexer" index --source "$catalog" --data "$data" --mapping "$here/../indexer/examples/$1.toml" --collection "$1" "${@:2}"; }
+# exec: in the background the process to kill is the indexer itself, not a shell around it
+index() { exec "$bin/vitrine-indexer" index --source "$catalog" --data "$data" --mapping "$here/../indexer/examples/$1.toml" --collection "$1" "${@:2}"; }
 
-echo "indexing, to be killed after ${KILL_AFTER:-60} s"
+echo "indexing, to be killed after ${KILL_AFTER:-40} s"
 index fashion & pid=$!
-sleep "${KILL_AFTER:-60}"
-kill -9 $pid; wait $pid 2>/dev/null || true
-echo "killed; indexing again"
-start=$(date +%s)
-index fashion
-echo "resumed run took $(($(date +%s) - start)) s"
-index fashion-photos --limit 1000
+sleep "${KILL_AFTER:-40}"
+kill -9 $pid && echo "killed"
+wait $pid 2>/dev/null || true
+echo "indexing again"
+(index fashion)
+(index fashion-photos --limit 1000)
 
 start_server "$bin" "$data" --listen 127.0.0.1:0
 python3 "$here/fashion_quality.py" "$URL" "$catalog"

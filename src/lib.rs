@@ -22,5 +22,8 @@ pub use query::{Target, VectorSearch};
 pub use storage::Durability;
 pub use vitrine_schemas as schemas;
 
+/// What programs log unless told otherwise; hnsw_rs reports every graph it makes.
+pub const LOG_FILTER: &str = "info,hnsw_rs=warn";
+
 /// Result of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -107,7 +107,7 @@ impl Default for Config {
             },
             log: Log {
                 format: LogFormat::Text,
-                level: "info,hnsw_rs=warn".into(),
+                level: format!("{},actix_server=warn", vitrine::LOG_FILTER),
             },
         }
     }
