@@ -7,7 +7,7 @@ export VITRINE_CACHE := $(CACHE)
 BIN := $(CARGO_TARGET_DIR)/release
 PY := $(CACHE)/venv/bin/python
 
-.PHONY: help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client crash bench fashion clean
+.PHONY: help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench fashion clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ check-api: build models $(PY) ## schemathesis against a running server
 
 check-client: build models $(PY) ## the official openai client against a running server
 	scripts/check-client.sh $(BIN) $(CACHE)/venv
+
+bad-input: build models ## every kind of bad input, each with its answer
+	scripts/bad-input.sh $(BIN)
 
 crash: setup ## 100 kill -9 rounds of a server under import
 	VITRINE_CRASH_ROUNDS=100 cargo test --release --workspace --test e2e -- --nocapture crash

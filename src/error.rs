@@ -88,6 +88,16 @@ impl Error {
         }])
     }
 
+    /// The same with every pointer inside `field`: what checks a part does not know where the part stands.
+    pub(crate) fn under(mut self, field: &str) -> Self {
+        if let Self::Invalid(errors) = &mut self {
+            for e in errors {
+                e.pointer.insert_str(0, field);
+            }
+        }
+        self
+    }
+
     /// Stable code for programs.
     pub fn code(&self) -> &'static str {
         match self {

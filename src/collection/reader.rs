@@ -15,7 +15,8 @@ impl State {
             None => Ok(self.live.clone()),
             Some(f) => self
                 .payload
-                .evaluate(f, &self.live, &|id| self.numbers.get(id).copied()),
+                .evaluate(f, &self.live, &|id| self.numbers.get(id).copied())
+                .map_err(|e| e.under("/filter")),
         }
     }
 }

@@ -26,7 +26,7 @@ const MAX_NODES: usize = 1_000;
 
 impl PayloadIndex {
     /// The items of `universe` that pass. `number_of` finds an item's number by its id. Errors point into the
-    /// tree form; those of the string form point at the whole and name the field or the position.
+    /// tree form; those of the string form point at the whole ("") and name the field or the position.
     pub fn evaluate(
         &self,
         spec: &FilterSpec,

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    ops::Range,
 };
 
 use serde_json::{Value, json};
@@ -12,6 +13,8 @@ use crate::harness::Server;
 
 const DIM: usize = 8;
 const LINES: usize = 3000;
+/// A new directory every so often: every start reads the whole of it.
+const ROUNDS_A_DIRECTORY: usize = 10;
 
 #[test]
 fn acknowledged_items_survive_kill_9() {
@@ -19,10 +22,20 @@ fn acknowledged_items_survive_kill_9() {
         .ok()
         .and_then(|n| n.parse().ok())
         .unwrap_or(3);
+    let mut survived = 0;
+    for first in (0..rounds).step_by(ROUNDS_A_DIRECTORY) {
+        let last = rounds.min(first + ROUNDS_A_DIRECTORY as u64);
+        survived += crash_rounds(first..last);
+        println!("{last} of {rounds} rounds of kill -9: {survived} acknowledged items, all there");
+    }
+}
+
+/// Kills the server once a round, always on the same data, and gives the number of items acknowledged.
+fn crash_rounds(rounds: Range<u64>) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let mut acknowledged = BTreeSet::new();
-    for round in 0..rounds {
+    for round in rounds.clone() {
         let mut server = Server::start(&data);
         check(&server, &acknowledged, round);
         let config = json!({"vectors": {"shared": {"dim": DIM}}});
@@ -38,12 +51,8 @@ fn acknowledged_items_survive_kill_9() {
         );
         acknowledged.extend(fresh);
     }
-    let server = Server::start(&data);
-    check(&server, &acknowledged, rounds);
-    println!(
-        "{rounds} rounds of kill -9: {} acknowledged items, all there",
-        acknowledged.len()
-    );
+    check(&Server::start(&data), &acknowledged, rounds.end);
+    acknowledged.len()
 }
 
 /// Streams an import and kills the server once `wanted` items are acknowledged; returns the acknowledged ids.

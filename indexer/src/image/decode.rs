@@ -63,10 +63,36 @@ pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<RgbImage, ImageError
     if width == 0 || height == 0 {
         return Err(ImageError::Empty);
     }
+    if format == "JPEG" && !jpeg_is_whole(bytes) {
+        return Err(ImageError::Damaged {
+            format,
+            reason: "the file stops before its end marker".into(),
+        });
+    }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     image.apply_orientation(orientation);
     Ok(on_white(image))
+}
+
+/// Whether an end-of-image marker follows the first start of scan (ITU-T T.81, B.1.1). The decoder paints what
+/// is missing grey and says nothing, and a half-grey photo must not be indexed as the product.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    const SCAN: u8 = 0xDA;
+    const END: [u8; 2] = [0xFF, 0xD9];
+    let mut at = 2;
+    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..at + 4) {
+        if marker == SCAN {
+            return bytes[at..].windows(2).any(|pair| pair == END);
+        }
+        // A marker may be padded with more 0xFF; any other segment gives its length.
+        at += if marker == 0xFF {
+            1
+        } else {
+            2 + usize::from(u16::from_be_bytes([high, low]))
+        };
+    }
+    false
 }
 
 /// Composites on white when there is an alpha channel; converts greyscale and 16-bit content.
@@ -156,6 +182,20 @@ mod tests {
             decode(&png, &small),
             Err(ImageError::TooManyBytes { .. })
         ));
+    }
+
+    #[test]
+    fn a_jpeg_cut_anywhere_is_refused() {
+        let noise = RgbImage::from_fn(64, 64, |x, y| {
+            Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, x as u8])
+        });
+        let jpeg = bytes(noise.into(), ImageFormat::Jpeg);
+        let limits = ImageLimits::default();
+        decode(&jpeg, &limits).expect("the whole one decodes");
+        for end in [jpeg.len() - 1, jpeg.len() * 3 / 4, jpeg.len() / 2, 100, 3] {
+            let error = decode(&jpeg[..end], &limits).expect_err("cut off");
+            assert!(error.to_string().contains("truncated JPEG"), "{error}");
+        }
     }
 
     #[test]
