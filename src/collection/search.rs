@@ -17,8 +17,13 @@ impl Collection {
         self.execute(&self.state.read(), request, None)
     }
 
-    /// Items near to an item, in its own category, in others or anywhere.
-    pub fn similar(&self, id: &str, params: &SimilarParams) -> Result<SearchResponse> {
+    /// Items near to an item, in its own category, in others or anywhere. Gives up at `deadline`.
+    pub fn similar(
+        &self,
+        id: &str,
+        params: &SimilarParams,
+        deadline: Option<Instant>,
+    ) -> Result<SearchResponse> {
         let state = self.state.read();
         let scope = match params.scope {
             Scope::Any => None,
@@ -49,7 +54,7 @@ impl Collection {
             ef: None,
             exact: false,
             with_vectors: false,
-            deadline: None,
+            deadline,
         };
         self.execute(&state, &request, scope.as_ref())
     }

@@ -58,7 +58,7 @@ fn an_item_finds_others_and_not_itself() {
     );
     let ids = |query: serde_json::Value| {
         let params: SimilarParams = serde_json::from_value(query).unwrap();
-        let hits = shop.similar("boot", &params).unwrap().hits;
+        let hits = shop.similar("boot", &params, None).unwrap().hits;
         hits.into_iter().map(|hit| hit.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(json!({})), ["sock", "shoe", "bare"]);
@@ -67,13 +67,18 @@ fn an_item_finds_others_and_not_itself() {
     assert_eq!(ids(json!({"filter": "brand = A"})), ["shoe"]);
 
     let same: SimilarParams = serde_json::from_value(json!({"scope": "same"})).unwrap();
-    assert!(faults(&shop.similar("bare", &same).unwrap_err()).contains("no category"));
+    let over = Some(std::time::Instant::now());
     assert!(matches!(
-        shop.similar("none", &same),
+        shop.similar("boot", &same, over),
+        Err(Error::DeadlineExceeded)
+    ));
+    assert!(faults(&shop.similar("bare", &same, None).unwrap_err()).contains("no category"));
+    assert!(matches!(
+        shop.similar("none", &same, None),
         Err(Error::ItemNotFound(_))
     ));
     assert!(matches!(
-        shop.similar("no vector", &same),
+        shop.similar("no vector", &same, None),
         Err(Error::NoVector { .. })
     ));
 }

@@ -155,9 +155,10 @@ pub async fn similar(
     path: Path<ItemPath>,
     params: Params<SimilarParams>,
 ) -> ApiResult<Json<SearchResponse>> {
-    let answer = call.read(move |database| {
+    let deadline = call.deadline();
+    let answer = call.run(&call.state.searches, deadline, move |database| {
         let collection = database.collection(&path.c)?;
-        collection.similar(&path.id, &params)
+        collection.similar(&path.id, &params, Some(deadline))
     });
     Ok(Json(answer.await?))
 }
