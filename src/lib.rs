@@ -11,6 +11,7 @@ pub mod error;
 mod events;
 pub mod index;
 pub mod payload;
+mod quantize;
 pub mod query;
 mod storage;
 

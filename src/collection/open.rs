@@ -70,6 +70,7 @@ impl Collection {
                 }
             }
             insert(index, &mut chunk);
+            index.seal();
         }
         tracing::info!(
             collection = name,

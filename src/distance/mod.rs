@@ -27,6 +27,12 @@ pub fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
     }
 }
 
+/// Squared Euclidean distance of two 8-bit codes of one length, at most 32,768 components.
+#[inline]
+pub fn squared_l2_i8(a: &[i8], b: &[i8]) -> u32 {
+    kernels::squared_l2_i8(a, b)
+}
+
 /// What an answer shows for a distance: higher is better.
 #[inline]
 pub fn score(metric: Metric, distance: f32) -> f32 {

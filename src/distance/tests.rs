@@ -12,6 +12,11 @@ fn component() -> impl Strategy<Value = f32> {
     ]
 }
 
+/// Codes, the ends of their range often.
+fn code() -> impl Strategy<Value = i8> {
+    prop_oneof![2 => -127_i8..=127, 1 => Just(127_i8), 1 => Just(-127_i8)]
+}
+
 fn two() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
     (1_usize..300).prop_flat_map(|n| (vec(component(), n), vec(component(), n)))
 }
@@ -27,6 +32,13 @@ proptest! {
         let l2 = scalar::l2(&a, &b);
         let got = kernels::l2(&a, &b);
         prop_assert!((got - l2).abs() <= 1e-5 * l2 + 1e-30, "{got} {l2}");
+    }
+
+    #[test]
+    fn code_kernel_is_the_scalar_one(
+        (a, b) in (1_usize..2_100).prop_flat_map(|n| (vec(code(), n), vec(code(), n)))
+    ) {
+        prop_assert_eq!(kernels::squared_l2_i8(&a, &b), scalar::squared_l2_i8(&a, &b));
     }
 
     #[test]

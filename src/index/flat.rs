@@ -59,6 +59,11 @@ impl FlatIndex {
         Some(row(&block, id)?.to_vec())
     }
 
+    /// The rows of now, to be read without a lock.
+    pub(super) fn rows(&self) -> Rows {
+        Rows(self.blocks.read().clone())
+    }
+
     /// The best of `ids`, which are in ascending order.
     fn scan(&self, blocks: &BTreeMap<u32, Block>, query: &[f32], k: usize, ids: &[u32]) -> Best {
         let mut best = Best::new(k);
@@ -79,6 +84,16 @@ impl FlatIndex {
             }
         }
         best
+    }
+}
+
+/// Rows of a [`FlatIndex`], shared with it.
+pub(super) struct Rows(BTreeMap<u32, Block>);
+
+impl Rows {
+    /// A vector.
+    pub fn get(&self, id: u32) -> Option<&[f32]> {
+        row(self.0.get(&(id / BLOCK))?, id)
     }
 }
 

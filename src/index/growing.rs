@@ -21,11 +21,11 @@ use hnsw_rs::prelude::{Distance, Hnsw};
 use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::{Neighbor, VectorIndex, VectorSearcher, check_deadline, order};
+use super::{Neighbor, VectorIndex, VectorSearcher, check_deadline, order, sealed::Node};
 use crate::{Result, distance};
 
 /// Links of a point on the upper layers; twice as many on the ground layer. More cost memory and build time.
-const M: usize = 16;
+pub(super) const M: usize = 16;
 
 /// Candidates looked at to choose the links of a new point; fewer build faster and find less.
 const EF_CONSTRUCTION: usize = 200;
@@ -55,6 +55,24 @@ impl GrowingIndex {
         Self {
             graph: Hnsw::new(M, EXPECTED_POINTS, LAYERS, EF_CONSTRUCTION, distance),
         }
+    }
+
+    /// The graph's ground layer; nobody may insert meanwhile.
+    pub(super) fn nodes(&self) -> Vec<Node> {
+        let number = |id: usize| u32::try_from(id).ok();
+        self.graph
+            .get_point_indexation()
+            .into_iter()
+            .filter_map(|point| {
+                let layers = point.get_neighborhood_id();
+                let ground = layers.first().map_or(&[][..], Vec::as_slice);
+                Some(Node {
+                    number: number(point.get_origin_id())?,
+                    level: point.get_point_id().0,
+                    links: ground.iter().filter_map(|n| number(n.d_id)).collect(),
+                })
+            })
+            .collect()
     }
 }
 

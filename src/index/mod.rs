@@ -2,7 +2,8 @@
 //!
 //! [`FlatIndex`] keeps the vectors and searches them one by one: exact, the best there is while few vectors
 //! are candidates. [`GrowingIndex`] is an HNSW graph: it looks at a small part of the vectors and finds nearly
-//! all of the nearest. [`SpaceIndex`] owns both and plans which one answers.
+//! all of the nearest. [`SealedIndex`] is such a graph that no longer grows: faster, and smaller beside the vectors.
+//! [`SpaceIndex`] owns them and plans which ones answer.
 //!
 //! Indexes never forget: an item that was deleted or replaced stays in them and is kept out of answers by the
 //! `allowed` set, until the collection builds a new index without the dead. Ids of items, filters and storage
@@ -10,6 +11,7 @@
 
 mod flat;
 mod growing;
+mod sealed;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,7 @@ use roaring::RoaringBitmap;
 pub use self::{
     flat::FlatIndex,
     growing::GrowingIndex,
+    sealed::SealedIndex,
     space::{Plan, SpaceIndex},
 };
 use crate::{Error, Result};

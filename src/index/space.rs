@@ -4,13 +4,13 @@
 //! near-duplicates crowd each other out, a filter cuts the walk short), so an answer that falls short is
 //! searched for again, exactly.
 
-use std::{sync::OnceLock, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::{FlatIndex, GrowingIndex, Neighbor, VectorIndex, VectorSearcher};
+use super::{FlatIndex, GrowingIndex, Neighbor, SealedIndex, VectorIndex, VectorSearcher, order};
 use crate::{Error, Result};
 
 /// Candidates below which an exact scan is as fast as the graph; a smaller space has no graph at all.
@@ -48,9 +48,18 @@ pub struct SpaceIndex {
     dim: usize,
     metric: Metric,
     flat: FlatIndex,
-    graph: OnceLock<GrowingIndex>,
-    members: RwLock<RoaringBitmap>,
+    parts: RwLock<Parts>,
     writer: Mutex<()>,
+}
+
+/// What a search looks at, beside the vectors.
+#[derive(Clone, Default)]
+struct Parts {
+    members: RoaringBitmap,
+    sealed: Vec<Arc<SealedIndex>>,
+    /// Graph over the members that are in no sealed part, once there are enough of them.
+    growing: Option<Arc<GrowingIndex>>,
+    unsealed: RoaringBitmap,
 }
 
 impl SpaceIndex {
@@ -60,8 +69,7 @@ impl SpaceIndex {
             dim,
             metric,
             flat: FlatIndex::new(dim, metric),
-            graph: OnceLock::new(),
-            members: RwLock::default(),
+            parts: RwLock::default(),
             writer: Mutex::new(()),
         }
     }
@@ -70,31 +78,46 @@ impl SpaceIndex {
     /// passed over. Cosine vectors have unit length already.
     pub fn insert(&self, batch: &[(u32, &[f32])]) {
         let _writer = self.writer.lock();
-        let mut members = self.members();
+        let mut parts = self.parts.read().clone();
         let fresh: Vec<_> = batch
             .iter()
             .filter(|(id, vector)| {
                 debug_assert_eq!(vector.len(), self.dim, "checked by the schema");
-                vector.len() == self.dim && members.insert(*id)
+                vector.len() == self.dim && parts.members.insert(*id)
             })
             .copied()
             .collect();
+        parts.unsealed.extend(fresh.iter().map(|(id, _)| *id));
         self.flat.insert(&fresh);
-        if let Some(graph) = self.graph.get() {
+        if let Some(graph) = &parts.growing {
             graph.insert(&fresh);
-        } else if self.metric != Metric::Dot && members.len() >= EXACT_BELOW {
+        } else if self.metric != Metric::Dot && parts.unsealed.len() >= EXACT_BELOW {
             let graph = GrowingIndex::new(self.metric);
-            let vectors: Vec<_> = members
+            let vectors: Vec<_> = parts
+                .unsealed
                 .iter()
                 .filter_map(|id| Some((id, self.flat.vector(id)?)))
                 .collect();
             let rows: Vec<_> = vectors.iter().map(|(id, v)| (*id, v.as_slice())).collect();
             graph.insert(&rows);
-            // Published whole: a search meanwhile is exact. Only the holder of `writer` sets it.
-            let _ = self.graph.set(graph);
+            parts.growing = Some(Arc::new(graph));
         }
-        // Last, so that whatever is a member can be found.
-        *self.members.write() = members;
+        // Last and whole: whatever is a member can be found.
+        *self.parts.write() = parts;
+    }
+
+    /// Lays out the growing graph as a sealed part, which is searched faster; later vectors start a new graph.
+    /// Searches go on meanwhile, inserts wait. Nothing happens where no graph has grown.
+    pub fn seal(&self) {
+        let _writer = self.writer.lock();
+        let Some(growing) = self.parts.read().growing.clone() else {
+            return;
+        };
+        let sealed = SealedIndex::freeze(&growing, &self.flat, self.dim, self.metric);
+        let mut parts = self.parts.write();
+        parts.sealed.push(Arc::new(sealed));
+        parts.growing = None;
+        parts.unsealed.clear();
     }
 
     /// A copy of one vector.
@@ -104,7 +127,7 @@ impl SpaceIndex {
 
     /// All numbers inserted, dead ones included.
     pub fn members(&self) -> RoaringBitmap {
-        self.members.read().clone()
+        self.parts.read().members.clone()
     }
 
     /// The `min(k, |allowed and members|)` nearest, sorted by distance, then number, and how they were found.
@@ -124,23 +147,65 @@ impl SpaceIndex {
                 format!("has {} components, the space has {}", query.len(), self.dim),
             ));
         }
-        let (matching, members) = {
-            let members = self.members.read();
-            (&*members & allowed, members.len())
+        let (matching, members, graphs) = {
+            let parts = self.parts.read();
+            let matching = &parts.members & allowed;
+            let few = matching.len() < EXACT_BELOW || matching.len() < parts.members.len() / SPARSE;
+            let graphs = (!exact && !few).then(|| parts.graphs(&matching)).flatten();
+            (matching, parts.members.len(), graphs)
         };
         let wanted = k.min(usize::try_from(matching.len()).unwrap_or(k));
-        let few = matching.len() < EXACT_BELOW || matching.len() < members / SPARSE;
-        if let (Some(graph), false) = (self.graph.get(), exact || few) {
+        if let Some(graphs) = graphs {
             let ef = ef.unwrap_or(k.saturating_mul(2).max(DEFAULT_EF));
             // The walk keeps `ef` vectors whether they may be answers or not: with a filter it has to be wider.
             let wider = (members / matching.len().max(1)).clamp(1, SPARSE) as usize;
             let ef = ef.saturating_mul(wider);
-            let found = graph.search(query, wanted, ef, &matching, deadline)?;
+            let mut found = graphs.tail(query, wanted, ef, &self.flat, deadline)?;
+            for sealed in &graphs.sealed {
+                found.extend(sealed.search(query, wanted, ef, &matching, deadline)?);
+            }
+            found.sort_unstable_by(order);
+            found.truncate(wanted);
             if found.len() == wanted {
                 return Ok((found, Plan::Graph));
             }
         }
         let found = self.flat.search(query, wanted, 0, &matching, deadline)?;
         Ok((found, Plan::Exact))
+    }
+}
+
+/// Where a search with a graph looks: every member that matches is in one of the graphs or in the tail.
+struct Graphs {
+    sealed: Vec<Arc<SealedIndex>>,
+    growing: Option<Arc<GrowingIndex>>,
+    /// What matches and is in no sealed part.
+    tail: RoaringBitmap,
+}
+
+impl Graphs {
+    fn tail(
+        &self,
+        query: &[f32],
+        k: usize,
+        ef: usize,
+        flat: &FlatIndex,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Neighbor>> {
+        match &self.growing {
+            Some(graph) => graph.search(query, k, ef, &self.tail, deadline),
+            None => flat.search(query, k, 0, &self.tail, deadline),
+        }
+    }
+}
+
+impl Parts {
+    /// None where there is no graph.
+    fn graphs(&self, matching: &RoaringBitmap) -> Option<Graphs> {
+        (self.growing.is_some() || !self.sealed.is_empty()).then(|| Graphs {
+            sealed: self.sealed.clone(),
+            growing: self.growing.clone(),
+            tail: &self.unsealed & matching,
+        })
     }
 }

@@ -65,13 +65,25 @@ fn check_form(found: &[Neighbor], wanted: usize, allowed: &RoaringBitmap) {
 
 #[test]
 fn graph_recall_and_filters() {
-    for metric in [Metric::Cosine, Metric::L2] {
+    // Sealed after so many: never, all, the tail scanned, the tail in a graph of its own, two sealed parts.
+    for (metric, seals) in [
+        (Metric::Cosine, &[][..]),
+        (Metric::L2, &[]),
+        (Metric::Cosine, &[4]),
+        (Metric::L2, &[4]),
+        (Metric::Cosine, &[3]),
+        (Metric::L2, &[2]),
+        (Metric::Cosine, &[2, 4]),
+    ] {
         // Queries of the same making as the data, as an encoder's are.
         let mut all = vectors(6_060, 48, 1);
         let queries = all.split_off(6_000);
         let index = SpaceIndex::new(48, metric);
-        for batch in rows(&all).chunks(1_500) {
+        for (batch, n) in rows(&all).chunks(1_500).zip(1..) {
             index.insert(batch);
+            if seals.contains(&n) {
+                index.seal();
+            }
         }
         let members = index.members();
         // Everything, half at random, and whole clusters (correlated with the query).
@@ -89,7 +101,10 @@ fn graph_recall_and_filters() {
                 hits += truth.iter().filter(|t| found.contains(t)).count();
                 total += truth.len();
             }
-            assert!(hits * 100 >= total * 98, "{metric:?}: {hits} of {total}");
+            assert!(
+                hits * 100 >= total * 98,
+                "{metric:?}, sealed after {seals:?}: {hits} of {total}"
+            );
         }
     }
 }
@@ -101,11 +116,47 @@ fn duplicates_never_cut_an_answer_short() {
     let index = SpaceIndex::new(8, Metric::Cosine);
     index.insert(&rows(&all));
     let members = index.members();
-    for k in [1, 10, 1_000, 3_500, 5_000] {
-        let (found, _) = index
-            .search(&all[7], k, Some(1), false, &members, None)
-            .unwrap();
-        check_form(&found, k.min(3_500), &members);
+    for seal in [false, true] {
+        if seal {
+            index.seal();
+        }
+        for k in [1, 10, 1_000, 3_500, 5_000] {
+            let (found, _) = index
+                .search(&all[7], k, Some(1), false, &members, None)
+                .unwrap();
+            check_form(&found, k.min(3_500), &members);
+        }
+    }
+}
+
+#[test]
+fn a_sealed_graph_reaches_every_vector() {
+    let mut all = vectors(3_000, 8, 7);
+    all.extend(std::iter::repeat_n(all[0].clone(), 500));
+    let (flat, growing) = (FlatIndex::new(8, Metric::L2), GrowingIndex::new(Metric::L2));
+    flat.insert(&rows(&all));
+    growing.insert(&rows(&all));
+    let sealed = SealedIndex::freeze(&growing, &flat, 8, Metric::L2);
+    let members = (0..3_500).collect();
+    let found = sealed
+        .search(&all[9], 3_500, 3_500, &members, None)
+        .unwrap();
+    assert_eq!(found, naive(Metric::L2, &all[9], 3_500, &all, &members));
+}
+
+#[test]
+fn what_8_bits_cannot_tell_apart_is_walked_by_its_vectors() {
+    let mut all = vectors(3_000, 8, 8);
+    all.push(vec![1e30; 8]);
+    let index = SpaceIndex::new(8, Metric::L2);
+    index.insert(&rows(&all));
+    index.seal();
+    let members = index.members();
+    // Not the outlier: all others are equally far from it.
+    for query in all[..3_000].iter().step_by(60) {
+        let (found, plan) = index.search(query, 5, None, false, &members, None).unwrap();
+        assert_eq!(plan, Plan::Graph);
+        assert_eq!(found, naive(Metric::L2, query, 5, &all, &members));
     }
 }
 
@@ -169,11 +220,18 @@ fn bad_input_is_answered() {
 }
 
 #[test]
-fn searches_while_it_grows() {
+fn searches_while_it_grows_and_is_sealed() {
     let all = vectors(4_000, 16, 5);
     let index = SpaceIndex::new(16, Metric::Cosine);
     std::thread::scope(|scope| {
-        let writer = scope.spawn(|| rows(&all).chunks(97).for_each(|b| index.insert(b)));
+        let writer = scope.spawn(|| {
+            for batch in rows(&all).chunks(97) {
+                index.insert(batch);
+                if index.members().len() % 1_000 < 97 {
+                    index.seal();
+                }
+            }
+        });
         while !writer.is_finished() {
             let members = index.members();
             let (found, _) = index
