@@ -8,6 +8,22 @@ use utoipa::ToSchema;
 
 use crate::Problem;
 
+/// Names an attribute cannot have: those of an item's own fields.
+pub const RESERVED_NAMES: [&str; 12] = [
+    "id",
+    "title",
+    "description",
+    "category",
+    "brand",
+    "price",
+    "images",
+    "availability",
+    "created_at",
+    "attributes",
+    "hidden",
+    "vectors",
+];
+
 /// One product (or news article, post, ...), as written by clients and stored by the engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

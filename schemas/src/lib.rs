@@ -23,8 +23,8 @@ pub use embeddings::{
 pub use event::{Event, EventKind, EventResult, EventStatus, EventsRequest, EventsResponse};
 pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
 pub use item::{
-    Availability, ImageRef, ImportLine, Item, ItemPatch, Price, WriteResponse, WriteResult,
-    WriteStatus, WriteSummary,
+    Availability, ImageRef, ImportLine, Item, ItemPatch, Price, RESERVED_NAMES, WriteResponse,
+    WriteResult, WriteStatus, WriteSummary,
 };
 pub use problem::{FieldError, Problem};
 pub use search::{

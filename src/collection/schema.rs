@@ -1,23 +1,8 @@
 //! Rules that items and schemas must meet. Every fault names its field and the mend.
 
-use vitrine_schemas::{CollectionConfig, Item, Metric};
+use vitrine_schemas::{CollectionConfig, Item, Metric, RESERVED_NAMES};
 
 use crate::{Error, Result, distance, payload};
-
-const BUILT_IN: [&str; 12] = [
-    "id",
-    "title",
-    "description",
-    "category",
-    "brand",
-    "price",
-    "images",
-    "availability",
-    "created_at",
-    "attributes",
-    "hidden",
-    "vectors",
-];
 
 /// Names of collections and aliases.
 pub(crate) fn check_name(pointer: &str, name: &str) -> Result<()> {
@@ -63,7 +48,7 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
                 "name an attribute [A-Za-z][A-Za-z0-9_]{0,63}",
             ));
         }
-        if BUILT_IN.contains(&name.as_str()) {
+        if RESERVED_NAMES.contains(&name.as_str()) {
             return Err(Error::invalid(
                 pointer,
                 "is a built-in field; choose another name",

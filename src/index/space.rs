@@ -53,7 +53,7 @@ pub struct SpaceIndex {
 }
 
 /// What a search looks at, beside the vectors.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Parts {
     members: RoaringBitmap,
     sealed: Vec<Arc<SealedIndex>>,
@@ -78,32 +78,41 @@ impl SpaceIndex {
     /// passed over. Cosine vectors have unit length already.
     pub fn insert(&self, batch: &[(u32, &[f32])]) {
         let _writer = self.writer.lock();
-        let mut parts = self.parts.read().clone();
-        let fresh: Vec<_> = batch
-            .iter()
-            .filter(|(id, vector)| {
+        let mut numbers = RoaringBitmap::new();
+        let (fresh, growing, unsealed) = {
+            let parts = self.parts.read();
+            let is_fresh = |(id, vector): &&(u32, &[f32])| {
                 debug_assert_eq!(vector.len(), self.dim, "checked by the schema");
-                vector.len() == self.dim && parts.members.insert(*id)
-            })
-            .copied()
-            .collect();
-        parts.unsealed.extend(fresh.iter().map(|(id, _)| *id));
+                vector.len() == self.dim && !parts.members.contains(*id) && numbers.insert(*id)
+            };
+            let fresh: Vec<_> = batch.iter().filter(is_fresh).copied().collect();
+            (fresh, parts.growing.clone(), parts.unsealed.len())
+        };
         self.flat.insert(&fresh);
-        if let Some(graph) = &parts.growing {
+        let mut started = None;
+        if let Some(graph) = growing {
             graph.insert(&fresh);
-        } else if self.metric != Metric::Dot && parts.unsealed.len() >= EXACT_BELOW {
-            let graph = GrowingIndex::new(self.metric);
-            let vectors: Vec<_> = parts
-                .unsealed
-                .iter()
-                .filter_map(|id| Some((id, self.flat.vector(id)?)))
-                .collect();
-            let rows: Vec<_> = vectors.iter().map(|(id, v)| (*id, v.as_slice())).collect();
-            graph.insert(&rows);
-            parts.growing = Some(Arc::new(graph));
+        } else if self.metric != Metric::Dot && unsealed + numbers.len() >= EXACT_BELOW {
+            started = Some(Arc::new(self.grow(&numbers)));
         }
         // Last and whole: whatever is a member can be found.
-        *self.parts.write() = parts;
+        let mut parts = self.parts.write();
+        parts.members |= &numbers;
+        parts.unsealed |= numbers;
+        parts.growing = started.or(parts.growing.take());
+    }
+
+    /// A graph of what is in no sealed part, with `numbers`.
+    fn grow(&self, numbers: &RoaringBitmap) -> GrowingIndex {
+        let unsealed = &self.parts.read().unsealed | numbers;
+        let vectors: Vec<_> = unsealed
+            .iter()
+            .filter_map(|id| Some((id, self.flat.vector(id)?)))
+            .collect();
+        let rows: Vec<_> = vectors.iter().map(|(id, v)| (*id, v.as_slice())).collect();
+        let graph = GrowingIndex::new(self.metric);
+        graph.insert(&rows);
+        graph
     }
 
     /// Lays out the growing graph as a sealed part, which is searched faster; later vectors start a new graph.

@@ -123,6 +123,12 @@ mod tests {
         out.into_inner()
     }
 
+    fn noise() -> RgbImage {
+        RgbImage::from_fn(64, 64, |x, y| {
+            Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, x as u8])
+        })
+    }
+
     #[test]
     fn one_pixel_grey_and_alpha() {
         let limits = ImageLimits::default();
@@ -168,10 +174,7 @@ mod tests {
             decode(b"hello, world", &limits),
             Err(ImageError::UnknownFormat)
         ));
-        let noise = RgbImage::from_fn(64, 64, |x, y| {
-            Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, x as u8])
-        });
-        let png = bytes(noise.into(), ImageFormat::Png);
+        let png = bytes(noise().into(), ImageFormat::Png);
         let error = decode(&png[..png.len() / 2], &limits).expect_err("cut off");
         assert!(error.to_string().contains("truncated PNG"), "{error}");
         let small = ImageLimits {
@@ -186,10 +189,7 @@ mod tests {
 
     #[test]
     fn a_jpeg_cut_anywhere_is_refused() {
-        let noise = RgbImage::from_fn(64, 64, |x, y| {
-            Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, x as u8])
-        });
-        let jpeg = bytes(noise.into(), ImageFormat::Jpeg);
+        let jpeg = bytes(noise().into(), ImageFormat::Jpeg);
         let limits = ImageLimits::default();
         decode(&jpeg, &limits).expect("the whole one decodes");
         for end in [jpeg.len() - 1, jpeg.len() * 3 / 4, jpeg.len() / 2, 100, 3] {

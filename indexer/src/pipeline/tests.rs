@@ -133,6 +133,24 @@ impl Shop {
         Pipeline::new(&self.embedder, sink, &mut rejects, &mut progress, options).run(records)
     }
 
+    /// A run over records that come from no file.
+    fn run_records(
+        &self,
+        records: impl Iterator<Item = Result<Record, SourceError>> + Send + 'static,
+    ) -> Result<Summary, IndexError> {
+        let (mut sink, mut rejects, mut progress) =
+            (self.sink(), Rejects::default(), Progress::new(None));
+        let options = self.options.clone();
+        Pipeline::new(
+            &self.embedder,
+            &mut sink,
+            &mut rejects,
+            &mut progress,
+            options,
+        )
+        .run(Box::new(records))
+    }
+
     fn run(&self, lines: &[Value]) -> Summary {
         self.run_into(&mut self.sink(), lines).unwrap()
     }
@@ -435,20 +453,10 @@ fn what_was_read_before_the_catalog_broke_off_is_written() {
     };
     let broken = SourceError::Utf16 { name: "x".into() };
     let records = (0..4).map(move |i| Ok(item(i))).chain([Err(broken)]);
-    let mut sink = shop.sink();
-    let (mut rejects, mut progress) = (Rejects::default(), Progress::new(None));
-    let run = Pipeline::new(
-        &shop.embedder,
-        &mut sink,
-        &mut rejects,
-        &mut progress,
-        shop.options.clone(),
-    );
     assert!(matches!(
-        run.run(Box::new(records)),
+        shop.run_records(records),
         Err(IndexError::Source(_))
     ));
-    drop(sink);
     assert_eq!(shop.items().len(), 4);
 }
 
@@ -456,19 +464,7 @@ fn what_was_read_before_the_catalog_broke_off_is_written() {
 fn a_reader_that_crashes_is_no_end() {
     let shop = Shop::new();
     let records = std::iter::from_fn(|| -> Option<Result<Record, SourceError>> { panic!("crash") });
-    let mut sink = shop.sink();
-    let (mut rejects, mut progress) = (Rejects::default(), Progress::new(None));
-    let run = Pipeline::new(
-        &shop.embedder,
-        &mut sink,
-        &mut rejects,
-        &mut progress,
-        shop.options.clone(),
-    );
-    assert!(matches!(
-        run.run(Box::new(records)),
-        Err(IndexError::Reader)
-    ));
+    assert!(matches!(shop.run_records(records), Err(IndexError::Reader)));
 }
 
 #[test]

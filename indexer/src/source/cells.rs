@@ -2,26 +2,10 @@
 //! which column goes to which field is not decided here.
 
 use serde_json::{Map, Number, Value};
-use vitrine_schemas::{AttributeType, Availability, ImageRef, Price};
+use vitrine_schemas::{AttributeType, Availability, ImageRef, Price, RESERVED_NAMES};
 
 /// A row of named columns. Cells hold scalars or lists of scalars.
 pub(super) type Row = Map<String, Value>;
-
-/// Attribute names the engine keeps for its own fields.
-const BUILT_IN: [&str; 12] = [
-    "id",
-    "title",
-    "description",
-    "category",
-    "brand",
-    "price",
-    "images",
-    "availability",
-    "created_at",
-    "attributes",
-    "hidden",
-    "vectors",
-];
 
 /// The scalars of a cell, without nulls and blanks.
 fn scalars<'a>(row: &'a Row, column: &str) -> Result<Vec<&'a Value>, String> {
@@ -228,7 +212,9 @@ pub(super) fn attribute_name(name: &str) -> Option<String> {
     if plain.is_empty() {
         return None;
     }
-    if !plain.starts_with(|c: char| c.is_ascii_alphabetic()) || BUILT_IN.contains(&plain.as_str()) {
+    if !plain.starts_with(|c: char| c.is_ascii_alphabetic())
+        || RESERVED_NAMES.contains(&plain.as_str())
+    {
         plain.insert_str(0, "x_");
     }
     plain.truncate(64);

@@ -70,12 +70,6 @@ impl SealedIndex {
         }
     }
 
-    /// Bytes in memory, the vectors themselves not counted.
-    pub fn memory_bytes(&self) -> usize {
-        let words = self.numbers.len() + self.links.len() + self.entries.len();
-        words * size_of::<u32>() + self.codes.as_ref().map_or(0, |(_, codes)| codes.len())
-    }
-
     fn neighbours(&self, position: u32) -> impl Iterator<Item = u32> + '_ {
         let start = position as usize * DEGREE;
         self.links[start..start + DEGREE]

@@ -59,20 +59,10 @@ impl Pool {
         }
     }
 
-    /// Whether something at this distance would be among them.
-    fn takes(&self, distance: f32) -> bool {
-        self.candidates.len() < self.ef
-            || self
-                .candidates
-                .last()
-                .is_some_and(|c| distance < c.distance)
-    }
-
-    /// Whether the worst of them is at least as far.
-    fn holds(&self, distance: f32) -> bool {
-        self.candidates
-            .last()
-            .is_some_and(|c| distance <= c.distance)
+    /// Distance of the worst, once there are `ef`.
+    fn worst(&self) -> Option<f32> {
+        let full = self.candidates.len() == self.ef;
+        self.candidates.last().filter(|_| full).map(|c| c.distance)
     }
 
     fn insert(&mut self, candidate: Candidate) {
@@ -130,7 +120,7 @@ pub(super) fn walk(
                 distance: distance(position),
                 position,
             };
-            if found.takes(candidate.distance) {
+            if found.worst().is_none_or(|worst| candidate.distance < worst) {
                 frontier.push(Nearest(candidate));
                 if pass(position) {
                     found.insert(candidate);
@@ -142,7 +132,10 @@ pub(super) fn walk(
         }
         let mut expanded = 0_usize;
         while let Some(Nearest(candidate)) = frontier.pop() {
-            if !found.takes(candidate.distance) && !found.holds(candidate.distance) {
+            if found
+                .worst()
+                .is_some_and(|worst| candidate.distance > worst)
+            {
                 break;
             }
             expanded += 1;
