@@ -21,4 +21,4 @@ if ((${#need[@]})); then
     exit 1
   fi
 fi
-command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.88 or newer (rustup.rs)" >&2; exit 1; }
+command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.89 or newer (rustup.rs)" >&2; exit 1; }

@@ -66,6 +66,17 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// The work was called off.
+    #[error("the work was called off")]
+    Cancelled,
+    /// The system has no memory left for an index.
+    #[error("no memory for {bytes} bytes: {detail}")]
+    OutOfMemory {
+        /// Bytes asked for.
+        bytes: u64,
+        /// What the system says.
+        detail: String,
+    },
     /// Storage failed.
     #[error("storage: {0}")]
     Storage(String),
@@ -111,6 +122,8 @@ impl Error {
             Self::Locked(_) => "locked",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::Embed(e) => e.code(),
+            Self::Cancelled => "cancelled",
+            Self::OutOfMemory { .. } => "out_of_memory",
             Self::Corrupt { .. } => "corrupt_record",
             Self::Storage(_) => "storage",
             Self::Io { .. } => "io",
@@ -130,6 +143,8 @@ impl Error {
             Self::UnsupportedFormat { .. }
             | Self::Locked(_)
             | Self::DeadlineExceeded
+            | Self::Cancelled
+            | Self::OutOfMemory { .. }
             | Self::Corrupt { .. }
             | Self::Storage(_)
             | Self::Io { .. } => false,

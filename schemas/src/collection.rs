@@ -38,6 +38,21 @@ pub enum AttributeType {
     Text,
 }
 
+/// Codes by which the sealed part of an index is walked; answers are ranked by the vectors themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantization {
+    /// What measured best: int8, or the vectors as they are where 8 bits cannot tell them apart.
+    #[default]
+    Auto,
+    /// The vectors as they are, in memory.
+    None,
+    /// A byte a component.
+    Int8,
+    /// A bit a component of each neighbour in the graph, beside int8: more memory.
+    Rabitq,
+}
+
 /// One vector space of a collection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +62,13 @@ pub struct VectorSpace {
     /// Distance of the space.
     #[serde(default)]
     pub metric: Metric,
+    /// Codes of its index.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub quantization: Quantization,
+}
+
+fn is_default(quantization: &Quantization) -> bool {
+    *quantization == Quantization::default()
 }
 
 /// What a collection is created with.
@@ -75,6 +97,33 @@ pub struct CollectionPatch {
     pub vectors: BTreeMap<String, VectorSpace>,
 }
 
+/// State of the index of a vector space.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IndexInfo {
+    /// Vectors in sealed parts, those of items deleted or replaced since included.
+    pub sealed: u64,
+    /// Vectors not sealed yet.
+    pub unsealed: u64,
+    /// Sealed parts.
+    pub parts: u64,
+    /// Bytes in memory, beside vectors that are mapped from files.
+    pub memory_bytes: u64,
+    /// Bytes of vectors mapped from files.
+    pub mapped_bytes: u64,
+    /// The part being made, where one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub building: Option<BuildInfo>,
+}
+
+/// A part of an index being made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BuildInfo {
+    /// Vectors it will have.
+    pub vectors: u64,
+    /// Vectors done.
+    pub done: u64,
+}
+
 /// A collection as reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CollectionInfo {
@@ -87,6 +136,9 @@ pub struct CollectionInfo {
     pub items: u64,
     /// Live vectors by space.
     pub vector_counts: BTreeMap<String, u64>,
+    /// State of the index by space.
+    #[serde(default)]
+    pub indexes: BTreeMap<String, IndexInfo>,
     /// Aliases that point here.
     pub aliases: Vec<String>,
 }

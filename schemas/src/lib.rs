@@ -14,7 +14,8 @@ pub mod search;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
 pub use collection::{
-    AttributeType, CollectionConfig, CollectionInfo, CollectionPatch, Metric, VectorSpace,
+    AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo, Metric,
+    Quantization, VectorSpace,
 };
 pub use embeddings::{
     EmbeddingObject, EmbeddingValue, EmbeddingsInput, EmbeddingsRequest, EmbeddingsResponse,

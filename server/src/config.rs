@@ -81,6 +81,8 @@ pub struct Config {
     pub keys_file: Option<PathBuf>,
     /// Safety of acknowledged writes.
     pub durability: Durability,
+    /// Threads that seal and merge indexes in the background.
+    pub index_threads: usize,
     /// Bounds.
     pub limits: Limits,
     /// Log settings.
@@ -96,6 +98,7 @@ impl Default for Config {
             models_dir: None,
             keys_file: None,
             durability: Durability::Os,
+            index_threads: cores.div_ceil(2),
             limits: Limits {
                 body_bytes: 32 << 20,
                 import_line_bytes: 2 << 20,

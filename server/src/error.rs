@@ -116,7 +116,8 @@ fn status_of(error: &vitrine::Error) -> StatusCode {
         E::CollectionNotFound(_) | E::ItemNotFound(_) => StatusCode::NOT_FOUND,
         E::AlreadyExists(_) | E::FingerprintMismatch { .. } => StatusCode::CONFLICT,
         E::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        E::Embed(EmbedError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+        E::Embed(EmbedError::Unavailable(_)) | E::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+        E::OutOfMemory { .. } => StatusCode::INSUFFICIENT_STORAGE,
         E::Embed(EmbedError::Model(_))
         | E::UnsupportedFormat { .. }
         | E::Locked(_)

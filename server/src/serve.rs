@@ -45,6 +45,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
             Durability::Fsync => vitrine::Durability::Fsync,
         },
         create: true,
+        index_threads: config.index_threads,
     };
     let database = Database::open(&config.data_dir, options).map_err(|e| e.to_string())?;
     let database = Arc::new(database);

@@ -4,6 +4,7 @@
 //! a write becomes visible in one step, under the state's lock, after the store returned `Ok`. Old numbers just stop
 //! being live. Validation is in `schema`, changes in `writer`, plain reads in `reader`, nearest neighbours in `search`.
 
+mod maintain;
 mod open;
 mod reader;
 mod schema;
@@ -13,14 +14,19 @@ mod writer;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use vitrine_schemas::{CollectionConfig, Item};
 
-use crate::{Error, Result, index::SpaceIndex, payload::PayloadIndex, storage::Store};
+use crate::{
+    Error, Result,
+    index::{Progress, SpaceIndex},
+    payload::PayloadIndex,
+    storage::{SegmentList, Store},
+};
 
 pub(crate) use schema::{check_config, check_name, rfc3339_micros};
 pub use stats::Stats;
@@ -32,6 +38,11 @@ pub struct Collection {
     store: Arc<Store>,
     state: RwLock<State>,
     writer: Mutex<Writer>,
+    /// Held while the indexes are sealed or merged.
+    segments: Mutex<SegmentList>,
+    /// Parts of indexes being made, by space, with the number of their vectors.
+    building: RwLock<BTreeMap<String, (Arc<Progress>, u64)>>,
+    closing: AtomicBool,
 }
 
 /// What only the writer touches.

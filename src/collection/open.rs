@@ -1,8 +1,8 @@
-//! Opening: indexes are rebuilt from the records, schemas grow.
+//! Opening: filters are rebuilt from the records, sealed indexes are opened from their files; schemas grow.
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -10,8 +10,16 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use vitrine_schemas::CollectionConfig;
 
-use super::{Collection, State, Writer};
-use crate::{Error, Result, index::SpaceIndex, payload::PayloadIndex, storage::Store};
+use super::{
+    Collection, State, Writer,
+    maintain::{new_space, open_space, remove_files},
+};
+use crate::{
+    Error, Result,
+    index::SpaceIndex,
+    payload::PayloadIndex,
+    storage::{SegmentList, Store},
+};
 
 /// Vectors handed to the index at once; bounds the memory of a rebuild.
 const CHUNK: usize = 4096;
@@ -25,10 +33,15 @@ impl Collection {
         store: Arc<Store>,
     ) -> Result<Self> {
         let started = Instant::now();
+        let list = store.segment_list(id)?;
+        remove_files(&store, id, &list)?;
         let spaces = config
             .vectors
             .iter()
-            .map(|(n, s)| (n.clone(), Arc::new(SpaceIndex::new(s.dim, s.metric))))
+            .map(|(n, s)| {
+                let files = list.files.get(n).map_or(&[][..], Vec::as_slice);
+                (n.clone(), Arc::new(open_space(&store, files, s)))
+            })
             .collect();
         let mut state = State {
             payload: PayloadIndex::new(&config),
@@ -52,7 +65,10 @@ impl Collection {
         for (space, index) in &state.spaces {
             let dim = state.config.vectors.get(space).map_or(0, |s| s.dim);
             let mut chunk = Vec::new();
-            for number in &state.live {
+            // A number that is in a segment must not come again, though its item is gone.
+            let sealed = index.members();
+            next = next.max(sealed.max().map_or(0, |n| n.saturating_add(1)));
+            for number in &state.live - sealed {
                 if let Some(vector) = store.vector(id, number, space)? {
                     if vector.len() != dim {
                         return Err(Error::Corrupt {
@@ -70,7 +86,6 @@ impl Collection {
                 }
             }
             insert(index, &mut chunk);
-            index.seal();
         }
         tracing::info!(
             collection = name,
@@ -87,6 +102,9 @@ impl Collection {
                 next,
                 dropped: false,
             }),
+            segments: Mutex::new(list),
+            building: RwLock::default(),
+            closing: AtomicBool::new(false),
         })
     }
 
@@ -102,7 +120,7 @@ impl Collection {
             state
                 .spaces
                 .entry(name.clone())
-                .or_insert_with(|| Arc::new(SpaceIndex::new(space.dim, space.metric)));
+                .or_insert_with(|| Arc::new(new_space(space)));
         }
         state.config = Arc::new(config);
     }
@@ -112,12 +130,16 @@ impl Collection {
         let mut writer = self.writer.lock();
         let result = then()?;
         writer.dropped = true;
+        self.cancel_maintenance();
+        if let Err(e) = remove_files(&self.store, self.id, &SegmentList::default()) {
+            tracing::warn!(collection = self.name, "segment files stay behind: {e}");
+        }
         Ok(result)
     }
 }
 
 fn insert(index: &SpaceIndex, chunk: &mut Vec<(u32, Vec<f32>)>) {
     let rows: Vec<_> = chunk.iter().map(|(n, v)| (*n, v.as_slice())).collect();
-    index.insert(&rows);
+    index.load(&rows);
     chunk.clear();
 }

@@ -1,18 +1,12 @@
 //! Changes: check, index the vectors unseen, write one batch, then show it.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 use vitrine_schemas::{FilterSpec, Item, ItemPatch, WriteStatus};
 
 use super::{Collection, Writer, schema};
-use crate::{Error, Result, index::SpaceIndex, storage::Batch};
-
-/// Fewer dead numbers than this are not worth a rebuild.
-const REBUILD_FROM: u64 = 10_000;
+use crate::{Error, Result, storage::Batch};
 
 type Vectors = BTreeMap<String, Vec<f32>>;
 
@@ -149,8 +143,6 @@ impl Collection {
         for (number, item, _) in &fresh {
             state.add(*number, item);
         }
-        drop(state);
-        self.rebuild();
         Ok(())
     }
 
@@ -186,45 +178,12 @@ impl Collection {
         for (number, item) in &gone {
             state.remove(*number, item);
         }
-        drop(state);
-        self.rebuild();
         Ok(gone.len() as u64)
     }
 
     fn forget_vectors(&self, batch: &mut Batch, number: u32) {
         for space in self.state.read().spaces.keys() {
             batch.delete_vector(self.id, number, space);
-        }
-    }
-
-    /// Drops dead vectors once they outnumber the live ones. The writer's lock is held.
-    fn rebuild(&self) {
-        let (live, spaces, config) = {
-            let state = self.state.read();
-            (
-                state.live.clone(),
-                state.spaces.clone(),
-                state.config.clone(),
-            )
-        };
-        for (name, index) in spaces {
-            let members = index.members();
-            let kept = &members & &live;
-            let dead = members.len() - kept.len();
-            let Some(space) = config.vectors.get(&name) else {
-                continue;
-            };
-            if dead <= REBUILD_FROM || dead <= kept.len() {
-                continue;
-            }
-            let vectors: Vec<_> = kept
-                .iter()
-                .filter_map(|n| index.vector(n).map(|v| (n, v)))
-                .collect();
-            let rows: Vec<_> = vectors.iter().map(|(n, v)| (*n, v.as_slice())).collect();
-            let new = SpaceIndex::new(space.dim, space.metric);
-            new.insert(&rows);
-            self.state.write().spaces.insert(name, Arc::new(new));
         }
     }
 }

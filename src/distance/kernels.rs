@@ -27,13 +27,3 @@ pub(super) fn l2(a: &[f32], b: &[f32]) -> f64 {
         _ => scalar::l2(a, b),
     }
 }
-
-/// Squared Euclidean distance of codes.
-#[inline]
-pub(super) fn squared_l2_i8(a: &[i8], b: &[i8]) -> u32 {
-    match i8::l2sq(a, b) {
-        // A whole number: simsimd adds up in i32.
-        Some(d) => d as u32,
-        None => scalar::squared_l2_i8(a, b),
-    }
-}

@@ -10,12 +10,15 @@
 //! dot product. `kernels` holds the SIMD code, [`scalar`] the plain twin it is tested against.
 //! Nothing about indexes, storage or filters belongs here.
 
+mod bytes;
 mod kernels;
 pub mod scalar;
 #[cfg(test)]
 mod tests;
 
 use vitrine_schemas::Metric;
+
+pub use bytes::dot_u8_i8;
 
 /// Distance of two vectors of one length; never NaN for finite input, never negative for cosine and L2.
 #[inline]
@@ -25,12 +28,6 @@ pub fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
         Metric::Dot => -kernels::dot(a, b) as f32,
         Metric::L2 => kernels::l2(a, b) as f32,
     }
-}
-
-/// Squared Euclidean distance of two 8-bit codes of one length, at most 32,768 components.
-#[inline]
-pub fn squared_l2_i8(a: &[i8], b: &[i8]) -> u32 {
-    kernels::squared_l2_i8(a, b)
 }
 
 /// What an answer shows for a distance: higher is better.

@@ -17,10 +17,11 @@ fn pairs<'a>(a: &'a [f32], b: &'a [f32]) -> impl Iterator<Item = (f64, f64)> + '
     a.iter().zip(b).map(|(x, y)| (f64::from(*x), f64::from(*y)))
 }
 
-/// Squared Euclidean distance of codes.
-pub fn squared_l2_i8(a: &[i8], b: &[i8]) -> u32 {
+/// Inner product of codes, at most 32,768 components.
+#[inline(always)]
+pub fn dot_u8_i8(a: &[u8], b: &[i8]) -> i32 {
     a.iter()
         .zip(b)
-        .map(|(x, y)| (i32::from(*x) - i32::from(*y)).unsigned_abs().pow(2))
+        .map(|(x, y)| i32::from(*x) * i32::from(*y))
         .sum()
 }

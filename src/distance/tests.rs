@@ -35,10 +35,11 @@ proptest! {
     }
 
     #[test]
-    fn code_kernel_is_the_scalar_one(
-        (a, b) in (1_usize..2_100).prop_flat_map(|n| (vec(code(), n), vec(code(), n)))
+    fn byte_kernels_are_the_scalar_one(
+        (a, b) in prop_oneof![1_usize..2_100, (1_usize..40).prop_map(|n| n * 64)]
+            .prop_flat_map(|n| (vec(prop_oneof![any::<u8>(), Just(255)], n), vec(code(), n)))
     ) {
-        prop_assert_eq!(kernels::squared_l2_i8(&a, &b), scalar::squared_l2_i8(&a, &b));
+        prop_assert_eq!(dot_u8_i8(&a, &b), scalar::dot_u8_i8(&a, &b));
     }
 
     #[test]

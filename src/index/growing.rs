@@ -21,17 +21,20 @@ use hnsw_rs::prelude::{Distance, Hnsw};
 use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::{Neighbor, VectorIndex, VectorSearcher, check_deadline, order, sealed::Node};
+use super::{Neighbor, check_deadline, order};
 use crate::{Result, distance};
 
 /// Links of a point on the upper layers; twice as many on the ground layer. More cost memory and build time.
-pub(super) const M: usize = 16;
+const M: usize = 16;
 
 /// Candidates looked at to choose the links of a new point; fewer build faster and find less.
 const EF_CONSTRUCTION: usize = 200;
 
 /// hnsw_rs's most layers.
 const LAYERS: usize = 16;
+
+/// Bytes of a link: a shared point with its distance.
+const LINK_BYTES: usize = 48;
 
 /// First allocation only.
 const EXPECTED_POINTS: usize = 4096;
@@ -57,44 +60,37 @@ impl GrowingIndex {
         }
     }
 
-    /// The graph's ground layer; nobody may insert meanwhile.
-    pub(super) fn nodes(&self) -> Vec<Node> {
-        let number = |id: usize| u32::try_from(id).ok();
-        self.graph
-            .get_point_indexation()
-            .into_iter()
-            .filter_map(|point| {
-                let layers = point.get_neighborhood_id();
-                let ground = layers.first().map_or(&[][..], Vec::as_slice);
-                Some(Node {
-                    number: number(point.get_origin_id())?,
-                    level: point.get_point_id().0,
-                    links: ground.iter().filter_map(|n| number(n.d_id)).collect(),
-                })
-            })
-            .collect()
-    }
-}
-
-impl VectorSearcher for GrowingIndex {
-    fn len(&self) -> usize {
+    /// Number of vectors.
+    pub fn len(&self) -> usize {
         self.graph.get_nb_point()
     }
 
-    fn search(
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes in memory, about: hnsw_rs keeps a copy of each vector, and its links with their distances.
+    pub fn bytes(&self, dim: usize) -> usize {
+        self.len() * (dim * size_of::<f32>() + 2 * M * LINK_BYTES)
+    }
+
+    /// About the `k` nearest of `allowed` (None: of all), by a walk `ef` wide; sorted, maybe fewer.
+    pub fn search(
         &self,
         query: &[f32],
         k: usize,
         ef: usize,
-        allowed: &RoaringBitmap,
+        allowed: Option<&RoaringBitmap>,
         deadline: Option<Instant>,
     ) -> Result<Vec<Neighbor>> {
         check_deadline(deadline)?;
         let points = self.len();
         let ef = ef.max(k).min(points).max(LEAST_EF);
-        let passes = |id: &usize| u32::try_from(*id).is_ok_and(|id| allowed.contains(id));
+        let passes =
+            |id: &usize| u32::try_from(*id).is_ok_and(|id| allowed.is_none_or(|a| a.contains(id)));
         // Without a filter hnsw_rs stops as soon as nothing nearer can come, with one it does not.
-        let found = if allowed.len() as usize >= points {
+        let found = if allowed.is_none_or(|a| a.len() as usize >= points) {
             self.graph.search(query, ef, ef)
         } else {
             self.graph.search_filter(query, ef, ef, Some(&passes))
@@ -115,10 +111,9 @@ impl VectorSearcher for GrowingIndex {
         found.truncate(k);
         Ok(found)
     }
-}
 
-impl VectorIndex for GrowingIndex {
-    fn insert(&self, batch: &[(u32, &[f32])]) {
+    /// Adds vectors; no number may come twice in a graph's life.
+    pub fn insert(&self, batch: &[(u32, &[f32])]) {
         let serial = SERIAL_START.saturating_sub(self.len()).min(batch.len());
         let (first, rest) = batch.split_at(serial);
         for (id, vector) in first {

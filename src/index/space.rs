@@ -1,8 +1,7 @@
-//! One vector space: the vectors, a graph over them once that pays, and the choice between the two.
+//! One vector space: sealed parts, tails, and how a search goes through them.
 //!
-//! A search gives exactly `min(k, |allowed and members|)` results. The graph alone cannot promise that (links to
-//! near-duplicates crowd each other out, a filter cuts the walk short), so an answer that falls short is
-//! searched for again, exactly.
+//! A search gives exactly `min(k, |allowed and members|)` results. A graph alone cannot promise that (a filter can
+//! cut its walk short), so a part whose walk falls short is scanned.
 
 use std::{sync::Arc, time::Instant};
 
@@ -10,13 +9,17 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::{FlatIndex, GrowingIndex, Neighbor, SealedIndex, VectorIndex, VectorSearcher, order};
+use super::{
+    Codes, GrowingIndex, Neighbor, SealedIndex, check_deadline,
+    flat::{Flat, Rows},
+    order,
+};
 use crate::{Error, Result};
 
-/// Candidates below which an exact scan is as fast as the graph; a smaller space has no graph at all.
-const EXACT_BELOW: u64 = 2_000;
+/// Vectors of a tail below which a scan is as fast as a graph.
+const GRAPH_FROM: u64 = 2_000;
 
-/// One in how many members has to be allowed for the graph: with fewer, the walk is mostly over vectors that
+/// One in how many vectors of a growing graph has to be allowed: with fewer, the walk is mostly over vectors that
 /// cannot be answers.
 const SPARSE: u64 = 10;
 
@@ -26,9 +29,11 @@ const DEFAULT_EF: usize = 64;
 /// How an answer was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// By the HNSW graph, approximate.
+    /// By a graph, at least in part: approximate.
     Graph,
-    /// By comparing all candidates.
+    /// By comparing the codes of all candidates, then the vectors of the best: approximate, but hardly.
+    Scan,
+    /// By comparing the vectors of all candidates.
     Exact,
 }
 
@@ -37,39 +42,76 @@ impl Plan {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Graph => "graph",
+            Self::Scan => "scan",
             Self::Exact => "exact",
         }
     }
 }
 
-/// Index of one vector space. Dot spaces are searched exactly for now: a graph would need the
-/// extra-dimension transform to L2.
-pub struct SpaceIndex {
-    dim: usize,
-    metric: Metric,
-    flat: FlatIndex,
-    parts: RwLock<Parts>,
-    writer: Mutex<()>,
+/// What a [`SpaceIndex`] consists of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SpaceStats {
+    /// Vectors in sealed parts, those of dead items included.
+    pub sealed: u64,
+    /// Vectors in tails.
+    pub unsealed: u64,
+    /// Sealed parts.
+    pub parts: usize,
+    /// Bytes in memory, beside vectors that are mapped from files.
+    pub memory_bytes: u64,
+    /// Bytes of vectors mapped from files.
+    pub mapped_bytes: u64,
 }
 
-/// What a search looks at, beside the vectors.
-#[derive(Default)]
-struct Parts {
-    members: RoaringBitmap,
-    sealed: Vec<Arc<SealedIndex>>,
-    /// Graph over the members that are in no sealed part, once there are enough of them.
-    growing: Option<Arc<GrowingIndex>>,
-    unsealed: RoaringBitmap,
+/// Index of one vector space.
+pub struct SpaceIndex {
+    pub(super) dim: usize,
+    pub(super) metric: Metric,
+    pub(super) codes: Codes,
+    pub(super) flat: Flat,
+    pub(super) parts: RwLock<Parts>,
+    pub(super) writer: Mutex<()>,
+}
+
+/// What a search looks at, beside the vectors of the tails.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub members: RoaringBitmap,
+    pub sealed: Vec<Arc<SealedIndex>>,
+    /// The last takes what is new; those before are being sealed.
+    pub tails: Vec<Tail>,
+}
+
+/// Vectors that are not sealed.
+#[derive(Clone, Default)]
+pub(super) struct Tail {
+    pub numbers: RoaringBitmap,
+    /// Over all of them, where there is one.
+    pub graph: Option<Arc<GrowingIndex>>,
 }
 
 impl SpaceIndex {
-    /// An empty index for vectors of `dim` components.
-    pub fn new(dim: usize, metric: Metric) -> Self {
+    /// An empty index for vectors of `dim` components; sealed parts will use `codes`.
+    pub fn new(dim: usize, metric: Metric, codes: Codes) -> Self {
+        Self::of(dim, metric, codes, Vec::new())
+    }
+
+    /// An index of sealed parts; where two hold a number, the later one counts.
+    pub fn of(dim: usize, metric: Metric, codes: Codes, sealed: Vec<Arc<SealedIndex>>) -> Self {
+        let members = sealed
+            .iter()
+            .fold(RoaringBitmap::new(), |all, s| all | s.members());
+        let parts = Parts {
+            members,
+            sealed,
+            tails: vec![Tail::default()],
+        };
         Self {
             dim,
             metric,
-            flat: FlatIndex::new(dim, metric),
-            parts: RwLock::default(),
+            codes,
+            flat: Flat::default(),
+            parts: RwLock::new(parts),
             writer: Mutex::new(()),
         }
     }
@@ -77,70 +119,96 @@ impl SpaceIndex {
     /// Adds vectors under numbers that were never used; a number that was, or a vector of another length, is
     /// passed over. Cosine vectors have unit length already.
     pub fn insert(&self, batch: &[(u32, &[f32])]) {
+        self.add(batch, true);
+    }
+
+    /// As [`SpaceIndex::insert`], for many vectors that will be sealed next: they are scanned until then.
+    pub fn load(&self, batch: &[(u32, &[f32])]) {
+        self.add(batch, false);
+    }
+
+    fn add(&self, batch: &[(u32, &[f32])], with_graph: bool) {
         let _writer = self.writer.lock();
         let mut numbers = RoaringBitmap::new();
-        let (fresh, growing, unsealed) = {
+        let (fresh, graph, held) = {
             let parts = self.parts.read();
             let is_fresh = |(id, vector): &&(u32, &[f32])| {
                 debug_assert_eq!(vector.len(), self.dim, "checked by the schema");
                 vector.len() == self.dim && !parts.members.contains(*id) && numbers.insert(*id)
             };
             let fresh: Vec<_> = batch.iter().filter(is_fresh).copied().collect();
-            (fresh, parts.growing.clone(), parts.unsealed.len())
+            let tail = parts.tails.last();
+            let held = tail.map(|t| t.numbers.len()).unwrap_or_default();
+            (fresh, tail.and_then(|t| t.graph.clone()), held)
         };
         self.flat.insert(&fresh);
-        let mut started = None;
-        if let Some(graph) = growing {
+        let mut graph_now = None;
+        if with_graph && let Some(graph) = graph {
             graph.insert(&fresh);
-        } else if self.metric != Metric::Dot && unsealed + numbers.len() >= EXACT_BELOW {
-            started = Some(Arc::new(self.grow(&numbers)));
+            graph_now = Some(graph);
+        } else if with_graph && self.metric != Metric::Dot && held + numbers.len() >= GRAPH_FROM {
+            graph_now = Some(Arc::new(self.grow(&numbers)));
         }
         // Last and whole: whatever is a member can be found.
         let mut parts = self.parts.write();
         parts.members |= &numbers;
-        parts.unsealed |= numbers;
-        parts.growing = started.or(parts.growing.take());
+        if let Some(tail) = parts.tails.last_mut() {
+            tail.numbers |= numbers;
+            tail.graph = graph_now;
+        }
     }
 
-    /// A graph of what is in no sealed part, with `numbers`.
+    /// A graph of the last tail, with `numbers`.
     fn grow(&self, numbers: &RoaringBitmap) -> GrowingIndex {
-        let unsealed = &self.parts.read().unsealed | numbers;
-        let vectors: Vec<_> = unsealed
+        let held = self.parts.read().tails.last().map(|t| &t.numbers | numbers);
+        let rows = self.flat.rows();
+        let rows: Vec<_> = held
             .iter()
-            .filter_map(|id| Some((id, self.flat.vector(id)?)))
+            .flatten()
+            .filter_map(|id| Some((id, rows.get(id)?)))
             .collect();
-        let rows: Vec<_> = vectors.iter().map(|(id, v)| (*id, v.as_slice())).collect();
         let graph = GrowingIndex::new(self.metric);
         graph.insert(&rows);
         graph
     }
 
-    /// Lays out the growing graph as a sealed part, which is searched faster; later vectors start a new graph.
-    /// Searches go on meanwhile, inserts wait. Nothing happens where no graph has grown.
-    pub fn seal(&self) {
-        let _writer = self.writer.lock();
-        let Some(growing) = self.parts.read().growing.clone() else {
-            return;
-        };
-        let sealed = SealedIndex::freeze(&growing, &self.flat, self.dim, self.metric);
-        let mut parts = self.parts.write();
-        parts.sealed.push(Arc::new(sealed));
-        parts.growing = None;
-        parts.unsealed.clear();
-    }
-
     /// A copy of one vector.
     pub fn vector(&self, id: u32) -> Option<Vec<f32>> {
-        self.flat.vector(id)
+        let sealed = self.parts.read().sealed.clone();
+        let found = sealed.iter().rev().find_map(|s| s.vector(id));
+        match found {
+            Some(vector) => Some(vector.to_vec()),
+            None => Some(self.flat.rows().get(id)?.to_vec()),
+        }
     }
 
-    /// All numbers inserted, dead ones included.
+    /// All numbers inserted and not merged away, dead ones included.
     pub fn members(&self) -> RoaringBitmap {
         self.parts.read().members.clone()
     }
 
+    /// What it consists of.
+    pub fn stats(&self) -> SpaceStats {
+        let (parts, rows) = {
+            let parts = self.parts.read();
+            (parts.clone(), self.flat.rows())
+        };
+        let graphs = parts.tails.iter().filter_map(|t| t.graph.as_ref());
+        let sealed = || parts.sealed.iter();
+        let memory = sealed().map(|s| s.bytes()).sum::<usize>()
+            + rows.bytes()
+            + graphs.map(|g| g.bytes(self.dim)).sum::<usize>();
+        SpaceStats {
+            sealed: sealed().map(|s| s.numbers().len() as u64).sum(),
+            unsealed: parts.tails.iter().map(|t| t.numbers.len()).sum(),
+            parts: parts.sealed.len(),
+            memory_bytes: memory as u64,
+            mapped_bytes: sealed().map(|s| s.mapped_bytes() as u64).sum(),
+        }
+    }
+
     /// The `min(k, |allowed and members|)` nearest, sorted by distance, then number, and how they were found.
-    /// `ef` is the width of a graph search, `max(64, 2k)` by default; `exact` forbids the graph.
+    /// `ef` is the width of a graph search, `max(64, 2k)` by default; `exact` forbids graphs and codes.
     pub fn search(
         &self,
         query: &[f32],
@@ -156,65 +224,141 @@ impl SpaceIndex {
                 format!("has {} components, the space has {}", query.len(), self.dim),
             ));
         }
-        let (matching, members, graphs) = {
-            let parts = self.parts.read();
-            let matching = &parts.members & allowed;
-            let few = matching.len() < EXACT_BELOW || matching.len() < parts.members.len() / SPARSE;
-            let graphs = (!exact && !few).then(|| parts.graphs(&matching)).flatten();
-            (matching, parts.members.len(), graphs)
+        check_deadline(deadline)?;
+        let view = View::of(self, allowed);
+        let search = Search {
+            metric: self.metric,
+            query,
+            k,
+            ef: ef.unwrap_or(k.saturating_mul(2).max(DEFAULT_EF)),
+            exact,
+            deadline,
         };
-        let wanted = k.min(usize::try_from(matching.len()).unwrap_or(k));
-        if let Some(graphs) = graphs {
-            let ef = ef.unwrap_or(k.saturating_mul(2).max(DEFAULT_EF));
-            // The walk keeps `ef` vectors whether they may be answers or not: with a filter it has to be wider.
-            let wider = (members / matching.len().max(1)).clamp(1, SPARSE) as usize;
-            let ef = ef.saturating_mul(wider);
-            let mut found = graphs.tail(query, wanted, ef, &self.flat, deadline)?;
-            for sealed in &graphs.sealed {
-                found.extend(sealed.search(query, wanted, ef, &matching, deadline)?);
-            }
-            found.sort_unstable_by(order);
-            found.truncate(wanted);
-            if found.len() == wanted {
-                return Ok((found, Plan::Graph));
-            }
+        let mut found = Vec::new();
+        let mut plan = Plan::Exact;
+        for tail in &view.tails {
+            search.tail(tail, &view.rows, &mut found, &mut plan)?;
         }
-        let found = self.flat.search(query, wanted, 0, &matching, deadline)?;
-        Ok((found, Plan::Exact))
+        for sealed in &view.sealed {
+            let matching = if view.everything {
+                None
+            } else {
+                Some(&view.matching & sealed.members())
+            };
+            search.sealed(sealed, matching.as_ref(), &mut found, &mut plan)?;
+        }
+        found.sort_unstable_by(order);
+        found.dedup_by_key(|n| n.id);
+        found.truncate(k);
+        Ok((found, plan))
     }
 }
 
-/// Where a search with a graph looks: every member that matches is in one of the graphs or in the tail.
-struct Graphs {
+/// What a search sees: it stays as it was while vectors are sealed and merged.
+struct View {
+    matching: RoaringBitmap,
+    /// Whether all members match.
+    everything: bool,
     sealed: Vec<Arc<SealedIndex>>,
-    growing: Option<Arc<GrowingIndex>>,
-    /// What matches and is in no sealed part.
-    tail: RoaringBitmap,
+    /// With only what matches of their numbers.
+    tails: Vec<(Tail, u64)>,
+    rows: Rows,
 }
 
-impl Graphs {
+impl View {
+    fn of(index: &SpaceIndex, allowed: &RoaringBitmap) -> Self {
+        let parts = index.parts.read();
+        let matching = &parts.members & allowed;
+        let tails = parts.tails.iter().filter(|t| !t.numbers.is_empty());
+        Self {
+            everything: matching.len() == parts.members.len(),
+            sealed: parts.sealed.clone(),
+            tails: tails
+                .map(|t| {
+                    let tail = Tail {
+                        numbers: &t.numbers & &matching,
+                        graph: t.graph.clone(),
+                    };
+                    (tail, t.numbers.len())
+                })
+                .collect(),
+            // Under the lock: what is sealed later leaves the flat rows.
+            rows: index.flat.rows(),
+            matching,
+        }
+    }
+}
+
+struct Search<'a> {
+    metric: Metric,
+    query: &'a [f32],
+    k: usize,
+    ef: usize,
+    exact: bool,
+    deadline: Option<Instant>,
+}
+
+impl Search<'_> {
     fn tail(
         &self,
-        query: &[f32],
-        k: usize,
-        ef: usize,
-        flat: &FlatIndex,
-        deadline: Option<Instant>,
-    ) -> Result<Vec<Neighbor>> {
-        match &self.growing {
-            Some(graph) => graph.search(query, k, ef, &self.tail, deadline),
-            None => flat.search(query, k, 0, &self.tail, deadline),
+        (tail, len): &(Tail, u64),
+        rows: &Rows,
+        found: &mut Vec<Neighbor>,
+        plan: &mut Plan,
+    ) -> Result<()> {
+        let matching = tail.numbers.len();
+        if !self.exact
+            && let Some(graph) = &tail.graph
+            && matching >= GRAPH_FROM
+            && matching >= len / SPARSE
+        {
+            // hnsw_rs keeps `ef` vectors whether they may be answers or not: with a filter it has to be wider.
+            let wider = (len / matching.max(1)).clamp(1, SPARSE) as usize;
+            let ef = self.ef.saturating_mul(wider);
+            let near = graph.search(self.query, self.k, ef, Some(&tail.numbers), self.deadline)?;
+            if near.len() == self.k {
+                found.extend(near);
+                *plan = Plan::Graph;
+                return Ok(());
+            }
         }
+        let near = rows.scan(
+            self.metric,
+            self.query,
+            self.k,
+            &tail.numbers,
+            self.deadline,
+        )?;
+        found.extend(near);
+        Ok(())
     }
-}
 
-impl Parts {
-    /// None where there is no graph.
-    fn graphs(&self, matching: &RoaringBitmap) -> Option<Graphs> {
-        (self.growing.is_some() || !self.sealed.is_empty()).then(|| Graphs {
-            sealed: self.sealed.clone(),
-            growing: self.growing.clone(),
-            tail: &self.unsealed & matching,
-        })
+    /// `matching` is None where all vectors match.
+    fn sealed(
+        &self,
+        sealed: &SealedIndex,
+        matching: Option<&RoaringBitmap>,
+        found: &mut Vec<Neighbor>,
+        plan: &mut Plan,
+    ) -> Result<()> {
+        if matching.is_some_and(RoaringBitmap::is_empty) {
+            return Ok(());
+        }
+        if !self.exact && sealed.walk_pays(matching, self.k, self.ef) {
+            let near = sealed.walk(self.query, self.k, self.ef, matching, self.deadline)?;
+            let wanted = matching.map_or(sealed.numbers().len() as u64, RoaringBitmap::len);
+            if near.len() as u64 >= wanted.min(self.k as u64) {
+                found.extend(near);
+                *plan = Plan::Graph;
+                return Ok(());
+            }
+        }
+        let matching = matching.unwrap_or(sealed.members());
+        let coded = !self.exact && sealed.coded();
+        if coded && *plan == Plan::Exact {
+            *plan = Plan::Scan;
+        }
+        found.extend(sealed.scan(self.query, self.k, matching, coded, self.deadline)?);
+        Ok(())
     }
 }

@@ -1,12 +1,15 @@
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::*;
-use crate::distance;
+use super::{flat::Flat, *};
+use crate::{Error, distance};
 
 /// Clustered unit vectors, as embeddings are.
 fn vectors(n: usize, dim: usize, seed: u64) -> Vec<Vec<f32>> {
@@ -63,47 +66,77 @@ fn check_form(found: &[Neighbor], wanted: usize, allowed: &RoaringBitmap) {
     );
 }
 
+const ALL_CODES: [Codes; 3] = [Codes::None, Codes::Int8, Codes::RaBitQ];
+
+/// Leaves one sealed part without the dead.
+fn seal(index: &SpaceIndex, dead: &RoaringBitmap) {
+    if let Some(job) = index.plan(dead, true) {
+        let built = index.build(&job, None, &Progress::default()).unwrap();
+        index.finish(job, built);
+    }
+}
+
+fn seal_all(index: &SpaceIndex) {
+    seal(index, &RoaringBitmap::new());
+}
+
 #[test]
-fn graph_recall_and_filters() {
-    // Sealed after so many: never, all, the tail scanned, the tail in a graph of its own, two sealed parts.
-    for (metric, seals) in [
-        (Metric::Cosine, &[][..]),
-        (Metric::L2, &[]),
-        (Metric::Cosine, &[4]),
-        (Metric::L2, &[4]),
-        (Metric::Cosine, &[3]),
-        (Metric::L2, &[2]),
-        (Metric::Cosine, &[2, 4]),
-    ] {
+fn recall_and_filters() {
+    // Sealed after so many batches of four: never, all, the tail scanned, the tail in a graph of its own, merged.
+    let seals = [&[][..], &[4], &[3], &[2], &[2, 4]];
+    let metrics = [Metric::Cosine, Metric::L2, Metric::Dot];
+    for (metric, codes, seals) in metrics
+        .into_iter()
+        .flat_map(|m| ALL_CODES.map(|c| (m, c)))
+        .flat_map(|(m, c)| seals.map(|s| (m, c, s)))
+    {
+        if seals.len() != 1 && codes != Codes::Int8 || seals.is_empty() && metric == Metric::Dot {
+            continue;
+        }
+        // Single bits of 48 components tell little.
+        let ef = if codes == Codes::RaBitQ { 128 } else { 64 };
         // Queries of the same making as the data, as an encoder's are.
         let mut all = vectors(6_060, 48, 1);
+        if metric != Metric::Cosine {
+            // Of unlike lengths.
+            let lengths = (0..).map(|i| 1.0 + (i % 7) as f32 / 10.0);
+            for (v, length) in all.iter_mut().zip(lengths) {
+                v.iter_mut().for_each(|x| *x *= length);
+            }
+        }
         let queries = all.split_off(6_000);
-        let index = SpaceIndex::new(48, metric);
+        let index = SpaceIndex::new(48, metric, codes);
         for (batch, n) in rows(&all).chunks(1_500).zip(1..) {
             index.insert(batch);
             if seals.contains(&n) {
-                index.seal();
+                seal_all(&index);
             }
         }
         let members = index.members();
-        // Everything, half at random, and whole clusters (correlated with the query).
-        let halves: RoaringBitmap = members.iter().filter(|i| i % 2 == 0).collect();
-        let clusters: RoaringBitmap = members.iter().filter(|i| i % 20 < 8).collect();
-        for allowed in [&members, &halves, &clusters] {
+        // Everything, half at random, whole clusters (correlated with the query), and ever fewer.
+        let some = |pass: fn(u32) -> bool| members.iter().filter(|i| pass(*i)).collect();
+        for allowed in [
+            members.clone(),
+            some(|i| i % 2 == 0),
+            some(|i| i % 20 < 8),
+            some(|i| i % 20 == 3),
+            some(|i| i % 97 == 5),
+            some(|i| i == 17),
+        ] {
             let (mut hits, mut total) = (0, 0);
             for query in &queries {
-                let (found, plan) = index
-                    .search(query, 10, Some(64), false, allowed, None)
+                let (found, _) = index
+                    .search(query, 10, Some(ef), false, &allowed, None)
                     .unwrap();
-                assert_eq!(plan, Plan::Graph);
-                check_form(&found, 10, allowed);
-                let truth = naive(metric, query, 10, &all, allowed);
+                check_form(&found, 10.min(allowed.len() as usize), &allowed);
+                let truth = naive(metric, query, 10, &all, &allowed);
                 hits += truth.iter().filter(|t| found.contains(t)).count();
                 total += truth.len();
             }
             assert!(
                 hits * 100 >= total * 98,
-                "{metric:?}, sealed after {seals:?}: {hits} of {total}"
+                "{metric:?} {codes:?}, sealed after {seals:?}, {} allowed: {hits} of {total}",
+                allowed.len(),
             );
         }
     }
@@ -113,18 +146,20 @@ fn graph_recall_and_filters() {
 fn duplicates_never_cut_an_answer_short() {
     let mut all = vectors(500, 8, 3);
     all.extend(std::iter::repeat_n(all[0].clone(), 3_000));
-    let index = SpaceIndex::new(8, Metric::Cosine);
-    index.insert(&rows(&all));
-    let members = index.members();
-    for seal in [false, true] {
-        if seal {
-            index.seal();
-        }
-        for k in [1, 10, 1_000, 3_500, 5_000] {
-            let (found, _) = index
-                .search(&all[7], k, Some(1), false, &members, None)
-                .unwrap();
-            check_form(&found, k.min(3_500), &members);
+    for codes in ALL_CODES {
+        let index = SpaceIndex::new(8, Metric::Cosine, codes);
+        index.insert(&rows(&all));
+        let members = index.members();
+        for sealed in [false, true] {
+            if sealed {
+                seal_all(&index);
+            }
+            for k in [1, 10, 1_000, 3_500, 5_000] {
+                let (found, _) = index
+                    .search(&all[7], k, Some(1), false, &members, None)
+                    .unwrap();
+                check_form(&found, k.min(3_500), &members);
+            }
         }
     }
 }
@@ -133,30 +168,36 @@ fn duplicates_never_cut_an_answer_short() {
 fn a_sealed_graph_reaches_every_vector() {
     let mut all = vectors(3_000, 8, 7);
     all.extend(std::iter::repeat_n(all[0].clone(), 500));
-    let (flat, growing) = (FlatIndex::new(8, Metric::L2), GrowingIndex::new(Metric::L2));
-    flat.insert(&rows(&all));
-    growing.insert(&rows(&all));
-    let sealed = SealedIndex::freeze(&growing, &flat, 8, Metric::L2);
-    let members = (0..3_500).collect();
-    let found = sealed
-        .search(&all[9], 3_500, 3_500, &members, None)
-        .unwrap();
-    assert_eq!(found, naive(Metric::L2, &all[9], 3_500, &all, &members));
+    for codes in ALL_CODES {
+        let progress = Progress::default();
+        let sealed = SealedIndex::build(Metric::L2, 8, &rows(&all), codes, &progress).unwrap();
+        assert_eq!(progress.done(), 3_500);
+        let found = sealed.walk(&all[9], 3_500, 3_500, None, None).unwrap();
+        let members = (0..3_500).collect();
+        let truth = naive(Metric::L2, &all[9], 3_500, &all, &members);
+        assert!(found == truth, "{codes:?}: {} of 3500", found.len());
+    }
 }
 
 #[test]
 fn what_8_bits_cannot_tell_apart_is_walked_by_its_vectors() {
     let mut all = vectors(3_000, 8, 8);
-    all.push(vec![1e30; 8]);
-    let index = SpaceIndex::new(8, Metric::L2);
-    index.insert(&rows(&all));
-    index.seal();
-    let members = index.members();
-    // Not the outlier: all others are equally far from it.
-    for query in all[..3_000].iter().step_by(60) {
-        let (found, plan) = index.search(query, 5, None, false, &members, None).unwrap();
-        assert_eq!(plan, Plan::Graph);
-        assert_eq!(found, naive(Metric::L2, query, 5, &all, &members));
+    all.push(vec![1e15; 8]);
+    for codes in ALL_CODES {
+        let index = SpaceIndex::new(8, Metric::L2, codes);
+        index.insert(&rows(&all));
+        seal_all(&index);
+        let members = index.members();
+        // Not the outlier: all others are equally far from it.
+        let (mut hits, mut total) = (0, 0);
+        for query in all[..3_000].iter().step_by(60) {
+            let (found, plan) = index.search(query, 5, None, false, &members, None).unwrap();
+            assert_eq!(plan, Plan::Graph);
+            let truth = naive(Metric::L2, query, 5, &all, &members);
+            hits += truth.iter().filter(|t| found.contains(t)).count();
+            total += truth.len();
+        }
+        assert!(hits * 100 >= total * 99, "{codes:?}: {hits} of {total}");
     }
 }
 
@@ -164,30 +205,32 @@ fn what_8_bits_cannot_tell_apart_is_walked_by_its_vectors() {
 fn plans() {
     let all = vectors(3_000, 8, 4);
     let plan = |index: &SpaceIndex, exact, allowed: &RoaringBitmap| {
-        index
-            .search(&all[0], 5, None, exact, allowed, None)
-            .unwrap()
-            .1
+        let found = index.search(&all[0], 5, None, exact, allowed, None);
+        found.unwrap().1.as_str()
     };
-    let (small, dot, large) = (
-        SpaceIndex::new(8, Metric::Cosine),
-        SpaceIndex::new(8, Metric::Dot),
-        SpaceIndex::new(8, Metric::L2),
-    );
+    let new = |metric| SpaceIndex::new(8, metric, Codes::Int8);
+    let (small, dot, large) = (new(Metric::Cosine), new(Metric::Dot), new(Metric::L2));
     small.insert(&rows(&all)[..100]);
     dot.insert(&rows(&all));
     large.insert(&rows(&all));
     let members = large.members();
-    assert_eq!(plan(&small, false, &members), Plan::Exact);
-    assert_eq!(plan(&dot, false, &members), Plan::Exact);
-    assert_eq!(plan(&large, false, &members).as_str(), "graph");
-    assert_eq!(plan(&large, true, &members).as_str(), "exact");
-    assert_eq!(plan(&large, false, &(0..100).collect()), Plan::Exact);
+    assert_eq!(plan(&small, false, &members), "exact");
+    assert_eq!(plan(&dot, false, &members), "exact");
+    assert_eq!(plan(&large, false, &members), "graph");
+    assert_eq!(plan(&large, true, &members), "exact");
+    assert_eq!(plan(&large, false, &(0..100).collect()), "exact");
+    seal_all(&dot);
+    seal_all(&large);
+    for index in [&dot, &large] {
+        assert_eq!(plan(index, false, &members), "graph");
+        assert_eq!(plan(index, true, &members), "exact");
+        assert_eq!(plan(index, false, &(0..100).collect()), "scan");
+    }
 }
 
 #[test]
 fn bad_input_is_answered() {
-    let index = SpaceIndex::new(2, Metric::L2);
+    let index = SpaceIndex::new(2, Metric::L2, Codes::Int8);
     let all = RoaringBitmap::full();
     assert!(
         index
@@ -203,7 +246,7 @@ fn bad_input_is_answered() {
     assert_eq!(index.members().len(), 1);
     assert!(matches!(
         index.search(&[0.0], 3, None, false, &all, None),
-        Err(crate::Error::Invalid(_))
+        Err(Error::Invalid(_))
     ));
     let past = Instant::now().checked_sub(Duration::from_secs(1));
     assert!(matches!(
@@ -215,20 +258,20 @@ fn bad_input_is_answered() {
             &all,
             past.or(Some(Instant::now()))
         ),
-        Err(crate::Error::DeadlineExceeded)
+        Err(Error::DeadlineExceeded)
     ));
 }
 
 #[test]
-fn searches_while_it_grows_and_is_sealed() {
+fn searches_while_it_grows_is_sealed_and_merged() {
     let all = vectors(4_000, 16, 5);
-    let index = SpaceIndex::new(16, Metric::Cosine);
+    let index = SpaceIndex::new(16, Metric::Cosine, Codes::Int8);
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for batch in rows(&all).chunks(97) {
                 index.insert(batch);
                 if index.members().len() % 1_000 < 97 {
-                    index.seal();
+                    seal_all(&index);
                 }
             }
         });
@@ -243,9 +286,110 @@ fn searches_while_it_grows_and_is_sealed() {
     assert_eq!(index.members().len(), 4_000);
 }
 
+#[test]
+fn a_build_that_is_called_off_leaves_everything_searchable() {
+    let all = vectors(3_000, 8, 9);
+    let index = SpaceIndex::new(8, Metric::L2, Codes::Int8);
+    index.insert(&rows(&all)[..2_500]);
+    let job = index.plan(&RoaringBitmap::new(), true).unwrap();
+    let progress = Progress::default();
+    progress.cancel();
+    assert!(matches!(
+        index.build(&job, None, &progress),
+        Err(Error::Cancelled)
+    ));
+    drop(job);
+    index.insert(&rows(&all)[2_500..]);
+    let members = index.members();
+    let truth = naive(Metric::L2, &all[2_999], 5, &all, &members);
+    let search = || index.search(&all[2_999], 5, None, true, &members, None);
+    assert_eq!(search().unwrap().0, truth);
+    seal_all(&index);
+    assert_eq!(index.stats().parts, 1);
+    assert_eq!(index.stats().unsealed, 0);
+    assert_eq!(search().unwrap().0, truth);
+}
+
+#[test]
+fn parts_are_merged_by_size_and_the_dead_left_out() {
+    let all = vectors(45_000, 4, 10);
+    let index = SpaceIndex::new(4, Metric::L2, Codes::Int8);
+    let step = |dead: &RoaringBitmap| {
+        let job = index.plan(dead, false)?;
+        let built = index.build(&job, None, &Progress::default()).unwrap();
+        index.finish(job, built);
+        Some(index.stats())
+    };
+    let none = RoaringBitmap::new();
+    index.load(&rows(&all)[..30_000]);
+    assert_eq!(step(&none).unwrap().parts, 1);
+    assert!(step(&none).is_none(), "nothing to do");
+    index.load(&rows(&all)[30_000..41_000]);
+    assert_eq!(
+        step(&none).unwrap().parts,
+        2,
+        "30,000 is more than twice 11,000"
+    );
+    index.load(&rows(&all)[41_000..]);
+    assert!(step(&none).is_none(), "4,000 are not worth a seal");
+    let dead: RoaringBitmap = (0..30_000).filter(|i| i % 3 == 0).collect();
+    assert_eq!(step(&dead).unwrap().sealed, 20_000 + 11_000);
+    assert_eq!(index.members().len(), 35_000);
+    assert!(index.vector(3).is_none() && index.vector(4).is_some());
+}
+
+#[test]
+fn files_keep_an_index_and_damage_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("part.seg");
+    let all = vectors(1_000, 20, 11);
+    let mut outlier = all.clone();
+    outlier.push(vec![1e15; 20]);
+    for (metric, codes, vectors) in [
+        (Metric::L2, Codes::Int8, &all),
+        (Metric::Cosine, Codes::None, &all),
+        (Metric::Dot, Codes::RaBitQ, &all),
+        (Metric::L2, Codes::Int8, &outlier),
+    ] {
+        let numbered: Vec<_> = rows(vectors)
+            .into_iter()
+            .map(|(n, v)| (n * 3 + 70, v))
+            .collect();
+        let built = SealedIndex::build(metric, 20, &numbered, codes, &Progress::default()).unwrap();
+        built.save(&path).unwrap();
+        let opened = SealedIndex::open(&path).unwrap();
+        assert_eq!((opened.codes(), opened.metric()), (built.codes(), metric));
+        assert_eq!(opened.members(), built.members());
+        assert_eq!(opened.mapped_bytes(), vectors.len() * 20 * 4);
+        for query in all.iter().step_by(50) {
+            let found = |index: &SealedIndex| index.walk(query, 10, 40, None, None).unwrap();
+            assert_eq!(found(&opened), found(&built));
+        }
+        let whole = fs::read(&path).unwrap();
+        for (at, what) in [(0, "magic"), (9, "length"), (40, "header")]
+            .into_iter()
+            .chain((1..20).map(|i| (4096 + (whole.len() - 4096) / 20 * i, "array")))
+        {
+            let mut torn = whole.clone();
+            torn[at] ^= 0x41;
+            fs::write(&path, &torn).unwrap();
+            match SealedIndex::open(&path) {
+                Err(Error::Corrupt { .. }) => {}
+                // Between two arrays.
+                Ok(same) => assert_eq!(same.numbers(), built.numbers(), "{what} at {at}"),
+                Err(e) => panic!("{what} at {at}: {e}"),
+            }
+        }
+        for len in [0, 7, 16, 100, 4096, whole.len() / 2, whole.len() - 1] {
+            fs::write(&path, &whole[..len]).unwrap();
+            assert!(SealedIndex::open(&path).is_err(), "cut to {len}");
+        }
+    }
+}
+
 proptest! {
     #[test]
-    fn flat_is_exact(
+    fn scans_are_exact(
         n in 0_usize..400,
         k in 0_usize..50,
         seed in any::<u64>(),
@@ -254,11 +398,17 @@ proptest! {
         let all = vectors(n, 7, seed);
         let allowed: RoaringBitmap = (0..450).filter(|i| i % keep == 0).collect();
         for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
-            let flat = FlatIndex::new(7, metric);
+            let flat = Flat::default();
             flat.insert(&rows(&all));
             let query = &vectors(1, 7, seed ^ 1)[0];
-            let found = flat.search(query, k, 0, &allowed, None).unwrap();
-            prop_assert_eq!(found, naive(metric, query, k, &all, &allowed));
+            let truth = naive(metric, query, k, &all, &allowed);
+            let found = flat.rows().scan(metric, query, k, &allowed, None).unwrap();
+            prop_assert_eq!(&found, &truth);
+            let index = SpaceIndex::new(7, metric, Codes::Int8);
+            index.insert(&rows(&all));
+            seal_all(&index);
+            let (found, _) = index.search(query, k, None, true, &allowed, None).unwrap();
+            prop_assert_eq!(&found, &truth);
         }
     }
 }
@@ -266,9 +416,10 @@ proptest! {
 #[test]
 fn large_scans_share_the_work() {
     let all = vectors(20_000, 256, 6);
-    let flat = FlatIndex::new(256, Metric::L2);
+    let flat = Flat::default();
     flat.insert(&rows(&all));
     let allowed = (0..20_000).collect();
-    let found = flat.search(&all[9], 20, 0, &allowed, None).unwrap();
+    let scan = |query| flat.rows().scan(Metric::L2, query, 20, &allowed, None);
+    let found = scan(&all[9]).unwrap();
     assert_eq!(found, naive(Metric::L2, &all[9], 20, &all, &allowed));
 }

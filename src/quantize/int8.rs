@@ -1,49 +1,150 @@
 //! One signed byte a component.
 
+use super::simd::{Loop, with_best_simd};
+use crate::distance;
+
 /// Least mean deviation of a component, in steps. Below, most components would fall on a handful of codes (a few
 /// far outliers stretch the scale) and near vectors could not be told apart.
 const LEAST_STEPS: f64 = 3.0;
 
+/// Adding it to a number from -127 to 127 leaves the rounded number in the lowest byte: the bits after are those that
+/// a 23-bit fraction has no room for.
+const ROUND: f32 = 12_582_912.0;
+
+/// Codes are padded with zeros to a multiple of so many components: what one step of the kernel takes.
+const MULTIPLE: usize = 64;
+
 /// Scalar quantisation: `round((x - mean) / step)`, with one step for all components, so that the squared distance
 /// of two codes is the squared Euclidean distance of their vectors in units of `step * step`. For unit vectors that
 /// is twice the cosine distance, so one code serves both metrics.
-pub struct Int8 {
+pub(crate) struct Int8 {
     mean: Vec<f32>,
-    step: f64,
+    step: f32,
+}
+
+/// What a distance needs to know of a code beside its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub(crate) struct Terms {
+    /// Inner product of the code with itself.
+    square: i32,
+    /// Sum of its components.
+    sum: i32,
+}
+
+/// A code to compare others with.
+#[derive(Default)]
+pub(crate) struct Query {
+    /// The code, every component 128 higher.
+    raised: Vec<u8>,
+    square: i32,
 }
 
 impl Int8 {
-    /// Fits the codes to `vectors` of `dim` components; None where 8 bits cannot tell them apart.
-    pub fn fit<'a>(dim: usize, vectors: impl Iterator<Item = &'a [f32]> + Clone) -> Option<Self> {
+    /// Fits the codes to the vectors of `dim` components that `each` hands out, twice over; None where 8 bits cannot
+    /// tell them apart.
+    pub fn fit(dim: usize, mut each: impl FnMut(&mut dyn FnMut(&[f32]))) -> Option<Self> {
         let mut sums = vec![0.0_f64; dim];
         let mut count = 0.0_f64;
-        for v in vectors.clone() {
+        each(&mut |v| {
             sums.iter_mut()
                 .zip(v)
                 .for_each(|(s, x)| *s += f64::from(*x));
             count += 1.0;
-        }
+        });
         let mean: Vec<f32> = sums.iter().map(|s| (s / count) as f32).collect();
-        let (mut largest, mut total) = (0.0_f64, 0.0_f64);
-        for v in vectors {
+        let (mut largest, mut total) = (0.0_f32, 0.0_f64);
+        each(&mut |v| {
+            let mut deviations = 0.0_f32;
             for (x, m) in v.iter().zip(&mean) {
-                let deviation = (f64::from(*x) - f64::from(*m)).abs();
+                let deviation = (x - m).abs();
                 largest = largest.max(deviation);
-                total += deviation;
+                deviations += deviation;
             }
-        }
-        let step = largest / f64::from(i8::MAX);
+            total += f64::from(deviations);
+        });
+        let step = largest / f32::from(i8::MAX);
         let average = total / (count * dim as f64);
-        (step > 0.0 && step.is_finite() && average >= LEAST_STEPS * step)
+        (step > 0.0 && step.is_finite() && average >= LEAST_STEPS * f64::from(step))
             .then_some(Self { mean, step })
     }
 
-    /// Appends the code of `vector` to `out`; components beyond the fitted range are cut to it.
-    pub fn encode(&self, vector: &[f32], out: &mut Vec<i8>) {
-        out.extend(vector.iter().zip(&self.mean).map(|(x, m)| {
-            let steps = (f64::from(*x) - f64::from(*m)) / self.step;
-            steps.round().clamp(-127.0, 127.0) as i8
-        }));
+    /// The fitted mean, by component, and step.
+    pub fn parts(&self) -> (&[f32], f32) {
+        (&self.mean, self.step)
+    }
+
+    /// What [`Int8::parts`] gave.
+    pub fn from_parts(mean: Vec<f32>, step: f32) -> Self {
+        Self { mean, step }
+    }
+
+    /// Bytes of a code.
+    pub fn code_bytes(&self) -> usize {
+        self.mean.len().next_multiple_of(MULTIPLE)
+    }
+
+    /// Writes the code of `vector` to `code` ([`Int8::code_bytes`] long); components beyond the fitted range are cut
+    /// to it.
+    pub fn encode(&self, vector: &[f32], code: &mut [i8]) -> Terms {
+        with_best_simd(Encode {
+            int8: self,
+            vector,
+            code,
+        })
+    }
+
+    /// Prepares to compare `vector`.
+    pub fn query(&self, vector: &[f32]) -> Query {
+        let mut code = vec![0; self.code_bytes()];
+        let terms = self.encode(vector, &mut code);
+        let mut query = Query::default();
+        query.set(&code, terms);
+        query
+    }
+
+    /// Squared Euclidean distance of the vectors that two codes stand for.
+    #[inline]
+    pub fn distance(&self, query: &Query, code: &[i8], terms: Terms) -> f32 {
+        let raised = distance::dot_u8_i8(&query.raised, code);
+        let dot = raised - 128 * terms.sum;
+        (query.square + terms.square - 2 * dot) as f32 * (self.step * self.step)
+    }
+}
+
+struct Encode<'a> {
+    int8: &'a Int8,
+    vector: &'a [f32],
+    code: &'a mut [i8],
+}
+
+impl Loop for Encode<'_> {
+    type Output = Terms;
+
+    #[inline(always)]
+    fn run(self) -> Terms {
+        let (head, padding) = self.code.split_at_mut(self.int8.mean.len());
+        padding.fill(0);
+        let scale = 1.0 / self.int8.step;
+        for ((c, x), m) in head.iter_mut().zip(self.vector).zip(&self.int8.mean) {
+            let steps = ((x - m) * scale).clamp(-127.0, 127.0);
+            *c = (steps + ROUND).to_bits() as i8;
+        }
+        let code = head.iter().map(|c| i32::from(*c));
+        Terms {
+            square: code.clone().map(|c| c * c).sum(),
+            sum: code.sum(),
+        }
+    }
+}
+
+impl Query {
+    /// Prepares to compare a code.
+    pub fn set(&mut self, code: &[i8], terms: Terms) {
+        self.raised.clear();
+        self.raised
+            .extend(code.iter().map(|c| c.cast_unsigned() ^ 128));
+        self.square = terms.square;
     }
 }
 
@@ -52,18 +153,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::distance;
+
+    fn fit(rows: &[Vec<f32>]) -> Option<Int8> {
+        let dim = rows.first().map_or(3, Vec::len);
+        Int8::fit(dim, |visit| rows.iter().for_each(|v| visit(v)))
+    }
 
     #[test]
     fn outliers_that_stretch_the_scale_are_not_coded() {
         let mut rows = vec![vec![0.01_f32, -0.01, 0.02]; 100];
-        assert!(
-            Int8::fit(3, rows.iter().map(Vec::as_slice)).is_none(),
-            "all the same"
-        );
+        assert!(fit(&rows).is_none(), "all the same");
         rows.extend([vec![0.0, 0.01, 0.0], vec![1e6, 0.0, 0.0]]);
-        assert!(Int8::fit(3, rows.iter().map(Vec::as_slice)).is_none());
-        assert!(Int8::fit(3, std::iter::empty()).is_none());
+        assert!(fit(&rows).is_none());
+        assert!(fit(&[]).is_none());
     }
 
     proptest! {
@@ -71,13 +173,16 @@ mod tests {
         fn distances_of_codes_are_distances_of_vectors(
             rows in prop::collection::vec(prop::collection::vec(-5.0_f32..5.0, 33), 3..20)
         ) {
-            let codes = Int8::fit(33, rows.iter().map(Vec::as_slice)).expect("evenly spread");
-            let code = |v: &[f32]| { let mut out = Vec::new(); codes.encode(v, &mut out); out };
+            let codes = fit(&rows).expect("evenly spread");
+            let query = codes.query(&rows[0]);
             for v in &rows {
-                let coded = f64::from(distance::squared_l2_i8(&code(&rows[0]), &code(v))).sqrt() * codes.step;
+                let mut code = vec![0; codes.code_bytes()];
+                let terms = codes.encode(v, &mut code);
+                let coded = f64::from(codes.distance(&query, &code, terms)).sqrt();
                 let exact = distance::scalar::l2(&rows[0], v);
                 // Each component is off by half a step in either vector at most.
-                prop_assert!((coded - exact).abs() <= codes.step * 33_f64.sqrt() + 1e-4, "{coded} {exact}");
+                let step = f64::from(codes.step);
+                prop_assert!((coded - exact).abs() <= step * 33_f64.sqrt() + 1e-4, "{coded} {exact}");
             }
         }
     }

@@ -2,6 +2,14 @@
 //!
 //! Graphs, storage and the choice of the codes for a collection do not belong here.
 
+mod fastscan;
 mod int8;
+mod rabitq;
+mod rotation;
+mod simd;
 
-pub use int8::Int8;
+pub(crate) use self::{
+    fastscan::BLOCK,
+    int8::{Int8, Query, Terms},
+    rabitq::{RaBitQ, RotatedQuery},
+};

@@ -20,6 +20,15 @@ pub(crate) struct Manifest {
     pub aliases: BTreeMap<String, String>,
 }
 
+/// Files that keep the sealed parts of a collection's indexes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct SegmentList {
+    /// Number of the next file; never reused.
+    pub next: u64,
+    /// Names of the files by vector space.
+    pub files: BTreeMap<String, Vec<String>>,
+}
+
 /// One collection.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ManifestEntry {

@@ -5,6 +5,11 @@ pub(super) fn prefix(collection: u32) -> [u8; 4] {
     collection.to_be_bytes()
 }
 
+/// Key of a collection's list of segment files.
+pub(super) fn segments(collection: u32) -> Vec<u8> {
+    [&b"segments"[..], &prefix(collection)].concat()
+}
+
 /// Key of an item record.
 pub(super) fn item(collection: u32, id: &str) -> Vec<u8> {
     [&prefix(collection)[..], id.as_bytes()].concat()

@@ -1,6 +1,9 @@
 //! The store proper: column families, batches and scans.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, IteratorMode, Options,
@@ -10,7 +13,7 @@ use vitrine_schemas::{Event, Item};
 
 use super::{
     Durability,
-    codec::{self, Manifest, corrupt},
+    codec::{self, Manifest, SegmentList, corrupt},
     keys,
 };
 use crate::{Error, Result};
@@ -76,6 +79,13 @@ impl Batch {
         Ok(())
     }
 
+    pub fn put_segments(&mut self, collection: u32, list: &SegmentList) -> Result<()> {
+        let value = serde_json::to_vec(list).map_err(|e| Error::Storage(e.to_string()))?;
+        self.0
+            .push(Op::Put("manifest", keys::segments(collection), value));
+        Ok(())
+    }
+
     /// Deletes items and vectors; events stay, they are history.
     pub fn delete_collection(&mut self, collection: u32) {
         for family in ["items", "vectors"] {
@@ -83,12 +93,15 @@ impl Batch {
             let to = keys::prefix(collection.saturating_add(1)).to_vec();
             self.0.push(Op::DeleteRange(family, from, to));
         }
+        self.0
+            .push(Op::Delete("manifest", keys::segments(collection)));
     }
 }
 
 /// An open data directory.
 pub(crate) struct Store {
     db: DB,
+    path: PathBuf,
     write: WriteOptions,
 }
 
@@ -113,7 +126,18 @@ impl Store {
         })?;
         let mut write = WriteOptions::default();
         write.set_sync(durability == Durability::Fsync);
-        Ok(Self { db, write })
+        let path = path.to_path_buf();
+        let store = Self { db, path, write };
+        fs::create_dir_all(store.segments()).map_err(|source| Error::Io {
+            path: store.segments(),
+            source,
+        })?;
+        Ok(store)
+    }
+
+    /// Folder of the segment files.
+    pub fn segments(&self) -> PathBuf {
+        self.path.join("segments")
     }
 
     fn family(&self, name: &'static str) -> Result<&ColumnFamily> {
@@ -175,6 +199,14 @@ impl Store {
         Ok(self
             .get("events", &keys::event_id(collection, id))?
             .is_some())
+    }
+
+    /// Reads the list of a collection's segment files.
+    pub fn segment_list(&self, collection: u32) -> Result<SegmentList> {
+        match self.get("manifest", &keys::segments(collection))? {
+            None => Ok(SegmentList::default()),
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| corrupt("manifest", e)),
+        }
     }
 
     /// Reads the manifest; a new directory has an empty one.

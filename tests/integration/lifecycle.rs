@@ -2,11 +2,12 @@
 
 use vitrine::{
     Database, Error, Options,
-    schemas::{CollectionConfig, Item, Metric, VectorSpace},
+    schemas::{CollectionConfig, Item, Metric, Quantization, VectorSpace},
 };
 
 fn config() -> CollectionConfig {
     let space = VectorSpace {
+        quantization: Quantization::default(),
         dim: 2,
         metric: Metric::L2,
     };

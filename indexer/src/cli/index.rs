@@ -158,6 +158,7 @@ fn sink(args: &IndexArgs) -> Result<Box<dyn Sink>, CommandError> {
             Safety::Fsync => Durability::Fsync,
         },
         create: true,
+        ..vitrine::Options::default()
     };
     // The flags' group lets one of the two through.
     let data = args.target.data.as_deref().unwrap_or(Path::new("data"));

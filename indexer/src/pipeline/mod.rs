@@ -22,7 +22,7 @@ use std::{
 use rayon::prelude::*;
 use serde::Serialize;
 use vitrine::Embedder;
-use vitrine_schemas::{AttributeType, CollectionConfig, Item, Metric, VectorSpace};
+use vitrine_schemas::{AttributeType, CollectionConfig, Item, Metric, Quantization, VectorSpace};
 
 pub use progress::{LogWriter, Progress};
 pub use rejects::{Reject, RejectKind, Rejects};
@@ -289,7 +289,16 @@ impl<'a> Pipeline<'a> {
         CollectionConfig {
             attributes: self.options.attributes.clone(),
             vectors: dims
-                .map(|(name, &dim)| (name.clone(), VectorSpace { dim, metric }))
+                .map(|(name, &dim)| {
+                    (
+                        name.clone(),
+                        VectorSpace {
+                            dim,
+                            metric,
+                            quantization: Quantization::default(),
+                        },
+                    )
+                })
                 .collect(),
             fingerprint: Some(self.embedder.fingerprint().to_owned()),
         }

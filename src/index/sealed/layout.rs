@@ -1,90 +1,77 @@
-//! From a graph by numbers to flat arrays by position: breadth-first, so that vectors walked one after the other
-//! lie near each other, and with every vector reachable.
+//! Order of the positions: breadth-first, so that vectors walked one after the other lie near each other, and with
+//! every vector reachable.
 
-use std::collections::HashMap;
+use super::{DEGREE, NONE};
 
-use super::{DEGREE, ENTRIES, NONE, Node};
-
-/// Flat arrays of a graph.
-pub(super) struct Layout {
-    /// Number by position.
-    pub numbers: Vec<u32>,
-    /// Positions, [`DEGREE`] a vector, [`NONE`] after the last.
-    pub links: Vec<u32>,
-    /// Positions where walks may start.
-    pub entries: Vec<u32>,
-}
-
-/// Lays out a graph. What no walk could reach (near-duplicates crowd each other out of the links) gets a link from
-/// one of those it links to, where they have a free place, and is an entry otherwise.
-pub(super) fn lay_out(nodes: &[Node]) -> Layout {
-    let mut graph = Graph::of(nodes);
-    // The highest first: layers are drawn at random, so these are a sample of the whole.
-    let mut start: Vec<usize> = (0..nodes.len()).collect();
-    start.sort_by_key(|at| std::cmp::Reverse(nodes[*at].level));
-    start.truncate(ENTRIES);
-    let mut order = Order::new(nodes.len());
-    order.reach(&graph, start.iter().copied());
-    let mut entries = start;
-    for at in 0..nodes.len() {
-        if !order.seen[at] {
-            if !graph.adopt(at, &order.seen) {
-                entries.push(at);
+/// Repairs `links` ([`DEGREE`] a point, [`NONE`] after the last) until a walk from the first `entries` points can
+/// reach every point, and gives the points in breadth-first order; the entries stay first.
+///
+/// What no walk could reach (near-duplicates crowd each other out of the links) is put between two linked points:
+/// one of those it links to links to it instead of to its farthest, which it takes over.
+pub(super) fn reachable_order(links: &mut [u32], entries: usize) -> Vec<u32> {
+    let mut order = Order::new(links.len() / DEGREE);
+    (0..entries as u32).for_each(|entry| order.visit(entry));
+    order.reach(links);
+    let mut lost: Vec<u32> = (0..order.seen.len() as u32)
+        .filter(|at| !order.seen[*at as usize])
+        .collect();
+    while !lost.is_empty() {
+        let before = lost.len();
+        lost.retain(|at| {
+            if !order.seen[*at as usize] && splice(links, *at, &order.seen) {
+                order.visit(*at);
+                order.reach(links);
             }
-            order.reach(&graph, [at]);
+            !order.seen[*at as usize]
+        });
+        // A group that links only to itself hangs on any point that was reached.
+        if lost.len() == before {
+            let at = lost.swap_remove(0);
+            let anchor = order.order[at as usize % order.order.len()];
+            take_place(links, anchor, at);
+            order.visit(at);
+            order.reach(links);
         }
     }
-    let mut position = vec![NONE; nodes.len()];
-    for (at, p) in order.order.iter().zip(0..) {
-        position[*at] = p;
+    order.order
+}
+
+/// Has one of those that `at` links to link to it; false where none of them is reached.
+fn splice(links: &mut [u32], at: u32, reached: &[bool]) -> bool {
+    let parent = row(links, at)
+        .iter()
+        .copied()
+        .find(|to| *to != NONE && reached[*to as usize]);
+    if let Some(parent) = parent {
+        take_place(links, parent, at);
     }
-    let mut links = vec![NONE; nodes.len() * DEGREE];
-    for (row, at) in links.chunks_exact_mut(DEGREE).zip(&order.order) {
-        for (link, to) in row.iter_mut().zip(&graph.links[*at]) {
-            *link = position[*to];
-        }
-    }
-    Layout {
-        numbers: order.order.iter().map(|at| nodes[*at].number).collect(),
-        links,
-        entries: entries.iter().map(|at| position[*at]).collect(),
+    parent.is_some()
+}
+
+/// Puts a link to `at` into the row of `parent`, in the last place; `at` links to what stood there.
+fn take_place(links: &mut [u32], parent: u32, at: u32) {
+    let place = |links: &[u32], of: u32| {
+        let free = row(links, of).iter().position(|to| *to == NONE);
+        of as usize * DEGREE + free.unwrap_or(DEGREE - 1)
+    };
+    let from = place(links, parent);
+    let moved = std::mem::replace(&mut links[from], at);
+    if moved != NONE && moved != at && !row(links, at).contains(&moved) {
+        let to = place(links, at);
+        links[to] = moved;
     }
 }
 
-/// Links by index into the nodes.
-struct Graph {
-    links: Vec<Vec<usize>>,
-}
-
-impl Graph {
-    fn of(nodes: &[Node]) -> Self {
-        let index: HashMap<u32, usize> = nodes.iter().map(|n| n.number).zip(0..).collect();
-        let row = |node: &Node| {
-            let known = node.links.iter().filter_map(|n| index.get(n).copied());
-            known.take(DEGREE).collect()
-        };
-        Self {
-            links: nodes.iter().map(row).collect(),
-        }
-    }
-
-    /// Links to `at` from one of those it links to; false where none is reached and has a free place.
-    fn adopt(&mut self, at: usize, reached: &[bool]) -> bool {
-        let free = |to: &usize| reached[*to] && self.links[*to].len() < DEGREE;
-        match self.links[at].iter().copied().find(|to| free(to)) {
-            Some(parent) => {
-                self.links[parent].push(at);
-                true
-            }
-            None => false,
-        }
-    }
+fn row(links: &[u32], at: u32) -> &[u32] {
+    super::points::row(links, at, DEGREE)
 }
 
 /// What has been reached, in breadth-first order.
 struct Order {
-    order: Vec<usize>,
+    order: Vec<u32>,
     seen: Vec<bool>,
+    /// Of the order, how many had their links followed.
+    followed: usize,
 }
 
 impl Order {
@@ -92,21 +79,23 @@ impl Order {
         Self {
             order: Vec::with_capacity(len),
             seen: vec![false; len],
+            followed: 0,
         }
     }
 
-    fn visit(&mut self, at: usize) {
-        if !std::mem::replace(&mut self.seen[at], true) {
+    fn visit(&mut self, at: u32) {
+        if !std::mem::replace(&mut self.seen[at as usize], true) {
             self.order.push(at);
         }
     }
 
-    fn reach(&mut self, graph: &Graph, from: impl IntoIterator<Item = usize>) {
-        let mut next = self.order.len();
-        from.into_iter().for_each(|at| self.visit(at));
-        while let Some(at) = self.order.get(next).copied() {
-            graph.links[at].iter().for_each(|to| self.visit(*to));
-            next += 1;
+    fn reach(&mut self, links: &[u32]) {
+        while let Some(at) = self.order.get(self.followed).copied() {
+            row(links, at)
+                .iter()
+                .filter(|to| **to != NONE)
+                .for_each(|to| self.visit(*to));
+            self.followed += 1;
         }
     }
 }

@@ -1,135 +1,350 @@
 //! A graph that no longer grows, laid out for the processor's caches.
 //!
-//! hnsw_rs builds the graph; what serves it is one flat array of links a fixed number a vector, in breadth-first
-//! order, with int8 codes beside it to walk by. The candidates that are left are ranked again by their vectors.
-//! Of the upper layers only a sample of vectors stays, as the places where a walk may start: they were drawn at
-//! random, and trying all of them costs less than the descent (Malkov & Yashunin 2018 give the descent).
+//! Links are a fixed number a vector, in one array in breadth-first order. The walk goes by codes: int8 ones of the
+//! vectors (`links`), or 1-bit ones of each vertex's neighbours beside it (`blocks`). What is left is ranked again by the
+//! vectors themselves.
 
+mod blocks;
+mod build;
+mod file;
 mod layout;
+mod memory;
+mod points;
+mod pool;
+mod positions;
+mod prefetch;
 mod walk;
 
-use std::time::Instant;
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
+use rand::{SeedableRng, rngs::SmallRng, seq::SliceRandom};
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 use vitrine_schemas::Metric;
 
-use super::{FlatIndex, GrowingIndex, Neighbor, VectorSearcher, check_deadline, flat::Rows, order};
-use crate::{Result, distance, quantize::Int8};
+use self::{
+    blocks::Blocks,
+    memory::Memory,
+    points::{Lift, Points, row},
+    positions::Positions,
+    walk::Width,
+};
+use super::{Neighbor, Progress, best::best_of, check_deadline, order};
+use crate::{Error, Result, distance};
 
-/// Links of a vector: twice hnsw_rs's `M`, the ground layer's most.
-const DEGREE: usize = 2 * super::growing::M;
+/// Links of a vector.
+const DEGREE: usize = 32;
 
 /// Fills the places of links that are not there.
 const NONE: u32 = u32::MAX;
 
-/// Where walks may start, before the repair of reachability adds to it.
-const ENTRIES: usize = 128;
+/// Bytes of codes that are compared to find where a walk starts: as many random vectors as fit.
+const ENTRY_BYTES: usize = 1 << 15;
 
-/// A vector of the graph that is laid out.
-pub(super) struct Node {
-    /// Internal item number.
-    pub number: u32,
-    /// Highest layer it stands on.
-    pub level: u8,
-    /// Numbers it links to on the ground layer.
-    pub links: Vec<u32>,
+/// Fewest and most vectors that a walk starts from.
+const ENTRIES: (usize, usize) = (16, 256);
+
+/// Vectors compared by a walk for each that it keeps, measured on product texts and pictures.
+const COMPARED_PER_EF: u64 = 16;
+
+/// Candidates kept for one where their distances are estimated by single bits: about as many for the same recall, measured
+/// on product texts and pictures.
+const ESTIMATED: usize = 2;
+
+/// How many vectors ahead a scan has the processor fetch.
+const AHEAD: usize = 4;
+
+/// What a sealed index walks by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codes {
+    /// The vectors as they are.
+    None,
+    /// A byte a component.
+    Int8,
+    /// A bit a component, of each neighbour as seen from the vertex; int8 for the vertex itself.
+    RaBitQ,
 }
 
 /// Read-only approximate index. Vectors are at *positions*, in the order of the layout.
 pub struct SealedIndex {
-    metric: Metric,
-    dim: usize,
+    lift: Lift,
+    /// By position.
     numbers: Vec<u32>,
-    links: Vec<u32>,
-    entries: Vec<u32>,
-    codes: Option<(Int8, Vec<i8>)>,
-    rows: Rows,
+    members: RoaringBitmap,
+    positions: Positions,
+    /// The first so many positions are where walks start.
+    entries: u32,
+    points: Points,
+    graph: Graph,
+    vectors: Memory,
+    file: Option<PathBuf>,
+}
+
+enum Graph {
+    /// [`DEGREE`] positions a vector, [`NONE`] after the last.
+    Links(Memory),
+    Blocks(Blocks),
 }
 
 impl SealedIndex {
-    /// Lays out what `growing` holds. The vectors stay those of `flat`, nothing is copied.
-    pub fn freeze(growing: &GrowingIndex, flat: &FlatIndex, dim: usize, metric: Metric) -> Self {
-        let rows = flat.rows();
-        let mut nodes = growing.nodes();
-        nodes.retain(|node| rows.get(node.number).is_some());
-        let layout = layout::lay_out(&nodes);
-        let vectors = || layout.numbers.iter().filter_map(|n| rows.get(*n));
-        let codes = Int8::fit(dim, vectors()).map(|int8| {
-            let mut codes = Vec::with_capacity(layout.numbers.len() * dim);
-            vectors().for_each(|v| int8.encode(v, &mut codes));
-            (int8, codes)
-        });
-        Self {
-            metric,
-            dim,
-            numbers: layout.numbers,
-            links: layout.links,
-            entries: layout.entries,
-            codes,
-            rows,
+    /// Builds an index of `vectors` (`dim` components each) with their numbers.
+    ///
+    /// # Errors
+    /// [`crate::Error::OutOfMemory`]; [`crate::Error::Cancelled`].
+    pub fn build(
+        metric: Metric,
+        dim: usize,
+        vectors: &[(u32, &[f32])],
+        codes: Codes,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let mut vectors = vectors.to_vec();
+        let mut random = SmallRng::seed_from_u64(vectors.len() as u64);
+        vectors.shuffle(&mut random);
+        let lift = Lift::of(metric, dim, vectors.iter().map(|(_, v)| *v));
+        let coded = codes != Codes::None;
+        let points = Points::new(lift, vectors.iter().map(|(_, v)| *v), coded)?;
+        let (least, most) = ENTRIES;
+        let entries = (ENTRY_BYTES / points.bytes())
+            .clamp(least, most)
+            .min(vectors.len());
+        let mut links = build::build(&points, vectors.len(), entries, progress);
+        progress.check()?;
+        let order = layout::reachable_order(&mut links, entries);
+        let vectors: Vec<_> = order.iter().map(|at| vectors[*at as usize]).collect();
+        let links = renamed(&links, &order)?;
+        let points = Points::new(lift, vectors.iter().map(|(_, v)| *v), coded)?;
+        let mut originals = Memory::zeroed(vectors.len() * dim * size_of::<f32>())?;
+        for (row, (_, v)) in originals.of_mut().chunks_exact_mut(dim).zip(&vectors) {
+            row.copy_from_slice(v);
+        }
+        let blocks = match codes {
+            // Where 8 bits do not suffice, the estimates would drown in rounding too.
+            Codes::RaBitQ if points.int8().is_some() => {
+                let vector = |p: u32| vectors[p as usize].1;
+                let mean = lift.mean(vectors.iter().map(|(_, v)| *v));
+                Blocks::new(lift, links.of(), vector, mean, progress.threads())?
+            }
+            _ => None,
+        };
+        let numbers: Vec<u32> = vectors.iter().map(|(number, _)| *number).collect();
+        let positions = Positions::new(&numbers)
+            .ok_or_else(|| Error::invalid("/vectors", "a number comes twice"))?;
+        Ok(Self {
+            lift,
+            members: numbers.iter().collect(),
+            numbers,
+            positions,
+            entries: entries as u32,
+            points,
+            graph: blocks.map_or(Graph::Links(links), Graph::Blocks),
+            vectors: originals,
+            file: None,
+        })
+    }
+
+    /// Bytes in memory: without the vectors where they are mapped from a file.
+    pub fn bytes(&self) -> usize {
+        let graph = match &self.graph {
+            Graph::Links(links) => links.len(),
+            Graph::Blocks(blocks) => blocks.bytes().len(),
+        };
+        let numbers = size_of_val(self.numbers.as_slice()) + self.positions.bytes();
+        let vectors = self.vectors.len() - self.mapped_bytes();
+        graph + self.points.len_bytes() + numbers + self.members.serialized_size() + vectors
+    }
+
+    /// What it is walked by.
+    pub fn codes(&self) -> Codes {
+        match (&self.graph, &self.points) {
+            (Graph::Blocks(_), _) => Codes::RaBitQ,
+            (_, Points::Coded { .. }) => Codes::Int8,
+            (_, Points::Full { .. }) => Codes::None,
         }
     }
 
-    fn neighbours(&self, position: u32) -> impl Iterator<Item = u32> + '_ {
-        let start = position as usize * DEGREE;
-        self.links[start..start + DEGREE]
-            .iter()
-            .copied()
-            .take_while(|p| *p != NONE)
+    /// Distance it is for.
+    pub fn metric(&self) -> Metric {
+        self.lift.metric
     }
 
-    /// Distance of the query to the vector at a position; infinitely far where there is none.
+    /// Components of its vectors.
+    pub fn dim(&self) -> usize {
+        self.lift.dim
+    }
+
+    /// The file it was opened from.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Whether it has codes to scan.
+    pub fn coded(&self) -> bool {
+        self.points.int8().is_some()
+    }
+
+    /// Bytes of vectors mapped from a file.
+    pub fn mapped_bytes(&self) -> usize {
+        if self.vectors.is_mapped() {
+            self.vectors.len()
+        } else {
+            0
+        }
+    }
+
+    /// All numbers.
+    pub fn members(&self) -> &RoaringBitmap {
+        &self.members
+    }
+
+    /// Numbers by position.
+    pub fn numbers(&self) -> &[u32] {
+        &self.numbers
+    }
+
+    /// The vector of a number.
+    pub fn vector(&self, number: u32) -> Option<&[f32]> {
+        let position = self.positions.get(number)?;
+        Some(row(self.vectors.of(), position, self.lift.dim))
+    }
+
+    fn links(&self, position: u32) -> &[u32] {
+        match &self.graph {
+            Graph::Links(links) => row(links.of(), position, DEGREE),
+            Graph::Blocks(blocks) => blocks.links(position),
+        }
+    }
+
+    /// Distance of the query to the vector at a position.
     fn exact(&self, query: &[f32], position: u32) -> f32 {
-        let vector = self.rows.get(self.numbers[position as usize]);
-        vector.map_or(f32::INFINITY, |v| distance::distance(self.metric, query, v))
-    }
-
-    fn walk(
-        &self,
-        query: &[f32],
-        ef: usize,
-        allowed: &RoaringBitmap,
-        deadline: Option<Instant>,
-    ) -> Result<Vec<u32>> {
-        let pass = |p: u32| allowed.contains(self.numbers[p as usize]);
-        let Some((int8, codes)) = &self.codes else {
-            return walk::walk(self, ef, deadline, |p| self.exact(query, p), pass);
-        };
-        let mut code = Vec::with_capacity(self.dim);
-        int8.encode(query, &mut code);
-        let coded = |p| {
-            let start = p as usize * self.dim;
-            distance::squared_l2_i8(&code, &codes[start..start + self.dim]) as f32
-        };
-        walk::walk(self, ef, deadline, coded, pass)
+        let vector = row(self.vectors.of(), position, self.lift.dim);
+        distance::distance(self.lift.metric, query, vector)
     }
 }
 
-impl VectorSearcher for SealedIndex {
-    fn len(&self) -> usize {
-        self.numbers.len()
+/// Links with positions in place of points; `order` has the point of each position.
+fn renamed(links: &[u32], order: &[u32]) -> Result<Memory> {
+    let mut position = vec![NONE; order.len()];
+    for (at, p) in order.iter().zip(0..) {
+        position[*at as usize] = p;
+    }
+    let mut memory = Memory::zeroed(size_of_val(links))?;
+    for (out, at) in memory.of_mut().chunks_exact_mut(DEGREE).zip(order) {
+        let from = row(links, *at, DEGREE);
+        for (out, to) in out.iter_mut().zip(from) {
+            *out = position.get(*to as usize).copied().unwrap_or(NONE);
+        }
+    }
+    Ok(memory)
+}
+
+/// Searching.
+impl SealedIndex {
+    /// Whether a walk that has to find its answers among `matching` (None: all) is worth more than comparing them all.
+    pub fn walk_pays(&self, matching: Option<&RoaringBitmap>, k: usize, ef: usize) -> bool {
+        let count = self.numbers.len() as u64;
+        let matches = matching.map_or(count, RoaringBitmap::len);
+        let walk = COMPARED_PER_EF * ef.max(k) as u64;
+        // Where one in n matches, the walk passes n times as many.
+        matches.saturating_mul(matches) > walk.saturating_mul(count)
     }
 
-    fn search(
+    /// About the `k` nearest of `matching` (None: of all), by a walk `ef` wide; sorted, maybe fewer.
+    pub fn walk(
         &self,
         query: &[f32],
         k: usize,
         ef: usize,
-        allowed: &RoaringBitmap,
+        matching: Option<&RoaringBitmap>,
         deadline: Option<Instant>,
     ) -> Result<Vec<Neighbor>> {
         check_deadline(deadline)?;
-        let mut found: Vec<_> = self
-            .walk(query, ef.max(k).min(self.len()).max(1), allowed, deadline)?
-            .into_iter()
-            .map(|p| (p, self.numbers[p as usize]))
-            .map(|(p, id)| Neighbor {
-                id,
-                distance: self.exact(query, p),
+        let keep = with_margin(k);
+        let ef = match self.graph {
+            Graph::Links(_) => ef,
+            Graph::Blocks(_) => ef.saturating_mul(ESTIMATED),
+        };
+        let width = Width {
+            ef: ef.max(k).min(self.numbers.len()).max(1),
+            keep,
+        };
+        let pass = matching.map(|a| |p: u32| a.contains(self.numbers[p as usize]));
+        walk::walk(self, query, &width, pass, deadline, |found| {
+            let positions = found.candidates().take(keep).map(|c| c.position);
+            self.ranked(query, k, positions)
+        })
+    }
+
+    /// The `k` nearest of `matching`, which are members, by comparing them all; `coded` compares their codes and only the
+    /// best by their vectors.
+    pub fn scan(
+        &self,
+        query: &[f32],
+        k: usize,
+        matching: &RoaringBitmap,
+        coded: bool,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Neighbor>> {
+        let positions: Vec<u32> = matching
+            .iter()
+            .filter_map(|n| self.positions.get(n))
+            .collect();
+        if !coded || positions.len() <= with_margin(k) {
+            let bytes = size_of_val(query);
+            return best_of(&positions, k, bytes, deadline, |positions, best| {
+                for &p in positions {
+                    best.push(Neighbor {
+                        id: self.numbers[p as usize],
+                        distance: self.exact(query, p),
+                    });
+                }
+            });
+        }
+        let lifted = self.lift.lift_query(query);
+        let probe = self.points.probe(&lifted);
+        let keep = with_margin(k);
+        let bytes = self.points.bytes();
+        let near = best_of(&positions, keep, bytes, deadline, |positions, best| {
+            for (i, &position) in positions.iter().enumerate() {
+                if let Some(ahead) = positions.get(i + AHEAD) {
+                    self.points.prefetch(*ahead);
+                }
+                best.push(Neighbor {
+                    id: position,
+                    distance: self.points.distance(&probe, position),
+                });
+            }
+        })?;
+        Ok(self.ranked(query, k, near.iter().map(|n| n.id)))
+    }
+
+    /// The `k` nearest of some positions by their vectors.
+    fn ranked(
+        &self,
+        query: &[f32],
+        k: usize,
+        positions: impl Iterator<Item = u32> + Clone,
+    ) -> Vec<Neighbor> {
+        for position in positions.clone() {
+            prefetch::prefetch(row::<f32>(self.vectors.of(), position, self.lift.dim));
+        }
+        let mut found: Vec<_> = positions
+            .map(|position| Neighbor {
+                id: self.numbers[position as usize],
+                distance: self.exact(query, position),
             })
             .collect();
         found.sort_unstable_by(order);
         found.truncate(k);
-        Ok(found)
+        found
     }
+}
+
+/// Candidates whose vectors are compared to rank `k` right: codes may order near ones wrongly.
+fn with_margin(k: usize) -> usize {
+    k + k / 4 + 4
 }

@@ -3,76 +3,81 @@
 
 use std::{cell::RefCell, cmp::Ordering, collections::BinaryHeap, time::Instant};
 
-use super::{SealedIndex, check_deadline};
-use crate::Result;
+use super::{
+    DEGREE, Graph, NONE, SealedIndex,
+    blocks::Blocks,
+    points::{Probe, row},
+    pool::{Candidate, Pool, Visited},
+    prefetch::prefetch,
+};
+use crate::{Result, index::check_deadline, quantize::RotatedQuery};
 
 /// Vectors expanded between two looks at the clock.
 const CLOCK: usize = 256;
 
 thread_local! {
-    static VISITED: RefCell<Visited> = RefCell::default();
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// What a search has seen: marks of a generation, so that nothing is cleared between searches.
+/// What walks of a thread use one after the other.
 #[derive(Default)]
-struct Visited {
-    generation: u32,
-    marks: Vec<u32>,
+struct Scratch {
+    visited: Visited,
+    pool: Pool,
+    open: Open,
+    found: Pool,
+    query: RotatedQuery,
 }
 
-impl Visited {
-    fn start(&mut self, len: usize) {
-        self.generation = self.generation.wrapping_add(1);
-        if self.generation == 0 {
-            self.marks.fill(0);
-            self.generation = 1;
-        }
-        if self.marks.len() < len {
-            self.marks.resize(len, 0);
-        }
+/// Where a walk may go on.
+trait Frontier {
+    /// What is not nearer need not be pushed.
+    fn worst(&self, found: &Pool) -> f32;
+    fn push(&mut self, candidate: Candidate);
+    /// The nearest; None where the walk is at its end.
+    fn pop(&mut self, found: &Pool) -> Option<Candidate>;
+    /// The one that will probably be popped next.
+    fn next(&mut self) -> Option<Candidate>;
+}
+
+impl Frontier for Pool {
+    fn worst(&self, _: &Pool) -> f32 {
+        Pool::worst(self)
     }
 
-    /// Whether it had not been seen.
-    fn mark(&mut self, position: u32) -> bool {
-        let mark = &mut self.marks[position as usize];
-        std::mem::replace(mark, self.generation) != self.generation
+    fn push(&mut self, candidate: Candidate) {
+        self.insert(candidate);
+    }
+
+    fn pop(&mut self, _: &Pool) -> Option<Candidate> {
+        self.expand()
+    }
+
+    fn next(&mut self) -> Option<Candidate> {
+        self.nearest()
     }
 }
 
-#[derive(Clone, Copy)]
-struct Candidate {
-    distance: f32,
-    position: u32,
-}
+/// A frontier without bound: what is found decides when the walk ends.
+#[derive(Default)]
+struct Open(BinaryHeap<Nearest>);
 
-/// The nearest that pass so far, nearest first; at most `ef`.
-struct Pool {
-    ef: usize,
-    candidates: Vec<Candidate>,
-}
-
-impl Pool {
-    fn new(ef: usize) -> Self {
-        Self {
-            ef,
-            candidates: Vec::with_capacity(ef),
-        }
+impl Frontier for Open {
+    fn worst(&self, found: &Pool) -> f32 {
+        found.worst()
     }
 
-    /// Distance of the worst, once there are `ef`.
-    fn worst(&self) -> Option<f32> {
-        let full = self.candidates.len() == self.ef;
-        self.candidates.last().filter(|_| full).map(|c| c.distance)
+    fn push(&mut self, candidate: Candidate) {
+        self.0.push(Nearest(candidate));
     }
 
-    fn insert(&mut self, candidate: Candidate) {
-        if self.candidates.len() == self.ef {
-            self.candidates.pop();
-        }
-        let at = self
-            .candidates
-            .partition_point(|c| c.distance <= candidate.distance);
-        self.candidates.insert(at, candidate);
+    fn pop(&mut self, found: &Pool) -> Option<Candidate> {
+        let Nearest(candidate) = self.0.pop()?;
+        (candidate.distance <= found.worst()).then_some(candidate)
+    }
+
+    fn next(&mut self) -> Option<Candidate> {
+        self.0.peek().map(|n| n.0)
     }
 }
 
@@ -99,53 +104,146 @@ impl PartialEq for Nearest {
 
 impl Eq for Nearest {}
 
-/// Positions of about the `ef` nearest by `distance` among those that `pass`, nearest first. What does not pass is
-/// walked through: the walk ends where nothing unexpanded is nearer than the worst of `ef` that pass.
-pub(super) fn walk(
+/// How wide a walk looks.
+pub(super) struct Width {
+    /// Candidates kept to go on from; with a filter, matches that end the walk.
+    pub ef: usize,
+    /// Matches given back, nearest first.
+    pub keep: usize,
+}
+
+/// Gives the nearest found among those that `pass` to `then`. Without a filter the walk keeps to its `ef` best; with one
+/// it goes through what does not pass, and ends where nothing unexpanded is nearer than the worst of `ef` that do.
+pub(super) fn walk<R>(
     index: &SealedIndex,
-    ef: usize,
+    query: &[f32],
+    width: &Width,
+    pass: Option<impl Fn(u32) -> bool>,
     deadline: Option<Instant>,
-    distance: impl Fn(u32) -> f32,
-    pass: impl Fn(u32) -> bool,
-) -> Result<Vec<u32>> {
-    VISITED.with_borrow_mut(|visited| {
+    then: impl FnOnce(&Pool) -> R,
+) -> Result<R> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let Scratch {
+            visited,
+            pool,
+            open,
+            found,
+            query: rotated,
+        } = scratch;
+        let lifted = index.lift.lift_query(query);
+        if let Graph::Blocks(blocks) = &index.graph {
+            blocks.query(&lifted, rotated);
+        }
         visited.start(index.numbers.len());
-        let mut found = Pool::new(ef);
-        let mut frontier = BinaryHeap::new();
-        let mut see = |position, found: &mut Pool, frontier: &mut BinaryHeap<Nearest>| {
-            if !visited.mark(position) {
-                return;
-            }
-            let candidate = Candidate {
-                distance: distance(position),
-                position,
-            };
-            if found.worst().is_none_or(|worst| candidate.distance < worst) {
-                frontier.push(Nearest(candidate));
-                if pass(position) {
-                    found.insert(candidate);
-                }
-            }
+        let mut walk = Walk {
+            index,
+            probe: index.points.probe(&lifted),
+            rotated,
+            visited,
+            found,
+            deadline,
         };
-        for &entry in &index.entries {
-            see(entry, &mut found, &mut frontier);
+        match pass {
+            None => {
+                walk.found.start(width.keep);
+                pool.start(width.ef);
+                walk.run(pool, |_| true)?;
+            }
+            Some(pass) => {
+                walk.found.start(width.ef.max(width.keep));
+                open.0.clear();
+                walk.run(open, pass)?;
+            }
+        }
+        Ok(then(walk.found))
+    })
+}
+
+struct Walk<'a> {
+    index: &'a SealedIndex,
+    probe: Probe<'a>,
+    rotated: &'a RotatedQuery,
+    visited: &'a mut Visited,
+    found: &'a mut Pool,
+    deadline: Option<Instant>,
+}
+
+impl Walk<'_> {
+    fn run(&mut self, frontier: &mut impl Frontier, pass: impl Fn(u32) -> bool) -> Result<()> {
+        let index = self.index;
+        for position in 0..index.entries {
+            self.visited.mark(position);
+            let distance = index.points.distance(&self.probe, position);
+            if distance < frontier.worst(self.found) {
+                frontier.push(Candidate { distance, position });
+            }
         }
         let mut expanded = 0_usize;
-        while let Some(Nearest(candidate)) = frontier.pop() {
-            if found
-                .worst()
-                .is_some_and(|worst| candidate.distance > worst)
-            {
-                break;
+        while let Some(Candidate { distance, position }) = frontier.pop(self.found) {
+            let distance = match &index.graph {
+                Graph::Links(links) => {
+                    self.follow_links(links.of(), position, frontier);
+                    distance
+                }
+                Graph::Blocks(blocks) => self.scan_block(blocks, position, frontier),
+            };
+            if distance < self.found.worst() && pass(position) {
+                self.found.insert(Candidate { distance, position });
             }
             expanded += 1;
             if expanded.is_multiple_of(CLOCK) {
-                check_deadline(deadline)?;
-            }
-            for neighbour in index.neighbours(candidate.position) {
-                see(neighbour, &mut found, &mut frontier);
+                check_deadline(self.deadline)?;
             }
         }
-        Ok(found.candidates.into_iter().map(|c| c.position).collect())
-    })
+        Ok(())
+    }
+
+    /// Compares the unseen neighbours of a position.
+    fn follow_links(&mut self, links: &[u32], position: u32, frontier: &mut impl Frontier) {
+        if let Some(next) = frontier.next() {
+            prefetch(row(links, next.position, DEGREE));
+        }
+        let mut fresh = [0; DEGREE];
+        let mut count = 0;
+        for &to in row(links, position, DEGREE) {
+            if to == NONE {
+                break;
+            }
+            if self.visited.mark(to) {
+                self.index.points.prefetch(to);
+                fresh[count] = to;
+                count += 1;
+            }
+        }
+        for &position in &fresh[..count] {
+            let distance = self.index.points.distance(&self.probe, position);
+            if distance < frontier.worst(self.found) {
+                frontier.push(Candidate { distance, position });
+            }
+        }
+    }
+
+    /// Estimates the unseen neighbours of a position and gives its own distance, which was an estimate.
+    fn scan_block(&mut self, blocks: &Blocks, position: u32, frontier: &mut impl Frontier) -> f32 {
+        let points = &self.index.points;
+        let distance = points.distance(&self.probe, position);
+        if let Some(next) = frontier.next() {
+            blocks.prefetch(next.position);
+            points.prefetch(next.position);
+        }
+        let worst = frontier.worst(self.found);
+        blocks.scan(
+            self.rotated,
+            position,
+            distance,
+            worst,
+            |position, distance| {
+                // One estimated too far from here may come again, seen from nearer.
+                if self.visited.mark(position) {
+                    frontier.push(Candidate { distance, position });
+                }
+            },
+        );
+        distance
+    }
 }

@@ -1,12 +1,15 @@
 //! The database: collections by name, aliases and the event store of one data directory.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+mod maintainer;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
 
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{
     AliasAction, CollectionConfig, CollectionInfo, CollectionPatch, Event, EventResult,
 };
 
+use self::maintainer::Maintainer;
 pub use crate::storage::Durability;
 use crate::{
     Collection, Error, Result,
@@ -22,6 +25,8 @@ pub struct Options {
     pub durability: Durability,
     /// Make the directory where it is missing.
     pub create: bool,
+    /// Threads that seal and merge indexes in the background; 0: only [`Database::optimize`] does.
+    pub index_threads: usize,
 }
 
 impl Default for Options {
@@ -29,16 +34,20 @@ impl Default for Options {
         Self {
             durability: Durability::Os,
             create: true,
+            // Half of them are left to searches.
+            index_threads: thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
         }
     }
 }
 
 /// An open data directory.
 pub struct Database {
+    // First, so that it ends before the store is closed.
+    _maintainer: Option<Maintainer>,
     store: Arc<Store>,
     /// Serialises changes of the manifest; readers take `view` only.
     change: Mutex<()>,
-    view: RwLock<View>,
+    view: Arc<RwLock<View>>,
     events: Mutex<()>,
 }
 
@@ -48,7 +57,7 @@ struct View {
 }
 
 impl Database {
-    /// Opens the directory and rebuilds the indexes.
+    /// Opens the directory with its indexes; what was not sealed is sealed in the background.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         let store = Arc::new(Store::open(path, options.durability, options.create)?);
         let manifest = store.manifest()?;
@@ -57,10 +66,15 @@ impl Database {
             let c = Collection::open(name, entry.id, entry.config.clone(), store.clone())?;
             open.insert(name.clone(), Arc::new(c));
         }
+        let view = Arc::new(RwLock::new(View { manifest, open }));
+        let maintainer = (options.index_threads > 0)
+            .then(|| Maintainer::start(&view, options.index_threads))
+            .transpose();
         Ok(Self {
+            _maintainer: maintainer.map_err(|e| Error::Storage(format!("no thread: {e}")))?,
             store,
             change: Mutex::new(()),
-            view: RwLock::new(View { manifest, open }),
+            view,
             events: Mutex::new(()),
         })
     }
@@ -160,6 +174,14 @@ impl Database {
         Ok(self.describe(&*self.collection(name_or_alias)?))
     }
 
+    /// Seals and merges the indexes of a collection until each is one part with nothing dead in it, and gives its state.
+    pub fn optimize(&self, name_or_alias: &str) -> Result<CollectionInfo> {
+        let collection = self.collection(name_or_alias)?;
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        while collection.maintain(true, threads)? {}
+        Ok(self.describe(&collection))
+    }
+
     /// State of all collections.
     pub fn collections(&self) -> Vec<CollectionInfo> {
         let open: Vec<_> = self.view.read().open.values().cloned().collect();
@@ -179,6 +201,7 @@ impl Database {
             config: (*c.config()).clone(),
             items: stats.items,
             vector_counts: stats.vector_counts,
+            indexes: stats.indexes,
             aliases,
         }
     }
