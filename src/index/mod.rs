@@ -1,6 +1,6 @@
 //! Nearest-neighbour indexes of one vector space, by internal item number.
 //!
-//! New vectors are in a *tail*: kept as they are ([`flat`]), with an HNSW graph over them once that pays
+//! New vectors are in a *tail*: kept as they are, with an HNSW graph over them once that pays
 //! ([`GrowingIndex`]). In the background tails are *sealed* into [`SealedIndex`]es, which are faster, smaller and can be stored,
 //! and small sealed ones are merged. [`SpaceIndex`] owns them all and plans how a search goes through them.
 //!
