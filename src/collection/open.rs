@@ -18,7 +18,7 @@ use crate::{
     Error, Result,
     index::SpaceIndex,
     payload::PayloadIndex,
-    storage::{SegmentList, Store},
+    storage::{Batch, SegmentList, Store},
 };
 
 /// Vectors handed to the index at once; bounds the memory of a rebuild.
@@ -33,9 +33,8 @@ impl Collection {
         store: Arc<Store>,
     ) -> Result<Self> {
         let started = Instant::now();
-        let list = store.segment_list(id)?;
-        remove_files(&store, id, &list)?;
-        let spaces = config
+        let mut list = store.segment_list(id)?;
+        let spaces: BTreeMap<_, _> = config
             .vectors
             .iter()
             .map(|(n, s)| {
@@ -43,6 +42,7 @@ impl Collection {
                 (n.clone(), Arc::new(open_space(&store, files, s)))
             })
             .collect();
+        forget_damaged(&store, id, &mut list, &spaces)?;
         let mut state = State {
             payload: PayloadIndex::new(&config),
             config: Arc::new(config),
@@ -136,6 +136,28 @@ impl Collection {
         }
         Ok(result)
     }
+}
+
+/// Takes the files that could not be opened out of the list and away.
+fn forget_damaged(
+    store: &Store,
+    collection: u32,
+    list: &mut SegmentList,
+    spaces: &BTreeMap<String, Arc<SpaceIndex>>,
+) -> Result<()> {
+    let opened: BTreeMap<_, _> = spaces
+        .iter()
+        .map(|(name, index)| (name.clone(), index.files()))
+        .filter(|(_, files)| !files.is_empty())
+        .collect();
+    list.files.retain(|_, files| !files.is_empty());
+    if opened != list.files {
+        list.files = opened;
+        let mut batch = Batch::default();
+        batch.put_segments(collection, list)?;
+        store.write(batch)?;
+    }
+    remove_files(store, collection, list)
 }
 
 fn insert(index: &SpaceIndex, chunk: &mut Vec<(u32, Vec<f32>)>) {

@@ -23,6 +23,9 @@ const GRAPH_FROM: u64 = 2_000;
 /// cannot be answers.
 const SPARSE: u64 = 10;
 
+/// Candidates below which their vectors are compared at once, not their codes first.
+const SCAN_FROM: u64 = 512;
+
 /// Least default width of a graph search.
 const DEFAULT_EF: usize = 64;
 
@@ -185,6 +188,13 @@ impl SpaceIndex {
     /// All numbers inserted and not merged away, dead ones included.
     pub fn members(&self) -> RoaringBitmap {
         self.parts.read().members.clone()
+    }
+
+    /// Names of the files of its sealed parts.
+    pub fn files(&self) -> Vec<String> {
+        let parts = self.parts.read();
+        let files = parts.sealed.iter().filter_map(|s| s.file()?.file_name());
+        files.map(|f| f.to_string_lossy().into_owned()).collect()
     }
 
     /// What it consists of.
@@ -354,7 +364,7 @@ impl Search<'_> {
             }
         }
         let matching = matching.unwrap_or(sealed.members());
-        let coded = !self.exact && sealed.coded();
+        let coded = !self.exact && sealed.coded() && matching.len() >= SCAN_FROM;
         if coded && *plan == Plan::Exact {
             *plan = Plan::Scan;
         }

@@ -224,7 +224,8 @@ fn plans() {
     for index in [&dot, &large] {
         assert_eq!(plan(index, false, &members), "graph");
         assert_eq!(plan(index, true, &members), "exact");
-        assert_eq!(plan(index, false, &(0..100).collect()), "scan");
+        assert_eq!(plan(index, false, &(0..700).collect()), "scan");
+        assert_eq!(plan(index, false, &(0..100).collect()), "exact");
     }
 }
 

@@ -7,4 +7,5 @@ mod items;
 mod lifecycle;
 mod model;
 mod search;
+mod segments;
 mod support;
