@@ -7,7 +7,7 @@ export VITRINE_CACHE := $(CACHE)
 BIN := $(CARGO_TARGET_DIR)/release
 PY := $(CACHE)/venv/bin/python
 
-.PHONY: help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench fashion clean
+.PHONY: help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench bench-ann fashion clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,18 @@ crash: setup ## 100 kill -9 rounds of a server under import
 
 bench: setup ## criterion: distance kernels
 	cargo bench --workspace --bench distance
+
+BENCH_PY := $(CACHE)/bench-venv/bin/python
+
+$(BENCH_PY): benches/harness/requirements.txt
+	python3 -m venv $(CACHE)/bench-venv
+	$(BENCH_PY) -m pip install --quiet -r benches/harness/requirements.txt
+	touch $(BENCH_PY)
+
+bench-ann: setup $(BENCH_PY) ## our index and its peers over the same vectors: recall, speed, build, memory
+	cargo build --release --workspace --example ann
+	dpkg -s dataset-fashion-mnist >/dev/null 2>&1 || apt-get install -y -qq dataset-fashion-mnist || true
+	cd benches && $(BENCH_PY) -m harness --ours $(BIN)/examples/ann --out $(CACHE)/bench/report $(BENCH_ANN)
 
 fashion: build models ## index ../shared/data/fashion with a kill -9 in the middle, report retrieval quality
 	scripts/fashion.sh $(BIN)
