@@ -7,7 +7,7 @@ export VITRINE_CACHE := $(CACHE)
 BIN := $(CARGO_TARGET_DIR)/release
 PY := $(CACHE)/venv/bin/python
 
-.PHONY: help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench bench-ann fashion clean
+.PHONY: help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench bench-ann bench-filters bench-data fashion clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -75,6 +75,14 @@ bench-ann: setup $(BENCH_PY) ## our index and its peers over the same vectors: r
 	cargo build --release --workspace --example ann
 	dpkg -s dataset-fashion-mnist >/dev/null 2>&1 || apt-get install -y -qq dataset-fashion-mnist || true
 	cd benches && $(BENCH_PY) -m harness --ours $(BIN)/examples/ann --out $(CACHE)/bench/report $(BENCH_ANN)
+
+bench-filters: bench-data ## filtered search: recall and time at each share of matches
+	cargo build --release --workspace --example filters
+	$(BIN)/examples/filters --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --cosine --ef 128
+	$(BIN)/examples/filters --base $(CACHE)/bench/fashion-mnist/base.npy --queries $(CACHE)/bench/fashion-mnist/queries.npy
+
+bench-data: setup $(BENCH_PY) ## the vectors of bench-filters
+	cd benches && $(BENCH_PY) -m harness --ours none --data fashion-mnist,home-depot --codes= --peers= --out $(CACHE)/bench/none
 
 fashion: build models ## index ../shared/data/fashion with a kill -9 in the middle, report retrieval quality
 	scripts/fashion.sh $(BIN)

@@ -39,6 +39,8 @@ def main():
             if peer.package in wanted:
                 here.append(run.peer(number, data, nearest, args.threads_build, args.repeat))
                 print(f"  {here[-1].index} {here[-1].error or 'done'}", flush=True)
+        if not here:
+            continue
         print(report.table(data.name, here), flush=True)
         report.write(args.out, results)
 

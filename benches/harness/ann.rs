@@ -10,6 +10,8 @@ use vitrine::{
     schemas::Metric,
 };
 
+mod npy;
+
 #[derive(Parser)]
 struct Args {
     /// Vectors to index: .npy, f32, two dimensions.
@@ -67,8 +69,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         CodesName::Int8 => Codes::Int8,
         CodesName::Rabitq => Codes::RaBitQ,
     };
-    let base = Matrix::read(&args.base)?;
-    let queries = Matrix::read(&args.queries)?;
+    let base = npy::Matrix::read(&args.base)?;
+    let queries = npy::Matrix::read(&args.queries)?;
     let vectors: Vec<_> = (0..).zip(base.rows()).collect();
     let started = Instant::now();
     let progress = Progress::new(args.threads_build);
@@ -103,7 +105,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let ids = neighbours.iter().map(|n| n.id);
             ids.chain(std::iter::repeat(u32::MAX)).take(args.k)
         });
-        write_npy(&file, queries.rows().len(), args.k, ids)?;
+        npy::write(&file, queries.rows().len(), args.k, ids)?;
         println!(
             "{}",
             serde_json::json!({
@@ -112,52 +114,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     Ok(())
-}
-
-struct Matrix {
-    columns: usize,
-    data: Vec<f32>,
-}
-
-impl Matrix {
-    fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
-        self.data.chunks_exact(self.columns)
-    }
-
-    /// Reads version 1 of NumPy's format, little-endian f32 in C order.
-    fn read(path: &PathBuf) -> Result<Self, Box<dyn std::error::Error>> {
-        let bytes = fs::read(path)?;
-        let wrong = || format!("{}: not a two-dimensional f32 .npy", path.display());
-        let header_len = bytes.get(8..10).ok_or_else(wrong)?;
-        let start = 10 + usize::from(u16::from_le_bytes([header_len[0], header_len[1]]));
-        let header = std::str::from_utf8(bytes.get(10..start).ok_or_else(wrong)?)?;
-        if !header.contains("'<f4'") || header.contains("True") {
-            return Err(wrong().into());
-        }
-        let shape = header.split(['(', ')']).nth(1).ok_or_else(wrong)?;
-        let columns = shape.split(',').nth(1).ok_or_else(wrong)?.trim().parse()?;
-        let numbers = bytes[start..].chunks_exact(4);
-        Ok(Self {
-            columns,
-            data: numbers
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
-        })
-    }
-}
-
-fn write_npy(
-    path: &PathBuf,
-    rows: usize,
-    columns: usize,
-    numbers: impl Iterator<Item = u32>,
-) -> std::io::Result<()> {
-    let header =
-        format!("{{'descr': '<u4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
-    let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((padded as u16).to_le_bytes());
-    bytes.extend(format!("{header:<width$}\n", width = padded - 1).into_bytes());
-    bytes.extend(numbers.flat_map(u32::to_le_bytes));
-    fs::write(path, bytes)
 }

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
-use vitrine::schemas::CollectionInfo;
+use vitrine::schemas::{CollectionInfo, IndexInfo};
 
 use crate::config::{Log, LogFormat};
 
@@ -76,11 +76,61 @@ impl Metrics {
                 .with_label_values(&[kind])
                 .set(i64::try_from(*count).unwrap_or(i64::MAX));
         }
+        let indexes = index_gauges(collections)?;
         let now = Registry::new();
         now.register(Box::new(items))?;
+        for gauge in indexes {
+            now.register(Box::new(gauge))?;
+        }
         now.register(Box::new(permits))?;
         let mut families = self.registry.gather();
         families.extend(now.gather());
         TextEncoder::new().encode_to_string(&families)
     }
+}
+
+/// State of the indexes, by collection and space.
+fn index_gauges(collections: &[CollectionInfo]) -> prometheus::Result<Vec<IntGaugeVec>> {
+    let gauge = |name: &str, help: &str, value: fn(&IndexInfo) -> u64| {
+        let gauge = IntGaugeVec::new(Opts::new(name, help), &["collection", "space"])?;
+        for info in collections {
+            for (space, index) in &info.indexes {
+                gauge
+                    .with_label_values(&[info.name.as_str(), space])
+                    .set(i64::try_from(value(index)).unwrap_or(i64::MAX));
+            }
+        }
+        Ok(gauge)
+    };
+    Ok(vec![
+        gauge(
+            "vitrine_index_sealed_vectors",
+            "Vectors in sealed parts",
+            |i| i.sealed,
+        )?,
+        gauge(
+            "vitrine_index_unsealed_vectors",
+            "Vectors not sealed yet",
+            |i| i.unsealed,
+        )?,
+        gauge("vitrine_index_parts", "Sealed parts", |i| i.parts)?,
+        gauge("vitrine_index_memory_bytes", "Memory of indexes", |i| {
+            i.memory_bytes
+        })?,
+        gauge(
+            "vitrine_index_mapped_bytes",
+            "Vectors mapped from files",
+            |i| i.mapped_bytes,
+        )?,
+        gauge(
+            "vitrine_index_building_vectors",
+            "Vectors of the part being built",
+            |i| i.building.as_ref().map_or(0, |b| b.vectors),
+        )?,
+        gauge(
+            "vitrine_index_building_done",
+            "Vectors of it that are done",
+            |i| i.building.as_ref().map_or(0, |b| b.done),
+        )?,
+    ])
 }

@@ -47,12 +47,16 @@ const ENTRY_BYTES: usize = 1 << 15;
 /// Fewest and most vectors that a walk starts from.
 const ENTRIES: (usize, usize) = (16, 256);
 
-/// Vectors compared by a walk for each that it keeps, measured on product texts and pictures.
-const COMPARED_PER_EF: u64 = 16;
+/// What a walk costs for each candidate it keeps, in comparisons of a scan: `make bench-filters` shows where they cross,
+/// at 24 on product texts and 36 on pictures.
+const COMPARED_PER_EF: u64 = 28;
 
 /// Candidates kept for one where their distances are estimated by single bits: about as many for the same recall, measured
 /// on product texts and pictures.
 const ESTIMATED: usize = 2;
+
+/// What a comparison of a walk through a filter costs, in comparisons of a scan: there is the frontier to keep in order.
+const PATIENCE: usize = 4;
 
 /// How many vectors ahead a scan has the processor fetch.
 const AHEAD: usize = 4;
@@ -253,7 +257,8 @@ impl SealedIndex {
         matches.saturating_mul(matches) > walk.saturating_mul(count)
     }
 
-    /// About the `k` nearest of `matching` (None: of all), by a walk `ef` wide; sorted, maybe fewer.
+    /// About the `k` nearest of `matching` (None: of all), by a walk `ef` wide; sorted, maybe fewer. None at all where it
+    /// would take about as long as comparing all of `matching`, because they lie far from the query.
     pub fn walk(
         &self,
         query: &[f32],
@@ -271,6 +276,7 @@ impl SealedIndex {
         let width = Width {
             ef: ef.max(k).min(self.numbers.len()).max(1),
             keep,
+            budget: matching.map_or(usize::MAX, |m| m.len() as usize / PATIENCE),
         };
         let pass = matching.map(|a| |p: u32| a.contains(self.numbers[p as usize]));
         walk::walk(self, query, &width, pass, deadline, |found| {

@@ -15,6 +15,9 @@ use crate::{Result, index::check_deadline, quantize::RotatedQuery};
 /// Vectors expanded between two looks at the clock.
 const CLOCK: usize = 256;
 
+/// What scanning a block costs, in comparisons of codes.
+const BLOCK_COST: usize = 8;
+
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
@@ -110,6 +113,8 @@ pub(super) struct Width {
     pub ef: usize,
     /// Matches given back, nearest first.
     pub keep: usize,
+    /// Vectors that a walk with a filter may compare; one that needs more gives back nothing.
+    pub budget: usize,
 }
 
 /// Gives the nearest found among those that `pass` to `then`. Without a filter the walk keeps to its `ef` best; with one
@@ -142,6 +147,8 @@ pub(super) fn walk<R>(
             visited,
             found,
             deadline,
+            compared: 0,
+            budget: usize::MAX,
         };
         match pass {
             None => {
@@ -152,7 +159,11 @@ pub(super) fn walk<R>(
             Some(pass) => {
                 walk.found.start(width.ef.max(width.keep));
                 open.0.clear();
+                walk.budget = width.budget;
                 walk.run(open, pass)?;
+                if walk.compared > walk.budget {
+                    walk.found.start(0);
+                }
             }
         }
         Ok(then(walk.found))
@@ -166,6 +177,9 @@ struct Walk<'a> {
     visited: &'a mut Visited,
     found: &'a mut Pool,
     deadline: Option<Instant>,
+    /// Vectors compared so far.
+    compared: usize,
+    budget: usize,
 }
 
 impl Walk<'_> {
@@ -189,6 +203,9 @@ impl Walk<'_> {
             };
             if distance < self.found.worst() && pass(position) {
                 self.found.insert(Candidate { distance, position });
+            }
+            if self.compared > self.budget {
+                break;
             }
             expanded += 1;
             if expanded.is_multiple_of(CLOCK) {
@@ -215,6 +232,7 @@ impl Walk<'_> {
                 count += 1;
             }
         }
+        self.compared += count;
         for &position in &fresh[..count] {
             let distance = self.index.points.distance(&self.probe, position);
             if distance < frontier.worst(self.found) {
@@ -231,6 +249,7 @@ impl Walk<'_> {
             blocks.prefetch(next.position);
             points.prefetch(next.position);
         }
+        self.compared += BLOCK_COST;
         let worst = frontier.worst(self.found);
         blocks.scan(
             self.rotated,

@@ -1,0 +1,132 @@
+//! Filtered search over the vectors of a file: recall and time at each share of matching vectors, matching at random, those
+//! around one vector (as a category lies in the space), and both at once. Truth is the exact scan of the same index.
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use clap::Parser;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use roaring::RoaringBitmap;
+use vitrine::{
+    distance,
+    index::{Codes, Progress, SealedIndex, SpaceIndex},
+    schemas::Metric,
+};
+
+mod npy;
+
+#[derive(Parser)]
+struct Args {
+    /// Vectors to index: .npy, f32, two dimensions.
+    #[arg(long)]
+    base: PathBuf,
+    /// Vectors to search for.
+    #[arg(long)]
+    queries: PathBuf,
+    /// Whether the vectors are of unit length and compared by cosine, not L2.
+    #[arg(long)]
+    cosine: bool,
+    /// Queries used.
+    #[arg(long, default_value_t = 500)]
+    limit: usize,
+    /// Width of search.
+    #[arg(long, default_value_t = 64)]
+    ef: usize,
+}
+
+const K: usize = 10;
+const SHARES: [f64; 6] = [0.5, 0.2, 0.1, 0.04, 0.01, 0.001];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args = Args::parse();
+    let metric = if args.cosine {
+        Metric::Cosine
+    } else {
+        Metric::L2
+    };
+    let base = npy::Matrix::read(&args.base)?;
+    let queries = npy::Matrix::read(&args.queries)?;
+    let queries: Vec<_> = queries.rows().take(args.limit).collect();
+    let vectors: Vec<_> = (0..).zip(base.rows()).collect();
+    let sealed = SealedIndex::build(
+        metric,
+        base.columns,
+        &vectors,
+        Codes::Int8,
+        &Progress::default(),
+    )?;
+    let index = SpaceIndex::of(base.columns, metric, Codes::Int8, vec![Arc::new(sealed)]);
+    let mut random = StdRng::seed_from_u64(1);
+    let mut by_distance: Vec<(f32, u32)> = {
+        let pivot = vectors[random.random_range(0..vectors.len())].1;
+        let row = |(n, v): &(u32, &[f32])| (distance::distance(metric, pivot, v), *n);
+        vectors.iter().map(row).collect()
+    };
+    by_distance.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let around = |share: f64| -> RoaringBitmap {
+        let count = (share * vectors.len() as f64).ceil() as usize;
+        by_distance[..count].iter().map(|(_, n)| *n).collect()
+    };
+    let mut some = |share: f64| -> RoaringBitmap {
+        let numbers = vectors.iter().map(|(n, _)| *n);
+        numbers.filter(|_| random.random_bool(share)).collect()
+    };
+    println!(
+        "| filter | matches | plan | recall@10 | mean time, x unfiltered |\n|---|---|---|---|---|"
+    );
+    let all = (0..vectors.len() as u32).collect();
+    let unfiltered = report(&index, &queries, "none", &all, args.ef, None)?;
+    for share in SHARES {
+        let name = |kind| format!("{kind}, {} %", share * 100.0);
+        let half = share.sqrt();
+        for (kind, allowed) in [
+            ("random", some(share)),
+            ("around one vector", around(share)),
+            ("both at once", some(half) & around(half)),
+        ] {
+            report(
+                &index,
+                &queries,
+                &name(kind),
+                &allowed,
+                args.ef,
+                Some(unfiltered),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints a line; gives the mean seconds of a search.
+fn report(
+    index: &SpaceIndex,
+    queries: &[&[f32]],
+    name: &str,
+    allowed: &RoaringBitmap,
+    ef: usize,
+    unfiltered: Option<f64>,
+) -> vitrine::Result<f64> {
+    let search = |exact| -> vitrine::Result<Vec<_>> {
+        let one = |q: &&[f32]| index.search(q, K, Some(ef), exact, allowed, None);
+        queries.iter().map(one).collect()
+    };
+    let truth = search(true)?;
+    search(false)?;
+    let started = Instant::now();
+    let found = search(false)?;
+    let mean = started.elapsed().as_secs_f64() / queries.len() as f64;
+    let (mut hits, mut total) = (0, 0);
+    for ((truth, _), (found, _)) in truth.iter().zip(&found) {
+        assert_eq!(truth.len(), found.len(), "min(limit, matches) results");
+        let last = truth.last().map_or(0.0, |n| n.distance);
+        hits += found.iter().filter(|n| n.distance <= last).count();
+        total += truth.len();
+    }
+    println!(
+        "| {name} | {} | {} | {:.4} | {:.2} |",
+        allowed.len(),
+        found.first().map_or("", |(_, plan)| plan.as_str()),
+        hits as f64 / total.max(1) as f64,
+        mean / unfiltered.unwrap_or(mean),
+    );
+    Ok(mean)
+}
