@@ -91,12 +91,12 @@ impl Metrics {
 
 /// State of the indexes, by collection and space.
 fn index_gauges(collections: &[CollectionInfo]) -> prometheus::Result<Vec<IntGaugeVec>> {
-    let gauge = |name: &str, help: &str, value: fn(&IndexInfo) -> u64| {
+    let gauge = |name: &str, help: &str, value: fn(&IndexInfo) -> u64| -> prometheus::Result<_> {
         let gauge = IntGaugeVec::new(Opts::new(name, help), &["collection", "space"])?;
         for info in collections {
             for (space, index) in &info.indexes {
                 gauge
-                    .with_label_values(&[info.name.as_str(), space])
+                    .with_label_values(&[info.name.as_str(), space.as_str()])
                     .set(i64::try_from(value(index)).unwrap_or(i64::MAX));
             }
         }
