@@ -1,0 +1,432 @@
+//! Implicit alternating least squares: vectors of users and items whose products say who wants what.
+
+use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
+use rayon::prelude::*;
+
+use super::{
+    Matrix, Recommender, Row,
+    dense::{self, Dense},
+    known,
+};
+use crate::{Error, Result};
+
+/// Rows solved together, so that the part all share is one matrix product.
+const BLOCK: usize = 64;
+
+/// How factors are fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IalsOptions {
+    /// Numbers in a vector.
+    pub factors: usize,
+    /// Rounds; each solves all users, then all items.
+    pub iterations: usize,
+    /// Weight of every pair of user and item towards 0, beside the weights of what was observed towards 1.
+    pub unobserved: f32,
+    /// Strength of the regularisation.
+    pub regularization: f32,
+    /// How regularisation grows with the evidence: by its power of `nu`. 1 regularises all alike, 0 those of much
+    /// evidence less.
+    pub nu: f32,
+    /// Deviation of a random start's products: a factor starts with `deviation / sqrt(factors)`.
+    pub deviation: f32,
+    /// Steps of conjugate gradients towards each solution.
+    pub steps: usize,
+    /// Of the random start.
+    pub seed: u64,
+}
+
+impl Default for IalsOptions {
+    fn default() -> Self {
+        Self {
+            factors: 128,
+            iterations: 16,
+            unobserved: 0.1,
+            regularization: 0.003,
+            nu: 1.0,
+            deviation: 0.1,
+            steps: 3,
+            seed: 0,
+        }
+    }
+}
+
+impl IalsOptions {
+    fn check(&self) -> Result<()> {
+        let positive = |x: f32| x > 0.0 && x.is_finite();
+        let checks = [
+            (
+                "/factors",
+                (1..=4096).contains(&self.factors),
+                "must be from 1 to 4096",
+            ),
+            ("/steps", self.steps > 0, "must be at least 1"),
+            ("/unobserved", positive(self.unobserved), "must be above 0"),
+            (
+                "/regularization",
+                positive(self.regularization),
+                "must be above 0",
+            ),
+            ("/nu", (0.0..=2.0).contains(&self.nu), "must be from 0 to 2"),
+            ("/deviation", positive(self.deviation), "must be above 0"),
+        ];
+        match checks.iter().find(|c| !c.1) {
+            Some((pointer, _, detail)) => Err(Error::invalid(*pointer, *detail)),
+            None => Ok(()),
+        }
+    }
+
+    /// Regularisation of a vector that `observed` of `others` speak for.
+    fn strength(&self, observed: usize, others: usize) -> f32 {
+        let evidence = observed as f32 + self.unobserved * others as f32;
+        self.regularization * evidence.powf(self.nu)
+    }
+}
+
+/// iALS (Hu, Koren and Volinsky 2008) as tuned by Rendle, Krichene, Zhang and Koren (2021): it minimises the sum of
+/// `weight * (1 - x.y)^2` over what was observed, `unobserved * (x.y)^2` over all pairs, and the squared norms
+/// times `regularization * (observed + unobserved * others)^nu`. Least squares are solved by a few steps of
+/// conjugate gradients from the last solution (Takacs, Pilaszy and Tikk 2011).
+///
+/// Only the item vectors are kept: a user's vector is the exact solution for their history when asked for.
+#[derive(Clone, Debug)]
+pub struct Ials {
+    items: Dense,
+    /// `unobserved` times the products of all pairs of factors.
+    shared: Mat<f32>,
+    options: IalsOptions,
+}
+
+impl Ials {
+    /// Fits to users x items.
+    ///
+    /// # Errors
+    /// Options out of range.
+    pub fn fit(interactions: &Matrix, options: &IalsOptions) -> Result<Self> {
+        options.check()?;
+        let by_item = interactions.transpose();
+        let start = options.deviation / (options.factors as f32).sqrt();
+        let normal = |rows, seed| Dense::normal(rows, options.factors, start, seed);
+        let mut users = normal(interactions.rows(), options.seed);
+        let mut items = normal(interactions.columns(), options.seed.wrapping_add(1));
+        for _ in 0..options.iterations {
+            improve(&mut users, interactions, &items, options);
+            improve(&mut items, &by_item, &users, options);
+        }
+        let shared = shared(&items, options);
+        Ok(Self {
+            items,
+            shared,
+            options: *options,
+        })
+    }
+
+    /// The vector of an item; scores are its product with [`Ials::fold_in`]. None of an unknown item.
+    pub fn item(&self, item: u32) -> Option<&[f32]> {
+        ((item as usize) < self.items.rows()).then(|| self.items.row(item as usize))
+    }
+
+    /// The vector of a user with this history: the exact minimum with the items as they are. Zero without history.
+    pub fn fold_in(&self, history: &[(u32, f32)]) -> Vec<f32> {
+        let size = self.options.factors;
+        let mut vector = vec![0.0; size];
+        let seen: Vec<_> = known(history, self.items.rows())
+            .filter(|h| h.1 > 0.0)
+            .collect();
+        if seen.is_empty() {
+            return vector;
+        }
+        let mut rooted = Dense::zeros(seen.len(), size);
+        for (row, (item, weight)) in rooted.values_mut().chunks_exact_mut(size).zip(&seen) {
+            dense::add_scaled(*weight, self.items.row(*item), &mut vector);
+            dense::add_scaled(weight.sqrt(), self.items.row(*item), row);
+        }
+        let mut system = self.shared.clone();
+        matmul(
+            &mut system,
+            Accum::Add,
+            rooted.mat().transpose(),
+            rooted.mat(),
+            1.0,
+            Par::Seq,
+        );
+        let strength = self.options.strength(seen.len(), self.items.rows());
+        system
+            .diagonal_mut()
+            .column_vector_mut()
+            .iter_mut()
+            .for_each(|x| *x += strength);
+        let solution = MatMut::from_column_major_slice_mut(&mut vector, size, 1);
+        let solved = dense::solve(system.as_mut(), solution);
+        // Weights beyond what f32 can add to the rest leave no solution; then there is nothing to say.
+        if !solved || vector.iter().any(|x| !x.is_finite()) {
+            vector.fill(0.0);
+        }
+        vector
+    }
+}
+
+impl Recommender for Ials {
+    fn items(&self) -> usize {
+        self.items.rows()
+    }
+
+    fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
+        let vector = self.fold_in(history);
+        out.clear();
+        out.extend((0..self.items.rows()).map(|item| dense::dot(&vector, self.items.row(item))));
+    }
+
+    fn batch_scores(&self, histories: &[&[(u32, f32)]], out: &mut Vec<f32>) {
+        let (items, size) = (self.items.rows(), self.options.factors);
+        out.clear();
+        out.resize(histories.len() * items, 0.0);
+        let vectors: Vec<_> = histories.iter().flat_map(|h| self.fold_in(h)).collect();
+        let vectors = MatRef::from_row_major_slice(&vectors, histories.len(), size);
+        let target = MatMut::from_row_major_slice_mut(out.as_mut_slice(), histories.len(), items);
+        matmul(
+            target,
+            Accum::Replace,
+            vectors,
+            self.items.mat().transpose(),
+            1.0,
+            Par::Seq,
+        );
+    }
+}
+
+fn shared(others: &Dense, options: &IalsOptions) -> Mat<f32> {
+    let gram = others.gram();
+    Mat::from_fn(others.width(), others.width(), |r, c| {
+        options.unobserved * gram[(r, c)] as f32
+    })
+}
+
+/// Moves every row of `own` towards its minimum with `others` fixed.
+fn improve(own: &mut Dense, interactions: &Matrix, others: &Dense, options: &IalsOptions) {
+    let shared = shared(others, options);
+    let width = options.factors;
+    let blocks = own.values_mut().par_chunks_mut(BLOCK * width).enumerate();
+    blocks.for_each_init(Scratch::default, |scratch, (block, vectors)| {
+        let first = block * BLOCK;
+        let rows = first..first + vectors.len() / width;
+        let rows: Vec<_> = rows.map(|r| interactions.row(r)).collect();
+        let system = System {
+            strengths: rows
+                .iter()
+                .map(|r| options.strength(r.indices.len(), others.rows()))
+                .collect(),
+            rows,
+            others,
+            shared: shared.as_ref(),
+        };
+        system.descend(vectors, options.steps, scratch);
+    });
+}
+
+/// The least squares of some rows.
+struct System<'a> {
+    rows: Vec<Row<'a>>,
+    strengths: Vec<f32>,
+    others: &'a Dense,
+    shared: MatRef<'a, f32>,
+}
+
+/// What conjugate gradients keep of a block, a row a vector.
+#[derive(Default)]
+struct Scratch {
+    residual: Vec<f32>,
+    direction: Vec<f32>,
+    image: Vec<f32>,
+}
+
+impl System<'_> {
+    /// Conjugate gradients (Hestenes and Stiefel 1952) on all rows side by side.
+    fn descend(&self, vectors: &mut [f32], steps: usize, scratch: &mut Scratch) {
+        let Scratch {
+            residual,
+            direction,
+            image,
+        } = scratch;
+        let width = self.others.width();
+        self.image_of(vectors, image, |weight, product| weight * (product - 1.0));
+        residual.clear();
+        residual.extend(image.iter().map(|x| -x));
+        direction.clone_from(residual);
+        let mut norms: Vec<_> = residual
+            .chunks_exact(width)
+            .map(|r| dense::dot(r, r))
+            .collect();
+        for step in 1..=steps {
+            self.image_of(direction, image, |weight, product| weight * product);
+            for (row, norm) in norms.iter_mut().enumerate() {
+                let span = row * width..(row + 1) * width;
+                let (residual, image) = (&mut residual[span.clone()], &image[span.clone()]);
+                let direction = &mut direction[span.clone()];
+                let curvature = dense::dot(direction, image);
+                if curvature <= f32::MIN_POSITIVE {
+                    continue;
+                }
+                let length = *norm / curvature;
+                dense::add_scaled(length, direction, &mut vectors[span]);
+                if step < steps {
+                    dense::add_scaled(-length, image, residual);
+                    let before = std::mem::replace(norm, dense::dot(residual, residual));
+                    let turn = *norm / before;
+                    direction
+                        .iter_mut()
+                        .zip(residual)
+                        .for_each(|(d, r)| *d = *r + turn * *d);
+                }
+            }
+        }
+    }
+
+    /// Each vector times its matrix, where `f` says what an observation of some weight adds at some product.
+    fn image_of(&self, vectors: &[f32], image: &mut Vec<f32>, f: impl Fn(f32, f32) -> f32) {
+        let width = self.others.width();
+        image.clear();
+        image.resize(vectors.len(), 0.0);
+        let count = self.rows.len();
+        let source = MatRef::from_row_major_slice(vectors, count, width);
+        let target = MatMut::from_row_major_slice_mut(image.as_mut_slice(), count, width);
+        matmul(target, Accum::Replace, source, self.shared, 1.0, Par::Seq);
+        let pairs = image
+            .chunks_exact_mut(width)
+            .zip(vectors.chunks_exact(width));
+        for ((image, vector), (row, strength)) in pairs.zip(self.rows.iter().zip(&self.strengths)) {
+            dense::add_projections(*row, self.others, vector, &f, image);
+            dense::add_scaled(*strength, vector, image);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cf::tests::{close, random};
+
+    fn strength(options: &IalsOptions, observed: usize, others: usize) -> f64 {
+        let evidence = observed as f64 + f64::from(options.unobserved) * others as f64;
+        f64::from(options.regularization) * evidence.powf(f64::from(options.nu))
+    }
+
+    /// Exact least squares of one row in f64, by Gaussian elimination through faer's general solver.
+    fn exact(row: &[(usize, f64)], others: &[Vec<f64>], options: &IalsOptions) -> Vec<f64> {
+        use faer::linalg::solvers::Solve;
+        let size = options.factors;
+        let system = Mat::from_fn(size, size, |a, b| {
+            let all: f64 = others
+                .iter()
+                .map(|y| f64::from(options.unobserved) * y[a] * y[b])
+                .sum();
+            let seen: f64 = row
+                .iter()
+                .map(|(i, w)| w * others[*i][a] * others[*i][b])
+                .sum();
+            all + seen
+                + if a == b {
+                    strength(options, row.len(), others.len())
+                } else {
+                    0.0
+                }
+        });
+        let right = Mat::from_fn(size, 1, |a, _| {
+            row.iter().map(|(i, w)| w * others[*i][a]).sum::<f64>()
+        });
+        let solution = system.partial_piv_lu().solve(&right);
+        (0..size).map(|a| solution[(a, 0)]).collect()
+    }
+
+    fn rows(dense: &Dense) -> Vec<Vec<f64>> {
+        (0..dense.rows())
+            .map(|r| dense.row(r).iter().map(|x| f64::from(*x)).collect())
+            .collect()
+    }
+
+    fn entries(row: Row<'_>) -> Vec<(usize, f64)> {
+        row.iter().map(|(i, v)| (i, f64::from(v))).collect()
+    }
+
+    #[test]
+    fn alternating_solutions_and_fold_in_are_exact() {
+        for seed in 0..4 {
+            let matrix = random(seed, 80, 30, 0.2);
+            // As many steps as factors solve exactly, up to rounding.
+            let options = IalsOptions {
+                factors: 5,
+                iterations: 3,
+                steps: 8,
+                regularization: 0.05,
+                nu: 0.7,
+                seed,
+                ..Default::default()
+            };
+            let model = Ials::fit(&matrix, &options).expect("fits");
+            let by_item = matrix.transpose();
+            let mut items = rows(&Dense::normal(
+                30,
+                5,
+                options.deviation / 5.0_f32.sqrt(),
+                seed + 1,
+            ));
+            for _ in 0..3 {
+                let users: Vec<_> = matrix
+                    .iter()
+                    .map(|row| exact(&entries(row), &items, &options))
+                    .collect();
+                items = by_item
+                    .iter()
+                    .map(|row| exact(&entries(row), &users, &options))
+                    .collect();
+            }
+            let found: Vec<_> = (0..30)
+                .flat_map(|i| model.item(i).expect("known").to_vec())
+                .collect();
+            close(&found, &items.concat(), 2e-3);
+            let history = [(4, 2.0), (9, 1.0), (9, 0.5)];
+            let own = exact(
+                &[(4, 2.0), (9, 1.0), (9, 0.5)],
+                &rows(&model.items),
+                &options,
+            );
+            close(&model.fold_in(&history), &own, 1e-4);
+            let expected: Vec<f64> = rows(&model.items)
+                .iter()
+                .map(|y| y.iter().zip(&own).map(|(a, b)| a * b).sum())
+                .collect();
+            let mut scores = Vec::new();
+            model.scores(&history, &mut scores);
+            close(&scores, &expected, 1e-4);
+        }
+    }
+
+    #[test]
+    fn options_out_of_range_are_refused() {
+        let matrix = random(1, 3, 3, 0.5);
+        let good = IalsOptions::default();
+        let bad = [
+            IalsOptions { factors: 0, ..good },
+            IalsOptions { steps: 0, ..good },
+            IalsOptions {
+                unobserved: 0.0,
+                ..good
+            },
+            IalsOptions {
+                regularization: -1.0,
+                ..good
+            },
+            IalsOptions {
+                nu: f32::NAN,
+                ..good
+            },
+            IalsOptions {
+                deviation: f32::INFINITY,
+                ..good
+            },
+        ];
+        assert!(
+            bad.iter()
+                .all(|options| Ials::fit(&matrix, options).is_err())
+        );
+    }
+}

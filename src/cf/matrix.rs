@@ -1,0 +1,299 @@
+//! The interaction matrix: users x items, compressed sparse rows. No model belongs here.
+
+use crate::{Error, Result};
+
+/// Triples gathered before duplicates are summed; then twice what was left.
+const FIRST_MERGE: usize = 1 << 20;
+
+/// A sparse matrix in compressed rows: 8 bytes an entry and 8 a row. Columns ascend within a row, no entry is
+/// stored twice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matrix {
+    columns: usize,
+    /// Row `r` is `offsets[r]..offsets[r + 1]` of the other two.
+    offsets: Vec<usize>,
+    indices: Vec<u32>,
+    values: Vec<f32>,
+}
+
+/// One row of a [`Matrix`].
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Columns, ascending.
+    pub indices: &'a [u32],
+    /// A value for each.
+    pub values: &'a [f32],
+}
+
+impl Row<'_> {
+    /// Entries as (column, value).
+    pub fn iter(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
+        let columns = self.indices.iter().map(|c| *c as usize);
+        columns.zip(self.values.iter().copied())
+    }
+}
+
+impl Matrix {
+    /// A matrix of `rows` x `columns` from (row, column, weight); the weights of one place are summed. While it is
+    /// built it holds at most about three times the distinct places, however many triples there are.
+    ///
+    /// # Errors
+    /// A row or column out of range, a weight that is not positive and finite, more than 2^32 - 1 rows or columns.
+    pub fn from_triples(
+        rows: usize,
+        columns: usize,
+        triples: impl IntoIterator<Item = (u32, u32, f32)>,
+    ) -> Result<Self> {
+        for (pointer, size) in [("/users", rows), ("/items", columns)] {
+            if u32::try_from(size).is_err() {
+                return Err(Error::invalid(
+                    pointer,
+                    format!("{size} are too many, at most {} go into a matrix", u32::MAX),
+                ));
+            }
+        }
+        let (mut gathered, mut merge_at) = (Vec::new(), FIRST_MERGE);
+        for (row, column, weight) in triples {
+            check(rows, columns, row, column, weight)?;
+            if gathered.len() == merge_at {
+                merge(&mut gathered)?;
+                merge_at = FIRST_MERGE.max(2 * gathered.len());
+            }
+            gathered.push((row, column, weight));
+        }
+        merge(&mut gathered)?;
+        Ok(Self::from_sorted(rows, columns, &gathered))
+    }
+
+    fn from_sorted(rows: usize, columns: usize, triples: &[(u32, u32, f32)]) -> Self {
+        let mut offsets = vec![0; rows + 1];
+        for (row, _, _) in triples {
+            offsets[*row as usize + 1] += 1;
+        }
+        accumulate(&mut offsets);
+        Self {
+            columns,
+            offsets,
+            indices: triples.iter().map(|t| t.1).collect(),
+            values: triples.iter().map(|t| t.2).collect(),
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
+    /// A row; an empty one where there is none.
+    pub fn row(&self, row: usize) -> Row<'_> {
+        let span = match self.offsets.get(row..) {
+            Some([start, end, ..]) => *start..*end,
+            _ => 0..0,
+        };
+        Row {
+            indices: &self.indices[span.clone()],
+            values: &self.values[span],
+        }
+    }
+
+    /// All rows in order.
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.rows()).map(|r| self.row(r))
+    }
+
+    /// Columns become rows.
+    pub fn transpose(&self) -> Self {
+        let mut offsets = vec![0; self.columns + 1];
+        for column in &self.indices {
+            offsets[*column as usize + 1] += 1;
+        }
+        accumulate(&mut offsets);
+        let mut next = offsets.clone();
+        let mut indices = vec![0; self.len()];
+        let mut values = vec![0.0; self.len()];
+        for (number, row) in (0_u32..).zip(self.iter()) {
+            for (column, value) in row.iter() {
+                let place = next[column];
+                next[column] += 1;
+                indices[place] = number;
+                values[place] = value;
+            }
+        }
+        Self {
+            columns: self.rows(),
+            offsets,
+            indices,
+            values,
+        }
+    }
+
+    /// The same places with `f(row, column, value)` in them.
+    pub fn map(&self, f: impl Fn(usize, usize, f32) -> f32) -> Self {
+        let rows = self.iter().enumerate();
+        let values =
+            rows.flat_map(|(r, row)| row.iter().map(move |(c, v)| (r, c, v)).collect::<Vec<_>>());
+        let values = values.map(|(r, c, v)| f(r, c, v)).collect();
+        Self {
+            columns: self.columns,
+            offsets: self.offsets.clone(),
+            indices: self.indices.clone(),
+            values,
+        }
+    }
+
+    /// Entries of each row.
+    pub fn row_counts(&self) -> Vec<u32> {
+        self.iter().map(|row| row.indices.len() as u32).collect()
+    }
+
+    /// Entries of each column.
+    pub fn column_counts(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.columns];
+        for column in &self.indices {
+            counts[*column as usize] += 1;
+        }
+        counts
+    }
+
+    /// Euclidean length of each row.
+    pub fn row_norms(&self) -> Vec<f32> {
+        let squares = |row: Row<'_>| {
+            row.values
+                .iter()
+                .map(|v| f64::from(*v).powi(2))
+                .sum::<f64>()
+        };
+        self.iter().map(|row| squares(row).sqrt() as f32).collect()
+    }
+
+    /// Euclidean length of each column.
+    pub fn column_norms(&self) -> Vec<f32> {
+        let mut squares = vec![0.0_f64; self.columns];
+        for (column, value) in self.indices.iter().zip(&self.values) {
+            squares[*column as usize] += f64::from(*value).powi(2);
+        }
+        squares.iter().map(|s| s.sqrt() as f32).collect()
+    }
+}
+
+fn check(rows: usize, columns: usize, row: u32, column: u32, weight: f32) -> Result<()> {
+    let inside = [("/user", row, rows), ("/item", column, columns)];
+    for (pointer, number, count) in inside {
+        if number as usize >= count {
+            return Err(Error::invalid(
+                pointer,
+                format!("number {number} is out of range, there are {count}"),
+            ));
+        }
+    }
+    if !(weight > 0.0 && weight.is_finite()) {
+        return Err(Error::invalid(
+            "/weight",
+            format!("{weight} is no weight, give a positive finite number"),
+        ));
+    }
+    Ok(())
+}
+
+/// Sorts by row and column and sums what is there twice.
+fn merge(triples: &mut Vec<(u32, u32, f32)>) -> Result<()> {
+    // Stable: equal input in equal order gives equal sums.
+    triples.sort_by_key(|t| (t.0, t.1));
+    triples.dedup_by(|later, kept| {
+        let same = (later.0, later.1) == (kept.0, kept.1);
+        if same {
+            kept.2 += later.2;
+        }
+        same
+    });
+    if triples.iter().any(|t| !t.2.is_finite()) {
+        return Err(Error::invalid(
+            "/weight",
+            "weights of one user and item sum to more than f32 holds",
+        ));
+    }
+    Ok(())
+}
+
+/// Counts become starts.
+fn accumulate(offsets: &mut [usize]) {
+    let mut sum = 0;
+    for offset in offsets {
+        sum += *offset;
+        *offset = sum;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn bad_triples_are_refused() {
+        for triple in [
+            (2, 0, 1.0),
+            (0, 3, 1.0),
+            (0, 0, 0.0),
+            (0, 0, -1.0),
+            (0, 0, f32::NAN),
+            (0, 0, f32::INFINITY),
+        ] {
+            let error = Matrix::from_triples(2, 3, [triple]).expect_err("refused");
+            assert!(error.is_user(), "{triple:?}: {error}");
+        }
+        assert!(Matrix::from_triples(1, 1, [(0, 0, f32::MAX); 2]).is_err());
+        let empty = Matrix::from_triples(0, 0, []).expect("an empty matrix");
+        assert!(empty.is_empty() && empty.transpose().rows() == 0);
+        assert!(empty.row(7).indices.is_empty());
+    }
+
+    #[test]
+    fn duplicates_are_summed_whenever_they_come() {
+        let triples = (0..3 * FIRST_MERGE as u32).map(|n| (n % 2, n % 3, 1.0));
+        let matrix = Matrix::from_triples(2, 3, triples).expect("valid");
+        assert_eq!(matrix.len(), 6);
+        let each = FIRST_MERGE as f32 / 2.0;
+        assert!(matrix.values.iter().all(|v| *v == each), "{matrix:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn equals_a_map_of_places(triples in prop::collection::vec((0_u32..7, 0_u32..5, 1_u8..4), 0..60)) {
+            let triples: Vec<_> = triples.into_iter().map(|(r, c, w)| (r, c, f32::from(w))).collect();
+            let mut map = BTreeMap::new();
+            for (r, c, w) in &triples {
+                *map.entry((*r as usize, *c as usize)).or_insert(0.0) += w;
+            }
+            let matrix = Matrix::from_triples(7, 5, triples).expect("valid");
+            let places = |m: &Matrix| -> Vec<_> {
+                m.iter().enumerate().flat_map(|(r, row)| row.iter().map(|(c, v)| ((r, c), v)).collect::<Vec<_>>()).collect()
+            };
+            prop_assert_eq!(places(&matrix), map.clone().into_iter().collect::<Vec<_>>());
+            let transposed: BTreeMap<_, _> = places(&matrix.transpose()).into_iter().map(|((c, r), v)| ((r, c), v)).collect();
+            prop_assert_eq!(transposed, map);
+            prop_assert_eq!(matrix.transpose().transpose(), matrix.clone());
+            prop_assert_eq!(matrix.transpose().row_norms(), matrix.column_norms());
+            prop_assert_eq!(matrix.transpose().row_counts(), matrix.column_counts());
+            prop_assert_eq!(matrix.map(|_, _, v| v), matrix);
+        }
+    }
+}

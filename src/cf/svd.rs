@@ -1,0 +1,76 @@
+//! The leading right singular vectors of a sparse matrix.
+
+use faer::Mat;
+
+use super::{
+    Matrix,
+    dense::{Dense, eigen, sparse_times},
+};
+use crate::{Error, Result};
+
+/// Directions carried beside the wanted ones; they let the last wanted ones settle.
+const EXTRA: usize = 64;
+
+/// Part of the largest eigenvalue below which a direction is noise of f32.
+const NOISE: f64 = 1e-6;
+
+/// The `rank` right singular vectors of most weight as columns (columns of the matrix x rank), fewer where the
+/// matrix has a lower rank; by randomised subspace iteration (Halko, Martinsson and Tropp 2011).
+pub(super) fn right_vectors(
+    matrix: &Matrix,
+    transposed: &Matrix,
+    rank: usize,
+    iterations: usize,
+    seed: u64,
+) -> Result<Dense> {
+    let least = matrix.rows().min(matrix.columns());
+    let width = rank.saturating_add(EXTRA).min(least);
+    let mut basis = Dense::normal(matrix.columns(), width, 1.0, seed);
+    for _ in 0..=iterations {
+        let image = sparse_times(transposed, &sparse_times(matrix, &basis));
+        basis = orthonormal(&image)?;
+    }
+    // Rayleigh-Ritz: the eigenvectors of the matrix seen in the basis.
+    let (values, vectors) = eigenvectors(&sparse_times(matrix, &basis))?;
+    let kept = significant(&values).min(rank);
+    let columns: Vec<_> = (0..kept).map(|n| values.len() - 1 - n).collect();
+    Ok(basis.times(pick(&vectors, &columns, |_| 1.0).as_ref()))
+}
+
+/// An orthonormal basis of the columns, without those that depend on others (SVQB, Stathopoulos and Wu 2002).
+fn orthonormal(dense: &Dense) -> Result<Dense> {
+    let once = whitened(dense)?;
+    // The second time takes away what f32 left of the correlations.
+    whitened(&once)
+}
+
+fn whitened(dense: &Dense) -> Result<Dense> {
+    let (values, vectors) = eigenvectors(dense)?;
+    let first = values.len() - significant(&values);
+    let columns: Vec<_> = (first..values.len()).collect();
+    let mixing = pick(&vectors, &columns, |column| 1.0 / values[column].sqrt());
+    Ok(dense.times(mixing.as_ref()))
+}
+
+fn eigenvectors(dense: &Dense) -> Result<(Vec<f64>, Mat<f64>)> {
+    eigen(&dense.gram()).ok_or_else(|| {
+        Error::invalid(
+            "/weight",
+            "the weights span too many magnitudes to be decomposed",
+        )
+    })
+}
+
+/// How many of the ascending eigenvalues are above noise.
+fn significant(values: &[f64]) -> usize {
+    let largest = values.last().copied().unwrap_or(0.0);
+    let above = |v: &&f64| **v > NOISE * largest && **v > f64::from(f32::MIN_POSITIVE);
+    values.iter().filter(above).count()
+}
+
+/// Some columns, each multiplied by a factor.
+fn pick(matrix: &Mat<f64>, columns: &[usize], factor: impl Fn(usize) -> f64) -> Mat<f32> {
+    Mat::from_fn(matrix.nrows(), columns.len(), |row, n| {
+        (matrix[(row, columns[n])] * factor(columns[n])) as f32
+    })
+}
