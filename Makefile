@@ -78,7 +78,7 @@ bench-ann: setup $(BENCH_PY) ## our index and its peers over the same vectors: r
 
 bench-filters: bench-data ## filtered search: recall and time at each share of matches
 	cargo build --release --workspace --example filters
-	$(BIN)/examples/filters --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --cosine --ef 128
+	$(BIN)/examples/filters --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --cosine --ef 192
 	$(BIN)/examples/filters --base $(CACHE)/bench/fashion-mnist/base.npy --queries $(CACHE)/bench/fashion-mnist/queries.npy
 
 bench-data: setup $(BENCH_PY) ## the vectors of bench-filters

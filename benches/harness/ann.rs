@@ -96,7 +96,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             found.clear();
             let started = Instant::now();
             for query in queries.rows() {
-                found.push(index.walk(query, args.k, ef, None, None)?);
+                found.push(index.walk(query, args.k, ef, None)?.0);
             }
             best = best.min(started.elapsed().as_secs_f64());
         }

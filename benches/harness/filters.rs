@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use roaring::RoaringBitmap;
 use vitrine::{
     distance,
-    index::{Codes, Progress, SealedIndex, SpaceIndex},
+    index::{Allowed, Codes, Progress, SealedIndex, SpaceIndex},
     schemas::Metric,
 };
 
@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!(
         "| filter | matches | plan | recall@10 | mean time, x unfiltered |\n|---|---|---|---|---|"
     );
-    let all = (0..vectors.len() as u32).collect();
+    let all = (0..vectors.len() as u32).collect::<RoaringBitmap>().into();
     let unfiltered = report(&index, &queries, "none", &all, args.ef, None)?;
     for share in SHARES {
         let name = |kind| format!("{kind}, {} %", share * 100.0);
@@ -87,7 +87,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 &index,
                 &queries,
                 &name(kind),
-                &allowed,
+                &allowed.into(),
                 args.ef,
                 Some(unfiltered),
             )?;
@@ -101,7 +101,7 @@ fn report(
     index: &SpaceIndex,
     queries: &[&[f32]],
     name: &str,
-    allowed: &RoaringBitmap,
+    allowed: &Allowed,
     ef: usize,
     unfiltered: Option<f64>,
 ) -> vitrine::Result<f64> {
@@ -123,8 +123,8 @@ fn report(
     }
     println!(
         "| {name} | {} | {} | {:.4} | {:.2} |",
-        allowed.len(),
-        found.first().map_or("", |(_, plan)| plan.as_str()),
+        allowed.numbers().len(),
+        found.first().map_or("", |(_, trace)| trace.plan.as_str()),
         hits as f64 / total.max(1) as f64,
         mean / unfiltered.unwrap_or(mean),
     );

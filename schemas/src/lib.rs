@@ -30,5 +30,5 @@ pub use item::{
 pub use problem::{FieldError, Problem};
 pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,
-    ScrollResponse, SearchRequest, SearchResponse, SimilarParams,
+    ScrollResponse, SearchExplanation, SearchRequest, SearchResponse, SimilarParams,
 };

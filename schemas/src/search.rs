@@ -45,6 +45,9 @@ pub struct SearchRequest {
     /// Return the vectors of the hits too.
     #[serde(default)]
     pub with_vectors: bool,
+    /// Tell how the answer was found.
+    #[serde(default)]
+    pub explain: bool,
 }
 
 fn default_space() -> String {
@@ -85,6 +88,9 @@ pub struct SimilarParams {
     pub limit: usize,
     /// Filter in string form.
     pub filter: Option<String>,
+    /// Tell how the answer was found.
+    #[serde(default)]
+    pub explain: bool,
 }
 
 /// One result.
@@ -103,10 +109,28 @@ pub struct Hit {
 pub struct SearchResponse {
     /// Best first; equal scores in the order of their ids.
     pub hits: Vec<Hit>,
-    /// How the candidates were found: `graph` or `exact`.
+    /// How the candidates were found: `graph`, `scan` (codes of all that match, then the vectors of the best) or `exact`.
     pub plan: String,
+    /// What it took; where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<SearchExplanation>,
     /// Time spent in the engine, milliseconds.
     pub took_ms: f64,
+}
+
+/// How an answer was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SearchExplanation {
+    /// As in the answer: `graph`, `scan` or `exact`.
+    pub plan: String,
+    /// Items with a vector in the space that the filter lets through.
+    pub matching: u64,
+    /// Vectors in the index; those of items that were deleted or replaced count until a merge leaves them out.
+    pub members: u64,
+    /// `matching / members`.
+    pub selectivity: f64,
+    /// Distances computed; those in the graph of vectors that are not sealed yet are not counted.
+    pub compared: u64,
 }
 
 /// Body of scroll.

@@ -4,6 +4,7 @@
 //! a write becomes visible in one step, under the state's lock, after the store returned `Ok`. Old numbers just stop
 //! being live. Validation is in `schema`, changes in `writer`, plain reads in `reader`, nearest neighbours in `search`.
 
+mod filters;
 mod maintain;
 mod open;
 mod reader;
@@ -61,10 +62,12 @@ struct State {
     categories: HashMap<String, RoaringBitmap>,
     payload: PayloadIndex,
     spaces: BTreeMap<String, Arc<SpaceIndex>>,
+    filters: filters::Filters,
 }
 
 impl State {
     fn add(&mut self, number: u32, item: &Item) {
+        self.filters.clear();
         self.numbers.insert(item.id.clone(), number);
         self.ids.insert(number, item.id.clone());
         self.live.insert(number);
@@ -79,6 +82,7 @@ impl State {
     }
 
     fn remove(&mut self, number: u32, item: &Item) {
+        self.filters.clear();
         self.numbers.remove(&item.id);
         self.ids.remove(&number);
         self.live.remove(number);

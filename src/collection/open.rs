@@ -52,6 +52,7 @@ impl Collection {
             hidden: RoaringBitmap::new(),
             categories: HashMap::new(),
             spaces,
+            filters: Default::default(),
         };
         let mut next = 0;
         store.scan_items(id, |number, item| {

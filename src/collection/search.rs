@@ -1,12 +1,14 @@
 //! Nearest neighbours among live, visible, matching items.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
-use vitrine_schemas::{FilterSpec, Hit, SearchResponse, SimilarParams, search::Scope};
+use vitrine_schemas::{
+    FilterSpec, Hit, SearchExplanation, SearchResponse, SimilarParams, search::Scope,
+};
 
 use super::{Collection, State, reader::check_limit, schema};
-use crate::{Error, Result, Target, VectorSearch, distance};
+use crate::{Error, Result, Target, VectorSearch, distance, index::Allowed};
 
 /// Up to so many equal distances are cut in the order of ids; beyond, which of the equals come back is open.
 const MOST_TIES: usize = 4096;
@@ -54,6 +56,7 @@ impl Collection {
             ef: None,
             exact: false,
             with_vectors: false,
+            explain: params.explain,
             deadline,
         };
         self.execute(&state, &request, scope.as_ref())
@@ -74,10 +77,14 @@ impl Collection {
             .get(&request.space)
             .map(|s| (s.dim, s.metric));
         let (dim, metric) = metric.ok_or_else(|| Error::invalid("/space", "no such space"))?;
-        let mut allowed = state.matching(request.filter.as_ref())? - &state.hidden;
-        if let Some(scope) = scope {
-            allowed &= scope;
-        }
+        let allowed = match scope {
+            None => state.allowed(request.filter.as_ref())?,
+            Some(scope) => {
+                let matching = state.matching(request.filter.as_ref())? - &state.hidden;
+                Arc::new(Allowed::from(matching & scope))
+            }
+        };
+        let mut own = None;
         let vector = match &request.target {
             Target::Vector(v) => {
                 let mut v = v.clone();
@@ -89,7 +96,7 @@ impl Collection {
                     .numbers
                     .get(id)
                     .ok_or_else(|| Error::ItemNotFound(id.clone()))?;
-                allowed.remove(number);
+                own = Some(number);
                 index.vector(number).ok_or_else(|| Error::NoVector {
                     id: id.clone(),
                     space: request.space.clone(),
@@ -97,9 +104,9 @@ impl Collection {
             }
         };
         // More than asked for, until the last one is farther than the limit's: so ties are cut by id.
-        let mut k = request.limit + 1;
-        let (mut found, plan) = loop {
-            let (found, plan) = index.search(
+        let mut k = request.limit + 1 + usize::from(own.is_some());
+        let (mut found, trace) = loop {
+            let (found, trace) = index.search(
                 &vector,
                 k,
                 request.ef,
@@ -107,12 +114,14 @@ impl Collection {
                 &allowed,
                 request.deadline,
             )?;
-            let tied = match (found.get(request.limit - 1), found.last()) {
-                (Some(a), Some(b)) => a.distance == b.distance && found.len() == k,
+            let more = found.len() == k;
+            let others: Vec<_> = found.into_iter().filter(|n| Some(n.id) != own).collect();
+            let tied = match (others.get(request.limit - 1), others.last()) {
+                (Some(a), Some(b)) => a.distance == b.distance && more,
                 _ => false,
             };
             if !tied || k > MOST_TIES {
-                break (found, plan);
+                break (others, trace);
             }
             k *= 2;
         };
@@ -134,7 +143,14 @@ impl Collection {
         }
         Ok(SearchResponse {
             hits,
-            plan: plan.as_str().to_owned(),
+            plan: trace.plan.as_str().to_owned(),
+            explain: request.explain.then(|| SearchExplanation {
+                plan: trace.plan.as_str().to_owned(),
+                matching: trace.matching,
+                members: trace.members,
+                selectivity: trace.matching as f64 / trace.members.max(1) as f64,
+                compared: trace.compared,
+            }),
             took_ms: started.elapsed().as_secs_f64() * 1e3,
         })
     }

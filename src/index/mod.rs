@@ -7,6 +7,7 @@
 //! Indexes never forget by themselves: an item that was deleted or replaced is kept out of answers by the `allowed`
 //! set, until a merge leaves it out. Ids of items, filters and RocksDB do not belong here.
 
+mod allowed;
 mod best;
 mod flat;
 mod growing;
@@ -20,11 +21,12 @@ mod tests;
 use std::time::Instant;
 
 pub use self::{
+    allowed::Allowed,
     growing::GrowingIndex,
     maintain::Job,
     progress::Progress,
     sealed::{Codes, SealedIndex},
-    space::{Plan, SpaceIndex, SpaceStats},
+    space::{Plan, SpaceIndex, SpaceStats, Trace},
 };
 use crate::{Error, Result};
 

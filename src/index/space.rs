@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
 use super::{
-    Codes, GrowingIndex, Neighbor, SealedIndex, check_deadline,
+    Allowed, Codes, GrowingIndex, Neighbor, SealedIndex, check_deadline,
     flat::{Flat, Rows},
     order,
 };
@@ -49,6 +49,19 @@ impl Plan {
             Self::Exact => "exact",
         }
     }
+}
+
+/// How an answer was found, and what it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The least exact way that was used.
+    pub plan: Plan,
+    /// Vectors that match.
+    pub matching: u64,
+    /// Vectors in the index, those of dead items included.
+    pub members: u64,
+    /// Distances computed, by vectors or codes.
+    pub compared: u64,
 }
 
 /// What a [`SpaceIndex`] consists of.
@@ -225,9 +238,9 @@ impl SpaceIndex {
         k: usize,
         ef: Option<usize>,
         exact: bool,
-        allowed: &RoaringBitmap,
+        allowed: &Allowed,
         deadline: Option<Instant>,
-    ) -> Result<(Vec<Neighbor>, Plan)> {
+    ) -> Result<(Vec<Neighbor>, Trace)> {
         if query.len() != self.dim {
             return Err(Error::invalid(
                 "/vector",
@@ -235,40 +248,47 @@ impl SpaceIndex {
             ));
         }
         check_deadline(deadline)?;
-        let view = View::of(self, allowed);
-        let search = Search {
+        let view = View::of(self, allowed.numbers());
+        let mut search = Search {
             metric: self.metric,
             query,
             k,
             ef: ef.unwrap_or(k.saturating_mul(2).max(DEFAULT_EF)),
             exact,
             deadline,
+            found: Vec::new(),
+            trace: Trace {
+                plan: Plan::Exact,
+                matching: view.matching.len(),
+                members: view.members,
+                compared: 0,
+            },
         };
-        let mut found = Vec::new();
-        let mut plan = Plan::Exact;
         for tail in &view.tails {
-            search.tail(tail, &view.rows, &mut found, &mut plan)?;
+            search.tail(tail, &view.rows)?;
         }
         for sealed in &view.sealed {
-            let matching = if view.everything {
-                None
+            if view.matching.len() == view.members {
+                search.sealed(sealed, None)?;
             } else {
-                Some(&view.matching & sealed.members())
-            };
-            search.sealed(sealed, matching.as_ref(), &mut found, &mut plan)?;
+                let numbers = &view.matching & sealed.members();
+                search.sealed(sealed, Some((&numbers, allowed)))?;
+            }
         }
+        let Search {
+            mut found, trace, ..
+        } = search;
         found.sort_unstable_by(order);
         found.dedup_by_key(|n| n.id);
         found.truncate(k);
-        Ok((found, plan))
+        Ok((found, trace))
     }
 }
 
 /// What a search sees: it stays as it was while vectors are sealed and merged.
 struct View {
     matching: RoaringBitmap,
-    /// Whether all members match.
-    everything: bool,
+    members: u64,
     sealed: Vec<Arc<SealedIndex>>,
     /// With only what matches of their numbers.
     tails: Vec<(Tail, u64)>,
@@ -281,7 +301,7 @@ impl View {
         let matching = &parts.members & allowed;
         let tails = parts.tails.iter().filter(|t| !t.numbers.is_empty());
         Self {
-            everything: matching.len() == parts.members.len(),
+            members: parts.members.len(),
             sealed: parts.sealed.clone(),
             tails: tails
                 .map(|t| {
@@ -306,16 +326,12 @@ struct Search<'a> {
     ef: usize,
     exact: bool,
     deadline: Option<Instant>,
+    found: Vec<Neighbor>,
+    trace: Trace,
 }
 
 impl Search<'_> {
-    fn tail(
-        &self,
-        (tail, len): &(Tail, u64),
-        rows: &Rows,
-        found: &mut Vec<Neighbor>,
-        plan: &mut Plan,
-    ) -> Result<()> {
+    fn tail(&mut self, (tail, len): &(Tail, u64), rows: &Rows) -> Result<()> {
         let matching = tail.numbers.len();
         if !self.exact
             && let Some(graph) = &tail.graph
@@ -327,8 +343,8 @@ impl Search<'_> {
             let ef = self.ef.saturating_mul(wider);
             let near = graph.search(self.query, self.k, ef, Some(&tail.numbers), self.deadline)?;
             if near.len() == self.k {
-                found.extend(near);
-                *plan = Plan::Graph;
+                self.found.extend(near);
+                self.trace.plan = Plan::Graph;
                 return Ok(());
             }
         }
@@ -339,36 +355,45 @@ impl Search<'_> {
             &tail.numbers,
             self.deadline,
         )?;
-        found.extend(near);
+        self.trace.compared += matching;
+        self.found.extend(near);
         Ok(())
     }
 
     /// `matching` is None where all vectors match.
     fn sealed(
-        &self,
+        &mut self,
         sealed: &SealedIndex,
-        matching: Option<&RoaringBitmap>,
-        found: &mut Vec<Neighbor>,
-        plan: &mut Plan,
+        matching: Option<(&RoaringBitmap, &Allowed)>,
     ) -> Result<()> {
-        if matching.is_some_and(RoaringBitmap::is_empty) {
+        let numbers = matching.map(|(numbers, _)| numbers);
+        if numbers.is_some_and(RoaringBitmap::is_empty) {
             return Ok(());
         }
-        if !self.exact && sealed.walk_pays(matching, self.k, self.ef) {
-            let near = sealed.walk(self.query, self.k, self.ef, matching, self.deadline)?;
-            let wanted = matching.map_or(sealed.numbers().len() as u64, RoaringBitmap::len);
+        if !self.exact && sealed.walk_pays(numbers, self.k, self.ef) {
+            let (query, k, ef, deadline) = (self.query, self.k, self.ef, self.deadline);
+            let (near, compared) = match matching {
+                None => sealed.walk(query, k, ef, deadline)?,
+                Some((numbers, allowed)) => {
+                    sealed.walk_among(query, k, ef, numbers, allowed, deadline)?
+                }
+            };
+            self.trace.compared += compared as u64;
+            let wanted = numbers.map_or(sealed.numbers().len() as u64, RoaringBitmap::len);
             if near.len() as u64 >= wanted.min(self.k as u64) {
-                found.extend(near);
-                *plan = Plan::Graph;
+                self.found.extend(near);
+                self.trace.plan = Plan::Graph;
                 return Ok(());
             }
         }
-        let matching = matching.unwrap_or(sealed.members());
-        let coded = !self.exact && sealed.coded() && matching.len() >= SCAN_FROM;
-        if coded && *plan == Plan::Exact {
-            *plan = Plan::Scan;
+        let numbers = numbers.unwrap_or(sealed.members());
+        let coded = !self.exact && sealed.coded() && numbers.len() >= SCAN_FROM;
+        if coded && self.trace.plan == Plan::Exact {
+            self.trace.plan = Plan::Scan;
         }
-        found.extend(sealed.scan(self.query, self.k, matching, coded, self.deadline)?);
+        self.trace.compared += numbers.len();
+        let near = sealed.scan(self.query, self.k, numbers, coded, self.deadline)?;
+        self.found.extend(near);
         Ok(())
     }
 }

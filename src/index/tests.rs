@@ -126,7 +126,7 @@ fn recall_and_filters() {
             let (mut hits, mut total) = (0, 0);
             for query in &queries {
                 let (found, _) = index
-                    .search(query, 10, Some(ef), false, &allowed, None)
+                    .search(query, 10, Some(ef), false, &allowed.clone().into(), None)
                     .unwrap();
                 check_form(&found, 10.min(allowed.len() as usize), &allowed);
                 let truth = naive(metric, query, 10, &all, &allowed);
@@ -156,7 +156,7 @@ fn duplicates_never_cut_an_answer_short() {
             }
             for k in [1, 10, 1_000, 3_500, 5_000] {
                 let (found, _) = index
-                    .search(&all[7], k, Some(1), false, &members, None)
+                    .search(&all[7], k, Some(1), false, &members.clone().into(), None)
                     .unwrap();
                 check_form(&found, k.min(3_500), &members);
             }
@@ -172,7 +172,7 @@ fn a_sealed_graph_reaches_every_vector() {
         let progress = Progress::default();
         let sealed = SealedIndex::build(Metric::L2, 8, &rows(&all), codes, &progress).unwrap();
         assert_eq!(progress.done(), 3_500);
-        let found = sealed.walk(&all[9], 3_500, 3_500, None, None).unwrap();
+        let found = sealed.walk(&all[9], 3_500, 3_500, None).unwrap().0;
         let members = (0..3_500).collect();
         let truth = naive(Metric::L2, &all[9], 3_500, &all, &members);
         assert!(found == truth, "{codes:?}: {} of 3500", found.len());
@@ -191,8 +191,10 @@ fn what_8_bits_cannot_tell_apart_is_walked_by_its_vectors() {
         // Not the outlier: all others are equally far from it.
         let (mut hits, mut total) = (0, 0);
         for query in all[..3_000].iter().step_by(60) {
-            let (found, plan) = index.search(query, 5, None, false, &members, None).unwrap();
-            assert_eq!(plan, Plan::Graph);
+            let (found, trace) = index
+                .search(query, 5, None, false, &members.clone().into(), None)
+                .unwrap();
+            assert_eq!(trace.plan, Plan::Graph);
             let truth = naive(Metric::L2, query, 5, &all, &members);
             hits += truth.iter().filter(|t| found.contains(t)).count();
             total += truth.len();
@@ -205,8 +207,8 @@ fn what_8_bits_cannot_tell_apart_is_walked_by_its_vectors() {
 fn plans() {
     let all = vectors(3_000, 8, 4);
     let plan = |index: &SpaceIndex, exact, allowed: &RoaringBitmap| {
-        let found = index.search(&all[0], 5, None, exact, allowed, None);
-        found.unwrap().1.as_str()
+        let found = index.search(&all[0], 5, None, exact, &allowed.clone().into(), None);
+        found.unwrap().1.plan.as_str()
     };
     let new = |metric| SpaceIndex::new(8, metric, Codes::Int8);
     let (small, dot, large) = (new(Metric::Cosine), new(Metric::Dot), new(Metric::L2));
@@ -235,7 +237,7 @@ fn bad_input_is_answered() {
     let all = RoaringBitmap::full();
     assert!(
         index
-            .search(&[0.0, 0.0], 3, None, false, &all, None)
+            .search(&[0.0, 0.0], 3, None, false, &all.clone().into(), None)
             .unwrap()
             .0
             .is_empty()
@@ -246,7 +248,7 @@ fn bad_input_is_answered() {
     assert_eq!(index.vector(8), None);
     assert_eq!(index.members().len(), 1);
     assert!(matches!(
-        index.search(&[0.0], 3, None, false, &all, None),
+        index.search(&[0.0], 3, None, false, &all.clone().into(), None),
         Err(Error::Invalid(_))
     ));
     let past = Instant::now().checked_sub(Duration::from_secs(1));
@@ -256,7 +258,7 @@ fn bad_input_is_answered() {
             3,
             None,
             false,
-            &all,
+            &all.clone().into(),
             past.or(Some(Instant::now()))
         ),
         Err(Error::DeadlineExceeded)
@@ -279,7 +281,7 @@ fn searches_while_it_grows_is_sealed_and_merged() {
         while !writer.is_finished() {
             let members = index.members();
             let (found, _) = index
-                .search(&all[3], 10, None, false, &members, None)
+                .search(&all[3], 10, None, false, &members.clone().into(), None)
                 .unwrap();
             check_form(&found, 10.min(members.len() as usize), &members);
         }
@@ -303,7 +305,7 @@ fn a_build_that_is_called_off_leaves_everything_searchable() {
     index.insert(&rows(&all)[2_500..]);
     let members = index.members();
     let truth = naive(Metric::L2, &all[2_999], 5, &all, &members);
-    let search = || index.search(&all[2_999], 5, None, true, &members, None);
+    let search = || index.search(&all[2_999], 5, None, true, &members.clone().into(), None);
     assert_eq!(search().unwrap().0, truth);
     seal_all(&index);
     assert_eq!(index.stats().parts, 1);
@@ -363,7 +365,7 @@ fn files_keep_an_index_and_damage_is_seen() {
         assert_eq!(opened.members(), built.members());
         assert_eq!(opened.mapped_bytes(), vectors.len() * 20 * 4);
         for query in all.iter().step_by(50) {
-            let found = |index: &SealedIndex| index.walk(query, 10, 40, None, None).unwrap();
+            let found = |index: &SealedIndex| index.walk(query, 10, 40, None).unwrap().0;
             assert_eq!(found(&opened), found(&built));
         }
         let whole = fs::read(&path).unwrap();
@@ -408,7 +410,7 @@ proptest! {
             let index = SpaceIndex::new(7, metric, Codes::Int8);
             index.insert(&rows(&all));
             seal_all(&index);
-            let (found, _) = index.search(query, k, None, true, &allowed, None).unwrap();
+            let (found, _) = index.search(query, k, None, true, &allowed.clone().into(), None).unwrap();
             prop_assert_eq!(&found, &truth);
         }
     }

@@ -30,6 +30,8 @@ pub struct VectorSearch {
     pub exact: bool,
     /// Return vectors too.
     pub with_vectors: bool,
+    /// Tell how the answer was found.
+    pub explain: bool,
     /// Give up at this time.
     pub deadline: Option<Instant>,
 }

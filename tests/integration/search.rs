@@ -139,6 +139,43 @@ fn filters_of_both_forms_agree() {
 }
 
 #[test]
+fn a_filter_that_is_remembered_follows_every_change() {
+    let fixture = Fixture::new();
+    let shop = fixture.shop();
+    let colored = |id: &str, color: &str, hidden: bool| {
+        let attributes = json!({"color": color});
+        json!({"id": id, "hidden": hidden, "attributes": attributes, "vectors": {"shared": [1, 0]}})
+    };
+    put(
+        &shop,
+        &[colored("a", "red", false), colored("b", "blue", false)],
+    );
+    let mut search = near(&[0.0, 0.0], 10);
+    search.filter = Some(filter(json!("color = red")));
+    search.explain = true;
+    let answer = shop.search(&search).expect("search");
+    let explain = answer.explain.expect("was asked for");
+    assert_eq!((explain.plan.as_str(), explain.matching), ("exact", 1));
+    assert_eq!((explain.members, explain.compared), (2, 1));
+    assert_eq!(explain.selectivity, 0.5);
+    put(&shop, &[colored("c", "red", false)]);
+    assert_eq!(found(&shop, &search), ["a", "c"]);
+    let patch = json!({"hidden": true});
+    shop.patch("a", patch.as_object().expect("an object"))
+        .expect("patched");
+    assert_eq!(found(&shop, &search), ["c"]);
+    shop.delete(&["c".into()]).expect("deleted");
+    assert!(found(&shop, &search).is_empty());
+    search.filter = None;
+    assert_eq!(found(&shop, &search), ["b"]);
+    // More filters than are remembered.
+    for n in 0..100 {
+        search.filter = Some(filter(json!(format!("color = blue AND stock != {n}"))));
+        assert_eq!(found(&shop, &search), found(&shop, &search));
+    }
+}
+
+#[test]
 fn what_cannot_be_searched_is_refused() {
     let fixture = Fixture::new();
     let shop = fixture.shop();

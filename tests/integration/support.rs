@@ -61,6 +61,7 @@ pub fn near(vector: &[f32], limit: usize) -> VectorSearch {
         ef: None,
         exact: false,
         with_vectors: false,
+        explain: false,
         deadline: None,
     }
 }

@@ -72,6 +72,7 @@ pub async fn search(
         ef: request.ef,
         exact: request.exact,
         with_vectors: request.with_vectors,
+        explain: request.explain,
         deadline: Some(deadline),
     };
     let answer = call.run(&call.state.searches, deadline, move |database| {

@@ -280,6 +280,7 @@ impl<'a> Reader<'a> {
             graph,
             vectors,
             file: Some(path.to_path_buf()),
+            serial: super::next_serial(),
         };
         let count = header.vectors as u32;
         let inside = |links: &[u32]| links.iter().all(|to| *to < count || *to == NONE);

@@ -17,6 +17,7 @@ mod walk;
 
 use std::{
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::Instant,
 };
 
@@ -29,10 +30,11 @@ use self::{
     blocks::Blocks,
     memory::Memory,
     points::{Lift, Points, row},
+    pool::Pool,
     positions::Positions,
     walk::Width,
 };
-use super::{Neighbor, Progress, best::best_of, check_deadline, order};
+use super::{Allowed, Neighbor, Progress, allowed::Bits, best::best_of, order};
 use crate::{Error, Result, distance};
 
 /// Links of a vector.
@@ -47,16 +49,17 @@ const ENTRY_BYTES: usize = 1 << 15;
 /// Fewest and most vectors that a walk starts from.
 const ENTRIES: (usize, usize) = (16, 256);
 
-/// What a walk costs for each candidate it keeps, in comparisons of a scan: `make bench-filters` shows where they cross,
-/// at 24 on product texts and 36 on pictures.
+/// What a walk costs for each candidate it keeps, in comparisons of a scan: through all vectors, and from match to match.
+/// `make bench-filters` shows where they cross: at about this on product texts and on pictures.
 const COMPARED_PER_EF: u64 = 28;
+const COMPARED_PER_EF_AMONG: u64 = 60;
 
 /// Candidates kept for one where their distances are estimated by single bits: about as many for the same recall, measured
 /// on product texts and pictures.
 const ESTIMATED: usize = 2;
 
-/// What a comparison of a walk through a filter costs, in comparisons of a scan: there is the frontier to keep in order.
-const PATIENCE: usize = 4;
+/// Share of matches from which it is faster to walk through all and to drop what does not match.
+const MOST: f64 = 0.4;
 
 /// How many vectors ahead a scan has the processor fetch.
 const AHEAD: usize = 4;
@@ -86,6 +89,13 @@ pub struct SealedIndex {
     graph: Graph,
     vectors: Memory,
     file: Option<PathBuf>,
+    /// Tells it from all others of this process.
+    serial: u64,
+}
+
+fn next_serial() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 enum Graph {
@@ -148,6 +158,7 @@ impl SealedIndex {
             graph: blocks.map_or(Graph::Links(links), Graph::Blocks),
             vectors: originals,
             file: None,
+            serial: next_serial(),
         })
     }
 
@@ -250,39 +261,118 @@ fn renamed(links: &[u32], order: &[u32]) -> Result<Memory> {
 impl SealedIndex {
     /// Whether a walk that has to find its answers among `matching` (None: all) is worth more than comparing them all.
     pub fn walk_pays(&self, matching: Option<&RoaringBitmap>, k: usize, ef: usize) -> bool {
-        let count = self.numbers.len() as u64;
-        let matches = matching.map_or(count, RoaringBitmap::len);
-        let walk = COMPARED_PER_EF * ef.max(k) as u64;
-        // Where one in n matches, the walk passes n times as many.
-        matches.saturating_mul(matches) > walk.saturating_mul(count)
+        let (candidates, cost) = match matching {
+            None => (self.numbers.len() as u64, COMPARED_PER_EF),
+            Some(matching) => (matching.len(), COMPARED_PER_EF_AMONG),
+        };
+        candidates > cost * ef.max(k) as u64
     }
 
-    /// About the `k` nearest of `matching` (None: of all), by a walk `ef` wide; sorted, maybe fewer. None at all where it
-    /// would take about as long as comparing all of `matching`, because they lie far from the query.
+    /// About the `k` nearest of all, by a walk `ef` wide; sorted. And how many distances it took.
     pub fn walk(
         &self,
         query: &[f32],
         k: usize,
         ef: usize,
-        matching: Option<&RoaringBitmap>,
         deadline: Option<Instant>,
-    ) -> Result<Vec<Neighbor>> {
-        check_deadline(deadline)?;
+    ) -> Result<(Vec<Neighbor>, usize)> {
         let keep = with_margin(k);
+        let width = Width {
+            ef: self.width(keep, ef),
+            keep,
+        };
+        walk::walk(self, query, &width, deadline, |found, compared| {
+            let positions = found.candidates().take(keep).map(|c| c.position);
+            (self.ranked(query, k, positions), compared)
+        })
+    }
+
+    /// As [`SealedIndex::walk`], of `matching`: members of `allowed`; maybe fewer than there are.
+    pub fn walk_among(
+        &self,
+        query: &[f32],
+        k: usize,
+        ef: usize,
+        matching: &RoaringBitmap,
+        allowed: &Allowed,
+        deadline: Option<Instant>,
+    ) -> Result<(Vec<Neighbor>, usize)> {
+        let keep = with_margin(k);
+        let mut compared = 0;
+        let share = matching.len() as f64 / self.numbers.len().max(1) as f64;
+        if share >= MOST {
+            let ef = self.width(keep, (ef as f64 / share).ceil() as usize);
+            let (found, cost) = self.walk_and_drop(query, k, ef, matching, deadline)?;
+            compared = cost;
+            if found.len() == k {
+                return Ok((found, compared));
+            }
+        }
+        let bits = allowed.bits(self.serial, || {
+            let positions = matching.iter().filter_map(|n| self.positions.get(n));
+            Bits::of(self.numbers.len(), positions)
+        });
+        let seeds = self.seeds(matching);
+        // Fewer ways lead from match to match than from vector to vector.
+        let ef = (ef.saturating_mul(3) / 2).clamp(keep, keep.max(self.numbers.len()));
+        let then = |found: &Pool, cost| {
+            let positions = found.candidates().take(keep).map(|c| c.position);
+            (self.ranked(query, k, positions), compared + cost)
+        };
+        match bits {
+            Some(bits) => {
+                let pass = |p| bits.contains(p);
+                walk::among(self, query, ef, &seeds, pass, deadline, then)
+            }
+            None => {
+                let pass = |p: u32| matching.contains(self.numbers[p as usize]);
+                walk::among(self, query, ef, &seeds, pass, deadline, then)
+            }
+        }
+    }
+
+    /// The nearest of all, less those that do not match; none where too few are left to be sure of the order.
+    fn walk_and_drop(
+        &self,
+        query: &[f32],
+        k: usize,
+        ef: usize,
+        matching: &RoaringBitmap,
+        deadline: Option<Instant>,
+    ) -> Result<(Vec<Neighbor>, usize)> {
+        let keep = with_margin(k);
+        let width = Width { ef, keep: ef };
+        walk::walk(self, query, &width, deadline, |found, compared| {
+            let candidates = found.candidates().take(ef / 2);
+            let matches: Vec<u32> = candidates
+                .map(|c| c.position)
+                .filter(|p| matching.contains(self.numbers[*p as usize]))
+                .take(keep)
+                .collect();
+            if matches.len() < keep {
+                return (Vec::new(), compared);
+            }
+            (self.ranked(query, k, matches.iter().copied()), compared)
+        })
+    }
+
+    /// Candidates that a walk keeps.
+    fn width(&self, keep: usize, ef: usize) -> usize {
         let ef = match self.graph {
             Graph::Links(_) => ef,
             Graph::Blocks(_) => ef.saturating_mul(ESTIMATED),
         };
-        let width = Width {
-            ef: ef.max(k).min(self.numbers.len()).max(1),
-            keep,
-            budget: matching.map_or(usize::MAX, |m| m.len() as usize / PATIENCE),
+        ef.max(keep).min(self.numbers.len()).max(1)
+    }
+
+    /// Positions to start from: as many as a walk through all starts from, spread over `matching`.
+    fn seeds(&self, matching: &RoaringBitmap) -> Vec<u32> {
+        let count = u64::from(self.entries).min(matching.len());
+        let seed = |i| {
+            self.positions
+                .get(matching.select((i * matching.len() / count) as u32)?)
         };
-        let pass = matching.map(|a| |p: u32| a.contains(self.numbers[p as usize]));
-        walk::walk(self, query, &width, pass, deadline, |found| {
-            let positions = found.candidates().take(keep).map(|c| c.position);
-            self.ranked(query, k, positions)
-        })
+        (0..count).filter_map(seed).collect()
     }
 
     /// The `k` nearest of `matching`, which are members, by comparing them all; `coded` compares their codes and only the
