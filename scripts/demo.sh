@@ -32,6 +32,14 @@ item=$(echo '{"query": {"text": "laptop"}, "limit": 1}' | post | python3 -c 'imp
 echo; echo "3. similar to \"$item\" in other categories"
 curl -fsS "$URL/v1/collections/shop/items/$item/similar?scope=cross&limit=3" | show
 
+echo; echo "4. recommended to somebody who likes it, with the reason"
+echo "{\"positives\": [{\"id\": \"$item\"}], \"limit\": 3}" |
+  curl -fsS -H 'content-type: application/json' --data-binary @- "$URL/v1/collections/shop/recommend" |
+  python3 -c '
+import json, sys
+for n, h in enumerate(json.load(sys.stdin)["hits"], 1):
+    print("  {}. {}: {}".format(n, h["item"].get("title", h["id"]), h["reason"]["text"]))'
+
 cat <<END
 
 open   $URL/docs           the API, to read and try

@@ -29,7 +29,7 @@ def uses(node, found):
 
 for old in (out / "json").glob("*.json"):
     old.unlink()
-for name in ("Item", "Event", "CollectionConfig", "Filter", "SearchRequest"):
+for name in ("Item", "Event", "CollectionConfig", "Filter", "SearchRequest", "RecommendRequest"):
     found = set()
     uses(defs[name], found)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name, **defs[name]}

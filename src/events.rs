@@ -16,8 +16,9 @@ pub(crate) fn append(
     find: impl Fn(&str) -> Option<Arc<Collection>>,
 ) -> Result<Vec<EventResult>> {
     let (mut batch, mut seen, mut results) = (Batch::default(), HashSet::new(), Vec::new());
+    let mut accepted = Vec::new();
     for (index, event) in events.iter().enumerate() {
-        let (status, error) = match one(store, event, &find, &mut batch, &mut seen) {
+        let (status, error) = match one(store, event, &find, &mut batch, &mut seen, &mut accepted) {
             Ok(status) => (status, None),
             Err(e) if e.is_user() => (EventStatus::Rejected, Some(e.to_string())),
             Err(e) => return Err(e),
@@ -29,6 +30,9 @@ pub(crate) fn append(
         });
     }
     store.write(batch)?;
+    for (collection, micros, event) in accepted {
+        collection.learn_of(&event, micros);
+    }
     Ok(results)
 }
 
@@ -38,6 +42,7 @@ fn one(
     find: &impl Fn(&str) -> Option<Arc<Collection>>,
     batch: &mut Batch,
     seen: &mut HashSet<(u32, String)>,
+    accepted: &mut Vec<(Arc<Collection>, i64, Event)>,
 ) -> Result<EventStatus> {
     let collection = find(&event.collection)
         .ok_or_else(|| Error::CollectionNotFound(event.collection.clone()))?;
@@ -72,6 +77,7 @@ fn one(
         .items
         .iter()
         .any(|i| matches!(collection.get(i, false), Err(Error::ItemNotFound(_))));
+    accepted.push((collection, micros, event));
     Ok(if unknown {
         EventStatus::UnknownItems
     } else {

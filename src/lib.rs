@@ -3,6 +3,7 @@
 //! RocksDB is the truth; indexes are held in memory and rebuilt when a [`Database`] opens. No HTTP and no
 //! machine-learning types belong here.
 
+mod behaviour;
 pub mod cf;
 pub mod collection;
 pub mod database;

@@ -10,6 +10,7 @@ pub mod event;
 pub mod filter;
 pub mod item;
 pub mod problem;
+pub mod recommend;
 pub mod search;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
@@ -28,6 +29,10 @@ pub use item::{
     WriteResult, WriteStatus, WriteSummary,
 };
 pub use problem::{FieldError, Problem};
+pub use recommend::{
+    BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, Contribution, ModelInfo,
+    Reason, RecommendHit, RecommendRequest, RecommendResponse, Source, SourceUse, WeightedItem,
+};
 pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,
     ScrollResponse, SearchExplanation, SearchRequest, SearchResponse, SimilarParams,

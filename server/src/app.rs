@@ -12,7 +12,7 @@ use crate::{
     error::ApiError,
     keys::Action::{Admin, Read, Write},
     middleware::auth::{self, Access},
-    routes::{collections, docs, embeddings, events, health, import, items, search},
+    routes::{collections, docs, embeddings, events, health, import, items, recommend, search},
 };
 
 /// A path and what may be done with it.
@@ -117,6 +117,13 @@ pub fn table() -> Vec<Entry> {
             Collection(Read),
             search::similar,
         ),
+        Entry::at("/v1/collections/{c}/items/{id}/bought_together").on(
+            GET,
+            Collection(Read),
+            recommend::bought_together,
+        ),
+        Entry::at("/v1/collections/{c}/recommend").on(POST, Collection(Read), recommend::recommend),
+        Entry::at("/v1/collections/{c}/train").on(POST, Collection(Write), recommend::train),
     ]
 }
 

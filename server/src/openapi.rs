@@ -14,7 +14,9 @@ use vitrine_schemas::{
     filter::{FieldKey, HasIdCondition, IsEmptyCondition, MatchCondition, RangeCondition},
 };
 
-use crate::routes::{collections, docs, embeddings, events, health, import, items, search};
+use crate::routes::{
+    collections, docs, embeddings, events, health, import, items, recommend, search,
+};
 
 /// The OpenAPI document.
 #[derive(OpenApi)]
@@ -32,6 +34,7 @@ use crate::routes::{collections, docs, embeddings, events, health, import, items
         items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching,
         import::import,
         search::search, search::similar,
+        recommend::recommend, recommend::bought_together, recommend::train,
         events::post,
         embeddings::post,
         health::healthz, health::livez, health::readyz, health::metrics,
@@ -48,6 +51,7 @@ use crate::routes::{collections, docs, embeddings, events, health, import, items
         (name = "aliases", description = "Second names of collections, changed in one step"),
         (name = "items", description = "Write, read, count, delete"),
         (name = "search", description = "Nearest neighbours with filters"),
+        (name = "recommendations", description = "From behaviour and content, with reasons"),
         (name = "events", description = "What shoppers did"),
         (name = "embeddings", description = "In the form of the OpenAI API"),
         (name = "operations", description = "Health, metrics, this description"),

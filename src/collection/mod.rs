@@ -8,6 +8,7 @@ mod filters;
 mod maintain;
 mod open;
 mod reader;
+mod recommend;
 mod schema;
 mod search;
 mod stats;
@@ -20,10 +21,11 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
-use vitrine_schemas::{CollectionConfig, Item};
+use vitrine_schemas::{CollectionConfig, Event, Item};
 
 use crate::{
     Error, Result,
+    behaviour::Behaviour,
     index::{Progress, SpaceIndex},
     payload::PayloadIndex,
     storage::{SegmentList, Store},
@@ -44,6 +46,7 @@ pub struct Collection {
     /// Parts of indexes being made, by space, with the number of their vectors.
     building: RwLock<BTreeMap<String, (Arc<Progress>, u64)>>,
     closing: AtomicBool,
+    behaviour: Behaviour,
 }
 
 /// What only the writer touches.
@@ -118,6 +121,16 @@ impl Collection {
     /// Its schema.
     pub fn config(&self) -> Arc<CollectionConfig> {
         self.state.read().config.clone()
+    }
+
+    /// Takes a stored event in.
+    pub(crate) fn learn_of(&self, event: &Event, micros: i64) {
+        self.behaviour.log.write().add(event, micros);
+    }
+
+    /// Trains the models of behaviour where enough is new; whether it did.
+    pub(crate) fn train_if_due(&self) -> Result<bool> {
+        self.behaviour.train_if_due()
     }
 
     pub(crate) fn id(&self) -> u32 {

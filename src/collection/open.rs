@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    behaviour::Behaviour,
     index::SpaceIndex,
     payload::PayloadIndex,
     storage::{Batch, SegmentList, Store},
@@ -88,6 +89,10 @@ impl Collection {
             }
             insert(index, &mut chunk);
         }
+        let behaviour = Behaviour::default();
+        store.scan_events(id, |micros, event| {
+            behaviour.log.write().add(&event, micros);
+        })?;
         tracing::info!(
             collection = name,
             items = state.live.len(),
@@ -106,6 +111,7 @@ impl Collection {
             segments: Mutex::new(list),
             building: RwLock::default(),
             closing: AtomicBool::new(false),
+            behaviour,
         })
     }
 

@@ -70,6 +70,15 @@ impl Stop {
         while !self.asked.load(Relaxed) {
             let mut pause = EVERY;
             for collection in collections(view) {
+                match collection.train_if_due() {
+                    Ok(true) => pause = Duration::ZERO,
+                    Ok(false) => {}
+                    Err(e) => {
+                        let name = collection.name();
+                        tracing::error!(collection = name, "nothing was learned: {e}");
+                        pause = AFTER_FAILURE;
+                    }
+                }
                 match collection.maintain(false, threads) {
                     Ok(true) => pause = Duration::ZERO,
                     Ok(false) | Err(Error::Cancelled) => {}

@@ -37,6 +37,17 @@ pub(super) fn event(collection: u32, micros: i64, id: &str) -> Vec<u8> {
     .concat()
 }
 
+/// Prefix of a collection's events.
+pub(super) fn events(collection: u32) -> Vec<u8> {
+    [&b"e"[..], &prefix(collection)].concat()
+}
+
+/// Time in the key of an event.
+pub(super) fn event_micros(key: &[u8]) -> Option<i64> {
+    let time = key.get(5..13)?.try_into().ok()?;
+    Some((u64::from_be_bytes(time) ^ (1 << 63)) as i64)
+}
+
 /// Key by which an event is recognised when it is sent again.
 pub(super) fn event_id(collection: u32, id: &str) -> Vec<u8> {
     [&b"i"[..], &prefix(collection), id.as_bytes()].concat()

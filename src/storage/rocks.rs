@@ -194,6 +194,25 @@ impl Store {
         Ok(())
     }
 
+    /// Visits every event of a collection in the order of time.
+    pub fn scan_events(&self, collection: u32, mut visit: impl FnMut(i64, Event)) -> Result<()> {
+        let prefix = keys::events(collection);
+        let mode = IteratorMode::From(&prefix, Direction::Forward);
+        for entry in self.db.iterator_cf(self.family("events")?, mode) {
+            let (key, value) = entry.map_err(storage)?;
+            if !key.starts_with(&prefix) {
+                break;
+            }
+            let micros = keys::event_micros(&key).ok_or_else(|| Error::Corrupt {
+                column: "events",
+                detail: "a key is too short".into(),
+            })?;
+            let event = serde_json::from_slice(&value).map_err(|e| corrupt("events", e))?;
+            visit(micros, event);
+        }
+        Ok(())
+    }
+
     /// Whether an event with this id is stored.
     pub fn has_event(&self, collection: u32, id: &str) -> Result<bool> {
         Ok(self

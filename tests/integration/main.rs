@@ -6,6 +6,7 @@ mod events;
 mod items;
 mod lifecycle;
 mod model;
+mod recommend;
 mod search;
 mod segments;
 mod support;

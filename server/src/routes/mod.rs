@@ -7,6 +7,7 @@ pub mod events;
 pub mod health;
 pub mod import;
 pub mod items;
+pub mod recommend;
 pub mod search;
 
 use serde::Deserialize;

@@ -11,4 +11,5 @@ mod harness;
 mod import;
 mod items;
 mod limits;
+mod recommend;
 mod search;

@@ -1,0 +1,225 @@
+//! Recommendations: behaviour, content and popularity in one answer, and what must never come back.
+
+use serde_json::{Value, json};
+use vitrine::{
+    Collection, Database, Error, Options,
+    schemas::{Event, EventStatus, RecommendRequest, RecommendResponse, Source},
+};
+
+use crate::support::{Fixture, put};
+
+fn request(value: Value) -> RecommendRequest {
+    serde_json::from_value(value).expect("a request")
+}
+
+fn events(db: &Database, events: Value) {
+    let events: Vec<Event> = serde_json::from_value(events).expect("events");
+    for result in db.append_events(&events).expect("stored") {
+        assert_eq!(result.status, EventStatus::Accepted, "{:?}", result.error);
+    }
+}
+
+fn ids(answer: &RecommendResponse) -> Vec<&str> {
+    answer.hits.iter().map(|h| h.id.as_str()).collect()
+}
+
+fn ask(shop: &Collection, value: Value) -> RecommendResponse {
+    let answer = shop.recommend(&request(value), None).expect("an answer");
+    for hit in &answer.hits {
+        let sum: f32 = hit.contributions.iter().map(|c| c.score).sum();
+        assert_eq!(hit.score, sum, "contributions add up");
+    }
+    let scores: Vec<_> = answer.hits.iter().map(|h| h.score).collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    answer
+}
+
+/// Two groups of four items; six people each took all but one of a group's items, `i` of group `g` is at `(g, i / 10)`.
+fn two_groups() -> Fixture {
+    let fixture = Fixture::new();
+    let shop = fixture.shop();
+    let mut items = Vec::new();
+    let mut log = Vec::new();
+    for (group, name) in [(0.0, "tent"), (1.0, "dress")] {
+        for i in 0..4 {
+            items.push(json!({
+                "id": format!("{name}{i}"), "title": format!("{name} {i}"),
+                "vectors": {"shared": [group, f64::from(i) / 10.0]}
+            }));
+        }
+        for person in 0..4 {
+            for i in (0..4).filter(|i| *i != person) {
+                log.push(json!({
+                    "kind": "purchase", "collection": "shop", "user": format!("{name} user {person}"),
+                    "items": [format!("{name}{i}")], "ts": "2026-05-01T10:00:00Z"
+                }));
+            }
+        }
+    }
+    put(&shop, &items);
+    events(&fixture.db, Value::Array(log));
+    shop.train().expect("trained");
+    fixture
+}
+
+#[test]
+fn the_withheld_item_comes_first_with_its_reason() {
+    let fixture = two_groups();
+    let shop = fixture.db.collection("shop").expect("open");
+    for name in ["tent", "dress"] {
+        for person in 0..4 {
+            let answer = ask(
+                &shop,
+                json!({"user": format!("{name} user {person}"), "limit": 3}),
+            );
+            let first = &answer.hits[0];
+            assert_eq!(first.id, format!("{name}{person}"));
+            assert_eq!(first.reason.code, "also_liked");
+            assert!(first.reason.items.iter().all(|id| id.starts_with(name)));
+            assert_eq!(answer.history, 3);
+            assert_eq!(answer.hits.len(), 3, "filled from the other group");
+        }
+    }
+}
+
+#[test]
+fn an_event_counts_at_once_and_a_visit_like_a_user() {
+    let fixture = two_groups();
+    let shop = fixture.db.collection("shop").expect("open");
+    let visit = json!({"kind": "view", "collection": "shop", "session": "s", "items": ["dress1"]});
+    events(&fixture.db, json!([visit]));
+    let answer = ask(&shop, json!({"session": "s", "limit": 3}));
+    assert_eq!(answer.history, 1);
+    assert!(
+        ids(&answer).iter().all(|id| id.starts_with("dress")),
+        "{:?}",
+        ids(&answer)
+    );
+    assert!(!ids(&answer).contains(&"dress1"));
+    let answer = ask(
+        &shop,
+        json!({"session": "s", "limit": 8, "exclude_seen": false}),
+    );
+    assert!(
+        ids(&answer).contains(&"dress1"),
+        "a view may come back where it is asked for"
+    );
+}
+
+#[test]
+fn nothing_excluded_comes_back() {
+    let fixture = two_groups();
+    let shop = fixture.db.collection("shop").expect("open");
+    let of = |id: &str, more: Value| {
+        let mut item = json!({"id": id, "vectors": {"shared": [0, 0.5]}});
+        item.as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
+        item
+    };
+    put(
+        &shop,
+        &[
+            of("tent0", json!({"availability": "out_of_stock"})),
+            of("tent1", json!({"hidden": true})),
+        ],
+    );
+    let hide = json!({"kind": "hide", "collection": "shop", "user": "u", "items": ["dress0"]});
+    events(&fixture.db, json!([hide]));
+    let mut all = json!({"user": "u", "positives": [{"id": "tent2"}], "negatives": ["dress2"], "exclude": ["dress3"], "limit": 100});
+    assert_eq!(ids(&ask(&shop, all.clone())), ["tent3", "dress1"]);
+    all["exclude_out_of_stock"] = json!(false);
+    assert_eq!(ask(&shop, all).hits.len(), 3);
+    // Bought things stay away even where seen ones may come.
+    let bought = json!({"user": "tent user 0", "exclude_seen": false, "limit": 100});
+    let answer = ask(&shop, bought);
+    assert!(
+        !ids(&answer)
+            .iter()
+            .any(|id| ["tent2", "tent3"].contains(id))
+    );
+}
+
+#[test]
+fn without_events_content_answers_and_without_anything_the_newest() {
+    let fixture = Fixture::new();
+    let shop = fixture.shop();
+    let at = |id: &str, x: f64| json!({"id": id, "vectors": {"shared": [x, 0.0]}});
+    put(&shop, &[at("a", 1.0), at("b", 2.0), at("c", -5.0)]);
+    let answer = ask(&shop, json!({"positives": [{"id": "a"}]}));
+    assert_eq!(ids(&answer), ["b", "c"]);
+    assert_eq!(answer.hits[0].reason.code, "similar");
+    assert_eq!(answer.hits[0].reason.items, ["a"]);
+    let answer = ask(&shop, json!({"user": "nobody knows", "limit": 2}));
+    assert_eq!(ids(&answer), ["c", "b"]);
+    assert_eq!(answer.sources.len(), 1);
+    assert_eq!(answer.sources[0].source, Source::Newest);
+}
+
+#[test]
+fn bought_together_counts_baskets() {
+    let fixture = two_groups();
+    let shop = fixture.db.collection("shop").expect("open");
+    let params = serde_json::from_value(json!({"limit": 10})).expect("params");
+    let answer = shop.bought_together("tent0", &params).expect("an answer");
+    let mut found: Vec<_> = answer
+        .hits
+        .iter()
+        .map(|h| (h.id.as_str(), h.baskets))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [("tent1", 2), ("tent2", 2), ("tent3", 2)]);
+    assert!(answer.hits[0].reason.text.contains("tent 0, 2 times"));
+    assert!(matches!(
+        shop.bought_together("none", &params),
+        Err(Error::ItemNotFound(_))
+    ));
+}
+
+#[test]
+fn behaviour_is_there_again_after_a_restart_and_learned_by_itself() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let config = crate::support::config();
+    {
+        let db = Database::open(dir.path(), Options::default()).expect("open");
+        let shop = db.create_collection("shop", config).expect("created");
+        put(
+            &shop,
+            &[json!({"id": "a"}), json!({"id": "b"}), json!({"id": "c"})],
+        );
+        for user in 0..3 {
+            let items = json!(["a", "b"]);
+            let event = json!({"kind": "purchase", "collection": "shop", "user": format!("{user}"), "items": items});
+            events(&db, json!([event]));
+        }
+    }
+    let db = Database::open(dir.path(), Options::default()).expect("open");
+    let shop = db.collection("shop").expect("open");
+    // The database learns in the background; nothing asks it to.
+    let learned = (0..500).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let answer = ask(&shop, json!({"positives": [{"id": "a"}], "limit": 1}));
+        answer.hits[0].id == "b" && answer.hits[0].reason.code == "also_liked"
+    });
+    assert!(learned);
+}
+
+#[test]
+fn what_cannot_be_recommended_is_refused() {
+    let fixture = Fixture::new();
+    let shop = fixture.shop();
+    for (body, at) in [
+        (json!({"limit": 0}), "/limit"),
+        (
+            json!({"positives": [{"id": "a", "weight": -1.0}]}),
+            "/positives/0/weight",
+        ),
+        (json!({"filter": "colour = red"}), "/filter"),
+        (json!({"space": "sound"}), "/space"),
+    ] {
+        match shop.recommend(&request(body), None) {
+            Err(Error::Invalid(faults)) => assert!(faults[0].pointer.starts_with(at), "{faults:?}"),
+            other => panic!("{at}: {other:?}"),
+        }
+    }
+}
