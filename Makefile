@@ -7,7 +7,7 @@ export VITRINE_CACHE := $(CACHE)
 BIN := $(CARGO_TARGET_DIR)/release
 PY := $(CACHE)/venv/bin/python
 
-.PHONY: help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench bench-ann bench-filters bench-data fashion clean
+.PHONY: bench-cf help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench bench-ann bench-filters bench-data fashion clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,13 @@ bench-filters: bench-data ## filtered search: recall and time at each share of m
 	cargo build --release --workspace --example filters
 	$(BIN)/examples/filters --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --cosine --ef 192
 	$(BIN)/examples/filters --base $(CACHE)/bench/fashion-mnist/base.npy --queries $(CACHE)/bench/fashion-mnist/queries.npy
+
+SHARED ?= ../shared/data
+
+bench-cf: setup $(BENCH_PY) ## our collaborative filters and those of implicit on Gowalla (SHARED: where its folder is)
+	cargo build --release --workspace --example cf
+	$(BIN)/examples/cf --data $(SHARED)/gowalla $(BENCH_CF)
+	$(BENCH_PY) benches/harness/implicit_peer.py $(SHARED)/gowalla
 
 bench-data: setup $(BENCH_PY) ## the vectors of bench-filters
 	cd benches && $(BENCH_PY) -m harness --ours none --data fashion-mnist,home-depot --codes= --peers= --out $(CACHE)/bench/none

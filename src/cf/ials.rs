@@ -40,8 +40,8 @@ impl Default for IalsOptions {
         Self {
             factors: 128,
             iterations: 16,
-            unobserved: 0.1,
-            regularization: 0.003,
+            unobserved: 0.03,
+            regularization: 0.001,
             nu: 1.0,
             deviation: 0.1,
             steps: 3,

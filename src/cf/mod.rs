@@ -8,6 +8,7 @@
 //! Items are numbers here, `0..items`. Names, events, storage and rules of a shop belong to the callers.
 
 mod dense;
+mod ease;
 mod graph_filter;
 mod ials;
 mod item_knn;
@@ -15,17 +16,20 @@ mod matrix;
 pub mod metrics;
 mod popularity;
 mod rank;
+mod session_knn;
 pub mod split;
 mod svd;
 #[cfg(test)]
 mod tests;
 
+pub use ease::{Ease, EaseOptions};
 pub use graph_filter::{GraphFilter, GraphFilterOptions};
 pub use ials::{Ials, IalsOptions};
 pub use item_knn::{ItemKnn, ItemKnnOptions, ItemNeighbor, Weighting};
 pub use matrix::{Matrix, Row};
 pub use popularity::Popularity;
 pub use rank::Scored;
+pub use session_knn::{SessionKnn, SessionKnnOptions};
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;

@@ -64,8 +64,25 @@ fn models() -> Vec<(&'static str, Fit)> {
         };
         Box::new(ItemKnn::fit(matrix, &options).expect("fits"))
     }
+    fn ease(matrix: &Matrix) -> Box<dyn Recommender> {
+        let options = EaseOptions {
+            regularization: 2.0,
+            ..Default::default()
+        };
+        Box::new(Ease::fit(matrix, &options).expect("fits"))
+    }
+    fn session_knn(matrix: &Matrix) -> Box<dyn Recommender> {
+        let mut model =
+            SessionKnn::new(matrix.columns(), SessionKnnOptions::default()).expect("valid");
+        matrix
+            .iter()
+            .for_each(|row| model.push(row.indices).expect("known items"));
+        Box::new(model)
+    }
     vec![
         ("popularity", popularity),
+        ("ease", ease),
+        ("session_knn", session_knn),
         ("item_knn", item_knn),
         ("bm25", bm25),
     ]
