@@ -12,6 +12,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::{Matrix, Row};
 
@@ -19,7 +20,7 @@ use super::{Matrix, Row};
 const BLOCK: usize = 1024;
 
 /// A dense matrix, row after row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Dense {
     rows: usize,
     width: usize,
@@ -42,6 +43,13 @@ impl Dense {
         let normal = |rng: &mut StdRng| -> f32 { StandardNormal.sample(rng) };
         dense.values.fill_with(|| deviation * normal(&mut rng));
         dense
+    }
+
+    /// Whether it has so many rows, for one that was read.
+    pub(super) fn is_sound(&self, rows: usize) -> bool {
+        self.rows == rows
+            && self.rows.checked_mul(self.width) == Some(self.values.len())
+            && self.values.iter().all(|v| v.is_finite())
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -185,6 +193,9 @@ pub(super) fn solve(mut a: MatMut<'_, f32>, b: MatMut<'_, f32>) -> bool {
 /// Eigenvalues, ascending, and eigenvectors as columns of a symmetric matrix; none where they do not converge.
 pub(super) fn eigen(matrix: &Mat<f64>) -> Option<(Vec<f64>, Mat<f64>)> {
     let size = matrix.nrows();
+    if size == 0 {
+        return Some((Vec::new(), Mat::zeros(0, 0)));
+    }
     let (mut values, mut vectors) = (Diag::<f64>::zeros(size), Mat::<f64>::zeros(size, size));
     let wanted = evd::ComputeEigenvectors::Yes;
     let scratch = evd::self_adjoint_evd_scratch::<f64>(size, wanted, Par::Seq, Default::default());

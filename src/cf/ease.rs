@@ -6,12 +6,14 @@ use faer::{
     linalg::cholesky::llt,
 };
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::{Matrix, Recommender, dense::add_scaled, known};
 use crate::{Error, Result};
 
 /// How EASE is fitted.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct EaseOptions {
     /// Added to the squared norm of each item.
     pub regularization: f32,
@@ -30,7 +32,7 @@ impl Default for EaseOptions {
 
 /// EASE (Steck 2019): the item x item matrix with a zero diagonal that predicts the interactions best in least
 /// squares. With `P = (R'R + regularization I)^-1` it is `B[i][j] = -P[i][j] / P[j][j]`; a history `r` scores `r B`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ease {
     items: usize,
     /// B, row after row.
@@ -69,6 +71,11 @@ impl Ease {
             items,
             weights: weights(&inverse, items),
         })
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.items.checked_mul(self.items) == Some(self.weights.len())
+            && self.weights.iter().all(|w| w.is_finite())
     }
 }
 

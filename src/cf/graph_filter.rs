@@ -1,6 +1,7 @@
 //! A low-pass filter on the graph of users and items.
 
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Matrix, Recommender,
@@ -10,7 +11,8 @@ use super::{
 use crate::{Error, Result};
 
 /// How a graph filter is made.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct GraphFilterOptions {
     /// Singular vectors of the ideal low-pass part.
     pub rank: usize,
@@ -38,7 +40,7 @@ impl Default for GraphFilterOptions {
 /// `r N'N + low_pass * r D_items^-1/2 V V' D_items^1/2`. There is nothing to train but `V`.
 ///
 /// Holds both directions of the interactions and two rows of `rank` numbers an item.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GraphFilter {
     /// N, and N'.
     users: Matrix,
@@ -87,6 +89,16 @@ impl GraphFilter {
             inward: vectors.scaled(&power(-0.5, 1.0)),
             outward: vectors.scaled(&power(0.5, options.low_pass)),
         })
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        let items = self.users.columns();
+        self.users.is_sound()
+            && self.by_item.is_sound()
+            && (self.by_item.rows(), self.by_item.columns()) == (items, self.users.rows())
+            && self.inward.is_sound(items)
+            && self.outward.is_sound(items)
+            && self.inward.width() == self.outward.width()
     }
 
     /// Adds `r N'N`, going from the items over their users to those users' items. `weights` is all zero between

@@ -2,19 +2,23 @@
 
 use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Matrix, Recommender, Row,
     dense::{self, Dense},
     known,
 };
-use crate::{Error, Result};
+use crate::Error;
+
+type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Rows solved together, so that the part all share is one matrix product.
 const BLOCK: usize = 64;
 
 /// How factors are fitted.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct IalsOptions {
     /// Numbers in a vector.
     pub factors: usize,
@@ -88,12 +92,39 @@ impl IalsOptions {
 /// conjugate gradients from the last solution (Takacs, Pilaszy and Tikk 2011).
 ///
 /// Only the item vectors are kept: a user's vector is the exact solution for their history when asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Factors")]
 pub struct Ials {
     items: Dense,
-    /// `unobserved` times the products of all pairs of factors.
-    shared: Mat<f32>,
     options: IalsOptions,
+    /// `unobserved` times the products of all pairs of factors.
+    #[serde(skip)]
+    shared: Mat<f32>,
+}
+
+/// What of the model is stored.
+#[derive(Deserialize)]
+struct Factors {
+    items: Dense,
+    options: IalsOptions,
+}
+
+impl TryFrom<Factors> for Ials {
+    type Error = &'static str;
+
+    fn try_from(Factors { items, options }: Factors) -> Result<Self, Self::Error> {
+        let sound = options.check().is_ok()
+            && items.width() == options.factors
+            && items.is_sound(items.rows());
+        if !sound {
+            return Err("the factors do not fit together");
+        }
+        Ok(Self {
+            shared: shared(&items, &options),
+            items,
+            options,
+        })
+    }
 }
 
 impl Ials {
@@ -112,10 +143,9 @@ impl Ials {
             improve(&mut users, interactions, &items, options);
             improve(&mut items, &by_item, &users, options);
         }
-        let shared = shared(&items, options);
         Ok(Self {
+            shared: shared(&items, options),
             items,
-            shared,
             options: *options,
         })
     }

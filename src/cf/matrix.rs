@@ -1,5 +1,7 @@
 //! The interaction matrix: users x items, compressed sparse rows. No model belongs here.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Result};
 
 /// Triples gathered before duplicates are summed; then twice what was left.
@@ -7,7 +9,7 @@ const FIRST_MERGE: usize = 1 << 20;
 
 /// A sparse matrix in compressed rows: 8 bytes an entry and 8 a row. Columns ascend within a row, no entry is
 /// stored twice.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Matrix {
     columns: usize,
     /// Row `r` is `offsets[r]..offsets[r + 1]` of the other two.
@@ -77,6 +79,20 @@ impl Matrix {
             indices: triples.iter().map(|t| t.1).collect(),
             values: triples.iter().map(|t| t.2).collect(),
         }
+    }
+
+    /// Whether the parts fit together, for one that was read.
+    pub(super) fn is_sound(&self) -> bool {
+        let ascending = |indices: &[u32]| indices.is_sorted_by(|a, b| a < b);
+        let inside = |indices: &[u32]| indices.last().is_none_or(|i| (*i as usize) < self.columns);
+        self.offsets.first() == Some(&0)
+            && self.offsets.is_sorted()
+            && self.offsets.last() == Some(&self.indices.len())
+            && self.indices.len() == self.values.len()
+            && self.values.iter().all(|v| v.is_finite())
+            && self
+                .iter()
+                .all(|row| ascending(row.indices) && inside(row.indices))
     }
 
     /// Number of rows.

@@ -1,5 +1,7 @@
 //! What is popular now, over all or in the categories a history is about.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Recommender, known};
 use crate::{Error, Result};
 
@@ -16,7 +18,7 @@ const PRIOR: f64 = 1.0;
 ///
 /// With categories, an item scores `P(category | history) * P(item | category)`. The former is the category's share
 /// of the history, smoothed by its share of all events, so that without history the score is the plain popularity.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Popularity {
     half_life: f64,
     /// Seconds since 1970 at which an event counts its plain weight.
@@ -25,7 +27,7 @@ pub struct Popularity {
     categories: Option<Categories>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Categories {
     /// Category of each item.
     of: Vec<u32>,
@@ -105,6 +107,20 @@ impl Popularity {
             categories.totals[categories.of[item as usize] as usize] += count;
         }
         Ok(())
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        let counts = |counts: &[f64]| counts.iter().all(|c| *c >= 0.0 && c.is_finite());
+        let categories = self.categories.as_ref().is_none_or(|c| {
+            c.of.len() == self.counts.len()
+                && c.of.iter().all(|n| (*n as usize) < c.totals.len())
+                && counts(&c.totals)
+        });
+        self.half_life > 0.0
+            && self.half_life.is_finite()
+            && self.landmark.is_finite()
+            && counts(&self.counts)
+            && categories
     }
 
     fn move_landmark(&mut self, to: f64) {

@@ -2,11 +2,14 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Recommender, known};
 use crate::{Error, Result};
 
 /// How near sessions are found.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SessionKnnOptions {
     /// Sessions that vote.
     pub neighbors: usize,
@@ -32,7 +35,7 @@ impl Default for SessionKnnOptions {
 /// Session neighbours (Jannach and Ludewig 2017; decay by position as in V-SKNN, Ludewig and Jannach 2018). Of the
 /// latest sessions that share an item with the history, the nearest by cosine vote for their items with their
 /// similarity. There is nothing to fit: a session counts from when it is pushed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionKnn {
     options: SessionKnnOptions,
     /// The oldest first, items ascending.
@@ -92,6 +95,17 @@ impl SessionKnn {
             self.forget_first();
         }
         Ok(())
+    }
+
+    /// Whether the parts fit together, for one that was read: it is what its sessions make of it.
+    pub(super) fn is_sound(&self) -> bool {
+        let Ok(mut again) = Self::new(self.by_item.len(), self.options) else {
+            return false;
+        };
+        again.gone = self.gone;
+        self.gone < u64::MAX / 2
+            && self.sessions.iter().all(|s| again.push(s).is_ok())
+            && again == *self
     }
 
     fn forget_first(&mut self) {

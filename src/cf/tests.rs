@@ -41,43 +41,57 @@ pub(super) fn close(found: &[f32], expected: &[f64], tolerance: f64) {
     }
 }
 
-type Fit = fn(&Matrix) -> Box<dyn Recommender>;
+type Fit = fn(&Matrix) -> Model;
 
 /// Every model, small.
-fn models() -> Vec<(&'static str, Fit)> {
-    fn popularity(matrix: &Matrix) -> Box<dyn Recommender> {
+pub(super) fn models() -> Vec<(&'static str, Fit)> {
+    fn popularity(matrix: &Matrix) -> Model {
         let mut model = Popularity::new(matrix.columns(), 1.0).expect("valid");
         for row in matrix.iter() {
             row.iter()
                 .for_each(|(item, weight)| model.add(item as u32, weight, 0.0).expect("valid"));
         }
-        Box::new(model)
+        Model::Popularity(model)
     }
-    fn item_knn(matrix: &Matrix) -> Box<dyn Recommender> {
-        Box::new(ItemKnn::fit(matrix, &ItemKnnOptions::default()).expect("fits"))
+    fn item_knn(matrix: &Matrix) -> Model {
+        Model::ItemKnn(ItemKnn::fit(matrix, &ItemKnnOptions::default()).expect("fits"))
     }
-    fn bm25(matrix: &Matrix) -> Box<dyn Recommender> {
+    fn bm25(matrix: &Matrix) -> Model {
         let weighting = Weighting::Bm25 { k1: 1.2, b: 0.75 };
         let options = ItemKnnOptions {
             weighting,
             ..Default::default()
         };
-        Box::new(ItemKnn::fit(matrix, &options).expect("fits"))
+        Model::ItemKnn(ItemKnn::fit(matrix, &options).expect("fits"))
     }
-    fn ease(matrix: &Matrix) -> Box<dyn Recommender> {
+    fn ease(matrix: &Matrix) -> Model {
         let options = EaseOptions {
             regularization: 2.0,
             ..Default::default()
         };
-        Box::new(Ease::fit(matrix, &options).expect("fits"))
+        Model::Ease(Ease::fit(matrix, &options).expect("fits"))
     }
-    fn session_knn(matrix: &Matrix) -> Box<dyn Recommender> {
+    fn session_knn(matrix: &Matrix) -> Model {
         let mut model =
             SessionKnn::new(matrix.columns(), SessionKnnOptions::default()).expect("valid");
         matrix
             .iter()
             .for_each(|row| model.push(row.indices).expect("known items"));
-        Box::new(model)
+        Model::SessionKnn(model)
+    }
+    fn graph_filter(matrix: &Matrix) -> Model {
+        let options = GraphFilterOptions {
+            rank: 8,
+            ..Default::default()
+        };
+        Model::GraphFilter(GraphFilter::fit(matrix, &options).expect("fits"))
+    }
+    fn ials(matrix: &Matrix) -> Model {
+        let options = IalsOptions {
+            factors: 8,
+            ..Default::default()
+        };
+        Model::Ials(Ials::fit(matrix, &options).expect("fits"))
     }
     vec![
         ("popularity", popularity),
@@ -85,6 +99,8 @@ fn models() -> Vec<(&'static str, Fit)> {
         ("session_knn", session_knn),
         ("item_knn", item_knn),
         ("bm25", bm25),
+        ("graph_filter", graph_filter),
+        ("ials", ials),
     ]
 }
 

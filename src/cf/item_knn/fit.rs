@@ -1,0 +1,121 @@
+//! Co-occurrences of all pairs of items, of which each item keeps its nearest.
+
+use super::{ItemKnnOptions, ItemNeighbor, Weighting, nearest};
+use crate::{
+    Result,
+    cf::{Matrix, Row},
+};
+
+/// Each row's `limit` entries of most weight.
+pub(super) fn heaviest(interactions: &Matrix, limit: usize) -> Result<Matrix> {
+    if interactions.iter().all(|row| row.indices.len() <= limit) {
+        return Ok(interactions.clone());
+    }
+    let rows = (0_u32..).zip(interactions.iter());
+    let triples = rows.flat_map(|(user, row)| {
+        let mut kept: Vec<_> = row.iter().collect();
+        kept.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        kept.truncate(limit);
+        kept.into_iter()
+            .map(move |(item, weight)| (user, item as u32, weight))
+    });
+    Matrix::from_triples(interactions.rows(), interactions.columns(), triples)
+}
+
+fn weighted(interactions: &Matrix, weighting: Weighting) -> Matrix {
+    let Weighting::Bm25 { k1, b } = weighting else {
+        return interactions.clone();
+    };
+    let users = interactions.rows() as f32;
+    let common = interactions.column_counts();
+    // Always positive, even of an item that everybody has.
+    let idf: Vec<f32> = common.iter().map(|n| (users / *n as f32).ln_1p()).collect();
+    let lengths: Vec<f32> = interactions
+        .iter()
+        .map(|row| row.values.iter().sum())
+        .collect();
+    let mean = lengths.iter().sum::<f32>() / users.max(1.0);
+    interactions.map(|user, item, weight| {
+        let discount = k1 * (1.0 - b + b * lengths[user] / mean);
+        idf[item] * weight * (k1 + 1.0) / (weight + discount)
+    })
+}
+
+/// What finding neighbours reads.
+pub(super) struct Fit<'a> {
+    users: Matrix,
+    by_item: Matrix,
+    /// What each user counts.
+    shares: Vec<f32>,
+    /// Squared norm of each item.
+    pub norms: Vec<f32>,
+    /// Powers of them, by which similarities are divided.
+    source: Vec<f32>,
+    target: Vec<f32>,
+    options: &'a ItemKnnOptions,
+}
+
+impl<'a> Fit<'a> {
+    pub fn new(interactions: &Matrix, options: &'a ItemKnnOptions) -> Result<Self> {
+        let users = weighted(&heaviest(interactions, options.history)?, options.weighting);
+        let by_item = users.transpose();
+        let norms: Vec<f32> = by_item.row_norms().iter().map(|n| n * n).collect();
+        let share = |items: &u32| (*items as f32).powf(-options.user_power);
+        Ok(Self {
+            shares: users.row_counts().iter().map(share).collect(),
+            source: options.sources(&norms),
+            target: options.targets(&norms),
+            users,
+            by_item,
+            norms,
+            options,
+        })
+    }
+
+    pub fn neighbors(&self, item: usize, overlap: &mut Overlap) -> Vec<ItemNeighbor> {
+        for (user, weight) in self.by_item.row(item).iter() {
+            overlap.add(self.users.row(user), weight * self.shares[user]);
+        }
+        let mut found = Vec::with_capacity(overlap.touched.len());
+        for other in overlap.touched.drain(..) {
+            let number = other as usize;
+            let (dot, users) = std::mem::take(&mut overlap.sums[number]);
+            if number != item {
+                let norm = self.source[item] * self.target[number] + self.options.shrinkage;
+                found.push(ItemNeighbor {
+                    item: other,
+                    similarity: dot / norm,
+                    users,
+                });
+            }
+        }
+        nearest(found, self.options.neighbors)
+    }
+}
+
+/// Products and co-counts of one item with all others.
+pub(super) struct Overlap {
+    sums: Vec<(f32, u32)>,
+    /// Items with a sum.
+    touched: Vec<u32>,
+}
+
+impl Overlap {
+    pub fn new(items: usize) -> Self {
+        Self {
+            sums: vec![(0.0, 0); items],
+            touched: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, user: Row<'_>, weight: f32) {
+        for (item, value) in user.indices.iter().zip(user.values) {
+            let (sum, count) = &mut self.sums[*item as usize];
+            if *count == 0 {
+                self.touched.push(*item);
+            }
+            *sum += weight * value;
+            *count += 1;
+        }
+    }
+}
