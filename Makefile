@@ -7,7 +7,7 @@ export VITRINE_CACHE := $(CACHE)
 BIN := $(CARGO_TARGET_DIR)/release
 PY := $(CACHE)/venv/bin/python
 
-.PHONY: bench-cf help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench bench-ann bench-filters bench-data fashion clean
+.PHONY: bench-cf bench-scale bench-http help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench bench-ann bench-filters bench-data fashion clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,15 @@ bench-filters: bench-data ## filtered search: recall and time at each share of m
 	cargo build --release --workspace --example filters
 	$(BIN)/examples/filters --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --cosine --ef 192
 	$(BIN)/examples/filters --base $(CACHE)/bench/fashion-mnist/base.npy --queries $(CACHE)/bench/fashion-mnist/queries.npy
+
+bench-scale: setup $(BENCH_PY) ## 1 million x 128: import under searches, merging, restart, 30 % written again; about half an hour
+	cargo build --release --workspace --example scale
+	cd benches && $(BENCH_PY) -c "from pathlib import Path; from harness import datasets; datasets.synthetic(Path('$(CACHE)/bench'), 1_000_000)"
+	$(BIN)/examples/scale --base $(CACHE)/bench/synthetic/base.npy --queries $(CACHE)/bench/synthetic/queries.npy --data $(CACHE)/bench/scale $(BENCH_SCALE)
+
+bench-http: bench-data ## search by 8 HTTP clients beside search in process, 100,000 x 384
+	cargo build --release --workspace --bins --example http
+	$(BIN)/examples/http --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --server $(BIN)/vitrine-server --data $(CACHE)/bench/http $(BENCH_HTTP)
 
 SHARED ?= ../shared/data
 

@@ -77,6 +77,47 @@ pub enum Error {
         /// What the system says.
         detail: String,
     },
+    /// A write would take more memory than the database may take.
+    #[error(
+        "limits.memory_bytes is {limit} and {used} bytes are taken: {wanted} more are {} too many; delete items, drop a collection or raise the limit. Nothing of this write was stored",
+        excess(*used, *wanted, *limit)
+    )]
+    MemoryFull {
+        /// Bytes there may be.
+        limit: u64,
+        /// Bytes taken.
+        used: u64,
+        /// Bytes of the write.
+        wanted: u64,
+    },
+    /// As [`Error::MemoryFull`], but the indexes are being sealed, which frees enough.
+    #[error(
+        "limits.memory_bytes is {limit} and {used} bytes are taken: {wanted} more are {} too many until new vectors are sealed, which leaves {settled}; send it again soon. Nothing of this write was stored",
+        excess(*used, *wanted, *limit)
+    )]
+    Unsettled {
+        /// Bytes there may be.
+        limit: u64,
+        /// Bytes taken.
+        used: u64,
+        /// Bytes taken once everything is sealed.
+        settled: u64,
+        /// Bytes of the write.
+        wanted: u64,
+    },
+    /// A write would leave less of the disk free than the reserve.
+    #[error(
+        "{free} bytes of the disk are free, a write of {wanted} would leave less than limits.disk_reserve_bytes, {reserve}: it lacks {}; free some of the disk or lower the reserve. Nothing of this write was stored",
+        excess(*reserve, *wanted, *free)
+    )]
+    DiskFull {
+        /// Bytes to be left free.
+        reserve: u64,
+        /// Bytes free.
+        free: u64,
+        /// Bytes of the write, about.
+        wanted: u64,
+    },
     /// Storage failed.
     #[error("storage: {0}")]
     Storage(String),
@@ -124,10 +165,21 @@ impl Error {
             Self::Embed(e) => e.code(),
             Self::Cancelled => "cancelled",
             Self::OutOfMemory { .. } => "out_of_memory",
+            Self::MemoryFull { .. } => "memory_full",
+            Self::Unsettled { .. } => "memory_full_until_sealed",
+            Self::DiskFull { .. } => "disk_full",
             Self::Corrupt { .. } => "corrupt_record",
             Self::Storage(_) => "storage",
             Self::Io { .. } => "io",
         }
+    }
+
+    /// Whether there was no room for a write, of which nothing was stored then.
+    pub fn is_full(&self) -> bool {
+        matches!(
+            self,
+            Self::MemoryFull { .. } | Self::Unsettled { .. } | Self::DiskFull { .. }
+        )
     }
 
     /// Whether the caller can mend it (as opposed to a fault of the machine).
@@ -145,11 +197,18 @@ impl Error {
             | Self::DeadlineExceeded
             | Self::Cancelled
             | Self::OutOfMemory { .. }
+            | Self::MemoryFull { .. }
+            | Self::Unsettled { .. }
+            | Self::DiskFull { .. }
             | Self::Corrupt { .. }
             | Self::Storage(_)
             | Self::Io { .. } => false,
         }
     }
+}
+
+fn excess(taken: u64, wanted: u64, limit: u64) -> u64 {
+    taken.saturating_add(wanted).saturating_sub(limit)
 }
 
 fn join(errors: &[FieldError]) -> String {

@@ -1,9 +1,10 @@
 //! Vitrine's engine: collections of products with vectors, filters and exact answers about what was acknowledged.
 //!
-//! RocksDB is the truth; indexes are held in memory and rebuilt when a [`Database`] opens. No HTTP and no
-//! machine-learning types belong here.
+//! RocksDB is the truth; what the files of indexes and states hold can be made again from it. No HTTP and no machine-learning types
+//! belong here.
 
 mod behaviour;
+pub mod bounds;
 pub mod cf;
 pub mod collection;
 pub mod database;
@@ -17,6 +18,7 @@ mod quantize;
 pub mod query;
 mod storage;
 
+pub use bounds::Bounds;
 pub use collection::Collection;
 pub use database::{Database, Options};
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};

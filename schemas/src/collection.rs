@@ -97,8 +97,32 @@ pub struct CollectionPatch {
     pub vectors: BTreeMap<String, VectorSpace>,
 }
 
-/// State of the index of a vector space.
+/// Memory of an index by what it is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IndexMemory {
+    /// Bytes of codes, links and numbers of sealed parts.
+    pub sealed_bytes: u64,
+    /// Bytes of vectors not sealed yet.
+    pub unsealed_bytes: u64,
+    /// Bytes of the graph that follows behind them, about.
+    pub growing_bytes: u64,
+    /// Bytes of what is being sealed or merged, about; not counted for the memory bound.
+    pub building_bytes: u64,
+}
+
+/// How well a space is searched: sampled searches are done again exactly, in the background.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RecallInfo {
+    /// Mean share of the 10 nearest that was found; equal distances count.
+    pub mean: f64,
+    /// Searches measured, the last 1000 at most.
+    pub samples: u64,
+    /// When the first of them was measured, RFC 3339.
+    pub since: String,
+}
+
+/// State of the index of a vector space.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct IndexInfo {
     /// Vectors in sealed parts, those of items deleted or replaced since included.
     pub sealed: u64,
@@ -108,8 +132,18 @@ pub struct IndexInfo {
     pub parts: u64,
     /// Bytes in memory, beside vectors that are mapped from files.
     pub memory_bytes: u64,
+    /// The same by what it is for.
+    pub memory: IndexMemory,
     /// Bytes of vectors mapped from files.
     pub mapped_bytes: u64,
+    /// Bytes of its files.
+    pub file_bytes: u64,
+    /// Vectors that no walk through a sealed part can reach: 0 in a healthy one; absent until it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable: Option<u64>,
+    /// Recall of the searches of late, measured in the background; absent before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<RecallInfo>,
     /// The part being made, where one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub building: Option<BuildInfo>,
@@ -125,7 +159,7 @@ pub struct BuildInfo {
 }
 
 /// A collection as reported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CollectionInfo {
     /// Its name.
     pub name: String,
@@ -136,6 +170,9 @@ pub struct CollectionInfo {
     pub items: u64,
     /// Live vectors by space.
     pub vector_counts: BTreeMap<String, u64>,
+    /// Bytes in memory of ids, filters and the like, about.
+    #[serde(default)]
+    pub records_bytes: u64,
     /// State of the index by space.
     #[serde(default)]
     pub indexes: BTreeMap<String, IndexInfo>,

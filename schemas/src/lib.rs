@@ -15,8 +15,8 @@ pub mod search;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
 pub use collection::{
-    AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo, Metric,
-    Quantization, VectorSpace,
+    AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo,
+    IndexMemory, Metric, Quantization, RecallInfo, VectorSpace,
 };
 pub use embeddings::{
     EmbeddingObject, EmbeddingValue, EmbeddingsInput, EmbeddingsRequest, EmbeddingsResponse,

@@ -127,6 +127,17 @@ pub async fn next_chunk(
 
 /// Parses JSON; a fault names line, column and pointer.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    // Following the path costs as much as the parsing: only where there is a fault.
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    if let Ok(value) = T::deserialize(Named(&mut reader))
+        && reader.end().is_ok()
+    {
+        return Ok(value);
+    }
+    parse_slowly(bytes)
+}
+
+fn parse_slowly<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     if let Err(e) = std::str::from_utf8(bytes) {
         let at = e.valid_up_to();
         let fault = format!("not UTF-8 at byte {at}; encode the text as UTF-8");

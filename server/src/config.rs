@@ -12,6 +12,9 @@ use figment::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tracing_subscriber::EnvFilter;
+use vitrine::Bounds;
+
+use crate::machine;
 
 const PREFIX: &str = "VITRINE_SERVER__";
 
@@ -65,6 +68,12 @@ pub struct Limits {
     pub queue: usize,
     /// Time a request may take, and a batch of an import.
     pub timeout_ms: u64,
+    /// Memory that vector indexes, ids and filters of all collections may take; 0: no bound.
+    pub memory_bytes: u64,
+    /// Memory that a merge of index parts may take while it runs; 0: no bound.
+    pub merge_memory_bytes: u64,
+    /// Free disk that writes leave.
+    pub disk_reserve_bytes: u64,
 }
 
 /// The server's configuration.
@@ -81,8 +90,10 @@ pub struct Config {
     pub keys_file: Option<PathBuf>,
     /// Safety of acknowledged writes.
     pub durability: Durability,
-    /// Threads that seal and merge indexes in the background.
+    /// Threads that a merge of indexes in the background uses, beside one that seals.
     pub index_threads: usize,
+    /// Whether a few searches are done again exactly, in the background, to measure recall.
+    pub canary: bool,
     /// Bounds.
     pub limits: Limits,
     /// Log settings.
@@ -92,6 +103,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(4, usize::from);
+        let memory = machine::memory().unwrap_or_default();
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7280)),
             data_dir: "./data".into(),
@@ -99,6 +111,7 @@ impl Default for Config {
             keys_file: None,
             durability: Durability::Os,
             index_threads: cores.div_ceil(2),
+            canary: true,
             limits: Limits {
                 body_bytes: 32 << 20,
                 import_line_bytes: 2 << 20,
@@ -107,6 +120,10 @@ impl Default for Config {
                 embed_permits: 2,
                 queue: 64,
                 timeout_ms: 10_000,
+                // Half of the machine's; the other half is for RocksDB, mapped vectors, merges and encoders.
+                memory_bytes: memory / 2,
+                merge_memory_bytes: memory / 4,
+                disk_reserve_bytes: 1 << 30,
             },
             log: Log {
                 format: LogFormat::Text,
@@ -158,6 +175,16 @@ impl Log {
 }
 
 impl Limits {
+    /// What the database may take.
+    pub fn bounds(&self) -> Bounds {
+        let bound = |bytes| (bytes > 0).then_some(bytes);
+        Bounds {
+            memory_bytes: bound(self.memory_bytes),
+            merge_memory_bytes: bound(self.merge_memory_bytes),
+            disk_reserve_bytes: self.disk_reserve_bytes,
+        }
+    }
+
     fn faults(&self) -> Vec<String> {
         let most = usize::MAX as u64;
         let bounds = [

@@ -18,7 +18,7 @@ pub fn current_request_id() -> String {
 }
 
 /// An error answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{code}: {detail}")]
 pub struct ApiError {
     /// HTTP status.
@@ -117,7 +117,10 @@ fn status_of(error: &vitrine::Error) -> StatusCode {
         E::AlreadyExists(_) | E::FingerprintMismatch { .. } => StatusCode::CONFLICT,
         E::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         E::Embed(EmbedError::Unavailable(_)) | E::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
-        E::OutOfMemory { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        E::Unsettled { .. } => StatusCode::TOO_MANY_REQUESTS,
+        E::OutOfMemory { .. } | E::MemoryFull { .. } | E::DiskFull { .. } => {
+            StatusCode::INSUFFICIENT_STORAGE
+        }
         E::Embed(EmbedError::Model(_))
         | E::UnsupportedFormat { .. }
         | E::Locked(_)

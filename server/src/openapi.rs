@@ -143,6 +143,8 @@ problems! {
         "413" "The body is too large",
         "415" "The media type is not taken",
     }
+    /// Of writes that take memory and disk.
+    Stored { "507" "It would pass a bound on memory or disk; nothing of it was stored" }
     /// Of routes that name a collection, an item or an alias.
     Named { "404" "No such collection, item or alias" }
     /// Of changes that may clash with what is there.

@@ -46,6 +46,8 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
         },
         create: true,
         index_threads: config.index_threads,
+        bounds: config.limits.bounds(),
+        canary: config.canary,
     };
     let database = Database::open(&config.data_dir, options).map_err(|e| e.to_string())?;
     let database = Arc::new(database);
@@ -70,7 +72,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
             .map_err(|e| format!("address file {}: {e}", path.display()))?;
     }
     server.await.map_err(|e| e.to_string())?;
-    database.flush().map_err(|e| e.to_string())?;
+    database.close().map_err(|e| e.to_string())?;
     tracing::info!("stopped");
     Ok(())
 }

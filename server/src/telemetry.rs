@@ -1,13 +1,13 @@
-//! Log set-up and Prometheus metrics.
+//! Log set-up and Prometheus metrics of requests.
 
 use std::io::IsTerminal;
 
-use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-};
-use vitrine::schemas::{CollectionInfo, IndexInfo};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
-use crate::config::{Log, LogFormat};
+use crate::{
+    config::{Log, LogFormat},
+    gauges::Moment,
+};
 
 /// Starts logging to standard error.
 pub fn init(log: &Log) -> Result<(), String> {
@@ -52,85 +52,10 @@ impl Metrics {
         })
     }
 
-    /// Text form, with the state of the moment: collections, and calls under way by kind.
-    pub fn render(
-        &self,
-        collections: &[CollectionInfo],
-        under_way: &[(&str, usize)],
-    ) -> prometheus::Result<String> {
-        let items = IntGaugeVec::new(
-            Opts::new("vitrine_collection_items", "Live items"),
-            &["collection"],
-        )?;
-        for info in collections {
-            items
-                .with_label_values(&[&info.name])
-                .set(i64::try_from(info.items).unwrap_or(i64::MAX));
-        }
-        let permits = IntGaugeVec::new(
-            Opts::new("vitrine_permits_in_use", "Calls under way"),
-            &["kind"],
-        )?;
-        for (kind, count) in under_way {
-            permits
-                .with_label_values(&[kind])
-                .set(i64::try_from(*count).unwrap_or(i64::MAX));
-        }
-        let indexes = index_gauges(collections)?;
-        let now = Registry::new();
-        now.register(Box::new(items))?;
-        for gauge in indexes {
-            now.register(Box::new(gauge))?;
-        }
-        now.register(Box::new(permits))?;
+    /// Text form, with the state of the moment.
+    pub fn render(&self, moment: &Moment) -> prometheus::Result<String> {
         let mut families = self.registry.gather();
-        families.extend(now.gather());
+        families.extend(moment.gather()?);
         TextEncoder::new().encode_to_string(&families)
     }
-}
-
-/// State of the indexes, by collection and space.
-fn index_gauges(collections: &[CollectionInfo]) -> prometheus::Result<Vec<IntGaugeVec>> {
-    let gauge = |name: &str, help: &str, value: fn(&IndexInfo) -> u64| -> prometheus::Result<_> {
-        let gauge = IntGaugeVec::new(Opts::new(name, help), &["collection", "space"])?;
-        for info in collections {
-            for (space, index) in &info.indexes {
-                gauge
-                    .with_label_values(&[info.name.as_str(), space.as_str()])
-                    .set(i64::try_from(value(index)).unwrap_or(i64::MAX));
-            }
-        }
-        Ok(gauge)
-    };
-    Ok(vec![
-        gauge(
-            "vitrine_index_sealed_vectors",
-            "Vectors in sealed parts",
-            |i| i.sealed,
-        )?,
-        gauge(
-            "vitrine_index_unsealed_vectors",
-            "Vectors not sealed yet",
-            |i| i.unsealed,
-        )?,
-        gauge("vitrine_index_parts", "Sealed parts", |i| i.parts)?,
-        gauge("vitrine_index_memory_bytes", "Memory of indexes", |i| {
-            i.memory_bytes
-        })?,
-        gauge(
-            "vitrine_index_mapped_bytes",
-            "Vectors mapped from files",
-            |i| i.mapped_bytes,
-        )?,
-        gauge(
-            "vitrine_index_building_vectors",
-            "Vectors of the part being built",
-            |i| i.building.as_ref().map_or(0, |b| b.vectors),
-        )?,
-        gauge(
-            "vitrine_index_building_done",
-            "Vectors of it that are done",
-            |i| i.building.as_ref().map_or(0, |b| b.done),
-        )?,
-    ])
 }

@@ -1,6 +1,6 @@
 //! Sealing and merging the indexes of a collection, and the files that keep them for the next start.
 //!
-//! A file is named in the store's list before anything relies on it, and removed after nothing is: a crash in
+//! A file is named in the store's list before anything relies on it, and removed after nothing does: a crash in
 //! between leaves a file that nobody lists, which the next start removes.
 
 use std::{
@@ -12,10 +12,10 @@ use std::{
 use roaring::RoaringBitmap;
 use vitrine_schemas::{BuildInfo, Quantization, VectorSpace};
 
-use super::{Collection, State};
+use super::{Build, Collection, State};
 use crate::{
     Error, Result,
-    index::{Codes, Progress, SealedIndex, SpaceIndex},
+    index::{Codes, Job, Progress, Room, SealedIndex, SpaceIndex, Work},
     storage::{Batch, SegmentList, Store},
 };
 
@@ -23,27 +23,52 @@ use crate::{
 const ENDING: &str = "seg";
 
 impl Collection {
-    /// Does one thing that is worth doing, with so many threads; whether there was one. `all` leaves each space with one
-    /// sealed part and nothing dead in it.
-    pub(crate) fn maintain(&self, all: bool, threads: usize) -> Result<bool> {
-        // One job at a time: a job takes all tails.
-        let mut list = self.segments.lock();
+    /// Does one thing that is worth doing, with so many threads; whether there was one.
+    pub(crate) fn maintain(&self, work: Work, threads: usize) -> Result<bool> {
+        let _sealing = (work != Work::Merge).then(|| self.sealing.lock());
+        let _merging = (work != Work::Seal).then(|| self.merging.lock());
         let spaces = self.state.read().spaces.clone();
         for (space, index) in &spaces {
-            let wanted = all || index.wants_maintenance(|| dead(&self.state.read(), index));
-            if wanted && self.maintain_space(&mut list, space, index, all, threads)? {
+            let room = self.room(index, work);
+            let wanted = index.wants(work, room, || dead(&self.state.read(), index));
+            if wanted && self.carry_out(space, index, work, room, threads)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn maintain_space(
+    /// Has the graphs of tails take some vectors in; whether one was behind.
+    pub(crate) fn follow(&self, threads: usize) -> bool {
+        let _sealing = self.sealing.lock();
+        let spaces = self.state.read().spaces.clone();
+        let followed = spaces
+            .values()
+            .any(|index| self.gauge.has_memory(index.follow_bytes()) && index.follow(threads));
+        if followed {
+            self.report();
+        }
+        followed
+    }
+
+    /// What a job may take; one that was asked for takes what it needs.
+    fn room(&self, index: &SpaceIndex, work: Work) -> Room {
+        if work == Work::All {
+            return Room::ENOUGH;
+        }
+        let most = self.gauge.bounds().merge_memory_bytes;
+        Room {
+            merge: most.map_or(u64::MAX, |most| most / index.build_vector_bytes()),
+            short: self.gauge.is_short(),
+        }
+    }
+
+    fn carry_out(
         &self,
-        list: &mut SegmentList,
         space: &str,
         index: &SpaceIndex,
-        all: bool,
+        work: Work,
+        room: Room,
         threads: usize,
     ) -> Result<bool> {
         let job = {
@@ -52,23 +77,19 @@ impl Collection {
             if writer.dropped {
                 return Ok(false);
             }
-            index.plan(&dead(&self.state.read(), index), all)
+            index.plan(&dead(&self.state.read(), index), work, room)
         };
         let Some(job) = job else {
             return Ok(false);
         };
-        let progress = Arc::new(Progress::new(threads));
-        let building = (progress.clone(), job.vectors());
-        self.building.write().insert(space.to_owned(), building);
-        let name = format!("{:08x}-{space}-{:08}.{ENDING}", self.id, list.next);
-        let path = self.store.segments().join(&name);
-        let built = if self.closing() {
-            Err(Error::Cancelled)
-        } else {
-            index.build(&job, Some(&path), &progress)
+        let name = {
+            let mut list = self.segments.lock();
+            list.next += 1;
+            format!("{:08x}-{space}-{:08}.{ENDING}", self.id, list.next - 1)
         };
-        self.building.write().remove(space);
-        let built = built?;
+        let path = self.store.segments().join(&name);
+        let built = self.build(space, index, &job, &path, threads);
+        let built = built.inspect_err(|_| remove(&path.with_extension("new")))?;
 
         let writer = self.writer.lock();
         if writer.dropped {
@@ -76,27 +97,55 @@ impl Collection {
             return Ok(false);
         }
         let old: Vec<PathBuf> = job.files().map(Path::to_path_buf).collect();
-        let mut next = list.clone();
-        next.next += 1;
-        let names = next.files.entry(space.to_owned()).or_default();
-        names.retain(|n| !old.iter().any(|o| o.ends_with(n)));
-        names.extend(built.is_some().then_some(name));
-        let mut batch = Batch::default();
-        batch.put_segments(self.id, &next)?;
-        self.store.write(batch)?;
-        *list = next;
+        {
+            let mut list = self.segments.lock();
+            let mut next = list.clone();
+            let names = next.files.entry(space.to_owned()).or_default();
+            names.retain(|n| !old.iter().any(|o| o.ends_with(n)));
+            names.extend(built.is_some().then_some(name));
+            let mut batch = Batch::default();
+            batch.put_segments(self.id, &next)?;
+            self.store.write(batch)?;
+            *list = next;
+        }
         index.finish(job, built);
         drop(writer);
+        self.report();
         old.iter().for_each(|path| remove(path));
         Ok(true)
     }
 
-    /// Has a build under way end soon.
+    /// Carries out a job that others can watch and call off.
+    fn build(
+        &self,
+        space: &str,
+        index: &SpaceIndex,
+        job: &Job,
+        path: &Path,
+        threads: usize,
+    ) -> Result<Option<SealedIndex>> {
+        let build = Arc::new(Build {
+            space: space.to_owned(),
+            progress: Progress::new(threads),
+            vectors: job.vectors(),
+            bytes: job.vectors() * index.build_vector_bytes(),
+        });
+        self.builds.write().push(build.clone());
+        let built = if self.closing() {
+            Err(Error::Cancelled)
+        } else {
+            index.build(job, Some(path), &build.progress)
+        };
+        self.builds.write().retain(|b| !Arc::ptr_eq(b, &build));
+        built
+    }
+
+    /// Has the builds under way end soon.
     pub(crate) fn cancel_maintenance(&self) {
         self.closing
             .store(true, std::sync::atomic::Ordering::Relaxed);
-        for (progress, _) in self.building.read().values() {
-            progress.cancel();
+        for build in self.builds.read().iter() {
+            build.progress.cancel();
         }
     }
 
@@ -104,13 +153,16 @@ impl Collection {
         self.closing.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    pub(super) fn building(&self, space: &str) -> Option<BuildInfo> {
-        let building = self.building.read();
-        let (progress, vectors) = building.get(space)?;
-        Some(BuildInfo {
-            vectors: *vectors,
-            done: progress.done(),
-        })
+    /// The parts of a space being made, taken together, and the bytes of memory that takes.
+    pub(super) fn building(&self, space: &str) -> (Option<BuildInfo>, u64) {
+        let builds = self.builds.read();
+        let of_space = || builds.iter().filter(|b| b.space == space);
+        let info = BuildInfo {
+            vectors: of_space().map(|b| b.vectors).sum(),
+            done: of_space().map(|b| b.progress.done()).sum(),
+        };
+        let bytes = of_space().map(|b| b.bytes).sum();
+        (of_space().next().is_some().then_some(info), bytes)
     }
 }
 

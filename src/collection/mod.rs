@@ -1,22 +1,26 @@
 //! A collection: records on disk, indexes in memory, one writer at a time.
 //!
 //! Every version of an item has a number of its own. Vectors enter the index under a number nobody can see yet;
-//! a write becomes visible in one step, under the state's lock, after the store returned `Ok`. Old numbers just stop
-//! being live. Validation is in `schema`, changes in `writer`, plain reads in `reader`, nearest neighbours in `search`.
+//! a write becomes visible in one step, under the state's lock, after the store returned `Ok`; until then, answers have the records
+//! as they were. Old numbers just stop being live. Validation is in `schema`, changes in `writer`, plain reads in `reader`, nearest neighbours in `search`.
 
+mod canary;
 mod filters;
+mod footprint;
 mod maintain;
 mod open;
 mod reader;
 mod recommend;
 mod schema;
 mod search;
+mod state_file;
 mod stats;
 mod writer;
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, atomic::AtomicBool},
+    time::Instant,
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -26,11 +30,13 @@ use vitrine_schemas::{CollectionConfig, Event, Item};
 use crate::{
     Error, Result,
     behaviour::Behaviour,
+    bounds::Gauge,
     index::{Progress, SpaceIndex},
     payload::PayloadIndex,
     storage::{SegmentList, Store},
 };
 
+use self::canary::Canary;
 pub(crate) use schema::{check_config, check_name, rfc3339_micros};
 pub use stats::Stats;
 
@@ -39,19 +45,37 @@ pub struct Collection {
     name: String,
     id: u32,
     store: Arc<Store>,
+    gauge: Arc<Gauge>,
     state: RwLock<State>,
     writer: Mutex<Writer>,
-    /// Held while the indexes are sealed or merged.
     segments: Mutex<SegmentList>,
-    /// Parts of indexes being made, by space, with the number of their vectors.
-    building: RwLock<BTreeMap<String, (Arc<Progress>, u64)>>,
+    /// Held while indexes are sealed, and while they are merged.
+    sealing: Mutex<()>,
+    merging: Mutex<()>,
+    /// Parts of indexes being made.
+    builds: RwLock<Vec<Arc<Build>>>,
     closing: AtomicBool,
     behaviour: Behaviour,
+    canary: Canary,
+}
+
+/// A part of an index being made.
+struct Build {
+    space: String,
+    progress: Progress,
+    vectors: u64,
+    /// Bytes of memory it takes, about.
+    bytes: u64,
 }
 
 /// What only the writer touches.
 struct Writer {
     next: u32,
+    /// Writes so far, and when the last one was.
+    writes: u64,
+    written: Instant,
+    /// Writes that the file of the state knows of.
+    saved: Option<u64>,
     dropped: bool,
 }
 
@@ -66,11 +90,16 @@ struct State {
     payload: PayloadIndex,
     spaces: BTreeMap<String, Arc<SpaceIndex>>,
     filters: filters::Filters,
+    /// Records whose next version is being stored, or that are being deleted, as they are until it is done.
+    outgoing: HashMap<String, (u32, Item)>,
+    /// Bytes of all ids.
+    id_bytes: u64,
 }
 
 impl State {
     fn add(&mut self, number: u32, item: &Item) {
         self.filters.clear();
+        self.id_bytes += item.id.len() as u64;
         self.numbers.insert(item.id.clone(), number);
         self.ids.insert(number, item.id.clone());
         self.live.insert(number);
@@ -87,7 +116,9 @@ impl State {
     fn remove(&mut self, number: u32, item: &Item) {
         self.filters.clear();
         self.numbers.remove(&item.id);
-        self.ids.remove(&number);
+        if let Some(id) = self.ids.remove(&number) {
+            self.id_bytes -= id.len() as u64;
+        }
         self.live.remove(number);
         self.hidden.remove(number);
         if let Some(category) = &item.category

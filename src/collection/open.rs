@@ -1,4 +1,4 @@
-//! Opening: filters are rebuilt from the records, sealed indexes are opened from their files; schemas grow.
+//! Opening: the state and the sealed indexes come from their files, the rest from the store; schemas grow.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,11 +12,14 @@ use vitrine_schemas::CollectionConfig;
 
 use super::{
     Collection, State, Writer,
+    canary::Canary,
     maintain::{new_space, open_space, remove_files},
+    state_file::{self, Stored},
 };
 use crate::{
     Error, Result,
     behaviour::Behaviour,
+    bounds::Gauge,
     index::SpaceIndex,
     payload::PayloadIndex,
     storage::{Batch, SegmentList, Store},
@@ -26,97 +29,74 @@ use crate::{
 const CHUNK: usize = 4096;
 
 impl Collection {
-    /// Reads the collection's records and builds its indexes.
+    /// Opens the collection's indexes and its state; whichever file of them is missing or stale is made up for from the records.
     pub(crate) fn open(
         name: &str,
         id: u32,
         config: CollectionConfig,
         store: Arc<Store>,
+        gauge: Arc<Gauge>,
+        canary: bool,
     ) -> Result<Self> {
         let started = Instant::now();
         let mut list = store.segment_list(id)?;
-        let spaces: BTreeMap<_, _> = config
-            .vectors
-            .iter()
-            .map(|(n, s)| {
-                let files = list.files.get(n).map_or(&[][..], Vec::as_slice);
-                (n.clone(), Arc::new(open_space(&store, files, s)))
-            })
-            .collect();
+        let writes = store.writes(id)?;
+        let ((spaces, state), behaviour) = rayon::join(
+            || {
+                rayon::join(
+                    || open_spaces(&store, &config, &list),
+                    || open_state(name, &store, id, &config, writes),
+                )
+            },
+            || read_events(&store, id),
+        );
+        let (mut state, mut next, is_saved) = state?;
         forget_damaged(&store, id, &mut list, &spaces)?;
-        let mut state = State {
-            payload: PayloadIndex::new(&config),
-            config: Arc::new(config),
-            numbers: BTreeMap::new(),
-            ids: HashMap::new(),
-            live: RoaringBitmap::new(),
-            hidden: RoaringBitmap::new(),
-            categories: HashMap::new(),
-            spaces,
-            filters: Default::default(),
-        };
-        let mut next = 0;
-        store.scan_items(id, |number, item| {
-            next = next.max(number.saturating_add(1));
-            state.add(number, &item);
-            if state.live.len().is_multiple_of(100_000) {
-                tracing::info!(collection = name, items = state.live.len(), "reading items");
-            }
-            Ok(())
-        })?;
-        for (space, index) in &state.spaces {
-            let dim = state.config.vectors.get(space).map_or(0, |s| s.dim);
-            let mut chunk = Vec::new();
+        for (space, index) in &spaces {
             // A number that is in a segment must not come again, though its item is gone.
             let sealed = index.members();
             next = next.max(sealed.max().map_or(0, |n| n.saturating_add(1)));
-            for number in &state.live - sealed {
-                if let Some(vector) = store.vector(id, number, space)? {
-                    if vector.len() != dim {
-                        return Err(Error::Corrupt {
-                            column: "vectors",
-                            detail: format!(
-                                "number {number} in space `{space}` has {} components, not {dim}",
-                                vector.len()
-                            ),
-                        });
-                    }
-                    chunk.push((number, vector));
-                }
-                if chunk.len() == CHUNK {
-                    insert(index, &mut chunk);
-                }
+            let dim = config.vectors.get(space).map_or(0, |s| s.dim);
+            let missing: Vec<_> = (&state.live - sealed).iter().collect();
+            for numbers in missing.chunks(CHUNK) {
+                read_vectors(&store, id, numbers, space, dim, index)?;
             }
-            insert(index, &mut chunk);
         }
-        let behaviour = Behaviour::default();
-        store.scan_events(id, |micros, event| {
-            behaviour.log.write().add(&event, micros);
-        })?;
+        state.spaces = spaces;
         tracing::info!(
             collection = name,
             items = state.live.len(),
             seconds = started.elapsed().as_secs_f64(),
             "collection open"
         );
-        Ok(Self {
+        let collection = Self {
             name: name.to_string(),
             id,
             store,
+            gauge,
             state: RwLock::new(state),
             writer: Mutex::new(Writer {
                 next,
+                writes,
+                written: Instant::now(),
+                saved: is_saved.then_some(writes),
                 dropped: false,
             }),
             segments: Mutex::new(list),
-            building: RwLock::default(),
+            sealing: Mutex::default(),
+            merging: Mutex::default(),
+            builds: RwLock::default(),
             closing: AtomicBool::new(false),
-            behaviour,
-        })
+            behaviour: behaviour?,
+            canary: Canary::new(canary),
+        };
+        collection.report();
+        Ok(collection)
     }
 
     /// Takes a grown schema; the caller has checked and stored it.
     pub(crate) fn grow(&self, config: CollectionConfig) {
+        self.writer.lock().saved = None;
         let mut state = self.state.write();
         for (name, kind) in &config.attributes {
             if !state.config.attributes.contains_key(name) {
@@ -138,6 +118,8 @@ impl Collection {
         let result = then()?;
         writer.dropped = true;
         self.cancel_maintenance();
+        self.gauge.forget(self.id);
+        state_file::remove(&self.store, self.id);
         if let Err(e) = remove_files(&self.store, self.id, &SegmentList::default()) {
             tracing::warn!(collection = self.name, "segment files stay behind: {e}");
         }
@@ -167,8 +149,90 @@ fn forget_damaged(
     remove_files(store, collection, list)
 }
 
-fn insert(index: &SpaceIndex, chunk: &mut Vec<(u32, Vec<f32>)>) {
-    let rows: Vec<_> = chunk.iter().map(|(n, v)| (*n, v.as_slice())).collect();
-    index.load(&rows);
-    chunk.clear();
+fn open_spaces(
+    store: &Store,
+    config: &CollectionConfig,
+    list: &SegmentList,
+) -> BTreeMap<String, Arc<SpaceIndex>> {
+    let spaces = config.vectors.iter().map(|(name, space)| {
+        let files = list.files.get(name).map_or(&[][..], Vec::as_slice);
+        (name.clone(), Arc::new(open_space(store, files, space)))
+    });
+    spaces.collect()
+}
+
+/// The state without its spaces, the next number, and whether it comes from a file that is up to date.
+fn open_state(
+    name: &str,
+    store: &Store,
+    id: u32,
+    config: &CollectionConfig,
+    writes: u64,
+) -> Result<(State, u32, bool)> {
+    let mut state = State {
+        payload: PayloadIndex::new(config),
+        config: Arc::new(config.clone()),
+        numbers: BTreeMap::new(),
+        ids: HashMap::new(),
+        live: RoaringBitmap::new(),
+        hidden: RoaringBitmap::new(),
+        categories: HashMap::new(),
+        spaces: BTreeMap::new(),
+        filters: Default::default(),
+        outgoing: HashMap::new(),
+        id_bytes: 0,
+    };
+    if let Some(stored) = Stored::load(store, id, config, writes) {
+        let numbers = stored.numbers.iter();
+        state.ids = numbers.map(|(id, n)| (*n, id.clone())).collect();
+        let numbers = stored.numbers.iter();
+        state.id_bytes = numbers.map(|(id, _)| id.len() as u64).sum();
+        state.live = stored.numbers.iter().map(|(_, n)| *n).collect();
+        state.numbers = stored.numbers.into_iter().collect();
+        state.hidden = stored.hidden;
+        state.categories = stored.categories;
+        state.payload = stored.payload;
+        return Ok((state, stored.next, true));
+    }
+    let mut next = 0;
+    store.scan_items(id, |number, item| {
+        next = next.max(number.saturating_add(1));
+        state.add(number, &item);
+        if state.live.len().is_multiple_of(100_000) {
+            tracing::info!(collection = name, items = state.live.len(), "reading items");
+        }
+        Ok(())
+    })?;
+    Ok((state, next, false))
+}
+
+fn read_events(store: &Store, id: u32) -> Result<Behaviour> {
+    let behaviour = Behaviour::default();
+    store.scan_events(id, |micros, event| {
+        behaviour.log.write().add(&event, micros);
+    })?;
+    Ok(behaviour)
+}
+
+/// Vectors that are in no segment.
+fn read_vectors(
+    store: &Store,
+    id: u32,
+    numbers: &[u32],
+    space: &str,
+    dim: usize,
+    index: &SpaceIndex,
+) -> Result<()> {
+    let vectors = store.vectors(id, numbers, space)?;
+    if let Some((number, wrong)) = vectors.iter().find(|(_, v)| v.len() != dim) {
+        let detail = format!(
+            "number {number} in space `{space}` has {} components, not {dim}",
+            wrong.len()
+        );
+        let column = "vectors";
+        return Err(Error::Corrupt { column, detail });
+    }
+    let rows: Vec<_> = vectors.iter().map(|(n, v)| (*n, v.as_slice())).collect();
+    index.insert(&rows);
+    Ok(())
 }

@@ -65,10 +65,13 @@ impl Collection {
     pub(super) fn load(&self, state: &State, id: &str, with_vectors: bool) -> Result<Item> {
         let missing = || Error::ItemNotFound(id.to_string());
         let number = *state.numbers.get(id).ok_or_else(missing)?;
-        let (_, mut item) = self.store.item(self.id, id)?.ok_or_else(missing)?;
+        let mut item = match state.outgoing.get(id) {
+            Some((_, item)) => item.clone(),
+            None => self.store.item(self.id, id)?.ok_or_else(missing)?.1,
+        };
         if with_vectors {
-            for space in state.spaces.keys() {
-                if let Some(vector) = self.store.vector(self.id, number, space)? {
+            for (space, index) in &state.spaces {
+                if let Some(vector) = index.vector(number) {
                     item.vectors.insert(space.clone(), vector);
                 }
             }

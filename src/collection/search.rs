@@ -7,8 +7,11 @@ use vitrine_schemas::{
     FilterSpec, Hit, SearchExplanation, SearchResponse, SimilarParams, search::Scope,
 };
 
-use super::{Collection, State, reader::check_limit, schema};
-use crate::{Error, Result, Target, VectorSearch, distance, index::Allowed};
+use super::{Collection, State, canary::Sample, reader::check_limit, schema};
+use crate::{
+    Error, Result, Target, VectorSearch, distance,
+    index::{Allowed, Plan},
+};
 
 /// Up to so many equal distances are cut in the order of ids; beyond, which of the equals come back is open.
 const MOST_TIES: usize = 4096;
@@ -125,6 +128,15 @@ impl Collection {
             }
             k *= 2;
         };
+        if trace.plan != Plan::Exact {
+            self.canary.offer(|| Sample {
+                space: request.space.clone(),
+                vector,
+                limit: request.limit,
+                ef: request.ef,
+                allowed,
+            });
+        }
         found.sort_by(|a, b| {
             a.distance
                 .total_cmp(&b.distance)

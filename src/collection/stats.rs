@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use vitrine_schemas::IndexInfo;
+use vitrine_schemas::{IndexInfo, IndexMemory};
 
 use super::Collection;
+use crate::index::SpaceIndex;
 
 /// Counts of a collection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
     /// Live items, hidden ones included.
     pub items: u64,
     /// Live vectors by space.
     pub vector_counts: BTreeMap<String, u64>,
+    /// Bytes in memory of ids, filters and the like, about.
+    pub records_bytes: u64,
     /// State of the index by space.
     pub indexes: BTreeMap<String, IndexInfo>,
 }
@@ -22,24 +25,42 @@ impl Collection {
     pub fn stats(&self) -> Stats {
         let state = self.state.read();
         let vector_counts = state.spaces.iter();
-        let indexes = state.spaces.iter().map(|(name, space)| {
-            let stats = space.stats();
-            let info = IndexInfo {
-                sealed: stats.sealed,
-                unsealed: stats.unsealed,
-                parts: stats.parts as u64,
-                memory_bytes: stats.memory_bytes,
-                mapped_bytes: stats.mapped_bytes,
-                building: self.building(name),
-            };
-            (name.clone(), info)
-        });
+        let indexes = state.spaces.iter();
         Stats {
             items: state.live.len(),
             vector_counts: vector_counts
                 .map(|(n, s)| (n.clone(), (&state.live & &s.members()).len()))
                 .collect(),
-            indexes: indexes.collect(),
+            records_bytes: state.records_bytes(),
+            indexes: indexes
+                .map(|(name, space)| (name.clone(), self.describe(name, space)))
+                .collect(),
+        }
+    }
+
+    fn describe(&self, name: &str, space: &SpaceIndex) -> IndexInfo {
+        let stats = space.stats();
+        let (building, building_bytes) = self.building(name);
+        let size = |file: &String| {
+            let path = self.store.segments().join(file);
+            path.metadata().map_or(0, |m| m.len())
+        };
+        IndexInfo {
+            sealed: stats.sealed,
+            unsealed: stats.unsealed,
+            parts: stats.parts as u64,
+            memory_bytes: stats.memory_bytes() + building_bytes,
+            memory: IndexMemory {
+                sealed_bytes: stats.sealed_bytes,
+                unsealed_bytes: stats.unsealed_bytes,
+                growing_bytes: stats.growing_bytes,
+                building_bytes,
+            },
+            mapped_bytes: stats.mapped_bytes,
+            file_bytes: space.files().iter().map(size).sum(),
+            building,
+            unreachable: stats.unreachable,
+            recall: self.canary.recall(name),
         }
     }
 }

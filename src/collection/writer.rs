@@ -1,6 +1,9 @@
-//! Changes: check, index the vectors unseen, write one batch, then show it.
+//! Changes: check, index the vectors unseen, write one batch, then show it. Searches do not wait for the store.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
 
 use serde_json::{Map, Value};
 use vitrine_schemas::{FilterSpec, Item, ItemPatch, WriteStatus};
@@ -16,6 +19,7 @@ impl Collection {
         let mut writer = self.lock()?;
         let config = self.config();
         let mut results = Vec::with_capacity(items.len());
+        let is_known = |id: &str| self.state.read().numbers.contains_key(id);
         // In the order sent, so that the same input builds the same index; a later duplicate takes its forerunner's place.
         let mut accepted: Vec<Item> = Vec::with_capacity(items.len());
         let mut places: HashMap<String, usize> = HashMap::new();
@@ -25,14 +29,14 @@ impl Collection {
                     accepted[*place] = item;
                     return WriteStatus::Updated;
                 }
-                let known = self.state.read().numbers.contains_key(&item.id);
-                places.insert(item.id.clone(), accepted.len());
-                accepted.push(item);
-                if known {
+                let status = if is_known(&item.id) {
                     WriteStatus::Updated
                 } else {
                     WriteStatus::Created
-                }
+                };
+                places.insert(item.id.clone(), accepted.len());
+                accepted.push(item);
+                status
             }));
         }
         self.commit(&mut writer, accepted)?;
@@ -56,7 +60,7 @@ impl Collection {
         if !patch.contains_key("vectors") {
             // Not normalised again: the stored vectors stay what they are.
             item.vectors = old.vectors.clone();
-            self.rewrite(&old, &item)?;
+            self.rewrite(&mut writer, old, &item)?;
         } else {
             self.commit(&mut writer, vec![item.clone()])?;
         }
@@ -65,8 +69,8 @@ impl Collection {
 
     /// Deletes by id; returns how many were there.
     pub fn delete(&self, ids: &[String]) -> Result<u64> {
-        let _writer = self.lock()?;
-        self.remove(ids)
+        let mut writer = self.lock()?;
+        self.remove(&mut writer, ids)
     }
 
     /// Deletes what matches; returns how many there were. An empty filter is refused.
@@ -83,7 +87,7 @@ impl Collection {
                 "is empty and would delete everything; drop the collection instead",
             ));
         }
-        let _writer = self.lock()?;
+        let mut writer = self.lock()?;
         let ids = {
             let state = self.state.read();
             let found = state.matching(Some(filter))?;
@@ -92,7 +96,7 @@ impl Collection {
                 .filter_map(|n| state.ids.get(&n).cloned())
                 .collect::<Vec<_>>()
         };
-        self.remove(&ids)
+        self.remove(&mut writer, &ids)
     }
 
     fn lock(&self) -> Result<parking_lot::MutexGuard<'_, Writer>> {
@@ -105,65 +109,65 @@ impl Collection {
 
     fn commit(&self, writer: &mut Writer, items: Vec<Item>) -> Result<()> {
         let mut batch = Batch::default();
-        let mut fresh: Vec<(u32, Item, Vectors)> = Vec::with_capacity(items.len());
+        let mut fresh: Vec<(u32, Item)> = Vec::with_capacity(items.len());
+        let mut vectors: Vec<Vectors> = Vec::with_capacity(items.len());
         let mut replaced = Vec::new();
+        let mut wanted = 0;
+        let mut next = writer.next;
         for mut item in items {
-            let number = writer.next;
-            writer.next = number.checked_add(1).ok_or_else(|| {
+            let (known, memory) = {
+                let state = self.state.read();
+                (state.numbers.contains_key(&item.id), state.wanted(&item))
+            };
+            wanted += memory;
+            let number = next;
+            next = number.checked_add(1).ok_or_else(|| {
                 Error::Storage(
                     "item numbers are used up; copy the items into a new collection".into(),
                 )
             })?;
-            let vectors = std::mem::take(&mut item.vectors);
-            if let Some(old) = self.store.item(self.id, &item.id)? {
+            let own = std::mem::take(&mut item.vectors);
+            if known && let Some(old) = self.store.item(self.id, &item.id)? {
                 self.forget_vectors(&mut batch, old.0);
                 replaced.push(old);
             }
             batch.put_item(self.id, number, &item)?;
-            for (space, vector) in &vectors {
+            for (space, vector) in &own {
                 batch.put_vector(self.id, number, space, vector);
             }
-            fresh.push((number, item, vectors));
+            fresh.push((number, item));
+            vectors.push(own);
         }
+        self.admit(&batch, wanted)?;
+        writer.next = next;
         let spaces = self.state.read().spaces.clone();
         for (space, index) in &spaces {
             let rows: Vec<_> = fresh
                 .iter()
-                .filter_map(|(n, _, v)| v.get(space).map(|v| (*n, v.as_slice())))
+                .zip(&vectors)
+                .filter_map(|((n, _), v)| v.get(space).map(|v| (*n, v.as_slice())))
                 .collect();
             if !rows.is_empty() {
                 index.insert(&rows);
             }
         }
-        let mut state = self.state.write();
-        self.store.write(batch)?;
-        for (number, item) in &replaced {
-            state.remove(*number, item);
-        }
-        for (number, item, _) in &fresh {
-            state.add(*number, item);
-        }
-        Ok(())
+        self.publish(writer, batch, replaced, &fresh)
     }
 
     /// Rewrites a record whose vectors did not change; it keeps its number.
-    fn rewrite(&self, old: &Item, item: &Item) -> Result<()> {
+    fn rewrite(&self, writer: &mut Writer, mut old: Item, item: &Item) -> Result<()> {
+        old.vectors.clear();
         let mut record = item.clone();
         record.vectors.clear();
-        let mut state = self.state.write();
-        let number = *state
-            .numbers
-            .get(&item.id)
-            .ok_or_else(|| Error::ItemNotFound(item.id.clone()))?;
+        let number = self.state.read().numbers.get(&item.id).copied();
+        let number = number.ok_or_else(|| Error::ItemNotFound(item.id.clone()))?;
         let mut batch = Batch::default();
         batch.put_item(self.id, number, &record)?;
-        self.store.write(batch)?;
-        state.remove(number, old);
-        state.add(number, &record);
-        Ok(())
+        self.admit(&batch, 0)?;
+        self.publish(writer, batch, vec![(number, old)], &[(number, record)])
     }
 
-    fn remove(&self, ids: &[String]) -> Result<u64> {
+    fn remove(&self, writer: &mut Writer, ids: &[String]) -> Result<u64> {
         let mut batch = Batch::default();
         let mut gone: HashMap<u32, Item> = HashMap::new();
         for id in ids {
@@ -173,12 +177,52 @@ impl Collection {
                 gone.insert(number, item);
             }
         }
+        let count = gone.len() as u64;
+        self.publish(writer, batch, gone.into_iter().collect(), &[])?;
+        Ok(count)
+    }
+
+    /// Refuses a write that there is no room for.
+    fn admit(&self, batch: &Batch, wanted: u64) -> Result<()> {
+        // The log and the tables have it once each, and merging tables takes as much again.
+        self.gauge.admit_disk(3 * batch.bytes())?;
+        let state = self.state.read();
+        let settled = || state.settled_bytes();
+        self.gauge
+            .admit_memory(self.id, state.bytes(), settled, wanted)
+    }
+
+    /// Stores a batch, then shows in one step what it changed: `old` goes, `new` comes. Searches go on meanwhile, and
+    /// what they find has the old records until then.
+    fn publish(
+        &self,
+        writer: &mut Writer,
+        mut batch: Batch,
+        old: Vec<(u32, Item)>,
+        new: &[(u32, Item)],
+    ) -> Result<()> {
+        writer.writes += 1;
+        writer.written = Instant::now();
+        batch.put_writes(self.id, writer.writes);
+        if !old.is_empty() {
+            let outgoing = old
+                .into_iter()
+                .map(|(n, item)| (item.id.clone(), (n, item)));
+            self.state.write().outgoing = outgoing.collect();
+        }
+        let stored = self.store.write(batch);
         let mut state = self.state.write();
-        self.store.write(batch)?;
-        for (number, item) in &gone {
+        let outgoing = std::mem::take(&mut state.outgoing);
+        stored?;
+        for (number, item) in outgoing.values() {
             state.remove(*number, item);
         }
-        Ok(gone.len() as u64)
+        for (number, item) in new {
+            state.add(*number, item);
+        }
+        drop(state);
+        self.report();
+        Ok(())
     }
 
     fn forget_vectors(&self, batch: &mut Batch, number: u32) {

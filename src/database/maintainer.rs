@@ -1,4 +1,5 @@
-//! The thread that seals and merges indexes while the database serves.
+//! The threads that keep indexes in order while the database serves: one seals, one merges, one learns and watches. None waits
+//! for another, so a merge that takes minutes leaves no long tail behind.
 
 use std::{
     sync::{
@@ -6,25 +7,29 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex, RwLock};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::View;
-use crate::{Collection, Error};
+use crate::{Collection, Error, Result, index::Work};
 
-/// How often it looks for something to do.
+/// How often each looks for something to do.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// How long it leaves a collection alone whose indexes could not be maintained.
+/// How long a collection is left alone after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
-/// Runs until it is dropped, which calls off the build under way.
+/// After a measurement of recall there is rest for so many times as long as it took.
+const REST_PER_MEASUREMENT: u32 = 100;
+
+/// Runs until it is dropped, which calls off the builds under way.
 pub(super) struct Maintainer {
     view: Weak<RwLock<View>>,
     stop: Arc<Stop>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -35,68 +40,108 @@ struct Stop {
 }
 
 impl Maintainer {
-    /// Starts the thread; builds use `threads` threads.
+    /// Starts the threads; merges use `threads` threads.
     pub fn start(view: &Arc<RwLock<View>>, threads: usize) -> std::io::Result<Self> {
-        let stop = Arc::new(Stop::default());
-        let (of_thread, weak) = (stop.clone(), Arc::downgrade(view));
-        let thread = thread::Builder::new()
-            .name("index-maintenance".into())
-            .spawn(move || of_thread.run(&weak, threads))?;
-        Ok(Self {
+        let mut started = Self {
             view: Arc::downgrade(view),
-            stop,
-            thread: Some(thread),
-        })
+            stop: Arc::default(),
+            threads: Vec::new(),
+        };
+        started.spawn("index-seal", |c| {
+            Ok(c.maintain(Work::Seal, 1)? || c.follow(1))
+        })?;
+        started.spawn("index-merge", move |c| c.maintain(Work::Merge, threads))?;
+        let mut watch = Watch::new()?;
+        started.spawn("watch", move |c| watch.step(c))?;
+        Ok(started)
+    }
+
+    /// A thread that takes a step in each collection, again and again: at once where a step did something.
+    fn spawn(
+        &mut self,
+        name: &str,
+        mut step: impl FnMut(&Collection) -> Result<bool> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (stop, view) = (self.stop.clone(), self.view.clone());
+        let run = move || {
+            while !stop.asked.load(Relaxed) {
+                let mut pause = EVERY;
+                for collection in collections(&view) {
+                    match step(&collection) {
+                        Ok(true) => pause = Duration::ZERO,
+                        Ok(false) | Err(Error::Cancelled) => {}
+                        Err(e) => {
+                            let name = collection.name();
+                            tracing::error!(collection = name, "left as it is for now: {e}");
+                            pause = AFTER_FAILURE;
+                        }
+                    }
+                }
+                stop.wait(pause);
+            }
+        };
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
+        self.threads.push(thread);
+        Ok(())
     }
 }
 
 impl Drop for Maintainer {
     fn drop(&mut self) {
-        self.stop.asked.store(true, Relaxed);
+        {
+            let _lock = self.stop.lock.lock();
+            self.stop.asked.store(true, Relaxed);
+            self.stop.woken.notify_all();
+        }
         for collection in collections(&self.view) {
             collection.cancel_maintenance();
         }
-        self.stop.woken.notify_all();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("index maintenance panicked");
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("index maintenance panicked");
+            }
         }
     }
 }
 
 impl Stop {
-    fn run(&self, view: &Weak<RwLock<View>>, threads: usize) {
-        while !self.asked.load(Relaxed) {
-            let mut pause = EVERY;
-            for collection in collections(view) {
-                match collection.train_if_due() {
-                    Ok(true) => pause = Duration::ZERO,
-                    Ok(false) => {}
-                    Err(e) => {
-                        let name = collection.name();
-                        tracing::error!(collection = name, "nothing was learned: {e}");
-                        pause = AFTER_FAILURE;
-                    }
-                }
-                match collection.maintain(false, threads) {
-                    Ok(true) => pause = Duration::ZERO,
-                    Ok(false) | Err(Error::Cancelled) => {}
-                    Err(e) => {
-                        let name = collection.name();
-                        tracing::error!(
-                            collection = name,
-                            "indexes were not sealed, searches go on without: {e}"
-                        );
-                        pause = AFTER_FAILURE;
-                    }
-                }
-            }
-            let mut lock = self.lock.lock();
-            if !self.asked.load(Relaxed) {
-                self.woken.wait_for(&mut lock, pause);
-            }
+    fn wait(&self, pause: Duration) {
+        let mut lock = self.lock.lock();
+        if !pause.is_zero() && !self.asked.load(Relaxed) {
+            self.woken.wait_for(&mut lock, pause);
         }
+    }
+}
+
+/// Trains, measures recall, looks at the health of graphs and keeps states.
+struct Watch {
+    /// A single thread: measuring must not take the threads of searches.
+    alone: ThreadPool,
+    rested: Instant,
+}
+
+impl Watch {
+    fn new() -> std::io::Result<Self> {
+        let alone = ThreadPoolBuilder::new()
+            .num_threads(1)
+            .thread_name(|_| "watch-recall".into());
+        Ok(Self {
+            alone: alone.build().map_err(std::io::Error::other)?,
+            rested: Instant::now(),
+        })
+    }
+
+    fn step(&mut self, collection: &Collection) -> Result<bool> {
+        if collection.train_if_due()? || collection.check_health() {
+            return Ok(true);
+        }
+        if Instant::now() >= self.rested
+            && let Some(took) = self.alone.install(|| collection.measure_recall())?
+        {
+            self.rested = Instant::now() + took * REST_PER_MEASUREMENT;
+        }
+        collection.save_if_quiet()?;
+        Ok(false)
     }
 }
 

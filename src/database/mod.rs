@@ -13,10 +13,15 @@ use self::maintainer::Maintainer;
 pub use crate::storage::Durability;
 use crate::{
     Collection, Error, Result,
+    bounds::{Bounds, Gauge, Usage},
     collection::{check_config, check_name},
     events,
+    index::Work,
     storage::{Batch, Manifest, ManifestEntry, Store},
 };
+
+/// Bytes of the disk that an event takes, about.
+const EVENT_BYTES: u64 = 1_000;
 
 /// How a data directory is opened.
 #[derive(Debug, Clone)]
@@ -25,8 +30,12 @@ pub struct Options {
     pub durability: Durability,
     /// Make the directory where it is missing.
     pub create: bool,
-    /// Threads that seal and merge indexes in the background; 0: only [`Database::optimize`] does.
+    /// Threads that a merge of indexes in the background uses, beside one that seals; 0: only [`Database::optimize`] does either.
     pub index_threads: usize,
+    /// How much memory and disk it may take.
+    pub bounds: Bounds,
+    /// Do a few searches again exactly, in the background, to measure recall.
+    pub canary: bool,
 }
 
 impl Default for Options {
@@ -36,6 +45,8 @@ impl Default for Options {
             create: true,
             // Half of them are left to searches.
             index_threads: thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
+            bounds: Bounds::default(),
+            canary: true,
         }
     }
 }
@@ -43,8 +54,10 @@ impl Default for Options {
 /// An open data directory.
 pub struct Database {
     // First, so that it ends before the store is closed.
-    _maintainer: Option<Maintainer>,
+    maintainer: Mutex<Option<Maintainer>>,
     store: Arc<Store>,
+    gauge: Arc<Gauge>,
+    canary: bool,
     /// Serialises changes of the manifest; readers take `view` only.
     change: Mutex<()>,
     view: Arc<RwLock<View>>,
@@ -60,23 +73,50 @@ impl Database {
     /// Opens the directory with its indexes; what was not sealed is sealed in the background.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         let store = Arc::new(Store::open(path, options.durability, options.create)?);
+        let seals = options.index_threads > 0;
+        let gauge = Arc::new(Gauge::new(options.bounds, path, seals));
         let manifest = store.manifest()?;
         let mut open = BTreeMap::new();
         for (name, entry) in &manifest.collections {
-            let c = Collection::open(name, entry.id, entry.config.clone(), store.clone())?;
+            let config = entry.config.clone();
+            let (store, gauge) = (store.clone(), gauge.clone());
+            let c = Collection::open(name, entry.id, config, store, gauge, options.canary)?;
             open.insert(name.clone(), Arc::new(c));
         }
         let view = Arc::new(RwLock::new(View { manifest, open }));
-        let maintainer = (options.index_threads > 0)
+        let maintainer = seals
             .then(|| Maintainer::start(&view, options.index_threads))
             .transpose();
         Ok(Self {
-            _maintainer: maintainer.map_err(|e| Error::Storage(format!("no thread: {e}")))?,
+            maintainer: Mutex::new(
+                maintainer.map_err(|e| Error::Storage(format!("no thread: {e}")))?,
+            ),
             store,
+            gauge,
+            canary: options.canary,
             change: Mutex::new(()),
             view,
             events: Mutex::new(()),
         })
+    }
+
+    /// Ends the work in the background, brings everything to disk and keeps what makes the next start fast. It goes on
+    /// answering; what is written after counts, but has to be read again at the start.
+    pub fn close(&self) -> Result<()> {
+        drop(self.maintainer.lock().take());
+        self.store.flush()?;
+        let open: Vec<_> = self.view.read().open.values().cloned().collect();
+        open.iter().try_for_each(|c| c.save_state())
+    }
+
+    /// What it takes of memory and disk.
+    pub fn usage(&self) -> Result<Usage> {
+        self.gauge.usage(&self.store)
+    }
+
+    /// What it may take.
+    pub fn bounds(&self) -> Bounds {
+        self.gauge.bounds()
     }
 
     /// Creates a collection; the same again is no error.
@@ -108,12 +148,17 @@ impl Database {
                 config: config.clone(),
             },
         );
-        let made = Arc::new(Collection::open(name, id, config, self.store.clone())?);
+        let made = Arc::new(self.open_collection(name, id, config)?);
         self.save(&manifest, Batch::default())?;
         let mut view = self.view.write();
         view.manifest = manifest;
         view.open.insert(name.into(), made.clone());
         Ok(made)
+    }
+
+    fn open_collection(&self, name: &str, id: u32, config: CollectionConfig) -> Result<Collection> {
+        let (store, gauge) = (self.store.clone(), self.gauge.clone());
+        Collection::open(name, id, config, store, gauge, self.canary)
     }
 
     /// Adds attributes and spaces; retyping is refused.
@@ -178,7 +223,7 @@ impl Database {
     pub fn optimize(&self, name_or_alias: &str) -> Result<CollectionInfo> {
         let collection = self.collection(name_or_alias)?;
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        while collection.maintain(true, threads)? {}
+        while collection.maintain(Work::All, threads)? {}
         Ok(self.describe(&collection))
     }
 
@@ -201,6 +246,7 @@ impl Database {
             config: (*c.config()).clone(),
             items: stats.items,
             vector_counts: stats.vector_counts,
+            records_bytes: stats.records_bytes,
             indexes: stats.indexes,
             aliases,
         }
@@ -267,6 +313,7 @@ impl Database {
 
     /// Stores events; one outcome each.
     pub fn append_events(&self, events: &[Event]) -> Result<Vec<EventResult>> {
+        self.gauge.admit_disk(EVENT_BYTES * events.len() as u64)?;
         let _one = self.events.lock();
         events::append(&self.store, events, |name| self.collection(name).ok())
     }
@@ -279,5 +326,13 @@ impl Database {
     fn save(&self, manifest: &Manifest, mut batch: Batch) -> Result<()> {
         batch.put_manifest(manifest)?;
         self.store.write(batch)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Err(e) = self.close() {
+            tracing::error!("the next start will be slow: {e}");
+        }
     }
 }

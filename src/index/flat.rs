@@ -6,7 +6,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
@@ -27,6 +30,7 @@ type Block = Arc<[Row]>;
 #[derive(Default)]
 pub(super) struct Flat {
     blocks: RwLock<BTreeMap<u32, Block>>,
+    bytes: AtomicU64,
 }
 
 impl Flat {
@@ -40,7 +44,9 @@ impl Flat {
                 blocks.entry(id / BLOCK).or_insert_with(new).clone()
             });
             // A second vector for a number is passed over: rows never change.
-            let _ = block[(id % BLOCK) as usize].set((*vector).into());
+            if block[(id % BLOCK) as usize].set((*vector).into()).is_ok() {
+                self.bytes.fetch_add(Self::row_bytes(vector.len()), Relaxed);
+            }
         }
     }
 
@@ -50,7 +56,26 @@ impl Flat {
             let first = block * BLOCK;
             kept.range_cardinality(first..=first + (BLOCK - 1)) > 0
         };
-        self.blocks.write().retain(|block, _| holds(block));
+        let mut gone = 0;
+        self.blocks.write().retain(|number, block| {
+            let held = holds(number);
+            if !held {
+                let rows = block.iter().filter_map(Row::get);
+                gone += rows.map(|v| Self::row_bytes(v.len())).sum::<u64>();
+            }
+            held
+        });
+        self.bytes.fetch_sub(gone, Relaxed);
+    }
+
+    /// Bytes of the vectors held.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// Bytes of one vector.
+    pub fn row_bytes(dim: usize) -> u64 {
+        (size_of::<Row>() + dim * size_of::<f32>()) as u64
     }
 
     /// The rows of now, to be read without a lock.
@@ -96,13 +121,6 @@ impl Rows {
                 }
             }
         })
-    }
-
-    /// Bytes in memory.
-    pub fn bytes(&self) -> usize {
-        let rows = self.0.values().flat_map(|block| block.iter());
-        rows.map(|row| size_of::<Row>() + row.get().map_or(0, |v| size_of_val(&**v)))
-            .sum()
     }
 }
 

@@ -72,7 +72,12 @@ impl GrowingIndex {
 
     /// Bytes in memory, about: hnsw_rs keeps a copy of each vector, and its links with their distances.
     pub fn bytes(&self, dim: usize) -> usize {
-        self.len() * (dim * size_of::<f32>() + 2 * M * LINK_BYTES)
+        self.len() * Self::vector_bytes(dim)
+    }
+
+    /// The same of one vector.
+    pub fn vector_bytes(dim: usize) -> usize {
+        dim * size_of::<f32>() + 2 * M * LINK_BYTES
     }
 
     /// About the `k` nearest of `allowed` (None: of all), by a walk `ef` wide; sorted, maybe fewer.
@@ -112,22 +117,20 @@ impl GrowingIndex {
         Ok(found)
     }
 
-    /// Adds vectors; no number may come twice in a graph's life.
-    pub fn insert(&self, batch: &[(u32, &[f32])]) {
+    /// Adds vectors by so many threads; no number may come twice in a graph's life.
+    pub fn insert(&self, batch: &[(u32, &[f32])], threads: usize) {
         let serial = SERIAL_START.saturating_sub(self.len()).min(batch.len());
         let (first, rest) = batch.split_at(serial);
         for (id, vector) in first {
             self.graph.insert((vector, *id as usize));
         }
-        let threads = thread::available_parallelism().map_or(1, usize::from);
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some((id, vector)) = rest.get(next.fetch_add(1, Relaxed)) {
                 self.graph.insert((vector, *id as usize));
             }
         };
-        // Threads of our own, not rayon's: callers hold a writer's lock, and a rayon thread that waits may take
-        // up other work that wants the same lock.
+        // Threads of our own, not rayon's, whose threads answer searches.
         thread::scope(|scope| {
             for _ in 1..threads.min(rest.len() / 8) {
                 scope.spawn(work);

@@ -1,8 +1,8 @@
 //! Nearest-neighbour indexes of one vector space, by internal item number.
 //!
-//! New vectors are in a *tail*: kept as they are, with an HNSW graph over them once that pays
-//! ([`GrowingIndex`]). In the background tails are *sealed* into [`SealedIndex`]es, which are faster, smaller and can be stored,
-//! and small sealed ones are merged. [`SpaceIndex`] owns them all and plans how a search goes through them.
+//! New vectors are in a *tail*: kept as they are and compared one by one. In the background tails are *sealed* into
+//! [`SealedIndex`]es, which are faster, smaller and can be stored, and small sealed ones are merged. Until a tail is worth a seal, an HNSW
+//! graph ([`GrowingIndex`]) follows behind it. [`SpaceIndex`] owns them all and plans how a search goes through them.
 //!
 //! Indexes never forget by themselves: an item that was deleted or replaced is kept out of answers by the `allowed`
 //! set, until a merge leaves it out. Ids of items, filters and RocksDB do not belong here.
@@ -14,6 +14,7 @@ mod growing;
 mod maintain;
 mod progress;
 mod sealed;
+mod search;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -23,10 +24,11 @@ use std::time::Instant;
 pub use self::{
     allowed::Allowed,
     growing::GrowingIndex,
-    maintain::Job,
+    maintain::{Job, Room, Work},
     progress::Progress,
     sealed::{Codes, SealedIndex},
-    space::{Plan, SpaceIndex, SpaceStats, Trace},
+    search::{Plan, Trace},
+    space::{SpaceIndex, SpaceStats},
 };
 use crate::{Error, Result};
 

@@ -70,7 +70,7 @@ const ALL_CODES: [Codes; 3] = [Codes::None, Codes::Int8, Codes::RaBitQ];
 
 /// Leaves one sealed part without the dead.
 fn seal(index: &SpaceIndex, dead: &RoaringBitmap) {
-    if let Some(job) = index.plan(dead, true) {
+    if let Some(job) = index.plan(dead, Work::All, Room::ENOUGH) {
         let built = index.build(&job, None, &Progress::default()).unwrap();
         index.finish(job, built);
     }
@@ -78,6 +78,11 @@ fn seal(index: &SpaceIndex, dead: &RoaringBitmap) {
 
 fn seal_all(index: &SpaceIndex) {
     seal(index, &RoaringBitmap::new());
+}
+
+/// Has the graph of the tail take everything in.
+fn follow(index: &SpaceIndex) {
+    while index.follow(2) {}
 }
 
 #[test]
@@ -110,6 +115,10 @@ fn recall_and_filters() {
             index.insert(batch);
             if seals.contains(&n) {
                 seal_all(&index);
+            }
+            // The last batch stays behind the graph, and is compared.
+            if n < 4 {
+                follow(&index);
             }
         }
         let members = index.members();
@@ -153,6 +162,8 @@ fn duplicates_never_cut_an_answer_short() {
         for sealed in [false, true] {
             if sealed {
                 seal_all(&index);
+            } else {
+                follow(&index);
             }
             for k in [1, 10, 1_000, 3_500, 5_000] {
                 let (found, _) = index
@@ -216,8 +227,12 @@ fn plans() {
     dot.insert(&rows(&all));
     large.insert(&rows(&all));
     let members = large.members();
-    assert_eq!(plan(&small, false, &members), "exact");
-    assert_eq!(plan(&dot, false, &members), "exact");
+    for index in [&small, &dot, &large] {
+        assert_eq!(plan(index, false, &members), "exact");
+        follow(index);
+    }
+    assert_eq!(plan(&small, false, &members), "exact", "not worth a graph");
+    assert_eq!(plan(&dot, false, &members), "exact", "no graph for it");
     assert_eq!(plan(&large, false, &members), "graph");
     assert_eq!(plan(&large, true, &members), "exact");
     assert_eq!(plan(&large, false, &(0..100).collect()), "exact");
@@ -273,6 +288,7 @@ fn searches_while_it_grows_is_sealed_and_merged() {
         let writer = scope.spawn(|| {
             for batch in rows(&all).chunks(97) {
                 index.insert(batch);
+                index.follow(1);
                 if index.members().len() % 1_000 < 97 {
                     seal_all(&index);
                 }
@@ -294,7 +310,9 @@ fn a_build_that_is_called_off_leaves_everything_searchable() {
     let all = vectors(3_000, 8, 9);
     let index = SpaceIndex::new(8, Metric::L2, Codes::Int8);
     index.insert(&rows(&all)[..2_500]);
-    let job = index.plan(&RoaringBitmap::new(), true).unwrap();
+    let job = index
+        .plan(&RoaringBitmap::new(), Work::All, Room::ENOUGH)
+        .unwrap();
     let progress = Progress::default();
     progress.cancel();
     assert!(matches!(
@@ -317,28 +335,88 @@ fn a_build_that_is_called_off_leaves_everything_searchable() {
 fn parts_are_merged_by_size_and_the_dead_left_out() {
     let all = vectors(45_000, 4, 10);
     let index = SpaceIndex::new(4, Metric::L2, Codes::Int8);
-    let step = |dead: &RoaringBitmap| {
-        let job = index.plan(dead, false)?;
+    let step_in = |work, room, dead: &RoaringBitmap| {
+        let job = index.plan(dead, work, room)?;
         let built = index.build(&job, None, &Progress::default()).unwrap();
         index.finish(job, built);
         Some(index.stats())
     };
+    let step = |work, dead: &RoaringBitmap| step_in(work, Room::ENOUGH, dead);
     let none = RoaringBitmap::new();
-    index.load(&rows(&all)[..30_000]);
-    assert_eq!(step(&none).unwrap().parts, 1);
-    assert!(step(&none).is_none(), "nothing to do");
-    index.load(&rows(&all)[30_000..41_000]);
-    assert_eq!(
-        step(&none).unwrap().parts,
-        2,
+    index.insert(&rows(&all)[..30_000]);
+    assert_eq!(step(Work::Seal, &none).unwrap().parts, 1);
+    assert!(step(Work::Seal, &none).is_none(), "nothing to do");
+    assert!(step(Work::Merge, &none).is_none());
+    index.insert(&rows(&all)[30_000..41_000]);
+    assert_eq!(step(Work::Seal, &none).unwrap().parts, 2);
+    assert!(
+        step(Work::Merge, &none).is_none(),
         "30,000 is more than twice 11,000"
     );
-    index.load(&rows(&all)[41_000..]);
-    assert!(step(&none).is_none(), "4,000 are not worth a seal");
+    index.insert(&rows(&all)[41_000..]);
+    assert!(
+        step(Work::Seal, &none).is_none(),
+        "4,000 are not worth a seal yet"
+    );
     let dead: RoaringBitmap = (0..30_000).filter(|i| i % 3 == 0).collect();
-    assert_eq!(step(&dead).unwrap().sealed, 20_000 + 11_000);
+    assert_eq!(step(Work::Merge, &dead).unwrap().sealed, 20_000 + 11_000);
     assert_eq!(index.members().len(), 35_000);
     assert!(index.vector(3).is_none() && index.vector(4).is_some());
+    assert!(
+        step_in(
+            Work::Merge,
+            Room {
+                merge: 30_999,
+                short: false
+            },
+            &none
+        )
+        .is_none(),
+        "20,000 and 11,000 together are too many"
+    );
+    assert_eq!(step(Work::Merge, &none).unwrap().parts, 1);
+
+    // Memory is short: whatever can be given back is.
+    let short = Room {
+        merge: u64::MAX,
+        short: true,
+    };
+    assert_eq!(step_in(Work::Seal, short, &none).unwrap().unsealed, 0);
+    let few: RoaringBitmap = (30_000..31_000).collect();
+    assert!(step(Work::Merge, &few).is_none());
+    assert_eq!(step_in(Work::Merge, short, &few).unwrap().sealed, 34_000);
+}
+
+#[test]
+fn what_is_accounted_is_what_is_there() {
+    let all = vectors(6_000, 32, 12);
+    let index = SpaceIndex::new(32, Metric::L2, Codes::Int8);
+    index.insert(&rows(&all));
+    let tail = index.stats();
+    assert_eq!(tail.unsealed_bytes, 6_000 * index.unsealed_vector_bytes());
+    assert_eq!((tail.growing_bytes, tail.sealed_bytes), (0, 0));
+    let expected = index.settled_bytes(0);
+    let half = index.settled_bytes(3_000);
+    assert!(half < expected && half > expected / 2);
+    follow(&index);
+    assert!(index.stats().growing_bytes > 6_000 * 32 * 4);
+    let folder = tempfile::tempdir().unwrap();
+    let job = index
+        .plan(&RoaringBitmap::new(), Work::All, Room::ENOUGH)
+        .unwrap();
+    let path = folder.path().join("part.seg");
+    let built = index
+        .build(&job, Some(&path), &Progress::default())
+        .unwrap();
+    index.finish(job, built);
+    let sealed = index.stats();
+    assert_eq!((sealed.unsealed_bytes, sealed.growing_bytes), (0, 0));
+    let error = sealed.sealed_bytes.abs_diff(expected) as f64 / expected as f64;
+    assert!(
+        error < 0.1,
+        "{} is not about {expected}",
+        sealed.sealed_bytes
+    );
 }
 
 #[test]

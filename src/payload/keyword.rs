@@ -6,11 +6,13 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use roaring::{MultiOps, RoaringBitmap};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 type Values = HashMap<String, RoaringBitmap>;
 
 /// Items by string.
+#[derive(Serialize, Deserialize)]
 pub(super) struct KeywordColumn {
     /// By the whole value.
     exact: Values,
@@ -69,6 +71,11 @@ impl KeywordColumn {
                 drop(&mut self.exact, &join(&levels));
             }
         }
+    }
+
+    /// Values that some item has.
+    pub(super) fn values(&self) -> usize {
+        self.exact.len() + self.below.as_ref().map_or(0, Values::len)
     }
 
     /// Items with one of the values; a category: equal to or below one of them.

@@ -15,6 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vitrine_schemas::{AttributeType, Availability, CollectionConfig, Item};
 
@@ -34,12 +35,14 @@ const BUILT_IN: [(&str, AttributeType); 6] = [
 const ATTRIBUTES: &str = "attributes.";
 
 /// The values of all filterable fields, by item number.
+#[derive(Serialize, Deserialize)]
 pub struct PayloadIndex {
-    built_in: BTreeMap<&'static str, Field>,
+    built_in: BTreeMap<String, Field>,
     attributes: BTreeMap<String, Field>,
 }
 
 /// One field.
+#[derive(Serialize, Deserialize)]
 struct Field {
     kind: AttributeType,
     /// Items that have a value.
@@ -47,6 +50,7 @@ struct Field {
     column: Column,
 }
 
+#[derive(Serialize, Deserialize)]
 enum Column {
     Keyword(KeywordColumn),
     Numeric(NumericColumn),
@@ -57,7 +61,7 @@ enum Column {
 impl PayloadIndex {
     /// An empty index of the built-in fields and the declared attributes.
     pub fn new(config: &CollectionConfig) -> Self {
-        let field = |(name, kind): &(&'static str, _)| (*name, Field::new(*kind));
+        let field = |(name, kind): &(&str, _)| ((*name).to_owned(), Field::new(*kind));
         let mut index = Self {
             built_in: BUILT_IN.iter().map(field).collect(),
             attributes: BTreeMap::new(),
@@ -101,6 +105,12 @@ impl PayloadIndex {
         }
     }
 
+    /// Bytes in memory, about.
+    pub fn bytes(&self) -> u64 {
+        let fields = self.built_in.values().chain(self.attributes.values());
+        fields.map(Field::bytes).sum()
+    }
+
     fn field(&self, key: &str) -> Option<&Field> {
         let attribute = key.strip_prefix(ATTRIBUTES);
         self.built_in
@@ -111,8 +121,8 @@ impl PayloadIndex {
 
     /// Names that a filter may use, for messages.
     fn known(&self) -> String {
-        let declared = self.attributes.keys().map(String::as_str);
-        let all: Vec<_> = self.built_in.keys().copied().chain(declared).collect();
+        let all = self.built_in.keys().chain(self.attributes.keys());
+        let all: Vec<_> = all.map(String::as_str).collect();
         all.join(", ")
     }
 }
@@ -131,6 +141,16 @@ impl Field {
             kind,
             present: RoaringBitmap::new(),
             column,
+        }
+    }
+
+    /// Bytes in memory, about: a few for each item that has a value, more for each value there is.
+    fn bytes(&self) -> u64 {
+        let items = self.present.len();
+        match &self.column {
+            Column::Keyword(column) => 6 * items + 180 * column.values() as u64,
+            Column::Numeric(column) => 4 * items + 130 * column.values() as u64,
+            Column::Text => items,
         }
     }
 

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use roaring::{MultiOps, RoaringBitmap};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vitrine_schemas::{AttributeType, Scalar};
 
 /// Items by number, sorted.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct NumericColumn {
     values: BTreeMap<i128, RoaringBitmap>,
 }
@@ -29,6 +30,11 @@ impl NumericColumn {
                 self.values.remove(&key);
             }
         }
+    }
+
+    /// Values that some item has.
+    pub(super) fn values(&self) -> usize {
+        self.values.len()
     }
 
     /// Items with a value in the interval.

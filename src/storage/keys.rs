@@ -10,6 +10,11 @@ pub(super) fn segments(collection: u32) -> Vec<u8> {
     [&b"segments"[..], &prefix(collection)].concat()
 }
 
+/// Key of the number of writes to a collection's items.
+pub(super) fn writes(collection: u32) -> Vec<u8> {
+    [&b"writes"[..], &prefix(collection)].concat()
+}
+
 /// Key of an item record.
 pub(super) fn item(collection: u32, id: &str) -> Vec<u8> {
     [&prefix(collection)[..], id.as_bytes()].concat()

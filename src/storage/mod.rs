@@ -7,7 +7,7 @@ mod rocks;
 pub(crate) use codec::Manifest;
 pub(crate) use codec::ManifestEntry;
 pub(crate) use codec::SegmentList;
-pub(crate) use rocks::{Batch, Store};
+pub(crate) use rocks::{Batch, Store, replace_file};
 
 /// When a write counts as done. The write-ahead log is always on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

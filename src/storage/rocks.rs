@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -86,6 +87,23 @@ impl Batch {
         Ok(())
     }
 
+    /// Puts the number of writes to the collection's items so far, this one included.
+    pub fn put_writes(&mut self, collection: u32, writes: u64) {
+        let value = writes.to_be_bytes().to_vec();
+        self.0
+            .push(Op::Put("manifest", keys::writes(collection), value));
+    }
+
+    /// Bytes of keys and values.
+    pub fn bytes(&self) -> u64 {
+        let bytes = self.0.iter().map(|op| match op {
+            Op::Put(_, key, value) => key.len() + value.len(),
+            Op::Delete(_, key) => key.len(),
+            Op::DeleteRange(_, from, to) => from.len() + to.len(),
+        });
+        bytes.sum::<usize>() as u64
+    }
+
     /// Deletes items and vectors; events stay, they are history.
     pub fn delete_collection(&mut self, collection: u32) {
         for family in ["items", "vectors"] {
@@ -93,9 +111,19 @@ impl Batch {
             let to = keys::prefix(collection.saturating_add(1)).to_vec();
             self.0.push(Op::DeleteRange(family, from, to));
         }
-        self.0
-            .push(Op::Delete("manifest", keys::segments(collection)));
+        for key in [keys::segments(collection), keys::writes(collection)] {
+            self.0.push(Op::Delete("manifest", key));
+        }
     }
+}
+
+/// What RocksDB takes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct StoreSizes {
+    /// Bytes of tables not written yet, of its cache and of what it knows of its files.
+    pub memory_bytes: u64,
+    /// Bytes of its tables; its log is beside them.
+    pub disk_bytes: u64,
 }
 
 /// An open data directory.
@@ -128,16 +156,20 @@ impl Store {
         write.set_sync(durability == Durability::Fsync);
         let path = path.to_path_buf();
         let store = Self { db, path, write };
-        fs::create_dir_all(store.segments()).map_err(|source| Error::Io {
-            path: store.segments(),
-            source,
-        })?;
+        for path in [store.segments(), store.states()] {
+            fs::create_dir_all(&path).map_err(|source| Error::Io { path, source })?;
+        }
         Ok(store)
     }
 
     /// Folder of the segment files.
     pub fn segments(&self) -> PathBuf {
         self.path.join("segments")
+    }
+
+    /// Folder of what collections keep of their state.
+    pub fn states(&self) -> PathBuf {
+        self.path.join("states")
     }
 
     fn family(&self, name: &'static str) -> Result<&ColumnFamily> {
@@ -167,12 +199,6 @@ impl Store {
     pub fn item(&self, collection: u32, id: &str) -> Result<Option<(u32, Item)>> {
         let bytes = self.get("items", &keys::item(collection, id))?;
         bytes.map(|b| codec::decode_item(&b)).transpose()
-    }
-
-    /// Reads a vector.
-    pub fn vector(&self, collection: u32, number: u32, space: &str) -> Result<Option<Vec<f32>>> {
-        let bytes = self.get("vectors", &keys::vector(collection, number, space))?;
-        bytes.map(|b| codec::decode_vector(&b)).transpose()
     }
 
     /// Visits every item of a collection in the order of ids.
@@ -228,6 +254,55 @@ impl Store {
         }
     }
 
+    /// Number of writes to a collection's items so far.
+    pub fn writes(&self, collection: u32) -> Result<u64> {
+        match self.get("manifest", &keys::writes(collection))? {
+            None => Ok(0),
+            Some(bytes) => match bytes.try_into() {
+                Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
+                Err(_) => Err(corrupt("manifest", "a number of writes is cut short")),
+            },
+        }
+    }
+
+    /// Reads vectors of a space by number, in order; those that are missing are passed over.
+    pub fn vectors(
+        &self,
+        collection: u32,
+        numbers: &[u32],
+        space: &str,
+    ) -> Result<Vec<(u32, Vec<f32>)>> {
+        let family = self.family("vectors")?;
+        let keys = numbers.iter().map(|n| keys::vector(collection, *n, space));
+        let keys: Vec<_> = keys.collect();
+        let sorted = true;
+        let found = self.db.batched_multi_get_cf(family, &keys, sorted);
+        let mut vectors = Vec::with_capacity(numbers.len());
+        for (number, value) in numbers.iter().zip(found) {
+            if let Some(bytes) = value.map_err(storage)? {
+                vectors.push((*number, codec::decode_vector(&bytes)?));
+            }
+        }
+        Ok(vectors)
+    }
+
+    /// What RocksDB takes in memory and on disk.
+    pub fn sizes(&self) -> Result<StoreSizes> {
+        let sum = |property: &str| -> Result<u64> {
+            let of = |name| {
+                let value = self.db.property_int_value_cf(self.family(name)?, property);
+                Ok::<_, Error>(value.map_err(storage)?.unwrap_or_default())
+            };
+            FAMILIES.into_iter().map(of).sum()
+        };
+        Ok(StoreSizes {
+            memory_bytes: sum("rocksdb.cur-size-all-mem-tables")?
+                + sum("rocksdb.block-cache-usage")?
+                + sum("rocksdb.estimate-table-readers-mem")?,
+            disk_bytes: sum("rocksdb.total-sst-files-size")?,
+        })
+    }
+
     /// Reads the manifest; a new directory has an empty one.
     pub fn manifest(&self) -> Result<Manifest> {
         match self.get("manifest", MANIFEST_KEY)? {
@@ -240,6 +315,23 @@ impl Store {
     pub fn flush(&self) -> Result<()> {
         self.db.flush_wal(true).map_err(storage)
     }
+}
+
+/// Writes a file that is there as a whole or not at all.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let unfinished = path.with_extension("new");
+    let write = || -> io::Result<()> {
+        let mut file = fs::File::create(&unfinished)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        path.parent()
+            .map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+    };
+    write().map_err(|source| Error::Io {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 fn storage(error: rocksdb::Error) -> Error {

@@ -1,6 +1,7 @@
 //! The engine through its public interface.
 
 mod aliases;
+mod bounds;
 mod compat;
 mod events;
 mod items;
@@ -9,4 +10,6 @@ mod model;
 mod recommend;
 mod search;
 mod segments;
+mod states;
 mod support;
+mod watch;

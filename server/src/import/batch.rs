@@ -1,7 +1,7 @@
 //! Some records that are parsed and written together.
 
 use vitrine::Collection;
-use vitrine_schemas::{ImportLine, Item, WriteResponse, WriteSummary};
+use vitrine_schemas::{ImportLine, Item, WriteResponse, WriteStatus, WriteSummary};
 
 use super::{Header, Record};
 use crate::{
@@ -56,6 +56,8 @@ pub struct Written {
     pub lines: Vec<u8>,
     /// Totals.
     pub summary: WriteSummary,
+    /// Nothing was stored, for want of room that sealing will make.
+    pub retry: bool,
 }
 
 impl Batch {
@@ -75,8 +77,9 @@ impl Batch {
         self.records.is_empty()
     }
 
-    /// Parses and writes; a bad record costs itself only. What comes back as created or updated is stored.
-    pub fn write(self, parser: &Parser, collection: &Collection) -> ApiResult<Written> {
+    /// Parses and writes; a bad record costs itself only. What comes back as created or updated is stored. Where there is
+    /// no room for the records, each is answered with that; [`Written::retry`] tells whether waiting would mend it.
+    pub fn write(&self, parser: &Parser, collection: &Collection) -> ApiResult<Written> {
         let (mut items, mut read) = (Vec::new(), Vec::with_capacity(self.records.len()));
         for record in &self.records {
             let (id, fault) = match &record.bytes {
@@ -92,15 +95,28 @@ impl Batch {
             };
             read.push((record.line, id, fault));
         }
-        let mut outcomes = collection.upsert(items)?.into_iter();
+        let count = items.len();
+        let mut retry = false;
+        let outcomes: Vec<ApiResult<WriteStatus>> = match collection.upsert(items) {
+            Ok(outcomes) => outcomes
+                .into_iter()
+                .map(|outcome| outcome.map_err(ApiError::from))
+                .collect(),
+            Err(e) if e.is_full() => {
+                retry = matches!(e, vitrine::Error::Unsettled { .. });
+                let refused = ApiError::from(e);
+                (0..count).map(|_| Err(refused.clone())).collect()
+            }
+            Err(e) => return Err(e.into()),
+        };
+        let mut outcomes = outcomes.into_iter();
         let mut report = WriteResponse::default();
         for (line, id, fault) in read {
             let outcome = match fault {
                 Some(fault) => Err(fault),
-                None => match outcomes.next() {
-                    Some(outcome) => outcome.map_err(ApiError::from),
-                    None => Err(ApiError::internal("an item has no outcome")),
-                },
+                None => outcomes
+                    .next()
+                    .unwrap_or_else(|| Err(ApiError::internal("an item has no outcome"))),
             };
             report::record(&mut report, line, id, outcome);
         }
@@ -108,6 +124,7 @@ impl Batch {
         Ok(Written {
             lines: results.flat_map(|result| line(&result)).collect(),
             summary: report.summary,
+            retry,
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     body::Body,
     call::Call,
     error::ApiResult,
-    openapi::{Bodied, Gated, Keyed},
+    openapi::{Bodied, Gated, Keyed, Stored},
 };
 
 /// Store events
@@ -18,7 +18,7 @@ use crate::{
     request_body(content = EventsRequest, example = json!([
         {"kind": "view", "collection": "shop", "user": "u1", "items": ["SKU1"]}
     ])),
-    responses((status = 200, description = "One result an event", body = EventsResponse), Keyed, Gated, Bodied),
+    responses((status = 200, description = "One result an event", body = EventsResponse), Keyed, Gated, Bodied, Stored),
 )]
 pub async fn post(call: Call, body: Body<EventsRequest>) -> ApiResult<Json<EventsResponse>> {
     let events = body.0.into_vec();

@@ -10,6 +10,7 @@ use actix_web::{
 use crate::{
     call::Call,
     error::{ApiError, ApiResult},
+    gauges::Moment,
     openapi::Keyed,
 };
 
@@ -64,13 +65,17 @@ pub async fn metrics(call: Call) -> ApiResult<HttpResponse> {
             ("write", state.writes.in_use()),
             ("embed", state.embeds.in_use()),
         ];
-        state
-            .metrics
-            .render(&state.database.collections(), &under_way)
+        let database = &state.database;
+        let moment = Moment {
+            collections: &database.collections(),
+            under_way: &under_way,
+            usage: &database.usage()?,
+            bounds: database.bounds(),
+        };
+        state.metrics.render(&moment).map_err(ApiError::internal)
     })
     .await
-    .map_err(ApiError::internal)?
-    .map_err(ApiError::internal)?;
+    .map_err(ApiError::internal)??;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")
         .body(text))

@@ -1,7 +1,11 @@
 //! Bulk writes: items stream in, results stream out. A client reads the answer while it sends: who does not read is
 //! not read from either.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -21,12 +25,16 @@ use crate::{
     state::AppState,
 };
 
+/// Between two looks whether sealing has made room.
+const SEALING: Duration = Duration::from_millis(250);
+
 /// Import items
 ///
 /// Streamed in and out. The body holds a JSON object a line, or CSV: its header names fields of an item and
 /// attributes of the collection. The answer has one result a line, in order, with the line's number from 1; blank lines
 /// have none. An item told to be created or updated is stored. The last line is `{"summary": ...}`, or `{"error": ...}`
-/// where the import was given up. Read the answer while you send: the server stops reading when you do.
+/// where the import was given up. Where memory or disk is short, lines are rejected as `memory_full`, `memory_full_until_sealed` or
+/// `disk_full`, after waiting for what sealing frees: send those again once there is room. Read the answer while you send: the server stops reading when you do.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/items/import", tag = "items", operation_id = "import_items",
     params(CollectionPath),
@@ -118,12 +126,18 @@ impl Import {
         let Some(batch) = self.batches.next().await? else {
             return Ok(None);
         };
-        let target = self.target.clone();
-        let written = self
-            .state
-            .writes
-            .run_in_turn(self.time, move || batch.write(&target.0, &target.1))
-            .await?;
+        let batch = Arc::new(batch);
+        let until = Instant::now() + self.time;
+        let written = loop {
+            let (target, batch) = (self.target.clone(), batch.clone());
+            let write = move || batch.write(&target.0, &target.1);
+            let written = self.state.writes.run_in_turn(self.time, write).await?;
+            if !written.retry || Instant::now() >= until {
+                break written;
+            }
+            // Sealing will make room; the sender is slowed down by the waiting.
+            tokio::time::sleep(SEALING).await;
+        };
         self.summary += written.summary;
         Ok(Some(written.lines))
     }

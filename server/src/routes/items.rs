@@ -14,13 +14,14 @@ use crate::{
     body::Body,
     call::Call,
     error::{ApiError, ApiResult},
-    openapi::{Bodied, Conflicting, Gated, Keyed, Named},
+    openapi::{Bodied, Conflicting, Gated, Keyed, Named, Stored},
     report,
 };
 
 /// Write items
 ///
-/// An item replaces the one with its id as a whole. An item that is refused costs itself only: see its result.
+/// An item replaces the one with its id as a whole. An item that is refused costs itself only: see its result. Where they would
+/// pass a bound on memory or disk, none is stored: 507, or 429 where it is enough to wait.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/items", tag = "items", operation_id = "write_items",
     params(CollectionPath),
@@ -28,7 +29,7 @@ use crate::{
         "id": "SKU1", "title": "Red running shoes", "category": "Clothing > Shoes",
         "price": {"amount": 80, "currency": "EUR"}, "attributes": {"color": "red"}
     }])),
-    responses((status = 200, description = "One result an item", body = WriteResponse), Keyed, Gated, Bodied, Named),
+    responses((status = 200, description = "One result an item", body = WriteResponse), Keyed, Gated, Bodied, Named, Stored),
 )]
 pub async fn put(
     call: Call,
@@ -68,7 +69,7 @@ pub async fn get(call: Call, path: Path<ItemPath>) -> ApiResult<Json<Item>> {
     patch, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "patch_item",
     params(ItemPath),
     request_body(content = Object, example = json!({"price": {"amount": 60}, "attributes": {"color": null}})),
-    responses((status = 200, description = "The item as it is now", body = Item), Keyed, Gated, Bodied, Named, Conflicting),
+    responses((status = 200, description = "The item as it is now", body = Item), Keyed, Gated, Bodied, Named, Conflicting, Stored),
 )]
 pub async fn patch(
     call: Call,

@@ -114,7 +114,11 @@ pub async fn with(
     >,
 > {
     let data = tempfile::tempdir().expect("a folder");
-    let database = Database::open(data.path(), Options::default()).expect("a database");
+    let options = Options {
+        bounds: setup.limits.bounds(),
+        ..Options::default()
+    };
+    let database = Database::open(data.path(), options).expect("a database");
     let (colors, waiting) = Colors::new();
     let embedder = setup.models.then(|| Arc::new(colors) as Arc<dyn Embedder>);
     let state = AppState::new(Arc::new(database), embedder, setup.limits, setup.keys);

@@ -1,10 +1,12 @@
 //! Load: refusals, deadlines, metrics.
 
+use std::time::{Duration, Instant};
+
 use actix_web::test::TestRequest;
 use futures_util::future::join;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{Setup, api, header, request, with};
+use crate::harness::{Setup, api, header, raw, request, with};
 
 const EMBED: &str = "/v1/embeddings";
 
@@ -87,4 +89,120 @@ async fn metrics_count_routes_not_paths() {
     ] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }
+}
+
+/// So many items with vectors of 3 components, from a number on.
+fn items(from: usize, count: usize) -> Vec<Value> {
+    let item = |n| json!({"id": format!("item-{n}"), "vectors": {"shared": [n, 1, 2]}});
+    (from..from + count).map(item).collect()
+}
+
+fn lines(items: &[Value]) -> String {
+    items.iter().map(|item| format!("{item}\n")).collect()
+}
+
+#[actix_web::test]
+async fn what_would_pass_the_memory_bound_is_refused_and_the_rest_goes_on() {
+    let mut setup = Setup::default();
+    setup.limits.memory_bytes = 60_000;
+    let api = with(setup).await;
+    api.shop().await;
+    let path = "/v1/collections/shop/items";
+    let answer = api.put(path, json!(items(0, 1_000))).await;
+    let problem = answer.problem(507, "memory_full");
+    let detail = problem["detail"].as_str().unwrap();
+    for part in ["limits.memory_bytes is 60000", "too many", "delete items"] {
+        assert!(detail.contains(part), "{part} is not in {detail}");
+    }
+    api.put(path, json!(items(0, 50))).await.ok();
+    assert_eq!(api.get("/v1/collections/shop").await.ok()["items"], 53);
+
+    // An import answers line by line; what it rejects for want of room can be sent again once there is some.
+    let import = format!("{path}/import");
+    let sent = items(100, 600);
+    let answer = api.send(raw("POST", &import, "", lines(&sent))).await;
+    let answers: Vec<Value> = answer
+        .text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON a line"))
+        .collect();
+    let summary = &answers[600]["summary"];
+    let rejected: Vec<_> = (0..600)
+        .filter(|n| answers[*n]["status"] == "rejected")
+        .collect();
+    assert!(!rejected.is_empty());
+    assert_eq!(summary["rejected"], rejected.len());
+    for n in &rejected {
+        assert_eq!(answers[*n]["code"], "memory_full", "{}", answers[*n]);
+        assert_eq!(answers[*n]["index"], n + 1);
+    }
+    for (n, item) in sent.iter().enumerate() {
+        let there = api
+            .get(&format!("{path}/{}", item["id"].as_str().unwrap()))
+            .await;
+        assert_eq!(there.status == 404, rejected.contains(&n), "{item}");
+    }
+    let query = json!({"query": {"vector": [1, 1, 2]}, "limit": 20});
+    let found = api.post("/v1/collections/shop/search", query).await.ok();
+    assert_eq!(found["hits"].as_array().unwrap().len(), 20);
+    let metrics = api.get("/metrics").await.text;
+    for line in [
+        "vitrine_memory_limit_bytes 60000",
+        "vitrine_writes_refused{bound=\"disk\"} 0",
+        "vitrine_index_memory_bytes{collection=\"shop\",component=\"unsealed\",space=\"shared\"}",
+        "vitrine_collection_records_bytes{collection=\"shop\"}",
+        "vitrine_disk_free_bytes",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+    assert!(!metrics.contains("vitrine_writes_refused{bound=\"memory\"} 0"));
+
+    let ids: Vec<_> = sent.iter().map(|item| item["id"].clone()).collect();
+    let first = json!({"filter": {"must": [{"has_id": ids[..200].to_vec()}]}});
+    api.post(&format!("{path}/delete"), first).await.ok();
+    let again: Vec<_> = rejected[..50].iter().map(|n| sent[*n].clone()).collect();
+    let patience = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = api.send(raw("POST", &import, "", lines(&again))).await;
+        let last: Value = serde_json::from_str(answer.text.lines().last().unwrap()).unwrap();
+        if last["summary"]["created"] == 50 {
+            break;
+        }
+        assert!(Instant::now() < patience, "{last}");
+    }
+}
+
+#[actix_web::test]
+async fn the_disk_reserve_is_left_alone() {
+    let mut setup = Setup::default();
+    setup.limits.disk_reserve_bytes = u64::MAX / 2;
+    let api = with(setup).await;
+    let config = json!({"vectors": {"shared": {"dim": 3}}});
+    api.put("/v1/collections/shop", config).await.ok();
+    let path = "/v1/collections/shop/items";
+    let refused = api.put(path, json!(items(0, 1))).await;
+    let problem = refused.problem(507, "disk_full");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("limits.disk_reserve_bytes")
+    );
+    let event = json!([{"kind": "view", "collection": "shop", "user": "u", "items": ["a"]}]);
+    api.post("/v1/events", event)
+        .await
+        .problem(507, "disk_full");
+    let answer = api
+        .send(raw(
+            "POST",
+            &format!("{path}/import"),
+            "",
+            lines(&items(0, 2)),
+        ))
+        .await;
+    let first: Value = serde_json::from_str(answer.text.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&first["status"], &first["code"]),
+        (&json!("rejected"), &json!("disk_full"))
+    );
 }

@@ -281,6 +281,7 @@ impl<'a> Reader<'a> {
             vectors,
             file: Some(path.to_path_buf()),
             serial: super::next_serial(),
+            unreachable: Default::default(),
         };
         let count = header.vectors as u32;
         let inside = |links: &[u32]| links.iter().all(|to| *to < count || *to == NONE);

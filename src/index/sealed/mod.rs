@@ -7,6 +7,7 @@
 mod blocks;
 mod build;
 mod file;
+mod health;
 mod layout;
 mod memory;
 mod points;
@@ -17,7 +18,10 @@ mod walk;
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -91,6 +95,8 @@ pub struct SealedIndex {
     file: Option<PathBuf>,
     /// Tells it from all others of this process.
     serial: u64,
+    /// Vectors that no walk reaches, once looked at.
+    unreachable: OnceLock<u64>,
 }
 
 fn next_serial() -> u64 {
@@ -159,6 +165,7 @@ impl SealedIndex {
             vectors: originals,
             file: None,
             serial: next_serial(),
+            unreachable: OnceLock::new(),
         })
     }
 

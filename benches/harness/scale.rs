@@ -1,0 +1,288 @@
+//! The life of a large collection through the engine's public interface: import under searches, merging, a clean stop and
+//! start, a third deleted and written again. Progress goes to standard error, one line of JSON for each phase to standard output.
+//!
+//! Killed and started again over the same folder, the import goes on where it was (its rate then is that of the rest).
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+use serde_json::{Value, json};
+use vitrine::{
+    Collection, Database, Options, Target, VectorSearch,
+    schemas::{CollectionConfig, IndexInfo, Item},
+};
+
+mod npy;
+
+#[derive(Parser)]
+struct Args {
+    /// Vectors of the items: .npy, f32, two dimensions.
+    #[arg(long)]
+    base: PathBuf,
+    /// Vectors to search for.
+    #[arg(long)]
+    queries: PathBuf,
+    /// Folder of the database; made anew unless it holds an import that was not finished.
+    #[arg(long)]
+    data: PathBuf,
+    /// Items written at once.
+    #[arg(long, default_value_t = 256)]
+    batch: usize,
+    /// Items, the first so many of the file.
+    #[arg(long, default_value_t = usize::MAX)]
+    items: usize,
+    /// Threads that seal and merge.
+    #[arg(long, default_value_t = 1)]
+    index_threads: usize,
+    /// Queries whose recall is measured.
+    #[arg(long, default_value_t = 300)]
+    recall_queries: usize,
+}
+
+const K: usize = 10;
+/// Vectors that may stay unsealed.
+const SETTLED: u64 = 10_000;
+const REPLACED: f64 = 0.3;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    let args = Args::parse();
+    let base = npy::Matrix::read(&args.base)?;
+    let queries = npy::Matrix::read(&args.queries)?;
+    let rows: Vec<&[f32]> = base.rows().take(args.items).collect();
+    let queries: Vec<&[f32]> = queries.rows().collect();
+
+    let (mut db, mut shop) = open(&args, base.columns)?;
+    let there = shop.stats().items as usize;
+    let (import, seen) = watched(&shop, &queries, || {
+        write(&shop, &rows, (there..rows.len()).collect(), args.batch)
+    });
+    import?;
+    say("import", rows.len() - there, &seen, &shop);
+    let ((), seen) = watched(&shop, &queries, || settle(&shop));
+    say("merge", rows.len(), &seen, &shop);
+    let ((), seen) = watched(&shop, &queries, || thread::sleep(Duration::from_secs(5)));
+    say("quiet", 0, &seen, &shop);
+
+    let truth = truth(&shop, &queries[..args.recall_queries.min(queries.len())])?;
+    let as_imported = recall(&shop, &queries, &truth)?;
+    drop((shop, db));
+    let started = Instant::now();
+    (db, shop) = open(&args, base.columns)?;
+    let seconds = started.elapsed().as_secs_f64();
+    shop.search(&near(queries[0], false))?;
+    let first = started.elapsed().as_secs_f64();
+    let files = bytes_below(&args.data);
+    println!(
+        "{}",
+        json!({"phase": "open", "seconds": seconds, "first_answer_seconds": first, "items": shop.stats().items,
+               "disk_bytes": files, "raw_bytes": rows.len() * base.columns * 4, "rss_bytes": status("VmRSS")})
+    );
+
+    let mut some: Vec<usize> = (0..rows.len()).collect();
+    some.shuffle(&mut StdRng::seed_from_u64(30));
+    some.truncate((rows.len() as f64 * REPLACED) as usize);
+    let (done, seen) = watched(&shop, &queries, || {
+        let ids: Vec<_> = some.iter().map(usize::to_string).collect();
+        for ids in ids.chunks(args.batch) {
+            shop.delete(ids)?;
+        }
+        write(&shop, &rows, some.clone(), args.batch)
+    });
+    done?;
+    say("delete and write again", 2 * some.len(), &seen, &shop);
+    let ((), seen) = watched(&shop, &queries, || settle(&shop));
+    say("merge", rows.len(), &seen, &shop);
+    let changed = recall(&shop, &queries, &truth)?;
+    db.optimize("shop")?;
+    let fresh = recall(&shop, &queries, &truth)?;
+    println!(
+        "{}",
+        json!({"phase": "recall", "at": K, "queries": truth.len(), "as_imported": as_imported,
+               "after_30_percent_replaced": changed, "fresh_build_in_one_part": fresh})
+    );
+    drop((shop, db));
+    fs::remove_dir_all(&args.data)?;
+    Ok(())
+}
+
+fn open(args: &Args, dim: usize) -> Outcome<(Database, Arc<Collection>)> {
+    let options = Options {
+        index_threads: args.index_threads,
+        ..Options::default()
+    };
+    let db = Database::open(&args.data, options)?;
+    let config: CollectionConfig = serde_json::from_value(json!({
+        "attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": dim, "metric": "l2"}}
+    }))?;
+    let shop = db.create_collection("shop", config)?;
+    Ok((db, shop))
+}
+
+/// A product such as shops have.
+fn item(n: usize, vector: &[f32]) -> Outcome<Item> {
+    let color = ["red", "green", "blue", "black"][n % 4];
+    let fields = json!({
+        "id": n.to_string(), "title": format!("Product number {n}"), "brand": format!("Brand {}", n % 997),
+        "category": format!("Department {} > Shelf {}", n % 13, n % 211),
+        "price": {"amount": (n * 7919 % 100_000) as f64 / 100.0, "currency": "EUR"},
+        "attributes": {"color": color},
+    });
+    let mut item: Item = serde_json::from_value(fields)?;
+    item.vectors.insert("shared".into(), vector.to_vec());
+    Ok(item)
+}
+
+fn write(shop: &Collection, rows: &[&[f32]], numbers: Vec<usize>, batch: usize) -> Outcome<()> {
+    let started = Instant::now();
+    let mut told = Instant::now();
+    for (done, chunk) in numbers.chunks(batch).enumerate() {
+        let items = chunk.iter().map(|n| item(*n, rows[*n]));
+        for outcome in shop.upsert(items.collect::<Result<_, _>>()?)? {
+            outcome?;
+        }
+        if told.elapsed() > Duration::from_secs(5) {
+            told = Instant::now();
+            let done = (done + 1) * batch;
+            let rate = done as f64 / started.elapsed().as_secs_f64();
+            let of = numbers.len();
+            eprintln!(
+                "{done} of {of} written, {rate:.0} a second; {:?}",
+                index(shop)
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Waits until what is worth sealing and merging is sealed and merged.
+fn settle(shop: &Collection) {
+    let mut told = Instant::now();
+    let mut quiet = Instant::now();
+    while quiet.elapsed() < Duration::from_secs(3) {
+        let state = index(shop);
+        if state.unsealed >= SETTLED || state.building.is_some() {
+            quiet = Instant::now();
+        }
+        if told.elapsed() > Duration::from_secs(5) {
+            told = Instant::now();
+            eprintln!("merging; {state:?}");
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn index(shop: &Collection) -> IndexInfo {
+    shop.stats().indexes["shared"].clone()
+}
+
+struct Seen {
+    seconds: f64,
+    /// Milliseconds of each search.
+    searches: Vec<f64>,
+}
+
+/// Does `work` while another thread searches without a pause.
+fn watched<T>(shop: &Collection, queries: &[&[f32]], work: impl FnOnce() -> T) -> (T, Seen) {
+    let over = AtomicBool::new(false);
+    let started = Instant::now();
+    thread::scope(|scope| {
+        let searching = scope.spawn(|| {
+            let mut searches = Vec::new();
+            for query in queries.iter().cycle() {
+                if over.load(Relaxed) {
+                    break;
+                }
+                let started = Instant::now();
+                shop.search(&near(query, false)).expect("an answer");
+                searches.push(started.elapsed().as_secs_f64() * 1e3);
+            }
+            searches
+        });
+        let done = work();
+        let seconds = started.elapsed().as_secs_f64();
+        over.store(true, Relaxed);
+        let searches = searching.join().expect("the searches went well");
+        (done, Seen { seconds, searches })
+    })
+}
+
+fn say(phase: &str, items: usize, seen: &Seen, shop: &Collection) {
+    let mut sorted = seen.searches.clone();
+    sorted.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        let last = sorted.len().saturating_sub(1);
+        sorted.get((last as f64 * share) as usize).copied()
+    };
+    let state = serde_json::to_value(index(shop)).unwrap_or(Value::Null);
+    println!(
+        "{}",
+        json!({
+            "phase": phase, "items": items, "seconds": seen.seconds, "items_per_second": items as f64 / seen.seconds,
+            "qps": sorted.len() as f64 / seen.seconds, "p50_ms": at(0.5), "p99_ms": at(0.99), "slowest_ms": at(1.0),
+            "rss_bytes": status("VmRSS"), "peak_rss_bytes": status("VmHWM"), "index": state,
+        })
+    );
+}
+
+fn near(query: &[f32], exact: bool) -> VectorSearch {
+    VectorSearch {
+        target: Target::Vector(query.to_vec()),
+        space: "shared".into(),
+        filter: None,
+        limit: K,
+        ef: None,
+        exact,
+        with_vectors: false,
+        explain: false,
+        deadline: None,
+    }
+}
+
+/// The score that the nearest `K` of each query reach.
+fn truth(shop: &Collection, queries: &[&[f32]]) -> Outcome<Vec<f32>> {
+    let last = |query: &&[f32]| {
+        let hits = shop.search(&near(query, true))?.hits;
+        Ok(hits.last().map_or(0.0, |hit| hit.score))
+    };
+    queries.iter().map(last).collect()
+}
+
+/// Share of hits as near as the true ones; ties count.
+fn recall(shop: &Collection, queries: &[&[f32]], truth: &[f32]) -> Outcome<f64> {
+    let mut good = 0;
+    for (query, least) in queries.iter().zip(truth) {
+        let hits = shop.search(&near(query, false))?.hits;
+        good += hits.iter().filter(|hit| hit.score >= *least).count();
+    }
+    Ok(good as f64 / (K * truth.len()) as f64)
+}
+
+/// A figure of this process, in bytes.
+fn status(name: &str) -> u64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with(name));
+    let kib = line.and_then(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.map_or(0, |kib| kib * 1024)
+}
+
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(m) if m.is_dir() => bytes_below(&entry.path()),
+        Ok(m) => m.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
