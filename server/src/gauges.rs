@@ -59,7 +59,7 @@ impl Moment<'_> {
                 indexes.map(move |(space, index)| (vec![c.name.clone(), space.clone()], index))
             })
         };
-        let plain: [(&str, &str, fn(&IndexInfo) -> Option<u64>); 7] = [
+        let plain: [Plain; 7] = [
             ("sealed_vectors", "Vectors in sealed parts", |i| {
                 Some(i.sealed)
             }),
@@ -179,6 +179,9 @@ impl Moment<'_> {
         )
     }
 }
+
+/// Name, help and value of a gauge of an index.
+type Plain<'a> = (&'a str, &'a str, fn(&IndexInfo) -> Option<u64>);
 
 struct Gauges(Registry);
 
