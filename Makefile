@@ -92,10 +92,15 @@ bench-http: bench-data ## search by 8 HTTP clients beside search in process, 100
 
 SHARED ?= ../shared/data
 
-bench-cf: setup $(BENCH_PY) ## our collaborative filters and those of implicit on Gowalla (SHARED: where its folder is)
+bench-cf: setup $(BENCH_PY) ## collaborative filters: accuracy, time beside implicit, another category's help, memory (SHARED: where the data is)
 	cargo build --release --workspace --example cf
-	$(BIN)/examples/cf --data $(SHARED)/gowalla $(BENCH_CF)
+	$(BIN)/examples/cf accuracy --data $(SHARED)/gowalla $(BENCH_CF)
+	$(BIN)/examples/cf accuracy --data $(SHARED)/amazon-sports --form triples $(BENCH_CF)
 	$(BENCH_PY) benches/harness/implicit_peer.py $(SHARED)/gowalla
+	$(BENCH_PY) benches/harness/implicit_peer.py $(SHARED)/gowalla --ours $(BIN)/examples/cf
+	$(BIN)/examples/cf cross --data $(SHARED)/amazon-cross
+	for model in popularity item-knn graph-filter:rank=128 ials:factors=64,iterations=8 session-knn:capacity=1500000; do \
+		$(BIN)/examples/cf memory --model $$model || exit; done
 
 bench-data: setup $(BENCH_PY) ## the vectors of bench-filters
 	cd benches && $(BENCH_PY) -m harness --ours none --data fashion-mnist,home-depot --codes= --peers= --out $(CACHE)/bench/none

@@ -27,9 +27,9 @@ pub struct Row<'a> {
     pub values: &'a [f32],
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
     /// Entries as (column, value).
-    pub fn iter(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (usize, f32)> + use<'a> {
         let columns = self.indices.iter().map(|c| *c as usize);
         columns.zip(self.values.iter().copied())
     }

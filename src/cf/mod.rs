@@ -22,6 +22,7 @@ pub mod split;
 mod svd;
 #[cfg(test)]
 mod tests;
+pub mod tune;
 
 pub use ease::{Ease, EaseOptions};
 pub use graph_filter::{GraphFilter, GraphFilterOptions};

@@ -54,6 +54,19 @@ pub(super) fn best(scores: &mut [f32], k: usize, excluded: &RoaringBitmap) -> Ve
     kept
 }
 
+/// The best `k` of some items.
+pub(super) fn best_of(mut found: Vec<Scored>, k: usize) -> Vec<Scored> {
+    if k == 0 {
+        return Vec::new();
+    }
+    if found.len() > k {
+        found.select_nth_unstable_by(k - 1, order);
+        found.truncate(k);
+    }
+    found.sort_unstable_by(order);
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

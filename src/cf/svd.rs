@@ -14,15 +14,15 @@ const EXTRA: usize = 64;
 /// Part of the largest eigenvalue below which a direction is noise of f32.
 const NOISE: f64 = 1e-6;
 
-/// The `rank` right singular vectors of most weight as columns (columns of the matrix x rank), fewer where the
-/// matrix has a lower rank; by randomised subspace iteration (Halko, Martinsson and Tropp 2011).
+/// The largest singular value and the `rank` right singular vectors of most weight as columns (columns of the matrix
+/// x rank), fewer where the matrix has a lower rank; by randomised subspace iteration (Halko, Martinsson and Tropp 2011).
 pub(super) fn right_vectors(
     matrix: &Matrix,
     transposed: &Matrix,
     rank: usize,
     iterations: usize,
     seed: u64,
-) -> Result<Dense> {
+) -> Result<(f32, Dense)> {
     let least = matrix.rows().min(matrix.columns());
     let width = rank.saturating_add(EXTRA).min(least);
     let mut basis = Dense::normal(matrix.columns(), width, 1.0, seed);
@@ -34,7 +34,9 @@ pub(super) fn right_vectors(
     let (values, vectors) = eigenvectors(&sparse_times(matrix, &basis))?;
     let kept = significant(&values).min(rank);
     let columns: Vec<_> = (0..kept).map(|n| values.len() - 1 - n).collect();
-    Ok(basis.times(pick(&vectors, &columns, |_| 1.0).as_ref()))
+    let largest = values.last().map_or(0.0, |v| v.max(0.0).sqrt() as f32);
+    let leading = basis.times(pick(&vectors, &columns, |_| 1.0).as_ref());
+    Ok((largest, leading))
 }
 
 /// An orthonormal basis of the columns, without those that depend on others (SVQB, Stathopoulos and Wu 2002).

@@ -3,15 +3,17 @@
 mod fit;
 mod live;
 mod options;
+mod sums;
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Ordering;
 
 use rayon::prelude::*;
+use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use super::{Matrix, Recommender, Scored, known, rank};
+use super::{Matrix, Recommender, Request, Scored, known, rank};
 use crate::Result;
 pub use live::LiveItemKnn;
 pub use options::{ItemKnnOptions, Weighting};
@@ -124,5 +126,37 @@ impl Recommender for ItemKnn {
                 out[neighbor.item as usize] += weight * neighbor.similarity;
             }
         }
+    }
+
+    fn recommend(&self, history: &[(u32, f32)], k: usize, excluded: &RoaringBitmap) -> Vec<Scored> {
+        let request = Request { history, excluded };
+        self.best(&request, k, &mut sums::Sums::new(self.items()))
+    }
+
+    fn recommend_many(&self, requests: &[Request<'_>], k: usize) -> Vec<Vec<Scored>> {
+        let best = |sums: &mut sums::Sums, request: &Request<'_>| self.best(request, k, sums);
+        let requests = requests.par_iter().with_min_len(64);
+        requests
+            .map_init(|| sums::Sums::new(self.items()), best)
+            .collect()
+    }
+}
+
+impl ItemKnn {
+    /// The same as from all scores, in time of the neighbours of the history only.
+    fn best(&self, request: &Request<'_>, k: usize, sums: &mut sums::Sums) -> Vec<Scored> {
+        for (item, weight) in known(request.history, self.items()) {
+            for neighbor in &self.neighbors[item] {
+                sums.add(neighbor.item, weight * neighbor.similarity);
+            }
+        }
+        let best = rank::best_of(sums.drain(request.excluded), k);
+        // Items without a sum have score 0: they come before negative ones, and where there are too few.
+        if best.len() == k && best.iter().all(|s| s.score > 0.0) {
+            return best;
+        }
+        let mut scores = Vec::new();
+        self.scores(request.history, &mut scores);
+        rank::best(&mut scores, k, request.excluded)
     }
 }

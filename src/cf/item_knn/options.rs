@@ -41,13 +41,14 @@ pub struct ItemKnnOptions {
 }
 
 impl Default for ItemKnnOptions {
-    /// Good on check-ins (Gowalla) and, where shrinkage matters, on sparse purchases (Amazon Sports): `make bench-cf`.
+    /// Wide optima on check-ins (Gowalla) and sparse purchases (Amazon Sports), but for the shrinkage, which is between
+    /// what is best for either: `make bench-cf`, [`tune`](crate::cf::tune).
     fn default() -> Self {
         Self {
             neighbors: 200,
             weighting: Weighting::Plain,
             alpha: 0.7,
-            user_power: 0.5,
+            user_power: 0.6,
             shrinkage: 10.0,
             history: 2_000,
         }

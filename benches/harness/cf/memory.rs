@@ -1,0 +1,111 @@
+//! A large synthetic shop: how long, how fast, how much memory.
+
+use std::{fs, time::Instant};
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand_distr::{Distribution, Zipf};
+use roaring::RoaringBitmap;
+use vitrine::cf::{Matrix, Recommender, Request};
+
+use crate::{Outcome, settings};
+
+/// Users asked for.
+const ASKED: usize = 10_000;
+
+/// Part of a user's events that stay in the user's corner of the catalog.
+const LOYAL: f64 = 0.8;
+
+/// Corners of the catalog.
+const CORNERS: usize = 300;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// A model with settings, `name:key=value,...`; one a process, whose memory is reported.
+    #[arg(long)]
+    model: String,
+    /// Users.
+    #[arg(long, default_value_t = 1_500_000)]
+    users: usize,
+    /// Items.
+    #[arg(long, default_value_t = 150_000)]
+    items: usize,
+    /// Events: users and items are drawn by Zipf's law.
+    #[arg(long, default_value_t = 10_000_000)]
+    events: usize,
+    /// Of the events.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+pub fn run(args: &Args) -> Outcome<()> {
+    let train = Matrix::from_triples(args.users, args.items, events(args)?)?;
+    let data = peak()?;
+    let start = Instant::now();
+    let model = settings::fit(&args.model, &train)?;
+    let fit = start.elapsed().as_secs_f64();
+    let fitted = peak()?;
+    let speed = speed(&model, &train);
+    let bytes = model.to_bytes()?.len();
+    println!(
+        "{} users, {} items, {} pairs of {} events: peak {:.2} GiB (data {:.2}), fit {fit:.1} s, {speed:.0} users/s, stored {:.2} GiB  {}",
+        args.users,
+        args.items,
+        train.len(),
+        args.events,
+        gib(fitted),
+        gib(data),
+        gib(bytes as u64),
+        args.model
+    );
+    Ok(())
+}
+
+fn events(args: &Args) -> Outcome<impl Iterator<Item = (u32, u32, f32)>> {
+    let mut rng = StdRng::seed_from_u64(args.seed);
+    let (users, items) = (args.users as u32, args.items as u32);
+    // The exponents of a shop: the most active user has thousands of events, the first item tens of thousands.
+    let of_user = Zipf::new(args.users as f64, 0.6)?;
+    let of_item = Zipf::new(args.items as f64, 0.8)?;
+    let rank = move |law: &Zipf<f64>, rng: &mut StdRng| law.sample(rng) as u32 - 1;
+    Ok((0..args.events).map(move |_| {
+        let user = rank(&of_user, &mut rng).min(users - 1);
+        let mut item = rank(&of_item, &mut rng).min(items - 1);
+        if rng.random_bool(LOYAL) {
+            let corner = (user as usize * 7919 % CORNERS) as u32;
+            item = item / CORNERS as u32 * CORNERS as u32 + corner;
+        }
+        (user, item.min(items - 1), 1.0)
+    }))
+}
+
+/// Users recommended a second, with what they have excluded.
+fn speed(model: &dyn Recommender, train: &Matrix) -> f64 {
+    let step = (train.rows() / ASKED).max(1);
+    let users: Vec<_> = (0..train.rows()).step_by(step).collect();
+    let history = |user: &usize| -> Vec<_> {
+        let row = train.row(*user);
+        row.iter().map(|(i, w)| (i as u32, w)).collect()
+    };
+    let histories: Vec<_> = users.iter().map(history).collect();
+    let seen = |history: &Vec<(u32, f32)>| history.iter().map(|h| h.0).collect();
+    let seen: Vec<RoaringBitmap> = histories.iter().map(seen).collect();
+    let requests = histories.iter().zip(&seen);
+    let requests: Vec<_> = requests
+        .map(|(history, excluded)| Request { history, excluded })
+        .collect();
+    let start = Instant::now();
+    let found = model.recommend_many(&requests, 20);
+    found.len() as f64 / start.elapsed().as_secs_f64()
+}
+
+/// The most memory the process had so far, bytes.
+fn peak() -> Outcome<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|l| l.trim().strip_suffix(" kB"));
+    Ok(kib.ok_or("no VmHWM in /proc/self/status")?.parse::<u64>()? << 10)
+}
+
+fn gib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1_u32 << 30)
+}

@@ -1,0 +1,194 @@
+//! Settings that depend on the data: picked by how well they rank what is held out.
+//!
+//! How much evidence a similarity needs differs between a shop where people buy twice and one where they come daily;
+//! a wrong [`ItemKnnOptions::shrinkage`] costs more than any other choice. Everything else has wide optima.
+
+use rand::{SeedableRng, rngs::StdRng, seq::index};
+use roaring::RoaringBitmap;
+
+use super::{
+    GraphFilter, GraphFilterOptions, ItemKnn, ItemKnnOptions, Matrix, Recommender, Request,
+    metrics::Figures,
+};
+use crate::Result;
+
+/// Users held out from: enough to tell the candidates apart.
+const USERS: usize = 5_000;
+
+/// Depth of the rankings that are compared.
+const DEPTH: usize = 20;
+
+/// What is tried for the evidence a similarity needs.
+const EVIDENCE: [f32; 5] = [0.0, 3.0, 10.0, 30.0, 100.0];
+
+/// One item each of some users, and the interactions without them.
+#[derive(Clone, Debug)]
+pub struct HeldOut {
+    /// To fit on.
+    pub train: Matrix,
+    /// User and item.
+    pub tested: Vec<(u32, u32)>,
+}
+
+impl HeldOut {
+    /// Holds out one random item each of at most `users` random users, of those who have at least two.
+    ///
+    /// # Errors
+    /// None that a valid matrix can cause.
+    pub fn random(interactions: &Matrix, users: usize, seed: u64) -> Result<Self> {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let (rows, columns) = (interactions.rows(), interactions.columns());
+        let many: Vec<_> = (0..rows)
+            .filter(|u| interactions.row(*u).indices.len() > 1)
+            .collect();
+        let mut chosen: Vec<_> = index::sample(&mut rng, many.len(), users.min(many.len()))
+            .iter()
+            .map(|n| many[n])
+            .collect();
+        chosen.sort_unstable();
+        let mut tested = Vec::with_capacity(chosen.len());
+        for user in chosen {
+            let items = interactions.row(user).indices;
+            let item = items[index::sample(&mut rng, items.len(), 1).index(0)];
+            tested.push((user as u32, item));
+        }
+        let kept = (0_u32..).zip(interactions.iter()).flat_map(|(user, row)| {
+            let out = tested.binary_search_by_key(&user, |t| t.0);
+            let out = out.ok().map(|n| tested[n].1 as usize);
+            row.iter()
+                .filter(move |(item, _)| Some(*item) != out)
+                .map(move |(item, weight)| (user, item as u32, weight))
+        });
+        Ok(Self {
+            train: Matrix::from_triples(rows, columns, kept)?,
+            tested,
+        })
+    }
+
+    /// Mean figures at 20 of a model fitted on [`HeldOut::train`], over all items a user does not have.
+    pub fn figures(&self, model: &dyn Recommender) -> Figures {
+        let entries = |user: u32| self.train.row(user as usize).iter();
+        let history = |(user, _): &(u32, u32)| -> Vec<_> {
+            entries(*user)
+                .map(|(item, weight)| (item as u32, weight))
+                .collect()
+        };
+        let histories: Vec<_> = self.tested.iter().map(history).collect();
+        let seen = |history: &Vec<(u32, f32)>| history.iter().map(|h| h.0).collect();
+        let seen: Vec<RoaringBitmap> = histories.iter().map(seen).collect();
+        let requests = histories.iter().zip(&seen);
+        let requests: Vec<_> = requests
+            .map(|(history, excluded)| Request { history, excluded })
+            .collect();
+        let found = model.recommend_many(&requests, DEPTH);
+        let figures = self.tested.iter().zip(&found);
+        let figures: Vec<_> = figures
+            .map(|((_, item), list)| Figures::of(list, &[*item], DEPTH))
+            .collect();
+        Figures::mean(&figures)
+    }
+
+    /// The candidate whose model has the best NDCG; the first of equals.
+    fn best<O: Copy, M: Recommender>(
+        &self,
+        candidates: impl Iterator<Item = O>,
+        fit: impl Fn(&Matrix, &O) -> Result<M>,
+    ) -> Result<Option<O>> {
+        let mut best: Option<(f64, O)> = None;
+        for options in candidates {
+            let ndcg = self.figures(&fit(&self.train, &options)?).ndcg;
+            if best.is_none_or(|(most, _)| ndcg > most) {
+                best = Some((ndcg, options));
+            }
+        }
+        Ok(best.map(|(_, options)| options))
+    }
+}
+
+/// `options` with the shrinkage that ranks held-out items best, in the time of five fits.
+///
+/// # Errors
+/// Options out of range.
+pub fn item_knn(
+    interactions: &Matrix,
+    options: &ItemKnnOptions,
+    seed: u64,
+) -> Result<ItemKnnOptions> {
+    let held_out = HeldOut::random(interactions, USERS, seed)?;
+    let candidates = EVIDENCE.map(|shrinkage| ItemKnnOptions {
+        shrinkage,
+        ..*options
+    });
+    let best = held_out.best(candidates.into_iter(), ItemKnn::fit)?;
+    Ok(best.unwrap_or(*options))
+}
+
+/// `options` with the smoothing whose linear part ranks held-out items best.
+///
+/// # Errors
+/// Options out of range.
+pub fn graph_filter(
+    interactions: &Matrix,
+    options: &GraphFilterOptions,
+    seed: u64,
+) -> Result<GraphFilterOptions> {
+    let held_out = HeldOut::random(interactions, USERS, seed)?;
+    let candidates = EVIDENCE.map(|smoothing| GraphFilterOptions {
+        smoothing,
+        rank: 0,
+        ..*options
+    });
+    let best = held_out.best(candidates.into_iter(), GraphFilter::fit)?;
+    Ok(best.map_or(*options, |found| GraphFilterOptions {
+        rank: options.rank,
+        ..found
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cf::tests::random;
+
+    #[test]
+    fn one_item_a_user_is_held_out() {
+        let matrix = random(1, 60, 20, 0.2);
+        for users in [0, 10, 1_000] {
+            let held_out = HeldOut::random(&matrix, users, 1).expect("valid");
+            let many = matrix.iter().filter(|r| r.indices.len() > 1).count();
+            assert_eq!(held_out.tested.len(), users.min(many));
+            assert_eq!(held_out.train.len() + held_out.tested.len(), matrix.len());
+            for (user, item) in &held_out.tested {
+                assert!(matrix.row(*user as usize).indices.contains(item));
+                assert!(!held_out.train.row(*user as usize).indices.contains(item));
+            }
+        }
+    }
+
+    #[test]
+    fn the_evidence_that_is_needed_is_found() {
+        // Each user has an item that all have, one of their own that misleads with one other user, and one of two
+        // items that go with the parity of another: what rests on one user must count little.
+        let mut triples = Vec::new();
+        for user in 0..600_u32 {
+            let group = user % 2;
+            triples.extend([group, 2 + group].map(|item| (user, item, 1.0)));
+            triples.push((user, 10 + user / 2, 1.0));
+            triples.push((user, 10 + 300 + (user * 7) % 300, 1.0));
+        }
+        let matrix = Matrix::from_triples(600, 610, triples).expect("valid");
+        let options = item_knn(&matrix, &ItemKnnOptions::default(), 3).expect("valid");
+        assert!(options.shrinkage > 0.0, "{options:?}");
+        let filter = graph_filter(&matrix, &GraphFilterOptions::default(), 3).expect("valid");
+        assert!(filter.smoothing > 0.0, "{filter:?}");
+        assert_eq!(filter.rank, GraphFilterOptions::default().rank);
+    }
+
+    #[test]
+    fn nothing_to_hold_out_changes_nothing() {
+        let empty = Matrix::from_triples(0, 0, []).expect("valid");
+        let options = ItemKnnOptions::default();
+        let tuned = item_knn(&empty, &options, 1).expect("valid");
+        assert_eq!(tuned.shrinkage, EVIDENCE[0]);
+    }
+}
