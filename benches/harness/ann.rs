@@ -53,6 +53,7 @@ enum MetricName {
 #[derive(Clone, Copy, ValueEnum)]
 enum CodesName {
     None,
+    Auto,
     Int8,
     Rabitq,
 }
@@ -66,6 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let codes = match args.quantization {
         CodesName::None => Codes::None,
+        CodesName::Auto => Codes::Projected,
         CodesName::Int8 => Codes::Int8,
         CodesName::Rabitq => Codes::RaBitQ,
     };

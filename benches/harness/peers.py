@@ -3,9 +3,13 @@
 Where there is a choice, links and effort at build are hnswlib's defaults of its own benchmarks (16 and 200).
 """
 
+import tempfile
+
 import numpy as np
 
 LINKS, EFFORT = 16, 200
+# Rows handed over at a time, where that is not all at once.
+BATCH, ZVEC_BATCH = 10_000, 1_000
 WIDTHS = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384]
 
 
@@ -124,4 +128,70 @@ class Scann:
         )[0]
 
 
-PEERS = [Hnswlib, Symqg, Faiss, FaissCodes, Usearch, Glass, Scann]
+class QdrantEdge:
+    """Qdrant's engine in one process; each query is a call and its answers are objects."""
+
+    name, package = "Qdrant Edge", "qdrant-edge-py"
+
+    def build(self, base: np.ndarray, metric: str, threads: int):
+        import qdrant_edge as qdrant
+
+        distance = qdrant.Distance.Euclid if metric == "l2" else qdrant.Distance.Cosine
+        graph = qdrant.HnswIndexConfig(LINKS, EFFORT, 0, max_indexing_threads=threads)
+        optimizers = qdrant.EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=1)
+        config = qdrant.EdgeConfig(
+            vectors=qdrant.EdgeVectorParams(base.shape[1], distance),
+            hnsw_config=graph,
+            optimizers=optimizers,
+            max_search_threads=1,
+        )
+        self.folder = tempfile.TemporaryDirectory()
+        self.qdrant, self.index = qdrant, qdrant.EdgeShard.create(self.folder.name, config)
+        for start in range(0, len(base), BATCH):
+            rows = enumerate(base[start : start + BATCH].tolist(), start)
+            points = [qdrant.Point(number, vector) for number, vector in rows]
+            self.index.update(qdrant.UpdateOperation.upsert_points(points))
+        while self.index.optimize():
+            pass
+
+    def search(self, queries: np.ndarray, k: int, width: int) -> np.ndarray:
+        params = self.qdrant.SearchParams(hnsw_ef=width)
+        found = np.full((len(queries), k), -1, np.int64)
+        for row, query in zip(found, queries.tolist()):
+            request = self.qdrant.QueryRequest(k, query=self.qdrant.Query.Nearest(query), params=params)
+            ids = [point.id for point in self.index.query(request)]
+            row[: len(ids)] = ids
+        return found
+
+
+class Zvec:
+    """Each query is a call and its answers are objects."""
+
+    name, package = "Zvec HNSW", "zvec"
+
+    def build(self, base: np.ndarray, metric: str, threads: int):
+        import zvec
+
+        measure = zvec.MetricType.L2 if metric == "l2" else zvec.MetricType.COSINE
+        zvec.init(log_level=zvec.LogLevel.ERROR, query_threads=1, optimize_threads=threads)
+        graph = zvec.HnswIndexParam(measure, m=LINKS, ef_construction=EFFORT)
+        vectors = zvec.VectorSchema("v", zvec.DataType.VECTOR_FP32, base.shape[1], graph)
+        self.folder = tempfile.TemporaryDirectory()
+        schema = zvec.CollectionSchema("bench", vectors=vectors)
+        self.zvec, self.index = zvec, zvec.create_and_open(f"{self.folder.name}/bench", schema)
+        for start in range(0, len(base), ZVEC_BATCH):
+            rows = enumerate(base[start : start + ZVEC_BATCH].tolist(), start)
+            self.index.insert([zvec.Doc(str(number), vectors={"v": vector}) for number, vector in rows])
+        self.index.optimize(zvec.OptimizeOption(threads))
+
+    def search(self, queries: np.ndarray, k: int, width: int) -> np.ndarray:
+        param = self.zvec.HnswQueryParam(ef=width)
+        found = np.full((len(queries), k), -1, np.int64)
+        for row, query in zip(found, queries.tolist()):
+            query = self.zvec.Query("v", vector=query, param=param)
+            ids = [int(doc.id) for doc in self.index.query(query, topk=k, output_fields=[])]
+            row[: len(ids)] = ids
+        return found
+
+
+PEERS = [Hnswlib, Symqg, Faiss, FaissCodes, Usearch, Glass, Scann, QdrantEdge, Zvec]

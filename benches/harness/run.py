@@ -13,7 +13,7 @@ from . import peers, truth
 from .datasets import Dataset
 
 K = 10
-CODES = ["int8", "rabitq", "none"]
+CODES = ["auto", "int8", "rabitq", "none"]
 
 
 @dataclass

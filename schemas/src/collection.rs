@@ -42,7 +42,8 @@ pub enum AttributeType {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantization {
-    /// What measured best: int8, or the vectors as they are where 8 bits cannot tell them apart.
+    /// Four bits a component of the leading principal components, where those find the neighbours of sampled vectors; int8
+    /// elsewhere, or the vectors as they are where 8 bits cannot tell them apart.
     #[default]
     Auto,
     /// The vectors as they are, in memory.

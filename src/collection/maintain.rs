@@ -203,7 +203,8 @@ pub(super) fn new_space(space: &VectorSpace) -> SpaceIndex {
 /// a quarter of their memory (`make bench-ann`).
 fn codes(quantization: Quantization) -> Codes {
     match quantization {
-        Quantization::Auto | Quantization::Int8 => Codes::Int8,
+        Quantization::Auto => Codes::Projected,
+        Quantization::Int8 => Codes::Int8,
         Quantization::None => Codes::None,
         Quantization::Rabitq => Codes::RaBitQ,
     }

@@ -25,3 +25,20 @@ pub fn dot_u8_i8(a: &[u8], b: &[i8]) -> i32 {
         .map(|(x, y)| i32::from(*x) * i32::from(*y))
         .sum()
 }
+
+/// Inner product of a code of four bits a component with signed bytes: of each 64 bytes of the code the low halves with
+/// the query's next 64, then the high halves with its next 64.
+pub fn dot_u4_i8(code: &[u8], query: &[i8]) -> i32 {
+    let chunks = code.chunks(64).zip(query.chunks(128));
+    chunks
+        .map(|(code, query)| {
+            let (low, high) = query.split_at(code.len());
+            let pairs = code.iter().zip(low.iter().zip(high));
+            pairs
+                .map(|(c, (l, h))| {
+                    i32::from(c & 15) * i32::from(*l) + i32::from(c >> 4) * i32::from(*h)
+                })
+                .sum::<i32>()
+        })
+        .sum()
+}

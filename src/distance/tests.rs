@@ -43,6 +43,24 @@ proptest! {
     }
 
     #[test]
+    fn nibble_kernels_are_the_scalar_one(
+        (codes, query) in (1_usize..40).prop_flat_map(|n| (
+            vec(prop_oneof![any::<u8>(), Just(255)], n * 256),
+            vec(prop_oneof![any::<i8>(), Just(127), Just(-128)], n * 128),
+        ))
+    ) {
+        let quarter = codes.len() / 4;
+        let codes = [0, 1, 2, 3].map(|i| &codes[i * quarter..(i + 1) * quarter]);
+        let scalar = codes.map(|code| scalar::dot_u4_i8(code, &query));
+        prop_assert_eq!(dots_u4_i8(codes, &query), scalar);
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2; every code has half the query's length, a multiple of 128.
+            prop_assert_eq!(unsafe { nibbles::x86::dots_avx2(codes, &query) }, scalar);
+        }
+    }
+
+    #[test]
     fn distances_are_ordered_numbers((a, b) in two()) {
         for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
             let d = distance(metric, &a, &b);

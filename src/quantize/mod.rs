@@ -4,6 +4,8 @@
 
 mod fastscan;
 mod int8;
+mod principal;
+mod projected;
 mod rabitq;
 mod rotation;
 mod simd;
@@ -11,5 +13,7 @@ mod simd;
 pub(crate) use self::{
     fastscan::BLOCK,
     int8::{Int8, Query, Terms},
+    principal::Principal,
+    projected::{Fit, MOST_DIM, Projected, ProjectedQuery, kept},
     rabitq::{RaBitQ, RotatedQuery},
 };

@@ -143,12 +143,11 @@ impl<'a> Builder<'a> {
                 fresh.extend(row.iter().map(|c| c.position).filter(|p| visited.mark(*p)));
             }
             fresh.iter().for_each(|p| self.points.prefetch(*p));
-            for &position in &fresh {
-                let distance = self.points.distance(probe, position);
+            self.points.distances(probe, &fresh, |position, distance| {
                 if distance < pool.worst() {
                     pool.insert(Candidate { distance, position });
                 }
-            }
+            });
         }
     }
 

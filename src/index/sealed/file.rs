@@ -24,11 +24,11 @@ use super::{
 };
 use crate::{
     Error, Result,
-    quantize::{Int8, Terms},
+    quantize::{Fit, Int8, Projected, Terms},
 };
 
 /// The first bytes of a file, with the version of the format.
-const MAGIC: &[u8; 8] = b"VITSEG\x00\x01";
+const MAGIC: &[u8; 8] = b"VITSEG\x00\x02";
 
 /// Arrays start at multiples.
 const PAGE: usize = 4096;
@@ -46,7 +46,16 @@ struct Header {
     codes: Codes,
     /// Of the int8 codes, where there are any.
     step: Option<f32>,
+    projection: Option<Projection>,
     arrays: Vec<Array>,
+}
+
+/// Of projected codes.
+#[derive(Serialize, Deserialize)]
+struct Projection {
+    /// Bytes of a code.
+    bytes: usize,
+    fit: Fit,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,6 +85,13 @@ impl SealedIndex {
             entries: self.entries,
             codes: self.codes(),
             step: self.points.int8().map(|i| i.parts().1),
+            projection: match &self.points {
+                Points::Projected { codec, .. } => Some(Projection {
+                    bytes: codec.code_bytes(),
+                    fit: *codec.fit(),
+                }),
+                _ => None,
+            },
             arrays: Vec::new(),
         };
         let mut offset = PAGE;
@@ -115,10 +131,20 @@ impl SealedIndex {
     /// Everything that is stored, by name.
     fn arrays(&self) -> Vec<(&'static str, &[u8])> {
         let mut arrays = vec![("numbers", bytemuck::cast_slice(&self.numbers))];
-        if let Points::Coded { int8, codes, terms } = &self.points {
-            arrays.push(("mean", bytemuck::cast_slice(int8.parts().0)));
-            arrays.push(("codes", codes.of()));
-            arrays.push(("terms", bytemuck::cast_slice(terms)));
+        match &self.points {
+            Points::Projected { codec, codes } => {
+                let (mean, directions, steps) = codec.parts();
+                arrays.push(("mean", bytemuck::cast_slice(mean)));
+                arrays.push(("directions", bytemuck::cast_slice(directions)));
+                arrays.push(("steps", bytemuck::cast_slice(steps)));
+                arrays.push(("codes", codes.of()));
+            }
+            Points::Coded { int8, codes, terms } => {
+                arrays.push(("mean", bytemuck::cast_slice(int8.parts().0)));
+                arrays.push(("codes", codes.of()));
+                arrays.push(("terms", bytemuck::cast_slice(terms)));
+            }
+            Points::Full { .. } => {}
         }
         match &self.graph {
             Graph::Links(links) => arrays.push(("links", links.of())),
@@ -238,6 +264,21 @@ impl<'a> Reader<'a> {
         Ok(self.array(name, len.checked_mul(4))?.of().to_vec())
     }
 
+    fn projected(&self, dim: usize, projection: &Projection) -> Result<Projected, Fault> {
+        let Projection { bytes, fit } = *projection;
+        if !Projected::is_code(bytes, dim) || !fit.is_sound() {
+            return Err(damaged("the projection makes no sense"));
+        }
+        let (directions, steps) = Projected::part_lens(bytes, dim);
+        Ok(Projected::from_parts(
+            self.numbers_of_f32("mean", dim)?,
+            self.array("directions", Some(directions))?.of().to_vec(),
+            self.numbers_of_f32("steps", steps)?,
+            fit,
+            bytes,
+        ))
+    }
+
     fn index(&self, path: &Path) -> Result<SealedIndex, Fault> {
         let header = &self.header;
         let lift = Lift {
@@ -249,8 +290,15 @@ impl<'a> Reader<'a> {
         let vectors = self.array("vectors", row.and_then(|r| r.checked_mul(header.vectors)))?;
         let numbers = self.load("numbers", size_of::<u32>())?.of().to_vec();
         let positions = Positions::new(&numbers).ok_or_else(|| damaged("a number comes twice"))?;
-        let points = match header.step {
-            Some(step) => {
+        let points = match (&header.projection, header.step) {
+            (Some(projection), _) => {
+                let codec = self.projected(lift.lifted_dim(), projection)?;
+                Points::Projected {
+                    codes: self.load("codes", codec.code_bytes())?,
+                    codec,
+                }
+            }
+            (_, Some(step)) => {
                 let mean = self.numbers_of_f32("mean", lift.lifted_dim())?;
                 let int8 = Int8::from_parts(mean, step);
                 Points::Coded {
@@ -259,7 +307,7 @@ impl<'a> Reader<'a> {
                     int8,
                 }
             }
-            None => Points::new(lift, vectors.of::<f32>().chunks_exact(header.dim), false)?,
+            _ => Points::new(lift, vectors.of::<f32>().chunks_exact(header.dim), false)?,
         };
         let graph = match header.codes {
             Codes::RaBitQ => {

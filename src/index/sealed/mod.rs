@@ -14,6 +14,9 @@ mod points;
 mod pool;
 mod positions;
 mod prefetch;
+mod projection;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::{
@@ -34,9 +37,9 @@ use self::{
     blocks::Blocks,
     memory::Memory,
     points::{Lift, Points, row},
-    pool::Pool,
+    pool::Candidate,
     positions::Positions,
-    walk::Width,
+    walk::{Walked, Width},
 };
 use super::{Allowed, Neighbor, Progress, allowed::Bits, best::best_of, order};
 use crate::{Error, Result, distance};
@@ -62,6 +65,12 @@ const COMPARED_PER_EF_AMONG: u64 = 60;
 /// on product texts and pictures.
 const ESTIMATED: usize = 2;
 
+/// How many of a scan with estimates are kept for each that is wanted.
+const ESTIMATES: usize = 4;
+
+/// Vectors fetched ahead while the best are ranked.
+const RANKED: usize = 6;
+
 /// Share of matches from which it is faster to walk through all and to drop what does not match.
 const MOST: f64 = 0.4;
 
@@ -76,6 +85,8 @@ pub enum Codes {
     None,
     /// A byte a component.
     Int8,
+    /// Four bits a component of the leading principal components, where the vectors have few enough of those; int8 elsewhere.
+    Projected,
     /// A bit a component, of each neighbour as seen from the vertex; int8 for the vertex itself.
     RaBitQ,
 }
@@ -126,8 +137,7 @@ impl SealedIndex {
         let mut random = SmallRng::seed_from_u64(vectors.len() as u64);
         vectors.shuffle(&mut random);
         let lift = Lift::of(metric, dim, vectors.iter().map(|(_, v)| *v));
-        let coded = codes != Codes::None;
-        let points = Points::new(lift, vectors.iter().map(|(_, v)| *v), coded)?;
+        let points = points_of(lift, &vectors, codes, progress)?;
         let (least, most) = ENTRIES;
         let entries = (ENTRY_BYTES / points.bytes())
             .clamp(least, most)
@@ -137,7 +147,7 @@ impl SealedIndex {
         let order = layout::reachable_order(&mut links, entries);
         let vectors: Vec<_> = order.iter().map(|at| vectors[*at as usize]).collect();
         let links = renamed(&links, &order)?;
-        let points = Points::new(lift, vectors.iter().map(|(_, v)| *v), coded)?;
+        let points = points.reordered(&order)?;
         let mut originals = Memory::zeroed(vectors.len() * dim * size_of::<f32>())?;
         for (row, (_, v)) in originals.of_mut().chunks_exact_mut(dim).zip(&vectors) {
             row.copy_from_slice(v);
@@ -184,6 +194,7 @@ impl SealedIndex {
     pub fn codes(&self) -> Codes {
         match (&self.graph, &self.points) {
             (Graph::Blocks(_), _) => Codes::RaBitQ,
+            (_, Points::Projected { .. }) => Codes::Projected,
             (_, Points::Coded { .. }) => Codes::Int8,
             (_, Points::Full { .. }) => Codes::None,
         }
@@ -206,7 +217,7 @@ impl SealedIndex {
 
     /// Whether it has codes to scan.
     pub fn coded(&self) -> bool {
-        self.points.int8().is_some()
+        self.points.is_coded()
     }
 
     /// Bytes of vectors mapped from a file.
@@ -248,6 +259,23 @@ impl SealedIndex {
     }
 }
 
+/// What the graph is built over and walked by.
+fn points_of(
+    lift: Lift,
+    vectors: &[(u32, &[f32])],
+    codes: Codes,
+    progress: &Progress,
+) -> Result<Points> {
+    let vectors = || vectors.iter().map(|(_, v)| *v);
+    if codes == Codes::Projected {
+        let vectors: Vec<_> = vectors().collect();
+        if let Some(codec) = projection::choose(lift, &vectors, progress.threads())? {
+            return Points::projected(lift, codec, &vectors, progress.threads());
+        }
+    }
+    Points::new(lift, vectors(), codes != Codes::None)
+}
+
 /// Links with positions in place of points; `order` has the point of each position.
 fn renamed(links: &[u32], order: &[u32]) -> Result<Memory> {
     let mut position = vec![NONE; order.len()];
@@ -284,13 +312,10 @@ impl SealedIndex {
         deadline: Option<Instant>,
     ) -> Result<(Vec<Neighbor>, usize)> {
         let keep = with_margin(k);
-        let width = Width {
-            ef: self.width(keep, ef),
-            keep,
-        };
-        walk::walk(self, query, &width, deadline, |found, compared| {
-            let positions = found.candidates().take(keep).map(|c| c.position);
-            (self.ranked(query, k, positions), compared)
+        let ef = self.width(keep, ef);
+        walk::walk(self, query, &Width { ef, keep }, deadline, |walked| {
+            let ranked = self.ranked(query, k, walked.found.candidates(), walked.error);
+            (ranked, walked.compared)
         })
     }
 
@@ -322,9 +347,9 @@ impl SealedIndex {
         let seeds = self.seeds(matching);
         // Fewer ways lead from match to match than from vector to vector.
         let ef = (ef.saturating_mul(3) / 2).clamp(keep, keep.max(self.numbers.len()));
-        let then = |found: &Pool, cost| {
-            let positions = found.candidates().take(keep).map(|c| c.position);
-            (self.ranked(query, k, positions), compared + cost)
+        let then = |walked: Walked| {
+            let ranked = self.ranked(query, k, walked.found.candidates(), walked.error);
+            (ranked, compared + walked.compared)
         };
         match bits {
             Some(bits) => {
@@ -349,17 +374,18 @@ impl SealedIndex {
     ) -> Result<(Vec<Neighbor>, usize)> {
         let keep = with_margin(k);
         let width = Width { ef, keep: ef };
-        walk::walk(self, query, &width, deadline, |found, compared| {
-            let candidates = found.candidates().take(ef / 2);
-            let matches: Vec<u32> = candidates
-                .map(|c| c.position)
-                .filter(|p| matching.contains(self.numbers[*p as usize]))
-                .take(keep)
+        walk::walk(self, query, &width, deadline, |walked| {
+            let candidates = walked.found.candidates();
+            let near = candidates.len() / 2;
+            let matches: Vec<_> = candidates
+                .take(near)
+                .filter(|c| matching.contains(self.numbers[c.position as usize]))
                 .collect();
             if matches.len() < keep {
-                return (Vec::new(), compared);
+                return (Vec::new(), walked.compared);
             }
-            (self.ranked(query, k, matches.iter().copied()), compared)
+            let ranked = self.ranked(query, k, matches.iter().copied(), walked.error);
+            (ranked, walked.compared)
         })
     }
 
@@ -409,45 +435,76 @@ impl SealedIndex {
         }
         let lifted = self.lift.lift_query(query);
         let probe = self.points.probe(&lifted);
-        let keep = with_margin(k);
+        let error = self.points.error(&probe);
+        let keep = match error {
+            Some(_) => k.saturating_mul(ESTIMATES),
+            None => 0,
+        };
         let bytes = self.points.bytes();
+        let keep = keep.max(with_margin(k));
         let near = best_of(&positions, keep, bytes, deadline, |positions, best| {
-            for (i, &position) in positions.iter().enumerate() {
-                if let Some(ahead) = positions.get(i + AHEAD) {
-                    self.points.prefetch(*ahead);
-                }
-                best.push(Neighbor {
-                    id: position,
-                    distance: self.points.distance(&probe, position),
+            let fours = positions.chunks(AHEAD);
+            let ahead = positions.chunks(AHEAD).skip(1).chain([&[][..]]);
+            for (four, ahead) in fours.zip(ahead) {
+                ahead.iter().for_each(|p| self.points.prefetch(*p));
+                self.points.distances(&probe, four, |id, distance| {
+                    best.push(Neighbor { id, distance });
                 });
             }
         })?;
-        Ok(self.ranked(query, k, near.iter().map(|n| n.id)))
+        let near = near.iter().map(|n| Candidate {
+            distance: n.distance,
+            position: n.id,
+        });
+        Ok(self.ranked(query, k, near, error))
     }
 
-    /// The `k` nearest of some positions by their vectors.
+    /// The `k` nearest of some candidates, which come nearest first, by their vectors. With the `error` of their distances it
+    /// stops where no more is nearer than those found; without, few are compared.
     fn ranked(
         &self,
         query: &[f32],
         k: usize,
-        positions: impl Iterator<Item = u32> + Clone,
+        candidates: impl Iterator<Item = Candidate>,
+        error: Option<f32>,
     ) -> Vec<Neighbor> {
-        for position in positions.clone() {
-            prefetch::prefetch(row::<f32>(self.vectors.of(), position, self.lift.dim));
+        let most = if error.is_some() {
+            usize::MAX
+        } else {
+            with_margin(k)
+        };
+        let candidates: Vec<_> = candidates.take(most).collect();
+        let scale = self.lift.query_scale(query);
+        let vector = |c: &Candidate| row::<f32>(self.vectors.of(), c.position, self.lift.dim);
+        let mut found: Vec<Neighbor> = Vec::with_capacity(k + 1);
+        candidates
+            .iter()
+            .take(RANKED)
+            .for_each(|c| prefetch::prefetch(vector(c)));
+        for (at, candidate) in candidates.iter().enumerate() {
+            if let (Some(error), Some(last)) = (error, found.get(k.wrapping_sub(1)))
+                && candidate.distance > self.lift.squared(scale, last.distance) + error
+            {
+                break;
+            }
+            if let Some(ahead) = candidates.get(at + RANKED) {
+                prefetch::prefetch(vector(ahead));
+            }
+            let neighbor = Neighbor {
+                id: self.numbers[candidate.position as usize],
+                distance: distance::distance(self.lift.metric, query, vector(candidate)),
+            };
+            let place = found.partition_point(|n| order(n, &neighbor).is_lt());
+            if place < k {
+                found.truncate(k - 1);
+                found.insert(place, neighbor);
+            }
         }
-        let mut found: Vec<_> = positions
-            .map(|position| Neighbor {
-                id: self.numbers[position as usize],
-                distance: self.exact(query, position),
-            })
-            .collect();
-        found.sort_unstable_by(order);
-        found.truncate(k);
         found
     }
 }
 
-/// Candidates whose vectors are compared to rank `k` right: codes may order near ones wrongly.
+/// Candidates whose vectors are compared to rank `k` right at least: codes may order near ones wrongly.
 fn with_margin(k: usize) -> usize {
     k + k / 4 + 4
 }

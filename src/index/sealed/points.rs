@@ -8,8 +8,15 @@ use vitrine_schemas::Metric;
 use super::{memory::Memory, prefetch::prefetch};
 use crate::{
     Result, distance,
-    quantize::{Int8, Query, Terms},
+    quantize::{Int8, Projected, ProjectedQuery, Query, Terms},
 };
+
+/// Vectors lifted at a time.
+const LIFTED: usize = 256;
+
+/// Codes may tell so many times less of a query than of the vectors before a walk is made wider, and so much wider at most.
+const USUAL: f32 = 1.5;
+const MOST_WIDENING: f32 = 4.0;
 
 /// How vectors of a metric are laid into Euclidean space.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,10 +69,34 @@ impl Lift {
         sums.iter().map(|s| (s / count) as f32).collect()
     }
 
-    /// Lifts a query, whose length does not matter.
+    /// Squared distance of a lifted vector to a lifted query, from their distance by the metric.
+    pub fn squared(&self, lifted_by: f32, distance: f32) -> f32 {
+        match self.metric {
+            Metric::Cosine => 2.0 * distance,
+            Metric::L2 => distance * distance,
+            Metric::Dot => 2.0 * (self.radius + lifted_by * distance),
+        }
+    }
+
+    /// What a query of inner products is multiplied by when it is lifted.
+    pub fn query_scale(&self, query: &[f32]) -> f32 {
+        let scale = (self.radius / square(query)).sqrt();
+        if self.metric == Metric::Dot && scale.is_normal() {
+            scale
+        } else {
+            1.0
+        }
+    }
+
+    /// Lifts a query. Its length does not change the order of inner products: it gets that of the vectors, for which
+    /// codes are made.
     pub fn lift_query(&self, query: &[f32]) -> Vec<f32> {
         let mut lifted = query.to_vec();
-        lifted.resize(self.lifted_dim(), 0.0);
+        if self.metric == Metric::Dot {
+            let scale = self.query_scale(query);
+            lifted.iter_mut().for_each(|x| *x *= scale);
+            lifted.push(0.0);
+        }
         lifted
     }
 }
@@ -75,8 +106,12 @@ pub(super) fn square(vector: &[f32]) -> f32 {
     -distance::distance(Metric::Dot, vector, vector)
 }
 
-/// Lifted vectors to build a graph over: as int8 codes, or as they are where 8 bits do not suffice.
+/// Lifted vectors to build a graph over: coded, or as they are where 8 bits do not suffice.
 pub(super) enum Points {
+    Projected {
+        codec: Projected,
+        codes: Memory,
+    },
     Coded {
         int8: Int8,
         codes: Memory,
@@ -92,7 +127,15 @@ pub(super) enum Points {
 #[derive(Default)]
 pub(super) struct Probe<'a> {
     code: Query,
+    projected: ProjectedQuery,
     vector: &'a [f32],
+}
+
+impl Probe<'_> {
+    /// See [`ProjectedQuery::unknown`].
+    pub fn unknown(&self) -> f32 {
+        self.projected.unknown()
+    }
 }
 
 impl Points {
@@ -139,17 +182,77 @@ impl Points {
         Ok(Self::Coded { int8, codes, terms })
     }
 
+    /// Lifts and codes `vectors`.
+    pub fn projected<'a>(
+        lift: Lift,
+        codec: Projected,
+        vectors: &[&'a [f32]],
+        threads: usize,
+    ) -> Result<Self> {
+        let (dim, bytes) = (lift.lifted_dim(), codec.code_bytes());
+        let mut codes = Memory::zeroed(vectors.len() * bytes)?;
+        let part = vectors.len().div_ceil(threads.max(1)).max(1);
+        std::thread::scope(|scope| {
+            let parts = codes.of_mut::<u8>().chunks_mut(part * bytes);
+            for (codes, vectors) in parts.zip(vectors.chunks(part)) {
+                let codec = &codec;
+                scope.spawn(move || {
+                    let mut lifted = vec![0.0; LIFTED * dim];
+                    let batches = vectors.chunks(LIFTED).zip(codes.chunks_mut(LIFTED * bytes));
+                    for (vectors, codes) in batches {
+                        for (row, v) in lifted.chunks_exact_mut(dim).zip(vectors) {
+                            lift.lift(v, row);
+                        }
+                        codec.encode(&lifted[..vectors.len() * dim], codes);
+                    }
+                });
+            }
+        });
+        Ok(Self::Projected { codec, codes })
+    }
+
+    /// The same points in another order: `order` has the old place of each.
+    pub fn reordered(self, order: &[u32]) -> Result<Self> {
+        let rows = |memory: &Memory, bytes: usize| -> Result<Memory> {
+            let mut out = Memory::zeroed(memory.len())?;
+            let places = out.of_mut::<u8>().chunks_exact_mut(bytes).zip(order);
+            places.for_each(|(place, at)| place.copy_from_slice(row(memory.of(), *at, bytes)));
+            Ok(out)
+        };
+        Ok(match self {
+            Self::Projected { codec, codes } => Self::Projected {
+                codes: rows(&codes, codec.code_bytes())?,
+                codec,
+            },
+            Self::Coded { int8, codes, terms } => Self::Coded {
+                codes: rows(&codes, int8.code_bytes())?,
+                int8,
+                terms: order.iter().map(|at| terms[*at as usize]).collect(),
+            },
+            Self::Full { dim, vectors } => Self::Full {
+                vectors: rows(&vectors, dim * size_of::<f32>())?,
+                dim,
+            },
+        })
+    }
+
     /// The int8 codec, where it is used.
     pub fn int8(&self) -> Option<&Int8> {
         match self {
             Self::Coded { int8, .. } => Some(int8),
-            Self::Full { .. } => None,
+            Self::Projected { .. } | Self::Full { .. } => None,
         }
+    }
+
+    /// Whether they are coded.
+    pub fn is_coded(&self) -> bool {
+        !matches!(self, Self::Full { .. })
     }
 
     /// Bytes that a comparison reads.
     pub fn bytes(&self) -> usize {
         match self {
+            Self::Projected { codec, .. } => codec.code_bytes(),
             Self::Coded { int8, .. } => int8.code_bytes(),
             Self::Full { dim, .. } => dim * size_of::<f32>(),
         }
@@ -158,6 +261,7 @@ impl Points {
     /// Bytes in memory.
     pub fn len_bytes(&self) -> usize {
         match self {
+            Self::Projected { codec, codes } => codes.len() + codec.len_bytes(),
             Self::Coded { codes, terms, .. } => codes.len() + size_of_val(terms.as_slice()),
             Self::Full { vectors, .. } => vectors.len(),
         }
@@ -165,18 +269,25 @@ impl Points {
 
     /// Prepares to compare points with a lifted vector.
     pub fn probe<'a>(&self, lifted: &'a [f32]) -> Probe<'a> {
-        Probe {
-            code: match self {
-                Self::Coded { int8, .. } => int8.query(lifted),
-                Self::Full { .. } => Query::default(),
-            },
+        let mut probe = Probe {
             vector: lifted,
+            ..Probe::default()
+        };
+        match self {
+            Self::Projected { codec, .. } => codec.query(lifted, &mut probe.projected),
+            Self::Coded { int8, .. } => probe.code = int8.query(lifted),
+            Self::Full { .. } => {}
         }
+        probe
     }
 
     /// Points `probe` at the point `at`.
     pub fn aim<'a>(&'a self, probe: &mut Probe<'a>, at: u32) {
         match self {
+            Self::Projected { codec, codes } => {
+                let code = row(codes.of(), at, codec.code_bytes());
+                codec.aim(&mut probe.projected, code);
+            }
             Self::Coded { int8, codes, terms } => {
                 let code = row(codes.of(), at, int8.code_bytes());
                 probe.code.set(code, terms[at as usize]);
@@ -185,10 +296,14 @@ impl Points {
         }
     }
 
-    /// Squared distance of the probe's point to the point `to`.
+    /// Squared distance of the probe's point to the point `to`, estimated where they are projected.
     #[inline]
     pub fn distance(&self, probe: &Probe, to: u32) -> f32 {
         match self {
+            Self::Projected { codec, codes } => {
+                let code = row(codes.of(), to, codec.code_bytes());
+                codec.distances(&probe.projected, [code; 4])[0]
+            }
             Self::Coded { int8, codes, terms } => {
                 let code = row(codes.of(), to, int8.code_bytes());
                 int8.distance(&probe.code, code, terms[to as usize])
@@ -200,10 +315,52 @@ impl Points {
         }
     }
 
+    /// Calls `each` with [`Points::distance`] to each of `points`.
+    #[inline]
+    pub fn distances(&self, probe: &Probe, points: &[u32], mut each: impl FnMut(u32, f32)) {
+        let Self::Projected { codec, codes } = self else {
+            return points
+                .iter()
+                .for_each(|p| each(*p, self.distance(probe, *p)));
+        };
+        let (codes, bytes) = (codes.of::<u8>(), codec.code_bytes());
+        for four in points.chunks(4) {
+            let codes = std::array::from_fn(|i| {
+                let point = four.get(i).or(four.last()).copied().unwrap_or_default();
+                row(codes, point, bytes)
+            });
+            let distances = codec.distances(&probe.projected, codes);
+            four.iter().zip(distances).for_each(|(p, d)| each(*p, d));
+        }
+    }
+
+    /// By how much a near vector's distance may be estimated too high; None where estimates are as good as distances.
+    pub fn error(&self, probe: &Probe) -> Option<f32> {
+        match self {
+            Self::Projected { codec, .. } => Some(codec.fit().error * probe.projected.unknown()),
+            _ => None,
+        }
+    }
+
+    /// How many times as many candidates as usual a walk has to keep, since codes tell less of this query than of one like
+    /// the vectors.
+    pub fn widening(&self, probe: &Probe) -> f32 {
+        match self {
+            Self::Projected { codec, .. } => {
+                let ratio = probe.projected.unknown() / codec.fit().unknown;
+                (ratio / USUAL).clamp(1.0, MOST_WIDENING)
+            }
+            _ => 1.0,
+        }
+    }
+
     /// Has the processor fetch a point that will be compared soon.
     #[inline]
     pub fn prefetch(&self, at: u32) {
         match self {
+            Self::Projected { codec, codes } => {
+                prefetch(row::<u8>(codes.of(), at, codec.code_bytes()));
+            }
             Self::Coded { int8, codes, terms } => {
                 prefetch(row::<i8>(codes.of(), at, int8.code_bytes()));
                 prefetch(std::slice::from_ref(&terms[at as usize]));

@@ -46,13 +46,22 @@ pub(super) struct Width {
     pub keep: usize,
 }
 
-/// Gives the nearest found to `then`, with how many vectors were compared.
+/// What a walk has found.
+pub(super) struct Walked<'a> {
+    pub found: &'a Pool,
+    /// Vectors that were compared.
+    pub compared: usize,
+    /// See [`Points::error`].
+    pub error: Option<f32>,
+}
+
+/// Gives what it has found to `then`.
 pub(super) fn walk<R>(
     index: &SealedIndex,
     query: &[f32],
     width: &Width,
     deadline: Option<Instant>,
-    then: impl FnOnce(&Pool, usize) -> R,
+    then: impl FnOnce(Walked) -> R,
 ) -> Result<R> {
     SCRATCH.with_borrow_mut(|scratch| {
         let lifted = index.lift.lift_query(query);
@@ -60,15 +69,16 @@ pub(super) fn walk<R>(
         match &index.graph {
             Graph::Links(links) => {
                 walk.by_links(links.of())?;
-                let compared = walk.compared;
-                Ok(then(&scratch.marks.pool, compared))
+                Ok(then(walk.walked()))
             }
             Graph::Blocks(blocks) => {
                 blocks.query(&lifted, &mut scratch.query);
                 scratch.found.start(width.keep);
                 walk.by_blocks(blocks, &scratch.query, &mut scratch.found)?;
-                let compared = walk.compared;
-                Ok(then(&scratch.found, compared))
+                Ok(then(Walked {
+                    found: &scratch.found,
+                    ..walk.walked()
+                }))
             }
         }
     })
@@ -82,14 +92,13 @@ pub(super) fn among<R>(
     seeds: &[u32],
     pass: impl Fn(u32) -> bool,
     deadline: Option<Instant>,
-    then: impl FnOnce(&Pool, usize) -> R,
+    then: impl FnOnce(Walked) -> R,
 ) -> Result<R> {
     SCRATCH.with_borrow_mut(|scratch| {
         let lifted = index.lift.lift_query(query);
         let mut walk = Walk::new(index, &lifted, ef, deadline, &mut scratch.marks);
         walk.among(seeds, pass)?;
-        let compared = walk.compared;
-        Ok(then(&scratch.marks.pool, compared))
+        Ok(then(walk.walked()))
     })
 }
 
@@ -111,11 +120,15 @@ impl<'a> Walk<'a> {
         deadline: Option<Instant>,
         marks: &'a mut Marks,
     ) -> Self {
+        let probe = index.points.probe(lifted);
+        let wider = ef as f32 * index.points.widening(&probe);
         marks.visited.start(index.numbers.len());
-        marks.pool.start(ef);
+        marks
+            .pool
+            .start((wider as usize).min(index.numbers.len()).max(ef));
         Self {
             index,
-            probe: index.points.probe(lifted),
+            probe,
             visited: &mut marks.visited,
             pool: &mut marks.pool,
             deadline,
@@ -123,24 +136,42 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn walked(&self) -> Walked<'_> {
+        Walked {
+            found: self.pool,
+            compared: self.compared,
+            error: self.index.points.error(&self.probe),
+        }
+    }
+
     fn start(&mut self, seeds: impl Iterator<Item = u32>) {
-        for position in seeds {
-            if self.visited.mark(position) {
-                self.compare(&[position]);
+        let mut fresh = [0; DEGREE];
+        let mut count = 0;
+        for seed in seeds {
+            if count == fresh.len() {
+                self.compare(&fresh);
+                count = 0;
+            }
+            if self.visited.mark(seed) {
+                fresh[count] = seed;
+                count += 1;
             }
         }
+        self.compare(&fresh[..count]);
     }
 
     /// Compares positions, whose points are on their way into the cache.
     #[inline]
     fn compare(&mut self, fresh: &[u32]) {
         self.compared += fresh.len();
-        for &position in fresh {
-            let distance = self.index.points.distance(&self.probe, position);
-            if distance < self.pool.worst() {
-                self.pool.insert(Candidate { distance, position });
-            }
-        }
+        let pool = &mut *self.pool;
+        self.index
+            .points
+            .distances(&self.probe, fresh, |position, distance| {
+                if distance < pool.worst() {
+                    pool.insert(Candidate { distance, position });
+                }
+            });
     }
 
     /// Calls `step` with each candidate until none is left that was not expanded.

@@ -1,0 +1,175 @@
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand_distr::{Distribution, StandardNormal};
+use vitrine_schemas::Metric;
+
+use super::{points::square, *};
+
+const DIM: usize = 128;
+const COUNT: usize = 6_000;
+
+/// Vectors that lie near a space of fewer components, as those of encoders do: turned into [`DIM`] components, plus noise.
+struct Source {
+    random: StdRng,
+    turn: Vec<[f32; DIM]>,
+    noise: f32,
+}
+
+impl Source {
+    fn new(inner: usize, noise: f32) -> Self {
+        let mut random = StdRng::seed_from_u64(inner as u64);
+        let turn = (0..inner)
+            .map(|_| std::array::from_fn(|_| StandardNormal.sample(&mut random)))
+            .collect();
+        Self {
+            random,
+            turn,
+            noise,
+        }
+    }
+
+    fn normal(&mut self) -> f32 {
+        StandardNormal.sample(&mut self.random)
+    }
+
+    fn vector(&mut self, metric: Metric) -> Vec<f32> {
+        let mut v: Vec<f32> = (0..DIM).map(|_| self.noise * self.normal()).collect();
+        for at in 0..self.turn.len() {
+            let weight = self.normal();
+            v.iter_mut()
+                .zip(&self.turn[at])
+                .for_each(|(x, t)| *x += weight * t);
+        }
+        if metric == Metric::Cosine {
+            distance::normalize(&mut v);
+        }
+        v
+    }
+
+    fn vectors(&mut self, metric: Metric, count: usize) -> Vec<Vec<f32>> {
+        (0..count).map(|_| self.vector(metric)).collect()
+    }
+}
+
+fn build(metric: Metric, vectors: &[Vec<f32>], codes: Codes) -> SealedIndex {
+    let rows: Vec<_> = (0..).zip(vectors.iter().map(Vec::as_slice)).collect();
+    SealedIndex::build(metric, DIM, &rows, codes, &Progress::default()).unwrap()
+}
+
+/// Share of the 10 nearest, ties counted, that walks find.
+fn recall(index: &SealedIndex, queries: &[Vec<f32>], ef: usize) -> f64 {
+    let mut hits = 0;
+    for query in queries {
+        let truth = index.scan(query, 10, index.members(), false, None).unwrap();
+        let (found, _) = index.walk(query, 10, ef, None).unwrap();
+        assert_eq!(found.len(), 10);
+        hits += found
+            .iter()
+            .filter(|n| n.distance <= truth[9].distance)
+            .count();
+    }
+    hits as f64 / (10 * queries.len()) as f64
+}
+
+#[test]
+fn leading_components_suffice_where_others_are_noise() {
+    for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
+        let mut source = Source::new(12, 0.1);
+        let mut all = source.vectors(metric, COUNT);
+        // Colours of one product: copies that hardly differ.
+        for at in 0..500 {
+            all[at + 1_000] = all[at % 50].iter().map(|x| x * 1.0001).collect();
+        }
+        let index = build(metric, &all, Codes::Projected);
+        assert_eq!(index.codes(), Codes::Projected, "{metric:?}");
+        assert!(index.points.bytes() < DIM);
+        let queries = source.vectors(metric, 200);
+        let found = recall(&index, &queries, 64);
+        assert!(found >= 0.98, "{metric:?}: {found}");
+        for size in [1e-3, 1e3] {
+            let scaled = |q: &Vec<f32>| q.iter().map(|x| x * size).collect();
+            let queries: Vec<Vec<f32>> = queries.iter().map(scaled).collect();
+            if metric == Metric::Dot {
+                assert_eq!(recall(&index, &queries, 64), found, "of any length");
+            }
+        }
+        let matching = (0..COUNT as u32).filter(|n| n % 3 == 0).collect();
+        let nearest = |coded| index.scan(&queries[0], 10, &matching, coded, None).unwrap();
+        assert_eq!(nearest(true), nearest(false));
+    }
+}
+
+/// A flat spectrum has no leading components: whatever is chosen finds about as much as a byte a component.
+#[test]
+fn noise_is_not_projected_at_the_cost_of_recall() {
+    for metric in [Metric::L2, Metric::Cosine] {
+        let mut source = Source::new(0, 1.0);
+        let all = source.vectors(metric, COUNT);
+        let queries = source.vectors(metric, 100);
+        let projected = recall(&build(metric, &all, Codes::Projected), &queries, 200);
+        let bytes = recall(&build(metric, &all, Codes::Int8), &queries, 200);
+        assert!(projected >= bytes - 0.01, "{projected} {bytes}");
+    }
+}
+
+/// Queries that lie in the components left out, as texts do in a space of photos.
+#[test]
+fn queries_from_elsewhere_are_answered() {
+    for metric in [Metric::L2, Metric::Cosine, Metric::Dot] {
+        let mut source = Source::new(12, 0.1);
+        let all = source.vectors(metric, COUNT);
+        let index = build(metric, &all, Codes::Projected);
+        let mut queries = source.vectors(metric, 200);
+        for query in &mut queries {
+            let size = square(query).sqrt();
+            for x in query.iter_mut() {
+                *x += 0.1 * size * source.random.random_range(-1.0..1.0);
+            }
+            if metric == Metric::Cosine {
+                distance::normalize(query);
+            }
+        }
+        let found = recall(&index, &queries, 64);
+        assert!(found >= 0.95, "{metric:?}: {found}");
+    }
+}
+
+#[test]
+fn few_or_equal_vectors_are_not_projected() {
+    let few = Source::new(12, 0.1).vectors(Metric::L2, 100);
+    assert_eq!(
+        build(Metric::L2, &few, Codes::Projected).codes(),
+        Codes::Int8
+    );
+    let equal = vec![few[0].clone(); 5_000];
+    let index = build(Metric::L2, &equal, Codes::Projected);
+    assert_eq!(index.codes(), Codes::None);
+    assert_eq!(recall(&index, &few[..5], 64), 1.0);
+}
+
+#[test]
+fn a_file_keeps_the_projection_and_damage_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("part.seg");
+    let mut source = Source::new(12, 0.1);
+    let all = source.vectors(Metric::Dot, COUNT);
+    let built = build(Metric::Dot, &all, Codes::Projected);
+    built.save(&path).unwrap();
+    let opened = SealedIndex::open(&path).unwrap();
+    assert_eq!(opened.codes(), Codes::Projected);
+    for query in source.vectors(Metric::Dot, 20) {
+        let found = |index: &SealedIndex| index.walk(&query, 10, 40, None).unwrap().0;
+        assert_eq!(found(&opened), found(&built));
+    }
+    let whole = std::fs::read(&path).unwrap();
+    for at in (0..40).map(|i| whole.len() / 40 * i + 5) {
+        let mut torn = whole.clone();
+        torn[at] ^= 0x41;
+        std::fs::write(&path, &torn).unwrap();
+        match SealedIndex::open(&path) {
+            Err(Error::Corrupt { .. }) => {}
+            // Between two arrays.
+            Ok(_) => assert!(whole[at] == 0, "{at}"),
+            Err(e) => panic!("{at}: {e}"),
+        }
+    }
+}

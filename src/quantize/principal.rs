@@ -1,0 +1,85 @@
+//! Principal components of a sample of vectors.
+
+use faer::{Accum, Mat, MatMut, MatRef, Par, Side, linalg::matmul::matmul};
+use rand::{SeedableRng, rngs::SmallRng};
+use rand_distr::{Distribution, StandardNormal};
+
+/// The mean of a sample and the directions it spreads along, most first.
+pub(crate) struct Principal {
+    mean: Vec<f32>,
+    /// Unit directions as columns, by rising variance.
+    directions: Mat<f32>,
+    variances: Vec<f32>,
+}
+
+impl Principal {
+    /// Of a sample of rows of `dim` components each. None where they are all the same or too large for f32.
+    pub fn fit(dim: usize, mut sample: Vec<f32>) -> Option<Self> {
+        let count = sample.len() / dim;
+        let mut sums = vec![0.0_f64; dim];
+        for row in sample.chunks_exact(dim) {
+            sums.iter_mut()
+                .zip(row)
+                .for_each(|(s, x)| *s += f64::from(*x));
+        }
+        let mean: Vec<f32> = sums.iter().map(|s| (s / count as f64) as f32).collect();
+        for row in sample.chunks_exact_mut(dim) {
+            row.iter_mut().zip(&mean).for_each(|(x, m)| *x -= m);
+        }
+        let rows = MatRef::from_row_major_slice(&sample, count, dim);
+        let mut covariance = Mat::<f32>::zeros(dim, dim);
+        let scale = 1.0 / count as f32;
+        matmul(
+            &mut covariance,
+            Accum::Replace,
+            rows.transpose(),
+            rows,
+            scale,
+            Par::Seq,
+        );
+        let finite = (0..dim).all(|i| covariance[(i, i)].is_finite());
+        let eigen = finite.then(|| covariance.self_adjoint_eigen(Side::Lower).ok())??;
+        let variances: Vec<f32> = eigen.S().column_vector().iter().copied().collect();
+        variances
+            .last()
+            .is_some_and(|v| *v > 0.0 && v.is_finite())
+            .then(|| Self {
+                mean,
+                directions: eigen.U().to_owned(),
+                variances,
+            })
+    }
+
+    /// The sample's mean.
+    pub fn mean(&self) -> &[f32] {
+        &self.mean
+    }
+
+    /// Share of the variance that lies in the first `count` components.
+    pub fn share(&self, count: usize) -> f32 {
+        let total: f32 = self.variances.iter().sum();
+        self.variances.iter().rev().take(count).sum::<f32>() / total
+    }
+
+    /// A map to `kept` components, row by row: the leading ones, turned at random so that none has more variance than
+    /// another. Lengths stay, but for what lies in components that are left out.
+    pub fn projection(&self, kept: usize) -> Vec<f32> {
+        let dim = self.mean.len();
+        let rank = kept.min(dim);
+        let mut random = SmallRng::seed_from_u64(kept as u64);
+        let normal = Mat::<f32>::from_fn(kept, rank, |_, _| StandardNormal.sample(&mut random));
+        let turn = normal.qr().compute_thin_Q();
+        let leading = self.directions.get(.., dim - rank..);
+        let mut rows = vec![0.0; kept * dim];
+        let out = MatMut::from_row_major_slice_mut(&mut rows, kept, dim);
+        matmul(
+            out,
+            Accum::Replace,
+            &turn,
+            leading.transpose(),
+            1.0,
+            Par::Seq,
+        );
+        rows
+    }
+}
