@@ -51,10 +51,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         metric,
         base.columns,
         &vectors,
-        Codes::Int8,
+        Codes::Projected,
         &Progress::default(),
     )?;
-    let index = SpaceIndex::of(base.columns, metric, Codes::Int8, vec![Arc::new(sealed)]);
+    let index = SpaceIndex::of(
+        base.columns,
+        metric,
+        Codes::Projected,
+        vec![Arc::new(sealed)],
+    );
     let mut random = StdRng::seed_from_u64(1);
     let mut by_distance: Vec<(f32, u32)> = {
         let pivot = vectors[random.random_range(0..vectors.len())].1;

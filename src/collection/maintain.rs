@@ -199,8 +199,8 @@ pub(super) fn new_space(space: &VectorSpace) -> SpaceIndex {
     SpaceIndex::new(space.dim, space.metric, codes(space.quantization))
 }
 
-/// `auto` is int8: on product texts (384 components) and pictures (784) it was as fast as 1-bit codes or faster, in
-/// a quarter of their memory (`make bench-ann`).
+/// `auto` walks by leading principal components: on product texts (384 components) and pictures (784) that was faster than
+/// int8 and than 1-bit codes, in a fraction of their memory (`make bench-ann`). Vectors without such are walked by int8.
 fn codes(quantization: Quantization) -> Codes {
     match quantization {
         Quantization::Auto => Codes::Projected,

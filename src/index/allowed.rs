@@ -50,7 +50,14 @@ impl From<RoaringBitmap> for Allowed {
 }
 
 /// A bit a position. A walk asks for single ones, in no order, several times as fast as of a compressed set of numbers.
-pub(super) struct Bits(Vec<u64>);
+pub(super) struct Bits {
+    words: Vec<u64>,
+    /// Some positions, evenly spread over all.
+    spread: Vec<u32>,
+}
+
+/// Positions held to be given by [`Bits::spread`].
+const SPREAD: usize = 256;
 
 impl Bits {
     /// Bits of `positions`, each less than `len`.
@@ -59,11 +66,40 @@ impl Bits {
         for p in positions {
             words[p as usize / 64] |= 1 << (p % 64);
         }
-        Self(words)
+        let mut bits = Self {
+            words,
+            spread: Vec::new(),
+        };
+        let count = bits.positions().count();
+        let step = count.div_ceil(SPREAD).max(1);
+        bits.spread = bits.positions().step_by(step).collect();
+        bits
+    }
+
+    /// All positions, rising.
+    pub fn positions(&self) -> impl Iterator<Item = u32> + '_ {
+        self.words
+            .iter()
+            .zip((0..).step_by(64))
+            .flat_map(|(word, start)| {
+                let mut left = *word;
+                std::iter::from_fn(move || {
+                    let bit = left.trailing_zeros();
+                    // Clears the lowest bit.
+                    left &= left.wrapping_sub(1);
+                    (bit < 64).then_some(start + bit)
+                })
+            })
+    }
+
+    /// At most `count` of the positions, spread evenly over all.
+    pub fn spread(&self, count: usize) -> impl Iterator<Item = u32> + '_ {
+        let step = self.spread.len().div_ceil(count.max(1)).max(1);
+        self.spread.iter().step_by(step).copied()
     }
 
     #[inline]
     pub fn contains(&self, position: u32) -> bool {
-        self.0[position as usize / 64] >> (position % 64) & 1 == 1
+        self.words[position as usize / 64] >> (position % 64) & 1 == 1
     }
 }

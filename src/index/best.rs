@@ -50,6 +50,8 @@ pub(super) fn best_of(
 pub(super) struct Best {
     k: usize,
     heap: BinaryHeap<Ranked>,
+    /// What is farther does not stay.
+    farthest: f32,
 }
 
 impl Best {
@@ -57,18 +59,27 @@ impl Best {
         Self {
             k,
             heap: BinaryHeap::new(),
+            farthest: f32::INFINITY,
         }
     }
 
     /// Takes it if it is among the nearest.
     #[inline]
     pub fn push(&mut self, found: Neighbor) {
+        if found.distance > self.farthest {
+            return;
+        }
         if self.heap.len() < self.k {
             self.heap.push(Ranked(found));
         } else if let Some(mut farthest) = self.heap.peek_mut()
             && order(&found, &farthest.0).is_lt()
         {
             *farthest = Ranked(found);
+        }
+        if let Some(Ranked(farthest)) = self.heap.peek()
+            && self.heap.len() == self.k
+        {
+            self.farthest = farthest.distance;
         }
     }
 

@@ -218,7 +218,9 @@ impl Search<'_> {
             self.trace.plan = Plan::Scan;
         }
         self.trace.compared += numbers.len();
-        let near = sealed.scan(self.query, self.k, numbers, coded, self.deadline)?;
+        let allowed = matching.map(|(_, allowed)| allowed);
+        let (query, k, deadline) = (self.query, self.k, self.deadline);
+        let near = sealed.scan(query, k, numbers, allowed, coded, deadline)?;
         self.found.extend(near);
         Ok(())
     }

@@ -36,7 +36,8 @@ impl SealedIndex {
         let links = DEGREE * size_of::<u32>();
         let by = match codes {
             Codes::None => full + links,
-            Codes::Int8 => coded + links,
+            // Of what is projected no more: it is as int8 at worst.
+            Codes::Int8 | Codes::Projected => coded + links,
             // Links, two terms and a bit a component for each neighbour.
             Codes::RaBitQ => coded + 3 * links + DEGREE * dim.next_multiple_of(64) / 8,
         };

@@ -22,7 +22,7 @@ mod walk;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
@@ -73,6 +73,9 @@ const RANKED: usize = 6;
 
 /// Share of matches from which it is faster to walk through all and to drop what does not match.
 const MOST: f64 = 0.4;
+
+/// A walk through all is made wider by the share of matches to this power: half of its candidates would do.
+const WIDENED: f64 = -0.75;
 
 /// How many vectors ahead a scan has the processor fetch.
 const AHEAD: usize = 4;
@@ -333,18 +336,19 @@ impl SealedIndex {
         let mut compared = 0;
         let share = matching.len() as f64 / self.numbers.len().max(1) as f64;
         if share >= MOST {
-            let ef = self.width(keep, (ef as f64 / share).ceil() as usize);
+            let ef = self.width(keep, (ef as f64 * share.powf(WIDENED)).ceil() as usize);
             let (found, cost) = self.walk_and_drop(query, k, ef, matching, deadline)?;
             compared = cost;
             if found.len() == k {
                 return Ok((found, compared));
             }
         }
-        let bits = allowed.bits(self.serial, || {
-            let positions = matching.iter().filter_map(|n| self.positions.get(n));
-            Bits::of(self.numbers.len(), positions)
-        });
-        let seeds = self.seeds(matching);
+        let bits = self.bits(matching, allowed);
+        let count = (self.entries as usize).min(matching.len() as usize);
+        let seeds: Vec<u32> = match &bits {
+            Some(bits) => bits.spread(count).collect(),
+            None => self.seeds(matching, count.min(ENTRIES.0)),
+        };
         // Fewer ways lead from match to match than from vector to vector.
         let ef = (ef.saturating_mul(3) / 2).clamp(keep, keep.max(self.numbers.len()));
         let then = |walked: Walked| {
@@ -398,30 +402,42 @@ impl SealedIndex {
         ef.max(keep).min(self.numbers.len()).max(1)
     }
 
-    /// Positions to start from: as many as a walk through all starts from, spread over `matching`.
-    fn seeds(&self, matching: &RoaringBitmap) -> Vec<u32> {
-        let count = u64::from(self.entries).min(matching.len());
+    /// Positions to start from, spread over `matching`.
+    fn seeds(&self, matching: &RoaringBitmap, count: usize) -> Vec<u32> {
         let seed = |i| {
-            self.positions
-                .get(matching.select((i * matching.len() / count) as u32)?)
+            let at = i as u64 * matching.len() / count as u64;
+            self.positions.get(matching.select(at as u32)?)
         };
         (0..count).filter_map(seed).collect()
     }
 
+    /// A bit for each position that matches, where it is worth making them.
+    fn bits(&self, matching: &RoaringBitmap, allowed: &Allowed) -> Option<Arc<Bits>> {
+        allowed.bits(self.serial, || {
+            let positions = matching.iter().filter_map(|n| self.positions.get(n));
+            Bits::of(self.numbers.len(), positions)
+        })
+    }
+
     /// The `k` nearest of `matching`, which are members, by comparing them all; `coded` compares their codes and only the
-    /// best by their vectors.
+    /// best by their vectors. `allowed` is what `matching` is members of, where it is not all.
     pub fn scan(
         &self,
         query: &[f32],
         k: usize,
         matching: &RoaringBitmap,
+        allowed: Option<&Allowed>,
         coded: bool,
         deadline: Option<Instant>,
     ) -> Result<Vec<Neighbor>> {
-        let positions: Vec<u32> = matching
-            .iter()
-            .filter_map(|n| self.positions.get(n))
-            .collect();
+        let bits = allowed.and_then(|allowed| self.bits(matching, allowed));
+        let positions: Vec<u32> = match &bits {
+            Some(bits) => bits.positions().collect(),
+            None => {
+                let positions = matching.iter().filter_map(|n| self.positions.get(n));
+                positions.collect()
+            }
+        };
         if !coded || positions.len() <= with_margin(k) {
             let bytes = size_of_val(query);
             return best_of(&positions, k, bytes, deadline, |positions, best| {
