@@ -124,6 +124,11 @@ pub fn table() -> Vec<Entry> {
         ),
         Entry::at("/v1/collections/{c}/recommend").on(POST, Collection(Read), recommend::recommend),
         Entry::at("/v1/collections/{c}/train").on(POST, Collection(Write), recommend::train),
+        Entry::at("/v1/collections/{c}/train/blend").on(
+            POST,
+            Collection(Write),
+            recommend::train_blend,
+        ),
     ]
 }
 

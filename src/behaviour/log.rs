@@ -87,6 +87,16 @@ impl Log {
         &self.names
     }
 
+    /// What an event says for its items; None where it speaks against them.
+    pub fn weight(&self, event: &Event) -> Option<f32> {
+        weight(event)
+    }
+
+    /// Id of a number.
+    pub fn name(&self, item: u32) -> &str {
+        self.names.get(item as usize).map_or("", String::as_str)
+    }
+
     /// Number of an id, if anybody touched it.
     pub fn number(&self, id: &str) -> Option<u32> {
         self.numbers.get(id).copied()

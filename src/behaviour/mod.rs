@@ -6,6 +6,7 @@
 
 mod log;
 mod model;
+mod popular;
 
 use std::{
     sync::Arc,
@@ -15,7 +16,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use self::{
-    log::{Log, Person, Touch},
+    log::{Log, Person},
     model::Model,
 };
 use crate::Result;

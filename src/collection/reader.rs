@@ -78,6 +78,19 @@ impl Collection {
         }
         Ok(item)
     }
+
+    /// Several items without vectors, in the order of the ids; None for what is gone.
+    pub(super) fn load_many(&self, state: &State, ids: &[&str]) -> Result<Vec<Option<Item>>> {
+        let records = self.store.items(self.id, ids)?.into_iter().zip(ids);
+        let live = |(record, id): (Option<(u32, Item)>, &&str)| {
+            let current = match state.outgoing.get(*id) {
+                Some((_, item)) => Some(item.clone()),
+                None => record.map(|(_, item)| item),
+            };
+            current.filter(|_| state.numbers.contains_key(*id))
+        };
+        Ok(records.map(live).collect())
+    }
 }
 
 pub(super) fn check_limit(limit: usize) -> Result<()> {

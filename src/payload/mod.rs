@@ -7,6 +7,7 @@
 
 mod filter;
 mod keyword;
+mod labels;
 mod numeric;
 mod parse;
 #[cfg(test)]

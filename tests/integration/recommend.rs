@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use vitrine::{
     Collection, Database, Error, Options,
-    schemas::{Event, EventStatus, RecommendRequest, RecommendResponse, Source},
+    schemas::{Event, EventStatus, Fallback, RecommendRequest, RecommendResponse, Source},
 };
 
 use crate::support::{Fixture, put};
@@ -27,7 +27,10 @@ fn ask(shop: &Collection, value: Value) -> RecommendResponse {
     let answer = shop.recommend(&request(value), None).expect("an answer");
     for hit in &answer.hits {
         let sum: f32 = hit.contributions.iter().map(|c| c.score).sum();
-        assert_eq!(hit.score, sum, "contributions add up");
+        assert!(
+            (hit.score - sum).abs() < 1e-5,
+            "contributions add up: {hit:?}"
+        );
     }
     let scores: Vec<_> = answer.hits.iter().map(|h| h.score).collect();
     assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
@@ -154,6 +157,99 @@ fn without_events_content_answers_and_without_anything_the_newest() {
     assert_eq!(ids(&answer), ["c", "b"]);
     assert_eq!(answer.sources.len(), 1);
     assert_eq!(answer.sources[0].source, Source::Newest);
+}
+
+#[test]
+fn a_strategy_says_how_items_count_together() {
+    let fixture = Fixture::new();
+    let shop = fixture.shop();
+    let at = |id: &str, x: f64| json!({"id": id, "vectors": {"shared": [x, 0.0]}});
+    put(
+        &shop,
+        &[
+            at("left", 0.0),
+            at("right", 10.0),
+            at("middle", 5.0),
+            at("by left", 1.0),
+            at("by right", 9.5),
+            at("far", 40.0),
+        ],
+    );
+    let first = |strategy: &str, negatives: Value| {
+        let body = json!({
+            "positives": ["left", {"id": "right", "weight": 1.0}], "negatives": negatives, "strategy": strategy, "limit": 3
+        });
+        let answer = ask(&shop, body);
+        ids(&answer)
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(first("average", json!([]))[0], "middle");
+    assert_eq!(
+        first("best_score", json!([])),
+        ["by right", "by left", "middle"]
+    );
+    // What speaks against is nearer to what is on the right.
+    assert_eq!(
+        first("best_score", json!([{"id": "far", "weight": 0.1}]))[0],
+        "by right"
+    );
+    assert_eq!(first("best_score", json!(["by right"]))[0], "by left");
+    assert_eq!(
+        first("sum", json!([]))[0],
+        "by right",
+        "1 / 1.5 + 1 / 10.5 is the most"
+    );
+}
+
+#[test]
+fn scope_and_categories_bound_what_comes() {
+    let fixture = Fixture::new();
+    let shop = fixture.shop();
+    let of = |id: &str, category: &str| json!({"id": id, "category": category, "vectors": {"shared": [0.0, 0.5]}});
+    put(
+        &shop,
+        &[
+            of("a", "Wear > Shoes"),
+            of("b", "Wear > Shoes"),
+            of("c", "Wear > Hats"),
+            of("d", "Home"),
+            json!({"id": "e"}),
+        ],
+    );
+    let found = |body: Value| {
+        let answer = ask(&shop, body);
+        let mut found: Vec<_> = ids(&answer).into_iter().map(str::to_owned).collect();
+        found.sort_unstable();
+        (found, answer.fallbacks)
+    };
+    let from = |more: Value| {
+        let mut body = json!({"positives": ["a"]});
+        body.as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
+        found(body).0
+    };
+    assert_eq!(from(json!({"scope": "same"})), ["b"]);
+    assert_eq!(from(json!({"scope": "cross"})), ["c", "d"]);
+    assert_eq!(from(json!({"categories": ["Wear"]})), ["b", "c"]);
+    assert_eq!(
+        from(json!({"categories": ["Wear"], "scope": "cross"})),
+        ["c"]
+    );
+    let (all, fallbacks) = found(json!({"positives": ["e"], "scope": "cross"}));
+    assert_eq!(all.len(), 4);
+    assert!(fallbacks.contains(&Fallback::NoCategory));
+}
+
+#[test]
+fn what_is_used_up_may_be_bought_again() {
+    let fixture = two_groups();
+    let shop = fixture.db.collection("shop").expect("open");
+    let body =
+        json!({"user": "tent user 0", "exclude_seen": false, "exclude_bought": false, "limit": 8});
+    assert!(ids(&ask(&shop, body)).contains(&"tent2"));
 }
 
 #[test]

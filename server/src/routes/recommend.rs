@@ -2,7 +2,8 @@
 
 use actix_web::web::{Json, Path, Query as Params};
 use vitrine_schemas::{
-    BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, RecommendRequest, RecommendResponse,
+    BlendInfo, BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, RecommendRequest,
+    RecommendResponse,
 };
 
 use super::{CollectionPath, ItemPath};
@@ -71,5 +72,20 @@ pub async fn bought_together(
 )]
 pub async fn train(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<ModelInfo>> {
     let info = call.write(move |database| database.collection(&path.c)?.train());
+    Ok(Json(info.await?))
+}
+
+/// Train the blend
+///
+/// Learns how behaviour, content and popularity are joined in one ranking: models are fitted to the earlier events, the
+/// blend to what people chose later. It is used only where it beats rank fusion and every source alone on people it was
+/// not learned from; `promoted` says so.
+#[utoipa::path(
+    post, path = "/v1/collections/{c}/train/blend", tag = "recommendations", operation_id = "train_blend",
+    params(CollectionPath),
+    responses((status = 200, description = "What was learned and how good it is", body = BlendInfo), Keyed, Gated, Bodied, Named),
+)]
+pub async fn train_blend(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<BlendInfo>> {
+    let info = call.write(move |database| database.collection(&path.c)?.train_blend());
     Ok(Json(info.await?))
 }
