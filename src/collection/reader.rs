@@ -19,6 +19,12 @@ impl State {
                 .map_err(|e| e.under("/filter")),
         }
     }
+
+    /// Items that must not be recommended any more.
+    pub(super) fn expired(&self) -> Result<RoaringBitmap> {
+        let now = chrono::Utc::now().to_rfc3339();
+        self.matching(Some(&FilterSpec::Text(format!("expires_at <= '{now}'"))))
+    }
 }
 
 impl Collection {

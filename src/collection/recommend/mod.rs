@@ -321,7 +321,7 @@ fn allowed(
     fallbacks: &mut Vec<Fallback>,
 ) -> Result<Arc<Allowed>> {
     let matching = state.allowed(request.filter.as_ref())?;
-    let mut out = history.excluded.clone();
+    let mut out = &history.excluded | state.expired()?;
     if request.exclude_out_of_stock {
         let gone = FilterSpec::Text("availability = out_of_stock".into());
         out |= state.matching(Some(&gone))?;

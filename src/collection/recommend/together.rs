@@ -20,13 +20,15 @@ impl Collection {
             return Err(Error::ItemNotFound(id.to_owned()));
         }
         let allowed = state.allowed(params.filter.clone().map(FilterSpec::Text).as_ref())?;
+        let expired = state.expired()?;
+        let may = |n: u32| allowed.numbers().contains(n) && !expired.contains(n);
         let log = self.behaviour.log.read();
         let (Some(model), Some(number)) = (self.behaviour.model(), log.number(id)) else {
             return Ok(BoughtTogetherResponse { hits: Vec::new() });
         };
         let live = model.baskets.neighbors(number).iter().filter(|neighbor| {
             let number = state.numbers.get(log.name(neighbor.item));
-            number.is_some_and(|n| allowed.numbers().contains(*n))
+            number.is_some_and(|n| may(*n))
         });
         let found: Vec<_> = live.take(params.limit).collect();
         let mut ids = vec![id];
