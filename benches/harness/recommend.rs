@@ -172,7 +172,7 @@ impl World {
 
     fn measure(&self, shop: &Collection) -> Outcome<()> {
         let mut rng = StdRng::seed_from_u64(4);
-        let mut user = |rng: &mut StdRng| format!("user-{}", rng.random_range(0..self.args.users));
+        let user = |rng: &mut StdRng| format!("user-{}", rng.random_range(0..self.args.users));
         let mut recommend = |name: &str, more: Value| -> Outcome<()> {
             self.each(name, || {
                 let mut body = json!({"user": user(&mut rng), "limit": 10});

@@ -37,8 +37,9 @@ pub use item::{
 };
 pub use problem::{FieldError, Problem};
 pub use recommend::{
-    BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, Reason,
-    RecommendHit, RecommendRequest, RecommendResponse, Strategy, WeightedItem,
+    BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, PopularHit,
+    PopularParams, PopularResponse, Reason, RecommendHit, RecommendRequest, RecommendResponse,
+    WeightedItem,
 };
 pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,

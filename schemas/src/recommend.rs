@@ -222,6 +222,58 @@ pub struct BoughtTogetherResponse {
     pub hits: Vec<BoughtTogetherHit>,
 }
 
+/// Query string of `GET /v1/collections/{c}/popular`.
+#[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PopularParams {
+    /// Only items of this category or below it: `Clothing > Shoes`.
+    pub category: Option<String>,
+    /// Days that count, the day of the last event included; an event counts half after half of them.
+    #[serde(default = "thirty")]
+    #[param(minimum = 1, maximum = 3660)]
+    pub window_days: u32,
+    /// How many hits, 1 to 1000.
+    #[serde(default = "ten")]
+    #[param(minimum = 1, maximum = 1000)]
+    pub limit: usize,
+    /// Filter in string form.
+    pub filter: Option<String>,
+    /// Leave out what is out of stock.
+    #[serde(default = "yes")]
+    pub exclude_out_of_stock: bool,
+}
+
+fn thirty() -> u32 {
+    30
+}
+
+/// One popular item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PopularHit {
+    /// Item id.
+    pub id: String,
+    /// Weights of its events, faded by their age; higher is better.
+    pub score: f32,
+    /// Events that speak for it in the window.
+    pub events: u64,
+    /// Why.
+    pub reason: Reason,
+    /// The record.
+    pub item: Item,
+}
+
+/// Answer of popular.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PopularResponse {
+    /// Best first; none where nothing was done in the window.
+    pub hits: Vec<PopularHit>,
+    /// End of the window, RFC 3339.
+    pub until: String,
+    /// Time spent in the engine, milliseconds.
+    pub took_ms: f64,
+}
+
 /// What the models of a collection were learned from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelInfo {

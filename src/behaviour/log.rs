@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use roaring::RoaringBitmap;
 use vitrine_schemas::{Event, EventKind};
 
+use super::daily::Daily;
+
 /// Items of a person that count, the latest.
 const HISTORY: usize = 500;
 
@@ -42,6 +44,9 @@ pub(crate) struct Log {
     /// Of visits without a user.
     sessions: HashMap<String, Person>,
     touches: u64,
+    /// What speaks for each item, day by day.
+    pub daily: Daily,
+    last: Option<i64>,
 }
 
 impl Log {
@@ -64,6 +69,11 @@ impl Log {
                 None => person.rejected.extend(&items),
             }
         }
+        if let Some(weight) = weight(event) {
+            let counted = items.iter();
+            counted.for_each(|item| self.daily.add(*item, micros, weight));
+        }
+        self.last = self.last.max(Some(micros));
         self.touches += items.len() as u64;
     }
 
@@ -80,6 +90,11 @@ impl Log {
     /// Items touched so far, of all people.
     pub fn touches(&self) -> u64 {
         self.touches
+    }
+
+    /// Time of the last event.
+    pub fn last(&self) -> Option<i64> {
+        self.last
     }
 
     /// Ids by number.

@@ -4,6 +4,7 @@
 //! item ([`Log`]), and what was learned from it at the last training ([`Model`]). A history is read from the log at the
 //! time of the question, so an event counts at once; what items have to do with each other waits for the next training.
 
+mod daily;
 mod log;
 mod model;
 mod popular;
@@ -16,6 +17,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use self::{
+    daily::day_of,
     log::{Log, Person},
     model::Model,
 };

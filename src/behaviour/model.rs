@@ -75,7 +75,6 @@ type Triples = Vec<(u32, u32, f32)>;
 fn gather(log: &Log) -> Result<(Triples, Triples, Popular, ModelInfo)> {
     let (mut touched, mut bought) = (Vec::new(), Vec::new());
     let mut popularity = Popularity::new(log.names().len(), HALF_LIFE)?;
-    let mut counts = vec![0; log.names().len()];
     let (mut people, mut baskets) = (0, 0_u32);
     let (mut first, mut last) = (i64::MAX, i64::MIN);
     for (person, row) in log.people().zip(0..) {
@@ -84,7 +83,6 @@ fn gather(log: &Log) -> Result<(Triples, Triples, Popular, ModelInfo)> {
         let mut days = HashMap::new();
         for touch in &person.touches {
             (first, last) = (first.min(touch.micros), last.max(touch.micros));
-            counts[touch.item as usize] += 1;
             popularity.add(touch.item, touch.weight, touch.micros as f64 / 1e6)?;
             if touch.bought {
                 let basket = days
@@ -108,6 +106,6 @@ fn gather(log: &Log) -> Result<(Triples, Triples, Popular, ModelInfo)> {
         first_event: time(first),
         last_event: time(last),
     };
-    let popular = Popular::of(&popularity, counts);
+    let popular = Popular::of(&popularity);
     Ok((touched, bought, popular, info))
 }

@@ -7,13 +7,11 @@ pub(crate) struct Popular {
     scores: Vec<f32>,
     /// Of items with a score above 0, the best first, then by number.
     order: Vec<u32>,
-    /// Events with each item.
-    counts: Vec<u32>,
 }
 
 impl Popular {
-    /// Of a model as it is now, and of how many events each item had.
-    pub fn of(model: &Popularity, counts: Vec<u32>) -> Self {
+    /// Of a model as it is now.
+    pub fn of(model: &Popularity) -> Self {
         let mut scores = Vec::new();
         model.scores(&[], &mut scores);
         let mut order: Vec<u32> = (0..)
@@ -22,11 +20,7 @@ impl Popular {
             .collect();
         let score = |item: u32| scores[item as usize];
         order.sort_by(|a, b| score(*b).total_cmp(&score(*a)));
-        Self {
-            scores,
-            order,
-            counts,
-        }
+        Self { scores, order }
     }
 
     /// The best first.
@@ -36,11 +30,6 @@ impl Popular {
             score: self.scores[*item as usize],
         };
         self.order.iter().map(scored)
-    }
-
-    /// Events with an item.
-    pub fn count(&self, item: u32) -> u32 {
-        self.counts.get(item as usize).copied().unwrap_or(0)
     }
 
     /// Score of an item, where it is above 0.

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use roaring::RoaringBitmap;
-use vitrine_schemas::{FilterSpec, Item};
+use vitrine_schemas::{Condition, Filter, FilterSpec, Item, Match, Scalar, filter::MatchCondition};
 
 use super::{Collection, State};
 use crate::{Error, Result};
@@ -18,6 +18,26 @@ impl State {
                 .evaluate(f, &self.live, &|id| self.numbers.get(id).copied())
                 .map_err(|e| e.under("/filter")),
         }
+    }
+
+    /// Items of these categories or below them.
+    pub(super) fn in_categories(&self, paths: &[String]) -> Result<RoaringBitmap> {
+        let any = paths.iter().map(|path| Scalar::Str(path.clone()));
+        let condition = Condition::Match(MatchCondition {
+            key: "category".into(),
+            r#match: Match::Any(any.collect()),
+        });
+        self.matching(Some(&FilterSpec::Tree(Filter {
+            must: vec![condition],
+            ..Filter::default()
+        })))
+    }
+
+    /// Items that cannot be bought now.
+    pub(super) fn out_of_stock(&self) -> Result<RoaringBitmap> {
+        self.matching(Some(&FilterSpec::Text(
+            "availability = out_of_stock".into(),
+        )))
     }
 
     /// Items that must not be recommended any more.

@@ -108,7 +108,7 @@ impl Collection {
                 .filter(|n| may(n))?;
             Some((*number, (neighbor.similarity, neighbor.users)))
         });
-        Ok((bridges.collect(), model.popular.count(number) as f32))
+        Ok((bridges.collect(), log.daily.count(number) as f32))
     }
 
     fn around(

@@ -254,6 +254,69 @@ fn what_is_used_up_may_be_bought_again() {
 }
 
 #[test]
+fn popular_lists_count_a_window_and_fade() {
+    let fixture = Fixture::new();
+    let shop = fixture.shop();
+    let of = |id: &str, category: &str| json!({"id": id, "category": category, "vectors": {"shared": [0, 0]}});
+    put(
+        &shop,
+        &[
+            of("old", "Wear > Hats"),
+            of("new", "Wear > Shoes"),
+            of("few", "Home"),
+            of("never", "Home"),
+        ],
+    );
+    let view = |id: &str, user: u32, day: u32| {
+        json!({"kind": "view", "collection": "shop", "user": format!("u{user}"), "items": [id],
+               "ts": format!("2026-03-{day:02}T10:00:00Z")})
+    };
+    let mut log: Vec<_> = (0..5).map(|user| view("old", user, 1)).collect();
+    log.extend((0..3).map(|user| view("new", user, 20)));
+    log.push(view("few", 9, 19));
+    events(&fixture.db, Value::Array(log));
+    let list = |params: Value| {
+        let params = serde_json::from_value(params).expect("params");
+        let answer = shop.popular(&params).expect("an answer");
+        assert_eq!(answer.until, "2026-03-21T00:00:00+00:00");
+        let hits = answer.hits.iter().map(|h| (h.id.clone(), h.events));
+        hits.collect::<Vec<_>>()
+    };
+    let found = |hits: &[(&str, u64)]| -> Vec<(String, u64)> {
+        hits.iter().map(|(id, n)| ((*id).to_owned(), *n)).collect()
+    };
+    assert_eq!(
+        list(json!({})),
+        found(&[("new", 3), ("old", 5), ("few", 1)]),
+        "old ones fade"
+    );
+    assert_eq!(list(json!({"window_days": 1000}))[0].0, "old");
+    assert_eq!(
+        list(json!({"window_days": 2})),
+        found(&[("new", 3), ("few", 1)])
+    );
+    assert_eq!(list(json!({"window_days": 1})), found(&[("new", 3)]));
+    assert_eq!(
+        list(json!({"category": "Wear"})),
+        found(&[("new", 3), ("old", 5)])
+    );
+    assert_eq!(
+        list(json!({"filter": "category = Home", "limit": 1})),
+        found(&[("few", 1)])
+    );
+    put(
+        &shop,
+        &[
+            json!({"id": "new", "hidden": true}),
+            json!({"id": "old", "availability": "out_of_stock"}),
+        ],
+    );
+    assert_eq!(list(json!({})), found(&[("few", 1)]));
+    let wrong = serde_json::from_value(json!({"window_days": 0})).expect("params");
+    assert!(matches!(shop.popular(&wrong), Err(Error::Invalid(_))));
+}
+
+#[test]
 fn bought_together_counts_baskets() {
     let fixture = two_groups();
     let shop = fixture.db.collection("shop").expect("open");

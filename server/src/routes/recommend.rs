@@ -2,8 +2,8 @@
 
 use actix_web::web::{Json, Path, Query as Params};
 use vitrine_schemas::{
-    BlendInfo, BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, RecommendRequest,
-    RecommendResponse,
+    BlendInfo, BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, PopularParams,
+    PopularResponse, RecommendRequest, RecommendResponse,
 };
 
 use super::{CollectionPath, ItemPath};
@@ -59,6 +59,24 @@ pub async fn bought_together(
         let collection = database.collection(&path.c)?;
         collection.bought_together(&path.id, &params)
     });
+    Ok(Json(answer.await?))
+}
+
+/// Popular
+///
+/// What most was done with in a window of time, the latest counting most; in a category, or all. Hidden, expired and,
+/// unless asked for, sold out items are left out.
+#[utoipa::path(
+    get, path = "/v1/collections/{c}/popular", tag = "recommendations", operation_id = "popular",
+    params(CollectionPath, PopularParams),
+    responses((status = 200, description = "Best first", body = PopularResponse), Keyed, Gated, Named),
+)]
+pub async fn popular(
+    call: Call,
+    path: Path<CollectionPath>,
+    params: Params<PopularParams>,
+) -> ApiResult<Json<PopularResponse>> {
+    let answer = call.read(move |database| database.collection(&path.c)?.popular(&params));
     Ok(Json(answer.await?))
 }
 

@@ -29,6 +29,14 @@ async fn events_become_recommendations_with_reasons() {
     let answer = api.get(together).await.ok();
     assert_eq!(ids(&answer), ["lamp"]);
     assert_eq!(answer["hits"][0]["baskets"], 2);
+    let popular = "/v1/collections/shop/popular";
+    let answer = api.get(popular).await.ok();
+    assert_eq!(ids(&answer), ["shoe", "lamp"]);
+    assert_eq!(answer["hits"][0]["events"], 3);
+    let wrong = api.get(&format!("{popular}?window_days=0")).await;
+    let problem = wrong.problem(400, "invalid_argument");
+    assert_eq!(problem["errors"][0]["pointer"], "/window_days");
+
     let none = api
         .get(&format!("{together}?filter=color%20%3D%20red"))
         .await;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use vitrine_schemas::{Metric, Strategy};
+use vitrine_schemas::{Metric, recommend::Strategy};
 
 use super::{super::State, best::best, history::History};
 use crate::{

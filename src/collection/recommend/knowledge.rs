@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLockReadGuard;
 use roaring::RoaringBitmap;
-use vitrine_schemas::{Source, Strategy};
+use vitrine_schemas::{Source, recommend::Strategy};
 
 use super::{
     super::{Collection, Shopper, State},
@@ -80,7 +80,7 @@ impl<'a> Knowledge<'a> {
                 });
             }
             for candidate in &mut question.candidates {
-                let events = number(candidate.item).map_or(0, |n| model.popular.count(n));
+                let events = number(candidate.item).map_or(0, |n| self.log.daily.count(n));
                 candidate.events = events as f32;
             }
         }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use parking_lot::RwLock;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
-use vitrine_schemas::{BlendInfo, Strategy};
+use vitrine_schemas::{BlendInfo, recommend::Strategy};
 
 use super::{
     super::Collection,

@@ -11,6 +11,7 @@ mod history;
 mod knowledge;
 mod learn;
 mod neighbors;
+mod popular;
 mod reason;
 mod sources;
 mod together;
@@ -19,10 +20,8 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
-    BlendMethod, BlendSpec, Contribution, DiversityUse, Fallback, FilterSpec, Group, Item,
-    ModelInfo, RecommendHit, RecommendRequest, RecommendResponse, Scope, Source, SourceUse,
-    WeightedItem,
-    filter::{Condition, Filter, Match, MatchCondition, Scalar},
+    BlendMethod, BlendSpec, Contribution, DiversityUse, Fallback, Group, Item, ModelInfo,
+    RecommendHit, RecommendRequest, RecommendResponse, Scope, Source, SourceUse, WeightedItem,
 };
 
 pub(super) use self::knowledge::Knowledge;
@@ -323,8 +322,7 @@ fn allowed(
     let matching = state.allowed(request.filter.as_ref())?;
     let mut out = &history.excluded | state.expired()?;
     if request.exclude_out_of_stock {
-        let gone = FilterSpec::Text("availability = out_of_stock".into());
-        out |= state.matching(Some(&gone))?;
+        out |= state.out_of_stock()?;
     }
     let within = within(state, request, history, fallbacks)?;
     if within.is_none() && out.is_disjoint(matching.numbers()) {
@@ -346,18 +344,7 @@ fn within(
 ) -> Result<Option<RoaringBitmap>> {
     let named = match request.categories.as_slice() {
         [] => None,
-        paths => {
-            let any = paths.iter().map(|path| Scalar::Str(path.clone()));
-            let condition = Condition::Match(MatchCondition {
-                key: "category".into(),
-                r#match: Match::Any(any.collect()),
-            });
-            let filter = FilterSpec::Tree(Filter {
-                must: vec![condition],
-                ..Filter::default()
-            });
-            Some(state.matching(Some(&filter))?)
-        }
+        paths => Some(state.in_categories(paths)?),
     };
     if request.scope == Scope::Any {
         return Ok(named);

@@ -1,6 +1,6 @@
 //! Items that the same people touched: scores of the neighbours of a history, and of nothing else.
 
-use vitrine_schemas::Strategy;
+use vitrine_schemas::recommend::Strategy;
 
 use crate::cf::ItemKnn;
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use roaring::RoaringBitmap;
-use vitrine_schemas::{Fallback, Source, Strategy};
+use vitrine_schemas::{Fallback, Source, recommend::Strategy};
 
 use super::{
     super::State,
@@ -101,8 +101,8 @@ impl Sources<'_> {
             });
         }
         for candidate in &mut question.candidates {
-            let counted = self.model.zip(number(candidate.item));
-            candidate.events = counted.map_or(0.0, |(m, n)| m.popular.count(n) as f32);
+            let events = number(candidate.item).map_or(0, |n| self.log.daily.count(n));
+            candidate.events = events as f32;
         }
         let counts = lists.iter().map(|(s, list)| (*s, list.len() as u64));
         Ok(Found {

@@ -133,15 +133,8 @@ fn what_was_learned_beats_every_source_and_rank_fusion_on_the_other_half() {
     assert!(share(Source::Behavior) > 0.0 && share(Source::Content) > 0.0);
     // The noise may break ties, no more.
     let fresh = examples(300, 2);
-    let without = BlendModel {
-        parts: model
-            .parts
-            .iter()
-            .filter(|(s, _)| **s != Source::Popularity)
-            .map(|(s, p)| (*s, *p))
-            .collect(),
-        ..model.clone()
-    };
+    let mut without = model.clone();
+    without.parts.remove(&Source::Popularity);
     let changed = fresh
         .iter()
         .filter(|e| order(&model, &e.question)[0] != order(&without, &e.question)[0]);
