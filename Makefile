@@ -7,7 +7,7 @@ export VITRINE_CACHE := $(CACHE)
 BIN := $(CARGO_TARGET_DIR)/release
 PY := $(CACHE)/venv/bin/python
 
-.PHONY: bench-cf bench-scale bench-http help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench bench-ann bench-filters bench-data fashion clean
+.PHONY: bench-cf bench-recommend bench-scale bench-http help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench bench-ann bench-filters bench-data fashion clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -101,6 +101,10 @@ bench-cf: setup $(BENCH_PY) ## collaborative filters: accuracy, time beside impl
 	$(BIN)/examples/cf cross --data $(SHARED)/amazon-cross
 	for model in popularity item-knn graph-filter:rank=128 ials:factors=64,iterations=8 session-knn:capacity=1500000; do \
 		$(BIN)/examples/cf memory --model $$model || exit; done
+
+bench-recommend: setup ## p50 to p99 of recommendations and of searches for a shopper, 100,000 items, 1,000,000 events
+	cargo build --release --workspace --example recommend
+	$(BIN)/examples/recommend $(BENCH_RECOMMEND)
 
 bench-data: setup $(BENCH_PY) ## the vectors of bench-filters
 	cd benches && $(BENCH_PY) -m harness --ours none --data fashion-mnist,home-depot --codes= --peers= --out $(CACHE)/bench/none

@@ -19,7 +19,7 @@ pub mod query;
 mod storage;
 
 pub use bounds::Bounds;
-pub use collection::Collection;
+pub use collection::{Collection, Shopper};
 pub use database::{Database, Options};
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;

@@ -76,7 +76,7 @@ fn is_default(quantization: &Quantization) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CollectionConfig {
-    /// Attribute types by name. The built-in fields `category`, `brand`, `price`, `availability`, `created_at` are always filterable.
+    /// Attribute types by name. The built-in fields `category`, `brand`, `price`, `availability`, `created_at`, `expires_at` are always filterable.
     #[serde(default)]
     pub attributes: BTreeMap<String, AttributeType>,
     /// Vector spaces by name, at least one of `shared`, `text`, `image` or a name of your own.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::Problem;
 
 /// Names an attribute cannot have: those of an item's own fields.
-pub const RESERVED_NAMES: [&str; 12] = [
+pub const RESERVED_NAMES: [&str; 13] = [
     "id",
     "title",
     "description",
@@ -19,6 +19,7 @@ pub const RESERVED_NAMES: [&str; 12] = [
     "images",
     "availability",
     "created_at",
+    "expires_at",
     "attributes",
     "hidden",
     "vectors",
@@ -54,6 +55,9 @@ pub struct Item {
     /// When the product came into the catalog, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
+    /// From when on it must not be recommended any more, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
     /// Typed attributes as declared in the collection's schema: a scalar or an array of scalars each.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]

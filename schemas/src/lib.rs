@@ -4,7 +4,9 @@
 //! `utoipa` derives only; rules that need state (dimensions, fingerprints, filters on unknown fields) live in the engine.
 
 pub mod alias;
+pub mod blend;
 pub mod collection;
+pub mod diversify;
 pub mod embeddings;
 pub mod event;
 pub mod filter;
@@ -14,10 +16,15 @@ pub mod recommend;
 pub mod search;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
+pub use blend::{
+    BlendFigures, BlendInfo, BlendMethod, BlendSpec, BlendUse, Contribution, Difference, Fallback,
+    Source, SourceUse,
+};
 pub use collection::{
     AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo,
     IndexMemory, Metric, Quantization, RecallInfo, VectorSpace,
 };
+pub use diversify::{DiversifySpec, DiversityUse, Group};
 pub use embeddings::{
     EmbeddingObject, EmbeddingValue, EmbeddingsInput, EmbeddingsRequest, EmbeddingsResponse,
     EmbeddingsUsage, EncodingFormat,
@@ -30,8 +37,9 @@ pub use item::{
 };
 pub use problem::{FieldError, Problem};
 pub use recommend::{
-    BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, Contribution, ModelInfo,
-    Reason, RecommendHit, RecommendRequest, RecommendResponse, Source, SourceUse, WeightedItem,
+    BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, PopularHit,
+    PopularParams, PopularResponse, Reason, RecommendHit, RecommendRequest, RecommendResponse,
+    WeightedItem,
 };
 pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,

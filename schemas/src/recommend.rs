@@ -1,19 +1,68 @@
 //! Requests and answers of recommendation.
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{FilterSpec, Item};
+use crate::{
+    BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Fallback, FilterSpec, Group,
+    Item, Scope, SourceUse,
+};
 
-/// An item the shopper is known to like.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// How the items of a history count together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Content: near to the weighted mean of their vectors. Behaviour: the sum over them.
+    #[default]
+    Average,
+    /// The greatest of weight x similarity to one of them; below 0 where one that speaks against is nearer.
+    BestScore,
+    /// The sum of weight x similarity over all of them.
+    Sum,
+}
+
+/// An item with a weight. The id alone stands for the weight 1.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct WeightedItem {
     /// Item id.
     pub id: String,
     /// How much it counts; a view counts 1, a purchase 5.
-    #[serde(default = "one")]
     pub weight: f32,
+}
+
+// By hand, so that an id alone is taken and a fault still keeps its line and its field.
+impl<'de> Deserialize<'de> for WeightedItem {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Object {
+            id: String,
+            #[serde(default = "one")]
+            weight: f32,
+        }
+        struct IdOrObject;
+        impl<'de> Visitor<'de> for IdOrObject {
+            type Value = WeightedItem;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an item id or {\"id\": ..., \"weight\": ...}")
+            }
+
+            fn visit_str<E: de::Error>(self, id: &str) -> Result<Self::Value, E> {
+                let id = id.to_owned();
+                Ok(WeightedItem { id, weight: one() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let Object { id, weight } = Object::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(WeightedItem { id, weight })
+            }
+        }
+        deserializer.deserialize_any(IdOrObject)
+    }
 }
 
 fn one() -> f32 {
@@ -41,9 +90,18 @@ pub struct RecommendRequest {
     /// Items that count beside what the events say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub positives: Vec<WeightedItem>,
-    /// Ids of items that speak against what is like them; they do not come back.
+    /// Items that speak against what is like them; they do not come back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub negatives: Vec<String>,
+    pub negatives: Vec<WeightedItem>,
+    /// How the items of the history count together.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// Only items of the categories of the history (`same`), or none of them (`cross`).
+    #[serde(default)]
+    pub scope: Scope,
+    /// Only items of these categories or below them: `Clothing > Shoes`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
     /// Only items that match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterSpec>,
@@ -54,13 +112,25 @@ pub struct RecommendRequest {
     /// Vector space that content is compared in; the only one, or `shared`, unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub space: Option<String>,
+    /// How the sources are joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blend: Option<BlendSpec>,
+    /// How unlike each other the hits shall be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diversify: Option<DiversifySpec>,
+    /// `next_cursor` of the page before; the rest of the request stays as it was, but for `limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
     /// Leave out what the shopper touched before.
     #[serde(default = "yes")]
     pub exclude_seen: bool,
+    /// Leave out what the shopper bought before; not where it is used up and bought again.
+    #[serde(default = "yes")]
+    pub exclude_bought: bool,
     /// Leave out what is out of stock.
     #[serde(default = "yes")]
     pub exclude_out_of_stock: bool,
-    /// Ids to leave out, as those of pages before.
+    /// Ids to leave out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
 }
@@ -78,37 +148,10 @@ pub struct BoughtTogetherParams {
     pub filter: Option<String>,
 }
 
-/// Where a recommendation comes from.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// Items that the same people touched.
-    Behavior,
-    /// Items whose vectors are near to those of the history.
-    Content,
-    /// What is popular now.
-    Popularity,
-    /// The newest items: where the others give too few.
-    Newest,
-}
-
-/// What a source adds to a score.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Contribution {
-    /// The source.
-    pub source: Source,
-    /// Rank of the item in it, from 1.
-    pub rank: u64,
-    /// Its part of the score.
-    pub score: f32,
-}
-
 /// Why an item is recommended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
-    /// `also_liked`, `similar`, `bought_together`, `popular` or `new`.
+    /// `also_liked`, `similar`, `bridge`, `bought_together`, `matches`, `popular` or `new`.
     pub code: String,
     /// Items it rests on, the strongest first.
     pub items: Vec<String>,
@@ -127,19 +170,11 @@ pub struct RecommendHit {
     pub contributions: Vec<Contribution>,
     /// What contributed most.
     pub reason: Reason,
+    /// The group it stands for, where the answer is grouped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
     /// The record.
     pub item: Item,
-}
-
-/// A source as an answer used it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct SourceUse {
-    /// The source.
-    pub source: Source,
-    /// Its weight in this answer.
-    pub weight: f32,
-    /// Items it gave.
-    pub candidates: u64,
 }
 
 /// Answer of a recommendation.
@@ -147,8 +182,18 @@ pub struct SourceUse {
 pub struct RecommendResponse {
     /// Best first.
     pub hits: Vec<RecommendHit>,
+    /// Opaque; absent where nothing is left, and after 5,000 hits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
     /// Sources used.
     pub sources: Vec<SourceUse>,
+    /// How they were joined.
+    pub blend: BlendUse,
+    /// What the answer had to do without; empty where nothing was missing.
+    pub fallbacks: Vec<Fallback>,
+    /// What diversity did, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diversity: Option<DiversityUse>,
     /// Items of the history it was made from.
     pub history: u64,
     /// Time spent in the engine, milliseconds.
@@ -175,6 +220,58 @@ pub struct BoughtTogetherHit {
 pub struct BoughtTogetherResponse {
     /// Best first; none where nobody bought the item with another.
     pub hits: Vec<BoughtTogetherHit>,
+}
+
+/// Query string of `GET /v1/collections/{c}/popular`.
+#[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PopularParams {
+    /// Only items of this category or below it: `Clothing > Shoes`.
+    pub category: Option<String>,
+    /// Days that count, the day of the last event included; an event counts half after half of them.
+    #[serde(default = "thirty")]
+    #[param(minimum = 1, maximum = 3660)]
+    pub window_days: u32,
+    /// How many hits, 1 to 1000.
+    #[serde(default = "ten")]
+    #[param(minimum = 1, maximum = 1000)]
+    pub limit: usize,
+    /// Filter in string form.
+    pub filter: Option<String>,
+    /// Leave out what is out of stock.
+    #[serde(default = "yes")]
+    pub exclude_out_of_stock: bool,
+}
+
+fn thirty() -> u32 {
+    30
+}
+
+/// One popular item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PopularHit {
+    /// Item id.
+    pub id: String,
+    /// Weights of its events, faded by their age; higher is better.
+    pub score: f32,
+    /// Events that speak for it in the window.
+    pub events: u64,
+    /// Why.
+    pub reason: Reason,
+    /// The record.
+    pub item: Item,
+}
+
+/// Answer of popular.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PopularResponse {
+    /// Best first; none where nothing was done in the window.
+    pub hits: Vec<PopularHit>,
+    /// End of the window, RFC 3339.
+    pub until: String,
+    /// Time spent in the engine, milliseconds.
+    pub took_ms: f64,
 }
 
 /// What the models of a collection were learned from.

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{FilterSpec, Item};
+use crate::{
+    BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Fallback, FilterSpec, Group,
+    Item, Reason, SourceUse,
+};
 
 /// What to search by: exactly one of text, image, vector and item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -48,6 +51,19 @@ pub struct SearchRequest {
     /// Tell how the answer was found.
     #[serde(default)]
     pub explain: bool,
+    /// Shopper, as in events: what is near to the query comes in the order that behaviour gives it too. With `user`,
+    /// `session`, `blend` or `diversify`, hits say what contributed and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Visit, as in events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// How the sources are joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blend: Option<BlendSpec>,
+    /// How unlike each other the hits shall be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diversify: Option<DiversifySpec>,
 }
 
 fn default_space() -> String {
@@ -91,6 +107,17 @@ pub struct SimilarParams {
     /// Tell how the answer was found.
     #[serde(default)]
     pub explain: bool,
+    /// Maximal marginal relevance: weight of the score, 0 to 1, against likeness to what was chosen before.
+    #[param(minimum = 0, maximum = 1)]
+    pub mmr: Option<f32>,
+    /// At most so many hits of one category.
+    #[param(minimum = 1, maximum = 1000)]
+    pub max_per_category: Option<usize>,
+    /// At most so many hits of one brand.
+    #[param(minimum = 1, maximum = 1000)]
+    pub max_per_brand: Option<usize>,
+    /// Only the best hit of each value of this field.
+    pub group_by: Option<String>,
 }
 
 /// One result.
@@ -98,8 +125,17 @@ pub struct SimilarParams {
 pub struct Hit {
     /// Item id.
     pub id: String,
-    /// Higher is better; see the space's metric.
+    /// Higher is better; see the space's metric. With contributions, their sum.
     pub score: f32,
+    /// What each source adds, where several took part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contributions: Vec<Contribution>,
+    /// What contributed most, where several took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The group it stands for, where the answer is grouped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
     /// The record.
     pub item: Item,
 }
@@ -114,6 +150,18 @@ pub struct SearchResponse {
     /// What it took; where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<SearchExplanation>,
+    /// Sources used, where there were several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceUse>,
+    /// How they were joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blend: Option<BlendUse>,
+    /// What the answer had to do without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<Fallback>,
+    /// What diversity did, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diversity: Option<DiversityUse>,
     /// Time spent in the engine, milliseconds.
     pub took_ms: f64,
 }

@@ -123,7 +123,13 @@ pub fn table() -> Vec<Entry> {
             recommend::bought_together,
         ),
         Entry::at("/v1/collections/{c}/recommend").on(POST, Collection(Read), recommend::recommend),
+        Entry::at("/v1/collections/{c}/popular").on(GET, Collection(Read), recommend::popular),
         Entry::at("/v1/collections/{c}/train").on(POST, Collection(Write), recommend::train),
+        Entry::at("/v1/collections/{c}/train/blend").on(
+            POST,
+            Collection(Write),
+            recommend::train_blend,
+        ),
     ]
 }
 

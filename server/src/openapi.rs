@@ -34,7 +34,7 @@ use crate::routes::{
         items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching,
         import::import,
         search::search, search::similar,
-        recommend::recommend, recommend::bought_together, recommend::train,
+        recommend::recommend, recommend::bought_together, recommend::popular, recommend::train, recommend::train_blend,
         events::post,
         embeddings::post,
         health::healthz, health::livez, health::readyz, health::metrics,

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use roaring::RoaringBitmap;
 use vitrine_schemas::{Event, EventKind};
 
+use super::daily::Daily;
+
 /// Items of a person that count, the latest.
 const HISTORY: usize = 500;
 
@@ -42,6 +44,9 @@ pub(crate) struct Log {
     /// Of visits without a user.
     sessions: HashMap<String, Person>,
     touches: u64,
+    /// What speaks for each item, day by day.
+    pub daily: Daily,
+    last: Option<i64>,
 }
 
 impl Log {
@@ -64,6 +69,11 @@ impl Log {
                 None => person.rejected.extend(&items),
             }
         }
+        if let Some(weight) = weight(event) {
+            let counted = items.iter();
+            counted.for_each(|item| self.daily.add(*item, micros, weight));
+        }
+        self.last = self.last.max(Some(micros));
         self.touches += items.len() as u64;
     }
 
@@ -82,9 +92,24 @@ impl Log {
         self.touches
     }
 
+    /// Time of the last event.
+    pub fn last(&self) -> Option<i64> {
+        self.last
+    }
+
     /// Ids by number.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// What an event says for its items; None where it speaks against them.
+    pub fn weight(&self, event: &Event) -> Option<f32> {
+        weight(event)
+    }
+
+    /// Id of a number.
+    pub fn name(&self, item: u32) -> &str {
+        self.names.get(item as usize).map_or("", String::as_str)
     }
 
     /// Number of an id, if anybody touched it.

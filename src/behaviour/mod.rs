@@ -4,8 +4,10 @@
 //! item ([`Log`]), and what was learned from it at the last training ([`Model`]). A history is read from the log at the
 //! time of the question, so an event counts at once; what items have to do with each other waits for the next training.
 
+mod daily;
 mod log;
 mod model;
+mod popular;
 
 use std::{
     sync::Arc,
@@ -15,7 +17,8 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use self::{
-    log::{Log, Person, Touch},
+    daily::day_of,
+    log::{Log, Person},
     model::Model,
 };
 use crate::Result;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
 use vitrine_schemas::ModelInfo;
 
-use super::Log;
+use super::{Log, popular::Popular};
 use crate::{
     Result,
     cf::{ItemKnn, ItemKnnOptions, Matrix, Popularity},
@@ -28,7 +28,7 @@ pub(crate) struct Model {
     /// Items bought together.
     pub baskets: ItemKnn,
     /// What is popular.
-    pub popularity: Popularity,
+    pub popular: Popular,
     info: ModelInfo,
 }
 
@@ -36,7 +36,7 @@ impl Model {
     /// Learns from a log, which is locked only while it is read.
     pub(crate) fn fit(log: &RwLock<Log>) -> Result<Self> {
         let started = Instant::now();
-        let (touched, bought, popularity, info) = gather(&log.read())?;
+        let (touched, bought, popular, info) = gather(&log.read())?;
         let items = info.items as usize;
         let people = info.people as usize;
         let baskets = info.baskets as usize;
@@ -51,7 +51,7 @@ impl Model {
         Ok(Self {
             item_knn: knn(people, touched)?,
             baskets: knn(baskets, bought)?,
-            popularity,
+            popular,
             info: ModelInfo {
                 seconds: started.elapsed().as_secs_f64(),
                 ..info
@@ -72,7 +72,7 @@ impl Model {
 
 type Triples = Vec<(u32, u32, f32)>;
 
-fn gather(log: &Log) -> Result<(Triples, Triples, Popularity, ModelInfo)> {
+fn gather(log: &Log) -> Result<(Triples, Triples, Popular, ModelInfo)> {
     let (mut touched, mut bought) = (Vec::new(), Vec::new());
     let mut popularity = Popularity::new(log.names().len(), HALF_LIFE)?;
     let (mut people, mut baskets) = (0, 0_u32);
@@ -106,5 +106,6 @@ fn gather(log: &Log) -> Result<(Triples, Triples, Popularity, ModelInfo)> {
         first_event: time(first),
         last_event: time(last),
     };
-    Ok((touched, bought, popularity, info))
+    let popular = Popular::of(&popularity);
+    Ok((touched, bought, popular, info))
 }

@@ -5,6 +5,7 @@
 //! as they were. Old numbers just stop being live. Validation is in `schema`, changes in `writer`, plain reads in `reader`, nearest neighbours in `search`.
 
 mod canary;
+mod diversify;
 mod filters;
 mod footprint;
 mod maintain;
@@ -13,6 +14,8 @@ mod reader;
 mod recommend;
 mod schema;
 mod search;
+mod shopper;
+mod similar;
 mod state_file;
 mod stats;
 mod writer;
@@ -33,11 +36,13 @@ use crate::{
     bounds::Gauge,
     index::{Progress, SpaceIndex},
     payload::PayloadIndex,
+    query::blend::BlendModel,
     storage::{SegmentList, Store},
 };
 
 use self::canary::Canary;
 pub(crate) use schema::{check_config, check_name, rfc3339_micros};
+pub use shopper::Shopper;
 pub use stats::Stats;
 
 /// A collection of items.
@@ -57,6 +62,8 @@ pub struct Collection {
     closing: AtomicBool,
     behaviour: Behaviour,
     canary: Canary,
+    /// What was learned about how sources are joined.
+    blend: RwLock<Option<Arc<BlendModel>>>,
 }
 
 /// A part of an index being made.

@@ -22,6 +22,7 @@ use crate::{
     bounds::Gauge,
     index::SpaceIndex,
     payload::PayloadIndex,
+    query::blend::BlendModel,
     storage::{Batch, SegmentList, Store},
 };
 
@@ -63,6 +64,7 @@ impl Collection {
             }
         }
         state.spaces = spaces;
+        let blend = read_blend(&store, name, id)?;
         tracing::info!(
             collection = name,
             items = state.live.len(),
@@ -89,6 +91,7 @@ impl Collection {
             closing: AtomicBool::new(false),
             behaviour: behaviour?,
             canary: Canary::new(canary),
+            blend: RwLock::new(blend),
         };
         collection.report();
         Ok(collection)
@@ -125,6 +128,17 @@ impl Collection {
         }
         Ok(result)
     }
+}
+
+/// The learned blend. One that cannot be read is no reason not to open: what it was learned from is there.
+fn read_blend(store: &Store, name: &str, id: u32) -> Result<Option<Arc<BlendModel>>> {
+    let stored = store.blend(id)?;
+    let read = stored.map(|bytes| BlendModel::decode(&bytes)).transpose();
+    Ok(read
+        .inspect_err(|e| tracing::warn!(collection = name, "ranks are fused by default: {e}"))
+        .ok()
+        .flatten()
+        .map(Arc::new))
 }
 
 /// Takes the files that could not be opened out of the list and away.

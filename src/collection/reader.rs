@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use roaring::RoaringBitmap;
-use vitrine_schemas::{FilterSpec, Item};
+use vitrine_schemas::{Condition, Filter, FilterSpec, Item, Match, Scalar, filter::MatchCondition};
 
 use super::{Collection, State};
 use crate::{Error, Result};
@@ -18,6 +18,32 @@ impl State {
                 .evaluate(f, &self.live, &|id| self.numbers.get(id).copied())
                 .map_err(|e| e.under("/filter")),
         }
+    }
+
+    /// Items of these categories or below them.
+    pub(super) fn in_categories(&self, paths: &[String]) -> Result<RoaringBitmap> {
+        let any = paths.iter().map(|path| Scalar::Str(path.clone()));
+        let condition = Condition::Match(MatchCondition {
+            key: "category".into(),
+            r#match: Match::Any(any.collect()),
+        });
+        self.matching(Some(&FilterSpec::Tree(Filter {
+            must: vec![condition],
+            ..Filter::default()
+        })))
+    }
+
+    /// Items that cannot be bought now.
+    pub(super) fn out_of_stock(&self) -> Result<RoaringBitmap> {
+        self.matching(Some(&FilterSpec::Text(
+            "availability = out_of_stock".into(),
+        )))
+    }
+
+    /// Items that must not be recommended any more.
+    pub(super) fn expired(&self) -> Result<RoaringBitmap> {
+        let now = chrono::Utc::now().to_rfc3339();
+        self.matching(Some(&FilterSpec::Text(format!("expires_at <= '{now}'"))))
     }
 }
 
@@ -77,6 +103,19 @@ impl Collection {
             }
         }
         Ok(item)
+    }
+
+    /// Several items without vectors, in the order of the ids; None for what is gone.
+    pub(super) fn load_many(&self, state: &State, ids: &[&str]) -> Result<Vec<Option<Item>>> {
+        let records = self.store.items(self.id, ids)?.into_iter().zip(ids);
+        let live = |(record, id): (Option<(u32, Item)>, &&str)| {
+            let current = match state.outgoing.get(*id) {
+                Some((_, item)) => Some(item.clone()),
+                None => record.map(|(_, item)| item),
+            };
+            current.filter(|_| state.numbers.contains_key(*id))
+        };
+        Ok(records.map(live).collect())
     }
 }
 

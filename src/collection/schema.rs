@@ -84,8 +84,14 @@ pub(super) fn check_item(config: &CollectionConfig, item: &mut Item) -> Result<(
             "must be a finite number, 0 or more",
         ));
     }
-    if let Some(time) = &item.created_at {
-        rfc3339_micros("/created_at", time)?;
+    let times = [
+        ("/created_at", &item.created_at),
+        ("/expires_at", &item.expires_at),
+    ];
+    for (at, time) in times {
+        if let Some(time) = time {
+            rfc3339_micros(at, time)?;
+        }
     }
     for (name, value) in &item.attributes {
         let pointer = format!("/attributes/{}", escape(name));

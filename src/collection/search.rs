@@ -3,18 +3,48 @@
 use std::{sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
-use vitrine_schemas::{
-    FilterSpec, Hit, SearchExplanation, SearchResponse, SimilarParams, search::Scope,
-};
+use vitrine_schemas::{Hit, SearchExplanation, SearchResponse};
 
 use super::{Collection, State, canary::Sample, reader::check_limit, schema};
 use crate::{
     Error, Result, Target, VectorSearch, distance,
-    index::{Allowed, Plan},
+    index::{Allowed, Plan, Trace},
 };
 
 /// Up to so many equal distances are cut in the order of ids; beyond, which of the equals come back is open.
 const MOST_TIES: usize = 4096;
+
+/// What is near to a query.
+pub(super) struct Near {
+    /// Number and score, the best first, equal scores in the order of ids.
+    pub hits: Vec<(u32, f32)>,
+    /// What could have been found.
+    pub allowed: Arc<Allowed>,
+    trace: Trace,
+}
+
+impl Near {
+    /// The answer, without hits yet.
+    pub fn answer(&self, request: &VectorSearch) -> SearchResponse {
+        let trace = &self.trace;
+        SearchResponse {
+            hits: Vec::new(),
+            plan: trace.plan.as_str().to_owned(),
+            explain: request.explain.then(|| SearchExplanation {
+                plan: trace.plan.as_str().to_owned(),
+                matching: trace.matching,
+                members: trace.members,
+                selectivity: trace.matching as f64 / trace.members.max(1) as f64,
+                compared: trace.compared,
+            }),
+            sources: Vec::new(),
+            blend: None,
+            fallbacks: Vec::new(),
+            diversity: None,
+            took_ms: 0.0,
+        }
+    }
+}
 
 impl Collection {
     /// Searches; always gives min(limit, matches) hits, equal scores in the order of ids.
@@ -22,50 +52,7 @@ impl Collection {
         self.execute(&self.state.read(), request, None)
     }
 
-    /// Items near to an item, in its own category, in others or anywhere. Gives up at `deadline`.
-    pub fn similar(
-        &self,
-        id: &str,
-        params: &SimilarParams,
-        deadline: Option<Instant>,
-    ) -> Result<SearchResponse> {
-        let state = self.state.read();
-        let scope = match params.scope {
-            Scope::Any => None,
-            scope => {
-                let category = self.load(&state, id, false)?.category.ok_or_else(|| {
-                    Error::invalid(
-                        "/scope",
-                        format!("item `{id}` has no category; use scope any"),
-                    )
-                })?;
-                let same = state.categories.get(&category).cloned().unwrap_or_default();
-                Some(if scope == Scope::Same {
-                    same
-                } else {
-                    state
-                        .categories
-                        .values()
-                        .fold(RoaringBitmap::new(), |all, c| all | c)
-                        - same
-                })
-            }
-        };
-        let request = VectorSearch {
-            target: Target::Item(id.to_string()),
-            space: params.space.clone(),
-            filter: params.filter.clone().map(FilterSpec::Text),
-            limit: params.limit,
-            ef: None,
-            exact: false,
-            with_vectors: false,
-            explain: params.explain,
-            deadline,
-        };
-        self.execute(&state, &request, scope.as_ref())
-    }
-
-    fn execute(
+    pub(super) fn execute(
         &self,
         state: &State,
         request: &VectorSearch,
@@ -73,6 +60,34 @@ impl Collection {
     ) -> Result<SearchResponse> {
         let started = Instant::now();
         check_limit(request.limit)?;
+        let near = self.nearest(state, request, scope, request.limit, &RoaringBitmap::new())?;
+        let mut answer = near.answer(request);
+        for (number, score) in &near.hits {
+            let Some(id) = state.ids.get(number) else {
+                continue;
+            };
+            answer.hits.push(Hit {
+                id: id.clone(),
+                score: *score,
+                contributions: Vec::new(),
+                reason: None,
+                group: None,
+                item: self.load(state, id, request.with_vectors)?,
+            });
+        }
+        answer.took_ms = started.elapsed().as_secs_f64() * 1e3;
+        Ok(answer)
+    }
+
+    /// The min(limit, matches) nearest in `scope`, without those in `out`.
+    pub(super) fn nearest(
+        &self,
+        state: &State,
+        request: &VectorSearch,
+        scope: Option<&RoaringBitmap>,
+        limit: usize,
+        out: &RoaringBitmap,
+    ) -> Result<Near> {
         let index = state.space(&request.space)?;
         let metric = state
             .config
@@ -80,13 +95,13 @@ impl Collection {
             .get(&request.space)
             .map(|s| (s.dim, s.metric));
         let (dim, metric) = metric.ok_or_else(|| Error::invalid("/space", "no such space"))?;
-        let allowed = match scope {
-            None => state.allowed(request.filter.as_ref())?,
-            Some(scope) => {
-                let matching = state.matching(request.filter.as_ref())? - &state.hidden;
-                Arc::new(Allowed::from(matching & scope))
-            }
-        };
+        let mut allowed = state.allowed(request.filter.as_ref())?;
+        if let Some(scope) = scope {
+            allowed = Arc::new(Allowed::from(allowed.numbers() & scope));
+        }
+        if !out.is_disjoint(allowed.numbers()) {
+            allowed = Arc::new(Allowed::from(allowed.numbers() - out));
+        }
         let mut own = None;
         let vector = match &request.target {
             Target::Vector(v) => {
@@ -107,7 +122,7 @@ impl Collection {
             }
         };
         // More than asked for, until the last one is farther than the limit's: so ties are cut by id.
-        let mut k = request.limit + 1 + usize::from(own.is_some());
+        let mut k = limit + 1 + usize::from(own.is_some());
         let (mut found, trace) = loop {
             let (found, trace) = index.search(
                 &vector,
@@ -119,7 +134,7 @@ impl Collection {
             )?;
             let more = found.len() == k;
             let others: Vec<_> = found.into_iter().filter(|n| Some(n.id) != own).collect();
-            let tied = match (others.get(request.limit - 1), others.last()) {
+            let tied = match (others.get(limit - 1), others.last()) {
                 (Some(a), Some(b)) => a.distance == b.distance && more,
                 _ => false,
             };
@@ -132,9 +147,9 @@ impl Collection {
             self.canary.offer(|| Sample {
                 space: request.space.clone(),
                 vector,
-                limit: request.limit,
+                limit,
                 ef: request.ef,
-                allowed,
+                allowed: allowed.clone(),
             });
         }
         found.sort_by(|a, b| {
@@ -142,28 +157,13 @@ impl Collection {
                 .total_cmp(&b.distance)
                 .then_with(|| state.ids.get(&a.id).cmp(&state.ids.get(&b.id)))
         });
-        let mut hits = Vec::new();
-        for n in found.into_iter().take(request.limit) {
-            let Some(id) = state.ids.get(&n.id) else {
-                continue;
-            };
-            hits.push(Hit {
-                id: id.clone(),
-                score: distance::score(metric, n.distance),
-                item: self.load(state, id, request.with_vectors)?,
-            });
-        }
-        Ok(SearchResponse {
-            hits,
-            plan: trace.plan.as_str().to_owned(),
-            explain: request.explain.then(|| SearchExplanation {
-                plan: trace.plan.as_str().to_owned(),
-                matching: trace.matching,
-                members: trace.members,
-                selectivity: trace.matching as f64 / trace.members.max(1) as f64,
-                compared: trace.compared,
-            }),
-            took_ms: started.elapsed().as_secs_f64() * 1e3,
+        let scored = found.into_iter().take(limit);
+        Ok(Near {
+            hits: scored
+                .map(|n| (n.id, distance::score(metric, n.distance)))
+                .collect(),
+            allowed,
+            trace,
         })
     }
 }

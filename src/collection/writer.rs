@@ -99,7 +99,7 @@ impl Collection {
         self.remove(&mut writer, &ids)
     }
 
-    fn lock(&self) -> Result<parking_lot::MutexGuard<'_, Writer>> {
+    pub(super) fn lock(&self) -> Result<parking_lot::MutexGuard<'_, Writer>> {
         let writer = self.writer.lock();
         if writer.dropped {
             return Err(Error::CollectionNotFound(self.name.clone()));

@@ -7,6 +7,7 @@
 
 mod filter;
 mod keyword;
+mod labels;
 mod numeric;
 mod parse;
 #[cfg(test)]
@@ -22,12 +23,13 @@ use vitrine_schemas::{AttributeType, Availability, CollectionConfig, Item};
 use self::{keyword::KeywordColumn, numeric::NumericColumn};
 
 /// Filterable fields every item has beside its declared attributes.
-const BUILT_IN: [(&str, AttributeType); 6] = [
+const BUILT_IN: [(&str, AttributeType); 7] = [
     ("availability", AttributeType::Keyword),
     ("brand", AttributeType::Keyword),
     ("category", AttributeType::Category),
     ("created_at", AttributeType::Datetime),
     ("currency", AttributeType::Keyword),
+    ("expires_at", AttributeType::Datetime),
     ("price", AttributeType::Float),
 ];
 
@@ -235,6 +237,7 @@ fn built_in_value(name: &str, item: &Item) -> Option<Value> {
         "brand" => text(&item.brand),
         "category" => text(&item.category),
         "created_at" => text(&item.created_at),
+        "expires_at" => text(&item.expires_at),
         "currency" => text(&item.price.as_ref()?.currency),
         "price" => serde_json::Number::from_f64(item.price.as_ref()?.amount).map(Value::Number),
         "availability" => Some(Value::from(match item.availability? {

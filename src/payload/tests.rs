@@ -149,7 +149,7 @@ fn faults_name_the_place() {
         (
             json!({"must": [{"key": "colour", "match": {"value": "red"}}]}),
             "/must/0/key",
-            "created_at, currency, price, brand, color",
+            "created_at, currency, expires_at, price, brand, color",
         ),
         (
             json!({"should": [{"must": [{"key": "brand", "range": {"gt": 1}}]}]}),

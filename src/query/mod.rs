@@ -1,37 +1,9 @@
-//! What a search asks for. Its execution is in `collection::search`; parsing and embedding of text are the caller's.
+//! What a search asks for, and how what several sources found becomes one ranked answer.
+//!
+//! Which items are candidates is the business of `collection`; parsing and embedding of text are the callers'.
 
-use std::time::Instant;
+pub mod blend;
+pub mod diversify;
+mod vector_search;
 
-use vitrine_schemas::FilterSpec;
-
-/// What to be near to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Target {
-    /// A vector of the space.
-    Vector(Vec<f32>),
-    /// An item's own vector; the item is left out of the answer.
-    Item(String),
-}
-
-/// A nearest-neighbour search.
-#[derive(Debug, Clone)]
-pub struct VectorSearch {
-    /// What to be near to.
-    pub target: Target,
-    /// Vector space.
-    pub space: String,
-    /// Only items that match.
-    pub filter: Option<FilterSpec>,
-    /// How many hits, 1 to 1000.
-    pub limit: usize,
-    /// Breadth of the graph search.
-    pub ef: Option<usize>,
-    /// Compare with every vector.
-    pub exact: bool,
-    /// Return vectors too.
-    pub with_vectors: bool,
-    /// Tell how the answer was found.
-    pub explain: bool,
-    /// Give up at this time.
-    pub deadline: Option<Instant>,
-}
+pub use vector_search::{Target, VectorSearch};

@@ -20,6 +20,11 @@ pub(super) fn item(collection: u32, id: &str) -> Vec<u8> {
     [&prefix(collection)[..], id.as_bytes()].concat()
 }
 
+/// Key of a collection's learned blend.
+pub(super) fn blend(collection: u32) -> Vec<u8> {
+    [&prefix(collection)[..], b"b"].concat()
+}
+
 /// Key of a vector.
 pub(super) fn vector(collection: u32, number: u32, space: &str) -> Vec<u8> {
     [

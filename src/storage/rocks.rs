@@ -22,7 +22,7 @@ use crate::{Error, Result};
 /// Version of the data directory.
 const FORMAT: u32 = 1;
 const FORMAT_FILE: &str = "VITRINE_FORMAT";
-const FAMILIES: [&str; 4] = ["items", "vectors", "events", "manifest"];
+const FAMILIES: [&str; 5] = ["items", "vectors", "events", "models", "manifest"];
 const MANIFEST_KEY: &[u8] = b"manifest";
 
 /// Writes that take effect together or not at all.
@@ -104,9 +104,14 @@ impl Batch {
         bytes.sum::<usize>() as u64
     }
 
-    /// Deletes items and vectors; events stay, they are history.
+    pub fn put_blend(&mut self, collection: u32, value: Vec<u8>) {
+        self.0
+            .push(Op::Put("models", keys::blend(collection), value));
+    }
+
+    /// Deletes items, vectors and models; events stay, they are history.
     pub fn delete_collection(&mut self, collection: u32) {
-        for family in ["items", "vectors"] {
+        for family in ["items", "vectors", "models"] {
             let from = keys::prefix(collection).to_vec();
             let to = keys::prefix(collection.saturating_add(1)).to_vec();
             self.0.push(Op::DeleteRange(family, from, to));
@@ -199,6 +204,23 @@ impl Store {
     pub fn item(&self, collection: u32, id: &str) -> Result<Option<(u32, Item)>> {
         let bytes = self.get("items", &keys::item(collection, id))?;
         bytes.map(|b| codec::decode_item(&b)).transpose()
+    }
+
+    /// Reads the records of several items at once, in the order of the ids.
+    pub fn items(&self, collection: u32, ids: &[&str]) -> Result<Vec<Option<(u32, Item)>>> {
+        let family = self.family("items")?;
+        let keys: Vec<_> = ids.iter().map(|id| keys::item(collection, id)).collect();
+        let found = self.db.batched_multi_get_cf(family, &keys, false);
+        let decode = |bytes: std::result::Result<Option<rocksdb::DBPinnableSlice<'_>>, _>| {
+            let bytes = bytes.map_err(storage)?;
+            bytes.map(|b| codec::decode_item(&b)).transpose()
+        };
+        found.into_iter().map(decode).collect()
+    }
+
+    /// Reads the learned blend of a collection.
+    pub fn blend(&self, collection: u32) -> Result<Option<Vec<u8>>> {
+        self.get("models", &keys::blend(collection))
     }
 
     /// Visits every item of a collection in the order of ids.

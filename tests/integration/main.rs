@@ -1,15 +1,18 @@
 //! The engine through its public interface.
 
 mod aliases;
+mod blend;
 mod bounds;
 mod compat;
 mod events;
 mod items;
 mod lifecycle;
 mod model;
+mod pages;
 mod recommend;
 mod search;
 mod segments;
+mod shopper;
 mod states;
 mod support;
 mod watch;

@@ -5,6 +5,7 @@ mod doctor;
 mod embed;
 mod index;
 mod models;
+mod train;
 
 use std::{io::Write, path::PathBuf};
 
@@ -31,6 +32,9 @@ enum Command {
     /// Prints a summary as JSON. Exit status: 0 all well, 3 something was refused (see --rejects), 1 failure, 2 wrong
     /// usage.
     Index(Box<index::IndexArgs>),
+    /// Learn from what a collection holds.
+    #[command(subcommand)]
+    Train(train::TrainCommand),
     /// Embed a text or a photo; prints the vectors as JSON.
     Embed(embed::EmbedArgs),
     /// List, get or verify the encoders.
@@ -79,6 +83,7 @@ pub enum Outcome {
 pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     match cli.command {
         Command::Index(args) => index::run(&args, out),
+        Command::Train(command) => train::run(&command, out),
         Command::Embed(args) => embed::run(&args, out),
         Command::Models(command) => models::run(&command, out),
         Command::Sample(command) => models::sample(&command),

@@ -24,6 +24,7 @@ pub(super) struct Rules {
     images: Option<String>,
     availability: Option<String>,
     created_at: Option<String>,
+    expires_at: Option<String>,
     hidden: Option<String>,
     #[serde(default)]
     attributes: BTreeMap<String, AttributeRule>,
@@ -131,6 +132,7 @@ impl Rules {
             images: has("images").or_else(|| has("image")),
             availability: has("availability"),
             created_at: has("created_at"),
+            expires_at: has("expires_at"),
             hidden: has("hidden"),
             attributes: BTreeMap::new(),
         };
@@ -169,6 +171,7 @@ impl Rules {
             &self.brand,
             &self.availability,
             &self.created_at,
+            &self.expires_at,
             &self.hidden,
         ];
         std::iter::once(self.id.as_str())
@@ -217,6 +220,7 @@ impl Rules {
                 .map(|(c, t)| cells::availability(c, &t))
                 .transpose()?,
             created_at: text(&self.created_at)?,
+            expires_at: text(&self.expires_at)?,
             hidden: hidden
                 .map(|(c, t)| cells::flag(c, &t))
                 .transpose()?

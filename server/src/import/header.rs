@@ -112,7 +112,7 @@ impl Kind {
     fn of(column: &str, config: &CollectionConfig) -> Option<Self> {
         Some(match column {
             "id" | "title" | "description" | "category" | "brand" | "availability"
-            | "created_at" | "fingerprint" | "content_hash" => Self::Text,
+            | "created_at" | "expires_at" | "fingerprint" | "content_hash" => Self::Text,
             "hidden" => Self::Flag,
             "price" => Self::Price,
             "images" => Self::Images,

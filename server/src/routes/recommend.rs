@@ -2,7 +2,8 @@
 
 use actix_web::web::{Json, Path, Query as Params};
 use vitrine_schemas::{
-    BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, RecommendRequest, RecommendResponse,
+    BlendInfo, BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, PopularParams,
+    PopularResponse, RecommendRequest, RecommendResponse,
 };
 
 use super::{CollectionPath, ItemPath};
@@ -61,6 +62,24 @@ pub async fn bought_together(
     Ok(Json(answer.await?))
 }
 
+/// Popular
+///
+/// What most was done with in a window of time, the latest counting most; in a category, or all. Hidden, expired and,
+/// unless asked for, sold out items are left out.
+#[utoipa::path(
+    get, path = "/v1/collections/{c}/popular", tag = "recommendations", operation_id = "popular",
+    params(CollectionPath, PopularParams),
+    responses((status = 200, description = "Best first", body = PopularResponse), Keyed, Gated, Named),
+)]
+pub async fn popular(
+    call: Call,
+    path: Path<CollectionPath>,
+    params: Params<PopularParams>,
+) -> ApiResult<Json<PopularResponse>> {
+    let answer = call.read(move |database| database.collection(&path.c)?.popular(&params));
+    Ok(Json(answer.await?))
+}
+
 /// Train
 ///
 /// Learns from the events of now, at once; the server also does so by itself when a tenth of them is new.
@@ -71,5 +90,20 @@ pub async fn bought_together(
 )]
 pub async fn train(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<ModelInfo>> {
     let info = call.write(move |database| database.collection(&path.c)?.train());
+    Ok(Json(info.await?))
+}
+
+/// Train the blend
+///
+/// Learns how behaviour, content and popularity are joined in one ranking: models are fitted to the earlier events, the
+/// blend to what people chose later. It is used only where it beats rank fusion and every source alone on people it was
+/// not learned from; `promoted` says so.
+#[utoipa::path(
+    post, path = "/v1/collections/{c}/train/blend", tag = "recommendations", operation_id = "train_blend",
+    params(CollectionPath),
+    responses((status = 200, description = "What was learned and how good it is", body = BlendInfo), Keyed, Gated, Bodied, Named),
+)]
+pub async fn train_blend(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<BlendInfo>> {
+    let info = call.write(move |database| database.collection(&path.c)?.train_blend());
     Ok(Json(info.await?))
 }

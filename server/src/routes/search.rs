@@ -2,7 +2,7 @@
 
 use actix_web::web::{Json, Path, Query as Params};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use vitrine::{Collection, EmbedError, Embedder, Embedding, Error, Target, VectorSearch};
+use vitrine::{Collection, EmbedError, Embedder, Embedding, Error, Shopper, Target, VectorSearch};
 use vitrine_schemas::{Query, SearchRequest, SearchResponse, SimilarParams};
 
 use super::{CollectionPath, ItemPath};
@@ -35,6 +35,9 @@ use crate::{
                 ],
                 "must_not": [{"key": "color", "match": {"any": ["red", "pink"]}}]
             }
+        }))),
+        ("for a shopper, of each brand two at most" = (value = json!({
+            "query": {"text": "red running shoes"}, "user": "u1", "diversify": {"mmr": 0.7, "max_per": {"brand": 2}}
         }))),
         ("by vector" = (value = json!({"query": {"vector": [0.1, 0.2, 0.3]}, "space": "shared", "exact": true})))
     )),
@@ -75,8 +78,14 @@ pub async fn search(
         explain: request.explain,
         deadline: Some(deadline),
     };
+    let shopper = Shopper {
+        user: request.user,
+        session: request.session,
+        blend: request.blend,
+        diversify: request.diversify,
+    };
     let answer = call.run(&call.state.searches, deadline, move |database| {
-        database.collection(&path.c)?.search(&search)
+        database.collection(&path.c)?.search_for(&search, &shopper)
     });
     Ok(Json(answer.await?))
 }

@@ -1,0 +1,257 @@
+//! How long do recommendations and searches for a shopper take with many items and events? Synthetic: items around some
+//! hundred centres, shoppers who like a few of them, popularity by Zipf's law.
+//!
+//!     cargo run --release --workspace --example recommend -- --items 100000 --events 1000000
+
+use std::{error::Error, path::PathBuf, sync::Arc, time::Instant};
+
+use clap::Parser;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand_distr::{Distribution, StandardNormal, Zipf};
+use serde_json::{Value, json};
+use vitrine::{
+    Collection, Database, Options, Shopper, Target, VectorSearch,
+    schemas::{Event, Item, RecommendRequest},
+};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Centres that items lie around; four of them make a category.
+const CENTRES: usize = 400;
+
+/// Items or events written at once.
+const BATCH: usize = 2_000;
+
+#[derive(Parser)]
+struct Args {
+    #[arg(long, default_value_t = 100_000)]
+    items: usize,
+    #[arg(long, default_value_t = 1_000_000)]
+    events: usize,
+    #[arg(long, default_value_t = 50_000)]
+    users: usize,
+    #[arg(long, default_value_t = 64)]
+    dim: usize,
+    /// Questions of each kind.
+    #[arg(long, default_value_t = 2_000)]
+    questions: usize,
+    /// Folder to keep the data in, and to find it again; a temporary one unless told.
+    #[arg(long)]
+    data: Option<PathBuf>,
+}
+
+/// What is measured over: where things are, and who likes what.
+struct World {
+    args: Args,
+    centres: Vec<Vec<f32>>,
+    popularity: Zipf<f64>,
+}
+
+fn main() -> Outcome<()> {
+    let args = Args::parse();
+    let temporary = tempfile::tempdir()?;
+    let path = args
+        .data
+        .clone()
+        .unwrap_or_else(|| temporary.path().to_owned());
+    let world = World::new(args)?;
+    let (db, shop) = timed("open", || world.open(&path))?;
+    if shop.count(None)? == 0 {
+        timed("items", || world.put_items(&shop))?;
+        timed("events", || world.put_events(&db))?;
+    }
+    timed("seal", || Ok(db.optimize("shop")?))?;
+    let info = timed("train", || Ok(shop.train()?))?;
+    println!(
+        "{} items, {} items in events, {} people, {} threads",
+        shop.count(None)?,
+        info.interactions,
+        info.people,
+        std::thread::available_parallelism()?
+    );
+    println!("   p50    p95    p99    max  ms, one at a time");
+    world.measure(&shop)
+}
+
+fn timed<T>(what: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    let started = Instant::now();
+    let result = work()?;
+    eprintln!("{what}: {:.1} s", started.elapsed().as_secs_f64());
+    Ok(result)
+}
+
+impl World {
+    fn new(args: Args) -> Outcome<Self> {
+        let mut rng = StdRng::seed_from_u64(1);
+        let centre = |_| {
+            (0..args.dim)
+                .map(|_| StandardNormal.sample(&mut rng))
+                .collect()
+        };
+        let centres = (0..CENTRES).map(centre).collect();
+        let of_centre = args.items.div_ceil(CENTRES).max(1);
+        Ok(Self {
+            popularity: Zipf::new(of_centre as f64, 1.0)?,
+            centres,
+            args,
+        })
+    }
+
+    fn open(&self, path: &std::path::Path) -> Outcome<(Database, Arc<Collection>)> {
+        // Nothing in the background while it is measured.
+        let options = Options {
+            index_threads: 0,
+            ..Options::default()
+        };
+        let db = Database::open(path, options)?;
+        let config = json!({"vectors": {"shared": {"dim": self.args.dim, "metric": "cosine"}}});
+        let shop = db.create_collection("shop", serde_json::from_value(config)?)?;
+        Ok((db, shop))
+    }
+
+    fn put_items(&self, shop: &Collection) -> Outcome<()> {
+        let mut rng = StdRng::seed_from_u64(2);
+        let numbers: Vec<_> = (0..self.args.items).collect();
+        for batch in numbers.chunks(BATCH) {
+            let items: Result<Vec<Item>, _> = batch
+                .iter()
+                .map(|n| {
+                    serde_json::from_value(json!({
+                        "id": format!("sku-{n}"), "title": format!("Product number {n}"),
+                        "description": "A thing of some use, with a text as long as those of shops are at least.",
+                        "category": format!("Aisle {} > Shelf {}", n % CENTRES / 40, n % CENTRES / 4),
+                        "brand": format!("Brand {}", n % 500), "price": {"amount": n % 300},
+                        "vectors": {"shared": self.near(n % CENTRES, &mut rng)}
+                    }))
+                })
+                .collect();
+            for outcome in shop.upsert(items?)? {
+                outcome?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_events(&self, db: &Database) -> Outcome<()> {
+        let mut rng = StdRng::seed_from_u64(3);
+        let numbers: Vec<_> = (0..self.args.events).collect();
+        for batch in numbers.chunks(BATCH) {
+            let events: Result<Vec<Event>, _> = batch
+                .iter()
+                .map(|n| {
+                    let user = rng.random_range(0..self.args.users);
+                    let second = 1_750_000_000 + 15_000_000 * n / self.args.events;
+                    let time = chrono::DateTime::<chrono::Utc>::from_timestamp(second as i64, 0);
+                    serde_json::from_value(json!({
+                        "id": format!("e{n}"), "kind": if n % 10 == 0 { "purchase" } else { "view" },
+                        "collection": "shop", "user": format!("user-{user}"),
+                        "items": [format!("sku-{}", self.liked(user, &mut rng))], "ts": time.map(|t| t.to_rfc3339())
+                    }))
+                })
+                .collect();
+            db.append_events(&events?)?;
+        }
+        Ok(())
+    }
+
+    /// A vector around a centre.
+    fn near(&self, centre: usize, rng: &mut StdRng) -> Vec<f32> {
+        let noise = |x: &f32| {
+            let noise: f32 = StandardNormal.sample(rng);
+            x + 0.7 * noise
+        };
+        self.centres[centre].iter().map(noise).collect()
+    }
+
+    /// An item of one of the user's centres.
+    fn liked(&self, user: usize, rng: &mut StdRng) -> usize {
+        let centre = (user * 7 + rng.random_range(0..5) * 31) % CENTRES;
+        let place = self.popularity.sample(rng) as usize - 1;
+        (place * CENTRES + centre) % self.args.items
+    }
+
+    fn measure(&self, shop: &Collection) -> Outcome<()> {
+        let mut rng = StdRng::seed_from_u64(4);
+        let user = |rng: &mut StdRng| format!("user-{}", rng.random_range(0..self.args.users));
+        let mut recommend = |name: &str, more: Value| -> Outcome<()> {
+            self.each(name, || {
+                let mut body = json!({"user": user(&mut rng), "limit": 10});
+                if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+                    body.extend(more.clone());
+                }
+                let request: RecommendRequest = serde_json::from_value(body)?;
+                Ok(move || Ok(shop.recommend(&request, None)?.hits.len()))
+            })
+        };
+        recommend("recommend: user", json!({}))?;
+        recommend("recommend: user, a hundred", json!({"limit": 100}))?;
+        recommend(
+            "recommend: user, aisle of a tenth",
+            json!({"categories": ["Aisle 3"]}),
+        )?;
+        recommend(
+            "recommend: user, shelf of a hundredth",
+            json!({"filter": "category = \"Aisle 3 > Shelf 33\""}),
+        )?;
+        recommend(
+            "recommend: user, quotas",
+            json!({"diversify": {"max_per": {"category": 2, "brand": 2}}}),
+        )?;
+        recommend("recommend: user, MMR", json!({"diversify": {"mmr": 0.7}}))?;
+        let mut rng = StdRng::seed_from_u64(5);
+        let mut search = |name: &str, known: bool, more: Value| -> Outcome<()> {
+            self.each(name, || {
+                let query = VectorSearch {
+                    target: Target::Vector(self.near(rng.random_range(0..CENTRES), &mut rng)),
+                    space: "shared".to_owned(),
+                    filter: None,
+                    limit: 10,
+                    ef: None,
+                    exact: false,
+                    with_vectors: false,
+                    explain: false,
+                    deadline: None,
+                };
+                let shopper = Shopper {
+                    user: known.then(|| format!("user-{}", rng.random_range(0..self.args.users))),
+                    diversify: serde_json::from_value(more.clone())?,
+                    ..Shopper::default()
+                };
+                Ok(move || Ok(shop.search_for(&query, &shopper)?.hits.len()))
+            })
+        };
+        search("search: vector", false, Value::Null)?;
+        search("search: vector, user", true, Value::Null)?;
+        search("search: vector, user, MMR", true, json!({"mmr": 0.7}))
+    }
+
+    /// Times questions one at a time; what comes before the question is not timed.
+    fn each<Q: FnOnce() -> Outcome<usize>>(
+        &self,
+        name: &str,
+        mut make: impl FnMut() -> Outcome<Q>,
+    ) -> Outcome<()> {
+        let mut times = Vec::with_capacity(self.args.questions);
+        for n in 0..self.args.questions + 100 {
+            let question = make()?;
+            let started = Instant::now();
+            if question()? == 0 {
+                return Err(format!("{name}: no hits").into());
+            }
+            // The first hundred warm the caches.
+            if n >= 100 {
+                times.push(started.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+        times.sort_by(f64::total_cmp);
+        let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
+        println!(
+            "{:6.2} {:6.2} {:6.2} {:6.2}  {name}",
+            at(0.5),
+            at(0.95),
+            at(0.99),
+            at(1.0)
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! What was done with each item, day by day.
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400 * 1_000_000;
+
+/// Events with an item on one day (UTC).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Day {
+    /// Days since 1970.
+    pub day: i32,
+    /// Events.
+    pub events: u32,
+    /// What they say for the item.
+    pub weight: f32,
+}
+
+/// Events of all items by day: 12 bytes for each item and day with one.
+#[derive(Default)]
+pub(crate) struct Daily {
+    /// Of each item, the days ascending.
+    items: Vec<Vec<Day>>,
+    counts: Vec<u32>,
+}
+
+impl Daily {
+    /// Counts an event.
+    pub fn add(&mut self, item: u32, micros: i64, weight: f32) {
+        let place = item as usize;
+        if place >= self.items.len() {
+            self.items.resize_with(place + 1, Vec::new);
+            self.counts.resize(place + 1, 0);
+        }
+        self.counts[place] += 1;
+        let (days, day) = (&mut self.items[place], day_of(micros));
+        match days.binary_search_by_key(&day, |d| d.day) {
+            Ok(at) => {
+                days[at].events += 1;
+                days[at].weight += weight;
+            }
+            Err(at) => days.insert(
+                at,
+                Day {
+                    day,
+                    events: 1,
+                    weight,
+                },
+            ),
+        }
+    }
+
+    /// Events with an item.
+    pub fn count(&self, item: u32) -> u32 {
+        self.counts.get(item as usize).copied().unwrap_or(0)
+    }
+
+    /// Days of an item from `first` to `last`.
+    pub fn between(&self, item: u32, first: i32, last: i32) -> &[Day] {
+        let days = self.items.get(item as usize).map_or(&[][..], Vec::as_slice);
+        let from = days.partition_point(|d| d.day < first);
+        let to = days.partition_point(|d| d.day <= last);
+        &days[from..to.max(from)]
+    }
+}
+
+/// Day of a time.
+pub(crate) fn day_of(micros: i64) -> i32 {
+    // Days of 64 bits of microseconds fit.
+    micros.div_euclid(DAY) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_events_go_to_their_day() {
+        let mut daily = Daily::default();
+        for (day, weight) in [(5, 1.0), (9, 2.0), (5, 3.0), (-1, 4.0)] {
+            daily.add(2, day * DAY + 7, weight);
+        }
+        let days: Vec<_> = daily.between(2, i32::MIN, i32::MAX).to_vec();
+        let plain = |d: &Day| (d.day, d.events, d.weight);
+        assert_eq!(
+            days.iter().map(plain).collect::<Vec<_>>(),
+            [(-1, 1, 4.0), (5, 2, 4.0), (9, 1, 2.0)]
+        );
+        assert_eq!(daily.between(2, 0, 5).len(), 1);
+        assert_eq!((daily.count(2), daily.count(0), daily.count(7)), (4, 0, 0));
+        assert!(daily.between(7, 0, 9).is_empty());
+        assert!(daily.between(2, 9, 0).is_empty());
+    }
+}

@@ -1,0 +1,190 @@
+//! Diversity of a page: groups, quotas and unlikeness, from records and vectors of what was ranked.
+
+use std::collections::{HashMap, HashSet};
+
+use roaring::RoaringBitmap;
+use vitrine_schemas::{DiversifySpec, DiversityUse, Group, Item, Metric};
+
+use super::{Collection, State};
+use crate::{
+    Error, Result, distance,
+    query::diversify::{Choice, Rules, choose},
+};
+
+/// Candidates a page is chosen from at first, for each hit and at least; more are asked for where they do not do.
+pub(super) const PER_HIT: usize = 10;
+pub(super) const LEAST: usize = 200;
+
+/// Candidates at most.
+pub(super) const MOST: usize = 5_000;
+
+/// Hits that may share a value, at most.
+const MOST_QUOTA: usize = 1000;
+
+/// Fields with a quota, at most.
+const MOST_QUOTAS: usize = 8;
+
+/// What a page is chosen from.
+pub(super) struct Ranking<'a> {
+    /// Number and score, the best first.
+    pub ranked: &'a [(u32, f32)],
+    /// What was on a page before: it does not come again, nor does another of its group.
+    pub shown: &'a dyn Fn(u32) -> bool,
+    /// Of what groups are counted.
+    pub allowed: &'a RoaringBitmap,
+    /// Where likeness is measured unless told.
+    pub space: Option<&'a str>,
+}
+
+/// A page of a ranking.
+pub(super) struct Page {
+    /// Places in the ranking, in the order of the page.
+    pub places: Vec<usize>,
+    /// The group of each, where the page is grouped and the item has a value.
+    pub groups: Vec<Option<Group>>,
+    pub used: DiversityUse,
+}
+
+impl Page {
+    /// Whether more candidates would make it better.
+    pub fn is_short(&self, limit: usize) -> bool {
+        self.places.len() < limit || self.used.relaxed > 0
+    }
+}
+
+/// Refuses what cannot be.
+pub(super) fn check(spec: &DiversifySpec, state: &State) -> Result<()> {
+    if spec.mmr.is_some_and(|mmr| !(0.0..=1.0).contains(&mmr)) {
+        return Err(Error::invalid("/diversify/mmr", "must be 0 to 1"));
+    }
+    if spec.max_per.len() > MOST_QUOTAS {
+        return Err(Error::invalid(
+            "/diversify/max_per",
+            format!("has {} fields, at most {MOST_QUOTAS}", spec.max_per.len()),
+        ));
+    }
+    for (field, quota) in &spec.max_per {
+        let at = format!("/diversify/max_per/{field}");
+        state.payload.check_labels(&at, field)?;
+        if !(1..=MOST_QUOTA).contains(quota) {
+            return Err(Error::invalid(at, format!("must be 1 to {MOST_QUOTA}")));
+        }
+    }
+    if let Some(field) = &spec.group_by {
+        state.payload.check_labels("/diversify/group_by", field)?;
+    }
+    match &spec.space {
+        Some(space) => state
+            .space(space)
+            .map(|_| ())
+            .map_err(|e| e.under("/diversify")),
+        None => Ok(()),
+    }
+}
+
+impl Collection {
+    /// Chooses a page.
+    pub(super) fn page(
+        &self,
+        state: &State,
+        spec: &DiversifySpec,
+        from: &Ranking<'_>,
+        limit: usize,
+    ) -> Result<Page> {
+        let ranked = from.ranked;
+        let labelled = !spec.max_per.is_empty() || spec.group_by.is_some();
+        let records = match labelled {
+            true => self.records(state, ranked)?,
+            false => HashMap::new(),
+        };
+        let labels = |number: u32, field: &str| match records.get(&number) {
+            Some(item) => state.payload.labels(field, item),
+            None => Vec::new(),
+        };
+        // The best of each group; what has no value is no group and not left out.
+        let group = |number: u32| {
+            let field = spec.group_by.as_ref()?;
+            labels(number, field).into_iter().next()
+        };
+        let (old, fresh): (Vec<_>, Vec<_>) = ranked
+            .iter()
+            .enumerate()
+            .partition(|(_, (number, _))| (from.shown)(*number));
+        let mut seen: HashSet<String> = old.iter().filter_map(|(_, (n, _))| group(*n)).collect();
+        let mut places: Vec<(usize, Option<String>)> = Vec::new();
+        for (place, (number, _)) in fresh {
+            let group = group(*number);
+            if group.as_ref().is_none_or(|g| seen.insert(g.clone())) {
+                places.push((place, group));
+            }
+        }
+        let space = spec
+            .space
+            .as_deref()
+            .or(from.space)
+            .filter(|_| spec.mmr.is_some());
+        let index = space.map(|s| state.space(s)).transpose()?;
+        let metric = space
+            .and_then(|s| state.config.vectors.get(s))
+            .map(|s| s.metric);
+        let choices: Vec<Choice> = places
+            .iter()
+            .map(|(place, _)| {
+                let (number, score) = ranked[*place];
+                Choice {
+                    score,
+                    vector: index.and_then(|i| i.vector(number)),
+                    values: spec
+                        .max_per
+                        .keys()
+                        .map(|field| labels(number, field))
+                        .collect(),
+                }
+            })
+            .collect();
+        let rules = Rules {
+            mmr: spec.mmr,
+            quotas: spec.max_per.values().copied().collect(),
+        };
+        let metric = metric.unwrap_or_default();
+        let page = choose(&choices, &rules, limit, |a, b| likeness(metric, a, b));
+        let sized = |group: &Option<String>| {
+            let (value, field) = (group.clone()?, spec.group_by.as_ref()?);
+            let size = state
+                .payload
+                .labelled(field, &value)
+                .intersection_len(from.allowed);
+            Some(Group { value, size })
+        };
+        Ok(Page {
+            places: page.chosen.iter().map(|at| places[*at].0).collect(),
+            groups: page.chosen.iter().map(|at| sized(&places[*at].1)).collect(),
+            used: DiversityUse {
+                candidates: ranked.len() as u64,
+                relaxed: page.relaxed as u64,
+            },
+        })
+    }
+
+    fn records(&self, state: &State, ranked: &[(u32, f32)]) -> Result<HashMap<u32, Item>> {
+        let live = ranked
+            .iter()
+            .filter_map(|(number, _)| Some((*number, state.ids.get(number)?)));
+        let (numbers, ids): (Vec<u32>, Vec<&str>) = live.map(|(n, id)| (n, id.as_str())).unzip();
+        let records = numbers.into_iter().zip(self.load_many(state, &ids)?);
+        Ok(records.filter_map(|(n, item)| Some((n, item?))).collect())
+    }
+}
+
+/// How like two vectors are, 1 for the same.
+fn likeness(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
+    match metric {
+        Metric::Cosine => distance::score(metric, distance::distance(metric, a, b)),
+        Metric::L2 => 1.0 / (1.0 + distance::distance(metric, a, b)),
+        Metric::Dot => {
+            let length = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
+            let product = -distance::distance(metric, a, b);
+            product / (length(a) * length(b)).max(f32::MIN_POSITIVE)
+        }
+    }
+}

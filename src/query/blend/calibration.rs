@@ -1,0 +1,271 @@
+//! From a source's score to something that can be added to those of other sources.
+
+use serde::{Deserialize, Serialize};
+use vitrine_schemas::Source;
+
+use super::question::{Question, Signal};
+
+/// The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009).
+const RANK: f32 = 60.0;
+
+/// Least relative score that a logarithm is taken of.
+const LEAST: f32 = 1e-4;
+
+/// Steps of Newton's method; it is done after fewer.
+const STEPS: usize = 50;
+
+/// What of a signal is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// 1 / (60 + rank); nothing for candidates that are not in the source's list.
+    Rank,
+    /// The score between the least and the greatest of this question, 0 to 1.
+    Relative,
+    /// The score as it is.
+    Raw,
+}
+
+/// How it becomes a value to add.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// As it is.
+    Identity,
+    /// The probability `1 / (1 + exp(-(intercept + slope x)))` that the candidate is chosen (Platt 1999).
+    Logistic {
+        /// Log odds at 0.
+        intercept: f32,
+        /// Above 0: a higher score is never worth less.
+        slope: f32,
+    },
+    /// The same of the logarithm of `x`: a power law where choices are rare.
+    LogLogistic {
+        /// Log odds at 1.
+        intercept: f32,
+        /// Above 0.
+        slope: f32,
+    },
+}
+
+/// A strictly increasing map from a source's signal to a value of 0 or more.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// What of a signal is looked at.
+    pub scale: Scale,
+    /// How it becomes a value.
+    pub link: Link,
+}
+
+impl Calibration {
+    /// Reciprocal rank.
+    pub const RANK: Self = Self {
+        scale: Scale::Rank,
+        link: Link::Identity,
+    };
+
+    /// Score between the least and the greatest (Bruch, Gai and Ingber 2023).
+    pub const RELATIVE: Self = Self {
+        scale: Scale::Relative,
+        link: Link::Identity,
+    };
+
+    /// Value of a signal, `range` being the least and greatest score of the source in this question.
+    pub(super) fn value(&self, signal: Option<Signal>, range: (f32, f32)) -> f32 {
+        let Some(x) = signal.and_then(|s| self.scale.of(s, range)) else {
+            return 0.0;
+        };
+        match self.link {
+            Link::Identity => x.max(0.0),
+            Link::Logistic { intercept, slope } => sigmoid(intercept + slope * x),
+            Link::LogLogistic { intercept, slope } => {
+                sigmoid(intercept + slope * x.max(LEAST).ln())
+            }
+        }
+    }
+
+    /// What a source's signals in `questions` can be mapped by: fixed maps, and those fitted to which were `chosen`.
+    pub(super) fn options(source: Source, questions: &[(&Question, &[bool])]) -> Vec<Self> {
+        let mut options = vec![Self::RANK, Self::RELATIVE];
+        for scale in [Scale::Rank, Scale::Relative, Scale::Raw] {
+            let samples = samples(scale, source, questions);
+            // Of scores below 0 there is no logarithm.
+            let positive = samples.iter().all(|(x, _, _)| *x > 0.0);
+            let logistic = |(intercept, slope)| Link::Logistic { intercept, slope };
+            let links = [
+                (scale != Scale::Rank).then(|| fit(&samples, |x| x).map(logistic)),
+                (scale != Scale::Raw || positive).then(|| {
+                    fit(&samples, |x| x.max(LEAST).ln())
+                        .map(|(intercept, slope)| Link::LogLogistic { intercept, slope })
+                }),
+            ];
+            let fitted = links.into_iter().flatten().flatten();
+            options.extend(fitted.map(|link| Self { scale, link }));
+        }
+        options
+    }
+}
+
+impl Scale {
+    fn of(self, signal: Signal, (low, high): (f32, f32)) -> Option<f32> {
+        match self {
+            Self::Rank => (signal.rank > 0).then(|| 1.0 / (RANK + signal.rank as f32)),
+            Self::Relative if high > low => Some((signal.score - low) / (high - low)),
+            Self::Relative => Some(1.0),
+            Self::Raw => Some(signal.score),
+        }
+    }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Candidates taken into a fit that were not chosen, about; those chosen are all taken.
+const NEGATIVES: usize = 40_000;
+
+/// (x, chosen, how many it stands for) of the candidates that the source scores.
+fn samples(
+    scale: Scale,
+    source: Source,
+    questions: &[(&Question, &[bool])],
+) -> Vec<(f32, bool, f64)> {
+    let mut all = Vec::new();
+    for (question, chosen) in questions {
+        let range = question.range(source);
+        for (candidate, chosen) in question.candidates.iter().zip(*chosen) {
+            let signal = candidate.signals.get(source);
+            if let Some(x) = signal.and_then(|s| scale.of(s, range)) {
+                all.push((x, *chosen, 1.0));
+            }
+        }
+    }
+    let step = all.len().div_ceil(NEGATIVES).max(1);
+    let mut nth = 0;
+    all.retain_mut(|(_, chosen, weight)| {
+        if *chosen {
+            return true;
+        }
+        *weight = step as f64;
+        nth += 1;
+        nth % step == 0
+    });
+    all
+}
+
+/// Logistic regression of one variable by Newton's method: (intercept, slope), or None where it does not tell the
+/// chosen from the others or gets the order wrong.
+fn fit(samples: &[(f32, bool, f64)], of: impl Fn(f32) -> f32) -> Option<(f32, f32)> {
+    let points: Vec<(f64, f64, f64)> = samples
+        .iter()
+        .map(|(x, chosen, weight)| (f64::from(of(*x)), f64::from(u8::from(*chosen)), *weight))
+        .collect();
+    let total: f64 = points.iter().map(|p| p.2).sum();
+    let chosen: f64 = points.iter().map(|p| p.1 * p.2).sum();
+    let mean = points.iter().map(|p| p.0 * p.2).sum::<f64>() / total;
+    let variance = points
+        .iter()
+        .map(|p| (p.0 - mean).powi(2) * p.2)
+        .sum::<f64>()
+        / total;
+    if !(chosen >= 1.0 && chosen < total && variance > 1e-12 && variance.is_finite()) {
+        return None;
+    }
+    let deviation = variance.sqrt();
+    let (mut a, mut b) = ((chosen / (total - chosen)).ln(), 0.0);
+    for _ in 0..STEPS {
+        // A prior on the slope keeps it finite where the two can be told apart without fault.
+        let (mut ga, mut gb) = (0.0, -b);
+        let (mut haa, mut hab, mut hbb) = (1e-9, 0.0, 1.0);
+        for (x, y, weight) in &points {
+            let x = (x - mean) / deviation;
+            let p = 1.0 / (1.0 + (-(a + b * x)).exp());
+            let (slack, curve) = (weight * (y - p), weight * p * (1.0 - p));
+            ga += slack;
+            gb += slack * x;
+            haa += curve;
+            hab += curve * x;
+            hbb += curve * x * x;
+        }
+        let determinant = haa * hbb - hab * hab;
+        let (da, db) = (
+            (hbb * ga - hab * gb) / determinant,
+            (haa * gb - hab * ga) / determinant,
+        );
+        let step = (2.0 / da.abs().max(db.abs())).min(1.0);
+        (a, b) = (a + step * da, b + step * db);
+        if da.abs().max(db.abs()) < 1e-8 {
+            break;
+        }
+    }
+    let (slope, intercept) = (b / deviation, a - b * mean / deviation);
+    (slope > 0.0 && slope.is_finite() && intercept.is_finite())
+        .then_some((intercept as f32, slope as f32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fit_finds_the_odds_it_was_drawn_from() {
+        // Of 1,000 candidates at each x, as many are chosen as the formula says.
+        let mut samples = Vec::new();
+        for step in 0..=20_u8 {
+            let x = f32::from(step) / 10.0;
+            let chosen = (1000.0 * sigmoid(-3.0 + 2.0 * x)).round() as usize;
+            samples.extend((0..1000).map(|n| (x, n < chosen, 1.0)));
+        }
+        let (intercept, slope) = fit(&samples, |x| x).expect("a fit");
+        assert!(
+            (intercept + 3.0).abs() < 0.02 && (slope - 2.0).abs() < 0.02,
+            "{intercept} {slope}"
+        );
+    }
+
+    #[test]
+    fn what_says_nothing_or_the_wrong_way_round_is_not_fitted() {
+        assert_eq!(fit(&[], |x| x), None);
+        assert_eq!(fit(&[(1.0, true, 1.0), (1.0, false, 1.0)], |x| x), None);
+        assert_eq!(fit(&[(1.0, false, 1.0), (2.0, false, 1.0)], |x| x), None);
+        let wrong: Vec<_> = (0..100_u8).map(|n| (f32::from(n), n < 50, 1.0)).collect();
+        assert_eq!(fit(&wrong, |x| x), None);
+    }
+
+    #[test]
+    fn values_rise_with_the_score_and_are_finite() {
+        let links = [
+            Link::Identity,
+            Link::Logistic {
+                intercept: -3.0,
+                slope: 2.0,
+            },
+            Link::LogLogistic {
+                intercept: -1.0,
+                slope: 0.7,
+            },
+        ];
+        for scale in [Scale::Rank, Scale::Relative, Scale::Raw] {
+            for link in links {
+                let calibration = Calibration { scale, link };
+                let value =
+                    |score: f32, rank| calibration.value(Some(Signal { score, rank }), (0.0, 3.0));
+                let values = [value(3.0, 1), value(2.0, 2), value(0.5, 3)];
+                assert!(
+                    values.is_sorted_by(|a, b| a > b),
+                    "{calibration:?} {values:?}"
+                );
+                assert!(values.iter().all(|v| v.is_finite() && *v >= 0.0));
+                assert_eq!(calibration.value(None, (0.0, 3.0)), 0.0);
+            }
+        }
+        let one = Calibration::RELATIVE.value(
+            Some(Signal {
+                score: 2.0,
+                rank: 1,
+            }),
+            (2.0, 2.0),
+        );
+        assert_eq!(one, 1.0, "the only candidate is the best");
+    }
+}

@@ -1,0 +1,216 @@
+//! What a blend consists of, and how it ranks.
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use serde::{Deserialize, Serialize};
+use vitrine_schemas::{BlendInfo, BlendMethod, BlendUse, Source};
+
+use super::{
+    Calibration,
+    question::{Candidate, Question, SOURCES},
+};
+use crate::{Error, Result};
+
+/// Version of what is stored.
+const FORMAT: u32 = 1;
+
+/// Items of a history at which behaviour counts half of what it can, unless learned.
+const EVIDENCE: f32 = 1.0;
+
+/// A source's share in a blend.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// What its value is multiplied by, 0 or more.
+    pub weight: f32,
+    /// From its signals to values.
+    pub calibration: Calibration,
+}
+
+/// A ranking function: the score of a candidate is the sum over the sources of weight x evidence x calibrated signal.
+///
+/// Evidence is `n / (n + user_evidence)` times `m / (m + item_evidence)` for what rests on behaviour, `n` being the
+/// items of the history and `m` the events with the candidate, and 1 for other sources: content leads where nobody has
+/// done anything, behaviour where much was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BlendModel {
+    format: u32,
+    /// How it came about.
+    pub method: BlendMethod,
+    /// Sources that take part.
+    pub parts: BTreeMap<Source, Part>,
+    /// Items of a history at which behaviour counts half of its weight.
+    pub user_evidence: f32,
+    /// Events with a candidate at which behaviour counts half of its weight.
+    pub item_evidence: f32,
+    /// What it was learned from and how good it was, where it was learned.
+    pub info: Option<BlendInfo>,
+}
+
+/// A ranked candidate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ranked {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// Sum of the parts; higher is better.
+    pub score: f32,
+    parts: [f32; SOURCES],
+}
+
+impl Ranked {
+    /// What each source adds to the score, where it adds anything; the greatest first.
+    pub fn parts(&self) -> Vec<(Source, f32)> {
+        let all = Source::ALL.into_iter().zip(self.parts);
+        let mut parts: Vec<_> = all.filter(|(_, part)| *part > 0.0).collect();
+        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+        parts
+    }
+}
+
+impl BlendModel {
+    /// Weighted reciprocal rank fusion with the default weights: what is used until something is learned.
+    pub fn rrf() -> Self {
+        let weights = [
+            (Source::Query, 1.0),
+            (Source::Behavior, 1.0),
+            (Source::Session, 1.0),
+            (Source::Content, 0.5),
+            // Breaks ties and fills; it would bury what is personal otherwise.
+            (Source::Popularity, 0.1),
+            (Source::Newest, 0.01),
+        ];
+        Self {
+            user_evidence: EVIDENCE,
+            ..Self::of(BlendMethod::Rrf, weights, |_| Calibration::RANK)
+        }
+    }
+
+    /// The same with weights of the caller's; sources not named take no part. Evidence does not change them.
+    pub fn rrf_with(weights: &BTreeMap<Source, f32>) -> Self {
+        let weights = weights.iter().map(|(source, weight)| (*source, *weight));
+        Self::of(BlendMethod::Rrf, weights, |_| Calibration::RANK)
+    }
+
+    /// A weighted sum with weights of the caller's, of scores calibrated as `self` has learned to, or else relative to
+    /// the best. Sources not named take no part. Evidence does not change the weights.
+    pub fn weighted(learned: Option<&Self>, weights: &BTreeMap<Source, f32>) -> Self {
+        let weights = weights.iter().map(|(source, weight)| (*source, *weight));
+        Self::of(BlendMethod::Weighted, weights, |source| {
+            let part = learned.and_then(|l| l.parts.get(&source));
+            part.map_or(Calibration::RELATIVE, |p| p.calibration)
+        })
+    }
+
+    pub(super) fn of(
+        method: BlendMethod,
+        weights: impl IntoIterator<Item = (Source, f32)>,
+        calibration: impl Fn(Source) -> Calibration,
+    ) -> Self {
+        let part = |(source, weight)| {
+            let calibration = calibration(source);
+            (
+                source,
+                Part {
+                    weight,
+                    calibration,
+                },
+            )
+        };
+        Self {
+            format: FORMAT,
+            method,
+            parts: weights.into_iter().map(part).collect(),
+            user_evidence: 0.0,
+            item_evidence: 0.0,
+            info: None,
+        }
+    }
+
+    /// What a source counts for a history of so many items.
+    pub fn weight(&self, source: Source, evidence: f32) -> f32 {
+        let weight = self.parts.get(&source).map_or(0.0, |p| p.weight);
+        if source.is_behavior() {
+            weight * share(evidence, self.user_evidence)
+        } else {
+            weight
+        }
+    }
+
+    /// All candidates, the best first, equal scores by number.
+    pub fn rank(&self, question: &Question) -> Vec<Ranked> {
+        let mut ranked = self.score(question);
+        ranked.sort_unstable_by(order);
+        ranked
+    }
+
+    /// All candidates in the order of the question.
+    pub(super) fn score(&self, question: &Question) -> Vec<Ranked> {
+        let used: Vec<_> = self
+            .parts
+            .iter()
+            .map(|(source, part)| {
+                let weight = self.weight(*source, question.evidence);
+                (*source, weight, part.calibration, question.range(*source))
+            })
+            .filter(|(_, weight, ..)| *weight > 0.0)
+            .collect();
+        let one = |candidate: &Candidate| {
+            let trust = share(candidate.events, self.item_evidence);
+            let mut parts = [0.0; SOURCES];
+            for (source, weight, calibration, range) in &used {
+                let value = calibration.value(candidate.signals.get(*source), *range);
+                let trust = if source.is_behavior() { trust } else { 1.0 };
+                parts[*source as usize] = weight * trust * value;
+            }
+            Ranked {
+                candidate: *candidate,
+                score: parts.iter().sum(),
+                parts,
+            }
+        };
+        question.candidates.iter().map(one).collect()
+    }
+
+    /// For an answer.
+    pub fn used(&self) -> BlendUse {
+        BlendUse {
+            method: self.method,
+            version: self.info.as_ref().map(|info| info.version.clone()),
+        }
+    }
+
+    /// For the store.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|e| Error::Storage(e.to_string()))
+    }
+
+    /// From the store.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+        let corrupt = |detail: String| Error::Corrupt {
+            column: "models",
+            detail,
+        };
+        let model: Self = serde_json::from_slice(bytes).map_err(|e| corrupt(e.to_string()))?;
+        if model.format != FORMAT {
+            return Err(corrupt(format!(
+                "unknown format {} of a blend",
+                model.format
+            )));
+        }
+        let numbers = model.parts.values().map(|p| p.weight);
+        let mut numbers = numbers.chain([model.user_evidence, model.item_evidence]);
+        if !numbers.all(|x| x >= 0.0 && x.is_finite()) {
+            return Err(corrupt("a weight of a blend is no weight".to_owned()));
+        }
+        Ok(model)
+    }
+}
+
+/// What `n` of evidence counts where `half` counts one half.
+pub(super) fn share(n: f32, half: f32) -> f32 {
+    if half > 0.0 { n / (n + half) } else { 1.0 }
+}
+
+fn order(a: &Ranked, b: &Ranked) -> Ordering {
+    let by_score = b.score.total_cmp(&a.score);
+    by_score.then(a.candidate.item.cmp(&b.candidate.item))
+}

@@ -1,0 +1,197 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use vitrine_schemas::{BlendMethod, Source};
+
+use super::*;
+use crate::{Error, cf::Scored};
+
+fn list(items: &[(u32, f32)]) -> Vec<Scored> {
+    let scored = |(item, score): &(u32, f32)| Scored {
+        item: *item,
+        score: *score,
+    };
+    items.iter().map(scored).collect()
+}
+
+fn order(model: &BlendModel, question: &Question) -> Vec<u32> {
+    let ranked = model.rank(question);
+    ranked.iter().map(|r| r.candidate.item).collect()
+}
+
+#[test]
+fn without_labels_it_is_weighted_reciprocal_rank_fusion() {
+    let lists = [
+        (Source::Behavior, list(&[(7, 0.9), (3, 0.1)])),
+        (Source::Content, list(&[(3, 0.8), (5, 0.7)])),
+        (Source::Popularity, list(&[(5, 0.2)])),
+    ];
+    let ranked = BlendModel::rrf().rank(&Question::of(3.0, &lists));
+    // Three items of a history and a constant of one: behaviour counts 3/4.
+    let expected = [
+        (3, 0.75 / 62.0 + 0.5 / 61.0),
+        (7, 0.75 / 61.0),
+        (5, 0.5 / 62.0 + 0.1 / 61.0),
+    ];
+    for (found, (item, score)) in ranked.iter().zip(expected) {
+        assert_eq!(found.candidate.item, item);
+        assert!((found.score - score).abs() < 1e-7, "{found:?}");
+    }
+    assert_eq!(
+        ranked[0].parts()[0].0,
+        Source::Behavior,
+        "the greatest part first"
+    );
+    assert_eq!(ranked.len(), 3);
+}
+
+#[test]
+fn what_others_found_is_scored_without_a_rank() {
+    let lists = [
+        (Source::Behavior, list(&[(1, 1.0), (2, 0.5)])),
+        (Source::Content, list(&[(1, 0.4)])),
+    ];
+    let mut question = Question::of(1.0, &lists);
+    question.complete(Source::Content, |item| (item == 2).then_some(0.9));
+    let given = BTreeMap::from([(Source::Content, 1.0)]);
+    assert_eq!(
+        order(&BlendModel::weighted(None, &given), &question),
+        [2, 1]
+    );
+    // Ranks are of the source's own list.
+    assert_eq!(order(&BlendModel::rrf_with(&given), &question), [1, 2]);
+}
+
+#[test]
+fn evidence_moves_weight_from_content_to_behaviour() {
+    let mut model = BlendModel::weighted(
+        None,
+        &BTreeMap::from([(Source::Behavior, 1.0), (Source::Content, 0.5)]),
+    );
+    (model.user_evidence, model.item_evidence) = (2.0, 3.0);
+    let asked = |evidence, events| {
+        let lists = [
+            (Source::Behavior, list(&[(1, 1.0)])),
+            (Source::Content, list(&[(2, 1.0)])),
+        ];
+        let mut question = Question::of(evidence, &lists);
+        question.candidates[0].events = events;
+        order(&model, &question)
+    };
+    assert_eq!(asked(1.0, 100.0), [2, 1], "one item of history");
+    assert_eq!(asked(20.0, 100.0), [1, 2], "twenty");
+    assert_eq!(
+        asked(20.0, 2.0),
+        [2, 1],
+        "twenty, but hardly anybody had the item"
+    );
+}
+
+/// Questions of 40 candidates: one source knows what is chosen, one is noise, one knows a little.
+fn examples(count: usize, seed: u64) -> Vec<Example> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut one = || {
+        let taste: Vec<f32> = (0..40).map(|_| rng.random()).collect();
+        let mut noisy = |noise: f32| {
+            let seen = |(n, t): (u32, &f32)| (n, t + noise * rng.random::<f32>());
+            let mut scores: Vec<_> = (0..).zip(&taste).map(seen).collect();
+            scores.sort_by(|a, b| b.1.total_cmp(&a.1));
+            list(&scores)
+        };
+        let lists = [
+            (Source::Behavior, noisy(0.3)),
+            (Source::Content, noisy(0.5)),
+            (Source::Popularity, noisy(100.0)),
+        ];
+        let mut best: Vec<u32> = (0..40).collect();
+        best.sort_by(|a, b| taste[*b as usize].total_cmp(&taste[*a as usize]));
+        best.truncate(3);
+        Example {
+            question: Question::of(5.0, &lists),
+            chosen: best,
+        }
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+#[test]
+fn what_was_learned_beats_every_source_and_rank_fusion_on_the_other_half() {
+    let options = LearnOptions {
+        depth: 5,
+        ..Default::default()
+    };
+    let (model, figures) = learn(&examples(400, 1), &options).expect("learned");
+    assert_eq!(model.method, BlendMethod::Learned);
+    assert!(figures.beats_others(), "{figures:?}");
+    assert!(figures.over_best_source.low > 0.0, "{figures:?}");
+    assert_eq!(figures.questions, 200);
+    let share = |source: Source| {
+        let part = model.parts[&source];
+        part.weight
+    };
+    assert!(share(Source::Behavior) > 0.0 && share(Source::Content) > 0.0);
+    // The noise may break ties, no more.
+    let fresh = examples(300, 2);
+    let mut without = model.clone();
+    without.parts.remove(&Source::Popularity);
+    let changed = fresh
+        .iter()
+        .filter(|e| order(&model, &e.question)[0] != order(&without, &e.question)[0]);
+    assert!(changed.count() < 60);
+}
+
+#[test]
+fn learning_is_repeatable_and_survives_the_store() {
+    let examples = examples(100, 3);
+    let learn = || learn(&examples, &LearnOptions::default()).expect("learned");
+    let (model, figures) = learn();
+    assert_eq!(learn(), (model.clone(), figures));
+    let bytes = model.encode().expect("encodes");
+    assert_eq!(BlendModel::decode(&bytes).expect("decodes"), model);
+    let text = String::from_utf8(bytes).expect("JSON");
+    for bad in [
+        text.replace("\"format\":1", "\"format\":9"),
+        text.replace("\"item_evidence\":", "\"item_evidence\":-1"),
+        text[..text.len() / 2].to_owned(),
+    ] {
+        let found = BlendModel::decode(bad.as_bytes());
+        assert!(matches!(found, Err(Error::Corrupt { .. })), "{found:?}");
+    }
+}
+
+#[test]
+fn too_little_to_learn_from_is_said() {
+    let examples = examples(30, 4);
+    let error = learn(&examples, &LearnOptions::default()).expect_err("15 in a half");
+    assert!(error.to_string().contains("15"), "{error}");
+    assert!(learn(&[], &LearnOptions::default()).is_err());
+}
+
+proptest! {
+    #[test]
+    fn parts_add_up_to_the_score(
+        scores in prop::collection::vec((0_usize..6, 0_u32..20, -3.0_f32..10.0), 0..60),
+        weights in prop::collection::vec(0.0_f32..100.0, 6), evidence in 0.0_f32..50.0, method in 0..3
+    ) {
+        let mut lists: Vec<_> = Source::ALL.into_iter().map(|s| (s, Vec::new())).collect();
+        for (source, item, score) in scores {
+            lists[source].1.push(Scored { item, score });
+        }
+        let question = Question::of(evidence, &lists);
+        let weights = Source::ALL.into_iter().zip(weights).collect();
+        let model = match method {
+            0 => BlendModel::rrf(),
+            1 => BlendModel::rrf_with(&weights),
+            _ => BlendModel::weighted(None, &weights),
+        };
+        let ranked = model.rank(&question);
+        prop_assert_eq!(ranked.len(), question.candidates.len());
+        prop_assert!(ranked.is_sorted_by(|a, b| a.score >= b.score));
+        for one in ranked {
+            let sum: f32 = one.parts().iter().map(|(_, part)| part).sum();
+            prop_assert!((sum - one.score).abs() <= 1e-5 * one.score.max(1.0), "{} {}", sum, one.score);
+            prop_assert!(one.parts().is_sorted_by(|a, b| a.1 >= b.1));
+        }
+    }
+}
