@@ -7,7 +7,7 @@ export VITRINE_CACHE := $(CACHE)
 BIN := $(CARGO_TARGET_DIR)/release
 PY := $(CACHE)/venv/bin/python
 
-.PHONY: bench-cf bench-recommend bench-scale bench-http help demo test build setup models check fmt clippy docs openapi openapi-drift check-api check-client bad-input crash bench bench-ann bench-filters bench-data fashion clean
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -75,6 +75,11 @@ bench-ann: setup $(BENCH_PY) ## our index and its peers over the same vectors: r
 	cargo build --release --workspace --example ann
 	dpkg -s dataset-fashion-mnist >/dev/null 2>&1 || apt-get install -y -qq dataset-fashion-mnist || true
 	cd benches && $(BENCH_PY) -m harness --ours $(BIN)/examples/ann --out $(CACHE)/bench/report $(BENCH_ANN)
+
+bench-encode: models $(BENCH_PY) ## our encoders and those of onnxruntime and torch on the same texts and photos (SHARED: where they are)
+	cargo build --release --workspace --example encode
+	[ -d $(SHARED)/fashion ] || $(BIN)/vitrine-indexer sample get --dir $(CACHE)/bench/sample
+	cd benches && $(BENCH_PY) -m harness.encoders --ours $(BIN)/examples/encode --models $(VITRINE_MODELS) --shared $(abspath $(SHARED)) --sample $(CACHE)/bench/sample --out $(CACHE)/bench/encoders $(BENCH_ENCODE)
 
 bench-filters: bench-data ## filtered search: recall and time at each share of matches
 	cargo build --release --workspace --example filters

@@ -8,7 +8,7 @@ use vitrine_indexer::encode::bert::{Bert, Role};
 use vitrine_indexer::encode::efficientnet_lite::EfficientNetLite;
 use vitrine_indexer::image::{ImageLimits, decode};
 use vitrine_indexer::models;
-use vitrine_indexer::space::Encoders;
+use vitrine_indexer::space::{Encoders, Precision};
 
 /// The models' folder; `None` when the tests of models are to be skipped.
 fn models_dir() -> Option<PathBuf> {
@@ -60,7 +60,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 #[test]
 fn minilm_is_sentence_transformers() {
     let Some(dir) = models_dir() else { return };
-    let bert = Bert::load(&dir.join("all-minilm-l6-v2")).expect("model");
+    let bert = Bert::load(&dir.join("all-minilm-l6-v2"), Precision::F32).expect("model");
     let items = golden("minilm.json");
     let texts: Vec<&str> = items
         .iter()
@@ -83,6 +83,31 @@ fn minilm_is_sentence_transformers() {
             cosine(&together, &alone) > 0.99999,
             "batch and single differ for {text:?}"
         );
+    }
+}
+
+#[test]
+fn int8_is_near_f32_and_a_space_of_its_own() {
+    let Some(dir) = models_dir() else { return };
+    let [f32s, int8] = [Precision::F32, Precision::Int8]
+        .map(|precision| Encoders::load(&dir, precision).expect("models"));
+    assert_ne!(f32s.fingerprint(), int8.fingerprint());
+    let items = golden("minilm.json");
+    let texts: Vec<&str> = items
+        .iter()
+        .map(|i| i["text"].as_str().expect("text"))
+        .collect();
+    let pairs = f32s
+        .embed_text(&texts)
+        .into_iter()
+        .zip(int8.embed_text(&texts));
+    for ((exact, near), text) in pairs.zip(&texts) {
+        let likeness = cosine(
+            &exact.expect("embeds")["text"],
+            &near.expect("embeds")["text"],
+        );
+        println!("int8 {likeness:.6} {text:.20?}");
+        assert!(likeness > 0.999, "{likeness} for {text:?}");
     }
 }
 
@@ -113,7 +138,7 @@ fn efficientnet_lite0_is_the_torch_one() {
 #[test]
 fn encoders_give_unit_vectors_in_order_and_spare_the_batch() {
     let Some(dir) = models_dir() else { return };
-    let encoders = Encoders::load(&dir).expect("models");
+    let encoders = Encoders::load(&dir, Precision::F32).expect("models");
     let ball = std::fs::read(folder().join("ball.png")).expect("picture");
     let wide = std::fs::read(folder().join("wide.png")).expect("picture");
     let results = encoders.embed_image(&[ball.clone(), b"no photo".to_vec(), wide]);
@@ -149,7 +174,7 @@ fn tiny_clip() -> tempfile::TempDir {
 #[test]
 fn clip_is_the_transformers_one() {
     let dir = tiny_clip();
-    let encoders = Encoders::load(dir.path()).expect("model");
+    let encoders = Encoders::load(dir.path(), Precision::F32).expect("model");
     for item in golden("tiny_clip.json") {
         let embedding = match item["text"].as_str() {
             Some(text) => encoders.embed_text(&[text]).remove(0),
@@ -178,7 +203,7 @@ fn clip_is_the_transformers_one() {
 #[test]
 fn folders_that_do_not_fit_are_named() {
     let error = |dir: &Path| {
-        Encoders::load(dir)
+        Encoders::load(dir, Precision::F32)
             .err()
             .expect("must not load")
             .to_string()

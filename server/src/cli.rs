@@ -70,6 +70,10 @@ struct ConfigArgs {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     models_dir: Option<PathBuf>,
+    /// Numbers the text encoder computes in: f32 or int8, as the collections' vectors were made [default: f32].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<String>,
     /// API keys; without it everything is open, on the loopback address only.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]

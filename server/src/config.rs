@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tracing_subscriber::EnvFilter;
 use vitrine::Bounds;
+use vitrine_indexer::space::Precision;
 
 use crate::machine;
 
@@ -86,6 +87,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the encoders live; none: no text and image search.
     pub models_dir: Option<PathBuf>,
+    /// Numbers the text encoder computes in: that of the collections' vectors.
+    pub precision: Precision,
     /// Keys; none: everything is open, on loopback only.
     pub keys_file: Option<PathBuf>,
     /// Safety of acknowledged writes.
@@ -108,6 +111,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 7280)),
             data_dir: "./data".into(),
             models_dir: None,
+            precision: Precision::default(),
             keys_file: None,
             durability: Durability::Os,
             index_threads: cores.div_ceil(2),

@@ -35,7 +35,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     let embedder = config
         .models_dir
         .as_deref()
-        .map(Encoders::load)
+        .map(|dir| Encoders::load(dir, config.precision))
         .transpose()
         .map_err(|e| e.to_string())?
         .map(|encoders| Arc::new(encoders) as Arc<dyn Embedder>);

@@ -5,7 +5,11 @@ use std::{io::Write, path::Path};
 use vitrine::Embedder;
 
 use super::Outcome;
-use crate::{error::CommandError, models, space::Encoders};
+use crate::{
+    error::CommandError,
+    models,
+    space::{Encoders, Precision},
+};
 
 /// Free memory below which indexing may be killed, MiB.
 const LEAST_MEMORY: u64 = 1024;
@@ -78,7 +82,7 @@ fn files(dir: &Path) -> Finding {
 
 /// Loads the encoders and embeds a text and a drawn picture.
 fn encoders(dir: &Path) -> Finding {
-    let encoders = Encoders::load(dir).map_err(|e| e.to_string())?;
+    let encoders = Encoders::load(dir, Precision::default()).map_err(|e| e.to_string())?;
     let picture = image::RgbImage::from_fn(64, 48, |x, y| {
         image::Rgb([x, y, 16].map(|c| u8::try_from(c * 4).unwrap_or(u8::MAX)))
     });

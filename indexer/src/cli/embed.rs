@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 use vitrine::{EmbedError, Embedder};
 
-use super::{ModelsDir, Outcome};
-use crate::{error::CommandError, space::Encoders};
+use super::{Models, Outcome};
+use crate::error::CommandError;
 
 #[derive(Debug, Args)]
 pub(super) struct EmbedArgs {
@@ -17,7 +17,7 @@ pub(super) struct EmbedArgs {
     #[arg(long)]
     space: Option<String>,
     #[command(flatten)]
-    models: ModelsDir,
+    models: Models,
 }
 
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub(super) fn run(args: &EmbedArgs, out: &mut dyn Write) -> Result<Outcome, Comm
         })?),
         None => None,
     };
-    let encoders = Encoders::load(&args.models.path())?;
+    let encoders = args.models.load()?;
     let made = match (&args.input.text, image) {
         (Some(text), _) => encoders.embed_text(&[text]).pop(),
         (None, Some(bytes)) => encoders.embed_image(&[bytes]).pop(),

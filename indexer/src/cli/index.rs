@@ -7,15 +7,16 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use vitrine::Durability;
+use vitrine::{Durability, Embedder};
 
-use super::{ModelsDir, Outcome};
+use super::{Models, Outcome};
 use crate::{
     error::CommandError,
+    models,
     pipeline::{MAX_BATCH, Options, Pipeline, Progress, Rejects},
     sink::{EngineSink, HttpSink, Sink},
     source::{self, Format, Mapping, Records},
-    space::Encoders,
+    space::{Cached, Encoders},
 };
 
 #[derive(Debug, Args)]
@@ -43,13 +44,16 @@ pub(super) struct IndexArgs {
     #[arg(long, value_name = "NAME")]
     collection: String,
     #[command(flatten)]
-    models: ModelsDir,
+    models: Models,
     /// File that lists what was refused, a JSON object a line.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
     /// Read this many records at most.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
+    /// MiB of embeddings kept from run to run, so that a changed price does not embed a text or a photo again; 0 keeps none.
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    embedding_cache: u64,
     /// Items embedded and written together.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = batch)]
     batch: usize,
@@ -118,7 +122,7 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
     // What is quick to check comes before what takes time.
     let records = open(args, &mapping)?;
     let mut rejects = rejects(args.rejects.as_deref())?;
-    let encoders = Encoders::load(&args.models.path())?;
+    let encoders = args.models.load()?;
     let mut sink = sink(args)?;
     let options = Options {
         batch: args.batch,
@@ -129,7 +133,11 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
         fetch_images: args.fetch_images,
     };
     let mut progress = Progress::new(total(args, &mapping)?);
-    let run = Pipeline::new(&encoders, &mut *sink, &mut rejects, &mut progress, options);
+    let cached = cached(args, &encoders);
+    let embedder = cached
+        .as_ref()
+        .map_or(&encoders as &dyn Embedder, |cached| cached);
+    let run = Pipeline::new(embedder, &mut *sink, &mut rejects, &mut progress, options);
     let summary = run.run(records)?;
     drop(progress);
     writeln!(out, "{}", json!(summary))?;
@@ -138,6 +146,21 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
     } else {
         Outcome::Partial
     })
+}
+
+/// The encoders with their cache, where it can be used.
+fn cached<'a>(args: &IndexArgs, encoders: &'a Encoders) -> Option<Cached<'a>> {
+    if args.embedding_cache == 0 {
+        return None;
+    }
+    let dir = models::cache_dir().join("embeddings");
+    match Cached::open(encoders, &dir, args.embedding_cache << 20) {
+        Ok(cached) => Some(cached),
+        Err(error) => {
+            tracing::info!(%error, dir = %dir.display(), "embeddings are not kept");
+            None
+        }
+    }
 }
 
 fn rejects(path: Option<&Path>) -> Result<Rejects, CommandError> {

@@ -12,6 +12,7 @@ use std::{io::Write, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::CommandError;
+use crate::space::{Encoders, ModelError, Precision};
 
 /// Reads catalogs, embeds photos and text, fills collections of a Vitrine database.
 ///
@@ -55,6 +56,22 @@ struct ModelsDir {
     /// Folder of the models [default: $VITRINE_MODELS, else ~/.cache/vitrine/models].
     #[arg(long, value_name = "DIR")]
     models_dir: Option<PathBuf>,
+}
+
+/// The encoders to load.
+#[derive(Debug, Args)]
+struct Models {
+    #[command(flatten)]
+    dir: ModelsDir,
+    /// Numbers the text encoder computes in; vectors of one are not searched with vectors of another.
+    #[arg(long, value_enum, default_value_t)]
+    precision: Precision,
+}
+
+impl Models {
+    fn load(&self) -> Result<Encoders, ModelError> {
+        Encoders::load(&self.dir.path(), self.precision)
+    }
 }
 
 impl ModelsDir {

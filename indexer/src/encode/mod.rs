@@ -4,11 +4,15 @@ pub mod batch;
 pub mod bert;
 pub mod clip;
 pub mod efficientnet_lite;
+mod kernels;
+mod precision;
 pub mod pth;
 pub mod tokenizer;
 pub mod weights;
 
 use std::path::PathBuf;
+
+pub use precision::Precision;
 
 /// Why a model could not be loaded or run.
 #[derive(Debug, thiserror::Error)]

@@ -48,6 +48,24 @@ impl Preprocess {
         Ok(out)
     }
 
+    /// [`Preprocess::apply`] with the channels of a pixel side by side (HWC).
+    ///
+    /// # Errors
+    /// Scaling failed.
+    pub fn interleaved(&self, image: &RgbImage) -> Result<Vec<f32>, ImageError> {
+        let value = |channel: usize, byte: usize| {
+            (byte as f32 / 255.0 - self.mean[channel]) / self.std[channel]
+        };
+        let table: [[f32; 256]; 3] =
+            std::array::from_fn(|c| std::array::from_fn(|byte| value(c, byte)));
+        let pixels = self.crop_of(image)?;
+        let mut out = Vec::with_capacity(pixels.len());
+        for pixel in pixels.as_chunks::<3>().0 {
+            out.extend([0, 1, 2].map(|c| table[c][usize::from(pixel[c])]));
+        }
+        Ok(out)
+    }
+
     /// The scaled centre crop, RGB interleaved.
     ///
     /// The whole photo is scaled and then cropped, as torchvision does (a box scaled alone differs at its edges).

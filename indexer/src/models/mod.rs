@@ -76,13 +76,21 @@ pub struct VerifyLine {
     pub problem: Option<String>,
 }
 
-/// `$VITRINE_MODELS`, else `~/.cache/vitrine/models`.
+/// `$VITRINE_MODELS`, else `models` of [`cache_dir`].
 pub fn default_dir() -> PathBuf {
     if let Some(dir) = std::env::var_os("VITRINE_MODELS").filter(|d| !d.is_empty()) {
         return dir.into();
     }
+    cache_dir().join("models")
+}
+
+/// `$VITRINE_CACHE`, else `~/.cache/vitrine`: what can be got or made again.
+pub fn cache_dir() -> PathBuf {
+    if let Some(dir) = std::env::var_os("VITRINE_CACHE").filter(|d| !d.is_empty()) {
+        return dir.into();
+    }
     let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
-    home.join(".cache").join("vitrine").join("models")
+    home.join(".cache").join("vitrine")
 }
 
 /// Gets models by name (all when `names` is empty) into `dir`; one there and whole is left alone.

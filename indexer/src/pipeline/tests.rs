@@ -16,6 +16,7 @@ use super::*;
 use crate::{
     sink::{EngineSink, Outcomes, Sink, SinkError},
     source::{self, Mapping},
+    space::Cached,
 };
 
 /// Unit vectors of two components that tell inputs apart.
@@ -93,6 +94,8 @@ struct Shop {
     folder: TempDir,
     embedder: Fake,
     options: Options,
+    /// Whether embeddings are kept from run to run.
+    cached: bool,
 }
 
 impl Shop {
@@ -107,6 +110,7 @@ impl Shop {
             folder,
             embedder: Fake::new("f"),
             options,
+            cached: false,
         }
     }
 
@@ -130,7 +134,13 @@ impl Shop {
         let mut rejects = Rejects::create(Some(&self.path("rejects.jsonl"))).unwrap();
         let mut progress = Progress::new(None);
         let options = self.options.clone();
-        Pipeline::new(&self.embedder, sink, &mut rejects, &mut progress, options).run(records)
+        let open = || Cached::open(&self.embedder, &self.path("cache"), 1 << 20).unwrap();
+        let cached = self.cached.then(open);
+        let embedder = match &cached {
+            Some(cached) => cached as &dyn Embedder,
+            None => &self.embedder,
+        };
+        Pipeline::new(embedder, sink, &mut rejects, &mut progress, options).run(records)
     }
 
     /// A run over records that come from no file.
@@ -211,6 +221,29 @@ fn a_second_run_embeds_nothing_and_a_changed_item_again() {
     assert_eq!(counts(&shop.run(&lines)), [10, 0, 1, 9, 0]);
     assert_eq!(shop.embedder.embedded(), (1, 0));
     assert_eq!(shop.items().len(), 10);
+}
+
+#[test]
+fn a_changed_price_embeds_nothing_where_embeddings_are_kept() {
+    let mut shop = Shop::new();
+    shop.cached = true;
+    fs::write(shop.path("a.jpg"), "first").unwrap();
+    let mut lines = titled(0..4);
+    lines[0]["images"] = json!([{"path": "a.jpg"}]);
+    shop.run(&lines);
+    assert_eq!(shop.embedder.embedded(), (4, 1));
+    let before = shop.items();
+    for line in &mut lines {
+        line["price"] = json!({"amount": 3.0});
+    }
+    assert_eq!(counts(&shop.run(&lines)), [4, 0, 4, 0, 0]);
+    assert_eq!(shop.embedder.embedded(), (0, 0));
+    for (new, old) in shop.items().iter().zip(&before) {
+        assert_eq!(new.vectors, old.vectors);
+    }
+    lines[0]["title"] = json!("another");
+    shop.run(&lines);
+    assert_eq!(shop.embedder.embedded(), (1, 0));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::conse::{Conse, PARAMS};
 use crate::encode::bert::{Bert, Role};
 use crate::encode::clip::Clip;
 use crate::encode::efficientnet_lite::{CLASSES, EfficientNetLite, FEATURES};
-use crate::encode::{ModelError, batch, normalise, weights};
+use crate::encode::{ModelError, Precision, batch, normalise, weights};
 use crate::image::{ImageLimits, decode};
 
 const TEXT_DIR: &str = "all-minilm-l6-v2";
@@ -49,10 +49,11 @@ pub struct Encoders {
 
 impl Encoders {
     /// Loads `all-minilm-l6-v2/` and `efficientnet-lite0/` of `models_dir`, or `clip/` where that is there.
+    /// `precision` is the text model's; CLIP and the photos are always f32.
     ///
     /// # Errors
     /// A file is missing (its name is told) or does not fit.
-    pub fn load(models_dir: &Path) -> Result<Self, ModelError> {
+    pub fn load(models_dir: &Path, precision: Precision) -> Result<Self, ModelError> {
         let joint = models_dir.join(JOINT_DIR);
         if joint.join("config.json").is_file() {
             let config: serde_json::Value = weights::read_json(&joint.join("config.json"))?;
@@ -72,9 +73,10 @@ impl Encoders {
             ));
         }
         let dirs = [models_dir.join(TEXT_DIR), models_dir.join(IMAGE_DIR)];
-        let text = Bert::load(&dirs[0])?;
+        let text = Bert::load(&dirs[0], precision)?;
         let image = EfficientNetLite::load(&dirs[1])?;
-        let fingerprint = fingerprint(&dirs, PARAMS)?;
+        let params = format!("{PARAMS};precision={}", precision.name());
+        let fingerprint = fingerprint(&dirs, &params)?;
         let conse = Conse::load(&dirs[1], &text, &fingerprint, CLASSES)?;
         let dims = [
             ("shared", text.dim()),

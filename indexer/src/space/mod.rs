@@ -1,9 +1,11 @@
 //! Spaces: which vectors an input gives, and how unlike inputs meet in the shared one.
 
+mod cache;
 pub mod conse;
 mod encoders;
 
-pub use crate::encode::ModelError;
+pub use crate::encode::{ModelError, Precision};
+pub use cache::Cached;
 pub use encoders::Encoders;
 
 /// Normalised weighted mean of vectors of one space: what an item with text and photos is in `shared`.

@@ -1,0 +1,178 @@
+//! The inner loops of [`super::int8`]: one for AVX-512 VNNI, one for AVX-VNNI, one for every machine. Their sums are equal.
+
+use super::packed::WIDTH;
+
+/// Rows of a tile.
+pub const ROWS: usize = 8;
+/// Products added up in one lane by one instruction.
+pub const STEP: usize = 4;
+/// Columns of a vector, by every kernel: no vector of [`pulp`] is wider.
+pub const LANES: usize = 16;
+/// Columns of the widest tile.
+pub const MOST_COLUMNS: usize = WIDTH * LANES;
+/// A tile of sums, as floats.
+pub type Sums = [[f32; MOST_COLUMNS]; ROWS];
+
+/// Which loop a machine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// 512 bits.
+    Avx512Vnni,
+    /// 256 bits.
+    AvxVnni,
+    /// Plain Rust.
+    Portable,
+}
+
+impl Kernel {
+    /// The fastest one here.
+    pub fn best() -> Self {
+        let all = [Self::Avx512Vnni, Self::AvxVnni];
+        all.into_iter()
+            .find(|k| k.is_there())
+            .unwrap_or(Self::Portable)
+    }
+
+    /// Whether this machine can run it.
+    pub fn is_there(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        match self {
+            Self::Avx512Vnni => {
+                return std::is_x86_feature_detected!("avx512f")
+                    && std::is_x86_feature_detected!("avx512vnni");
+            }
+            Self::AvxVnni => {
+                return std::is_x86_feature_detected!("avx2")
+                    && std::is_x86_feature_detected!("avxvnni");
+            }
+            Self::Portable => {}
+        }
+        self == Self::Portable
+    }
+
+    /// Sums of each row times each column of `panel`, which is `vectors` wide.
+    #[inline(always)]
+    pub fn run(self, rows: [&[u8]; ROWS], panel: &[i8], vectors: usize, sums: &mut Sums) {
+        let len = panel.len() / (vectors * LANES);
+        assert!(len.is_multiple_of(STEP) && panel.len() == len * vectors * LANES);
+        assert!(rows.iter().all(|row| row.len() == len));
+        match self {
+            // SAFETY: the kernel is chosen by `best`, which found its features; the lengths are checked above.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => unsafe {
+                match vectors {
+                    3 => x86::avx512::<3>(rows, panel, sums),
+                    2 => x86::avx512::<2>(rows, panel, sums),
+                    _ => x86::avx512::<1>(rows, panel, sums),
+                }
+            },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => unsafe {
+                for (rows, sums) in rows
+                    .as_chunks::<2>()
+                    .0
+                    .iter()
+                    .zip(sums.as_chunks_mut::<2>().0)
+                {
+                    match vectors {
+                        3 => x86::avx2::<6>(*rows, panel, sums),
+                        2 => x86::avx2::<4>(*rows, panel, sums),
+                        _ => x86::avx2::<2>(*rows, panel, sums),
+                    }
+                }
+            },
+            _ => portable(rows, panel, vectors * LANES, sums),
+        }
+    }
+}
+
+/// The scalar twin of the others.
+#[inline(always)]
+fn portable(rows: [&[u8]; ROWS], panel: &[i8], columns: usize, sums: &mut Sums) {
+    for (row, out) in rows.into_iter().zip(sums) {
+        let mut totals = [0i32; MOST_COLUMNS];
+        for (left, right) in row
+            .chunks_exact(STEP)
+            .zip(panel.chunks_exact(columns * STEP))
+        {
+            for (total, right) in totals.iter_mut().zip(right.chunks_exact(STEP)) {
+                for (l, r) in left.iter().zip(right) {
+                    *total += i32::from(*l) * i32::from(*r);
+                }
+            }
+        }
+        for (out, total) in out.iter_mut().zip(totals) {
+            *out = total as f32;
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{MOST_COLUMNS, ROWS, STEP, Sums};
+
+    /// # Safety
+    /// All rows are of one length, a multiple of [`STEP`], and the panel is as long for each of its 16 * `V` columns.
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    pub unsafe fn avx512<const V: usize>(rows: [&[u8]; ROWS], panel: &[i8], sums: &mut Sums) {
+        let mut totals = [[_mm512_setzero_si512(); V]; ROWS];
+        for step in 0..rows[0].len() / STEP {
+            // SAFETY: `step` is below the number of steps of the panel and of each row.
+            unsafe {
+                let right = panel.as_ptr().add(step * V * 64);
+                let right: [__m512i; V] =
+                    std::array::from_fn(|v| _mm512_loadu_si512(right.add(v * 64).cast()));
+                for (totals, row) in totals.iter_mut().zip(&rows) {
+                    let left = _mm512_set1_epi32(
+                        row.as_ptr().add(step * STEP).cast::<i32>().read_unaligned(),
+                    );
+                    for (total, right) in totals.iter_mut().zip(right) {
+                        *total = _mm512_dpbusd_epi32(*total, left, right);
+                    }
+                }
+            }
+        }
+        for (totals, out) in totals.into_iter().zip(sums) {
+            for (total, out) in totals.into_iter().zip(out.as_chunks_mut::<16>().0) {
+                // SAFETY: `out` is 16 floats.
+                unsafe { _mm512_storeu_ps(out.as_mut_ptr(), _mm512_cvtepi32_ps(total)) };
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`avx512`], of 8 * `V` columns.
+    #[target_feature(enable = "avx2,avxvnni")]
+    pub unsafe fn avx2<const V: usize>(
+        rows: [&[u8]; 2],
+        panel: &[i8],
+        sums: &mut [[f32; MOST_COLUMNS]; 2],
+    ) {
+        let mut totals = [[_mm256_setzero_si256(); V]; 2];
+        for step in 0..rows[0].len() / STEP {
+            // SAFETY: `step` is below the number of steps of the panel and of each row.
+            unsafe {
+                let right = panel.as_ptr().add(step * V * 32);
+                let right: [__m256i; V] =
+                    std::array::from_fn(|v| _mm256_loadu_si256(right.add(v * 32).cast()));
+                for (totals, row) in totals.iter_mut().zip(&rows) {
+                    let left = _mm256_set1_epi32(
+                        row.as_ptr().add(step * STEP).cast::<i32>().read_unaligned(),
+                    );
+                    for (total, right) in totals.iter_mut().zip(right) {
+                        *total = _mm256_dpbusd_avx_epi32(*total, left, right);
+                    }
+                }
+            }
+        }
+        for (totals, out) in totals.into_iter().zip(sums) {
+            for (total, out) in totals.into_iter().zip(out.as_chunks_mut::<8>().0) {
+                // SAFETY: `out` is 8 floats.
+                unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtepi32_ps(total)) };
+            }
+        }
+    }
+}
