@@ -13,3 +13,4 @@ mod segments;
 mod states;
 mod support;
 mod watch;
+mod understanding;
