@@ -7,6 +7,7 @@ pub mod alias;
 pub mod collection;
 pub mod embeddings;
 pub mod event;
+pub mod facet;
 pub mod filter;
 pub mod item;
 pub mod problem;
@@ -23,6 +24,9 @@ pub use embeddings::{
     EmbeddingsUsage, EncodingFormat,
 };
 pub use event::{Event, EventKind, EventResult, EventStatus, EventsRequest, EventsResponse};
+pub use facet::{
+    Facet, FacetRange, FacetSort, FacetSpec, FacetValue, FacetsRequest, FacetsResponse,
+};
 pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
 pub use item::{
     Availability, ImageRef, ImportLine, Item, ItemPatch, Price, RESERVED_NAMES, WriteResponse,

@@ -103,6 +103,7 @@ pub fn table() -> Vec<Entry> {
         Entry::at("/v1/collections/{c}/items/import").on(POST, Collection(Write), import::import),
         Entry::at("/v1/collections/{c}/items/scroll").on(POST, Collection(Read), items::scroll),
         Entry::at("/v1/collections/{c}/items/count").on(POST, Collection(Read), items::count),
+        Entry::at("/v1/collections/{c}/facets").on(POST, Collection(Read), items::facets),
         Entry::at("/v1/collections/{c}/items/delete").on(
             POST,
             Collection(Write),

@@ -31,7 +31,7 @@ use crate::routes::{
     paths(
         collections::list, collections::put, collections::patch, collections::get, collections::delete,
         collections::aliases, collections::apply,
-        items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching,
+        items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching, items::facets,
         import::import,
         search::search, search::similar,
         recommend::recommend, recommend::bought_together, recommend::train,

@@ -15,10 +15,10 @@ type Values = HashMap<String, RoaringBitmap>;
 #[derive(Serialize, Deserialize)]
 pub(super) struct KeywordColumn {
     /// By the whole value.
-    exact: Values,
+    pub(super) exact: Values,
     /// Categories: by the value and each path above it. An item with two values under one path is in a path's
     /// bitmap once, so removing is only safe for the whole item, as [`super::PayloadIndex::remove`] does.
-    below: Option<Values>,
+    pub(super) below: Option<Values>,
 }
 
 impl KeywordColumn {

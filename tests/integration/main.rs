@@ -4,6 +4,7 @@ mod aliases;
 mod bounds;
 mod compat;
 mod events;
+mod facets;
 mod items;
 mod lifecycle;
 mod model;
