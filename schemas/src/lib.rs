@@ -13,6 +13,7 @@ pub mod item;
 pub mod problem;
 pub mod recommend;
 pub mod search;
+pub mod understand;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
 pub use collection::{
@@ -41,3 +42,4 @@ pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,
     ScrollResponse, SearchExplanation, SearchRequest, SearchResponse, SimilarParams,
 };
+pub use understand::{UnderstandRequest, UnderstandResponse, UnderstoodPart};

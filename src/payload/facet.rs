@@ -6,7 +6,7 @@ use vitrine_schemas::{
 };
 
 use super::{
-    Column, Field, PayloadIndex,
+    Column, PayloadIndex,
     keyword::{KeywordColumn, levels},
     numeric::{self, Bound, Interval},
 };
@@ -75,9 +75,8 @@ impl PayloadIndex {
 
     /// The values of all keyword and category fields that have at most `most` different ones, as `(field, value)`.
     pub fn keywords(&self, most: usize) -> impl Iterator<Item = (&str, &str)> {
-        let built_in = self.built_in.iter().map(|(name, field)| (*name, field));
-        let declared = self.attributes.iter().map(|(n, field)| (n.as_str(), field));
-        let columns = built_in.chain(declared).filter_map(|(name, field)| {
+        let fields = self.built_in.iter().chain(&self.attributes);
+        let columns = fields.filter_map(move |(name, field)| {
             let strings = matches!(field.kind, AttributeType::Keyword | AttributeType::Category);
             match &field.column {
                 Column::Keyword(column) if strings && column.exact.len() <= most => {
@@ -86,7 +85,10 @@ impl PayloadIndex {
                 _ => None,
             }
         });
-        columns.flat_map(|(name, column)| column.exact.keys().map(move |v| (name, v.as_str())))
+        columns.flat_map(|(name, column)| {
+            let values = column.exact.keys();
+            values.map(move |v| (name.as_str(), v.as_str()))
+        })
     }
 }
 

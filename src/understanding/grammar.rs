@@ -13,11 +13,12 @@ use super::{
 /// Values of it that are one Chinese character count before any word: 女表 is a watch for women.
 const AUDIENCE: [&str; 2] = ["男", "女"];
 
-pub(super) fn parse(text: &str, vocabulary: &Vocabulary) -> Understanding {
+pub(super) fn parse(text: &str, vocabulary: &Vocabulary, without: &[&str]) -> Understanding {
     let tokens = tokens(text);
     let mut parser = Parser {
         tokens: &tokens,
         vocabulary,
+        without,
         at: 0,
         parts: Vec::new(),
         left: vec![false; tokens.len()],
@@ -38,6 +39,8 @@ pub(super) fn parse(text: &str, vocabulary: &Vocabulary) -> Understanding {
 struct Parser<'a> {
     tokens: &'a [Token],
     vocabulary: &'a Vocabulary,
+    /// Fields that are left alone.
+    without: &'a [&'a str],
     at: usize,
     parts: Vec<Part>,
     /// Tokens that stay in the text.
@@ -71,6 +74,7 @@ impl Parser<'_> {
     fn step(&mut self) {
         let ahead = &self.tokens[self.at..];
         if !self.context.next.size
+            && !self.without.contains(&"price")
             && let Some((n, range)) = price_at(ahead, self.vocabulary)
         {
             self.keep_not();
@@ -88,11 +92,9 @@ impl Parser<'_> {
     }
 
     fn value(&mut self, n: usize, meanings: &BTreeSet<Meaning>) {
-        let Some(field) = meanings
-            .iter()
-            .map(|m| m.field.as_str())
-            .min_by_key(|f| rank(f))
-        else {
+        let fields = meanings.iter().map(|m| m.field.as_str());
+        let fields = fields.filter(|f| !self.without.contains(f));
+        let Some(field) = fields.min_by_key(|f| rank(f)) else {
             return self.word(n);
         };
         let wanted = |p: &Part| matches!(&p.constraint, Constraint::Must { field, .. } if field == "category");

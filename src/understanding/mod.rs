@@ -52,9 +52,9 @@ pub struct Understanding {
 }
 
 impl Understanding {
-    /// Of a text in a collection.
-    pub fn of(text: &str, vocabulary: &Vocabulary) -> Self {
-        grammar::parse(text, vocabulary)
+    /// Of a text in a collection. What is said of the fields `without` stays in the text: so a part is undone.
+    pub fn of(text: &str, vocabulary: &Vocabulary, without: &[&str]) -> Self {
+        grammar::parse(text, vocabulary, without)
     }
 
     /// Alternatives by field.

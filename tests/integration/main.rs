@@ -13,5 +13,5 @@ mod search;
 mod segments;
 mod states;
 mod support;
-mod watch;
 mod understanding;
+mod watch;

@@ -66,7 +66,7 @@ fn nine_in_ten_queries_are_understood_exactly() {
     assert_eq!(cases.len(), 200);
     let mut failures = Vec::new();
     for case in &cases {
-        let found = Understanding::of(&case.query, &vocabularies[&case.language]);
+        let found = Understanding::of(&case.query, &vocabularies[&case.language], &[]);
         let price = PriceRange {
             gte: case.price.gte,
             lte: case.price.lte,
@@ -109,15 +109,15 @@ fn any_text_is_taken() {
         "\u{0}\u{feff}é\u{301}",
     ] {
         for vocabulary in vocabularies.values().chain([&Vocabulary::new([])]) {
-            Understanding::of(text, vocabulary);
+            Understanding::of(text, vocabulary, &[]);
         }
     }
     // All pieces of real queries, cut anywhere.
     for line in read("queries.jsonl").lines() {
         let case: Case = serde_json::from_str(line).expect(line);
         for (at, _) in case.query.char_indices() {
-            Understanding::of(&case.query[at..], &vocabularies[&case.language]);
-            Understanding::of(&case.query[..at], &vocabularies[&case.language]);
+            Understanding::of(&case.query[at..], &vocabularies[&case.language], &[]);
+            Understanding::of(&case.query[..at], &vocabularies[&case.language], &[]);
         }
     }
 }
