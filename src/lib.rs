@@ -17,6 +17,7 @@ pub mod payload;
 mod quantize;
 pub mod query;
 mod storage;
+pub mod understanding;
 
 pub use bounds::Bounds;
 pub use collection::{Collection, Shopper};

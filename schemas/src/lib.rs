@@ -9,11 +9,13 @@ pub mod collection;
 pub mod diversify;
 pub mod embeddings;
 pub mod event;
+pub mod facet;
 pub mod filter;
 pub mod item;
 pub mod problem;
 pub mod recommend;
 pub mod search;
+pub mod understand;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
 pub use blend::{
@@ -30,6 +32,9 @@ pub use embeddings::{
     EmbeddingsUsage, EncodingFormat,
 };
 pub use event::{Event, EventKind, EventResult, EventStatus, EventsRequest, EventsResponse};
+pub use facet::{
+    Facet, FacetRange, FacetSort, FacetSpec, FacetValue, FacetsRequest, FacetsResponse,
+};
 pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
 pub use item::{
     Availability, ImageRef, ImportLine, Item, ItemPatch, Price, RESERVED_NAMES, WriteResponse,
@@ -45,3 +50,4 @@ pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,
     ScrollResponse, SearchExplanation, SearchRequest, SearchResponse, SimilarParams,
 };
+pub use understand::{UnderstandRequest, UnderstandResponse, UnderstoodPart};

@@ -12,7 +12,9 @@ use crate::{
     error::ApiError,
     keys::Action::{Admin, Read, Write},
     middleware::auth::{self, Access},
-    routes::{collections, docs, embeddings, events, health, import, items, recommend, search},
+    routes::{
+        collections, docs, embeddings, events, health, import, items, recommend, search, understand,
+    },
 };
 
 /// A path and what may be done with it.
@@ -98,11 +100,17 @@ pub fn table() -> Vec<Entry> {
             .on(PUT, Collection(Admin), collections::put)
             .on(PATCH, Collection(Admin), collections::patch)
             .on(DELETE, Collection(Admin), collections::delete),
+        Entry::at("/v1/collections/{c}/understand").on(
+            POST,
+            Collection(Read),
+            understand::understand,
+        ),
         Entry::at("/v1/collections/{c}/search").on(POST, Collection(Read), search::search),
         Entry::at("/v1/collections/{c}/items").on(PUT, Collection(Write), items::put),
         Entry::at("/v1/collections/{c}/items/import").on(POST, Collection(Write), import::import),
         Entry::at("/v1/collections/{c}/items/scroll").on(POST, Collection(Read), items::scroll),
         Entry::at("/v1/collections/{c}/items/count").on(POST, Collection(Read), items::count),
+        Entry::at("/v1/collections/{c}/facets").on(POST, Collection(Read), items::facets),
         Entry::at("/v1/collections/{c}/items/delete").on(
             POST,
             Collection(Write),

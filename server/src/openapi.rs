@@ -15,7 +15,7 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    collections, docs, embeddings, events, health, import, items, recommend, search,
+    collections, docs, embeddings, events, health, import, items, recommend, search, understand,
 };
 
 /// The OpenAPI document.
@@ -31,9 +31,9 @@ use crate::routes::{
     paths(
         collections::list, collections::put, collections::patch, collections::get, collections::delete,
         collections::aliases, collections::apply,
-        items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching,
+        items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching, items::facets,
         import::import,
-        search::search, search::similar,
+        search::search, search::similar, understand::understand,
         recommend::recommend, recommend::bought_together, recommend::popular, recommend::train, recommend::train_blend,
         events::post,
         embeddings::post,

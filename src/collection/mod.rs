@@ -18,6 +18,7 @@ mod shopper;
 mod similar;
 mod state_file;
 mod stats;
+mod understand;
 mod writer;
 
 use std::{
@@ -97,6 +98,7 @@ struct State {
     payload: PayloadIndex,
     spaces: BTreeMap<String, Arc<SpaceIndex>>,
     filters: filters::Filters,
+    words: understand::Words,
     /// Records whose next version is being stored, or that are being deleted, as they are until it is done.
     outgoing: HashMap<String, (u32, Item)>,
     /// Bytes of all ids.
@@ -106,6 +108,7 @@ struct State {
 impl State {
     fn add(&mut self, number: u32, item: &Item) {
         self.filters.clear();
+        self.words.clear();
         self.id_bytes += item.id.len() as u64;
         self.numbers.insert(item.id.clone(), number);
         self.ids.insert(number, item.id.clone());
@@ -122,6 +125,7 @@ impl State {
 
     fn remove(&mut self, number: u32, item: &Item) {
         self.filters.clear();
+        self.words.clear();
         self.numbers.remove(&item.id);
         if let Some(id) = self.ids.remove(&number) {
             self.id_bytes -= id.len() as u64;

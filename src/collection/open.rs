@@ -193,6 +193,7 @@ fn open_state(
         categories: HashMap::new(),
         spaces: BTreeMap::new(),
         filters: Default::default(),
+        words: Default::default(),
         outgoing: HashMap::new(),
         id_bytes: 0,
     };

@@ -3,10 +3,16 @@
 use std::ops::Bound;
 
 use roaring::RoaringBitmap;
-use vitrine_schemas::{Condition, Filter, FilterSpec, Item, Match, Scalar, filter::MatchCondition};
+use vitrine_schemas::{
+    Condition, FacetsRequest, FacetsResponse, Filter, FilterSpec, Item, Match, Scalar,
+    filter::MatchCondition,
+};
 
 use super::{Collection, State};
 use crate::{Error, Result};
+
+/// Fields counted in one request.
+const MOST_FACETS: usize = 50;
 
 impl State {
     /// Live numbers that match, hidden ones included.
@@ -86,6 +92,23 @@ impl Collection {
     /// Exact number of matching items, hidden ones included.
     pub fn count(&self, filter: Option<&FilterSpec>) -> Result<u64> {
         Ok(self.state.read().matching(filter)?.len())
+    }
+
+    /// Counts values among the matching items that are not hidden.
+    pub fn facets(&self, request: &FacetsRequest) -> Result<FacetsResponse> {
+        if !(1..=MOST_FACETS).contains(&request.facets.len()) {
+            return Err(Error::invalid("/facets", "must name 1 to 50 fields"));
+        }
+        let state = self.state.read();
+        let allowed = state.allowed(request.filter.as_ref())?;
+        let facets = request.facets.iter().enumerate().map(|(at, spec)| {
+            let facet = state.payload.facet(spec, allowed.numbers());
+            facet.map_err(|e| e.under(&format!("/facets/{at}")))
+        });
+        Ok(FacetsResponse {
+            matching: allowed.numbers().len(),
+            facets: facets.collect::<Result<_>>()?,
+        })
     }
 
     pub(super) fn load(&self, state: &State, id: &str, with_vectors: bool) -> Result<Item> {

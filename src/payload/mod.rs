@@ -5,6 +5,7 @@
 //! form into a tree. A field may hold many values; a condition holds where any of them meets it.
 //! Reading records and ranking do not belong here.
 
+mod facet;
 mod filter;
 mod keyword;
 mod labels;

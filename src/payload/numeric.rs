@@ -47,6 +47,14 @@ impl NumericColumn {
         found.map(|(_, numbers)| numbers).union()
     }
 
+    /// The least and the greatest key of any of `items`.
+    pub(super) fn extremes(&self, items: &RoaringBitmap) -> (Option<i128>, Option<i128>) {
+        let has = |(_, numbers): &(&i128, &RoaringBitmap)| !numbers.is_disjoint(items);
+        let key = |(key, _): (&i128, &RoaringBitmap)| *key;
+        let least = self.values.iter().find(has).map(key);
+        (least, self.values.iter().rev().find(has).map(key))
+    }
+
     /// Items with a value in none of the intervals.
     pub(super) fn except(&self, intervals: &[Interval]) -> RoaringBitmap {
         let inside = |key: i128| intervals.iter().any(|i| i.low <= key && key <= i.high);
@@ -180,4 +188,25 @@ fn float_key(f: f64) -> i128 {
 fn time_key(time: &str) -> Option<i128> {
     let time = DateTime::parse_from_rfc3339(time).ok()?;
     Some(i128::from(time.timestamp()) * 1_000_000_000 + i128::from(time.timestamp_subsec_nanos()))
+}
+
+/// The value of a key.
+pub(super) fn scalar(kind: AttributeType, key: i128) -> Option<Scalar> {
+    match kind {
+        AttributeType::Integer => Some(Scalar::Int(i64::try_from(key).ok()?)),
+        AttributeType::Float => {
+            let key = i64::try_from(key).ok()?;
+            let bits = if key < 0 { i64::MIN - key } else { key };
+            Some(Scalar::Float(f64::from_bits(bits as u64)))
+        }
+        AttributeType::Datetime => {
+            let seconds = i64::try_from(key.div_euclid(1_000_000_000)).ok()?;
+            let nanos = key.rem_euclid(1_000_000_000) as u32;
+            let time = DateTime::from_timestamp(seconds, nanos)?;
+            Some(Scalar::Str(
+                time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+            ))
+        }
+        _ => None,
+    }
 }

@@ -1,12 +1,12 @@
-//! Items: write, read, scroll, count, delete.
+//! Items: write, read, scroll, count, facets, delete.
 
 use actix_web::{
     HttpResponse,
     web::{Json, Path},
 };
 use vitrine_schemas::{
-    CountRequest, CountResponse, DeleteRequest, DeleteResponse, Item, ItemPatch, ScrollRequest,
-    ScrollResponse, WriteResponse,
+    CountRequest, CountResponse, DeleteRequest, DeleteResponse, FacetsRequest, FacetsResponse,
+    Item, ItemPatch, ScrollRequest, ScrollResponse, WriteResponse,
 };
 
 use super::{CollectionPath, ItemPath};
@@ -144,6 +144,31 @@ pub async fn count(
     Ok(Json(CountResponse {
         count: count.await?,
     }))
+}
+
+/// Facets
+///
+/// How many of the matching items have which value; exact, over all matches. Hidden items do not count.
+#[utoipa::path(
+    post, path = "/v1/collections/{c}/facets", tag = "search", operation_id = "facets",
+    params(CollectionPath),
+    request_body(content = FacetsRequest, example = json!({
+        "filter": "availability = in_stock",
+        "facets": [
+            {"field": "brand"},
+            {"field": "category", "under": "Clothing", "depth": 2},
+            {"field": "price", "ranges": [{"to": 50}, {"from": 50, "to": 100}, {"from": 100}]}
+        ]
+    })),
+    responses((status = 200, description = "One facet a field", body = FacetsResponse), Keyed, Gated, Bodied, Named),
+)]
+pub async fn facets(
+    call: Call,
+    path: Path<CollectionPath>,
+    body: Body<FacetsRequest>,
+) -> ApiResult<Json<FacetsResponse>> {
+    let facets = call.read(move |database| database.collection(&path.c)?.facets(&body.0));
+    Ok(Json(facets.await?))
 }
 
 /// Delete items by filter

@@ -9,6 +9,7 @@ pub mod import;
 pub mod items;
 pub mod recommend;
 pub mod search;
+pub mod understand;
 
 use serde::Deserialize;
 use utoipa::IntoParams;

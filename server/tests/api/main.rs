@@ -13,3 +13,4 @@ mod items;
 mod limits;
 mod recommend;
 mod search;
+mod understand;

@@ -1,0 +1,325 @@
+//! From tokens to constraints: which values are wanted, which are not, and which words are left.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use super::{
+    Constraint, Part, Understanding,
+    amount::price_at,
+    lexicon::Role,
+    token::{Kind, Token, tokens},
+    vocabulary::{Found, Meaning, Vocabulary},
+};
+
+/// Values of it that are one Chinese character count before any word: 女表 is a watch for women.
+const AUDIENCE: [&str; 2] = ["男", "女"];
+
+pub(super) fn parse(text: &str, vocabulary: &Vocabulary, without: &[&str]) -> Understanding {
+    let tokens = tokens(text);
+    let mut parser = Parser {
+        tokens: &tokens,
+        vocabulary,
+        without,
+        at: 0,
+        parts: Vec::new(),
+        left: vec![false; tokens.len()],
+        context: Context::default(),
+    };
+    while parser.at < tokens.len() {
+        parser.step();
+    }
+    parser.keep_not();
+    let mut parts = parser.parts;
+    drop_ancestors(&mut parts);
+    Understanding {
+        text: rest(text, &tokens, &parser.left),
+        parts,
+    }
+}
+
+struct Parser<'a> {
+    tokens: &'a [Token],
+    vocabulary: &'a Vocabulary,
+    /// Fields that are left alone.
+    without: &'a [&'a str],
+    at: usize,
+    parts: Vec<Part>,
+    /// Tokens that stay in the text.
+    left: Vec<bool>,
+    context: Context,
+}
+
+/// What the tokens before say about the next.
+#[derive(Clone, Default)]
+struct Context {
+    /// Tokens that negate the next value.
+    not: Option<Range<usize>>,
+    /// How the value before was meant.
+    before: Reading,
+    /// How the next is meant, joined to one before or after a mark.
+    next: Reading,
+    /// The token before is "for".
+    purpose: bool,
+    /// The token before ends a category.
+    category: bool,
+}
+
+/// How a value is meant.
+#[derive(Clone, Copy, Default)]
+struct Reading {
+    negated: bool,
+    size: bool,
+}
+
+impl Parser<'_> {
+    fn step(&mut self) {
+        let ahead = &self.tokens[self.at..];
+        if !self.context.next.size
+            && !self.without.contains(&"price")
+            && let Some((n, range)) = price_at(ahead, self.vocabulary)
+        {
+            self.keep_not();
+            self.push(n, Constraint::Price(range));
+            self.skip(n, Context::default());
+            return;
+        }
+        match self.vocabulary.longest_at(ahead) {
+            Some((n, Found::Values(meanings))) if self.is_meant(n, meanings) => {
+                self.value(n, meanings)
+            }
+            Some((n, Found::Role(role))) => self.role(n, role),
+            _ => self.word(1),
+        }
+    }
+
+    fn value(&mut self, n: usize, meanings: &BTreeSet<Meaning>) {
+        let fields = meanings.iter().map(|m| m.field.as_str());
+        let fields = fields.filter(|f| !self.without.contains(f));
+        let Some(field) = fields.min_by_key(|f| rank(f)) else {
+            return self.word(n);
+        };
+        let wanted = |p: &Part| matches!(&p.constraint, Constraint::Must { field, .. } if field == "category");
+        let is_category = field == "category";
+        if is_category && self.context.purpose && self.parts.iter().any(wanted) {
+            return self.word(n);
+        }
+        let not = self.context.not.take().is_some() || self.context.next.negated;
+        for Meaning { field, value } in meanings.iter().filter(|m| m.field == field).cloned() {
+            let constraint = match not {
+                true => Constraint::MustNot { field, value },
+                false => Constraint::Must { field, value },
+            };
+            self.push(n, constraint);
+        }
+        let short = is_short(&self.tokens[self.at]);
+        let marked = short && self.size_mark_at(self.at + n);
+        let before = Reading {
+            negated: not,
+            size: short,
+        };
+        let context = Context {
+            before,
+            category: is_category,
+            ..Context::default()
+        };
+        self.skip(n + usize::from(marked), context);
+    }
+
+    fn role(&mut self, n: usize, role: Role) {
+        let here = self.at..self.at + n;
+        match role {
+            Role::Not => {
+                self.keep_not();
+                self.skip(
+                    n,
+                    Context {
+                        not: Some(here),
+                        ..Context::default()
+                    },
+                );
+            }
+            Role::NotBefore => self.not_before(n),
+            Role::Join => {
+                let Context { not, before, .. } = self.context.clone();
+                self.skip(
+                    n,
+                    Context {
+                        not,
+                        next: before,
+                        ..Context::default()
+                    },
+                );
+            }
+            Role::For => self.skip(
+                n,
+                Context {
+                    purpose: true,
+                    ..Context::default()
+                },
+            ),
+            Role::SizeMark if self.size_follows(n) => {
+                let Context { not, next, .. } = self.context.clone();
+                self.skip(
+                    n,
+                    Context {
+                        not,
+                        next: Reading { size: true, ..next },
+                        ..Context::default()
+                    },
+                );
+            }
+            Role::Filler => {
+                let Context {
+                    not, next, purpose, ..
+                } = self.context.clone();
+                self.skip(
+                    n,
+                    Context {
+                        not,
+                        next,
+                        purpose,
+                        ..Context::default()
+                    },
+                );
+            }
+            Role::SizeMark | Role::Whole | Role::Bound(_) => self.word(n),
+        }
+    }
+
+    /// "leather-free": the value before it is not wanted.
+    fn not_before(&mut self, n: usize) {
+        let hyphen = self.at > 0 && self.tokens[self.at - 1].form == "-";
+        let joined = hyphen || self.tokens[self.at].kind == Kind::Han;
+        let end = self.tokens[self.at - usize::from(hyphen)..]
+            .first()
+            .map_or(0, |t| t.start);
+        let before = self
+            .parts
+            .last_mut()
+            .filter(|p| joined && p.span.end == end);
+        match before {
+            Some(part) => {
+                if let Constraint::Must { field, value } = part.constraint.clone() {
+                    part.constraint = Constraint::MustNot { field, value };
+                }
+                self.skip(n, Context::default());
+            }
+            None => self.word(n),
+        }
+    }
+
+    /// Leaves `n` tokens in the text, but for signs.
+    fn word(&mut self, n: usize) {
+        let kind = self.tokens[self.at].kind;
+        if matches!(kind, Kind::Sign | Kind::Break) {
+            let keeps = kind == Kind::Sign;
+            let context = if keeps {
+                std::mem::take(&mut self.context)
+            } else {
+                Context::default()
+            };
+            self.keep_not();
+            return self.skip(n, context);
+        }
+        self.keep_not();
+        self.left[self.at..self.at + n].fill(true);
+        self.skip(n, Context::default());
+    }
+
+    /// A negation that no value followed stays in the text.
+    fn keep_not(&mut self) {
+        if let Some(not) = self.context.not.take() {
+            self.left[not].fill(true);
+        }
+    }
+
+    fn push(&mut self, n: usize, constraint: Constraint) {
+        let span = self.tokens[self.at].start..self.tokens[self.at + n - 1].end;
+        self.parts.push(Part { span, constraint });
+    }
+
+    fn skip(&mut self, n: usize, context: Context) {
+        self.at += n;
+        self.context = context;
+    }
+
+    /// Whether a value is meant where one letter, number or character could be anything.
+    fn is_meant(&self, n: usize, meanings: &BTreeSet<Meaning>) -> bool {
+        let token = &self.tokens[self.at];
+        let after = &self.tokens[self.at + n..];
+        let marked = || self.context.next.size || self.size_mark_at(self.at + n);
+        match token.kind {
+            _ if n > 1 => true,
+            Kind::Number(_) => self.context.category || marked(),
+            Kind::Word if is_short(token) => marked(),
+            Kind::Han
+                if !AUDIENCE.contains(&token.form.as_str())
+                    && !meanings.iter().any(|m| m.field == "category") =>
+            {
+                let next_is_han = after.first().is_some_and(|t| t.kind == Kind::Han);
+                !next_is_han || self.vocabulary.longest_at(after).is_some()
+            }
+            _ => true,
+        }
+    }
+
+    fn size_follows(&self, n: usize) -> bool {
+        let after = &self.tokens[self.at + n..];
+        matches!(
+            self.vocabulary.longest_at(after),
+            Some((_, Found::Values(_)))
+        )
+    }
+
+    fn size_mark_at(&self, at: usize) -> bool {
+        self.vocabulary
+            .role_at(&self.tokens[at..], |r| r == Role::SizeMark)
+            .is_some()
+    }
+}
+
+/// A number or a single letter, which may be a size.
+fn is_short(token: &Token) -> bool {
+    matches!(token.kind, Kind::Number(_)) || token.kind == Kind::Word && token.form.len() == 1
+}
+
+/// Which field is meant where a phrase is a value of several.
+fn rank(field: &str) -> u8 {
+    match field {
+        "category" => 0,
+        "brand" => 2,
+        _ => 1,
+    }
+}
+
+/// "shoes" beside "running shoes" says nothing more.
+fn drop_ancestors(parts: &mut Vec<Part>) {
+    let category = |part: &Part| match &part.constraint {
+        Constraint::Must { field, value } if field == "category" => Some(value.clone()),
+        _ => None,
+    };
+    let wanted: Vec<String> = parts.iter().filter_map(category).collect();
+    let has_descendant = |path: String| {
+        let below = path + " > ";
+        wanted.iter().any(|w| w.starts_with(&below))
+    };
+    parts.retain(|part| !category(part).is_some_and(has_descendant));
+}
+
+/// The words that were not taken, as they were written.
+fn rest(text: &str, tokens: &[Token], left: &[bool]) -> String {
+    let mut pieces: Vec<Range<usize>> = Vec::new();
+    let mut joins = false;
+    for (token, left) in tokens.iter().zip(left) {
+        match pieces.last_mut() {
+            Some(last) if *left && joins => last.end = token.end,
+            _ if *left => pieces.push(token.start..token.end),
+            _ => {}
+        }
+        joins = *left || joins && token.kind == Kind::Sign;
+    }
+    pieces
+        .into_iter()
+        .map(|piece| &text[piece])
+        .collect::<Vec<_>>()
+        .join(" ")
+}
