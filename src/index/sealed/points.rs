@@ -183,10 +183,10 @@ impl Points {
     }
 
     /// Lifts and codes `vectors`.
-    pub fn projected<'a>(
+    pub fn projected(
         lift: Lift,
         codec: Projected,
-        vectors: &[&'a [f32]],
+        vectors: &[&[f32]],
         threads: usize,
     ) -> Result<Self> {
         let (dim, bytes) = (lift.lifted_dim(), codec.code_bytes());
