@@ -37,12 +37,14 @@ fn stock() -> Fixture {
 
 fn shopper(value: Value) -> Shopper {
     let text = |key: &str| value[key].as_str().map(str::to_owned);
-    let part = |key: &str| serde_json::from_value(value[key].clone()).expect("a part");
+    fn part<T: serde::de::DeserializeOwned>(value: &Value, key: &str) -> Option<T> {
+        serde_json::from_value(value[key].clone()).expect("a part")
+    }
     Shopper {
         user: text("user"),
         session: text("session"),
-        blend: part("blend"),
-        diversify: part("diversify"),
+        blend: part(&value, "blend"),
+        diversify: part(&value, "diversify"),
     }
 }
 

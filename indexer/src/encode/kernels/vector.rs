@@ -24,7 +24,7 @@ const GELU_END: f32 = 5.0;
 /// Minimax fit of `(phi(x) - 1/2) / x` over `t = 2 x^2 / GELU_END^2 - 1`; the error of x * phi is below 2e-6.
 const GELU: [f32; 12] = [
     1.413_637_5e-1,
-    -7.029_823_2e-2,
+    -7.029_823e-2,
     5.152_539_5e-2,
     -4.039_198_5e-2,
     3.135_673e-2,
@@ -54,7 +54,7 @@ const ROUND: f32 = 12_582_912.0;
 const EXP2: [f32; 7] = [
     1.0,
     std::f32::consts::LN_2,
-    2.402_265_1e-1,
+    2.402_265e-1,
     5.550_411e-2,
     9.618_129e-3,
     1.333_355_8e-3,
