@@ -1,13 +1,15 @@
 //! Implicit alternating least squares: vectors of users and items whose products say who wants what.
 
+use std::ops::Range;
+
 use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Matrix, Recommender, Row,
+    Matrix, Recommender, Request, Row, Scored,
     dense::{self, Dense},
-    known,
+    known, rank,
 };
 use crate::Error;
 
@@ -15,6 +17,9 @@ type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Rows solved together, so that the part all share is one matrix product.
 const BLOCK: usize = 64;
+
+/// Items ranked together: their scores for a block fill a quarter of a usual second-level cache.
+const PART: usize = 1024;
 
 /// How factors are fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -207,17 +212,46 @@ impl Recommender for Ials {
     }
 
     fn batch_scores(&self, histories: &[&[(u32, f32)]], out: &mut Vec<f32>) {
-        let (items, size) = (self.items.rows(), self.options.factors);
         out.clear();
-        out.resize(histories.len() * items, 0.0);
+        out.resize(histories.len() * self.items.rows(), 0.0);
         let vectors: Vec<_> = histories.iter().flat_map(|h| self.fold_in(h)).collect();
-        let vectors = MatRef::from_row_major_slice(&vectors, histories.len(), size);
-        let target = MatMut::from_row_major_slice_mut(out.as_mut_slice(), histories.len(), items);
+        self.products(&vectors, 0..self.items.rows(), out);
+    }
+
+    /// Goes through the items part by part, so that scores are ranked while they are in the cache.
+    fn recommend_many(&self, requests: &[Request<'_>], k: usize) -> Vec<Vec<Scored>> {
+        let items = self.items.rows();
+        let answer = |scores: &mut Vec<f32>, requests: &[Request<'_>]| -> Vec<_> {
+            let vectors = requests.iter().flat_map(|r| self.fold_in(r.history));
+            let vectors: Vec<_> = vectors.collect();
+            let mut best: Vec<_> = requests.iter().map(|_| rank::Best::new(k)).collect();
+            for first in (0..items).step_by(PART) {
+                let part = first..items.min(first + PART);
+                scores.resize(requests.len() * part.len(), 0.0);
+                self.products(&vectors, part.clone(), scores);
+                let rows = scores.chunks_exact_mut(part.len());
+                for (row, (best, request)) in rows.zip(best.iter_mut().zip(requests)) {
+                    best.offer(first as u32, row, request.excluded);
+                }
+            }
+            best.into_iter().map(rank::Best::sorted).collect()
+        };
+        let batches = requests.par_chunks(BLOCK).map_init(Vec::new, answer);
+        batches.flatten_iter().collect()
+    }
+}
+
+impl Ials {
+    /// Replaces `out` by the products of each vector with some items, a row a vector.
+    fn products(&self, vectors: &[f32], items: Range<usize>, out: &mut [f32]) {
+        let (size, count) = (self.options.factors, items.len());
+        let rows = vectors.len() / size;
+        let target = MatMut::from_row_major_slice_mut(out, rows, count);
         matmul(
             target,
             Accum::Replace,
-            vectors,
-            self.items.mat().transpose(),
+            MatRef::from_row_major_slice(vectors, rows, size),
+            self.items.mat().subrows(items.start, count).transpose(),
             1.0,
             Par::Seq,
         );

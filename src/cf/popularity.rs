@@ -24,6 +24,8 @@ pub struct Popularity {
     /// Seconds since 1970 at which an event counts its plain weight.
     landmark: f64,
     counts: Vec<f64>,
+    /// Their sum.
+    total: f64,
     categories: Option<Categories>,
 }
 
@@ -51,6 +53,7 @@ impl Popularity {
             half_life,
             landmark: 0.0,
             counts: vec![0.0; items],
+            total: 0.0,
             categories: None,
         })
     }
@@ -103,6 +106,7 @@ impl Popularity {
         }
         let count = f64::from(weight) * ((at - self.landmark) / self.half_life).exp2();
         self.counts[item as usize] += count;
+        self.total += count;
         if let Some(categories) = &mut self.categories {
             categories.totals[categories.of[item as usize] as usize] += count;
         }
@@ -120,6 +124,7 @@ impl Popularity {
             && self.half_life.is_finite()
             && self.landmark.is_finite()
             && counts(&self.counts)
+            && counts(&[self.total])
             && categories
     }
 
@@ -129,6 +134,7 @@ impl Popularity {
         for count in self.counts.iter_mut().chain(totals) {
             *count *= fade;
         }
+        self.total *= fade;
         self.landmark = to;
     }
 
@@ -153,32 +159,21 @@ impl Recommender for Popularity {
 
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
         out.clear();
-        let total: f64 = self.counts.iter().sum();
-        if total <= 0.0 {
+        if self.total <= 0.0 {
             out.resize(self.counts.len(), 0.0);
             return;
         }
         let Some(categories) = &self.categories else {
-            out.extend(self.counts.iter().map(|c| (c / total) as f32));
+            let factor = 1.0 / self.total;
+            out.extend(self.counts.iter().map(|count| (count * factor) as f32));
             return;
         };
-        let shares = self.shares(categories, history, total);
-        let scored = self
-            .counts
-            .iter()
-            .zip(&categories.of)
-            .map(|(count, category)| {
-                let (share, sum) = (
-                    shares[*category as usize],
-                    categories.totals[*category as usize],
-                );
-                if sum > 0.0 {
-                    (share * count / sum) as f32
-                } else {
-                    0.0
-                }
-            });
-        out.extend(scored);
+        let mut factors = self.shares(categories, history, self.total);
+        for (factor, sum) in factors.iter_mut().zip(&categories.totals) {
+            *factor = if *sum > 0.0 { *factor / sum } else { 0.0 };
+        }
+        let counts = self.counts.iter().zip(&categories.of);
+        out.extend(counts.map(|(count, category)| (count * factors[*category as usize]) as f32));
     }
 }
 

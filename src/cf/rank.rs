@@ -21,37 +21,62 @@ pub(super) fn order(a: &Scored, b: &Scored) -> Ordering {
 /// The best `min(k, not excluded)` of `scores`, which are item numbers' scores in order; excluded ones are
 /// overwritten.
 pub(super) fn best(scores: &mut [f32], k: usize, excluded: &RoaringBitmap) -> Vec<Scored> {
-    for item in excluded {
-        match scores.get_mut(item as usize) {
-            Some(score) => *score = f32::NAN,
-            None => break,
+    let mut best = Best::new(k);
+    best.offer(0, scores, excluded);
+    best.sorted()
+}
+
+/// The best `k` of scores that come part by part, in the order of the items.
+pub(super) struct Best {
+    k: usize,
+    kept: Vec<Scored>,
+    /// What is no better cannot be among the best.
+    least: f32,
+}
+
+impl Best {
+    pub fn new(k: usize) -> Self {
+        Self {
+            k,
+            kept: Vec::new(),
+            least: f32::NEG_INFINITY,
         }
     }
-    if k == 0 {
-        return Vec::new();
-    }
-    // Twice as many as wanted are gathered, then the worse half goes: linear in the scores. Items come by number,
-    // so one that only equals the k-th best so far is behind it.
-    let full = k.saturating_mul(2).min(scores.len());
-    let mut kept = Vec::with_capacity(full);
-    let mut least = f32::NEG_INFINITY;
-    for (item, score) in (0_u32..).zip(scores.iter().copied()) {
-        if score > least || (kept.len() < k && !score.is_nan()) {
-            // -0 is 0: total_cmp would tell them apart.
-            kept.push(Scored {
-                item,
-                score: score + 0.0,
-            });
-            if kept.len() >= full && kept.len() > k {
-                kept.select_nth_unstable_by(k - 1, order);
-                kept.truncate(k);
-                least = kept[k - 1].score;
+
+    /// Scores of the items from `first` on; excluded ones are overwritten.
+    pub fn offer(&mut self, first: u32, scores: &mut [f32], excluded: &RoaringBitmap) {
+        if self.k == 0 || scores.is_empty() {
+            return;
+        }
+        let last = first + (scores.len() - 1) as u32;
+        for item in excluded.range(first..=last) {
+            scores[(item - first) as usize] = f32::NAN;
+        }
+        // Twice as many as wanted are gathered, then the worse half goes: linear in the scores. Items come by number,
+        // so one that only equals the k-th best so far is behind it.
+        let (k, full) = (self.k, self.k.saturating_mul(2));
+        for (item, score) in (first..=last).zip(scores.iter().copied()) {
+            if score > self.least || (self.kept.len() < k && !score.is_nan()) {
+                // -0 is 0: total_cmp would tell them apart.
+                self.kept.push(Scored {
+                    item,
+                    score: score + 0.0,
+                });
+                if self.kept.len() >= full {
+                    self.kept.select_nth_unstable_by(k - 1, order);
+                    self.kept.truncate(k);
+                    self.least = self.kept[k - 1].score;
+                }
             }
         }
     }
-    kept.sort_unstable_by(order);
-    kept.truncate(k);
-    kept
+
+    /// The best first.
+    pub fn sorted(mut self) -> Vec<Scored> {
+        self.kept.sort_unstable_by(order);
+        self.kept.truncate(self.k);
+        self.kept
+    }
 }
 
 /// The best `k` of some items.
@@ -85,6 +110,11 @@ mod tests {
             expected.retain(|s| !excluded.contains(s.item));
             expected.sort_by(order);
             expected.truncate(k);
+            let mut by_parts = Best::new(k);
+            for (part, scores) in (0..).zip(scores.clone().chunks_mut(7)) {
+                by_parts.offer(part * 7, scores, &excluded);
+            }
+            prop_assert_eq!(by_parts.sorted(), expected.clone());
             prop_assert_eq!(best(&mut scores, k, &excluded), expected);
         }
     }
