@@ -5,16 +5,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
-use vitrine::{Durability, Embedder};
+use vitrine::Embedder;
 
-use super::{Models, Outcome};
+use super::{
+    Models, Outcome,
+    target::{Target, rejects},
+};
 use crate::{
     error::CommandError,
     models,
-    pipeline::{MAX_BATCH, Options, Pipeline, Progress, Rejects},
-    sink::{EngineSink, HttpSink, Sink},
+    pipeline::{MAX_BATCH, Options, Pipeline, Progress},
+    sink::Sink,
     source::{self, Format, Mapping, Records},
     space::{Cached, Encoders},
 };
@@ -32,14 +35,6 @@ pub(super) struct IndexArgs {
     mapping: Option<PathBuf>,
     #[command(flatten)]
     target: Target,
-    /// The server's API key; it needs the actions read and write, and admin where the collection has to be made.
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "VITRINE_API_KEY",
-        hide_env_values = true
-    )]
-    api_key: Option<String>,
     /// Collection to fill; made where it is missing.
     #[arg(long, value_name = "NAME")]
     collection: String,
@@ -60,34 +55,12 @@ pub(super) struct IndexArgs {
     /// Fetch photos given by web address (public ones only).
     #[arg(long)]
     fetch_images: bool,
-    /// When a batch counts as written; with --data.
-    #[arg(long, value_enum, default_value = "os")]
-    durability: Safety,
     /// Weight of the text in an item's shared vector.
     #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
     text_weight: f32,
     /// Weight of the photos in an item's shared vector.
     #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
     image_weight: f32,
-}
-
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-struct Target {
-    /// Data directory to write to; no server may have it open.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Running server to write to, such as http://localhost:7280.
-    #[arg(long, value_name = "URL", value_parser = address)]
-    server: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Safety {
-    /// With the operating system: survives a crash of the process.
-    Os,
-    /// On the disk: survives a power cut.
-    Fsync,
 }
 
 fn weight(text: &str) -> Result<f32, String> {
@@ -101,16 +74,6 @@ fn batch(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(size) if (1..=MAX_BATCH).contains(&size) => Ok(size),
         _ => Err(format!("must be 1 to {MAX_BATCH}")),
-    }
-}
-
-fn address(text: &str) -> Result<String, String> {
-    let rest = ["http://", "https://"]
-        .iter()
-        .find_map(|scheme| text.strip_prefix(scheme));
-    match rest {
-        Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.to_owned()),
-        _ => Err("write it like http://localhost:7280".to_owned()),
     }
 }
 
@@ -163,29 +126,12 @@ fn cached<'a>(args: &IndexArgs, encoders: &'a Encoders) -> Option<Cached<'a>> {
     }
 }
 
-fn rejects(path: Option<&Path>) -> Result<Rejects, CommandError> {
-    Rejects::create(path).map_err(|source| CommandError::File {
-        path: path.map(Path::to_owned).unwrap_or_default(),
-        source,
-    })
-}
-
 fn sink(args: &IndexArgs) -> Result<Box<dyn Sink>, CommandError> {
-    if let Some(url) = &args.target.server {
-        let key = args.api_key.clone().filter(|key| !key.is_empty());
-        return Ok(Box::new(HttpSink::new(url, &args.collection, key)));
-    }
-    let options = vitrine::Options {
-        durability: match args.durability {
-            Safety::Os => Durability::Os,
-            Safety::Fsync => Durability::Fsync,
-        },
-        create: true,
-        ..vitrine::Options::default()
-    };
-    // The flags' group lets one of the two through.
-    let data = args.target.data.as_deref().unwrap_or(Path::new("data"));
-    Ok(Box::new(EngineSink::open(data, &args.collection, options)?))
+    let (target, collection) = (&args.target, args.collection.as_str());
+    Ok(match target.http(collection) {
+        Some(sink) => Box::new(sink),
+        None => Box::new(target.engine(collection, true)?),
+    })
 }
 
 fn open(args: &IndexArgs, mapping: &Mapping) -> Result<Records, CommandError> {

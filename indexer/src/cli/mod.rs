@@ -3,8 +3,10 @@
 
 mod doctor;
 mod embed;
+mod events;
 mod index;
 mod models;
+mod target;
 mod train;
 
 use std::{io::Write, path::PathBuf};
@@ -33,6 +35,9 @@ enum Command {
     /// Prints a summary as JSON. Exit status: 0 all well, 3 something was refused (see --rejects), 1 failure, 2 wrong
     /// usage.
     Index(Box<index::IndexArgs>),
+    /// Import behaviour events.
+    #[command(subcommand)]
+    Events(events::EventsCommand),
     /// Learn from what a collection holds.
     #[command(subcommand)]
     Train(train::TrainCommand),
@@ -100,6 +105,7 @@ pub enum Outcome {
 pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     match cli.command {
         Command::Index(args) => index::run(&args, out),
+        Command::Events(command) => events::run(&command, out),
         Command::Train(command) => train::run(&command, out),
         Command::Embed(args) => embed::run(&args, out),
         Command::Models(command) => models::run(&command, out),

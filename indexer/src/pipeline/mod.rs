@@ -187,7 +187,14 @@ impl<'a> Pipeline<'a> {
             let ends = batch.len() < size;
             self.batch(batch)?;
             self.summary.took(started.elapsed().as_secs_f64());
-            self.progress.at(&self.summary);
+            let Summary {
+                read,
+                skipped,
+                rejected,
+                ..
+            } = self.summary;
+            self.progress
+                .at(read, &format!("{skipped} skipped, {rejected} refused"));
             if let Some(error) = broken {
                 return Err(error.into());
             }
@@ -277,6 +284,7 @@ impl<'a> Pipeline<'a> {
             line,
             id,
             kind,
+            field: None,
             reason,
         })?;
         Ok(())

@@ -8,8 +8,6 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::Summary;
-
 const EVERY: Duration = Duration::from_secs(5);
 
 /// All bars there are: the log has to take them away while it writes.
@@ -32,37 +30,37 @@ impl Write for LogWriter {
 pub struct Progress {
     bar: Option<ProgressBar>,
     total: Option<u64>,
+    started: Instant,
     said: Instant,
 }
 
 impl Progress {
-    /// `total` is the number of records where it is known.
+    /// Of a run over `total` records where their number is known.
     pub fn new(total: Option<u64>) -> Self {
         let bar = io::stderr().is_terminal().then(|| BARS.add(bar(total)));
         Self {
             bar,
             total,
+            started: Instant::now(),
             said: Instant::now(),
         }
     }
 
-    /// Says where the run is.
-    pub fn at(&mut self, summary: &Summary) {
+    /// Says that so many records are read, and what else is to be said.
+    pub fn at(&mut self, read: u64, message: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_position(summary.read);
-            let (skipped, refused) = (summary.skipped, summary.rejected);
-            bar.set_message(format!("{skipped} skipped, {refused} refused"));
+            bar.set_position(read);
+            bar.set_message(message.to_owned());
         } else if self.said.elapsed() >= EVERY {
             self.said = Instant::now();
-            let left = |total: u64| total.saturating_sub(summary.read) as f64;
+            let rate = read as f64 / self.started.elapsed().as_secs_f64();
+            let left = |total: u64| (total.saturating_sub(read) as f64 / rate).round();
             tracing::info!(
-                read = summary.read,
+                read,
                 of = self.total,
-                skipped = summary.skipped,
-                refused = summary.rejected,
-                items_per_s = summary.items_per_s,
-                seconds_left = self.total.map(|t| (left(t) / summary.items_per_s).round()),
-                "indexing"
+                per_s = rate.round(),
+                seconds_left = self.total.map(left),
+                "{message}"
             );
         }
     }
@@ -80,11 +78,11 @@ fn bar(total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
         Some(total) => (
             ProgressBar::new(total),
-            "{bar:32} {pos}/{len} items  {per_sec}  {eta} left  {msg}",
+            "{bar:32} {pos}/{len}  {per_sec}  {eta} left  {msg}",
         ),
         None => (
             ProgressBar::new_spinner(),
-            "{spinner} {pos} items  {per_sec}  {msg}",
+            "{spinner} {pos}  {per_sec}  {msg}",
         ),
     };
     let style = ProgressStyle::with_template(template);

@@ -19,7 +19,7 @@ pub enum RejectKind {
     Record,
     /// A photo; the item is there without it.
     Photo,
-    /// The collection refused the item.
+    /// The collection refused the item or event.
     Write,
 }
 
@@ -28,10 +28,13 @@ pub enum RejectKind {
 pub struct Reject<'a> {
     /// Line of the source, from 1.
     pub line: u64,
-    /// Item id where it could be read.
+    /// Id of the item or event where it could be read.
     pub id: Option<&'a str>,
     /// What was refused.
     pub kind: RejectKind,
+    /// Field at fault where one is told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'a str>,
     /// Why, and the mend.
     pub reason: &'a str,
 }
@@ -60,7 +63,7 @@ impl Rejects {
     pub fn add(&mut self, reject: &Reject<'_>) -> std::io::Result<()> {
         self.shown += 1;
         if self.shown <= SHOWN {
-            tracing::warn!(line = reject.line, id = reject.id, kind = ?reject.kind, "{}", reject.reason);
+            tracing::warn!(line = reject.line, id = reject.id, kind = ?reject.kind, field = reject.field, "{}", reject.reason);
         }
         if self.shown == SHOWN && self.file.is_none() {
             tracing::warn!("further refusals are only counted; --rejects FILE lists them all");

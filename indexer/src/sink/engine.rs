@@ -3,9 +3,9 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use vitrine::{Collection, Database, Error, Options};
-use vitrine_schemas::{CollectionConfig, Item, WriteStatus};
+use vitrine_schemas::{CollectionConfig, Event, EventResult, Item, WriteStatus};
 
-use super::{Outcomes, Sink, SinkError, Written, missing};
+use super::{EventSink, Outcomes, Sink, SinkError, Written, missing};
 
 /// A collection of a data directory.
 pub struct EngineSink {
@@ -72,5 +72,16 @@ impl Sink for EngineSink {
                 Err(error) => Err(error.to_string()),
             })
             .collect())
+    }
+}
+
+impl EventSink for EngineSink {
+    fn check(&self) -> Result<(), SinkError> {
+        self.database.collection(&self.name)?;
+        Ok(())
+    }
+
+    fn append(&mut self, events: &[Event]) -> Result<Vec<EventResult>, SinkError> {
+        Ok(self.database.append_events(events)?)
     }
 }

@@ -13,10 +13,11 @@ use std::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use vitrine_schemas::{
-    CollectionConfig, CollectionInfo, Item, ScrollResponse, WriteResponse, WriteResult, WriteStatus,
+    CollectionConfig, CollectionInfo, Event, EventResult, EventsResponse, Item, ScrollResponse,
+    WriteResponse, WriteResult, WriteStatus,
 };
 
-use super::{Outcomes, Sink, SinkError, Written, missing};
+use super::{EventSink, Outcomes, Sink, SinkError, Written, missing};
 
 /// How long a fault that may pass is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,6 +38,8 @@ const ANSWER: u64 = 1 << 30;
 pub struct HttpSink {
     agent: ureq::Agent,
     collection: String,
+    /// Address of the server.
+    base: String,
     /// Address of the collection.
     url: String,
     key: Option<String>,
@@ -64,20 +67,30 @@ impl HttpSink {
         Self {
             agent: config.into(),
             collection: collection.to_owned(),
+            base: base.to_owned(),
             url: format!("{base}/v1/collections/{name}"),
             key,
             patience: PATIENCE,
         }
     }
 
-    /// Sends a request until it is answered, or patience is at its end.
+    /// Sends a request below the collection's address.
     fn call<T: DeserializeOwned>(
         &self,
         method: &'static str,
         path: &str,
         body: Option<&str>,
     ) -> Result<T, SinkError> {
-        let url = format!("{}{path}", self.url);
+        self.send(method, format!("{}{path}", self.url), body)
+    }
+
+    /// Sends a request until it is answered, or patience is at its end.
+    fn send<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        url: String,
+        body: Option<&str>,
+    ) -> Result<T, SinkError> {
         let started = Instant::now();
         let [mut pause, longest] = PAUSES;
         loop {
@@ -155,19 +168,48 @@ impl HttpSink {
     fn put(&self, items: &[String]) -> Result<Vec<WriteResult>, SinkError> {
         let body = format!("[{}]", items.join(","));
         let answer: WriteResponse = self.call("PUT", "/items", Some(&body))?;
-        if answer.results.len() == items.len() {
-            return Ok(answer.results);
-        }
-        Err(SinkError::Protocol {
-            method: "PUT",
-            url: format!("{}/items", self.url),
-            detail: format!(
-                "{} items were sent, {} results came back",
-                items.len(),
-                answer.results.len()
-            ),
-        })
+        let url = format!("{}/items", self.url);
+        all_answered("PUT", url, items.len(), answer.results)
     }
+
+    fn post(&self, events: &[String]) -> Result<Vec<EventResult>, SinkError> {
+        let body = format!("[{}]", events.join(","));
+        let url = format!("{}/v1/events", self.base);
+        let answer: EventsResponse = self.send("POST", url.clone(), Some(&body))?;
+        all_answered("POST", url, events.len(), answer.results)
+    }
+}
+
+/// The results, if there is one for each record sent.
+fn all_answered<T>(
+    method: &'static str,
+    url: String,
+    sent: usize,
+    results: Vec<T>,
+) -> Result<Vec<T>, SinkError> {
+    if results.len() == sent {
+        return Ok(results);
+    }
+    let detail = format!(
+        "{sent} records were sent, {} results came back",
+        results.len()
+    );
+    Err(SinkError::Protocol {
+        method,
+        url,
+        detail,
+    })
+}
+
+/// Each record as JSON.
+fn as_json<T: serde::Serialize>(url: &str, records: &[T]) -> Result<Vec<String>, SinkError> {
+    let json = records.iter().map(serde_json::to_string);
+    json.collect::<Result<_, _>>()
+        .map_err(|e| SinkError::Protocol {
+            method: "PUT",
+            url: url.to_owned(),
+            detail: e.to_string(),
+        })
 }
 
 /// The `detail` of a problem, or the text itself; the mend where it is a flag.
@@ -236,15 +278,7 @@ impl Sink for HttpSink {
     }
 
     fn write(&mut self, items: Vec<Item>) -> Result<Outcomes, SinkError> {
-        let items: Vec<_> = items
-            .iter()
-            .map(serde_json::to_string)
-            .collect::<Result<_, _>>()
-            .map_err(|e| SinkError::Protocol {
-                method: "PUT",
-                url: self.url.clone(),
-                detail: e.to_string(),
-            })?;
+        let items = as_json(&self.url, &items)?;
         let mut outcomes = Outcomes::with_capacity(items.len());
         for part in parts(&items, BODY) {
             outcomes.extend(
@@ -260,5 +294,21 @@ impl Sink for HttpSink {
             );
         }
         Ok(outcomes)
+    }
+}
+
+impl EventSink for HttpSink {
+    fn check(&self) -> Result<(), SinkError> {
+        self.call::<CollectionInfo>("GET", "", None)?;
+        Ok(())
+    }
+
+    fn append(&mut self, events: &[Event]) -> Result<Vec<EventResult>, SinkError> {
+        let events = as_json(&self.base, events)?;
+        let mut results = Vec::with_capacity(events.len());
+        for part in parts(&events, BODY) {
+            results.extend(self.post(part)?);
+        }
+        Ok(results)
     }
 }

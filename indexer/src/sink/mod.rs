@@ -5,7 +5,7 @@ mod http;
 
 use std::collections::HashMap;
 
-use vitrine_schemas::{CollectionConfig, CollectionPatch, Item};
+use vitrine_schemas::{CollectionConfig, CollectionPatch, Event, EventResult, Item};
 
 pub use engine::EngineSink;
 pub use http::HttpSink;
@@ -118,6 +118,21 @@ pub trait Sink {
     /// # Errors
     /// The sink failed as a whole; faults of single items are outcomes.
     fn write(&mut self, items: Vec<Item>) -> Result<Outcomes, SinkError>;
+}
+
+/// A database that takes events.
+pub trait EventSink {
+    /// Checks that the collection is there, so that its absence is told once and not by every event.
+    ///
+    /// # Errors
+    /// It is not, or the sink failed.
+    fn check(&self) -> Result<(), SinkError>;
+
+    /// Stores events; one result each, in their order. What is accepted is stored when this returns.
+    ///
+    /// # Errors
+    /// The sink failed as a whole; faults of single events are results.
+    fn append(&mut self, events: &[Event]) -> Result<Vec<EventResult>, SinkError>;
 }
 
 /// What `have` lacks of `wanted`; `None` where nothing is missing.

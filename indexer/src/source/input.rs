@@ -42,6 +42,16 @@ impl Packing {
     }
 }
 
+/// The ending of a file's name in small letters, without that of its packing.
+pub(super) fn ending(source: &Path) -> Option<String> {
+    let name = source.to_string_lossy().to_ascii_lowercase();
+    let name = [".gz", ".zst"]
+        .iter()
+        .find_map(|packed| name.strip_suffix(packed))
+        .unwrap_or(&name);
+    name.rsplit_once('.').map(|(_, ending)| ending.to_owned())
+}
+
 /// How messages call a source.
 pub(super) fn name_of(source: &Path) -> String {
     if source == Path::new("-") {

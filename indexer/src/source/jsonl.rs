@@ -13,12 +13,10 @@ use super::{
     rules::Rules,
 };
 
-/// The records of a JSON Lines stream.
-pub(super) fn records(
+/// The lines that are not blank, numbered from 1.
+pub(super) fn lines(
     mut input: Input,
-    mapping: &Mapping,
-) -> impl Iterator<Item = Result<Record, SourceError>> + Send + use<> {
-    let rules = mapping.rules().cloned();
+) -> impl Iterator<Item = Result<(u64, Vec<u8>), SourceError>> + Send + use<> {
     let mut line = 0;
     std::iter::from_fn(move || {
         loop {
@@ -31,9 +29,21 @@ pub(super) fn records(
             };
             line += 1;
             if !bytes.trim_ascii().is_empty() {
-                return Some(Ok(record(line, &bytes, rules.as_ref())));
+                return Some(Ok((line, bytes)));
             }
         }
+    })
+}
+
+/// The records of a JSON Lines stream.
+pub(super) fn records(
+    input: Input,
+    mapping: &Mapping,
+) -> impl Iterator<Item = Result<Record, SourceError>> + Send + use<> {
+    let rules = mapping.rules().cloned();
+    lines(input).map(move |line| {
+        let (line, bytes) = line?;
+        Ok(record(line, &bytes, rules.as_ref()))
     })
 }
 
@@ -60,15 +70,7 @@ fn record(line: u64, bytes: &[u8], rules: Option<&Rules>) -> Record {
 
 fn read(bytes: &[u8], rules: Option<&Rules>) -> Result<Item, (Option<String>, String)> {
     let plain = |reason: String| (None, reason);
-    if bytes.trim_ascii_end().len() > MAX_RECORD {
-        return Err(plain("the line is longer than 16 MiB".to_owned()));
-    }
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        plain(format!(
-            "the line is not UTF-8 from byte {} on",
-            e.valid_up_to()
-        ))
-    })?;
+    let text = text(bytes).map_err(plain)?;
     let Some(rules) = rules else {
         return serde_json::from_str(text).map_err(|e| item_fault(text, &e));
     };
@@ -76,6 +78,15 @@ fn read(bytes: &[u8], rules: Option<&Rules>) -> Result<Item, (Option<String>, St
         .map_err(|e| plain(format!("the line is no JSON object: {e}")))?;
     let id = cells::text(&row, &rules.id).ok().flatten();
     rules.item(&row).map_err(|reason| (id, reason))
+}
+
+/// A line as text, if it is UTF-8 and not too long.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, String> {
+    if bytes.trim_ascii_end().len() > MAX_RECORD {
+        return Err("the line is longer than 16 MiB".to_owned());
+    }
+    std::str::from_utf8(bytes)
+        .map_err(|e| format!("the line is not UTF-8 from byte {} on", e.valid_up_to()))
 }
 
 /// The id of a faulty item and what is wrong with it, by the field: the parser alone does not name it.

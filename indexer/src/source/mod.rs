@@ -4,6 +4,7 @@
 //! how they are embedded and where they are written does not live here.
 
 mod cells;
+pub mod events;
 mod google;
 mod google_xml;
 mod groups;
@@ -55,12 +56,7 @@ pub enum Format {
 impl Format {
     /// Tells the format from a file's ending.
     fn of(source: &Path) -> Result<Self, SourceError> {
-        let name = source.to_string_lossy().to_ascii_lowercase();
-        let name = [".gz", ".zst"]
-            .iter()
-            .find_map(|packed| name.strip_suffix(packed))
-            .unwrap_or(&name);
-        match name.rsplit_once('.').map(|(_, ending)| ending) {
+        match input::ending(source).as_deref() {
             Some("jsonl" | "ndjson") => Ok(Self::Jsonl),
             Some("csv") => Ok(Self::Csv),
             Some("parquet") => Ok(Self::Parquet),
@@ -68,6 +64,7 @@ impl Format {
             Some("tsv") => Ok(Self::GoogleTsv),
             _ => Err(SourceError::UnknownFormat {
                 name: input::name_of(source),
+                known: Self::names(),
             }),
         }
     }
@@ -111,8 +108,8 @@ pub enum SourceError {
         line: u64,
         source: io::Error,
     },
-    #[error("cannot tell the format of {name}; give --format: {}", Format::names())]
-    UnknownFormat { name: String },
+    #[error("cannot tell the format of {name}; give --format: {known}")]
+    UnknownFormat { name: String, known: String },
     #[error("{name} is UTF-16; save it as UTF-8")]
     Utf16 { name: String },
     #[error("mapping {}: {reason}", path.display())]

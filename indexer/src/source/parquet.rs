@@ -21,47 +21,86 @@ use super::{
 /// The last moment of the year 9999, beyond which no RFC 3339 time lies, in milliseconds since 1970.
 const MAX_MILLIS: i64 = 253_402_300_799_999;
 
+/// The rows of a file, numbered from 1.
+pub(super) struct Rows {
+    name: String,
+    columns: Vec<String>,
+    rows: RowIter<'static>,
+    at: u64,
+}
+
+impl Rows {
+    pub fn open(source: &Path) -> Result<Self, SourceError> {
+        let name = input::name_of(source);
+        let damaged = |reason: String| SourceError::Parquet {
+            name: name.clone(),
+            row: 0,
+            reason,
+        };
+        let packed = source.extension().is_some_and(|e| e == "gz" || e == "zst");
+        if packed || source == Path::new("-") {
+            let reason =
+                "Parquet is read from a plain file only, neither packed nor from standard input";
+            return Err(damaged(reason.to_owned()));
+        }
+        let file = File::open(source).map_err(|e| SourceError::Open {
+            path: source.to_owned(),
+            source: e,
+        })?;
+        let (columns, rows) = unless_panic(|| {
+            let reader = SerializedFileReader::new(file)?;
+            let schema = reader.metadata().file_metadata().schema();
+            let names = schema.get_fields().iter().map(|f| f.name().to_owned());
+            Ok((names.collect::<Vec<_>>(), reader.into_iter()))
+        })
+        .map_err(damaged)?;
+        Ok(Self {
+            name,
+            columns,
+            rows,
+            at: 0,
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<(u64, Row), SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.at += 1;
+        match next_row(&mut self.rows) {
+            Ok(row) => Some(Ok((self.at, row?))),
+            Err(reason) => Some(Err(SourceError::Parquet {
+                name: self.name.clone(),
+                row: self.at,
+                reason,
+            })),
+        }
+    }
+}
+
 /// The records of a Parquet file.
 pub(super) fn records(
     source: &Path,
     mapping: &Mapping,
 ) -> Result<impl Iterator<Item = Result<Record, SourceError>> + Send + use<>, SourceError> {
-    let name = input::name_of(source);
-    let damaged = move |row: u64, reason: String| SourceError::Parquet {
-        name: name.clone(),
-        row,
-        reason,
-    };
-    let packed = source.extension().is_some_and(|e| e == "gz" || e == "zst");
-    if packed || source == Path::new("-") {
-        let reason =
-            "Parquet is read from a plain file only, neither packed nor from standard input";
-        return Err(damaged(0, reason.to_owned()));
-    }
-    let file = File::open(source).map_err(|e| SourceError::Open {
-        path: source.to_owned(),
-        source: e,
-    })?;
-    let (columns, mut rows) = unless_panic(|| {
-        let reader = SerializedFileReader::new(file)?;
-        let schema = reader.metadata().file_metadata().schema();
-        let names = schema.get_fields().iter().map(|f| f.name().to_owned());
-        Ok((names.collect::<Vec<_>>(), reader.into_iter()))
-    })
-    .map_err(|reason| damaged(0, reason))?;
-    let rules = mapping.for_columns(&input::name_of(source), &columns)?;
-    let mut at = 0;
-    Ok(std::iter::from_fn(move || {
-        at += 1;
-        let row = match next_row(&mut rows) {
-            Ok(row) => row?,
-            Err(reason) => return Some(Err(damaged(at, reason))),
-        };
-        Some(Ok(Record {
-            line: at,
+    let rows = Rows::open(source)?;
+    let rules = mapping.for_columns(rows.name(), rows.columns())?;
+    Ok(rows.map(move |row| {
+        let (line, row) = row?;
+        Ok(Record {
+            line,
             id: cells::text(&row, &rules.id).ok().flatten(),
             item: rules.item(&row),
-        }))
+        })
     }))
 }
 

@@ -1,0 +1,148 @@
+//! From records of events to stored events, a batch at a time: what a batch holds is stored before the next is read, and
+//! what is stored already is told by its id. That is all a killed import needs to go on where it was.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use vitrine_schemas::{Event, EventStatus};
+
+use crate::{
+    pipeline::{IndexError, Progress, Reject, RejectKind, Rejects},
+    sink::EventSink,
+    source::{
+        SourceError,
+        events::{EventRecord, Fault},
+    },
+};
+
+/// Events stored together.
+const BATCH: usize = 1000;
+
+/// Account of an import.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ImportSummary {
+    /// Records read.
+    pub read: u64,
+    /// Events stored, those of `unknown_items` included.
+    pub accepted: u64,
+    /// Events that were stored before.
+    pub duplicate: u64,
+    /// Events stored of which some items are not in the collection.
+    pub unknown_items: u64,
+    /// Records refused.
+    pub rejected: u64,
+    /// Time taken.
+    pub seconds: f64,
+}
+
+/// Stores all events.
+///
+/// # Errors
+/// The file breaks off or the sink fails; what was stored until then stays, and a new run goes on from there.
+pub fn import(
+    records: impl Iterator<Item = Result<EventRecord, SourceError>>,
+    sink: &mut dyn EventSink,
+    rejects: &mut Rejects,
+    progress: &mut Progress,
+) -> Result<ImportSummary, IndexError> {
+    let started = Instant::now();
+    let (mut summary, mut batch) = (ImportSummary::default(), Vec::with_capacity(BATCH));
+    let mut broken = None;
+    for record in records {
+        let EventRecord { line, id, event } = match record {
+            Ok(record) => record,
+            Err(error) => {
+                broken = Some(error);
+                break;
+            }
+        };
+        summary.read += 1;
+        match event {
+            Ok(event) => batch.push((line, event)),
+            Err(fault) => {
+                summary.rejected += 1;
+                reject(rejects, line, id.as_deref(), RejectKind::Record, &fault)?;
+            }
+        }
+        if batch.len() == BATCH {
+            store(&mut batch, sink, rejects, &mut summary)?;
+            let ImportSummary {
+                duplicate,
+                rejected,
+                ..
+            } = summary;
+            let message = format!("{duplicate} stored before, {rejected} refused");
+            progress.at(summary.read, &message);
+        }
+    }
+    store(&mut batch, sink, rejects, &mut summary)?;
+    summary.seconds = (started.elapsed().as_secs_f64() * 1e3).round() / 1e3;
+    match broken {
+        Some(error) => Err(error.into()),
+        None => Ok(summary),
+    }
+}
+
+fn store(
+    batch: &mut Vec<(u64, Event)>,
+    sink: &mut dyn EventSink,
+    rejects: &mut Rejects,
+    summary: &mut ImportSummary,
+) -> Result<(), IndexError> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let (lines, events): (Vec<u64>, Vec<Event>) = batch.drain(..).unzip();
+    let results = sink.append(&events)?;
+    for ((line, event), result) in lines.into_iter().zip(events).zip(results) {
+        match result.status {
+            EventStatus::Accepted => summary.accepted += 1,
+            EventStatus::UnknownItems => {
+                summary.accepted += 1;
+                summary.unknown_items += 1;
+            }
+            EventStatus::Duplicate => summary.duplicate += 1,
+            EventStatus::Rejected => {
+                summary.rejected += 1;
+                let reason = result.error.unwrap_or_else(|| "refused".to_owned());
+                let fault = by_field(&reason);
+                reject(
+                    rejects,
+                    line,
+                    event.id.as_deref(),
+                    RejectKind::Write,
+                    &fault,
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The engine writes a fault as `/field: what is wrong`.
+fn by_field(reason: &str) -> Fault {
+    let pointed = reason.strip_prefix('/').and_then(|r| r.split_once(": "));
+    let (field, reason) = pointed.unwrap_or(("", reason));
+    Fault {
+        field: field.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn reject(
+    rejects: &mut Rejects,
+    line: u64,
+    id: Option<&str>,
+    kind: RejectKind,
+    fault: &Fault,
+) -> Result<(), IndexError> {
+    let field = Some(fault.field.as_str()).filter(|field| !field.is_empty());
+    rejects.add(&Reject {
+        line,
+        id,
+        kind,
+        field,
+        reason: &fault.reason,
+    })?;
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Mapping files of events, and the columns that go by their own names. How a row becomes an event lives in `rules`.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Deserialize;
+use vitrine_schemas::EventKind;
+
+use super::{super::mapping::require, EventRules, SourceError};
+
+/// Names under which a column is found without a mapping, the first that is there.
+const NAMES: [(&str, &[&str]); 7] = [
+    ("user", &["user", "user_id", "customer_id", "visitor_id"]),
+    ("items", &["items", "item", "item_id", "product_id"]),
+    ("kind", &["kind", "event", "event_type"]),
+    ("ts", &["ts", "timestamp", "event_time", "time"]),
+    ("value", &["value", "rating"]),
+    ("session", &["session", "session_id"]),
+    ("id", &["id", "event_id"]),
+];
+
+/// Which column becomes which field of an event. The default goes by the columns' names.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventMapping {
+    /// Column of the shopper.
+    pub user: Option<String>,
+    /// Column of the visit.
+    pub session: Option<String>,
+    /// Column of the item or items.
+    pub items: Option<String>,
+    /// Separates several items in one cell.
+    pub items_separator: Option<String>,
+    /// Column of what happened.
+    pub kind: Option<String>,
+    /// What happened, by the words of the column.
+    pub kinds: BTreeMap<String, EventKind>,
+    /// What happened where there is no column or its cell is blank.
+    pub default_kind: Option<EventKind>,
+    /// Column of the time.
+    pub ts: Option<String>,
+    /// Form of the times, in the letters of strftime; without it RFC 3339, the usual forms with the year first, and
+    /// seconds, milli-, micro- or nanoseconds since 1970 are known.
+    pub ts_format: Option<String>,
+    /// Column of the rating or amount.
+    pub value: Option<String>,
+    /// Column of the event's own id.
+    pub id: Option<String>,
+}
+
+impl EventMapping {
+    /// Reads a mapping file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, has a key that is not known, or a `ts_format` that is none.
+    pub fn load(path: &Path) -> Result<Self, SourceError> {
+        let text = std::fs::read_to_string(path).map_err(|source| SourceError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        let fault = |reason: String| SourceError::Mapping {
+            path: path.to_owned(),
+            reason,
+        };
+        let mapping: Self = toml::from_str(&text).map_err(|e| fault(e.to_string()))?;
+        mapping.check().map_err(fault)?;
+        Ok(mapping)
+    }
+
+    /// Whether `ts_format` is one and the separator is not empty.
+    ///
+    /// # Errors
+    /// What is wrong, by its key.
+    pub fn check(&self) -> Result<(), String> {
+        if let Some(format) = &self.ts_format {
+            super::time::check_format(format).map_err(|e| format!("ts_format: {e}"))?;
+        }
+        if self.items_separator.as_deref() == Some("") {
+            return Err("items_separator: must not be empty".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether it names a column.
+    fn names_columns(&self) -> bool {
+        self.columns().next().is_some()
+    }
+
+    fn columns(&self) -> impl Iterator<Item = &str> {
+        let columns = [
+            &self.user,
+            &self.session,
+            &self.items,
+            &self.kind,
+            &self.ts,
+            &self.value,
+            &self.id,
+        ];
+        columns.into_iter().flatten().map(String::as_str)
+    }
+
+    /// The rules for JSON objects: none where they are events as the API takes them.
+    pub(super) fn rules(&self) -> Option<EventRules> {
+        self.names_columns().then(|| EventRules::new(self.clone()))
+    }
+
+    /// The rules for a file with these columns. Those that the mapping names must be there; where it names none, columns
+    /// go by their names.
+    ///
+    /// # Errors
+    /// A column is missing.
+    pub fn for_columns(&self, name: &str, columns: &[String]) -> Result<EventRules, SourceError> {
+        let mut mapping = self.clone();
+        if !mapping.names_columns() {
+            let fields = [
+                &mut mapping.user,
+                &mut mapping.items,
+                &mut mapping.kind,
+                &mut mapping.ts,
+                &mut mapping.value,
+                &mut mapping.session,
+                &mut mapping.id,
+            ];
+            for (field, (_, names)) in fields.into_iter().zip(NAMES) {
+                *field = names
+                    .iter()
+                    .find_map(|n| columns.iter().find(|c| c == n))
+                    .cloned();
+            }
+        }
+        require(name, columns, mapping.columns())?;
+        let missing = match &mapping {
+            m if m.items.is_none() => Some("items"),
+            m if m.user.is_none() && m.session.is_none() => Some("user or session"),
+            m if m.kind.is_none() && m.default_kind.is_none() => {
+                Some("kind (and no default kind is given)")
+            }
+            _ => None,
+        };
+        match missing {
+            None => Ok(EventRules::new(mapping)),
+            Some(field) => Err(SourceError::Header {
+                name: name.to_owned(),
+                reason: format!(
+                    "no column is known to be {field}; name it in a mapping; it has: {}",
+                    columns.join(", ")
+                ),
+            }),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! From a row of named columns to an event.
+
+use serde::Deserialize;
+use serde::de::{IntoDeserializer, value::Error as ValueError};
+use serde_json::Value;
+use vitrine_schemas::{Event, EventKind};
+
+use super::{
+    super::cells::{self, Row},
+    EventMapping, time,
+};
+
+/// What is wrong with a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Field of the event; empty for the record as a whole.
+    pub field: String,
+    /// What is wrong and how to mend it.
+    pub reason: String,
+}
+
+impl Fault {
+    pub(super) fn of(field: &str, reason: impl Into<String>) -> Self {
+        Self {
+            field: field.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(super) fn whole(reason: impl Into<String>) -> Self {
+        Self::of("", reason)
+    }
+}
+
+/// A mapping whose columns are known to be there.
+#[derive(Debug, Clone)]
+pub struct EventRules(EventMapping);
+
+impl EventRules {
+    pub(super) fn new(mapping: EventMapping) -> Self {
+        Self(mapping)
+    }
+
+    /// The id of a row that may be no event.
+    pub fn id(&self, row: &Row) -> Option<String> {
+        let column = self.0.id.as_ref()?;
+        texts(row, column).ok()?.pop()
+    }
+
+    /// The event in a row.
+    ///
+    /// # Errors
+    /// The field that is at fault.
+    pub fn event(&self, row: &Row, collection: &str) -> Result<Event, Fault> {
+        let mapping = &self.0;
+        let text = |field, column: &Option<String>| one(row, field, column.as_deref());
+        let (user, session) = (
+            text("user", &mapping.user)?,
+            text("session", &mapping.session)?,
+        );
+        if user.is_none() && session.is_none() {
+            return Err(Fault::of(
+                "user",
+                "is blank, and there is no session; give one of them",
+            ));
+        }
+        let kind = match text("kind", &mapping.kind)? {
+            Some(word) => self.kind(&word)?,
+            None => mapping
+                .default_kind
+                .ok_or_else(|| Fault::of("kind", "is blank; fill it or give a default kind"))?,
+        };
+        let value = text("value", &mapping.value)?.map(|v| match v.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(value),
+            _ => Err(Fault::of("value", format!("`{v}` is no number"))),
+        });
+        let ts = text("ts", &mapping.ts)?.map(|text| {
+            time::rfc3339(&text, mapping.ts_format.as_deref()).map_err(|e| Fault::of("ts", e))
+        });
+        if mapping.ts.is_some() && ts.is_none() {
+            return Err(Fault::of("ts", "is blank; give the time of the event"));
+        }
+        Ok(Event {
+            id: text("id", &mapping.id)?,
+            kind,
+            collection: collection.to_owned(),
+            user,
+            session,
+            items: self.items(row)?,
+            ts: ts.transpose()?,
+            value: value.transpose()?,
+            request_id: None,
+        })
+    }
+
+    fn items(&self, row: &Row) -> Result<Vec<String>, Fault> {
+        let column = self.0.items.as_deref().unwrap_or("items");
+        let cells = texts(row, column).map_err(|e| Fault::of("items", e))?;
+        let items: Vec<String> = match &self.0.items_separator {
+            None => cells,
+            Some(separator) => cells
+                .iter()
+                .flat_map(|cell| cell.split(separator.as_str()))
+                .map(|item| item.trim().to_owned())
+                .filter(|item| !item.is_empty())
+                .collect(),
+        };
+        if items.is_empty() {
+            return Err(Fault::of("items", "is blank; name at least one item"));
+        }
+        Ok(items)
+    }
+
+    fn kind(&self, word: &str) -> Result<EventKind, Fault> {
+        if let Some(kind) = self.0.kinds.get(word) {
+            return Ok(*kind);
+        }
+        let plain = word.to_ascii_lowercase().replace([' ', '-'], "_");
+        EventKind::deserialize(IntoDeserializer::<ValueError>::into_deserializer(
+            plain.as_str(),
+        ))
+        .map_err(|_| {
+            Fault::of(
+                "kind",
+                format!(
+                    "`{word}` is no kind; use view, click, add_to_cart, purchase, rating, like or hide, \
+                     or say in the mapping what it means: kinds = {{ \"{word}\" = \"view\" }}"
+                ),
+            )
+        })
+    }
+}
+
+fn one(row: &Row, field: &'static str, column: Option<&str>) -> Result<Option<String>, Fault> {
+    let Some(column) = column else {
+        return Ok(None);
+    };
+    let mut cells = texts(row, column).map_err(|e| Fault::of(field, e))?;
+    match cells.len() {
+        0 | 1 => Ok(cells.pop()),
+        _ => Err(Fault::of(
+            field,
+            format!("column `{column}` holds a list; write one value"),
+        )),
+    }
+}
+
+/// The values of a cell. Tools write whole numbers as `17850.0` where a column has blanks: the number is meant.
+fn texts(row: &Row, column: &str) -> Result<Vec<String>, String> {
+    let whole = |number: &f64| number.fract() == 0.0 && number.abs() < 2_f64.powi(53);
+    let cell = row.get(column).filter(|value| value.is_f64());
+    if let Some(number) = cell.and_then(Value::as_f64).filter(whole) {
+        return Ok(vec![format!("{number:.0}")]);
+    }
+    cells::texts(row, column)
+}
