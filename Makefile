@@ -97,6 +97,11 @@ bench-http: bench-data ## search by 8 HTTP clients beside search in process, 100
 
 SHARED ?= ../shared/data
 
+bench-events: setup ## events: storing, memory of the log, start, training
+	cargo build --release --workspace --example events
+	rm -rf $(CACHE)/bench/events && mkdir -p $(CACHE)/bench
+	$(BIN)/examples/events --data $(CACHE)/bench/events --train $(BENCH_EVENTS)
+
 bench-cf: setup $(BENCH_PY) ## collaborative filters: accuracy, time beside implicit, another category's help, memory (SHARED: where the data is)
 	cargo build --release --workspace --example cf
 	$(BIN)/examples/cf accuracy --data $(SHARED)/gowalla $(BENCH_CF)

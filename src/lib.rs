@@ -19,11 +19,13 @@ pub mod query;
 mod storage;
 pub mod understanding;
 
+pub use behaviour::Training;
 pub use bounds::Bounds;
 pub use collection::{Collection, Shopper};
 pub use database::{Database, Options};
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;
+pub use events::UserEvents;
 pub use query::{Target, VectorSearch};
 pub use storage::Durability;
 pub use vitrine_schemas as schemas;

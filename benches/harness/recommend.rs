@@ -61,7 +61,7 @@ fn main() -> Outcome<()> {
         timed("events", || world.put_events(&db))?;
     }
     timed("seal", || Ok(db.optimize("shop")?))?;
-    let info = timed("train", || Ok(shop.train()?))?;
+    let info = timed("train", || Ok(shop.train(&vitrine::Training::default())?))?;
     println!(
         "{} items, {} items in events, {} people, {} threads",
         shop.count(None)?,

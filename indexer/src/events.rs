@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use vitrine_schemas::{Event, EventStatus};
+use vitrine_schemas::{Event, EventStatus, EventSummary};
 
 use crate::{
     pipeline::{IndexError, Progress, Reject, RejectKind, Rejects},
@@ -23,14 +23,9 @@ const BATCH: usize = 1000;
 pub struct ImportSummary {
     /// Records read.
     pub read: u64,
-    /// Events stored, those of `unknown_items` included.
-    pub accepted: u64,
-    /// Events that were stored before.
-    pub duplicate: u64,
-    /// Events stored of which some items are not in the collection.
-    pub unknown_items: u64,
-    /// Records refused.
-    pub rejected: u64,
+    /// What became of them.
+    #[serde(flatten)]
+    pub events: EventSummary,
     /// Time taken.
     pub seconds: f64,
 }
@@ -60,17 +55,17 @@ pub fn import(
         match event {
             Ok(event) => batch.push((line, event)),
             Err(fault) => {
-                summary.rejected += 1;
+                summary.events.rejected += 1;
                 reject(rejects, line, id.as_deref(), RejectKind::Record, &fault)?;
             }
         }
         if batch.len() == BATCH {
             store(&mut batch, sink, rejects, &mut summary)?;
-            let ImportSummary {
+            let EventSummary {
                 duplicate,
                 rejected,
                 ..
-            } = summary;
+            } = summary.events;
             let message = format!("{duplicate} stored before, {rejected} refused");
             progress.at(summary.read, &message);
         }
@@ -95,25 +90,11 @@ fn store(
     let (lines, events): (Vec<u64>, Vec<Event>) = batch.drain(..).unzip();
     let results = sink.append(&events)?;
     for ((line, event), result) in lines.into_iter().zip(events).zip(results) {
-        match result.status {
-            EventStatus::Accepted => summary.accepted += 1,
-            EventStatus::UnknownItems => {
-                summary.accepted += 1;
-                summary.unknown_items += 1;
-            }
-            EventStatus::Duplicate => summary.duplicate += 1,
-            EventStatus::Rejected => {
-                summary.rejected += 1;
-                let reason = result.error.unwrap_or_else(|| "refused".to_owned());
-                let fault = by_field(&reason);
-                reject(
-                    rejects,
-                    line,
-                    event.id.as_deref(),
-                    RejectKind::Write,
-                    &fault,
-                )?;
-            }
+        summary.events.count(&result);
+        if result.status == EventStatus::Rejected {
+            let reason = result.error.unwrap_or_else(|| "refused".to_owned());
+            let (id, fault) = (event.id.as_deref(), by_field(&reason));
+            reject(rejects, line, id, RejectKind::Write, &fault)?;
         }
     }
     Ok(())

@@ -206,3 +206,136 @@ fn a_catalog_is_indexed_and_the_summary_says_what_became_of_it() {
     let doctor = run(folder.path(), "doctor");
     assert!(doctor.status.success(), "{doctor:?}");
 }
+
+/// A data directory with an empty collection `shop`.
+fn shop(folder: &Path) -> vitrine::Database {
+    let db = vitrine::Database::open(&folder.join("d"), vitrine::Options::default()).unwrap();
+    let config = serde_json::json!({"vectors": {"shared": {"dim": 2}}});
+    db.create_collection("shop", serde_json::from_value(config).unwrap())
+        .unwrap();
+    db
+}
+
+fn summary(output: &Output) -> Value {
+    let text = text(&output.stdout);
+    serde_json::from_str(text.lines().last().unwrap_or_default())
+        .unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+#[test]
+fn events_are_imported_and_bad_ones_listed_with_line_and_field() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(shop(folder.path()));
+    let csv = "user,item,kind,ts\nu,a,view,2026-01-01\nu,a,gaze,2026-01-01\nu,a,view,2999-01-01\nu,a,view,2026-01-01\n";
+    fs::write(folder.path().join("e.csv"), csv).unwrap();
+    let line = "events import --source e.csv --data d --collection shop --rejects r";
+    let output = run(folder.path(), line);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let told = summary(&output);
+    let counts = [
+        "read",
+        "accepted",
+        "duplicate",
+        "unknown_items",
+        "rejected",
+        "skewed",
+    ];
+    assert_eq!(
+        counts.map(|c| told[c].as_u64().unwrap()),
+        [4, 1, 1, 1, 2, 0]
+    );
+    let rejects = fs::read_to_string(folder.path().join("r")).unwrap();
+    let rejects: Vec<Value> = rejects
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    let told: Vec<_> = rejects
+        .iter()
+        .map(|r| (r["line"].as_u64(), r["field"].as_str()))
+        .collect();
+    assert_eq!(told, [(Some(3), Some("kind")), (Some(4), Some("ts"))]);
+    let output = run(folder.path(), &line.replace("shop", "none"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("`none` does not exist"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_killed_import_goes_on_and_stores_every_event_once() {
+    const EVENTS: u64 = 30_000;
+    let folder = tempfile::tempdir().unwrap();
+    drop(shop(folder.path()));
+    let mut lines = String::new();
+    for n in 0..EVENTS {
+        let (user, item) = (n % 1000, n % 77);
+        lines += &format!(
+            "{{\"kind\": \"view\", \"user\": \"u{user}\", \"items\": [\"i{item}\"], \"ts\": \"2026-01-01T00:00:00Z\", \"id\": \"{n}\"}}\n"
+        );
+    }
+    fs::write(folder.path().join("e.jsonl"), lines).unwrap();
+    let line = "events import --source e.jsonl --data d --collection shop";
+    for pause in [60, 120, 240] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_vitrine-indexer"))
+            .args(line.split(' '))
+            .current_dir(folder.path())
+            .stderr(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Wherever it is then: what was stored stays, the rest is stored by the next run.
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let told = summary(&run(folder.path(), line));
+    let count = |field: &str| told[field].as_u64().unwrap();
+    assert_eq!(count("accepted") + count("duplicate"), EVENTS);
+    assert_eq!(summary(&run(folder.path(), line))["duplicate"], EVENTS);
+    let db = shop(folder.path());
+    assert_eq!(db.info("shop").unwrap().events.touches, EVENTS);
+}
+
+#[test]
+fn models_are_trained_on_a_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(shop(folder.path()));
+    let mut csv = "user,item,kind,ts\n".to_owned();
+    for n in 0..400 {
+        csv += &format!(
+            "u{},i{},purchase,2026-01-{:02}\n",
+            n % 60,
+            n * 7 % 31,
+            1 + n / 60
+        );
+    }
+    fs::write(folder.path().join("e.csv"), csv).unwrap();
+    run(
+        folder.path(),
+        "events import --source e.csv --data d --collection shop",
+    );
+    let line =
+        "train cf --data d --collection shop --model ials --param factors=8 --param iterations=2";
+    let output = run(folder.path(), line);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let info = summary(&output);
+    assert_eq!(
+        (&info["model"], &info["parameters"]["factors"]),
+        (&"ials".into(), &8.into())
+    );
+    assert_eq!(info["held_out"][0]["people"], 60);
+    for (more, hint) in [
+        ("--model ials --param factor=8", "factor"),
+        ("--model ials --param factors", "k=v"),
+        ("--param factors=8", "auto"),
+        ("--model svd", "item-knn"),
+    ] {
+        let output = run(
+            folder.path(),
+            &format!("train cf --data d --collection shop {more}"),
+        );
+        assert!(!output.status.success());
+        assert!(text(&output.stderr).contains(hint), "{output:?}");
+    }
+}

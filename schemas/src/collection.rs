@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::{BehaviorConfig, BehaviorInfo, BehaviorPatch};
+
 /// Distance of a vector space. Lower is nearer; answers give a score where higher is better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -68,12 +70,12 @@ pub struct VectorSpace {
     pub quantization: Quantization,
 }
 
-fn is_default(quantization: &Quantization) -> bool {
-    *quantization == Quantization::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What a collection is created with.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CollectionConfig {
     /// Attribute types by name. The built-in fields `category`, `brand`, `price`, `availability`, `created_at`, `expires_at` are always filterable.
@@ -84,10 +86,13 @@ pub struct CollectionConfig {
     /// Fingerprint of the encoders that fill the spaces; vectors from another one are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    /// How it learns from events.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub behavior: BehaviorConfig,
 }
 
 /// Changes to a collection: attributes and vector spaces may be added, never retyped.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CollectionPatch {
     /// Attributes to add.
@@ -96,6 +101,9 @@ pub struct CollectionPatch {
     /// Vector spaces to add.
     #[serde(default)]
     pub vectors: BTreeMap<String, VectorSpace>,
+    /// How it is to learn from events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behavior: Option<BehaviorPatch>,
 }
 
 /// Memory of an index by what it is for.
@@ -177,6 +185,9 @@ pub struct CollectionInfo {
     /// State of the index by space.
     #[serde(default)]
     pub indexes: BTreeMap<String, IndexInfo>,
+    /// What of the events is in memory.
+    #[serde(default)]
+    pub events: BehaviorInfo,
     /// Aliases that point here.
     pub aliases: Vec<String>,
 }

@@ -4,6 +4,7 @@
 //! `utoipa` derives only; rules that need state (dimensions, fingerprints, filters on unknown fields) live in the engine.
 
 pub mod alias;
+pub mod behavior;
 pub mod blend;
 pub mod collection;
 pub mod diversify;
@@ -18,6 +19,10 @@ pub mod search;
 pub mod understand;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
+pub use behavior::{
+    BehaviorConfig, BehaviorInfo, BehaviorPatch, HeldOut, ModelChoice, ModelInfo, ModelsResponse,
+    Task, TaskState, TrainParams,
+};
 pub use blend::{
     BlendFigures, BlendInfo, BlendMethod, BlendSpec, BlendUse, Contribution, Difference, Fallback,
     Source, SourceUse,
@@ -31,7 +36,10 @@ pub use embeddings::{
     EmbeddingObject, EmbeddingValue, EmbeddingsInput, EmbeddingsRequest, EmbeddingsResponse,
     EmbeddingsUsage, EncodingFormat,
 };
-pub use event::{Event, EventKind, EventResult, EventStatus, EventsRequest, EventsResponse};
+pub use event::{
+    EraseResponse, Event, EventImportParams, EventKind, EventLine, EventResult, EventStatus,
+    EventSummary, EventsRequest, EventsResponse, ItemEvents, ItemEventsParams, UserParams,
+};
 pub use facet::{
     Facet, FacetRange, FacetSort, FacetSpec, FacetValue, FacetsRequest, FacetsResponse,
 };
@@ -42,9 +50,8 @@ pub use item::{
 };
 pub use problem::{FieldError, Problem};
 pub use recommend::{
-    BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, PopularHit,
-    PopularParams, PopularResponse, Reason, RecommendHit, RecommendRequest, RecommendResponse,
-    WeightedItem,
+    BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,
+    PopularResponse, Reason, RecommendHit, RecommendRequest, RecommendResponse, WeightedItem,
 };
 pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,

@@ -273,26 +273,3 @@ pub struct PopularResponse {
     /// Time spent in the engine, milliseconds.
     pub took_ms: f64,
 }
-
-/// What the models of a collection were learned from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ModelInfo {
-    /// When, RFC 3339.
-    pub trained_at: String,
-    /// How long it took.
-    pub seconds: f64,
-    /// Items that anybody touched.
-    pub items: u64,
-    /// Users and visits.
-    pub people: u64,
-    /// Items in events.
-    pub interactions: u64,
-    /// Purchases of a person on a day.
-    pub baskets: u64,
-    /// Time of the first event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_event: Option<String>,
-    /// Time of the last event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_event: Option<String>,
-}

@@ -13,7 +13,8 @@ use crate::{
     keys::Action::{Admin, Read, Write},
     middleware::auth::{self, Access},
     routes::{
-        collections, docs, embeddings, events, health, import, items, recommend, search, understand,
+        collections, docs, embeddings, events, health, import, items, models, recommend, search,
+        understand, users,
     },
 };
 
@@ -93,6 +94,10 @@ pub fn table() -> Vec<Entry> {
             .on(GET, Key(Read), collections::aliases)
             .on(POST, Key(Admin), collections::apply),
         Entry::at("/v1/events").on(POST, Key(Write), events::post),
+        Entry::at("/v1/events/import").on(POST, Key(Write), events::import),
+        Entry::at("/v1/users/{u}").on(DELETE, Key(Admin), users::erase),
+        Entry::at("/v1/users/{u}/export").on(GET, Key(Admin), users::export),
+        Entry::at("/v1/tasks/{id}").on(GET, Key(Read), models::task),
         Entry::at("/v1/embeddings").on(POST, Key(Read), embeddings::post),
         Entry::at("/v1/collections").on(GET, Key(Read), collections::list),
         Entry::at("/v1/collections/{c}")
@@ -131,8 +136,19 @@ pub fn table() -> Vec<Entry> {
             recommend::bought_together,
         ),
         Entry::at("/v1/collections/{c}/recommend").on(POST, Collection(Read), recommend::recommend),
+        Entry::at("/v1/collections/{c}/items/{id}/events").on(
+            GET,
+            Collection(Admin),
+            events::of_item,
+        ),
+        Entry::at("/v1/collections/{c}/train").on(POST, Collection(Write), models::train),
+        Entry::at("/v1/collections/{c}/models").on(GET, Collection(Read), models::list),
+        Entry::at("/v1/collections/{c}/models/{version}/activate").on(
+            POST,
+            Collection(Admin),
+            models::activate,
+        ),
         Entry::at("/v1/collections/{c}/popular").on(GET, Collection(Read), recommend::popular),
-        Entry::at("/v1/collections/{c}/train").on(POST, Collection(Write), recommend::train),
         Entry::at("/v1/collections/{c}/train/blend").on(
             POST,
             Collection(Write),

@@ -59,6 +59,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Longest line of an import.
     pub import_line_bytes: usize,
+    /// Largest Parquet file of an import, which is kept on the disk while it is read.
+    pub import_file_bytes: u64,
     /// Searches and reads at a time.
     pub search_permits: usize,
     /// Writes at a time.
@@ -119,6 +121,7 @@ impl Default for Config {
             limits: Limits {
                 body_bytes: 32 << 20,
                 import_line_bytes: 2 << 20,
+                import_file_bytes: 4 << 30,
                 search_permits: cores * 2,
                 write_permits: 4,
                 embed_permits: 2,
@@ -194,6 +197,7 @@ impl Limits {
         let bounds = [
             ("body_bytes", self.body_bytes as u64, 1, most),
             ("import_line_bytes", self.import_line_bytes as u64, 1, most),
+            ("import_file_bytes", self.import_file_bytes, 1, most),
             ("search_permits", self.search_permits as u64, 1, 10_000),
             ("write_permits", self.write_permits as u64, 1, 10_000),
             ("embed_permits", self.embed_permits as u64, 1, 10_000),

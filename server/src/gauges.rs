@@ -4,7 +4,7 @@ use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry, proto::MetricFamily};
 use vitrine::{
     Bounds,
     bounds::Usage,
-    schemas::{CollectionInfo, IndexInfo},
+    schemas::{BehaviorInfo, CollectionInfo, IndexInfo},
 };
 
 /// What is there now.
@@ -45,9 +45,45 @@ impl Moment<'_> {
             &["kind"],
             permits.map(|(kind, count)| (vec![(*kind).to_owned()], *count as u64)),
         )?;
+        self.events(&gauges)?;
         self.indexes(&gauges)?;
         self.database(&gauges)?;
         Ok(gauges.0.gather())
+    }
+
+    /// What of the events is in memory, by collection.
+    fn events(&self, gauges: &Gauges) -> prometheus::Result<()> {
+        type Figure = (&'static str, &'static str, fn(&BehaviorInfo) -> u64);
+        let figures: [Figure; 6] = [
+            (
+                "vitrine_behavior_touches",
+                "Items in events held in memory",
+                |e| e.touches,
+            ),
+            ("vitrine_behavior_users", "Users in memory", |e| e.users),
+            ("vitrine_behavior_sessions", "Visits in memory", |e| {
+                e.sessions
+            }),
+            ("vitrine_behavior_memory_bytes", "Memory of events", |e| {
+                e.memory_bytes
+            }),
+            (
+                "vitrine_events_expired",
+                "Events removed since the start for their age",
+                |e| e.expired,
+            ),
+            (
+                "vitrine_model_version",
+                "Version of the model that answers, 0 for none",
+                |e| e.model.unwrap_or(0),
+            ),
+        ];
+        for (name, help, figure) in figures {
+            let values = self.collections.iter();
+            let values = values.map(|c| (vec![c.name.clone()], figure(&c.events)));
+            gauges.whole(name, help, &["collection"], values)?;
+        }
+        Ok(())
     }
 
     /// By collection and space.

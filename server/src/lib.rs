@@ -17,4 +17,5 @@ pub mod report;
 pub mod routes;
 pub mod serve;
 pub mod state;
+pub mod tasks;
 pub mod telemetry;

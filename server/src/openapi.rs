@@ -15,7 +15,8 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    collections, docs, embeddings, events, health, import, items, recommend, search, understand,
+    collections, docs, embeddings, events, health, import, items, models, recommend, search,
+    understand, users,
 };
 
 /// The OpenAPI document.
@@ -34,8 +35,10 @@ use crate::routes::{
         items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching, items::facets,
         import::import,
         search::search, search::similar, understand::understand,
-        recommend::recommend, recommend::bought_together, recommend::popular, recommend::train, recommend::train_blend,
-        events::post,
+        recommend::recommend, recommend::bought_together, recommend::popular, recommend::train_blend,
+        models::train, models::list, models::activate, models::task,
+        events::post, events::import, events::of_item,
+        users::export, users::erase,
         embeddings::post,
         health::healthz, health::livez, health::readyz, health::metrics,
         docs::description,
@@ -52,7 +55,9 @@ use crate::routes::{
         (name = "items", description = "Write, read, count, delete"),
         (name = "search", description = "Nearest neighbours with filters"),
         (name = "recommendations", description = "From behaviour and content, with reasons"),
+        (name = "models", description = "What was learned from events"),
         (name = "events", description = "What shoppers did"),
+        (name = "users", description = "What is stored of a user, to be given out or erased"),
         (name = "embeddings", description = "In the form of the OpenAI API"),
         (name = "operations", description = "Health, metrics, this description"),
     ),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vitrine::{Database, EmbedError, Embedder};
 
-use crate::{config::Limits, keys::Keys, limits::Gate, telemetry::Metrics};
+use crate::{config::Limits, keys::Keys, limits::Gate, tasks::Tasks, telemetry::Metrics};
 
 /// Shared state.
 pub struct AppState {
@@ -18,6 +18,8 @@ pub struct AppState {
     pub keys: Keys,
     /// Metrics.
     pub metrics: Metrics,
+    /// Work that goes on after its request.
+    pub tasks: Tasks,
     /// Bounds searches and reads.
     pub searches: Gate,
     /// Bounds writes.
@@ -38,6 +40,7 @@ impl AppState {
             searches: Gate::new(limits.search_permits, limits.queue),
             writes: Gate::new(limits.write_permits, limits.queue),
             embeds: Gate::new(limits.embed_permits, limits.queue),
+            tasks: Tasks::default(),
             metrics: Metrics::new().map_err(|e| e.to_string())?,
             database,
             embedder,

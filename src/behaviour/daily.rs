@@ -48,6 +48,28 @@ impl Daily {
         }
     }
 
+    /// Takes an event that was counted back.
+    pub fn remove(&mut self, item: u32, micros: i64, weight: f32) {
+        let Some(days) = self.items.get_mut(item as usize) else {
+            return;
+        };
+        let Ok(at) = days.binary_search_by_key(&day_of(micros), |d| d.day) else {
+            return;
+        };
+        self.counts[item as usize] -= 1;
+        days[at].events -= 1;
+        days[at].weight -= weight;
+        if days[at].events == 0 {
+            days.remove(at);
+        }
+    }
+
+    /// Bytes it takes.
+    pub fn memory(&self) -> usize {
+        let days: usize = self.items.iter().map(Vec::capacity).sum();
+        days * size_of::<Day>() + self.items.capacity() * (size_of::<Vec<Day>>() + 4)
+    }
+
     /// Events with an item.
     pub fn count(&self, item: u32) -> u32 {
         self.counts.get(item as usize).copied().unwrap_or(0)
@@ -88,5 +110,9 @@ mod tests {
         assert_eq!((daily.count(2), daily.count(0), daily.count(7)), (4, 0, 0));
         assert!(daily.between(7, 0, 9).is_empty());
         assert!(daily.between(2, 9, 0).is_empty());
+        daily.remove(2, 5 * DAY, 3.0);
+        daily.remove(2, 9 * DAY, 2.0);
+        let days: Vec<_> = daily.between(2, 0, 9).iter().map(plain).collect();
+        assert_eq!((days, daily.count(2)), (vec![(5, 1, 1.0)], 2));
     }
 }

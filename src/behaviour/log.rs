@@ -1,80 +1,97 @@
-//! Who touched which item, with what weight and when.
+//! Who touched which item and when, in memory.
+//!
+//! A touch takes 32 bytes, one behind the other in the order of arrival; those of a person are chained from the latest
+//! back. People are known by the hash of their name. Items have numbers of their own, for they outlive versions of
+//! records; they are counted up for good, since models number items alike.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
-use roaring::RoaringBitmap;
-use vitrine_schemas::{Event, EventKind};
+use vitrine_schemas::{BehaviorConfig, Event, EventKind};
 
-use super::daily::Daily;
+use super::{
+    daily::Daily,
+    people::{Key, People},
+    person::{Person, Touch},
+    rows::{NONE, Row, Rows},
+    weights::Weights,
+};
 
-/// Items of a person that count, the latest.
-const HISTORY: usize = 500;
+/// Rows copied while a log is locked.
+const SLICE: u64 = 1 << 18;
 
-/// A rating from which an item was liked, of 5.
-const LIKED: f64 = 3.0;
-
-/// One item in one event.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Touch {
-    /// Number of the item in the log.
-    pub item: u32,
-    /// How much it says.
-    pub weight: f32,
-    /// When, in microseconds since 1970.
-    pub micros: i64,
-    /// Whether it was a purchase.
-    pub bought: bool,
-}
-
-/// What a person did.
-#[derive(Default)]
-pub(crate) struct Person {
-    /// In the order of arrival.
-    pub touches: Vec<Touch>,
-    /// Items never to be shown to them.
-    pub rejected: RoaringBitmap,
-}
-
-/// All touches by person. Items have numbers of their own, for they outlive versions of records.
+/// All touches by person.
 #[derive(Default)]
 pub(crate) struct Log {
     names: Vec<String>,
     numbers: HashMap<String, u32>,
-    users: HashMap<String, Person>,
-    /// Of visits without a user.
-    sessions: HashMap<String, Person>,
-    touches: u64,
+    rows: Rows,
+    users: People,
+    /// Visits, those of users too: they tell once more, and closer in time, what goes with what.
+    sessions: People,
+    weights: Weights,
+    /// Rows that were not erased.
+    live: u64,
     /// What speaks for each item, day by day.
     pub daily: Daily,
     last: Option<i64>,
 }
 
 impl Log {
-    /// Takes an event in.
-    pub fn add(&mut self, event: &Event, micros: i64) {
-        let items: Vec<u32> = event.items.iter().map(|id| self.number_of(id)).collect();
-        let people = [
-            event.user.as_ref().map(|u| (&mut self.users, u)),
-            event.session.as_ref().map(|s| (&mut self.sessions, s)),
-        ];
-        for (people, name) in people.into_iter().flatten() {
-            let person = people.entry(name.clone()).or_default();
-            match weight(event) {
-                Some(weight) => person.touches.extend(items.iter().map(|item| Touch {
-                    item: *item,
-                    weight,
-                    micros,
-                    bought: event.kind == EventKind::Purchase,
-                })),
-                None => person.rejected.extend(&items),
+    /// An empty log in which items have these numbers.
+    pub fn new(names: Vec<String>, config: &BehaviorConfig) -> Self {
+        let numbers = names.iter().cloned().zip(0..).collect();
+        Self {
+            names,
+            numbers,
+            weights: Weights::new(config),
+            ..Self::default()
+        }
+    }
+
+    /// Weighs events otherwise from now on, those there included.
+    pub fn configure(&mut self, config: &BehaviorConfig) {
+        self.weights = Weights::new(config);
+        self.daily = Daily::default();
+        for row in self.rows.iter(0).filter(|row| row.item != NONE) {
+            if let Some(weight) = self.weights.of(row.kind, row.value) {
+                self.daily.add(row.item, row.micros(), weight);
             }
         }
-        if let Some(weight) = weight(event) {
-            let counted = items.iter();
-            counted.for_each(|item| self.daily.add(*item, micros, weight));
+    }
+
+    /// Takes an event in.
+    pub fn add(&mut self, event: &Event, micros: i64) {
+        let user = event.user.as_deref().map(|u| self.users.number_of(u));
+        let session = event.session.as_deref().map(|s| self.sessions.number_of(s));
+        for id in &event.items {
+            let row = Row {
+                item: self.number_of(id),
+                user: user.unwrap_or(NONE),
+                session: session.unwrap_or(NONE),
+                before_user: NONE,
+                before_session: NONE,
+                seconds: u32::try_from(micros.div_euclid(1_000_000).max(0)).unwrap_or(u32::MAX),
+                value: event.value.map_or(f32::NAN, |v| v as f32),
+                kind: event.kind,
+            };
+            self.push(row);
         }
-        self.last = self.last.max(Some(micros));
-        self.touches += items.len() as u64;
+    }
+
+    fn push(&mut self, mut row: Row) {
+        let Some(number) = self.rows.next() else {
+            // Long before, the oldest are let go.
+            tracing::error!("the log of events is full, an event is not learned from");
+            return;
+        };
+        row.before_user = self.users.follow(row.user, number);
+        row.before_session = self.sessions.follow(row.session, number);
+        if let Some(weight) = self.weights.of(row.kind, row.value) {
+            self.daily.add(row.item, row.micros(), weight);
+        }
+        self.last = self.last.max(Some(row.micros()));
+        self.rows.push(row);
+        self.live += 1;
     }
 
     fn number_of(&mut self, id: &str) -> u32 {
@@ -89,12 +106,7 @@ impl Log {
 
     /// Items touched so far, of all people.
     pub fn touches(&self) -> u64 {
-        self.touches
-    }
-
-    /// Time of the last event.
-    pub fn last(&self) -> Option<i64> {
-        self.last
+        self.live
     }
 
     /// Ids by number.
@@ -102,9 +114,9 @@ impl Log {
         &self.names
     }
 
-    /// What an event says for its items; None where it speaks against them.
-    pub fn weight(&self, event: &Event) -> Option<f32> {
-        weight(event)
+    /// Time of the last event, to the second.
+    pub fn last(&self) -> Option<i64> {
+        self.last
     }
 
     /// Id of a number.
@@ -112,62 +124,195 @@ impl Log {
         self.names.get(item as usize).map_or("", String::as_str)
     }
 
+    /// What an event says for its items; none where it speaks against them.
+    pub fn weight(&self, event: &Event) -> Option<f32> {
+        let value = event.value.map_or(f32::NAN, |v| v as f32);
+        self.weights.of(event.kind, value)
+    }
+
     /// Number of an id, if anybody touched it.
     pub fn number(&self, id: &str) -> Option<u32> {
         self.numbers.get(id).copied()
     }
 
+    /// Users and visits there are.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.users.len(), self.sessions.len())
+    }
+
+    /// Bytes it takes.
+    pub fn memory(&self) -> usize {
+        // An id lies there twice, each with its length and the allocator's part, and a number.
+        let ids: usize = self.names.iter().map(|n| 2 * (n.len() + 40) + 8).sum();
+        let people = self.users.memory() + self.sessions.memory();
+        ids + people + self.rows.memory() + self.daily.memory()
+    }
+
     /// What a user did.
-    pub fn user(&self, user: &str) -> Option<&Person> {
-        self.users.get(user)
+    pub fn user(&self, user: &str) -> Option<Person> {
+        self.of_user(self.users.last(user)?)
     }
 
     /// What was done in a visit.
-    pub fn session(&self, session: &str) -> Option<&Person> {
-        self.sessions.get(session)
+    pub fn session(&self, session: &str) -> Option<Person> {
+        self.of_session(self.sessions.last(session)?)
     }
 
-    /// Everybody: users, and visits (a visit of a user tells what goes with what once more, and closer in time).
-    pub fn people(&self) -> impl Iterator<Item = &Person> {
-        self.users.values().chain(self.sessions.values())
+    /// How many places users and visits have, forgotten ones included.
+    pub fn places(&self) -> (usize, usize) {
+        (self.users.places(), self.sessions.places())
     }
-}
 
-impl Person {
-    /// The latest items with their summed weights, the oldest first.
-    pub fn history(&self) -> Vec<(u32, f32)> {
-        let mut latest: Vec<&Touch> = self.touches.iter().collect();
-        latest.sort_by_key(|t| t.micros);
-        let mut place = HashMap::new();
-        let mut history: Vec<(u32, f32)> = Vec::new();
-        for touch in latest.iter().rev() {
-            match place.get(&touch.item) {
-                Some(at) => {
-                    let (_, weight): &mut (u32, f32) = &mut history[*at];
-                    *weight += touch.weight;
+    /// The users of some places.
+    pub fn users(&self, places: Range<usize>) -> impl Iterator<Item = Person> {
+        self.users.at(places).filter_map(|last| self.of_user(last))
+    }
+
+    /// The visits of some places.
+    pub fn visits(&self, places: Range<usize>) -> impl Iterator<Item = Person> {
+        self.sessions
+            .at(places)
+            .filter_map(|last| self.of_session(last))
+    }
+
+    fn of_user(&self, last: u32) -> Option<Person> {
+        self.person(self.rows.chain(last, |row| row.before_user), false)
+    }
+
+    fn of_session(&self, last: u32) -> Option<Person> {
+        self.person(self.rows.chain(last, |row| row.before_session), true)
+    }
+
+    fn person<'a>(
+        &'a self,
+        latest_first: impl Iterator<Item = (u32, &'a Row)>,
+        visit: bool,
+    ) -> Option<Person> {
+        let mut person = Person::default();
+        for (_, row) in latest_first {
+            person.again |= visit && row.user != NONE;
+            match self.weights.of(row.kind, row.value) {
+                Some(weight) => person.touches.push(Touch {
+                    item: row.item,
+                    weight,
+                    micros: row.micros(),
+                    bought: row.kind == EventKind::Purchase,
+                }),
+                None => {
+                    person.rejected.insert(row.item);
                 }
-                None if history.len() < HISTORY => {
-                    place.insert(touch.item, history.len());
-                    history.push((touch.item, touch.weight));
-                }
-                None => {}
             }
         }
-        history.reverse();
-        history
+        person.touches.reverse();
+        let nothing = person.touches.is_empty() && person.rejected.is_empty();
+        (!nothing).then_some(person)
+    }
+
+    /// Forgets a user: what they did, and what was done by nobody else in their visits.
+    pub fn erase(&mut self, user: &str) {
+        let Some((number, last)) = self.users.remove(user) else {
+            return;
+        };
+        let of_user = self.rows.chain(last, |row| row.before_user);
+        let mut gone: Vec<u32> = Vec::new();
+        let mut sessions: Vec<u32> = Vec::new();
+        for (at, row) in of_user {
+            gone.push(at);
+            sessions.push(row.session);
+        }
+        sessions.sort_unstable();
+        sessions.dedup();
+        sessions.retain(|session| {
+            let last = self.sessions.last_of(*session);
+            let mut others = false;
+            for (at, row) in self.rows.chain(last, |row| row.before_session) {
+                if row.user == number || row.user == NONE {
+                    gone.push(at);
+                } else {
+                    others = true;
+                }
+            }
+            !others
+        });
+        self.sessions.remove_numbers(&sessions);
+        gone.sort_unstable();
+        gone.dedup();
+        self.live -= gone.len() as u64;
+        for at in gone {
+            let Some(row) = self.rows.erase(at) else {
+                continue;
+            };
+            if let Some(weight) = self.weights.of(row.kind, row.value) {
+                self.daily.remove(row.item, row.micros(), weight);
+            }
+        }
+    }
+
+    /// Whether rows are worth letting go, of which the latest `most` are wanted.
+    pub fn is_wasteful(&self, most: u64) -> bool {
+        let dead = self.rows.len() - self.live;
+        self.live > most + most / 8 || dead > 10_000 + self.live / 4
+    }
+
+    /// Begins a copy of about the latest `most` rows, without those older than `from` seconds since 1970.
+    pub(super) fn copy(&self, most: u64, from: u32) -> Copying {
+        let mut copy = Self::new(self.names.clone(), &BehaviorConfig::default());
+        copy.weights = self.weights.clone();
+        let dead = self.rows.len() - self.live;
+        Copying {
+            copy,
+            users: self.users.keys(),
+            sessions: self.sessions.keys(),
+            at: self.live.saturating_sub(most) + if self.live > most { dead } else { 0 },
+            end: self.rows.len(),
+            from,
+        }
     }
 }
 
-/// What an event says for its items; None where it speaks against them.
-fn weight(event: &Event) -> Option<f32> {
-    match event.kind {
-        EventKind::View | EventKind::Click => Some(1.0),
-        EventKind::AddToCart | EventKind::Like => Some(3.0),
-        EventKind::Purchase => Some(5.0),
-        EventKind::Rating => match event.value {
-            Some(value) if value < LIKED => None,
-            _ => Some(3.0),
-        },
-        EventKind::Hide => None,
+/// A copy of a log being made while it grows.
+pub(super) struct Copying {
+    copy: Log,
+    users: Vec<Option<Key>>,
+    sessions: Vec<Option<Key>>,
+    /// Row of the log that comes next, and the one to stop at.
+    at: u64,
+    end: u64,
+    from: u32,
+}
+
+impl Copying {
+    /// Copies a slice; whether more is to be copied.
+    pub fn step(&mut self, log: &Log) -> bool {
+        let end = self.end.min(self.at + SLICE);
+        self.rows(log, end);
+        end < self.end
+    }
+
+    /// The copy, with what the log got meanwhile.
+    pub fn finish(mut self, log: &Log) -> Log {
+        for id in &log.names[self.copy.names.len()..] {
+            self.copy.number_of(id);
+        }
+        self.copy.weights = log.weights.clone();
+        (self.users, self.sessions) = (log.users.keys(), log.sessions.keys());
+        self.rows(log, log.rows.len());
+        self.copy
+    }
+
+    fn rows(&mut self, log: &Log, end: u64) {
+        let count = end.saturating_sub(self.at) as usize;
+        for row in log.rows.iter(self.at).take(count) {
+            if row.item != NONE && row.seconds >= self.from {
+                let user = self.copy.users.adopt(row.user, &self.users);
+                let session = self.copy.sessions.adopt(row.session, &self.sessions);
+                self.copy.push(Row {
+                    user,
+                    session,
+                    ..*row
+                });
+            }
+        }
+        self.at = end;
     }
 }

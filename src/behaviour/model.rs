@@ -1,111 +1,112 @@
-//! What is learned from a log.
+//! What is learned from a log: models of one training, and their form as bytes.
 
-use std::{collections::HashMap, time::Instant};
-
-use chrono::{DateTime, Utc};
-use parking_lot::RwLock;
 use vitrine_schemas::ModelInfo;
 
-use super::{Log, popular::Popular};
+use super::popular::Popular;
 use crate::{
-    Result,
-    cf::{ItemKnn, ItemKnnOptions, Matrix, Popularity},
+    Error, Result,
+    cf::{self, ItemKnn, Popularity, Recommender},
 };
 
-/// Seconds in which the popularity of an event halves.
-const HALF_LIFE: f64 = 30.0 * 86_400.0;
-
-/// Purchases of a person within a day are one basket.
-const BASKET_MICROS: i64 = 86_400 * 1_000_000;
-
-/// Neighbours kept of an item.
-const NEIGHBORS: usize = 100;
-
-/// Models of one training.
+/// Models of one training. Items have the numbers of the log.
 pub(crate) struct Model {
     /// Items that the same people touched.
     pub item_knn: ItemKnn,
     /// Items bought together.
     pub baskets: ItemKnn,
-    /// What is popular.
+    /// What is popular, in order.
     pub popular: Popular,
+    popularity: Popularity,
+    /// What answers for people, where it is not `item_knn`.
+    chosen: Option<cf::Model>,
     info: ModelInfo,
 }
 
 impl Model {
-    /// Learns from a log, which is locked only while it is read.
-    pub(crate) fn fit(log: &RwLock<Log>) -> Result<Self> {
-        let started = Instant::now();
-        let (touched, bought, popular, info) = gather(&log.read())?;
-        let items = info.items as usize;
-        let people = info.people as usize;
-        let baskets = info.baskets as usize;
-        let options = ItemKnnOptions {
-            neighbors: NEIGHBORS,
-            ..Default::default()
-        };
-        let knn = |rows, triples: Triples| {
-            let matrix = Matrix::from_triples(rows, items, triples)?;
-            ItemKnn::fit(&matrix, &options)
-        };
-        Ok(Self {
-            item_knn: knn(people, touched)?,
-            baskets: knn(baskets, bought)?,
-            popular,
-            info: ModelInfo {
-                seconds: started.elapsed().as_secs_f64(),
-                ..info
-            },
-        })
+    pub(super) fn new(
+        item_knn: ItemKnn,
+        baskets: ItemKnn,
+        popularity: Popularity,
+        chosen: Option<cf::Model>,
+        info: ModelInfo,
+    ) -> Self {
+        Self {
+            popular: Popular::of(&popularity),
+            item_knn,
+            baskets,
+            popularity,
+            chosen,
+            info,
+        }
+    }
+
+    /// What answers for a history of items, where it is not `item_knn`.
+    pub fn chosen(&self) -> Option<&dyn Recommender> {
+        self.chosen
+            .as_ref()
+            .map(|chosen| chosen as &dyn Recommender)
     }
 
     /// Touches it has seen.
-    pub(crate) fn touches(&self) -> u64 {
+    pub(super) fn touches(&self) -> u64 {
         self.info.interactions
     }
 
     /// What it was learned from.
-    pub fn info(&self) -> ModelInfo {
-        self.info.clone()
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    pub(super) fn stored_as(&mut self, version: u64, bytes: u64) {
+        self.info.version = version;
+        self.info.stored_bytes = bytes;
+    }
+
+    /// Each model behind its length in 8 bytes, little-endian: item-kNN, baskets, popularity, and the chosen one if
+    /// it is another.
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut put = |model: &cf::Model| -> Result<()> {
+            let part = model.to_bytes()?;
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(&part);
+            Ok(())
+        };
+        put(&cf::Model::ItemKnn(self.item_knn.clone()))?;
+        put(&cf::Model::ItemKnn(self.baskets.clone()))?;
+        put(&cf::Model::Popularity(self.popularity.clone()))?;
+        self.chosen.as_ref().map_or(Ok(()), put)?;
+        Ok(bytes)
+    }
+
+    /// The model that [`Model::to_bytes`] wrote.
+    pub(super) fn from_bytes(mut bytes: &[u8], info: ModelInfo) -> Result<Self> {
+        let mut models = Vec::new();
+        while let Some((length, rest)) = bytes.split_first_chunk::<8>() {
+            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            let (part, rest) = rest.split_at_checked(length).ok_or_else(cut_short)?;
+            models.push(cf::Model::from_bytes(part)?);
+            bytes = rest;
+        }
+        if models.iter().any(|m| m.items() as u64 != info.items) || !bytes.is_empty() {
+            return Err(cut_short());
+        }
+        let mut models = models.into_iter();
+        match (models.next(), models.next(), models.next(), models.next()) {
+            (
+                Some(cf::Model::ItemKnn(item_knn)),
+                Some(cf::Model::ItemKnn(baskets)),
+                Some(cf::Model::Popularity(popularity)),
+                chosen,
+            ) => Ok(Self::new(item_knn, baskets, popularity, chosen, info)),
+            _ => Err(cut_short()),
+        }
     }
 }
 
-type Triples = Vec<(u32, u32, f32)>;
-
-fn gather(log: &Log) -> Result<(Triples, Triples, Popular, ModelInfo)> {
-    let (mut touched, mut bought) = (Vec::new(), Vec::new());
-    let mut popularity = Popularity::new(log.names().len(), HALF_LIFE)?;
-    let (mut people, mut baskets) = (0, 0_u32);
-    let (mut first, mut last) = (i64::MAX, i64::MIN);
-    for (person, row) in log.people().zip(0..) {
-        people = row + 1;
-        touched.extend(person.history().into_iter().map(|(i, w)| (row, i, w)));
-        let mut days = HashMap::new();
-        for touch in &person.touches {
-            (first, last) = (first.min(touch.micros), last.max(touch.micros));
-            popularity.add(touch.item, touch.weight, touch.micros as f64 / 1e6)?;
-            if touch.bought {
-                let basket = days
-                    .entry(touch.micros.div_euclid(BASKET_MICROS))
-                    .or_insert_with(|| {
-                        baskets += 1;
-                        baskets - 1
-                    });
-                bought.push((*basket, touch.item, 1.0));
-            }
-        }
+fn cut_short() -> Error {
+    Error::Corrupt {
+        column: "models",
+        detail: "a model is cut short, or its parts do not fit together".into(),
     }
-    let time = |micros| DateTime::<Utc>::from_timestamp_micros(micros).map(|t| t.to_rfc3339());
-    let info = ModelInfo {
-        trained_at: Utc::now().to_rfc3339(),
-        seconds: 0.0,
-        items: log.names().len() as u64,
-        people: u64::from(people),
-        interactions: log.touches(),
-        baskets: u64::from(baskets),
-        first_event: time(first),
-        last_event: time(last),
-    };
-    let popular = Popular::of(&popularity);
-    Ok((touched, bought, popular, info))
 }

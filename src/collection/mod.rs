@@ -29,7 +29,7 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
-use vitrine_schemas::{CollectionConfig, Event, Item};
+use vitrine_schemas::{BehaviorInfo, CollectionConfig, Event, Item, ModelInfo, ModelsResponse};
 
 use crate::{
     Error, Result,
@@ -167,12 +167,49 @@ impl Collection {
 
     /// Takes a stored event in.
     pub(crate) fn learn_of(&self, event: &Event, micros: i64) {
-        self.behaviour.log.write().add(event, micros);
+        self.behaviour.learn_of(event, micros);
     }
 
-    /// Trains the models of behaviour where enough is new; whether it did.
-    pub(crate) fn train_if_due(&self) -> Result<bool> {
-        self.behaviour.train_if_due()
+    /// Removes events that are too old, and trains where enough is new; whether it did anything.
+    pub(crate) fn maintain_behaviour(&self) -> Result<bool> {
+        self.behaviour.maintain()
+    }
+
+    /// The time before which events are not kept, microseconds since 1970.
+    pub(crate) fn events_from(&self) -> Option<i64> {
+        self.behaviour.horizon()
+    }
+
+    /// Erases a user, how many events they had. No event may be stored meanwhile.
+    pub(crate) fn erase_user(&self, user: &str) -> Result<u64> {
+        self.behaviour.erase(user)
+    }
+
+    /// Whether there is an item.
+    pub(crate) fn has_item(&self, id: &str) -> bool {
+        self.state.read().numbers.contains_key(id)
+    }
+
+    /// The trained models, the newest first.
+    pub fn models(&self) -> ModelsResponse {
+        self.behaviour.models()
+    }
+
+    /// Answers by another stored model from now on, until the next training.
+    ///
+    /// # Errors
+    /// There is none of this version.
+    pub fn activate_model(&self, version: u64) -> Result<ModelInfo> {
+        self.behaviour.activate(version)
+    }
+
+    /// What of the events is in memory.
+    pub(crate) fn behaviour_info(&self) -> BehaviorInfo {
+        self.behaviour.info()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -49,7 +49,7 @@ impl Collection {
                     || open_state(name, &store, id, &config, writes),
                 )
             },
-            || read_events(&store, id),
+            || Behaviour::open(store.clone(), id, &config.behavior),
         );
         let (mut state, mut next, is_saved) = state?;
         forget_damaged(&store, id, &mut list, &spaces)?;
@@ -112,12 +112,14 @@ impl Collection {
                 .entry(name.clone())
                 .or_insert_with(|| Arc::new(new_space(space)));
         }
+        self.behaviour.configure(&config.behavior);
         state.config = Arc::new(config);
     }
 
     /// Refuses all later writes, then runs `then` while no write is under way.
     pub(crate) fn close<T>(&self, then: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut writer = self.writer.lock();
+        self.behaviour.close();
         let result = then()?;
         writer.dropped = true;
         self.cancel_maintenance();
@@ -219,14 +221,6 @@ fn open_state(
         Ok(())
     })?;
     Ok((state, next, false))
-}
-
-fn read_events(store: &Store, id: u32) -> Result<Behaviour> {
-    let behaviour = Behaviour::default();
-    store.scan_events(id, |micros, event| {
-        behaviour.log.write().add(&event, micros);
-    })?;
-    Ok(behaviour)
 }
 
 /// Vectors that are in no segment.

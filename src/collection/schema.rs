@@ -1,6 +1,6 @@
 //! Rules that items and schemas must meet. Every fault names its field and the mend.
 
-use vitrine_schemas::{CollectionConfig, Item, Metric, RESERVED_NAMES};
+use vitrine_schemas::{BehaviorConfig, CollectionConfig, EventKind, Item, Metric, RESERVED_NAMES};
 
 use crate::{Error, Result, distance, payload};
 
@@ -39,6 +39,7 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
             return Err(Error::invalid(pointer + "/dim", "must be 1 to 8192"));
         }
     }
+    check_behavior(&config.behavior)?;
     for name in config.attributes.keys() {
         let pointer = format!("/attributes/{}", escape(name));
         // Attributes keep the names of the shop's columns (`baseColour`), spaces are ours.
@@ -56,6 +57,58 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// How a collection learns from events.
+fn check_behavior(config: &BehaviorConfig) -> Result<()> {
+    for (kind, weight) in &config.weights {
+        let name = serde_json::to_value(kind).unwrap_or_default();
+        let pointer = format!("/behavior/weights/{}", name.as_str().unwrap_or_default());
+        if !(0.0..=1000.0).contains(weight) {
+            return Err(Error::invalid(pointer, "must be 0 to 1000"));
+        }
+        if *kind == EventKind::Hide && *weight != 0.0 {
+            let detail = "`hide` has no weight, it speaks against its items; leave it out";
+            return Err(Error::invalid(pointer, detail));
+        }
+    }
+    let days = |days: f64, least: f64| (least..=36_500.0).contains(&days);
+    let checks = [
+        (
+            "liked_rating",
+            config.liked_rating.is_finite(),
+            "must be a finite number",
+        ),
+        (
+            "half_life_days",
+            days(config.half_life_days, 0.001),
+            "must be 0.001 to 36500",
+        ),
+        (
+            "retention_days",
+            config.retention_days.is_none_or(|d| days(d, 0.001)),
+            "must be 0.001 to 36500",
+        ),
+        (
+            "keep_models",
+            (1..=100).contains(&config.keep_models),
+            "must be 1 to 100",
+        ),
+        (
+            "max_touches",
+            (1..=1_000_000_000).contains(&config.max_touches),
+            "must be 1 to 1000000000",
+        ),
+        (
+            "training_memory_mib",
+            (1..=1 << 30).contains(&config.training_memory_mib),
+            "must be 1 to 1073741824",
+        ),
+    ];
+    match checks.iter().find(|(_, sound, _)| !sound) {
+        Some((field, _, detail)) => Err(Error::invalid(format!("/behavior/{field}"), *detail)),
+        None => Ok(()),
+    }
 }
 
 /// Checks an item and brings its cosine vectors to unit length.

@@ -132,7 +132,7 @@ impl Watch {
     }
 
     fn step(&mut self, collection: &Collection) -> Result<bool> {
-        if collection.train_if_due()? || collection.check_health() {
+        if collection.maintain_behaviour()? || collection.check_health() {
             return Ok(true);
         }
         if Instant::now() >= self.rested

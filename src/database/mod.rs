@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
 
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{
-    AliasAction, CollectionConfig, CollectionInfo, CollectionPatch, Event, EventResult,
+    AliasAction, CollectionConfig, CollectionInfo, CollectionPatch, EraseResponse, Event,
+    EventResult,
 };
 
 use self::maintainer::Maintainer;
@@ -15,7 +16,7 @@ use crate::{
     Collection, Error, Result,
     bounds::{Bounds, Gauge, Usage},
     collection::{check_config, check_name},
-    events,
+    events::{self, check_user},
     index::Work,
     storage::{Batch, Manifest, ManifestEntry, Store},
 };
@@ -192,6 +193,9 @@ impl Database {
                 ));
             }
         }
+        if let Some(changes) = patch.behavior {
+            changes.apply(&mut entry.config.behavior);
+        }
         let config = entry.config.clone();
         check_config(&config)?;
         self.save(&manifest, Batch::default())?;
@@ -248,6 +252,7 @@ impl Database {
             vector_counts: stats.vector_counts,
             records_bytes: stats.records_bytes,
             indexes: stats.indexes,
+            events: c.behaviour_info(),
             aliases,
         }
     }
@@ -255,6 +260,8 @@ impl Database {
     /// Drops a collection by its real name, with its aliases.
     pub fn drop_collection(&self, name: &str) -> Result<()> {
         let _change = self.change.lock();
+        // No event is stored behind the dropping.
+        let _events = self.events.lock();
         let mut manifest = self.view.read().manifest.clone();
         let missing = || Error::CollectionNotFound(name.into());
         let entry = manifest.collections.remove(name).ok_or_else(missing)?;
@@ -316,6 +323,34 @@ impl Database {
         self.gauge.admit_disk(EVENT_BYTES * events.len() as u64)?;
         let _one = self.events.lock();
         events::append(&self.store, events, |name| self.collection(name).ok())
+    }
+
+    /// Erases a user from collections: their events, and what nobody else did in their visits. It is on the disk when
+    /// this returns; models forget it with the next training.
+    ///
+    /// # Errors
+    /// The name is empty or too long, or the store failed.
+    pub fn erase_user(&self, user: &str, from: &[Arc<Collection>]) -> Result<EraseResponse> {
+        check_user(user)?;
+        let _one = self.events.lock();
+        let mut erased = EraseResponse::default();
+        for collection in from {
+            let events = collection.erase_user(user)?;
+            if events > 0 {
+                erased.events.insert(collection.name().into(), events);
+            }
+        }
+        Ok(erased)
+    }
+
+    /// All collections, in the order of their names.
+    pub fn open_collections(&self) -> Vec<Arc<Collection>> {
+        self.view.read().open.values().cloned().collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Brings everything acknowledged to disk.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use vitrine_schemas::{CollectionConfig, Item};
+use vitrine_schemas::{CollectionConfig, Event, EventKind, Item};
 
 use crate::{Error, Result};
 
 const ITEM_FORMAT: u8 = 1;
+const EVENT_FORMAT: u8 = 1;
 
 /// Collections and aliases: one record, so that a change of several takes effect in one step.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -80,4 +81,44 @@ pub(super) fn decode_vector(bytes: &[u8]) -> Result<Vec<f32>> {
     Ok(chunks
         .map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]]))
         .collect())
+}
+
+/// Writes an event.
+pub(super) fn encode_event(event: &Event) -> Result<Vec<u8>> {
+    let mut bytes = vec![EVENT_FORMAT];
+    serde_json::to_writer(&mut bytes, event).map_err(|e| Error::Storage(e.to_string()))?;
+    Ok(bytes)
+}
+
+/// Reads an event.
+pub(super) fn decode_event(bytes: &[u8]) -> Result<Event> {
+    match bytes.split_first() {
+        Some((&EVENT_FORMAT, json)) => {
+            serde_json::from_slice(json).map_err(|e| corrupt("events", e))
+        }
+        Some((format, _)) => Err(corrupt("events", format!("unknown record format {format}"))),
+        None => Err(corrupt("events", "empty record")),
+    }
+}
+
+/// Kinds of events by their byte.
+const KINDS: [EventKind; 7] = [
+    EventKind::View,
+    EventKind::Click,
+    EventKind::AddToCart,
+    EventKind::Purchase,
+    EventKind::Rating,
+    EventKind::Like,
+    EventKind::Hide,
+];
+
+pub(super) fn kind_of(byte: u8) -> Option<EventKind> {
+    KINDS.get(usize::from(byte)).copied()
+}
+
+pub(super) fn kind_byte(kind: EventKind) -> u8 {
+    KINDS
+        .iter()
+        .position(|k| *k == kind)
+        .map_or(0, |at| at as u8)
 }

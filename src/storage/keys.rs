@@ -35,30 +35,121 @@ pub(super) fn vector(collection: u32, number: u32, space: &str) -> Vec<u8> {
     .concat()
 }
 
-/// Key of an event in the order of time. The sign is flipped so that times before 1970 sort first.
-pub(super) fn event(collection: u32, micros: i64, id: &str) -> Vec<u8> {
-    let time = (micros as u64) ^ (1 << 63);
-    [
-        &b"e"[..],
-        &prefix(collection),
-        &time.to_be_bytes(),
-        id.as_bytes(),
-    ]
-    .concat()
+/// Where an event is: by time, then by the hash of its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EventRef {
+    /// Microseconds since 1970.
+    pub micros: i64,
+    /// Of its id.
+    pub hash: [u8; 16],
+}
+
+impl EventRef {
+    /// Of an event with this id.
+    pub fn new(micros: i64, id: &str) -> Self {
+        let hash = blake3::hash(id.as_bytes());
+        Self {
+            micros,
+            hash: std::array::from_fn(|i| hash.as_bytes()[i]),
+        }
+    }
+
+    /// The sign is flipped so that times before 1970 sort first.
+    fn bytes(self) -> [u8; 24] {
+        let time = ((self.micros as u64) ^ (1 << 63)).to_be_bytes();
+        std::array::from_fn(|i| if i < 8 { time[i] } else { self.hash[i - 8] })
+    }
+}
+
+/// What events are listed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    User,
+    Session,
+    Item,
+}
+
+impl Listing {
+    fn tag(self) -> u8 {
+        match self {
+            Self::User => b'u',
+            Self::Session => b's',
+            Self::Item => b't',
+        }
+    }
+}
+
+fn tagged(tag: u8, collection: u32) -> Vec<u8> {
+    [&[tag][..], &prefix(collection)].concat()
 }
 
 /// Prefix of a collection's events.
 pub(super) fn events(collection: u32) -> Vec<u8> {
-    [&b"e"[..], &prefix(collection)].concat()
+    tagged(b'v', collection)
 }
 
-/// Time in the key of an event.
-pub(super) fn event_micros(key: &[u8]) -> Option<i64> {
-    let time = key.get(5..13)?.try_into().ok()?;
-    Some((u64::from_be_bytes(time) ^ (1 << 63)) as i64)
+/// Key of an event.
+pub(super) fn event(collection: u32, at: EventRef) -> Vec<u8> {
+    [&events(collection)[..], &at.bytes()].concat()
 }
 
 /// Key by which an event is recognised when it is sent again.
-pub(super) fn event_id(collection: u32, id: &str) -> Vec<u8> {
-    [&b"i"[..], &prefix(collection), id.as_bytes()].concat()
+pub(super) fn event_id(collection: u32, hash: &[u8; 16]) -> Vec<u8> {
+    [&tagged(b'd', collection)[..], hash].concat()
+}
+
+/// Prefix of the events of a user, session or item. Its length comes first, so that no name begins another's keys.
+pub(super) fn list(collection: u32, listing: Listing, name: &str) -> Vec<u8> {
+    let length = (name.len() as u32).to_be_bytes();
+    [
+        &tagged(listing.tag(), collection)[..],
+        &length,
+        name.as_bytes(),
+    ]
+    .concat()
+}
+
+/// Key of an event in such a list.
+pub(super) fn listed(collection: u32, listing: Listing, name: &str, at: EventRef) -> Vec<u8> {
+    [&list(collection, listing, name)[..], &at.bytes()].concat()
+}
+
+/// Where the event of a key is: the key's last 24 bytes.
+pub(super) fn event_ref(key: &[u8]) -> Option<EventRef> {
+    let (time, hash) = key.last_chunk::<24>()?.split_first_chunk::<8>()?;
+    Some(EventRef {
+        micros: (u64::from_be_bytes(*time) ^ (1 << 63)) as i64,
+        hash: hash.try_into().ok()?,
+    })
+}
+
+/// The ranges of all keys of a collection's events.
+pub(super) fn all_of_events(collection: u32) -> [(Vec<u8>, Vec<u8>); 5] {
+    let end = collection.saturating_add(1);
+    [b'v', b'd', b'u', b's', b't'].map(|tag| (tagged(tag, collection), tagged(tag, end)))
+}
+
+/// Prefix of a collection's models.
+pub(super) fn models(collection: u32) -> Vec<u8> {
+    prefix(collection).to_vec()
+}
+
+/// Key of a collection's list of models.
+pub(super) fn model_list(collection: u32) -> Vec<u8> {
+    [&prefix(collection)[..], b"l"].concat()
+}
+
+/// Key of a piece of a model.
+pub(super) fn model_piece(collection: u32, version: u64, piece: u32) -> Vec<u8> {
+    [&model(collection, version)[..], &piece.to_be_bytes()].concat()
+}
+
+/// Prefix of the pieces of a model.
+pub(super) fn model(collection: u32, version: u64) -> Vec<u8> {
+    [&prefix(collection)[..], b"m", &version.to_be_bytes()].concat()
+}
+
+/// Key of a piece of the list of item ids that models number.
+pub(super) fn model_items(collection: u32, first: u32) -> Vec<u8> {
+    [&prefix(collection)[..], b"i", &first.to_be_bytes()].concat()
 }

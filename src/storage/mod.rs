@@ -1,12 +1,16 @@
 //! What is on disk: a RocksDB store with versioned records. Nothing outside this folder names RocksDB.
 
 mod codec;
+mod events;
 mod keys;
+mod models;
 mod rocks;
 
 pub(crate) use codec::Manifest;
 pub(crate) use codec::ManifestEntry;
 pub(crate) use codec::SegmentList;
+pub(crate) use keys::{EventRef, Listing};
+pub(crate) use models::ModelList;
 pub(crate) use rocks::{Batch, Store, replace_file};
 
 /// When a write counts as done. The write-ahead log is always on.

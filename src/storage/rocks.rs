@@ -10,7 +10,7 @@ use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, IteratorMode, Options,
     WriteBatch, WriteOptions,
 };
-use vitrine_schemas::{Event, Item};
+use vitrine_schemas::Item;
 
 use super::{
     Durability,
@@ -27,9 +27,9 @@ const MANIFEST_KEY: &[u8] = b"manifest";
 
 /// Writes that take effect together or not at all.
 #[derive(Default)]
-pub(crate) struct Batch(Vec<Op>);
+pub(crate) struct Batch(pub(super) Vec<Op>);
 
-enum Op {
+pub(super) enum Op {
     Put(&'static str, Vec<u8>, Vec<u8>),
     Delete(&'static str, Vec<u8>),
     DeleteRange(&'static str, Vec<u8>, Vec<u8>),
@@ -56,21 +56,6 @@ impl Batch {
     pub fn delete_vector(&mut self, collection: u32, number: u32, space: &str) {
         let key = keys::vector(collection, number, space);
         self.0.push(Op::Delete("vectors", key));
-    }
-
-    pub fn put_event(
-        &mut self,
-        collection: u32,
-        micros: i64,
-        id: &str,
-        event: &Event,
-    ) -> Result<()> {
-        let value = serde_json::to_vec(event).map_err(|e| Error::Storage(e.to_string()))?;
-        let key = keys::event(collection, micros, id);
-        self.0.push(Op::Put("events", key.clone(), value));
-        self.0
-            .push(Op::Put("events", keys::event_id(collection, id), key));
-        Ok(())
     }
 
     pub fn put_manifest(&mut self, manifest: &Manifest) -> Result<()> {
@@ -109,9 +94,11 @@ impl Batch {
             .push(Op::Put("models", keys::blend(collection), value));
     }
 
-    /// Deletes items, vectors and models; events stay, they are history.
+    /// Deletes everything of a collection but what the manifest says of it.
     pub fn delete_collection(&mut self, collection: u32) {
-        for family in ["items", "vectors", "models"] {
+        self.delete_events(collection);
+        self.delete_models(collection);
+        for family in ["items", "vectors"] {
             let from = keys::prefix(collection).to_vec();
             let to = keys::prefix(collection.saturating_add(1)).to_vec();
             self.0.push(Op::DeleteRange(family, from, to));
@@ -133,7 +120,7 @@ pub(crate) struct StoreSizes {
 
 /// An open data directory.
 pub(crate) struct Store {
-    db: DB,
+    pub(super) db: DB,
     path: PathBuf,
     write: WriteOptions,
 }
@@ -177,7 +164,7 @@ impl Store {
         self.path.join("states")
     }
 
-    fn family(&self, name: &'static str) -> Result<&ColumnFamily> {
+    pub(super) fn family(&self, name: &'static str) -> Result<&ColumnFamily> {
         self.db
             .cf_handle(name)
             .ok_or_else(|| corrupt(name, "the column family is missing"))
@@ -196,7 +183,7 @@ impl Store {
         self.db.write_opt(out, &self.write).map_err(storage)
     }
 
-    fn get(&self, family: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    pub(super) fn get(&self, family: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.db.get_cf(self.family(family)?, key).map_err(storage)
     }
 
@@ -240,32 +227,6 @@ impl Store {
             visit(number, item)?;
         }
         Ok(())
-    }
-
-    /// Visits every event of a collection in the order of time.
-    pub fn scan_events(&self, collection: u32, mut visit: impl FnMut(i64, Event)) -> Result<()> {
-        let prefix = keys::events(collection);
-        let mode = IteratorMode::From(&prefix, Direction::Forward);
-        for entry in self.db.iterator_cf(self.family("events")?, mode) {
-            let (key, value) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) {
-                break;
-            }
-            let micros = keys::event_micros(&key).ok_or_else(|| Error::Corrupt {
-                column: "events",
-                detail: "a key is too short".into(),
-            })?;
-            let event = serde_json::from_slice(&value).map_err(|e| corrupt("events", e))?;
-            visit(micros, event);
-        }
-        Ok(())
-    }
-
-    /// Whether an event with this id is stored.
-    pub fn has_event(&self, collection: u32, id: &str) -> Result<bool> {
-        Ok(self
-            .get("events", &keys::event_id(collection, id))?
-            .is_some())
     }
 
     /// Reads the list of a collection's segment files.
@@ -333,6 +294,23 @@ impl Store {
         }
     }
 
+    /// Keys and values of all column families in which the text occurs.
+    #[cfg(test)]
+    pub fn mentions(&self, text: &str) -> Result<usize> {
+        let has = |bytes: &[u8]| bytes.windows(text.len()).any(|w| w == text.as_bytes());
+        let mut found = 0;
+        for family in FAMILIES {
+            for entry in self
+                .db
+                .iterator_cf(self.family(family)?, IteratorMode::Start)
+            {
+                let (key, value) = entry.map_err(storage)?;
+                found += usize::from(has(&key)) + usize::from(has(&value));
+            }
+        }
+        Ok(found)
+    }
+
     /// Brings the log to disk.
     pub fn flush(&self) -> Result<()> {
         self.db.flush_wal(true).map_err(storage)
@@ -356,7 +334,7 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-fn storage(error: rocksdb::Error) -> Error {
+pub(super) fn storage(error: rocksdb::Error) -> Error {
     Error::Storage(error.to_string())
 }
 

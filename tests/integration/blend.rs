@@ -58,7 +58,7 @@ fn stock(db: &Database) -> std::sync::Arc<Collection> {
         events.push(event(user, format!("g{group}i{}", 10 + user / 8 % 10), 21));
     }
     db.append_events(&events).expect("stored");
-    shop.train().expect("trained");
+    shop.train(&vitrine::Training::default()).expect("trained");
     shop
 }
 
@@ -95,7 +95,7 @@ fn a_learned_blend_beats_its_sources_and_is_there_after_a_restart() {
     assert_eq!(before.blend.version.as_ref(), Some(&version));
     let db = Database::open(dir.path(), Options::default()).expect("open");
     let shop = db.collection("shop").expect("open");
-    shop.train().expect("trained");
+    shop.train(&vitrine::Training::default()).expect("trained");
     let after = ask(&shop, user);
     assert_eq!(after.blend, before.blend);
     let ids = |answer: &RecommendResponse| -> Vec<String> {

@@ -44,7 +44,7 @@ fn stock() -> Fixture {
             json!({"kind": "purchase", "user": format!("u{user}"), "items": bought}),
         );
     }
-    shop.train().expect("trained");
+    shop.train(&vitrine::Training::default()).expect("trained");
     fixture
 }
 
@@ -107,7 +107,7 @@ fn nothing_comes_twice_or_though_excluded_while_events_arrive() {
             json!({"kind": "view", "user": format!("other{page}"), "items": [format!("i{}", page * 17 % 300), "i5"]}),
         );
         if page % 5 == 0 {
-            shop.train().expect("trained");
+            shop.train(&vitrine::Training::default()).expect("trained");
         }
         match answer.next_cursor {
             Some(cursor) => body["cursor"] = json!(cursor),

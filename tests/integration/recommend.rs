@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vitrine::{
-    Collection, Database, Error, Options,
+    Collection, Database, Error, Options, Training,
     schemas::{Event, EventStatus, Fallback, RecommendRequest, RecommendResponse, Source},
 };
 
@@ -61,7 +61,7 @@ fn two_groups() -> Fixture {
     }
     put(&shop, &items);
     events(&fixture.db, Value::Array(log));
-    shop.train().expect("trained");
+    shop.train(&Training::default()).expect("trained");
     fixture
 }
 

@@ -31,7 +31,7 @@ fn stock() -> Fixture {
         events.push(serde_json::from_value(event).expect("an event"));
     }
     fixture.db.append_events(&events).expect("stored");
-    shop.train().expect("trained");
+    shop.train(&vitrine::Training::default()).expect("trained");
     fixture
 }
 

@@ -90,7 +90,7 @@ pub(super) fn run(command: &EventsCommand, out: &mut dyn Write) -> Result<Outcom
     let summary = events::import(records, &mut *sink, &mut rejects, &mut progress)?;
     drop(progress);
     writeln!(out, "{}", json!(summary))?;
-    Ok(if summary.rejected == 0 {
+    Ok(if summary.events.rejected == 0 {
         Outcome::Complete
     } else {
         Outcome::Partial

@@ -309,6 +309,7 @@ impl<'a> Pipeline<'a> {
                 })
                 .collect(),
             fingerprint: Some(self.embedder.fingerprint().to_owned()),
+            ..CollectionConfig::default()
         }
     }
 

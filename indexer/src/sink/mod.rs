@@ -153,6 +153,7 @@ fn missing(
     let mut patch = CollectionPatch {
         attributes: wanted.attributes.clone(),
         vectors: wanted.vectors.clone(),
+        ..CollectionPatch::default()
     };
     // One that is declared otherwise stays in the patch, so that the engine refuses it with its reason.
     patch

@@ -5,7 +5,7 @@ use serde_json::{Map, Number, Value};
 use vitrine_schemas::{AttributeType, Availability, ImageRef, Price, RESERVED_NAMES};
 
 /// A row of named columns. Cells hold scalars or lists of scalars.
-pub(super) type Row = Map<String, Value>;
+pub type Row = Map<String, Value>;
 
 /// The scalars of a cell, without nulls and blanks.
 fn scalars<'a>(row: &'a Row, column: &str) -> Result<Vec<&'a Value>, String> {

@@ -77,6 +77,11 @@ impl Batch {
         self.records.is_empty()
     }
 
+    /// The records themselves.
+    pub fn into_records(self) -> Vec<Record> {
+        self.records
+    }
+
     /// Parses and writes; a bad record costs itself only. What comes back as created or updated is stored. Where there is
     /// no room for the records, each is answered with that; [`Written::retry`] tells whether waiting would mend it.
     pub fn write(&self, parser: &Parser, collection: &Collection) -> ApiResult<Written> {

@@ -187,7 +187,8 @@ fn array(cell: &str) -> Option<Vec<Value>> {
         .then(|| serde_json::from_str(cell).ok())?
 }
 
-fn cells(row: &[u8]) -> ApiResult<csv::StringRecord> {
+/// The cells of a row.
+pub(super) fn cells(row: &[u8]) -> ApiResult<csv::StringRecord> {
     let mut record = csv::StringRecord::new();
     csv::ReaderBuilder::new()
         .has_headers(false)

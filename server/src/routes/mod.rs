@@ -7,9 +7,11 @@ pub mod events;
 pub mod health;
 pub mod import;
 pub mod items;
+pub mod models;
 pub mod recommend;
 pub mod search;
 pub mod understand;
+pub mod users;
 
 use serde::Deserialize;
 use utoipa::IntoParams;

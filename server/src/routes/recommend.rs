@@ -2,8 +2,8 @@
 
 use actix_web::web::{Json, Path, Query as Params};
 use vitrine_schemas::{
-    BlendInfo, BoughtTogetherParams, BoughtTogetherResponse, ModelInfo, PopularParams,
-    PopularResponse, RecommendRequest, RecommendResponse,
+    BlendInfo, BoughtTogetherParams, BoughtTogetherResponse, PopularParams, PopularResponse,
+    RecommendRequest, RecommendResponse,
 };
 
 use super::{CollectionPath, ItemPath};
@@ -78,19 +78,6 @@ pub async fn popular(
 ) -> ApiResult<Json<PopularResponse>> {
     let answer = call.read(move |database| database.collection(&path.c)?.popular(&params));
     Ok(Json(answer.await?))
-}
-
-/// Train
-///
-/// Learns from the events of now, at once; the server also does so by itself when a tenth of them is new.
-#[utoipa::path(
-    post, path = "/v1/collections/{c}/train", tag = "recommendations", operation_id = "train",
-    params(CollectionPath),
-    responses((status = 200, description = "What it was learned from", body = ModelInfo), Keyed, Gated, Named),
-)]
-pub async fn train(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<ModelInfo>> {
-    let info = call.write(move |database| database.collection(&path.c)?.train());
-    Ok(Json(info.await?))
 }
 
 /// Train the blend

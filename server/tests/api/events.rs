@@ -1,6 +1,6 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::api;
+use crate::harness::{Answer, Setup, api, raw, with};
 
 #[actix_web::test]
 async fn one_event_or_many_are_stored_with_a_result_each() {
@@ -28,4 +28,250 @@ async fn a_fault_in_an_event_is_named_by_its_place() {
     assert_eq!(problem["errors"][0]["pointer"], "/0/kind");
     let answer = api.post("/v1/events", json!("view")).await;
     answer.problem(400, "invalid_argument");
+}
+
+const IMPORT: &str = "/v1/events/import?collection=shop";
+const NDJSON: &str = "application/x-ndjson";
+
+/// The lines of an import's answer, the last one apart.
+fn lines(answer: Answer) -> (Vec<Value>, Value) {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("content-type"), NDJSON);
+    let parsed = answer.text.lines().map(serde_json::from_str);
+    let mut lines: Vec<Value> = parsed.collect::<Result<_, _>>().expect("JSON a line");
+    let last = lines.pop().expect("a last line");
+    (lines, last)
+}
+
+fn ahead(hours: i64) -> String {
+    (chrono::Utc::now() + chrono::TimeDelta::hours(hours)).to_rfc3339()
+}
+
+#[actix_web::test]
+async fn an_import_answers_each_line_and_is_the_same_when_sent_again() {
+    let api = api().await;
+    api.shop().await;
+    let mut body = Vec::new();
+    for line in [
+        r#"{"id": "1", "kind": "view", "user": "u", "items": ["shoe"], "ts": "2026-01-01T00:00:00Z"}"#,
+        "",
+        r#"{"kind": "purchase", "session": "s", "items": ["ghost"], "ts": "2026-01-01T00:00:00Z"}"#,
+        r#"{"kind": "gaze", "user": "u", "items": ["shoe"]}"#,
+        r#"{"kind": "view", "user": "u", "items": ["shoe"]"#,
+        r#"{"kind": "view", "collection": "other", "user": "u", "items": ["shoe"]}"#,
+        r#"{"kind": "view", "user": "u", "items": []}"#,
+        r#"{"kind": "purchase", "user": "u", "items": ["shoe"], "value": -3}"#,
+    ] {
+        body.extend(line.as_bytes());
+        body.push(b'\n');
+    }
+    for (ts, id) in [(ahead(12), "12"), (ahead(30), "30")] {
+        let event = json!({"id": id, "kind": "view", "user": "u", "items": ["shoe"], "ts": ts});
+        body.extend(format!("{event}\n").as_bytes());
+    }
+    let (results, last) = lines(api.send(raw("POST", IMPORT, NDJSON, body.clone())).await);
+    let told: Vec<_> = results
+        .iter()
+        .map(|r| (r["index"].as_u64().unwrap(), r["status"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (1, "accepted"),
+            (3, "unknown_items"),
+            (4, "rejected"),
+            (5, "rejected"),
+            (6, "rejected"),
+            (7, "rejected"),
+            (8, "rejected"),
+            (9, "accepted"),
+            (10, "rejected"),
+        ]
+    );
+    let error = |n: usize| results[n]["error"].as_str().unwrap();
+    assert!(error(2).starts_with("/kind: "), "{}", error(2));
+    assert!(error(4).starts_with("/collection: "));
+    assert!(error(5).contains("/items") && error(6).contains("/value"));
+    assert!(error(8).contains("/ts") && error(8).contains("future"));
+    assert_eq!(
+        (&results[0]["late"], &results[7]["skewed"]),
+        (&json!(true), &json!(true))
+    );
+    let summary = |accepted: u64, duplicate: u64, skewed: u64, late: u64| {
+        json!({"accepted": accepted, "duplicate": duplicate, "unknown_items": accepted / 3,
+            "rejected": 6, "skewed": skewed, "late": late})
+    };
+    assert_eq!(last["summary"], summary(3, 0, 1, 2));
+    let (_, last) = lines(api.send(raw("POST", IMPORT, NDJSON, body)).await);
+    assert_eq!(last["summary"], summary(0, 3, 0, 0));
+}
+
+#[actix_web::test]
+async fn csv_goes_by_names_or_by_the_query_string() {
+    let api = api().await;
+    api.shop().await;
+    let csv =
+        "user_id,item,event,time\nu,shoe,view,2026-01-01\nu,shoe,view\n,shoe,view,2026-01-02\n";
+    let (results, last) = lines(api.send(raw("POST", IMPORT, "text/csv", csv)).await);
+    assert_eq!(last["summary"]["accepted"], 1);
+    assert!(results[1]["error"].as_str().unwrap().contains("3 cells"));
+    assert!(results[2]["error"].as_str().unwrap().starts_with("/user: "));
+    let csv = "who;what\n".replace(';', ",") + "v,shoe|hat\n";
+    let path = format!("{IMPORT}&user=who&items=what&items_separator=%7C&default_kind=like");
+    let (_, last) = lines(api.send(raw("POST", &path, "text/csv", csv.clone())).await);
+    assert_eq!(last["summary"]["accepted"], 1);
+    let of_item = api.get("/v1/collections/shop/items/hat/events").await.ok();
+    assert_eq!(of_item["counts"], json!({"like": 1}));
+    assert_eq!(of_item["latest"][0]["user"], "v");
+    for path in [
+        format!("{IMPORT}&user=nobody&items=what&default_kind=like"),
+        format!("{IMPORT}&user=who&items=what"),
+        format!("{IMPORT}&ts_format=now"),
+        format!("{IMPORT}&default_kind=gaze"),
+        "/v1/events/import".to_owned(),
+    ] {
+        let answer = api.send(raw("POST", &path, "text/csv", csv.clone())).await;
+        answer.problem(400, "invalid_argument");
+    }
+    let nowhere = "/v1/events/import?collection=nowhere";
+    let answer = api.send(raw("POST", nowhere, "text/csv", csv)).await;
+    answer.problem(404, "collection_not_found");
+}
+
+#[actix_web::test]
+async fn a_file_that_is_no_parquet_or_too_large_is_refused() {
+    let mut setup = Setup::default();
+    setup.limits.import_file_bytes = 100;
+    let api = with(setup).await;
+    api.shop().await;
+    let parquet = "application/vnd.apache.parquet";
+    let answer = api.send(raw("POST", IMPORT, parquet, "PAR1 or not")).await;
+    let problem = answer.problem(400, "invalid_argument");
+    assert!(!problem.to_string().contains("/tmp"), "{problem}");
+    let answer = api.send(raw("POST", IMPORT, parquet, vec![0; 101])).await;
+    answer.problem(413, "body_too_large");
+}
+
+#[actix_web::test]
+async fn a_user_is_given_out_and_erased() {
+    let api = api().await;
+    api.shop().await;
+    let mut body = String::new();
+    for n in 0..1200 {
+        let user = ["anna", "ben"][n % 2];
+        let event = json!({"id": n.to_string(), "kind": "view", "user": user, "items": ["shoe"]});
+        body += &format!("{event}\n");
+    }
+    lines(api.send(raw("POST", IMPORT, NDJSON, body)).await);
+    let export = api.get("/v1/users/anna/export").await;
+    assert_eq!(export.header("content-type"), NDJSON);
+    let events: Vec<Value> = export
+        .text
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert_eq!(events.len(), 600);
+    assert!(events.iter().all(|e| e["user"] == "anna"));
+    let gone = api.delete("/v1/users/anna?collection=shop").await.ok();
+    assert_eq!(gone, json!({"events": {"shop": 600}}));
+    assert_eq!(api.get("/v1/users/anna/export").await.text, "");
+    assert_eq!(
+        api.delete("/v1/users/anna").await.ok(),
+        json!({"events": {}})
+    );
+    assert_eq!(
+        api.get("/v1/users/ben/export?collection=shop")
+            .await
+            .text
+            .lines()
+            .count(),
+        600
+    );
+    let answer = api.get("/v1/users/ben/export?collection=none").await;
+    answer.problem(404, "collection_not_found");
+    assert_eq!(
+        api.get("/v1/collections/shop").await.ok()["events"]["users"],
+        1
+    );
+}
+
+#[actix_web::test]
+async fn models_are_listed_gone_back_to_and_trained_in_the_background() {
+    let api = api().await;
+    api.shop().await;
+    let event = |n: usize| json!({"kind": "view", "collection": "shop", "user": format!("u{}", n % 9), "items": [format!("i{}", n % 7)], "ts": "2026-01-01T00:00:00Z"});
+    let events: Vec<_> = (0..63).map(event).collect();
+    api.post("/v1/events", json!(events)).await.ok();
+    let behavior = json!({"behavior": {"model": "ials", "keep_models": 2, "weights": {"view": 2}}});
+    let patched = api.patch("/v1/collections/shop", behavior).await.ok();
+    assert_eq!(
+        patched["behavior"]["weights"]["purchase"], 5.0,
+        "what is left out stays"
+    );
+    let train = "/v1/collections/shop/train";
+    let first = api.post(train, json!(null)).await.ok();
+    assert_eq!(
+        (&first["model"], &first["active"]),
+        (&json!("ials"), &json!(true))
+    );
+    assert_eq!(
+        first["parameters"]["factors"].as_u64().map(|f| f > 0),
+        Some(true)
+    );
+    let mut task = api
+        .post(&format!("{train}?wait=false"), json!(null))
+        .await
+        .ok();
+    let id = task["id"].as_str().unwrap().to_owned();
+    while task["state"] == "running" {
+        actix_web::rt::task::yield_now().await;
+        task = api.get(&format!("/v1/tasks/{id}")).await.ok();
+    }
+    assert_eq!(task["state"], "done", "{task}");
+    let second = task["model"]["version"].as_u64().unwrap();
+    let models = "/v1/collections/shop/models";
+    let listed = api.get(models).await.ok();
+    let versions: Vec<_> = listed["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["version"].as_u64().unwrap())
+        .collect();
+    assert_eq!(versions[0], second);
+    let old = versions[1];
+    let active = api
+        .post(&format!("{models}/{old}/activate"), json!(null))
+        .await
+        .ok();
+    assert_eq!(active["active"], true);
+    assert_eq!(
+        api.get("/v1/collections/shop").await.ok()["events"]["model"],
+        old
+    );
+    let answer = api
+        .post(&format!("{models}/99/activate"), json!(null))
+        .await;
+    answer.problem(400, "invalid_argument");
+    api.get("/v1/tasks/none")
+        .await
+        .problem(404, "task_not_found");
+    for (field, value) in [
+        ("weights", json!({"view": -1})),
+        ("weights", json!({"hide": 1})),
+        ("half_life_days", json!(0)),
+        ("retention_days", json!(-1)),
+        ("keep_models", json!(0)),
+        ("max_touches", json!(0)),
+    ] {
+        let patch = json!({"behavior": {field: value}});
+        let problem = api
+            .patch("/v1/collections/shop", patch)
+            .await
+            .problem(400, "invalid_argument");
+        let pointer = problem["errors"][0]["pointer"].as_str().unwrap();
+        assert!(
+            pointer.starts_with(&format!("/behavior/{field}")),
+            "{problem}"
+        );
+    }
 }

@@ -42,7 +42,7 @@ impl History {
                 items.count(log.name(item), weight);
             }
             let (seen, bought) = (request.exclude_seen, request.exclude_bought);
-            never_again(person, seen, bought).for_each(|item| exclude(log.name(item)));
+            never_again(&person, seen, bought).for_each(|item| exclude(log.name(item)));
         }
         for given in &request.positives {
             items.count(&given.id, given.weight);

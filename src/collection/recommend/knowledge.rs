@@ -71,7 +71,7 @@ impl<'a> Knowledge<'a> {
             if counts(Source::Behavior) {
                 let items = self.log.names().len();
                 let history = &self.history.numbers;
-                let scores = Scores::of(&model.item_knn, history, items, Strategy::Average);
+                let scores = Scores::of(model, history, items, Strategy::Average);
                 question.rank_by(Source::Behavior, |item| scores.get(number(item)?));
             }
             if counts(Source::Popularity) {

@@ -53,7 +53,7 @@ impl Collection {
     /// Too few events.
     pub fn train_blend(&self) -> Result<BlendInfo> {
         let parts = self.cut_events()?;
-        let model = Model::fit(&parts.earlier)?;
+        let model = Model::fit(&parts.earlier, &self.config().behavior)?;
         let examples = self.examples(&parts, &model)?;
         let (mut blend, figures) = learn(&examples, &LearnOptions::default())?;
         let weights = blend
@@ -91,8 +91,9 @@ impl Collection {
 
     fn cut_events(&self) -> Result<Parts> {
         let mut times = Vec::new();
-        self.store.scan_events(self.id, |micros, event| {
-            times.extend(event.items.iter().map(|_| micros));
+        self.store.scan_events(self.id, |at, event| {
+            times.extend(event.items.iter().map(|_| at.micros));
+            Ok(true)
         })?;
         times.sort_unstable();
         let held_out = (times.len() as f64 * (1.0 - HELD_OUT)) as usize;
@@ -101,17 +102,19 @@ impl Collection {
         else {
             return Err(Error::invalid("/events", "there are none to learn from"));
         };
-        let (mut earlier, mut later) = (Log::default(), BTreeMap::<_, Vec<String>>::new());
-        self.store.scan_events(self.id, |micros, event| {
-            if micros < *cut {
-                earlier.add(&event, micros);
-                return;
+        let mut earlier = Log::new(Vec::new(), &self.config().behavior);
+        let mut later = BTreeMap::<_, Vec<String>>::new();
+        self.store.scan_events(self.id, |at, event| {
+            if at.micros < *cut {
+                earlier.add(&event, at.micros);
+                return Ok(true);
             }
             let user = event.user.clone().map(Who::User);
             let who = user.or_else(|| event.session.clone().map(Who::Session));
             if let Some(who) = who.filter(|_| earlier.weight(&event).is_some()) {
                 later.entry(who).or_default().extend(event.items);
             }
+            Ok(true)
         })?;
         Ok(Parts {
             first: *first,

@@ -34,6 +34,7 @@ use self::{
 use super::{Collection, State, diversify, reader::check_limit};
 use crate::{
     Error, Result,
+    behaviour::Training,
     index::Allowed,
     query::blend::{BlendModel, Ranked},
 };
@@ -62,8 +63,11 @@ struct Chosen {
 
 impl Collection {
     /// Learns from the events of now; questions are answered meanwhile. Without it the database does so in the background.
-    pub fn train(&self) -> Result<ModelInfo> {
-        Ok(self.behaviour.train()?.info())
+    ///
+    /// # Errors
+    /// A parameter out of range, or more memory needed than the configuration allows.
+    pub fn train(&self, training: &Training) -> Result<ModelInfo> {
+        self.behaviour.train(training)
     }
 
     /// Items for a shopper, a visit or some items; always min(limit, items that match and are not excluded).

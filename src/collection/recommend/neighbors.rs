@@ -2,7 +2,10 @@
 
 use vitrine_schemas::recommend::Strategy;
 
-use crate::cf::ItemKnn;
+use crate::{
+    behaviour::Model,
+    cf::{ItemKnn, Recommender},
+};
 
 /// Scores by number of the log, 0 for what is no neighbour.
 pub(super) struct Scores {
@@ -14,7 +17,36 @@ pub(super) struct Scores {
 impl Scores {
     /// What the neighbours of a history have to do with it: the sum over its items of weight times similarity, or only
     /// the greatest such product where the best alone counts.
-    pub fn of(model: &ItemKnn, history: &[(u32, f32)], items: usize, strategy: Strategy) -> Self {
+    /// Where the collection chose another model, that one gives the scores, unless the best alone is to count.
+    pub fn of(model: &Model, history: &[(u32, f32)], items: usize, strategy: Strategy) -> Self {
+        match model.chosen() {
+            Some(chosen) if strategy != Strategy::BestScore => Self::by(chosen, history, items),
+            _ => Self::of_neighbors(&model.item_knn, history, items, strategy),
+        }
+    }
+
+    /// The scores above 0 of any model.
+    fn by(model: &dyn Recommender, history: &[(u32, f32)], items: usize) -> Self {
+        let mut dense = Vec::new();
+        if !history.is_empty() {
+            model.scores(history, &mut dense);
+        }
+        dense.resize(items, 0.0);
+        dense.iter_mut().for_each(|score| *score = score.max(0.0));
+        let touched = (0..).zip(&dense);
+        let touched = touched.filter(|(_, score)| **score > 0.0);
+        Self {
+            touched: touched.map(|(item, _)| item).collect(),
+            dense,
+        }
+    }
+
+    fn of_neighbors(
+        model: &ItemKnn,
+        history: &[(u32, f32)],
+        items: usize,
+        strategy: Strategy,
+    ) -> Self {
         let mut scores = Self {
             dense: vec![0.0; items],
             touched: Vec::new(),

@@ -67,7 +67,7 @@ impl Sources<'_> {
             .filter(|_| counts_for(Source::Behavior))
             .map(|model| {
                 let items = self.log.names().len();
-                Scores::of(&model.item_knn, &history.numbers, items, ask.strategy)
+                Scores::of(model, &history.numbers, items, ask.strategy)
             });
         if let Some(scores) = &scores {
             lists.push((Source::Behavior, self.neighbors(scores, allowed, count)));

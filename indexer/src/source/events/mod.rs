@@ -13,15 +13,15 @@ mod time;
 use std::path::Path;
 
 use clap::ValueEnum;
-use serde_json::Value;
-use vitrine_schemas::Event;
+use serde_json::{Value, json};
+use vitrine_schemas::{Event, EventKind};
 
+pub use super::cells::Row;
 pub use mapping::EventMapping;
 pub use rules::{EventRules, Fault};
 
 use super::{
-    SourceError,
-    cells::{self, Row},
+    SourceError, cells,
     input::{self, Input},
     jsonl,
     parquet::Rows,
@@ -83,14 +83,13 @@ pub fn open(
     collection: &str,
 ) -> Result<EventRecords, SourceError> {
     let format = format.map_or_else(|| EventFormat::of(source), Ok)?;
-    let collection = collection.to_owned();
     Ok(match format {
         EventFormat::Jsonl => {
-            let rules = mapping.rules().cloned();
+            let events = JsonEvents::new(mapping, collection);
             let lines = jsonl::lines(Input::open(source)?);
             Box::new(until_broken(lines.map(move |line| {
                 let (line, bytes) = line?;
-                Ok(json_record(line, &bytes, rules.as_ref(), &collection))
+                Ok(events.record(line, &bytes))
             })))
         }
         EventFormat::Csv | EventFormat::Tsv => {
@@ -101,9 +100,10 @@ pub fn open(
             };
             let table = Table::open(Input::open(source)?, separator)?;
             let rules = mapping.for_columns(table.name(), table.columns())?;
+            let events = RowEvents::new(rules, collection);
             Box::new(until_broken(table.map(move |line| {
                 let line = line?;
-                let mut record = row_record(line.line, &line.row, &rules, &collection);
+                let mut record = events.record(line.line, &line.row);
                 if let Some(reason) = line.fault {
                     record.event = Err(Fault::whole(reason));
                 }
@@ -113,9 +113,10 @@ pub fn open(
         EventFormat::Parquet => {
             let rows = Rows::open(source)?;
             let rules = mapping.for_columns(rows.name(), rows.columns())?;
+            let events = RowEvents::new(rules, collection);
             Box::new(until_broken(rows.map(move |row| {
                 let (line, row) = row?;
-                Ok(row_record(line, &row, &rules, &collection))
+                Ok(events.record(line, &row))
             })))
         }
     })
@@ -133,47 +134,97 @@ fn until_broken<T>(
     })
 }
 
-fn row_record(line: u64, row: &Row, rules: &EventRules, collection: &str) -> EventRecord {
-    let mut event = rules.event(row, collection);
-    if let Ok(event) = &mut event {
-        name_by_place(event, line);
+/// Rows of named columns that hold events of a collection.
+pub struct RowEvents {
+    rules: EventRules,
+    collection: String,
+}
+
+impl RowEvents {
+    /// By these rules.
+    pub fn new(rules: EventRules, collection: &str) -> Self {
+        Self {
+            rules,
+            collection: collection.to_owned(),
+        }
     }
-    EventRecord {
-        line,
-        id: rules.id(row),
-        event,
+
+    /// The record in a row.
+    pub fn record(&self, line: u64, row: &Row) -> EventRecord {
+        let mut event = self.rules.event(row, &self.collection);
+        if let Ok(event) = &mut event {
+            name_by_place(event, line);
+        }
+        EventRecord {
+            line,
+            id: self.rules.id(row),
+            event,
+        }
     }
 }
 
-fn json_record(
-    line: u64,
-    bytes: &[u8],
-    rules: Option<&EventRules>,
-    collection: &str,
-) -> EventRecord {
-    let row = jsonl::text(bytes).and_then(|text| {
-        serde_json::from_str::<Row>(text).map_err(|e| format!("the line is no JSON object: {e}"))
-    });
-    let row = match row {
-        Ok(row) => row,
-        Err(reason) => {
-            return EventRecord {
+/// JSON objects that hold events of a collection.
+pub struct JsonEvents {
+    /// Where keys are mapped.
+    rows: Option<RowEvents>,
+    collection: String,
+    default_kind: Option<EventKind>,
+}
+
+impl JsonEvents {
+    /// By a mapping; where it names no column, they are events as the API takes them.
+    pub fn new(mapping: &EventMapping, collection: &str) -> Self {
+        let rules = mapping.rules();
+        Self {
+            rows: rules.map(|rules| RowEvents::new(rules, collection)),
+            collection: collection.to_owned(),
+            default_kind: mapping.default_kind,
+        }
+    }
+
+    /// The record in a line.
+    pub fn record(&self, line: u64, bytes: &[u8]) -> EventRecord {
+        let row = jsonl::text(bytes).and_then(|text| {
+            serde_json::from_str::<Row>(text)
+                .map_err(|e| format!("the line is no JSON object: {e}"))
+        });
+        match (row, &self.rows) {
+            (Err(reason), _) => EventRecord {
                 line,
                 id: None,
                 event: Err(Fault::whole(reason)),
-            };
+            },
+            (Ok(row), Some(rows)) => rows.record(line, &row),
+            (Ok(row), None) => EventRecord {
+                line,
+                id: cells::text(&row, "id").ok().flatten(),
+                event: self.as_sent(row).map(|mut event| {
+                    name_by_place(&mut event, line);
+                    event
+                }),
+            },
         }
-    };
-    match rules {
-        Some(rules) => row_record(line, &row, rules, collection),
-        None => EventRecord {
-            line,
-            id: cells::text(&row, "id").ok().flatten(),
-            event: as_sent(row, collection).map(|mut event| {
-                name_by_place(&mut event, line);
-                event
-            }),
-        },
+    }
+
+    /// An event in the form of the API; the collection may be left out.
+    fn as_sent(&self, mut row: Row) -> Result<Event, Fault> {
+        let own = self.collection.as_str();
+        let named = row.entry("collection").or_insert_with(|| own.into());
+        if named != own {
+            let reason = format!("is {named}, these are events of `{own}`; leave it out");
+            return Err(Fault::of("collection", reason));
+        }
+        if let Some(kind) = self.default_kind {
+            row.entry("kind").or_insert_with(|| json!(kind));
+        }
+        serde_path_to_error::deserialize(Value::Object(row)).map_err(|e| {
+            let path = e.path().to_string();
+            let field = path.split(['[', '.']).next().unwrap_or_default();
+            Fault {
+                field: field.to_owned(),
+                reason: e.inner().to_string(),
+            }
+        })
     }
 }
 
@@ -183,23 +234,4 @@ fn name_by_place(event: &mut Event, line: u64) {
         let content = serde_json::to_vec(event).unwrap_or_default();
         event.id = Some(format!("{line}:{}", blake3::hash(&content).to_hex()));
     }
-}
-
-/// An event in the form of the API; the collection may be left out.
-fn as_sent(mut row: Row, collection: &str) -> Result<Event, Fault> {
-    let named = row
-        .entry("collection")
-        .or_insert_with(|| Value::from(collection));
-    if named != collection {
-        let reason = format!("is {named}, these are events of `{collection}`; leave it out");
-        return Err(Fault::of("collection", reason));
-    }
-    serde_path_to_error::deserialize(Value::Object(row)).map_err(|e| {
-        let path = e.path().to_string();
-        let field = path.split(['[', '.']).next().unwrap_or_default();
-        Fault {
-            field: field.to_owned(),
-            reason: e.inner().to_string(),
-        }
-    })
 }

@@ -27,7 +27,8 @@ impl Fault {
         }
     }
 
-    pub(super) fn whole(reason: impl Into<String>) -> Self {
+    /// Of the record as a whole.
+    pub fn whole(reason: impl Into<String>) -> Self {
         Self::of("", reason)
     }
 }

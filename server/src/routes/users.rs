@@ -1,0 +1,120 @@
+//! What is stored of a user: given out whole, or erased.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpResponse,
+    web::{Bytes, Json, Path, Query as Params},
+};
+use futures_util::{Stream, stream};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use vitrine::{Collection, UserEvents};
+use vitrine_schemas::{EraseResponse, Event, UserParams};
+
+use crate::{
+    call::Call,
+    error::{ApiResult, REQUEST_ID, current_request_id},
+    openapi::{Gated, Keyed, Named},
+};
+
+/// Path of a user's routes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct UserPath {
+    /// User, as in events.
+    #[param(example = "u1")]
+    pub u: String,
+}
+
+/// Export a user's events
+///
+/// All that is stored of a user, an event a line, by collection the oldest first; streamed. An answer that breaks off
+/// without its last line end is not whole.
+#[utoipa::path(
+    get, path = "/v1/users/{u}/export", tag = "users", operation_id = "export_user",
+    params(UserPath, UserParams),
+    responses(
+        (status = 200, description = "An event a line", body = Event, content_type = "application/x-ndjson"),
+        Keyed, Gated, Named,
+    ),
+)]
+pub async fn export(
+    call: Call,
+    path: Path<UserPath>,
+    params: Params<UserParams>,
+) -> ApiResult<HttpResponse> {
+    let collections = collections(&call, &params).await?;
+    let events = UserEvents::new(&path.u, collections)?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/x-ndjson")
+        .streaming(lines(call, events)))
+}
+
+/// A failed step ends the stream as a broken one.
+fn lines(call: Call, events: UserEvents) -> impl Stream<Item = ApiResult<Bytes>> {
+    let id = current_request_id();
+    stream::unfold(Some((call, events)), move |state| {
+        let id = id.clone();
+        async move {
+            let (call, mut events) = state?;
+            let (gate, time) = (&call.state.searches, call.time);
+            let work = move || Ok((events.step()?, events));
+            let step = REQUEST_ID.scope(id, gate.run_in_turn(time, work)).await;
+            match step {
+                Ok((None, _)) => None,
+                Ok((Some(found), events)) => Some((Ok(as_lines(&found)), Some((call, events)))),
+                Err(fault) => Some((Err(fault), None)),
+            }
+        }
+    })
+}
+
+fn as_lines(events: &[Event]) -> Bytes {
+    let lines = events.iter().filter_map(|e| serde_json::to_string(e).ok());
+    lines.map(|line| line + "\n").collect::<String>().into()
+}
+
+/// Erase a user
+///
+/// Their events, and what nobody else did in their visits, are gone when this is answered: from the store, from the
+/// memory and from what recommendations go by. Models forget them with the training that this brings about, older
+/// versions included.
+#[utoipa::path(
+    delete, path = "/v1/users/{u}", tag = "users", operation_id = "erase_user",
+    params(UserPath, UserParams),
+    responses((status = 200, description = "Events erased", body = EraseResponse), Keyed, Gated, Named),
+)]
+pub async fn erase(
+    call: Call,
+    path: Path<UserPath>,
+    params: Params<UserParams>,
+) -> ApiResult<Json<EraseResponse>> {
+    let collections = collections(&call, &params).await?;
+    let erased = call.write(move |database| database.erase_user(&path.u, &collections));
+    Ok(Json(erased.await?))
+}
+
+/// The collection asked for, or all that the key covers.
+async fn collections(call: &Call, params: &UserParams) -> ApiResult<Vec<Arc<Collection>>> {
+    let named = params.collection.clone();
+    call.check(named.as_deref().into_iter())?;
+    let everything = named.is_none();
+    let (mut found, aliases) = call
+        .read(move |database| {
+            let found = match &named {
+                Some(name) => vec![database.collection(name)?],
+                None => database.open_collections(),
+            };
+            Ok((found, database.aliases()))
+        })
+        .await?;
+    if everything {
+        found.retain(|collection| {
+            let name = collection.name();
+            let mut names = aliases.iter().filter(|(_, n)| *n == name).map(|(a, _)| a);
+            call.covers(name) || names.any(|alias| call.covers(alias))
+        });
+    }
+    Ok(found)
+}

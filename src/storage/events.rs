@@ -1,0 +1,154 @@
+//! Events: the records in the order of time, and the keys by which they are found by id, user, session and item.
+
+use rocksdb::{Direction, IteratorMode};
+use vitrine_schemas::{Event, EventKind};
+
+use super::{
+    Batch, Store, codec,
+    codec::corrupt,
+    keys::{self, EventRef, Listing},
+    rocks::{Op, storage},
+};
+use crate::{Error, Result};
+
+const FAMILY: &str = "events";
+
+impl Batch {
+    /// Puts an event, which must have its id, with all its keys.
+    pub fn put_event(&mut self, collection: u32, at: EventRef, event: &Event) -> Result<()> {
+        let value = codec::encode_event(event)?;
+        self.0
+            .push(Op::Put(FAMILY, keys::event(collection, at), value));
+        for (key, value) in listings(collection, at, event) {
+            self.0.push(Op::Put(FAMILY, key, value));
+        }
+        Ok(())
+    }
+
+    /// Deletes an event with all its keys.
+    pub fn delete_event(&mut self, collection: u32, at: EventRef, event: &Event) {
+        self.0.push(Op::Delete(FAMILY, keys::event(collection, at)));
+        for (key, _) in listings(collection, at, event) {
+            self.0.push(Op::Delete(FAMILY, key));
+        }
+    }
+
+    /// Deletes all events of a collection.
+    pub fn delete_events(&mut self, collection: u32) {
+        for (from, to) in keys::all_of_events(collection) {
+            self.0.push(Op::DeleteRange(FAMILY, from, to));
+        }
+    }
+}
+
+/// The keys beside the record, with their values.
+fn listings(collection: u32, at: EventRef, event: &Event) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let time = at.micros.to_be_bytes().to_vec();
+    let mut keys = vec![(keys::event_id(collection, &at.hash), time)];
+    let people = [
+        (Listing::User, event.user.as_deref()),
+        (Listing::Session, event.session.as_deref()),
+    ];
+    for (listing, name) in people {
+        let name = name.map(|name| keys::listed(collection, listing, name, at));
+        keys.extend(name.map(|key| (key, Vec::new())));
+    }
+    for item in &event.items {
+        let key = keys::listed(collection, Listing::Item, item, at);
+        keys.push((key, vec![codec::kind_byte(event.kind)]));
+    }
+    keys
+}
+
+impl Store {
+    /// Visits every event of a collection in the order of time, until `visit` says no.
+    pub fn scan_events(
+        &self,
+        collection: u32,
+        mut visit: impl FnMut(EventRef, Event) -> Result<bool>,
+    ) -> Result<()> {
+        let prefix = keys::events(collection);
+        let mode = IteratorMode::From(&prefix, Direction::Forward);
+        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
+            let (key, value) = entry.map_err(storage)?;
+            if !key.starts_with(&prefix) {
+                break;
+            }
+            if !visit(event_ref(&key)?, codec::decode_event(&value)?)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an event with this id is stored.
+    pub fn has_event(&self, collection: u32, at: &EventRef) -> Result<bool> {
+        let key = keys::event_id(collection, &at.hash);
+        Ok(self.get(FAMILY, &key)?.is_some())
+    }
+
+    /// An event.
+    pub fn event(&self, collection: u32, at: EventRef) -> Result<Option<Event>> {
+        let value = self.get(FAMILY, &keys::event(collection, at))?;
+        value.map(|v| codec::decode_event(&v)).transpose()
+    }
+
+    /// At most `most` events of a user, a session or an item, later than `after`, the oldest first.
+    pub fn listed_events(
+        &self,
+        collection: u32,
+        listing: Listing,
+        name: &str,
+        after: Option<EventRef>,
+        most: usize,
+    ) -> Result<Vec<(EventRef, Event)>> {
+        let prefix = keys::list(collection, listing, name);
+        let start = match after {
+            // The first key behind it.
+            Some(after) => [&keys::listed(collection, listing, name, after)[..], &[0]].concat(),
+            None => prefix.clone(),
+        };
+        let mode = IteratorMode::From(&start, Direction::Forward);
+        let mut found = Vec::new();
+        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
+            let (key, _) = entry.map_err(storage)?;
+            if !key.starts_with(&prefix) || found.len() == most {
+                break;
+            }
+            let at = event_ref(&key)?;
+            found.extend(self.event(collection, at)?.map(|event| (at, event)));
+        }
+        Ok(found)
+    }
+
+    /// Where the events of an item are, with their kinds, the latest first, until `visit` says no.
+    pub fn scan_item_events(
+        &self,
+        collection: u32,
+        item: &str,
+        mut visit: impl FnMut(EventRef, EventKind) -> Result<bool>,
+    ) -> Result<()> {
+        let prefix = keys::list(collection, Listing::Item, item);
+        let end = [&prefix[..], &[0xff; 25]].concat();
+        let mode = IteratorMode::From(&end, Direction::Reverse);
+        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
+            let (key, value) = entry.map_err(storage)?;
+            if !key.starts_with(&prefix) {
+                break;
+            }
+            let kind = value.first().and_then(|byte| codec::kind_of(*byte));
+            let kind = kind.ok_or_else(|| corrupt(FAMILY, "an unknown kind of event"))?;
+            if !visit(event_ref(&key)?, kind)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn event_ref(key: &[u8]) -> Result<EventRef> {
+    keys::event_ref(key).ok_or_else(|| Error::Corrupt {
+        column: FAMILY,
+        detail: "a key is too short".into(),
+    })
+}

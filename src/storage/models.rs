@@ -1,0 +1,124 @@
+//! Trained models: pieces of bytes, and the list that says which of them are there. A model is written before the list
+//! names it as one to be used.
+
+use std::collections::BTreeMap;
+
+use rocksdb::{Direction, IteratorMode};
+use serde::{Deserialize, Serialize};
+use vitrine_schemas::ModelInfo;
+
+use super::{
+    Batch, Store,
+    codec::corrupt,
+    keys,
+    rocks::{Op, storage},
+};
+use crate::{Error, Result};
+
+const FAMILY: &str = "models";
+
+/// Bytes of a piece.
+const PIECE: usize = 4 << 20;
+
+/// Models of a collection.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct ModelList {
+    /// Version given last, counted from 1; never reused.
+    pub last: u64,
+    /// The one that answers.
+    pub active: Option<u64>,
+    /// By version.
+    pub models: BTreeMap<u64, ModelInfo>,
+    /// One that is being written; where a crash came in between, it is removed at the next start.
+    pub pending: Option<u64>,
+    /// Events were erased since the newest was trained: the next training replaces all.
+    pub erased: bool,
+    /// Item ids stored, which models number.
+    pub items: u32,
+}
+
+impl Batch {
+    pub fn put_model_list(&mut self, collection: u32, list: &ModelList) -> Result<()> {
+        let value = serde_json::to_vec(list).map_err(|e| Error::Storage(e.to_string()))?;
+        self.0
+            .push(Op::Put(FAMILY, keys::model_list(collection), value));
+        Ok(())
+    }
+
+    /// Adds item ids behind those stored, the first of which gets the number `first`.
+    pub fn put_model_items(&mut self, collection: u32, first: u32, ids: &[String]) -> Result<()> {
+        let value = serde_json::to_vec(ids).map_err(|e| Error::Storage(e.to_string()))?;
+        self.0
+            .push(Op::Put(FAMILY, keys::model_items(collection, first), value));
+        Ok(())
+    }
+
+    pub fn delete_model(&mut self, collection: u32, version: u64) {
+        let from = keys::model(collection, version);
+        let to = keys::model(collection, version.saturating_add(1));
+        self.0.push(Op::DeleteRange(FAMILY, from, to));
+    }
+
+    pub fn delete_models(&mut self, collection: u32) {
+        let from = keys::models(collection);
+        let to = keys::models(collection.saturating_add(1));
+        self.0.push(Op::DeleteRange(FAMILY, from, to));
+    }
+}
+
+impl Store {
+    /// Writes the bytes of a model, which counts for nothing until the list names it.
+    pub fn write_model(&self, collection: u32, version: u64, bytes: &[u8]) -> Result<()> {
+        for (piece, part) in (0..).zip(bytes.chunks(PIECE)) {
+            let key = keys::model_piece(collection, version, piece);
+            self.write(Batch(vec![Op::Put(FAMILY, key, part.to_vec())]))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the bytes of a model.
+    pub fn model(&self, collection: u32, version: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.pieces(&keys::model(collection, version), |_, part| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
+    /// Reads the item ids in the order of their numbers.
+    pub fn model_items(&self, collection: u32) -> Result<Vec<String>> {
+        let mut ids: Vec<String> = Vec::new();
+        let prefix = [&keys::models(collection)[..], b"i"].concat();
+        self.pieces(&prefix, |_, part| {
+            let more: Vec<String> = serde_json::from_slice(part).map_err(|e| corrupt(FAMILY, e))?;
+            ids.extend(more);
+            Ok(())
+        })?;
+        Ok(ids)
+    }
+
+    /// Reads the list of a collection's models.
+    pub fn model_list(&self, collection: u32) -> Result<ModelList> {
+        match self.get(FAMILY, &keys::model_list(collection))? {
+            None => Ok(ModelList::default()),
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| corrupt(FAMILY, e)),
+        }
+    }
+
+    fn pieces(
+        &self,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mode = IteratorMode::From(prefix, Direction::Forward);
+        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
+            let (key, value) = entry.map_err(storage)?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            visit(&key, &value)?;
+        }
+        Ok(())
+    }
+}
