@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use vitrine::Embedder;
 use vitrine_indexer::encode::bert::{Bert, Role};
-use vitrine_indexer::encode::efficientnet_lite::EfficientNetLite;
+use vitrine_indexer::encode::efficientnet_lite::{EfficientNetLite, MAP_CHANNELS};
 use vitrine_indexer::image::{ImageLimits, decode};
 use vitrine_indexer::models;
 use vitrine_indexer::space::{Encoders, Precision};
@@ -132,6 +132,17 @@ fn efficientnet_lite0_is_the_torch_one() {
                 (f64::from(output.logits[class]) - pair[1].as_f64().expect("logit")).abs()
             })
             .fold(0.0, f64::max);
+        let (mut seen, mut pooled) = (Vec::new(), Vec::new());
+        let observed = model.observe(&photo, &mut |stage, map| {
+            seen.push(stage);
+            assert_eq!(map.len() % MAP_CHANNELS[stage], 0);
+            let pixels = map.chunks_exact(MAP_CHANNELS[stage]);
+            pooled = vec![0f32; MAP_CHANNELS[stage]];
+            pixels.for_each(|p| pooled.iter_mut().zip(p).for_each(|(s, v)| *s += v));
+        });
+        assert_eq!(observed.expect("runs").features, output.features);
+        assert_eq!(seen, (0..MAP_CHANNELS.len()).collect::<Vec<_>>());
+        assert!(cosine(&pooled, &output.features) > 0.999_999);
         println!("lite0 {name}: features {likeness:.8}, worst of the top logits off by {worst:.5}");
         assert!(likeness > 0.9999, "{likeness} for {name}");
         assert!(worst < 0.1, "logits of {name} are off by {worst}");

@@ -25,6 +25,8 @@ const EPS: f32 = 1e-3;
 pub const FEATURES: usize = 1280;
 /// Number of ImageNet classes.
 pub const CLASSES: usize = 1000;
+/// Channels of the maps that [`EfficientNetLite::observe`] shows.
+pub const MAP_CHANNELS: [usize; 9] = [32, 16, 24, 40, 80, 112, 192, 320, FEATURES];
 /// (repeats, kernel, stride of the first, expansion, input, output channels) by stage.
 const STAGES: [(usize, usize, usize, usize, usize, usize); 7] = [
     (1, 3, 1, 1, 32, 16),
@@ -197,15 +199,35 @@ impl EfficientNetLite {
     /// # Errors
     /// Scaling failed.
     pub fn forward(&self, image: &RgbImage) -> Result<Output, ModelError> {
+        self.observe(image, &mut |_, _| ())
+    }
+
+    /// [`EfficientNetLite::forward`] that shows `see` the feature map after the stem (0), after each of the seven
+    /// stages (1 to 7) and after the head (8): the map's number, then its values `[side * side, channels]`,
+    /// [`MAP_CHANNELS`] many channels.
+    ///
+    /// # Errors
+    /// As [`EfficientNetLite::forward`].
+    pub fn observe(
+        &self,
+        image: &RgbImage,
+        see: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<Output, ModelError> {
         let pixels = self.preprocess.interleaved(image);
         let pixels = pixels.map_err(|e| ModelError::Compute(e.to_string()))?;
         let mut map = self.stem.forward(&pixels, self.preprocess.crop as usize);
-        for block in &self.blocks {
-            map = block.forward(map);
+        see(0, &map.data);
+        let mut blocks = self.blocks.iter();
+        for (stage, (repeats, ..)) in STAGES.iter().enumerate() {
+            for block in blocks.by_ref().take(*repeats) {
+                map = block.forward(map);
+            }
+            see(stage + 1, &map.data);
         }
         let area = map.side * map.side;
         let mut wide = Aligned::zeros(area * FEATURES);
         self.head.forward(&map.data, &mut wide);
+        see(STAGES.len() + 1, &wide);
         let mut features = vec![0f32; FEATURES];
         for pixel in wide.chunks_exact(FEATURES) {
             features
