@@ -116,6 +116,10 @@ bench-recommend: setup ## p50 to p99 of recommendations and of searches for a sh
 	cargo build --release --workspace --example recommend
 	$(BIN)/examples/recommend $(BENCH_RECOMMEND)
 
+bench-heads: models ## heads on the fashion photos: retrieval over training size, transfer, ranking of sources (SHARED)
+	cargo build --release --workspace --example heads
+	$(BIN)/examples/heads --data $(SHARED)/fashion --mapping indexer/examples/fashion.toml --models $(VITRINE_MODELS) --features $(CACHE)/bench/features $(BENCH_HEADS)
+
 bench-data: setup $(BENCH_PY) ## the vectors of bench-filters
 	cd benches && $(BENCH_PY) -m harness --ours none --data fashion-mnist,home-depot --codes= --peers= --out $(CACHE)/bench/none
 

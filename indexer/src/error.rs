@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     encode::ModelError, models::FetchError, pipeline::IndexError, sink::SinkError,
-    source::SourceError,
+    source::SourceError, train::TrainError,
 };
 
 /// A failed command.
@@ -21,6 +21,14 @@ pub enum CommandError {
     Sink(#[from] SinkError),
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Engine(#[from] vitrine::Error),
+    #[error("there are heads called `{name}` already; give another --name")]
+    HeadsExist { name: String },
+    #[error("heads `{name}` were not promoted: {reason}; --force uses them all the same")]
+    NotPromoted { name: String, reason: String },
     #[error("cannot embed: {0}")]
     Embed(#[from] vitrine::EmbedError),
     #[error("{}: {source}", path.display())]

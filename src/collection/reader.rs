@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
-    Condition, FacetsRequest, FacetsResponse, Filter, FilterSpec, Item, Match, Scalar,
+    Condition, Event, FacetsRequest, FacetsResponse, Filter, FilterSpec, Item, Match, Scalar,
     filter::MatchCondition,
 };
 
@@ -87,6 +87,11 @@ impl Collection {
         let more = rest.next().is_some();
         let next = items.last().filter(|_| more).map(|i: &Item| i.id.clone());
         Ok((items, next))
+    }
+
+    /// Visits every stored event of the collection in the order of time.
+    pub fn each_event(&self, mut visit: impl FnMut(Event)) -> Result<()> {
+        self.store.scan_events(self.id, |_, event| visit(event))
     }
 
     /// Exact number of matching items, hidden ones included.

@@ -1,9 +1,12 @@
 //! Commands and their flags. Each command is a thin function over the library; results go to standard output as JSON
 //! or lines, everything else to standard error.
 
+mod catalog;
 mod doctor;
+mod domains;
 mod embed;
 mod events;
+mod heads;
 mod index;
 mod models;
 mod target;
@@ -43,6 +46,16 @@ enum Command {
     Train(train::TrainCommand),
     /// Embed a text or a photo; prints the vectors as JSON.
     Embed(embed::EmbedArgs),
+    /// Train models of a catalog or of behaviour.
+    #[command(subcommand)]
+    Train(train::TrainCommand),
+    /// Rank the categories that a category could learn from, best first.
+    ///
+    /// Prints JSON: similarity, volume, people who touched both, what to expect and why.
+    Domains(domains::DomainsArgs),
+    /// List trained heads, put some into use, or none.
+    #[command(subcommand)]
+    Heads(heads::HeadsCommand),
     /// List, get or verify the encoders.
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -108,6 +121,9 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
         Command::Events(command) => events::run(&command, out),
         Command::Train(command) => train::run(&command, out),
         Command::Embed(args) => embed::run(&args, out),
+        Command::Train(command) => train::run(&command, out),
+        Command::Domains(args) => domains::run(&args, out),
+        Command::Heads(command) => heads::run(&command, out),
         Command::Models(command) => models::run(&command, out),
         Command::Sample(command) => models::sample(&command),
         Command::Doctor(dir) => doctor::run(&dir.path(), out),

@@ -1,4 +1,5 @@
-//! The engine's [`Embedder`] over the models of a folder.
+//! The engine's [`Embedder`] over the models of a folder: encoders, and on top of them heads where some were
+//! trained, else what reaches the shared space without training.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,6 +7,9 @@ use std::path::{Path, PathBuf};
 use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
 
 use super::conse::{Conse, PARAMS};
+use super::heads::{self, Heads};
+use super::multiscale;
+use super::words::{self, Words};
 use crate::encode::bert::{Bert, Role};
 use crate::encode::clip::Clip;
 use crate::encode::efficientnet_lite::{CLASSES, EfficientNetLite, FEATURES};
@@ -15,6 +19,8 @@ use crate::image::{ImageLimits, decode};
 const TEXT_DIR: &str = "all-minilm-l6-v2";
 const IMAGE_DIR: &str = "efficientnet-lite0";
 const JOINT_DIR: &str = "clip";
+/// Tokens of a text whose words heads are told of.
+const MAX_WORDS: usize = 256;
 /// Files that decide what comes out, where a model has them.
 const FILES: [&str; 8] = [
     "config.json",
@@ -31,6 +37,7 @@ enum Kind {
     /// A text model, an image classifier, and ConSE between them.
     Separate {
         text: Box<Bert>,
+        words: Box<Words>,
         image: Box<EfficientNetLite>,
         conse: Conse,
     },
@@ -38,22 +45,71 @@ enum Kind {
     Joint(Box<Clip>),
 }
 
+/// Which heads go on top of the encoders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice<'a> {
+    /// Those in use, see [`heads::active`].
+    Active,
+    /// None: the space without training.
+    None,
+    /// Those of this name.
+    Named(&'a str),
+}
+
 /// The encoders of a models folder.
 pub struct Encoders {
     kind: Kind,
     name: String,
+    heads: Option<Heads>,
+    base_fingerprint: String,
     fingerprint: String,
     dims: BTreeMap<String, usize>,
     limits: ImageLimits,
 }
 
+/// Features of a photo for heads `[photo_width]`, and its unit vector in the shared space without them.
+pub type PhotoFeatures = (Vec<f32>, Vec<f32>);
+
+/// What the encoders say of one photo.
+struct Seen {
+    /// Unit vector of the space `image`.
+    image: Vec<f32>,
+    /// Unit vector of the space `shared` without heads.
+    shared: Vec<f32>,
+    /// What heads take.
+    features: Vec<f32>,
+}
+
 impl Encoders {
-    /// Loads `all-minilm-l6-v2/` and `efficientnet-lite0/` of `models_dir`, or `clip/` where that is there.
-    /// `precision` is the text model's; CLIP and the photos are always f32.
+    /// Loads `all-minilm-l6-v2/` and `efficientnet-lite0/` of `models_dir`, or `clip/` where that is there, and the
+    /// heads in use. `precision` is the text model's; CLIP and the photos are always f32.
     ///
     /// # Errors
     /// A file is missing (its name is told) or does not fit.
     pub fn load(models_dir: &Path, precision: Precision) -> Result<Self, ModelError> {
+        Self::load_with(models_dir, precision, Choice::Active)
+    }
+
+    /// [`Encoders::load`] with other heads than those in use.
+    ///
+    /// # Errors
+    /// As [`Encoders::load`].
+    pub fn load_with(models_dir: &Path, precision: Precision, choice: Choice) -> Result<Self, ModelError> {
+        let encoders = Self::load_base(models_dir, precision)?;
+        let name = match choice {
+            Choice::None => None,
+            Choice::Named(name) => Some(name.to_owned()),
+            Choice::Active => heads::active(models_dir)?,
+        };
+        let Some(name) = name else {
+            return Ok(encoders);
+        };
+        let dir = heads::folder(models_dir, &name)?;
+        let heads = Heads::load(&dir, &encoders.base_fingerprint)?;
+        encoders.with_heads(heads)
+    }
+
+    fn load_base(models_dir: &Path, precision: Precision) -> Result<Self, ModelError> {
         let joint = models_dir.join(JOINT_DIR);
         if joint.join("config.json").is_file() {
             let config: serde_json::Value = weights::read_json(&joint.join("config.json"))?;
@@ -75,7 +131,8 @@ impl Encoders {
         let dirs = [models_dir.join(TEXT_DIR), models_dir.join(IMAGE_DIR)];
         let text = Bert::load(&dirs[0], precision)?;
         let image = EfficientNetLite::load(&dirs[1])?;
-        let params = format!("{PARAMS};precision={}", precision.name());
+        let precision = format!("precision={}", precision.name());
+        let params = [PARAMS, multiscale::PARAMS, words::PARAMS, &precision].join(";");
         let fingerprint = fingerprint(&dirs, &params)?;
         let conse = Conse::load(&dirs[1], &text, &fingerprint, CLASSES)?;
         let dims = [
@@ -85,6 +142,7 @@ impl Encoders {
         ];
         let kind = Kind::Separate {
             text: Box::new(text),
+            words: Box::new(Words::load(&dirs[0], MAX_WORDS)?),
             image: Box::new(image),
             conse,
         };
@@ -99,9 +157,90 @@ impl Encoders {
         Self {
             kind,
             name: name.to_owned(),
+            heads: None,
+            base_fingerprint: fingerprint.clone(),
             fingerprint,
             dims,
             limits: ImageLimits::default(),
+        }
+    }
+
+    /// Puts `heads` on top. They decide the space `shared`, so the fingerprint is another one.
+    ///
+    /// # Errors
+    /// They take other features than these encoders give.
+    pub fn with_heads(mut self, heads: Heads) -> Result<Self, ModelError> {
+        let widths = [
+            ("text", heads.text.shape().input, self.text_width()),
+            ("photo", heads.photo.shape().input, self.photo_width()),
+        ];
+        for (kind, wanted, given) in widths {
+            if wanted != given {
+                let reason = format!(
+                    "the heads take {wanted} features of {kind}, these encoders give {given}"
+                );
+                return Err(ModelError::Compute(reason));
+            }
+        }
+        let mut all = blake3::Hasher::new();
+        all.update(self.base_fingerprint.as_bytes());
+        all.update(heads.digest()?.as_bytes());
+        self.fingerprint = all.finalize().to_hex().to_string();
+        self.dims.insert("shared".to_owned(), heads.dim());
+        self.heads = Some(heads);
+        Ok(self)
+    }
+
+    /// Fingerprint of the encoders without heads: heads trained on them fit them and no others.
+    pub fn base_fingerprint(&self) -> &str {
+        &self.base_fingerprint
+    }
+
+    /// Length of [`Encoders::text_features`].
+    pub fn text_width(&self) -> usize {
+        match &self.kind {
+            Kind::Separate { text, words, .. } => text.dim() + words.dim(),
+            Kind::Joint(clip) => clip.dim(),
+        }
+    }
+
+    /// Length of [`Encoders::photo_features`].
+    pub fn photo_width(&self) -> usize {
+        match &self.kind {
+            Kind::Separate { .. } => multiscale::width(),
+            Kind::Joint(clip) => clip.dim(),
+        }
+    }
+
+    /// What heads take of texts: unit vectors of the text model, and beside them what [`Words`] says.
+    pub fn text_features(&self, texts: &[&str]) -> Vec<Result<Vec<f32>, EmbedError>> {
+        match &self.kind {
+            Kind::Separate { text, words, .. } => {
+                let vectors = text.encode(texts, Role::Plain).into_iter().zip(texts);
+                let features = vectors.map(|(vector, text)| {
+                    let mut features = vector.map_err(failed)?;
+                    features.extend(words.mean(text).map_err(failed)?);
+                    Ok(features)
+                });
+                features.collect()
+            }
+            Kind::Joint(clip) => batch::run(texts, |text| clip.text(text).map_err(failed)),
+        }
+    }
+
+    /// What heads take of photos, and beside it the photos' vectors in the shared space without heads.
+    pub fn photo_features(&self, images: &[ImageBytes]) -> Vec<Result<PhotoFeatures, EmbedError>> {
+        batch::run(images, |bytes| {
+            let seen = self.see(bytes)?;
+            Ok((seen.features, seen.shared))
+        })
+    }
+
+    /// Length of a vector in the shared space without heads; a text's is the start of its features.
+    pub fn untrained_width(&self) -> usize {
+        match &self.kind {
+            Kind::Separate { text, .. } => text.dim(),
+            Kind::Joint(clip) => clip.dim(),
         }
     }
 
@@ -112,20 +251,57 @@ impl Encoders {
         self
     }
 
-    fn one_image(&self, bytes: &[u8]) -> Result<Embedding, EmbedError> {
+    fn see(&self, bytes: &[u8]) -> Result<Seen, EmbedError> {
         let photo = decode(bytes, &self.limits).map_err(|e| EmbedError::Input(e.to_string()))?;
-        let (shared, image) = match &self.kind {
+        match &self.kind {
             Kind::Separate { image, conse, .. } => {
-                let mut output = image.forward(&photo).map_err(failed)?;
+                let (mut output, features) = multiscale::features(image, &photo).map_err(failed)?;
                 normalise(&mut output.features);
-                (conse.embed(&output.logits), output.features)
+                Ok(Seen {
+                    shared: conse.embed(&output.logits),
+                    image: output.features,
+                    features,
+                })
             }
             Kind::Joint(clip) => {
                 let vector = clip.image(&photo).map_err(failed)?;
-                (vector.clone(), vector)
+                Ok(Seen {
+                    shared: vector.clone(),
+                    image: vector.clone(),
+                    features: vector,
+                })
             }
-        };
+        }
+    }
+
+    fn one_image(&self, bytes: &[u8]) -> Result<Embedding, EmbedError> {
+        let Seen {
+            image,
+            mut shared,
+            features,
+        } = self.see(bytes)?;
+        if let Some(heads) = &self.heads {
+            shared = heads.photo.embed_one(&features).map_err(failed)?;
+        }
         Ok([("shared".to_owned(), shared), ("image".to_owned(), image)].into())
+    }
+
+    /// The vectors of a text by space, of its features.
+    fn one_text(&self, mut features: Vec<f32>) -> Result<Embedding, EmbedError> {
+        let shared = match &self.heads {
+            Some(heads) => Some(heads.text.embed_one(&features).map_err(failed)?),
+            None => None,
+        };
+        features.truncate(self.untrained_width());
+        let mut vectors = Embedding::new();
+        vectors.insert(
+            "shared".to_owned(),
+            shared.unwrap_or_else(|| features.clone()),
+        );
+        if self.dims.contains_key("text") {
+            vectors.insert("text".to_owned(), features);
+        }
+        Ok(vectors)
     }
 }
 
@@ -154,23 +330,8 @@ fn fingerprint(dirs: &[PathBuf], params: &str) -> Result<String, ModelError> {
 
 impl Embedder for Encoders {
     fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
-        match &self.kind {
-            Kind::Separate { text, .. } => text
-                .encode(texts, Role::Plain)
-                .into_iter()
-                .map(|r| {
-                    let vector = r.map_err(failed)?;
-                    Ok([
-                        ("shared".to_owned(), vector.clone()),
-                        ("text".to_owned(), vector),
-                    ]
-                    .into())
-                })
-                .collect(),
-            Kind::Joint(clip) => batch::run(texts, |text| {
-                Ok([("shared".to_owned(), clip.text(text).map_err(failed)?)].into())
-            }),
-        }
+        let features = self.text_features(texts).into_iter();
+        features.map(|r| self.one_text(r?)).collect()
     }
 
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {

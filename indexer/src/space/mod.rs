@@ -3,10 +3,16 @@
 mod cache;
 pub mod conse;
 mod encoders;
+pub mod heads;
+pub mod multiscale;
+#[cfg(test)]
+mod tests;
+pub mod tower;
+pub mod words;
 
 pub use crate::encode::{ModelError, Precision};
 pub use cache::Cached;
-pub use encoders::Encoders;
+pub use encoders::{Choice, Encoders};
 
 /// Normalised weighted mean of vectors of one space: what an item with text and photos is in `shared`.
 ///
@@ -20,16 +26,4 @@ pub fn fuse(parts: &[(f32, &[f32])]) -> Vec<f32> {
     }
     crate::encode::normalise(&mut sum);
     sum
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fuse;
-
-    #[test]
-    fn fused_vectors_are_unit_and_weighted() {
-        let v = fuse(&[(3.0, &[1.0, 0.0]), (4.0, &[0.0, 1.0])]);
-        assert!((v[0] - 0.6).abs() < 1e-6 && (v[1] - 0.8).abs() < 1e-6);
-        assert!(fuse(&[]).is_empty());
-    }
 }

@@ -1,0 +1,69 @@
+//! The products as examples.
+
+use std::error::Error;
+use std::path::Path;
+
+use vitrine_indexer::encode::efficientnet_lite::FEATURES;
+use vitrine_indexer::source::{self, Mapping, photo::Photos};
+use vitrine_indexer::space::{Choice, Encoders};
+use vitrine_indexer::train::{Example, Gather, shuffled};
+
+/// All examples, in an order that only their ids decide.
+pub struct Data {
+    pub examples: Vec<Example>,
+    pub encoders: String,
+}
+
+pub fn load(
+    folder: &Path,
+    mapping: &Path,
+    models: &Path,
+    features: &Path,
+    item_text: bool,
+) -> Result<Data, Box<dyn Error>> {
+    let mapping = Mapping::load(mapping)?;
+    let (mut items, mut categories) = (Vec::new(), Vec::new());
+    for record in source::open(&folder.join("styles.csv"), None, &mapping)? {
+        let Ok(mut item) = record?.item else { continue };
+        categories.push((item.id.clone(), item.category.clone().unwrap_or_default()));
+        if !item_text {
+            item.category = None;
+        }
+        items.push(item);
+    }
+    let encoders = Encoders::load_with(models, Choice::None)?;
+    let gather = Gather {
+        encoders: &encoders,
+        photos: Photos::new(folder.to_owned(), false),
+        cache: features.to_owned(),
+        label: Some("article_type".to_owned()),
+    };
+    let (mut examples, _) = gather.run(&items, &mut |done| {
+        if done % 1024 == 0 {
+            eprintln!("features {done}");
+        }
+    })?;
+    let categories: std::collections::HashMap<_, _> = categories.into_iter().collect();
+    for example in &mut examples {
+        example.category.clone_from(&categories[&example.id]);
+    }
+    Ok(Data {
+        examples: shuffled(examples, 20),
+        encoders: encoders.base_fingerprint().to_owned(),
+    })
+}
+
+/// The same examples with what a plain head sees: the network's last features, the sentence vector.
+pub fn plain(examples: &[Example]) -> Vec<Example> {
+    let narrow = |e: &Example| Example {
+        text: e.untrained[0].clone(),
+        photo: network(e).to_vec(),
+        ..e.clone()
+    };
+    examples.iter().map(narrow).collect()
+}
+
+/// The network's own features of a photo.
+pub fn network(example: &Example) -> &[f32] {
+    &example.photo[example.photo.len() - FEATURES..]
+}

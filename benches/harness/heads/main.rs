@@ -1,0 +1,75 @@
+//! Heads on real products: retrieval over training size, transfer between categories, and whether `domains` ranks sources
+//! as they prove. Everything is measured on items that no training, no choice of an epoch and no guard has seen.
+
+mod data;
+mod domains;
+mod retrieval;
+mod transfer;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+#[derive(Parser)]
+struct Args {
+    /// Folder with styles.csv and images/.
+    #[arg(long)]
+    data: PathBuf,
+    /// Mapping of styles.csv.
+    #[arg(long)]
+    mapping: PathBuf,
+    /// Folder of the models.
+    #[arg(long)]
+    models: PathBuf,
+    /// Folder of the features seen so far.
+    #[arg(long)]
+    features: PathBuf,
+    /// Embed title and category, as the indexer does, rather than the title alone.
+    #[arg(long)]
+    item_text: bool,
+    /// Parts to run.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "retrieval,transfer,domains"
+    )]
+    parts: Vec<String>,
+    /// Seeds of the transfer experiment.
+    #[arg(long, default_value_t = 3)]
+    seeds: u64,
+    /// Training sizes of the retrieval experiment.
+    #[arg(long, value_delimiter = ',', default_value = "500,1000,2000,5000")]
+    sizes: Vec<usize>,
+    /// Settings of our recipe to try, as JSON over the defaults; retrieval is then measured on a part of the pool.
+    #[arg(long)]
+    tune: Vec<String>,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args = Args::parse();
+    let data = data::load(
+        &args.data,
+        &args.mapping,
+        &args.models,
+        &args.features,
+        args.item_text,
+    )?;
+    let text = if args.item_text {
+        "title and category"
+    } else {
+        "title"
+    };
+    println!("{} items with text ({text}) and photo", data.examples.len());
+    if !args.tune.is_empty() {
+        return retrieval::tune(&data, &args.tune);
+    }
+    for part in &args.parts {
+        match part.as_str() {
+            "retrieval" => retrieval::run(&data, &args.sizes)?,
+            "transfer" => transfer::run(&data, args.seeds)?,
+            "domains" => domains::run(&data)?,
+            other => return Err(format!("no part `{other}`").into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! What a training did, for programs (JSON) and people (one HTML file that needs no other).
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::gather::Gathered;
+use super::guard::Decision;
+use super::{Epoch, Recipe};
+use crate::encode::ModelError;
+use crate::space::heads::write_json;
+
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 240.0;
+
+/// Account of a training, stored beside the heads as `report.json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Name of the heads.
+    pub heads: String,
+    /// How it was trained, where knowledge was carried over: feature, model or finetune.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<super::transfer::Transfer>,
+    /// The recipe.
+    pub recipe: Recipe,
+    /// What became of the catalog's items.
+    pub items: Gathered,
+    /// Pairs trained on, the epoch was chosen by, and the decision was made on.
+    pub split: Split,
+    /// The loss curve.
+    pub curve: Vec<Epoch>,
+    /// The epoch kept; 0: the start.
+    pub best_epoch: usize,
+    /// Seconds of training, features not counted.
+    pub seconds: f64,
+    /// Whether it may be used, and why.
+    pub decision: Decision,
+}
+
+/// Numbers of pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// Trained on.
+    pub train: usize,
+    /// The epoch was chosen by.
+    pub stop: usize,
+    /// The decision was made on.
+    pub held_out: usize,
+}
+
+impl Report {
+    /// Writes `report.json`, `report.html` and `decision.json` into `dir`.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
+        write_json(&dir.join("report.json"), self)?;
+        write_json(&dir.join("decision.json"), &self.decision)?;
+        let path = dir.join("report.html");
+        std::fs::write(&path, self.html()).map_err(|source| ModelError::Io { path, source })
+    }
+
+    fn html(&self) -> String {
+        let decision = &self.decision;
+        let mut rows = row("candidate", &decision.candidate);
+        for c in &decision.comparisons {
+            rows += &row(&c.rival, &c.quality);
+        }
+        let loss: Vec<f64> = self.curve.iter().map(|e| e.loss).collect();
+        let score: Vec<f64> = self
+            .curve
+            .iter()
+            .filter_map(|e| e.held_out.map(|q| q.score))
+            .collect();
+        let Split {
+            train,
+            stop,
+            held_out,
+        } = self.split;
+        format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{name}</title><style>{STYLE}</style>\
+             <h1>{name}</h1><p><b>{verdict}</b>: {reason}.</p>\
+             <p>{train} pairs trained on, {stop} chose the epoch ({best} of {epochs}), {held_out} held out.</p>\
+             <table><tr><th><th colspan=\"3\">text to photo: recall at 1, 5, 10<th colspan=\"3\">photo to text\
+             <th>same label<th>score</tr>{rows}</table>\
+             <h2>Loss</h2>{loss}<h2>Score on the pairs that choose the epoch</h2>{score}</html>\n",
+            name = escape(&self.heads),
+            verdict = if decision.promoted {
+                "promoted"
+            } else {
+                "not promoted"
+            },
+            reason = escape(&decision.reason),
+            best = self.best_epoch,
+            epochs = self.curve.len(),
+            loss = chart(&loss),
+            score = chart(&score),
+        )
+    }
+}
+
+const STYLE: &str = "body{font:15px sans-serif;margin:2em;max-width:60em}td,th{padding:.2em .7em;text-align:right}\
+                     th:first-child,td:first-child{text-align:left}svg{background:#f6f6f6}";
+
+fn row(name: &str, q: &super::metrics::Quality) -> String {
+    let (t, p) = (q.text_to_photo, q.photo_to_text);
+    let mut row = format!("<tr><td>{}", escape(name));
+    for value in [
+        t.recall_1,
+        t.recall_5,
+        t.recall_10,
+        p.recall_1,
+        p.recall_5,
+        p.recall_10,
+    ] {
+        let _ = write!(row, "<td>{value:.3}");
+    }
+    let label = q.same_label.map_or("-".to_owned(), |v| format!("{v:.3}"));
+    let _ = write!(row, "<td>{label}<td>{:.3}</tr>", q.score);
+    row
+}
+
+/// A line over epochs, as SVG.
+fn chart(values: &[f64]) -> String {
+    let (low, high) = values
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+    if values.len() < 2 {
+        return "<p>too few points</p>".to_owned();
+    }
+    let span = (high - low).max(1e-9);
+    let mut points = String::new();
+    for (at, value) in values.iter().enumerate() {
+        let x = 50.0 + (WIDTH - 60.0) * at as f64 / (values.len() - 1) as f64;
+        let y = 10.0 + (HEIGHT - 30.0) * (high - value) / span;
+        let _ = write!(points, "{x:.1},{y:.1} ");
+    }
+    format!(
+        "<svg width=\"{WIDTH}\" height=\"{HEIGHT}\" font-size=\"11\"><text x=\"4\" y=\"16\">{high:.3}</text>\
+         <text x=\"4\" y=\"{bottom}\">{low:.3}</text><text x=\"{right}\" y=\"{edge}\">epoch {n}</text>\
+         <polyline points=\"{points}\" fill=\"none\" stroke=\"#06c\" stroke-width=\"2\"/></svg>",
+        bottom = HEIGHT - 20.0,
+        right = WIDTH - 70.0,
+        edge = HEIGHT - 4.0,
+        n = values.len(),
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
