@@ -56,6 +56,15 @@ fn wrong_usage_is_told_and_exits_with_2() {
             "index --source a --collection c --data d --text-weight=-1",
             "number above 0",
         ),
+        ("train head --collection c", "--data"),
+        ("train head --data d", "--collection"),
+        ("train head --source a --hold-out 0.9", "0.01 to 0.5"),
+        (
+            "train head --source a --transfer model --target T",
+            "--source-category",
+        ),
+        ("train head --source a --lambda 0", "above 0"),
+        ("domains --source a", "--target"),
         (
             "index --source a --collection c --data d --text-weight=nan",
             "number above 0",
@@ -338,4 +347,128 @@ fn models_are_trained_on_a_directory() {
         assert!(!output.status.success());
         assert!(text(&output.stderr).contains(hint), "{output:?}");
     }
+}
+
+/// Tiles in plain colours and stripes, each with a title that says so.
+fn tiles(folder: &Path, n: usize) {
+    const COLOURS: [(&str, [u8; 3]); 6] = [
+        ("red", [220, 20, 20]),
+        ("green", [20, 160, 40]),
+        ("blue", [30, 50, 210]),
+        ("yellow", [240, 220, 30]),
+        ("black", [10, 10, 10]),
+        ("white", [245, 245, 245]),
+    ];
+    let mut catalog = String::new();
+    for i in 0..n {
+        let (name, colour) = COLOURS[i % 6];
+        let (other, second) = COLOURS[(i / 6) % 6];
+        let width = 4 + (i / 36) as u32 * 3;
+        let photo = image::RgbImage::from_fn(64, 64, |x, _| {
+            image::Rgb(if (x / width).is_multiple_of(2) {
+                colour
+            } else {
+                second
+            })
+        });
+        photo.save(folder.join(format!("{i}.png"))).unwrap();
+        let item = serde_json::json!({
+            "id": i.to_string(), "title": format!("{name} tile with {other} stripes"), "category": format!("Tiles > {name}"),
+            "images": [{"path": format!("{i}.png")}],
+        });
+        catalog += &format!("{item}\n");
+    }
+    fs::write(folder.join("tiles.jsonl"), catalog).unwrap();
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[cfg(unix)]
+#[test]
+fn heads_are_trained_promoted_used_and_left() {
+    if !models_are_there() {
+        eprintln!("skipped: no models");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let models = dir.join("models");
+    fs::create_dir(&models).unwrap();
+    for model in ["all-minilm-l6-v2", "efficientnet-lite0"] {
+        let from = vitrine_indexer::models::default_dir().join(model);
+        std::os::unix::fs::symlink(from, models.join(model)).unwrap();
+    }
+    tiles(dir, 144);
+    let fingerprint = || {
+        let embedded = json(&run(
+            dir,
+            "embed --text tile --space shared --models-dir models",
+        ));
+        embedded["fingerprint"].as_str().unwrap().to_owned()
+    };
+    let before = fingerprint();
+    let train = "train head --source tiles.jsonl --models-dir models --hold-out 0.3 --epochs 15";
+    let answer = json(&run(dir, train));
+    let report = &answer["report"];
+    assert_eq!(
+        (&answer["in_use"], &report["heads"]),
+        (&false.into(), &"1".into())
+    );
+    assert_eq!(report["items"]["pairs"], 144);
+    assert_eq!(
+        report["decision"]["promoted"], true,
+        "{}",
+        report["decision"]
+    );
+    assert!(
+        fs::read_to_string(models.join("heads/1/report.html"))
+            .unwrap()
+            .contains("<svg")
+    );
+    assert_eq!(fingerprint(), before, "not in use yet");
+
+    assert!(run(dir, "heads use 1 --models-dir models").status.success());
+    assert_ne!(fingerprint(), before);
+    let again = run(dir, &format!("{train} --name 1"));
+    assert!(text(&again.stderr).contains("give another --name"));
+    // The same training again is no better than itself, so it stays out of use.
+    let second = json(&run(dir, &format!("{train} --activate")));
+    assert_eq!(
+        (&second["in_use"], &second["report"]["heads"]),
+        (&false.into(), &"2".into())
+    );
+    let refused = run(dir, "heads use 2 --models-dir models");
+    assert!(
+        text(&refused.stderr).contains("not promoted"),
+        "{}",
+        text(&refused.stderr)
+    );
+    assert!(run(dir, "heads clear --models-dir models").status.success());
+    assert_eq!(fingerprint(), before);
+
+    let ranked = run(
+        dir,
+        "domains --source tiles.jsonl --models-dir models --target Tiles",
+    );
+    assert!(
+        text(&ranked.stderr).contains("other categories"),
+        "{}",
+        text(&ranked.stderr)
+    );
+    let ranked = json(&indexer(
+        dir,
+        &[
+            "domains",
+            "--source",
+            "tiles.jsonl",
+            "--models-dir",
+            "models",
+            "--target",
+            "Tiles > red",
+        ],
+    ));
+    assert_eq!(ranked["sources"].as_array().unwrap().len(), 5);
 }

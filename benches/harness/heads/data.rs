@@ -5,7 +5,7 @@ use std::path::Path;
 
 use vitrine_indexer::encode::efficientnet_lite::FEATURES;
 use vitrine_indexer::source::{self, Mapping, photo::Photos};
-use vitrine_indexer::space::{Choice, Encoders};
+use vitrine_indexer::space::{Choice, Encoders, Precision};
 use vitrine_indexer::train::{Example, Gather, shuffled};
 
 /// All examples, in an order that only their ids decide.
@@ -31,7 +31,7 @@ pub fn load(
         }
         items.push(item);
     }
-    let encoders = Encoders::load_with(models, Choice::None)?;
+    let encoders = Encoders::load_with(models, Precision::F32, Choice::None)?;
     let gather = Gather {
         encoders: &encoders,
         photos: Photos::new(folder.to_owned(), false),

@@ -10,7 +10,7 @@ use clap::Args;
 use vitrine::{Collection, Database, Options};
 use vitrine_schemas::Item;
 
-use super::ModelsDir;
+use super::Models;
 use crate::{
     error::CommandError,
     source::{self, Format, Mapping, photo::Photos},
@@ -46,7 +46,7 @@ pub(super) struct Catalog {
     #[arg(long, value_name = "DIR")]
     features: Option<PathBuf>,
     #[command(flatten)]
-    pub models: ModelsDir,
+    pub models: Models,
 }
 
 #[derive(Debug, Args)]
@@ -106,8 +106,8 @@ impl Catalog {
         &self,
         items: &[Item],
     ) -> Result<(Encoders, Vec<Example>, Gathered), CommandError> {
-        let models = self.models.path();
-        let encoders = Encoders::load_with(&models, Choice::None)?;
+        let models = self.models.dir.path();
+        let encoders = Encoders::load_with(&models, self.models.precision, Choice::None)?;
         let beside = self.place.source.as_deref().and_then(Path::parent);
         let base = self.photos.clone().or(beside.map(Path::to_owned));
         let gather = Gather {

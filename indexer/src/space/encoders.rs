@@ -231,7 +231,7 @@ impl Encoders {
     /// What heads take of photos, and beside it the photos' vectors in the shared space without heads.
     pub fn photo_features(&self, images: &[ImageBytes]) -> Vec<Result<PhotoFeatures, EmbedError>> {
         batch::run(images, |bytes| {
-            let seen = self.see(bytes)?;
+            let seen = self.see(bytes, true)?;
             Ok((seen.features, seen.shared))
         })
     }
@@ -251,11 +251,17 @@ impl Encoders {
         self
     }
 
-    fn see(&self, bytes: &[u8]) -> Result<Seen, EmbedError> {
+    /// What heads take is left empty where nobody asks for it.
+    fn see(&self, bytes: &[u8], for_heads: bool) -> Result<Seen, EmbedError> {
         let photo = decode(bytes, &self.limits).map_err(|e| EmbedError::Input(e.to_string()))?;
         match &self.kind {
             Kind::Separate { image, conse, .. } => {
-                let (mut output, features) = multiscale::features(image, &photo).map_err(failed)?;
+                let seen = if for_heads {
+                    multiscale::features(image, &photo)
+                } else {
+                    image.forward(&photo).map(|output| (output, Vec::new()))
+                };
+                let (mut output, features) = seen.map_err(failed)?;
                 normalise(&mut output.features);
                 Ok(Seen {
                     shared: conse.embed(&output.logits),
@@ -279,7 +285,7 @@ impl Encoders {
             image,
             mut shared,
             features,
-        } = self.see(bytes)?;
+        } = self.see(bytes, self.heads.is_some())?;
         if let Some(heads) = &self.heads {
             shared = heads.photo.embed_one(&features).map_err(failed)?;
         }

@@ -37,19 +37,24 @@ pub fn features(
     Ok((output, statistics))
 }
 
-/// Appends the means of all channels of `map` `[channels, area]`, then their deviations, then their maxima.
+/// Appends the means of all channels of `map` `[area, channels]`, then their deviations, then their maxima.
 fn describe(map: &[f32], channels: usize, out: &mut Vec<f32>) {
-    let area = map.len() / channels.max(1);
-    let planes = || map.chunks_exact(area.max(1));
-    let mean = |plane: &[f32]| plane.iter().sum::<f32>() / area as f32;
-    out.extend(planes().map(mean));
-    out.extend(planes().map(|plane| {
-        let mean = mean(plane);
-        let square = plane.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>();
-        (square / area as f32).sqrt()
-    }));
-    let max = |plane: &[f32]| plane.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    out.extend(planes().map(max));
+    let pixels = || map.chunks_exact(channels.max(1));
+    let area = (map.len() / channels.max(1)) as f32;
+    let (mut mean, mut square) = (vec![0f32; channels], vec![0f32; channels]);
+    let mut max = vec![f32::NEG_INFINITY; channels];
+    for pixel in pixels() {
+        mean.iter_mut().zip(pixel).for_each(|(m, v)| *m += v / area);
+        max.iter_mut().zip(pixel).for_each(|(m, v)| *m = m.max(*v));
+    }
+    // The second pass spares the difference of large squares.
+    for pixel in pixels() {
+        let from_mean = square.iter_mut().zip(pixel).zip(&mean);
+        from_mean.for_each(|((s, v), m)| *s += (v - m) * (v - m) / area);
+    }
+    out.extend(mean);
+    out.extend(square.into_iter().map(f32::sqrt));
+    out.extend(max);
 }
 
 #[cfg(test)]
@@ -59,7 +64,7 @@ mod tests {
     #[test]
     fn channels_are_described_one_statistic_after_the_other() {
         let mut out = Vec::new();
-        describe(&[1.0, 3.0, 5.0, 5.0], 2, &mut out);
+        describe(&[1.0, 5.0, 3.0, 5.0], 2, &mut out);
         assert_eq!(out, [2.0, 5.0, 1.0, 0.0, 3.0, 5.0]);
     }
 }

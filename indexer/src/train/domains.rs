@@ -10,7 +10,7 @@ use super::{Example, Pairs, TrainError};
 use crate::space::tower::{Standardise, unit};
 
 /// Most items of a category that are compared: the figures settle long before.
-const SAMPLE: usize = 400;
+const SAMPLE: usize = 200;
 /// Nearest items of other categories that a target item looks at.
 const NEIGHBOURS: usize = 20;
 /// Fewest items a source must have.
@@ -90,13 +90,20 @@ pub fn rank(
             least: 1,
         });
     }
-    let points = Points::of(examples)?;
     let mut rng = SmallRng::seed_from_u64(0);
-    let sample = sample(&own, &mut rng);
+    let mut compared: Vec<&Example> = Vec::new();
+    let mut choose = |rows: &[usize]| -> Vec<usize> {
+        let from = compared.len();
+        let rows = sample(rows, &mut rng);
+        compared.extend(rows.iter().map(|row| &examples[*row]));
+        (from..compared.len()).collect()
+    };
+    let sample = choose(&own);
     let sources: Vec<(String, Vec<usize>, usize)> = groups
         .into_iter()
-        .map(|(name, rows)| (name, self::sample(&rows, &mut rng), rows.len()))
+        .map(|(name, rows)| (name, choose(&rows), rows.len()))
         .collect();
+    let points = Points::of(&compared)?;
     let lifts = neighbour_lifts(&points, &sample, &sources);
     let mut ranked: Vec<Ranked> = sources
         .iter()
@@ -129,41 +136,30 @@ pub fn rank(
     Ok(ranked)
 }
 
-/// Items as points: unit features of text and photo side by side, standardised over the whole catalog first, so that
-/// what all items share says nothing.
+/// Items as points: unit features of text and photo side by side, standardised over all that are compared first, so
+/// that what all share says nothing. Held as their inner products.
 struct Points(Vec<Vec<f32>>);
 
 impl Points {
-    fn of(examples: &[Example]) -> Result<Self, TrainError> {
-        let pairs = Pairs::of(examples)?;
+    fn of(examples: &[&Example]) -> Result<Self, TrainError> {
+        let pairs = Pairs::of(examples.iter().copied())?;
         let each = |x: &Tensor| unit(&Standardise::of(x)?.apply(x)?);
-        let both = Tensor::cat(&[each(&pairs.text)?, each(&pairs.photo)?], 1)?;
-        Ok(Self(unit(&both)?.to_vec2()?))
-    }
-
-    fn cosine(&self, a: usize, b: usize) -> f64 {
-        let products = self.0[a].iter().zip(&self.0[b]);
-        f64::from(products.map(|(x, y)| x * y).sum::<f32>())
+        let both = unit(&Tensor::cat(&[each(&pairs.text)?, each(&pairs.photo)?], 1)?)?;
+        Ok(Self(both.matmul(&both.t()?)?.to_vec2()?))
     }
 
     /// Squared distance.
     fn distance(&self, a: usize, b: usize) -> f64 {
-        (2.0 - 2.0 * self.cosine(a, b)).max(0.0)
+        (2.0 - 2.0 * f64::from(self.0[a][b])).max(0.0)
     }
 
     fn centroid_cosine(&self, a: &[usize], b: &[usize]) -> f64 {
-        let centroid = |rows: &[usize]| {
-            let mut sum = vec![0f64; self.0[0].len()];
-            for row in rows {
-                sum.iter_mut()
-                    .zip(&self.0[*row])
-                    .for_each(|(s, v)| *s += f64::from(*v));
-            }
-            sum
+        // The inner product of two sums is the sum of all inner products.
+        let product = |a: &[usize], b: &[usize]| -> f64 {
+            let row = |i: &usize| b.iter().map(|j| f64::from(self.0[*i][*j])).sum::<f64>();
+            a.iter().map(row).sum()
         };
-        let (a, b) = (centroid(a), centroid(b));
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-        dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt().max(1e-12)
+        product(a, b) / (product(a, a) * product(b, b)).sqrt().max(1e-12)
     }
 }
 

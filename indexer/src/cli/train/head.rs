@@ -204,7 +204,7 @@ fn say(what: &'static str) -> impl FnMut(&Epoch) {
 }
 
 pub(super) fn run(args: &HeadArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
-    let models = args.catalog.models.path();
+    let models = args.catalog.models.dir.path();
     let name = free_name(&models, args.name.as_deref())?;
     let folder = heads::folder(&models, &name)?;
     let items = args.catalog.items()?;
