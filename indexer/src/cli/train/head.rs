@@ -17,6 +17,7 @@ use crate::{
         domains::within,
         guard,
         metrics::measure,
+        session::LEAST_HELD_OUT,
         shuffled,
         transfer::{Domains, Transfer, train_fresh, transfer},
     },
@@ -110,7 +111,8 @@ impl HeadArgs {
         let out = |n: usize, share: f64| (n as f64 * share).round() as usize;
         let held_out = own.split_off(own.len() - out(own.len(), self.hold_out));
         // What chooses the epoch must not decide on the promotion.
-        let stop = own.split_off(own.len() - out(own.len(), 0.1));
+        let stop = Some(out(own.len(), 0.1)).filter(|n| *n >= LEAST_HELD_OUT);
+        let stop = own.split_off(own.len() - stop.unwrap_or_default());
         if own.len() < LEAST_PAIRS {
             return Err(too_few(self.target.as_deref(), own.len()).into());
         }
