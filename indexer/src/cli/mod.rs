@@ -41,14 +41,11 @@ enum Command {
     /// Import behaviour events.
     #[command(subcommand)]
     Events(events::EventsCommand),
-    /// Learn from what a collection holds.
+    /// Learn from a catalog or from what a collection holds.
     #[command(subcommand)]
     Train(train::TrainCommand),
     /// Embed a text or a photo; prints the vectors as JSON.
     Embed(embed::EmbedArgs),
-    /// Train models of a catalog or of behaviour.
-    #[command(subcommand)]
-    Train(train::TrainCommand),
     /// Rank the categories that a category could learn from, best first.
     ///
     /// Prints JSON: similarity, volume, people who touched both, what to expect and why.
@@ -121,7 +118,6 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
         Command::Events(command) => events::run(&command, out),
         Command::Train(command) => train::run(&command, out),
         Command::Embed(args) => embed::run(&args, out),
-        Command::Train(command) => train::run(&command, out),
         Command::Domains(args) => domains::run(&args, out),
         Command::Heads(command) => heads::run(&command, out),
         Command::Models(command) => models::run(&command, out),

@@ -1,4 +1,6 @@
-//! `train`: what a collection can learn from what it holds.
+//! `train`: what is learned from a catalog or from what a collection holds.
+
+mod head;
 
 use std::{
     io::Write,
@@ -26,6 +28,15 @@ pub(super) enum TrainCommand {
     /// half of the people of the last fifth chose, and judged by what the other half chose. It is used from then on only
     /// where it beats rank fusion and every source alone. Prints the figures as JSON; `promoted` says whether it is used.
     Blend(BlendArgs),
+    /// Train heads: how texts and photos reach the shared space.
+    ///
+    /// Learns from items that have both, on the frozen encoders' features (cached on disk). A part of the items is held
+    /// out: the heads are promoted only where they beat those in use on it, and with --transfer also training on the
+    /// target alone. Run it again after a kill and it goes on where it was. Heads put into use count from the next start
+    /// of a program on; their vectors are another space, so collections have to be indexed anew.
+    ///
+    /// Prints the report as JSON. Exit status: 0 all well, promoted or not (see `decision`), 1 failure, 2 wrong usage.
+    Head(Box<head::HeadArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -73,6 +84,7 @@ pub(super) fn run(command: &TrainCommand, out: &mut dyn Write) -> Result<Outcome
     match command {
         TrainCommand::Cf(args) => cf(args, out),
         TrainCommand::Blend(args) => blend(args, out),
+        TrainCommand::Head(args) => head::run(args, out),
     }
 }
 

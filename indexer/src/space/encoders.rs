@@ -94,7 +94,11 @@ impl Encoders {
     ///
     /// # Errors
     /// As [`Encoders::load`].
-    pub fn load_with(models_dir: &Path, precision: Precision, choice: Choice) -> Result<Self, ModelError> {
+    pub fn load_with(
+        models_dir: &Path,
+        precision: Precision,
+        choice: Choice,
+    ) -> Result<Self, ModelError> {
         let encoders = Self::load_base(models_dir, precision)?;
         let name = match choice {
             Choice::None => None,
