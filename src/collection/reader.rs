@@ -91,7 +91,10 @@ impl Collection {
 
     /// Visits every stored event of the collection in the order of time.
     pub fn each_event(&self, mut visit: impl FnMut(Event)) -> Result<()> {
-        self.store.scan_events(self.id, |_, event| visit(event))
+        self.store.scan_events(self.id, |_, event| {
+            visit(event);
+            Ok(true)
+        })
     }
 
     /// Exact number of matching items, hidden ones included.
