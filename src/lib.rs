@@ -19,7 +19,7 @@ pub mod query;
 mod storage;
 pub mod understanding;
 
-pub use behaviour::Training;
+pub use behaviour::{Training, event_weight};
 pub use bounds::Bounds;
 pub use collection::{Collection, Shopper};
 pub use database::{Database, Options};

@@ -3,8 +3,8 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    encode::ModelError, models::FetchError, pipeline::IndexError, sink::SinkError,
-    source::SourceError, train::TrainError,
+    encode::ModelError, evaluate::EvaluateError, models::FetchError, pipeline::IndexError,
+    sink::SinkError, source::SourceError, train::TrainError,
 };
 
 /// A failed command.
@@ -23,14 +23,16 @@ pub enum CommandError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Train(#[from] TrainError),
-    #[error(transparent)]
-    Engine(#[from] vitrine::Error),
     #[error("there are heads called `{name}` already; give another --name")]
     HeadsExist { name: String },
     #[error("heads `{name}` were not promoted: {reason}; --force uses them all the same")]
     NotPromoted { name: String, reason: String },
     #[error("cannot embed: {0}")]
     Embed(#[from] vitrine::EmbedError),
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    #[error(transparent)]
+    Engine(#[from] vitrine::Error),
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("cannot write the result: {0}")]

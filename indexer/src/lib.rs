@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod encode;
 pub mod error;
+pub mod evaluate;
 pub mod events;
 pub mod image;
 pub mod models;

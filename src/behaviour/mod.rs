@@ -33,7 +33,7 @@ use chrono::Utc;
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{BehaviorConfig, BehaviorInfo, Event};
 
-pub use self::training::Training;
+pub use self::{training::Training, weights::event_weight};
 pub(crate) use self::{daily::day_of, log::Log, model::Model, person::Person};
 use crate::{
     Error, Result,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use vitrine_schemas::{BehaviorConfig, EventKind};
+use vitrine_schemas::{BehaviorConfig, Event, EventKind};
 
 /// Weights of kinds, as configured.
 #[derive(Clone)]
@@ -35,4 +35,10 @@ impl Weights {
             _ => Some(self.by_kind.get(&kind).copied().unwrap_or(1.0)),
         }
     }
+}
+
+/// What an event says for its items by the default weights; None where it speaks against them.
+pub fn event_weight(event: &Event) -> Option<f32> {
+    let value = event.value.map_or(f32::NAN, |v| v as f32);
+    Weights::default().of(event.kind, value)
 }

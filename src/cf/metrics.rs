@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde::Serialize;
 
 use super::Scored;
 
@@ -101,7 +102,7 @@ pub fn novelty(recommended: &[Vec<Scored>], counts: &[u32], users: usize) -> f64
 }
 
 /// A mean with the interval that holds 95 % of its bootstrap (Efron 1979).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// Mean of the values.
     pub mean: f64,

@@ -18,6 +18,7 @@ mod model;
 mod popularity;
 mod rank;
 mod session_knn;
+mod settings;
 pub mod split;
 mod svd;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use model::Model;
 pub use popularity::Popularity;
 pub use rank::Scored;
 pub use session_knn::{SessionKnn, SessionKnnOptions};
+pub use settings::{PopularityOptions, Settings};
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;

@@ -44,6 +44,11 @@ impl Split {
         })
     }
 
+    /// Tests on the interactions from a moment on, in microseconds since 1970.
+    pub fn at(interactions: &[Interaction], cut: i64) -> Self {
+        Self::by(interactions, |_, i| i.at >= cut)
+    }
+
     /// Tests on the last `count` interactions of each user, the later in the list among those of one moment. Users
     /// with no more than `count` are only learned from.
     pub fn leave_last(interactions: &[Interaction], count: usize) -> Self {
@@ -123,6 +128,8 @@ mod tests {
         assert!(tested(&Split::temporal(&events, 0.0).expect("valid")).is_empty());
         assert_eq!(Split::temporal(&events, 1.0).expect("valid").train, []);
         assert_eq!(Split::temporal(&[], 0.5).expect("valid"), Split::default());
+        assert_eq!(tested(&Split::at(&events, 30)), [0, 2, 4, 5]);
+        assert_eq!(tested(&Split::at(&events, 51)), [0_u32; 0]);
     }
 
     #[test]

@@ -119,6 +119,14 @@ impl Collection {
         })
     }
 
+    /// Visits every stored event in the order of time, in microseconds since 1970.
+    pub fn visit_events(&self, mut visit: impl FnMut(i64, Event)) -> Result<()> {
+        self.store.scan_events(self.id, |at, event| {
+            visit(at.micros, event);
+            Ok(true)
+        })
+    }
+
     pub(super) fn load(&self, state: &State, id: &str, with_vectors: bool) -> Result<Item> {
         let missing = || Error::ItemNotFound(id.to_string());
         let number = *state.numbers.get(id).ok_or_else(missing)?;

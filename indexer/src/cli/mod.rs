@@ -5,6 +5,7 @@ mod catalog;
 mod doctor;
 mod domains;
 mod embed;
+mod evaluate;
 mod events;
 mod heads;
 mod index;
@@ -59,6 +60,9 @@ enum Command {
     /// Get sample data.
     #[command(subcommand)]
     Sample(models::SampleCommand),
+    /// Measure how good answers are.
+    #[command(subcommand)]
+    Evaluate(evaluate::EvaluateCommand),
     /// Check that this machine can embed: processor, memory, models.
     ///
     /// A line a check, each problem with its mend. Exit status: 0 all well, 1 some problem.
@@ -122,6 +126,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
         Command::Heads(command) => heads::run(&command, out),
         Command::Models(command) => models::run(&command, out),
         Command::Sample(command) => models::sample(&command),
+        Command::Evaluate(command) => evaluate::run(&command, out),
         Command::Doctor(dir) => doctor::run(&dir.path(), out),
     }
 }

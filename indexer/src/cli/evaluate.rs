@@ -1,0 +1,232 @@
+//! `evaluate`: how good recommendations are on events that were held out.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand, ValueEnum};
+use vitrine::Database;
+use vitrine_schemas::EventKind;
+
+use super::Outcome;
+use crate::{
+    error::CommandError,
+    evaluate::{Contender, Dataset, Evaluation, HoldOut, Protocol},
+    source::events::{EventFormat, EventMapping, open},
+};
+
+/// Faults of records that are told one by one.
+const TOLD: usize = 5;
+
+/// Deepest list.
+const DEEPEST: usize = 1000;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EvaluateCommand {
+    /// Hold recommenders against held-out events.
+    ///
+    /// Prints a table. Exit status: 0 all well, 3 some events could not be read, 1 failure, 2 wrong usage.
+    ///
+    /// Models, each with settings as name:key=value,key=value: popularity (half_life, days), item-knn, graph-filter,
+    /// ease, ials, session-knn, and content, which goes by the items' vectors.
+    Recommend(Box<RecommendArgs>),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecommendArgs {
+    #[command(flatten)]
+    behaviour: Behaviour,
+    /// Data directory of the collection; no server may have it open.
+    #[arg(long, value_name = "DIR", requires = "collection")]
+    data: Option<PathBuf>,
+    /// Collection whose items (categories, vectors) and, without --events, events are taken.
+    #[arg(long, value_name = "NAME", requires = "data")]
+    collection: Option<String>,
+    /// Vector space [default: shared, or the only one].
+    #[arg(long, value_name = "NAME", requires = "data")]
+    space: Option<String>,
+    /// A model; may be given several times, all are compared with the first.
+    #[arg(long = "model", value_name = "MODEL", value_parser = model, default_values = ["popularity", "item-knn"])]
+    models: Vec<(String, Contender)>,
+    /// What is held out: temporal:PART (the latest), temporal:DAYSd, leave-last:N (of each user), random:PART.
+    #[arg(long, value_name = "SPLIT", default_value = "temporal:0.2")]
+    split: HoldOut,
+    /// Depths of the lists; breakdowns are at the first.
+    #[arg(long, value_name = "K", value_delimiter = ',', value_parser = depth, default_values_t = [20, 10, 50])]
+    k: Vec<usize>,
+    /// Which held-out items count.
+    #[arg(long, value_enum, default_value = "new")]
+    relevant: Relevant,
+    /// Test users with at least so many events to learn from; 0 tests newcomers too.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    min_history: usize,
+    /// Test at most so many users, chosen at random.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    users: Option<usize>,
+    /// Rank among the held-out items and so many random others instead of all: quick, and not comparable with a full
+    /// ranking.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    negatives: Option<usize>,
+    /// Bootstrap resamples of the intervals.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = positive)]
+    resamples: usize,
+    /// Seed of all that is random.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// File for the report as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// File for the report as a page with plots.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// An event file.
+#[derive(Debug, Args)]
+#[group(required = false)]
+struct Behaviour {
+    /// Event file (JSONL, CSV, TSV, Parquet); `-` reads standard input.
+    #[arg(long, value_name = "FILE", required_unless_present = "data")]
+    events: Option<PathBuf>,
+    /// Format of the event file; told from its ending where it is left out.
+    #[arg(long, value_enum, requires = "events")]
+    format: Option<EventFormat>,
+    /// TOML file that maps the file's columns to fields of an event.
+    #[arg(long, value_name = "FILE", requires = "events")]
+    mapping: Option<PathBuf>,
+    /// What happened where the file does not say it.
+    #[arg(long, value_name = "KIND", value_parser = super::events::kind, requires = "events")]
+    default_kind: Option<EventKind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Relevant {
+    /// Those the user had not touched before; what they had is not recommended.
+    New,
+    /// All, repeats too.
+    All,
+}
+
+fn model(text: &str) -> Result<(String, Contender), String> {
+    let parsed = text.parse::<Contender>().map_err(|e| e.to_string())?;
+    Ok((text.to_owned(), parsed))
+}
+
+fn depth(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(k) if (1..=DEEPEST).contains(&k) => Ok(k),
+        _ => Err(format!("must be 1 to {DEEPEST}")),
+    }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("must be a whole number from 1 on".to_owned()),
+    }
+}
+
+pub(super) fn run(command: &EvaluateCommand, out: &mut dyn Write) -> Result<Outcome, CommandError> {
+    let EvaluateCommand::Recommend(args) = command;
+    let evaluation = args.evaluation();
+    // Before the work, so that it is not done in vain.
+    let json = args.json.as_deref().map(create).transpose()?;
+    let html = args.html.as_deref().map(create).transpose()?;
+    let data = args.dataset()?;
+    let report = evaluation.run(&data, &mut |line| eprintln!("{line}"))?;
+    writeln!(out, "{}", report.text())?;
+    if let Some((path, file)) = json {
+        let text = serde_json::to_string_pretty(&report).map_err(io::Error::other);
+        write(path, file, &text?)?;
+    }
+    if let Some((path, file)) = html {
+        write(path, file, &report.html())?;
+    }
+    Ok(if report.data.refused == 0 {
+        Outcome::Complete
+    } else {
+        Outcome::Partial
+    })
+}
+
+fn create(path: &Path) -> Result<(&Path, std::fs::File), CommandError> {
+    let file = std::fs::File::create(path).map_err(|source| CommandError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok((path, file))
+}
+
+fn write(path: &Path, mut file: std::fs::File, text: &str) -> Result<(), CommandError> {
+    file.write_all(text.as_bytes())
+        .map_err(|source| CommandError::File {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+impl RecommendArgs {
+    fn evaluation(&self) -> Evaluation {
+        let mut depths = self.k.clone();
+        let mut seen = std::collections::HashSet::new();
+        depths.retain(|k| seen.insert(*k));
+        Evaluation {
+            models: self.models.clone(),
+            protocol: Protocol {
+                hold_out: self.split,
+                new_only: self.relevant == Relevant::New,
+                min_history: self.min_history,
+                negatives: self.negatives,
+                max_users: self.users,
+                seed: self.seed,
+            },
+            depths,
+            resamples: self.resamples,
+        }
+    }
+
+    fn dataset(&self) -> Result<Dataset, CommandError> {
+        let opened = match (&self.data, &self.collection) {
+            (Some(data), Some(name)) => {
+                let database = Database::open(data, vitrine::Options::default())?;
+                Some((database, name))
+            }
+            _ => None,
+        };
+        let mut data = match (&self.behaviour.events, &opened) {
+            (Some(path), _) => self.behaviour.read(path)?,
+            (None, Some((database, name))) => {
+                Dataset::from_collection(&*database.collection(name)?)?
+            }
+            // The flags let one of the two through.
+            (None, None) => Dataset::default(),
+        };
+        if let Some((database, name)) = &opened {
+            data.describe_from(database, name, self.space.as_deref())?;
+        }
+        Ok(data)
+    }
+}
+
+impl Behaviour {
+    fn read(&self, path: &Path) -> Result<Dataset, CommandError> {
+        let mut mapping = match &self.mapping {
+            Some(path) => EventMapping::load(path)?,
+            None => EventMapping::default(),
+        };
+        mapping.default_kind = self.default_kind.or(mapping.default_kind);
+        let records = open(path, self.format, &mapping, "evaluated")?;
+        let mut refused = 0;
+        let data = Dataset::from_records(path, records, &mut |line, fault| {
+            refused += 1;
+            if refused <= TOLD {
+                eprintln!("line {line}: {}: {}", fault.field, fault.reason);
+            }
+        })?;
+        if refused > TOLD {
+            eprintln!("{} more could not be read", refused - TOLD);
+        }
+        Ok(data)
+    }
+}

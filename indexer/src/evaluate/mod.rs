@@ -1,0 +1,218 @@
+//! Evaluation: some events are held out, models learn from the rest, and what they recommend is held against what was
+//! held out. Models and metrics themselves live in the engine (`vitrine::cf`).
+
+mod bins;
+mod contender;
+mod content;
+mod dataset;
+mod html;
+mod load;
+mod measure;
+mod plot;
+mod protocol;
+mod report;
+mod table;
+
+use std::time::Instant;
+
+use chrono::DateTime;
+use rayon::prelude::*;
+use vitrine::cf::metrics::{Figures, Interval};
+
+pub use self::{
+    contender::Contender,
+    dataset::{Dataset, Rejection, Vectors},
+    protocol::{HoldOut, Protocol, Task, Trial},
+    report::Report,
+};
+use self::{
+    measure::{Answers, Character},
+    report::{
+        AtDepth, Comparison, DataFacts, METRICS, ModelReport, ProtocolFacts, Ranking, Verdict,
+    },
+};
+
+/// Why nothing can be evaluated.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum EvaluateError {
+    #[error(
+        "split {split} leaves none of {events} events to learn from; are the events' times known? (random:0.2 needs none)"
+    )]
+    NothingToLearn { split: String, events: usize },
+    #[error(
+        "nobody to test: of {candidates} users with events held out, {without_history} have fewer than {min_history} events before (--min-history) and {without_new} have nothing new (--relevant)"
+    )]
+    NobodyToTest {
+        candidates: usize,
+        without_history: usize,
+        min_history: usize,
+        without_new: usize,
+    },
+    #[error(
+        "model `content` needs vectors: name a collection that has some (--data, --collection)"
+    )]
+    NoVectors,
+    #[error("no space `{space}` in the collection; there are: {known}")]
+    UnknownSpace { space: String, known: String },
+    #[error("{count} events have no time, which split {split} goes by; random:0.2 needs none")]
+    NoTimes { split: String, count: usize },
+    #[error("there are no events")]
+    NoEvents,
+    #[error(transparent)]
+    Engine(#[from] vitrine::Error),
+}
+
+/// Which models are evaluated, and how.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// The models, each with its name in the report; all are compared with the first.
+    pub models: Vec<(String, Contender)>,
+    /// The rules.
+    pub protocol: Protocol,
+    /// Depths of the lists; the first is that of the breakdowns.
+    pub depths: Vec<usize>,
+    /// Of the intervals.
+    pub resamples: usize,
+}
+
+impl Evaluation {
+    /// Carries it out; `progress` is told what is being done.
+    ///
+    /// # Errors
+    /// There is nothing to learn from or nobody to test, or a model cannot be fitted.
+    pub fn run(
+        &self,
+        data: &Dataset,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Report, EvaluateError> {
+        let trial = self.protocol.prepare(data)?;
+        let (mut models, mut figures) = (Vec::new(), Vec::new());
+        for (name, contender) in &self.models {
+            progress(&format!("{name}: {} users", trial.tasks.len()));
+            let (report, own) = self.model(name, *contender, data, &trial)?;
+            models.push(report);
+            figures.push(own);
+        }
+        Ok(Report {
+            data: facts(data),
+            protocol: self.protocol_facts(&trial),
+            comparisons: self.comparisons(&figures),
+            models,
+        })
+    }
+
+    /// The report of a model, and its figures by depth, then user.
+    fn model(
+        &self,
+        name: &str,
+        contender: Contender,
+        data: &Dataset,
+        trial: &Trial,
+    ) -> Result<(ModelReport, Vec<Vec<Figures>>), EvaluateError> {
+        let start = Instant::now();
+        let model = contender.fit(data, &trial.train)?;
+        let fit_seconds = start.elapsed().as_secs_f64();
+        let deepest = self.depths.iter().max().copied().unwrap_or(0);
+        let answers = Answers::of(model.as_ref(), data, &trial.tasks, deepest);
+        let depths = self.depths.iter();
+        let figures: Vec<_> = depths.map(|k| answers.figures(&trial.tasks, *k)).collect();
+        let at = self.depths.iter().zip(&figures).map(|(k, figures)| {
+            let means = METRICS.par_iter().map(|(name, metric)| {
+                let values: Vec<_> = figures.iter().map(metric).collect();
+                (*name, self.interval(&values))
+            });
+            let character = Character::of(&answers.lists, data, trial, *k);
+            AtDepth {
+                k: *k,
+                figures: means.collect(),
+                coverage: character.coverage,
+                novelty: character.novelty,
+                diversity: character.diversity,
+                cross_category: character.cross_category,
+            }
+        });
+        let report = ModelReport {
+            model: name.to_owned(),
+            settings: contender.to_string(),
+            fit_seconds,
+            users_per_second: answers.users_per_second,
+            at: at.collect(),
+            by_user: bins::by_user(&figures[0], trial, self.resamples, self.protocol.seed),
+            by_item: bins::by_item(&answers, trial, self.depths[0]),
+        };
+        Ok((report, figures))
+    }
+
+    fn interval(&self, values: &[f64]) -> Interval {
+        Interval::bootstrap(values, self.resamples, self.protocol.seed)
+    }
+
+    /// Each model but the first against the first, at every depth by every metric.
+    fn comparisons(&self, figures: &[Vec<Vec<Figures>>]) -> Vec<Comparison> {
+        let Some((first, others)) = figures.split_first() else {
+            return Vec::new();
+        };
+        let against = &self.models[0].0;
+        let mut comparisons = Vec::new();
+        for ((model, _), own) in self.models[1..].iter().zip(others) {
+            for (n, k) in self.depths.iter().enumerate() {
+                let pairs: Vec<_> = own[n].iter().zip(&first[n]).collect();
+                comparisons.par_extend(METRICS.par_iter().map(|(metric, of)| {
+                    let differences: Vec<_> = pairs.iter().map(|(a, b)| of(a) - of(b)).collect();
+                    let difference = self.interval(&differences);
+                    Comparison {
+                        model: model.clone(),
+                        against: against.clone(),
+                        metric,
+                        k: *k,
+                        verdict: Verdict::of(&difference),
+                        difference,
+                    }
+                }));
+            }
+        }
+        comparisons
+    }
+
+    fn protocol_facts(&self, trial: &Trial) -> ProtocolFacts {
+        let protocol = &self.protocol;
+        ProtocolFacts {
+            split: protocol.hold_out.to_string(),
+            cut: trial.cut.and_then(rfc3339),
+            new_only: protocol.new_only,
+            ranking: protocol
+                .negatives
+                .map_or(Ranking::Full, Ranking::SampledNegatives),
+            train: trial.train.len(),
+            held_out: trial.held_out,
+            users_tested: trial.tasks.len(),
+            users_without_history: trial.without_history,
+            users_without_new: trial.without_new,
+            relevant: trial.tasks.iter().map(|t| t.relevant.len()).sum(),
+            resamples: self.resamples,
+            seed: protocol.seed,
+        }
+    }
+}
+
+fn facts(data: &Dataset) -> DataFacts {
+    let times = || data.interactions.iter().map(|i| i.at);
+    let items = || 0..data.items() as u32;
+    DataFacts {
+        source: data.name.clone(),
+        interactions: data.interactions.len(),
+        rejections: data.rejections.len(),
+        refused: data.refused,
+        users: data.users(),
+        items: data.items(),
+        items_with_category: items().filter(|i| data.category(*i).is_some()).count(),
+        items_with_vector: items().filter(|i| data.vectors.get(*i).is_some()).count(),
+        first_event: times().min().and_then(rfc3339),
+        last_event: times().max().and_then(rfc3339),
+    }
+}
+
+fn rfc3339(micros: i64) -> Option<String> {
+    DateTime::from_timestamp_micros(micros).map(|time| time.to_rfc3339())
+}

@@ -1,0 +1,445 @@
+//! How a trial is set up: what is held out, who is tested, what counts, among what is ranked.
+
+use std::{collections::HashMap, fmt, ops::Range, str::FromStr};
+
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use roaring::RoaringBitmap;
+use vitrine::cf::split::{Interaction, Split};
+
+use super::{Dataset, EvaluateError};
+
+/// Microseconds in a day.
+const DAY: f64 = 86_400e6;
+
+/// What is held out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HoldOut {
+    /// The latest part of all events.
+    Latest(f64),
+    /// The events of the last days.
+    Days(f64),
+    /// The last events of each user.
+    Last(usize),
+    /// A random part.
+    Random(f64),
+}
+
+impl FromStr for HoldOut {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once(':').unwrap_or((text, ""));
+        let part = || match value {
+            "" => Ok(0.2),
+            _ => match value.parse() {
+                Ok(part) if part > 0.0 && part < 1.0 => Ok(part),
+                _ => Err(format!("`{value}` is no part between 0 and 1, such as 0.2")),
+            },
+        };
+        match (name, value.strip_suffix('d')) {
+            ("temporal", Some(days)) => match days.parse() {
+                Ok(days) if days > 0.0 && days < 1e6 => Ok(Self::Days(days)),
+                _ => Err(format!("`{value}` is no number of days, such as 40d")),
+            },
+            ("temporal", None) => part().map(Self::Latest),
+            ("random", _) => part().map(Self::Random),
+            ("leave-last", _) if value.is_empty() => Ok(Self::Last(1)),
+            ("leave-last", _) => match value.parse() {
+                Ok(count) if count > 0 => Ok(Self::Last(count)),
+                _ => Err(format!("`{value}` is no number of events from 1 on")),
+            },
+            _ => Err(format!(
+                "no split `{name}`; there are temporal:PART, temporal:DAYSd, leave-last:N and random:PART"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for HoldOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest(part) => write!(f, "temporal:{part}"),
+            Self::Days(days) => write!(f, "temporal:{days}d"),
+            Self::Last(count) => write!(f, "leave-last:{count}"),
+            Self::Random(part) => write!(f, "random:{part}"),
+        }
+    }
+}
+
+/// The rules of a trial.
+#[derive(Clone, Debug)]
+pub struct Protocol {
+    /// What is held out.
+    pub hold_out: HoldOut,
+    /// Only held-out items count that are new to their user; those they had are not recommended.
+    pub new_only: bool,
+    /// Users with fewer events to learn from are not tested.
+    pub min_history: usize,
+    /// Random items that held-out ones are ranked among; none for all items.
+    pub negatives: Option<usize>,
+    /// Users tested at most, chosen at random.
+    pub max_users: Option<usize>,
+    /// Of all that is random.
+    pub seed: u64,
+}
+
+/// One user to be tested.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Number of the user.
+    pub user: u32,
+    /// What they touched before, with summed weights, the oldest first.
+    pub history: Vec<(u32, f32)>,
+    /// Events that the history is made of.
+    pub events: usize,
+    /// Not to be recommended.
+    pub excluded: RoaringBitmap,
+    /// What they touched after, and was not excluded.
+    pub relevant: Vec<u32>,
+    /// The random items that held-out ones are ranked among.
+    negatives: Option<RoaringBitmap>,
+}
+
+impl Task {
+    /// What is not ranked, of `items`.
+    pub fn unranked(&self, items: usize) -> RoaringBitmap {
+        match &self.negatives {
+            None => self.excluded.clone(),
+            Some(negatives) => {
+                let mut rest = RoaringBitmap::new();
+                rest.insert_range(0..items as u32);
+                rest -= negatives;
+                self.relevant.iter().for_each(|item| {
+                    rest.remove(*item);
+                });
+                rest
+            }
+        }
+    }
+}
+
+/// What models learn from, and whom they are tested on.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// To learn from.
+    pub train: Vec<Interaction>,
+    /// Whom to test.
+    pub tasks: Vec<Task>,
+    /// First moment that is held out, where all users have the same.
+    pub cut: Option<i64>,
+    /// Events held out.
+    pub held_out: usize,
+    /// Users with something held out.
+    pub candidates: usize,
+    /// Of them, those with too little history.
+    pub without_history: usize,
+    /// Of the rest, those with nothing new held out.
+    pub without_new: usize,
+}
+
+impl Protocol {
+    /// Splits behaviour and says whom to test.
+    ///
+    /// # Errors
+    /// Nothing is left to learn from, or nobody to test.
+    pub fn prepare(&self, data: &Dataset) -> Result<Trial, EvaluateError> {
+        if data.interactions.is_empty() {
+            return Err(EvaluateError::NoEvents);
+        }
+        if data.untimed > 0 && !matches!(self.hold_out, HoldOut::Random(_)) {
+            return Err(EvaluateError::NoTimes {
+                split: self.hold_out.to_string(),
+                count: data.untimed,
+            });
+        }
+        let split = self.split(data)?;
+        if split.train.is_empty() {
+            return Err(EvaluateError::NothingToLearn {
+                split: self.hold_out.to_string(),
+                events: data.interactions.len(),
+            });
+        }
+        let temporal = matches!(self.hold_out, HoldOut::Latest(_) | HoldOut::Days(_));
+        let cut = split.test.iter().map(|i| i.at).min().filter(|_| temporal);
+        let mut trial = Trial {
+            cut,
+            held_out: split.test.len(),
+            candidates: 0,
+            without_history: 0,
+            without_new: 0,
+            train: split.train,
+            tasks: Vec::new(),
+        };
+        self.choose(data, &split.test, &mut trial);
+        if trial.tasks.is_empty() {
+            return Err(EvaluateError::NobodyToTest {
+                candidates: trial.candidates,
+                without_history: trial.without_history,
+                min_history: self.min_history,
+                without_new: trial.without_new,
+            });
+        }
+        Ok(trial)
+    }
+
+    fn split(&self, data: &Dataset) -> Result<Split, EvaluateError> {
+        let all = &data.interactions;
+        Ok(match self.hold_out {
+            HoldOut::Latest(part) => Split::temporal(all, part)?,
+            HoldOut::Random(part) => Split::random(all, part, self.seed)?,
+            HoldOut::Last(count) => Split::leave_last(all, count),
+            HoldOut::Days(days) => {
+                let last = all.iter().map(|i| i.at).max().unwrap_or(0);
+                Split::at(all, last.saturating_sub((days * DAY) as i64))
+            }
+        })
+    }
+
+    fn choose(&self, data: &Dataset, test: &[Interaction], trial: &mut Trial) {
+        let histories = by_user(&trial.train, data.users());
+        let held_out = by_user(test, data.users());
+        let mut rejected: HashMap<u32, Vec<_>> = HashMap::new();
+        for r in &data.rejections {
+            rejected.entry(r.user).or_default().push((r.item, r.at));
+        }
+        for (user, test) in (0..).zip(&held_out) {
+            let Some(first) = test.iter().map(|i| i.at).min() else {
+                continue;
+            };
+            trial.candidates += 1;
+            let history = &histories[user as usize];
+            if history.len() < self.min_history {
+                trial.without_history += 1;
+                continue;
+            }
+            let mut excluded: RoaringBitmap = rejected
+                .get(&user)
+                .into_iter()
+                .flatten()
+                .filter(|(_, at)| *at < first)
+                .map(|(item, _)| *item)
+                .collect();
+            if self.new_only {
+                excluded.extend(history.iter().map(|i| i.item));
+            }
+            let mut relevant: Vec<u32> = test.iter().map(|i| i.item).collect();
+            relevant.sort_unstable();
+            relevant.dedup();
+            relevant.retain(|item| !excluded.contains(*item));
+            if relevant.is_empty() {
+                trial.without_new += 1;
+                continue;
+            }
+            trial.tasks.push(Task {
+                user,
+                events: history.len(),
+                history: summed(history),
+                excluded,
+                relevant,
+                negatives: None,
+            });
+        }
+        let mut rng = StdRng::seed_from_u64(self.seed);
+        if let Some(most) = self.max_users.filter(|most| *most < trial.tasks.len()) {
+            trial.tasks.shuffle(&mut rng);
+            trial.tasks.truncate(most);
+            trial.tasks.sort_by_key(|task| task.user);
+        }
+        if let Some(count) = self.negatives {
+            for task in &mut trial.tasks {
+                task.negatives = Some(sample(task, 0..data.items() as u32, count, &mut rng));
+            }
+        }
+    }
+}
+
+/// Interactions of each user in the order of time.
+fn by_user(interactions: &[Interaction], users: usize) -> Vec<Vec<&Interaction>> {
+    let mut lists = vec![Vec::new(); users];
+    for interaction in interactions {
+        lists[interaction.user as usize].push(interaction);
+    }
+    for list in &mut lists {
+        list.sort_by_key(|i| i.at);
+    }
+    lists
+}
+
+/// Each item once, at the place of its last event.
+fn summed(history: &[&Interaction]) -> Vec<(u32, f32)> {
+    let mut weights: HashMap<u32, f32> = HashMap::new();
+    for i in history {
+        *weights.entry(i.item).or_default() += i.weight;
+    }
+    let latest = history.iter().rev();
+    let mut list: Vec<_> = latest
+        .filter_map(|i| Some((i.item, weights.remove(&i.item)?)))
+        .collect();
+    list.reverse();
+    list
+}
+
+/// Up to `count` items that the user has nothing to do with.
+fn sample(task: &Task, items: Range<u32>, count: usize, rng: &mut StdRng) -> RoaringBitmap {
+    let mut taken = task.excluded.clone();
+    taken.extend(task.history.iter().map(|(item, _)| *item));
+    taken.extend(&task.relevant);
+    let free = items.len() - taken.range_cardinality(items.clone()) as usize;
+    if free <= count.saturating_mul(2) {
+        let mut rest: Vec<u32> = items.filter(|item| !taken.contains(*item)).collect();
+        let (chosen, _) = rest.partial_shuffle(rng, count);
+        return chosen.iter().collect();
+    }
+    let mut chosen = RoaringBitmap::new();
+    while (chosen.len() as usize) < count {
+        let item = rng.random_range(items.clone());
+        if !taken.contains(item) {
+            chosen.insert(item);
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn protocol(hold_out: &str) -> Protocol {
+        Protocol {
+            hold_out: hold_out.parse().expect("a split"),
+            new_only: true,
+            min_history: 1,
+            negatives: None,
+            max_users: None,
+            seed: 1,
+        }
+    }
+
+    fn data(events: &[(u32, u32, i64)]) -> Dataset {
+        let mut data = Dataset::new("test");
+        for (user, item, at) in events {
+            data.add(&format!("u{user}"), &format!("i{item}"), Some(1.0), *at);
+        }
+        data
+    }
+
+    #[test]
+    fn splits_are_read_and_written() {
+        for text in [
+            "temporal:0.25",
+            "temporal:40d",
+            "leave-last:2",
+            "random:0.1",
+        ] {
+            assert_eq!(text.parse::<HoldOut>().expect(text).to_string(), text);
+        }
+        assert_eq!("temporal".parse(), Ok(HoldOut::Latest(0.2)));
+        assert_eq!("leave-last".parse(), Ok(HoldOut::Last(1)));
+        for wrong in [
+            "",
+            "half",
+            "temporal:0",
+            "temporal:1",
+            "temporal:-3d",
+            "temporal:nan",
+            "leave-last:0",
+            "random:x",
+        ] {
+            assert!(wrong.parse::<HoldOut>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn who_is_tested_and_on_what() {
+        // User 0 has a history, buys item 1 again and item 3 anew; user 1 only repeats; user 2 has no history.
+        let day = 86_400_000_000;
+        let data = data(&[
+            (0, 1, 0),
+            (0, 2, 1),
+            (0, 1, 2),
+            (1, 5, 3),
+            (0, 1, 10 * day),
+            (0, 3, 11 * day),
+            (1, 5, 11 * day),
+            (2, 2, 11 * day),
+        ]);
+        let trial = protocol("temporal:5d").prepare(&data).expect("fine");
+        assert_eq!((trial.held_out, trial.candidates), (4, 3));
+        assert_eq!((trial.without_history, trial.without_new), (1, 1));
+        assert_eq!(trial.cut, Some(10 * day));
+        let [task] = trial.tasks.as_slice() else {
+            panic!("{:?}", trial.tasks)
+        };
+        // i1 = 0, i2 = 1, i5 = 2, i3 = 3.
+        assert_eq!(task.history, [(1, 1.0), (0, 2.0)]);
+        assert_eq!((task.events, task.relevant.as_slice()), (3, &[3][..]));
+        let all = Protocol {
+            new_only: false,
+            min_history: 0,
+            ..protocol("temporal:5d")
+        };
+        let trial = all.prepare(&data).expect("fine");
+        let relevant: Vec<_> = trial.tasks.iter().map(|t| t.relevant.as_slice()).collect();
+        assert_eq!(relevant, [&[0, 3][..], &[2], &[1]]);
+    }
+
+    #[test]
+    fn what_was_rejected_before_is_not_asked_for() {
+        let mut data = data(&[(0, 1, 0), (0, 2, 100), (0, 3, 101)]);
+        data.add("u0", "i2", None, 50);
+        data.add("u0", "i3", None, 150);
+        let trial = protocol("leave-last:2").prepare(&data).expect("fine");
+        assert_eq!(trial.tasks[0].relevant, [2]);
+        assert!(trial.tasks[0].excluded.contains(1) && !trial.tasks[0].excluded.contains(2));
+    }
+
+    #[test]
+    fn nothing_to_do_is_said() {
+        let lone = data(&[(0, 1, 7), (1, 1, 7)]);
+        let error = protocol("temporal").prepare(&lone).expect_err("one moment");
+        assert!(
+            matches!(error, EvaluateError::NothingToLearn { .. }),
+            "{error}"
+        );
+        let error = protocol("leave-last").prepare(&lone).expect_err("one each");
+        assert!(
+            matches!(error, EvaluateError::NobodyToTest { .. }),
+            "{error}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_leaks(
+            events in prop::collection::vec((0_u32..6, 0_u32..12, 0_i64..40), 1..120),
+            split in prop::sample::select(vec!["temporal:0.3", "temporal:0.00000000015d", "leave-last:2", "random:0.3"]),
+            new_only: bool,
+        ) {
+            let data = data(&events);
+            let rules = Protocol { new_only, negatives: Some(3), ..protocol(split) };
+            let Ok(trial) = rules.prepare(&data) else { return Ok(()) };
+            prop_assert_eq!(trial.train.len() + trial.held_out, events.len());
+            if let Some(cut) = trial.cut {
+                prop_assert!(trial.train.iter().all(|i| i.at < cut), "learned from the future");
+            }
+            for task in &trial.tasks {
+                let own: Vec<_> = trial.train.iter().filter(|i| i.user == task.user).collect();
+                prop_assert_eq!(own.len(), task.events);
+                prop_assert_eq!(task.history.iter().map(|(_, w)| *w as usize).sum::<usize>(), own.len());
+                if new_only {
+                    prop_assert!(task.relevant.iter().all(|r| own.iter().all(|i| i.item != *r)));
+                }
+                if split.starts_with("leave-last") {
+                    let last = own.iter().map(|i| i.at).max().unwrap_or(i64::MIN);
+                    let all = data.interactions.iter().filter(|i| i.user == task.user && i.at < last);
+                    prop_assert!(all.count() <= own.len(), "something earlier was held out");
+                }
+                let ranked = data.items() as u64 - task.unranked(data.items()).len();
+                prop_assert!(ranked <= task.relevant.len() as u64 + 3);
+                prop_assert!(task.relevant.iter().all(|r| !task.unranked(data.items()).contains(*r)));
+            }
+        }
+    }
+}
