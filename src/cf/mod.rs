@@ -34,7 +34,7 @@ pub use model::Model;
 pub use popularity::Popularity;
 pub use rank::Scored;
 pub use session_knn::{SessionKnn, SessionKnnOptions};
-pub use settings::{PopularityOptions, Settings};
+pub use settings::{PopularityOptions, Settings, options, written};
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;

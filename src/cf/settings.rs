@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
 
 use super::{
     Ease, EaseOptions, GraphFilter, GraphFilterOptions, Ials, IalsOptions, ItemKnn, ItemKnnOptions,
@@ -90,29 +90,56 @@ impl FromStr for Settings {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (name, list) = text.split_once(':').unwrap_or((text, ""));
-        let mut values = Map::new();
-        for part in list.split(',').filter(|part| !part.is_empty()) {
-            let (key, value) = part.split_once('=').ok_or_else(|| {
-                Error::invalid(format!("/{name}"), format!("`{part}` is not key=value"))
-            })?;
-            insert(&mut values, key.trim(), value.trim())
-                .map_err(|detail| Error::invalid(format!("/{name}/{key}"), detail))?;
-        }
-        let named = Map::from_iter([(name.to_owned(), Value::Object(values))]);
+        let (name, values) = parts(text)?;
+        let named = Map::from_iter([(name.to_owned(), values)]);
         serde_json::from_value(Value::Object(named))
             .map_err(|e| Error::invalid(format!("/{name}"), e.to_string()))
     }
 }
 
+/// The settings in `name:key=value,...`, for models that are none of [`Settings`].
+///
+/// # Errors
+/// A setting that is not known or of the wrong kind.
+pub fn options<T: DeserializeOwned>(text: &str) -> Result<T> {
+    let (name, values) = parts(text)?;
+    serde_json::from_value(values).map_err(|e| Error::invalid(format!("/{name}"), e.to_string()))
+}
+
+/// The name, and the settings as an object.
+fn parts(text: &str) -> Result<(&str, Value)> {
+    let (name, list) = text.split_once(':').unwrap_or((text, ""));
+    let mut values = Map::new();
+    for part in list.split(',').filter(|part| !part.is_empty()) {
+        let (key, value) = part.split_once('=').ok_or_else(|| {
+            Error::invalid(format!("/{name}"), format!("`{part}` is not key=value"))
+        })?;
+        insert(&mut values, key.trim(), value.trim())
+            .map_err(|detail| Error::invalid(format!("/{name}/{key}"), detail))?;
+    }
+    Ok((name, Value::Object(values)))
+}
+
 /// The text that reads back as these settings, all of them written out.
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = serde_json::to_value(self).map_err(|_| fmt::Error)?;
-        let mut parts = Vec::new();
-        flatten("", &value[self.name()], &mut parts);
-        write!(f, "{}:{}", self.name(), parts.join(","))
+        let text = match self {
+            Self::Popularity(options) => written(self.name(), options),
+            Self::ItemKnn(options) => written(self.name(), options),
+            Self::GraphFilter(options) => written(self.name(), options),
+            Self::Ease(options) => written(self.name(), options),
+            Self::Ials(options) => written(self.name(), options),
+            Self::SessionKnn(options) => written(self.name(), options),
+        };
+        f.write_str(&text)
     }
+}
+
+/// The text that [`options`] reads, all settings written out.
+pub fn written<T: Serialize>(name: &str, options: &T) -> String {
+    let mut parts = Vec::new();
+    flatten("", &json!(options), &mut parts);
+    format!("{name}:{}", parts.join(","))
 }
 
 fn flatten(path: &str, value: &Value, parts: &mut Vec<String>) {

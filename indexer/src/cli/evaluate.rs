@@ -12,7 +12,7 @@ use vitrine_schemas::EventKind;
 use super::Outcome;
 use crate::{
     error::CommandError,
-    evaluate::{Contender, Dataset, Evaluation, HoldOut, Protocol},
+    evaluate::{Contender, Dataset, Evaluation, HoldOut, Protocol, Weights},
     source::events::{EventFormat, EventMapping, open},
 };
 
@@ -29,7 +29,8 @@ pub(super) enum EvaluateCommand {
     /// Prints a table. Exit status: 0 all well, 3 some events could not be read, 1 failure, 2 wrong usage.
     ///
     /// Models, each with settings as name:key=value,key=value: popularity (half_life, days), item-knn, graph-filter,
-    /// ease, ials, session-knn, and content, which goes by the items' vectors.
+    /// ease, ials, session-knn, content (recent, power), which goes by the vectors of the items,
+    /// random, and blend (behavior.*, session.*, content.*, popularity.*), with weights learned on an inner split.
     Recommend(Box<RecommendArgs>),
 }
 
@@ -58,6 +59,9 @@ pub(super) struct RecommendArgs {
     /// Which held-out items count.
     #[arg(long, value_enum, default_value = "new")]
     relevant: Relevant,
+    /// What several events of a user with one item weigh together (popularity and session-knn count each event).
+    #[arg(long, value_enum, default_value = "sum")]
+    weights: Weights,
     /// Test users with at least so many events to learn from; 0 tests newcomers too.
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_history: usize,
@@ -175,6 +179,7 @@ impl RecommendArgs {
             models: self.models.clone(),
             protocol: Protocol {
                 hold_out: self.split,
+                weights: self.weights,
                 new_only: self.relevant == Relevant::New,
                 min_history: self.min_history,
                 negatives: self.negatives,

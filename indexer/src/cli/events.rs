@@ -60,7 +60,7 @@ pub(super) struct ImportArgs {
     limit: Option<u64>,
 }
 
-fn kind(text: &str) -> Result<EventKind, String> {
+pub(super) fn kind(text: &str) -> Result<EventKind, String> {
     serde_json::from_value(json!(text)).map_err(|e| e.to_string())
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::PathBuf};
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
 use super::{ModelsDir, Outcome};
 use crate::{error::CommandError, models};
@@ -27,12 +27,24 @@ pub(super) enum ModelsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SampleCommand {
-    /// Get a sample shop: products.csv (--format vendure) and photos.
+    /// Get a sample: products to index and, with the grocery, events to import.
     Get {
+        /// Which one.
+        #[arg(long, value_enum, default_value = "shop")]
+        name: Sample,
         /// Folder to put it in.
         #[arg(long)]
         dir: PathBuf,
     },
+}
+
+/// The samples there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Sample {
+    /// A small shop: products.csv (--format vendure) and photos.
+    Shop,
+    /// A grocery with a year of purchases of 800 households: products.jsonl and events.jsonl.
+    Grocery,
 }
 
 pub(super) fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<Outcome, CommandError> {
@@ -65,7 +77,10 @@ pub(super) fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<Outcom
 }
 
 pub(super) fn sample(command: &SampleCommand) -> Result<Outcome, CommandError> {
-    let SampleCommand::Get { dir } = command;
-    models::get_sample(dir)?;
+    let SampleCommand::Get { name, dir } = command;
+    match name {
+        Sample::Shop => models::get_sample(dir)?,
+        Sample::Grocery => models::get_grocery(dir)?,
+    }
     Ok(Outcome::Complete)
 }

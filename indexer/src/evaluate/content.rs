@@ -1,40 +1,59 @@
 //! What is near in content to what a user had: the recommender that needs no behaviour of others.
 
+use serde::{Deserialize, Serialize};
 use vitrine::cf::Recommender;
 
 use super::dataset::{Vectors, dot};
 
-/// Items of a history whose vectors are averaged, the latest.
-const RECENT: usize = 20;
+/// How nearness to several items is joined.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContentOptions {
+    /// Items of a history that count, the latest.
+    pub recent: usize,
+    /// An item scores the sum over the history of weight times cosine to this power. 1 is the cosine to the mean;
+    /// above it, what is very near to one item of the history is ahead of what is a little near to all.
+    pub power: f32,
+}
 
-/// Scores items by the cosine of their vector to the mean of those of the latest items of the history. Items without a
-/// vector come last.
+impl Default for ContentOptions {
+    fn default() -> Self {
+        Self {
+            recent: 20,
+            power: 1.0,
+        }
+    }
+}
+
+/// Scores items by the nearness of their vectors to those of a history. Items without a vector come last.
 #[derive(Clone, Debug)]
 pub struct Content {
     vectors: Vectors,
     items: usize,
+    options: ContentOptions,
 }
 
 impl Content {
     /// Of `items` items, some of which have vectors.
-    pub fn new(vectors: Vectors, items: usize) -> Self {
-        Self { vectors, items }
+    pub fn new(vectors: Vectors, items: usize, options: ContentOptions) -> Self {
+        Self {
+            vectors,
+            items,
+            options,
+        }
     }
 
-    /// The mean, zero where no item of the history has a vector.
-    fn taste(&self, history: &[(u32, f32)]) -> Vec<f32> {
-        let mut mean = vec![0.0; self.vectors.dim()];
-        for (item, weight) in history.iter().rev().take(RECENT) {
-            let Some(vector) = self.vectors.get(*item) else {
-                continue;
-            };
-            // Ten views of one item do not make it ten items.
+    /// Vectors of the latest items, with what they count.
+    fn recent<'a>(
+        &'a self,
+        history: &'a [(u32, f32)],
+    ) -> impl Iterator<Item = (&'a [f32], f32)> + 'a {
+        let latest = history.iter().rev().take(self.options.recent);
+        // Ten views of one item do not make it ten items.
+        latest.filter_map(|(item, weight)| {
             let weight = weight.signum() * weight.abs().ln_1p();
-            mean.iter_mut()
-                .zip(vector)
-                .for_each(|(m, x)| *m += weight * x);
-        }
-        mean
+            Some((self.vectors.get(*item)?, weight))
+        })
     }
 }
 
@@ -44,18 +63,35 @@ impl Recommender for Content {
     }
 
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
-        let taste = self.taste(history);
-        let length = dot(&taste, &taste).sqrt().max(f32::MIN_POSITIVE);
+        let power = self.options.power;
+        let mut points: Vec<(Vec<f32>, f32)> =
+            self.recent(history).map(|(v, w)| (v.to_vec(), w)).collect();
+        if power == 1.0 {
+            let mut mean = vec![0.0; self.vectors.dim()];
+            for (vector, weight) in &points {
+                mean.iter_mut()
+                    .zip(vector)
+                    .for_each(|(m, x)| *m += weight * x);
+            }
+            points = vec![(mean, 1.0)];
+        }
+        let nearness = |row: &[f32]| -> f32 {
+            let near = points.iter().map(|(point, weight)| match power == 1.0 {
+                true => dot(row, point),
+                false => weight * dot(row, point).max(0.0).powf(power),
+            });
+            near.sum()
+        };
         out.clear();
         out.extend(
             self.vectors
                 .rows()
                 .map(|row| match row.iter().any(|x| *x != 0.0) {
-                    true => dot(row, &taste) / length,
-                    false => -1.0,
+                    true => nearness(row),
+                    false => f32::MIN,
                 }),
         );
-        out.resize(self.items, -1.0);
+        out.resize(self.items, f32::MIN);
     }
 }
 
@@ -63,19 +99,36 @@ impl Recommender for Content {
 mod tests {
     use super::*;
 
-    #[test]
-    fn near_is_above_far_and_unknown_is_last() {
+    fn order(power: f32, history: &[(u32, f32)]) -> Vec<u32> {
         let mut vectors = Vectors::default();
-        for (item, vector) in [[1.0, 0.0], [0.8, 0.6], [-1.0, 0.1]].iter().enumerate() {
+        let rows = [[1.0, 0.0], [0.0, 1.0], [0.7, 0.7], [0.99, 0.1], [-1.0, 0.1]];
+        for (item, vector) in rows.iter().enumerate() {
             vectors.set(item, vector);
         }
-        let content = Content::new(vectors, 4);
-        let best = content.recommend(&[(0, 2.0), (9, 1.0)], 4, &[0].into_iter().collect());
-        let order: Vec<_> = best.iter().map(|s| s.item).collect();
-        assert_eq!(order, [1, 2, 3]);
-        assert!((best[0].score - 0.8).abs() < 1e-6);
-        let mut scores = Vec::new();
-        content.scores(&[], &mut scores);
-        assert_eq!(scores, [0.0, 0.0, 0.0, -1.0]);
+        let options = ContentOptions {
+            power,
+            ..Default::default()
+        };
+        let excluded = history.iter().map(|(item, _)| *item).collect();
+        let best = Content::new(vectors, 6, options).recommend(history, 9, &excluded);
+        best.iter().map(|s| s.item).collect()
+    }
+
+    #[test]
+    fn near_is_above_far_and_unknown_is_last() {
+        assert_eq!(order(1.0, &[(0, 2.0), (9, 1.0)]), [3, 2, 1, 4, 5]);
+        assert_eq!(order(4.0, &[(0, 2.0)])[..2], [3, 2]);
+    }
+
+    #[test]
+    fn a_power_prefers_what_is_very_near_to_one() {
+        let both = [(0, 1.0), (1, 1.0)];
+        assert_eq!(order(1.0, &both)[..2], [2, 3], "nearest to the mean");
+        assert_eq!(order(8.0, &both)[..2], [3, 2], "nearest to one of them");
+    }
+
+    #[test]
+    fn without_history_nothing_is_nearer() {
+        assert_eq!(order(1.0, &[]), [0, 1, 2, 3, 4, 5]);
     }
 }

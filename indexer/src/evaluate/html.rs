@@ -71,7 +71,7 @@ impl Report {
                     div.wide { table {
                         tr { th { "model" } th { "settings" } th { "seconds to fit" } th { "users/s" } }
                         @for m in &self.models {
-                            tr { td { (m.model) } td.text { (m.settings) } td { (format!("{:.2}", m.fit_seconds)) } td { (format!("{:.0}", m.users_per_second)) } }
+                            tr { td { (m.model) } td.text { (m.settings) @if let Some(note) = &m.note { br; (note) } } td { (format!("{:.2}", m.fit_seconds)) } td { (format!("{:.0}", m.users_per_second)) } }
                         }
                     } }
                     (definitions())

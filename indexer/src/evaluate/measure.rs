@@ -157,6 +157,7 @@ mod tests {
         ]);
         let protocol = Protocol {
             hold_out: "temporal:0.2".parse().expect("a split"),
+            weights: Default::default(),
             new_only: true,
             min_history: 1,
             negatives: None,

@@ -2,6 +2,7 @@
 //! held out. Models and metrics themselves live in the engine (`vitrine::cf`).
 
 mod bins;
+mod blend;
 mod contender;
 mod content;
 mod dataset;
@@ -10,8 +11,11 @@ mod load;
 mod measure;
 mod plot;
 mod protocol;
+mod random;
 mod report;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::time::Instant;
 
@@ -22,7 +26,7 @@ use vitrine::cf::metrics::{Figures, Interval};
 pub use self::{
     contender::Contender,
     dataset::{Dataset, Rejection, Vectors},
-    protocol::{HoldOut, Protocol, Task, Trial},
+    protocol::{HoldOut, Protocol, Task, Trial, Weights},
     report::Report,
 };
 use self::{
@@ -90,7 +94,7 @@ impl Evaluation {
         let (mut models, mut figures) = (Vec::new(), Vec::new());
         for (name, contender) in &self.models {
             progress(&format!("{name}: {} users", trial.tasks.len()));
-            let (report, own) = self.model(name, *contender, data, &trial)?;
+            let (report, own) = self.model(name, contender, data, &trial)?;
             models.push(report);
             figures.push(own);
         }
@@ -106,15 +110,15 @@ impl Evaluation {
     fn model(
         &self,
         name: &str,
-        contender: Contender,
+        contender: &Contender,
         data: &Dataset,
         trial: &Trial,
     ) -> Result<(ModelReport, Vec<Vec<Figures>>), EvaluateError> {
         let start = Instant::now();
-        let model = contender.fit(data, &trial.train)?;
+        let fitted = contender.fit(data, &trial.train, &self.protocol)?;
         let fit_seconds = start.elapsed().as_secs_f64();
         let deepest = self.depths.iter().max().copied().unwrap_or(0);
-        let answers = Answers::of(model.as_ref(), data, &trial.tasks, deepest);
+        let answers = Answers::of(fitted.model.as_ref(), data, &trial.tasks, deepest);
         let depths = self.depths.iter();
         let figures: Vec<_> = depths.map(|k| answers.figures(&trial.tasks, *k)).collect();
         let at = self.depths.iter().zip(&figures).map(|(k, figures)| {
@@ -135,6 +139,7 @@ impl Evaluation {
         let report = ModelReport {
             model: name.to_owned(),
             settings: contender.to_string(),
+            note: fitted.note,
             fit_seconds,
             users_per_second: answers.users_per_second,
             at: at.collect(),
@@ -180,6 +185,7 @@ impl Evaluation {
         ProtocolFacts {
             split: protocol.hold_out.to_string(),
             cut: trial.cut.and_then(rfc3339),
+            weights: protocol.weights,
             new_only: protocol.new_only,
             ranking: protocol
                 .negatives
@@ -208,8 +214,14 @@ fn facts(data: &Dataset) -> DataFacts {
         items: data.items(),
         items_with_category: items().filter(|i| data.category(*i).is_some()).count(),
         items_with_vector: items().filter(|i| data.vectors.get(*i).is_some()).count(),
-        first_event: times().min().and_then(rfc3339),
-        last_event: times().max().and_then(rfc3339),
+        first_event: times()
+            .min()
+            .filter(|_| data.untimed == 0)
+            .and_then(rfc3339),
+        last_event: times()
+            .max()
+            .filter(|_| data.untimed == 0)
+            .and_then(rfc3339),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::{collections::HashMap, fmt, ops::Range, str::FromStr};
 
+use clap::ValueEnum;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use roaring::RoaringBitmap;
+use serde::Serialize;
 use vitrine::cf::split::{Interaction, Split};
 
 use super::{Dataset, EvaluateError};
@@ -66,11 +68,57 @@ impl fmt::Display for HoldOut {
     }
 }
 
+/// What several events of a user with one item weigh together in histories and matrices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Weights {
+    /// The sum of their weights, as it is served.
+    #[default]
+    Sum,
+    /// The logarithm of one more than the sum.
+    Log,
+    /// 1, however many and of whatever kind.
+    One,
+}
+
+impl Weights {
+    fn of(self, sum: f32) -> f32 {
+        match self {
+            Self::Sum => sum,
+            Self::Log => sum.ln_1p(),
+            Self::One => 1.0,
+        }
+    }
+
+    /// One interaction for each pair of user and item, at the time of the last.
+    pub fn merged(self, interactions: &[Interaction]) -> Vec<Interaction> {
+        let mut places = HashMap::new();
+        let mut merged: Vec<Interaction> = Vec::new();
+        for i in interactions {
+            match places.get(&(i.user, i.item)) {
+                Some(place) => {
+                    let known: &mut Interaction = &mut merged[*place];
+                    known.weight += i.weight;
+                    known.at = known.at.max(i.at);
+                }
+                None => {
+                    places.insert((i.user, i.item), merged.len());
+                    merged.push(*i);
+                }
+            }
+        }
+        merged.iter_mut().for_each(|i| i.weight = self.of(i.weight));
+        merged
+    }
+}
+
 /// The rules of a trial.
 #[derive(Clone, Debug)]
 pub struct Protocol {
     /// What is held out.
     pub hold_out: HoldOut,
+    /// What several events with one item weigh.
+    pub weights: Weights,
     /// Only held-out items count that are new to their user; those they had are not recommended.
     pub new_only: bool,
     /// Users with fewer events to learn from are not tested.
@@ -143,7 +191,19 @@ impl Protocol {
     /// # Errors
     /// Nothing is left to learn from, or nobody to test.
     pub fn prepare(&self, data: &Dataset) -> Result<Trial, EvaluateError> {
-        if data.interactions.is_empty() {
+        self.prepare_from(data, &data.interactions)
+    }
+
+    /// The same with a part of the interactions of a data set.
+    ///
+    /// # Errors
+    /// As [`Protocol::prepare`].
+    pub fn prepare_from(
+        &self,
+        data: &Dataset,
+        interactions: &[Interaction],
+    ) -> Result<Trial, EvaluateError> {
+        if interactions.is_empty() {
             return Err(EvaluateError::NoEvents);
         }
         if data.untimed > 0 && !matches!(self.hold_out, HoldOut::Random(_)) {
@@ -152,11 +212,11 @@ impl Protocol {
                 count: data.untimed,
             });
         }
-        let split = self.split(data)?;
+        let split = self.split(interactions)?;
         if split.train.is_empty() {
             return Err(EvaluateError::NothingToLearn {
                 split: self.hold_out.to_string(),
-                events: data.interactions.len(),
+                events: interactions.len(),
             });
         }
         let temporal = matches!(self.hold_out, HoldOut::Latest(_) | HoldOut::Days(_));
@@ -182,8 +242,7 @@ impl Protocol {
         Ok(trial)
     }
 
-    fn split(&self, data: &Dataset) -> Result<Split, EvaluateError> {
-        let all = &data.interactions;
+    fn split(&self, all: &[Interaction]) -> Result<Split, EvaluateError> {
         Ok(match self.hold_out {
             HoldOut::Latest(part) => Split::temporal(all, part)?,
             HoldOut::Random(part) => Split::random(all, part, self.seed)?,
@@ -233,7 +292,7 @@ impl Protocol {
             trial.tasks.push(Task {
                 user,
                 events: history.len(),
-                history: summed(history),
+                history: self.summed(history),
                 excluded,
                 relevant,
                 negatives: None,
@@ -253,6 +312,22 @@ impl Protocol {
     }
 }
 
+impl Protocol {
+    /// Each item once, at the place of its last event.
+    fn summed(&self, history: &[&Interaction]) -> Vec<(u32, f32)> {
+        let mut sums: HashMap<u32, f32> = HashMap::new();
+        for i in history {
+            *sums.entry(i.item).or_default() += i.weight;
+        }
+        let latest = history.iter().rev();
+        let mut list: Vec<_> = latest
+            .filter_map(|i| Some((i.item, self.weights.of(sums.remove(&i.item)?))))
+            .collect();
+        list.reverse();
+        list
+    }
+}
+
 /// Interactions of each user in the order of time.
 fn by_user(interactions: &[Interaction], users: usize) -> Vec<Vec<&Interaction>> {
     let mut lists = vec![Vec::new(); users];
@@ -263,20 +338,6 @@ fn by_user(interactions: &[Interaction], users: usize) -> Vec<Vec<&Interaction>>
         list.sort_by_key(|i| i.at);
     }
     lists
-}
-
-/// Each item once, at the place of its last event.
-fn summed(history: &[&Interaction]) -> Vec<(u32, f32)> {
-    let mut weights: HashMap<u32, f32> = HashMap::new();
-    for i in history {
-        *weights.entry(i.item).or_default() += i.weight;
-    }
-    let latest = history.iter().rev();
-    let mut list: Vec<_> = latest
-        .filter_map(|i| Some((i.item, weights.remove(&i.item)?)))
-        .collect();
-    list.reverse();
-    list
 }
 
 /// Up to `count` items that the user has nothing to do with.
@@ -309,6 +370,7 @@ mod tests {
     fn protocol(hold_out: &str) -> Protocol {
         Protocol {
             hold_out: hold_out.parse().expect("a split"),
+            weights: Weights::Sum,
             new_only: true,
             min_history: 1,
             negatives: None,
@@ -383,6 +445,21 @@ mod tests {
         let trial = all.prepare(&data).expect("fine");
         let relevant: Vec<_> = trial.tasks.iter().map(|t| t.relevant.as_slice()).collect();
         assert_eq!(relevant, [&[0, 3][..], &[2], &[1]]);
+    }
+
+    #[test]
+    fn events_with_one_item_are_joined() {
+        let data = data(&[(0, 1, 5), (0, 2, 1), (0, 1, 3)]);
+        let joined = |weights: Weights| {
+            let merged = weights.merged(&data.interactions);
+            merged
+                .iter()
+                .map(|i| (i.item, i.weight, i.at))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(joined(Weights::Sum), [(0, 2.0, 5), (1, 1.0, 1)]);
+        assert_eq!(joined(Weights::One), [(0, 1.0, 5), (1, 1.0, 1)]);
+        assert_eq!(joined(Weights::Log)[0].1, 3.0_f32.ln());
     }
 
     #[test]

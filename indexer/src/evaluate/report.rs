@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use vitrine::cf::metrics::{Figures, Interval};
 
+use super::protocol::Weights;
+
 /// Everything found in one evaluation.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -44,6 +46,8 @@ pub struct ProtocolFacts {
     pub split: String,
     /// First moment held out, RFC 3339, where all users have the same.
     pub cut: Option<String>,
+    /// What several events of a user with one item weigh together.
+    pub weights: Weights,
     /// Whether only items new to their user count.
     pub new_only: bool,
     /// Among what items are ranked.
@@ -98,6 +102,8 @@ pub struct ModelReport {
     pub model: String,
     /// All its settings.
     pub settings: String,
+    /// What is to be known of how it came about.
+    pub note: Option<String>,
     /// Seconds to learn.
     pub fit_seconds: f64,
     /// Users answered a second.

@@ -15,6 +15,8 @@ impl Report {
                 self.figures(n)
             ));
         }
+        let notes = self.models.iter();
+        parts.extend(notes.filter_map(|m| Some(format!("{}: {}", m.model, m.note.as_ref()?))));
         parts.push(format!(
             "Recall by events of the user\n{}",
             self.by(|m| {

