@@ -120,6 +120,10 @@ bench-heads: models ## heads on the fashion photos: retrieval over training size
 	cargo build --release --workspace --example heads
 	$(BIN)/examples/heads --data $(SHARED)/fashion --mapping indexer/examples/fashion.toml --models $(VITRINE_MODELS) --features $(CACHE)/bench/features $(BENCH_HEADS)
 
+bench-blend: setup build models ## learned blend against each source on Online Retail, at all events, at 1,000 and at none
+	cargo build --release --workspace --example online_retail
+	$(BIN)/examples/online_retail --data $(SHARED)/online-retail/transactions.parquet --cache $(CACHE)/bench
+
 bench-data: setup $(BENCH_PY) ## the vectors of bench-filters
 	cd benches && $(BENCH_PY) -m harness --ours none --data fashion-mnist,home-depot --codes= --peers= --out $(CACHE)/bench/none
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The demo: sample shop -> index -> server -> three answered queries. Safe to run again.
+# The demo: a sample shop with photos and a sample grocery with a year of purchases -> index -> server -> answered
+# queries. Safe to run again.
 set -euo pipefail
 bin=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,6 +12,15 @@ if [[ ! -f $demo/indexed ]]; then
   "$bin/vitrine-indexer" index --source "$demo/shop/products.csv" --format vendure \
     --data "$demo/data" --collection shop --rejects "$demo/rejects.jsonl"
   touch "$demo/indexed"
+fi
+
+"$bin/vitrine-indexer" sample get --name grocery --dir "$demo/grocery"
+if [[ ! -f $demo/grocery-indexed ]]; then
+  echo "A grocery: 6,000 products and 40,000 baskets of 800 households; a few minutes, once."
+  "$bin/vitrine-indexer" index --source "$demo/grocery/products.jsonl" \
+    --data "$demo/data" --collection grocery --rejects "$demo/rejects.jsonl"
+  "$bin/vitrine-indexer" events import --source "$demo/grocery/events.jsonl" --data "$demo/data" --collection grocery
+  touch "$demo/grocery-indexed"
 fi
 
 start_server "$bin" "$demo/data" --listen "${VITRINE_LISTEN:-127.0.0.1:7280}"
@@ -39,6 +49,23 @@ echo "{\"positives\": [{\"id\": \"$item\"}], \"limit\": 3}" |
 import json, sys
 for n, h in enumerate(json.load(sys.stdin)["hits"], 1):
     print("  {}. {}: {}".format(n, h["item"].get("title", h["id"]), h["reason"]["text"]))'
+
+# What follows is printed as it can be typed, then what it answers.
+ask() { echo "   $1"; bash -c "$1" | python3 -c '
+import json, sys
+for n, h in enumerate(json.load(sys.stdin)["hits"], 1):
+    print("  {}. {}  [{}]\n     {}".format(n, h["item"]["title"], h["item"]["category"], h["reason"]["text"]))'; }
+grocery=$URL/v1/collections/grocery
+curl -fsS -X POST "$grocery/train" >/dev/null # the server does so by itself, in the background
+coffee=$(echo '{"query": {"text": "ground coffee"}, "limit": 1}' | curl -fsS -H 'content-type: application/json' \
+  --data-binary @- "$grocery/search" | python3 -c 'import json,sys; print(json.load(sys.stdin)["hits"][0]["id"])')
+household=$(head -1 "$demo/grocery/events.jsonl" | python3 -c 'import json,sys; print(json.loads(sys.stdin.readline())["user"])')
+echo; echo "5. bought together with ground coffee (product $coffee)"
+ask "curl -fsS '$grocery/items/$coffee/bought_together?limit=3'"
+echo; echo "6. the same, from other departments"
+ask "curl -fsSG '$grocery/items/$coffee/bought_together' -d limit=3 --data-urlencode 'filter=NOT category = \"Grocery\"'"
+echo; echo "7. for household $household, nothing it has bought before"
+ask "curl -fsS $grocery/recommend -H 'content-type: application/json' -d '{\"user\": \"$household\", \"limit\": 3}'"
 
 cat <<END
 

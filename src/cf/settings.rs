@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     Ease, EaseOptions, GraphFilter, GraphFilterOptions, Ials, IalsOptions, ItemKnn, ItemKnnOptions,
@@ -137,8 +137,14 @@ impl fmt::Display for Settings {
 
 /// The text that [`options`] reads, all settings written out.
 pub fn written<T: Serialize>(name: &str, options: &T) -> String {
+    // By way of text, which has the digits of an f32 and no more.
+    let text = serde_json::to_string(options).unwrap_or_default();
     let mut parts = Vec::new();
-    flatten("", &json!(options), &mut parts);
+    flatten(
+        "",
+        &serde_json::from_str(&text).unwrap_or_default(),
+        &mut parts,
+    );
     format!("{name}:{}", parts.join(","))
 }
 
@@ -257,6 +263,7 @@ mod tests {
         ] {
             let settings = parsed(name);
             assert_eq!(parsed(&settings.to_string()), settings);
+            assert!(settings.to_string().len() < 200, "{settings}");
             assert_eq!(settings.name(), name.split(':').next().unwrap_or_default());
             let model = settings.fit(&interactions, 8, 5).expect(name);
             assert_eq!((model.items(), model.kind()), (5, settings.name()));

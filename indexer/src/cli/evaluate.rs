@@ -192,9 +192,14 @@ impl RecommendArgs {
     }
 
     fn dataset(&self) -> Result<Dataset, CommandError> {
+        let options = vitrine::Options {
+            create: false,
+            index_threads: 0,
+            ..vitrine::Options::default()
+        };
         let opened = match (&self.data, &self.collection) {
             (Some(data), Some(name)) => {
-                let database = Database::open(data, vitrine::Options::default())?;
+                let database = Database::open(data, options)?;
                 Some((database, name))
             }
             _ => None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use vitrine::cf::split::Interaction;
 
 /// Behaviour with what is known of the items.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Dataset {
     /// Where it comes from, for people.
     pub name: String,
@@ -37,7 +37,7 @@ pub struct Rejection {
 }
 
 /// Numbers from 0 for names.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Names(HashMap<String, u32>);
 
 impl Names {

@@ -138,7 +138,7 @@ impl Report {
 
     fn verdicts(&self) -> Markup {
         html! {
-            div.wide { table {
+            details { summary { "All metrics and depths" } div.wide { table {
                 tr { th { "model" } th { "metric" } th { "difference" } th { "95 % interval" } th { "verdict" } }
                 @for c in &self.comparisons {
                     tr {
@@ -149,7 +149,7 @@ impl Report {
                         td class=(c.verdict.word()) { (c.verdict.word()) }
                     }
                 }
-            } }
+            } } }
         }
     }
 }

@@ -178,16 +178,10 @@ mod tests {
         assert_eq!(found.novelty, 1.0);
         assert!((found.diversity.expect("vectors") - 0.2).abs() < 1e-6);
         assert_eq!(found.cross_category, Some(0.5));
-        let plain = Character::of(
-            &[list(&[1])],
-            &Dataset {
-                vectors: Default::default(),
-                categories: Vec::new(),
-                ..data
-            },
-            &trial,
-            2,
-        );
+        let mut bare = data.clone();
+        bare.vectors = Default::default();
+        bare.categories.clear();
+        let plain = Character::of(&[list(&[1])], &bare, &trial, 2);
         assert_eq!((plain.diversity, plain.cross_category), (None, None));
     }
 }

@@ -91,16 +91,29 @@ impl Evaluation {
         progress: &mut dyn FnMut(&str),
     ) -> Result<Report, EvaluateError> {
         let trial = self.protocol.prepare(data)?;
+        self.run_trial(data, &trial, progress)
+    }
+
+    /// The same on a trial that is set up otherwise.
+    ///
+    /// # Errors
+    /// A model cannot be fitted.
+    pub fn run_trial(
+        &self,
+        data: &Dataset,
+        trial: &Trial,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Report, EvaluateError> {
         let (mut models, mut figures) = (Vec::new(), Vec::new());
         for (name, contender) in &self.models {
             progress(&format!("{name}: {} users", trial.tasks.len()));
-            let (report, own) = self.model(name, contender, data, &trial)?;
+            let (report, own) = self.model(name, contender, data, trial)?;
             models.push(report);
             figures.push(own);
         }
         Ok(Report {
             data: facts(data),
-            protocol: self.protocol_facts(&trial),
+            protocol: self.protocol_facts(trial),
             comparisons: self.comparisons(&figures),
             models,
         })

@@ -5,10 +5,11 @@ use maud::{Markup, PreEscaped, html};
 /// Colours there are; models beyond take them again.
 const COLOURS: usize = 8;
 
-const WIDTH: f64 = 640.0;
-const ROW: f64 = 22.0;
-const LEFT: f64 = 190.0;
-const RIGHT: f64 = 150.0;
+/// Narrow, so that letters are of a good size on a phone.
+const WIDTH: f64 = 460.0;
+const ROW: f64 = 20.0;
+const LEFT: f64 = 12.0;
+const RIGHT: f64 = 165.0;
 
 /// A value with its interval.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +26,8 @@ pub fn bars(title: &str, groups: &[(String, Vec<Bar>)], series: &[String]) -> Ma
     let most = all().map(|b| b.high.max(b.value)).fold(0.0, f64::max);
     let scale = Scale::new(least, most);
     let rows: usize = groups.iter().map(|(_, bars)| bars.len()).sum();
-    let gaps = groups.len() as f64 * ROW / 2.0;
-    let height = rows as f64 * ROW + gaps + ROW;
+    // Each group has a line for its name.
+    let height = (rows + groups.len() + 1) as f64 * ROW;
     let mut y = 0.0;
     html! {
         figure {
@@ -38,14 +39,12 @@ pub fn bars(title: &str, groups: &[(String, Vec<Bar>)], series: &[String]) -> Ma
                     (text(scale.x(tick), height - 5.0, "middle", "small", &number(tick)))
                 }
                 @for (name, bars) in groups {
+                    (text(2.0, y + ROW - 5.0, "start", "", name))
+                    @let _ = { y += ROW; };
                     @for (n, bar) in bars.iter().enumerate() {
-                        @if n == 0 {
-                            (text(LEFT - 8.0, y + bars.len() as f64 * ROW / 2.0 + 4.0, "end", "", &shortened(name)))
-                        }
                         (one(bar, n, y, &scale, &format!("{name}: {}", number(bar.value))))
                         @let _ = { y += ROW; };
                     }
-                    @let _ = { y += ROW / 2.0; };
                 }
                 (line(scale.x(0.0), 0.0, scale.x(0.0), height - ROW, "zero"))
             }
@@ -80,7 +79,7 @@ fn one(bar: &Bar, n: usize, y: f64, scale: &Scale, hint: &str) -> Markup {
 
 /// One line a series over common places on the x axis, which are evenly spaced.
 pub fn lines(title: &str, places: &[String], series: &[(String, Vec<f64>)]) -> Markup {
-    const HEIGHT: f64 = 240.0;
+    const HEIGHT: f64 = 220.0;
     const FLOOR: f64 = HEIGHT - 30.0;
     let most = series
         .iter()
@@ -186,15 +185,6 @@ fn place(value: f64) -> String {
     format!("{value:.1}")
 }
 
-/// As much of a name as there is room for.
-fn shortened(name: &str) -> String {
-    const ROOM: usize = 27;
-    if name.chars().count() <= ROOM {
-        return name.to_owned();
-    }
-    name.chars().take(ROOM - 1).chain(['\u{2026}']).collect()
-}
-
 fn line(x1: f64, y1: f64, x2: f64, y2: f64, class: &str) -> Markup {
     html! { line x1=(place(x1)) y1=(place(y1)) x2=(place(x2)) y2=(place(y2)) class=(class) {} }
 }
@@ -212,7 +202,7 @@ pub const STYLE: PreEscaped<&str> = PreEscaped(
 svg { width: 100%; height: auto; display: block; font: 13px system-ui, sans-serif; }
 svg text { fill: var(--ink); } svg .small { font-size: 11px; fill: var(--soft); }
 svg .grid { stroke: var(--grid); } svg .zero { stroke: var(--soft); } svg .whisker { stroke: var(--ink); }
-figure { margin: 1.5em 0; } figcaption { font-weight: 600; margin-bottom: .4em; }
+figure { margin: 1.5em 0; max-width: 40rem; } figcaption { font-weight: 600; margin-bottom: .4em; }
 .legend { margin: 0 0 .4em; } .legend span { margin-right: 1em; white-space: nowrap; }
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .35em; }
 ",

@@ -492,7 +492,7 @@ mod tests {
         fn nothing_leaks(
             events in prop::collection::vec((0_u32..6, 0_u32..12, 0_i64..40), 1..120),
             split in prop::sample::select(vec!["temporal:0.3", "temporal:0.00000000015d", "leave-last:2", "random:0.3"]),
-            new_only: bool,
+            new_only in any::<bool>(),
         ) {
             let data = data(&events);
             let rules = Protocol { new_only, negatives: Some(3), ..protocol(split) };
