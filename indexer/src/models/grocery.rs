@@ -131,7 +131,11 @@ fn product(row: &Fields) -> Option<(i64, serde_json::Value)> {
         .filter(|d| !NO_PRODUCTS.contains(d))?;
     let (category, kind) = (row.text("product_category")?, row.text("product_type")?);
     let brand = row.text("brand")?;
-    let [department, category, kind] = [department, category, kind].map(sentence);
+    let department = match department {
+        "DRUG GM" => "Drugs and general merchandise".to_owned(),
+        other => sentence(other.trim_end_matches("-PCKGD")),
+    };
+    let [category, kind] = [category, kind].map(sentence);
     let mut title = kind.clone();
     if !kind.to_lowercase().contains(&category.to_lowercase()) {
         title = format!("{title} ({})", category.to_lowercase());
