@@ -18,6 +18,7 @@ use parquet::{
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use vitrine::Embedder;
 use vitrine_indexer::{
+    encode::Precision,
     evaluate::{Dataset, Evaluation, Protocol, Weights},
     models,
     space::Encoders,
@@ -210,7 +211,7 @@ impl Shop {
 
     /// Vectors of the titles, kept in a file named by what they were made from.
     fn vectors(&self, cache: &Path) -> Outcome<Vec<Vec<f32>>> {
-        let encoders = Encoders::load(&models::default_dir())?;
+        let encoders = Encoders::load(&models::default_dir(), Precision::default())?;
         let dim = encoders.dims()["text"];
         let mut hash = blake3::Hasher::new();
         hash.update(encoders.fingerprint().as_bytes());

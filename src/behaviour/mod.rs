@@ -33,8 +33,8 @@ use chrono::Utc;
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{BehaviorConfig, BehaviorInfo, Event};
 
-pub use self::{training::Training, weights::event_weight};
 pub(crate) use self::{daily::day_of, log::Log, model::Model, person::Person};
+pub use self::{training::Training, weights::event_weight};
 use crate::{
     Error, Result,
     storage::{Batch, EventRef, Listing, ModelList, Store},

@@ -121,11 +121,11 @@ fn what_was_learned_beats_every_source_and_rank_fusion_on_the_other_half() {
         depth: 5,
         ..Default::default()
     };
-    let (model, figures) = learn(&examples(400, 1), &options).expect("learned");
+    let (model, figures) = learn(&examples(2000, 1), &options).expect("learned");
     assert_eq!(model.method, BlendMethod::Learned);
     assert!(figures.beats_others(), "{figures:?}");
     assert!(figures.over_best_source.low > 0.0, "{figures:?}");
-    assert_eq!(figures.questions, 200);
+    assert_eq!(figures.questions, 1000);
     let share = |source: Source| {
         let part = model.parts[&source];
         part.weight
