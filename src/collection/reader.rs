@@ -89,14 +89,6 @@ impl Collection {
         Ok((items, next))
     }
 
-    /// Visits every stored event of the collection in the order of time.
-    pub fn each_event(&self, mut visit: impl FnMut(Event)) -> Result<()> {
-        self.store.scan_events(self.id, |_, event| {
-            visit(event);
-            Ok(true)
-        })
-    }
-
     /// Exact number of matching items, hidden ones included.
     pub fn count(&self, filter: Option<&FilterSpec>) -> Result<u64> {
         Ok(self.state.read().matching(filter)?.len())

@@ -46,7 +46,7 @@ fn users(args: &DomainsArgs, items: &[Item]) -> Result<Option<Users>, CommandErr
         .map(|item| (item.id.as_str(), category(item)))
         .collect();
     let mut users: Users = BTreeMap::new();
-    collection.each_event(|event| {
+    collection.visit_events(|_, event| {
         // A visit is a person too, where nobody was signed in.
         let Some(person) = event.user.or(event.session) else {
             return;

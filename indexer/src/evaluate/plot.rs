@@ -28,7 +28,12 @@ pub fn bars(title: &str, groups: &[(String, Vec<Bar>)], series: &[String]) -> Ma
     let rows: usize = groups.iter().map(|(_, bars)| bars.len()).sum();
     // Each group has a line for its name.
     let height = (rows + groups.len() + 1) as f64 * ROW;
-    let mut y = 0.0;
+    let group_height = |(_, bars): &(String, Vec<Bar>)| (bars.len() + 1) as f64 * ROW;
+    let tops = groups.iter().scan(0.0, |next, group| {
+        let top = *next;
+        *next += group_height(group);
+        Some(top)
+    });
     html! {
         figure {
             figcaption { (title) }
@@ -38,12 +43,11 @@ pub fn bars(title: &str, groups: &[(String, Vec<Bar>)], series: &[String]) -> Ma
                     (line(scale.x(tick), 0.0, scale.x(tick), height - ROW, "grid"))
                     (text(scale.x(tick), height - 5.0, "middle", "small", &number(tick)))
                 }
-                @for (name, bars) in groups {
-                    (text(2.0, y + ROW - 5.0, "start", "", name))
-                    @let _ = { y += ROW; };
+                @for ((name, bars), top) in groups.iter().zip(tops) {
+                    (text(2.0, top + ROW - 5.0, "start", "", name))
                     @for (n, bar) in bars.iter().enumerate() {
+                        @let y = top + (n + 1) as f64 * ROW;
                         (one(bar, n, y, &scale, &format!("{name}: {}", number(bar.value))))
-                        @let _ = { y += ROW; };
                     }
                 }
                 (line(scale.x(0.0), 0.0, scale.x(0.0), height - ROW, "zero"))
