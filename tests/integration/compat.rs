@@ -34,6 +34,8 @@ fn a_directory_of_format_1_opens_and_answers() {
         shop.get("a", true).expect("item").vectors["text"],
         [0.0, 0.6, 0.8]
     );
+    let again = db.append_events(&[event()]).expect("events");
+    assert_eq!(again[0].status, vitrine::schemas::EventStatus::Duplicate);
 }
 
 fn event() -> Event {
@@ -64,11 +66,16 @@ fn make_sample() {
     db.append_events(&[event()]).expect("events");
     db.flush().expect("flush");
     drop((shop, db));
-    // Not data, and they name this machine.
+    // Not data: caches, a lock, and what names this machine.
     for entry in std::fs::read_dir(&path).expect("folder") {
         let entry = entry.expect("entry");
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with("LOG") || name.starts_with("OPTIONS") {
+        if entry.file_type().expect("type").is_dir() {
+            std::fs::remove_dir_all(entry.path()).expect("remove");
+        } else if ["LOCK", "LOG", "OPTIONS"]
+            .iter()
+            .any(|n| name.starts_with(n))
+        {
             std::fs::remove_file(entry.path()).expect("remove");
         }
     }

@@ -475,7 +475,9 @@ mod tests {
     #[test]
     fn nothing_to_do_is_said() {
         let lone = data(&[(0, 1, 7), (1, 1, 7)]);
-        let error = protocol("temporal").prepare(&lone).expect_err("one moment");
+        let error = protocol("temporal:30d")
+            .prepare(&lone)
+            .expect_err("all of it");
         assert!(
             matches!(error, EvaluateError::NothingToLearn { .. }),
             "{error}"
