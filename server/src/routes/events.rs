@@ -1,13 +1,12 @@
 //! Behaviour events.
 
-use std::{convert::Infallible, io::Write, sync::Arc, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::StatusCode,
-    web::{self, Bytes, BytesMut, Data, Json, Path, Payload, Query as Params},
+    web::{self, BytesMut, Data, Json, Path, Payload, Query as Params},
 };
-use futures_util::{Stream, stream};
 use tempfile::NamedTempFile;
 use vitrine_schemas::{
     EventImportParams, EventLine, EventSummary, EventsRequest, EventsResponse, ItemEvents,
@@ -19,7 +18,10 @@ use crate::{
     body::{Body, media_type, next_chunk},
     call::Call,
     error::{ApiError, ApiResult, REQUEST_ID, current_request_id},
-    import::{Batches, EventParser, Format, ParquetEvents, StoredEvents, event_line, mapping},
+    import::{
+        Batches, EventParser, Format, ParquetEvents, Steps, StoredEvents, answer, event_line,
+        mapping,
+    },
     openapi::{Bodied, Gated, Keyed, Named, Stored},
     state::AppState,
 };
@@ -126,7 +128,7 @@ pub async fn import(
     };
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
-        .streaming(import.answer()))
+        .streaming(answer(import)))
 }
 
 /// Writes a body of at most `limit` bytes into a file of its own.
@@ -176,20 +178,7 @@ struct Import {
     summary: EventSummary,
 }
 
-impl Import {
-    fn answer(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
-        let id = current_request_id();
-        stream::unfold(Some(self), move |import| {
-            let id = id.clone();
-            async move {
-                let mut import = import?;
-                let (lines, more) = REQUEST_ID.scope(id, import.step()).await;
-                Some((Ok(lines.into()), more.then_some(import)))
-            }
-        })
-    }
-
-    /// Lines of the answer, and whether more follow.
+impl Steps for Import {
     async fn step(&mut self) -> (Vec<u8>, bool) {
         let last = match self.store().await {
             Ok(Some(stored)) => {
@@ -205,7 +194,9 @@ impl Import {
         };
         (event_line(&last), false)
     }
+}
 
+impl Import {
     async fn store(&mut self) -> ApiResult<Option<StoredEvents>> {
         let database = self.state.database.clone();
         match &mut self.feed {

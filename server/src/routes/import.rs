@@ -2,16 +2,14 @@
 //! not read from either.
 
 use std::{
-    convert::Infallible,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    web::{Bytes, Data, Path, Payload},
+    web::{Data, Path, Payload},
 };
-use futures_util::{Stream, stream};
 use vitrine::Collection;
 use vitrine_schemas::{ImportLine, WriteSummary};
 
@@ -19,8 +17,8 @@ use super::CollectionPath;
 use crate::{
     body::media_type,
     call::Call,
-    error::{ApiResult, REQUEST_ID, current_request_id},
-    import::{Batches, Format, Header, Parser, line},
+    error::ApiResult,
+    import::{Batches, Format, Header, Parser, Steps, answer, line},
     openapi::{Bodied, Gated, Keyed, Named},
     state::AppState,
 };
@@ -82,7 +80,7 @@ pub async fn import(
     };
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
-        .streaming(import.answer()))
+        .streaming(answer(import)))
 }
 
 /// An import under way.
@@ -95,20 +93,7 @@ struct Import {
     summary: WriteSummary,
 }
 
-impl Import {
-    fn answer(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
-        let id = current_request_id();
-        stream::unfold(Some(self), move |import| {
-            let id = id.clone();
-            async move {
-                let mut import = import?;
-                let (lines, more) = REQUEST_ID.scope(id, import.step()).await;
-                Some((Ok(lines.into()), more.then_some(import)))
-            }
-        })
-    }
-
-    /// Lines of the answer, and whether more follow.
+impl Steps for Import {
     async fn step(&mut self) -> (Vec<u8>, bool) {
         let last = match self.write_batch().await {
             Ok(Some(lines)) => return (lines, true),
@@ -121,7 +106,9 @@ impl Import {
         };
         (line(&last), false)
     }
+}
 
+impl Import {
     async fn write_batch(&mut self) -> ApiResult<Option<Vec<u8>>> {
         let Some(batch) = self.batches.next().await? else {
             return Ok(None);
