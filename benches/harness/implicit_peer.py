@@ -1,6 +1,6 @@
 """`implicit` on the files and with the measure of the example `cf`: Recall@20 and NDCG@20 on `valid`, and time beside ours.
 
-    python implicit_peer.py ../shared/data/gowalla                     # tuned on valid
+    python implicit_peer.py ../shared/data/gowalla [--only als]        # tuned on valid
     python implicit_peer.py ../shared/data/gowalla --ours target/release/examples/cf   # ratios, interleaved
 """
 
@@ -115,6 +115,7 @@ def main():
     parser.add_argument("--ours", help="the example `cf`: compares time instead of tuning")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="tunes the models whose name begins so")
     args = parser.parse_args()
     # It converts its own matrices and says so.
     warnings.simplefilter("ignore")
@@ -123,7 +124,8 @@ def main():
         compare(data, str(args.folder), args.ours, args.threads, args.rounds)
         return
     print("recall@20  ndcg@20    fit s  users/s  model of implicit")
-    for name, model in tuned(args.threads).items():
+    chosen = {name: model for name, model in tuned(args.threads).items() if name.startswith(args.only)}
+    for name, model in chosen.items():
         line = data.run(model)
         print(f"   {line['recall']:.4f}   {line['ndcg']:.4f}  {line['fit']:7.2f}  {len(data.tested) / line['recommend']:7.0f}  {name}", flush=True)
 

@@ -4,6 +4,7 @@
 //! a write becomes visible in one step, under the state's lock, after the store returned `Ok`; until then, answers have the records
 //! as they were. Old numbers just stop being live. Validation is in `schema`, changes in `writer`, plain reads in `reader`, nearest neighbours in `search`.
 
+mod blended;
 mod canary;
 mod diversify;
 mod filters;

@@ -6,16 +6,12 @@ use vitrine_schemas::{
     BlendMethod, BlendSpec, DiversifySpec, Fallback, Hit, SearchResponse, Source, SourceUse,
 };
 
-use super::{Collection, diversify, reader::check_limit, recommend};
+use super::{Collection, blended::Choosing, diversify, reader::check_limit, recommend};
 use crate::{
     Result, VectorSearch,
     cf::Scored,
     query::blend::{BlendModel, Calibration, Part, Question},
 };
-
-/// Candidates for each hit, and at least: what is nearer than them is not outdone by behaviour.
-const PER_HIT: usize = 5;
-const LEAST: usize = 100;
 
 /// Who searches, and what the page shall be like.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -53,74 +49,48 @@ impl Collection {
         let knows = recommend::Knowledge::of(self, &state, shopper, &request.space)?;
         let blend = self.blend(shopper.blend.as_ref())?;
         let blend = with_query(&blend, shopper);
-        let out = knows.rejected();
-        let mut count = match shopper.diversify {
-            Some(_) => diversify::LEAST.max(request.limit * diversify::PER_HIT),
-            None => LEAST.max(request.limit * PER_HIT),
+        let choosing = Choosing {
+            request,
+            scope: None,
+            out: knows.rejected(),
+            blend: &blend,
+            diversify: shopper.diversify.as_ref(),
         };
-        loop {
-            let found = self.nearest(&state, request, None, count, out)?;
-            let list: Vec<Scored> = found
-                .hits
-                .iter()
-                .map(|(number, score)| Scored {
-                    item: *number,
-                    score: *score,
-                })
-                .collect();
-            let all = list.len() < count || count >= diversify::MOST;
+        let page = self.blended(&state, &choosing, |near| {
+            let scored = |(item, score): &(u32, f32)| Scored {
+                item: *item,
+                score: *score,
+            };
+            let list = near.hits.iter().map(scored).collect();
             let mut question = Question::of(knows.evidence(), &[(Source::Query, list)]);
             knows.judge(&mut question, &blend);
-            let ranked = blend.rank(&question);
-            let page = match &shopper.diversify {
-                Some(spec) => {
-                    let scored: Vec<_> =
-                        ranked.iter().map(|r| (r.candidate.item, r.score)).collect();
-                    let of = diversify::Ranking {
-                        ranked: &scored,
-                        shown: &|_| false,
-                        allowed: found.allowed.numbers(),
-                        space: Some(request.space.as_str()),
-                    };
-                    let page = self.page(&state, spec, &of, request.limit)?;
-                    if page.is_short(request.limit) && !all {
-                        count = (count * 4).min(diversify::MOST);
-                        continue;
-                    }
-                    Some(page)
-                }
-                None => None,
-            };
-            let chosen: Vec<_> = match &page {
-                Some(page) => page.places.iter().map(|at| ranked[*at]).collect(),
-                None => ranked.iter().take(request.limit).copied().collect(),
-            };
-            let mut groups = page.iter().flat_map(|p| p.groups.clone());
-            let explained = self.explained(&state, &chosen, &knows.reasons())?;
-            let mut hits = Vec::with_capacity(explained.len());
-            for (ranked, mut item, reason) in explained {
-                if request.with_vectors {
-                    item.vectors = self.load(&state, &item.id, true)?.vectors;
-                }
-                hits.push(Hit {
-                    id: item.id.clone(),
-                    score: ranked.score,
-                    contributions: recommend::contributions(ranked),
-                    reason: Some(reason),
-                    group: groups.next().flatten(),
-                    item,
-                });
+            Ok(question)
+        })?;
+        let explained = self.explained(&state, &page.hits, &knows.reasons())?;
+        let mut groups = page.groups.into_iter();
+        let mut hits = Vec::with_capacity(explained.len());
+        for (ranked, mut item, reason) in explained {
+            if request.with_vectors {
+                item.vectors = self.load(&state, &item.id, true)?.vectors;
             }
-            return Ok(SearchResponse {
-                hits,
-                sources: used(&blend, &question, knows.evidence()),
-                blend: Some(blend.used()),
-                fallbacks: fallbacks(shopper, &blend, &knows),
-                diversity: page.map(|p| p.used),
-                took_ms: started.elapsed().as_secs_f64() * 1e3,
-                ..found.answer(request)
+            hits.push(Hit {
+                id: item.id.clone(),
+                score: ranked.score,
+                contributions: recommend::contributions(ranked),
+                reason: Some(reason),
+                group: groups.next().flatten(),
+                item,
             });
         }
+        Ok(SearchResponse {
+            hits,
+            sources: used(&blend, &page.question, knows.evidence()),
+            blend: Some(blend.used()),
+            fallbacks: fallbacks(shopper, &blend, &knows),
+            diversity: page.diversity,
+            took_ms: started.elapsed().as_secs_f64() * 1e3,
+            ..page.near.answer(request)
+        })
     }
 }
 

@@ -8,17 +8,15 @@ use vitrine_schemas::{
     search::Scope,
 };
 
-use super::{Collection, State, diversify, reader::check_limit, recommend::contributions};
+use super::{
+    Collection, State, blended::Choosing, diversify, reader::check_limit, recommend::contributions,
+};
 use crate::{
     Error, Result, Target, VectorSearch,
     cf::Scored,
     distance,
     query::blend::{BlendModel, Question, Ranked},
 };
-
-/// Candidates for each hit, and at least.
-const PER_HIT: usize = 5;
-const LEAST: usize = 100;
 
 /// Items that the same people chose, with how near they are and how many people that were.
 type Bridges = HashMap<u32, (f32, u32)>;
@@ -121,66 +119,39 @@ impl Collection {
         let request = around.request;
         check_limit(request.limit)?;
         let blend = BlendModel::rrf();
-        let mut count = match spec {
-            Some(_) => diversify::LEAST.max(request.limit * diversify::PER_HIT),
-            None => LEAST.max(request.limit * PER_HIT),
+        let choosing = Choosing {
+            request,
+            scope: around.scope,
+            out: &RoaringBitmap::new(),
+            blend: &blend,
+            diversify: spec,
         };
-        loop {
-            let out = RoaringBitmap::new();
-            let near = self.nearest(state, request, around.scope, count, &out)?;
-            let all = near.hits.len() < count || count >= diversify::MOST;
-            let question = around.question(state, &near.hits)?;
-            let ranked = blend.rank(&question);
-            let page = match spec {
-                Some(spec) => {
-                    let scored: Vec<_> =
-                        ranked.iter().map(|r| (r.candidate.item, r.score)).collect();
-                    let of = diversify::Ranking {
-                        ranked: &scored,
-                        shown: &|_| false,
-                        allowed: near.allowed.numbers(),
-                        space: Some(request.space.as_str()),
-                    };
-                    let page = self.page(state, spec, &of, request.limit)?;
-                    if page.is_short(request.limit) && !all {
-                        count = (count * 4).min(diversify::MOST);
-                        continue;
-                    }
-                    Some(page)
-                }
-                None => None,
-            };
-            let chosen: Vec<_> = match &page {
-                Some(page) => page.places.iter().map(|at| ranked[*at]).collect(),
-                None => ranked.iter().take(request.limit).copied().collect(),
-            };
-            let groups = page.iter().flat_map(|p| p.groups.clone());
-            let mut hits = self.told(state, around, &chosen)?;
-            for (hit, group) in hits.iter_mut().zip(groups) {
-                hit.group = group;
-            }
-            let sources = [
-                (Source::Query, near.hits.len()),
-                (Source::Behavior, around.bridges.len()),
-            ];
-            let used = sources
-                .into_iter()
-                .filter(|(_, candidates)| *candidates > 0);
-            return Ok(SearchResponse {
-                hits,
-                sources: used
-                    .map(|(source, candidates)| SourceUse {
-                        source,
-                        weight: blend.weight(source, around.evidence),
-                        candidates: candidates as u64,
-                    })
-                    .collect(),
-                blend: Some(blend.used()),
-                diversity: page.map(|p| p.used),
-                took_ms: started.elapsed().as_secs_f64() * 1e3,
-                ..near.answer(request)
-            });
+        let page = self.blended(state, &choosing, |near| around.question(state, &near.hits))?;
+        let mut hits = self.told(state, around, &page.hits)?;
+        for (hit, group) in hits.iter_mut().zip(page.groups) {
+            hit.group = group;
         }
+        let sources = [
+            (Source::Query, page.near.hits.len()),
+            (Source::Behavior, around.bridges.len()),
+        ];
+        let used = sources
+            .into_iter()
+            .filter(|(_, candidates)| *candidates > 0);
+        Ok(SearchResponse {
+            hits,
+            sources: used
+                .map(|(source, candidates)| SourceUse {
+                    source,
+                    weight: blend.weight(source, around.evidence),
+                    candidates: candidates as u64,
+                })
+                .collect(),
+            blend: Some(blend.used()),
+            diversity: page.diversity,
+            took_ms: started.elapsed().as_secs_f64() * 1e3,
+            ..page.near.answer(request)
+        })
     }
 
     /// Hits with their records and the reason for each: a bridge, or likeness.
