@@ -23,7 +23,7 @@ if [[ ! -f $demo/grocery-indexed ]]; then
   touch "$demo/grocery-indexed"
 fi
 
-start_server "$bin" "$demo/data" --listen "${VITRINE_LISTEN:-127.0.0.1:7280}"
+start_server "$bin" "$demo/data" --listen "${VITRINE_LISTEN:-127.0.0.1:7280}" --images-root "$demo/shop"
 
 show() { python3 -c '
 import json, sys
@@ -69,7 +69,8 @@ ask "curl -fsS $grocery/recommend -H 'content-type: application/json' -d '{\"use
 
 cat <<END
 
-open   $URL/docs           the API, to read and try
+open   $URL/console        to search and look around
+       $URL/docs           the API, to read and try
        $URL/openapi.json   its description
        $URL/metrics        Prometheus
 END

@@ -13,8 +13,8 @@ use crate::{
     keys::Action::{Admin, Read, Write},
     middleware::auth::{self, Access},
     routes::{
-        collections, docs, embeddings, events, health, import, items, models, recommend, search,
-        understand, users,
+        collections, console, docs, embeddings, events, health, images, import, items, models,
+        recommend, search, understand, users,
     },
 };
 
@@ -90,6 +90,8 @@ pub fn table() -> Vec<Entry> {
         Entry::at("/openapi.json").on(GET, Open, docs::description),
         Entry::at("/docs").on(GET, Open, docs::docs),
         Entry::at("/docs/{file:.*}").on(GET, Open, docs::file),
+        Entry::at("/console").on(GET, Open, console::console),
+        Entry::at("/console/{file:.*}").on(GET, Open, console::file),
         Entry::at("/v1/aliases")
             .on(GET, Key(Read), collections::aliases)
             .on(POST, Key(Admin), collections::apply),
@@ -125,6 +127,11 @@ pub fn table() -> Vec<Entry> {
             .on(GET, Collection(Read), items::get)
             .on(PATCH, Collection(Write), items::patch)
             .on(DELETE, Collection(Write), items::delete),
+        Entry::at("/v1/collections/{c}/items/{id}/images/{n}").on(
+            GET,
+            Collection(Read),
+            images::get,
+        ),
         Entry::at("/v1/collections/{c}/items/{id}/similar").on(
             GET,
             Collection(Read),

@@ -74,6 +74,10 @@ struct ConfigArgs {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     precision: Option<String>,
+    /// Folder that the paths of items' photos are relative to; without it no photos are shown.
+    #[arg(long)]
+    #[serde(rename = "images.root", skip_serializing_if = "Option::is_none")]
+    images_root: Option<PathBuf>,
     /// API keys; without it everything is open, on the loopback address only.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]

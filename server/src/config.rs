@@ -1,6 +1,7 @@
 //! Configuration: defaults, then the TOML file, then `VITRINE_SERVER__*`, then flags. Every fault is reported at once.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -51,6 +52,16 @@ pub struct Log {
     pub level: String,
 }
 
+/// Photos shown by the server: paths of items are relative to a folder, and nothing outside of it is read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Images {
+    /// Folder of every collection that has none of its own; none: no photos by path.
+    pub root: Option<PathBuf>,
+    /// Folders by collection.
+    pub roots: BTreeMap<String, PathBuf>,
+}
+
 /// Bounds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +78,8 @@ pub struct Limits {
     pub write_permits: usize,
     /// Embedding calls at a time.
     pub embed_permits: usize,
+    /// Photos shrunk at a time.
+    pub image_permits: usize,
     /// Requests of a kind that may wait.
     pub queue: usize,
     /// Time a request may take, and a batch of an import.
@@ -99,6 +112,8 @@ pub struct Config {
     pub index_threads: usize,
     /// Whether a few searches are done again exactly, in the background, to measure recall.
     pub canary: bool,
+    /// Photos of items.
+    pub images: Images,
     /// Bounds.
     pub limits: Limits,
     /// Log settings.
@@ -118,6 +133,7 @@ impl Default for Config {
             durability: Durability::Os,
             index_threads: cores.div_ceil(2),
             canary: true,
+            images: Images::default(),
             limits: Limits {
                 body_bytes: 32 << 20,
                 import_line_bytes: 2 << 20,
@@ -125,6 +141,7 @@ impl Default for Config {
                 search_permits: cores * 2,
                 write_permits: 4,
                 embed_permits: 2,
+                image_permits: cores.div_ceil(2),
                 queue: 64,
                 timeout_ms: 10_000,
                 // Half of the machine's; the other half is for RocksDB, mapped vectors, merges and encoders.
@@ -159,8 +176,9 @@ impl Config {
             format!("{PREFIX}{}", keys.join("__").to_uppercase())
         });
         for (key, value) in flags {
-            let flag = format!("--{}", key.replace('_', "-"));
-            merging.set(flag, &[key], value);
+            let flag = format!("--{}", key.replace(['_', '.'], "-"));
+            let path: Vec<_> = key.split('.').map(str::to_owned).collect();
+            merging.set(flag, &path, value);
         }
         let Merging { merged, mut faults } = merging;
         let config: Self = serde_json::from_value(merged).map_err(|e| vec![e.to_string()])?;
@@ -201,6 +219,7 @@ impl Limits {
             ("search_permits", self.search_permits as u64, 1, 10_000),
             ("write_permits", self.write_permits as u64, 1, 10_000),
             ("embed_permits", self.embed_permits as u64, 1, 10_000),
+            ("image_permits", self.image_permits as u64, 1, 10_000),
             ("queue", self.queue as u64, 0, 100_000),
             ("timeout_ms", self.timeout_ms, 1, 600_000),
         ];

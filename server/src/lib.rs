@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod body;
+pub mod cached;
 pub mod call;
 pub mod cli;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod limits;
 pub mod machine;
 pub mod middleware;
 pub mod openapi;
+pub mod photos;
 pub mod report;
 pub mod routes;
 pub mod serve;

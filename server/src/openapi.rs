@@ -15,8 +15,8 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    collections, docs, embeddings, events, health, import, items, models, recommend, search,
-    understand, users,
+    collections, docs, embeddings, events, health, images, import, items, models, recommend,
+    search, understand, users,
 };
 
 /// The OpenAPI document.
@@ -33,6 +33,7 @@ use crate::routes::{
         collections::list, collections::put, collections::patch, collections::get, collections::delete,
         collections::aliases, collections::apply,
         items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching, items::facets,
+        images::get,
         import::import,
         search::search, search::similar, understand::understand,
         recommend::recommend, recommend::bought_together, recommend::popular, recommend::train_blend,

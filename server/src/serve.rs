@@ -51,8 +51,8 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     };
     let database = Database::open(&config.data_dir, options).map_err(|e| e.to_string())?;
     let database = Arc::new(database);
-    let state = AppState::new(database.clone(), embedder, config.limits, keys)?;
-    let state = Data::new(state);
+    let listen = config.listen;
+    let state = Data::new(AppState::new(database.clone(), embedder, config, keys)?);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -61,9 +61,9 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     })
     .disable_signals()
     .shutdown_timeout(GRACE)
-    .bind(config.listen)
-    .map_err(|e| format!("cannot listen on {}: {e}", config.listen))?;
-    let address = server.addrs().first().copied().unwrap_or(config.listen);
+    .bind(listen)
+    .map_err(|e| format!("cannot listen on {listen}: {e}"))?;
+    let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
     stop_on_signal(server.handle())?;
     tracing::info!(%address, "listening");

@@ -4,7 +4,14 @@ use std::sync::Arc;
 
 use vitrine::{Database, EmbedError, Embedder};
 
-use crate::{config::Limits, keys::Keys, limits::Gate, tasks::Tasks, telemetry::Metrics};
+use crate::{
+    config::{Config, Limits},
+    keys::Keys,
+    limits::Gate,
+    photos::Photos,
+    tasks::Tasks,
+    telemetry::Metrics,
+};
 
 /// Shared state.
 pub struct AppState {
@@ -26,20 +33,27 @@ pub struct AppState {
     pub writes: Gate,
     /// Bounds embedding.
     pub embeds: Gate,
+    /// Bounds the shrinking of photos.
+    pub images: Gate,
+    /// Photos of items.
+    pub photos: Photos,
 }
 
 impl AppState {
-    /// Puts the parts together.
+    /// Puts the parts together; an error names the setting that is at fault.
     pub fn new(
         database: Arc<Database>,
         embedder: Option<Arc<dyn Embedder>>,
-        limits: Limits,
+        config: Config,
         keys: Keys,
     ) -> Result<Self, String> {
+        let limits = config.limits;
         Ok(Self {
             searches: Gate::new(limits.search_permits, limits.queue),
             writes: Gate::new(limits.write_permits, limits.queue),
             embeds: Gate::new(limits.embed_permits, limits.queue),
+            images: Gate::new(limits.image_permits, limits.queue),
+            photos: Photos::open(&config.images)?,
             tasks: Tasks::default(),
             metrics: Metrics::new().map_err(|e| e.to_string())?,
             database,

@@ -2,9 +2,11 @@
 
 mod decode;
 mod resize;
+mod thumbnail;
 
 pub use decode::{ImageLimits, decode};
 pub use resize::{Filter, Preprocess};
+pub use thumbnail::thumbnail;
 
 /// Why a photo could not be read.
 #[derive(Debug, thiserror::Error)]

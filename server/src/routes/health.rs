@@ -64,6 +64,7 @@ pub async fn metrics(call: Call) -> ApiResult<HttpResponse> {
             ("search", state.searches.in_use()),
             ("write", state.writes.in_use()),
             ("embed", state.embeds.in_use()),
+            ("image", state.images.in_use()),
         ];
         let database = &state.database;
         let moment = Moment {

@@ -1,10 +1,12 @@
 //! Handlers, one file a noun: translate, call the engine under a permit, translate back.
 
 pub mod collections;
+pub mod console;
 pub mod docs;
 pub mod embeddings;
 pub mod events;
 pub mod health;
+pub mod images;
 pub mod import;
 pub mod items;
 pub mod models;

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use vitrine::{Database, Embedder, Options};
 use vitrine_server::{
     app,
-    config::{Config, Limits},
+    config::{Config, Images, Limits},
     keys::Keys,
     middleware::request_id,
     state::AppState,
@@ -32,6 +32,7 @@ pub struct Setup {
     pub limits: Limits,
     pub keys: Keys,
     pub models: bool,
+    pub images: Images,
 }
 
 impl Default for Setup {
@@ -40,6 +41,7 @@ impl Default for Setup {
             limits: Config::default().limits,
             keys: Keys::default(),
             models: true,
+            images: Images::default(),
         }
     }
 }
@@ -121,7 +123,12 @@ pub async fn with(
     let database = Database::open(data.path(), options).expect("a database");
     let (colors, waiting) = Colors::new();
     let embedder = setup.models.then(|| Arc::new(colors) as Arc<dyn Embedder>);
-    let state = AppState::new(Arc::new(database), embedder, setup.limits, setup.keys);
+    let config = Config {
+        limits: setup.limits,
+        images: setup.images,
+        ..Config::default()
+    };
+    let state = AppState::new(Arc::new(database), embedder, config, setup.keys);
     let service = App::new()
         .app_data(web::Data::new(state.expect("a state")))
         .wrap(from_fn(request_id::layer))

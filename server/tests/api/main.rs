@@ -3,11 +3,13 @@
 mod access;
 mod collections;
 mod colors;
+mod console;
 mod description;
 mod embeddings;
 mod events;
 mod faults;
 mod harness;
+mod images;
 mod import;
 mod items;
 mod limits;

@@ -1,0 +1,67 @@
+// The server. All errors are `Problem`s (RFC 9457), also those of the network.
+
+const BASE = new URL("../v1/", document.baseURI);
+const KEY = "vitrine.key";
+
+/** An error answer: what is wrong, where, and under which id the server's log has it. */
+export class Problem extends Error {
+  constructor({ status = 0, code = "network", detail = "", errors = [], request_id = "" }) {
+    super(detail);
+    Object.assign(this, { status, code, detail, errors, requestId: request_id });
+  }
+}
+
+/** The key, kept for this tab only. */
+export const key = {
+  get: () => sessionStorage.getItem(KEY) ?? "",
+  set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
+};
+
+/** Path of a collection's route; every part is escaped. */
+export function of(collection, ...parts) {
+  return ["collections", collection, ...parts].map(encodeURIComponent).join("/");
+}
+
+/** Address of a route below `/v1`. */
+export function address(path, params = {}) {
+  const url = new URL(path, BASE);
+  for (const [name, value] of Object.entries(params)) {
+    if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+/** Any address, with the key where there is one. */
+export async function ask(url, options = {}) {
+  const headers = new Headers(options.headers);
+  if (key.get()) headers.set("authorization", `Bearer ${key.get()}`);
+  let answer;
+  try {
+    answer = await fetch(url, { ...options, headers });
+  } catch (fault) {
+    if (fault.name === "AbortError") throw fault;
+    throw new Problem({ detail: "The server cannot be reached. Is it running?" });
+  }
+  if (answer.ok) return answer;
+  let problem = {};
+  try {
+    problem = await answer.json();
+  } catch {
+    problem = { detail: `The server answered ${answer.status} without saying why.` };
+  }
+  throw new Problem({ code: "error", ...problem, status: answer.status });
+}
+
+/** GET as JSON. */
+export async function get(path, params, options) {
+  return (await ask(address(path, params), options)).json();
+}
+
+/** POST of JSON as JSON; `tookMs` is the time it took as seen from here. */
+export async function post(path, body, options = {}) {
+  const started = performance.now();
+  const headers = { "content-type": "application/json" };
+  const answer = await ask(address(path), { method: "POST", headers, body: JSON.stringify(body), ...options });
+  const value = await answer.json();
+  return { value, tookMs: performance.now() - started };
+}

@@ -1,0 +1,56 @@
+// One item of a grid.
+
+import { el } from "./dom.js";
+import { bar } from "./bars.js";
+import { leaf, price, score, titleOf, words } from "./format.js";
+import * as highlight from "./highlight.js";
+import { picture } from "./picture.js";
+
+/** Brand, category and the like, in one line. */
+export function facts(item) {
+  return [item.brand, leaf(item.category)].filter(Boolean).join(" · ");
+}
+
+/** A card; `open` is called with the item's id. Without a score it is an item that was not ranked. */
+export function card(collection, hit, { most, open }) {
+  const { item } = hit;
+  const ranked = hit.score !== undefined;
+  const stock = item.availability && item.availability !== "in_stock" ? el("span", { class: "badge" }, words(item.availability)) : null;
+  const body = el(
+    "button",
+    { class: "card", type: "button", dataset: { id: item.id }, on: { click: () => open(item.id) } },
+    picture(collection, item),
+    el(
+      "span",
+      { class: "about" },
+      el("span", { class: "title" }, highlight.of(hit, "title") ?? titleOf(item)),
+      el("span", { class: "facts" }, facts(item)),
+      el("span", { class: "row" }, item.price ? el("span", { class: "price" }, price(item.price)) : null, stock, ranked ? el("span", { class: "score", title: "Score" }, score(hit.score)) : null),
+      ranked ? bar(hit, most) : null,
+      hit.reason ? el("span", { class: "reason" }, hit.reason.text) : null,
+    ),
+  );
+  return el("li", {}, body);
+}
+
+/** Arrow keys move between the cards of a list, by lines and columns as they lie. */
+export function arrows(list) {
+  list.addEventListener("keydown", (event) => {
+    const cards = [...list.querySelectorAll("button.card")];
+    const at = cards.indexOf(document.activeElement);
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns(cards), ArrowUp: -columns(cards), Home: -at, End: cards.length - 1 - at }[event.key];
+    if (at < 0 || step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const next = cards[at + step];
+    if (next) {
+      next.focus();
+      next.scrollIntoView({ block: "nearest" });
+    }
+  });
+}
+
+function columns(cards) {
+  const top = cards[0]?.offsetTop;
+  const next = cards.findIndex((one) => one.offsetTop !== top);
+  return next < 0 ? cards.length : next;
+}

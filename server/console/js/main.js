@@ -1,0 +1,130 @@
+// The page: which collection, which view, and what is open over it.
+
+import { el, icon, ICONS } from "./dom.js";
+import { get, key } from "./api.js";
+import { askForKey, help } from "./dialog.js";
+import { short } from "./format.js";
+import * as explorer from "./item.js";
+import { listen } from "./keyboard.js";
+import { empty, problem } from "./problem.js";
+import { change, go, link, route, watch } from "./route.js";
+import * as search from "./views/search.js";
+
+const VIEWS = { search: { label: "Search", module: search } };
+
+const main = document.getElementById("main");
+const picker = document.getElementById("collection");
+const app = { hits: new Map(), collections: [], refresh, needKey: (fault) => askForKey(start, fault) };
+let current = null;
+
+/** Asks for the collections, then shows what the address says. */
+async function start() {
+  try {
+    app.collections = await get("collections");
+  } catch (fault) {
+    leave();
+    main.replaceChildren(problem(fault, el("button", { type: "button", on: { click: start } }, "Try again")));
+    if (fault.status === 401) app.needKey(fault);
+    return;
+  }
+  picker.replaceChildren(...app.collections.map((one) => el("option", { value: one.name }, `${one.name} (${short(one.items)})`)));
+  picker.parentElement.hidden = !app.collections.length;
+  drawTools();
+  leave();
+  refresh();
+}
+
+/** The collection of the address, by its name or an alias; else that with photos or the first. */
+function collection(params) {
+  const wanted = params.get("c");
+  if (!wanted) return app.collections.find((one) => one.vector_counts.image) ?? app.collections[0];
+  return app.collections.find((one) => one.name === wanted || one.aliases.includes(wanted));
+}
+
+function refresh() {
+  const { view, params } = route();
+  const shown = collection(params);
+  if (!VIEWS[view]) return go("search", {}, { replace: true });
+  for (const one of document.querySelectorAll("#views a")) {
+    const name = one.dataset.view;
+    one.href = link(name, params.get("c") ? { c: params.get("c") } : {});
+    one.toggleAttribute("aria-current", name === view);
+    if (name === view) one.setAttribute("aria-current", "page");
+  }
+  document.title = `${VIEWS[view].label} · Vitrine`;
+  if (!shown && !VIEWS[view].withoutCollection) {
+    leave();
+    const wanted = params.get("c");
+    const what = wanted ? empty(`No collection "${wanted}"`, "Choose another one above.") : empty("No collection yet", "Fill one with `vitrine-indexer index`, or send items to the API.", el("a", { href: "../docs/" }, "How"));
+    main.replaceChildren(what);
+    return;
+  }
+  if (shown) picker.value = shown.name;
+  if (current?.view !== view) {
+    leave();
+    current = { view, ...VIEWS[view].module.mount(main, app) };
+  }
+  // What is open over the view does not change the view.
+  const below = new URLSearchParams(params);
+  below.delete("open");
+  const text = `${shown?.name} ${below}`;
+  if (current.text !== text || current.isStale) current.update(shown, below);
+  Object.assign(current, { text, isStale: false });
+  explorer.show(app, shown, params.get("open"));
+}
+
+function leave() {
+  current?.close?.();
+  current = null;
+  main.replaceChildren();
+}
+
+picker.addEventListener("change", () => {
+  const { view, params } = route();
+  const kept = ["q", "n"].filter((name) => params.get(name)).map((name) => [name, params.get(name)]);
+  go(view, view === "search" ? [["c", picker.value], ...kept] : { c: picker.value });
+});
+
+const THEMES = { "": ["half", "as the system has it"], light: ["sun", "light"], dark: ["moon", "dark"] };
+
+function theme() {
+  const { dataset } = document.documentElement;
+  const names = Object.keys(THEMES);
+  const next = names[(names.indexOf(dataset.theme ?? "") + 1) % names.length];
+  if (next) dataset.theme = next;
+  else delete dataset.theme;
+  if (next) localStorage.setItem("vitrine.theme", next);
+  else localStorage.removeItem("vitrine.theme");
+  drawTools();
+}
+
+function drawTools() {
+  const [name, title] = THEMES[document.documentElement.dataset.theme ?? ""];
+  const button = (label, drawing, click, props = {}) => el("button", { type: "button", class: "quiet", "aria-label": label, title: label, on: { click }, ...props }, icon(ICONS[drawing]));
+  document.getElementById("tools").replaceChildren(
+    button(key.get() ? "API key (set)" : "API key", "key", () => askForKey(start), { dataset: { set: key.get() ? "yes" : "no" } }),
+    button(`Colours: ${title}`, name, theme),
+    button("Keyboard", "help", help, { "aria-keyshortcuts": "?" }),
+  );
+}
+
+const to = (view) => () => go(view, route().params.get("c") ? { c: route().params.get("c") } : {});
+listen({
+  "/": () => (current?.focus ? current.focus() : to("search")()),
+  "?": help,
+  t: theme,
+  ...Object.fromEntries(Object.keys(VIEWS).map((view) => [`g ${view[0]}`, to(view)])),
+});
+document.getElementById("views").replaceChildren(...Object.entries(VIEWS).map(([view, { label }]) => el("a", { href: link(view), dataset: { view } }, label)));
+document.querySelector(".brand").addEventListener("click", (event) => {
+  event.preventDefault();
+  to("search")();
+});
+app.again = () => {
+  if (current) current.isStale = true;
+  refresh();
+};
+app.refresh = app.again;
+app.close = () => change({ open: "" });
+watch(refresh);
+start();

@@ -1,0 +1,101 @@
+// The search box with its photo, and the options below it.
+
+import { el, icon, ICONS } from "./dom.js";
+import { readPhoto, setPhoto } from "./query.js";
+import { change } from "./route.js";
+
+/** The form; `refresh(asked, collection)` shows what the address says, `failed` gets faults of photos. */
+export function searchbar({ failed }) {
+  const text = el("input", { type: "search", id: "query", name: "q", placeholder: "Search by words, or drop a photo", "aria-label": "Search", autocomplete: "off", spellcheck: "false", enterkeyhint: "search", "aria-keyshortcuts": "/" });
+  const file = el("input", { type: "file", id: "photo", accept: "image/*", class: "hidden", "aria-label": "Search by photo" });
+  const options = el("button", { type: "button", class: "quiet", title: "Options", "aria-label": "Options", "aria-expanded": "false", "aria-controls": "options", on: { click: () => unfold(panel.hidden) } }, icon(ICONS.sliders));
+  const box = el("div", { class: "box" }, icon(ICONS.search), text, el("label", { class: "quiet", for: "photo", title: "Search by photo" }, icon(ICONS.photo), file), options, el("button", { type: "submit", class: "primary" }, "Search"));
+  const user = field("user", "Shopper", "a user of the events: results in the order of their taste");
+  const filter = field("filter", "Filter", 'price <= 300 AND NOT brand = "Acme"');
+  const space = select("space", "Space", []);
+  const mmr = select("mmr", "Variety", [["", "none"], ["0.8", "some"], ["0.6", "much"], ["0.4", "most"]]);
+  const exact = check("exact", "Exact", "Compare with every vector");
+  const plain = check("plain", "Words as they are", "Do not take prices, colours and the like out of the query");
+  const panel = el("div", { class: "options", id: "options", hidden: true }, user.row, filter.row, space.row, mmr.row, exact.row, plain.row);
+  const form = el("form", { class: "searchbar", role: "search", on: { submit } }, box, panel);
+
+  function unfold(open) {
+    panel.hidden = !open;
+    options.setAttribute("aria-expanded", String(open));
+  }
+
+  function submit(event) {
+    event.preventDefault();
+    const asked = { q: text.value.trim(), user: user.input.value.trim(), filter: filter.input.value.trim(), space: space.input.value, mmr: mmr.input.value, exact: exact.input.checked ? "1" : "", plain: plain.input.checked ? "1" : "" };
+    const isNew = asked.q !== shown;
+    // Other words are another question: what was undone in the old ones does not count.
+    change({ ...asked, n: "", ...(isNew ? { undo: [] } : {}), ...(isNew && asked.q ? { like: "", photo: "" } : {}) });
+  }
+
+  let shown = "";
+  for (const one of [space, mmr, exact, plain]) one.input.addEventListener("change", () => form.requestSubmit());
+
+  async function take(photo) {
+    if (!photo) return;
+    try {
+      setPhoto(await readPhoto(photo));
+      change({ photo: String(Date.now()), q: "", like: "", undo: [], n: "" });
+    } catch (fault) {
+      failed(fault);
+    }
+  }
+  file.addEventListener("change", () => take(file.files[0]).then(() => (file.value = "")));
+
+  const drop = (event) => {
+    const image = [...(event.dataTransfer?.files ?? [])].find((one) => one.type.startsWith("image/"));
+    document.body.classList.remove("dropping");
+    if (!image) return;
+    event.preventDefault();
+    take(image);
+  };
+  const over = (event) => {
+    if (![...(event.dataTransfer?.items ?? [])].some((one) => one.kind === "file")) return;
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  };
+  const leave = (event) => event.relatedTarget || document.body.classList.remove("dropping");
+  const paste = (event) => take([...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/")));
+  const listeners = { drop, dragover: over, dragleave: leave, paste };
+  for (const [name, listener] of Object.entries(listeners)) addEventListener(name, listener);
+
+  return {
+    form,
+    input: text,
+    refresh(asked, collection) {
+      shown = asked.text;
+      text.value = asked.text;
+      user.input.value = asked.user;
+      filter.input.value = asked.hand;
+      const spaces = Object.keys(collection.vectors);
+      space.input.replaceChildren(...spaces.map((name) => el("option", { value: name === "shared" ? "" : name }, name)));
+      space.input.value = asked.space;
+      mmr.input.value = asked.mmr;
+      exact.input.checked = asked.exact;
+      plain.input.checked = asked.plain;
+      if (asked.user || asked.hand || asked.space || asked.mmr || asked.exact || asked.plain) unfold(true);
+    },
+    close() {
+      for (const [name, listener] of Object.entries(listeners)) removeEventListener(name, listener);
+    },
+  };
+}
+
+function field(name, label, placeholder) {
+  const input = el("input", { type: "text", name, placeholder, autocomplete: "off", spellcheck: "false" });
+  return { input, row: el("label", { class: "field" }, el("span", {}, label), input) };
+}
+
+function select(name, label, options) {
+  const input = el("select", { name }, options.map(([value, text]) => el("option", { value }, text)));
+  return { input, row: el("label", { class: "field narrow" }, el("span", {}, label), input) };
+}
+
+function check(name, label, title) {
+  const input = el("input", { type: "checkbox", name });
+  return { input, row: el("label", { class: "check", title }, input, el("span", {}, label)) };
+}

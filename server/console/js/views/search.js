@@ -1,0 +1,139 @@
+// Search: the box, the pieces of the query, facets, and the grid.
+
+import { announce, el } from "../dom.js";
+import { Problem } from "../api.js";
+import { legend } from "../bars.js";
+import { arrows, card } from "../card.js";
+import * as chips from "../chips.js";
+import * as facets from "../facets.js";
+import { count, milliseconds, plural, words } from "../format.js";
+import { empty, problem, waiting } from "../problem.js";
+import * as query from "../query.js";
+import { searchbar } from "../searchbar.js";
+import { change, route } from "../route.js";
+
+export function mount(root, app) {
+  const bar = searchbar({ failed: (fault) => notice.replaceChildren(problem(fault)) });
+  const pieces = el("ul", { class: "chips", "aria-label": "Parts of the search" });
+  const notice = el("div", { class: "notice" });
+  const status = el("p", { class: "status" });
+  const side = el("aside", { class: "facets", "aria-label": "Facets" });
+  const grid = el("ul", { class: "grid", "aria-label": "Results" });
+  const below = el("div", { class: "below" });
+  arrows(grid);
+  bar.input.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown") grid.querySelector("button.card")?.focus();
+  });
+  const results = el("section", { class: "results", "aria-label": "Results" }, status, notice, grid, below);
+  const fold = el("details", { class: "fold", open: matchMedia("(min-width: 60rem)").matches }, el("summary", {}, "Facets"), side);
+  root.append(bar.form, pieces, el("div", { class: "columns" }, fold, results));
+
+  let running = null;
+  let late = 0;
+  const open = (id) => change({ open: id });
+
+  async function update(collection, params) {
+    const asked = query.read(params);
+    bar.refresh(asked, collection);
+    running?.abort();
+    running = new AbortController();
+    const { signal } = running;
+    notice.replaceChildren();
+    results.setAttribute("aria-busy", "true");
+    clearTimeout(late);
+    late = setTimeout(() => grid.replaceChildren(...waiting()), 150);
+    try {
+      await run(collection, asked, signal);
+    } catch (fault) {
+      if (fault.name === "AbortError") return;
+      fail(fault, asked);
+    } finally {
+      if (!signal.aborted) results.removeAttribute("aria-busy");
+    }
+  }
+
+  async function run(collection, asked, signal) {
+    const like = asked.item ? query.item(collection, asked.item, signal).catch(() => null) : null;
+    const understood = await query.understand(collection, asked, signal);
+    pieces.replaceChildren(...chips.draw(collection, asked, understood, await like));
+    if (asked.lostPhoto) {
+      clearTimeout(late);
+      grid.replaceChildren();
+      below.replaceChildren(empty("The photo is not here", "A link holds no photo. Choose or drop it again."));
+      return;
+    }
+    const counted = facets.load(collection, asked.choice, query.beside(asked, understood), signal);
+    const drawn = counted.then((found) => drawFacets(found, asked), (fault) => fault.name === "AbortError" || side.replaceChildren(problem(fault)));
+    const answer = await query.hits(collection, asked, understood, signal);
+    drawHits(collection, asked, answer);
+    const found = await drawn.then(() => counted).catch(() => null);
+    if (!signal.aborted) drawStatus(asked, answer, found?.matching);
+  }
+
+  function drawFacets(found, asked) {
+    const toggle = (name, value, alone) => {
+      const now = route().params.getAll(name);
+      const next = alone ? [value] : now.includes(value) ? now.filter((one) => one !== value) : [...now, value];
+      change({ [name]: next, n: "" });
+    };
+    const focused = side.contains(document.activeElement) ? document.activeElement.closest("label, button")?.textContent : null;
+    const closed = new Set([...side.querySelectorAll("details:not([open])")].map((one) => one.dataset.field));
+    side.replaceChildren(...facets.draw(found.facets, asked.choice, toggle).filter(Boolean));
+    for (const one of side.querySelectorAll("details")) if (closed.has(one.dataset.field)) one.open = false;
+    if (focused) [...side.querySelectorAll("label, button")].find((one) => one.textContent === focused)?.querySelector("input")?.focus();
+  }
+
+  function drawHits(collection, asked, answer) {
+    clearTimeout(late);
+    const most = Math.max(...answer.hits.map((hit) => hit.score ?? 0), 0);
+    grid.replaceChildren(...answer.hits.map((hit) => card(collection.name, hit, { most, open })));
+    app.hits = new Map(answer.hits.map((hit) => [hit.id, { hit, most, answer }]));
+    const isMore = answer.more ?? (answer.hits.length === asked.limit && asked.limit < 1000);
+    const more = el("button", { type: "button", class: "more", on: { click: () => change({ n: String(Math.min(1000, asked.limit + query.PAGE)) }, { replace: true }) } }, "More");
+    below.replaceChildren(...(answer.hits.length ? (isMore ? [more] : []) : [empty("Nothing matches", "Take a part of the search away, or use fewer words.")]));
+  }
+
+  function drawStatus(asked, answer, matching) {
+    const n = answer.hits.length;
+    const total = answer.total?.value ?? matching;
+    const about = answer.total?.relation && answer.total.relation !== "eq" && answer.total.relation !== "equal" ? "more than " : "";
+    const first = total > n ? `${count(n)} of ${about}${plural(total, "item")}` : plural(n, "item");
+    const how = { browse: "in the order of ids", recommend: "recommended", search: answer.plan }[answer.kind];
+    const took = answer.took_ms === undefined ? milliseconds(answer.roundTripMs) : `${milliseconds(answer.took_ms)} in the engine, ${milliseconds(answer.roundTripMs)} in all`;
+    const facts = [first, how, answer.blend ? `joined by ${words(answer.blend.method)}` : null, took];
+    const explain = answer.explain ? `${count(answer.explain.compared)} distances; the filter lets ${plural(answer.explain.matching, "vector")} through` : undefined;
+    status.replaceChildren(...[el("span", { title: explain }, facts.filter(Boolean).join(" · ")), fallbacks(answer), legend(answer.hits)].filter(Boolean));
+    const corrections = [answer.corrections ?? []].flat().map((one) => one.text ?? one);
+    if (corrections.length) {
+      const say = corrections.map((text) => el("button", { type: "button", class: "link", on: { click: () => change({ q: text, undo: [] }) } }, text));
+      notice.replaceChildren(el("p", { class: "correction" }, "Did you mean ", say, "?"));
+    }
+    announce(first);
+  }
+
+  function fallbacks({ fallbacks: list }) {
+    return list?.length ? el("span", { class: "fine" }, `without: ${list.map(words).join(", ")}`) : null;
+  }
+
+  function fail(fault, asked) {
+    clearTimeout(late);
+    grid.replaceChildren();
+    below.replaceChildren();
+    status.replaceChildren();
+    const shown = fault instanceof Problem ? fault : new Problem({ code: "page", detail: `The page failed: ${fault.message}` });
+    if (fault.status === 401 || fault.status === 403) app.needKey(fault);
+    const again = el("button", { type: "button", on: { click: () => app.refresh() } }, "Try again");
+    notice.replaceChildren(problem(shown, again));
+    if (!(fault instanceof Problem)) console.error(fault, asked);
+  }
+
+  return {
+    update,
+    focus: () => bar.input.focus(),
+    close() {
+      clearTimeout(late);
+      running?.abort();
+      bar.close();
+    },
+  };
+}

@@ -1,0 +1,105 @@
+//! The console: a page for people, built into the program. It needs nothing from elsewhere, and its content-security
+//! policy lets it load nothing from elsewhere.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{Path, Redirect},
+};
+
+use crate::{
+    cached,
+    error::{ApiError, ApiResult},
+};
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+    connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'";
+
+/// Browsers ask each time whether a file is as it was: its name stays when the program is replaced.
+const FRESH: u32 = 0;
+
+macro_rules! files {
+    ($($name:literal)+) => { [$(($name, include_str!(concat!("../../console/", $name)))),+] };
+}
+
+/// Files of the page; a test compares them with the folder.
+pub const FILES: [(&str, &str); 27] = files![
+    "index.html"
+    "icon.svg"
+    "css/base.css"
+    "css/item.css"
+    "css/search.css"
+    "css/shell.css"
+    "css/views.css"
+    "js/api.js"
+    "js/bars.js"
+    "js/card.js"
+    "js/chips.js"
+    "js/dialog.js"
+    "js/dom.js"
+    "js/facets.js"
+    "js/filter.js"
+    "js/format.js"
+    "js/highlight.js"
+    "js/item.js"
+    "js/keyboard.js"
+    "js/main.js"
+    "js/picture.js"
+    "js/problem.js"
+    "js/query.js"
+    "js/route.js"
+    "js/searchbar.js"
+    "js/theme.js"
+    "js/views/search.js"
+];
+
+struct File {
+    text: &'static str,
+    media_type: &'static str,
+    hash: blake3::Hash,
+}
+
+static BY_NAME: LazyLock<BTreeMap<&str, File>> = LazyLock::new(|| {
+    let file = |(name, text): (&'static str, &'static str)| {
+        let media_type = match name.rsplit('.').next() {
+            Some("html") => "text/html; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            _ => "text/plain; charset=utf-8",
+        };
+        let hash = blake3::hash(text.as_bytes());
+        (
+            name,
+            File {
+                text,
+                media_type,
+                hash,
+            },
+        )
+    };
+    FILES.into_iter().map(file).collect()
+});
+
+/// The page's links are relative to `/console/`.
+pub async fn console() -> Redirect {
+    Redirect::to("/console/").see_other()
+}
+
+/// A file of the page.
+pub async fn file(request: HttpRequest, name: Path<String>) -> ApiResult<HttpResponse> {
+    let name = Some(name.as_str()).filter(|name| !name.is_empty());
+    let file = BY_NAME.get(name.unwrap_or("index.html"));
+    let file = file.ok_or_else(ApiError::route_not_found)?;
+    let (mut answer, has) = cached::answer(&request, cached::tag(&file.hash), FRESH);
+    answer
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .insert_header((header::X_FRAME_OPTIONS, "DENY"));
+    if has {
+        return Ok(answer.finish());
+    }
+    Ok(answer.content_type(file.media_type).body(file.text))
+}
