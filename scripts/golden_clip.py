@@ -1,4 +1,4 @@
-"""Writes indexer/tests/golden/tiny-clip: a randomly initialised CLIP of a few kilobytes with the vectors transformers gives it.
+"""Writes indexer/tests/golden/folders/clip: a randomly initialised CLIP of a few kilobytes with the vectors transformers gives it.
 
 No registry package ships CLIP weights, so the loader is proved on these. How they were made: as in golden.py, then
     /tmp/goldenv/bin/python scripts/golden_clip.py indexer/tests/golden
@@ -43,7 +43,7 @@ def tokenizer(out):
 
 
 def main(golden):
-    out = golden / "tiny-clip"
+    out = golden / "folders" / "clip"
     out.mkdir(exist_ok=True)
     tokens, start, end = tokenizer(out)
     size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -78,7 +78,7 @@ def main(golden):
     from importlib.metadata import version
 
     made = {name: version(name) for name in ("torch", "transformers", "tokenizers", "pillow")}
-    (golden / "tiny_clip.json").write_text(json.dumps({"made_with": made, "items": items}) + "\n")
+    (out / "golden.json").write_text(json.dumps({"made_with": made, "items": items}) + "\n")
 
 
 if __name__ == "__main__":

@@ -40,8 +40,11 @@ pub type Embedding = BTreeMap<String, Vec<f32>>;
 
 /// Turns text and photos into vectors. One result an input, in order: one bad photo does not spoil its batch.
 pub trait Embedder: Send + Sync {
-    /// Embeds texts; `result.len() == texts.len()`.
+    /// Embeds texts to be found; `result.len() == texts.len()`.
     fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>>;
+    /// Embeds texts that search: the same vectors as [`Embedder::embed_text`] gives unless the model was trained with
+    /// another prefix for them (e5, bge). No default, so that a wrapper cannot forget it.
+    fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>>;
     /// Embeds photos; `result.len() == images.len()`.
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>>;
     /// Number of tokens the text encoder sees, after truncation.

@@ -34,7 +34,7 @@ struct Args {
         default_value = "retrieval,transfer,domains"
     )]
     parts: Vec<String>,
-    /// Seeds of the transfer experiment.
+    /// Seeds of the transfer experiment and of the gains that rankings are compared to.
     #[arg(long, default_value_t = 3)]
     seeds: u64,
     /// Training sizes of the retrieval experiment.
@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match part.as_str() {
             "retrieval" => retrieval::run(&data, &args.sizes)?,
             "transfer" => transfer::run(&data, args.seeds)?,
-            "domains" => domains::run(&data)?,
+            "domains" => domains::run(&data, args.seeds)?,
             other => return Err(format!("no part `{other}`").into()),
         }
     }

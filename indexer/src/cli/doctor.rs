@@ -8,7 +8,7 @@ use super::Outcome;
 use crate::{
     error::CommandError,
     models,
-    space::{Encoders, Precision},
+    space::{Encoders, Precision, selection::Selection},
 };
 
 /// Free memory below which indexing may be killed, MiB.
@@ -67,8 +67,11 @@ fn memory() -> Finding {
 }
 
 fn files(dir: &Path) -> Finding {
-    let lines = models::verify(dir)
+    let mut lines = models::verify(dir)
         .map_err(|e| format!("{e}; get the models with `vitrine-indexer models get`"))?;
+    // Models put to use by the shop itself are not in the record; `encoders` loads them.
+    let used = Selection::load(dir).map_err(|e| e.to_string())?.names(dir);
+    lines.retain(|line| used.contains(&line.model));
     let faulty = lines.iter().find_map(|l| Some((l, l.problem.as_ref()?)));
     match faulty {
         Some((line, problem)) => Err(format!("{}/{}: {problem}", line.model, line.file)),
@@ -105,6 +108,7 @@ fn encoders(dir: &Path) -> Finding {
     }
     let dims = encoders.dims().iter();
     let dims: Vec<_> = dims.map(|(space, dim)| format!("{space} {dim}")).collect();
-    let (name, dims) = (encoders.model_name(), dims.join(", "));
-    Ok(format!("{name} loads and gives vectors: {dims}"))
+    let selection = Selection::load(dir).map_err(|e| e.to_string())?;
+    let (names, dims) = (selection.names(dir).join(" and "), dims.join(", "));
+    Ok(format!("{names} load and give vectors: {dims}"))
 }

@@ -16,6 +16,9 @@ pub(super) struct EmbedArgs {
     /// Print the vector of this space only: shared, text or image.
     #[arg(long)]
     space: Option<String>,
+    /// Embed the text as one that searches: some models have another prefix for these.
+    #[arg(long, conflicts_with = "image")]
+    query: bool,
     #[command(flatten)]
     models: Models,
 }
@@ -41,6 +44,7 @@ pub(super) fn run(args: &EmbedArgs, out: &mut dyn Write) -> Result<Outcome, Comm
     };
     let encoders = args.models.load()?;
     let made = match (&args.input.text, image) {
+        (Some(text), _) if args.query => encoders.embed_query(&[text]).pop(),
         (Some(text), _) => encoders.embed_text(&[text]).pop(),
         (None, Some(bytes)) => encoders.embed_image(&[bytes]).pop(),
         (None, None) => None,

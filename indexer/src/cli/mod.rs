@@ -54,7 +54,7 @@ enum Command {
     /// List trained heads, put some into use, or none.
     #[command(subcommand)]
     Heads(heads::HeadsCommand),
-    /// List, get or verify the encoders.
+    /// List, get, inspect, choose or verify the encoders.
     #[command(subcommand)]
     Models(models::ModelsCommand),
     /// Get sample data.

@@ -2,10 +2,16 @@
 
 use std::{io::Write, path::PathBuf};
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use super::{ModelsDir, Outcome};
-use crate::{error::CommandError, models};
+use crate::{
+    encode::{bert::Prefixes, describe},
+    error::CommandError,
+    models,
+    space::selection::{self, Selection},
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ModelsCommand {
@@ -18,11 +24,55 @@ pub(super) enum ModelsCommand {
         #[command(flatten)]
         dir: ModelsDir,
     },
+    /// Say what the model in a folder is, after loading it whole; prints JSON.
+    ///
+    /// A folder in the form of Hugging Face or sentence-transformers. One that cannot be used is refused with what is
+    /// missing or wrong.
+    Inspect {
+        /// Folder of the model: one of the models folder by its name, else a path.
+        folder: PathBuf,
+        #[command(flatten)]
+        dir: ModelsDir,
+    },
+    /// Put the model in a folder to use, for what it takes: text, image, or both; prints what is in use as JSON.
+    ///
+    /// Collections filled before keep their vectors and refuse others: index them anew.
+    Use(UseArgs),
+    /// Put the models that `get` gets back to use.
+    Default {
+        #[command(flatten)]
+        dir: ModelsDir,
+    },
     /// Check the models' files against their checksums. Exit status: 0 all well, 1 some file is not.
     Verify {
         #[command(flatten)]
         dir: ModelsDir,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UseArgs {
+    /// Folder of the model: one of the models folder by its name, else a path.
+    folder: PathBuf,
+    /// What to put before searches, in place of what the folder says (e5: "query: ").
+    #[arg(long, value_name = "TEXT")]
+    query_prefix: Option<String>,
+    /// What to put before texts to be found, in place of what the folder says (e5: "passage: ").
+    #[arg(long, value_name = "TEXT")]
+    document_prefix: Option<String>,
+    #[command(flatten)]
+    dir: ModelsDir,
+}
+
+impl UseArgs {
+    /// One given alone leaves the other empty.
+    fn prefixes(&self) -> Option<Prefixes> {
+        let given = self.query_prefix.is_some() || self.document_prefix.is_some();
+        given.then(|| Prefixes {
+            query: self.query_prefix.clone().unwrap_or_default(),
+            document: self.document_prefix.clone().unwrap_or_default(),
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +110,23 @@ pub(super) fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<Outcom
             models::get(names, &dir.path(), &mut |line| eprintln!("{line}"))?;
             Ok(Outcome::Complete)
         }
+        ModelsCommand::Inspect { folder, dir } => {
+            let (folder, _) = selection::find(&dir.path(), folder)?;
+            write_json(out, &describe(&folder)?)
+        }
+        ModelsCommand::Use(args) => {
+            let models_dir = args.dir.path();
+            // Loaded before it is chosen: a folder that does not load must not keep the server from starting.
+            describe(&selection::find(&models_dir, &args.folder)?.0)?;
+            let mut selection = Selection::load(&models_dir)?;
+            selection.choose(&models_dir, &args.folder, args.prefixes())?;
+            selection.save(&models_dir)?;
+            write_json(out, &selection)
+        }
+        ModelsCommand::Default { dir } => {
+            Selection::default().save(&dir.path())?;
+            Ok(Outcome::Complete)
+        }
         ModelsCommand::Verify { dir } => {
             let lines = models::verify(&dir.path())?;
             for line in &lines {
@@ -74,6 +141,11 @@ pub(super) fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<Outcom
             })
         }
     }
+}
+
+fn write_json(out: &mut dyn Write, value: &impl Serialize) -> Result<Outcome, CommandError> {
+    writeln!(out, "{}", serde_json::json!(value))?;
+    Ok(Outcome::Complete)
 }
 
 pub(super) fn sample(command: &SampleCommand) -> Result<Outcome, CommandError> {

@@ -1,138 +1,125 @@
-//! Sentence encoders of the BERT family ([Devlin et al. 2018](https://arxiv.org/abs/1810.04805)) in the folder form
-//! of sentence-transformers ([Reimers and Gurevych 2019](https://arxiv.org/abs/1908.10084)).
+//! Sentence encoders of the BERT family ([Devlin et al. 2018](https://arxiv.org/abs/1810.04805)), from a folder in the
+//! form of Hugging Face or sentence-transformers.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use super::tokenizer::TextTokenizer;
-use super::weights::{Weights, read_json, read_json_optional};
+use super::weights::{Weights, read_json};
 use super::{ModelError, Precision, batch, normalise};
-use network::{Config, Network};
+use config::Config;
+use network::Network;
+use sentence::Sentence;
+
+pub use config::Family;
+pub use sentence::{Pooling, Prefixes};
 
 mod attention;
+mod config;
 mod network;
+pub(crate) mod sentence;
 
 /// Texts tokenized at once on a core.
 const TEXTS: usize = 32;
 
-/// How token vectors become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pooling {
-    /// Mean of the tokens that are not padding.
-    Mean,
-    /// The first token.
-    Cls,
-}
-
 /// What a text is, for models trained with prefixes (e5, bge).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The model's default prompt, if any.
-    Plain,
     /// A search.
     Query,
     /// Something to be found.
-    Passage,
-}
-
-#[derive(Deserialize)]
-struct PoolingFile {
-    #[serde(default)]
-    pooling_mode_cls_token: bool,
-    #[serde(default)]
-    pooling_mode_mean_tokens: bool,
-}
-
-#[derive(Deserialize)]
-struct SentenceFile {
-    max_seq_length: Option<usize>,
-}
-
-#[derive(Deserialize, Default)]
-struct PromptFile {
-    #[serde(default)]
-    prompts: BTreeMap<String, String>,
-    default_prompt_name: Option<String>,
+    Document,
 }
 
 /// A sentence encoder.
 pub struct Bert {
     network: Network,
     tokenizer: TextTokenizer,
-    pooling: Pooling,
-    prompts: PromptFile,
-    dim: usize,
+    sentence: Sentence,
+    hidden: usize,
 }
 
 impl Bert {
-    /// Loads a model folder.
+    /// Loads a model folder. `prefixes` take the place of those it names.
     ///
     /// # Errors
     /// A file is missing, or does not fit.
-    pub fn load(dir: &Path, precision: Precision) -> Result<Self, ModelError> {
+    pub fn load(
+        dir: &Path,
+        precision: Precision,
+        prefixes: Option<Prefixes>,
+    ) -> Result<Self, ModelError> {
         let path = dir.join("config.json");
         let config: Config = read_json(&path)?;
         config.check(&path)?;
-        let sentence: Option<SentenceFile> =
-            read_json_optional(&dir.join("sentence_bert_config.json"))?;
-        let max = sentence
-            .and_then(|s| s.max_seq_length)
-            .unwrap_or(usize::MAX)
-            .min(config.max_position_embeddings);
-        let pooling_path = dir.join("1_Pooling").join("config.json");
-        let pooling = match read_json_optional::<PoolingFile>(&pooling_path)? {
-            Some(file) if file.pooling_mode_cls_token => Pooling::Cls,
-            Some(file) if !file.pooling_mode_mean_tokens => {
-                return Err(ModelError::invalid(
-                    pooling_path,
-                    "only mean and CLS pooling are known",
-                ));
-            }
-            _ => Pooling::Mean,
-        };
-        let tokenizer = TextTokenizer::load(dir, max)?;
+        let mut sentence = Sentence::load(dir, config.hidden_size)?;
+        if let Some(prefixes) = prefixes {
+            sentence.prefixes = prefixes;
+        }
         let weights = Weights::load(&dir.join("model.safetensors"), "BERT")?;
+        let network = Network::load(&weights, &config, &path, precision)?;
+        let tokenizer = TextTokenizer::load(dir, network.most_tokens().min(sentence.max_tokens))?;
         Ok(Self {
-            network: Network::load(&weights, &config, &path, precision)?,
+            network,
             tokenizer,
-            pooling,
-            prompts: read_json_optional(&dir.join("config_sentence_transformers.json"))?
-                .unwrap_or_default(),
-            dim: config.hidden_size,
+            sentence,
+            hidden: config.hidden_size,
         })
     }
 
     /// Length of a vector.
     pub fn dim(&self) -> usize {
-        self.dim
+        self.sentence.width(self.hidden)
+    }
+
+    /// Most tokens of a text, special ones included.
+    pub fn max_tokens(&self) -> usize {
+        self.network.most_tokens().min(self.sentence.max_tokens)
+    }
+
+    /// How token vectors become one.
+    pub fn pooling(&self) -> Pooling {
+        self.sentence.pooling
+    }
+
+    /// What is put before texts.
+    pub fn prefixes(&self) -> &Prefixes {
+        &self.sentence.prefixes
     }
 
     /// Number of tokens seen, special ones included, after truncation.
     pub fn count_tokens(&self, text: &str) -> usize {
-        self.tokenizer.ids(text).map_or(0, |ids| ids.len())
+        self.tokenizer.count(text)
     }
 
-    fn prefix(&self, role: Role) -> &str {
-        let names: &[&str] = match role {
-            Role::Plain => &[],
-            Role::Query => &["query"],
-            Role::Passage => &["passage", "document"],
-        };
-        let named = names.iter().find_map(|n| self.prompts.prompts.get(*n));
-        let default = || {
-            self.prompts
-                .default_prompt_name
-                .as_ref()
-                .and_then(|n| self.prompts.prompts.get(n))
-        };
-        named.or_else(default).map_or("", String::as_str)
+    /// Length of [`Bert::mean_word`].
+    pub fn word_dim(&self) -> usize {
+        self.hidden
+    }
+
+    /// Mean of the vectors that a text's tokens have before any layer, those that only mark its ends left out; of
+    /// none: zero.
+    ///
+    /// # Errors
+    /// The tokenizer failed on this text.
+    pub fn mean_word(&self, text: &str) -> Result<Vec<f32>, ModelError> {
+        let ids = self.tokenizer.ids(text.trim())?;
+        let inner = ids.get(1..ids.len().saturating_sub(1)).unwrap_or_default();
+        let mut mean = vec![0f32; self.hidden];
+        for id in inner {
+            let word = self.network.word(*id).unwrap_or_default();
+            mean.iter_mut()
+                .zip(word)
+                .for_each(|(m, v)| *m += v / inner.len() as f32);
+        }
+        Ok(mean)
     }
 
     /// Unit vectors `[dim]` of texts, in order; batches run one a core.
     pub fn encode(&self, texts: &[&str], role: Role) -> Vec<Result<Vec<f32>, ModelError>> {
-        let prefix = self.prefix(role);
+        let prefix = match role {
+            Role::Query => &self.sentence.prefixes.query,
+            Role::Document => &self.sentence.prefixes.document,
+        };
         let ids = batch::run_each(texts, TEXTS, |text| {
             self.tokenizer.ids(&format!("{prefix}{}", text.trim()))
         });
@@ -169,7 +156,7 @@ impl Bert {
     fn forward(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, ModelError> {
         let mut rest = &self.network.forward(texts)?[..];
         let vector = |text: &&[u32]| {
-            let (tokens, others) = rest.split_at(text.len() * self.dim);
+            let (tokens, others) = rest.split_at(text.len() * self.hidden);
             rest = others;
             self.pool(tokens)
         };
@@ -178,19 +165,21 @@ impl Bert {
 
     /// Unit vector of a text's token vectors.
     fn pool(&self, tokens: &[f32]) -> Vec<f32> {
-        let used = if self.pooling == Pooling::Cls {
-            1
-        } else {
-            usize::MAX
+        let used = match self.sentence.pooling {
+            Pooling::Cls => &tokens[..self.hidden],
+            Pooling::Mean => tokens,
         };
-        let mut vector = vec![0f32; self.dim];
-        for token in tokens.chunks_exact(self.dim).take(used) {
+        let share = self.hidden as f32 / used.len() as f32;
+        let mut vector = vec![0f32; self.hidden];
+        for token in used.chunks_exact(self.hidden) {
             vector
                 .iter_mut()
                 .zip(token)
-                .for_each(|(sum, value)| *sum += value);
+                .for_each(|(mean, value)| *mean += value * share);
         }
-        // The mean and the sum have one direction.
+        for layer in &self.sentence.dense {
+            vector = layer.forward(&vector);
+        }
         normalise(&mut vector);
         vector
     }

@@ -137,9 +137,14 @@ impl Clip {
         self.dim
     }
 
+    /// Side of the square that photos are scaled to.
+    pub fn image_size(&self) -> u32 {
+        self.preprocess.crop
+    }
+
     /// Number of tokens seen, after truncation.
     pub fn count_tokens(&self, text: &str) -> usize {
-        self.tokenizer.ids(text).map_or(0, |ids| ids.len())
+        self.tokenizer.count(text)
     }
 
     /// Unit vector `[dim]` of a text.

@@ -194,6 +194,11 @@ impl EfficientNetLite {
         })
     }
 
+    /// Side of the square that photos are scaled to.
+    pub fn image_size(&self) -> u32 {
+        self.preprocess.crop
+    }
+
     /// Features and logits of one photo.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! Encoders: text and pixels to vectors, by [candle](https://github.com/huggingface/candle) on the CPU.
 
+pub mod architecture;
 pub mod batch;
 pub mod bert;
 pub mod clip;
+mod describe;
 pub mod efficientnet_lite;
 mod kernels;
 mod precision;
@@ -12,6 +14,7 @@ pub mod weights;
 
 use std::path::PathBuf;
 
+pub use describe::{Description, describe};
 pub use precision::Precision;
 
 /// Why a model could not be loaded or run.

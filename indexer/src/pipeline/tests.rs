@@ -63,6 +63,10 @@ impl Embedder for Fake {
             .collect()
     }
 
+    fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
+        self.embed_text(texts)
+    }
+
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
         self.photos.fetch_add(images.len(), Relaxed);
         let one = |bytes: &ImageBytes| match bytes.starts_with(b"bad") {

@@ -86,6 +86,11 @@ impl Embedder for Cached<'_> {
         })
     }
 
+    /// Searches are seldom asked twice, so they are not kept.
+    fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
+        self.inner.embed_query(texts)
+    }
+
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
         let key = |image: &ImageBytes| self.key(" image ", image);
         self.through(images, key, |images| {
@@ -330,6 +335,9 @@ mod tests {
     impl Embedder for Counting {
         fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
             self.embed(texts.iter().map(|text| text.as_bytes()))
+        }
+        fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
+            self.embed_text(texts)
         }
         fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
             self.embed(images.iter().map(Vec::as_slice))

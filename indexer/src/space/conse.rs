@@ -47,7 +47,7 @@ impl Conse {
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let vectors = text
-            .encode(&names, Role::Plain)
+            .encode(&names, Role::Document)
             .into_iter()
             .collect::<Result<Vec<_>, _>>()?;
         if let Err(error) = store(&cache, &vectors) {

@@ -9,22 +9,22 @@ use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
 use super::conse::{Conse, PARAMS};
 use super::heads::{self, Heads};
 use super::multiscale;
-use super::words::{self, Words};
-use crate::encode::bert::{Bert, Role};
+use super::selection::Selection;
+use super::words;
+use crate::encode::architecture::{Architecture, Takes};
+use crate::encode::bert::{Bert, Role, sentence};
 use crate::encode::clip::Clip;
 use crate::encode::efficientnet_lite::{CLASSES, EfficientNetLite, FEATURES};
 use crate::encode::{ModelError, Precision, batch, normalise, weights};
 use crate::image::{ImageLimits, decode};
 
-const TEXT_DIR: &str = "all-minilm-l6-v2";
-const IMAGE_DIR: &str = "efficientnet-lite0";
-const JOINT_DIR: &str = "clip";
-/// Tokens of a text whose words heads are told of.
-const MAX_WORDS: usize = 256;
 /// Files that decide what comes out, where a model has them.
-const FILES: [&str; 8] = [
+const FILES: [&str; 11] = [
     "config.json",
     "tokenizer.json",
+    "vocab.txt",
+    "tokenizer_config.json",
+    "modules.json",
     "model.safetensors",
     "classes.json",
     "preprocessor_config.json",
@@ -37,7 +37,6 @@ enum Kind {
     /// A text model, an image classifier, and ConSE between them.
     Separate {
         text: Box<Bert>,
-        words: Box<Words>,
         image: Box<EfficientNetLite>,
         conse: Conse,
     },
@@ -81,8 +80,8 @@ struct Seen {
 }
 
 impl Encoders {
-    /// Loads `all-minilm-l6-v2/` and `efficientnet-lite0/` of `models_dir`, or `clip/` where that is there, and the
-    /// heads in use. `precision` is the text model's; CLIP and the photos are always f32.
+    /// Loads the encoders in use of `models_dir`, see [`Selection`], and the heads in use. `precision` is that of a model
+    /// for texts alone; others are always f32.
     ///
     /// # Errors
     /// A file is missing (its name is told) or does not fit.
@@ -114,29 +113,30 @@ impl Encoders {
     }
 
     fn load_base(models_dir: &Path, precision: Precision) -> Result<Self, ModelError> {
-        let joint = models_dir.join(JOINT_DIR);
-        if joint.join("config.json").is_file() {
-            let config: serde_json::Value = weights::read_json(&joint.join("config.json"))?;
-            if config["model_type"] != "clip" {
-                return Err(ModelError::invalid(
-                    joint.join("config.json"),
-                    "model_type is not `clip`",
-                ));
-            }
-            let clip = Clip::load(&joint)?;
+        let selection = Selection::load(models_dir)?;
+        if let Some((dir, name)) = selection.joint(models_dir) {
+            takes(&dir, Takes::Joint)?;
+            let clip = Clip::load(&dir)?;
             let dims = [("shared", clip.dim()), ("image", clip.dim())];
+            let fingerprint = fingerprint(&[dir], "clip-v1")?;
             return Ok(Self::new(
                 Kind::Joint(Box::new(clip)),
-                "clip",
-                fingerprint(&[joint], "clip-v1")?,
+                &name,
+                fingerprint,
                 &dims,
             ));
         }
-        let dirs = [models_dir.join(TEXT_DIR), models_dir.join(IMAGE_DIR)];
-        let text = Bert::load(&dirs[0], precision)?;
+        let (text_dir, name) = selection.text(models_dir);
+        let dirs = [text_dir, selection.image(models_dir).0];
+        takes(&dirs[0], Takes::Text)?;
+        takes(&dirs[1], Takes::Image)?;
+        let text = Bert::load(&dirs[0], precision, selection.prefixes.clone())?;
         let image = EfficientNetLite::load(&dirs[1])?;
-        let precision = format!("precision={}", precision.name());
-        let params = [PARAMS, multiscale::PARAMS, words::PARAMS, &precision].join(";");
+        let mut params = [PARAMS, multiscale::PARAMS, words::PARAMS].join(";");
+        params.push_str(&format!(";precision={}", precision.name()));
+        if let Some(prefixes) = &selection.prefixes {
+            params.push_str(&format!(";{prefixes:?}"));
+        }
         let fingerprint = fingerprint(&dirs, &params)?;
         let conse = Conse::load(&dirs[1], &text, &fingerprint, CLASSES)?;
         let dims = [
@@ -146,11 +146,10 @@ impl Encoders {
         ];
         let kind = Kind::Separate {
             text: Box::new(text),
-            words: Box::new(Words::load(&dirs[0], MAX_WORDS)?),
             image: Box::new(image),
             conse,
         };
-        Ok(Self::new(kind, TEXT_DIR, fingerprint, &dims))
+        Ok(Self::new(kind, &name, fingerprint, &dims))
     }
 
     fn new(kind: Kind, name: &str, fingerprint: String, dims: &[(&str, usize)]) -> Self {
@@ -203,7 +202,7 @@ impl Encoders {
     /// Length of [`Encoders::text_features`].
     pub fn text_width(&self) -> usize {
         match &self.kind {
-            Kind::Separate { text, words, .. } => text.dim() + words.dim(),
+            Kind::Separate { text, .. } => text.dim() + text.word_dim(),
             Kind::Joint(clip) => clip.dim(),
         }
     }
@@ -216,14 +215,14 @@ impl Encoders {
         }
     }
 
-    /// What heads take of texts: unit vectors of the text model, and beside them what [`Words`] says.
-    pub fn text_features(&self, texts: &[&str]) -> Vec<Result<Vec<f32>, EmbedError>> {
+    /// What heads take of texts: unit vectors of the text model, and beside them what [`words`] says.
+    pub fn text_features(&self, texts: &[&str], role: Role) -> Vec<Result<Vec<f32>, EmbedError>> {
         match &self.kind {
-            Kind::Separate { text, words, .. } => {
-                let vectors = text.encode(texts, Role::Plain).into_iter().zip(texts);
+            Kind::Separate { text: model, .. } => {
+                let vectors = model.encode(texts, role).into_iter().zip(texts);
                 let features = vectors.map(|(vector, text)| {
                     let mut features = vector.map_err(failed)?;
-                    features.extend(words.mean(text).map_err(failed)?);
+                    words::append(model, text, &mut features).map_err(failed)?;
                     Ok(features)
                 });
                 features.collect()
@@ -296,6 +295,11 @@ impl Encoders {
         Ok([("shared".to_owned(), shared), ("image".to_owned(), image)].into())
     }
 
+    fn texts(&self, texts: &[&str], role: Role) -> Vec<Result<Embedding, EmbedError>> {
+        let features = self.text_features(texts, role).into_iter();
+        features.map(|r| self.one_text(r?)).collect()
+    }
+
     /// The vectors of a text by space, of its features.
     fn one_text(&self, mut features: Vec<f32>) -> Result<Embedding, EmbedError> {
         let shared = match &self.heads {
@@ -319,13 +323,31 @@ fn failed(error: ModelError) -> EmbedError {
     EmbedError::Model(error.to_string())
 }
 
+/// The architecture of the model in `dir`, which must be for `wanted`.
+fn takes(dir: &Path, wanted: Takes) -> Result<Architecture, ModelError> {
+    let architecture = Architecture::of(dir)?;
+    let found = architecture.takes();
+    if found != wanted {
+        let reason = format!(
+            "{} is a {} model, a {} model is wanted here",
+            architecture.name(),
+            found.name(),
+            wanted.name()
+        );
+        return Err(ModelError::invalid(dir, reason));
+    }
+    Ok(architecture)
+}
+
 /// blake3 over the hashes of the models' files and `params`, hexadecimal.
 fn fingerprint(dirs: &[PathBuf], params: &str) -> Result<String, ModelError> {
     let mut all = blake3::Hasher::new();
     all.update(params.as_bytes());
     for (at, dir) in dirs.iter().enumerate() {
-        for name in FILES {
-            match weights::read(&dir.join(name)) {
+        let behind = sentence::files_of_layers(dir)?;
+        let names = FILES.iter().map(|name| (*name).to_owned()).chain(behind);
+        for name in names {
+            match weights::read(&dir.join(&name)) {
                 Ok(bytes) => {
                     all.update(format!("\n{at} {name} ").as_bytes());
                     all.update(blake3::hash(&bytes).as_bytes());
@@ -340,8 +362,11 @@ fn fingerprint(dirs: &[PathBuf], params: &str) -> Result<String, ModelError> {
 
 impl Embedder for Encoders {
     fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
-        let features = self.text_features(texts).into_iter();
-        features.map(|r| self.one_text(r?)).collect()
+        self.texts(texts, Role::Document)
+    }
+
+    fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
+        self.texts(texts, Role::Query)
     }
 
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {

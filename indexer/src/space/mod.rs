@@ -5,6 +5,7 @@ pub mod conse;
 mod encoders;
 pub mod heads;
 pub mod multiscale;
+pub mod selection;
 #[cfg(test)]
 mod tests;
 pub mod tower;

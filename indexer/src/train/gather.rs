@@ -8,6 +8,7 @@ use vitrine_schemas::Item;
 
 use super::feature_cache::FeatureCache;
 use super::{Example, TrainError};
+use crate::encode::bert::Role;
 use crate::encode::normalise;
 use crate::pipeline::item_text;
 use crate::source::photo::Photos;
@@ -100,7 +101,7 @@ impl Gather<'_> {
         let contents: Vec<&[u8]> = known.iter().map(|t| t.as_bytes()).collect();
         let found = features(&contents, cache, |missing| {
             let texts: Vec<&str> = missing.iter().map(|i| known[*i].as_str()).collect();
-            self.encoders.text_features(&texts)
+            self.encoders.text_features(&texts, Role::Document)
         })?;
         let mut found = found.into_iter();
         let own = texts

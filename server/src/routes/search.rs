@@ -135,7 +135,7 @@ fn encode(embedder: &dyn Embedder, query: Query) -> vitrine::Result<Embedding> {
         Query::Text(text) if text.trim().is_empty() => {
             return Err(Error::invalid("/query/text", "must not be empty"));
         }
-        Query::Text(text) => ("/query/text", embedder.embed_text(&[&text])),
+        Query::Text(text) => ("/query/text", embedder.embed_query(&[&text])),
         Query::Image(text) => {
             let bytes = STANDARD
                 .decode(text)

@@ -58,6 +58,10 @@ impl Embedder for Colors {
         texts.iter().map(|text| self.embed(text)).collect()
     }
 
+    fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
+        self.embed_text(texts)
+    }
+
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
         let name = |bytes| String::from_utf8_lossy(bytes).into_owned();
         images.iter().map(|i| self.embed(&name(i))).collect()

@@ -2,76 +2,15 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
-
 use super::super::ModelError;
 use super::super::kernels::{Activation, Aligned, Linear, layer_norm};
 use super::super::weights::Weights;
-use super::attention::Attention;
+use super::attention::{Attention, Distances};
+use super::config::{Config, Family};
 use crate::encode::Precision;
 
 /// Rows taken through a feed-forward block at once: its wide inner rows stay in the core's own cache.
 const ROWS: usize = 64;
-
-/// `config.json` of a BERT model.
-#[derive(Debug, Deserialize)]
-pub struct Config {
-    vocab_size: usize,
-    pub hidden_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    hidden_act: String,
-    pub max_position_embeddings: usize,
-    type_vocab_size: usize,
-    layer_norm_eps: f32,
-    #[serde(default)]
-    position_embedding_type: Option<String>,
-}
-
-impl Config {
-    /// Whether the numbers make a network that is known here.
-    ///
-    /// # Errors
-    /// What is wrong with the configuration at `path`.
-    pub fn check(&self, path: &Path) -> Result<(), ModelError> {
-        let (hidden, heads) = (self.hidden_size, self.num_attention_heads);
-        if heads == 0 || hidden == 0 || !hidden.is_multiple_of(heads) {
-            let reason =
-                format!("hidden_size {hidden} is no multiple of num_attention_heads {heads}");
-            return Err(ModelError::invalid(path, reason));
-        }
-        for (name, value) in [
-            ("vocab_size", self.vocab_size),
-            ("intermediate_size", self.intermediate_size),
-            ("max_position_embeddings", self.max_position_embeddings),
-            ("type_vocab_size", self.type_vocab_size),
-        ] {
-            if value == 0 {
-                return Err(ModelError::invalid(path, format!("{name} is 0")));
-            }
-        }
-        let positions = self.position_embedding_type.as_deref();
-        if positions.is_some_and(|kind| kind != "absolute") {
-            return Err(ModelError::invalid(
-                path,
-                "position_embedding_type must be `absolute`",
-            ));
-        }
-        self.activation(path).map(|_| ())
-    }
-
-    fn activation(&self, path: &Path) -> Result<Activation, ModelError> {
-        match self.hidden_act.as_str() {
-            "gelu" => Ok(Activation::Gelu),
-            "relu" => Ok(Activation::Relu),
-            other => Err(ModelError::invalid(
-                path,
-                format!("hidden_act `{other}`; gelu and relu are known"),
-            )),
-        }
-    }
-}
 
 struct Norm {
     weight: Vec<f32>,
@@ -102,19 +41,30 @@ struct Layer {
     norm: Norm,
 }
 
+/// Prefixes that checkpoints put before all names, as the class they were saved of has it.
+const PREFIXES: [&str; 6] = [
+    "",
+    "bert.",
+    "roberta.",
+    "distilbert.",
+    "mpnet.",
+    "text_model.",
+];
+
 /// The network.
 pub struct Network {
     hidden: usize,
     inner: usize,
     words: Vec<f32>,
-    /// Position and token type 0, which all tokens are of, in one.
+    /// From the first token's place on; the token type 0, which all tokens are of, is in it.
     positions: Vec<f32>,
     norm: Norm,
+    distances: Option<Distances>,
     layers: Vec<Layer>,
 }
 
 impl Network {
-    /// Builds the network of `weights`, whose names may all start with `bert.`.
+    /// Builds the network of `weights`; see [`PREFIXES`].
     ///
     /// # Errors
     /// A tensor is missing or of another shape.
@@ -124,13 +74,11 @@ impl Network {
         path: &Path,
         precision: Precision,
     ) -> Result<Self, ModelError> {
-        let prefix = if w.contains("bert.embeddings.word_embeddings.weight") {
-            "bert."
-        } else {
-            ""
-        };
+        let there = |p: &&str| w.contains(&format!("{p}embeddings.word_embeddings.weight"));
+        let prefix = PREFIXES.into_iter().find(there).unwrap_or_default();
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let activation = config.activation(path)?;
+        let (family, activation) = (config.family(path)?, config.activation(path)?);
+        let names = family.names();
         let table = |name: &str, rows| {
             w.flat(
                 &format!("{prefix}embeddings.{name}_embeddings.weight"),
@@ -139,12 +87,29 @@ impl Network {
         };
         let words = table("word", config.vocab_size)?;
         let mut positions = table("position", config.max_position_embeddings)?;
-        let types = table("token_type", config.type_vocab_size)?;
-        for row in positions.chunks_exact_mut(hidden) {
-            row.iter_mut().zip(&types).for_each(|(p, t)| *p += t);
+        positions.drain(..config.first_position(family) * hidden);
+        if config.has_types(family) {
+            let types = table("token_type", config.type_vocab_size)?;
+            for row in positions.chunks_exact_mut(hidden) {
+                row.iter_mut().zip(&types).for_each(|(p, t)| *p += t);
+            }
         }
+        let distances = if family == Family::Mpnet {
+            let name = format!("{prefix}encoder.relative_attention_bias.weight");
+            let shape = [
+                config.relative_attention_num_buckets,
+                config.num_attention_heads,
+            ];
+            Some(Distances::new(
+                &w.flat(&name, &shape)?,
+                shape,
+                positions.len() / hidden,
+            ))
+        } else {
+            None
+        };
         let layer = |number: usize| {
-            let name = |part: &str| format!("{prefix}encoder.layer.{number}.{part}");
+            let name = |part: &str| format!("{prefix}{}.{number}.{part}", names.layers);
             let linear = |part: &str, k, n, activation| {
                 let weight = w.flat(&format!("{}.weight", name(part)), &[n, k])?;
                 let bias = w.flat(&format!("{}.bias", name(part)), &[n])?;
@@ -153,15 +118,16 @@ impl Network {
             Ok(Layer {
                 attention: Attention::load(
                     w,
-                    &name("attention"),
+                    &names.qkv.map(name),
+                    linear(names.output, hidden, hidden, Activation::Identity)?,
                     hidden,
                     config.num_attention_heads,
                     precision,
                 )?,
-                attention_norm: Norm::load(w, &name("attention.output.LayerNorm"), config)?,
-                up: linear("intermediate.dense", hidden, inner, activation)?,
-                down: linear("output.dense", inner, hidden, Activation::Identity)?,
-                norm: Norm::load(w, &name("output.LayerNorm"), config)?,
+                attention_norm: Norm::load(w, &name(names.attention_norm), config)?,
+                up: linear(names.up, hidden, inner, activation)?,
+                down: linear(names.down, inner, hidden, Activation::Identity)?,
+                norm: Norm::load(w, &name(names.norm), config)?,
             })
         };
         Ok(Self {
@@ -170,10 +136,22 @@ impl Network {
             words,
             positions,
             norm: Norm::load(w, &format!("{prefix}embeddings.LayerNorm"), config)?,
+            distances,
             layers: (0..config.num_hidden_layers)
                 .map(layer)
                 .collect::<Result<_, ModelError>>()?,
         })
+    }
+
+    /// Most tokens of a text.
+    pub fn most_tokens(&self) -> usize {
+        self.positions.len() / self.hidden
+    }
+
+    /// The vector of a token before any layer; `None`: not in the vocabulary.
+    pub fn word(&self, id: u32) -> Option<&[f32]> {
+        let start = id as usize * self.hidden;
+        self.words.get(start..start + self.hidden)
     }
 
     /// Token vectors `[tokens, hidden]` of texts, one after another.
@@ -185,7 +163,9 @@ impl Network {
         let mut x = self.embed(texts)?;
         let mut inner = Aligned::zeros(ROWS * self.inner);
         for layer in &self.layers {
-            layer.attention.add(&mut x, &lengths);
+            layer
+                .attention
+                .add(&mut x, &lengths, self.distances.as_ref());
             for rows in x.chunks_mut(ROWS * self.hidden) {
                 layer.attention_norm.forward(rows);
                 let inner = &mut inner[..rows.len() / self.hidden * self.inner];
@@ -204,9 +184,7 @@ impl Network {
             .iter()
             .flat_map(|text| text.iter().zip(self.positions.chunks_exact(self.hidden)));
         for (row, (&id, position)) in x.chunks_exact_mut(self.hidden).zip(places) {
-            let start = id as usize * self.hidden;
-            let word = self.words.get(start..start + self.hidden);
-            let word = word.ok_or_else(|| {
+            let word = self.word(id).ok_or_else(|| {
                 ModelError::Compute(format!("token {id} is not in the vocabulary"))
             })?;
             for ((x, word), position) in row.iter_mut().zip(word).zip(position) {

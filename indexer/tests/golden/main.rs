@@ -1,4 +1,7 @@
-//! Vectors against those of the reference implementations; `scripts/golden.py` says how they were made.
+//! Vectors against those of the reference implementations; `scripts/golden*.py` say how they were made.
+
+mod folders;
+mod refusals;
 
 use std::path::{Path, PathBuf};
 
@@ -60,17 +63,17 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 #[test]
 fn minilm_is_sentence_transformers() {
     let Some(dir) = models_dir() else { return };
-    let bert = Bert::load(&dir.join("all-minilm-l6-v2"), Precision::F32).expect("model");
+    let bert = Bert::load(&dir.join("all-minilm-l6-v2"), Precision::F32, None).expect("model");
     let items = golden("minilm.json");
     let texts: Vec<&str> = items
         .iter()
         .map(|i| i["text"].as_str().expect("text"))
         .collect();
-    let batch = bert.encode(&texts, Role::Plain);
+    let batch = bert.encode(&texts, Role::Document);
     for ((item, text), together) in items.iter().zip(&texts).zip(batch) {
         let together = together.expect("encodes");
         let alone = bert
-            .encode(&[text], Role::Plain)
+            .encode(&[text], Role::Document)
             .remove(0)
             .expect("encodes");
         let likeness = cosine(&together, &floats(&item["vector"]));
@@ -168,82 +171,4 @@ fn encoders_give_unit_vectors_in_order_and_spare_the_batch() {
     assert_eq!(text["shared"], text["text"]);
     assert_eq!(encoders.count_tokens("a mug"), 4);
     assert_eq!(encoders.fingerprint().len(), 64);
-}
-
-/// A models' folder that holds the committed tiny CLIP as `clip/`.
-fn tiny_clip() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("folder");
-    std::fs::create_dir(dir.path().join("clip")).expect("folder");
-    for entry in std::fs::read_dir(folder().join("tiny-clip")).expect("tiny-clip") {
-        let entry = entry.expect("entry");
-        std::fs::copy(
-            entry.path(),
-            dir.path().join("clip").join(entry.file_name()),
-        )
-        .expect("copy");
-    }
-    dir
-}
-
-#[test]
-fn clip_is_the_transformers_one() {
-    let dir = tiny_clip();
-    let encoders = Encoders::load(dir.path(), Precision::F32).expect("model");
-    for item in golden("tiny_clip.json") {
-        let embedding = match item["text"].as_str() {
-            Some(text) => encoders.embed_text(&[text]).remove(0),
-            None => {
-                let file = folder().join(item["file"].as_str().expect("file"));
-                encoders
-                    .embed_image(&[std::fs::read(file).expect("picture")])
-                    .remove(0)
-            }
-        };
-        let likeness = cosine(
-            &embedding.expect("embeds")["shared"],
-            &floats(&item["vector"]),
-        );
-        println!(
-            "clip {likeness:.8} {:.40}",
-            item["text"]
-                .as_str()
-                .or(item["file"].as_str())
-                .unwrap_or_default()
-        );
-        assert!(likeness > 0.9999, "{likeness} for {item}");
-    }
-}
-
-#[test]
-fn folders_that_do_not_fit_are_named() {
-    let error = |dir: &Path| {
-        Encoders::load(dir, Precision::F32)
-            .err()
-            .expect("must not load")
-            .to_string()
-    };
-    let empty = tempfile::tempdir().expect("folder");
-    let text = error(empty.path());
-    assert!(
-        text.contains("config.json") && text.contains("models get"),
-        "{text}"
-    );
-
-    let dir = tiny_clip();
-    let config = dir.path().join("clip/config.json");
-    let changed = std::fs::read_to_string(&config)
-        .expect("config")
-        .replace("\"projection_dim\": 24", "\"projection_dim\": 25");
-    std::fs::write(&config, changed).expect("write");
-    let text = error(dir.path());
-    assert!(
-        text.contains("weights do not fit CLIP") && text.contains("text_projection.weight"),
-        "{text}"
-    );
-
-    let dir = tiny_clip();
-    let weights = dir.path().join("clip/model.safetensors");
-    let whole = std::fs::read(&weights).expect("weights");
-    std::fs::write(&weights, &whole[..whole.len() / 2]).expect("write");
-    assert!(error(dir.path()).contains("not a whole safetensors file"));
 }

@@ -1,0 +1,95 @@
+//! What a model folder holds, told by its configuration.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::ModelError;
+use super::bert::Family;
+use super::weights::read_json;
+
+/// What a model takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Texts.
+    Text,
+    /// Photos.
+    Image,
+    /// Both, into one space.
+    Joint,
+}
+
+impl Takes {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Image => "image",
+            Self::Joint => "joint",
+        }
+    }
+}
+
+/// An architecture that can be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// A sentence encoder.
+    Sentence(Family),
+    /// CLIP.
+    Clip,
+    /// EfficientNet-Lite0 in the form of its PyTorch package.
+    EfficientNetLite,
+}
+
+/// `model_type` of a `config.json` by architecture.
+const MODEL_TYPES: [(&str, Architecture); 7] = [
+    ("bert", Architecture::Sentence(Family::Bert)),
+    ("roberta", Architecture::Sentence(Family::Roberta)),
+    ("xlm-roberta", Architecture::Sentence(Family::Roberta)),
+    ("distilbert", Architecture::Sentence(Family::DistilBert)),
+    ("mpnet", Architecture::Sentence(Family::Mpnet)),
+    ("clip", Architecture::Clip),
+    ("efficientnet-lite0", Architecture::EfficientNetLite),
+];
+
+impl Architecture {
+    /// Of the model in `dir`.
+    ///
+    /// # Errors
+    /// No configuration, or one of an architecture that is not known here; the message names those that are.
+    pub fn of(dir: &Path) -> Result<Self, ModelError> {
+        let path = dir.join("config.json");
+        let config: Value = read_json(&path)?;
+        let Some(model_type) = config["model_type"].as_str() else {
+            let reason = "no `model_type`: not a configuration in the form of Hugging Face";
+            return Err(ModelError::invalid(path, reason));
+        };
+        let found = MODEL_TYPES.iter().find(|(name, _)| *name == model_type);
+        found.map(|(_, architecture)| *architecture).ok_or_else(|| {
+            let known: Vec<&str> = MODEL_TYPES.iter().map(|(name, _)| *name).collect();
+            let reason = format!("model_type `{model_type}`; known are {}", known.join(", "));
+            ModelError::invalid(path, reason)
+        })
+    }
+
+    /// What it takes.
+    pub fn takes(self) -> Takes {
+        match self {
+            Self::Sentence(_) => Takes::Text,
+            Self::Clip => Takes::Joint,
+            Self::EfficientNetLite => Takes::Image,
+        }
+    }
+
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sentence(Family::Bert) => "BERT",
+            Self::Sentence(Family::Roberta) => "RoBERTa",
+            Self::Sentence(Family::DistilBert) => "DistilBERT",
+            Self::Sentence(Family::Mpnet) => "MPNet",
+            Self::Clip => "CLIP",
+            Self::EfficientNetLite => "EfficientNet-Lite0",
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! What makes a sentence encoder of a transformer, as sentence-transformers
+//! ([Reimers and Gurevych 2019](https://arxiv.org/abs/1908.10084)) keeps it beside the weights: pooling, layers behind it,
+//! the longest text, prefixes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::super::ModelError;
+use super::super::kernels::{Activation, Linear};
+use super::super::weights::{Weights, read_json, read_json_optional};
+use crate::encode::Precision;
+
+/// How token vectors become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// Mean of the tokens that are not padding.
+    Mean,
+    /// The first token.
+    Cls,
+}
+
+impl Pooling {
+    /// As sentence-transformers writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Cls => "cls",
+        }
+    }
+}
+
+/// What is put before texts, for models trained so (e5, bge).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Prefixes {
+    /// Before a search.
+    pub query: String,
+    /// Before something to be found.
+    pub document: String,
+}
+
+/// A layer behind the pooling.
+pub struct Dense {
+    linear: Linear,
+    tanh: bool,
+    output: usize,
+}
+
+const DENSE_FILES: [&str; 2] = ["config.json", "model.safetensors"];
+
+/// All of it.
+pub struct Sentence {
+    pub pooling: Pooling,
+    pub dense: Vec<Dense>,
+    pub max_tokens: usize,
+    pub prefixes: Prefixes,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    path: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct DenseFile {
+    in_features: usize,
+    out_features: usize,
+    bias: bool,
+    activation_function: String,
+}
+
+#[derive(Deserialize, Default)]
+struct PromptFile {
+    #[serde(default)]
+    prompts: BTreeMap<String, String>,
+    default_prompt_name: Option<String>,
+}
+
+impl Sentence {
+    /// Of a model folder whose transformer gives vectors of `hidden` components; what is not said is mean pooling
+    /// and nothing else.
+    ///
+    /// # Errors
+    /// A file does not say what it should, or names a module that is not known here.
+    pub fn load(dir: &Path, hidden: usize) -> Result<Self, ModelError> {
+        let path = dir.join("modules.json");
+        let modules: Option<Vec<Module>> = read_json_optional(&path)?;
+        let listed = modules.is_some();
+        let (mut pooling, mut dense, mut width) = (None, Vec::new(), hidden);
+        for module in modules.unwrap_or_default() {
+            let sound = Path::new(&module.path)
+                .components()
+                .all(|c| matches!(c, std::path::Component::Normal(_)));
+            if !sound {
+                let reason = format!("path `{}` is not one below the model's folder", module.path);
+                return Err(ModelError::invalid(path, reason));
+            }
+            let folder = dir.join(&module.path);
+            match module.kind.rsplit('.').next().unwrap_or_default() {
+                "Transformer" if module.path.is_empty() => {}
+                "Transformer" => {
+                    let reason = format!(
+                        "the transformer lies in `{}`; move its files into the folder itself, and make its path empty",
+                        module.path
+                    );
+                    return Err(ModelError::invalid(path, reason));
+                }
+                "Normalize" => {}
+                "Pooling" => pooling = Some(read_pooling(&folder.join("config.json"))?),
+                "Dense" => {
+                    let layer = Dense::load(&folder, width)?;
+                    width = layer.output;
+                    dense.push(layer);
+                }
+                other => {
+                    let reason = format!(
+                        "module `{other}`; Transformer, Pooling, Dense and Normalize are known"
+                    );
+                    return Err(ModelError::invalid(path, reason));
+                }
+            }
+        }
+        if !listed {
+            let path = dir.join("1_Pooling").join("config.json");
+            pooling = path.is_file().then(|| read_pooling(&path)).transpose()?;
+        }
+        let prompts: Option<PromptFile> =
+            read_json_optional(&dir.join("config_sentence_transformers.json"))?;
+        Ok(Self {
+            pooling: pooling.unwrap_or(Pooling::Mean),
+            dense,
+            max_tokens: max_tokens(dir)?,
+            prefixes: prompts.unwrap_or_default().prefixes(),
+        })
+    }
+
+    /// Components of a vector, those of a token being `hidden`.
+    pub fn width(&self, hidden: usize) -> usize {
+        self.dense.last().map_or(hidden, |layer| layer.output)
+    }
+}
+
+/// Files of the layers behind the pooling of the model in `dir`, relative to it; of a model without: none.
+///
+/// # Errors
+/// The list of modules is damaged.
+pub fn files_of_layers(dir: &Path) -> Result<Vec<String>, ModelError> {
+    let modules: Option<Vec<Module>> = read_json_optional(&dir.join("modules.json"))?;
+    let layers = modules
+        .into_iter()
+        .flatten()
+        .filter(|m| m.kind.ends_with(".Dense"));
+    let files = |m: Module| DENSE_FILES.map(|file| format!("{}/{file}", m.path));
+    Ok(layers.flat_map(files).collect())
+}
+
+impl PromptFile {
+    fn prefixes(&self) -> Prefixes {
+        let find = |names: &[&str]| {
+            let named = names.iter().find_map(|name| self.prompts.get(*name));
+            let default = || self.prompts.get(self.default_prompt_name.as_ref()?);
+            named.or_else(default).cloned().unwrap_or_default()
+        };
+        Prefixes {
+            query: find(&["query"]),
+            document: find(&["document", "passage", "corpus"]),
+        }
+    }
+}
+
+/// The longest text: older folders have it beside the modules, newer ones with the tokenizer.
+fn max_tokens(dir: &Path) -> Result<usize, ModelError> {
+    for (file, key) in [
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+    ] {
+        let path = dir.join(file);
+        let file: Option<Value> = read_json_optional(&path)?;
+        // Where there is no limit, a number beyond all integers stands in its place.
+        let Some(most) = file.and_then(|file| file[key].as_f64()) else {
+            continue;
+        };
+        if most < 3.0 {
+            let reason = format!("{key} is {most}, it must be 3 or more");
+            return Err(ModelError::invalid(path, reason));
+        }
+        return Ok(most as usize);
+    }
+    Ok(usize::MAX)
+}
+
+/// The one way that is switched on, by flags or by name.
+fn read_pooling(path: &Path) -> Result<Pooling, ModelError> {
+    let file: Value = read_json(path)?;
+    let flags = [
+        ("pooling_mode_cls_token", "cls"),
+        ("pooling_mode_mean_tokens", "mean"),
+        ("pooling_mode_max_tokens", "max"),
+        ("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"),
+        ("pooling_mode_weightedmean_tokens", "weightedmean"),
+        ("pooling_mode_lasttoken", "lasttoken"),
+    ];
+    let on = flags.iter().filter(|(flag, _)| file[*flag] == true);
+    let mut modes: Vec<&str> = on.map(|(_, mode)| *mode).collect();
+    modes.extend(file["pooling_mode"].as_str());
+    modes.extend(
+        file["pooling_mode"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str),
+    );
+    if file["include_prompt"] == false {
+        let reason = "include_prompt is false; prefixes are always pooled with the text";
+        return Err(ModelError::invalid(path, reason));
+    }
+    match modes[..] {
+        [] | ["mean"] => Ok(Pooling::Mean),
+        ["cls"] => Ok(Pooling::Cls),
+        _ => Err(ModelError::invalid(
+            path,
+            format!("pooling by {}; mean and cls are known", modes.join(" and ")),
+        )),
+    }
+}
+
+impl Dense {
+    fn load(dir: &Path, input: usize) -> Result<Self, ModelError> {
+        let [path, weights] = DENSE_FILES.map(|file| dir.join(file));
+        let file: DenseFile = read_json(&path)?;
+        if file.in_features != input || file.out_features == 0 {
+            let reason = format!(
+                "{} features in and {} out, after {input}",
+                file.in_features, file.out_features
+            );
+            return Err(ModelError::invalid(path, reason));
+        }
+        let tanh = match file.activation_function.rsplit('.').next() {
+            Some("Tanh") => true,
+            Some("Identity") => false,
+            _ => {
+                let reason = format!(
+                    "activation_function `{}`; Tanh and Identity are known",
+                    file.activation_function
+                );
+                return Err(ModelError::invalid(path, reason));
+            }
+        };
+        let output = file.out_features;
+        let w = Weights::load(&weights, "Dense")?;
+        let bias = if file.bias {
+            w.flat("linear.bias", &[output])?
+        } else {
+            vec![0.0; output]
+        };
+        let weight = w.flat("linear.weight", &[output, input])?;
+        Ok(Self {
+            linear: Linear::new(&weight, bias, Activation::Identity, Precision::F32),
+            tanh,
+            output,
+        })
+    }
+
+    /// The vector behind the layer.
+    pub fn forward(&self, vector: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; self.output];
+        self.linear.forward(vector, &mut out);
+        if self.tanh {
+            out.iter_mut().for_each(|x| *x = x.tanh());
+        }
+        out
+    }
+}

@@ -1,0 +1,105 @@
+//! Small random models of each family, as folders that somebody could bring, against the reference libraries' vectors.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use vitrine::Embedder;
+use vitrine_indexer::encode::bert::{Bert, Role};
+use vitrine_indexer::encode::describe;
+use vitrine_indexer::space::selection::Selection;
+use vitrine_indexer::space::{Encoders, Precision};
+
+use super::{cosine, floats, folder, golden};
+
+fn model(name: &str) -> PathBuf {
+    folder().join("folders").join(name)
+}
+
+/// Each item's vector must point where the reference's does. Vectors of random models are much alike, so what all of a
+/// model's have in common is taken off both sides first.
+fn compare(name: &str, vector: impl Fn(&Value) -> Vec<f32>) {
+    let items = golden(&format!("folders/{name}/golden.json"));
+    let wanted: Vec<Vec<f32>> = items.iter().map(|i| floats(&i["vector"])).collect();
+    let mut mean = vec![0f32; wanted[0].len()];
+    for v in &wanted {
+        mean.iter_mut()
+            .zip(v)
+            .for_each(|(m, x)| *m += x / wanted.len() as f32);
+    }
+    let off = |v: &[f32]| -> Vec<f32> { v.iter().zip(&mean).map(|(x, m)| x - m).collect() };
+    for (item, wanted) in items.iter().zip(&wanted) {
+        let found = vector(item);
+        let (whole, own) = (cosine(&found, wanted), cosine(&off(&found), &off(wanted)));
+        let what = item["text"].as_str().or(item["file"].as_str());
+        println!("{name} {whole:.8}, less the mean {own:.8} {:.40?}", what);
+        assert!(
+            whole > 0.9999 && own > 0.9999,
+            "{name}: {whole} {own} for {what:?}"
+        );
+    }
+}
+
+fn compare_texts(name: &str) {
+    let bert = Bert::load(&model(name), Precision::F32, None).expect("loads");
+    compare(name, |item| {
+        let role = match item["role"].as_str() {
+            Some("query") => Role::Query,
+            _ => Role::Document,
+        };
+        let text = item["text"].as_str().expect("text");
+        bert.encode(&[text], role).remove(0).expect("encodes")
+    });
+}
+
+#[test]
+fn bert_with_cls_pooling_a_prompt_and_a_vocabulary_file() {
+    compare_texts("bert-cls");
+    let said = describe(&model("bert-cls")).expect("loads");
+    assert_eq!((said.pooling, said.max_tokens), (Some("cls"), Some(24)));
+    assert_eq!(
+        said.prefixes.expect("prefixes").query,
+        "Represent this sentence: "
+    );
+}
+
+#[test]
+fn bert_with_mean_pooling_and_prefixes_for_both() {
+    compare_texts("bert-mean");
+}
+
+#[test]
+fn xlm_roberta_counts_places_from_behind_padding() {
+    compare_texts("xlm-roberta");
+}
+
+#[test]
+fn distilbert_with_a_layer_behind_the_pooling() {
+    compare_texts("distilbert-dense");
+    assert_eq!(describe(&model("distilbert-dense")).expect("loads").dim, 20);
+}
+
+#[test]
+fn mpnet_knows_distances() {
+    compare_texts("mpnet");
+}
+
+#[test]
+fn clip_is_the_transformers_one() {
+    let models = tempfile::tempdir().expect("folder");
+    let mut selection = Selection::default();
+    let chosen = selection.choose(models.path(), &model("clip"), None);
+    assert_eq!(chosen.expect("chosen").name(), "CLIP");
+    selection.save(models.path()).expect("saves");
+    let encoders = Encoders::load(models.path(), Precision::F32).expect("loads");
+    compare("clip", |item| {
+        let made = match item["text"].as_str() {
+            Some(text) => encoders.embed_text(&[text]).remove(0),
+            None => {
+                let file = folder().join(item["file"].as_str().expect("file"));
+                let bytes = std::fs::read(file).expect("picture");
+                encoders.embed_image(&[bytes]).remove(0)
+            }
+        };
+        made.expect("embeds").remove("shared").expect("shared")
+    });
+}
