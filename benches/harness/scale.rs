@@ -44,6 +44,9 @@ struct Args {
     /// Threads that seal and merge.
     #[arg(long, default_value_t = 1)]
     index_threads: usize,
+    /// Whether nobody searches beside the work: it is done sooner, and of times only those of the work are left.
+    #[arg(long)]
+    unwatched: bool,
     /// Queries whose recall is measured.
     #[arg(long, default_value_t = 300)]
     recall_queries: usize,
@@ -68,14 +71,19 @@ fn main() -> Outcome<()> {
     let (mut db, mut shop) = open(&args, base.columns)?;
     let there = shop.stats().items as usize;
     let enough = (rows.len() as f64 * THERE) as u64;
-    let (import, seen) = watched(&shop, &queries, enough, || {
+    let searched = if args.unwatched {
+        &[][..]
+    } else {
+        &queries[..]
+    };
+    let (import, seen) = watched(&shop, searched, enough, || {
         write(&shop, &rows, (there..rows.len()).collect(), args.batch)
     });
     import?;
     say("import", rows.len() - there, &seen, &shop);
-    let ((), seen) = watched(&shop, &queries, 0, || settle(&shop));
+    let ((), seen) = watched(&shop, searched, 0, || settle(&shop));
     say("merge", rows.len(), &seen, &shop);
-    let ((), seen) = watched(&shop, &queries, 0, || thread::sleep(Duration::from_secs(5)));
+    let ((), seen) = watched(&shop, searched, 0, || thread::sleep(Duration::from_secs(5)));
     say("quiet", 0, &seen, &shop);
 
     let truth = truth(&shop, &queries[..args.recall_queries.min(queries.len())])?;
@@ -96,7 +104,7 @@ fn main() -> Outcome<()> {
     let mut some: Vec<usize> = (0..rows.len()).collect();
     some.shuffle(&mut StdRng::seed_from_u64(30));
     some.truncate((rows.len() as f64 * REPLACED) as usize);
-    let (done, seen) = watched(&shop, &queries, 0, || {
+    let (done, seen) = watched(&shop, searched, 0, || {
         let ids: Vec<_> = some.iter().map(usize::to_string).collect();
         for ids in ids.chunks(args.batch) {
             shop.delete(ids)?;
@@ -105,7 +113,7 @@ fn main() -> Outcome<()> {
     });
     done?;
     say("delete and write again", 2 * some.len(), &seen, &shop);
-    let ((), seen) = watched(&shop, &queries, 0, || settle(&shop));
+    let ((), seen) = watched(&shop, searched, 0, || settle(&shop));
     say("merge", rows.len(), &seen, &shop);
     let changed = recall(&shop, &queries, &truth)?;
     db.optimize("shop")?;
@@ -172,11 +180,13 @@ fn write(shop: &Collection, rows: &[&[f32]], numbers: Vec<usize>, batch: usize) 
 /// Waits until what is worth sealing and merging is sealed and merged.
 fn settle(shop: &Collection) {
     let mut told = Instant::now();
-    let mut quiet = Instant::now();
-    while quiet.elapsed() < Duration::from_secs(3) {
+    // Looks, not time: the process may be stopped for a while.
+    let mut quiet = 0;
+    while quiet < 60 {
         let state = index(shop);
+        quiet += 1;
         if state.unsealed >= SETTLED || state.building.is_some() {
-            quiet = Instant::now();
+            quiet = 0;
         }
         if told.elapsed() > Duration::from_secs(5) {
             told = Instant::now();

@@ -20,9 +20,51 @@ pub fn dot_u8_i8(a: &[u8], b: &[i8]) -> i32 {
     super::scalar::dot_u8_i8(a, b)
 }
 
+/// Inner products of a code with others of its length that lie one after the other: as many as `dots` takes.
+pub fn dots_u8_i8(a: &[u8], others: &[i8], dots: &mut [i32]) {
+    assert!(others.len() == a.len() * dots.len());
+    #[cfg(target_arch = "x86_64")]
+    if a.len().is_multiple_of(64) && is_x86_feature_detected!("avx512vnni") {
+        // SAFETY: the processor has the instructions; the lengths were checked.
+        return unsafe { x86::dots_vnni(a, others, dots) };
+    }
+    for (dot, other) in dots.iter_mut().zip(others.chunks_exact(a.len().max(1))) {
+        *dot = dot_u8_i8(a, other);
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+
+    use crate::distance::nibbles::x86::{halved, reduce};
+
+    /// Four at a time, so that one load of `a` serves four multiplications.
+    ///
+    /// # Safety
+    /// The processor has AVX-512 VNNI; a code's length is a multiple of 64, and `others` has one for each of `dots`.
+    #[target_feature(enable = "avx512f,avx512vnni,avx2")]
+    pub(super) unsafe fn dots_vnni(a: &[u8], others: &[i8], dots: &mut [i32]) {
+        for (first, dots) in (0..).step_by(4).zip(dots.chunks_mut(4)) {
+            // The last of fewer than four comes again.
+            let starts: [_; 4] = std::array::from_fn(|i| {
+                let at = (first + i.min(dots.len() - 1)) * a.len();
+                // SAFETY: `others` has a code for each of `dots`.
+                unsafe { others.as_ptr().add(at) }
+            });
+            let mut sums = [_mm512_setzero_si512(); 4];
+            for at in (0..a.len()).step_by(64) {
+                // SAFETY: 64 bytes from `at` lie within `a`.
+                let bytes = unsafe { _mm512_loadu_si512(a.as_ptr().add(at).cast()) };
+                for (sum, start) in sums.iter_mut().zip(starts) {
+                    // SAFETY: and within a code that starts there.
+                    let other = unsafe { _mm512_loadu_si512(start.add(at).cast()) };
+                    *sum = _mm512_dpbusd_epi32(*sum, bytes, other);
+                }
+            }
+            dots.copy_from_slice(&reduce(sums.map(|s| halved(s)))[..dots.len()]);
+        }
+    }
 
     /// # Safety
     /// The processor has AVX-512 VNNI; both have one length, a multiple of 64.

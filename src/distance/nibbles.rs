@@ -3,24 +3,28 @@
 /// Bytes of a code that a kernel takes at a time.
 pub const CHUNK: usize = 64;
 
-/// Inner products of one query with four codes of one length, a multiple of [`CHUNK`] and at most 8,192. For each
-/// chunk of a code the query has [`CHUNK`] bytes to go with the low halves, then as many for the high halves.
+/// Calls `each` with the number of a place and the inner product of the query with the code there, for some places of
+/// `codes`, which lie one after the other; a code's length is a multiple of [`CHUNK`] and at most 8,192. For each chunk of a
+/// code the query has [`CHUNK`] bytes to go with the low halves, then as many for the high halves.
 #[inline]
-pub fn dots_u4_i8(codes: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
+pub fn dots_u4_i8(codes: &[u8], places: &[u32], query: &[i8], mut each: impl FnMut(usize, i32)) {
     let len = query.len() / 2;
-    assert!(len.is_multiple_of(CHUNK) && codes.iter().all(|c| c.len() == len));
+    assert!(len.is_multiple_of(CHUNK) && query.len().is_multiple_of(2));
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
-            // SAFETY: the processor has the instructions; the lengths were checked.
-            return unsafe { x86::dots_vnni(codes, query) };
+            // SAFETY: the processor has the instructions; the length was checked.
+            return unsafe { x86::dots_vnni(codes, places, query, each) };
         }
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2; the lengths were checked.
-            return unsafe { x86::dots_avx2(codes, query) };
+            // SAFETY: the processor has AVX2; the length was checked.
+            return unsafe { x86::dots_avx2(codes, places, query, each) };
         }
     }
-    codes.map(|code| super::scalar::dot_u4_i8(code, query))
+    for (at, place) in places.iter().enumerate() {
+        let code = &codes[*place as usize * len..][..len];
+        each(at, super::scalar::dot_u4_i8(code, query));
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -29,71 +33,108 @@ pub(super) mod x86 {
 
     use super::CHUNK;
 
-    /// # Safety
-    /// The processor has AVX-512 BW and VNNI; each code has half the query's length, which is a multiple of 128.
+    /// The codes at four places; that at the last place of fewer comes again.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2")]
-    pub unsafe fn dots_vnni(codes: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
-        let nibble = _mm512_set1_epi8(15);
-        let mut sums = [_mm512_setzero_si512(); 4];
-        for (chunk, query) in query.chunks_exact(2 * CHUNK).enumerate() {
-            // SAFETY: the chunk of the query has 128 bytes.
-            let (low, high) = unsafe {
-                (
-                    _mm512_loadu_si512(query.as_ptr().cast()),
-                    _mm512_loadu_si512(query.as_ptr().add(CHUNK).cast()),
-                )
-            };
-            for (sum, code) in sums.iter_mut().zip(codes) {
-                // SAFETY: every code has as many chunks of 64 bytes as the query has of 128.
-                let code = unsafe { _mm512_loadu_si512(code.as_ptr().add(chunk * CHUNK).cast()) };
-                *sum = _mm512_dpbusd_epi32(*sum, _mm512_and_si512(code, nibble), low);
-                let shifted = _mm512_srli_epi16::<4>(code);
-                *sum = _mm512_dpbusd_epi32(*sum, _mm512_and_si512(shifted, nibble), high);
-            }
-        }
-        let halves = sums.map(|s| {
-            _mm256_add_epi32(_mm512_castsi512_si256(s), _mm512_extracti64x4_epi64::<1>(s))
-        });
-        reduce(halves)
+    fn four<'a>(codes: &'a [u8], len: usize, places: &[u32]) -> [&'a [u8]; 4] {
+        std::array::from_fn(|i| {
+            let place = places.get(i).or(places.last()).copied().unwrap_or_default();
+            &codes[place as usize * len..][..len]
+        })
     }
 
     /// # Safety
-    /// The processor has AVX2; lengths as above.
-    #[target_feature(enable = "avx2")]
-    pub unsafe fn dots_avx2(codes: [&[u8]; 4], query: &[i8]) -> [i32; 4] {
-        let (nibble, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
-        let mut sums = [_mm256_setzero_si256(); 4];
-        for (chunk, query) in query.chunks_exact(2 * CHUNK).enumerate() {
-            for half in [0, CHUNK / 2] {
+    /// The processor has AVX-512 BW and VNNI; the query's length is a multiple of 128.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2")]
+    pub unsafe fn dots_vnni(
+        codes: &[u8],
+        places: &[u32],
+        query: &[i8],
+        mut each: impl FnMut(usize, i32),
+    ) {
+        let nibble = _mm512_set1_epi8(15);
+        for (first, places) in (0..).step_by(4).zip(places.chunks(4)) {
+            let codes = four(codes, query.len() / 2, places);
+            let mut sums = [_mm512_setzero_si512(); 4];
+            for (chunk, query) in query.chunks_exact(2 * CHUNK).enumerate() {
                 // SAFETY: the chunk of the query has 128 bytes.
                 let (low, high) = unsafe {
                     (
-                        _mm256_loadu_si256(query.as_ptr().add(half).cast()),
-                        _mm256_loadu_si256(query.as_ptr().add(CHUNK + half).cast()),
+                        _mm512_loadu_si512(query.as_ptr().cast()),
+                        _mm512_loadu_si512(query.as_ptr().add(CHUNK).cast()),
                     )
                 };
                 for (sum, code) in sums.iter_mut().zip(codes) {
-                    let at = chunk * CHUNK + half;
                     // SAFETY: every code has as many chunks of 64 bytes as the query has of 128.
-                    let code = unsafe { _mm256_loadu_si256(code.as_ptr().add(at).cast()) };
-                    let shifted = _mm256_srli_epi16::<4>(code);
-                    // At most 4 * 15 * 128 in 16 bits.
-                    let pairs = _mm256_add_epi16(
-                        _mm256_maddubs_epi16(_mm256_and_si256(code, nibble), low),
-                        _mm256_maddubs_epi16(_mm256_and_si256(shifted, nibble), high),
-                    );
-                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
+                    let code =
+                        unsafe { _mm512_loadu_si512(code.as_ptr().add(chunk * CHUNK).cast()) };
+                    *sum = _mm512_dpbusd_epi32(*sum, _mm512_and_si512(code, nibble), low);
+                    let shifted = _mm512_srli_epi16::<4>(code);
+                    *sum = _mm512_dpbusd_epi32(*sum, _mm512_and_si512(shifted, nibble), high);
                 }
             }
+            let dots = reduce(sums.map(|s| halved(s)));
+            (first..)
+                .zip(dots)
+                .take(places.len())
+                .for_each(|(at, dot)| each(at, dot));
         }
-        reduce(sums)
+    }
+
+    /// # Safety
+    /// The processor has AVX2; the query's length is a multiple of 128.
+    #[target_feature(enable = "avx2")]
+    pub unsafe fn dots_avx2(
+        codes: &[u8],
+        places: &[u32],
+        query: &[i8],
+        mut each: impl FnMut(usize, i32),
+    ) {
+        let (nibble, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
+        for (first, places) in (0..).step_by(4).zip(places.chunks(4)) {
+            let codes = four(codes, query.len() / 2, places);
+            let mut sums = [_mm256_setzero_si256(); 4];
+            for (chunk, query) in query.chunks_exact(2 * CHUNK).enumerate() {
+                for half in [0, CHUNK / 2] {
+                    // SAFETY: the chunk of the query has 128 bytes.
+                    let (low, high) = unsafe {
+                        (
+                            _mm256_loadu_si256(query.as_ptr().add(half).cast()),
+                            _mm256_loadu_si256(query.as_ptr().add(CHUNK + half).cast()),
+                        )
+                    };
+                    for (sum, code) in sums.iter_mut().zip(codes) {
+                        let at = chunk * CHUNK + half;
+                        // SAFETY: every code has as many chunks of 64 bytes as the query has of 128.
+                        let code = unsafe { _mm256_loadu_si256(code.as_ptr().add(at).cast()) };
+                        let shifted = _mm256_srli_epi16::<4>(code);
+                        // At most 4 * 15 * 128 in 16 bits.
+                        let pairs = _mm256_add_epi16(
+                            _mm256_maddubs_epi16(_mm256_and_si256(code, nibble), low),
+                            _mm256_maddubs_epi16(_mm256_and_si256(shifted, nibble), high),
+                        );
+                        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
+                    }
+                }
+            }
+            let dots = reduce(sums);
+            (first..)
+                .zip(dots)
+                .take(places.len())
+                .for_each(|(at, dot)| each(at, dot));
+        }
+    }
+
+    /// Sums of the upper and the lower half.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx2")]
+    pub(in crate::distance) fn halved(s: __m512i) -> __m256i {
+        _mm256_add_epi32(_mm512_castsi512_si256(s), _mm512_extracti64x4_epi64::<1>(s))
     }
 
     /// Sums of the eight numbers of each register.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn reduce([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {
+    pub(in crate::distance) fn reduce([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {
         let pairs = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
         let total = _mm_add_epi32(
             _mm256_castsi256_si128(pairs),

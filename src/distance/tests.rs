@@ -43,20 +43,37 @@ proptest! {
     }
 
     #[test]
+    fn bytes_with_many_are_the_scalar_ones(
+        (a, others, count) in (prop_oneof![1_usize..200, (1_usize..20).prop_map(|n| n * 64)], 0_usize..11)
+            .prop_flat_map(|(n, count)| (vec(prop_oneof![any::<u8>(), Just(255)], n), vec(code(), n * count), Just(count)))
+    ) {
+        let scalar: Vec<_> = others.chunks(a.len()).map(|b| scalar::dot_u8_i8(&a, b)).collect();
+        let mut dots = vec![0; count];
+        dots_u8_i8(&a, &others, &mut dots);
+        prop_assert_eq!(dots, scalar);
+    }
+
+    #[test]
     fn nibble_kernels_are_the_scalar_one(
-        (codes, query) in (1_usize..40).prop_flat_map(|n| (
-            vec(prop_oneof![any::<u8>(), Just(255)], n * 256),
+        (codes, query, places) in (1_usize..20, 1_usize..9).prop_flat_map(|(n, count)| (
+            vec(prop_oneof![any::<u8>(), Just(255)], n * count * 64),
             vec(prop_oneof![any::<i8>(), Just(127), Just(-128)], n * 128),
+            vec(0..count as u32, 0..12),
         ))
     ) {
-        let quarter = codes.len() / 4;
-        let codes = [0, 1, 2, 3].map(|i| &codes[i * quarter..(i + 1) * quarter]);
-        let scalar = codes.map(|code| scalar::dot_u4_i8(code, &query));
-        prop_assert_eq!(dots_u4_i8(codes, &query), scalar);
+        let len = query.len() / 2;
+        let code = |place: &u32| &codes[*place as usize * len..][..len];
+        let scalar: Vec<_> = places.iter().map(|p| scalar::dot_u4_i8(code(p), &query)).collect();
+        let mut dots = Vec::new();
+        dots_u4_i8(&codes, &places, &query, |at, dot| dots.push((at, dot)));
+        let scalar: Vec<_> = scalar.into_iter().enumerate().collect();
+        prop_assert_eq!(&dots, &scalar);
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2; every code has half the query's length, a multiple of 128.
-            prop_assert_eq!(unsafe { nibbles::x86::dots_avx2(codes, &query) }, scalar);
+            dots.clear();
+            // SAFETY: the processor has AVX2; the query's length is a multiple of 128.
+            unsafe { nibbles::x86::dots_avx2(&codes, &places, &query, |at, dot| dots.push((at, dot))) };
+            prop_assert_eq!(dots, scalar);
         }
     }
 

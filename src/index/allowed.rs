@@ -52,6 +52,8 @@ impl From<RoaringBitmap> for Allowed {
 /// A bit a position. A walk asks for single ones, in no order, several times as fast as of a compressed set of numbers.
 pub(super) struct Bits {
     words: Vec<u64>,
+    /// How many there are.
+    count: usize,
     /// Some positions, evenly spread over all.
     spread: Vec<u32>,
 }
@@ -63,33 +65,33 @@ impl Bits {
     /// Bits of `positions`, each less than `len`.
     pub fn of(len: usize, positions: impl Iterator<Item = u32>) -> Self {
         let mut words = vec![0; len.div_ceil(64)];
+        let mut count = 0;
         for p in positions {
             words[p as usize / 64] |= 1 << (p % 64);
+            count += 1;
         }
         let mut bits = Self {
             words,
+            count,
             spread: Vec::new(),
         };
-        let count = bits.positions().count();
         let step = count.div_ceil(SPREAD).max(1);
-        bits.spread = bits.positions().step_by(step).collect();
+        bits.spread = bits.positions().into_iter().step_by(step).collect();
         bits
     }
 
     /// All positions, rising.
-    pub fn positions(&self) -> impl Iterator<Item = u32> + '_ {
-        self.words
-            .iter()
-            .zip((0..).step_by(64))
-            .flat_map(|(word, start)| {
-                let mut left = *word;
-                std::iter::from_fn(move || {
-                    let bit = left.trailing_zeros();
-                    // Clears the lowest bit.
-                    left &= left.wrapping_sub(1);
-                    (bit < 64).then_some(start + bit)
-                })
-            })
+    pub fn positions(&self) -> Vec<u32> {
+        let mut all = Vec::with_capacity(self.count);
+        for (word, start) in self.words.iter().zip((0..).step_by(64)) {
+            let mut left = *word;
+            while left != 0 {
+                all.push(start + left.trailing_zeros());
+                // Clears the lowest bit.
+                left &= left - 1;
+            }
+        }
+        all
     }
 
     /// At most `count` of the positions, spread evenly over all.

@@ -27,21 +27,18 @@ pub(super) fn best_of(
     if k == 0 {
         return Ok(Vec::new());
     }
-    let part = |ids: &[u32]| -> Result<Best> {
+    // What was found before decides early what need not be kept.
+    let more = |mut best: Best, ids: &[u32]| -> Result<Best> {
         check_deadline(deadline)?;
-        let mut best = Best::new(k);
         compare(ids, &mut best);
         Ok(best)
     };
-    let merge = |a: Best, b: Best| Ok(a.merge(b));
     let best = if ids.len().saturating_mul(bytes) < PARALLEL_FROM {
-        ids.chunks(STRIDE)
-            .map(part)
-            .try_fold(Best::new(k), |a, b| merge(a, b?))?
+        ids.chunks(STRIDE).try_fold(Best::new(k), more)?
     } else {
         ids.par_chunks(STRIDE)
-            .map(part)
-            .try_reduce(|| Best::new(k), merge)?
+            .try_fold(|| Best::new(k), more)
+            .try_reduce(|| Best::new(k), |a, b| Ok(a.merge(b)))?
     };
     Ok(best.into_sorted())
 }

@@ -226,12 +226,12 @@ impl Projected {
         let mut code = vec![0; width];
         let step = bytes_of(&centred, &mut code);
         let raised: Vec<u8> = code.iter().map(|c| c.cast_unsigned() ^ 128).collect();
-        let directions = self.directions.chunks_exact(width);
-        let head: Vec<f32> = directions
+        let mut dots = vec![0; self.steps.len()];
+        distance::dots_u8_i8(&raised, &self.directions, &mut dots);
+        let head: Vec<f32> = dots
+            .iter()
             .zip(self.steps.iter().zip(&self.sums))
-            .map(|(row, (scale, sum))| {
-                (distance::dot_u8_i8(&raised, row) - 128 * sum) as f32 * (scale * step)
-            })
+            .map(|(dot, (scale, sum))| (dot - 128 * sum) as f32 * (scale * step))
             .collect();
         let (length, kept) = (square(&centred), square(&head));
         let outside = (length - kept).max(0.0);
@@ -261,15 +261,23 @@ impl Projected {
         query.centre = query.code.iter().map(|c| i32::from(*c)).sum::<i32>() * 15;
     }
 
-    /// Estimated squared distances of the query to the vectors of four codes.
+    /// Calls `each` with a place and the estimated squared distance of the query to the vector of the code there, for some
+    /// places of `codes`.
     #[inline]
-    pub fn distances(&self, query: &ProjectedQuery, codes: [&[u8]; 4]) -> [f32; 4] {
-        let dots = distance::dots_u4_i8(codes, &query.code);
-        std::array::from_fn(|i| {
-            let (add, scale) = factors(codes[i]);
-            let twice = (2 * dots[i] - query.centre) as f32;
-            query.square + add - scale * (query.step * 0.5) * twice
-        })
+    pub fn distances(
+        &self,
+        query: &ProjectedQuery,
+        codes: &[u8],
+        places: &[u32],
+        mut each: impl FnMut(u32, f32),
+    ) {
+        let step = query.step * 0.5;
+        distance::dots_u4_i8(codes, places, &query.code, |at, dot| {
+            let place = places[at];
+            let (add, scale) = factors(&codes[place as usize * self.bytes..][..self.bytes]);
+            let twice = (2 * dot - query.centre) as f32;
+            each(place, query.square + add - scale * step * twice);
+        });
     }
 }
 

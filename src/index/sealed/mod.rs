@@ -57,9 +57,9 @@ const ENTRY_BYTES: usize = 1 << 15;
 const ENTRIES: (usize, usize) = (16, 256);
 
 /// What a walk costs for each candidate it keeps, in comparisons of a scan: through all vectors, and from match to match.
-/// `make bench-filters` shows where they cross: at about this on product texts and on pictures.
+/// Measured over product texts and pictures, the latter cross between 85 (matches around one vector) and 130 (at random).
 const COMPARED_PER_EF: u64 = 28;
-const COMPARED_PER_EF_AMONG: u64 = 60;
+const COMPARED_PER_EF_AMONG: u64 = 100;
 
 /// Candidates kept for one where their distances are estimated by single bits: about as many for the same recall, measured
 /// on product texts and pictures.
@@ -76,9 +76,6 @@ const MOST: f64 = 0.4;
 
 /// A walk through all is made wider by the share of matches to this power: half of its candidates would do.
 const WIDENED: f64 = -0.75;
-
-/// How many vectors ahead a scan has the processor fetch.
-const AHEAD: usize = 4;
 
 /// What a sealed index walks by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -314,7 +311,7 @@ impl SealedIndex {
         ef: usize,
         deadline: Option<Instant>,
     ) -> Result<(Vec<Neighbor>, usize)> {
-        let keep = with_margin(k);
+        let keep = with_margin(k).min(ef.max(k));
         let ef = self.width(keep, ef);
         walk::walk(self, query, &Width { ef, keep }, deadline, |walked| {
             let ranked = self.ranked(query, k, walked.found.candidates(), walked.error);
@@ -350,7 +347,7 @@ impl SealedIndex {
             None => self.seeds(matching, count.min(ENTRIES.0)),
         };
         // Fewer ways lead from match to match than from vector to vector.
-        let ef = (ef.saturating_mul(3) / 2).clamp(keep, keep.max(self.numbers.len()));
+        let ef = (ef.saturating_mul(5) / 4).clamp(keep, keep.max(self.numbers.len()));
         let then = |walked: Walked| {
             let ranked = self.ranked(query, k, walked.found.candidates(), walked.error);
             (ranked, compared + walked.compared)
@@ -432,7 +429,7 @@ impl SealedIndex {
     ) -> Result<Vec<Neighbor>> {
         let bits = allowed.and_then(|allowed| self.bits(matching, allowed));
         let positions: Vec<u32> = match &bits {
-            Some(bits) => bits.positions().collect(),
+            Some(bits) => bits.positions(),
             None => {
                 let positions = matching.iter().filter_map(|n| self.positions.get(n));
                 positions.collect()
@@ -459,14 +456,9 @@ impl SealedIndex {
         let bytes = self.points.bytes();
         let keep = keep.max(with_margin(k));
         let near = best_of(&positions, keep, bytes, deadline, |positions, best| {
-            let fours = positions.chunks(AHEAD);
-            let ahead = positions.chunks(AHEAD).skip(1).chain([&[][..]]);
-            for (four, ahead) in fours.zip(ahead) {
-                ahead.iter().for_each(|p| self.points.prefetch(*p));
-                self.points.distances(&probe, four, |id, distance| {
-                    best.push(Neighbor { id, distance });
-                });
-            }
+            self.points.scan(&probe, positions, |id, distance| {
+                best.push(Neighbor { id, distance });
+            });
         })?;
         let near = near.iter().map(|n| Candidate {
             distance: n.distance,

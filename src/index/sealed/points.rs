@@ -11,6 +11,9 @@ use crate::{
     quantize::{Int8, Projected, ProjectedQuery, Query, Terms},
 };
 
+/// Points that a scan has the processor fetch while it compares as many.
+const AHEAD: usize = 16;
+
 /// Vectors lifted at a time.
 const LIFTED: usize = 256;
 
@@ -301,8 +304,9 @@ impl Points {
     pub fn distance(&self, probe: &Probe, to: u32) -> f32 {
         match self {
             Self::Projected { codec, codes } => {
-                let code = row(codes.of(), to, codec.code_bytes());
-                codec.distances(&probe.projected, [code; 4])[0]
+                let mut distance = 0.0;
+                codec.distances(&probe.projected, codes.of(), &[to], |_, d| distance = d);
+                distance
             }
             Self::Coded { int8, codes, terms } => {
                 let code = row(codes.of(), to, int8.code_bytes());
@@ -323,14 +327,16 @@ impl Points {
                 .iter()
                 .for_each(|p| each(*p, self.distance(probe, *p)));
         };
-        let (codes, bytes) = (codes.of::<u8>(), codec.code_bytes());
-        for four in points.chunks(4) {
-            let codes = std::array::from_fn(|i| {
-                let point = four.get(i).or(four.last()).copied().unwrap_or_default();
-                row(codes, point, bytes)
-            });
-            let distances = codec.distances(&probe.projected, codes);
-            four.iter().zip(distances).for_each(|(p, d)| each(*p, d));
+        codec.distances(&probe.projected, codes.of(), points, each);
+    }
+
+    /// As [`Points::distances`], of points that are not on their way into the cache.
+    #[inline]
+    pub fn scan(&self, probe: &Probe, points: &[u32], mut each: impl FnMut(u32, f32)) {
+        let ahead = points.chunks(AHEAD).skip(1).chain([&[][..]]);
+        for (points, ahead) in points.chunks(AHEAD).zip(ahead) {
+            ahead.iter().for_each(|p| self.prefetch(*p));
+            self.distances(probe, points, &mut each);
         }
     }
 

@@ -12,6 +12,8 @@ pub(super) struct Candidate {
 pub(super) struct Pool {
     most: usize,
     entries: Vec<Entry>,
+    /// What is not nearer does not stay.
+    worst: f32,
     /// No candidate before was left unexpanded.
     next: usize,
 }
@@ -44,16 +46,14 @@ impl Pool {
     pub fn start(&mut self, most: usize) {
         self.most = most;
         self.entries.clear();
+        self.worst = f32::INFINITY;
         self.next = 0;
     }
 
     /// A candidate has to be nearer than that to stay.
     #[inline]
     pub fn worst(&self) -> f32 {
-        match self.entries.last() {
-            Some(last) if self.entries.len() >= self.most => last.candidate().distance,
-            _ => f32::INFINITY,
-        }
+        self.worst
     }
 
     /// Takes a candidate that is nearer than the worst.
@@ -66,6 +66,11 @@ impl Pool {
         let at = self.entries.partition_point(|e| *e <= entry);
         self.entries.insert(at, entry);
         self.next = self.next.min(at);
+        if let Some(last) = self.entries.last()
+            && self.entries.len() >= self.most
+        {
+            self.worst = last.candidate().distance;
+        }
     }
 
     /// The nearest that was not expanded; it is from now on.

@@ -144,20 +144,36 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn start(&mut self, seeds: impl Iterator<Item = u32>) {
-        let mut fresh = [0; DEGREE];
-        let mut count = 0;
-        for seed in seeds {
-            if count == fresh.len() {
-                self.compare(&fresh);
-                count = 0;
+    fn start(&mut self, mut seeds: impl Iterator<Item = u32>) {
+        let (mut now, mut count) = ([0; DEGREE], 0);
+        loop {
+            let (mut some, mut len) = ([0; DEGREE], 0);
+            for (place, seed) in some.iter_mut().zip(&mut seeds) {
+                *place = seed;
+                len += 1;
             }
-            if self.visited.mark(seed) {
-                fresh[count] = seed;
-                count += 1;
+            let mut next = [0; DEGREE];
+            let marked = self.mark(&some[..len], &mut next);
+            self.compare(&now[..count]);
+            if len == 0 {
+                return;
             }
+            (now, count) = (next, marked);
         }
-        self.compare(&fresh[..count]);
+    }
+
+    /// Marks positions and has the processor fetch those that had no mark, which go to `fresh`; how many there are.
+    #[inline]
+    fn mark(&mut self, positions: &[u32], fresh: &mut [u32]) -> usize {
+        let mut count = 0;
+        // Without a branch, which the processor would guess wrongly half of the time.
+        for &position in positions {
+            fresh[count] = position;
+            count += usize::from(self.visited.mark(position));
+        }
+        let points = &self.index.points;
+        fresh[..count].iter().for_each(|p| points.prefetch(*p));
+        count
     }
 
     /// Compares positions, whose points are on their way into the cache.
@@ -194,17 +210,7 @@ impl<'a> Walk<'a> {
                 prefetch(row(links, next.position, DEGREE));
             }
             let mut fresh = [0; DEGREE];
-            let mut count = 0;
-            for &to in row(links, position, DEGREE) {
-                if to == NONE {
-                    break;
-                }
-                if walk.visited.mark(to) {
-                    walk.index.points.prefetch(to);
-                    fresh[count] = to;
-                    count += 1;
-                }
-            }
+            let count = walk.mark(linked(row(links, position, DEGREE)), &mut fresh);
             walk.compare(&fresh[..count]);
         })
     }
@@ -243,46 +249,72 @@ impl<'a> Walk<'a> {
     /// (ACORN-1, Patel et al. 2024). Only matches are compared.
     fn among(&mut self, seeds: &[u32], pass: impl Fn(u32) -> bool) -> Result<()> {
         self.start(seeds.iter().copied());
-        let mut between = [0; DEGREE];
+        let (mut matching, mut others, mut beyond) = ([0; DEGREE], [0; DEGREE], [0; DEGREE]);
         let mut fresh = [0; 2 * DEGREE];
         self.expand(|walk, Candidate { position, .. }| {
             let index = walk.index;
             if let Some(next) = walk.pool.nearest() {
                 prefetch(index.links(next.position));
             }
-            let (mut count, mut matches, mut others) = (0, 0, 0);
-            for &to in index.links(position).iter().take_while(|to| **to != NONE) {
-                if pass(to) {
-                    matches += 1;
-                    if walk.visited.mark(to) {
-                        index.points.prefetch(to);
-                        fresh[count] = to;
-                        count += 1;
-                    }
-                } else if walk.visited.mark(to) {
-                    if others < AHEAD {
-                        prefetch(index.links(to));
-                    }
-                    between[others] = to;
-                    others += 1;
+            let links = linked(index.links(position));
+            let mut matches = parted(links, &pass, &mut matching, &mut others);
+            let between = walk.mark_only(&mut others, links.len() - matches);
+            let mut count = walk.mark(&matching[..matches], &mut fresh);
+            let ahead = |at: usize| {
+                if at < between {
+                    prefetch(index.links(others[at]));
                 }
-            }
-            for &over in &between[..others] {
+            };
+            (0..AHEAD).for_each(ahead);
+            for (at, over) in others[..between].iter().enumerate() {
                 if matches >= ENOUGH {
                     break;
                 }
-                for &to in index.links(over).iter().take_while(|to| **to != NONE) {
-                    if pass(to) {
-                        matches += 1;
-                        if count < fresh.len() && walk.visited.mark(to) {
-                            index.points.prefetch(to);
-                            fresh[count] = to;
-                            count += 1;
-                        }
-                    }
-                }
+                ahead(at + AHEAD);
+                let links = linked(index.links(*over));
+                let more = parted(links, &pass, &mut matching, &mut beyond);
+                matches += more;
+                count += walk.mark(&matching[..more], &mut fresh[count..]);
             }
             walk.compare(&fresh[..count]);
         })
     }
+
+    /// Marks the first so many positions and leaves those that had no mark; how many there are.
+    #[inline]
+    fn mark_only(&mut self, positions: &mut [u32; DEGREE], len: usize) -> usize {
+        let mut count = 0;
+        for at in 0..len {
+            let position = positions[at];
+            positions[count] = position;
+            count += usize::from(self.visited.mark(position));
+        }
+        count
+    }
+}
+
+/// The links before the first that is not there.
+#[inline]
+fn linked(links: &[u32]) -> &[u32] {
+    let len = links.iter().position(|to| *to == NONE);
+    &links[..len.unwrap_or(links.len())]
+}
+
+/// Parts positions into those that pass and the others; how many pass.
+#[inline]
+fn parted(
+    positions: &[u32],
+    pass: impl Fn(u32) -> bool,
+    passing: &mut [u32; DEGREE],
+    others: &mut [u32; DEGREE],
+) -> usize {
+    let (mut count, mut left) = (0, 0);
+    for &position in positions {
+        let passes = pass(position);
+        passing[count] = position;
+        others[left] = position;
+        count += usize::from(passes);
+        left += usize::from(!passes);
+    }
+    count
 }
