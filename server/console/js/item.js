@@ -39,7 +39,7 @@ export async function show(app, collection, id) {
     const item = await get(of(collection.name, "items", id));
     if (opened !== now) return;
     node.setAttribute("aria-label", titleOf(item));
-    content.replaceChildren(...draw(app, collection, item));
+    content.replaceChildren(...draw(app, collection, item).filter(Boolean));
     node.querySelector(".sheet").scrollTop = 0;
   } catch (fault) {
     if (opened === now) content.replaceChildren(problem(fault));
