@@ -75,7 +75,7 @@ impl Collection {
 }
 
 /// The ids with the least hashes.
-fn sample<'a>(state: &'a State, numbers: impl Iterator<Item = u32>, count: usize) -> Vec<&'a str> {
+fn sample(state: &State, numbers: impl Iterator<Item = u32>, count: usize) -> Vec<&str> {
     let hashed = numbers.filter_map(|number| {
         let id = state.ids.get(&number)?.as_str();
         Some((*blake3::hash(id.as_bytes()).as_bytes(), id))

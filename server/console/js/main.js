@@ -27,6 +27,8 @@ let current = null;
 
 /** Asks for the collections, then shows what the address says. */
 async function start() {
+  drawTools();
+  picker.parentElement.hidden = true;
   try {
     app.collections = await get("collections");
   } catch (fault) {
@@ -37,7 +39,6 @@ async function start() {
   }
   picker.replaceChildren(...app.collections.map((one) => el("option", { value: one.name }, `${one.name} (${short(one.items)})`)));
   picker.parentElement.hidden = !app.collections.length;
-  drawTools();
   leave();
   refresh();
 }

@@ -6,8 +6,9 @@ import { colours } from "./palette.js";
 const NEAR = 14;
 const MOST_ZOOM = 200;
 
-/** A canvas of `{x, y, kind, label}`. `hover(point, at)` and `open(point)` are called with a point, or with none. */
-export function scatter({ label, hover, open }) {
+/** A canvas of `{x, y, kind, label}`. `hover(point, at)` is called with a point or with none, `follow(at)` when
+ * the point has moved, `open(point)` when it was chosen. */
+export function scatter({ label, hover, follow, open }) {
   const canvas = el("canvas", { tabindex: "0", role: "application", "aria-label": label });
   const node = el("div", { class: "scatter" }, canvas);
   const pen = canvas.getContext("2d");
@@ -60,6 +61,7 @@ export function scatter({ label, hover, open }) {
       pen.beginPath();
       pen.arc(x, y, size + 3, 0, 7);
       pen.stroke();
+      follow([x, y]);
     }
     write(ink, ground);
   }

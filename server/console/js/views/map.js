@@ -19,7 +19,7 @@ export function mount(root) {
   const status = el("p", { class: "status" });
   const legend = el("ul", { class: "kinds", "aria-label": "Categories" });
   const note = el("div", { class: "note", hidden: true });
-  const plot = scatter({ label: "Map of the space. Arrow keys go from item to item, Enter opens one, plus and minus zoom.", hover: point, open: (one) => change({ open: one.id }) });
+  const plot = scatter({ label: "Map of the space. Arrow keys go from item to item, Enter opens one, plus and minus zoom.", hover: point, follow, open: (one) => change({ open: one.id }) });
   const zooms = el("div", { class: "zooms" }, [["+", "Nearer", () => plot.zoom(1.5)], ["−", "Farther", () => plot.zoom(1 / 1.5)], ["0", "All of it", plot.reset]].map(([text, label, click]) => el("button", { type: "button", "aria-label": label, title: label, on: { click } }, text)));
   plot.node.append(zooms, note);
   const nothing = el("div", {});
@@ -88,10 +88,13 @@ export function mount(root) {
     if (!one) return;
     const photo = { id: one.id, title: one.title, category: one.category, images: shown.vector_counts.image ? [{}] : [] };
     note.replaceChildren(picture(shown.name, photo, { size: 256, alt: "" }), el("strong", {}, titleOf(one)), el("span", { class: "fine" }, one.category ?? ""));
-    const [x, y] = at;
+    follow(at);
+    announce(`${titleOf(one)}, ${one.category ?? ""}`);
+  }
+
+  function follow([x, y]) {
     note.style.left = `${Math.min(Math.max(8, x + 14), Math.max(8, plot.node.clientWidth - 200))}px`;
     note.style.top = `${y > plot.node.clientHeight / 2 ? y - note.offsetHeight - 14 : y + 14}px`;
-    announce(`${titleOf(one)}, ${one.category ?? ""}`);
   }
 
   return { update, focus: () => plot.node.querySelector("canvas").focus(), close: () => (running?.abort(), plot.close()) };
