@@ -25,7 +25,7 @@ pub use collection::{Collection, Shopper};
 pub use database::{Database, Options};
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;
-pub use events::UserEvents;
+pub use events::{StoredEvents, Who};
 pub use query::{Target, VectorSearch};
 pub use storage::Durability;
 pub use vitrine_schemas as schemas;

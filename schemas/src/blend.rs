@@ -15,7 +15,7 @@ pub enum Source {
     Query,
     /// Items that the same people touched.
     Behavior,
-    /// Items of visits like this one.
+    /// Items of people whose latest choices are like these: users by all they did, visits without a user by themselves.
     Session,
     /// Items whose vectors are near to those of the history.
     Content,
@@ -150,9 +150,10 @@ pub struct BlendFigures {
 }
 
 impl BlendFigures {
-    /// Whether the learned blend is better than rank fusion and than every source alone.
+    /// Whether the learned blend is better than rank fusion and than every source alone by more than chance would make
+    /// it: the whole interval of either difference is above 0.
     pub fn beats_others(&self) -> bool {
-        self.over_rrf.mean > 0.0 && self.over_best_source.mean > 0.0
+        self.over_rrf.low > 0.0 && self.over_best_source.low > 0.0
     }
 }
 
@@ -177,6 +178,7 @@ pub struct BlendInfo {
     pub item_evidence: f32,
     /// On the half of the questions that it was not learned from.
     pub figures: BlendFigures,
-    /// Whether it is used: only where it beats rank fusion and every source alone.
+    /// Whether it is used: only where it beats rank fusion and every source alone, and the 95 % intervals of both differences
+    /// are above 0.
     pub promoted: bool,
 }

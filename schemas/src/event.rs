@@ -252,12 +252,12 @@ pub struct EventImportParams {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct UserParams {
+pub struct PersonParams {
     /// One collection only, by its name or an alias; without it all that the key covers.
     pub collection: Option<String>,
 }
 
-/// Answer of erasing a user.
+/// Answer of erasing a user or a visit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EraseResponse {
     /// Events erased, by collection; those without any are left out.

@@ -15,12 +15,13 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
-    /// Content: near to the weighted mean of their vectors. Behaviour: the sum over them.
-    #[default]
+    /// Content: near to the weighted mean of their vectors, so what lies between them. Behaviour: the sum over them.
     Average,
     /// The greatest of weight x similarity to one of them; below 0 where one that speaks against is nearer.
     BestScore,
-    /// The sum of weight x similarity over all of them.
+    /// The sum of weight x similarity over all of them. Content takes cosines to the fourth power, so that what is very near to
+    /// one of them comes before what is a little near to all.
+    #[default]
     Sum,
 }
 
@@ -151,7 +152,7 @@ pub struct BoughtTogetherParams {
 /// Why an item is recommended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
-    /// `also_liked`, `similar`, `bridge`, `bought_together`, `matches`, `popular` or `new`.
+    /// `also_liked`, `alike`, `similar`, `bridge`, `bought_together`, `matches`, `popular` or `new`.
     pub code: String,
     /// Items it rests on, the strongest first.
     pub items: Vec<String>,

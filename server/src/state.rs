@@ -9,7 +9,6 @@ use crate::{
     keys::Keys,
     limits::Gate,
     photos::Photos,
-    reports::Reports,
     tasks::Tasks,
     telemetry::Metrics,
 };
@@ -38,8 +37,6 @@ pub struct AppState {
     pub images: Gate,
     /// Photos of items.
     pub photos: Photos,
-    /// Evaluation reports.
-    pub reports: Reports,
 }
 
 impl AppState {
@@ -57,7 +54,6 @@ impl AppState {
             embeds: Gate::new(limits.embed_permits, limits.queue),
             images: Gate::new(limits.image_permits, limits.queue),
             photos: Photos::open(&config.images)?,
-            reports: Reports::open(config.reports_dir.as_deref())?,
             tasks: Tasks::default(),
             metrics: Metrics::new().map_err(|e| e.to_string())?,
             database,

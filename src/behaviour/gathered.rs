@@ -8,9 +8,6 @@ use vitrine_schemas::BehaviorConfig;
 use super::{Log, Person};
 use crate::{Result, cf::Popularity};
 
-/// Purchases of a person within a day are one basket.
-const BASKET_MICROS: i64 = 86_400 * 1_000_000;
-
 /// People read while the log is locked.
 const SLICE: usize = 4096;
 
@@ -28,6 +25,8 @@ pub(super) struct Gathered {
     pub people: u32,
     /// Rows of people that are visits of users, who have a row of their own.
     pub again: Vec<bool>,
+    /// When each person did something last, microseconds since 1970.
+    pub ends: Vec<i64>,
     pub baskets: u32,
     /// Touches of the log when the reading began.
     pub interactions: u64,
@@ -39,10 +38,12 @@ pub(super) struct Gathered {
 impl Gathered {
     /// Reads a log, which nobody may replace meanwhile.
     pub fn from_log(log: &RwLock<Log>, config: &BehaviorConfig) -> Result<Self> {
-        let (names, interactions, users, visits) = {
-            let log = log.read();
+        let (names, interactions, users, visits, end) = {
+            let mut log = log.write();
+            log.set_mark();
             let (users, visits) = log.places();
-            (log.names().to_vec(), log.touches(), users, visits)
+            let names = log.names().to_vec();
+            (names, log.touches(), users, visits, log.mark())
         };
         let half_life = config.half_life_days * 86_400.0;
         let mut gathered = Self {
@@ -52,6 +53,7 @@ impl Gathered {
             bought: Vec::new(),
             people: 0,
             again: Vec::new(),
+            ends: Vec::new(),
             baskets: 0,
             interactions,
             first: None,
@@ -59,13 +61,13 @@ impl Gathered {
         };
         for start in (0..users).step_by(SLICE) {
             let log = log.read();
-            for person in log.users(start..users.min(start + SLICE)) {
+            for person in log.users(start..users.min(start + SLICE), end) {
                 gathered.add(&person)?;
             }
         }
         for start in (0..visits).step_by(SLICE) {
             let log = log.read();
-            for person in log.visits(start..visits.min(start + SLICE)) {
+            for person in log.visits(start..visits.min(start + SLICE), end) {
                 gathered.add(&person)?;
             }
         }
@@ -73,28 +75,27 @@ impl Gathered {
     }
 
     fn add(&mut self, person: &Person) -> Result<()> {
-        let items = self.names.len() as u32;
         let row = self.people;
         self.people += 1;
         self.again.push(person.again);
+        let times = person.touches.iter().map(|t| t.micros);
+        self.ends.push(times.max().unwrap_or(i64::MIN));
         let history = person.history().into_iter();
-        // Items of events that came since the reading began have no place.
-        let counted = history.filter(|(item, weight)| *item < items && *weight > 0.0);
+        let counted = history.filter(|(_, weight)| *weight > 0.0);
         self.touched
             .extend(counted.map(|(item, weight)| (row, item, weight)));
+        // The rest once, though a visit of a user is there twice.
+        if person.again {
+            return Ok(());
+        }
         let mut days = HashMap::new();
-        for touch in person.touches.iter().filter(|t| t.item < items) {
+        for touch in &person.touches {
             if touch.bought {
-                let day = touch.micros.div_euclid(BASKET_MICROS);
-                let basket = days.entry(day).or_insert_with(|| {
+                let basket = days.entry(touch.basket()).or_insert_with(|| {
                     self.baskets += 1;
                     self.baskets - 1
                 });
                 self.bought.push((*basket, touch.item, 1.0));
-            }
-            // Once, though a visit of a user is there twice.
-            if person.again {
-                continue;
             }
             self.first = Some(self.first.map_or(touch.micros, |t| t.min(touch.micros)));
             self.last = Some(self.last.map_or(touch.micros, |t| t.max(touch.micros)));
@@ -104,5 +105,17 @@ impl Gathered {
             }
         }
         Ok(())
+    }
+
+    /// Items of each person, with the time of the end.
+    pub fn sessions(&self) -> Vec<(i64, Box<[u32]>)> {
+        let rows = self.touched.chunk_by(|a, b| a.0 == b.0);
+        // What users did counts once, as a whole.
+        let own = rows.filter(|row| !self.again[row[0].0 as usize]);
+        let session = |row: &[(u32, u32, f32)]| {
+            let items = row.iter().map(|(_, item, _)| *item);
+            (self.ends[row[0].0 as usize], items.collect())
+        };
+        own.map(session).collect()
     }
 }

@@ -15,6 +15,7 @@ use super::{
     rows::{NONE, Row, Rows},
     weights::Weights,
 };
+use crate::events::Who;
 
 /// Rows copied while a log is locked.
 const SLICE: u64 = 1 << 18;
@@ -34,6 +35,15 @@ pub(crate) struct Log {
     /// What speaks for each item, day by day.
     pub daily: Daily,
     last: Option<i64>,
+    /// Rows from here on came after the last reading for a training began.
+    mark: u64,
+}
+
+/// A touch, and what came before it.
+pub(super) struct Arrival {
+    pub touch: Touch,
+    /// What the user did before, then what was done in the visit; only those that there are. The latest first.
+    pub before: Vec<Vec<Touch>>,
 }
 
 impl Log {
@@ -150,12 +160,68 @@ impl Log {
 
     /// What a user did.
     pub fn user(&self, user: &str) -> Option<Person> {
-        self.of_user(self.users.last(user)?)
+        self.of_user(self.users.last(user)?, self.end())
     }
 
     /// What was done in a visit.
     pub fn session(&self, session: &str) -> Option<Person> {
-        self.of_session(self.sessions.last(session)?)
+        self.of_session(self.sessions.last(session)?, self.end())
+    }
+
+    /// Number of the row that comes next.
+    pub fn end(&self) -> u64 {
+        self.rows.len()
+    }
+
+    /// Notes that a reading for a training begins.
+    pub fn set_mark(&mut self) {
+        self.mark = self.end();
+    }
+
+    /// The first row that the last reading for a training left out.
+    pub fn mark(&self) -> u64 {
+        self.mark
+    }
+
+    /// The first row of an event later than this.
+    pub fn after(&self, micros: i64) -> u64 {
+        let later = |row: &Row| row.item != NONE && row.micros() > micros;
+        let place = self.rows.iter(0).position(later);
+        place.map_or(self.end(), |place| place as u64)
+    }
+
+    /// A row with the `most` touches before it; None where it was erased or speaks against its item.
+    pub(super) fn arrival(&self, at: u64, most: usize) -> Option<Arrival> {
+        let row = self.rows.iter(at).next().filter(|r| r.item != NONE)?;
+        let of_user = self.rows.chain(row.before_user, |row| row.before_user);
+        let of_visit = self
+            .rows
+            .chain(row.before_session, |row| row.before_session);
+        let mut before = Vec::new();
+        if row.user != NONE {
+            before.push(self.touches_of(of_user.take(most)));
+        }
+        if row.session != NONE {
+            before.push(self.touches_of(of_visit.take(most)));
+        }
+        Some(Arrival {
+            touch: self.touch(row)?,
+            before,
+        })
+    }
+
+    fn touches_of<'a>(&self, rows: impl Iterator<Item = (u32, &'a Row)>) -> Vec<Touch> {
+        rows.filter_map(|(_, row)| self.touch(row)).collect()
+    }
+
+    /// What a row says for its item; None where it speaks against it.
+    fn touch(&self, row: &Row) -> Option<Touch> {
+        Some(Touch {
+            item: row.item,
+            weight: self.weights.of(row.kind, row.value)?,
+            micros: row.micros(),
+            bought: row.kind == EventKind::Purchase,
+        })
     }
 
     /// How many places users and visits have, forgotten ones included.
@@ -163,24 +229,26 @@ impl Log {
         (self.users.places(), self.sessions.places())
     }
 
-    /// The users of some places.
-    pub fn users(&self, places: Range<usize>) -> impl Iterator<Item = Person> {
-        self.users.at(places).filter_map(|last| self.of_user(last))
+    /// The users of some places, by the rows before `end`.
+    pub fn users(&self, places: Range<usize>, end: u64) -> impl Iterator<Item = Person> {
+        let users = self.users.at(places);
+        users.filter_map(move |last| self.of_user(last, end))
     }
 
-    /// The visits of some places.
-    pub fn visits(&self, places: Range<usize>) -> impl Iterator<Item = Person> {
-        self.sessions
-            .at(places)
-            .filter_map(|last| self.of_session(last))
+    /// The visits of some places, by the rows before `end`.
+    pub fn visits(&self, places: Range<usize>, end: u64) -> impl Iterator<Item = Person> {
+        let visits = self.sessions.at(places);
+        visits.filter_map(move |last| self.of_session(last, end))
     }
 
-    fn of_user(&self, last: u32) -> Option<Person> {
-        self.person(self.rows.chain(last, |row| row.before_user), false)
+    fn of_user(&self, last: u32, end: u64) -> Option<Person> {
+        let rows = self.rows.chain(last, |row| row.before_user);
+        self.person(rows.filter(|(at, _)| u64::from(*at) < end), false)
     }
 
-    fn of_session(&self, last: u32) -> Option<Person> {
-        self.person(self.rows.chain(last, |row| row.before_session), true)
+    fn of_session(&self, last: u32, end: u64) -> Option<Person> {
+        let rows = self.rows.chain(last, |row| row.before_session);
+        self.person(rows.filter(|(at, _)| u64::from(*at) < end), true)
     }
 
     fn person<'a>(
@@ -191,13 +259,8 @@ impl Log {
         let mut person = Person::default();
         for (_, row) in latest_first {
             person.again |= visit && row.user != NONE;
-            match self.weights.of(row.kind, row.value) {
-                Some(weight) => person.touches.push(Touch {
-                    item: row.item,
-                    weight,
-                    micros: row.micros(),
-                    bought: row.kind == EventKind::Purchase,
-                }),
+            match self.touch(row) {
+                Some(touch) => person.touches.push(touch),
                 None => {
                     person.rejected.insert(row.item);
                 }
@@ -208,10 +271,36 @@ impl Log {
         (!nothing).then_some(person)
     }
 
-    /// Forgets a user: what they did, and what was done by nobody else in their visits.
-    pub fn erase(&mut self, user: &str) {
+    /// Forgets a user, with what was done by nobody else in their visits, or all that was done in a visit.
+    pub fn erase(&mut self, who: &Who) {
+        let gone = match who {
+            Who::User(name) => self.forget_user(name),
+            Who::Session(name) => self.forget_session(name),
+        };
+        self.live -= gone.len() as u64;
+        for at in gone {
+            let Some(row) = self.rows.erase(at) else {
+                continue;
+            };
+            if let Some(weight) = self.weights.of(row.kind, row.value) {
+                self.daily.remove(row.item, row.micros(), weight);
+            }
+        }
+    }
+
+    /// Rows of a visit, which is then not known any more.
+    fn forget_session(&mut self, session: &str) -> Vec<u32> {
+        let found = self.sessions.remove(session);
+        let last = found.map_or(NONE, |(_, last)| last);
+        let rows = self.rows.chain(last, |row| row.before_session);
+        rows.map(|(at, _)| at).collect()
+    }
+
+    /// Rows of a user and of nobody in their visits; the user, and visits that were theirs alone, are then not known any
+    /// more.
+    fn forget_user(&mut self, user: &str) -> Vec<u32> {
         let Some((number, last)) = self.users.remove(user) else {
-            return;
+            return Vec::new();
         };
         let of_user = self.rows.chain(last, |row| row.before_user);
         let mut gone: Vec<u32> = Vec::new();
@@ -237,15 +326,7 @@ impl Log {
         self.sessions.remove_numbers(&sessions);
         gone.sort_unstable();
         gone.dedup();
-        self.live -= gone.len() as u64;
-        for at in gone {
-            let Some(row) = self.rows.erase(at) else {
-                continue;
-            };
-            if let Some(weight) = self.weights.of(row.kind, row.value) {
-                self.daily.remove(row.item, row.micros(), weight);
-            }
-        }
+        gone
     }
 
     /// Whether rows are worth letting go, of which the latest `most` are wanted.
@@ -302,7 +383,7 @@ impl Copying {
 
     fn rows(&mut self, log: &Log, end: u64) {
         let count = end.saturating_sub(self.at) as usize;
-        for row in log.rows.iter(self.at).take(count) {
+        for (at, row) in (self.at..).zip(log.rows.iter(self.at)).take(count) {
             if row.item != NONE && row.seconds >= self.from {
                 let user = self.copy.users.adopt(row.user, &self.users);
                 let session = self.copy.sessions.adopt(row.session, &self.sessions);
@@ -311,6 +392,9 @@ impl Copying {
                     session,
                     ..*row
                 });
+            }
+            if at < log.mark {
+                self.copy.mark = self.copy.end();
             }
         }
         self.at = end;

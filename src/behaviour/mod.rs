@@ -2,12 +2,14 @@
 //!
 //! The event store keeps every event; here is what recommending needs of them, in memory: a log of who touched which
 //! item ([`Log`]), and what was learned from it at the last training ([`Model`]). A history is read from the log at the
-//! time of the question, so an event counts at once; what items have to do with each other waits for the next training.
+//! time of the question, so an event counts at once, and what goes with what is counted on ([`Live`]); visits, popularity
+//! and models other than item-kNN wait for the next training.
 //! Models are stored, so that a start needs no training.
 
 mod daily;
 mod gathered;
 mod held_out;
+mod live;
 mod log;
 mod model;
 mod models;
@@ -22,6 +24,7 @@ mod training;
 mod weights;
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -37,7 +40,8 @@ pub(crate) use self::{daily::day_of, log::Log, model::Model, person::Person};
 pub use self::{training::Training, weights::event_weight};
 use crate::{
     Error, Result,
-    storage::{Batch, EventRef, Listing, ModelList, Store},
+    events::Who,
+    storage::{Batch, EventRef, ModelList, Store},
 };
 
 /// Trains again when so much of the log is new.
@@ -117,7 +121,12 @@ impl Behaviour {
 
     /// Takes a stored event in.
     pub fn learn_of(&self, event: &Event, micros: i64) {
-        self.log.write().add(event, micros);
+        let mut log = self.log.write();
+        let from = log.end();
+        log.add(event, micros);
+        if let Some(model) = self.model() {
+            model.count(&log, from..log.end());
+        }
     }
 
     /// What was learned last.
@@ -129,14 +138,16 @@ impl Behaviour {
     pub fn info(&self) -> BehaviorInfo {
         let log = self.log.read();
         let (users, sessions) = log.counts();
+        let model = self.model();
+        let counted = model.as_ref().map_or(0, |m| m.live().memory());
         BehaviorInfo {
             touches: log.touches(),
             users: users as u64,
             sessions: sessions as u64,
             items: log.names().len() as u64,
-            memory_bytes: log.memory() as u64,
+            memory_bytes: (log.memory() + counted) as u64,
             expired: self.expired.load(Relaxed),
-            model: self.model().map(|m| m.info().version),
+            model: model.map(|m| m.info().version),
         }
     }
 
@@ -206,20 +217,18 @@ impl Behaviour {
         *log = copy.finish(&log);
     }
 
-    /// Erases a user: their events, and what nobody else did in their visits. No event may be stored meanwhile. What
-    /// models keep of it goes with the next training, which is due at once.
-    pub fn erase(&self, user: &str) -> Result<u64> {
+    /// Erases a user: their events, and what nobody else did in their visits; or all that was done in a visit. No event may
+    /// be stored meanwhile. What models keep of it goes with the next training, which is due at once.
+    pub fn erase(&self, who: &Who) -> Result<u64> {
         let _replacing = self.replacing.lock();
-        let mut events = self.listed(Listing::User, user)?;
-        let mut sessions: Vec<_> = events
-            .iter()
-            .filter_map(|(_, e)| e.session.clone())
-            .collect();
-        sessions.sort_unstable();
-        sessions.dedup();
-        for session in sessions {
-            let visit = self.listed(Listing::Session, &session)?;
-            events.extend(visit.into_iter().filter(|(_, e)| e.user.is_none()));
+        let mut events = self.listed(who)?;
+        if matches!(who, Who::User(_)) {
+            let sessions = events.iter().filter_map(|(_, e)| e.session.clone());
+            let sessions: BTreeSet<_> = sessions.collect();
+            for session in sessions {
+                let visit = self.listed(&Who::Session(session))?;
+                events.extend(visit.into_iter().filter(|(_, e)| e.user.is_none()));
+            }
         }
         if events.is_empty() {
             return Ok(0);
@@ -236,14 +245,14 @@ impl Behaviour {
         self.store.flush()?;
         *list = Some(next);
         drop(list);
-        self.log.write().erase(user);
+        self.log.write().erase(who);
         Ok(events.len() as u64)
     }
 
-    /// All events of a user or a session.
-    fn listed(&self, listing: Listing, name: &str) -> Result<Vec<(EventRef, Event)>> {
+    /// All events of a user or a visit.
+    fn listed(&self, who: &Who) -> Result<Vec<(EventRef, Event)>> {
         self.store
-            .listed_events(self.collection, listing, name, None, usize::MAX)
+            .listed_events(self.collection, who.listing(), who.name(), None, usize::MAX)
     }
 
     /// Stores nothing more; the collection is dropped.

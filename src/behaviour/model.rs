@@ -1,19 +1,22 @@
 //! What is learned from a log: models of one training, and their form as bytes.
 
+use std::ops::Range;
+
+use parking_lot::{RwLock, RwLockReadGuard};
 use vitrine_schemas::ModelInfo;
 
-use super::popular::Popular;
+use super::{Log, live::Live, popular::Popular};
 use crate::{
     Error, Result,
-    cf::{self, ItemKnn, Popularity, Recommender},
+    cf::{self, ItemKnn, Popularity, Recommender, SessionKnn},
 };
 
 /// Models of one training. Items have the numbers of the log.
 pub(crate) struct Model {
-    /// Items that the same people touched.
-    pub item_knn: ItemKnn,
-    /// Items bought together.
-    pub baskets: ItemKnn,
+    /// What goes with what. Locked under the log, if that is.
+    live: RwLock<Live>,
+    /// What people did.
+    pub sessions: SessionKnn,
     /// What is popular, in order.
     pub popular: Popular,
     popularity: Popularity,
@@ -24,20 +27,31 @@ pub(crate) struct Model {
 
 impl Model {
     pub(super) fn new(
-        item_knn: ItemKnn,
-        baskets: ItemKnn,
+        (item_knn, baskets): (ItemKnn, ItemKnn),
+        sessions: SessionKnn,
         popularity: Popularity,
         chosen: Option<cf::Model>,
         info: ModelInfo,
     ) -> Self {
         Self {
             popular: Popular::of(&popularity),
-            item_knn,
-            baskets,
+            live: RwLock::new(Live::new(item_knn, baskets)),
+            sessions,
             popularity,
             chosen,
             info,
         }
+    }
+
+    /// What goes with what, events since the training included.
+    pub fn live(&self) -> RwLockReadGuard<'_, Live> {
+        self.live.read()
+    }
+
+    /// Counts rows of the log that are later than the training.
+    pub(super) fn count(&self, log: &Log, rows: Range<u64>) {
+        let mut live = self.live.write();
+        rows.for_each(|row| live.count(log, row));
     }
 
     /// What answers for a history of items, where it is not `item_knn`.
@@ -62,8 +76,8 @@ impl Model {
         self.info.stored_bytes = bytes;
     }
 
-    /// Each model behind its length in 8 bytes, little-endian: item-kNN, baskets, popularity, and the chosen one if
-    /// it is another.
+    /// Each model as it was learned behind its length in 8 bytes, little-endian: item-kNN, baskets, sessions, popularity,
+    /// and the chosen one if it is another.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut put = |model: &cf::Model| -> Result<()> {
@@ -72,8 +86,10 @@ impl Model {
             bytes.extend_from_slice(&part);
             Ok(())
         };
-        put(&cf::Model::ItemKnn(self.item_knn.clone()))?;
-        put(&cf::Model::ItemKnn(self.baskets.clone()))?;
+        let live = self.live();
+        put(&cf::Model::ItemKnn(live.item_knn.fitted().clone()))?;
+        put(&cf::Model::ItemKnn(live.baskets.fitted().clone()))?;
+        put(&cf::Model::SessionKnn(self.sessions.clone()))?;
         put(&cf::Model::Popularity(self.popularity.clone()))?;
         self.chosen.as_ref().map_or(Ok(()), put)?;
         Ok(bytes)
@@ -92,13 +108,17 @@ impl Model {
             return Err(cut_short());
         }
         let mut models = models.into_iter();
-        match (models.next(), models.next(), models.next(), models.next()) {
+        let mut next = || models.next();
+        match (next(), next(), next(), next()) {
             (
                 Some(cf::Model::ItemKnn(item_knn)),
                 Some(cf::Model::ItemKnn(baskets)),
+                Some(cf::Model::SessionKnn(sessions)),
                 Some(cf::Model::Popularity(popularity)),
-                chosen,
-            ) => Ok(Self::new(item_knn, baskets, popularity, chosen, info)),
+            ) => {
+                let behavior = (item_knn, baskets);
+                Ok(Self::new(behavior, sessions, popularity, next(), info))
+            }
             _ => Err(cut_short()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::DateTime;
 use vitrine_schemas::{ModelInfo, ModelsResponse};
 
 use super::{Behaviour, Model};
@@ -9,6 +10,9 @@ use crate::{
     Error, Result,
     storage::{Batch, ModelList, Store},
 };
+
+/// Rows counted while the log is locked.
+const SLICE: u64 = 1 << 12;
 
 /// Reads the list, and removes the model in the writing of which a crash came.
 pub(super) fn read_list(store: &Store, collection: u32) -> Result<ModelList> {
@@ -29,11 +33,30 @@ impl Behaviour {
         let active = list.as_ref().and_then(|l| l.models.get(&l.active?));
         if let Some(info) = active {
             match self.load(info) {
-                Ok(model) => *self.model.write() = Some(Arc::new(model)),
+                Ok(model) => {
+                    let from = self.log.read().after(last_event(info));
+                    self.answer_by(Arc::new(model), from);
+                }
                 Err(e) => tracing::warn!("model {} is left out: {e}", info.version),
             }
         }
         Ok(())
+    }
+
+    /// Lets a model answer once it has counted the rows from one on, a slice at a time, so that events come in
+    /// meanwhile. Nobody may replace the log.
+    fn answer_by(&self, model: Arc<Model>, mut from: u64) {
+        loop {
+            let log = self.log.read();
+            let to = log.end().min(from + SLICE);
+            model.count(&log, from..to);
+            from = to;
+            if from == log.end() {
+                // Under the log's lock: no event may come in between.
+                *self.model.write() = Some(model);
+                return;
+            }
+        }
     }
 
     fn load(&self, info: &ModelInfo) -> Result<Model> {
@@ -58,6 +81,7 @@ impl Behaviour {
     /// # Errors
     /// There is none of this version, or events were erased since it was trained.
     pub fn activate(&self, version: u64) -> Result<ModelInfo> {
+        let _replacing = self.replacing.lock();
         let mut list = self.list.lock();
         let mut next = list.clone().ok_or(Error::Cancelled)?;
         let Some(info) = next.models.get(&version).cloned() else {
@@ -73,7 +97,8 @@ impl Behaviour {
         batch.put_model_list(self.collection, &next)?;
         self.store.write(batch)?;
         *list = Some(next);
-        *self.model.write() = Some(Arc::new(model));
+        let from = self.log.read().after(last_event(&info));
+        self.answer_by(Arc::new(model), from);
         Ok(ModelInfo {
             active: true,
             ..info
@@ -102,6 +127,7 @@ impl Behaviour {
         self.store.write_model(self.collection, version, &bytes)?;
         model.stored_as(version, bytes.len() as u64);
 
+        let _replacing = self.replacing.lock();
         let mut list = self.list.lock();
         let Some(mut next) = list.clone() else {
             // Dropped meanwhile: nothing may stay.
@@ -130,7 +156,8 @@ impl Behaviour {
         self.write_list(&next, batch)?;
         *list = Some(next);
         let model = Arc::new(model);
-        *self.model.write() = Some(model.clone());
+        let from = self.log.read().mark();
+        self.answer_by(model.clone(), from);
         Ok(model)
     }
 
@@ -143,4 +170,11 @@ impl Behaviour {
     pub(super) fn erased(&self) -> bool {
         self.list.lock().as_ref().is_some_and(|l| l.erased)
     }
+}
+
+/// When the last event came that a model was learned from, in microseconds since 1970.
+fn last_event(info: &ModelInfo) -> i64 {
+    let time = info.last_event.as_deref();
+    let time = time.and_then(|t| DateTime::parse_from_rfc3339(t).ok());
+    time.map_or(i64::MIN, |t| t.timestamp_micros())
 }

@@ -7,6 +7,9 @@ use roaring::RoaringBitmap;
 /// Items of a person that count, the latest.
 const HISTORY: usize = 500;
 
+/// Purchases of a person within a day are one basket.
+const BASKET_MICROS: i64 = 86_400 * 1_000_000;
+
 /// One item in one event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Touch {
@@ -18,6 +21,13 @@ pub(crate) struct Touch {
     pub micros: i64,
     /// Whether it was a purchase.
     pub bought: bool,
+}
+
+impl Touch {
+    /// Purchases of a person with the same number are of one basket.
+    pub fn basket(&self) -> i64 {
+        self.micros.div_euclid(BASKET_MICROS)
+    }
 }
 
 /// What a person did.

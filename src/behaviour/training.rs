@@ -8,14 +8,12 @@ use serde_json::{Map, Value};
 use vitrine_schemas::{BehaviorConfig, HeldOut, ModelChoice, ModelInfo};
 
 use super::{
-    Behaviour, Log, Model, NEW_SHARE, REST, REST_PER_WORK,
-    gathered::Gathered,
-    held_out,
-    settings::{self, Settings},
+    Behaviour, Log, Model, NEW_SHARE, REST, REST_PER_WORK, gathered::Gathered, held_out::LastItems,
+    settings,
 };
 use crate::{
     Error, Result,
-    cf::{ItemKnn, ItemKnnOptions, Matrix},
+    cf::{ItemKnn, ItemKnnOptions, Matrix, SessionKnn, SessionKnnOptions, Settings},
 };
 
 /// Neighbours kept of an item in baskets.
@@ -76,14 +74,16 @@ impl Behaviour {
             ..model.info().clone()
         })
     }
-}
 
-impl Model {
-    /// Learns from a log, as item-kNN, without being compared or stored.
-    pub(crate) fn fit(log: &RwLock<Log>, config: &BehaviorConfig) -> Result<Self> {
-        let data = Gathered::from_log(log, config)?;
-        let best = Settings::ItemKnn(ItemKnnOptions::default());
-        fitted(data, &best, Vec::new(), 0, Instant::now())
+    /// Fits models to another log, by the settings of the model of now, without storing them.
+    pub fn fit_alike(&self, log: &RwLock<Log>) -> Result<Model> {
+        let data = Gathered::from_log(log, &self.config.read())?;
+        let now = self.model();
+        let settings = match now.as_ref().map(|m| m.info()) {
+            Some(info) => settings::known(info.model, &info.parameters),
+            None => Settings::ItemKnn(ItemKnnOptions::default()),
+        };
+        fitted(data, &[settings], &settings, Vec::new(), 0, Instant::now())
     }
 }
 
@@ -94,12 +94,9 @@ fn fit(
     started: Instant,
 ) -> Result<Model> {
     let choice = training.model.unwrap_or(config.model);
-    let candidates = settings::candidates(choice, &training.parameters, data.names.len())?;
-    let bytes = candidates
-        .iter()
-        .map(|s| s.memory(&data))
-        .max()
-        .unwrap_or(0);
+    let mut candidates = settings::candidates(choice, &training.parameters, data.names.len())?;
+    let needed = candidates.iter().map(|s| settings::memory(s, &data));
+    let bytes = needed.max().unwrap_or(0);
     let most = config.training_memory_mib << 20;
     if bytes > most {
         return Err(Error::invalid(
@@ -111,18 +108,28 @@ fn fit(
             ),
         ));
     }
-    let held_out = held_out::compare(&candidates, &data)?;
+    let mut held_out = Vec::new();
+    if let Some(last_items) = LastItems::of(&data)? {
+        // Parameters that were given are meant.
+        if training.parameters.is_empty() {
+            for candidate in &mut candidates {
+                *candidate = last_items.tuned(candidate)?;
+            }
+        }
+        held_out = last_items.compare(&candidates)?;
+    }
     let best = held_out
         .iter()
         .zip(&candidates)
         .max_by(|a, b| a.0.ndcg_at_20.total_cmp(&b.0.ndcg_at_20))
         .map_or(candidates[0], |(_, settings)| *settings);
-    fitted(data, &best, held_out, bytes, started)
+    fitted(data, &candidates, &best, held_out, bytes, started)
 }
 
 /// Fits what was chosen to all there is.
 fn fitted(
     data: Gathered,
+    candidates: &[Settings],
     best: &Settings,
     held_out: Vec<HeldOut>,
     bytes: u64,
@@ -132,8 +139,8 @@ fn fitted(
     let mut info = ModelInfo {
         version: 0,
         active: false,
-        model: best.choice(),
-        parameters: best.parameters(),
+        model: settings::choice(best),
+        parameters: settings::parameters(best),
         held_out,
         trained_at: Utc::now().to_rfc3339(),
         seconds: 0.0,
@@ -147,13 +154,17 @@ fn fitted(
         last_event: data.last.and_then(time),
     };
     let items = data.names.len();
+    let sessions = SessionKnn::fit(items, SessionKnnOptions::default(), data.sessions())?;
     let touched = Matrix::from_triples(data.people as usize, items, data.touched)?;
-    let (item_knn, chosen) = match best {
-        Settings::ItemKnn(options) => (ItemKnn::fit(&touched, options)?, None),
-        other => {
-            let beside = ItemKnn::fit(&touched, &ItemKnnOptions::default())?;
-            (beside, Some(other.fit(&touched)?))
-        }
+    // There always is one, as bridges and reasons need it.
+    let item_knn = candidates.iter().find_map(|settings| match settings {
+        Settings::ItemKnn(options) => Some(*options),
+        _ => None,
+    });
+    let item_knn = ItemKnn::fit(&touched, &item_knn.unwrap_or_default())?;
+    let chosen = match best {
+        Settings::ItemKnn(_) => None,
+        other => Some(other.fit_matrix(&touched)?),
     };
     drop(touched);
     let bought = Matrix::from_triples(data.baskets as usize, items, data.bought)?;
@@ -163,5 +174,12 @@ fn fitted(
     };
     let baskets = ItemKnn::fit(&bought, &options)?;
     info.seconds = started.elapsed().as_secs_f64();
-    Ok(Model::new(item_knn, baskets, data.popularity, chosen, info))
+    let behavior = (item_knn, baskets);
+    Ok(Model::new(
+        behavior,
+        sessions,
+        data.popularity,
+        chosen,
+        info,
+    ))
 }

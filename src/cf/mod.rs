@@ -33,7 +33,7 @@ pub use matrix::{Matrix, Row};
 pub use model::Model;
 pub use popularity::Popularity;
 pub use rank::Scored;
-pub use session_knn::{SessionKnn, SessionKnnOptions};
+pub use session_knn::{NearSessions, SessionKnn, SessionKnnOptions};
 pub use settings::{PopularityOptions, Settings, options, written};
 
 use rayon::prelude::*;

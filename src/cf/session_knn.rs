@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Recommender, known};
+use super::{Recommender, Scored, known, rank};
 use crate::{Error, Result};
+
+/// An item counts no more once it has faded to this: else a long history costs more than it tells.
+const FADED: f64 = 1e-3;
 
 /// How near sessions are found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +76,26 @@ impl SessionKnn {
         })
     }
 
+    /// Remembers sessions, each given with the time of its end; the latest, where there are more than fit. One of a
+    /// single item says nothing of others and is passed over.
+    ///
+    /// # Errors
+    /// Options out of range, an unknown item.
+    pub fn fit(
+        items: usize,
+        options: SessionKnnOptions,
+        mut sessions: Vec<(i64, Box<[u32]>)>,
+    ) -> Result<Self> {
+        let mut model = Self::new(items, options)?;
+        sessions.retain(|(_, items)| items.len() > 1);
+        sessions.sort_by_key(|(end, _)| *end);
+        let old = sessions.len().saturating_sub(options.capacity);
+        for (_, session) in sessions.into_iter().skip(old) {
+            model.push(&session)?;
+        }
+        Ok(model)
+    }
+
     /// Remembers a session, later than those before.
     ///
     /// # Errors
@@ -127,6 +150,9 @@ impl SessionKnn {
         let (mut fade, decay) = (1.0, f64::from(self.options.decay));
         let mut vector: Vec<(usize, f64)> = Vec::new();
         for (item, weight) in positive.rev() {
+            if fade < FADED {
+                break;
+            }
             vector.push((item, f64::from(weight) * fade));
             fade *= decay;
         }
@@ -139,6 +165,18 @@ impl SessionKnn {
             same
         });
         vector
+    }
+
+    /// The sessions nearest to a history.
+    pub fn near(&self, history: &[(u32, f32)]) -> NearSessions<'_> {
+        let vector = self.vector(history);
+        let sessions = self.neighbors(&vector).into_iter();
+        NearSessions {
+            sessions: sessions
+                .map(|(number, cosine)| (self.session(number), cosine as f32))
+                .collect(),
+            history: vector.into_iter().map(|(item, _)| item as u32).collect(),
+        }
     }
 
     /// The nearest sessions with their cosine, the nearest first, then the latest.
@@ -184,11 +222,50 @@ impl Recommender for SessionKnn {
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
         out.clear();
         out.resize(self.by_item.len(), 0.0);
-        for (number, similarity) in self.neighbors(&self.vector(history)) {
-            for item in self.session(number) {
-                out[*item as usize] += similarity as f32;
+        self.near(history)
+            .each_vote(|item, vote| out[item as usize] += vote);
+    }
+}
+
+/// Sessions near to a history: what the history is recommended, and why.
+pub struct NearSessions<'a> {
+    /// Items of each, with its cosine; the nearest first.
+    sessions: Vec<(&'a [u32], f32)>,
+    /// What counts of the history, ascending.
+    history: Vec<u32>,
+}
+
+impl NearSessions<'_> {
+    /// Calls `f` with each item of each session and its vote; the sum of an item's votes is its score.
+    pub fn each_vote(&self, mut f: impl FnMut(u32, f32)) {
+        for (items, cosine) in &self.sessions {
+            items.iter().for_each(|item| f(*item, *cosine));
+        }
+    }
+
+    /// Items of the history in the sessions that vote for `item`, those of most votes first.
+    pub fn reasons(&self, item: u32) -> Vec<Scored> {
+        let mut votes = vec![0.0; self.history.len()];
+        for (items, cosine) in &self.sessions {
+            if items.binary_search(&item).is_err() {
+                continue;
+            }
+            for (vote, own) in votes.iter_mut().zip(&self.history) {
+                if items.binary_search(own).is_ok() {
+                    *vote += cosine;
+                }
             }
         }
+        let voted = self
+            .history
+            .iter()
+            .zip(votes)
+            .filter(|(_, vote)| *vote > 0.0);
+        let mut reasons: Vec<_> = voted
+            .map(|(item, score)| Scored { item: *item, score })
+            .collect();
+        reasons.sort_by(rank::order);
+        reasons
     }
 }
 
@@ -277,6 +354,35 @@ mod tests {
             .map(|s| *s > 0.0)
             .collect();
         assert_eq!(votes, [false, false, true]);
+    }
+
+    #[test]
+    fn a_fit_takes_the_latest_of_several_items_in_the_order_of_time() {
+        let options = SessionKnnOptions {
+            capacity: 2,
+            ..Default::default()
+        };
+        let session = |end: i64, items: &[u32]| (end, Box::from(items));
+        let sessions = vec![
+            session(7, &[0, 3]),
+            session(9, &[0]),
+            session(2, &[0, 1]),
+            session(5, &[0, 2]),
+        ];
+        let fitted = SessionKnn::fit(10, options, sessions).expect("known items");
+        assert_eq!(fitted, model(options, &[&[0, 2], &[0, 3]]));
+    }
+
+    #[test]
+    fn reasons_are_what_the_voters_share_with_the_history() {
+        let model = model(
+            SessionKnnOptions::default(),
+            &[&[0, 1, 7], &[1, 7], &[2, 8], &[3, 7]],
+        );
+        let near = model.near(&[(0, 1.0), (1, 1.0), (2, 1.0)]);
+        let reasons: Vec<_> = near.reasons(7).iter().map(|r| r.item).collect();
+        assert_eq!(reasons, [1, 0], "1 is in two of the sessions with 7");
+        assert!(near.reasons(9).is_empty());
     }
 
     #[test]

@@ -56,21 +56,41 @@ impl Settings {
     /// # Errors
     /// Settings out of range, an interaction out of range.
     pub fn fit(self, interactions: &[Interaction], users: usize, items: usize) -> Result<Model> {
-        let matrix = || {
-            let triples = interactions.iter().map(|i| (i.user, i.item, i.weight));
-            Matrix::from_triples(users, items, triples)
-        };
         let fitted = match self {
             Self::Popularity(options) => popularity(interactions, items, options),
-            Self::ItemKnn(options) => ItemKnn::fit(&matrix()?, &options).map(Model::ItemKnn),
-            Self::GraphFilter(options) => {
-                GraphFilter::fit(&matrix()?, &options).map(Model::GraphFilter)
-            }
-            Self::Ease(options) => Ease::fit(&matrix()?, &options).map(Model::Ease),
-            Self::Ials(options) => Ials::fit(&matrix()?, &options).map(Model::Ials),
             Self::SessionKnn(options) => sessions(interactions, items, options),
+            _ => {
+                let triples = interactions.iter().map(|i| (i.user, i.item, i.weight));
+                return self.fit_matrix(&Matrix::from_triples(users, items, triples)?);
+            }
         };
-        fitted.map_err(|e| e.under(&format!("/{}", self.name())))
+        fitted.map_err(|e| self.under(e))
+    }
+
+    /// Fits to users x items where nothing is known of times: all is of one moment, users are sessions in the order of
+    /// their numbers.
+    ///
+    /// # Errors
+    /// Settings out of range.
+    pub fn fit_matrix(&self, matrix: &Matrix) -> Result<Model> {
+        let fitted = match self {
+            Self::Popularity(options) => timeless_popularity(matrix, options),
+            Self::ItemKnn(options) => ItemKnn::fit(matrix, options).map(Model::ItemKnn),
+            Self::GraphFilter(options) => GraphFilter::fit(matrix, options).map(Model::GraphFilter),
+            Self::Ease(options) => Ease::fit(matrix, options).map(Model::Ease),
+            Self::Ials(options) => Ials::fit(matrix, options).map(Model::Ials),
+            Self::SessionKnn(options) => {
+                let sessions = (0..).zip(matrix.iter());
+                let sessions = sessions.map(|(user, row)| (user, row.indices.into()));
+                let sessions = sessions.collect();
+                SessionKnn::fit(matrix.columns(), *options, sessions).map(Model::SessionKnn)
+            }
+        };
+        fitted.map_err(|e| self.under(e))
+    }
+
+    fn under(&self, error: Error) -> Error {
+        error.under(&format!("/{}", self.name()))
     }
 
     /// The name of the kind.
@@ -191,6 +211,14 @@ fn popularity(
     Ok(Model::Popularity(model))
 }
 
+fn timeless_popularity(matrix: &Matrix, options: &PopularityOptions) -> Result<Model> {
+    let mut model = Popularity::new(matrix.columns(), options.half_life * DAY)?;
+    for (item, weight) in matrix.iter().flat_map(|row| row.iter()) {
+        model.add(item as u32, weight, 0.0)?;
+    }
+    Ok(Model::Popularity(model))
+}
+
 fn sessions(
     interactions: &[Interaction],
     items: usize,
@@ -203,17 +231,15 @@ fn sessions(
             .or_default()
             .push(interaction);
     }
-    let mut sessions: Vec<_> = of_user.into_iter().collect();
-    for (_, session) in &mut sessions {
-        session.sort_by_key(|i| i.at);
-    }
-    sessions.sort_by_key(|(user, session)| (session.last().map(|i| i.at), *user));
-    let mut model = SessionKnn::new(items, options)?;
-    for (_, session) in sessions {
-        let items: Vec<u32> = session.iter().map(|i| i.item).collect();
-        model.push(&items)?;
-    }
-    Ok(Model::SessionKnn(model))
+    let mut users: Vec<_> = of_user.into_iter().collect();
+    users.sort_by_key(|(user, _)| *user);
+    let session = |(_, mut events): (u32, Vec<&Interaction>)| {
+        events.sort_by_key(|i| i.at);
+        let end = events.last().map_or(i64::MIN, |i| i.at);
+        (end, events.iter().map(|i| i.item).collect())
+    };
+    let sessions = users.into_iter().map(session).collect();
+    SessionKnn::fit(items, options, sessions).map(Model::SessionKnn)
 }
 
 #[cfg(test)]
@@ -266,6 +292,10 @@ mod tests {
             assert!(settings.to_string().len() < 200, "{settings}");
             assert_eq!(settings.name(), name.split(':').next().unwrap_or_default());
             let model = settings.fit(&interactions, 8, 5).expect(name);
+            assert_eq!((model.items(), model.kind()), (5, settings.name()));
+            let triples = interactions.iter().map(|i| (i.user, i.item, i.weight));
+            let matrix = Matrix::from_triples(8, 5, triples).expect("valid");
+            let model = settings.fit_matrix(&matrix).expect(name);
             assert_eq!((model.items(), model.kind()), (5, settings.name()));
         }
     }

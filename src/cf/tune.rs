@@ -3,6 +3,8 @@
 //! How much evidence a similarity needs differs between a shop where people buy twice and one where they come daily;
 //! a wrong [`ItemKnnOptions::shrinkage`] costs more than any other choice. Everything else has wide optima.
 
+use std::borrow::Cow;
+
 use rand::{SeedableRng, rngs::StdRng, seq::index};
 use roaring::RoaringBitmap;
 
@@ -17,6 +19,9 @@ const USERS: usize = 5_000;
 
 /// Depth of the rankings that are compared.
 const DEPTH: usize = 20;
+
+/// Co-occurrences looked at for a candidate, at most: seconds.
+const WORK: u64 = 1 << 30;
 
 /// What is tried for the evidence a similarity needs.
 const EVIDENCE: [f32; 5] = [0.0, 3.0, 10.0, 30.0, 100.0];
@@ -65,6 +70,30 @@ impl HeldOut {
         })
     }
 
+    /// What the users tested have left.
+    fn items(&self) -> RoaringBitmap {
+        let rows = self.tested.iter().map(|t| self.train.row(t.0 as usize));
+        rows.flat_map(|row| row.indices).copied().collect()
+    }
+
+    /// The same with so few users that neighbours of what they have can be found in `work` steps.
+    fn within(&self, work: u64) -> Cow<'_, Self> {
+        let mut bounded = Cow::Borrowed(self);
+        loop {
+            let items = bounded.items();
+            let asked = self.train.iter().map(|row| {
+                let met = row.indices.iter().filter(|i| items.contains(**i)).count();
+                met as u64 * row.indices.len() as u64
+            });
+            if asked.sum::<u64>() <= work || bounded.tested.len() <= 1 {
+                return bounded;
+            }
+            // Every other: users are in the order of their numbers, which may mean something.
+            let half = bounded.tested.iter().step_by(2).copied().collect();
+            bounded.to_mut().tested = half;
+        }
+    }
+
     /// Mean figures at 20 of a model fitted on [`HeldOut::train`], over all items a user does not have.
     pub fn figures(&self, model: &dyn Recommender) -> Figures {
         let entries = |user: u32| self.train.row(user as usize).iter();
@@ -105,7 +134,7 @@ impl HeldOut {
     }
 }
 
-/// `options` with the shrinkage that ranks held-out items best, in the time of five fits.
+/// `options` with the shrinkage that ranks items held out at random best.
 ///
 /// # Errors
 /// Options out of range.
@@ -114,12 +143,23 @@ pub fn item_knn(
     options: &ItemKnnOptions,
     seed: u64,
 ) -> Result<ItemKnnOptions> {
-    let held_out = HeldOut::random(interactions, USERS, seed)?;
+    item_knn_on(&HeldOut::random(interactions, USERS, seed)?, options)
+}
+
+/// `options` with the shrinkage that ranks what is held out best, in the time of five fits or less: neighbours are only
+/// found of what the users tested have, and of fewer users where that takes long.
+///
+/// # Errors
+/// Options out of range.
+pub fn item_knn_on(held_out: &HeldOut, options: &ItemKnnOptions) -> Result<ItemKnnOptions> {
+    let held_out = held_out.within(WORK);
+    let items = held_out.items();
     let candidates = EVIDENCE.map(|shrinkage| ItemKnnOptions {
         shrinkage,
         ..*options
     });
-    let best = held_out.best(candidates.into_iter(), ItemKnn::fit)?;
+    let fit = |train: &Matrix, options: &_| ItemKnn::fit_of(train, options, &items);
+    let best = held_out.best(candidates.into_iter(), fit)?;
     Ok(best.unwrap_or(*options))
 }
 
@@ -182,6 +222,17 @@ mod tests {
         let filter = graph_filter(&matrix, &GraphFilterOptions::default(), 3).expect("valid");
         assert!(filter.smoothing > 0.0, "{filter:?}");
         assert_eq!(filter.rank, GraphFilterOptions::default().rank);
+    }
+
+    #[test]
+    fn much_work_is_cut_to_fewer_users() {
+        let matrix = random(2, 60, 20, 0.3);
+        let held_out = HeldOut::random(&matrix, 60, 1).expect("valid");
+        assert_eq!(held_out.within(u64::MAX).tested, held_out.tested);
+        let few = held_out.within(400).into_owned();
+        assert!(few.tested.len() < held_out.tested.len() / 2 && !few.tested.is_empty());
+        assert_eq!(few.train, held_out.train);
+        assert_eq!(held_out.within(0).tested.len(), 1);
     }
 
     #[test]

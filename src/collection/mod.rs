@@ -10,7 +10,6 @@ mod diversify;
 mod filters;
 mod footprint;
 mod maintain;
-mod map;
 mod open;
 mod reader;
 mod recommend;
@@ -37,6 +36,7 @@ use crate::{
     Error, Result,
     behaviour::Behaviour,
     bounds::Gauge,
+    events::Who,
     index::{Progress, SpaceIndex},
     payload::PayloadIndex,
     query::blend::BlendModel,
@@ -182,9 +182,9 @@ impl Collection {
         self.behaviour.horizon()
     }
 
-    /// Erases a user, how many events they had. No event may be stored meanwhile.
-    pub(crate) fn erase_user(&self, user: &str) -> Result<u64> {
-        self.behaviour.erase(user)
+    /// Erases a user or a visit, how many events there were. No event may be stored meanwhile.
+    pub(crate) fn erase(&self, who: &Who) -> Result<u64> {
+        self.behaviour.erase(who)
     }
 
     /// Whether there is an item.

@@ -98,8 +98,8 @@ impl Collection {
         };
         let allowed = state.allowed(request.filter.as_ref())?;
         let may = |n: &u32| allowed.numbers().contains(*n) && scope.is_none_or(|s| s.contains(*n));
-        let neighbors = model.item_knn.neighbors(number).iter();
-        let bridges = neighbors.filter_map(|neighbor| {
+        let neighbors = model.live().item_knn.neighbors(number);
+        let bridges = neighbors.iter().filter_map(|neighbor| {
             let number = state
                 .numbers
                 .get(log.name(neighbor.item))

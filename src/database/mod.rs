@@ -16,7 +16,7 @@ use crate::{
     Collection, Error, Result,
     bounds::{Bounds, Gauge, Usage},
     collection::{check_config, check_name},
-    events::{self, check_user},
+    events::{self, Who},
     index::Work,
     storage::{Batch, Manifest, ManifestEntry, Store},
 };
@@ -325,17 +325,17 @@ impl Database {
         events::append(&self.store, events, |name| self.collection(name).ok())
     }
 
-    /// Erases a user from collections: their events, and what nobody else did in their visits. It is on the disk when
-    /// this returns; models forget it with the next training.
+    /// Erases somebody from collections: the events of a user, and what nobody else did in their visits; of a visit, all
+    /// events. It is on the disk when this returns; models forget it with the next training.
     ///
     /// # Errors
     /// The name is empty or too long, or the store failed.
-    pub fn erase_user(&self, user: &str, from: &[Arc<Collection>]) -> Result<EraseResponse> {
-        check_user(user)?;
+    pub fn erase(&self, who: &Who, from: &[Arc<Collection>]) -> Result<EraseResponse> {
+        who.check()?;
         let _one = self.events.lock();
         let mut erased = EraseResponse::default();
         for collection in from {
-            let events = collection.erase_user(user)?;
+            let events = collection.erase(who)?;
             if events > 0 {
                 erased.events.insert(collection.name().into(), events);
             }

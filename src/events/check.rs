@@ -48,12 +48,7 @@ pub(super) fn check(event: &Event) -> Result<()> {
     }
 }
 
-/// The name of a user.
-pub(crate) fn check_user(user: &str) -> Result<()> {
-    check_id("/user", user)
-}
-
-fn check_id(pointer: &str, id: &str) -> Result<()> {
+pub(super) fn check_id(pointer: &str, id: &str) -> Result<()> {
     if (1..=ID).contains(&id.len()) {
         return Ok(());
     }

@@ -2,9 +2,10 @@
 
 mod arrival;
 mod check;
+mod stored;
 #[cfg(test)]
 mod tests;
-mod user;
+mod who;
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -16,8 +17,8 @@ use crate::{
     storage::{Batch, EventRef, Store},
 };
 
-pub(crate) use check::check_user;
-pub use user::UserEvents;
+pub use stored::StoredEvents;
+pub use who::Who;
 
 /// An event that was taken, for the log.
 struct Taken {

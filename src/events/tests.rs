@@ -21,6 +21,10 @@ fn shop(db: &Database, behavior: Value) -> Arc<Collection> {
     db.create_collection("shop", config).expect("create")
 }
 
+fn user_named(name: &str) -> Who {
+    Who::User(name.to_owned())
+}
+
 fn event(user: Option<&str>, session: Option<&str>, item: &str, ts: &str) -> Event {
     let event = json!({
         "kind": "purchase", "collection": "shop", "user": user, "session": session, "items": [item], "ts": ts
@@ -35,7 +39,7 @@ fn store(db: &Database, events: &[Event]) {
 }
 
 fn exported(db: &Database, user: &str) -> Vec<Event> {
-    let mut events = UserEvents::new(user, db.open_collections()).expect("a user");
+    let mut events = StoredEvents::new(user_named(user), db.open_collections()).expect("a user");
     let mut all = Vec::new();
     while let Some(more) = events.step().expect("read") {
         all.extend(more);
@@ -84,7 +88,7 @@ fn of_an_erased_user_nothing_is_left_anywhere() {
         assert_eq!(exported(&db, SECRET).len(), 1201);
         assert!(db.store().mentions(SECRET).expect("scanned") > 1201);
         let erased = db
-            .erase_user(SECRET, &db.open_collections())
+            .erase(&user_named(SECRET), &db.open_collections())
             .expect("erased");
         assert_eq!(erased.events, [("shop".to_owned(), 1202)].into());
         assert_eq!(db.store().mentions(SECRET).expect("scanned"), 0);
@@ -205,7 +209,7 @@ fn a_user_has_no_part_in_events_of_a_longer_name() {
         assert_eq!(found.len(), 1, "{name:?}");
         assert_eq!(found[0].user.as_deref(), Some(name));
     }
-    db.erase_user("u", &[shop]).expect("erased");
+    db.erase(&user_named("u"), &[shop]).expect("erased");
     assert_eq!(exported(&db, "u\0").len(), 1);
-    assert!(db.erase_user("", &[]).is_err());
+    assert!(db.erase(&user_named(""), &[]).is_err());
 }

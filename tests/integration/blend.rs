@@ -50,8 +50,8 @@ fn stock(db: &Database) -> std::sync::Arc<Collection> {
     for user in 0..240_usize {
         let (group, kind) = (user % 4, user / 4 % 2);
         let own = |n: usize| format!("g{group}i{}", 2 * (n % 5) + kind);
-        for n in 0..3 {
-            events.push(event(user, own(user / 8 + n), n));
+        for n in 0..8 {
+            events.push(event(user, own(user / 8 + n % 3), n));
         }
         // Held out: one more of the kind, and a new one of the group.
         events.push(event(user, own(user / 8 + 3 + user % 2), 20));

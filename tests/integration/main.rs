@@ -8,7 +8,6 @@ mod events;
 mod facets;
 mod items;
 mod lifecycle;
-mod map;
 mod model;
 mod pages;
 mod recommend;

@@ -336,6 +336,93 @@ fn bought_together_counts_baskets() {
     ));
 }
 
+/// Baskets of `a` with what was bought with it.
+fn with_a(shop: &Collection) -> Vec<(String, u64)> {
+    let params = serde_json::from_value(json!({"limit": 10})).expect("params");
+    let answer = shop.bought_together("a", &params).expect("an answer");
+    let hits = answer.hits.into_iter().map(|h| (h.id, h.baskets));
+    hits.collect()
+}
+
+#[test]
+fn events_after_a_training_count_at_once_and_once_only() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    // Nothing is trained unasked.
+    let open = || {
+        let options = Options {
+            index_threads: 0,
+            ..Options::default()
+        };
+        Database::open(dir.path(), options).expect("open")
+    };
+    let bought = |db: &Database, user: &str, items: Value, day: u32| {
+        let ts = format!("2026-05-{day:02}T10:00:00Z");
+        let event = json!({"kind": "purchase", "collection": "shop", "user": user, "session": format!("of {user}"),
+            "items": items, "ts": ts});
+        events(db, json!([event]));
+    };
+    let pair = |id: &str, baskets| (id.to_owned(), baskets);
+    let after = {
+        let db = open();
+        let shop = db
+            .create_collection("shop", crate::support::config())
+            .expect("created");
+        let items = ["a", "b", "c", "new"].map(|id| json!({"id": id}));
+        put(&shop, &items);
+        bought(&db, "u1", json!(["a", "b"]), 1);
+        bought(&db, "u2", json!(["a", "b"]), 2);
+        shop.train(&vitrine::Training::default()).expect("trained");
+        assert_eq!(with_a(&shop), [pair("b", 2)], "a visit is no second basket");
+        bought(&db, "u3", json!(["c"]), 3);
+        bought(&db, "u3", json!(["a"]), 4);
+        assert_eq!(with_a(&shop), [pair("b", 2)], "another day");
+        bought(&db, "u4", json!(["a", "new"]), 4);
+        bought(&db, "u5", json!(["a", "new", "b"]), 4);
+        let mut after = with_a(&shop);
+        after.sort();
+        assert_eq!(after, [pair("b", 3), pair("new", 2)]);
+        // Of people without a basket: the item is a neighbour for recommendations too.
+        let answer = ask(&shop, json!({"positives": [{"id": "new"}], "limit": 2}));
+        assert!(ids(&answer).contains(&"a"), "{answer:?}");
+        assert_eq!(answer.hits[0].reason.code, "also_liked");
+        after
+    };
+    let db = open();
+    let shop = db.collection("shop").expect("open");
+    let mut again = with_a(&shop);
+    again.sort();
+    assert_eq!(again, after, "after a restart");
+    let info = shop.train(&vitrine::Training::default()).expect("trained");
+    let mut learned = with_a(&shop);
+    learned.sort();
+    assert_eq!(learned, after, "learned, no longer counted");
+    // Gone back to, the first model counts what came after it.
+    db.collection("shop")
+        .expect("open")
+        .activate_model(info.version - 1)
+        .expect("there");
+    let mut back = with_a(&shop);
+    back.sort();
+    assert_eq!(back, after);
+}
+
+#[test]
+fn people_alike_are_a_source_of_their_own() {
+    let fixture = two_groups();
+    let shop = fixture.db.collection("shop").expect("open");
+    let only = json!({"weights": {"session": 1.0}});
+    let body = json!({"positives": [{"id": "tent1"}, {"id": "tent0"}], "limit": 2, "blend": only});
+    let answer = ask(&shop, body);
+    assert_eq!(answer.sources[0].source, Source::Session);
+    let first = &answer.hits[0];
+    assert!(first.id.starts_with("tent"), "{answer:?}");
+    assert_eq!(first.reason.code, "alike");
+    assert!(
+        first.reason.items.iter().all(|id| id.starts_with("tent"))
+            && !first.reason.items.is_empty()
+    );
+}
+
 #[test]
 fn behaviour_is_there_again_after_a_restart_and_learned_by_itself() {
     let dir = tempfile::tempdir().expect("temporary folder");

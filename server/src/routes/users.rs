@@ -1,4 +1,4 @@
-//! What is stored of a user: given out whole, or erased.
+//! What is stored of a user or of a visit: given out whole, or erased.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use actix_web::{
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use vitrine::{Collection, UserEvents};
-use vitrine_schemas::{EraseResponse, Event, UserParams};
+use vitrine::{Collection, StoredEvents, Who};
+use vitrine_schemas::{EraseResponse, Event, PersonParams};
 
 use crate::{
     call::Call,
@@ -27,13 +27,22 @@ pub struct UserPath {
     pub u: String,
 }
 
+/// Path of a visit's routes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct SessionPath {
+    /// Visit, as in events.
+    #[param(example = "s1")]
+    pub s: String,
+}
+
 /// Export a user's events
 ///
 /// All that is stored of a user, an event a line, by collection the oldest first; streamed. An answer that breaks off
 /// without its last line end is not whole.
 #[utoipa::path(
     get, path = "/v1/users/{u}/export", tag = "users", operation_id = "export_user",
-    params(UserPath, UserParams),
+    params(UserPath, PersonParams),
     responses(
         (status = 200, description = "An event a line", body = Event, content_type = "application/x-ndjson"),
         Keyed, Gated, Named,
@@ -42,17 +51,40 @@ pub struct UserPath {
 pub async fn export(
     call: Call,
     path: Path<UserPath>,
-    params: Params<UserParams>,
+    params: Params<PersonParams>,
 ) -> ApiResult<HttpResponse> {
-    let collections = collections(&call, &params).await?;
-    let events = UserEvents::new(&path.u, collections)?;
+    give_out(call, Who::User(path.into_inner().u), &params).await
+}
+
+/// Export a visit's events
+///
+/// All that is stored of a visit, with a user or without, an event a line, by collection the oldest first; streamed. An
+/// answer that breaks off without its last line end is not whole.
+#[utoipa::path(
+    get, path = "/v1/sessions/{s}/export", tag = "users", operation_id = "export_session",
+    params(SessionPath, PersonParams),
+    responses(
+        (status = 200, description = "An event a line", body = Event, content_type = "application/x-ndjson"),
+        Keyed, Gated, Named,
+    ),
+)]
+pub async fn export_session(
+    call: Call,
+    path: Path<SessionPath>,
+    params: Params<PersonParams>,
+) -> ApiResult<HttpResponse> {
+    give_out(call, Who::Session(path.into_inner().s), &params).await
+}
+
+async fn give_out(call: Call, who: Who, params: &PersonParams) -> ApiResult<HttpResponse> {
+    let events = StoredEvents::new(who, collections(&call, params).await?)?;
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
         .streaming(lines(call, events)))
 }
 
 /// A failed step ends the stream as a broken one.
-fn lines(call: Call, events: UserEvents) -> impl Stream<Item = ApiResult<Bytes>> {
+fn lines(call: Call, events: StoredEvents) -> impl Stream<Item = ApiResult<Bytes>> {
     let id = current_request_id();
     stream::unfold(Some((call, events)), move |state| {
         let id = id.clone();
@@ -82,21 +114,42 @@ fn as_lines(events: &[Event]) -> Bytes {
 /// versions included.
 #[utoipa::path(
     delete, path = "/v1/users/{u}", tag = "users", operation_id = "erase_user",
-    params(UserPath, UserParams),
+    params(UserPath, PersonParams),
     responses((status = 200, description = "Events erased", body = EraseResponse), Keyed, Gated, Named),
 )]
 pub async fn erase(
     call: Call,
     path: Path<UserPath>,
-    params: Params<UserParams>,
+    params: Params<PersonParams>,
 ) -> ApiResult<Json<EraseResponse>> {
-    let collections = collections(&call, &params).await?;
-    let erased = call.write(move |database| database.erase_user(&path.u, &collections));
+    forget(call, Who::User(path.into_inner().u), &params).await
+}
+
+/// Erase a visit
+///
+/// All its events, those of users included, are gone when this is answered, as with a user: for those who were here
+/// without a name.
+#[utoipa::path(
+    delete, path = "/v1/sessions/{s}", tag = "users", operation_id = "erase_session",
+    params(SessionPath, PersonParams),
+    responses((status = 200, description = "Events erased", body = EraseResponse), Keyed, Gated, Named),
+)]
+pub async fn erase_session(
+    call: Call,
+    path: Path<SessionPath>,
+    params: Params<PersonParams>,
+) -> ApiResult<Json<EraseResponse>> {
+    forget(call, Who::Session(path.into_inner().s), &params).await
+}
+
+async fn forget(call: Call, who: Who, params: &PersonParams) -> ApiResult<Json<EraseResponse>> {
+    let collections = collections(&call, params).await?;
+    let erased = call.write(move |database| database.erase(&who, &collections));
     Ok(Json(erased.await?))
 }
 
 /// The collection asked for, or all that the key covers.
-async fn collections(call: &Call, params: &UserParams) -> ApiResult<Vec<Arc<Collection>>> {
+async fn collections(call: &Call, params: &PersonParams) -> ApiResult<Vec<Arc<Collection>>> {
     let named = params.collection.clone();
     call.check(named.as_deref().into_iter())?;
     let everything = named.is_none();

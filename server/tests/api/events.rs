@@ -196,6 +196,37 @@ async fn a_user_is_given_out_and_erased() {
 }
 
 #[actix_web::test]
+async fn a_visit_without_a_name_is_given_out_and_erased() {
+    let api = api().await;
+    api.shop().await;
+    let mut body = String::new();
+    for n in 0..6 {
+        let visit = ["one", "other"][n % 2];
+        let event =
+            json!({"id": n.to_string(), "kind": "view", "session": visit, "items": ["shoe"]});
+        body += &format!("{event}\n");
+    }
+    lines(api.send(raw("POST", IMPORT, NDJSON, body)).await);
+    let export = api.get("/v1/sessions/one/export").await;
+    assert_eq!(export.header("content-type"), NDJSON);
+    assert_eq!(export.text.lines().count(), 3);
+    assert!(
+        export
+            .text
+            .lines()
+            .all(|l| l.contains(r#""session":"one""#))
+    );
+    let gone = api.delete("/v1/sessions/one").await.ok();
+    assert_eq!(gone, json!({"events": {"shop": 3}}));
+    assert_eq!(api.get("/v1/sessions/one/export").await.text, "");
+    let left = api.get("/v1/sessions/other/export?collection=shop").await;
+    assert_eq!(left.text.lines().count(), 3);
+    let long = "x".repeat(513);
+    let answer = api.delete(&format!("/v1/sessions/{long}")).await;
+    assert!(answer.text.contains("/session"), "{}", answer.text);
+}
+
+#[actix_web::test]
 async fn models_are_listed_gone_back_to_and_trained_in_the_background() {
     let api = api().await;
     api.shop().await;

@@ -14,6 +14,5 @@ mod import;
 mod items;
 mod limits;
 mod recommend;
-mod reports;
 mod search;
 mod understand;

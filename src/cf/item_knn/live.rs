@@ -11,7 +11,7 @@ use crate::{
 /// An [`ItemKnn`] and what happened after it was fitted: new events change norms and co-occurrences, and items that
 /// are new have neighbours from their second event on.
 ///
-/// Holds three numbers an item, and 16 to 32 bytes a pair of items that has new users in common. Similarities are
+/// Holds five numbers an item, and 16 to 32 bytes a pair of items that has new users in common. Similarities are
 /// those of a fit to all events, but that
 /// - a neighbour that the fit cut off starts at 0 again;
 /// - with a `user_power`, what a user said before an event keeps the share it had.
@@ -24,6 +24,8 @@ pub struct LiveItemKnn {
     norms: Vec<f32>,
     /// What was added to the product and the common users of a pair; both directions.
     added: HashMap<u32, HashMap<u32, (f32, u32)>>,
+    /// Entries of `added`.
+    pairs: usize,
 }
 
 /// By what similarities are divided.
@@ -43,39 +45,66 @@ impl Powers {
         }
     }
 
+    fn resize(&mut self, items: usize) {
+        self.source.resize(items, 0.0);
+        self.target.resize(items, 0.0);
+    }
+
     fn norm(&self, from: usize, to: usize) -> f32 {
         self.source[from] * self.target[to] + self.shrinkage
     }
 }
 
 impl LiveItemKnn {
-    /// As fitted, with room for `items` items, at least those of the fit.
-    ///
-    /// # Errors
-    /// A weighting other than [`Weighting::Plain`]: every event would change all that were counted.
-    pub fn new(fitted: Arc<ItemKnn>, items: usize) -> Result<Self> {
-        let options = *fitted.options();
-        if options.weighting != Weighting::Plain {
-            let detail = "only the plain weighting can count events as they come";
-            return Err(Error::invalid("/weighting", detail));
-        }
-        let mut norms = fitted.norms.clone();
-        norms.resize(items.max(norms.len()), 0.0);
-        Ok(Self {
-            fitted_powers: Powers::new(&norms, &options),
-            powers: Powers::new(&norms, &options),
+    /// As fitted.
+    pub fn new(fitted: Arc<ItemKnn>) -> Self {
+        let norms = fitted.norms.clone();
+        let powers = Powers::new(&norms, fitted.options());
+        Self {
+            fitted_powers: powers.clone(),
+            powers,
             norms,
             added: HashMap::new(),
+            pairs: 0,
             fitted,
-        })
+        }
+    }
+
+    /// What it was at first.
+    pub fn fitted(&self) -> &ItemKnn {
+        &self.fitted
+    }
+
+    /// Makes room for `items` items, where there are fewer.
+    pub fn grow(&mut self, items: usize) {
+        if items > self.norms.len() {
+            self.norms.resize(items, 0.0);
+            self.fitted_powers.resize(items);
+            self.powers.resize(items);
+        }
+    }
+
+    /// Whether events can be counted: with another weighting than [`Weighting::Plain`] each would change all that were
+    /// counted before.
+    pub fn counts(&self) -> bool {
+        self.fitted.options().weighting == Weighting::Plain
+    }
+
+    /// Pairs of items that events were counted for, in both directions.
+    pub fn pairs(&self) -> usize {
+        self.pairs
     }
 
     /// Counts an event of a user who had `before`, items with the weights that were counted so far.
     ///
     /// # Errors
-    /// An unknown item, a weight that is not positive and finite.
+    /// An unknown item, a weight that is not positive and finite, a model that [cannot](Self::counts) count.
     pub fn add(&mut self, before: &[(u32, f32)], item: u32, weight: f32) -> Result<()> {
         let (number, items) = (item as usize, self.items());
+        if !self.counts() {
+            let detail = "only the plain weighting can count events as they come";
+            return Err(Error::invalid("/weighting", detail));
+        }
         if number >= items {
             let detail = format!("number {item} is out of range, there are {items}");
             return Err(Error::invalid("/item", detail));
@@ -107,30 +136,55 @@ impl LiveItemKnn {
     }
 
     fn add_pair(&mut self, from: u32, to: u32, product: f32, new_user: bool) {
-        let (sum, users) = self.added.entry(from).or_default().entry(to).or_default();
+        let of_item = self.added.entry(from).or_default();
+        let before = of_item.len();
+        let (sum, users) = of_item.entry(to).or_default();
         *sum += product;
         *users += u32::from(new_user);
+        self.pairs += of_item.len() - before;
     }
 
-    /// Calls `f` with each neighbour, its part of the similarity and its users; a neighbour may come twice.
-    fn each_part(&self, item: usize, mut f: impl FnMut(u32, f32, u32)) {
-        for neighbor in self.fitted.neighbors(item as u32) {
-            let to = neighbor.item as usize;
-            let change = self.fitted_powers.norm(item, to) / self.powers.norm(item, to);
-            f(neighbor.item, neighbor.similarity * change, neighbor.users);
+    /// Calls `f` with each neighbour of an item, its part of the similarity and its users. A neighbour may come twice,
+    /// so this is for sums; it costs less than [`LiveItemKnn::each_neighbor`].
+    pub fn each_part(&self, item: u32, mut f: impl FnMut(u32, f32, u32)) {
+        let from = item as usize;
+        if from >= self.items() {
+            return;
         }
-        for (to, (product, users)) in self.added.get(&(item as u32)).into_iter().flatten() {
-            f(*to, product / self.powers.norm(item, *to as usize), *users);
+        for neighbor in self.fitted.neighbors(item) {
+            f(neighbor.item, self.now(from, neighbor), neighbor.users);
+        }
+        for (to, (product, users)) in self.added.get(&item).into_iter().flatten() {
+            f(*to, self.counted(from, *to, *product), *users);
         }
     }
 
-    /// Neighbours of an item, the nearest first; none of an unknown item.
-    pub fn neighbors(&self, item: u32) -> Vec<ItemNeighbor> {
-        if item as usize >= self.items() {
-            return Vec::new();
+    /// What a similarity of the fit has become.
+    fn now(&self, from: usize, neighbor: &ItemNeighbor) -> f32 {
+        let to = neighbor.item as usize;
+        neighbor.similarity * self.fitted_powers.norm(from, to) / self.powers.norm(from, to)
+    }
+
+    /// What a product that was counted adds to the similarity.
+    fn counted(&self, from: usize, to: u32, product: f32) -> f32 {
+        let norm = self.powers.norm(from, to as usize);
+        // An item that was never counted itself has no norm.
+        if norm > 0.0 { product / norm } else { 0.0 }
+    }
+
+    /// Calls `f` with each neighbour of an item, in any order; with none of an unknown item.
+    pub fn each_neighbor(&self, item: u32, mut f: impl FnMut(ItemNeighbor)) {
+        if !self.added.contains_key(&item) {
+            return self.each_part(item, |item, similarity, users| {
+                f(ItemNeighbor {
+                    item,
+                    similarity,
+                    users,
+                });
+            });
         }
         let mut found: HashMap<u32, ItemNeighbor> = HashMap::new();
-        self.each_part(item as usize, |to, part, users| {
+        self.each_part(item, |to, part, users| {
             let neighbor = found.entry(to).or_insert(ItemNeighbor {
                 item: to,
                 similarity: 0.0,
@@ -139,24 +193,29 @@ impl LiveItemKnn {
             neighbor.similarity += part;
             neighbor.users += users;
         });
-        nearest(
-            found.into_values().collect(),
-            self.fitted.options().neighbors,
-        )
+        found.into_values().for_each(f);
+    }
+
+    /// Neighbours of an item, the nearest first; none of an unknown item.
+    pub fn neighbors(&self, item: u32) -> Vec<ItemNeighbor> {
+        let mut found = Vec::new();
+        self.each_neighbor(item, |neighbor| found.push(neighbor));
+        nearest(found, self.fitted.options().neighbors)
     }
 
     /// The items of a history that speak for `item`, the strongest first, each as the history's item with its part
     /// of the score.
     pub fn reasons(&self, history: &[(u32, f32)], item: u32) -> Vec<Scored> {
         let part = |(from, weight): (usize, f32)| {
-            let (mut similarity, mut found) = (0.0, false);
-            self.each_part(from, |to, part, _| {
-                if to == item {
-                    similarity += part;
-                    found = true;
-                }
-            });
-            found.then_some(Scored {
+            let mut fitted = self.fitted.neighbors(from as u32).iter();
+            let fitted = fitted.find(|n| n.item == item);
+            let added = self.added.get(&(from as u32)).and_then(|a| a.get(&item));
+            let parts = [
+                fitted.map(|neighbor| self.now(from, neighbor)),
+                added.map(|(product, _)| self.counted(from, item, *product)),
+            ];
+            let similarity = parts.into_iter().flatten().reduce(|a, b| a + b)?;
+            Some(Scored {
                 item: from as u32,
                 score: weight * similarity,
             })
@@ -176,7 +235,7 @@ impl Recommender for LiveItemKnn {
         out.clear();
         out.resize(self.items(), 0.0);
         for (item, weight) in known(history, self.items()) {
-            self.each_part(item, |to, part, _| out[to as usize] += weight * part);
+            self.each_part(item as u32, |to, part, _| out[to as usize] += weight * part);
         }
     }
 }

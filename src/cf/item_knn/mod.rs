@@ -63,12 +63,35 @@ impl ItemKnn {
     /// # Errors
     /// Options out of range.
     pub fn fit(interactions: &Matrix, options: &ItemKnnOptions) -> Result<Self> {
+        Self::fit_where(interactions, options, |_| true)
+    }
+
+    /// The same where only histories of `items` will be asked about: others get no neighbours.
+    ///
+    /// # Errors
+    /// Options out of range.
+    pub fn fit_of(
+        interactions: &Matrix,
+        options: &ItemKnnOptions,
+        items: &RoaringBitmap,
+    ) -> Result<Self> {
+        Self::fit_where(interactions, options, |item| items.contains(item as u32))
+    }
+
+    fn fit_where(
+        interactions: &Matrix,
+        options: &ItemKnnOptions,
+        wanted: impl Fn(usize) -> bool + Sync,
+    ) -> Result<Self> {
         options.check()?;
         let fit = fit::Fit::new(interactions, options)?;
         let items = 0..interactions.columns();
         let neighbors = items.into_par_iter().map_init(
             || fit::Overlap::new(interactions.columns()),
-            |overlap, item| fit.neighbors(item, overlap),
+            |overlap, item| match wanted(item) {
+                true => fit.neighbors(item, overlap),
+                false => Vec::new(),
+            },
         );
         Ok(Self {
             neighbors: neighbors.collect(),

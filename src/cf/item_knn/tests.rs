@@ -182,8 +182,8 @@ fn events_as_they_come_count_as_in_a_new_fit() {
         let (known, new) = events.split_at(events.len() / 2);
         // The last items are unknown to the fit.
         let base: Vec<_> = known.iter().copied().filter(|e| e.1 < 15).collect();
-        let mut live =
-            LiveItemKnn::new(Arc::new(fitted(&base, 30, 15, &options)), 20).expect("plain");
+        let mut live = LiveItemKnn::new(Arc::new(fitted(&base, 30, 15, &options)));
+        live.grow(20);
         let mut had = base.clone();
         for (user, item, weight) in known.iter().filter(|e| e.1 >= 15).chain(new) {
             let before: Vec<_> = had
@@ -229,9 +229,11 @@ fn what_cannot_be_counted_is_refused() {
         weighting: Weighting::Bm25 { k1: 1.0, b: 0.5 },
         ..Default::default()
     };
-    assert!(LiveItemKnn::new(Arc::new(fitted(&events, 10, 8, &bm25)), 8).is_err());
+    let mut live = LiveItemKnn::new(Arc::new(fitted(&events, 10, 8, &bm25)));
+    assert!(!live.counts() && live.add(&[(1, 1.0)], 0, 1.0).is_err());
     let plain = fitted(&events, 10, 8, &ItemKnnOptions::default());
-    let mut live = LiveItemKnn::new(Arc::new(plain), 4).expect("plain");
+    let mut live = LiveItemKnn::new(Arc::new(plain));
+    live.grow(4);
     assert_eq!(live.items(), 8, "at least those of the fit");
     assert!(live.neighbors(8).is_empty());
     for (item, weight) in [(8, 1.0), (0, 0.0), (0, -1.0), (0, f32::NAN)] {
@@ -239,4 +241,8 @@ fn what_cannot_be_counted_is_refused() {
     }
     live.add(&[(u32::MAX, 1.0), (1, f32::NAN)], 0, 1.0)
         .expect("what is unknown is passed over");
+    assert_eq!(live.pairs(), 0);
+    live.add(&[(1, 1.0), (2, 1.0)], 0, 1.0).expect("valid");
+    live.add(&[(1, 1.0)], 0, 1.0).expect("valid");
+    assert_eq!(live.pairs(), 4, "two, in both directions");
 }

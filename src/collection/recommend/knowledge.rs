@@ -1,6 +1,6 @@
 //! What is known of a shopper who searches.
 
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
 use parking_lot::RwLockReadGuard;
 use roaring::RoaringBitmap;
@@ -40,7 +40,7 @@ impl<'a> Knowledge<'a> {
         let (user, session) = (shopper.user.as_deref(), shopper.session.as_deref());
         let history = History::of_people(user, session, state, &log);
         Ok(Self {
-            content: Content::of(state, &history, Some(space), Strategy::Average)?,
+            content: Content::of(state, &history, Some(space), Strategy::default())?,
             model: collection.behaviour.model(),
             state,
             log,
@@ -68,11 +68,14 @@ impl<'a> Knowledge<'a> {
         let counts = |source| blend.weight(source, self.evidence()) > 0.0;
         let number = |item: u32| self.log.number(self.state.ids.get(&item)?);
         if let Some(model) = &self.model {
+            let (items, history) = (self.log.names().len(), &self.history.numbers);
             if counts(Source::Behavior) {
-                let items = self.log.names().len();
-                let history = &self.history.numbers;
-                let scores = Scores::of(model, history, items, Strategy::Average);
+                let scores = Scores::of(model, history, items, Strategy::default());
                 question.rank_by(Source::Behavior, |item| scores.get(number(item)?));
+            }
+            if counts(Source::Session) {
+                let scores = Scores::of_sessions(&model.sessions.near(history), items);
+                question.rank_by(Source::Session, |item| scores.get(number(item)?));
             }
             if counts(Source::Popularity) {
                 question.rank_by(Source::Popularity, |item| {
@@ -96,6 +99,7 @@ impl<'a> Knowledge<'a> {
             model: self.model.as_deref(),
             history: &self.history,
             content: self.content.as_ref(),
+            near: OnceCell::new(),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Error, Result,
     behaviour::{Log, Model},
+    events::Who,
     index::Allowed,
     query::blend::{BlendModel, Example, LearnOptions, learn},
     storage::Batch,
@@ -38,13 +39,6 @@ struct Parts {
     later: BTreeMap<Who, Vec<String>>,
 }
 
-/// A person.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
-    User(String),
-    Session(String),
-}
-
 impl Collection {
     /// Learns how the sources are joined: models are fitted to the earlier events, the blend to what people chose later.
     /// It answers from then on only where it beats rank fusion and every source alone on people it was not learned from.
@@ -53,7 +47,7 @@ impl Collection {
     /// Too few events.
     pub fn train_blend(&self) -> Result<BlendInfo> {
         let parts = self.cut_events()?;
-        let model = Model::fit(&parts.earlier, &self.config().behavior)?;
+        let model = self.behaviour.fit_alike(&parts.earlier)?;
         let examples = self.examples(&parts, &model)?;
         let (mut blend, figures) = learn(&examples, &LearnOptions::default())?;
         let weights = blend
@@ -183,7 +177,7 @@ impl Collection {
             count: LEAST,
             blend,
             space: None,
-            strategy: Strategy::Average,
+            strategy: Strategy::default(),
             deadline: None,
         })?;
         Ok(Some(Example {

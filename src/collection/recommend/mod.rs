@@ -16,7 +16,7 @@ mod reason;
 mod sources;
 mod together;
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{cell::OnceCell, collections::HashMap, sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
@@ -136,6 +136,7 @@ impl Collection {
             model: model.as_deref(),
             history: &history,
             content: found.content.as_ref(),
+            near: OnceCell::new(),
         };
         let hits = self.hits(&state, &page, &reasons)?;
         let shown = hits.iter().map(|hit| hit.id.as_str());

@@ -1,10 +1,10 @@
-//! Items that the same people touched: scores of the neighbours of a history, and of nothing else.
+//! Items that the same people touched, or people alike: scores of the neighbours of a history, and of nothing else.
 
 use vitrine_schemas::recommend::Strategy;
 
 use crate::{
     behaviour::Model,
-    cf::{ItemKnn, Recommender},
+    cf::{LiveItemKnn, NearSessions, Recommender},
 };
 
 /// Scores by number of the log, 0 for what is no neighbour.
@@ -21,7 +21,7 @@ impl Scores {
     pub fn of(model: &Model, history: &[(u32, f32)], items: usize, strategy: Strategy) -> Self {
         match model.chosen() {
             Some(chosen) if strategy != Strategy::BestScore => Self::by(chosen, history, items),
-            _ => Self::of_neighbors(&model.item_knn, history, items, strategy),
+            _ => Self::of_neighbors(&model.live().item_knn, history, items, strategy),
         }
     }
 
@@ -41,52 +41,76 @@ impl Scores {
         }
     }
 
+    /// The votes of visits near to a history.
+    pub fn of_sessions(near: &NearSessions<'_>, items: usize) -> Self {
+        let mut scores = Self::none(items);
+        near.each_vote(|item, vote| scores.add(item, vote));
+        scores
+    }
+
+    fn none(items: usize) -> Self {
+        Self {
+            dense: vec![0.0; items],
+            touched: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, item: u32, value: f32) {
+        if let Some(score) = self.dense.get_mut(item as usize) {
+            if *score == 0.0 {
+                self.touched.push(item);
+            }
+            *score += value;
+        }
+    }
+
     fn of_neighbors(
-        model: &ItemKnn,
+        model: &LiveItemKnn,
         history: &[(u32, f32)],
         items: usize,
         strategy: Strategy,
     ) -> Self {
-        let mut scores = Self {
-            dense: vec![0.0; items],
-            touched: Vec::new(),
-        };
-        let mut against = vec![
-            0.0_f32;
-            if strategy == Strategy::BestScore {
-                items
-            } else {
-                0
-            }
-        ];
-        for (item, weight) in history {
-            for neighbor in model.neighbors(*item) {
-                let place = neighbor.item as usize;
-                let (Some(score), part) =
-                    (scores.dense.get_mut(place), weight * neighbor.similarity)
-                else {
-                    continue;
-                };
-                if *score == 0.0 {
-                    scores.touched.push(neighbor.item);
+        let mut scores = Self::none(items);
+        match strategy {
+            Strategy::Average | Strategy::Sum => {
+                for (item, weight) in history {
+                    model.each_part(*item, |to, part, _| scores.add(to, weight * part));
                 }
-                match strategy {
-                    Strategy::BestScore if part < 0.0 => against[place] = against[place].max(-part),
-                    Strategy::BestScore => *score = score.max(part),
-                    Strategy::Average | Strategy::Sum => *score += part,
-                }
+                // An item whose score came back to 0 on the way was met twice.
+                scores.touched.sort_unstable();
+                scores.touched.dedup();
             }
+            Strategy::BestScore => scores.add_best(model, history),
         }
-        for item in scores.touched.iter().filter(|_| !against.is_empty()) {
-            let place = *item as usize;
-            if against[place] >= scores.dense[place] {
-                scores.dense[place] = -against[place];
-            }
-        }
-        // An item whose score came back to 0 on the way was met twice.
-        scores.touched.sort_unstable();
-        scores.touched.dedup();
         scores
+    }
+
+    /// The greatest product alone, unless one that speaks against the item is greater.
+    fn add_best(&mut self, model: &LiveItemKnn, history: &[(u32, f32)]) {
+        let mut against = vec![0.0_f32; self.dense.len()];
+        for (item, weight) in history {
+            model.each_neighbor(*item, |neighbor| {
+                let (place, part) = (neighbor.item as usize, weight * neighbor.similarity);
+                let Some(score) = self.dense.get_mut(place) else {
+                    return;
+                };
+                if *score == 0.0 && against[place] == 0.0 {
+                    self.touched.push(neighbor.item);
+                }
+                match part < 0.0 {
+                    true => against[place] = against[place].max(-part),
+                    false => *score = score.max(part),
+                }
+            });
+        }
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        for item in &self.touched {
+            let place = *item as usize;
+            if against[place] >= self.dense[place] {
+                self.dense[place] = -against[place];
+            }
+        }
     }
 
     /// Score of an item, where it is above 0.

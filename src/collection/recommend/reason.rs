@@ -1,12 +1,13 @@
 //! Why an item is recommended, from what contributed most to its score.
 
-use std::collections::HashMap;
+use std::{cell::OnceCell, collections::HashMap};
 
 use vitrine_schemas::{Reason, Source};
 
 use super::{content::Content, history::History};
 use crate::{
     behaviour::{Log, Model},
+    cf::{NearSessions, Scored},
     query::blend::Ranked,
 };
 
@@ -19,6 +20,8 @@ pub(in super::super) struct Reasons<'a> {
     pub(super) model: Option<&'a Model>,
     pub(super) history: &'a History,
     pub(super) content: Option<&'a Content>,
+    /// People alike, once a reason needs them.
+    pub(super) near: OnceCell<NearSessions<'a>>,
 }
 
 /// A reason without its words: those need the titles of what it rests on.
@@ -28,14 +31,14 @@ pub(in super::super) struct Ground {
     pub items: Vec<String>,
 }
 
-impl Reasons<'_> {
+impl<'a> Reasons<'a> {
     /// What a hit mostly rests on.
     pub fn ground(&self, hit: &Ranked, id: &str) -> Ground {
         let parts = hit.parts();
         let source = parts.first().map_or(Source::Newest, |(source, _)| *source);
         let items = match source {
             Source::Behavior => self.also_liked(id),
-            Source::Session => self.liked(),
+            Source::Session => self.in_sessions(id),
             Source::Content => match self.content {
                 Some(content) => {
                     let places = content.reasons(hit.candidate.item).into_iter().take(NAMED);
@@ -50,9 +53,25 @@ impl Reasons<'_> {
 
     fn also_liked(&self, id: &str) -> Vec<String> {
         let found = self.model.zip(self.log.number(id));
-        let parts = found.map(|(m, number)| m.item_knn.reasons(&self.history.numbers, number));
-        let parts = parts.into_iter().flatten().filter(|s| s.score > 0.0);
-        let named = parts.map(|s| self.log.name(s.item).to_owned());
+        let history = &self.history.numbers;
+        let parts = found.map(|(m, number)| m.live().item_knn.reasons(history, number));
+        self.named(parts.unwrap_or_default())
+    }
+
+    fn in_sessions(&self, id: &str) -> Vec<String> {
+        let found = self.model.zip(self.log.number(id));
+        let votes = found.map(|(model, number)| self.near(model).reasons(number));
+        self.named(votes.unwrap_or_default())
+    }
+
+    fn near(&self, model: &'a Model) -> &NearSessions<'a> {
+        let near = || model.sessions.near(&self.history.numbers);
+        self.near.get_or_init(near)
+    }
+
+    fn named(&self, items: Vec<Scored>) -> Vec<String> {
+        let speaking = items.into_iter().filter(|s| s.score > 0.0);
+        let named = speaking.map(|s| self.log.name(s.item).to_owned());
         named.take(NAMED).collect()
     }
 
@@ -77,7 +96,10 @@ impl Ground {
                 "also_liked",
                 format!("People who chose {named} chose this too"),
             ),
-            Source::Session => ("in_visits", format!("In visits with {named}")),
+            Source::Session => (
+                "alike",
+                format!("Shoppers like you, who chose {named}, chose this too"),
+            ),
             Source::Content => ("similar", format!("Similar to {named}")),
             Source::Popularity => ("popular", "Popular now".to_owned()),
             Source::Newest => ("new", "New in the catalog".to_owned()),

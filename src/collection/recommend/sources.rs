@@ -62,15 +62,16 @@ impl Sources<'_> {
         if self.model.is_none() {
             fallbacks.push(Fallback::NoModel);
         }
-        let scores = self
-            .model
-            .filter(|_| counts_for(Source::Behavior))
-            .map(|model| {
-                let items = self.log.names().len();
-                Scores::of(model, &history.numbers, items, ask.strategy)
-            });
-        if let Some(scores) = &scores {
-            lists.push((Source::Behavior, self.neighbors(scores, allowed, count)));
+        let model = |source| self.model.filter(|_| counts_for(source));
+        let items = self.log.names().len();
+        let behavior = model(Source::Behavior)
+            .map(|model| Scores::of(model, &history.numbers, items, ask.strategy));
+        let session = model(Source::Session)
+            .map(|model| Scores::of_sessions(&model.sessions.near(&history.numbers), items));
+        let scores = [(Source::Behavior, behavior), (Source::Session, session)];
+        let scores = scores.map(|(source, scores)| Some((source, scores?)));
+        for (source, scores) in scores.iter().flatten() {
+            lists.push((*source, self.neighbors(scores, allowed, count)));
         }
         let content = Content::of(self.state, history, ask.space, ask.strategy)?;
         let content = content.filter(|_| counts_for(Source::Content));
@@ -82,15 +83,15 @@ impl Sources<'_> {
             None if history.items.is_empty() || !counts_for(Source::Content) => {}
             None => fallbacks.push(Fallback::NoVectors),
         }
-        let popularity = self.model.filter(|_| counts_for(Source::Popularity));
+        let popularity = model(Source::Popularity);
         if let Some(model) = popularity {
             lists.push((Source::Popularity, self.popular(model, allowed, count)));
         }
         lists.retain(|(_, list)| !list.is_empty());
         let mut question = Question::of(history.evidence(), &lists);
         let number = |item: u32| self.log.number(self.state.ids.get(&item)?);
-        if let Some(scores) = &scores {
-            question.complete(Source::Behavior, |item| scores.get(number(item)?));
+        for (source, scores) in scores.iter().flatten() {
+            question.complete(*source, |item| scores.get(number(item)?));
         }
         if let Some(content) = &content {
             question.complete(Source::Content, |item| content.score(item));

@@ -8,7 +8,7 @@ use super::super::{Collection, reader::check_limit};
 use crate::{Error, Result, cf::ItemNeighbor};
 
 impl Collection {
-    /// What was bought by the same person on the same day.
+    /// What was bought by the same person on the same day, the last purchase included.
     pub fn bought_together(
         &self,
         id: &str,
@@ -26,7 +26,8 @@ impl Collection {
         let (Some(model), Some(number)) = (self.behaviour.model(), log.number(id)) else {
             return Ok(BoughtTogetherResponse { hits: Vec::new() });
         };
-        let live = model.baskets.neighbors(number).iter().filter(|neighbor| {
+        let neighbors = model.live().baskets.neighbors(number);
+        let live = neighbors.iter().filter(|neighbor| {
             let number = state.numbers.get(log.name(neighbor.item));
             number.is_some_and(|n| may(*n))
         });

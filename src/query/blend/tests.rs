@@ -141,6 +141,35 @@ fn what_was_learned_beats_every_source_and_rank_fusion_on_the_other_half() {
     assert!(changed.count() < 60);
 }
 
+/// One source knows, the others are noise: nothing can be learned that beats it.
+#[test]
+fn what_chance_alone_makes_better_is_not_promoted() {
+    let (mut higher, mut promoted) = (0, 0);
+    for seed in 0..40 {
+        let mut examples = examples(120, 100 + seed);
+        for example in &mut examples {
+            let known = |source: Source| -> Vec<Scored> {
+                let candidates = example.question.candidates.iter();
+                let score = |c: &Candidate| Some((c.item, c.signals.get(source)?.score));
+                let mut found: Vec<_> = candidates.filter_map(score).collect();
+                found.sort_by(|a, b| b.1.total_cmp(&a.1));
+                list(&found)
+            };
+            let lists = [Source::Behavior, Source::Popularity].map(|s| (s, known(s)));
+            example.question = Question::of(5.0, &lists);
+        }
+        let options = LearnOptions {
+            depth: 5,
+            ..Default::default()
+        };
+        let (_, figures) = learn(&examples, &options).expect("learned");
+        higher += usize::from(figures.over_best_source.mean > 0.0);
+        promoted += usize::from(figures.beats_others());
+    }
+    assert!(promoted <= 3, "{promoted} of 40 by chance");
+    assert!(higher > promoted, "{higher} had a higher mean");
+}
+
 #[test]
 fn learning_is_repeatable_and_survives_the_store() {
     let examples = examples(100, 3);

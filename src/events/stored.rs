@@ -1,36 +1,33 @@
-//! What is stored of one user: given out whole, or erased.
+//! What is stored of one user or one visit, given out whole.
 
 use std::sync::Arc;
 
 use vitrine_schemas::Event;
 
-use super::check_user;
-use crate::{
-    Collection, Result,
-    storage::{EventRef, Listing},
-};
+use super::Who;
+use crate::{Collection, Result, storage::EventRef};
 
 /// Events read in one step.
 const STEP: usize = 500;
 
-/// The events of a user in some collections, read step by step.
-pub struct UserEvents {
-    user: String,
+/// The events of a user or a visit in some collections, read step by step.
+pub struct StoredEvents {
+    who: Who,
     /// Those to come, the next one last.
     collections: Vec<Arc<Collection>>,
     after: Option<EventRef>,
 }
 
-impl UserEvents {
-    /// Of a user in these collections.
+impl StoredEvents {
+    /// What these collections have of them.
     ///
     /// # Errors
-    /// The name of the user is empty or too long.
-    pub fn new(user: &str, mut collections: Vec<Arc<Collection>>) -> Result<Self> {
-        check_user(user)?;
+    /// The name is empty or too long.
+    pub fn new(who: Who, mut collections: Vec<Arc<Collection>>) -> Result<Self> {
+        who.check()?;
         collections.reverse();
         Ok(Self {
-            user: user.to_owned(),
+            who,
             collections,
             after: None,
         })
@@ -44,8 +41,8 @@ impl UserEvents {
         while let Some(collection) = self.collections.last() {
             let found = collection.store().listed_events(
                 collection.id(),
-                Listing::User,
-                &self.user,
+                self.who.listing(),
+                self.who.name(),
                 self.after,
                 STEP,
             )?;
