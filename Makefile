@@ -55,9 +55,6 @@ check-api: build models $(PY) ## schemathesis against a running server
 check-client: build models $(PY) ## the official openai client against a running server
 	scripts/check-client.sh $(BIN) $(CACHE)/venv
 
-check-console: build models $(PY) ## the console in Debian's Chromium, with screenshots
-	scripts/check-console.sh $(BIN) $(CACHE)/venv
-
 bad-input: build models ## every kind of bad input, each with its answer
 	scripts/bad-input.sh $(BIN)
 
@@ -112,7 +109,7 @@ bench-cf: setup $(BENCH_PY) ## collaborative filters: accuracy, time beside impl
 	$(BENCH_PY) benches/harness/implicit_peer.py $(SHARED)/gowalla
 	$(BENCH_PY) benches/harness/implicit_peer.py $(SHARED)/gowalla --ours $(BIN)/examples/cf
 	$(BIN)/examples/cf cross --data $(SHARED)/amazon-cross
-	for model in popularity item-knn graph-filter:rank=128 ials:factors=64,iterations=8 session-knn:capacity=1500000; do \
+	for model in popularity item-knn graph-filter:rank=128 ials:factors=64,iterations=8 session-knn:decay=1,capacity=1500000; do \
 		$(BIN)/examples/cf memory --model $$model || exit; done
 
 bench-recommend: setup ## p50 to p99 of recommendations and of searches for a shopper, 100,000 items, 1,000,000 events
@@ -124,8 +121,13 @@ bench-heads: models ## heads on the fashion photos: retrieval over training size
 	$(BIN)/examples/heads --data $(SHARED)/fashion --mapping indexer/examples/fashion.toml --models $(VITRINE_MODELS) --features $(CACHE)/bench/features $(BENCH_HEADS)
 
 bench-blend: setup build models ## learned blend against each source on Online Retail, at all events, at 1,000 and at none
-	cargo build --release --workspace --example online_retail
-	$(BIN)/examples/online_retail --data $(SHARED)/online-retail/transactions.parquet --cache $(CACHE)/bench
+	cargo build --release --workspace --example blend
+	$(BIN)/examples/blend --cache $(CACHE)/bench retail --data $(SHARED)/online-retail/transactions.parquet $(BENCH_BLEND)
+
+bench-prior: setup build models ## the weights used until something was learned, found on films (SHARED) and the demo's grocery
+	cargo build --release --workspace --example blend
+	$(BIN)/vitrine-indexer sample get --name grocery --dir $(CACHE)/demo/grocery
+	$(BIN)/examples/blend --cache $(CACHE)/bench prior --films $(SHARED)/ml-100k --grocery $(CACHE)/demo/grocery
 
 bench-data: setup $(BENCH_PY) ## the vectors of bench-filters
 	cd benches && $(BENCH_PY) -m harness --ours none --data fashion-mnist,home-depot --codes= --peers= --out $(CACHE)/bench/none

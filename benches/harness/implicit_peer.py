@@ -84,7 +84,7 @@ def als_of(factors, regularization, alpha, iterations, threads):
 # Ours, theirs: the same algorithm with the same neighbours, factors, iterations and steps of conjugate gradients.
 SAME = {
     "item-knn:alpha=0.5,user_power=0,shrinkage=0,neighbors=200": lambda threads: CosineRecommender(K=200, num_threads=threads),
-    "item-knn:k1=1.2,b=0.75,alpha=0.5,user_power=0,shrinkage=0,neighbors=200": lambda threads: BM25Recommender(K=200, K1=1.2, B=0.75, num_threads=threads),
+    "item-knn:weighting.bm25.k1=1.2,weighting.bm25.b=0.75,alpha=0.5,user_power=0,shrinkage=0,neighbors=200": lambda threads: BM25Recommender(K=200, K1=1.2, B=0.75, num_threads=threads),
     "ials:factors=64,iterations=16,steps=3": lambda threads: als_of(64, 10, 40, 16, threads),
     "ials:factors=128,iterations=16,steps=3": lambda threads: als_of(128, 10, 40, 16, threads),
 }

@@ -20,14 +20,14 @@ const K: usize = 20;
 /// What is run unless models are named: the defaults, settings found on data held out from `train`, published ones.
 const DEFAULT: [&str; 9] = [
     "popularity",
-    "session-knn",
+    "session-knn:decay=1",
     "ials",
     "ials:factors=256,unobserved=0.02",
-    "graph-filter:published=1",
+    "gf-cf",
     "item-knn",
-    "item-knn:tuned=1",
+    "tuned-item-knn",
     "graph-filter",
-    "graph-filter:tuned=1",
+    "tuned-graph-filter",
 ];
 
 #[derive(clap::Args)]

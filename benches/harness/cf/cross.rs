@@ -24,7 +24,7 @@ const RESAMPLES: usize = 1_000;
 /// Users scored at a time.
 const BATCH: usize = 64;
 
-const DEFAULT: [&str; 4] = ["item-knn", "item-knn:tuned=1", "graph-filter", "ials"];
+const DEFAULT: [&str; 4] = ["item-knn", "tuned-item-knn", "graph-filter", "ials"];
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Outcome<()> {
         );
         println!("HR@10 [95 % interval]    NDCG@10 [95 % interval]  model");
         let popularity = question.ask(
-            &settings::popularity(&question.alone)?,
+            &settings::fit("popularity", &question.alone)?,
             &question.alone,
             1.0,
         );

@@ -36,6 +36,8 @@ pub struct BlendOptions {
     pub popularity: PopularityOptions,
     /// Items that each source proposes.
     pub candidates: usize,
+    /// Whether weights are learned; without, it is what is served until something was learned.
+    pub learn: bool,
 }
 
 impl Default for BlendOptions {
@@ -46,6 +48,7 @@ impl Default for BlendOptions {
             content: ContentOptions::default(),
             popularity: PopularityOptions::default(),
             candidates: 300,
+            learn: true,
         }
     }
 }
@@ -56,8 +59,8 @@ pub struct Blend {
     model: BlendModel,
 }
 
-/// The sources, fitted.
-struct Sources {
+/// The sources of a blend, fitted.
+pub struct Sources {
     list: Vec<(Source, Box<dyn Recommender>)>,
     /// Events with each item.
     events: Vec<f32>,
@@ -75,7 +78,10 @@ impl Blend {
         train: &[Interaction],
         protocol: &Protocol,
     ) -> Result<Fitted, EvaluateError> {
-        let (model, note) = match Self::learned(options, data, train, protocol) {
+        let learned = options
+            .learn
+            .then(|| Self::learned(options, data, train, protocol));
+        let (model, note) = match learned.unwrap_or_else(|| Ok(unlearned())) {
             Ok(learned) => learned,
             // As it is served: what could not be learned is not used.
             Err(error) => (
@@ -130,8 +136,17 @@ impl Blend {
     }
 }
 
+/// What is served until something was learned.
+fn unlearned() -> (BlendModel, String) {
+    (BlendModel::rrf(), "reciprocal rank fusion".to_owned())
+}
+
 impl Sources {
-    fn fit(
+    /// Fits each to what there is to learn from.
+    ///
+    /// # Errors
+    /// Settings out of range.
+    pub fn fit(
         options: &BlendOptions,
         data: &Dataset,
         train: &[Interaction],
@@ -172,7 +187,7 @@ impl Sources {
     }
 
     /// What the sources propose for a history, each scoring what the others found.
-    fn question(&self, history: &[(u32, f32)], excluded: &RoaringBitmap) -> Question {
+    pub fn question(&self, history: &[(u32, f32)], excluded: &RoaringBitmap) -> Question {
         let mut lists = Vec::new();
         let mut scores = Vec::new();
         for (source, model) in &self.list {

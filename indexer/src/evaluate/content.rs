@@ -11,8 +11,8 @@ use super::dataset::{Vectors, dot};
 pub struct ContentOptions {
     /// Items of a history that count, the latest.
     pub recent: usize,
-    /// An item scores the sum over the history of weight times cosine to this power. 1 is the cosine to the mean;
-    /// above it, what is very near to one item of the history is ahead of what is a little near to all.
+    /// An item scores the sum over the history of weight times cosine to this power, as it is served by default. 1 is the
+    /// cosine to the mean; above it, what is very near to one item of the history is ahead of what is a little near to all.
     pub power: f32,
 }
 
@@ -20,7 +20,7 @@ impl Default for ContentOptions {
     fn default() -> Self {
         Self {
             recent: 20,
-            power: 1.0,
+            power: 4.0,
         }
     }
 }

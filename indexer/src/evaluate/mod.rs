@@ -24,6 +24,7 @@ use rayon::prelude::*;
 use vitrine::cf::metrics::{Figures, Interval};
 
 pub use self::{
+    blend::{BlendOptions, Sources as BlendSources},
     contender::Contender,
     dataset::{Dataset, Rejection, Vectors},
     protocol::{HoldOut, Protocol, Task, Trial, Weights},

@@ -1,118 +1,105 @@
-//! Does the learned blend beat each of its sources? Online Retail (UCI): the last 40 days are held out, only items new to
-//! their customer count, weights are learned on an earlier cut. Then the same shop at no events and at 1,000.
-//!
-//!     make bench-blend
+//! Online Retail (UCI): the last 40 days are held out, only items new to their customer count, weights are learned on an
+//! earlier cut. Then the same shop at 1,000 events and at none.
 
 use std::{
     collections::{BTreeMap, HashMap},
-    error::Error,
-    fs::{self, File},
+    fs::File,
     path::{Path, PathBuf},
 };
 
-use clap::Parser;
 use parquet::{
     file::reader::{FileReader, SerializedFileReader},
     record::{Field, Row},
 };
-use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
-use vitrine::Embedder;
-use vitrine_indexer::{
-    encode::Precision,
-    evaluate::{Dataset, Evaluation, Protocol, Weights},
-    models,
-    space::Encoders,
+use vitrine::cf::{
+    Request,
+    metrics::{Figures, Interval},
 };
+use vitrine_indexer::evaluate::{Contender, Dataset, Evaluation, Protocol, Trial, Weights};
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use crate::{Outcome, vectors, young::Choice};
 
 /// Days held out.
-const SPLIT: &str = "temporal:40d";
+const DAYS: i64 = 40;
 
 /// Depth of the lists.
 const K: usize = 20;
 
-/// A young shop has so many events.
+/// A young shop has so many events; so many of them are tried.
 const FEW: usize = 1000;
+const SHOPS: u64 = 5;
 
 /// The blend first: all are compared with it.
-const BLEND: [&str; 6] = [
-    "blend:content.power=4",
+const MODELS: [&str; 6] = [
+    "blend",
     "popularity",
     "item-knn",
     "session-knn",
+    "content:power=1",
     "content",
-    "content:power=4",
 ];
 
-#[derive(Parser)]
-struct Args {
+/// What a young shop has.
+const YOUNG: [&str; 5] = ["blend", "popularity", "content", "item-knn", "session-knn"];
+
+#[derive(clap::Args)]
+pub struct Args {
     /// transactions.parquet.
     #[arg(long)]
     data: PathBuf,
-    /// Folder where vectors of titles are kept.
-    #[arg(long)]
-    cache: PathBuf,
     /// Models instead of those of the bench, all compared with the first.
     #[arg(long)]
     model: Vec<String>,
+    /// What several events with one item weigh: `one`, `sum` or `log`.
+    #[arg(long, value_enum, default_value = "one")]
+    weights: Weights,
+    /// Of the parts `all`, `few` and `none`, only this.
+    #[arg(long)]
+    only: Option<String>,
 }
 
-fn main() -> Outcome<()> {
-    let args = Args::parse();
+pub fn run(args: &Args, cache: &Path) -> Outcome<()> {
     let shop = Shop::load(&args.data)?;
     println!("{}", shop.account);
-    let data = shop.dataset(&args.cache)?;
-    let named: Vec<&str> = match args.model.as_slice() {
-        [] => BLEND.to_vec(),
-        named => named.iter().map(String::as_str).collect(),
+    let data = shop.dataset(cache)?;
+    let chosen = |own: &[&str]| -> Vec<String> {
+        match args.model.as_slice() {
+            [] => own.iter().map(|name| (*name).to_owned()).collect(),
+            named => named.to_vec(),
+        }
     };
-
-    println!("\n# All events\n");
-    show(&evaluation(&named)?, &data, |_| ())?;
-
-    println!("\n# {FEW} events: as many of those to learn from, drawn at random\n");
-    let mut young = data.clone();
-    let (mut before, after): (Vec<_>, Vec<_>) = {
-        let trial = evaluation(&named)?.protocol.prepare(&data)?;
-        let cut = trial.cut.ok_or("no cut")?;
-        data.interactions.iter().copied().partition(|i| i.at < cut)
-    };
-    before.shuffle(&mut StdRng::seed_from_u64(1));
-    before.truncate(FEW);
-    young.interactions = before.into_iter().chain(after).collect();
-    show(
-        &evaluation(&[
-            "popularity",
-            "blend:content.power=4",
-            "item-knn",
-            "content:power=4",
-        ])?,
-        &young,
-        |_| (),
-    )?;
-
-    println!("\n# No events: what is asked with is the one item a customer bought last\n");
-    show(
-        &evaluation(&["random", "content", "content:power=4"])?,
-        &data,
-        |trial| {
+    let wanted = |part: &str| args.only.as_ref().is_none_or(|only| only == part);
+    if wanted("all") {
+        println!("\n# All events\n");
+        show(&evaluation(&chosen(&MODELS), args.weights)?, &data, |_| ())?;
+    }
+    if wanted("few") {
+        for choice in Choice::ALL {
+            println!("\n# {FEW} events, {}\n", choice.words());
+            few(&evaluation(&chosen(&YOUNG), args.weights)?, &data, choice)?;
+        }
+    }
+    if wanted("none") {
+        println!("\n# No events: what is asked with is the one item a customer bought last\n");
+        let models = ["random", "content", "content:power=1"].map(str::to_owned);
+        show(&evaluation(&models, args.weights)?, &data, |trial| {
             trial.train.clear();
             for task in &mut trial.tasks {
                 task.history.drain(..task.history.len() - 1);
                 task.events = 0;
             }
-        },
-    )
+        })?;
+    }
+    Ok(())
 }
 
-fn evaluation(models: &[&str]) -> Outcome<Evaluation> {
-    let named = |name: &&str| -> Outcome<_> { Ok(((*name).to_owned(), name.parse()?)) };
+fn evaluation(models: &[String], weights: Weights) -> Outcome<Evaluation> {
+    let named = |name: &String| -> Outcome<_> { Ok((name.clone(), name.parse()?)) };
     Ok(Evaluation {
         models: models.iter().map(named).collect::<Outcome<_>>()?,
         protocol: Protocol {
-            hold_out: SPLIT.parse()?,
-            weights: Weights::One,
+            hold_out: format!("temporal:{DAYS}d").parse()?,
+            weights,
             new_only: true,
             min_history: 1,
             negatives: None,
@@ -124,16 +111,77 @@ fn evaluation(models: &[&str]) -> Outcome<Evaluation> {
     })
 }
 
-fn show(
-    evaluation: &Evaluation,
-    data: &Dataset,
-    change: impl Fn(&mut vitrine_indexer::evaluate::Trial),
-) -> Outcome<()> {
+fn show(evaluation: &Evaluation, data: &Dataset, change: impl Fn(&mut Trial)) -> Outcome<()> {
     let mut trial = evaluation.protocol.prepare(data)?;
     change(&mut trial);
     let report = evaluation.run_trial(data, &trial, &mut |_| ())?;
     println!("{}", report.text());
     Ok(())
+}
+
+/// Several young shops: a line each, and what all of their customers say together.
+fn few(evaluation: &Evaluation, data: &Dataset, choice: Choice) -> Outcome<()> {
+    let names: Vec<&str> = evaluation
+        .models
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    println!("users  recall@{K} of {}", names.join(", "));
+    let mut all: Vec<Vec<Figures>> = vec![Vec::new(); names.len()];
+    for seed in 1..=SHOPS {
+        let mut young = data.clone();
+        young.interactions = choice.young(&data.interactions, FEW, DAYS, seed);
+        let trial = evaluation.protocol.prepare(&young)?;
+        print!("{:5} ", trial.tasks.len());
+        for ((_, model), all) in evaluation.models.iter().zip(&mut all) {
+            let (figures, note) = figures(model, &young, &trial, &evaluation.protocol)?;
+            print!(" {:.4}", Figures::mean(&figures).recall);
+            if let Some(note) = note {
+                print!(" ({note})");
+            }
+            all.extend(figures);
+        }
+        println!();
+    }
+    let metrics: [(&str, fn(&Figures) -> f64); 2] =
+        [("recall", |f| f.recall), ("ndcg", |f| f.ndcg)];
+    for (metric, of) in metrics {
+        println!(
+            "\n{metric}@{K} of all, 95 % intervals, and of {} less the other",
+            names[0]
+        );
+        let values: Vec<Vec<f64>> = all.iter().map(|f| f.iter().map(of).collect()).collect();
+        for (name, own) in names.iter().zip(&values) {
+            let mean = Interval::bootstrap(own, evaluation.resamples, 1);
+            let over = Interval::of_difference(&values[0], own, evaluation.resamples, 1);
+            println!(
+                "  {:.4} [{:.4} {:.4}]  {:+.4} [{:+.4} {:+.4}]  {name}",
+                mean.mean, mean.low, mean.high, over.mean, over.low, over.high
+            );
+        }
+    }
+    Ok(())
+}
+
+fn figures(
+    model: &Contender,
+    data: &Dataset,
+    trial: &Trial,
+    protocol: &Protocol,
+) -> Outcome<(Vec<Figures>, Option<String>)> {
+    let fitted = model.fit(data, &trial.train, protocol)?;
+    let requests: Vec<_> = trial
+        .tasks
+        .iter()
+        .map(|task| Request {
+            history: &task.history,
+            excluded: &task.excluded,
+        })
+        .collect();
+    let answers = fitted.model.recommend_many(&requests, K);
+    let pairs = answers.iter().zip(&trial.tasks);
+    let figures = pairs.map(|(list, task)| Figures::of(list, &task.relevant, K));
+    Ok((figures.collect(), fitted.note))
 }
 
 /// What is left of the transactions when they are cleaned.
@@ -203,44 +251,11 @@ impl Shop {
         for (customer, code, at) in &self.purchases {
             data.add(customer, code, Some(1.0), *at);
         }
-        let vectors = self.vectors(cache)?;
+        let titles: Vec<&str> = self.titles.values().map(String::as_str).collect();
+        let vectors = vectors::of(&titles, "online-retail", cache)?;
         let items = self.titles.keys().zip(vectors);
         data.describe(items.map(|(code, vector)| (code.clone(), None, Some(vector))));
         Ok(data)
-    }
-
-    /// Vectors of the titles, kept in a file named by what they were made from.
-    fn vectors(&self, cache: &Path) -> Outcome<Vec<Vec<f32>>> {
-        let encoders = Encoders::load(&models::default_dir(), Precision::default())?;
-        let dim = encoders.dims()["text"];
-        let mut hash = blake3::Hasher::new();
-        hash.update(encoders.fingerprint().as_bytes());
-        for title in self.titles.values() {
-            hash.update(title.as_bytes()).update(b"\n");
-        }
-        let path = cache.join(format!(
-            "online-retail-{}.f32",
-            &hash.finalize().to_hex()[..16]
-        ));
-        let titles: Vec<&str> = self.titles.values().map(String::as_str).collect();
-        if !path.is_file() {
-            let mut bytes = Vec::new();
-            for chunk in titles.chunks(64) {
-                for embedding in encoders.embed_text(chunk) {
-                    bytes.extend(embedding?["text"].iter().flat_map(|x| x.to_le_bytes()));
-                }
-            }
-            fs::create_dir_all(cache)?;
-            fs::write(&path, bytes)?;
-        }
-        let numbers: Vec<f32> = fs::read(&path)?
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
-        if numbers.len() != dim * titles.len() {
-            return Err(format!("{} is damaged; remove it", path.display()).into());
-        }
-        Ok(numbers.chunks_exact(dim).map(<[f32]>::to_vec).collect())
     }
 }
 
