@@ -58,6 +58,9 @@ pub struct Args {
     only: Option<String>,
 }
 
+/// A figure with its name.
+type Metric = (&'static str, fn(&Figures) -> f64);
+
 pub fn run(args: &Args, cache: &Path) -> Outcome<()> {
     let shop = Shop::load(&args.data)?;
     println!("{}", shop.account);
@@ -143,8 +146,7 @@ fn few(evaluation: &Evaluation, data: &Dataset, choice: Choice) -> Outcome<()> {
         }
         println!();
     }
-    let metrics: [(&str, fn(&Figures) -> f64); 2] =
-        [("recall", |f| f.recall), ("ndcg", |f| f.ndcg)];
+    let metrics: [Metric; 2] = [("recall", |f| f.recall), ("ndcg", |f| f.ndcg)];
     for (metric, of) in metrics {
         println!(
             "\n{metric}@{K} of all, 95 % intervals, and of {} less the other",
