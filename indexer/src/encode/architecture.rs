@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::ModelError;
 use super::bert::Family;
+use super::cnn;
 use super::weights::read_json;
 
 /// What a model takes.
@@ -39,7 +40,13 @@ pub enum Architecture {
     Clip,
     /// EfficientNet-Lite0 in the form of its PyTorch package.
     EfficientNetLite,
+    /// A photo network of timm.
+    Cnn(cnn::Family),
 }
+
+/// Architectures of timm that can be loaded, for messages.
+const TIMM: &str = "resnet*, resnext*, wide_resnet*, convnext_*, convnextv2_*, efficientnet_b*, efficientnet_lite*, \
+                    efficientnetv2_*, the same with tf_, mobilenetv4_conv_*";
 
 /// `model_type` of a `config.json` by architecture.
 const MODEL_TYPES: [(&str, Architecture); 7] = [
@@ -60,14 +67,23 @@ impl Architecture {
     pub fn of(dir: &Path) -> Result<Self, ModelError> {
         let path = dir.join("config.json");
         let config: Value = read_json(&path)?;
+        if let Some(name) = config["architecture"].as_str() {
+            return cnn::Family::of(name).map(Self::Cnn).ok_or_else(|| {
+                let reason = format!("architecture `{name}`; of timm's are known {TIMM}");
+                ModelError::invalid(path, reason)
+            });
+        }
         let Some(model_type) = config["model_type"].as_str() else {
-            let reason = "no `model_type`: not a configuration in the form of Hugging Face";
+            let reason = "neither `model_type` nor `architecture`: no configuration in the form of Hugging Face or timm";
             return Err(ModelError::invalid(path, reason));
         };
         let found = MODEL_TYPES.iter().find(|(name, _)| *name == model_type);
         found.map(|(_, architecture)| *architecture).ok_or_else(|| {
             let known: Vec<&str> = MODEL_TYPES.iter().map(|(name, _)| *name).collect();
-            let reason = format!("model_type `{model_type}`; known are {}", known.join(", "));
+            let reason = format!(
+                "model_type `{model_type}`; known are {}, and of timm's architectures {TIMM}",
+                known.join(", ")
+            );
             ModelError::invalid(path, reason)
         })
     }
@@ -77,7 +93,7 @@ impl Architecture {
         match self {
             Self::Sentence(_) => Takes::Text,
             Self::Clip => Takes::Joint,
-            Self::EfficientNetLite => Takes::Image,
+            Self::EfficientNetLite | Self::Cnn(_) => Takes::Image,
         }
     }
 
@@ -90,6 +106,7 @@ impl Architecture {
             Self::Sentence(Family::Mpnet) => "MPNet",
             Self::Clip => "CLIP",
             Self::EfficientNetLite => "EfficientNet-Lite0",
+            Self::Cnn(family) => family.name(),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::tokenizer::TextTokenizer;
 use super::weights::{Weights, read_json, read_json_optional};
 use super::{ModelError, normalise};
-use crate::image::{Filter, Preprocess};
+use crate::image::{Filter, Fit, Preprocess};
 
 /// A CLIP model.
 pub struct Clip {
@@ -112,10 +112,12 @@ impl Clip {
             .as_u64()
             .or(file["size"].as_u64());
         let preprocess = Preprocess {
-            resize: resize
-                .and_then(|v| u32::try_from(v).ok())
-                .unwrap_or(crop)
-                .max(crop),
+            fit: Fit::Shorter(
+                resize
+                    .and_then(|v| u32::try_from(v).ok())
+                    .unwrap_or(crop)
+                    .max(crop),
+            ),
             crop,
             filter: Filter::Bicubic,
             mean: triple(

@@ -7,8 +7,12 @@ use serde::Serialize;
 use super::architecture::Architecture;
 use super::bert::{Bert, Prefixes, Role};
 use super::clip::Clip;
+use super::cnn::Cnn;
 use super::efficientnet_lite::{CLASSES, EfficientNetLite, FEATURES};
 use super::{ModelError, Precision};
+
+/// Number of classes of ImageNet, whose names `models get` gets.
+const IMAGENET: usize = 1000;
 
 /// A model in words and numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -70,6 +74,23 @@ pub fn describe(dir: &Path) -> Result<Description, ModelError> {
             Description {
                 dim: model.dim(),
                 image_size: Some(model.image_size()),
+                ..said
+            }
+        }
+        Architecture::Cnn(_) => {
+            let model = Cnn::load(dir)?;
+            let named = dir.join("classes.json").is_file();
+            let note = format!(
+                "classes.json with the names of its {} classes in order is missing: without it, and without heads, photos have \
+                 no vector in the space `shared`",
+                model.classes()
+            );
+            let names_known = named || matches!(model.classes(), 0 | IMAGENET);
+            Description {
+                dim: model.dim(),
+                image_size: Some(model.image_size()),
+                classes: Some(model.classes()),
+                notes: if names_known { Vec::new() } else { vec![note] },
                 ..said
             }
         }

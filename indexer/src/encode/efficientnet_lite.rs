@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::kernels::{Activation, Aligned, Depthwise, Linear};
 use super::weights::{Weights, read_json};
 use super::{ModelError, Precision};
-use crate::image::{Filter, Preprocess};
+use crate::image::{Filter, Fit, Preprocess};
 use block::Block;
 use stem::Stem;
 
@@ -126,7 +126,7 @@ impl EfficientNetLite {
             ));
         }
         let preprocess = Preprocess {
-            resize: config.resize,
+            fit: Fit::Shorter(config.resize),
             crop: config.image_size,
             filter: Filter::Bicubic,
             mean: config.mean,
@@ -167,7 +167,7 @@ impl EfficientNetLite {
                 let (weight, bias) = folded(w, &name("_depthwise_conv"), &name("_bn1"), &shape)?;
                 blocks.push(Block {
                     expand,
-                    depthwise: Depthwise::new(&weight, bias, kernel, stride),
+                    depthwise: Depthwise::new(&weight, bias, kernel, stride, relu6.range()),
                     project: pointwise(
                         &name("_project_conv"),
                         &name("_bn2"),

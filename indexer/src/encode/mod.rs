@@ -4,6 +4,7 @@ pub mod architecture;
 pub mod batch;
 pub mod bert;
 pub mod clip;
+pub mod cnn;
 mod describe;
 pub mod efficientnet_lite;
 mod kernels;
@@ -41,7 +42,7 @@ pub enum ModelError {
     },
     /// A tensor is missing or of another shape: weights of another architecture.
     #[error(
-        "weights do not fit {architecture}: expected tensor `{tensor}` of shape {expected:?}, found {found}"
+        "weights do not fit {architecture}: expected tensor `{tensor}` of shape {expected}, found {found}"
     )]
     Tensor {
         /// What was being built.
@@ -49,7 +50,7 @@ pub enum ModelError {
         /// Name of the tensor expected.
         tensor: String,
         /// Shape expected.
-        expected: Vec<usize>,
+        expected: String,
         /// What the file has.
         found: String,
     },

@@ -1,6 +1,7 @@
 //! Model files: read whole (no mmap, so no unsafe) and looked up with errors that name the tensor.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -46,6 +47,8 @@ pub fn read_json_optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>,
 pub struct Weights {
     tensors: HashMap<String, Tensor>,
     architecture: &'static str,
+    /// Names of those that were asked for.
+    used: RefCell<HashSet<String>>,
 }
 
 impl Weights {
@@ -83,6 +86,7 @@ impl Weights {
         Ok(Self {
             tensors,
             architecture,
+            used: RefCell::default(),
         })
     }
 
@@ -91,20 +95,39 @@ impl Weights {
     /// # Errors
     /// [`ModelError::Tensor`] naming what was expected.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
-        let wrong = |found: String| ModelError::Tensor {
+        match self.tensors.get(name) {
+            Some(tensor) if tensor.dims() == shape => {
+                self.used.borrow_mut().insert(name.to_owned());
+                Ok(tensor.clone())
+            }
+            _ => Err(self.misfit(name, format!("{shape:?}"))),
+        }
+    }
+
+    /// [`ModelError::Tensor`] about the tensor `name`, which should have been as `expected`.
+    pub fn misfit(&self, name: &str, expected: String) -> ModelError {
+        let found = self.shape(name);
+        ModelError::Tensor {
             architecture: self.architecture,
             tensor: name.to_owned(),
-            expected: shape.to_vec(),
-            found,
-        };
-        let tensor = self
-            .tensors
-            .get(name)
-            .ok_or_else(|| wrong("none of that name".to_owned()))?;
-        if tensor.dims() != shape {
-            return Err(wrong(format!("shape {:?}", tensor.dims())));
+            expected,
+            found: found.map_or("none of that name".to_owned(), |shape| {
+                format!("shape {shape:?}")
+            }),
         }
-        Ok(tensor.clone())
+    }
+
+    /// Shape of the tensor `name`, if there is one.
+    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.tensors.get(name).map(|tensor| tensor.dims().to_vec())
+    }
+
+    /// The first name of a tensor nobody asked for: a part of a network that was not built. Counters of training steps
+    /// are no part.
+    pub fn unused(&self) -> Option<&str> {
+        let used = self.used.borrow();
+        let part = |name: &&String| !used.contains(*name) && !name.ends_with("num_batches_tracked");
+        self.tensors.keys().filter(part).min().map(String::as_str)
     }
 
     /// [`Weights::get`] as a flat vector, row major.

@@ -5,7 +5,7 @@ mod resize;
 mod thumbnail;
 
 pub use decode::{ImageLimits, decode};
-pub use resize::{Filter, Preprocess};
+pub use resize::{Filter, Fit, Preprocess};
 pub use thumbnail::thumbnail;
 
 /// Why a photo could not be read.

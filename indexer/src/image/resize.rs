@@ -15,11 +15,41 @@ pub enum Filter {
     Bicubic,
 }
 
+/// What a photo is scaled to before its centre is cropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// The shorter side to that length; nothing is squeezed.
+    Shorter(u32),
+    /// Both sides to that length.
+    Both(u32),
+}
+
+impl Fit {
+    /// Sides of a scaled photo, pixels.
+    fn sides(self, w: u32, h: u32) -> (u64, u64) {
+        match self {
+            Self::Shorter(length) => {
+                // torchvision truncates the longer side: int(size * long / short).
+                let short = u64::from(w.min(h).max(1));
+                let scaled = |side: u32| u64::from(length) * u64::from(side) / short;
+                (scaled(w).max(1), scaled(h).max(1))
+            }
+            Self::Both(length) => (u64::from(length), u64::from(length)),
+        }
+    }
+
+    fn length(self) -> u32 {
+        match self {
+            Self::Shorter(length) | Self::Both(length) => length,
+        }
+    }
+}
+
 /// The road from pixels to a network's input.
 #[derive(Debug, Clone)]
 pub struct Preprocess {
-    /// Length of the shorter side after scaling.
-    pub resize: u32,
+    /// What it is scaled to.
+    pub fit: Fit,
     /// Side of the centre crop.
     pub crop: u32,
     /// Interpolation.
@@ -73,11 +103,8 @@ impl Preprocess {
     fn crop_of(&self, image: &RgbImage) -> Result<Vec<u8>, ImageError> {
         let fail = |e: &dyn std::fmt::Display| ImageError::Resize(e.to_string());
         let (w, h) = image.dimensions();
-        let short = w.min(h);
-        // torchvision truncates the longer side: int(size * long / short).
-        let scaled = |side: u32| u64::from(self.resize) * u64::from(side) / u64::from(short.max(1));
-        let (sw, sh) = (scaled(w).max(1), scaled(h).max(1));
-        let crop = u64::from(self.crop.min(self.resize));
+        let (sw, sh) = self.fit.sides(w, h);
+        let crop = u64::from(self.crop.min(self.fit.length()));
         // CenterCrop rounds half to even, as Python's round().
         let offset = |len: u64| ((len.saturating_sub(crop)) as f64 / 2.0).round_ties_even();
         let (fx, fy) = (f64::from(w) / sw as f64, f64::from(h) / sh as f64);
@@ -133,7 +160,7 @@ mod tests {
 
     fn preprocess() -> Preprocess {
         Preprocess {
-            resize: 256,
+            fit: Fit::Shorter(256),
             crop: 224,
             filter: Filter::Bicubic,
             mean: [0.5; 3],

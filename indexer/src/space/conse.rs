@@ -25,13 +25,18 @@ impl Conse {
         Self { vectors }
     }
 
-    /// Embeds the names of `dir/classes.json`, or takes the vectors of the cache file for `key`.
+    /// Embeds the names in the file `path`, or takes the vectors of the cache file in `dir` for `key`.
     ///
     /// # Errors
     /// The names are missing or not `classes` many, or a name could not be embedded.
-    pub fn load(dir: &Path, text: &Bert, key: &str, classes: usize) -> Result<Self, ModelError> {
-        let path = dir.join("classes.json");
-        let names: Vec<String> = read_json(&path)?;
+    pub fn load(
+        path: &Path,
+        dir: &Path,
+        text: &Bert,
+        key: &str,
+        classes: usize,
+    ) -> Result<Self, ModelError> {
+        let names: Vec<String> = read_json(path)?;
         if names.len() != classes {
             return Err(ModelError::invalid(
                 path,

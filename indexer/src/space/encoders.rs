@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use ::image::RgbImage;
 use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
 
 use super::conse::{Conse, PARAMS};
@@ -14,6 +15,7 @@ use super::words;
 use crate::encode::architecture::{Architecture, Takes};
 use crate::encode::bert::{Bert, Role, sentence};
 use crate::encode::clip::Clip;
+use crate::encode::cnn::Cnn;
 use crate::encode::efficientnet_lite::{CLASSES, EfficientNetLite, FEATURES};
 use crate::encode::{ModelError, Precision, batch, normalise, weights};
 use crate::image::{ImageLimits, decode};
@@ -34,14 +36,71 @@ const FILES: [&str; 11] = [
 ];
 
 enum Kind {
-    /// A text model, an image classifier, and ConSE between them.
+    /// A text model, a photo network, and ConSE between them where the names of its classes are known.
     Separate {
         text: Box<Bert>,
-        image: Box<EfficientNetLite>,
-        conse: Conse,
+        image: Image,
+        conse: Option<Conse>,
     },
     /// One model for both.
     Joint(Box<Clip>),
+}
+
+enum Image {
+    /// Shows its feature maps: heads learn from all of them.
+    Lite(Box<EfficientNetLite>),
+    /// Of timm.
+    Cnn(Box<Cnn>),
+}
+
+impl Image {
+    fn load(dir: &Path) -> Result<Self, ModelError> {
+        Ok(match takes(dir, Takes::Image)? {
+            Architecture::Cnn(_) => Self::Cnn(Box::new(Cnn::load(dir)?)),
+            _ => Self::Lite(Box::new(EfficientNetLite::load(dir)?)),
+        })
+    }
+
+    fn dim(&self) -> usize {
+        match self {
+            Self::Lite(_) => FEATURES,
+            Self::Cnn(model) => model.dim(),
+        }
+    }
+
+    fn classes(&self) -> usize {
+        match self {
+            Self::Lite(_) => CLASSES,
+            Self::Cnn(model) => model.classes(),
+        }
+    }
+
+    /// Length of what heads take.
+    fn features(&self) -> usize {
+        match self {
+            Self::Lite(_) => multiscale::width(),
+            Self::Cnn(model) => model.dim(),
+        }
+    }
+
+    /// Pooled features, class logits, and what heads take, which is empty where nobody asks for it.
+    fn see(&self, photo: &RgbImage, for_heads: bool) -> Result<[Vec<f32>; 3], ModelError> {
+        match self {
+            Self::Lite(model) if for_heads => {
+                let (output, features) = multiscale::features(model, photo)?;
+                Ok([output.features, output.logits, features])
+            }
+            Self::Lite(model) => {
+                let output = model.forward(photo)?;
+                Ok([output.features, output.logits, Vec::new()])
+            }
+            Self::Cnn(model) => {
+                let output = model.forward(photo)?;
+                let features = output.features.clone();
+                Ok([output.features, output.logits, features])
+            }
+        }
+    }
 }
 
 /// Which heads go on top of the encoders.
@@ -73,8 +132,8 @@ pub type PhotoFeatures = (Vec<f32>, Vec<f32>);
 struct Seen {
     /// Unit vector of the space `image`.
     image: Vec<f32>,
-    /// Unit vector of the space `shared` without heads.
-    shared: Vec<f32>,
+    /// Unit vector of the space `shared` without heads; `None`: it takes heads to get there.
+    shared: Option<Vec<f32>>,
     /// What heads take.
     features: Vec<f32>,
 }
@@ -129,25 +188,30 @@ impl Encoders {
         let (text_dir, name) = selection.text(models_dir);
         let dirs = [text_dir, selection.image(models_dir).0];
         takes(&dirs[0], Takes::Text)?;
-        takes(&dirs[1], Takes::Image)?;
         let text = Bert::load(&dirs[0], precision, selection.prefixes.clone())?;
-        let image = EfficientNetLite::load(&dirs[1])?;
+        let image = Image::load(&dirs[1])?;
         let mut params = [PARAMS, multiscale::PARAMS, words::PARAMS].join(";");
         params.push_str(&format!(";precision={}", precision.name()));
         if let Some(prefixes) = &selection.prefixes {
             params.push_str(&format!(";{prefixes:?}"));
         }
+        let names = selection.class_names(models_dir, image.classes());
+        if let Some(path) = names.as_ref().filter(|path| !path.starts_with(&dirs[1])) {
+            let hash = blake3::hash(&weights::read(path)?);
+            params.push_str(&format!(";classes={hash}"));
+        }
         let fingerprint = fingerprint(&dirs, &params)?;
-        let conse = Conse::load(&dirs[1], &text, &fingerprint, CLASSES)?;
+        let conse =
+            names.map(|path| Conse::load(&path, &dirs[1], &text, &fingerprint, image.classes()));
         let dims = [
             ("shared", text.dim()),
             ("text", text.dim()),
-            ("image", FEATURES),
+            ("image", image.dim()),
         ];
         let kind = Kind::Separate {
             text: Box::new(text),
-            image: Box::new(image),
-            conse,
+            conse: conse.transpose()?,
+            image,
         };
         Ok(Self::new(kind, &name, fingerprint, &dims))
     }
@@ -210,7 +274,7 @@ impl Encoders {
     /// Length of [`Encoders::photo_features`].
     pub fn photo_width(&self) -> usize {
         match &self.kind {
-            Kind::Separate { .. } => multiscale::width(),
+            Kind::Separate { image, .. } => image.features(),
             Kind::Joint(clip) => clip.dim(),
         }
     }
@@ -231,11 +295,13 @@ impl Encoders {
         }
     }
 
-    /// What heads take of photos, and beside it the photos' vectors in the shared space without heads.
+    /// What heads take of photos, and beside it the photos' vectors in the shared space without heads: zeros where it takes
+    /// heads to get there.
     pub fn photo_features(&self, images: &[ImageBytes]) -> Vec<Result<PhotoFeatures, EmbedError>> {
         batch::run(images, |bytes| {
             let seen = self.see(bytes, true)?;
-            Ok((seen.features, seen.shared))
+            let zeros = || vec![0.0; self.untrained_width()];
+            Ok((seen.features, seen.shared.unwrap_or_else(zeros)))
         })
     }
 
@@ -259,23 +325,19 @@ impl Encoders {
         let photo = decode(bytes, &self.limits).map_err(|e| EmbedError::Input(e.to_string()))?;
         match &self.kind {
             Kind::Separate { image, conse, .. } => {
-                let seen = if for_heads {
-                    multiscale::features(image, &photo)
-                } else {
-                    image.forward(&photo).map(|output| (output, Vec::new()))
-                };
-                let (mut output, features) = seen.map_err(failed)?;
-                normalise(&mut output.features);
+                let seen = image.see(&photo, for_heads);
+                let [mut own, logits, features] = seen.map_err(failed)?;
+                normalise(&mut own);
                 Ok(Seen {
-                    shared: conse.embed(&output.logits),
-                    image: output.features,
+                    shared: conse.as_ref().map(|conse| conse.embed(&logits)),
+                    image: own,
                     features,
                 })
             }
             Kind::Joint(clip) => {
                 let vector = clip.image(&photo).map_err(failed)?;
                 Ok(Seen {
-                    shared: vector.clone(),
+                    shared: Some(vector.clone()),
                     image: vector.clone(),
                     features: vector,
                 })
@@ -290,9 +352,13 @@ impl Encoders {
             features,
         } = self.see(bytes, self.heads.is_some())?;
         if let Some(heads) = &self.heads {
-            shared = heads.photo.embed_one(&features).map_err(failed)?;
+            shared = Some(heads.photo.embed_one(&features).map_err(failed)?);
         }
-        Ok([("shared".to_owned(), shared), ("image".to_owned(), image)].into())
+        let shared = shared.map(|vector| ("shared".to_owned(), vector));
+        Ok(shared
+            .into_iter()
+            .chain([("image".to_owned(), image)])
+            .collect())
     }
 
     fn texts(&self, texts: &[&str], role: Role) -> Vec<Result<Embedding, EmbedError>> {

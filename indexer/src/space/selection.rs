@@ -12,6 +12,9 @@ use crate::encode::weights::read_json_optional;
 
 const FILE: &str = "encoders.json";
 const TEXT: &str = "all-minilm-l6-v2";
+const CLASS_NAMES: &str = "classes.json";
+/// Number of classes of ImageNet.
+const IMAGENET: usize = 1000;
 const IMAGE: &str = "efficientnet-lite0";
 
 /// `encoders.json` of a models folder. Folders are relative to it; what is not named is the model that `models get` gets.
@@ -93,6 +96,17 @@ impl Selection {
     /// Folder of one model for both, and its name.
     pub fn joint(&self, models_dir: &Path) -> Option<(PathBuf, String)> {
         Some(place(models_dir, self.joint.as_deref()?))
+    }
+
+    /// File with the names of `classes` classes of the photo model, in order: its own, or those of ImageNet that
+    /// `models get` gets, where there are as many.
+    pub fn class_names(&self, models_dir: &Path, classes: usize) -> Option<PathBuf> {
+        let own = self.image(models_dir).0.join(CLASS_NAMES);
+        if self.image.is_none() || own.is_file() {
+            return Some(own);
+        }
+        let imagenet = models_dir.join(IMAGE).join(CLASS_NAMES);
+        (classes == IMAGENET && imagenet.is_file()).then_some(imagenet)
     }
 
     /// Names of the folders in use.

@@ -1,11 +1,13 @@
 //! Small random models of each family, as folders that somebody could bring, against the reference libraries' vectors.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use vitrine::Embedder;
 use vitrine_indexer::encode::bert::{Bert, Role};
+use vitrine_indexer::encode::cnn::Cnn;
 use vitrine_indexer::encode::describe;
+use vitrine_indexer::image::{ImageLimits, decode};
 use vitrine_indexer::space::selection::Selection;
 use vitrine_indexer::space::{Encoders, Precision};
 
@@ -17,9 +19,9 @@ fn model(name: &str) -> PathBuf {
 
 /// Each item's vector must point where the reference's does. Vectors of random models are much alike, so what all of a
 /// model's have in common is taken off both sides first.
-fn compare(name: &str, vector: impl Fn(&Value) -> Vec<f32>) {
+fn compare(name: &str, key: &str, vector: impl Fn(&Value) -> Vec<f32>) {
     let items = golden(&format!("folders/{name}/golden.json"));
-    let wanted: Vec<Vec<f32>> = items.iter().map(|i| floats(&i["vector"])).collect();
+    let wanted: Vec<Vec<f32>> = items.iter().map(|i| floats(&i[key])).collect();
     let mut mean = vec![0f32; wanted[0].len()];
     for v in &wanted {
         mean.iter_mut()
@@ -31,17 +33,20 @@ fn compare(name: &str, vector: impl Fn(&Value) -> Vec<f32>) {
         let found = vector(item);
         let (whole, own) = (cosine(&found, wanted), cosine(&off(&found), &off(wanted)));
         let what = item["text"].as_str().or(item["file"].as_str());
-        println!("{name} {whole:.8}, less the mean {own:.8} {:.40?}", what);
+        println!(
+            "{name} {key} {whole:.8}, less the mean {own:.8} {:.40?}",
+            what
+        );
         assert!(
             whole > 0.9999 && own > 0.9999,
-            "{name}: {whole} {own} for {what:?}"
+            "{name} {key}: {whole} {own} for {what:?}"
         );
     }
 }
 
 fn compare_texts(name: &str) {
     let bert = Bert::load(&model(name), Precision::F32, None).expect("loads");
-    compare(name, |item| {
+    compare(name, "vector", |item| {
         let role = match item["role"].as_str() {
             Some("query") => Role::Query,
             _ => Role::Document,
@@ -83,6 +88,86 @@ fn mpnet_knows_distances() {
     compare_texts("mpnet");
 }
 
+fn compare_photos(name: &str, family: &str) {
+    let said = describe(&model(name)).expect("loads");
+    assert_eq!((said.architecture, said.takes), (family, "image"));
+    let cnn = Cnn::load(&model(name)).expect("loads");
+    assert_eq!((said.dim, said.classes), (cnn.dim(), Some(10)));
+    let see = |item: &Value| {
+        let file = folder().join(item["file"].as_str().expect("file"));
+        let bytes = std::fs::read(file).expect("picture");
+        let photo = decode(&bytes, &ImageLimits::default()).expect("decodes");
+        cnn.forward(&photo).expect("runs")
+    };
+    compare(name, "vector", |item| see(item).features);
+    compare(name, "logits", |item| see(item).logits);
+}
+
+#[test]
+fn resnets_of_timm() {
+    compare_photos("resnet", "ResNet");
+    // Groups, three convolutions at the start, pooling on the way around, an odd side.
+    compare_photos("resnext-d", "ResNet");
+}
+
+#[test]
+fn convnexts_of_timm() {
+    compare_photos("convnext", "ConvNeXt");
+    compare_photos("convnextv2", "ConvNeXt");
+}
+
+#[test]
+fn efficientnets_of_timm() {
+    compare_photos("efficientnet", "EfficientNet");
+    compare_photos("efficientnet-lite", "EfficientNet");
+    compare_photos("efficientnetv2", "EfficientNet");
+}
+
+#[test]
+fn mobilenets_of_timm() {
+    compare_photos("mobilenetv4-small", "MobileNetV4");
+    compare_photos("mobilenetv4-medium", "MobileNetV4");
+}
+
+#[test]
+fn a_photo_network_and_the_names_of_its_classes_reach_the_text_space() {
+    let Some(default) = super::models_dir() else {
+        return;
+    };
+    let models = tempfile::tempdir().expect("folder");
+    let (dir, text) = (models.path(), "all-minilm-l6-v2");
+    std::os::unix::fs::symlink(default.join(text), dir.join(text)).expect("link");
+    let net = dir.join("net");
+    std::fs::create_dir(&net).expect("folder");
+    for file in ["config.json", "model.safetensors"] {
+        std::fs::copy(model("resnet").join(file), net.join(file)).expect("copy");
+    }
+    let mut selection = Selection::default();
+    selection
+        .choose(dir, Path::new("net"), None)
+        .expect("chosen");
+    selection.save(dir).expect("saves");
+    let ball = std::fs::read(folder().join("ball.png")).expect("picture");
+    let embed = || {
+        let encoders = Encoders::load(dir, Precision::F32).expect("loads");
+        let made = encoders.embed_image(std::slice::from_ref(&ball)).remove(0);
+        (encoders.fingerprint().to_owned(), made.expect("embeds"))
+    };
+    // Without names there is no way to the space of texts.
+    let (nameless, vectors) = embed();
+    assert_eq!(vectors.keys().collect::<Vec<_>>(), ["image"]);
+    assert_eq!(vectors["image"].len(), 32);
+    let names: Vec<String> = (0..10).map(|n| format!("thing {n}")).collect();
+    std::fs::write(
+        net.join("classes.json"),
+        serde_json::json!(names).to_string(),
+    )
+    .expect("write");
+    let (named, vectors) = embed();
+    assert_ne!(nameless, named);
+    assert_eq!(vectors["shared"].len(), 384);
+}
+
 #[test]
 fn clip_is_the_transformers_one() {
     let models = tempfile::tempdir().expect("folder");
@@ -91,7 +176,7 @@ fn clip_is_the_transformers_one() {
     assert_eq!(chosen.expect("chosen").name(), "CLIP");
     selection.save(models.path()).expect("saves");
     let encoders = Encoders::load(models.path(), Precision::F32).expect("loads");
-    compare("clip", |item| {
+    compare("clip", "vector", |item| {
         let made = match item["text"].as_str() {
             Some(text) => encoders.embed_text(&[text]).remove(0),
             None => {

@@ -1,8 +1,10 @@
 //! Folders that cannot be used: each fault is told, with the file and what is wrong.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use candle_core::{DType, Device, Tensor};
 use serde_json::Value;
 use vitrine_indexer::encode::bert::Prefixes;
 use vitrine_indexer::encode::describe;
@@ -56,7 +58,11 @@ fn set(dir: &Path, file: &str, key: &str, value: Value) {
     fs::write(path, json.to_string()).expect("write");
 }
 
-const MODELS: [&str; 6] = [
+const MODELS: [&str; 10] = [
+    "resnet",
+    "convnext",
+    "efficientnet",
+    "mobilenetv4-small",
     "bert-cls",
     "bert-mean",
     "xlm-roberta",
@@ -120,10 +126,107 @@ fn a_configuration_of_other_weights_names_the_tensor() {
         let said = said_of(model, |dir| set(dir, "config.json", key, 48.into()));
         assert_told(&said, &["weights do not fit", tensor, "48"]);
     }
+    // A photo network's numbers are read from its tensors; of another family there are others.
+    for (model, architecture, tensor) in [
+        ("resnet", "convnext_tiny", "stem.0.weight"),
+        ("convnext", "efficientnet_b0", "conv_stem.weight"),
+        ("efficientnet", "resnet18", "conv1.weight"),
+        ("mobilenetv4-small", "efficientnet_b0", "bn2"),
+    ] {
+        let said = said_of(model, |dir| {
+            set(dir, "config.json", "architecture", architecture.into());
+        });
+        assert_told(&said, &["weights do not fit", tensor]);
+    }
     let said = said_of("bert-mean", |dir| {
         set(dir, "config.json", "num_hidden_layers", 3.into());
     });
     assert_told(&said, &["encoder.layer.2", "none of that name"]);
+}
+
+/// Reads the weights, has them changed and writes them.
+fn change_weights(dir: &Path, change: impl Fn(&mut HashMap<String, Tensor>)) {
+    let path = dir.join("model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).expect("weights");
+    change(&mut tensors);
+    candle_core::safetensors::save(&tensors, path).expect("write");
+}
+
+#[test]
+fn tensors_of_a_photo_network_that_are_missing_odd_or_too_many_are_told() {
+    let with = |model: &str, change: &dyn Fn(&mut HashMap<String, Tensor>)| {
+        said_of(model, |dir| change_weights(dir, change))
+    };
+    let tensor = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).expect("tensor");
+    // Squeeze and excitation, which a plain ResNet has not.
+    let more = with("resnet", &|t| {
+        t.insert("layer1.0.se.fc1.weight".into(), tensor(&[2, 8, 1, 1]));
+    });
+    assert_told(&more, &["`layer1.0.se.fc1.weight` is no part of a ResNet"]);
+    for (model, name) in [
+        ("resnet", "layer4.0.conv1.weight"),
+        ("resnext-d", "layer2.0.downsample.2.running_mean"),
+        ("convnext", "stages.2.blocks.0.conv_dw.weight"),
+        ("convnextv2", "stages.1.blocks.0.mlp.grn.bias"),
+        ("efficientnet", "blocks.1.0.conv_dw.weight"),
+        ("efficientnet", "blocks.0.0.se.conv_expand.bias"),
+        ("mobilenetv4-small", "conv_head.weight"),
+        ("mobilenetv4-medium", "blocks.1.0.pw_proj.bn.running_var"),
+    ] {
+        let less = with(model, &|t| {
+            t.remove(name).expect("tensor");
+        });
+        assert_told(&less, &["weights do not fit", name, "none of that name"]);
+    }
+    for (model, name, shape) in [
+        ("resnet", "conv1.weight", &[64, 3, 7, 5][..]),
+        ("resnet", "layer2.0.conv1.weight", &[16, 7, 3, 3]),
+        ("resnet", "layer3.0.bn1.weight", &[2]),
+        ("convnext", "stem.1.weight", &[9]),
+        ("efficientnet", "blocks.1.0.conv_dw.weight", &[0, 1, 3, 3]),
+        ("mobilenetv4-small", "classifier.weight", &[10, 4]),
+    ] {
+        let odd = with(model, &|t| {
+            t.insert(name.into(), tensor(shape));
+        });
+        assert_told(&odd, &["weights do not fit", name, &format!("{shape:?}")]);
+    }
+}
+
+#[test]
+fn preprocessing_that_is_not_known_is_told() {
+    let with = |key: &str, value: Value| {
+        said_of("resnet", |dir| {
+            let path = dir.join("config.json");
+            let mut json: Value =
+                serde_json::from_slice(&fs::read(&path).expect("file")).expect("JSON");
+            json["pretrained_cfg"][key] = value.clone();
+            fs::write(path, json.to_string()).expect("write");
+        })
+    };
+    use serde_json::json;
+    assert_told(
+        &with("interpolation", json!("lanczos")),
+        &["`lanczos`", "bicubic and bilinear"],
+    );
+    assert_told(
+        &with("crop_mode", json!("border")),
+        &["`border`", "center and squash"],
+    );
+    assert_told(&with("crop_pct", json!(0.0)), &["crop_pct 0"]);
+    assert_told(
+        &with("input_size", json!([3, 64, 32])),
+        &["input_size [3, 64, 32]"],
+    );
+    assert_told(
+        &with("input_size", json!([1, 64, 64])),
+        &["input_size [1, 64, 64]"],
+    );
+    assert_told(&with("std", json!([0.2, 0.0, 0.2])), &["std"]);
+    assert_told(
+        &with("mean", json!([0.5])),
+        &["config.json", "invalid length 1"],
+    );
 }
 
 #[test]

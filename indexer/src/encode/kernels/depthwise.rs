@@ -5,20 +5,28 @@ use pulp::{Arch, Simd, WithSimd};
 /// Output pixels made at once: the sides of the usual networks (7, 14, 28, 56, 112) are multiples of it.
 const PIXELS: usize = 7;
 
-/// A depthwise convolution with bias and ReLU6.
+/// A depthwise convolution with bias, its values cut off at both ends of a range.
 pub struct Depthwise {
     /// `[kernel, kernel, channels]`.
     weight: Vec<f32>,
     bias: Vec<f32>,
     kernel: usize,
     stride: usize,
+    range: (f32, f32),
 }
 
 impl Depthwise {
-    /// Of `weight` `[channels, kernel, kernel]`, as torch stores it; kernel 3 or 5, stride 1 or 2.
-    pub fn new(weight: &[f32], bias: Vec<f32>, kernel: usize, stride: usize) -> Self {
+    /// Of `weight` `[channels, kernel, kernel]`, as torch stores it; kernel 3, 5 or 7, stride 1 or 2. `range` is
+    /// [`Activation::range`](super::Activation::range).
+    pub fn new(
+        weight: &[f32],
+        bias: Vec<f32>,
+        kernel: usize,
+        stride: usize,
+        range: (f32, f32),
+    ) -> Self {
         assert!(
-            matches!(kernel, 3 | 5) && matches!(stride, 1 | 2),
+            matches!(kernel, 3 | 5 | 7) && matches!(stride, 1 | 2),
             "kernel {kernel}, stride {stride}"
         );
         let (channels, taps) = (bias.len(), kernel * kernel);
@@ -34,6 +42,7 @@ impl Depthwise {
             bias,
             kernel,
             stride,
+            range,
         }
     }
 
@@ -79,8 +88,10 @@ impl WithSimd for Row<'_> {
         match (self.convolution.kernel, self.convolution.stride) {
             (3, 1) => self.run::<S, 3, 1>(simd),
             (3, _) => self.run::<S, 3, 2>(simd),
-            (_, 1) => self.run::<S, 5, 1>(simd),
-            _ => self.run::<S, 5, 2>(simd),
+            (5, 1) => self.run::<S, 5, 1>(simd),
+            (5, _) => self.run::<S, 5, 2>(simd),
+            (_, 1) => self.run::<S, 7, 1>(simd),
+            _ => self.run::<S, 7, 2>(simd),
         }
     }
 }
@@ -153,7 +164,7 @@ impl Depthwise {
                     * self.weight[(ky * kernel + kx) * channels + channel];
             }
         }
-        sum.clamp(0.0, 6.0)
+        sum.clamp(self.range.0, self.range.1)
     }
 }
 
@@ -197,8 +208,9 @@ unsafe fn tile<S: Simd, const K: usize, const STRIDE: usize, const P: usize>(
             }
         }
     }
+    let (low, high) = convolution.range;
     for (p, sum) in sums.into_iter().enumerate() {
-        let value = super::vector::clamp(simd, sum, 0.0, 6.0);
+        let value = super::vector::clamp(simd, sum, low, high);
         // SAFETY: as for `load`.
         unsafe {
             let at = output.as_mut_ptr().add((pixel + p) * channels + channel);

@@ -18,7 +18,7 @@ mod vector;
 
 pub use aligned::Aligned;
 pub use depthwise::Depthwise;
-pub use epilogue::{Activation, Epilogue};
+pub use epilogue::{Activation, Epilogue, activate};
 pub use linear::Linear;
 pub use matmul::{Place, Rows, matmul};
 pub use packed::Packed;

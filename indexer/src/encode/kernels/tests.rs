@@ -66,6 +66,14 @@ fn phi(x: f64) -> f64 {
     (0.5 + sum * (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt()).clamp(0.0, 1.0)
 }
 
+#[test]
+fn silu_of_large_numbers_is_finite() {
+    let mut values = [-1e30, -200.0, -88.0, 0.0, 88.0, 1e30];
+    activate(&mut values, Activation::Silu);
+    assert!(values[..3].iter().all(|x| x.abs() < 1e-5), "{values:?}");
+    assert_eq!(values[3..], [0.0, 88.0, 1e30]);
+}
+
 proptest! {
     #[test]
     fn products_are_sums_of_products(rows in 1usize..40, k in 1usize..130, n in 1usize..150, seed: u64) {
@@ -81,6 +89,12 @@ proptest! {
         near(&found, &wanted.iter().map(|w| w.max(0.0)).collect::<Vec<_>>(), 1e-4)?;
         f32s(Activation::Relu6).forward(&x, &mut found);
         near(&found, &wanted.iter().map(|w| w.clamp(0.0, 6.0)).collect::<Vec<_>>(), 1e-4)?;
+        let silu: Vec<f64> = wanted.iter().map(|w| w / (1.0 + (-w).exp())).collect();
+        f32s(Activation::Silu).forward(&x, &mut found);
+        near(&found, &silu, 2e-4)?;
+        f32s(Activation::Identity).forward(&x, &mut found);
+        activate(&mut found, Activation::Silu);
+        near(&found, &silu, 2e-4)?;
         f32s(Activation::Gelu).forward(&x, &mut found);
         near(&found, &wanted.iter().map(|w| w * phi(*w)).collect::<Vec<_>>(), 2e-4)?;
     }
@@ -170,11 +184,12 @@ proptest! {
 
     #[test]
     fn depthwise_rows_are_as_the_scalar_ones(
-        kernel in prop_oneof![Just(3usize), Just(5)], stride in 1usize..3, pixels in 1usize..20, channels in 1usize..50, seed: u64
+        kernel in prop_oneof![Just(3usize), Just(5), Just(7)], stride in 1usize..3, pixels in 1usize..20, channels in 1usize..50,
+        range in prop_oneof![Just(Activation::Identity), Just(Activation::Relu), Just(Activation::Relu6)], seed: u64
     ) {
         let width = (pixels - 1) * stride + kernel;
         let weight = values(seed, channels * kernel * kernel);
-        let convolution = Depthwise::new(&weight, values(seed ^ 1, channels), kernel, stride);
+        let convolution = Depthwise::new(&weight, values(seed ^ 1, channels), kernel, stride, range.range());
         let input = values(seed ^ 2, kernel * width * channels);
         let mut found = vec![0.0; pixels * channels];
         convolution.row(&input, width, &mut found);

@@ -61,7 +61,7 @@ const EXP2: [f32; 7] = [
     1.540_353e-4,
 ];
 
-/// `e^x` for x up to 0 (softmax subtracts the maximum); below -87 it is next to zero.
+/// `e^x` for x up to 87; below -87 it is next to zero.
 #[inline(always)]
 fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let x = simd.max_f32s(x, simd.splat_f32s(-87.0));
@@ -73,6 +73,14 @@ fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let bits = simd.transmute_u32s_f32s(shifted);
     let exponent = simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23));
     simd.transmute_f32s_u32s(simd.add_u32s(power, exponent))
+}
+
+/// `x / (1 + e^-x)`; beyond 88 on the negative side it is next to zero.
+#[inline(always)]
+pub fn silu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let negative = simd.min_f32s(simd.neg_f32s(x), simd.splat_f32s(87.0));
+    let below = simd.add_f32s(simd.splat_f32s(1.0), exp(simd, negative));
+    simd.div_f32s(x, below)
 }
 
 /// Softmax of each row of `[rows, len]`, in place.
