@@ -54,14 +54,14 @@ impl Conv {
     ) -> Result<Self, ModelError> {
         let weight_name = format!("{name}.weight");
         let shape = w.shape(&weight_name).unwrap_or_default();
-        let sound = matches!(shape[..], [_, part, k, l] if k == l && k > 0 && part > 0 && input % part == 0);
+        let sound = matches!(shape[..], [_, part, k, l] if k == l && k > 0 && part > 0 && input.is_multiple_of(part));
         let (output, part, kernel) = if sound {
             (shape[0], shape[1], shape[2])
         } else {
             return Err(w.misfit(&weight_name, format!("[_, {input} or a part of it, k, k]")));
         };
         let groups = input / part;
-        if output == 0 || output % groups != 0 {
+        if output == 0 || !output.is_multiple_of(groups) {
             return Err(w.misfit(&weight_name, format!("[a multiple of {groups}, _, k, k]")));
         }
         let mut weight = w.flat(&weight_name, &shape)?;
