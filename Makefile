@@ -55,6 +55,9 @@ check-api: build models $(PY) ## schemathesis against a running server
 check-client: build models $(PY) ## the official openai client against a running server
 	scripts/check-client.sh $(BIN) $(CACHE)/venv
 
+check-console: build models $(PY) ## the console in Debian's Chromium, with screenshots
+	scripts/check-console.sh $(BIN) $(CACHE)/venv
+
 bad-input: build models ## every kind of bad input, each with its answer
 	scripts/bad-input.sh $(BIN)
 

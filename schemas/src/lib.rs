@@ -13,8 +13,10 @@ pub mod event;
 pub mod facet;
 pub mod filter;
 pub mod item;
+pub mod map;
 pub mod problem;
 pub mod recommend;
+pub mod report;
 pub mod search;
 pub mod understand;
 
@@ -48,11 +50,13 @@ pub use item::{
     Availability, ImageRef, ImportLine, Item, ItemPatch, Price, RESERVED_NAMES, WriteResponse,
     WriteResult, WriteStatus, WriteSummary,
 };
+pub use map::{MapParams, MapPoint, MapResponse};
 pub use problem::{FieldError, Problem};
 pub use recommend::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,
     PopularResponse, Reason, RecommendHit, RecommendRequest, RecommendResponse, WeightedItem,
 };
+pub use report::{ReportInfo, ReportsResponse};
 pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,
     ScrollResponse, SearchExplanation, SearchRequest, SearchResponse, SimilarParams,

@@ -13,8 +13,8 @@ use crate::{
     keys::Action::{Admin, Read, Write},
     middleware::auth::{self, Access},
     routes::{
-        collections, console, docs, embeddings, events, health, images, import, items, models,
-        recommend, search, understand, users,
+        collections, console, docs, embeddings, events, health, images, import, items, map, models,
+        recommend, reports, search, understand, users,
     },
 };
 
@@ -103,6 +103,8 @@ pub fn table() -> Vec<Entry> {
         Entry::at("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),
         Entry::at("/v1/tasks/{id}").on(GET, Key(Read), models::task),
         Entry::at("/v1/embeddings").on(POST, Key(Read), embeddings::post),
+        Entry::at("/v1/reports").on(GET, Everything(Read), reports::list),
+        Entry::at("/v1/reports/{r}").on(GET, Everything(Read), reports::get),
         Entry::at("/v1/collections").on(GET, Key(Read), collections::list),
         Entry::at("/v1/collections/{c}")
             .on(GET, Collection(Read), collections::get)
@@ -114,6 +116,7 @@ pub fn table() -> Vec<Entry> {
             Collection(Read),
             understand::understand,
         ),
+        Entry::at("/v1/collections/{c}/map").on(GET, Collection(Read), map::map),
         Entry::at("/v1/collections/{c}/search").on(POST, Collection(Read), search::search),
         Entry::at("/v1/collections/{c}/items").on(PUT, Collection(Write), items::put),
         Entry::at("/v1/collections/{c}/items/import").on(POST, Collection(Write), import::import),

@@ -78,6 +78,10 @@ struct ConfigArgs {
     #[arg(long)]
     #[serde(rename = "images.root", skip_serializing_if = "Option::is_none")]
     images_root: Option<PathBuf>,
+    /// Folder of evaluation reports in JSON, which the console draws.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reports_dir: Option<PathBuf>,
     /// API keys; without it everything is open, on the loopback address only.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]

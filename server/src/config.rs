@@ -112,6 +112,8 @@ pub struct Config {
     pub index_threads: usize,
     /// Whether a few searches are done again exactly, in the background, to measure recall.
     pub canary: bool,
+    /// Folder of evaluation reports (`vitrine-indexer evaluate ... --json`); none: none are listed.
+    pub reports_dir: Option<PathBuf>,
     /// Photos of items.
     pub images: Images,
     /// Bounds.
@@ -133,6 +135,7 @@ impl Default for Config {
             durability: Durability::Os,
             index_threads: cores.div_ceil(2),
             canary: true,
+            reports_dir: None,
             images: Images::default(),
             limits: Limits {
                 body_bytes: 32 << 20,

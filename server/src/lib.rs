@@ -16,6 +16,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod photos;
 pub mod report;
+pub mod reports;
 pub mod routes;
 pub mod serve;
 pub mod state;

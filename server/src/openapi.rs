@@ -15,8 +15,8 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    collections, docs, embeddings, events, health, images, import, items, models, recommend,
-    search, understand, users,
+    collections, docs, embeddings, events, health, images, import, items, map, models, recommend,
+    reports, search, understand, users,
 };
 
 /// The OpenAPI document.
@@ -35,12 +35,13 @@ use crate::routes::{
         items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching, items::facets,
         images::get,
         import::import,
-        search::search, search::similar, understand::understand,
+        search::search, search::similar, understand::understand, map::map,
         recommend::recommend, recommend::bought_together, recommend::popular, recommend::train_blend,
         models::train, models::list, models::activate, models::task,
         events::post, events::import, events::of_item,
         users::export, users::erase, users::export_session, users::erase_session,
         embeddings::post,
+        reports::list, reports::get,
         health::healthz, health::livez, health::readyz, health::metrics,
         docs::description,
     ),
@@ -60,6 +61,7 @@ use crate::routes::{
         (name = "events", description = "What shoppers did"),
         (name = "users", description = "What is stored of a user, to be given out or erased"),
         (name = "embeddings", description = "In the form of the OpenAI API"),
+        (name = "reports", description = "What evaluations found"),
         (name = "operations", description = "Health, metrics, this description"),
     ),
 )]

@@ -9,6 +9,7 @@ use crate::{
     keys::Keys,
     limits::Gate,
     photos::Photos,
+    reports::Reports,
     tasks::Tasks,
     telemetry::Metrics,
 };
@@ -37,6 +38,8 @@ pub struct AppState {
     pub images: Gate,
     /// Photos of items.
     pub photos: Photos,
+    /// Evaluation reports.
+    pub reports: Reports,
 }
 
 impl AppState {
@@ -54,6 +57,7 @@ impl AppState {
             embeds: Gate::new(limits.embed_permits, limits.queue),
             images: Gate::new(limits.image_permits, limits.queue),
             photos: Photos::open(&config.images)?,
+            reports: Reports::open(config.reports_dir.as_deref())?,
             tasks: Tasks::default(),
             metrics: Metrics::new().map_err(|e| e.to_string())?,
             database,

@@ -10,6 +10,7 @@ mod diversify;
 mod filters;
 mod footprint;
 mod maintain;
+mod map;
 mod open;
 mod reader;
 mod recommend;

@@ -61,6 +61,21 @@ impl Principal {
         self.variances.iter().rev().take(count).sum::<f32>() / total
     }
 
+    /// The `n`-th direction from 0 by falling variance, of length 1. Its component of greatest size is positive, so that the
+    /// same sample has the same one. None where there are fewer.
+    pub fn direction(&self, n: usize) -> Option<Vec<f32>> {
+        let column = self.mean.len().checked_sub(n + 1)?;
+        let mut direction: Vec<_> = self.directions.col(column).iter().copied().collect();
+        let greatest = direction
+            .iter()
+            .copied()
+            .max_by(|a, b| a.abs().total_cmp(&b.abs()));
+        if greatest.is_some_and(|x| x < 0.0) {
+            direction.iter_mut().for_each(|x| *x = -*x);
+        }
+        Some(direction)
+    }
+
     /// A map to `kept` components, row by row: the leading ones, turned at random so that none has more variance than
     /// another. Lengths stay, but for what lies in components that are left out.
     pub fn projection(&self, kept: usize) -> Vec<f32> {

@@ -8,6 +8,7 @@ mod events;
 mod facets;
 mod items;
 mod lifecycle;
+mod map;
 mod model;
 mod pages;
 mod recommend;

@@ -23,10 +23,10 @@ export function parts(hit) {
   return given.length ? given : [{ source: "query", score: hit.score, raw: hit.score }];
 }
 
-/** The bar of a hit; `most` is the score that fills it. */
-export function bar(hit, most) {
+/** The bar of a hit; `most` is the score that fills it, `names` are other names of sources than the common ones. */
+export function bar(hit, most, names = {}) {
   const all = parts(hit);
-  const label = all.map((part) => `${sourceName(part.source)} ${score(part.score)}`).join(", ");
+  const label = all.map((part) => `${names[part.source] ?? sourceName(part.source)} ${score(part.score)}`).join(", ");
   const width = (part) => `${most > 0 ? Math.max(0, Math.min(100, (100 * part.score) / most)) : 0}%`;
   return el(
     "div",
@@ -52,8 +52,8 @@ export function table(hit) {
 }
 
 /** Names of the colours in use. */
-export function legend(hits) {
+export function legend(hits, names = {}) {
   const used = new Set(hits.flatMap((hit) => parts(hit).map((part) => part.source)));
   if (used.size < 2) return null;
-  return el("ul", { class: "legend", "aria-label": "Sources" }, [...used].map((source) => el("li", {}, el("span", { class: "dot", dataset: { source } }), sourceName(source))));
+  return el("ul", { class: "legend", "aria-label": "Sources" }, [...used].map((source) => el("li", {}, el("span", { class: "dot", dataset: { source } }), names[source] ?? sourceName(source))));
 }

@@ -2,7 +2,7 @@
 
 import { el, icon, ICONS } from "./dom.js";
 import { key } from "./api.js";
-import { problem } from "./problem.js";
+import { problem, prose } from "./problem.js";
 
 /** An open dialog; `Esc`, the cross and a click beside it close it. */
 export function dialog(title, { kind = "small", closed, label = title } = {}, ...content) {
@@ -21,7 +21,7 @@ export function dialog(title, { kind = "small", closed, label = title } = {}, ..
 
 /** Asks for the key of the API; `done` is called once it was changed. */
 export function askForKey(done, fault) {
-  const input = el("input", { type: "password", name: "key", autocomplete: "off", value: key.get(), placeholder: "vitrine_...", "aria-label": "API key" });
+  const input = el("input", { type: "password", name: "key", autocomplete: "off", autofocus: true, value: key.get(), placeholder: "vitrine_...", "aria-label": "API key" });
   const set = (event) => {
     event.preventDefault();
     key.set(input.value.trim());
@@ -29,8 +29,8 @@ export function askForKey(done, fault) {
     done();
   };
   const forget = el("button", { type: "button", on: { click: (event) => ((input.value = ""), set(event)) } }, "Forget it");
-  const form = el("form", { class: "stack", on: { submit: set } }, input, el("p", { class: "fine" }, "Kept for this tab, and sent to this server only. `vitrine-server keys create` makes one; the console needs the action read."), el("div", { class: "row end" }, key.get() ? forget : null, el("button", { type: "submit", class: "primary" }, "Use it")));
-  const node = dialog("API key", {}, fault ? problem(fault) : null, form);
+  const form = el("form", { class: "stack", on: { submit: set } }, input, el("p", { class: "fine" }, prose("Kept for this tab, and sent to this server only. `vitrine-server keys create` makes one; the console needs the action `read`.")), el("div", { class: "row end" }, key.get() ? forget : null, el("button", { type: "submit", class: "primary" }, "Use it")));
+  const node = dialog("API key", {}, fault && key.get() ? problem(fault) : null, form);
 }
 
 const KEYS = [

@@ -12,6 +12,9 @@ import { change, go, route } from "./route.js";
 
 const SCOPES = { any: "All", same: "Same category", cross: "Other categories", together: "Bought together" };
 
+/** What the sources are called where the query is an item. */
+const AROUND = { query: "Near to it" };
+
 let node = null;
 let opened = null;
 let scope = "any";
@@ -39,7 +42,7 @@ export async function show(app, collection, id) {
     const item = await get(of(collection.name, "items", id));
     if (opened !== now) return;
     node.setAttribute("aria-label", titleOf(item));
-    content.replaceChildren(...draw(app, collection, item));
+    content.replaceChildren(...draw(app, collection, item).filter(Boolean));
     node.querySelector(".sheet").scrollTop = 0;
   } catch (fault) {
     if (opened === now) content.replaceChildren(problem(fault));
@@ -137,7 +140,7 @@ function similar(app, collection, item) {
       if (asked !== scope) return;
       const most = Math.max(...answer.hits.map((hit) => hit.score), 0);
       list.replaceChildren(...answer.hits.map((hit) => row(collection, hit, most)));
-      legend.replaceChildren(...[bars.legend(answer.hits)].filter(Boolean));
+      legend.replaceChildren(...[bars.legend(answer.hits, AROUND)].filter(Boolean));
       if (!answer.hits.length) list.replaceChildren(scope === "together" ? empty("Nobody bought it with another", "Baskets come from purchase events: one person, one day.") : empty("Nothing is like it there"));
     } catch (fault) {
       list.replaceChildren(problem(fault));
@@ -158,7 +161,7 @@ function row(collection, hit, most) {
       { type: "button", class: "line-item", dataset: { id: item.id }, on: { click: () => change({ open: item.id }) } },
       picture(collection.name, item, { size: 128, alt: "" }),
       el("span", { class: "about" }, el("span", { class: "title" }, titleOf(item)), el("span", { class: "facts" }, facts(item)), el("span", { class: "reason" }, hit.reason?.text ?? "")),
-      el("span", { class: "measure" }, el("span", { class: "score" }, score(hit.score)), bars.bar(hit, most), people),
+      el("span", { class: "measure" }, el("span", { class: "score" }, score(hit.score)), bars.bar(hit, most, AROUND), people),
     ),
   );
 }

@@ -8,9 +8,17 @@ import * as explorer from "./item.js";
 import { listen } from "./keyboard.js";
 import { empty, problem } from "./problem.js";
 import { change, go, link, route, watch } from "./route.js";
+import * as health from "./views/health.js";
+import * as map from "./views/map.js";
+import * as reports from "./views/reports.js";
 import * as search from "./views/search.js";
 
-const VIEWS = { search: { label: "Search", module: search } };
+const VIEWS = {
+  search: { label: "Search", module: search },
+  map: { label: "Map", module: map },
+  health: { label: "Health", module: health, withoutCollection: true },
+  reports: { label: "Reports", module: reports, withoutCollection: true },
+};
 
 const main = document.getElementById("main");
 const picker = document.getElementById("collection");
@@ -19,6 +27,8 @@ let current = null;
 
 /** Asks for the collections, then shows what the address says. */
 async function start() {
+  drawTools();
+  picker.parentElement.hidden = true;
   try {
     app.collections = await get("collections");
   } catch (fault) {
@@ -29,7 +39,6 @@ async function start() {
   }
   picker.replaceChildren(...app.collections.map((one) => el("option", { value: one.name }, `${one.name} (${short(one.items)})`)));
   picker.parentElement.hidden = !app.collections.length;
-  drawTools();
   leave();
   refresh();
 }

@@ -2,15 +2,20 @@
 
 import { el } from "./dom.js";
 
+/** A text with what stands between backticks as code. */
+export function prose(text = "") {
+  return text.split(/`([^`]+)`/).map((piece, at) => (at % 2 ? el("code", {}, piece) : piece));
+}
+
 /** An error with its pointer, its detail and the id to look for in the log; `mend` is a button or nothing. */
 export function problem(fault, mend) {
-  const rows = (fault.errors ?? []).map((one) => [el("dt", {}, el("code", {}, one.pointer || "/")), el("dd", {}, one.detail)]);
+  const rows = (fault.errors ?? []).map((one) => [el("dt", {}, el("code", {}, one.pointer || "/")), el("dd", {}, prose(one.detail))]);
   const where = [fault.status, fault.code].filter(Boolean).join(" ");
   return el(
     "div",
     { class: "problem", role: "alert" },
     el("strong", {}, titles[fault.status] ?? "That did not work"),
-    rows.length ? el("dl", {}, rows) : el("p", {}, fault.detail || fault.message),
+    rows.length ? el("dl", {}, rows) : el("p", {}, prose(fault.detail || fault.message)),
     el("p", { class: "fine" }, where, fault.requestId ? [" · request ", el("code", {}, fault.requestId)] : null),
     mend,
   );
@@ -31,7 +36,7 @@ const titles = {
 
 /** A friendly nothing. */
 export function empty(title, ...more) {
-  return el("div", { class: "empty" }, el("strong", {}, title), more.map((line) => (typeof line === "string" ? el("p", {}, line) : line)));
+  return el("div", { class: "empty" }, el("strong", {}, title), more.map((line) => (typeof line === "string" ? el("p", {}, prose(line)) : line)));
 }
 
 /** Grey places for what is to come. */

@@ -25,7 +25,7 @@ macro_rules! files {
 }
 
 /// Files of the page; a test compares them with the folder.
-pub const FILES: [(&str, &str); 27] = files![
+pub const FILES: [(&str, &str); 35] = files![
     "index.html"
     "icon.svg"
     "css/base.css"
@@ -36,6 +36,7 @@ pub const FILES: [(&str, &str); 27] = files![
     "js/api.js"
     "js/bars.js"
     "js/card.js"
+    "js/chart.js"
     "js/chips.js"
     "js/dialog.js"
     "js/dom.js"
@@ -46,12 +47,19 @@ pub const FILES: [(&str, &str); 27] = files![
     "js/item.js"
     "js/keyboard.js"
     "js/main.js"
+    "js/metrics.js"
+    "js/palette.js"
     "js/picture.js"
     "js/problem.js"
     "js/query.js"
+    "js/report.js"
     "js/route.js"
+    "js/scatter.js"
     "js/searchbar.js"
     "js/theme.js"
+    "js/views/health.js"
+    "js/views/map.js"
+    "js/views/reports.js"
     "js/views/search.js"
 ];
 

@@ -1,6 +1,6 @@
 //! The app over a fresh data directory.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use actix_http::Request;
 use actix_web::{
@@ -33,6 +33,7 @@ pub struct Setup {
     pub keys: Keys,
     pub models: bool,
     pub images: Images,
+    pub reports_dir: Option<PathBuf>,
 }
 
 impl Default for Setup {
@@ -42,6 +43,7 @@ impl Default for Setup {
             keys: Keys::default(),
             models: true,
             images: Images::default(),
+            reports_dir: None,
         }
     }
 }
@@ -126,6 +128,7 @@ pub async fn with(
     let config = Config {
         limits: setup.limits,
         images: setup.images,
+        reports_dir: setup.reports_dir,
         ..Config::default()
     };
     let state = AppState::new(Arc::new(database), embedder, config, setup.keys);

@@ -14,5 +14,6 @@ mod import;
 mod items;
 mod limits;
 mod recommend;
+mod reports;
 mod search;
 mod understand;

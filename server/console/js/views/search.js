@@ -63,14 +63,17 @@ export function mount(root, app) {
       return;
     }
     const counted = facets.load(collection, asked.choice, query.beside(asked, understood), signal);
-    const drawn = counted.then((found) => drawFacets(found, asked), (fault) => fault.name === "AbortError" || side.replaceChildren(problem(fault)));
+    const drawn = counted.then((found) => (drawFacets(found, asked), found), (fault) => fault);
     const answer = await query.hits(collection, asked, understood, signal);
     drawHits(collection, asked, answer);
-    const found = await drawn.then(() => counted).catch(() => null);
-    if (!signal.aborted) drawStatus(asked, answer, found?.matching);
+    const found = await drawn;
+    if (signal.aborted) return;
+    if (found instanceof Error) side.replaceChildren(problem(found));
+    drawStatus(asked, answer, found.matching);
   }
 
   function drawFacets(found, asked) {
+    if (running?.signal.aborted) return;
     const toggle = (name, value, alone) => {
       const now = route().params.getAll(name);
       const next = alone ? [value] : now.includes(value) ? now.filter((one) => one !== value) : [...now, value];
@@ -117,9 +120,7 @@ export function mount(root, app) {
 
   function fail(fault, asked) {
     clearTimeout(late);
-    grid.replaceChildren();
-    below.replaceChildren();
-    status.replaceChildren();
+    for (const part of [grid, below, status, side]) part.replaceChildren();
     const shown = fault instanceof Problem ? fault : new Problem({ code: "page", detail: `The page failed: ${fault.message}` });
     if (fault.status === 401 || fault.status === 403) app.needKey(fault);
     const again = el("button", { type: "button", on: { click: () => app.refresh() } }, "Try again");

@@ -1,0 +1,38 @@
+// The text format of Prometheus, as far as the console needs it.
+
+/** Samples of a text: `{name, labels, value}`. */
+export function parse(text) {
+  const lines = text.split("\n").filter((line) => line && !line.startsWith("#"));
+  return lines.flatMap((line) => {
+    const [, name, labels, value] = /^([^\s{]+)(?:\{(.*)\})?\s+(\S+)$/.exec(line) ?? [];
+    if (!name) return [];
+    const pairs = [...(labels ?? "").matchAll(/([\w]+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, of]) => [key, of]);
+    return [{ name, labels: Object.fromEntries(pairs), value: Number(value.replace("+Inf", "Infinity")) }];
+  });
+}
+
+/** The value of a gauge without labels. */
+export const one = (samples, name) => samples.find((sample) => sample.name === name)?.value;
+
+/** Requests, faults and a bound of the median and of the 95th percentile by route, busiest first. */
+export function routes(samples) {
+  const by = new Map();
+  const of = (labels) => {
+    const name = `${labels.method} ${labels.route}`;
+    if (!by.has(name)) by.set(name, { name, count: 0, seconds: 0, buckets: [], faults: 0 });
+    return by.get(name);
+  };
+  for (const { name, labels, value } of samples) {
+    if (name === "vitrine_http_request_seconds_bucket") of(labels).buckets.push([Number(labels.le.replace("+Inf", "Infinity")), value]);
+    if (name === "vitrine_http_request_seconds_count") of(labels).count = value;
+    if (name === "vitrine_http_request_seconds_sum") of(labels).seconds = value;
+    if (name === "vitrine_http_requests_total" && labels.status >= "500") of(labels).faults += value;
+  }
+  const all = [...by.values()].filter((route) => route.count);
+  for (const route of all) {
+    route.buckets.sort((a, b) => a[0] - b[0]);
+    const bound = (part) => route.buckets.find(([, n]) => n >= part * route.count)?.[0];
+    Object.assign(route, { p50: bound(0.5), p95: bound(0.95) });
+  }
+  return all.sort((a, b) => b.count - a.count);
+}
