@@ -23,7 +23,14 @@ if [[ ! -f $demo/grocery-indexed ]]; then
   touch "$demo/grocery-indexed"
 fi
 
-start_server "$bin" "$demo/data" --listen "${VITRINE_LISTEN:-127.0.0.1:7280}" --images-root "$demo/shop"
+if [[ ! -f $demo/reports/grocery.json ]]; then
+  mkdir -p "$demo/reports"
+  "$bin/vitrine-indexer" evaluate recommend --events "$demo/grocery/events.jsonl" --relevant all \
+    --model popularity --model item-knn --model graph-filter:rank=64 --json "$demo/reports/grocery.json" >/dev/null
+fi
+
+start_server "$bin" "$demo/data" --listen "${VITRINE_LISTEN:-127.0.0.1:7280}" \
+  --images-root "$demo/shop" --reports-dir "$demo/reports"
 
 show() { python3 -c '
 import json, sys

@@ -106,3 +106,31 @@ fn the_description_printed_is_the_one_served() {
     let output = server(Path::new("."), &["openapi"]);
     assert_eq!(text(&output.stdout), vitrine_server::openapi::text());
 }
+
+#[test]
+fn folders_that_are_not_there_are_told_by_their_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    for (flag, setting) in [
+        ("--images-root", "images.root"),
+        ("--reports-dir", "reports_dir"),
+    ] {
+        let output = server(
+            folder.path(),
+            &["serve", "--listen", "127.0.0.1:0", flag, "nowhere"],
+        );
+        assert_eq!(output.status.code(), Some(1));
+        let fault = text(&output.stderr);
+        assert!(fault.contains(&format!("{setting}: nowhere: ")), "{fault}");
+    }
+    let file = "[images]\nroot = \"a\"\n[images.roots]\nshop = \"b\"\n";
+    std::fs::write(folder.path().join("c.toml"), file).unwrap();
+    let printed = server(
+        folder.path(),
+        &["check-config", "--config", "c.toml", "--images-root", "c"],
+    );
+    let printed = text(&printed.stdout);
+    assert!(
+        printed.contains("root = \"c\"") && printed.contains("shop = \"b\""),
+        "{printed}"
+    );
+}

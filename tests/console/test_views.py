@@ -90,4 +90,4 @@ def test_a_report_is_drawn_and_read(visit):
     v.settle()
     assert report.locator("h2").inner_text() == "other" and "0.4" in report.inner_text()
     v.open("#/reports?r=none")
-    assert "no report `none`" in report.inner_text()
+    assert "no report none" in report.inner_text()

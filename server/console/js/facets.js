@@ -6,6 +6,9 @@ import { of, post } from "./api.js";
 import { all, chosen } from "./filter.js";
 import { count, leaf, words } from "./format.js";
 
+/** Fields that the server counts in one request. */
+const MOST = 50;
+
 const COUNTED = new Set(["keyword", "bool", "category"]);
 const RANGED = new Set(["integer", "float"]);
 
@@ -73,7 +76,7 @@ function spec({ name, type }, choice) {
 export async function load(collection, choice, filter, signal) {
   const now = typed(choice, collection);
   const ask = (facets, but) => post(of(collection.name, "facets"), { filter: all(chosen(but ? without(now, but) : now), filter), facets }, { signal });
-  const wanted = fields(collection).slice(0, 24);
+  const wanted = fields(collection).slice(0, MOST);
   const own = wanted.filter((f) => choice.values[f.name] || choice.ranges[f.name]);
   const free = wanted.filter((f) => !own.includes(f) || f.type === "category");
   const asked = [free.length ? ask(free.map((f) => spec(f, choice))) : null, ...own.filter((f) => f.type !== "category").map((f) => ask([spec(f, choice)], f.name))];

@@ -22,7 +22,7 @@ const VIEWS = {
 
 const main = document.getElementById("main");
 const picker = document.getElementById("collection");
-const app = { hits: new Map(), collections: [], refresh, needKey: (fault) => askForKey(start, fault) };
+const app = { hits: new Map(), collections: [], refresh, needKey: (fault) => document.querySelector("dialog") ?? askForKey(start, fault) };
 let current = null;
 
 /** Asks for the collections, then shows what the address says. */
@@ -61,6 +61,7 @@ function refresh() {
     if (name === view) one.setAttribute("aria-current", "page");
   }
   document.title = `${VIEWS[view].label} · Vitrine`;
+  document.getElementById("view").textContent = VIEWS[view].label;
   if (!shown && !VIEWS[view].withoutCollection) {
     leave();
     const wanted = params.get("c");

@@ -20,7 +20,7 @@ export function mount(root) {
   const legend = el("ul", { class: "kinds", "aria-label": "Categories" });
   const note = el("div", { class: "note", hidden: true });
   const plot = scatter({ label: "Map of the space. Arrow keys go from item to item, Enter opens one, plus and minus zoom.", hover: point, follow, open: (one) => change({ open: one.id }) });
-  const zooms = el("div", { class: "zooms" }, [["+", "Nearer", () => plot.zoom(1.5)], ["−", "Farther", () => plot.zoom(1 / 1.5)], ["0", "All of it", plot.reset]].map(([text, label, click]) => el("button", { type: "button", "aria-label": label, title: label, on: { click } }, text)));
+  const zooms = el("div", { class: "zooms" }, [["+", "Nearer", () => plot.zoom(1.5)], ["−", "Farther", () => plot.zoom(1 / 1.5)], ["0", "0: all of it", plot.reset]].map(([text, label, click]) => el("button", { type: "button", "aria-label": label, title: label, on: { click } }, text)));
   plot.node.append(zooms, note);
   const nothing = el("div", {});
   const columns = el("div", { class: "map" }, plot.node, legend);
