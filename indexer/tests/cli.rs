@@ -472,3 +472,54 @@ fn heads_are_trained_promoted_used_and_left() {
     ));
     assert_eq!(ranked["sources"].as_array().unwrap().len(), 5);
 }
+
+#[test]
+fn a_folder_is_inspected_chosen_and_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    fs::create_dir(dir.join("models")).unwrap();
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/folders");
+    let with = |command: &str, model: &str, rest: &[&str]| {
+        let model = tests.join(model);
+        let line = [
+            "models",
+            command,
+            model.to_str().unwrap(),
+            "--models-dir",
+            "models",
+        ];
+        indexer(dir, &[&line[..], rest].concat())
+    };
+    let said = json(&with("inspect", "bert-cls", &[]));
+    assert_eq!(
+        (&said["architecture"], &said["pooling"]),
+        (&"BERT".into(), &"cls".into())
+    );
+    assert_eq!(said["prefixes"]["query"], "Represent this sentence: ");
+
+    let used = json(&with("use", "bert-mean", &["--query-prefix", "find: "]));
+    assert_eq!(used["prefixes"]["query"], "find: ");
+    let refused = with("use", "resnet", &["--query-prefix", "find: "]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(
+        text(&refused.stderr).contains("takes no prefixes"),
+        "{refused:?}"
+    );
+    let used = json(&with("use", "siglip", &[]));
+    assert!(
+        used["joint"].as_str().unwrap().ends_with("siglip"),
+        "{used}"
+    );
+    let embedded = json(&run(dir, "embed --text shoe --models-dir models"));
+    assert_eq!(embedded["vectors"]["shared"].as_array().unwrap().len(), 32);
+    let nothing = with("use", "nonesuch", &[]);
+    assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
+
+    assert!(
+        run(dir, "models default --models-dir models")
+            .status
+            .success()
+    );
+    let embed = run(dir, "embed --text shoe --models-dir models");
+    assert!(text(&embed.stderr).contains("models get"), "{embed:?}");
+}

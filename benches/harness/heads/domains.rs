@@ -14,7 +14,7 @@ use crate::retrieval::judge;
 const TRAIN: usize = 40;
 /// Fewest items of a source, and of a target.
 const LEAST: usize = 60;
-const LEAST_TARGET: usize = 160;
+const LEAST_TARGET: usize = 140;
 
 /// A source as it was ranked and as it proved, one entry a seed.
 #[derive(Default)]
@@ -23,8 +23,8 @@ struct Source {
     gains: Vec<f64>,
 }
 
-/// Each seed draws other training items of the target and trains anew, so that a gain is a mean with a known error.
-pub fn run(data: &Data, seeds: u64) -> Result<(), Box<dyn Error>> {
+/// For `targets`, or all that are large enough. Each seed draws other training items of the target and trains anew, so that a gain is a mean with a known error.
+pub fn run(data: &Data, seeds: u64, targets: &[String]) -> Result<(), Box<dyn Error>> {
     println!(
         "\n## Ranking of sources beside the gains measured ({TRAIN} training items in the target, model transfer, {seeds} seeds)"
     );
@@ -45,7 +45,11 @@ pub fn run(data: &Data, seeds: u64) -> Result<(), Box<dyn Error>> {
         heads.insert(name.clone(), (trained.heads, pairs));
     }
     let mut summary = Summary::default();
-    for (target, own) in groups.iter().filter(|(_, own)| own.len() >= LEAST_TARGET) {
+    let wanted = |name: &String| targets.is_empty() || targets.contains(name);
+    let large = groups
+        .iter()
+        .filter(|(name, own)| own.len() >= LEAST_TARGET && wanted(name));
+    for (target, own) in large {
         let mut sources: BTreeMap<String, Source> = BTreeMap::new();
         let mut alone_scores = 0.0;
         for seed in 0..seeds {
@@ -103,7 +107,7 @@ const FIGURES: [Figure; 6] = [
     ("mmd, negative", |r| -r.mmd),
     ("centroid cosine", |r| r.centroid_cosine),
     ("neighbour lift", |r| r.neighbour_lift),
-    ("near items", |r| r.near_items),
+    ("likeness", |r| r.likeness),
     ("items", |r| r.items as f64),
 ];
 
@@ -117,7 +121,7 @@ impl Summary {
                 mean(&source.ranked.iter().map(figure).collect::<Vec<_>>())
             };
             println!(
-                "  {name:<28} measured {:+.3} +- {:.3}  expected {:.3}  items {:>5}  mmd {:.3}  centroid {:+.2}  neighbours {:.2}  near {:.1}",
+                "  {name:<28} measured {:+.3} +- {:.3}  expected {:.3}  items {:>5}  mmd {:.3}  centroid {:+.2}  neighbours {:.2}  likeness {:.3}",
                 mean(&source.gains),
                 error(&source.gains),
                 of(|r| r.expected_gain),
@@ -125,7 +129,7 @@ impl Summary {
                 of(|r| r.mmd),
                 of(|r| r.centroid_cosine),
                 of(|r| r.neighbour_lift),
-                of(|r| r.near_items),
+                of(|r| r.likeness),
             );
         }
         let seeds = sources.values().map(|s| s.gains.len()).min().unwrap_or(0);

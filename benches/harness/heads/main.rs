@@ -37,6 +37,9 @@ struct Args {
     /// Seeds of the transfer experiment and of the gains that rankings are compared to.
     #[arg(long, default_value_t = 3)]
     seeds: u64,
+    /// Targets of the rankings; all where none is named.
+    #[arg(long, value_delimiter = ',')]
+    targets: Vec<String>,
     /// Training sizes of the retrieval experiment.
     #[arg(long, value_delimiter = ',', default_value = "500,1000,2000,5000")]
     sizes: Vec<usize>,
@@ -67,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match part.as_str() {
             "retrieval" => retrieval::run(&data, &args.sizes)?,
             "transfer" => transfer::run(&data, args.seeds)?,
-            "domains" => domains::run(&data, args.seeds)?,
+            "domains" => domains::run(&data, args.seeds, &args.targets)?,
             other => return Err(format!("no part `{other}`").into()),
         }
     }

@@ -38,6 +38,10 @@ pub enum Architecture {
     Sentence(Family),
     /// CLIP.
     Clip,
+    /// Chinese-CLIP.
+    ChineseClip,
+    /// SigLIP.
+    Siglip,
     /// EfficientNet-Lite0 in the form of its PyTorch package.
     EfficientNetLite,
     /// A photo network of timm.
@@ -49,13 +53,15 @@ const TIMM: &str = "resnet*, resnext*, wide_resnet*, convnext_*, convnextv2_*, e
                     efficientnetv2_*, the same with tf_, mobilenetv4_conv_*";
 
 /// `model_type` of a `config.json` by architecture.
-const MODEL_TYPES: [(&str, Architecture); 7] = [
+const MODEL_TYPES: [(&str, Architecture); 9] = [
     ("bert", Architecture::Sentence(Family::Bert)),
     ("roberta", Architecture::Sentence(Family::Roberta)),
     ("xlm-roberta", Architecture::Sentence(Family::Roberta)),
     ("distilbert", Architecture::Sentence(Family::DistilBert)),
     ("mpnet", Architecture::Sentence(Family::Mpnet)),
     ("clip", Architecture::Clip),
+    ("chinese_clip", Architecture::ChineseClip),
+    ("siglip", Architecture::Siglip),
     ("efficientnet-lite0", Architecture::EfficientNetLite),
 ];
 
@@ -92,7 +98,7 @@ impl Architecture {
     pub fn takes(self) -> Takes {
         match self {
             Self::Sentence(_) => Takes::Text,
-            Self::Clip => Takes::Joint,
+            Self::Clip | Self::ChineseClip | Self::Siglip => Takes::Joint,
             Self::EfficientNetLite | Self::Cnn(_) => Takes::Image,
         }
     }
@@ -105,6 +111,8 @@ impl Architecture {
             Self::Sentence(Family::DistilBert) => "DistilBERT",
             Self::Sentence(Family::Mpnet) => "MPNet",
             Self::Clip => "CLIP",
+            Self::ChineseClip => "Chinese-CLIP",
+            Self::Siglip => "SigLIP",
             Self::EfficientNetLite => "EfficientNet-Lite0",
             Self::Cnn(family) => family.name(),
         }

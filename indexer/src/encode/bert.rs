@@ -14,8 +14,8 @@ pub use config::Family;
 pub use sentence::{Pooling, Prefixes};
 
 mod attention;
-mod config;
-mod network;
+pub(crate) mod config;
+pub(crate) mod network;
 pub(crate) mod sentence;
 
 /// Texts tokenized at once on a core.

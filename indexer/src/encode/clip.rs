@@ -9,10 +9,17 @@ use candle_transformers::models::clip::vision_model::ClipVisionConfig;
 use candle_transformers::models::clip::{ClipConfig, ClipModel};
 use serde_json::Value;
 
+use super::ModelError;
+use super::joint::{Joint, pixels, unit};
+use super::preprocessing::{self, Defaults};
 use super::tokenizer::TextTokenizer;
-use super::weights::{Weights, read_json, read_json_optional};
-use super::{ModelError, normalise};
-use crate::image::{Filter, Fit, Preprocess};
+use super::weights::{Weights, read_json};
+use crate::image::Preprocess;
+
+/// Of the photos CLIP was trained on, by channel.
+pub(super) const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+/// See [`MEAN`].
+pub(super) const STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
 /// A CLIP model.
 pub struct Clip {
@@ -23,7 +30,7 @@ pub struct Clip {
 }
 
 /// A number in `config[part]`, or the default of Hugging Face's CLIP configuration.
-fn number(config: &Value, part: &str, key: &str, default: usize) -> usize {
+pub(super) fn number(config: &Value, part: &str, key: &str, default: usize) -> usize {
     config[part][key]
         .as_u64()
         .and_then(|v| usize::try_from(v).ok())
@@ -76,14 +83,6 @@ fn configuration(config: &Value, path: &Path) -> Result<ClipConfig, ModelError> 
     })
 }
 
-fn triple(value: &Value, default: [f32; 3]) -> [f32; 3] {
-    let mut out = default;
-    for (to, from) in out.iter_mut().zip(value.as_array().into_iter().flatten()) {
-        *to = from.as_f64().map_or(*to, |v| v as f32);
-    }
-    out
-}
-
 impl Clip {
     /// Loads a folder with `config.json`, `tokenizer.json`, `model.safetensors` and maybe `preprocessor_config.json`.
     ///
@@ -91,7 +90,11 @@ impl Clip {
     /// A file is missing or does not fit.
     pub fn load(dir: &Path) -> Result<Self, ModelError> {
         let path = dir.join("config.json");
-        let config = configuration(&read_json(&path)?, &path)?;
+        let raw: Value = read_json(&path)?;
+        for part in ["text_config", "vision_config"] {
+            preprocessing::check(&path, part, &raw)?;
+        }
+        let config = configuration(&raw, &path)?;
         let tokenizer = TextTokenizer::load(dir, config.text_config.max_position_embeddings)?;
         let dim = config.text_config.projection_dim;
         let (text, vision) = (&config.text_config, &config.vision_config);
@@ -105,27 +108,12 @@ impl Clip {
         ]
         .map(|(name, shape)| (name.to_owned(), shape));
         let vb = Weights::load(&dir.join("model.safetensors"), "CLIP")?.builder(&expected)?;
-        let file: Value =
-            read_json_optional(&dir.join("preprocessor_config.json"))?.unwrap_or_default();
-        let crop = u32::try_from(config.image_size).map_err(|e| ModelError::invalid(&path, e))?;
-        let resize = file["size"]["shortest_edge"]
-            .as_u64()
-            .or(file["size"].as_u64());
-        let preprocess = Preprocess {
-            fit: Fit::Shorter(
-                resize
-                    .and_then(|v| u32::try_from(v).ok())
-                    .unwrap_or(crop)
-                    .max(crop),
-            ),
-            crop,
-            filter: Filter::Bicubic,
-            mean: triple(
-                &file["image_mean"],
-                [0.481_454_66, 0.457_827_5, 0.408_210_73],
-            ),
-            std: triple(&file["image_std"], [0.268_629_54, 0.261_302_6, 0.275_777_1]),
+        let defaults = Defaults {
+            mean: MEAN,
+            std: STD,
+            crop: true,
         };
+        let preprocess = preprocessing::load(dir, config.image_size, &defaults)?;
         Ok(Self {
             model: ClipModel::new(vb, &config)?,
             tokenizer,
@@ -133,49 +121,29 @@ impl Clip {
             dim,
         })
     }
+}
 
-    /// Length of a vector.
-    pub fn dim(&self) -> usize {
+impl Joint for Clip {
+    fn dim(&self) -> usize {
         self.dim
     }
 
-    /// Side of the square that photos are scaled to.
-    pub fn image_size(&self) -> u32 {
+    fn image_size(&self) -> u32 {
         self.preprocess.crop
     }
 
-    /// Number of tokens seen, after truncation.
-    pub fn count_tokens(&self, text: &str) -> usize {
+    fn count_tokens(&self, text: &str) -> usize {
         self.tokenizer.count(text)
     }
 
-    /// Unit vector `[dim]` of a text.
-    ///
-    /// # Errors
-    /// The tokenizer or a product failed.
-    pub fn text(&self, text: &str) -> Result<Vec<f32>, ModelError> {
+    fn text(&self, text: &str) -> Result<Vec<f32>, ModelError> {
         let ids = self.tokenizer.ids(text)?;
         let ids = Tensor::from_vec(ids.clone(), (1, ids.len()), &Device::Cpu)?;
-        self.unit(&self.model.get_text_features(&ids)?)
+        unit(&self.model.get_text_features(&ids)?)
     }
 
-    /// Unit vector `[dim]` of a photo.
-    ///
-    /// # Errors
-    /// Scaling or a product failed.
-    pub fn image(&self, image: &RgbImage) -> Result<Vec<f32>, ModelError> {
-        let pixels = self
-            .preprocess
-            .apply(image)
-            .map_err(|e| ModelError::Compute(e.to_string()))?;
-        let side = self.preprocess.crop as usize;
-        let pixels = Tensor::from_vec(pixels, (1, 3, side, side), &Device::Cpu)?;
-        self.unit(&self.model.get_image_features(&pixels)?)
-    }
-
-    fn unit(&self, features: &Tensor) -> Result<Vec<f32>, ModelError> {
-        let mut vector: Vec<f32> = features.flatten_all()?.to_vec1()?;
-        normalise(&mut vector);
-        Ok(vector)
+    fn image(&self, image: &RgbImage) -> Result<Vec<f32>, ModelError> {
+        let pixels = pixels(&self.preprocess, image)?;
+        unit(&self.model.get_image_features(&pixels)?)
     }
 }

@@ -6,10 +6,9 @@ use serde::Serialize;
 
 use super::architecture::Architecture;
 use super::bert::{Bert, Prefixes, Role};
-use super::clip::Clip;
 use super::cnn::Cnn;
 use super::efficientnet_lite::{CLASSES, EfficientNetLite, FEATURES};
-use super::{ModelError, Precision};
+use super::{ModelError, Precision, joint};
 
 /// Number of classes of ImageNet, whose names `models get` gets.
 const IMAGENET: usize = 1000;
@@ -54,6 +53,14 @@ pub fn describe(dir: &Path) -> Result<Description, ModelError> {
         takes: architecture.takes().name(),
         ..Description::default()
     };
+    if let Some((model, _)) = joint::load(dir, architecture)? {
+        model.text("a red shoe")?;
+        return Ok(Description {
+            dim: model.dim(),
+            image_size: Some(model.image_size()),
+            ..said
+        });
+    }
     Ok(match architecture {
         Architecture::Sentence(_) => {
             let model = Bert::load(dir, Precision::F32, None)?;
@@ -65,15 +72,6 @@ pub fn describe(dir: &Path) -> Result<Description, ModelError> {
                 pooling: Some(model.pooling().name()),
                 prefixes: Some(model.prefixes().clone()),
                 notes: notes(dir, model.prefixes()),
-                ..said
-            }
-        }
-        Architecture::Clip => {
-            let model = Clip::load(dir)?;
-            model.text("a red shoe")?;
-            Description {
-                dim: model.dim(),
-                image_size: Some(model.image_size()),
                 ..said
             }
         }
@@ -103,6 +101,7 @@ pub fn describe(dir: &Path) -> Result<Description, ModelError> {
                 ..said
             }
         }
+        Architecture::Clip | Architecture::ChineseClip | Architecture::Siglip => said,
     })
 }
 

@@ -3,13 +3,17 @@
 pub mod architecture;
 pub mod batch;
 pub mod bert;
+pub mod chinese_clip;
 pub mod clip;
 pub mod cnn;
 mod describe;
 pub mod efficientnet_lite;
+pub mod joint;
 mod kernels;
 mod precision;
+mod preprocessing;
 pub mod pth;
+pub mod siglip;
 pub mod tokenizer;
 pub mod weights;
 

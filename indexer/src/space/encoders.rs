@@ -14,9 +14,9 @@ use super::selection::Selection;
 use super::words;
 use crate::encode::architecture::{Architecture, Takes};
 use crate::encode::bert::{Bert, Role, sentence};
-use crate::encode::clip::Clip;
 use crate::encode::cnn::Cnn;
 use crate::encode::efficientnet_lite::{CLASSES, EfficientNetLite, FEATURES};
+use crate::encode::joint::{self, Joint};
 use crate::encode::{ModelError, Precision, batch, normalise, weights};
 use crate::image::{ImageLimits, decode};
 
@@ -43,7 +43,7 @@ enum Kind {
         conse: Option<Conse>,
     },
     /// One model for both.
-    Joint(Box<Clip>),
+    Joint(Box<dyn Joint>),
 }
 
 enum Image {
@@ -174,16 +174,12 @@ impl Encoders {
     fn load_base(models_dir: &Path, precision: Precision) -> Result<Self, ModelError> {
         let selection = Selection::load(models_dir)?;
         if let Some((dir, name)) = selection.joint(models_dir) {
-            takes(&dir, Takes::Joint)?;
-            let clip = Clip::load(&dir)?;
-            let dims = [("shared", clip.dim()), ("image", clip.dim())];
-            let fingerprint = fingerprint(&[dir], "clip-v1")?;
-            return Ok(Self::new(
-                Kind::Joint(Box::new(clip)),
-                &name,
-                fingerprint,
-                &dims,
-            ));
+            let architecture = takes(&dir, Takes::Joint)?;
+            let loaded = joint::load(&dir, architecture)?;
+            let (model, params) = loaded.ok_or(ModelError::Missing(dir.clone()))?;
+            let dims = [("shared", model.dim()), ("image", model.dim())];
+            let fingerprint = fingerprint(&[dir], params)?;
+            return Ok(Self::new(Kind::Joint(model), &name, fingerprint, &dims));
         }
         let (text_dir, name) = selection.text(models_dir);
         let dirs = [text_dir, selection.image(models_dir).0];
@@ -267,7 +263,7 @@ impl Encoders {
     pub fn text_width(&self) -> usize {
         match &self.kind {
             Kind::Separate { text, .. } => text.dim() + text.word_dim(),
-            Kind::Joint(clip) => clip.dim(),
+            Kind::Joint(model) => model.dim(),
         }
     }
 
@@ -275,7 +271,7 @@ impl Encoders {
     pub fn photo_width(&self) -> usize {
         match &self.kind {
             Kind::Separate { image, .. } => image.features(),
-            Kind::Joint(clip) => clip.dim(),
+            Kind::Joint(model) => model.dim(),
         }
     }
 
@@ -291,7 +287,7 @@ impl Encoders {
                 });
                 features.collect()
             }
-            Kind::Joint(clip) => batch::run(texts, |text| clip.text(text).map_err(failed)),
+            Kind::Joint(model) => batch::run(texts, |text| model.text(text).map_err(failed)),
         }
     }
 
@@ -309,7 +305,7 @@ impl Encoders {
     pub fn untrained_width(&self) -> usize {
         match &self.kind {
             Kind::Separate { text, .. } => text.dim(),
-            Kind::Joint(clip) => clip.dim(),
+            Kind::Joint(model) => model.dim(),
         }
     }
 
@@ -334,8 +330,8 @@ impl Encoders {
                     features,
                 })
             }
-            Kind::Joint(clip) => {
-                let vector = clip.image(&photo).map_err(failed)?;
+            Kind::Joint(model) => {
+                let vector = model.image(&photo).map_err(failed)?;
                 Ok(Seen {
                     shared: Some(vector.clone()),
                     image: vector.clone(),
@@ -442,7 +438,7 @@ impl Embedder for Encoders {
     fn count_tokens(&self, text: &str) -> usize {
         match &self.kind {
             Kind::Separate { text: model, .. } => model.count_tokens(text),
-            Kind::Joint(clip) => clip.count_tokens(text),
+            Kind::Joint(model) => model.count_tokens(text),
         }
     }
 

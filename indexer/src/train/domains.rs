@@ -29,12 +29,12 @@ pub struct Ranked {
     pub centroid_cosine: f64,
     /// Share of the nearest items of other categories that lie in this one, over its share of all those items; 1: as by chance.
     pub neighbour_lift: f64,
-    /// Number of source items that count as near: the sum over its items of their mean kernel similarity to the target.
-    pub near_items: f64,
+    /// How alike the two are, 0 to 1: 1 where their items are spread alike and their centroids lie one way.
+    pub likeness: f64,
     /// People who touched both; absent without events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_users: Option<usize>,
-    /// What can be hoped for, 0 to 1: of all items near the target, the share that this source would bring.
+    /// What can be hoped for, 0 to 1: of what would be known of the target, the share that this source would bring.
     pub expected_gain: f64,
     /// The same in words.
     pub reason: String,
@@ -112,16 +112,16 @@ pub fn rank(
             let kernel = Kernel::median(&points, &sample, rows);
             let cross = kernel.mean(&points, &sample, rows);
             let within = kernel.mean(&points, &sample, &sample);
-            let mmd = within + kernel.mean(&points, rows, rows) - 2.0 * cross;
-            let near_items = *items as f64 * cross;
+            let mmd = (within + kernel.mean(&points, rows, rows) - 2.0 * cross).max(0.0);
+            let centroid_cosine = points.centroid_cosine(&sample, rows);
             let shared_users = users.map(|users| shared(users, target, name));
             Ranked {
                 source: name.clone(),
                 items: *items,
-                mmd: mmd.max(0.0),
-                centroid_cosine: points.centroid_cosine(&sample, rows),
+                mmd,
+                centroid_cosine,
                 neighbour_lift,
-                near_items,
+                likeness: likeness(mmd, centroid_cosine),
                 shared_users,
                 expected_gain: 0.0,
                 reason: String::new(),
@@ -238,9 +238,18 @@ fn shared(users: &Users, target: &str, source: &str) -> usize {
     }
 }
 
-/// Of what would be near a target item after a transfer, the share that came from the source.
+/// Spread and direction must both fit. Nothing here is fitted to measured gains: the discrepancy's root is a distance that
+/// is 0 for what is alike and seldom above 1, and the cosine is brought to 0 to 1.
+fn likeness(mmd: f64, centroid_cosine: f64) -> f64 {
+    (1.0 - mmd.sqrt()).max(0.0) * (1.0 + centroid_cosine) / 2.0
+}
+
+/// What items teach grows with the logarithm of their number, as learning curves do: ten times as many are not ten times as
+/// good. [`LEAST`] is one unit of it. Volume that is not alike teaches nothing.
 fn expected_gain(ranked: &Ranked, target_items: usize) -> f64 {
-    ranked.near_items / (ranked.near_items + target_items as f64)
+    let volume = |items: usize| (1.0 + items as f64 / LEAST as f64).ln();
+    let brought = ranked.likeness * volume(ranked.items);
+    brought / (brought + volume(target_items))
 }
 
 fn reason(ranked: &Ranked, target: &str) -> String {

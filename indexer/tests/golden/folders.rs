@@ -168,15 +168,16 @@ fn a_photo_network_and_the_names_of_its_classes_reach_the_text_space() {
     assert_eq!(vectors["shared"].len(), 384);
 }
 
-#[test]
-fn clip_is_the_transformers_one() {
+/// Through the selection and the embedder, as a server has it.
+fn compare_joint(name: &str, architecture: &str) {
     let models = tempfile::tempdir().expect("folder");
     let mut selection = Selection::default();
-    let chosen = selection.choose(models.path(), &model("clip"), None);
-    assert_eq!(chosen.expect("chosen").name(), "CLIP");
+    let chosen = selection.choose(models.path(), &model(name), None);
+    assert_eq!(chosen.expect("chosen").name(), architecture);
     selection.save(models.path()).expect("saves");
     let encoders = Encoders::load(models.path(), Precision::F32).expect("loads");
-    compare("clip", "vector", |item| {
+    assert_eq!(encoders.model_name(), name);
+    compare(name, "vector", |item| {
         let made = match item["text"].as_str() {
             Some(text) => encoders.embed_text(&[text]).remove(0),
             None => {
@@ -187,4 +188,19 @@ fn clip_is_the_transformers_one() {
         };
         made.expect("embeds").remove("shared").expect("shared")
     });
+}
+
+#[test]
+fn clip_of_transformers() {
+    compare_joint("clip", "CLIP");
+}
+
+#[test]
+fn chinese_clip_of_transformers() {
+    compare_joint("chinese-clip", "Chinese-CLIP");
+}
+
+#[test]
+fn siglip_of_transformers() {
+    compare_joint("siglip", "SigLIP");
 }

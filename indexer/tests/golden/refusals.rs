@@ -58,7 +58,9 @@ fn set(dir: &Path, file: &str, key: &str, value: Value) {
     fs::write(path, json.to_string()).expect("write");
 }
 
-const MODELS: [&str; 10] = [
+const MODELS: [&str; 12] = [
+    "chinese-clip",
+    "siglip",
     "resnet",
     "convnext",
     "efficientnet",
@@ -227,6 +229,62 @@ fn preprocessing_that_is_not_known_is_told() {
         &with("mean", json!([0.5])),
         &["config.json", "invalid length 1"],
     );
+}
+
+#[test]
+fn joint_models_that_do_not_fit_are_told() {
+    let part = |model: &str, part: &str, key: &str, value: u64| {
+        said_of(model, |dir| {
+            let path = dir.join("config.json");
+            let mut json: Value =
+                serde_json::from_slice(&fs::read(&path).expect("file")).expect("JSON");
+            json[part][key] = value.into();
+            fs::write(path, json.to_string()).expect("write");
+        })
+    };
+    for model in ["clip", "chinese-clip", "siglip"] {
+        assert_told(
+            &part(model, "vision_config", "num_attention_heads", 0),
+            &["num_attention_heads is 0"],
+        );
+        assert_told(
+            &part(model, "vision_config", "num_attention_heads", 5),
+            &["no multiple"],
+        );
+        assert_told(
+            &part(model, "vision_config", "patch_size", 64),
+            &["patch_size 64"],
+        );
+        assert_told(
+            &part(model, "vision_config", "image_size", 9000),
+            &["image_size 9000"],
+        );
+        let resample = said_of(model, |dir| {
+            set(dir, "preprocessor_config.json", "resample", 1.into());
+        });
+        assert_told(&resample, &["resample 1", "bicubic"]);
+        let mean = said_of(model, |dir| {
+            set(dir, "preprocessor_config.json", "image_mean", "grey".into());
+        });
+        assert_told(&mean, &["image_mean"]);
+    }
+    assert_told(
+        &part("chinese-clip", "text_config", "vocab_size", 7),
+        &["word_embeddings", "7"],
+    );
+    assert_told(
+        &part("siglip", "text_config", "vocab_size", 7),
+        &["token_embedding", "7"],
+    );
+    let size = said_of("siglip", |dir| {
+        set(
+            dir,
+            "preprocessor_config.json",
+            "size",
+            serde_json::json!({"height": 40, "width": 32}),
+        );
+    });
+    assert_told(&size, &["does not give squares of 32 pixels"]);
 }
 
 #[test]

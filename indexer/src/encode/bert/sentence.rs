@@ -174,7 +174,10 @@ impl PromptFile {
 }
 
 /// The longest text: older folders have it beside the modules, newer ones with the tokenizer.
-fn max_tokens(dir: &Path) -> Result<usize, ModelError> {
+///
+/// # Errors
+/// It is less than three.
+pub fn max_tokens(dir: &Path) -> Result<usize, ModelError> {
     for (file, key) in [
         ("sentence_bert_config.json", "max_seq_length"),
         ("tokenizer_config.json", "model_max_length"),
