@@ -105,6 +105,10 @@ impl ChineseClip {
 }
 
 impl Joint for ChineseClip {
+    fn params(&self) -> &'static str {
+        "chinese-clip-v1"
+    }
+
     fn dim(&self) -> usize {
         self.dim
     }

@@ -124,6 +124,10 @@ impl Clip {
 }
 
 impl Joint for Clip {
+    fn params(&self) -> &'static str {
+        "clip-v1"
+    }
+
     fn dim(&self) -> usize {
         self.dim
     }

@@ -53,7 +53,7 @@ pub fn describe(dir: &Path) -> Result<Description, ModelError> {
         takes: architecture.takes().name(),
         ..Description::default()
     };
-    if let Some((model, _)) = joint::load(dir, architecture)? {
+    if let Some(model) = joint::load(dir, architecture)? {
         model.text("a red shoe")?;
         return Ok(Description {
             dim: model.dim(),

@@ -14,6 +14,8 @@ use crate::image::Preprocess;
 
 /// A model for both.
 pub trait Joint: Send + Sync {
+    /// Goes into the fingerprint: changed with anything in the model's file that moves vectors.
+    fn params(&self) -> &'static str;
     /// Length of a vector.
     fn dim(&self) -> usize;
     /// Side of the square that photos are scaled to, pixels.
@@ -32,19 +34,15 @@ pub trait Joint: Send + Sync {
     fn image(&self, image: &RgbImage) -> Result<Vec<f32>, ModelError>;
 }
 
-/// Loads the model in `dir`; `None`: it is no joint one. Beside it, what goes into the fingerprint: change it with anything
-/// in the model's file that moves vectors.
+/// Loads the model in `dir`; `None`: it is no joint one.
 ///
 /// # Errors
 /// A file is missing or does not fit.
-pub fn load(
-    dir: &Path,
-    architecture: Architecture,
-) -> Result<Option<(Box<dyn Joint>, &'static str)>, ModelError> {
+pub fn load(dir: &Path, architecture: Architecture) -> Result<Option<Box<dyn Joint>>, ModelError> {
     Ok(match architecture {
-        Architecture::Clip => Some((Box::new(Clip::load(dir)?), "clip-v1")),
-        Architecture::ChineseClip => Some((Box::new(ChineseClip::load(dir)?), "chinese-clip-v1")),
-        Architecture::Siglip => Some((Box::new(Siglip::load(dir)?), "siglip-v1")),
+        Architecture::Clip => Some(Box::new(Clip::load(dir)?)),
+        Architecture::ChineseClip => Some(Box::new(ChineseClip::load(dir)?)),
+        Architecture::Siglip => Some(Box::new(Siglip::load(dir)?)),
         Architecture::Sentence(_) | Architecture::EfficientNetLite | Architecture::Cnn(_) => None,
     })
 }

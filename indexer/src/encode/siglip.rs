@@ -89,6 +89,10 @@ impl Siglip {
 }
 
 impl Joint for Siglip {
+    fn params(&self) -> &'static str {
+        "siglip-v1"
+    }
+
     fn dim(&self) -> usize {
         self.dim
     }

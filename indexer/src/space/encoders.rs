@@ -176,9 +176,9 @@ impl Encoders {
         if let Some((dir, name)) = selection.joint(models_dir) {
             let architecture = takes(&dir, Takes::Joint)?;
             let loaded = joint::load(&dir, architecture)?;
-            let (model, params) = loaded.ok_or(ModelError::Missing(dir.clone()))?;
+            let model = loaded.ok_or(ModelError::Missing(dir.clone()))?;
             let dims = [("shared", model.dim()), ("image", model.dim())];
-            let fingerprint = fingerprint(&[dir], params)?;
+            let fingerprint = fingerprint(&[dir], model.params())?;
             return Ok(Self::new(Kind::Joint(model), &name, fingerprint, &dims));
         }
         let (text_dir, name) = selection.text(models_dir);
