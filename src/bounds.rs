@@ -18,7 +18,8 @@ const SHORT: Duration = Duration::from_secs(30);
 /// How much a database may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes of memory for vector indexes, ids and filters of all collections; None: as much as there is.
+    /// Bytes of memory for what collections hold there: vector indexes and the builds of them under way, ids, filters, events
+    /// and the model learned from them; None: as much as there is.
     pub memory_bytes: Option<u64>,
     /// Bytes of memory that one merge of index parts may take while it runs; parts stay apart where it would take more.
     pub merge_memory_bytes: Option<u64>,
@@ -39,7 +40,7 @@ impl Default for Bounds {
 /// What is taken, and what was refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Bytes of memory that count for the bound: vector indexes, ids and filters.
+    /// Bytes of memory that count for the bound.
     pub memory_bytes: u64,
     /// Bytes of memory that RocksDB has for itself, which are bounded by its own settings.
     pub store_memory_bytes: u64,

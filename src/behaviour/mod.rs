@@ -54,6 +54,9 @@ const REST: Duration = Duration::from_secs(2);
 /// How often old events are looked for.
 const EXPIRY: Duration = Duration::from_secs(3600);
 
+/// Events after which the log's size is taken again.
+const SIZED: u64 = 1024;
+
 /// Events removed or read in one step.
 const STEP: usize = 1000;
 
@@ -76,6 +79,8 @@ pub(crate) struct Behaviour {
     /// When old events are looked for again.
     expiry: Mutex<Instant>,
     expired: AtomicU64,
+    /// Bytes of the log when its size was taken last.
+    log_bytes: AtomicU64,
 }
 
 impl Behaviour {
@@ -94,6 +99,7 @@ impl Behaviour {
             replacing: Mutex::default(),
             expiry: Mutex::new(Instant::now()),
             expired: AtomicU64::new(0),
+            log_bytes: AtomicU64::new(0),
         };
         behaviour.expire()?;
         let mut log = behaviour.log.write();
@@ -107,6 +113,7 @@ impl Behaviour {
             }
             Ok(true)
         })?;
+        behaviour.size(&log);
         drop(log);
         behaviour.load_active()?;
         Ok(behaviour)
@@ -119,14 +126,29 @@ impl Behaviour {
         *self.expiry.lock() = Instant::now();
     }
 
-    /// Takes a stored event in.
-    pub fn learn_of(&self, event: &Event, micros: i64) {
+    /// Takes a stored event in; whether the log's size was taken again.
+    pub fn learn_of(&self, event: &Event, micros: i64) -> bool {
         let mut log = self.log.write();
-        let from = log.end();
+        let (from, before) = (log.end(), log.touches() / SIZED);
         log.add(event, micros);
         if let Some(model) = self.model() {
             model.count(&log, from..log.end());
         }
+        let due = log.touches() / SIZED != before;
+        if due {
+            self.size(&log);
+        }
+        due
+    }
+
+    fn size(&self, log: &Log) {
+        self.log_bytes.store(log.memory() as u64, Relaxed);
+    }
+
+    /// Bytes in memory, about: the log as of some events ago, and the model, which takes about what it takes stored.
+    pub fn bytes(&self) -> u64 {
+        let model = self.model().map_or(0, |m| m.info().stored_bytes);
+        self.log_bytes.load(Relaxed) + model
     }
 
     /// What was learned last.
@@ -215,6 +237,7 @@ impl Behaviour {
         while copy.step(&self.log.read()) {}
         let mut log = self.log.write();
         *log = copy.finish(&log);
+        self.size(&log);
     }
 
     /// Erases a user: their events, and what nobody else did in their visits; or all that was done in a visit. No event may

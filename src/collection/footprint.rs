@@ -1,5 +1,7 @@
 //! What a collection takes in memory, by what it is for.
 
+use std::sync::Arc;
+
 use vitrine_schemas::Item;
 
 use super::{Collection, State};
@@ -17,18 +19,16 @@ impl State {
         self.live.len() * ITEM + 2 * self.id_bytes + self.payload.bytes()
     }
 
-    /// Bytes in memory of everything, graphs being built aside.
-    pub(super) fn bytes(&self) -> u64 {
+    /// Bytes in memory of items and their indexes.
+    fn bytes(&self) -> u64 {
         let spaces = self.spaces.values();
         self.records_bytes() + spaces.map(|s| s.stats().memory_bytes()).sum::<u64>()
     }
 
-    /// The same once everything is sealed and the dead are left out.
-    pub(super) fn settled_bytes(&self) -> u64 {
-        let settled = |space: &std::sync::Arc<SpaceIndex>| {
-            let members = space.members();
-            let dead = members.len() - members.intersection_len(&self.live);
-            space.settled_bytes(dead)
+    /// The same once everything is sealed and the dead are left out, by merges that may take so many bytes of memory.
+    fn settled_bytes(&self, merge: Option<u64>) -> u64 {
+        let settled = |space: &Arc<SpaceIndex>| {
+            space.settled_bytes(&(space.members() - &self.live), merge_room(space, merge))
         };
         self.records_bytes() + self.spaces.values().map(settled).sum::<u64>()
     }
@@ -42,15 +42,30 @@ impl State {
     }
 }
 
+/// Vectors that a merge of so many bytes may have.
+pub(super) fn merge_room(space: &SpaceIndex, bytes: Option<u64>) -> u64 {
+    bytes.map_or(u64::MAX, |bytes| bytes / space.build_vector_bytes())
+}
+
 impl Collection {
+    /// Bytes in memory: items, indexes, events and the model learned from them, and what builds under way take.
+    pub(super) fn bytes(&self) -> u64 {
+        let builds: u64 = self.builds.read().iter().map(|b| b.bytes).sum();
+        self.state.read().bytes() + self.behaviour.bytes() + builds
+    }
+
+    /// The same once no more is to be sealed or merged.
+    pub(super) fn settled_bytes(&self) -> u64 {
+        let merge = self.gauge.bounds().merge_memory_bytes;
+        self.state.read().settled_bytes(merge) + self.behaviour.bytes()
+    }
+
     /// Tells the gauge what the collection takes now.
     pub(super) fn report(&self) {
-        let state = self.state.read();
         let memory = Memory {
-            now: state.bytes(),
-            settled: state.settled_bytes(),
+            now: self.bytes(),
+            settled: self.settled_bytes(),
         };
-        drop(state);
         self.gauge.report(self.id, memory);
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use roaring::RoaringBitmap;
 use vitrine_schemas::{BuildInfo, Quantization, VectorSpace};
 
-use super::{Build, Collection, State};
+use super::{Build, Collection, State, footprint::merge_room};
 use crate::{
     Error, Result,
     index::{Codes, Job, Progress, Room, SealedIndex, SpaceIndex, Work},
@@ -56,9 +56,8 @@ impl Collection {
         if work == Work::All {
             return Room::ENOUGH;
         }
-        let most = self.gauge.bounds().merge_memory_bytes;
         Room {
-            merge: most.map_or(u64::MAX, |most| most / index.build_vector_bytes()),
+            merge: merge_room(index, self.gauge.bounds().merge_memory_bytes),
             short: self.gauge.is_short(),
         }
     }
@@ -131,12 +130,14 @@ impl Collection {
             bytes: job.vectors() * index.build_vector_bytes(),
         });
         self.builds.write().push(build.clone());
+        self.report();
         let built = if self.closing() {
             Err(Error::Cancelled)
         } else {
             index.build(job, Some(path), &build.progress)
         };
         self.builds.write().retain(|b| !Arc::ptr_eq(b, &build));
+        self.report();
         built
     }
 

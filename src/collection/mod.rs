@@ -170,12 +170,18 @@ impl Collection {
 
     /// Takes a stored event in.
     pub(crate) fn learn_of(&self, event: &Event, micros: i64) {
-        self.behaviour.learn_of(event, micros);
+        if self.behaviour.learn_of(event, micros) {
+            self.report();
+        }
     }
 
     /// Removes events that are too old, and trains where enough is new; whether it did anything.
     pub(crate) fn maintain_behaviour(&self) -> Result<bool> {
-        self.behaviour.maintain()
+        let changed = self.behaviour.maintain()?;
+        if changed {
+            self.report();
+        }
+        Ok(changed)
     }
 
     /// The time before which events are not kept, microseconds since 1970.

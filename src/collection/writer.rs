@@ -186,10 +186,9 @@ impl Collection {
     fn admit(&self, batch: &Batch, wanted: u64) -> Result<()> {
         // The log and the tables have it once each, and merging tables takes as much again.
         self.gauge.admit_disk(3 * batch.bytes())?;
-        let state = self.state.read();
-        let settled = || state.settled_bytes();
+        let settled = || self.settled_bytes();
         self.gauge
-            .admit_memory(self.id, state.bytes(), settled, wanted)
+            .admit_memory(self.id, self.bytes(), settled, wanted)
     }
 
     /// Stores a batch, then shows in one step what it changed: `old` goes, `new` comes. Searches go on meanwhile, and

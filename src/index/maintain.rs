@@ -36,7 +36,7 @@ const DEAD_SHARE: u64 = 5;
 const DEAD_FROM: u64 = 1_000;
 
 /// The share where memory is short.
-pub(super) const DEAD_SHARE_SHORT: u64 = 50;
+const DEAD_SHARE_SHORT: u64 = 50;
 
 /// Kinds of jobs. Only one of a kind may be under way in a space; [`Work::All`] goes with no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +141,26 @@ impl SpaceIndex {
             tail_count,
             rows: self.flat.rows(),
         })
+    }
+
+    /// Bytes in memory, about, once everything is sealed and parts of at most `most` vectors are made anew without those of
+    /// `dead` that are worth it. What larger parts have of them stays.
+    pub fn settled_bytes(&self, dead: &RoaringBitmap, most: u64) -> u64 {
+        let room = Room {
+            merge: most,
+            short: true,
+        };
+        let parts = self.parts.read();
+        let goes = |s: &&Arc<SealedIndex>| s.members().len() <= most && is_rotten(s, dead, room);
+        let gone = parts.sealed.iter().filter(goes);
+        let gone: u64 = gone.map(|s| s.members().intersection_len(dead)).sum();
+        let tails = parts.tails.iter();
+        let comes: u64 = tails
+            .map(|t| t.numbers.len() - t.numbers.intersection_len(dead))
+            .sum();
+        let sealed: u64 = parts.sealed.iter().map(|s| s.bytes() as u64).sum();
+        (sealed + comes * self.sealed_vector_bytes())
+            .saturating_sub(gone * self.sealed_vector_bytes())
     }
 
     /// Bytes of memory that a vector takes while a part with it is built, about.

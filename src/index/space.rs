@@ -10,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::{Codes, GrowingIndex, SealedIndex, flat::Flat, maintain::DEAD_SHARE_SHORT};
+use super::{Codes, GrowingIndex, SealedIndex, flat::Flat};
 
 /// Vectors of a tail below which a scan is as fast as a graph.
 pub(super) const GRAPH_FROM: u64 = 2_000;
@@ -173,15 +173,6 @@ impl SpaceIndex {
     /// Bytes that one more vector takes in memory until it is sealed; its graph, which may never be made, aside.
     pub fn unsealed_vector_bytes(&self) -> u64 {
         Flat::row_bytes(self.dim)
-    }
-
-    /// Bytes in memory, about, once everything is sealed and `dead` vectors are left out, few excepted.
-    pub fn settled_bytes(&self, dead: u64) -> u64 {
-        let stats = self.stats();
-        let kept = (stats.sealed + stats.unsealed) / DEAD_SHARE_SHORT;
-        let change = |vectors: u64| vectors * self.sealed_vector_bytes();
-        (stats.sealed_bytes + change(stats.unsealed))
-            .saturating_sub(change(dead.saturating_sub(kept)))
     }
 
     /// Bytes that a sealed vector takes in memory, about.

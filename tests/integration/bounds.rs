@@ -151,6 +151,68 @@ fn what_sealing_frees_is_worth_waiting_for() {
 }
 
 #[test]
+fn what_may_not_be_merged_is_not_waited_for() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let bounds = Bounds {
+        merge_memory_bytes: Some(1),
+        ..memory(2_000_000)
+    };
+    let (db, shop) = open(dir.path(), 1, bounds);
+    let patience = Instant::now() + Duration::from_secs(60);
+    let mut written = 0;
+    let mut until_full = || loop {
+        match shop.upsert(items(written..written + 100)) {
+            Ok(_) => written += 100,
+            Err(Error::Unsettled { .. }) => {
+                assert!(Instant::now() < patience, "{:?}", db.info("shop"));
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(e) => break (written, e),
+        }
+    };
+    let (most, refusal) = until_full();
+    assert!(matches!(refusal, Error::MemoryFull { .. }), "{refusal:?}");
+    // What is left of these in the indexes stays there, so it must not be promised to go.
+    let ids: Vec<_> = (0..most / 2).map(|n| format!("item-{n}")).collect();
+    shop.delete(&ids).expect("deleted");
+    let (_, refusal) = until_full();
+    assert!(matches!(refusal, Error::MemoryFull { .. }), "{refusal:?}");
+}
+
+#[test]
+fn events_and_builds_count_for_the_memory_bound() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let (db, shop) = open(dir.path(), 0, memory(1 << 30));
+    let used = || db.usage().expect("usage").memory_bytes;
+    shop.upsert(items(0..20_000)).expect("written");
+    let before = used();
+    let event = |n: usize| {
+        let event = serde_json::json!({
+            "kind": "view", "collection": "shop", "user": format!("user-{}", n % 700), "items": [format!("item-{n}")]
+        });
+        serde_json::from_value(event).expect("an event")
+    };
+    let events: Vec<_> = (0..5_000).map(event).collect();
+    db.append_events(&events).expect("stored");
+    let after = used();
+    let log = db.info("shop").expect("there").events.memory_bytes;
+    assert!(after - before > log * 3 / 5, "{before}, {after}, {log}");
+
+    let most = std::thread::scope(|scope| {
+        let built = scope.spawn(|| db.optimize("shop"));
+        let mut most = 0;
+        while !built.is_finished() {
+            most = used().max(most);
+        }
+        built.join().expect("no panic").expect("built");
+        most
+    });
+    let vectors = 20_000 * (DIM * size_of::<f32>()) as u64;
+    assert!(most > after + vectors, "{after}, {most}");
+    assert!(used() < after, "a sealed part is smaller");
+}
+
+#[test]
 fn the_disk_reserve_is_left_alone() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let bounds = Bounds {
