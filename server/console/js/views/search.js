@@ -99,17 +99,17 @@ export function mount(root, app) {
   function drawStatus(asked, answer, matching) {
     const n = answer.hits.length;
     const total = answer.total?.value ?? matching;
-    const about = answer.total?.relation && answer.total.relation !== "eq" && answer.total.relation !== "equal" ? "more than " : "";
+    const about = answer.total?.relation === "gte" ? "at least " : "";
     const first = total > n ? `${count(n)} of ${about}${plural(total, "item")}` : plural(n, "item");
     const how = { browse: "in the order of ids", recommend: "recommended", search: answer.plan }[answer.kind];
     const took = answer.took_ms === undefined ? milliseconds(answer.roundTripMs) : `${milliseconds(answer.took_ms)} in the engine, ${milliseconds(answer.roundTripMs)} in all`;
     const facts = [first, how, answer.blend ? `joined by ${words(answer.blend.method)}` : null, took];
     const explain = answer.explain ? `${count(answer.explain.compared)} distances; the filter lets ${plural(answer.explain.matching, "vector")} through` : undefined;
     status.replaceChildren(...[el("span", { title: explain }, facts.filter(Boolean).join(" · ")), fallbacks(answer), legend(answer.hits)].filter(Boolean));
-    const corrections = [answer.corrections ?? []].flat().map((one) => one.text ?? one);
+    const corrections = Object.entries(answer.corrections ?? {});
     if (corrections.length) {
-      const say = corrections.map((text) => el("button", { type: "button", class: "link", on: { click: () => change({ q: text, undo: [] }) } }, text));
-      notice.replaceChildren(el("p", { class: "correction" }, "Did you mean ", say, "?"));
+      const say = corrections.map(([typed, meant], n) => [n ? ", " : "", el("mark", {}, meant), ` instead of "${typed}"`]);
+      notice.replaceChildren(el("p", {}, "Looked for ", say, "."));
     }
     announce(first);
   }
