@@ -118,7 +118,9 @@ impl Collection {
         let started = Instant::now();
         let request = around.request;
         check_limit(request.limit)?;
-        let blend = BlendModel::rrf();
+        // How many people a bridge rests on is in its similarity.
+        let mut blend = BlendModel::rrf();
+        blend.item_evidence = 0.0;
         let choosing = Choosing {
             request,
             scope: around.scope,

@@ -77,10 +77,19 @@ fn the_withheld_item_comes_first_with_its_reason() {
             );
             let first = &answer.hits[0];
             assert_eq!(first.id, format!("{name}{person}"));
-            assert_eq!(first.reason.code, "also_liked");
+            // Three events with an item are little evidence: content speaks louder.
+            assert_eq!(first.reason.code, "similar");
             assert!(first.reason.items.iter().all(|id| id.starts_with(name)));
             assert_eq!(answer.history, 3);
             assert_eq!(answer.hits.len(), 3, "filled from the other group");
+            let answer = ask(
+                &shop,
+                json!({"user": format!("{name} user {person}"), "blend": {"weights": {"behavior": 1.0}}}),
+            );
+            let first = &answer.hits[0];
+            assert_eq!(first.id, format!("{name}{person}"));
+            assert_eq!(first.reason.code, "also_liked");
+            assert!(first.reason.items.iter().all(|id| id.starts_with(name)));
         }
     }
 }

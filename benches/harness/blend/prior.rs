@@ -36,8 +36,8 @@ const SOURCES: [Source; 4] = [
     Source::Content,
     Source::Popularity,
 ];
-const WEIGHTS: [f32; 10] = [0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 8.0];
-const EVIDENCE: [f32; 7] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+const WEIGHTS: [f32; 9] = [0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
+const EVIDENCE: [f32; 8] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
 
 /// Rounds over all numbers.
 const ROUNDS: usize = 4;
@@ -99,13 +99,20 @@ pub fn run(args: &Args, cache: &Path) -> Outcome<()> {
         numbers(&found),
         worth(&found, &all)
     );
-    println!("\nworth at each weight of content, the others as found");
+    println!(
+        "\nworth with behaviour and session at 1, content at 0.5, user_evidence 1, by popularity (down), item_evidence {EVIDENCE:?}"
+    );
     for weight in WEIGHTS {
-        let mut changed = found.clone();
-        if let Some(part) = changed.parts.get_mut(&Source::Content) {
-            part.weight = weight;
-        }
-        println!("  {weight:5.2}: {:.4}", worth(&changed, &all));
+        let at = |half: &f32| {
+            let mut model = now.clone();
+            (model.user_evidence, model.item_evidence) = (1.0, *half);
+            if let Some(part) = model.parts.get_mut(&Source::Popularity) {
+                part.weight = weight;
+            }
+            format!("{:.4}", worth(&model, &all))
+        };
+        let row: Vec<_> = EVIDENCE.iter().map(at).collect();
+        println!("  {weight:5.2}: {}", row.join(" "));
     }
     println!("\nndcg@{K} of {SOURCES:?} alone, content with power 1, as it is now, as found");
     for shop in &shops {

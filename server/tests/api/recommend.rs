@@ -22,6 +22,9 @@ async fn events_become_recommendations_with_reasons() {
     let answer = api.post(RECOMMEND, json!({"user": "u3"})).await.ok();
     // By content alone the boot is nearer to the shoe.
     assert_eq!(ids(&answer), ["lamp", "boot"]);
+    let only = json!({"user": "u3", "blend": {"weights": {"behavior": 1.0}}});
+    let answer = api.post(RECOMMEND, only).await.ok();
+    assert_eq!(ids(&answer)[0], "lamp");
     assert_eq!(answer["hits"][0]["reason"]["code"], "also_liked");
     assert_eq!(answer["hits"][0]["reason"]["items"], json!(["shoe"]));
 

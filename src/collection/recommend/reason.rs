@@ -34,8 +34,7 @@ pub(in super::super) struct Ground {
 impl<'a> Reasons<'a> {
     /// What a hit mostly rests on.
     pub fn ground(&self, hit: &Ranked, id: &str) -> Ground {
-        let parts = hit.parts();
-        let source = parts.first().map_or(Source::Newest, |(source, _)| *source);
+        let source = main(&hit.parts());
         let items = match source {
             Source::Behavior => self.also_liked(id),
             Source::Session => self.in_sessions(id),
@@ -79,6 +78,16 @@ impl<'a> Reasons<'a> {
         let liked = self.history.liked().map(|given| given.id.clone());
         liked.take(NAMED).collect()
     }
+}
+
+/// The source that a hit mostly rests on, of parts with the greatest first. Popularity speaks for every hit: it says why this
+/// one is here only where nothing of the shopper's own does.
+fn main(parts: &[(Source, f32)]) -> Source {
+    let own = parts
+        .iter()
+        .find(|(source, _)| *source != Source::Popularity);
+    own.or(parts.first())
+        .map_or(Source::Newest, |(source, _)| *source)
 }
 
 impl Ground {

@@ -27,22 +27,22 @@ fn without_labels_it_is_weighted_reciprocal_rank_fusion() {
         (Source::Content, list(&[(3, 0.8), (5, 0.7)])),
         (Source::Popularity, list(&[(5, 0.2)])),
     ];
-    let ranked = BlendModel::rrf().rank(&Question::of(3.0, &lists));
-    // Three items of a history and a constant of one: behaviour counts 3/4.
+    let mut question = Question::of(3.0, &lists);
+    question.candidates.iter_mut().for_each(|c| c.events = 48.0);
+    let ranked = BlendModel::rrf().rank(&question);
+    // Three items of a history and a constant of one, 48 events with the item and one of 16: behaviour counts 9/16.
+    let behavior = 9.0 / 16.0;
     let expected = [
-        (3, 0.75 / 62.0 + 0.5 / 61.0),
-        (7, 0.75 / 61.0),
-        (5, 0.5 / 62.0 + 0.1 / 61.0),
+        (5, 0.5 / 62.0 + 1.0 / 61.0),
+        (3, behavior / 62.0 + 0.5 / 61.0),
+        (7, behavior / 61.0),
     ];
     for (found, (item, score)) in ranked.iter().zip(expected) {
         assert_eq!(found.candidate.item, item);
         assert!((found.score - score).abs() < 1e-7, "{found:?}");
     }
-    assert_eq!(
-        ranked[0].parts()[0].0,
-        Source::Behavior,
-        "the greatest part first"
-    );
+    let first = ranked[1].parts()[0].0;
+    assert_eq!(first, Source::Behavior, "the greatest part first");
     assert_eq!(ranked.len(), 3);
 }
 
