@@ -118,6 +118,9 @@ pub enum Error {
         /// Bytes of the write, about.
         wanted: u64,
     },
+    /// The lexical index failed; it is made anew from the records at the next start at the latest.
+    #[error("lexical index: {0}")]
+    Lexical(#[from] crate::lexical::LexicalError),
     /// Storage failed.
     #[error("storage: {0}")]
     Storage(String),
@@ -169,6 +172,7 @@ impl Error {
             Self::Unsettled { .. } => "memory_full_until_sealed",
             Self::DiskFull { .. } => "disk_full",
             Self::Corrupt { .. } => "corrupt_record",
+            Self::Lexical(_) => "lexical",
             Self::Storage(_) => "storage",
             Self::Io { .. } => "io",
         }
@@ -201,6 +205,7 @@ impl Error {
             | Self::Unsettled { .. }
             | Self::DiskFull { .. }
             | Self::Corrupt { .. }
+            | Self::Lexical(_)
             | Self::Storage(_)
             | Self::Io { .. } => false,
         }

@@ -13,6 +13,7 @@ pub mod embedder;
 pub mod error;
 mod events;
 pub mod index;
+pub mod lexical;
 pub mod payload;
 mod quantize;
 pub mod query;
@@ -21,12 +22,13 @@ pub mod understanding;
 
 pub use behaviour::{Training, event_weight};
 pub use bounds::Bounds;
-pub use collection::{Collection, Shopper};
+pub use collection::Collection;
 pub use database::{Database, Options};
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;
 pub use events::{StoredEvents, Who};
-pub use query::{Target, VectorSearch};
+pub use lexical::LexicalQuery;
+pub use query::{Search, Shopper, Target, VectorSearch};
 pub use storage::Durability;
 pub use vitrine_schemas as schemas;
 

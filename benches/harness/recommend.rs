@@ -217,7 +217,7 @@ impl World {
                     diversify: serde_json::from_value(more.clone())?,
                     ..Shopper::default()
                 };
-                Ok(move || Ok(shop.search_for(&query, &shopper)?.hits.len()))
+                Ok(move || Ok(shop.find(&query.clone().into(), &shopper)?.hits.len()))
             })
         };
         search("search: vector", false, Value::Null)?;

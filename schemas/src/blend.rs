@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 pub enum Source {
     /// Items whose vectors are near to the query's.
     Query,
+    /// Items with the words of the query.
+    Lexical,
     /// Items that the same people touched.
     Behavior,
     /// Items of people whose latest choices are like these: users by all they did, visits without a user by themselves.
@@ -27,8 +29,9 @@ pub enum Source {
 
 impl Source {
     /// All of them, in their order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Query,
+        Self::Lexical,
         Self::Behavior,
         Self::Session,
         Self::Content,
@@ -105,6 +108,8 @@ pub struct SourceUse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fallback {
+    /// There is no text encoder; the words alone were looked for.
+    NoEncoder,
     /// Nothing is known of the shopper.
     NoHistory,
     /// Nothing was learned from behaviour yet.

@@ -36,8 +36,15 @@ pub enum AttributeType {
     Bool,
     /// RFC 3339 time.
     Datetime,
-    /// Stored, not filterable.
+    /// Searched by its words, not filterable.
     Text,
+}
+
+impl AttributeType {
+    /// Whether its values are words to search by.
+    pub fn is_words(self) -> bool {
+        matches!(self, Self::Keyword | Self::Category | Self::Text)
+    }
 }
 
 /// Codes by which the sealed part of an index is walked; answers are ranked by the vectors themselves.

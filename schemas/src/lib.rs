@@ -58,7 +58,9 @@ pub use recommend::{
 };
 pub use report::{ReportInfo, ReportsResponse};
 pub use search::{
-    CountRequest, CountResponse, DeleteRequest, DeleteResponse, Hit, Query, Scope, ScrollRequest,
-    ScrollResponse, SearchExplanation, SearchRequest, SearchResponse, SimilarParams,
+    CountRequest, CountResponse, DeleteRequest, DeleteResponse, FacetsOver, Fragment, Highlight,
+    Hit, LexicalSpec, Operator, Query, Scope, ScrollRequest, ScrollResponse, SearchExplanation,
+    SearchFacets, SearchMode, SearchRequest, SearchResponse, SimilarParams, Total, TotalRelation,
+    UnderstandSpec,
 };
 pub use understand::{UnderstandRequest, UnderstandResponse, UnderstoodPart};

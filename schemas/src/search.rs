@@ -3,16 +3,18 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use std::collections::BTreeMap;
+
 use crate::{
-    BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Fallback, FilterSpec, Group,
-    Item, Reason, SourceUse,
+    BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Facet, FacetSpec, Fallback,
+    FilterSpec, Group, Item, Reason, SourceUse, UnderstandResponse,
 };
 
 /// What to search by: exactly one of text, image, vector and item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Query {
-    /// Words, embedded by the server's text encoder.
+    /// Words: looked for as they are, and embedded by the server's text encoder; see `mode`.
     Text(String),
     /// Base64 of a photo's bytes, embedded by the server's image encoder.
     Image(String),
@@ -20,6 +22,83 @@ pub enum Query {
     Vector(Vec<f32>),
     /// Id of an item whose own vector is used; the item itself is left out.
     Item(String),
+}
+
+/// What finds items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchMode {
+    /// Items near to the query's vector, and items with its words, as one ranking.
+    Hybrid,
+    /// Items with the words of the query (BM25), typing errors forgiven.
+    Lexical,
+    /// Items near to the query's vector.
+    Vector,
+}
+
+/// Which items match the words of a query.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Operator {
+    /// Those with any of them; the more, the better.
+    #[default]
+    Or,
+    /// Those with all of them.
+    And,
+}
+
+/// How words are looked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LexicalSpec {
+    /// Words beside a query by vector, photo or item; a query by text has them already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The last word may go on: search as you type.
+    #[serde(default)]
+    pub prefix: bool,
+    /// Which items match.
+    #[serde(default)]
+    pub operator: Operator,
+    /// A word that no item has stands for those that differ in a letter or two.
+    #[serde(default = "yes")]
+    pub typos: bool,
+}
+
+impl Default for LexicalSpec {
+    fn default() -> Self {
+        Self {
+            text: None,
+            prefix: false,
+            operator: Operator::Or,
+            typos: true,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a text says of price, colour, brand, category and the like becomes a filter; the rest is searched by.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnderstandSpec {
+    /// Fields that nothing is taken out for: what the answer's `understood` says of them is undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+}
+
+/// What facets count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FacetsOver {
+    /// Every match, also those on no page: with words, items that have one and, in a hybrid search, those that their
+    /// vectors brought; by vector alone, every item that the filter lets through and that has a vector.
+    #[default]
+    Matches,
+    /// What was ranked: the candidates of this page.
+    Candidates,
 }
 
 /// Body of `POST /v1/collections/{c}/search`.
@@ -34,10 +113,31 @@ pub struct SearchRequest {
     /// Only items that match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterSpec>,
+    /// What finds items: `hybrid` where there are words and a vector, else what there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<SearchMode>,
+    /// How words are looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lexical: Option<LexicalSpec>,
+    /// Take price, colour, brand and the like out of a text as a filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub understand: Option<UnderstandSpec>,
     /// How many hits, 1 to 1000.
     #[serde(default = "default_limit")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: usize,
+    /// `next_cursor` of the page before; the rest of the request stays as it was, but for `limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Counts of values, at most 50 fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facets: Vec<FacetSpec>,
+    /// What they count.
+    #[serde(default)]
+    pub facets_over: FacetsOver,
+    /// Show where the words are in the hits.
+    #[serde(default)]
+    pub highlight: bool,
     /// Breadth of the graph search; larger is slower and more exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10000)]
@@ -133,6 +233,9 @@ pub struct Hit {
     /// What contributed most, where several took part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// Texts with the words found, where it was asked for: title, brand, category, description.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub highlights: Vec<Highlight>,
     /// The group it stands for, where the answer is grouped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
@@ -140,12 +243,76 @@ pub struct Hit {
     pub item: Item,
 }
 
-/// Answer of a search.
+/// A text of a hit with the words found; of a long one, what is around the first of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Highlight {
+    /// The field.
+    pub field: String,
+    /// The text in pieces.
+    pub fragments: Vec<Fragment>,
+}
+
+/// A piece of a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Fragment {
+    /// As it stands in the item.
+    pub text: String,
+    /// Whether it is a word of the query.
+    pub is_match: bool,
+}
+
+/// How many items match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Total {
+    /// Items.
+    pub value: u64,
+    /// Whether there are more.
+    pub relation: TotalRelation,
+}
+
+/// How a total is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TotalRelation {
+    /// So many match.
+    Eq,
+    /// At least so many do: everything is near to a vector to some degree.
+    Gte,
+}
+
+/// Counts of values with what they count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SearchFacets {
+    /// What is counted.
+    pub over: FacetsOver,
+    /// Items counted.
+    pub items: u64,
+    /// One a field, in the order asked.
+    pub fields: Vec<Facet>,
+}
+
+/// Answer of a search.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchResponse {
     /// Best first; equal scores in the order of their ids.
     pub hits: Vec<Hit>,
-    /// How the candidates were found: `graph`, `scan` (codes of all that match, then the vectors of the best) or `exact`.
+    /// How many items match; see `facets_over` for what counts as a match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Total>,
+    /// For the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// Counts, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facets: Option<SearchFacets>,
+    /// Words that no item has, and what was looked for instead.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub corrections: BTreeMap<String, String>,
+    /// What was taken out of the text, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub understood: Option<UnderstandResponse>,
+    /// How the candidates were found: `graph`, `scan` (codes of all that match, then the vectors of the best), `exact`,
+    /// `lexical`, or one of the first and `lexical`, such as `graph+lexical`.
     pub plan: String,
     /// What it took; where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -125,6 +125,7 @@ fn status_of(error: &vitrine::Error) -> StatusCode {
         | E::UnsupportedFormat { .. }
         | E::Locked(_)
         | E::Corrupt { .. }
+        | E::Lexical(_)
         | E::Storage(_)
         | E::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -18,6 +18,7 @@ pub mod photos;
 pub mod report;
 pub mod reports;
 pub mod routes;
+pub mod search;
 pub mod serve;
 pub mod state;
 pub mod tasks;

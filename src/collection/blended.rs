@@ -27,7 +27,6 @@ pub(super) struct Choosing<'a> {
 /// A page, and what it was chosen from.
 pub(super) struct Blended {
     pub near: Near,
-    pub question: Question,
     pub hits: Vec<Ranked>,
     /// The group of each hit, where the page is grouped.
     pub groups: Vec<Option<Group>>,
@@ -47,14 +46,12 @@ impl Collection {
         let Some(spec) = choosing.diversify else {
             let count = LEAST.max(limit * PER_HIT);
             let near = self.nearest(state, request, choosing.scope, count, choosing.out)?;
-            let question = question(&near)?;
-            let mut hits = blend.rank(&question);
+            let mut hits = blend.rank(&question(&near)?);
             hits.truncate(limit);
             return Ok(Blended {
                 groups: vec![None; hits.len()],
                 diversity: None,
                 near,
-                question,
                 hits,
             });
         };
@@ -62,8 +59,7 @@ impl Collection {
         loop {
             let near = self.nearest(state, request, choosing.scope, count, choosing.out)?;
             let all = near.hits.len() < count || count >= diversify::MOST;
-            let question = question(&near)?;
-            let ranked = blend.rank(&question);
+            let ranked = blend.rank(&question(&near)?);
             let scored: Vec<_> = ranked.iter().map(|r| (r.candidate.item, r.score)).collect();
             let of = diversify::Ranking {
                 ranked: &scored,
@@ -81,7 +77,6 @@ impl Collection {
                 groups: page.groups,
                 diversity: Some(page.used),
                 near,
-                question,
             });
         }
     }

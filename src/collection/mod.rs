@@ -8,7 +8,9 @@ mod blended;
 mod canary;
 mod diversify;
 mod filters;
+mod find;
 mod footprint;
+mod lexical;
 mod maintain;
 mod map;
 mod open;
@@ -16,11 +18,11 @@ mod reader;
 mod recommend;
 mod schema;
 mod search;
-mod shopper;
 mod similar;
 mod state_file;
 mod stats;
 mod understand;
+mod words;
 mod writer;
 
 use std::{
@@ -39,6 +41,7 @@ use crate::{
     bounds::Gauge,
     events::Who,
     index::{Progress, SpaceIndex},
+    lexical::LexicalIndex,
     payload::PayloadIndex,
     query::blend::BlendModel,
     storage::{SegmentList, Store},
@@ -46,7 +49,6 @@ use crate::{
 
 use self::canary::Canary;
 pub(crate) use schema::{check_config, check_name, rfc3339_micros};
-pub use shopper::Shopper;
 pub use stats::Stats;
 
 /// A collection of items.
@@ -66,6 +68,7 @@ pub struct Collection {
     closing: AtomicBool,
     behaviour: Behaviour,
     canary: Canary,
+    lexical: LexicalIndex,
     /// What was learned about how sources are joined.
     blend: RwLock<Option<Arc<BlendModel>>>,
 }

@@ -21,6 +21,7 @@ use crate::{
     behaviour::Behaviour,
     bounds::Gauge,
     index::SpaceIndex,
+    lexical::LexicalIndex,
     payload::PayloadIndex,
     query::blend::BlendModel,
     storage::{Batch, SegmentList, Store},
@@ -42,15 +43,21 @@ impl Collection {
         let started = Instant::now();
         let mut list = store.segment_list(id)?;
         let writes = store.writes(id)?;
-        let ((spaces, state), behaviour) = rayon::join(
+        let ((spaces, state), (behaviour, lexical)) = rayon::join(
             || {
                 rayon::join(
                     || open_spaces(&store, &config, &list),
                     || open_state(name, &store, id, &config, writes),
                 )
             },
-            || Behaviour::open(store.clone(), id, &config.behavior),
+            || {
+                rayon::join(
+                    || Behaviour::open(store.clone(), id, &config.behavior),
+                    || LexicalIndex::open(&store.lexical(id)),
+                )
+            },
         );
+        let lexical = lexical?;
         let (mut state, mut next, is_saved) = state?;
         forget_damaged(&store, id, &mut list, &spaces)?;
         for (space, index) in &spaces {
@@ -64,6 +71,10 @@ impl Collection {
             }
         }
         state.spaces = spaces;
+        next = next.max(lexical.covered());
+        state.catch_up(&lexical, &store, id)?;
+        lexical.remove(lexical.numbers()? - &state.live)?;
+        lexical.refresh()?;
         let blend = read_blend(&store, name, id)?;
         tracing::info!(
             collection = name,
@@ -91,6 +102,7 @@ impl Collection {
             closing: AtomicBool::new(false),
             behaviour: behaviour?,
             canary: Canary::new(canary),
+            lexical,
             blend: RwLock::new(blend),
         };
         collection.report();
@@ -127,6 +139,9 @@ impl Collection {
         state_file::remove(&self.store, self.id);
         if let Err(e) = remove_files(&self.store, self.id, &SegmentList::default()) {
             tracing::warn!(collection = self.name, "segment files stay behind: {e}");
+        }
+        if let Err(e) = self.lexical.drop_files(&self.store.lexical(self.id)) {
+            tracing::warn!(collection = self.name, "lexical index stays behind: {e}");
         }
         Ok(result)
     }

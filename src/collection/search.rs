@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
-use vitrine_schemas::{Hit, SearchExplanation, SearchResponse};
+use vitrine_schemas::{Hit, Metric, SearchExplanation, SearchResponse};
 
 use super::{Collection, State, canary::Sample, reader::check_limit, schema};
 use crate::{
@@ -21,28 +21,42 @@ pub(super) struct Near {
     /// What could have been found.
     pub allowed: Arc<Allowed>,
     trace: Trace,
+    vector: Vec<f32>,
+    metric: Metric,
 }
 
 impl Near {
     /// The answer, without hits yet.
     pub fn answer(&self, request: &VectorSearch) -> SearchResponse {
-        let trace = &self.trace;
         SearchResponse {
-            hits: Vec::new(),
-            plan: trace.plan.as_str().to_owned(),
-            explain: request.explain.then(|| SearchExplanation {
-                plan: trace.plan.as_str().to_owned(),
-                matching: trace.matching,
-                members: trace.members,
-                selectivity: trace.matching as f64 / trace.members.max(1) as f64,
-                compared: trace.compared,
-            }),
-            sources: Vec::new(),
-            blend: None,
-            fallbacks: Vec::new(),
-            diversity: None,
-            took_ms: 0.0,
+            plan: self.plan().to_owned(),
+            explain: request.explain.then(|| self.explanation()),
+            ..SearchResponse::default()
         }
+    }
+
+    /// How they were found.
+    pub fn plan(&self) -> &'static str {
+        self.trace.plan.as_str()
+    }
+
+    /// What it took.
+    pub fn explanation(&self) -> SearchExplanation {
+        let trace = &self.trace;
+        SearchExplanation {
+            plan: self.plan().to_owned(),
+            matching: trace.matching,
+            members: trace.members,
+            selectivity: trace.matching as f64 / trace.members.max(1) as f64,
+            compared: trace.compared,
+        }
+    }
+
+    /// How near another item is; None where it has no vector.
+    pub fn score(&self, state: &State, space: &str, number: u32) -> Option<f32> {
+        let vector = state.spaces.get(space)?.vector(number)?;
+        let distance = distance::distance(self.metric, &self.vector, &vector);
+        Some(distance::score(self.metric, distance))
     }
 }
 
@@ -71,6 +85,7 @@ impl Collection {
                 score: *score,
                 contributions: Vec::new(),
                 reason: None,
+                highlights: Vec::new(),
                 group: None,
                 item: self.load(state, id, request.with_vectors)?,
             });
@@ -146,7 +161,7 @@ impl Collection {
         if trace.plan != Plan::Exact {
             self.canary.offer(|| Sample {
                 space: request.space.clone(),
-                vector,
+                vector: vector.clone(),
                 limit,
                 ef: request.ef,
                 allowed: allowed.clone(),
@@ -164,6 +179,8 @@ impl Collection {
                 .collect(),
             allowed,
             trace,
+            vector,
+            metric,
         })
     }
 }

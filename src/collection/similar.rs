@@ -181,6 +181,7 @@ impl Collection {
                 _ => ("similar", format!("Similar to {title}")),
             };
             Some(Hit {
+                highlights: Vec::new(),
                 id: item.id.clone(),
                 score: ranked.score,
                 contributions: contributions(ranked),

@@ -164,6 +164,9 @@ impl Collection {
         }
         let started = Instant::now();
         let bytes = self.state.read().to_bytes(writer)?;
+        if let Err(e) = self.lexical.refresh() {
+            tracing::warn!(collection = self.name, "lexical index: {e}");
+        }
         // First, so that no power cut takes writes back that the file knows of.
         self.store.flush()?;
         replace_file(&path(&self.store, self.id), &bytes)?;

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Map, Value};
 use vitrine_schemas::{FilterSpec, Item, ItemPatch, WriteStatus};
 
-use super::{Collection, Writer, schema};
+use super::{Collection, Writer, lexical::texts, schema};
 use crate::{Error, Result, storage::Batch};
 
 type Vectors = BTreeMap<String, Vec<f32>>;
@@ -60,6 +60,9 @@ impl Collection {
         if !patch.contains_key("vectors") {
             // Not normalised again: the stored vectors stay what they are.
             item.vectors = old.vectors.clone();
+        }
+        let config = self.config();
+        if !patch.contains_key("vectors") && texts(&config, &old) == texts(&config, &item) {
             self.rewrite(&mut writer, old, &item)?;
         } else {
             self.commit(&mut writer, vec![item.clone()])?;
@@ -151,10 +154,11 @@ impl Collection {
                 index.insert(&rows);
             }
         }
+        self.index_words(&self.config(), &fresh);
         self.publish(writer, batch, replaced, &fresh)
     }
 
-    /// Rewrites a record whose vectors did not change; it keeps its number.
+    /// Rewrites a record whose vectors and texts did not change; it keeps its number.
     fn rewrite(&self, writer: &mut Writer, mut old: Item, item: &Item) -> Result<()> {
         old.vectors.clear();
         let mut record = item.clone();
@@ -219,7 +223,10 @@ impl Collection {
         for (number, item) in new {
             state.add(*number, item);
         }
+        let gone = outgoing.values().map(|(number, _)| *number);
+        let gone: Vec<_> = gone.filter(|n| !state.live.contains(*n)).collect();
         drop(state);
+        self.forget_words(gone);
         self.report();
         Ok(())
     }

@@ -140,6 +140,7 @@ impl Watch {
         {
             self.rested = Instant::now() + took * REST_PER_MEASUREMENT;
         }
+        collection.maintain_words()?;
         collection.save_if_quiet()?;
         Ok(false)
     }

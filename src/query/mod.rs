@@ -4,6 +4,8 @@
 
 pub mod blend;
 pub mod diversify;
+mod search;
 mod vector_search;
 
+pub use search::{Search, Shopper};
 pub use vector_search::{Target, VectorSearch};

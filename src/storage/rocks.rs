@@ -164,6 +164,11 @@ impl Store {
         self.path.join("states")
     }
 
+    /// Folder of a collection's lexical index.
+    pub fn lexical(&self, collection: u32) -> PathBuf {
+        self.path.join("lexical").join(format!("{collection:08x}"))
+    }
+
     pub(super) fn family(&self, name: &'static str) -> Result<&ColumnFamily> {
         self.db
             .cf_handle(name)

@@ -19,3 +19,4 @@ mod states;
 mod support;
 mod understanding;
 mod watch;
+mod words;

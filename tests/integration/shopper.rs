@@ -67,9 +67,10 @@ fn without_a_shopper_nothing_changes() {
     let search = near(&[9.3, 0.0], 7);
     let plain = shop.search(&search).expect("an answer");
     let mut same = shop
-        .search_for(&search, &Shopper::default())
+        .find(&search.clone().into(), &Shopper::default())
         .expect("an answer");
     same.took_ms = plain.took_ms;
+    assert!(same.total.take().is_some() && same.next_cursor.take().is_some());
     assert_eq!(same, plain);
     let text = serde_json::to_value(&plain).expect("JSON");
     for absent in ["sources", "blend", "fallbacks", "diversity"] {
@@ -85,7 +86,9 @@ fn a_shopper_gets_what_is_near_in_the_order_of_their_taste() {
     // u3 takes those of 3, 7, 11, ...
     let who =
         json!({"user": "u3", "blend": {"method": "rrf", "weights": {"query": 1, "behavior": 3}}});
-    let answer = shop.search_for(&search, &shopper(who)).expect("an answer");
+    let answer = shop
+        .find(&search.clone().into(), &shopper(who))
+        .expect("an answer");
     check(&answer);
     assert_eq!(answer.hits.len(), 8);
     let place = |id: &str| ids(&answer).iter().position(|i| *i == id).unwrap_or(99);
@@ -99,7 +102,7 @@ fn a_shopper_gets_what_is_near_in_the_order_of_their_taste() {
     let hide: Event = serde_json::from_value(hide).expect("an event");
     fixture.db.append_events(&[hide]).expect("stored");
     let answer = shop
-        .search_for(&search, &shopper(json!({"user": "u3"})))
+        .find(&search.clone().into(), &shopper(json!({"user": "u3"})))
         .expect("an answer");
     check(&answer);
     assert_eq!(answer.hits.len(), 8);
@@ -112,7 +115,7 @@ fn a_search_is_diversified_without_a_shopper_too() {
     let shop = fixture.db.collection("shop").expect("open");
     let search = near(&[9.5, 0.0], 4);
     let who = shopper(json!({"diversify": {"group_by": "brand"}}));
-    let answer = shop.search_for(&search, &who).expect("an answer");
+    let answer = shop.find(&search.clone().into(), &who).expect("an answer");
     check(&answer);
     let sizes: Vec<_> = answer
         .hits

@@ -1,4 +1,4 @@
-//! Where a page of recommendations ended: what was shown so far, and the size of the pool it was taken from.
+//! Where a page ended: what was shown so far, and the size of the pool it was taken from.
 //!
 //! The ranking is made anew for each page, so an item that is bought or hidden between two pages is not in the second;
 //! it is made from as many candidates, so without new events the order stays; and what was shown does not come again,
@@ -7,7 +7,6 @@
 use std::collections::HashSet;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use vitrine_schemas::RecommendRequest;
 
 use crate::{Error, Result};
 
@@ -15,7 +14,7 @@ use crate::{Error, Result};
 pub(super) const MOST_SHOWN: usize = 5_000;
 
 /// Candidates of each source, at most.
-pub(super) const MOST_COUNT: usize = 10_000;
+pub(in super::super) const MOST_COUNT: usize = 10_000;
 
 const FORMAT: u8 = 1;
 
@@ -24,7 +23,7 @@ type Key = [u8; 8];
 
 /// What pages before have to say to the next one.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Cursor {
+pub(in super::super) struct Cursor {
     /// Candidates of each source.
     pub count: usize,
     shown: HashSet<Key>,
@@ -33,12 +32,13 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// At the start of a request, or where its page before ended.
+    /// At the start of a request, or where its page before ended. `asked` is what the request asks for, but for the size and
+    /// the place of the page.
     ///
     /// # Errors
     /// A cursor that is none, or of another request.
-    pub fn of(request: &RecommendRequest, count: usize) -> Result<Self> {
-        let Some(text) = &request.cursor else {
+    pub fn of(cursor: Option<&str>, asked: &str, count: usize) -> Result<Self> {
+        let Some(text) = cursor else {
             return Ok(Self {
                 count,
                 ..Self::default()
@@ -57,7 +57,7 @@ impl Cursor {
         if format != FORMAT || !keys.remainder().is_empty() || shown.len() / 8 > MOST_SHOWN {
             return Err(none());
         }
-        if of != request_key(request) {
+        if of != key(asked.as_bytes()) {
             return Err(invalid(
                 "belongs to another request: only `limit` and `cursor` may change from page to page",
             ));
@@ -91,12 +91,12 @@ impl Cursor {
     }
 
     /// As it is sent; None where too much was shown.
-    pub fn encode(&self, request: &RecommendRequest) -> Option<String> {
+    pub fn encode(&self, asked: &str) -> Option<String> {
         if self.order.len() > MOST_SHOWN {
             return None;
         }
         let mut bytes = vec![FORMAT];
-        bytes.extend(request_key(request));
+        bytes.extend(key(asked.as_bytes()));
         bytes.extend((self.count as u32).to_be_bytes());
         bytes.extend(self.order.iter().flatten());
         Some(URL_SAFE_NO_PAD.encode(bytes))
@@ -106,14 +106,4 @@ impl Cursor {
 fn key(bytes: &[u8]) -> Key {
     let hash = blake3::hash(bytes);
     std::array::from_fn(|i| hash.as_bytes()[i])
-}
-
-/// What a request asks for, but for the size and the place of the page.
-fn request_key(request: &RecommendRequest) -> Key {
-    let same = RecommendRequest {
-        limit: 0,
-        cursor: None,
-        ..request.clone()
-    };
-    key(serde_json::to_string(&same).unwrap_or_default().as_bytes())
 }

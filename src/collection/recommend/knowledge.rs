@@ -7,14 +7,14 @@ use roaring::RoaringBitmap;
 use vitrine_schemas::{Source, recommend::Strategy};
 
 use super::{
-    super::{Collection, Shopper, State},
+    super::{Collection, State},
     content::Content,
     history::History,
     neighbors::Scores,
     reason::Reasons,
 };
 use crate::{
-    Result,
+    Result, Shopper,
     behaviour::{Log, Model},
     query::blend::{BlendModel, Question},
 };
@@ -34,13 +34,13 @@ impl<'a> Knowledge<'a> {
         collection: &'a Collection,
         state: &'a State,
         shopper: &Shopper,
-        space: &str,
+        space: Option<&str>,
     ) -> Result<Self> {
         let log = collection.behaviour.log.read();
         let (user, session) = (shopper.user.as_deref(), shopper.session.as_deref());
         let history = History::of_people(user, session, state, &log);
         Ok(Self {
-            content: Content::of(state, &history, Some(space), Strategy::default())?,
+            content: Content::of(state, &history, space, Strategy::default())?,
             model: collection.behaviour.model(),
             state,
             log,

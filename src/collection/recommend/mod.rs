@@ -24,9 +24,11 @@ use vitrine_schemas::{
     RecommendHit, RecommendRequest, RecommendResponse, Scope, Source, SourceUse, WeightedItem,
 };
 
-pub(super) use self::knowledge::Knowledge;
-use self::{
+pub(super) use self::{
     cursor::{Cursor, MOST_COUNT},
+    knowledge::Knowledge,
+};
+use self::{
     history::History,
     reason::Reasons,
     sources::{Ask, Found, Sources},
@@ -94,7 +96,8 @@ impl Collection {
             log: &log,
             model: model.as_deref(),
         };
-        let mut cursor = Cursor::of(request, first_count(request))?;
+        let asked = without_page(request);
+        let mut cursor = Cursor::of(request.cursor.as_deref(), &asked, first_count(request))?;
         let (found, page) = loop {
             let mut found = sources.ask(&Ask {
                 history: &history,
@@ -146,7 +149,7 @@ impl Collection {
         let more = hits.len() == request.limit
             && (allowed.numbers().len() > next.len() || left().any(|id| !next.has_shown(id)));
         Ok(RecommendResponse {
-            next_cursor: more.then(|| next.encode(request)).flatten(),
+            next_cursor: more.then(|| next.encode(&asked)).flatten(),
             hits,
             sources: used(&blend, &history, &found),
             blend: blend.used(),
@@ -378,6 +381,16 @@ fn within(
         Some(named) => named & scope,
         None => scope,
     }))
+}
+
+/// What a request asks for, but for the size and the place of the page.
+fn without_page(request: &RecommendRequest) -> String {
+    let same = RecommendRequest {
+        limit: 0,
+        cursor: None,
+        ..request.clone()
+    };
+    serde_json::to_string(&same).unwrap_or_default()
 }
 
 /// Candidates of each source that a request starts with.

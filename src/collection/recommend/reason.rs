@@ -45,7 +45,7 @@ impl<'a> Reasons<'a> {
                 }
                 None => self.liked(),
             },
-            Source::Query | Source::Popularity | Source::Newest => Vec::new(),
+            Source::Query | Source::Lexical | Source::Popularity | Source::Newest => Vec::new(),
         };
         Ground { source, items }
     }
@@ -101,6 +101,7 @@ impl Ground {
         let named = named.join(", ");
         let (code, text) = match self.source {
             Source::Query => ("matches", "Matches the search".to_owned()),
+            Source::Lexical => ("has_words", "Has the words of the search".to_owned()),
             Source::Behavior => (
                 "also_liked",
                 format!("People who chose {named} chose this too"),

@@ -18,6 +18,12 @@ const FORMAT: u32 = 1;
 const USER_EVIDENCE: f32 = 1.0;
 const ITEM_EVIDENCE: f32 = 16.0;
 
+/// What words and vectors of a query count.
+const HYBRID: [(Source, f32); 2] = [(Source::Query, 1.0), (Source::Lexical, 1.0)];
+
+/// What popularity counts in a search: fame must not outdo what was asked for.
+const FAME: f32 = 0.1;
+
 /// A source's share in a blend.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
@@ -74,6 +80,7 @@ impl BlendModel {
     pub fn rrf() -> Self {
         let weights = [
             (Source::Query, 1.0),
+            (Source::Lexical, 1.0),
             (Source::Behavior, 1.0),
             (Source::Session, 1.0),
             (Source::Content, 0.5),
@@ -87,7 +94,29 @@ impl BlendModel {
         }
     }
 
-    /// The same with weights of the caller's; sources not named take no part. Evidence does not change them.
+    /// Words and vectors of a query, without anything known of a shopper.
+    pub fn hybrid() -> Self {
+        Self::of(BlendMethod::Rrf, HYBRID, |_| Calibration::RANK)
+    }
+
+    /// The same blend for searches: with parts for the query, where a learned one has none.
+    pub fn for_search(&self) -> Self {
+        let mut blend = self.clone();
+        if blend.method == BlendMethod::Rrf {
+            let fame = blend.parts.get_mut(&Source::Popularity);
+            fame.into_iter().for_each(|part| part.weight = FAME);
+            return blend;
+        }
+        for (source, weight) in HYBRID {
+            blend.parts.entry(source).or_insert(Part {
+                weight,
+                calibration: Calibration::RELATIVE,
+            });
+        }
+        blend
+    }
+
+    /// Rank fusion with weights of the caller's; sources not named take no part. Evidence does not change them.
     pub fn rrf_with(weights: &BTreeMap<Source, f32>) -> Self {
         let weights = weights.iter().map(|(source, weight)| (*source, *weight));
         Self::of(BlendMethod::Rrf, weights, |_| Calibration::RANK)

@@ -129,6 +129,7 @@ impl Question {
     pub(super) fn range(&self, source: Source) -> (f32, f32) {
         let floor = match source {
             Source::Query | Source::Content => f32::INFINITY,
+            // Of words, none is the least.
             _ => 0.0,
         };
         let scores = self.candidates.iter().filter_map(|c| c.signals.get(source));

@@ -1,0 +1,237 @@
+//! A search as it is sent, made into one of the engine: its text is understood and embedded.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use vitrine::{
+    Collection, EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target,
+};
+use vitrine_schemas::{
+    Fallback, FilterSpec, LexicalSpec, Operator, Query, SearchMode, SearchRequest, SearchResponse,
+    UnderstandRequest, UnderstandResponse,
+};
+
+use crate::{
+    call::Call,
+    error::{ApiError, ApiResult},
+};
+
+/// Longest text, in bytes.
+const MOST_BYTES: usize = 4_096;
+
+/// Answers a search.
+pub async fn run(call: &Call, c: &str, request: SearchRequest) -> ApiResult<SearchResponse> {
+    let deadline = call.deadline();
+    if request.ef.is_some_and(|ef| !(1..=10_000).contains(&ef)) {
+        return Err(ApiError::invalid("/ef", "must be 1 to 10000"));
+    }
+    let words = words(&request)?;
+    let understood = understand(call, c, &request).await?;
+    let asked = asked(&request);
+    // What is said of price and colour is in the filter; a text of nothing else ranks what it lets through.
+    let left = understood.as_ref().map(|u| u.text.clone());
+    let left = left.filter(|text| !text.trim().is_empty());
+    let mut fallback = None;
+    let target = match request.query {
+        Query::Vector(vector) => Some(Target::Vector(vector)),
+        Query::Item(id) => Some(Target::Item(id)),
+        Query::Text(_) if request.mode == Some(SearchMode::Lexical) => None,
+        // Nobody asked for vectors by name.
+        Query::Text(_) if request.mode.is_none() && call.state.embedder.is_none() => {
+            fallback = Some(Fallback::NoEncoder);
+            None
+        }
+        query @ (Query::Text(_) | Query::Image(_)) => {
+            let embedder = call.state.embedder()?;
+            let query = match (query, &left) {
+                (Query::Text(_), Some(left)) => Query::Text(left.clone()),
+                (query, _) => query,
+            };
+            let (c, space) = (c.to_owned(), request.space.clone());
+            let embed = call.run(&call.state.embeds, deadline, move |database| {
+                embed(&*embedder, query, &*database.collection(&c)?, &space)
+            });
+            Some(Target::Vector(embed.await?))
+        }
+    };
+    let search = Search {
+        target,
+        words: words.map(|words| lexical(left.unwrap_or(words), request.lexical)),
+        space: request.space,
+        filter: request.filter,
+        understood: understood
+            .as_ref()
+            .map(|u| FilterSpec::Tree(u.filter.clone())),
+        limit: request.limit,
+        ef: request.ef,
+        exact: request.exact,
+        with_vectors: request.with_vectors,
+        explain: request.explain,
+        deadline: Some(deadline),
+        cursor: request.cursor,
+        asked,
+        facets: request.facets,
+        facets_over: request.facets_over,
+        highlight: request.highlight,
+    };
+    let shopper = Shopper {
+        user: request.user,
+        session: request.session,
+        blend: request.blend,
+        diversify: request.diversify,
+    };
+    let c = c.to_owned();
+    let answer = call.run(&call.state.searches, deadline, move |database| {
+        database.collection(&c)?.find(&search, &shopper)
+    });
+    let mut answer = answer.await?;
+    answer.fallbacks.extend(fallback);
+    answer.understood = understood;
+    Ok(answer)
+}
+
+/// The words that are looked for; None in a search by vector alone.
+fn words(request: &SearchRequest) -> ApiResult<Option<String>> {
+    let beside = request.lexical.as_ref().and_then(|l| l.text.as_ref());
+    let (at, text) = match (&request.query, beside) {
+        (Query::Text(_), Some(_)) => {
+            let mend = "is for a query by vector, photo or item; a query by text has its words";
+            return Err(ApiError::invalid("/lexical/text", mend));
+        }
+        (Query::Text(text), None) => ("/query/text", Some(text)),
+        (_, beside) => ("/lexical/text", beside),
+    };
+    if let Some(text) = text {
+        if text.trim().is_empty() {
+            return Err(ApiError::invalid(at, "must not be empty"));
+        }
+        if text.len() > MOST_BYTES {
+            let detail = format!("has {} bytes, at most {MOST_BYTES} are taken", text.len());
+            return Err(ApiError::invalid(at, detail));
+        }
+    }
+    match (request.mode, text) {
+        (Some(SearchMode::Vector), _) => Ok(None),
+        (Some(SearchMode::Hybrid | SearchMode::Lexical), None) => Err(ApiError::invalid(
+            "/mode",
+            "needs words: query by text, or give lexical.text",
+        )),
+        (Some(SearchMode::Lexical), _) if !matches!(request.query, Query::Text(_)) => {
+            Err(ApiError::invalid("/mode", "is for a query by text"))
+        }
+        (_, text) => Ok(text.cloned()),
+    }
+}
+
+async fn understand(
+    call: &Call,
+    c: &str,
+    request: &SearchRequest,
+) -> ApiResult<Option<UnderstandResponse>> {
+    let Some(spec) = &request.understand else {
+        return Ok(None);
+    };
+    let Query::Text(text) = &request.query else {
+        return Err(ApiError::invalid("/understand", "is for a query by text"));
+    };
+    let wanted = UnderstandRequest {
+        text: text.clone(),
+        without: spec.without.clone(),
+    };
+    let c = c.to_owned();
+    let answer = call.read(move |database| database.collection(&c)?.understand(&wanted));
+    Ok(Some(answer.await?))
+}
+
+fn lexical(text: String, spec: Option<LexicalSpec>) -> LexicalQuery {
+    let spec = spec.unwrap_or_default();
+    LexicalQuery {
+        text,
+        prefix: spec.prefix,
+        all: spec.operator == Operator::And,
+        typos: spec.typos,
+        synonyms: Vec::new(),
+    }
+}
+
+/// What is asked for, but for the size and the place of the page.
+fn asked(request: &SearchRequest) -> String {
+    let mut same = SearchRequest {
+        query: Query::Item(String::new()),
+        limit: 0,
+        cursor: None,
+        ..request.clone()
+    };
+    let mut hasher = blake3::Hasher::new();
+    match &request.query {
+        Query::Vector(vector) => vector.iter().for_each(|x| {
+            hasher.update(&x.to_le_bytes());
+        }),
+        Query::Image(image) => {
+            hasher.update(image.as_bytes());
+        }
+        Query::Text(_) | Query::Item(_) => same.query = request.query.clone(),
+    }
+    let json = serde_json::to_string(&same).unwrap_or_default();
+    json + hasher.finalize().to_hex().as_str()
+}
+
+/// The query's vector in the space, from the encoders that filled the collection.
+fn embed(
+    embedder: &dyn Embedder,
+    query: Query,
+    collection: &Collection,
+    space: &str,
+) -> vitrine::Result<Vec<f32>> {
+    let config = collection.config();
+    if let Some(expected) = &config.fingerprint
+        && expected != embedder.fingerprint()
+    {
+        return Err(Error::FingerprintMismatch {
+            expected: expected.clone(),
+            found: embedder.fingerprint().into(),
+        });
+    }
+    let mut vectors = encode(embedder, query)?;
+    let vector = vectors.remove(space).ok_or_else(|| {
+        let known: Vec<_> = vectors.keys().map(String::as_str).collect();
+        Error::invalid(
+            "/space",
+            format!(
+                "a query of this kind has no vector in `{space}`; use {}",
+                known.join(" or ")
+            ),
+        )
+    })?;
+    match config.vectors.get(space) {
+        Some(there) if there.dim != vector.len() => Err(Error::invalid(
+            "/space",
+            format!(
+                "`{space}` has {} components, the encoders give {}; search it by vector or item",
+                there.dim,
+                vector.len()
+            ),
+        )),
+        _ => Ok(vector),
+    }
+}
+
+fn encode(embedder: &dyn Embedder, query: Query) -> vitrine::Result<Embedding> {
+    let (pointer, mut made) = match query {
+        Query::Text(text) if text.trim().is_empty() => {
+            return Err(Error::invalid("/query/text", "must not be empty"));
+        }
+        Query::Text(text) => ("/query/text", embedder.embed_query(&[&text])),
+        Query::Image(text) => {
+            let bytes = STANDARD
+                .decode(text)
+                .map_err(|e| Error::invalid("/query/image", format!("is not base64: {e}")))?;
+            ("/query/image", embedder.embed_image(&[bytes]))
+        }
+        Query::Vector(_) | Query::Item(_) => return Ok(Embedding::new()),
+    };
+    match made.pop() {
+        Some(Ok(vectors)) => Ok(vectors),
+        Some(Err(EmbedError::Input(fault))) => Err(Error::invalid(pointer, fault)),
+        Some(Err(fault)) => Err(fault.into()),
+        None => Err(EmbedError::Model("no result".into()).into()),
+    }
+}

@@ -1,0 +1,469 @@
+//! Searches by vector, by words or by both, for a shopper who is known or not: candidates of each, one ranking, a page, and
+//! what is told of it.
+
+use std::{collections::HashSet, sync::Arc, time::Instant};
+
+use roaring::RoaringBitmap;
+use vitrine_schemas::{
+    BlendMethod, DiversityUse, FacetsOver, Fallback, Group, Hit, Item, SearchExplanation,
+    SearchFacets, SearchResponse, Source, SourceUse, Total, TotalRelation,
+};
+
+use super::{
+    Collection, State, diversify,
+    reader::check_limit,
+    recommend::{self, Cursor, MOST_COUNT},
+    search::Near,
+    words,
+};
+use crate::{
+    Error, Result, Search, Shopper,
+    cf::Scored,
+    index::Allowed,
+    lexical::Found,
+    query::blend::{BlendModel, Question, Ranked},
+};
+
+/// Candidates for each hit, and at least: what is nearer than them is not outdone by behaviour.
+const PER_HIT: usize = 5;
+const LEAST: usize = 100;
+
+/// A search with what is known around it.
+struct Asked<'a> {
+    request: &'a Search,
+    shopper: &'a Shopper,
+    knows: recommend::Knowledge<'a>,
+    blend: BlendModel,
+    allowed: Arc<Allowed>,
+    /// What was understood lets through.
+    within: Option<RoaringBitmap>,
+}
+
+/// What may be on the page, ranked.
+struct Pool {
+    near: Option<Near>,
+    words: Option<Found>,
+    question: Question,
+    ranked: Vec<Place>,
+    /// Whether there is nothing beyond it.
+    is_all: bool,
+}
+
+/// A place in the ranking.
+#[derive(Clone, Copy)]
+struct Place {
+    number: u32,
+    score: f32,
+    /// What it is made of, where sources were joined.
+    parts: Option<Ranked>,
+}
+
+/// A page.
+struct Page {
+    places: Vec<Place>,
+    groups: Vec<Option<Group>>,
+    diversity: Option<DiversityUse>,
+    is_short: bool,
+}
+
+impl Collection {
+    /// Searches for a shopper: always min(limit, matches that they did not reject) hits. Where sources are joined, the score is
+    /// the sum of the contributions.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with pointers into the request, items and vectors that are not there, the deadline.
+    pub fn find(&self, request: &Search, shopper: &Shopper) -> Result<SearchResponse> {
+        let started = Instant::now();
+        check_limit(request.limit)?;
+        if request.words.is_some() {
+            self.refresh_words()?;
+        }
+        let state = self.state.read();
+        if let Some(spec) = &shopper.diversify {
+            diversify::check(spec, &state)?;
+        }
+        let asked = self.asked(&state, request, shopper)?;
+        let mut cursor = Cursor::of(
+            request.cursor.as_deref(),
+            &request.asked,
+            asked.first_count(),
+        )?;
+        let (pool, page) = loop {
+            // What was shown before takes places in a ranking that is cut to the page.
+            let more = if asked.is_plain() {
+                cursor.len() as usize
+            } else {
+                0
+            };
+            let pool = self.pool(&state, &asked, cursor.count + more)?;
+            let page = self.chosen_page(&state, &asked, &pool, &cursor)?;
+            if page.is_short && !pool.is_all && cursor.count < MOST_COUNT {
+                cursor.count = (cursor.count * 4).min(MOST_COUNT);
+                continue;
+            }
+            break (pool, page);
+        };
+        let hits = self.found_hits(&state, &asked, &pool, &page)?;
+        let next = cursor.and(hits.iter().map(|hit| hit.id.as_str()));
+        let more =
+            hits.len() == request.limit && (pool.ranked.len() as u64 > next.len() || !pool.is_all);
+        let (total, facets) = (asked.total(&pool), asked.facets(&state, &pool)?);
+        Ok(SearchResponse {
+            next_cursor: more.then(|| next.encode(&request.asked)).flatten(),
+            total: Some(total),
+            facets,
+            corrections: pool
+                .words
+                .as_ref()
+                .map(|w| w.corrections.clone())
+                .unwrap_or_default(),
+            understood: None,
+            plan: pool.plan(),
+            explain: request.explain.then(|| asked.explanation(&state, &pool)),
+            sources: if asked.is_plain() {
+                Vec::new()
+            } else {
+                asked.used(&pool.question)
+            },
+            blend: (!asked.is_plain()).then(|| asked.blend.used()),
+            fallbacks: asked.fallbacks(),
+            diversity: page.diversity,
+            hits,
+            took_ms: started.elapsed().as_secs_f64() * 1e3,
+        })
+    }
+
+    fn asked<'a>(
+        &'a self,
+        state: &'a State,
+        request: &'a Search,
+        shopper: &'a Shopper,
+    ) -> Result<Asked<'a>> {
+        if request.target.is_none() && request.words.is_none() {
+            return Err(Error::invalid("/query", "has neither words nor a vector"));
+        }
+        let space = request.target.as_ref().map(|_| request.space.as_str());
+        let knows = recommend::Knowledge::of(self, state, shopper, space)?;
+        let both = request.target.is_some() && request.words.is_some();
+        let blend = match both && shopper.is_unknown() {
+            true => BlendModel::hybrid(),
+            false => with_query(&*self.blend(shopper.blend.as_ref())?, shopper),
+        };
+        let mut allowed = state.allowed(request.filter.as_ref())?;
+        let out = knows.rejected();
+        if !out.is_disjoint(allowed.numbers()) {
+            allowed = Arc::new(Allowed::from(allowed.numbers() - out));
+        }
+        let within = request.understood.as_ref();
+        let within = within.map(|f| state.matching(Some(f))).transpose()?;
+        if let Some(within) = &within {
+            allowed = Arc::new(Allowed::from(allowed.numbers() & within));
+        }
+        Ok(Asked {
+            request,
+            shopper,
+            knows,
+            blend,
+            allowed,
+            within,
+        })
+    }
+
+    /// The best `count` of each source, ranked.
+    fn pool(&self, state: &State, asked: &Asked<'_>, count: usize) -> Result<Pool> {
+        let request = asked.request;
+        let near = request.near().map(|search| {
+            self.nearest(
+                state,
+                &search,
+                asked.within.as_ref(),
+                count,
+                asked.knows.rejected(),
+            )
+        });
+        let near = near.transpose()?;
+        let words = request.words.as_ref().map(|words| {
+            let also = near.iter().flat_map(|near| &near.hits).map(|(n, _)| *n);
+            self.lexical
+                .search(words, count, asked.allowed.numbers(), &also.collect())
+        });
+        let words = words.transpose()?;
+        let mut lists: Vec<(Source, Vec<Scored>)> = Vec::new();
+        if let Some(near) = &near {
+            let scored = near.hits.iter().map(|(item, score)| Scored {
+                item: *item,
+                score: *score,
+            });
+            lists.push((Source::Query, scored.collect()));
+        }
+        if let Some(words) = &words {
+            let scored = words.matches.iter().map(|m| Scored {
+                item: m.number,
+                score: m.score,
+            });
+            lists.push((Source::Lexical, scored.collect()));
+        }
+        let is_all = lists.iter().all(|(_, list)| list.len() < count);
+        let mut question = Question::of(asked.knows.evidence(), &lists);
+        if let (Some(near), Some(words)) = (&near, &words) {
+            let score = |n: u32| words.also.get(&n).copied();
+            question.complete(Source::Lexical, score);
+            question.complete(Source::Query, |n| near.score(state, &request.space, n));
+        }
+        let ranked = if asked.is_plain() {
+            plain(state, &lists)
+        } else {
+            asked.knows.judge(&mut question, &asked.blend);
+            let ranked = asked.blend.rank(&question).into_iter();
+            ranked
+                .map(|r| Place {
+                    number: r.candidate.item,
+                    score: r.score,
+                    parts: Some(r),
+                })
+                .collect()
+        };
+        Ok(Pool {
+            near,
+            words,
+            question,
+            ranked,
+            is_all,
+        })
+    }
+
+    fn chosen_page(
+        &self,
+        state: &State,
+        asked: &Asked<'_>,
+        pool: &Pool,
+        cursor: &Cursor,
+    ) -> Result<Page> {
+        let limit = asked.request.limit;
+        let shown = |n: u32| state.ids.get(&n).is_some_and(|id| cursor.has_shown(id));
+        let Some(spec) = &asked.shopper.diversify else {
+            let fresh = pool.ranked.iter().filter(|p| !shown(p.number));
+            let places: Vec<_> = fresh.take(limit).copied().collect();
+            return Ok(Page {
+                is_short: places.len() < limit,
+                groups: Vec::new(),
+                places,
+                diversity: None,
+            });
+        };
+        let scored: Vec<_> = pool.ranked.iter().map(|p| (p.number, p.score)).collect();
+        let of = diversify::Ranking {
+            ranked: &scored,
+            shown: &shown,
+            allowed: asked.allowed.numbers(),
+            space: asked
+                .request
+                .target
+                .as_ref()
+                .map(|_| asked.request.space.as_str()),
+        };
+        let page = self.page(state, spec, &of, limit)?;
+        Ok(Page {
+            is_short: page.is_short(limit),
+            places: page.places.iter().map(|at| pool.ranked[*at]).collect(),
+            groups: page.groups,
+            diversity: Some(page.used),
+        })
+    }
+
+    /// The hits of a page with their records, reasons and marked words.
+    fn found_hits(
+        &self,
+        state: &State,
+        asked: &Asked<'_>,
+        pool: &Pool,
+        page: &Page,
+    ) -> Result<Vec<Hit>> {
+        let terms = pool.words.iter().flat_map(|w| &w.terms).map(String::as_str);
+        let terms: HashSet<&str> = terms.collect();
+        let mut groups = page.groups.iter().cloned();
+        let joined: Vec<Ranked> = page.places.iter().filter_map(|p| p.parts).collect();
+        let mut hits = Vec::with_capacity(page.places.len());
+        if joined.len() == page.places.len() {
+            for (ranked, item, mut reason) in
+                self.explained(state, &joined, &asked.knows.reasons())?
+            {
+                words::tell(&mut reason, &item, &terms);
+                hits.push(Hit {
+                    contributions: recommend::contributions(ranked),
+                    reason: Some(reason),
+                    ..hit(item, ranked.score)
+                });
+            }
+        } else {
+            let ids: Vec<_> = page
+                .places
+                .iter()
+                .filter_map(|p| Some(state.ids.get(&p.number)?.as_str()))
+                .collect();
+            let records = self.load_many(state, &ids)?;
+            let found = page.places.iter().zip(records);
+            hits.extend(found.filter_map(|(place, item)| Some(hit(item?, place.score))));
+        }
+        for hit in &mut hits {
+            hit.group = groups.next().flatten();
+            if asked.request.highlight {
+                hit.highlights = words::highlights(&hit.item, &terms);
+            }
+            if asked.request.with_vectors {
+                hit.item.vectors = self.load(state, &hit.id, true)?.vectors;
+            }
+        }
+        Ok(hits)
+    }
+}
+
+impl Asked<'_> {
+    /// Whether one source alone ranks, by its own scores.
+    fn is_plain(&self) -> bool {
+        let both = self.request.target.is_some() && self.request.words.is_some();
+        self.shopper.is_nobody() && !both
+    }
+
+    fn first_count(&self) -> usize {
+        let limit = self.request.limit;
+        match self.shopper.diversify {
+            Some(_) => diversify::LEAST.max(limit * diversify::PER_HIT),
+            None if self.is_plain() => limit,
+            None => LEAST.max(limit * PER_HIT),
+        }
+    }
+
+    fn total(&self, pool: &Pool) -> Total {
+        let (value, relation) = match (&pool.words, &pool.near) {
+            (Some(words), None) => (words.all.len(), TotalRelation::Eq),
+            (Some(words), Some(_)) => (words.all.union_len(&pool.numbers()), TotalRelation::Gte),
+            (None, near) => {
+                let matching = near.as_ref().map_or(0, |n| n.explanation().matching);
+                (matching, TotalRelation::Eq)
+            }
+        };
+        Total { value, relation }
+    }
+
+    fn facets(&self, state: &State, pool: &Pool) -> Result<Option<SearchFacets>> {
+        if self.request.facets.is_empty() {
+            return Ok(None);
+        }
+        let matches = || match (&pool.words, &pool.near) {
+            (Some(words), None) => words.all.clone(),
+            (Some(words), Some(_)) => &words.all | pool.numbers(),
+            (None, _) => {
+                let index = state.spaces.get(&self.request.space);
+                index.map_or_else(RoaringBitmap::new, |i| i.members() & self.allowed.numbers())
+            }
+        };
+        let among = match self.request.facets_over {
+            FacetsOver::Matches => matches(),
+            FacetsOver::Candidates => pool.numbers(),
+        };
+        Ok(Some(SearchFacets {
+            over: self.request.facets_over,
+            items: among.len(),
+            fields: state.facets(&self.request.facets, &among)?,
+        }))
+    }
+
+    fn explanation(&self, state: &State, pool: &Pool) -> SearchExplanation {
+        let words = pool.words.as_ref();
+        let lexical = || {
+            let matching = self.allowed.numbers().len();
+            SearchExplanation {
+                plan: String::new(),
+                matching,
+                members: state.live.len(),
+                selectivity: matching as f64 / state.live.len().max(1) as f64,
+                compared: words.map_or(0, |w| w.all.len()),
+            }
+        };
+        SearchExplanation {
+            plan: pool.plan(),
+            ..pool.near.as_ref().map_or_else(lexical, Near::explanation)
+        }
+    }
+
+    fn used(&self, question: &Question) -> Vec<SourceUse> {
+        let counted = Source::ALL.into_iter().map(|source| {
+            let known = question.candidates.iter();
+            let candidates = known.filter(|c| c.signals.get(source).is_some()).count() as u64;
+            SourceUse {
+                source,
+                weight: self.blend.weight(source, self.knows.evidence()),
+                candidates,
+            }
+        });
+        counted.filter(|s| s.candidates > 0).collect()
+    }
+
+    fn fallbacks(&self) -> Vec<Fallback> {
+        if self.shopper.is_nobody() {
+            return Vec::new();
+        }
+        let shopper = self.shopper;
+        let asked = shopper.user.is_some() || shopper.session.is_some();
+        let is_rrf = self.blend.method == BlendMethod::Rrf;
+        let all = [
+            (asked && self.knows.evidence() == 0.0, Fallback::NoHistory),
+            (!self.knows.has_model(), Fallback::NoModel),
+            (shopper.blend.is_none() && is_rrf, Fallback::NoLearnedBlend),
+        ];
+        let missing = all.into_iter().filter(|(missing, _)| *missing);
+        missing.map(|(_, fallback)| fallback).collect()
+    }
+}
+
+impl Pool {
+    fn numbers(&self) -> RoaringBitmap {
+        self.ranked.iter().map(|p| p.number).collect()
+    }
+
+    fn plan(&self) -> String {
+        let near = self.near.as_ref().map(|near| near.plan());
+        let words = self.words.as_ref().map(|_| "lexical");
+        let plans: Vec<_> = near.into_iter().chain(words).collect();
+        plans.join("+")
+    }
+}
+
+/// One source's list, equal scores in the order of ids.
+fn plain(state: &State, lists: &[(Source, Vec<Scored>)]) -> Vec<Place> {
+    let all = lists.iter().flat_map(|(_, list)| list);
+    let mut places: Vec<_> = all
+        .map(|s| Place {
+            number: s.item,
+            score: s.score,
+            parts: None,
+        })
+        .collect();
+    places.sort_by(|a, b| {
+        let by_id = || state.ids.get(&a.number).cmp(&state.ids.get(&b.number));
+        b.score.total_cmp(&a.score).then_with(by_id)
+    });
+    places
+}
+
+fn hit(item: Item, score: f32) -> Hit {
+    Hit {
+        id: item.id.clone(),
+        score,
+        contributions: Vec::new(),
+        reason: None,
+        highlights: Vec::new(),
+        group: None,
+        item,
+    }
+}
+
+/// The blend with parts for the query, where it has none of its own: they count as much as all others together.
+fn with_query(blend: &BlendModel, shopper: &Shopper) -> BlendModel {
+    let given = shopper.blend.as_ref().is_some_and(|b| b.weights.is_some());
+    match !given && blend.method == BlendMethod::Learned {
+        true => blend.with_query(),
+        false => blend.clone(),
+    }
+}

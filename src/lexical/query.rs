@@ -1,0 +1,420 @@
+//! A text as a query over the index, and the items it finds.
+
+use std::collections::BTreeMap;
+
+use roaring::RoaringBitmap;
+use tantivy::{
+    DocId, Score, Searcher, SegmentOrdinal, SegmentReader, Term,
+    collector::{Collector, SegmentCollector},
+    columnar::Column,
+    query::{
+        BooleanQuery, BoostQuery, DisjunctionMaxQuery, EmptyQuery, Occur, PhraseQuery, Query,
+        TermQuery,
+    },
+    schema::{Field, IndexRecordOption},
+};
+
+use super::{
+    FIELDS, LexicalError, LexicalIndex,
+    analyzer::{Analyzed, analyze, fold, is_stop, stem},
+    index::NUMBER,
+    spelling,
+};
+
+/// What a word counts in each field.
+const BOOSTS: [f32; FIELDS.len()] = [1.0, 0.8, 0.6, 0.5, 0.4];
+
+/// What a field adds in which a word counts less than in the best one.
+const TIE: f32 = 0.1;
+
+/// What two words side by side add, as in the query.
+const PAIR: f32 = 0.15;
+
+/// What a word counts that is a guess, for each letter changed.
+const GUESS: f32 = 0.6;
+
+/// What a synonym counts.
+const SYNONYM: f32 = 0.8;
+
+/// Words of a query that count; the rest is passed over.
+const MOST_WORDS: usize = 32;
+
+/// Ends of the last word that are tried when it is not finished.
+const MOST_PREFIX: usize = 20;
+
+/// What is looked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LexicalQuery {
+    /// Words; those in quotes must be there side by side.
+    pub text: String,
+    /// The last word may go on: search as you type.
+    pub prefix: bool,
+    /// All words must be there.
+    pub all: bool,
+    /// A word that no item has stands for those that differ in a letter or two.
+    pub typos: bool,
+    /// Words that mean the same, each with the others.
+    pub synonyms: Vec<Vec<String>>,
+}
+
+/// An item found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Match {
+    /// Number of the item.
+    pub number: u32,
+    /// BM25 over the fields; higher is better.
+    pub score: f32,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Best first, equals by number.
+    pub matches: Vec<Match>,
+    /// Scores of the items that were asked for besides, where they match.
+    pub also: BTreeMap<u32, f32>,
+    /// All items that match.
+    pub all: RoaringBitmap,
+    /// Words that no item has and what was looked for instead.
+    pub corrections: BTreeMap<String, String>,
+    /// Terms looked for, guesses included: what is to be highlighted.
+    pub terms: Vec<String>,
+}
+
+impl LexicalIndex {
+    /// The best `k` of the allowed items, and the scores of those of `also` that match.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn search(
+        &self,
+        query: &LexicalQuery,
+        k: usize,
+        allowed: &RoaringBitmap,
+        also: &RoaringBitmap,
+    ) -> Result<Found, LexicalError> {
+        let searcher = self.searcher();
+        let mut found = Found::default();
+        let Some(query) = Builder {
+            searcher: &searcher,
+            fields: &self.fields,
+            query,
+            found: &mut found,
+        }
+        .build()?
+        else {
+            return Ok(found);
+        };
+        let (matches, all, also) = searcher.search(&*query, &Best { k, allowed, also })?;
+        found.matches = matches;
+        found.all = all;
+        found.also = also.into_iter().map(|m| (m.number, m.score)).collect();
+        Ok(found)
+    }
+}
+
+struct Builder<'a> {
+    searcher: &'a Searcher,
+    fields: &'a [Field; FIELDS.len()],
+    query: &'a LexicalQuery,
+    found: &'a mut Found,
+}
+
+impl Builder<'_> {
+    fn build(&mut self) -> Result<Option<Box<dyn Query>>, LexicalError> {
+        let (text, phrases) = quoted(&self.query.text);
+        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+        for phrase in phrases {
+            let words = analyze(phrase);
+            self.found
+                .terms
+                .extend(words.iter().map(|w| w.term.clone()));
+            if !words.is_empty() {
+                clauses.push((Occur::Must, self.phrase(&words)?));
+            }
+        }
+        let mut words = analyze(&text);
+        if words.iter().any(|w| !is_stop(&w.term)) {
+            words.retain(|w| !is_stop(&w.term));
+        }
+        words.truncate(MOST_WORDS);
+        let occur = if self.query.all {
+            Occur::Must
+        } else {
+            Occur::Should
+        };
+        let last = words.len().saturating_sub(1);
+        for (at, word) in words.iter().enumerate() {
+            let unfinished =
+                self.query.prefix && at == last && text.ends_with(|c: char| c.is_alphanumeric());
+            let any = self.word(word, &text, words.get(at + 1), unfinished)?;
+            clauses.push((occur, any));
+        }
+        for pair in words.windows(2) {
+            if pair[1].position == pair[0].position + 1 {
+                let pair = self.phrase(pair)?;
+                clauses.push((Occur::Should, Box::new(BoostQuery::new(pair, PAIR))));
+            }
+        }
+        Ok((!clauses.is_empty()).then(|| Box::new(BooleanQuery::new(clauses)) as Box<dyn Query>))
+    }
+
+    /// A word in any field, or what it may have been meant as.
+    fn word(
+        &mut self,
+        word: &Analyzed,
+        text: &str,
+        next: Option<&Analyzed>,
+        unfinished: bool,
+    ) -> Result<Box<dyn Query>, LexicalError> {
+        let mut terms = vec![(word.term.clone(), 1.0)];
+        for group in &self.query.synonyms {
+            let group: Vec<_> = group
+                .iter()
+                .map(|s| analyze(s))
+                .filter(|s| s.len() == 1)
+                .map(|s| s[0].term.clone())
+                .collect();
+            if group.contains(&word.term) {
+                terms.extend(
+                    group
+                        .into_iter()
+                        .filter(|t| *t != word.term)
+                        .map(|t| (t, SYNONYM)),
+                );
+            }
+        }
+        let known = spelling::frequency(self.searcher, self.fields, &word.term)? > 0;
+        if unfinished && word.plain {
+            let written = fold(&text[word.span.clone()]);
+            terms.extend(self.endings(&written)?.into_iter().map(|t| (t, SYNONYM)));
+        }
+        if !known && terms.len() == 1 && word.plain && self.query.typos {
+            terms.extend(self.meant(word, text, next)?);
+        }
+        self.found
+            .terms
+            .extend(terms.iter().map(|(t, _)| t.clone()));
+        let any = terms.iter().map(|(term, weight)| self.term(term, *weight));
+        Ok(best_of(any.collect::<Result<Vec<_>, _>>()?, 0.0))
+    }
+
+    fn meant(
+        &mut self,
+        word: &Analyzed,
+        text: &str,
+        next: Option<&Analyzed>,
+    ) -> Result<Vec<(String, f32)>, LexicalError> {
+        let written = fold(&text[word.span.clone()]);
+        if let Some(next) = next.filter(|n| n.plain && n.position == word.position + 1) {
+            let joined = stem(&(written.clone() + &fold(&text[next.span.clone()])));
+            if spelling::frequency(self.searcher, self.fields, &joined)? > 0 {
+                self.found.corrections.insert(written, joined.clone());
+                return Ok(vec![(joined, 1.0)]);
+            }
+        }
+        let near = spelling::near(self.searcher, self.fields, &word.term)?;
+        if near.first().is_none_or(|g| g.edits > 1)
+            && let Some(halves) = spelling::halves(self.searcher, self.fields, &written, stem)?
+        {
+            self.found.corrections.insert(written, halves.join(" "));
+            return Ok(halves.into_iter().map(|h| (h, 1.0)).collect());
+        }
+        if let Some(first) = near.first() {
+            self.found.corrections.insert(written, first.term.clone());
+        }
+        Ok(near
+            .into_iter()
+            .map(|g| (g.term, GUESS.powi(i32::from(g.edits))))
+            .collect())
+    }
+
+    /// Terms that begin with `start`, the most frequent first.
+    fn endings(&self, start: &str) -> Result<Vec<String>, LexicalError> {
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
+        for field in self.fields {
+            for segment in self.searcher.segment_readers() {
+                let inverted = segment.inverted_index(*field)?;
+                let terms = inverted.terms().range().ge(start.as_bytes()).into_stream();
+                let mut terms = terms.map_err(tantivy::TantivyError::from)?;
+                while terms.advance() && terms.key().starts_with(start.as_bytes()) {
+                    if let Ok(term) = std::str::from_utf8(terms.key()) {
+                        *found.entry(term.to_owned()).or_default() +=
+                            u64::from(terms.value().doc_freq);
+                    }
+                }
+            }
+        }
+        let mut found: Vec<_> = found.into_iter().collect();
+        found.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        Ok(found
+            .into_iter()
+            .take(MOST_PREFIX)
+            .map(|(term, _)| term)
+            .collect())
+    }
+
+    /// A term in whichever field it counts most.
+    fn term(&self, term: &str, weight: f32) -> Result<Box<dyn Query>, LexicalError> {
+        let mut in_fields: Vec<Box<dyn Query>> = Vec::new();
+        for (field, boost) in self.fields.iter().zip(BOOSTS) {
+            let term = Term::from_field_text(*field, term);
+            if self.searcher.doc_freq(&term)? > 0 {
+                let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
+                in_fields.push(Box::new(BoostQuery::new(Box::new(query), boost * weight)));
+            }
+        }
+        Ok(best_of(in_fields, TIE))
+    }
+
+    /// Words side by side in one field.
+    fn phrase(&self, words: &[Analyzed]) -> Result<Box<dyn Query>, LexicalError> {
+        let [first, _, ..] = words else {
+            return words
+                .first()
+                .map_or(Ok(best_of(Vec::new(), 0.0)), |w| self.term(&w.term, 1.0));
+        };
+        let mut in_fields: Vec<Box<dyn Query>> = Vec::new();
+        for (field, boost) in self.fields.iter().zip(BOOSTS) {
+            let term = |w: &Analyzed| {
+                (
+                    w.position - first.position,
+                    Term::from_field_text(*field, &w.term),
+                )
+            };
+            let terms: Vec<_> = words.iter().map(term).collect();
+            let mut there = true;
+            for (_, term) in &terms {
+                there &= self.searcher.doc_freq(term)? > 0;
+            }
+            if there {
+                let phrase = PhraseQuery::new_with_offset(terms);
+                in_fields.push(Box::new(BoostQuery::new(Box::new(phrase), boost)));
+            }
+        }
+        Ok(best_of(in_fields, 0.0))
+    }
+}
+
+/// The best of several queries; the others count `tie` of what they score.
+fn best_of(mut queries: Vec<Box<dyn Query>>, tie: f32) -> Box<dyn Query> {
+    match queries.len() {
+        0 => Box::new(EmptyQuery),
+        1 => queries.swap_remove(0),
+        _ => Box::new(DisjunctionMaxQuery::with_tie_breaker(queries, tie)),
+    }
+}
+
+/// The text without what is in quotes, and that.
+fn quoted(text: &str) -> (String, Vec<&str>) {
+    let pieces: Vec<&str> = text.split(['"', '\u{201c}', '\u{201d}']).collect();
+    // An odd mark is one of inches: nothing is quoted.
+    if pieces.len() % 2 == 0 {
+        return (text.to_owned(), Vec::new());
+    }
+    let inside = |at: &(usize, &&str)| at.0 % 2 == 1;
+    // 3/4" x 5" are inches too: what is quoted does not follow a digit.
+    let inches = pieces.iter().enumerate().any(|(at, p)| {
+        at % 2 == 0 && at + 1 < pieces.len() && p.ends_with(|c: char| c.is_numeric())
+    });
+    if inches {
+        return (text.to_owned(), Vec::new());
+    }
+    let phrases = pieces
+        .iter()
+        .enumerate()
+        .filter(inside)
+        .map(|(_, p)| *p)
+        .collect();
+    let rest: Vec<_> = pieces
+        .iter()
+        .enumerate()
+        .filter(|p| !inside(p))
+        .map(|(_, p)| *p)
+        .collect();
+    (rest.join(" "), phrases)
+}
+
+/// Keeps the best of the allowed, and which matched.
+struct Best<'a> {
+    k: usize,
+    allowed: &'a RoaringBitmap,
+    also: &'a RoaringBitmap,
+}
+
+struct BestOfSegment {
+    k: usize,
+    /// Allowed documents of the segment.
+    numbers: Column<u64>,
+    allowed: RoaringBitmap,
+    also: RoaringBitmap,
+    found: Vec<Match>,
+    found_also: Vec<Match>,
+    all: RoaringBitmap,
+}
+
+impl Collector for Best<'_> {
+    type Fruit = (Vec<Match>, RoaringBitmap, Vec<Match>);
+    type Child = BestOfSegment;
+
+    fn for_segment(
+        &self,
+        _: SegmentOrdinal,
+        segment: &SegmentReader,
+    ) -> tantivy::Result<BestOfSegment> {
+        Ok(BestOfSegment {
+            k: self.k,
+            numbers: segment.fast_fields().u64(NUMBER)?,
+            allowed: self.allowed.clone(),
+            also: self.also.clone(),
+            found: Vec::new(),
+            found_also: Vec::new(),
+            all: RoaringBitmap::new(),
+        })
+    }
+
+    fn requires_scoring(&self) -> bool {
+        true
+    }
+
+    fn merge_fruits(&self, parts: Vec<Self::Fruit>) -> tantivy::Result<Self::Fruit> {
+        let (mut matches, mut all, mut also) = (Vec::new(), RoaringBitmap::new(), Vec::new());
+        for (found, numbers, asked) in parts {
+            matches.extend(found);
+            all |= numbers;
+            also.extend(asked);
+        }
+        cut(&mut matches, self.k);
+        Ok((matches, all, also))
+    }
+}
+
+impl SegmentCollector for BestOfSegment {
+    type Fruit = (Vec<Match>, RoaringBitmap, Vec<Match>);
+
+    fn collect(&mut self, doc: DocId, score: Score) {
+        let number = self.numbers.first(doc).and_then(|n| u32::try_from(n).ok());
+        let Some(number) = number.filter(|n| self.allowed.contains(*n)) else {
+            return;
+        };
+        self.all.insert(number);
+        if self.also.contains(number) {
+            self.found_also.push(Match { number, score });
+        }
+        self.found.push(Match { number, score });
+        if self.found.len() >= 4 * self.k.max(64) {
+            cut(&mut self.found, self.k);
+        }
+    }
+
+    fn harvest(mut self) -> Self::Fruit {
+        cut(&mut self.found, self.k);
+        (self.found, self.all, self.found_also)
+    }
+}
+
+/// Leaves the best `k`, best first.
+fn cut(found: &mut Vec<Match>, k: usize) {
+    found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
+    found.truncate(k);
+}
