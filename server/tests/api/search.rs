@@ -14,7 +14,8 @@ async fn every_kind_of_query_finds_its_nearest() {
         json!({"text": "blue"}),
         json!({"image": STANDARD.encode("blue")}),
     ] {
-        let found = api.post(SEARCH, json!({"query": query})).await.ok();
+        let body = json!({"query": query, "mode": "vector"});
+        let found = api.post(SEARCH, body).await.ok();
         assert_eq!(ids(&found), ["lamp", "boot", "shoe"], "{query}");
         assert!((found["hits"][0]["score"].as_f64().unwrap() - 0.8).abs() < 1e-6);
         assert_eq!(found["hits"][0]["item"]["title"], "Blue lamp");
@@ -107,16 +108,103 @@ async fn encoders_of_another_space_are_not_mixed_in() {
 }
 
 #[actix_web::test]
-async fn without_encoders_only_vectors_and_items_search() {
+async fn without_encoders_a_text_is_searched_by_its_words() {
     let setup = Setup {
         models: false,
         ..Setup::default()
     };
     let api = with(setup).await;
     api.shop().await;
-    let answer = api.post(SEARCH, json!({"query": {"text": "red"}})).await;
+    let found = api
+        .post(SEARCH, json!({"query": {"text": "red"}}))
+        .await
+        .ok();
+    assert_eq!(ids(&found), ["shoe"]);
+    assert_eq!(found["fallbacks"], json!(["no_encoder"]));
+    let body = json!({"query": {"text": "red"}, "mode": "hybrid"});
+    let answer = api.post(SEARCH, body).await;
     let problem = answer.problem(503, "encoder_unavailable");
     assert!(problem["detail"].as_str().unwrap().contains("--models-dir"));
     let body = json!({"query": {"vector": [1, 0, 0]}});
     api.post(SEARCH, body).await.ok();
+}
+
+#[actix_web::test]
+async fn a_text_is_searched_by_words_and_meaning_at_once() {
+    let api = api().await;
+    api.shop().await;
+    let body = json!({
+        "query": {"text": "blue lamp"}, "highlight": true, "facets": [{"field": "category"}]
+    });
+    let found = api.post(SEARCH, body).await.ok();
+    assert_eq!(found["plan"], "exact+lexical");
+    assert_eq!(found["hits"][0]["id"], "lamp");
+    assert_eq!(found["hits"][0]["reason"]["text"], "Has blue, lamp");
+    assert_eq!(found["total"], json!({"value": 3, "relation": "gte"}));
+    assert_eq!(found["facets"]["items"], 3);
+    let fragments = &found["hits"][0]["highlights"][0]["fragments"];
+    assert_eq!(fragments[0], json!({"text": "Blue lamp", "is_match": true}));
+    let body = json!({"query": {"vector": [1, 0, 0]}, "lexical": {"text": "lamp"}, "limit": 1});
+    let found = api.post(SEARCH, body).await.ok();
+    assert_eq!(found["sources"].as_array().unwrap().len(), 2);
+    assert!(found["next_cursor"].is_string());
+}
+
+#[actix_web::test]
+async fn what_is_understood_of_a_text_filters_and_is_told() {
+    let api = api().await;
+    api.shop().await;
+    let body =
+        json!({"query": {"text": "red shoe under 100"}, "mode": "lexical", "understand": {}});
+    let found = api.post(SEARCH, body).await.ok();
+    assert_eq!(ids(&found), ["shoe"]);
+    let parts = found["understood"]["parts"].as_array().unwrap().iter();
+    let fields: Vec<_> = parts.map(|p| p["field"].as_str().unwrap()).collect();
+    assert!(
+        fields.contains(&"price") && fields.contains(&"color"),
+        "{found}"
+    );
+    let body = json!({"query": {"text": "red shoe under 10"}, "mode": "lexical", "understand": {}});
+    assert_eq!(ids(&api.post(SEARCH, body).await.ok()).len(), 0);
+    let without = json!({"without": ["price"]});
+    let body =
+        json!({"query": {"text": "red shoe under 10"}, "mode": "lexical", "understand": without});
+    assert_eq!(ids(&api.post(SEARCH, body).await.ok()), ["shoe"]);
+}
+
+#[actix_web::test]
+async fn what_words_cannot_be_is_told() {
+    let api = api().await;
+    api.shop().await;
+    for (body, pointer) in [
+        (
+            json!({"query": {"text": "red"}, "lexical": {"text": "blue"}}),
+            "/lexical/text",
+        ),
+        (
+            json!({"query": {"vector": [1, 0, 0]}, "mode": "hybrid"}),
+            "/mode",
+        ),
+        (
+            json!({"query": {"item": "shoe"}, "mode": "lexical", "lexical": {"text": "red"}}),
+            "/mode",
+        ),
+        (json!({"query": {"text": " "}}), "/query/text"),
+        (json!({"query": {"text": "x".repeat(5000)}}), "/query/text"),
+        (
+            json!({"query": {"item": "shoe"}, "understand": {}}),
+            "/understand",
+        ),
+        (json!({"query": {"text": "red"}, "cursor": "x"}), "/cursor"),
+        (
+            json!({"query": {"text": "red"}, "facets": [{"field": "none"}]}),
+            "/facets/0/field",
+        ),
+    ] {
+        let problem = api
+            .post(SEARCH, body.clone())
+            .await
+            .problem(400, "invalid_argument");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
+    }
 }
