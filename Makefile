@@ -132,6 +132,9 @@ bench-prior: setup build models ## the weights used until something was learned,
 	$(BIN)/vitrine-indexer sample get --name grocery --dir $(CACHE)/demo/grocery
 	$(BIN)/examples/blend --cache $(CACHE)/bench prior --films $(SHARED)/ml-100k --grocery $(CACHE)/demo/grocery
 
+bench-relevance: build models ## searches by words, vectors and both against judgements: Home Depot, Abt-Buy (VITRINE_DATA)
+	scripts/relevance.sh $(BIN)
+
 bench-data: setup $(BENCH_PY) ## the vectors of bench-filters
 	cd benches && $(BENCH_PY) -m harness --ours none --data fashion-mnist,home-depot --codes= --peers= --out $(CACHE)/bench/none
 

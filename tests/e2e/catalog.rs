@@ -97,4 +97,43 @@ fn a_catalog_is_indexed_offline_and_through_the_server() {
     assert_eq!(nearest(&server, "camping outdoors"), "tent");
     let output = index(&catalog, &["--server", &server.url]);
     assert_eq!(summary(&output)["skipped"], 1);
+    judged(&server, dir.path());
+}
+
+/// Searches by words find what has them, those by vectors what is meant; the command says so.
+fn judged(server: &Server, folder: &Path) {
+    let judgements = folder.join("judgements.csv");
+    let lines = "query,item,relevance\ncooking pot,pot,3\nlight for a desk,lamp,2\ncamping outdoors,tent,1\n";
+    std::fs::write(&judgements, lines).unwrap();
+    let evaluate = |columns: &str| {
+        let binary = Path::new(SERVER).with_file_name("vitrine-indexer");
+        let mut command = Command::new(binary);
+        command.args([
+            "evaluate",
+            "search",
+            "--collection",
+            "shop",
+            "--server",
+            &server.url,
+        ]);
+        command
+            .args(["--columns", columns, "--judgements"])
+            .arg(&judgements);
+        command
+            .output()
+            .expect("the indexer binary starts; build the workspace")
+    };
+    let output = evaluate("query,item,relevance");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let ndcg = |name: &str| {
+        let line = text.lines().find(|l| l.starts_with(name)).expect("a line");
+        line.split_whitespace().nth(1).expect("a figure").to_owned()
+    };
+    assert_eq!(ndcg("vector"), "1.0000", "{text}");
+    assert_eq!(ndcg("lexical"), "0.6667", "{text}");
+    assert_eq!(ndcg("hybrid"), "1.0000", "{text}");
+    let wrong = evaluate("query,item,grade");
+    assert_eq!(wrong.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&wrong.stderr);
+    assert!(told.contains("line 1: no column `grade`"), "{told}");
 }

@@ -1,4 +1,6 @@
-//! `evaluate`: how good recommendations are on events that were held out.
+//! `evaluate`: how good recommendations are on events that were held out, and searches by judgements.
+
+mod search;
 
 use std::{
     io::{self, Write},
@@ -32,6 +34,10 @@ pub(super) enum EvaluateCommand {
     /// ease, ials, session-knn, content (recent, power), which goes by the vectors of the items,
     /// random, and blend (behavior.*, session.*, content.*, popularity.*), with weights learned on an inner split.
     Recommend(Box<RecommendArgs>),
+    /// Hold searches of a running server against judgements of relevance.
+    ///
+    /// Prints nDCG@10, MRR@10, Recall@100 and hits of each configuration, and what changed against the first.
+    Search(Box<search::SearchArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -132,7 +138,10 @@ fn positive(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn run(command: &EvaluateCommand, out: &mut dyn Write) -> Result<Outcome, CommandError> {
-    let EvaluateCommand::Recommend(args) = command;
+    let args = match command {
+        EvaluateCommand::Recommend(args) => args,
+        EvaluateCommand::Search(args) => return search::run(args, out),
+    };
     let evaluation = args.evaluation();
     // Before the work, so that it is not done in vain.
     let json = args.json.as_deref().map(create).transpose()?;

@@ -7,11 +7,13 @@ mod contender;
 mod content;
 mod dataset;
 mod html;
+mod judgements;
 mod load;
 mod measure;
 mod plot;
 mod protocol;
 mod random;
+mod relevance;
 mod report;
 mod table;
 #[cfg(test)]
@@ -27,7 +29,9 @@ pub use self::{
     blend::{BlendOptions, Sources as BlendSources},
     contender::Contender,
     dataset::{Dataset, Rejection, Vectors},
+    judgements::Judgements,
     protocol::{HoldOut, Protocol, Task, Trial, Weights},
+    relevance::{Configuration, RelevanceReport},
     report::Report,
 };
 use self::{
@@ -41,6 +45,12 @@ use self::{
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum EvaluateError {
+    #[error("{}, line {line}: {reason}", path.display())]
+    Judgements {
+        path: std::path::PathBuf,
+        line: u64,
+        reason: String,
+    },
     #[error(
         "split {split} leaves none of {events} events to learn from; are the events' times known? (random:0.2 needs none)"
     )]

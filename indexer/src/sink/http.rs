@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use vitrine_schemas::{
     CollectionConfig, CollectionInfo, Event, EventResult, EventsResponse, Item, ScrollResponse,
-    WriteResponse, WriteResult, WriteStatus,
+    SearchResponse, WriteResponse, WriteResult, WriteStatus,
 };
 
 use super::{EventSink, Outcomes, Sink, SinkError, Written, missing};
@@ -72,6 +72,14 @@ impl HttpSink {
             key,
             patience: PATIENCE,
         }
+    }
+
+    /// Searches the collection; `body` is that of `POST .../search`.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or refuses it.
+    pub fn search(&self, body: &Value) -> Result<SearchResponse, SinkError> {
+        self.call("POST", "/search", Some(&body.to_string()))
     }
 
     /// Sends a request below the collection's address.
