@@ -309,7 +309,7 @@ fn best_of(mut queries: Vec<Box<dyn Query>>, tie: f32) -> Box<dyn Query> {
 fn quoted(text: &str) -> (String, Vec<&str>) {
     let pieces: Vec<&str> = text.split(['"', '\u{201c}', '\u{201d}']).collect();
     // An odd mark is one of inches: nothing is quoted.
-    if pieces.len() % 2 == 0 {
+    if pieces.len().is_multiple_of(2) {
         return (text.to_owned(), Vec::new());
     }
     let inside = |at: &(usize, &&str)| at.0 % 2 == 1;
