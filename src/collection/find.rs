@@ -459,11 +459,11 @@ fn hit(item: Item, score: f32) -> Hit {
     }
 }
 
-/// The blend with parts for the query, where it has none of its own: they count as much as all others together.
+/// The blend as searches use it, unless the request has weights of its own.
 fn with_query(blend: &BlendModel, shopper: &Shopper) -> BlendModel {
     let given = shopper.blend.as_ref().is_some_and(|b| b.weights.is_some());
-    match !given && blend.method == BlendMethod::Learned {
-        true => blend.with_query(),
-        false => blend.clone(),
+    match given {
+        true => blend.clone(),
+        false => blend.for_search(),
     }
 }
