@@ -63,7 +63,7 @@ export async function hits(collection, asked, understood, signal) {
   const post_ = (route, body) => post(of(collection.name, ...route), body, { signal });
   const query = asked.photo ? { image: asked.photo.base64 } : asked.item ? { item: asked.item } : asked.text ? { text: understood?.text || asked.text } : null;
   if (query) {
-    const body = { query, filter, limit, explain: true, diversify, user: asked.user || undefined, space: asked.space || undefined, exact: asked.exact || undefined };
+    const body = { query, filter, limit, explain: true, highlight: Boolean(query.text) || undefined, diversify, user: asked.user || undefined, space: asked.space || undefined, exact: asked.exact || undefined };
     const { value, tookMs } = await post_(["search"], body);
     return { ...value, roundTripMs: tookMs, request: body, kind: "search" };
   }
