@@ -147,7 +147,7 @@ impl Collection {
         let both = request.target.is_some() && request.words.is_some();
         let blend = match both && shopper.is_unknown() {
             true => BlendModel::hybrid(),
-            false => with_query(&*self.blend(shopper.blend.as_ref())?, shopper),
+            false => with_query(&*self.blend(shopper.blend.as_ref())?, shopper, both),
         };
         let mut allowed = state.allowed(request.filter.as_ref())?;
         let out = knows.rejected();
@@ -460,10 +460,10 @@ fn hit(item: Item, score: f32) -> Hit {
 }
 
 /// The blend as searches use it, unless the request has weights of its own.
-fn with_query(blend: &BlendModel, shopper: &Shopper) -> BlendModel {
+fn with_query(blend: &BlendModel, shopper: &Shopper, both: bool) -> BlendModel {
     let given = shopper.blend.as_ref().is_some_and(|b| b.weights.is_some());
     match given {
         true => blend.clone(),
-        false => blend.for_search(),
+        false => blend.for_search(both),
     }
 }
