@@ -52,7 +52,9 @@ pub async fn run(call: &Call, c: &str, request: SearchRequest) -> ApiResult<Sear
             Some(Target::Vector(embed.await?))
         }
     };
-    let search = Search {
+    // What is left may be words that no item has ("under 10", undone): then the whole text ranks.
+    let whole = words.clone().filter(|_| left.is_some());
+    let mut search = Search {
         target,
         words: words.map(|words| lexical(left.unwrap_or(words), request.lexical)),
         space: request.space,
@@ -80,7 +82,18 @@ pub async fn run(call: &Call, c: &str, request: SearchRequest) -> ApiResult<Sear
     };
     let c = c.to_owned();
     let answer = call.run(&call.state.searches, deadline, move |database| {
-        database.collection(&c)?.find(&search, &shopper)
+        let collection = database.collection(&c)?;
+        let answer = collection.find(&search, &shopper)?;
+        match whole.filter(|_| answer.hits.is_empty() && search.target.is_none()) {
+            Some(whole) => {
+                search
+                    .words
+                    .iter_mut()
+                    .for_each(|w| w.text.clone_from(&whole));
+                collection.find(&search, &shopper)
+            }
+            None => Ok(answer),
+        }
     });
     let mut answer = answer.await?;
     answer.fallbacks.extend(fallback);
