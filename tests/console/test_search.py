@@ -19,7 +19,7 @@ def test_words_find_items_with_pictures_and_scores(visit):
     v.until("[...document.querySelectorAll('.grid img')].filter((i) => i.complete && i.naturalWidth > 100).length >= 10")
     scores = [float(s) for s in v.page.locator(".grid .score").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
-    assert re.search(r"24 of 54 items · exact · .* in the engine", v.page.inner_text(".status"))
+    assert re.search(r"24 of at least 54 items · exact\+lexical · .* in the engine", v.page.inner_text(".status"))
     v.shot("search")
 
 
