@@ -1,5 +1,7 @@
 //! A search as it is sent, made into one of the engine: its text is understood and embedded.
 
+use std::mem::replace;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use vitrine::{
     Collection, EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target,
@@ -18,14 +20,14 @@ use crate::{
 const MOST_BYTES: usize = 4_096;
 
 /// Answers a search.
-pub async fn run(call: &Call, c: &str, request: SearchRequest) -> ApiResult<SearchResponse> {
+pub async fn run(call: &Call, c: &str, mut request: SearchRequest) -> ApiResult<SearchResponse> {
     let deadline = call.deadline();
     if request.ef.is_some_and(|ef| !(1..=10_000).contains(&ef)) {
         return Err(ApiError::invalid("/ef", "must be 1 to 10000"));
     }
     let words = words(&request)?;
     let understood = understand(call, c, &request).await?;
-    let asked = asked(&request);
+    let asked = asked(&mut request);
     // What is said of price and colour is in the filter; a text of nothing else ranks what it lets through.
     let left = understood.as_ref().map(|u| u.text.clone());
     let left = left.filter(|text| !text.trim().is_empty());
@@ -165,26 +167,26 @@ fn lexical(text: String, spec: Option<LexicalSpec>) -> LexicalQuery {
     }
 }
 
-/// What is asked for, but for the size and the place of the page.
-fn asked(request: &SearchRequest) -> String {
-    let mut same = SearchRequest {
-        query: Query::Item(String::new()),
-        limit: 0,
-        cursor: None,
-        ..request.clone()
-    };
-    let mut hasher = blake3::Hasher::new();
-    match &request.query {
-        Query::Vector(vector) => vector.iter().for_each(|x| {
-            hasher.update(&x.to_le_bytes());
-        }),
-        Query::Image(image) => {
-            hasher.update(image.as_bytes());
+/// What is asked for, but for the size and the place of the page. The query, which may be a large photo, is not copied.
+fn asked(request: &mut SearchRequest) -> String {
+    let query = replace(&mut request.query, Query::Item(String::new()));
+    let (limit, cursor) = (replace(&mut request.limit, 0), request.cursor.take());
+    let mut json = serde_json::to_string(request).unwrap_or_default();
+    match &query {
+        Query::Vector(vector) => {
+            let mut hasher = blake3::Hasher::new();
+            for x in vector {
+                hasher.update(&x.to_le_bytes());
+            }
+            json += hasher.finalize().to_hex().as_str();
         }
-        Query::Text(_) | Query::Item(_) => same.query = request.query.clone(),
+        Query::Image(image) => json += blake3::hash(image.as_bytes()).to_hex().as_str(),
+        Query::Text(_) | Query::Item(_) => {
+            json += &serde_json::to_string(&query).unwrap_or_default();
+        }
     }
-    let json = serde_json::to_string(&same).unwrap_or_default();
-    json + hasher.finalize().to_hex().as_str()
+    (request.query, request.limit, request.cursor) = (query, limit, cursor);
+    json
 }
 
 /// The query's vector in the space, from the encoders that filled the collection.

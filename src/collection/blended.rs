@@ -10,8 +10,8 @@ use crate::{
 };
 
 /// Candidates for each hit, and at least: what is nearer than them is not outdone by other sources.
-const PER_HIT: usize = 5;
-const LEAST: usize = 100;
+pub(super) const PER_HIT: usize = 5;
+pub(super) const LEAST: usize = 100;
 
 /// What a page is chosen from.
 pub(super) struct Choosing<'a> {

@@ -10,7 +10,9 @@ use vitrine_schemas::{
 };
 
 use super::{
-    Collection, State, diversify,
+    Collection, State,
+    blended::{LEAST, PER_HIT},
+    diversify,
     reader::check_limit,
     recommend::{self, Cursor, MOST_COUNT},
     search::Near,
@@ -24,16 +26,13 @@ use crate::{
     query::blend::{BlendModel, Question, Ranked},
 };
 
-/// Candidates for each hit, and at least: what is nearer than them is not outdone by behaviour.
-const PER_HIT: usize = 5;
-const LEAST: usize = 100;
-
 /// A search with what is known around it.
 struct Asked<'a> {
     request: &'a Search,
     shopper: &'a Shopper,
     knows: recommend::Knowledge<'a>,
-    blend: BlendModel,
+    /// How sources are joined; None where one alone ranks, by its own scores.
+    blend: Option<BlendModel>,
     allowed: Arc<Allowed>,
     /// What was understood lets through.
     within: Option<RoaringBitmap>,
@@ -43,6 +42,7 @@ struct Asked<'a> {
 struct Pool {
     near: Option<Near>,
     words: Option<Found>,
+    /// What was joined; empty where one source alone ranks.
     question: Question,
     ranked: Vec<Place>,
     /// Whether there is nothing beyond it.
@@ -90,10 +90,9 @@ impl Collection {
         )?;
         let (pool, page) = loop {
             // What was shown before takes places in a ranking that is cut to the page.
-            let more = if asked.is_plain() {
-                cursor.len() as usize
-            } else {
-                0
+            let more = match asked.blend {
+                None => cursor.len() as usize,
+                Some(_) => 0,
             };
             let pool = self.pool(&state, &asked, cursor.count + more)?;
             let page = self.chosen_page(&state, &asked, &pool, &cursor)?;
@@ -120,12 +119,8 @@ impl Collection {
             understood: None,
             plan: pool.plan(),
             explain: request.explain.then(|| asked.explanation(&state, &pool)),
-            sources: if asked.is_plain() {
-                Vec::new()
-            } else {
-                asked.used(&pool.question)
-            },
-            blend: (!asked.is_plain()).then(|| asked.blend.used()),
+            sources: asked.used(&pool.question),
+            blend: asked.blend.as_ref().map(BlendModel::used),
             fallbacks: asked.fallbacks(),
             diversity: page.diversity,
             hits,
@@ -144,10 +139,14 @@ impl Collection {
         }
         let space = request.target.as_ref().map(|_| request.space.as_str());
         let knows = recommend::Knowledge::of(self, state, shopper, space)?;
-        let both = request.target.is_some() && request.words.is_some();
-        let blend = match both && shopper.is_unknown() {
-            true => BlendModel::hybrid(),
-            false => with_query(&*self.blend(shopper.blend.as_ref())?, shopper, both),
+        let both = request.is_hybrid();
+        let blend = match (both, shopper.is_unknown()) {
+            (true, true) => Some(BlendModel::hybrid()),
+            (false, true) if shopper.is_nobody() => None,
+            _ => {
+                let blend = self.blend(shopper.blend.as_ref())?;
+                Some(with_query(&blend, shopper, both))
+            }
         };
         let mut allowed = state.allowed(request.filter.as_ref())?;
         let out = knows.rejected();
@@ -204,24 +203,25 @@ impl Collection {
             lists.push((Source::Lexical, scored.collect()));
         }
         let is_all = lists.iter().all(|(_, list)| list.len() < count);
-        let mut question = Question::of(asked.knows.evidence(), &lists);
-        if let (Some(near), Some(words)) = (&near, &words) {
-            let score = |n: u32| words.also.get(&n).copied();
-            question.complete(Source::Lexical, score);
-            question.complete(Source::Query, |n| near.score(state, &request.space, n));
-        }
-        let ranked = if asked.is_plain() {
-            plain(state, &lists)
-        } else {
-            asked.knows.judge(&mut question, &asked.blend);
-            let ranked = asked.blend.rank(&question).into_iter();
-            ranked
-                .map(|r| Place {
+        let mut question = Question::default();
+        let ranked = match &asked.blend {
+            None => plain(state, &lists),
+            Some(blend) => {
+                question = Question::of(asked.knows.evidence(), &lists);
+                if let (Some(near), Some(words)) = (&near, &words) {
+                    let score = |n: u32| words.also.get(&n).copied();
+                    question.complete(Source::Lexical, score);
+                    question.complete(Source::Query, |n| near.score(state, &request.space, n));
+                }
+                asked.knows.judge(&mut question, blend);
+                let ranked = blend.rank(&question).into_iter();
+                let place = |r: Ranked| Place {
                     number: r.candidate.item,
                     score: r.score,
                     parts: Some(r),
-                })
-                .collect()
+                };
+                ranked.map(place).collect()
+            }
         };
         Ok(Pool {
             near,
@@ -319,17 +319,11 @@ impl Collection {
 }
 
 impl Asked<'_> {
-    /// Whether one source alone ranks, by its own scores.
-    fn is_plain(&self) -> bool {
-        let both = self.request.target.is_some() && self.request.words.is_some();
-        self.shopper.is_nobody() && !both
-    }
-
     fn first_count(&self) -> usize {
         let limit = self.request.limit;
         match self.shopper.diversify {
             Some(_) => diversify::LEAST.max(limit * diversify::PER_HIT),
-            None if self.is_plain() => limit,
+            None if self.blend.is_none() => limit,
             None => LEAST.max(limit * PER_HIT),
         }
     }
@@ -339,7 +333,7 @@ impl Asked<'_> {
             (Some(words), None) => (words.all.len(), TotalRelation::Eq),
             (Some(words), Some(_)) => (words.all.union_len(&pool.numbers()), TotalRelation::Gte),
             (None, near) => {
-                let matching = near.as_ref().map_or(0, |n| n.explanation().matching);
+                let matching = near.as_ref().map_or(0, |n| n.matching());
                 (matching, TotalRelation::Eq)
             }
         };
@@ -388,12 +382,15 @@ impl Asked<'_> {
     }
 
     fn used(&self, question: &Question) -> Vec<SourceUse> {
+        let Some(blend) = &self.blend else {
+            return Vec::new();
+        };
         let counted = Source::ALL.into_iter().map(|source| {
             let known = question.candidates.iter();
             let candidates = known.filter(|c| c.signals.get(source).is_some()).count() as u64;
             SourceUse {
                 source,
-                weight: self.blend.weight(source, self.knows.evidence()),
+                weight: blend.weight(source, self.knows.evidence()),
                 candidates,
             }
         });
@@ -406,7 +403,8 @@ impl Asked<'_> {
         }
         let shopper = self.shopper;
         let asked = shopper.user.is_some() || shopper.session.is_some();
-        let is_rrf = self.blend.method == BlendMethod::Rrf;
+        let method = self.blend.as_ref().map(|b| b.method);
+        let is_rrf = method == Some(BlendMethod::Rrf);
         let all = [
             (asked && self.knows.evidence() == 0.0, Fallback::NoHistory),
             (!self.knows.has_model(), Fallback::NoModel),

@@ -117,17 +117,16 @@ impl Collection {
         Ok(())
     }
 
-    /// Keeps the index at hand where nothing was written for a while; whether it did anything.
-    pub(crate) fn maintain_words(&self) -> Result<bool> {
+    /// Keeps the index at hand where nothing was written for a while.
+    pub(crate) fn maintain_words(&self) -> Result<()> {
         let is_quiet = match self.writer.try_lock() {
             Some(writer) => !writer.dropped && writer.written.elapsed() >= QUIET,
             None => false,
         };
-        if !is_quiet {
-            return Ok(false);
+        if is_quiet {
+            self.refresh_words()?;
+            self.lexical.rest()?;
         }
-        self.refresh_words()?;
-        self.lexical.rest()?;
-        Ok(false)
+        Ok(())
     }
 }

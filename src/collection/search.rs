@@ -40,6 +40,11 @@ impl Near {
         self.trace.plan.as_str()
     }
 
+    /// Items with a vector that could have been found.
+    pub fn matching(&self) -> u64 {
+        self.trace.matching
+    }
+
     /// What it took.
     pub fn explanation(&self) -> SearchExplanation {
         let trace = &self.trace;

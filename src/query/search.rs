@@ -45,6 +45,11 @@ pub struct Search {
 }
 
 impl Search {
+    /// Whether words and a vector are joined.
+    pub(crate) fn is_hybrid(&self) -> bool {
+        self.target.is_some() && self.words.is_some()
+    }
+
     /// The part by vector.
     pub(crate) fn near(&self) -> Option<VectorSearch> {
         Some(VectorSearch {

@@ -122,6 +122,12 @@ impl Weights {
         self.tensors.get(name).map(|tensor| tensor.dims().to_vec())
     }
 
+    /// Side of the square kernel of the convolution `name`; 1 where there is none.
+    pub fn kernel_side(&self, name: &str) -> usize {
+        let shape = self.shape(&format!("{name}.weight"));
+        shape.and_then(|s| s.get(2).copied()).unwrap_or(1).max(1)
+    }
+
     /// The first name of a tensor nobody asked for: a part of a network that was not built. Counters of training steps
     /// are no part.
     pub fn unused(&self) -> Option<&str> {

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Setup, api, raw, with};
+use crate::harness::{NDJSON, Setup, api, lines, raw, with};
 
 #[actix_web::test]
 async fn one_event_or_many_are_stored_with_a_result_each() {
@@ -31,17 +31,6 @@ async fn a_fault_in_an_event_is_named_by_its_place() {
 }
 
 const IMPORT: &str = "/v1/events/import?collection=shop";
-const NDJSON: &str = "application/x-ndjson";
-
-/// The lines of an import's answer, the last one apart.
-fn lines(answer: Answer) -> (Vec<Value>, Value) {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.header("content-type"), NDJSON);
-    let parsed = answer.text.lines().map(serde_json::from_str);
-    let mut lines: Vec<Value> = parsed.collect::<Result<_, _>>().expect("JSON a line");
-    let last = lines.pop().expect("a last line");
-    (lines, last)
-}
 
 fn ahead(hours: i64) -> String {
     (chrono::Utc::now() + chrono::TimeDelta::hours(hours)).to_rfc3339()

@@ -225,6 +225,19 @@ where
     }
 }
 
+/// Type of imports and of their answers.
+pub const NDJSON: &str = "application/x-ndjson";
+
+/// The lines of an import's answer, the last one apart.
+pub fn lines(answer: Answer) -> (Vec<Value>, Value) {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("content-type"), NDJSON);
+    let parsed = answer.text.lines().map(serde_json::from_str);
+    let mut lines: Vec<Value> = parsed.collect::<Result<_, _>>().expect("JSON a line");
+    let last = lines.pop().expect("a last line");
+    (lines, last)
+}
+
 /// Reads an answer to its end.
 pub async fn read(response: HttpResponse) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());

@@ -1,19 +1,8 @@
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Setup, api, raw, read, with};
+use crate::harness::{NDJSON, Setup, api, lines, raw, read, with};
 
 const IMPORT: &str = "/v1/collections/shop/items/import";
-const NDJSON: &str = "application/x-ndjson";
-
-/// The lines of an import's answer, the last one apart.
-fn lines(answer: Answer) -> (Vec<Value>, Value) {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.header("content-type"), NDJSON);
-    let parsed = answer.text.lines().map(serde_json::from_str);
-    let mut lines: Vec<Value> = parsed.collect::<Result<_, _>>().expect("JSON a line");
-    let last = lines.pop().expect("a last line");
-    (lines, last)
-}
 
 fn error(line: &Value) -> &str {
     assert_eq!(line["status"], "rejected", "{line}");

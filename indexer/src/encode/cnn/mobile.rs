@@ -84,15 +84,13 @@ impl Style {
         stride: usize,
         activation: Activation,
     ) -> Result<Conv, ModelError> {
-        let kernel = w
-            .shape(&format!("{name}.weight"))
-            .and_then(|s| s.get(2).copied());
+        let kernel = w.kernel_side(name);
         let steps = Steps {
             stride,
             padding: if self.same {
                 Padding::Same
             } else {
-                Padding::half(kernel.unwrap_or(1).max(1))
+                Padding::half(kernel)
             },
             activation,
         };

@@ -41,14 +41,12 @@ fn conv(
     stride: usize,
     activation: Activation,
 ) -> Result<Conv, ModelError> {
-    let kernel = w
-        .shape(&format!("{name}.weight"))
-        .and_then(|s| s.get(2).copied());
+    let kernel = w.kernel_side(name);
     let norm = Norm {
         name: norm,
         eps: EPS,
     };
-    let steps = steps(kernel.unwrap_or(1).max(1), stride, activation);
+    let steps = steps(kernel, stride, activation);
     Conv::load(w, name, Some(norm), input, steps)
 }
 
