@@ -14,6 +14,7 @@ pub mod facet;
 pub mod filter;
 pub mod item;
 pub mod map;
+pub mod multi_search;
 pub mod problem;
 pub mod recommend;
 pub mod report;
@@ -51,6 +52,7 @@ pub use item::{
     WriteResult, WriteStatus, WriteSummary,
 };
 pub use map::{MapParams, MapPoint, MapResponse};
+pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult};
 pub use problem::{FieldError, Problem};
 pub use recommend::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,

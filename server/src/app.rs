@@ -14,7 +14,7 @@ use crate::{
     middleware::auth::{self, Access},
     routes::{
         collections, console, docs, embeddings, events, health, images, import, items, map, models,
-        recommend, reports, search, understand, users,
+        multi_search, recommend, reports, search, understand, users,
     },
 };
 
@@ -103,6 +103,7 @@ pub fn table() -> Vec<Entry> {
         Entry::at("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),
         Entry::at("/v1/tasks/{id}").on(GET, Key(Read), models::task),
         Entry::at("/v1/embeddings").on(POST, Key(Read), embeddings::post),
+        Entry::at("/v1/multi_search").on(POST, Key(Read), multi_search::multi_search),
         Entry::at("/v1/reports").on(GET, Everything(Read), reports::list),
         Entry::at("/v1/reports/{r}").on(GET, Everything(Read), reports::get),
         Entry::at("/v1/collections").on(GET, Key(Read), collections::list),

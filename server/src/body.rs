@@ -155,6 +155,12 @@ fn parse_slowly<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     Ok(value)
 }
 
+/// Reads a part of a body that was taken as it came; pointers are within it.
+pub fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> ApiResult<T> {
+    serde_path_to_error::deserialize(Named(value))
+        .map_err(|e| ApiError::invalid(pointer(e.path()), e.inner().to_string()))
+}
+
 /// Takes a struct from an object only; serde's own would also take its fields from an array, by position.
 struct Named<D>(D);
 

@@ -31,6 +31,15 @@ impl Call {
         Instant::now() + self.time
     }
 
+    /// The same caller with the time that is left until a deadline, for work in steps.
+    pub fn until(&self, deadline: Instant) -> Self {
+        Self {
+            state: self.state.clone(),
+            time: deadline.saturating_duration_since(Instant::now()),
+            key: self.key.clone(),
+        }
+    }
+
     /// Runs a read of the database under a permit.
     pub async fn read<T, F>(&self, work: F) -> ApiResult<T>
     where

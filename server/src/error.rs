@@ -93,6 +93,14 @@ impl ApiError {
         vitrine::Error::DeadlineExceeded.into()
     }
 
+    /// The error with its pointers below another place: for a part of a body that was read apart.
+    pub fn below(mut self, at: &str) -> Self {
+        for error in &mut self.errors {
+            error.pointer.insert_str(0, at);
+        }
+        self
+    }
+
     /// The body of the answer.
     pub fn problem(&self) -> Problem {
         Problem {

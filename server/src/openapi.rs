@@ -15,8 +15,8 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    collections, docs, embeddings, events, health, images, import, items, map, models, recommend,
-    reports, search, understand, users,
+    collections, docs, embeddings, events, health, images, import, items, map, models,
+    multi_search, recommend, reports, search, understand, users,
 };
 
 /// The OpenAPI document.
@@ -35,7 +35,7 @@ use crate::routes::{
         items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching, items::facets,
         images::get,
         import::import,
-        search::search, search::similar, understand::understand, map::map,
+        search::search, search::similar, multi_search::multi_search, understand::understand, map::map,
         recommend::recommend, recommend::bought_together, recommend::popular, recommend::train_blend,
         models::train, models::list, models::activate, models::task,
         events::post, events::import, events::of_item,

@@ -11,6 +11,7 @@ pub mod import;
 pub mod items;
 pub mod map;
 pub mod models;
+pub mod multi_search;
 pub mod recommend;
 pub mod reports;
 pub mod search;

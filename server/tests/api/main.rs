@@ -13,6 +13,7 @@ mod images;
 mod import;
 mod items;
 mod limits;
+mod multi_search;
 mod recommend;
 mod reports;
 mod search;
