@@ -37,6 +37,24 @@ pub enum Error {
         /// Fingerprint sent.
         found: String,
     },
+    /// No re-embedding of the collection is under way.
+    #[error("no re-embedding is under way; POST /v1/collections/{{c}}/reembedding begins one")]
+    NoReembedding,
+    /// Another re-embedding is under way; its fingerprint.
+    #[error(
+        "a re-embedding to or from fingerprint `{0}` is under way; end it first (DELETE /v1/collections/{{c}}/reembedding)"
+    )]
+    ReembeddingExists(String),
+    /// Searches would lose items by a switch or a rollback.
+    #[error(
+        "searches would not find {pending} items that have yet to be embedded and {left_out} that cannot be; embed them, or send force=true"
+    )]
+    NotReembedded {
+        /// Items to be embedded.
+        pending: u64,
+        /// Items that cannot be.
+        left_out: u64,
+    },
     /// The data directory was written by a version this one cannot read.
     #[error(
         "data directory {} has format {found}, this version reads format {supported}: use the version that wrote it", path.display()
@@ -162,6 +180,9 @@ impl Error {
             Self::ItemNotFound(_) => "item_not_found",
             Self::NoVector { .. } => "no_vector",
             Self::FingerprintMismatch { .. } => "fingerprint_mismatch",
+            Self::NoReembedding => "reembedding_not_found",
+            Self::ReembeddingExists(_) => "reembedding_exists",
+            Self::NotReembedded { .. } => "reembedding_incomplete",
             Self::UnsupportedFormat { .. } => "unsupported_format",
             Self::Locked(_) => "locked",
             Self::DeadlineExceeded => "deadline_exceeded",
@@ -194,7 +215,10 @@ impl Error {
             | Self::AlreadyExists(_)
             | Self::ItemNotFound(_)
             | Self::NoVector { .. }
-            | Self::FingerprintMismatch { .. } => true,
+            | Self::FingerprintMismatch { .. }
+            | Self::NoReembedding
+            | Self::ReembeddingExists(_)
+            | Self::NotReembedded { .. } => true,
             Self::Embed(e) => e.is_user(),
             Self::UnsupportedFormat { .. }
             | Self::Locked(_)

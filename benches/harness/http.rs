@@ -65,6 +65,7 @@ fn main() -> Outcome<()> {
     let search = |query: &&[f32]| {
         let search = VectorSearch {
             target: Target::Vector(query.to_vec()),
+            fingerprint: None,
             space: "shared".into(),
             filter: None,
             limit: LIMIT,

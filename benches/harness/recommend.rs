@@ -203,6 +203,7 @@ impl World {
             self.each(name, || {
                 let query = VectorSearch {
                     target: Target::Vector(self.near(rng.random_range(0..CENTRES), &mut rng)),
+                    fingerprint: None,
                     space: "shared".to_owned(),
                     filter: None,
                     limit: 10,

@@ -268,6 +268,7 @@ fn say(phase: &str, items: usize, seen: &Seen, shop: &Collection) {
 fn near(query: &[f32], exact: bool) -> VectorSearch {
     VectorSearch {
         target: Target::Vector(query.to_vec()),
+        fingerprint: None,
         space: "shared".into(),
         filter: None,
         limit: K,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{BehaviorConfig, BehaviorInfo, BehaviorPatch};
+use crate::{BehaviorConfig, BehaviorInfo, BehaviorPatch, ReembeddingInfo};
 
 /// Distance of a vector space. Lower is nearer; answers give a score where higher is better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -195,6 +195,9 @@ pub struct CollectionInfo {
     /// What of the events is in memory.
     #[serde(default)]
     pub events: BehaviorInfo,
+    /// The re-embedding under way, where one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reembedding: Option<ReembeddingInfo>,
     /// Aliases that point here.
     pub aliases: Vec<String>,
 }

@@ -68,12 +68,25 @@ pub struct Item {
     /// Vectors by space name (`shared`, `text`, `image`, ...), each of the space's dimension.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vectors: BTreeMap<String, Vec<f32>>,
-    /// Fingerprint of the space the vectors were made in; refused where it differs from the collection's.
+    /// Fingerprint of the space the vectors were made in; refused where the collection has none of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    /// While the collection is re-embedded: vectors of the same content by the other encoders. Written, never returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_vectors: Option<OtherVectors>,
     /// Hash of the content the vectors were made from; lets the indexer skip unchanged items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_hash: Option<String>,
+}
+
+/// Vectors of an item by encoders other than those of its `vectors`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OtherVectors {
+    /// Fingerprint of the encoders; where the collection has no spaces of theirs (any more), the vectors are dropped.
+    pub fingerprint: String,
+    /// By space name.
+    pub vectors: BTreeMap<String, Vec<f32>>,
 }
 
 /// Changes to an item: a field that is absent stays, `null` removes it, `attributes` and `vectors` merge by key.

@@ -17,6 +17,7 @@ pub mod map;
 pub mod multi_search;
 pub mod problem;
 pub mod recommend;
+pub mod reembedding;
 pub mod report;
 pub mod search;
 pub mod understand;
@@ -48,8 +49,8 @@ pub use facet::{
 };
 pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
 pub use item::{
-    Availability, ImageRef, ImportLine, Item, ItemPatch, Price, RESERVED_NAMES, WriteResponse,
-    WriteResult, WriteStatus, WriteSummary,
+    Availability, ImageRef, ImportLine, Item, ItemPatch, OtherVectors, Price, RESERVED_NAMES,
+    WriteResponse, WriteResult, WriteStatus, WriteSummary,
 };
 pub use map::{MapParams, MapPoint, MapResponse};
 pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult};
@@ -57,6 +58,10 @@ pub use problem::{FieldError, Problem};
 pub use recommend::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,
     PopularResponse, Reason, RecommendHit, RecommendRequest, RecommendResponse, WeightedItem,
+};
+pub use reembedding::{
+    EmbeddedItem, FillRequest, FillResponse, PendingItem, PendingParams, PendingResponse,
+    ReembeddingInfo, ReembeddingRequest, ReembeddingStage, SpaceSetInfo, SwitchParams,
 };
 pub use report::{ReportInfo, ReportsResponse};
 pub use search::{

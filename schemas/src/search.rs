@@ -107,6 +107,10 @@ pub enum FacetsOver {
 pub struct SearchRequest {
     /// What to search by.
     pub query: Query,
+    /// Encoders whose spaces are searched: during a re-embedding there are two. Without it, those in use. A client that sends
+    /// vectors of its own names it, so that a switch does not disturb it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// Vector space searched; `shared` unless told.
     #[serde(default = "default_space")]
     pub space: String,

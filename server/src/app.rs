@@ -14,7 +14,7 @@ use crate::{
     middleware::auth::{self, Access},
     routes::{
         collections, console, docs, embeddings, events, health, images, import, items, map, models,
-        multi_search, recommend, reports, search, understand, users,
+        multi_search, recommend, reembedding, reports, search, understand, users,
     },
 };
 
@@ -160,6 +160,30 @@ pub fn table() -> Vec<Entry> {
             POST,
             Collection(Admin),
             models::activate,
+        ),
+        Entry::at("/v1/collections/{c}/reembedding")
+            .on(GET, Collection(Read), reembedding::get)
+            .on(POST, Collection(Admin), reembedding::begin)
+            .on(DELETE, Collection(Admin), reembedding::end),
+        Entry::at("/v1/collections/{c}/reembedding/pending").on(
+            GET,
+            Collection(Read),
+            reembedding::pending,
+        ),
+        Entry::at("/v1/collections/{c}/reembedding/vectors").on(
+            PUT,
+            Collection(Write),
+            reembedding::fill,
+        ),
+        Entry::at("/v1/collections/{c}/reembedding/switch").on(
+            POST,
+            Collection(Admin),
+            reembedding::switch,
+        ),
+        Entry::at("/v1/collections/{c}/reembedding/rollback").on(
+            POST,
+            Collection(Admin),
+            reembedding::roll_back,
         ),
         Entry::at("/v1/collections/{c}/popular").on(GET, Collection(Read), recommend::popular),
         Entry::at("/v1/collections/{c}/train/blend").on(

@@ -121,8 +121,11 @@ fn status_of(error: &vitrine::Error) -> StatusCode {
         E::Invalid(_) | E::NoVector { .. } | E::Embed(EmbedError::Input(_)) => {
             StatusCode::BAD_REQUEST
         }
-        E::CollectionNotFound(_) | E::ItemNotFound(_) => StatusCode::NOT_FOUND,
-        E::AlreadyExists(_) | E::FingerprintMismatch { .. } => StatusCode::CONFLICT,
+        E::CollectionNotFound(_) | E::ItemNotFound(_) | E::NoReembedding => StatusCode::NOT_FOUND,
+        E::AlreadyExists(_)
+        | E::FingerprintMismatch { .. }
+        | E::ReembeddingExists(_)
+        | E::NotReembedded { .. } => StatusCode::CONFLICT,
         E::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         E::Embed(EmbedError::Unavailable(_)) | E::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
         E::Unsettled { .. } => StatusCode::TOO_MANY_REQUESTS,

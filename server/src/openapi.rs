@@ -16,7 +16,7 @@ use vitrine_schemas::{
 
 use crate::routes::{
     collections, docs, embeddings, events, health, images, import, items, map, models,
-    multi_search, recommend, reports, search, understand, users,
+    multi_search, recommend, reembedding, reports, search, understand, users,
 };
 
 /// The OpenAPI document.
@@ -37,6 +37,8 @@ use crate::routes::{
         import::import,
         search::search, search::similar, multi_search::multi_search, understand::understand, map::map,
         recommend::recommend, recommend::bought_together, recommend::popular, recommend::train_blend,
+        reembedding::get, reembedding::begin, reembedding::end, reembedding::pending, reembedding::fill,
+        reembedding::switch, reembedding::roll_back,
         models::train, models::list, models::activate, models::task,
         events::post, events::import, events::of_item,
         users::export, users::erase, users::export_session, users::erase_session,
@@ -55,6 +57,7 @@ use crate::routes::{
         (name = "collections", description = "Schemas of items and their vector spaces"),
         (name = "aliases", description = "Second names of collections, changed in one step"),
         (name = "items", description = "Write, read, count, delete"),
+        (name = "reembedding", description = "From one set of encoders to another, while it serves"),
         (name = "search", description = "Nearest neighbours with filters"),
         (name = "recommendations", description = "From behaviour and content, with reasons"),
         (name = "models", description = "What was learned from events"),

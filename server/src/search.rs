@@ -1,18 +1,17 @@
 //! A search as it is sent, made into one of the engine: its text is understood and embedded.
 
-use std::mem::replace;
+use std::{mem::replace, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use vitrine::{
-    Collection, EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target,
-};
+use vitrine::{EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target};
 use vitrine_schemas::{
-    Fallback, FilterSpec, LexicalSpec, Operator, Query, SearchMode, SearchRequest, SearchResponse,
-    UnderstandRequest, UnderstandResponse,
+    CollectionConfig, Fallback, FilterSpec, LexicalSpec, Operator, Query, SearchMode,
+    SearchRequest, SearchResponse, UnderstandRequest, UnderstandResponse,
 };
 
 use crate::{
     call::Call,
+    embedders::Embedders,
     error::{ApiError, ApiResult},
 };
 
@@ -32,34 +31,25 @@ pub async fn run(call: &Call, c: &str, mut request: SearchRequest) -> ApiResult<
     let left = understood.as_ref().map(|u| u.text.clone());
     let left = left.filter(|text| !text.trim().is_empty());
     let mut fallback = None;
-    let target = match request.query {
-        Query::Vector(vector) => Some(Target::Vector(vector)),
-        Query::Item(id) => Some(Target::Item(id)),
-        Query::Text(_) if request.mode == Some(SearchMode::Lexical) => None,
+    let (mut target, mut to_embed) = (None, None);
+    match request.query {
+        Query::Vector(vector) => target = Some(Target::Vector(vector)),
+        Query::Item(id) => target = Some(Target::Item(id)),
+        Query::Text(_) if request.mode == Some(SearchMode::Lexical) => {}
         // Nobody asked for vectors by name.
-        Query::Text(_) if request.mode.is_none() && call.state.embedder.is_none() => {
+        Query::Text(_) if request.mode.is_none() && !call.state.embedders.are_there() => {
             fallback = Some(Fallback::NoEncoder);
-            None
         }
-        query @ (Query::Text(_) | Query::Image(_)) => {
-            let embedder = call.state.embedder()?;
-            let query = match (query, &left) {
-                (Query::Text(_), Some(left)) => Query::Text(left.clone()),
-                (query, _) => query,
-            };
-            let (c, space) = (c.to_owned(), request.space.clone());
-            let embed = call.run(&call.state.embeds, deadline, move |database| {
-                embed(&*embedder, query, &*database.collection(&c)?, &space)
-            });
-            Some(Target::Vector(embed.await?))
-        }
-    };
+        Query::Text(text) => to_embed = Some(Query::Text(left.clone().unwrap_or(text))),
+        query @ Query::Image(_) => to_embed = Some(query),
+    }
     // What is left may be words that no item has ("under 10", undone): then the whole text ranks.
     let whole = words.clone().filter(|_| left.is_some());
-    let mut search = Search {
+    let search = Search {
         target,
         words: words.map(|words| lexical(left.unwrap_or(words), request.lexical)),
         space: request.space,
+        fingerprint: request.fingerprint,
         filter: request.filter,
         understood: understood
             .as_ref()
@@ -82,7 +72,57 @@ pub async fn run(call: &Call, c: &str, mut request: SearchRequest) -> ApiResult<
         blend: request.blend,
         diversify: request.diversify,
     };
+    let mut answer = match to_embed.map(Arc::new) {
+        None => find(call, c, search, shopper, whole).await?,
+        Some(query) => {
+            let mut embedded = with_vector(call, c, search.clone(), query.clone()).await?;
+            let first = find(call, c, embedded, shopper.clone(), whole.clone()).await;
+            match first {
+                // The spaces it was embedded for were dropped meanwhile; others are in use.
+                Err(e) if e.code == "fingerprint_mismatch" && search.fingerprint.is_none() => {
+                    embedded = with_vector(call, c, search, query).await?;
+                    find(call, c, embedded, shopper, whole).await?
+                }
+                first => first?,
+            }
+        }
+    };
+    answer.fallbacks.extend(fallback);
+    answer.understood = understood;
+    Ok(answer)
+}
+
+/// The search with the vector of a query, which is searched in the spaces that its encoders fill, also where others are in use by
+/// then.
+async fn with_vector(
+    call: &Call,
+    c: &str,
+    mut search: Search,
+    query: Arc<Query>,
+) -> ApiResult<Search> {
+    let (state, c) = (call.state.clone(), c.to_owned());
+    let deadline = search.deadline.unwrap_or_else(|| call.deadline());
+    let embedded = call.run(&call.state.embeds, deadline, move |database| {
+        let config = database
+            .collection(&c)?
+            .config_of(search.fingerprint.as_deref())?;
+        let vector = embed(&state.embedders, &query, &config, &search.space)?;
+        search.target = Some(Target::Vector(vector));
+        search.fingerprint.clone_from(&config.fingerprint);
+        Ok(search)
+    });
+    embedded.await
+}
+
+async fn find(
+    call: &Call,
+    c: &str,
+    mut search: Search,
+    shopper: Shopper,
+    whole: Option<String>,
+) -> ApiResult<SearchResponse> {
     let c = c.to_owned();
+    let deadline = search.deadline.unwrap_or_else(|| call.deadline());
     let answer = call.run(&call.state.searches, deadline, move |database| {
         let collection = database.collection(&c)?;
         let answer = collection.find(&search, &shopper)?;
@@ -97,10 +137,7 @@ pub async fn run(call: &Call, c: &str, mut request: SearchRequest) -> ApiResult<
             None => Ok(answer),
         }
     });
-    let mut answer = answer.await?;
-    answer.fallbacks.extend(fallback);
-    answer.understood = understood;
-    Ok(answer)
+    answer.await
 }
 
 /// The words that are looked for; None in a search by vector alone.
@@ -191,21 +228,13 @@ fn asked(request: &mut SearchRequest) -> String {
 
 /// The query's vector in the space, from the encoders that filled the collection.
 fn embed(
-    embedder: &dyn Embedder,
-    query: Query,
-    collection: &Collection,
+    embedders: &Embedders,
+    query: &Query,
+    config: &CollectionConfig,
     space: &str,
 ) -> vitrine::Result<Vec<f32>> {
-    let config = collection.config();
-    if let Some(expected) = &config.fingerprint
-        && expected != embedder.fingerprint()
-    {
-        return Err(Error::FingerprintMismatch {
-            expected: expected.clone(),
-            found: embedder.fingerprint().into(),
-        });
-    }
-    let mut vectors = encode(embedder, query)?;
+    let embedder = embedders.of(config.fingerprint.as_deref())?;
+    let mut vectors = encode(&*embedder, query)?;
     let vector = vectors.remove(space).ok_or_else(|| {
         let known: Vec<_> = vectors.keys().map(String::as_str).collect();
         Error::invalid(
@@ -229,12 +258,12 @@ fn embed(
     }
 }
 
-fn encode(embedder: &dyn Embedder, query: Query) -> vitrine::Result<Embedding> {
+fn encode(embedder: &dyn Embedder, query: &Query) -> vitrine::Result<Embedding> {
     let (pointer, mut made) = match query {
         Query::Text(text) if text.trim().is_empty() => {
             return Err(Error::invalid("/query/text", "must not be empty"));
         }
-        Query::Text(text) => ("/query/text", embedder.embed_query(&[&text])),
+        Query::Text(text) => ("/query/text", embedder.embed_query(&[text])),
         Query::Image(text) => {
             let bytes = STANDARD
                 .decode(text)

@@ -13,12 +13,13 @@ use actix_web::{
     web::Data,
 };
 use futures_util::future::select;
-use vitrine::{Database, Embedder};
-use vitrine_indexer::space::Encoders;
+use vitrine::{Database, EmbedError, Embedder};
+use vitrine_indexer::space::{Encoders, ModelError, Precision};
 
 use crate::{
     app,
     config::{Config, Durability},
+    embedders::Embedders,
     keys::Keys,
     middleware::request_id,
     state::AppState,
@@ -32,13 +33,10 @@ const GRACE: u64 = 30;
 /// # Errors
 /// Something could not be opened; the message says why and how to mend it.
 pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> Result<(), String> {
-    let embedder = config
-        .models_dir
-        .as_deref()
-        .map(|dir| Encoders::load(dir, config.precision))
-        .transpose()
-        .map_err(|e| e.to_string())?
-        .map(|encoders| Arc::new(encoders) as Arc<dyn Embedder>);
+    let embedders = match &config.models_dir {
+        Some(dir) => embedders(dir, config.precision).map_err(|e| e.to_string())?,
+        None => Embedders::default(),
+    };
     let options = vitrine::Options {
         durability: match config.durability {
             Durability::Os => vitrine::Durability::Os,
@@ -52,7 +50,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     let database = Database::open(&config.data_dir, options).map_err(|e| e.to_string())?;
     let database = Arc::new(database);
     let listen = config.listen;
-    let state = Data::new(AppState::new(database.clone(), embedder, config, keys)?);
+    let state = Data::new(AppState::new(database.clone(), embedders, config, keys)?);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -75,6 +73,18 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     database.close().map_err(|e| e.to_string())?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The encoders in use, and those that can be found beside them.
+fn embedders(dir: &Path, precision: Precision) -> Result<Embedders, ModelError> {
+    let encoders = Arc::new(Encoders::load(dir, precision)?);
+    let (dir, like) = (dir.to_owned(), encoders.clone());
+    let find = move |fingerprint: &str| {
+        let found = like.find(&dir, fingerprint);
+        let found = found.map_err(|e| EmbedError::Model(e.to_string()))?;
+        Ok(found.map(|encoders| Arc::new(encoders) as Arc<dyn Embedder>))
+    };
+    Ok(Embedders::new(Some(encoders), Some(Box::new(find))))
 }
 
 /// The first signal lets requests end, a second one does not.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use vitrine::{Database, EmbedError, Embedder};
+use vitrine::Database;
 
 use crate::{
     config::{Config, Limits},
+    embedders::Embedders,
     keys::Keys,
     limits::Gate,
     photos::Photos,
@@ -18,8 +19,8 @@ use crate::{
 pub struct AppState {
     /// The engine.
     pub database: Arc<Database>,
-    /// The encoders, where models are configured.
-    pub embedder: Option<Arc<dyn Embedder>>,
+    /// The encoders.
+    pub embedders: Embedders,
     /// Bounds.
     pub limits: Limits,
     /// API keys; none: open.
@@ -46,7 +47,7 @@ impl AppState {
     /// Puts the parts together; an error names the setting that is at fault.
     pub fn new(
         database: Arc<Database>,
-        embedder: Option<Arc<dyn Embedder>>,
+        embedders: Embedders,
         config: Config,
         keys: Keys,
     ) -> Result<Self, String> {
@@ -61,18 +62,9 @@ impl AppState {
             tasks: Tasks::default(),
             metrics: Metrics::new().map_err(|e| e.to_string())?,
             database,
-            embedder,
+            embedders,
             limits,
             keys,
         })
-    }
-
-    /// The encoders, or the error that says how to have them.
-    pub fn embedder(&self) -> Result<Arc<dyn Embedder>, vitrine::Error> {
-        self.embedder
-            .clone()
-            .ok_or(vitrine::Error::Embed(EmbedError::Unavailable(
-                "text or image",
-            )))
     }
 }

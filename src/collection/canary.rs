@@ -17,7 +17,10 @@ use parking_lot::Mutex;
 use vitrine_schemas::RecallInfo;
 
 use super::Collection;
-use crate::{Result, index::Allowed};
+use crate::{
+    Result,
+    index::{Allowed, SpaceIndex},
+};
 
 /// Between two samples.
 const EVERY_MS: u64 = 1_000;
@@ -34,6 +37,8 @@ const AT: usize = 10;
 /// A search that was answered.
 pub(super) struct Sample {
     pub space: String,
+    /// Its index: by its name, another may be found by then.
+    pub index: Arc<SpaceIndex>,
     pub vector: Vec<f32>,
     pub limit: usize,
     pub ef: Option<usize>,
@@ -96,6 +101,12 @@ impl Canary {
         })
     }
 
+    /// Forgets what was measured: other spaces have taken the names.
+    pub fn forget(&self) {
+        self.waiting.lock().clear();
+        self.measured.lock().clear();
+    }
+
     fn count(&self, space: String, recall: f64) {
         let mut measured = self.measured.lock();
         let all = measured.entry(space).or_default();
@@ -113,29 +124,27 @@ impl Collection {
             return Ok(None);
         };
         let started = Instant::now();
-        let index = self.state.read().spaces.get(&sample.space).cloned();
-        if let Some(index) = index {
-            let search = |k, exact| {
-                let ef = if exact { None } else { sample.ef };
-                let found = index.search(&sample.vector, k, ef, exact, &sample.allowed, None)?;
-                Ok::<_, crate::Error>(found.0)
-            };
-            let found = search(sample.limit, false)?;
-            let truth = search(sample.limit.min(AT), true)?;
-            if let Some(last) = truth.last() {
-                // By distance: of equals it does not matter which were found.
-                let near = found.iter().take(truth.len());
-                let good = near.filter(|n| n.distance <= last.distance).count();
-                self.canary
-                    .count(sample.space, good as f64 / truth.len() as f64);
-            }
+        let index = &sample.index;
+        let search = |k, exact| {
+            let ef = if exact { None } else { sample.ef };
+            let found = index.search(&sample.vector, k, ef, exact, &sample.allowed, None)?;
+            Ok::<_, crate::Error>(found.0)
+        };
+        let found = search(sample.limit, false)?;
+        let truth = search(sample.limit.min(AT), true)?;
+        if let Some(last) = truth.last() {
+            // By distance: of equals it does not matter which were found.
+            let near = found.iter().take(truth.len());
+            let good = near.filter(|n| n.distance <= last.distance).count();
+            self.canary
+                .count(sample.space, good as f64 / truth.len() as f64);
         }
         Ok(Some(started.elapsed()))
     }
 
     /// Looks whether walks reach all of a sealed part that was not looked at yet; whether there was one.
     pub(crate) fn check_health(&self) -> bool {
-        let spaces = self.state.read().spaces.clone();
-        spaces.values().any(|space| space.check_health())
+        let spaces: Vec<_> = self.state.read().every_space().cloned().collect();
+        spaces.iter().any(|space| space.check_health())
     }
 }

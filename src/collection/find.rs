@@ -211,7 +211,7 @@ impl Collection {
                 if let (Some(near), Some(words)) = (&near, &words) {
                     let score = |n: u32| words.also.get(&n).copied();
                     question.complete(Source::Lexical, score);
-                    question.complete(Source::Query, |n| near.score(state, &request.space, n));
+                    question.complete(Source::Query, |n| near.score(n));
                 }
                 asked.knows.judge(&mut question, blend);
                 let ranked = blend.rank(&question).into_iter();
@@ -347,10 +347,8 @@ impl Asked<'_> {
         let matches = || match (&pool.words, &pool.near) {
             (Some(words), None) => words.all.clone(),
             (Some(words), Some(_)) => &words.all | pool.numbers(),
-            (None, _) => {
-                let index = state.spaces.get(&self.request.space);
-                index.map_or_else(RoaringBitmap::new, |i| i.members() & self.allowed.numbers())
-            }
+            (None, Some(near)) => near.members() & self.allowed.numbers(),
+            (None, None) => RoaringBitmap::new(),
         };
         let among = match self.request.facets_over {
             FacetsOver::Matches => matches(),

@@ -1,10 +1,10 @@
 //! What a collection takes in memory, by what it is for.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use vitrine_schemas::Item;
 
-use super::{Collection, State};
+use super::{Collection, State, space_set::Vectors};
 use crate::{bounds::Memory, index::SpaceIndex};
 
 /// Bytes of an item beside its id and its values: places in two maps and a few bits.
@@ -21,7 +21,7 @@ impl State {
 
     /// Bytes in memory of items and their indexes.
     fn bytes(&self) -> u64 {
-        let spaces = self.spaces.values();
+        let spaces = self.every_space();
         self.records_bytes() + spaces.map(|s| s.stats().memory_bytes()).sum::<u64>()
     }
 
@@ -30,16 +30,20 @@ impl State {
         let settled = |space: &Arc<SpaceIndex>| {
             space.settled_bytes(&(space.members() - &self.live), merge_room(space, merge))
         };
-        self.records_bytes() + self.spaces.values().map(settled).sum::<u64>()
+        self.records_bytes() + self.every_space().map(settled).sum::<u64>()
     }
+}
 
-    /// Bytes that an item with its vectors will take, until it is sealed.
-    pub(super) fn wanted(&self, item: &Item) -> u64 {
-        let values = item.attributes.len() as u64 + 6;
-        let record = ITEM + 2 * item.id.len() as u64 + VALUE * values;
-        let spaces = item.vectors.keys().filter_map(|s| self.spaces.get(s));
-        record + spaces.map(|s| s.unsealed_vector_bytes()).sum::<u64>()
-    }
+/// Bytes that an item with its vectors will take, until it is sealed.
+pub(super) fn wanted_bytes(
+    item: &Item,
+    vectors: &Vectors,
+    indexes: &BTreeMap<String, Arc<SpaceIndex>>,
+) -> u64 {
+    let values = item.attributes.len() as u64 + 6;
+    let record = ITEM + 2 * item.id.len() as u64 + VALUE * values;
+    let spaces = vectors.keys().filter_map(|name| indexes.get(name));
+    record + spaces.map(|s| s.unsealed_vector_bytes()).sum::<u64>()
 }
 
 /// Vectors that a merge of so many bytes may have.

@@ -27,7 +27,7 @@ impl Collection {
     pub(crate) fn maintain(&self, work: Work, threads: usize) -> Result<bool> {
         let _sealing = (work != Work::Merge).then(|| self.sealing.lock());
         let _merging = (work != Work::Seal).then(|| self.merging.lock());
-        let spaces = self.state.read().spaces.clone();
+        let spaces = self.state.read().indexes();
         for (space, index) in &spaces {
             let room = self.room(index, work);
             let wanted = index.wants(work, room, || dead(&self.state.read(), index));
@@ -41,7 +41,7 @@ impl Collection {
     /// Has the graphs of tails take some vectors in; whether one was behind.
     pub(crate) fn follow(&self, threads: usize) -> bool {
         let _sealing = self.sealing.lock();
-        let spaces = self.state.read().spaces.clone();
+        let spaces = self.state.read().indexes();
         let followed = spaces
             .values()
             .any(|index| self.gauge.has_memory(index.follow_bytes()) && index.follow(threads));
@@ -65,7 +65,7 @@ impl Collection {
     fn carry_out(
         &self,
         space: &str,
-        index: &SpaceIndex,
+        index: &Arc<SpaceIndex>,
         work: Work,
         room: Room,
         threads: usize,
@@ -91,7 +91,12 @@ impl Collection {
         let built = built.inspect_err(|_| remove(&path.with_extension("new")))?;
 
         let writer = self.writer.lock();
-        if writer.dropped {
+        let holds = self
+            .state
+            .read()
+            .every_space()
+            .any(|held| Arc::ptr_eq(held, index));
+        if writer.dropped || !holds {
             remove(&path);
             return Ok(false);
         }
@@ -235,7 +240,7 @@ pub(super) fn remove_files(store: &Store, collection: u32, kept: &SegmentList) -
     Ok(())
 }
 
-fn remove(path: &Path) {
+pub(super) fn remove(path: &Path) {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => {
             tracing::warn!(file = %path.display(), "cannot be removed: {e}");

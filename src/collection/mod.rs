@@ -16,9 +16,11 @@ mod map;
 mod open;
 mod reader;
 mod recommend;
+mod reembedding;
 mod schema;
 mod search;
 mod similar;
+mod space_set;
 mod state_file;
 mod stats;
 mod understand;
@@ -36,7 +38,7 @@ use roaring::RoaringBitmap;
 use vitrine_schemas::{BehaviorInfo, CollectionConfig, Event, Item, ModelInfo, ModelsResponse};
 
 use crate::{
-    Error, Result,
+    Result,
     behaviour::Behaviour,
     bounds::Gauge,
     events::Who,
@@ -44,7 +46,7 @@ use crate::{
     lexical::LexicalIndex,
     payload::PayloadIndex,
     query::blend::BlendModel,
-    storage::{SegmentList, Store},
+    storage::{Placement, SegmentList, Store},
 };
 
 use self::canary::Canary;
@@ -103,6 +105,12 @@ struct State {
     categories: HashMap<String, RoaringBitmap>,
     payload: PayloadIndex,
     spaces: BTreeMap<String, Arc<SpaceIndex>>,
+    /// Where their vectors are stored.
+    placement: Placement,
+    /// While a re-embedding is under way: numbers of items that cannot be embedded for them; some may be dead.
+    left_out: RoaringBitmap,
+    /// The set of spaces that is not in use, while a re-embedding is under way.
+    other: Option<space_set::Other>,
     filters: filters::Filters,
     words: understand::Words,
     /// Records whose next version is being stored, or that are being deleted, as they are until it is done.
@@ -150,13 +158,7 @@ impl State {
     }
 
     fn space(&self, space: &str) -> Result<&Arc<SpaceIndex>> {
-        self.spaces.get(space).ok_or_else(|| {
-            let known: Vec<_> = self.spaces.keys().map(String::as_str).collect();
-            Error::invalid(
-                "/space",
-                format!("no vector space `{space}`; there are: {}", known.join(", ")),
-            )
-        })
+        self.view().space(space)
     }
 }
 

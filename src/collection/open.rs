@@ -14,6 +14,7 @@ use super::{
     Collection, State, Writer,
     canary::Canary,
     maintain::{new_space, open_space, remove_files},
+    space_set::{Other, SpaceSet},
     state_file::{self, Stored},
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
     lexical::LexicalIndex,
     payload::PayloadIndex,
     query::blend::BlendModel,
-    storage::{Batch, SegmentList, Store},
+    storage::{Batch, ManifestEntry, Placement, SegmentList, Store},
 };
 
 /// Vectors handed to the index at once; bounds the memory of a rebuild.
@@ -34,20 +35,20 @@ impl Collection {
     /// Opens the collection's indexes and its state; whichever file of them is missing or stale is made up for from the records.
     pub(crate) fn open(
         name: &str,
-        id: u32,
-        config: CollectionConfig,
+        entry: &ManifestEntry,
         store: Arc<Store>,
         gauge: Arc<Gauge>,
         canary: bool,
     ) -> Result<Self> {
         let started = Instant::now();
+        let (id, config) = (entry.id, &entry.config);
         let mut list = store.segment_list(id)?;
         let writes = store.writes(id)?;
         let ((spaces, state), (behaviour, lexical)) = rayon::join(
             || {
                 rayon::join(
-                    || open_spaces(&store, &config, &list),
-                    || open_state(name, &store, id, &config, writes),
+                    || open_spaces(&store, entry, &list),
+                    || open_state(name, &store, entry, writes),
                 )
             },
             || {
@@ -64,13 +65,12 @@ impl Collection {
             // A number that is in a segment must not come again, though its item is gone.
             let sealed = index.members();
             next = next.max(sealed.max().map_or(0, |n| n.saturating_add(1)));
-            let dim = config.vectors.get(space).map_or(0, |s| s.dim);
             let missing: Vec<_> = (&state.live - sealed).iter().collect();
             for numbers in missing.chunks(CHUNK) {
-                read_vectors(&store, id, numbers, space, dim, index)?;
+                read_vectors(&store, id, numbers, space, index)?;
             }
         }
-        state.spaces = spaces;
+        state.take_sets(&store, entry, &spaces)?;
         next = next.max(lexical.covered());
         state.catch_up(&lexical, &store, id)?;
         lexical.remove(lexical.numbers()? - &state.live)?;
@@ -109,8 +109,9 @@ impl Collection {
         Ok(collection)
     }
 
-    /// Takes a grown schema; the caller has checked and stored it.
-    pub(crate) fn grow(&self, config: CollectionConfig) {
+    /// Takes a grown schema, and the other set's where there is one; the caller has checked and stored it.
+    pub(crate) fn grow(&self, entry: &ManifestEntry) {
+        let config = &entry.config;
         self.writer.lock().saved = None;
         let mut state = self.state.write();
         for (name, kind) in &config.attributes {
@@ -119,13 +120,19 @@ impl Collection {
             }
         }
         for (name, space) in &config.vectors {
-            state
-                .spaces
-                .entry(name.clone())
-                .or_insert_with(|| Arc::new(new_space(space)));
+            if !state.spaces.contains_key(name) {
+                let index = Arc::new(new_space(space));
+                state.spaces.insert(name.clone(), index.clone());
+                if let Some(other) = &mut state.other {
+                    other.set.spaces.insert(name.clone(), index);
+                }
+            }
         }
         self.behaviour.configure(&config.behavior);
-        state.config = Arc::new(config);
+        state.config = Arc::new(config.clone());
+        if let (Some(other), Some(stored)) = (&mut state.other, &entry.reembedding) {
+            other.set.config = Arc::new(stored.config.clone());
+        }
     }
 
     /// Refuses all later writes, then runs `then` while no write is under way.
@@ -180,26 +187,89 @@ fn forget_damaged(
     remove_files(store, collection, list)
 }
 
+/// The indexes of all sets by the names that their vectors are stored under.
 fn open_spaces(
     store: &Store,
-    config: &CollectionConfig,
+    entry: &ManifestEntry,
     list: &SegmentList,
 ) -> BTreeMap<String, Arc<SpaceIndex>> {
-    let spaces = config.vectors.iter().map(|(name, space)| {
-        let files = list.files.get(name).map_or(&[][..], Vec::as_slice);
-        (name.clone(), Arc::new(open_space(store, files, space)))
+    let other = entry.reembedding.iter().map(|r| (&r.config, &r.placement));
+    let sets = std::iter::once((&entry.config, &entry.placement)).chain(other);
+    let spaces = sets.flat_map(|(config, placement)| {
+        let spaces = config.vectors.iter();
+        spaces.map(|(name, space)| (placement.name(name), space))
     });
-    spaces.collect()
+    let spaces: BTreeMap<_, _> = spaces.collect();
+    let open = |(name, space): (&str, _)| {
+        let files = list.files.get(name).map_or(&[][..], Vec::as_slice);
+        (name.to_owned(), Arc::new(open_space(store, files, space)))
+    };
+    spaces.into_iter().map(open).collect()
+}
+
+impl State {
+    /// Takes the indexes in, each where it belongs.
+    fn take_sets(
+        &mut self,
+        store: &Store,
+        entry: &ManifestEntry,
+        indexes: &BTreeMap<String, Arc<SpaceIndex>>,
+    ) -> Result<()> {
+        let set = |config: &CollectionConfig, placement: &Placement| {
+            let spaces = config.vectors.keys().filter_map(|name| {
+                let index = indexes.get(placement.name(name))?;
+                Some((name.clone(), index.clone()))
+            });
+            Ok::<_, Error>(SpaceSet {
+                config: Arc::new(config.clone()),
+                spaces: spaces.collect(),
+                left_out: match &entry.reembedding {
+                    Some(_) => self.read_left_out(store, entry.id, placement)?,
+                    None => RoaringBitmap::new(),
+                },
+                placement: placement.clone(),
+            })
+        };
+        let current = set(&entry.config, &entry.placement)?;
+        let other = entry.reembedding.as_ref().map(|stored| {
+            Ok::<_, Error>(Other {
+                set: set(&stored.config, &stored.placement)?,
+                started: stored.started.clone(),
+                is_switched: stored.is_switched,
+                switched: stored.switched.clone(),
+            })
+        });
+        self.other = other.transpose()?;
+        self.spaces = current.spaces;
+        self.placement = current.placement;
+        self.left_out = current.left_out;
+        Ok(())
+    }
+
+    fn read_left_out(
+        &self,
+        store: &Store,
+        id: u32,
+        placement: &Placement,
+    ) -> Result<RoaringBitmap> {
+        let live: Vec<u32> = self.live.iter().collect();
+        let mut left_out = RoaringBitmap::new();
+        for numbers in live.chunks(CHUNK) {
+            let marks = store.vectors(id, numbers, &placement.left_out())?;
+            left_out.extend(marks.into_iter().map(|(number, _)| number));
+        }
+        Ok(left_out)
+    }
 }
 
 /// The state without its spaces, the next number, and whether it comes from a file that is up to date.
 fn open_state(
     name: &str,
     store: &Store,
-    id: u32,
-    config: &CollectionConfig,
+    entry: &ManifestEntry,
     writes: u64,
 ) -> Result<(State, u32, bool)> {
+    let (id, config) = (entry.id, &entry.config);
     let mut state = State {
         payload: PayloadIndex::new(config),
         config: Arc::new(config.clone()),
@@ -209,6 +279,9 @@ fn open_state(
         hidden: RoaringBitmap::new(),
         categories: HashMap::new(),
         spaces: BTreeMap::new(),
+        placement: Placement::default(),
+        left_out: RoaringBitmap::new(),
+        other: None,
         filters: Default::default(),
         words: Default::default(),
         outgoing: HashMap::new(),
@@ -244,9 +317,9 @@ fn read_vectors(
     id: u32,
     numbers: &[u32],
     space: &str,
-    dim: usize,
     index: &SpaceIndex,
 ) -> Result<()> {
+    let dim = index.dim();
     let vectors = store.vectors(id, numbers, space)?;
     if let Some((number, wrong)) = vectors.iter().find(|(_, v)| v.len() != dim) {
         let detail = format!(

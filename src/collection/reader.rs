@@ -137,6 +137,10 @@ impl Collection {
                     item.vectors.insert(space.clone(), vector);
                 }
             }
+            // The item may have been written with vectors of other encoders than those in use now.
+            if item.fingerprint.is_some() && state.config.fingerprint.is_some() {
+                item.fingerprint.clone_from(&state.config.fingerprint);
+            }
         }
         Ok(item)
     }

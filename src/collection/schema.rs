@@ -1,7 +1,10 @@
 //! Rules that items and schemas must meet. Every fault names its field and the mend.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use vitrine_schemas::{BehaviorConfig, CollectionConfig, EventKind, Item, Metric, RESERVED_NAMES};
 
+use super::space_set::Configs;
 use crate::{Error, Result, distance, payload};
 
 /// Names of collections and aliases.
@@ -114,7 +117,8 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
 /// Checks an item and brings its cosine vectors to unit length.
 ///
 /// Fingerprints are compared only where both the item and the collection have one.
-pub(super) fn check_item(config: &CollectionConfig, item: &mut Item) -> Result<()> {
+pub(super) fn check_item(configs: &Configs, item: &mut Item) -> Result<()> {
+    let config = &configs.current;
     limit("/id", item.id.len(), 512)?;
     if item.id.is_empty() {
         return Err(Error::invalid("/id", "must not be empty"));
@@ -157,25 +161,43 @@ pub(super) fn check_item(config: &CollectionConfig, item: &mut Item) -> Result<(
         };
         payload::check_value(*kind, value).map_err(|e| Error::invalid(pointer, e))?;
     }
-    check_vectors(config, item)?;
+    check_sets(configs, item)?;
     let size = serde_json::to_vec(item).map_err(|e| Error::invalid("", e.to_string()))?;
     limit("", size.len(), 2 << 20)
 }
 
-fn check_vectors(config: &CollectionConfig, item: &mut Item) -> Result<()> {
-    if let (false, Some(expected), Some(found)) = (
-        item.vectors.is_empty(),
-        &config.fingerprint,
-        &item.fingerprint,
-    ) && expected != found
+/// Checks the vectors of an item, each against the set of spaces that its encoders fill.
+fn check_sets(configs: &Configs, item: &mut Item) -> Result<()> {
+    if configs.of(item.fingerprint.as_deref()).is_err()
+        && let Some(also) = item.other_vectors.take()
     {
-        return Err(Error::FingerprintMismatch {
-            expected: expected.clone(),
-            found: found.clone(),
-        });
+        // The encoders of its `vectors` are gone from the collection, so the others are those in use.
+        item.vectors = also.vectors;
+        item.fingerprint = Some(also.fingerprint);
     }
-    for (name, vector) in &mut item.vectors {
-        let pointer = format!("/vectors/{}", escape(name));
+    let own = configs.of(item.fingerprint.as_deref());
+    if let Some(also) = &mut item.other_vectors {
+        match (&own, configs.of(Some(&also.fingerprint))) {
+            (Ok(own), Ok(config)) if !Arc::ptr_eq(own, config) => {
+                check_vectors("/other_vectors/vectors", config, &mut also.vectors)?;
+            }
+            _ => item.other_vectors = None,
+        }
+    }
+    if !item.vectors.is_empty() {
+        check_vectors("/vectors", own?, &mut item.vectors)?;
+    }
+    Ok(())
+}
+
+/// Checks vectors by space; cosine vectors are brought to unit length.
+pub(super) fn check_vectors(
+    pointer: &str,
+    config: &CollectionConfig,
+    vectors: &mut BTreeMap<String, Vec<f32>>,
+) -> Result<()> {
+    for (name, vector) in vectors {
+        let pointer = format!("{pointer}/{}", escape(name));
         let Some(space) = config.vectors.get(name) else {
             let known: Vec<_> = config.vectors.keys().map(String::as_str).collect();
             return Err(Error::invalid(

@@ -8,7 +8,7 @@ use vitrine_schemas::{Hit, Metric, SearchExplanation, SearchResponse};
 use super::{Collection, State, canary::Sample, reader::check_limit, schema};
 use crate::{
     Error, Result, Target, VectorSearch, distance,
-    index::{Allowed, Plan, Trace},
+    index::{Allowed, Plan, SpaceIndex, Trace},
 };
 
 /// Up to so many equal distances are cut in the order of ids; beyond, which of the equals come back is open.
@@ -21,6 +21,8 @@ pub(super) struct Near {
     /// What could have been found.
     pub allowed: Arc<Allowed>,
     trace: Trace,
+    /// What was searched.
+    index: Arc<SpaceIndex>,
     vector: Vec<f32>,
     metric: Metric,
 }
@@ -45,6 +47,11 @@ impl Near {
         self.trace.matching
     }
 
+    /// Items that have a vector where was searched; some may be dead.
+    pub fn members(&self) -> RoaringBitmap {
+        self.index.members()
+    }
+
     /// What it took.
     pub fn explanation(&self) -> SearchExplanation {
         let trace = &self.trace;
@@ -58,8 +65,8 @@ impl Near {
     }
 
     /// How near another item is; None where it has no vector.
-    pub fn score(&self, state: &State, space: &str, number: u32) -> Option<f32> {
-        let vector = state.spaces.get(space)?.vector(number)?;
+    pub fn score(&self, number: u32) -> Option<f32> {
+        let vector = self.index.vector(number)?;
         let distance = distance::distance(self.metric, &self.vector, &vector);
         Some(distance::score(self.metric, distance))
     }
@@ -108,8 +115,9 @@ impl Collection {
         limit: usize,
         out: &RoaringBitmap,
     ) -> Result<Near> {
-        let index = state.space(&request.space)?;
-        let metric = state
+        let set = state.set_of(request.fingerprint.as_deref())?;
+        let index = set.space(&request.space)?;
+        let metric = set
             .config
             .vectors
             .get(&request.space)
@@ -163,9 +171,11 @@ impl Collection {
             }
             k *= 2;
         };
-        if trace.plan != Plan::Exact {
+        let is_current = Arc::ptr_eq(set.config, &state.config);
+        if trace.plan != Plan::Exact && is_current {
             self.canary.offer(|| Sample {
                 space: request.space.clone(),
+                index: index.clone(),
                 vector: vector.clone(),
                 limit,
                 ef: request.ef,
@@ -184,6 +194,7 @@ impl Collection {
                 .collect(),
             allowed,
             trace,
+            index: index.clone(),
             vector,
             metric,
         })

@@ -38,6 +38,7 @@ impl Collection {
         };
         let request = VectorSearch {
             target: Target::Item(id.to_string()),
+            fingerprint: None,
             space: params.space.clone(),
             filter: params.filter.clone().map(FilterSpec::Text),
             limit: params.limit,

@@ -33,14 +33,19 @@ impl Collection {
                 .collect(),
             records_bytes: state.records_bytes(),
             indexes: indexes
-                .map(|(name, space)| (name.clone(), self.describe(name, space)))
+                .map(|(name, space)| {
+                    (
+                        name.clone(),
+                        self.describe(name, state.placement.name(name), space),
+                    )
+                })
                 .collect(),
         }
     }
 
-    fn describe(&self, name: &str, space: &SpaceIndex) -> IndexInfo {
+    fn describe(&self, name: &str, stored_as: &str, space: &SpaceIndex) -> IndexInfo {
         let stats = space.stats();
-        let (building, building_bytes) = self.building(name);
+        let (building, building_bytes) = self.building(stored_as);
         let size = |file: &String| {
             let path = self.store.segments().join(file);
             path.metadata().map_or(0, |m| m.len())

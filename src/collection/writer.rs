@@ -1,30 +1,27 @@
 //! Changes: check, index the vectors unseen, write one batch, then show it. Searches do not wait for the store.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Instant,
-};
+use std::{collections::HashMap, time::Instant};
 
 use serde_json::{Map, Value};
 use vitrine_schemas::{FilterSpec, Item, ItemPatch, WriteStatus};
 
-use super::{Collection, Writer, lexical::texts, schema};
+use super::{
+    Collection, Writer, footprint::wanted_bytes, lexical::texts, schema, space_set::Vectors,
+};
 use crate::{Error, Result, storage::Batch};
-
-type Vectors = BTreeMap<String, Vec<f32>>;
 
 impl Collection {
     /// Writes items, replacing those with the same id as a whole. One outcome an item, in order.
     pub fn upsert(&self, items: Vec<Item>) -> Result<Vec<Result<WriteStatus>>> {
         let mut writer = self.lock()?;
-        let config = self.config();
+        let configs = self.state.read().configs();
         let mut results = Vec::with_capacity(items.len());
         let is_known = |id: &str| self.state.read().numbers.contains_key(id);
         // In the order sent, so that the same input builds the same index; a later duplicate takes its forerunner's place.
         let mut accepted: Vec<Item> = Vec::with_capacity(items.len());
         let mut places: HashMap<String, usize> = HashMap::new();
         for mut item in items {
-            results.push(schema::check_item(&config, &mut item).map(|()| {
+            results.push(schema::check_item(&configs, &mut item).map(|()| {
                 if let Some(place) = places.get(&item.id) {
                     accepted[*place] = item;
                     return WriteStatus::Updated;
@@ -46,7 +43,7 @@ impl Collection {
     /// Changes some fields: absent stays, `null` removes, `attributes` and `vectors` merge by key.
     pub fn patch(&self, id: &str, patch: &ItemPatch) -> Result<Item> {
         let mut writer = self.lock()?;
-        let old = self.get(id, true)?;
+        let old = self.before(id, patch)?;
         let mut value = serde_json::to_value(&old).map_err(|e| Error::Storage(e.to_string()))?;
         if let Some(fields) = value.as_object_mut() {
             merge(fields, patch);
@@ -56,16 +53,42 @@ impl Collection {
         if item.id != id {
             return Err(Error::invalid("/id", "cannot be changed; write a new item"));
         }
-        schema::check_item(&self.config(), &mut item)?;
-        if !patch.contains_key("vectors") {
+        let configs = self.state.read().configs();
+        schema::check_item(&configs, &mut item)?;
+        let brings_vectors = patch.contains_key("vectors") || patch.contains_key("other_vectors");
+        if !brings_vectors {
             // Not normalised again: the stored vectors stay what they are.
             item.vectors = old.vectors.clone();
         }
         let config = self.config();
-        if !patch.contains_key("vectors") && texts(&config, &old) == texts(&config, &item) {
+        if !brings_vectors && texts(&config, &old) == texts(&config, &item) {
             self.rewrite(&mut writer, old, &item)?;
         } else {
+            if !brings_vectors {
+                let state = self.state.read();
+                let number = state.numbers.get(id);
+                item.other_vectors =
+                    number.and_then(|n| state.beside(item.fingerprint.as_deref(), *n));
+            }
             self.commit(&mut writer, vec![item.clone()])?;
+            item.other_vectors = None;
+        }
+        Ok(item)
+    }
+
+    /// The item as a patch finds it: with the vectors of the set that it is about.
+    fn before(&self, id: &str, patch: &ItemPatch) -> Result<Item> {
+        let state = self.state.read();
+        let mut item = self.load(&state, id, true)?;
+        if let (Some(Value::String(fingerprint)), Some(number)) =
+            (patch.get("fingerprint"), state.numbers.get(id))
+            && item.fingerprint.as_ref() != Some(fingerprint)
+            && let Ok(set) = state.set_of(Some(fingerprint))
+        {
+            let vectors = set.spaces.iter();
+            let vectors =
+                vectors.filter_map(|(s, index)| Some((s.clone(), index.vector(*number)?)));
+            item.vectors = vectors.collect();
         }
         Ok(item)
     }
@@ -117,20 +140,23 @@ impl Collection {
         let mut replaced = Vec::new();
         let mut wanted = 0;
         let mut next = writer.next;
+        let indexes = self.state.read().indexes();
         for mut item in items {
-            let (known, memory) = {
+            let (before, own) = {
                 let state = self.state.read();
-                (state.numbers.contains_key(&item.id), state.wanted(&item))
+                let before = state.numbers.get(&item.id).copied();
+                (before, state.place(&mut item, before))
             };
-            wanted += memory;
+            wanted += wanted_bytes(&item, &own, &indexes);
             let number = next;
             next = number.checked_add(1).ok_or_else(|| {
                 Error::Storage(
                     "item numbers are used up; copy the items into a new collection".into(),
                 )
             })?;
-            let own = std::mem::take(&mut item.vectors);
-            if known && let Some(old) = self.store.item(self.id, &item.id)? {
+            if before.is_some()
+                && let Some(old) = self.store.item(self.id, &item.id)?
+            {
                 self.forget_vectors(&mut batch, old.0);
                 replaced.push(old);
             }
@@ -143,8 +169,7 @@ impl Collection {
         }
         self.admit(&batch, wanted)?;
         writer.next = next;
-        let spaces = self.state.read().spaces.clone();
-        for (space, index) in &spaces {
+        for (space, index) in &indexes {
             let rows: Vec<_> = fresh
                 .iter()
                 .zip(&vectors)
@@ -187,7 +212,7 @@ impl Collection {
     }
 
     /// Refuses a write that there is no room for.
-    fn admit(&self, batch: &Batch, wanted: u64) -> Result<()> {
+    pub(super) fn admit(&self, batch: &Batch, wanted: u64) -> Result<()> {
         // The log and the tables have it once each, and merging tables takes as much again.
         self.gauge.admit_disk(3 * batch.bytes())?;
         let settled = || self.settled_bytes();
@@ -232,8 +257,8 @@ impl Collection {
     }
 
     fn forget_vectors(&self, batch: &mut Batch, number: u32) {
-        for space in self.state.read().spaces.keys() {
-            batch.delete_vector(self.id, number, space);
+        for name in self.state.read().stored_names() {
+            batch.delete_vector(self.id, number, &name);
         }
     }
 }

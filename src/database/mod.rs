@@ -1,6 +1,7 @@
 //! The database: collections by name, aliases and the event store of one data directory.
 
 mod maintainer;
+mod reembedding;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
 
@@ -79,16 +80,15 @@ impl Database {
         let manifest = store.manifest()?;
         let mut open = BTreeMap::new();
         for (name, entry) in &manifest.collections {
-            let config = entry.config.clone();
             let (store, gauge) = (store.clone(), gauge.clone());
-            let c = Collection::open(name, entry.id, config, store, gauge, options.canary)?;
+            let c = Collection::open(name, entry, store, gauge, options.canary)?;
             open.insert(name.clone(), Arc::new(c));
         }
         let view = Arc::new(RwLock::new(View { manifest, open }));
         let maintainer = seals
             .then(|| Maintainer::start(&view, options.index_threads))
             .transpose();
-        Ok(Self {
+        let database = Self {
             maintainer: Mutex::new(
                 maintainer.map_err(|e| Error::Storage(format!("no thread: {e}")))?,
             ),
@@ -98,7 +98,11 @@ impl Database {
             change: Mutex::new(()),
             view,
             events: Mutex::new(()),
-        })
+        };
+        for collection in database.open_collections() {
+            database.collect_garbage(&collection)?;
+        }
+        Ok(database)
     }
 
     /// Ends the work in the background, brings everything to disk and keeps what makes the next start fast. It goes on
@@ -142,14 +146,11 @@ impl Database {
         manifest.next_id = id
             .checked_add(1)
             .ok_or_else(|| Error::Storage("collection numbers are used up".into()))?;
-        manifest.collections.insert(
-            name.into(),
-            ManifestEntry {
-                id,
-                config: config.clone(),
-            },
-        );
-        let made = Arc::new(self.open_collection(name, id, config)?);
+        let entry = ManifestEntry::new(id, config);
+        let (store, gauge) = (self.store.clone(), self.gauge.clone());
+        let made = Collection::open(name, &entry, store, gauge, self.canary)?;
+        let made = Arc::new(made);
+        manifest.collections.insert(name.into(), entry);
         self.save(&manifest, Batch::default())?;
         let mut view = self.view.write();
         view.manifest = manifest;
@@ -157,20 +158,12 @@ impl Database {
         Ok(made)
     }
 
-    fn open_collection(&self, name: &str, id: u32, config: CollectionConfig) -> Result<Collection> {
-        let (store, gauge) = (self.store.clone(), self.gauge.clone());
-        Collection::open(name, id, config, store, gauge, self.canary)
-    }
-
     /// Adds attributes and spaces; retyping is refused.
     pub fn patch_collection(&self, name: &str, patch: CollectionPatch) -> Result<Arc<Collection>> {
         let _change = self.change.lock();
         let collection = self.collection(name)?;
         let mut manifest = self.view.read().manifest.clone();
-        let entry = manifest
-            .collections
-            .get_mut(collection.name())
-            .ok_or_else(|| Error::CollectionNotFound(name.into()))?;
+        let entry = manifest.entry(&collection)?;
         for (n, kind) in patch.attributes {
             if *entry.config.attributes.entry(n.clone()).or_insert(kind) != kind {
                 return Err(Error::invalid(
@@ -180,6 +173,19 @@ impl Database {
             }
         }
         for (n, space) in patch.vectors {
+            let is_new = !entry.config.vectors.contains_key(&n);
+            if let Some(stored) = entry.reembedding.as_mut().filter(|_| is_new)
+                && stored
+                    .config
+                    .vectors
+                    .insert(n.clone(), space.clone())
+                    .is_some()
+            {
+                return Err(Error::invalid(
+                    format!("/vectors/{n}"),
+                    "is a space of the re-embedding under way; end that first",
+                ));
+            }
             if *entry
                 .config
                 .vectors
@@ -196,10 +202,17 @@ impl Database {
         if let Some(changes) = patch.behavior {
             changes.apply(&mut entry.config.behavior);
         }
-        let config = entry.config.clone();
-        check_config(&config)?;
+        check_config(&entry.config)?;
+        if let Some(stored) = &mut entry.reembedding {
+            stored
+                .config
+                .attributes
+                .clone_from(&entry.config.attributes);
+            stored.config.behavior.clone_from(&entry.config.behavior);
+        }
+        let entry = entry.clone();
         self.save(&manifest, Batch::default())?;
-        collection.grow(config);
+        collection.grow(&entry);
         self.view.write().manifest = manifest;
         Ok(collection)
     }
@@ -253,6 +266,7 @@ impl Database {
             records_bytes: stats.records_bytes,
             indexes: stats.indexes,
             events: c.behaviour_info(),
+            reembedding: c.reembedding(),
             aliases,
         }
     }
@@ -361,6 +375,15 @@ impl Database {
     fn save(&self, manifest: &Manifest, mut batch: Batch) -> Result<()> {
         batch.put_manifest(manifest)?;
         self.store.write(batch)
+    }
+}
+
+impl Manifest {
+    /// The entry of an open collection.
+    fn entry(&mut self, collection: &Collection) -> Result<&mut ManifestEntry> {
+        let name = collection.name();
+        let entry = self.collections.get_mut(name);
+        entry.ok_or_else(|| Error::CollectionNotFound(name.into()))
     }
 }
 

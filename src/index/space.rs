@@ -129,6 +129,11 @@ impl SpaceIndex {
         }
     }
 
+    /// Components of a vector.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
     /// A copy of one vector.
     pub fn vector(&self, id: u32) -> Option<Vec<f32>> {
         let (sealed, rows) = {

@@ -16,6 +16,8 @@ pub struct Search {
     pub words: Option<LexicalQuery>,
     /// Vector space.
     pub space: String,
+    /// Of encoders with this fingerprint, where they are not those in use: during a re-embedding there are two.
+    pub fingerprint: Option<String>,
     /// Only items that match.
     pub filter: Option<FilterSpec>,
     /// And only items that match this: what was understood of the words.
@@ -55,6 +57,7 @@ impl Search {
         Some(VectorSearch {
             target: self.target.clone()?,
             space: self.space.clone(),
+            fingerprint: self.fingerprint.clone(),
             filter: self.filter.clone(),
             limit: self.limit,
             ef: self.ef,
@@ -71,6 +74,7 @@ impl From<VectorSearch> for Search {
         Self {
             target: Some(search.target),
             space: search.space,
+            fingerprint: search.fingerprint,
             filter: search.filter,
             limit: search.limit,
             ef: search.ef,

@@ -20,6 +20,8 @@ pub struct VectorSearch {
     pub target: Target,
     /// Vector space.
     pub space: String,
+    /// Of encoders with this fingerprint, where they are not those in use: during a re-embedding there are two.
+    pub fingerprint: Option<String>,
     /// Only items that match.
     pub filter: Option<FilterSpec>,
     /// How many hits, 1 to 1000.

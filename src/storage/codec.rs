@@ -1,6 +1,6 @@
 //! Values: a format byte, then the content. An unknown format is an error, never a guess.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use vitrine_schemas::{CollectionConfig, Event, EventKind, Item};
@@ -37,6 +37,68 @@ pub(crate) struct ManifestEntry {
     pub id: u32,
     /// Its schema.
     pub config: CollectionConfig,
+    /// Where its vectors are.
+    #[serde(default)]
+    pub placement: Placement,
+    /// Its re-embedding, where one is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reembedding: Option<StoredReembedding>,
+    /// Number of the last re-embedding; never reused.
+    #[serde(default)]
+    pub generation: u32,
+    /// Names of stored vectors that are being deleted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub garbage: BTreeSet<String>,
+}
+
+/// Where the vectors of a set of spaces are stored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Placement {
+    /// The re-embedding that began it; 0: none did.
+    pub generation: u32,
+    /// Names that vectors are stored under, by space, where it is not the space's own.
+    pub names: BTreeMap<String, String>,
+}
+
+/// A re-embedding: the set of spaces that is not in use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StoredReembedding {
+    /// RFC 3339.
+    pub started: String,
+    /// Whether the set that was begun is in use.
+    pub is_switched: bool,
+    /// When that last changed, RFC 3339.
+    pub switched: Option<String>,
+    /// The collection's schema with the other set.
+    pub config: CollectionConfig,
+    /// Where the other set's vectors are.
+    pub placement: Placement,
+}
+
+impl ManifestEntry {
+    /// An empty collection.
+    pub fn new(id: u32, config: CollectionConfig) -> Self {
+        Self {
+            id,
+            config,
+            placement: Placement::default(),
+            reembedding: None,
+            generation: 0,
+            garbage: BTreeSet::new(),
+        }
+    }
+}
+
+impl Placement {
+    /// Name that a space's vectors are stored under.
+    pub fn name<'a>(&'a self, space: &'a str) -> &'a str {
+        self.names.get(space).map_or(space, String::as_str)
+    }
+
+    /// Name under which it is stored that an item cannot be embedded. No space is called so.
+    pub fn left_out(&self) -> String {
+        format!("@{}", self.generation)
+    }
 }
 
 pub(super) fn corrupt(column: &'static str, detail: impl ToString) -> Error {

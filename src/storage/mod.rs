@@ -8,7 +8,9 @@ mod rocks;
 
 pub(crate) use codec::Manifest;
 pub(crate) use codec::ManifestEntry;
+pub(crate) use codec::Placement;
 pub(crate) use codec::SegmentList;
+pub(crate) use codec::StoredReembedding;
 pub(crate) use keys::{EventRef, Listing};
 pub(crate) use models::ModelList;
 pub(crate) use rocks::{Batch, Store, replace_file};

@@ -12,6 +12,7 @@ mod map;
 mod model;
 mod pages;
 mod recommend;
+mod reembedding;
 mod search;
 mod segments;
 mod shopper;

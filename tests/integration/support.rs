@@ -55,6 +55,7 @@ pub fn put(collection: &Collection, items: &[Value]) {
 pub fn near(vector: &[f32], limit: usize) -> VectorSearch {
     VectorSearch {
         target: Target::Vector(vector.to_vec()),
+        fingerprint: None,
         space: "shared".into(),
         filter: None,
         limit,

@@ -32,7 +32,7 @@ use crate::{
     source::{Record, Records, SourceError, photo::Photos},
 };
 use prepare::Prepared;
-pub(crate) use prepare::text as item_text;
+pub use prepare::text as item_text;
 
 /// Most items of a batch: the server answers no more at once.
 pub const MAX_BATCH: usize = 1000;

@@ -96,7 +96,7 @@ fn canonical(item: &mut Item) -> Vec<u8> {
 
 /// What an encoder reads of an item: title, category, brand and description in this order. Category and brand only
 /// say more about a title or description; alone they are no text, so that an item of photos is found by its photos.
-pub(crate) fn text(item: &Item) -> Option<String> {
+pub fn text(item: &Item) -> Option<String> {
     let given = |field: &Option<String>| field.clone().filter(|s| !s.trim().is_empty());
     let (title, description) = (given(&item.title), given(&item.description));
     if title.is_none() && description.is_none() {

@@ -1,8 +1,11 @@
 //! The engine's [`Embedder`] over the models of a folder: encoders, and on top of them heads where some were
 //! trained, else what reaches the shared space without training.
 
+mod find;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ::image::RgbImage;
 use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
@@ -116,7 +119,7 @@ pub enum Choice<'a> {
 
 /// The encoders of a models folder.
 pub struct Encoders {
-    kind: Kind,
+    kind: Arc<Kind>,
     name: String,
     heads: Option<Heads>,
     base_fingerprint: String,
@@ -218,7 +221,7 @@ impl Encoders {
             .map(|(space, dim)| ((*space).to_owned(), *dim))
             .collect();
         Self {
-            kind,
+            kind: Arc::new(kind),
             name: name.to_owned(),
             heads: None,
             base_fingerprint: fingerprint.clone(),
@@ -261,7 +264,7 @@ impl Encoders {
 
     /// Length of [`Encoders::text_features`].
     pub fn text_width(&self) -> usize {
-        match &self.kind {
+        match &*self.kind {
             Kind::Separate { text, .. } => text.dim() + text.word_dim(),
             Kind::Joint(model) => model.dim(),
         }
@@ -269,7 +272,7 @@ impl Encoders {
 
     /// Length of [`Encoders::photo_features`].
     pub fn photo_width(&self) -> usize {
-        match &self.kind {
+        match &*self.kind {
             Kind::Separate { image, .. } => image.features(),
             Kind::Joint(model) => model.dim(),
         }
@@ -277,7 +280,7 @@ impl Encoders {
 
     /// What heads take of texts: unit vectors of the text model, and beside them what [`words`] says.
     pub fn text_features(&self, texts: &[&str], role: Role) -> Vec<Result<Vec<f32>, EmbedError>> {
-        match &self.kind {
+        match &*self.kind {
             Kind::Separate { text: model, .. } => {
                 let vectors = model.encode(texts, role).into_iter().zip(texts);
                 let features = vectors.map(|(vector, text)| {
@@ -303,7 +306,7 @@ impl Encoders {
 
     /// Length of a vector in the shared space without heads; a text's is the start of its features.
     pub fn untrained_width(&self) -> usize {
-        match &self.kind {
+        match &*self.kind {
             Kind::Separate { text, .. } => text.dim(),
             Kind::Joint(model) => model.dim(),
         }
@@ -319,7 +322,7 @@ impl Encoders {
     /// What heads take is left empty where nobody asks for it.
     fn see(&self, bytes: &[u8], for_heads: bool) -> Result<Seen, EmbedError> {
         let photo = decode(bytes, &self.limits).map_err(|e| EmbedError::Input(e.to_string()))?;
-        match &self.kind {
+        match &*self.kind {
             Kind::Separate { image, conse, .. } => {
                 let seen = image.see(&photo, for_heads);
                 let [mut own, logits, features] = seen.map_err(failed)?;
@@ -436,7 +439,7 @@ impl Embedder for Encoders {
     }
 
     fn count_tokens(&self, text: &str) -> usize {
-        match &self.kind {
+        match &*self.kind {
             Kind::Separate { text: model, .. } => model.count_tokens(text),
             Kind::Joint(model) => model.count_tokens(text),
         }

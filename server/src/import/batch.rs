@@ -6,6 +6,7 @@ use vitrine_schemas::{ImportLine, Item, WriteResponse, WriteStatus, WriteSummary
 use super::{Header, Record};
 use crate::{
     body,
+    embedders::Embedders,
     error::{ApiError, ApiResult},
     report,
 };
@@ -84,7 +85,12 @@ impl Batch {
 
     /// Parses and writes; a bad record costs itself only. What comes back as created or updated is stored. Where there is
     /// no room for the records, each is answered with that; [`Written::retry`] tells whether waiting would mend it.
-    pub fn write(&self, parser: &Parser, collection: &Collection) -> ApiResult<Written> {
+    pub fn write(
+        &self,
+        parser: &Parser,
+        collection: &Collection,
+        embedders: &Embedders,
+    ) -> ApiResult<Written> {
         let (mut items, mut read) = (Vec::new(), Vec::with_capacity(self.records.len()));
         for record in &self.records {
             let (id, fault) = match &record.bytes {
@@ -101,6 +107,7 @@ impl Batch {
             read.push((record.line, id, fault));
         }
         let count = items.len();
+        embedders.embed_twice(collection, &mut items);
         let mut retry = false;
         let outcomes: Vec<ApiResult<WriteStatus>> = match collection.upsert(items) {
             Ok(outcomes) => outcomes

@@ -35,7 +35,7 @@ pub async fn post(
     call: Call,
     body: Body<EmbeddingsRequest>,
 ) -> ApiResult<Json<EmbeddingsResponse>> {
-    let embedder = call.state.embedder()?;
+    let embedder = call.state.embedders.in_use()?;
     let deadline = call.deadline();
     let answer = call.run(&call.state.embeds, deadline, move |_| {
         answer(&*embedder, body.0, deadline)

@@ -116,8 +116,8 @@ impl Import {
         let batch = Arc::new(batch);
         let until = Instant::now() + self.time;
         let written = loop {
-            let (target, batch) = (self.target.clone(), batch.clone());
-            let write = move || batch.write(&target.0, &target.1);
+            let (target, batch, state) = (self.target.clone(), batch.clone(), self.state.clone());
+            let write = move || batch.write(&target.0, &target.1, &state.embedders);
             let written = self.state.writes.run_in_turn(self.time, write).await?;
             if !written.retry || Instant::now() >= until {
                 break written;

@@ -36,11 +36,15 @@ pub async fn put(
     path: Path<CollectionPath>,
     body: Body<Vec<Item>>,
 ) -> ApiResult<Json<WriteResponse>> {
-    let items = body.0;
+    let mut items = body.0;
     let ids: Vec<_> = items.iter().map(|item| item.id.clone()).collect();
-    let outcomes = call
-        .write(move |database| database.collection(&path.c)?.upsert(items))
-        .await?;
+    let state = call.state.clone();
+    let outcomes = call.write(move |database| {
+        let collection = database.collection(&path.c)?;
+        state.embedders.embed_twice(&collection, &mut items);
+        collection.upsert(items)
+    });
+    let outcomes = outcomes.await?;
     let mut response = WriteResponse::default();
     for ((index, id), outcome) in (0..).zip(ids).zip(outcomes) {
         let outcome = outcome.map_err(ApiError::from);

@@ -13,6 +13,7 @@ pub mod map;
 pub mod models;
 pub mod multi_search;
 pub mod recommend;
+pub mod reembedding;
 pub mod reports;
 pub mod search;
 pub mod understand;

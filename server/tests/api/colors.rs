@@ -1,12 +1,16 @@
 //! Encoders made of three words.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use tokio::sync::mpsc;
 use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
 
 /// Encoders that know three colors: each is an axis of a space of three.
 pub struct Colors {
+    fingerprint: &'static str,
     dims: BTreeMap<String, usize>,
     /// Told when the text `wait` is being embedded; it then takes until `go` is told.
     entered: mpsc::UnboundedSender<()>,
@@ -23,6 +27,7 @@ impl Colors {
         let (go, wait) = std::sync::mpsc::channel();
         let dims = ["shared", "text"].map(|space| (space.to_owned(), 3));
         let colors = Self {
+            fingerprint: "colors-1",
             dims: dims.into(),
             entered,
             go: Mutex::new(wait),
@@ -30,8 +35,17 @@ impl Colors {
         (colors, (told, go))
     }
 
+    /// Other encoders, of which the axes point the other way.
+    pub fn find(fingerprint: &str) -> Option<Arc<dyn Embedder>> {
+        let other = Self {
+            fingerprint: "colors-2",
+            ..Self::new().0
+        };
+        (fingerprint == other.fingerprint).then(|| Arc::new(other) as Arc<dyn Embedder>)
+    }
+
     fn embed(&self, what: &str) -> Result<Embedding, EmbedError> {
-        let vector = match what {
+        let vector: Vec<f32> = match what {
             "red" => vec![1.0, 0.0, 0.0],
             "green" => vec![0.0, 1.0, 0.0],
             "blue" => vec![0.0, 0.0, 1.0],
@@ -45,6 +59,12 @@ impl Colors {
             }
             other => return Err(EmbedError::Input(format!("`{other}` is no color"))),
         };
+        let sign = if self.fingerprint == "colors-1" {
+            1.0
+        } else {
+            -1.0
+        };
+        let vector: Vec<f32> = vector.into_iter().map(|x| x * sign).collect();
         Ok(self
             .dims
             .keys()
@@ -76,7 +96,7 @@ impl Embedder for Colors {
     }
 
     fn fingerprint(&self) -> &str {
-        "colors-1"
+        self.fingerprint
     }
 
     fn dims(&self) -> &BTreeMap<String, usize> {

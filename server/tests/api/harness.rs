@@ -20,6 +20,7 @@ use vitrine::{Database, Embedder, Options};
 use vitrine_server::{
     app,
     config::{Config, Images, Limits},
+    embedders::Embedders,
     keys::Keys,
     middleware::request_id,
     state::AppState,
@@ -125,13 +126,15 @@ pub async fn with(
     let database = Database::open(data.path(), options).expect("a database");
     let (colors, waiting) = Colors::new();
     let embedder = setup.models.then(|| Arc::new(colors) as Arc<dyn Embedder>);
+    let find = |fingerprint: &str| Ok(Colors::find(fingerprint));
+    let embedders = Embedders::new(embedder, Some(Box::new(find)));
     let config = Config {
         limits: setup.limits,
         images: setup.images,
         reports_dir: setup.reports_dir,
         ..Config::default()
     };
-    let state = AppState::new(Arc::new(database), embedder, config, setup.keys);
+    let state = AppState::new(Arc::new(database), embedders, config, setup.keys);
     let service = App::new()
         .app_data(web::Data::new(state.expect("a state")))
         .wrap(from_fn(request_id::layer))

@@ -15,6 +15,7 @@ mod items;
 mod limits;
 mod multi_search;
 mod recommend;
+mod reembedding;
 mod reports;
 mod search;
 mod understand;

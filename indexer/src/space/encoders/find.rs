@@ -1,0 +1,66 @@
+//! Encoders by the fingerprint of their vectors.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+
+use super::{Encoders, ModelError, Precision};
+use crate::space::heads::{self, Heads};
+
+impl Encoders {
+    /// The encoders whose vectors have this fingerprint: these or others of the models folder, with any of its heads, in any
+    /// precision. Models that are loaded already are shared.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn find(&self, models_dir: &Path, fingerprint: &str) -> Result<Option<Self>, ModelError> {
+        if let Some(found) = self.with_any_heads(models_dir, fingerprint)? {
+            return Ok(Some(found));
+        }
+        for precision in Precision::value_variants() {
+            let base = Self::load_base(models_dir, *precision)?;
+            if base.base_fingerprint != self.base_fingerprint
+                && let Some(found) = base.with_any_heads(models_dir, fingerprint)?
+            {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    fn with_any_heads(
+        &self,
+        models_dir: &Path,
+        fingerprint: &str,
+    ) -> Result<Option<Self>, ModelError> {
+        if self.base_fingerprint == fingerprint {
+            return Ok(Some(self.bare()));
+        }
+        for name in heads::list(models_dir)? {
+            let heads = Heads::load(&heads::folder(models_dir, &name)?, &self.base_fingerprint);
+            match heads.and_then(|heads| self.bare().with_heads(heads)) {
+                Ok(encoders) if encoders.fingerprint == fingerprint => return Ok(Some(encoders)),
+                Ok(_) => {}
+                // Heads of other encoders are no fault.
+                Err(error) => tracing::debug!(name, %error, "heads passed over"),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same models without heads.
+    fn bare(&self) -> Self {
+        let mut dims = self.dims.clone();
+        dims.insert("shared".to_owned(), self.untrained_width());
+        Self {
+            kind: Arc::clone(&self.kind),
+            name: self.name.clone(),
+            heads: None,
+            base_fingerprint: self.base_fingerprint.clone(),
+            fingerprint: self.base_fingerprint.clone(),
+            dims,
+            limits: self.limits,
+        }
+    }
+}
