@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         numbers.filter(|_| random.random_bool(share)).collect()
     };
     println!(
-        "| filter | matches | plan | recall@10 | mean time, x unfiltered |\n|---|---|---|---|---|"
+        "| filter | matches | plan | recall@10 | distances | mean time, x unfiltered |\n|---|---|---|---|---|---|"
     );
     let all = (0..vectors.len() as u32).collect::<RoaringBitmap>().into();
     let unfiltered = report(&index, &queries, "none", &all, args.ef, None)?;
@@ -126,11 +126,13 @@ fn report(
         hits += found.iter().filter(|n| n.distance <= last).count();
         total += truth.len();
     }
+    let compared: u64 = found.iter().map(|(_, trace)| trace.compared).sum();
     println!(
-        "| {name} | {} | {} | {:.4} | {:.2} |",
+        "| {name} | {} | {} | {:.4} | {:.0} | {:.2} |",
         allowed.numbers().len(),
         found.first().map_or("", |(_, trace)| trace.plan.as_str()),
         hits as f64 / total.max(1) as f64,
+        compared as f64 / found.len().max(1) as f64,
         mean / unfiltered.unwrap_or(mean),
     );
     Ok(mean)

@@ -77,6 +77,11 @@ const MOST: f64 = 0.4;
 /// A walk through all is made wider by the share of matches to this power: half of its candidates would do.
 const WIDENED: f64 = -0.75;
 
+/// A walk among matches is so much wider, since fewer ways lead from match to match than from vector to vector; and where
+/// the query lies outside of what matches.
+const WAYS: f64 = 1.25;
+const WAYS_OUTSIDE: f64 = 1.5;
+
 /// What a sealed index walks by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -330,24 +335,24 @@ impl SealedIndex {
         deadline: Option<Instant>,
     ) -> Result<(Vec<Neighbor>, usize)> {
         let keep = with_margin(k);
-        let mut compared = 0;
+        let (mut compared, mut seeds, mut ways) = (0, Vec::new(), WAYS);
         let share = matching.len() as f64 / self.numbers.len().max(1) as f64;
         if share >= MOST {
             let ef = self.width(keep, (ef as f64 * share.powf(WIDENED)).ceil() as usize);
             let (found, cost) = self.walk_and_drop(query, k, ef, matching, deadline)?;
             compared = cost;
-            if found.len() == k {
-                return Ok((found, compared));
+            match found {
+                Ok(found) => return Ok((found, compared)),
+                Err(near) => (seeds, ways) = (near, WAYS_OUTSIDE),
             }
         }
+        let ef = ((ef as f64 * ways).ceil() as usize).clamp(keep, keep.max(self.numbers.len()));
         let bits = self.bits(matching, allowed);
         let count = (self.entries as usize).min(matching.len() as usize);
-        let seeds: Vec<u32> = match &bits {
-            Some(bits) => bits.spread(count).collect(),
-            None => self.seeds(matching, count.min(ENTRIES.0)),
-        };
-        // Fewer ways lead from match to match than from vector to vector.
-        let ef = (ef.saturating_mul(5) / 4).clamp(keep, keep.max(self.numbers.len()));
+        match &bits {
+            Some(bits) => seeds.extend(bits.spread(count)),
+            None => seeds.extend(self.seeds(matching, count.min(ENTRIES.0))),
+        }
         let then = |walked: Walked| {
             let ranked = self.ranked(query, k, walked.found.candidates(), walked.error);
             (ranked, compared + walked.compared)
@@ -364,7 +369,7 @@ impl SealedIndex {
         }
     }
 
-    /// The nearest of all, less those that do not match; none where too few are left to be sure of the order.
+    /// The nearest of all, less those that do not match; where too few are left to be sure of the order, their positions.
     fn walk_and_drop(
         &self,
         query: &[f32],
@@ -372,21 +377,25 @@ impl SealedIndex {
         ef: usize,
         matching: &RoaringBitmap,
         deadline: Option<Instant>,
-    ) -> Result<(Vec<Neighbor>, usize)> {
+    ) -> Result<(std::result::Result<Vec<Neighbor>, Vec<u32>>, usize)> {
         let keep = with_margin(k);
         let width = Width { ef, keep: ef };
         walk::walk(self, query, &width, deadline, |walked| {
             let candidates = walked.found.candidates();
             let near = candidates.len() / 2;
-            let matches: Vec<_> = candidates
-                .take(near)
-                .filter(|c| matching.contains(self.numbers[c.position as usize]))
-                .collect();
-            if matches.len() < keep {
-                return (Vec::new(), walked.compared);
+            let matches =
+                |(_, c): &(usize, Candidate)| matching.contains(self.numbers[c.position as usize]);
+            let matches: Vec<_> = candidates.enumerate().filter(matches).collect();
+            let sure = matches.partition_point(|(at, _)| *at < near);
+            if sure < keep {
+                let positions = matches.iter().map(|(_, c)| c.position).collect();
+                return (Err(positions), walked.compared);
             }
-            let ranked = self.ranked(query, k, matches.iter().copied(), walked.error);
-            (ranked, walked.compared)
+            let matches = matches.iter().map(|(_, c)| *c);
+            (
+                Ok(self.ranked(query, k, matches, walked.error)),
+                walked.compared,
+            )
         })
     }
 
