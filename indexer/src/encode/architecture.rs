@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::ModelError;
 use super::bert::Family;
 use super::cnn;
+use super::mobile_clip;
 use super::weights::read_json;
 
 /// What a model takes.
@@ -42,6 +43,8 @@ pub enum Architecture {
     ChineseClip,
     /// SigLIP.
     Siglip,
+    /// MobileCLIP in the form of open_clip.
+    MobileClip,
     /// EfficientNet-Lite0 in the form of its PyTorch package.
     EfficientNetLite,
     /// A photo network of timm.
@@ -72,6 +75,10 @@ impl Architecture {
     /// No configuration, or one of an architecture that is not known here; the message names those that are.
     pub fn of(dir: &Path) -> Result<Self, ModelError> {
         let path = dir.join("config.json");
+        // The only models of open_clip that are known; another is told apart when it is loaded.
+        if !path.is_file() && dir.join(mobile_clip::CONFIG).is_file() {
+            return Ok(Self::MobileClip);
+        }
         let config: Value = read_json(&path)?;
         if let Some(name) = config["architecture"].as_str() {
             return cnn::Family::of(name).map(Self::Cnn).ok_or_else(|| {
@@ -98,7 +105,7 @@ impl Architecture {
     pub fn takes(self) -> Takes {
         match self {
             Self::Sentence(_) => Takes::Text,
-            Self::Clip | Self::ChineseClip | Self::Siglip => Takes::Joint,
+            Self::Clip | Self::ChineseClip | Self::Siglip | Self::MobileClip => Takes::Joint,
             Self::EfficientNetLite | Self::Cnn(_) => Takes::Image,
         }
     }
@@ -113,6 +120,7 @@ impl Architecture {
             Self::Clip => "CLIP",
             Self::ChineseClip => "Chinese-CLIP",
             Self::Siglip => "SigLIP",
+            Self::MobileClip => "MobileCLIP",
             Self::EfficientNetLite => "EfficientNet-Lite0",
             Self::Cnn(family) => family.name(),
         }

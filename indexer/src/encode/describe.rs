@@ -101,7 +101,10 @@ pub fn describe(dir: &Path) -> Result<Description, ModelError> {
                 ..said
             }
         }
-        Architecture::Clip | Architecture::ChineseClip | Architecture::Siglip => said,
+        Architecture::Clip
+        | Architecture::ChineseClip
+        | Architecture::Siglip
+        | Architecture::MobileClip => said,
     })
 }
 

@@ -8,6 +8,7 @@ use candle_core::{Device, Tensor};
 use super::architecture::Architecture;
 use super::chinese_clip::ChineseClip;
 use super::clip::Clip;
+use super::mobile_clip::MobileClip;
 use super::siglip::Siglip;
 use super::{ModelError, normalise};
 use crate::image::Preprocess;
@@ -43,6 +44,7 @@ pub fn load(dir: &Path, architecture: Architecture) -> Result<Option<Box<dyn Joi
         Architecture::Clip => Some(Box::new(Clip::load(dir)?)),
         Architecture::ChineseClip => Some(Box::new(ChineseClip::load(dir)?)),
         Architecture::Siglip => Some(Box::new(Siglip::load(dir)?)),
+        Architecture::MobileClip => Some(Box::new(MobileClip::load(dir)?)),
         Architecture::Sentence(_) | Architecture::EfficientNetLite | Architecture::Cnn(_) => None,
     })
 }

@@ -10,6 +10,7 @@ mod describe;
 pub mod efficientnet_lite;
 pub mod joint;
 mod kernels;
+pub mod mobile_clip;
 mod precision;
 mod preprocessing;
 pub mod pth;

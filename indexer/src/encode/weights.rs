@@ -136,6 +136,17 @@ impl Weights {
         self.tensors.keys().filter(part).min().map(String::as_str)
     }
 
+    /// The first name of a tensor that is neither among `expected` nor among `ignored`, counters of training steps aside.
+    pub fn beside(&self, expected: &[(String, Vec<usize>)], ignored: &[&str]) -> Option<&str> {
+        let known: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
+        let odd = |name: &&String| {
+            !known.contains(name.as_str())
+                && !ignored.contains(&name.as_str())
+                && !name.ends_with("num_batches_tracked")
+        };
+        self.tensors.keys().filter(odd).min().map(String::as_str)
+    }
+
     /// [`Weights::get`] as a flat vector, row major.
     ///
     /// # Errors

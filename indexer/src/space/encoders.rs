@@ -24,13 +24,15 @@ use crate::encode::{ModelError, Precision, batch, normalise, weights};
 use crate::image::{ImageLimits, decode};
 
 /// Files that decide what comes out, where a model has them.
-const FILES: [&str; 11] = [
+const FILES: [&str; 13] = [
     "config.json",
     "tokenizer.json",
     "vocab.txt",
     "tokenizer_config.json",
     "modules.json",
     "model.safetensors",
+    "open_clip_config.json",
+    "open_clip_model.safetensors",
     "classes.json",
     "preprocessor_config.json",
     "sentence_bert_config.json",

@@ -204,3 +204,8 @@ fn chinese_clip_of_transformers() {
 fn siglip_of_transformers() {
     compare_joint("siglip", "SigLIP");
 }
+
+#[test]
+fn mobile_clip_of_open_clip() {
+    compare_joint("mobile-clip", "MobileCLIP");
+}

@@ -424,3 +424,79 @@ fn a_choice_that_makes_no_sense_is_refused() {
         &["CLIP is a joint model, a text model is wanted here"],
     );
 }
+
+#[test]
+fn a_mobile_clip_that_cannot_be_is_told() {
+    let odd = |change: &dyn Fn(&mut Value)| {
+        said_of("mobile-clip", |dir| {
+            let path = dir.join("open_clip_config.json");
+            let mut json: Value =
+                serde_json::from_slice(&fs::read(&path).expect("file")).expect("JSON");
+            change(&mut json);
+            fs::write(path, json.to_string()).expect("write");
+        })
+    };
+    let said =
+        odd(&|c| c["model_cfg"]["vision_cfg"]["timm_model_name"] = "vit_base_mci_224".into());
+    assert_told(
+        &said,
+        &[
+            "open_clip_config.json",
+            "timm_model_name `vit_base_mci_224`",
+            "fastvit_mci1",
+        ],
+    );
+    let said = odd(&|c| c["model_cfg"]["text_cfg"]["no_causal_mask"] = false.into());
+    assert_told(&said, &["no_causal_mask"]);
+    let said = odd(&|c| c["model_cfg"]["text_cfg"]["heads"] = 0.into());
+    assert_told(&said, &["heads"]);
+    let said = odd(&|c| c["model_cfg"]["vision_cfg"]["image_size"] = 0.into());
+    assert_told(&said, &["image_size 0"]);
+    let said = odd(&|c| c["preprocess_cfg"]["interpolation"] = "nearest".into());
+    assert_told(&said, &["interpolation `nearest`", "bilinear"]);
+    let said = odd(&|c| c["model_cfg"]["text_cfg"]["layers"] = 3.into());
+    assert_told(
+        &said,
+        &[
+            "weights do not fit MobileCLIP",
+            "resblocks.2",
+            "none of that name",
+        ],
+    );
+    let said = odd(&|c| c["model_cfg"]["text_cfg"]["layers"] = 1.into());
+    assert_told(
+        &said,
+        &["`text.transformer.resblocks.1", "no part of a MobileCLIP"],
+    );
+
+    let weights = |change: &dyn Fn(&mut HashMap<String, Tensor>)| {
+        said_of("mobile-clip", |dir| {
+            let path = dir.join("open_clip_model.safetensors");
+            let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).expect("weights");
+            change(&mut tensors);
+            candle_core::safetensors::save(&tensors, path).expect("write");
+        })
+    };
+    // Candle's network would do without these.
+    for name in [
+        "visual.trunk.stages.0.blocks.0.token_mixer.mixer.conv_scale.bn.bias",
+        "visual.trunk.stages.3.pos_emb.pos_enc.weight",
+        "visual.trunk.final_conv.se.fc1.weight",
+        "visual.trunk.stem.0.conv_kxk.0.conv.weight",
+    ] {
+        let said = weights(&|t| {
+            t.remove(name).expect("tensor");
+        });
+        assert_told(
+            &said,
+            &["weights do not fit MobileCLIP", name, "none of that name"],
+        );
+    }
+    let said = said_of("mobile-clip", |dir| {
+        fs::remove_file(dir.join("open_clip_model.safetensors")).expect("removes");
+    });
+    assert_told(
+        &said,
+        &["missing model file", "open_clip_model.safetensors"],
+    );
+}

@@ -264,6 +264,14 @@ impl SealedIndex {
     }
 }
 
+/// What is left of a walk through all once what does not match was dropped.
+enum Dropped {
+    /// The nearest.
+    Ranked(Vec<Neighbor>),
+    /// Positions that match: too few to be sure of the order.
+    TooFew(Vec<u32>),
+}
+
 /// What the graph is built over and walked by.
 fn points_of(
     lift: Lift,
@@ -342,8 +350,8 @@ impl SealedIndex {
             let (found, cost) = self.walk_and_drop(query, k, ef, matching, deadline)?;
             compared = cost;
             match found {
-                Ok(found) => return Ok((found, compared)),
-                Err(near) => (seeds, ways) = (near, WAYS_OUTSIDE),
+                Dropped::Ranked(found) => return Ok((found, compared)),
+                Dropped::TooFew(near) => (seeds, ways) = (near, WAYS_OUTSIDE),
             }
         }
         let ef = ((ef as f64 * ways).ceil() as usize).clamp(keep, keep.max(self.numbers.len()));
@@ -377,7 +385,7 @@ impl SealedIndex {
         ef: usize,
         matching: &RoaringBitmap,
         deadline: Option<Instant>,
-    ) -> Result<(std::result::Result<Vec<Neighbor>, Vec<u32>>, usize)> {
+    ) -> Result<(Dropped, usize)> {
         let keep = with_margin(k);
         let width = Width { ef, keep: ef };
         walk::walk(self, query, &width, deadline, |walked| {
@@ -389,13 +397,11 @@ impl SealedIndex {
             let sure = matches.partition_point(|(at, _)| *at < near);
             if sure < keep {
                 let positions = matches.iter().map(|(_, c)| c.position).collect();
-                return (Err(positions), walked.compared);
+                return (Dropped::TooFew(positions), walked.compared);
             }
             let matches = matches.iter().map(|(_, c)| *c);
-            (
-                Ok(self.ranked(query, k, matches, walked.error)),
-                walked.compared,
-            )
+            let ranked = self.ranked(query, k, matches, walked.error);
+            (Dropped::Ranked(ranked), walked.compared)
         })
     }
 

@@ -1,0 +1,229 @@
+//! MobileCLIP ([Vasu et al. 2024](https://arxiv.org/abs/2311.17049)): FastViT for photos, a transformer for texts, from a folder in the
+//! form of open_clip.
+
+mod parts;
+
+use std::path::Path;
+
+use ::image::RgbImage;
+use candle_core::{Device, Tensor};
+use candle_nn::{Func, Module};
+use candle_transformers::models::fastvit;
+use candle_transformers::models::openclip::text_model::{Config, OpenClipTextTransformer};
+use serde::Deserialize;
+
+use super::ModelError;
+use super::joint::{Joint, pixels, unit};
+use super::tokenizer::TextTokenizer;
+use super::weights::{Weights, read_json};
+use crate::image::{Filter, Fit, Preprocess};
+
+/// Configuration of open_clip, beside the weights.
+pub(super) const CONFIG: &str = "open_clip_config.json";
+/// Weights of open_clip.
+pub(super) const WEIGHTS: &str = "open_clip_model.safetensors";
+
+/// FastViT networks of MobileCLIP (and MobileCLIP2) that differ in numbers alone.
+const TRUNKS: [&str; 3] = ["fastvit_mci0", "fastvit_mci1", "fastvit_mci2"];
+
+/// Channels of a head of FastViT's attention.
+const HEAD: usize = 32;
+
+/// What texts are filled up with: its attention sees all places.
+const PADDING: u32 = 0;
+
+/// Largest side of photos, pixels.
+const MAX_SIDE: u32 = 1024;
+
+#[derive(Deserialize)]
+struct File {
+    model_cfg: ModelConfig,
+    preprocess_cfg: PreprocessConfig,
+}
+
+#[derive(Deserialize)]
+struct ModelConfig {
+    embed_dim: usize,
+    vision_cfg: VisionConfig,
+    text_cfg: TextConfig,
+}
+
+#[derive(Deserialize)]
+struct VisionConfig {
+    timm_model_name: String,
+    image_size: u32,
+}
+
+#[derive(Deserialize)]
+struct TextConfig {
+    context_length: usize,
+    vocab_size: usize,
+    width: usize,
+    heads: usize,
+    layers: usize,
+    #[serde(default)]
+    no_causal_mask: bool,
+}
+
+#[derive(Deserialize)]
+struct PreprocessConfig {
+    mean: [f32; 3],
+    std: [f32; 3],
+    interpolation: Option<String>,
+    resize_mode: Option<String>,
+}
+
+/// A MobileCLIP model.
+pub struct MobileClip {
+    text: OpenClipTextTransformer,
+    projection: Tensor,
+    photo: Func<'static>,
+    tokenizer: TextTokenizer,
+    tokens: usize,
+    preprocess: Preprocess,
+    dim: usize,
+}
+
+impl MobileClip {
+    /// Loads a folder with `open_clip_config.json`, `open_clip_model.safetensors` and `tokenizer.json`.
+    ///
+    /// # Errors
+    /// A file is missing or does not fit; another model of open_clip.
+    pub fn load(dir: &Path) -> Result<Self, ModelError> {
+        let path = dir.join(CONFIG);
+        let file: File = read_json(&path)?;
+        let model = &file.model_cfg;
+        let text = text_config(model, &path)?;
+        let preprocess = preprocess(&file, &path)?;
+        let tokens = text.max_position_embeddings;
+        let tokenizer = TextTokenizer::load(dir, tokens)?;
+        let weights = Weights::load(&dir.join(WEIGHTS), "MobileCLIP")?;
+        let trunk = parts::trunk(&weights)?;
+        if !(trunk.in_channels << 3).is_multiple_of(HEAD) {
+            let reason = format!(
+                "the stem's {} channels x 8 are no multiple of {HEAD}",
+                trunk.in_channels
+            );
+            return Err(ModelError::invalid(dir.join(WEIGHTS), reason));
+        }
+        let expected = parts::all(&trunk, &text, model.embed_dim);
+        if let Some(odd) = weights.beside(&expected, &["logit_scale", "logit_bias"]) {
+            let reason = format!("`{odd}` is no part of a MobileCLIP as it is known here");
+            return Err(ModelError::invalid(dir.join(WEIGHTS), reason));
+        }
+        let vb = weights.builder(&expected)?;
+        Ok(Self {
+            photo: fastvit::fastvit(&trunk, model.embed_dim, vb.pp("visual.trunk"))?,
+            text: OpenClipTextTransformer::new(vb.pp("text"), &text)?,
+            projection: vb.get((text.embed_dim, model.embed_dim), "text.text_projection")?,
+            tokenizer,
+            tokens,
+            preprocess,
+            dim: model.embed_dim,
+        })
+    }
+}
+
+fn text_config(model: &ModelConfig, path: &Path) -> Result<Config, ModelError> {
+    let (name, text) = (&model.vision_cfg.timm_model_name, &model.text_cfg);
+    let wrong = |reason: String| Err(ModelError::invalid(path, reason));
+    if !TRUNKS.contains(&name.as_str()) {
+        let known = TRUNKS.join(", ");
+        return wrong(format!(
+            "vision_cfg.timm_model_name `{name}`; known are {known}"
+        ));
+    }
+    if !text.no_causal_mask {
+        return wrong("text_cfg.no_causal_mask must be true, as in MobileCLIP".to_owned());
+    }
+    let zero = [
+        model.embed_dim,
+        text.context_length,
+        text.vocab_size,
+        text.width,
+    ]
+    .contains(&0);
+    if zero || text.heads == 0 || !text.width.is_multiple_of(text.heads) {
+        let reason = "embed_dim and text_cfg's context_length, vocab_size, width and heads are above 0, width a multiple of heads";
+        return wrong(reason.to_owned());
+    }
+    Ok(Config {
+        vocab_size: text.vocab_size,
+        embed_dim: text.width,
+        intermediate_size: 4 * text.width,
+        max_position_embeddings: text.context_length,
+        pad_with: None,
+        num_hidden_layers: text.layers,
+        num_attention_heads: text.heads,
+        projection_dim: model.embed_dim,
+    })
+}
+
+fn preprocess(file: &File, path: &Path) -> Result<Preprocess, ModelError> {
+    let wrong = |reason: String| ModelError::invalid(path, reason);
+    let (side, given) = (file.model_cfg.vision_cfg.image_size, &file.preprocess_cfg);
+    if !(1..=MAX_SIDE).contains(&side) {
+        return Err(wrong(format!(
+            "vision_cfg.image_size {side}, it must be 1 to {MAX_SIDE}"
+        )));
+    }
+    let fit = match given.resize_mode.as_deref() {
+        None | Some("shortest") => Fit::Shorter(side),
+        Some("squash") => Fit::Both(side),
+        Some(other) => {
+            let reason =
+                format!("preprocess_cfg.resize_mode `{other}`; known are shortest, squash");
+            return Err(wrong(reason));
+        }
+    };
+    let filter = match given.interpolation.as_deref() {
+        Some("bilinear") => Filter::Bilinear,
+        None | Some("bicubic") => Filter::Bicubic,
+        Some(other) => {
+            let reason =
+                format!("preprocess_cfg.interpolation `{other}`; known are bilinear, bicubic");
+            return Err(wrong(reason));
+        }
+    };
+    if given.std.iter().any(|s| *s <= 0.0) {
+        return Err(wrong(
+            "preprocess_cfg.std has a number that is not above 0".to_owned(),
+        ));
+    }
+    Ok(Preprocess {
+        fit,
+        crop: side,
+        filter,
+        mean: given.mean,
+        std: given.std,
+    })
+}
+
+impl Joint for MobileClip {
+    fn params(&self) -> &'static str {
+        "mobile-clip-v1"
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn image_size(&self) -> u32 {
+        self.preprocess.crop
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        self.tokenizer.count(text)
+    }
+
+    fn text(&self, text: &str) -> Result<Vec<f32>, ModelError> {
+        let mut ids = self.tokenizer.ids(text)?;
+        ids.resize(self.tokens, PADDING);
+        let ids = Tensor::from_vec(ids, (1, self.tokens), &Device::Cpu)?;
+        unit(&Module::forward(&self.text, &ids)?.matmul(&self.projection)?)
+    }
+
+    fn image(&self, image: &RgbImage) -> Result<Vec<f32>, ModelError> {
+        unit(&pixels(&self.preprocess, image)?.apply(&self.photo)?)
+    }
+}
