@@ -7,6 +7,7 @@ mod behaviour;
 pub mod bounds;
 pub mod cf;
 pub mod collection;
+pub mod cross;
 pub mod database;
 pub mod distance;
 pub mod embedder;

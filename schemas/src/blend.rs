@@ -23,19 +23,22 @@ pub enum Source {
     Content,
     /// What is popular now.
     Popularity,
+    /// Categories that people choose of who choose of the one asked from.
+    Transition,
     /// The newest items: where the others give too few.
     Newest,
 }
 
 impl Source {
     /// All of them, in their order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Query,
         Self::Lexical,
         Self::Behavior,
         Self::Session,
         Self::Content,
         Self::Popularity,
+        Self::Transition,
         Self::Newest,
     ];
 
@@ -118,6 +121,8 @@ pub enum Fallback {
     NoLearnedBlend,
     /// No item of the history has a vector to compare.
     NoVectors,
+    /// Nobody is known to have chosen of two categories; all categories count alike.
+    NoTransitions,
     /// The items of the history have no category; `scope` had no effect.
     NoCategory,
     /// The sources gave fewer than were asked for; the newest items fill up.

@@ -13,6 +13,7 @@ pub mod event;
 pub mod facet;
 pub mod filter;
 pub mod item;
+mod list;
 pub mod map;
 pub mod multi_search;
 pub mod problem;

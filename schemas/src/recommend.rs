@@ -152,7 +152,7 @@ pub struct BoughtTogetherParams {
 /// Why an item is recommended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
-    /// `also_liked`, `alike`, `similar`, `bridge`, `bought_together`, `matches`, `popular` or `new`.
+    /// `also_liked`, `alike`, `similar`, `bridge`, `transition`, `bought_together`, `matches`, `popular` or `new`.
     pub code: String,
     /// Items it rests on, the strongest first.
     pub items: Vec<String>,

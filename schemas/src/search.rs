@@ -199,6 +199,11 @@ pub struct SimilarParams {
     /// Which categories to look in.
     #[serde(default)]
     pub scope: Scope,
+    /// Only items of these categories or below them, at most 20: `Clothing > Shoes,Home`. Of several, each gets its share of the
+    /// hits, as far as it has that many. A comma within a name is written `\,`.
+    #[serde(default, with = "crate::list")]
+    #[param(style = Form, explode = false)]
+    pub categories: Vec<String>,
     /// Vector space; `shared` unless told.
     #[serde(default = "default_space")]
     pub space: String,

@@ -131,6 +131,11 @@ impl SessionKnn {
             && again == *self
     }
 
+    /// Items of the sessions remembered, the latest session first.
+    pub fn latest(&self) -> impl Iterator<Item = &[u32]> {
+        self.sessions.iter().rev().map(|session| &**session)
+    }
+
     fn forget_first(&mut self) {
         let first = self.sessions.pop_front().unwrap_or_default();
         for item in &first {

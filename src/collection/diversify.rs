@@ -34,6 +34,22 @@ pub(super) struct Ranking<'a> {
     pub allowed: &'a RoaringBitmap,
     /// Where likeness is measured unless told.
     pub space: Option<&'a str>,
+    /// Parts of the catalog of which each gets as many hits as any other, where there are several.
+    pub shares: &'a [RoaringBitmap],
+}
+
+impl Ranking<'_> {
+    /// Hits that each share may have.
+    fn most_of_share(&self, limit: usize) -> Option<usize> {
+        (self.shares.len() > 1).then(|| limit.div_ceil(self.shares.len()))
+    }
+
+    /// The shares that an item counts for.
+    fn shares_of(&self, number: u32) -> Vec<String> {
+        let shares = self.shares.iter().enumerate();
+        let own = shares.filter(|(_, share)| share.contains(number));
+        own.map(|(place, _)| place.to_string()).collect()
+    }
 }
 
 /// A page of a ranking.
@@ -127,6 +143,7 @@ impl Collection {
         let metric = space
             .and_then(|s| state.config.vectors.get(s))
             .map(|s| s.metric);
+        let shared = from.most_of_share(limit);
         let choices: Vec<Choice> = places
             .iter()
             .map(|(place, _)| {
@@ -138,13 +155,14 @@ impl Collection {
                         .max_per
                         .keys()
                         .map(|field| labels(number, field))
+                        .chain(shared.map(|_| from.shares_of(number)))
                         .collect(),
                 }
             })
             .collect();
         let rules = Rules {
             mmr: spec.mmr,
-            quotas: spec.max_per.values().copied().collect(),
+            quotas: spec.max_per.values().copied().chain(shared).collect(),
         };
         let metric = metric.unwrap_or_default();
         let page = choose(&choices, &rules, limit, |a, b| likeness(metric, a, b));

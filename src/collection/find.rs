@@ -10,12 +10,11 @@ use vitrine_schemas::{
 };
 
 use super::{
-    Collection, State,
-    blended::{LEAST, PER_HIT},
-    diversify,
+    Collection, State, diversify,
     reader::check_limit,
     recommend::{self, Cursor, MOST_COUNT},
     search::Near,
+    widen::widen,
     words,
 };
 use crate::{
@@ -26,6 +25,10 @@ use crate::{
     query::blend::{BlendModel, Question, Ranked},
 };
 
+/// Candidates for each hit, and at least: what is nearer than them is not outdone by other sources.
+pub(super) const PER_HIT: usize = 5;
+pub(super) const LEAST: usize = 100;
+
 /// A search with what is known around it.
 struct Asked<'a> {
     request: &'a Search,
@@ -34,7 +37,7 @@ struct Asked<'a> {
     /// How sources are joined; None where one alone ranks, by its own scores.
     blend: Option<BlendModel>,
     allowed: Arc<Allowed>,
-    /// What was understood lets through.
+    /// What alone may be found, by what was understood and by the caller; None for all.
     within: Option<RoaringBitmap>,
 }
 
@@ -73,40 +76,48 @@ impl Collection {
     /// # Errors
     /// [`Error::Invalid`] with pointers into the request, items and vectors that are not there, the deadline.
     pub fn find(&self, request: &Search, shopper: &Shopper) -> Result<SearchResponse> {
-        let started = Instant::now();
-        check_limit(request.limit)?;
         if request.words.is_some() {
             self.refresh_words()?;
         }
-        let state = self.state.read();
+        self.find_in(&self.state.read(), request, shopper, None)
+    }
+
+    /// The same among the items in `scope`. Words are those there were at the last refresh.
+    pub(super) fn find_in(
+        &self,
+        state: &State,
+        request: &Search,
+        shopper: &Shopper,
+        scope: Option<&RoaringBitmap>,
+    ) -> Result<SearchResponse> {
+        let started = Instant::now();
+        check_limit(request.limit)?;
         if let Some(spec) = &shopper.diversify {
-            diversify::check(spec, &state)?;
+            diversify::check(spec, state)?;
         }
-        let asked = self.asked(&state, request, shopper)?;
+        let asked = self.asked(state, request, shopper, scope)?;
         let mut cursor = Cursor::of(
             request.cursor.as_deref(),
             &request.asked,
             asked.first_count(),
         )?;
-        let (pool, page) = loop {
-            // What was shown before takes places in a ranking that is cut to the page.
-            let more = match asked.blend {
-                None => cursor.len() as usize,
-                Some(_) => 0,
-            };
-            let pool = self.pool(&state, &asked, cursor.count + more)?;
-            let page = self.chosen_page(&state, &asked, &pool, &cursor)?;
-            if page.is_short && !pool.is_all && cursor.count < MOST_COUNT {
-                cursor.count = (cursor.count * 4).min(MOST_COUNT);
-                continue;
-            }
-            break (pool, page);
+        // What was shown before takes places in a ranking that is cut to the page.
+        let more = match asked.blend {
+            None => cursor.len() as usize,
+            Some(_) => 0,
         };
-        let hits = self.found_hits(&state, &asked, &pool, &page)?;
+        let ((pool, page), count) = widen(cursor.count, MOST_COUNT, |count| {
+            let pool = self.pool(state, &asked, count + more)?;
+            let page = self.chosen_page(state, &asked, &pool, &cursor)?;
+            let is_enough = pool.is_all || !page.is_short;
+            Ok(((pool, page), is_enough))
+        })?;
+        cursor.count = count;
+        let hits = self.found_hits(state, &asked, &pool, &page)?;
         let next = cursor.and(hits.iter().map(|hit| hit.id.as_str()));
         let more =
             hits.len() == request.limit && (pool.ranked.len() as u64 > next.len() || !pool.is_all);
-        let (total, facets) = (asked.total(&pool), asked.facets(&state, &pool)?);
+        let (total, facets) = (asked.total(&pool), asked.facets(state, &pool)?);
         Ok(SearchResponse {
             next_cursor: more.then(|| next.encode(&request.asked)).flatten(),
             total: Some(total),
@@ -118,7 +129,7 @@ impl Collection {
                 .unwrap_or_default(),
             understood: None,
             plan: pool.plan(),
-            explain: request.explain.then(|| asked.explanation(&state, &pool)),
+            explain: request.explain.then(|| asked.explanation(state, &pool)),
             sources: asked.used(&pool.question),
             blend: asked.blend.as_ref().map(BlendModel::used),
             fallbacks: asked.fallbacks(),
@@ -133,6 +144,7 @@ impl Collection {
         state: &'a State,
         request: &'a Search,
         shopper: &'a Shopper,
+        scope: Option<&RoaringBitmap>,
     ) -> Result<Asked<'a>> {
         if request.target.is_none() && request.words.is_none() {
             return Err(Error::invalid("/query", "has neither words nor a vector"));
@@ -155,6 +167,10 @@ impl Collection {
         }
         let within = request.understood.as_ref();
         let within = within.map(|f| state.matching(Some(f))).transpose()?;
+        let within = match (within, scope) {
+            (Some(within), Some(scope)) => Some(within & scope),
+            (within, scope) => within.or_else(|| scope.cloned()),
+        };
         if let Some(within) = &within {
             allowed = Arc::new(Allowed::from(allowed.numbers() & within));
         }
@@ -261,6 +277,7 @@ impl Collection {
                 .target
                 .as_ref()
                 .map(|_| asked.request.space.as_str()),
+            shares: &[],
         };
         let page = self.page(state, spec, &of, limit)?;
         Ok(Page {

@@ -55,13 +55,14 @@ impl Collection {
     /// Bytes in memory: items, indexes, events and the model learned from them, and what builds under way take.
     pub(super) fn bytes(&self) -> u64 {
         let builds: u64 = self.builds.read().iter().map(|b| b.bytes).sum();
-        self.state.read().bytes() + self.behaviour.bytes() + builds
+        self.state.read().bytes() + self.behaviour.bytes() + self.kinds.bytes() + builds
     }
 
     /// The same once no more is to be sealed or merged.
     pub(super) fn settled_bytes(&self) -> u64 {
         let merge = self.gauge.bounds().merge_memory_bytes;
-        self.state.read().settled_bytes(merge) + self.behaviour.bytes()
+        let beside = self.behaviour.bytes() + self.kinds.bytes();
+        self.state.read().settled_bytes(merge) + beside
     }
 
     /// Tells the gauge what the collection takes now.

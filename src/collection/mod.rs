@@ -4,12 +4,14 @@
 //! a write becomes visible in one step, under the state's lock, after the store returned `Ok`; until then, answers have the records
 //! as they were. Old numbers just stop being live. Validation is in `schema`, changes in `writer`, plain reads in `reader`, nearest neighbours in `search`.
 
-mod blended;
 mod canary;
+mod centred;
+mod cross;
 mod diversify;
 mod filters;
 mod find;
 mod footprint;
+mod kinds;
 mod lexical;
 mod maintain;
 mod map;
@@ -24,6 +26,7 @@ mod space_set;
 mod state_file;
 mod stats;
 mod understand;
+mod widen;
 mod words;
 mod writer;
 
@@ -71,6 +74,7 @@ pub struct Collection {
     behaviour: Behaviour,
     canary: Canary,
     lexical: LexicalIndex,
+    kinds: kinds::Kinds,
     /// What was learned about how sources are joined.
     blend: RwLock<Option<Arc<BlendModel>>>,
 }

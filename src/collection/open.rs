@@ -103,6 +103,7 @@ impl Collection {
             behaviour: behaviour?,
             canary: Canary::new(canary),
             lexical,
+            kinds: Default::default(),
             blend: RwLock::new(blend),
         };
         collection.report();

@@ -18,8 +18,6 @@ const MOST_TIES: usize = 4096;
 pub(super) struct Near {
     /// Number and score, the best first, equal scores in the order of ids.
     pub hits: Vec<(u32, f32)>,
-    /// What could have been found.
-    pub allowed: Arc<Allowed>,
     trace: Trace,
     /// What was searched.
     index: Arc<SpaceIndex>,
@@ -54,14 +52,7 @@ impl Near {
 
     /// What it took.
     pub fn explanation(&self) -> SearchExplanation {
-        let trace = &self.trace;
-        SearchExplanation {
-            plan: self.plan().to_owned(),
-            matching: trace.matching,
-            members: trace.members,
-            selectivity: trace.matching as f64 / trace.members.max(1) as f64,
-            compared: trace.compared,
-        }
+        SearchExplanation::from(self.trace)
     }
 
     /// How near another item is; None where it has no vector.
@@ -192,7 +183,6 @@ impl Collection {
             hits: scored
                 .map(|n| (n.id, distance::score(metric, n.distance)))
                 .collect(),
-            allowed,
             trace,
             index: index.clone(),
             vector,

@@ -4,6 +4,7 @@ mod aliases;
 mod blend;
 mod bounds;
 mod compat;
+mod cross;
 mod events;
 mod facets;
 mod items;

@@ -11,6 +11,7 @@ export const SOURCES = {
   session: "Visits like this",
   content: "Near to the history",
   popularity: "Popular",
+  transition: "Category people go to",
   newest: "New",
   rules: "Rules",
 };

@@ -48,12 +48,38 @@ async fn similar_items_come_from_the_scope_asked_for() {
     for (params, wanted) in [
         ("scope=same", vec!["boot"]),
         ("scope=cross", vec!["lamp"]),
+        ("scope=cross&categories=Home", vec!["lamp"]),
+        ("scope=cross&categories=Toys,Home", vec!["lamp"]),
+        ("scope=cross&categories=Toys", vec![]),
+        ("categories=Toys,Home", vec!["lamp"]),
         ("", vec!["boot", "lamp"]),
         ("limit=1", vec!["boot"]),
         ("filter=color%20%3D%20blue", vec!["lamp"]),
     ] {
         let path = format!("/v1/collections/shop/items/shoe/similar?{params}");
         assert_eq!(ids(&api.get(&path).await.ok()), wanted, "{params}");
+    }
+    let similar = |params: &str| format!("/v1/collections/shop/items/shoe/similar?{params}");
+    let cross = api.get(&similar("scope=cross")).await.ok();
+    let hit = &cross["hits"][0];
+    assert_eq!(hit["reason"]["code"], "similar", "{hit}");
+    assert_eq!(hit["score"], hit["contributions"][0]["score"], "{hit}");
+    assert_eq!(cross["fallbacks"], json!(["no_model", "no_transitions"]));
+    let many = format!("categories={}", "a,".repeat(21));
+    for params in [
+        "categories=Home,,Toys",
+        &many,
+        "max_per_category=0&scope=cross",
+    ] {
+        let answer = api.get(&similar(params)).await;
+        let problem = answer.problem(400, "invalid_argument");
+        let pointer = problem["errors"][0]["pointer"].as_str().expect("a pointer");
+        let wanted = ["/categories", "/diversify/max_per/category"];
+        assert!(wanted.contains(&pointer), "{problem}");
+    }
+    for params in ["scope=acros", "categories=a&categories=b"] {
+        let answer = api.get(&similar(params)).await;
+        answer.problem(400, "invalid_argument");
     }
     let missing = api.get("/v1/collections/shop/items/none/similar").await;
     missing.problem(404, "item_not_found");

@@ -27,6 +27,7 @@ use vitrine_schemas::{
 pub(super) use self::{
     cursor::{Cursor, MOST_COUNT},
     knowledge::Knowledge,
+    reason::main,
 };
 use self::{
     history::History,
@@ -229,6 +230,7 @@ impl Collection {
             shown: &shown,
             allowed: allowed.numbers(),
             space,
+            shares: &[],
         };
         let page = self.page(state, spec, &of, limit)?;
         Ok(Chosen {

@@ -45,7 +45,11 @@ impl<'a> Reasons<'a> {
                 }
                 None => self.liked(),
             },
-            Source::Query | Source::Lexical | Source::Popularity | Source::Newest => Vec::new(),
+            Source::Query
+            | Source::Lexical
+            | Source::Popularity
+            | Source::Transition
+            | Source::Newest => Vec::new(),
         };
         Ground { source, items }
     }
@@ -82,7 +86,7 @@ impl<'a> Reasons<'a> {
 
 /// The source that a hit mostly rests on, of parts with the greatest first. Popularity speaks for every hit: it says why this
 /// one is here only where nothing of the shopper's own does.
-fn main(parts: &[(Source, f32)]) -> Source {
+pub(in super::super) fn main(parts: &[(Source, f32)]) -> Source {
     let own = parts
         .iter()
         .find(|(source, _)| *source != Source::Popularity);
@@ -112,6 +116,7 @@ impl Ground {
             ),
             Source::Content => ("similar", format!("Similar to {named}")),
             Source::Popularity => ("popular", "Popular now".to_owned()),
+            Source::Transition => ("transition", "Of a category that people go to".to_owned()),
             Source::Newest => ("new", "New in the catalog".to_owned()),
         };
         Reason {

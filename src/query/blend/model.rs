@@ -22,6 +22,14 @@ const ITEM_EVIDENCE: f32 = 16.0;
 /// Home Depot's judged terms with MiniLM, where .2 to .5 for vectors differ little; rank fusion is worse (`make bench-relevance`).
 const HYBRID: [(Source, f32); 2] = [(Source::Query, 0.35), (Source::Lexical, 1.0)];
 
+/// What sources count across categories, scores taken relative to the best.
+const ACROSS: [(Source, f32); 4] = [
+    (Source::Query, 1.0),
+    (Source::Behavior, 1.0),
+    (Source::Popularity, 0.1),
+    (Source::Transition, 0.2),
+];
+
 /// What popularity counts in a search: fame must not outdo what was asked for.
 const FAME: f32 = 0.1;
 
@@ -98,6 +106,11 @@ impl BlendModel {
     /// Words and vectors of a query, without anything known of a shopper.
     pub fn hybrid() -> Self {
         Self::of(BlendMethod::Weighted, HYBRID, |_| Calibration::RELATIVE)
+    }
+
+    /// What goes with an item in other categories.
+    pub fn cross() -> Self {
+        Self::of(BlendMethod::Weighted, ACROSS, |_| Calibration::RELATIVE)
     }
 
     /// The same blend for searches: with parts for the query, where a learned one has none.
