@@ -115,6 +115,10 @@ bench-cf: setup $(BENCH_PY) ## collaborative filters: accuracy, time beside impl
 	for model in popularity item-knn graph-filter:rank=128 ials:factors=64,iterations=8 session-knn:decay=1,capacity=1500000; do \
 		$(BIN)/examples/cf memory --model $$model || exit; done
 
+bench-cross: build models ## similar items of other categories beside nearest neighbours and popularity: fashion, Amazon pairs, the grocery (SHARED)
+	cargo build --release --workspace --example cross
+	scripts/cross.sh $(BIN) $(SHARED) $(BENCH_CROSS)
+
 bench-recommend: setup ## p50 to p99 of recommendations and of searches for a shopper, 100,000 items, 1,000,000 events
 	cargo build --release --workspace --example recommend
 	$(BIN)/examples/recommend $(BENCH_RECOMMEND)

@@ -1,0 +1,199 @@
+//! A grocery: an item of a later basket, and what of other categories was bought with it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs::File,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+};
+
+use serde_json::Value;
+use vitrine::{
+    Collection, Database, Options, Training,
+    cf::{Scored, metrics::Figures},
+    schemas::{BoughtTogetherParams, Event},
+};
+
+use crate::{
+    Asking, Outcome,
+    contest::{Contest, across, anywhere, similar, weights, without},
+};
+
+/// Hits judged.
+const K: usize = 10;
+
+/// Share of the events, the latest, that questions are made of.
+const HELD_OUT: f64 = 0.1;
+
+/// Events stored at once.
+const BATCH: usize = 1_000;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Data directory that the products were indexed into; the earlier events are stored there, unless they are.
+    #[arg(long)]
+    data: PathBuf,
+    #[arg(long, default_value = "grocery")]
+    collection: String,
+    /// events.jsonl: a basket a line.
+    #[arg(long)]
+    events: PathBuf,
+    #[arg(long, default_value = "shared")]
+    space: String,
+}
+
+/// An item of a basket, and those of other categories in it.
+struct Basket {
+    name: String,
+    item: String,
+    category: String,
+    others: Vec<String>,
+}
+
+pub fn run(args: &Args, asking: Asking) -> Outcome<()> {
+    let db = Database::open(&args.data, Options::default())?;
+    let shop = db.collection(&args.collection)?;
+    let mut events = read(args)?;
+    let later = events.split_off((events.len() as f64 * (1.0 - HELD_OUT)) as usize);
+    if shop.models().models.is_empty() {
+        for batch in events.chunks(BATCH) {
+            db.append_events(batch)?;
+        }
+        shop.train(&Training::default())?;
+    }
+    let categories = categories(&shop)?;
+    let baskets = later
+        .iter()
+        .filter_map(|event| Basket::of(event, &categories));
+    let questions = asking.of(baskets.collect(), |basket: &Basket| &basket.name);
+    println!(
+        "{}: {} items of {} categories, {} earlier baskets, {} questions of later ones",
+        args.collection,
+        categories.len(),
+        categories.values().collect::<BTreeSet<_>>().len(),
+        events.len(),
+        questions.len()
+    );
+    let judge = |basket: &Basket, found: &[String]| judge(basket, found);
+    if asking.weights {
+        let first = |basket: &Basket, found: &[String]| judge(basket, found)[0];
+        return weights(&shop, &args.space, &questions, |basket| &basket.item, first);
+    }
+    let mut contest = Contest::new(&["NDCG@10", "recall@10", "hit rate@10"]);
+    contest.add("across categories", &questions, |basket| {
+        Ok(judge(
+            basket,
+            &similar(&shop, &basket.item, &across(&args.space, K))?,
+        ))
+    })?;
+    contest.add("nearest of other categories", &questions, |basket| {
+        let mut params = anywhere(&args.space, K);
+        params.filter = without(&basket.category);
+        Ok(judge(basket, &similar(&shop, &basket.item, &params)?))
+    })?;
+    let popular = popular(&events, &categories);
+    contest.add("most bought of other categories", &questions, |basket| {
+        let others = popular
+            .iter()
+            .filter(|id| categories[*id] != basket.category);
+        let found: Vec<_> = others.take(K).cloned().collect();
+        Ok(judge(basket, &found))
+    })?;
+    contest.add(
+        "bought together, of other categories",
+        &questions,
+        |basket| {
+            let params = BoughtTogetherParams {
+                limit: K,
+                filter: without(&basket.category),
+            };
+            let hits = shop.bought_together(&basket.item, &params)?.hits;
+            let found: Vec<_> = hits.into_iter().map(|hit| hit.id).collect();
+            Ok(judge(basket, &found))
+        },
+    )?;
+    contest.print();
+    Ok(())
+}
+
+/// Purchases in the order of time.
+fn read(args: &Args) -> Outcome<Vec<Event>> {
+    let mut events = Vec::new();
+    for line in BufReader::new(File::open(&args.events)?).lines() {
+        let mut event: Value = serde_json::from_str(&line?)?;
+        event["collection"] = args.collection.clone().into();
+        events.push(serde_json::from_value::<Event>(event)?);
+    }
+    events.sort_by(|a, b| a.ts.cmp(&b.ts).then(a.id.cmp(&b.id)));
+    Ok(events)
+}
+
+fn categories(shop: &Collection) -> Outcome<BTreeMap<String, String>> {
+    let (mut all, mut cursor) = (BTreeMap::new(), None);
+    loop {
+        let (page, next) = shop.scroll(None, 1000, cursor.as_deref(), false)?;
+        let known = page
+            .into_iter()
+            .filter_map(|item| Some((item.id, item.category?)));
+        all.extend(known);
+        match next {
+            Some(_) => cursor = next,
+            None => return Ok(all),
+        }
+    }
+}
+
+fn popular(events: &[Event], categories: &BTreeMap<String, String>) -> Vec<String> {
+    let mut counts: HashMap<&String, usize> = HashMap::new();
+    for item in events.iter().flat_map(|event| &event.items) {
+        if categories.contains_key(item) {
+            *counts.entry(item).or_default() += 1;
+        }
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    counts.into_iter().map(|(id, _)| id.clone()).collect()
+}
+
+impl Basket {
+    /// None where nothing of another category was bought.
+    fn of(event: &Event, categories: &BTreeMap<String, String>) -> Option<Self> {
+        let known: Vec<&String> = event
+            .items
+            .iter()
+            .filter(|item| categories.contains_key(*item))
+            .collect();
+        let hash = |id: &&&String| *blake3::hash(id.as_bytes()).as_bytes();
+        let item = *known.iter().min_by_key(hash)?;
+        let category = &categories[item];
+        let others = known
+            .iter()
+            .filter(|other| categories[**other] != *category);
+        let others: Vec<String> = others.map(|id| (*id).clone()).collect();
+        (!others.is_empty()).then(|| Self {
+            name: event.user.clone().unwrap_or_default() + event.ts.as_deref().unwrap_or_default(),
+            item: item.clone(),
+            category: category.clone(),
+            others,
+        })
+    }
+}
+
+fn judge(basket: &Basket, found: &[String]) -> Vec<f64> {
+    // Figures are of numbers: a place for each id.
+    let others: HashMap<&str, u32> = (0..)
+        .zip(&basket.others)
+        .map(|(n, id)| (id.as_str(), n))
+        .collect();
+    let none = others.len() as u32;
+    let found: Vec<Scored> = found
+        .iter()
+        .map(|id| Scored {
+            item: others.get(id.as_str()).copied().unwrap_or(none),
+            score: 0.0,
+        })
+        .collect();
+    let relevant: Vec<u32> = others.into_values().collect();
+    let figures = Figures::of(&found, &relevant, K);
+    vec![figures.ndcg, figures.recall, figures.hit_rate]
+}
