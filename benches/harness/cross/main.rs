@@ -70,7 +70,7 @@ impl Asking {
             .map(|one| (*blake3::hash(name(&one).as_bytes()).as_bytes(), one))
             .filter(|(hash, _)| (hash[0] % 2 == 0) == (self.part == Part::Choose))
             .collect();
-        hashed.sort_by(|a, b| a.0.cmp(&b.0));
+        hashed.sort_by_key(|(hash, _)| *hash);
         hashed.truncate(self.questions);
         hashed.into_iter().map(|(_, one)| one).collect()
     }
