@@ -145,5 +145,8 @@ bench-data: setup $(BENCH_PY) ## the vectors of bench-filters
 fashion: build models ## index ../shared/data/fashion with a kill -9 in the middle, report retrieval quality
 	scripts/fashion.sh $(BIN)
 
+reembed: build models ## take ../shared/data/fashion, live and under queries, over to trained heads and back
+	scripts/reembed.sh $(BIN)
+
 clean: ## remove the demo's data
 	rm -rf $(CACHE)/demo

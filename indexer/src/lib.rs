@@ -9,6 +9,7 @@ pub mod events;
 pub mod image;
 pub mod models;
 pub mod pipeline;
+pub mod reembedding;
 pub mod sink;
 pub mod source;
 pub mod space;

@@ -12,8 +12,8 @@ use vitrine::{
     schemas::{Item, OtherVectors, SpaceSetInfo},
 };
 
-/// Encoders that were not there are looked for again after so long.
-const AGAIN: Duration = Duration::from_secs(10);
+/// Encoders that were not there are looked for again after so long: it takes seconds of work. A re-embedding looks at once.
+const AGAIN: Duration = Duration::from_secs(300);
 
 /// Looks for encoders whose vectors have a fingerprint.
 pub type Find = dyn Fn(&str) -> Result<Option<Arc<dyn Embedder>>, EmbedError> + Send + Sync;
@@ -87,7 +87,11 @@ impl Embedders {
         if let Some(known) = lock(&self.found).get(wanted) {
             return known.ok_or_else(missing);
         }
-        let _looking = lock(&self.looking);
+        // Where they were missing at the last look, only one need wait for the next.
+        let _looking = match lock(&self.found).missing.contains_key(wanted) {
+            true => self.looking.try_lock().map_err(|_| missing())?,
+            false => lock(&self.looking),
+        };
         if let Some(known) = lock(&self.found).get(wanted) {
             return known.ok_or_else(missing);
         }
@@ -124,6 +128,7 @@ impl Embedders {
     /// They are answered now and would not be then.
     pub fn ready(&self, collection: &Collection, next: &str) -> vitrine::Result<()> {
         let config = collection.config();
+        lock(&self.found).missing.clear();
         if self.of(config.fingerprint.as_deref()).is_err() || self.of(Some(next)).is_ok() {
             return Ok(());
         }

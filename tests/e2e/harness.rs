@@ -22,19 +22,28 @@ pub struct Server {
 impl Server {
     /// Starts a server and waits until it answers.
     pub fn start(data: &Path) -> Self {
-        Self::launch(data, &[])
+        Self::launch(data, "127.0.0.1:0", &[])
+    }
+
+    /// Starts one again at the address it had.
+    pub fn restart(data: &Path, url: &str) -> Self {
+        Self::launch(data, url.trim_start_matches("http://"), &[])
     }
 
     /// The same, with encoders.
     pub fn with_models(data: &Path, models: &Path) -> Self {
-        Self::launch(data, &["--models-dir".as_ref(), models.as_os_str()])
+        Self::launch(
+            data,
+            "127.0.0.1:0",
+            &["--models-dir".as_ref(), models.as_os_str()],
+        )
     }
 
-    fn launch(data: &Path, flags: &[&OsStr]) -> Self {
+    fn launch(data: &Path, listen: &str, flags: &[&OsStr]) -> Self {
         let address_file = data.with_extension("address");
         let _ = std::fs::remove_file(&address_file);
         let mut child = Command::new(SERVER)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--listen", listen, "--data-dir"])
             .arg(data)
             .arg("--address-file")
             .arg(&address_file)

@@ -4,4 +4,5 @@ mod architecture;
 mod catalog;
 mod crash;
 mod harness;
+mod reembedding;
 mod startup;

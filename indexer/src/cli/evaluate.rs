@@ -130,7 +130,7 @@ fn depth(text: &str) -> Result<usize, String> {
     }
 }
 
-fn positive(text: &str) -> Result<usize, String> {
+pub(super) fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
         _ => Err("must be a whole number from 1 on".to_owned()),

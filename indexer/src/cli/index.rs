@@ -63,14 +63,14 @@ pub(super) struct IndexArgs {
     image_weight: f32,
 }
 
-fn weight(text: &str) -> Result<f32, String> {
+pub(super) fn weight(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(weight) if weight.is_finite() && weight > 0.0 => Ok(weight),
         _ => Err("must be a number above 0".to_owned()),
     }
 }
 
-fn batch(text: &str) -> Result<usize, String> {
+pub(super) fn batch(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(size) if (1..=MAX_BATCH).contains(&size) => Ok(size),
         _ => Err(format!("must be 1 to {MAX_BATCH}")),
@@ -96,7 +96,7 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
         fetch_images: args.fetch_images,
     };
     let mut progress = Progress::new(total(args, &mapping)?);
-    let cached = cached(args, &encoders);
+    let cached = cached(args.embedding_cache, &encoders);
     let embedder = cached
         .as_ref()
         .map_or(&encoders as &dyn Embedder, |cached| cached);
@@ -112,12 +112,12 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
 }
 
 /// The encoders with their cache, where it can be used.
-fn cached<'a>(args: &IndexArgs, encoders: &'a Encoders) -> Option<Cached<'a>> {
-    if args.embedding_cache == 0 {
+pub(super) fn cached(mib: u64, encoders: &Encoders) -> Option<Cached<'_>> {
+    if mib == 0 {
         return None;
     }
     let dir = models::cache_dir().join("embeddings");
-    match Cached::open(encoders, &dir, args.embedding_cache << 20) {
+    match Cached::open(encoders, &dir, mib << 20) {
         Ok(cached) => Some(cached),
         Err(error) => {
             tracing::info!(%error, dir = %dir.display(), "embeddings are not kept");

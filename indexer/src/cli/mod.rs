@@ -10,6 +10,7 @@ mod events;
 mod heads;
 mod index;
 mod models;
+mod reembed;
 mod target;
 mod train;
 
@@ -63,6 +64,12 @@ enum Command {
     /// Measure how good answers are.
     #[command(subcommand)]
     Evaluate(evaluate::EvaluateCommand),
+    /// Take a collection of a running server over to other encoders or heads while it serves.
+    ///
+    /// Searches see the spaces from before until they are switched, and see them again after a rollback. A run that was killed
+    /// goes on where it was. Nothing is switched unless asked for.
+    #[command(subcommand)]
+    Reembed(reembed::ReembedCommand),
     /// Check that this machine can embed: processor, memory, models.
     ///
     /// A line a check, each problem with its mend. Exit status: 0 all well, 1 some problem.
@@ -127,6 +134,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
         Command::Models(command) => models::run(&command, out),
         Command::Sample(command) => models::sample(&command),
         Command::Evaluate(command) => evaluate::run(&command, out),
+        Command::Reembed(command) => reembed::run(&command, out),
         Command::Doctor(dir) => doctor::run(&dir.path(), out),
     }
 }

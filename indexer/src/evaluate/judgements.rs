@@ -7,7 +7,9 @@ use std::{
     path::Path,
 };
 
-use super::EvaluateError;
+use serde_json::json;
+
+use super::{EvaluateError, Question};
 
 /// Judged items of each query, with their relevance: 0 for what is not relevant, the more the better.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,6 +93,16 @@ impl Judgements {
             judgements.add(text, item, grade.max(0.0));
         }
         Ok(judgements)
+    }
+
+    /// Its queries as texts to search by.
+    pub fn questions(&self) -> Vec<Question> {
+        let question = |(text, judged): (&String, &HashMap<String, f64>)| Question {
+            name: text.clone(),
+            query: json!({ "text": text }),
+            judged: judged.clone(),
+        };
+        self.0.iter().map(question).collect()
     }
 
     fn add(&mut self, query: &str, item: &str, relevance: f64) {

@@ -31,7 +31,7 @@ pub use self::{
     dataset::{Dataset, Rejection, Vectors},
     judgements::Judgements,
     protocol::{HoldOut, Protocol, Task, Trial, Weights},
-    relevance::{Configuration, RelevanceReport},
+    relevance::{Configuration, Question, RelevanceReport},
     report::Report,
 };
 use self::{

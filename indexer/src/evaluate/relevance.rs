@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde_json::Value;
 use vitrine::cf::metrics::Interval;
 
-use super::Judgements;
 use crate::sink::{HttpSink, SinkError};
 
 /// Hits asked for; recall counts as deep.
@@ -63,6 +62,17 @@ impl QueryFigures {
     }
 }
 
+/// A query and what is right for it.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// What it is called in reports.
+    pub name: String,
+    /// Field `query` of the body.
+    pub query: Value,
+    /// Judged items with their relevance.
+    pub judged: HashMap<String, f64>,
+}
+
 /// A way to search, as fields of the body of a search.
 #[derive(Clone, Debug, Serialize)]
 pub struct Configuration {
@@ -103,7 +113,7 @@ impl RelevanceReport {
     /// The server cannot be reached, or refuses a request.
     pub fn run(
         server: &HttpSink,
-        judgements: &Judgements,
+        questions: &[Question],
         configurations: &[Configuration],
         (resamples, seed): (usize, u64),
         tell: &mut dyn FnMut(u64),
@@ -111,15 +121,15 @@ impl RelevanceReport {
         let mut outcomes = Vec::new();
         for configuration in configurations {
             let (mut queries, mut times) = (Vec::new(), Vec::<Duration>::new());
-            for (text, judged) in &judgements.0 {
+            for question in questions {
                 let mut body = configuration.body.clone();
-                body["query"] = serde_json::json!({ "text": text });
+                body["query"] = question.query.clone();
                 body["limit"] = DEPTH.into();
                 let started = Instant::now();
                 let hits = server.search(&body)?.hits;
                 times.push(started.elapsed());
                 let ranked: Vec<_> = hits.into_iter().map(|hit| hit.id).collect();
-                queries.push(QueryFigures::of(&ranked, judged));
+                queries.push(QueryFigures::of(&ranked, &question.judged));
                 tell(1);
             }
             times.sort();
@@ -129,13 +139,20 @@ impl RelevanceReport {
                 milliseconds: times.iter().map(|t| t.as_secs_f64() * 1e3).collect(),
             });
         }
-        let queries = judgements.0.keys().cloned().collect();
+        let queries = questions.iter().map(|q| q.name.clone()).collect();
         Ok(Self {
             queries,
             outcomes,
             resamples,
             seed,
         })
+    }
+
+    /// What the last configuration's nDCG@10 is above that of the first, query by query.
+    pub fn gain(&self) -> Option<Interval> {
+        let (first, last) = (self.outcomes.first()?, self.outcomes.last()?);
+        let (a, b) = (last.ndcg(), first.ndcg());
+        Some(Interval::of_difference(&a, &b, self.resamples, self.seed))
     }
 
     /// The figures as a table, then what changed against the first configuration, with the `most` queries that changed most.

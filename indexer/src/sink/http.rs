@@ -1,5 +1,6 @@
 //! The online sink: a running server, by its public API. Faults that pass (it restarts, it is busy) are waited out.
 
+mod reembedding;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,7 @@ const BODY: usize = 8 << 20;
 const ANSWER: u64 = 1 << 30;
 
 /// A collection of a running server.
+#[derive(Clone)]
 pub struct HttpSink {
     agent: ureq::Agent,
     collection: String,
@@ -158,7 +160,8 @@ impl HttpSink {
         let content = answer.body_mut().with_config().limit(ANSWER);
         let text = content.read_to_string().map_err(failed)?;
         match status {
-            200..300 => serde_json::from_str(&text)
+            // An answer without a body is that of a request that has no result.
+            200..300 => serde_json::from_str(if text.is_empty() { "null" } else { &text })
                 .map_err(|e| protocol(format!("is this a Vitrine server? its answer: {e}"))),
             429 | 502..=504 => Err(Failure::Passing {
                 detail: format!("{status}: {}", detail(status, &text)),

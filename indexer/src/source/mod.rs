@@ -30,6 +30,8 @@ use std::{
 use clap::ValueEnum;
 use vitrine_schemas::Item;
 
+use crate::sink::SinkError;
+
 pub use mapping::Mapping;
 
 use input::Input;
@@ -100,6 +102,8 @@ pub type Records = Box<dyn Iterator<Item = Result<Record, SourceError>> + Send>;
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum SourceError {
+    #[error(transparent)]
+    Server(Box<SinkError>),
     #[error("cannot open {}: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("cannot read {name} beyond line {line}: {source}")]

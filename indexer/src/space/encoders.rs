@@ -162,7 +162,8 @@ impl Encoders {
         precision: Precision,
         choice: Choice,
     ) -> Result<Self, ModelError> {
-        let encoders = Self::load_base(models_dir, precision)?;
+        let selection = Selection::load(models_dir)?;
+        let encoders = Self::load_base(models_dir, &selection, precision)?;
         let name = match choice {
             Choice::None => None,
             Choice::Named(name) => Some(name.to_owned()),
@@ -176,8 +177,11 @@ impl Encoders {
         encoders.with_heads(heads)
     }
 
-    fn load_base(models_dir: &Path, precision: Precision) -> Result<Self, ModelError> {
-        let selection = Selection::load(models_dir)?;
+    fn load_base(
+        models_dir: &Path,
+        selection: &Selection,
+        precision: Precision,
+    ) -> Result<Self, ModelError> {
         if let Some((dir, name)) = selection.joint(models_dir) {
             let architecture = takes(&dir, Takes::Joint)?;
             let loaded = joint::load(&dir, architecture)?;

@@ -98,6 +98,52 @@ impl Selection {
         Some(place(models_dir, self.joint.as_deref()?))
     }
 
+    /// This selection, then all others of the folders in the models folder.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn and_others(&self, models_dir: &Path) -> Result<Vec<Self>, ModelError> {
+        let io = |source| ModelError::Io {
+            path: models_dir.to_owned(),
+            source,
+        };
+        let (mut texts, mut images) = (vec![self.text.clone()], vec![self.image.clone()]);
+        let mut joints = Vec::new();
+        for entry in std::fs::read_dir(models_dir).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let folder = Some(PathBuf::from(entry.file_name()));
+            match Architecture::of(&entry.path()).map(Architecture::takes) {
+                Ok(Takes::Text) => texts.push(folder),
+                Ok(Takes::Image) => images.push(folder),
+                Ok(Takes::Joint) => joints.push(folder),
+                // Heads, features and what else there is.
+                Err(_) => {}
+            }
+        }
+        let mut all = vec![self.clone()];
+        for text in texts {
+            for image in &images {
+                all.push(Self {
+                    prefixes: self.prefixes.clone().filter(|_| text == self.text),
+                    text: text.clone(),
+                    image: image.clone(),
+                    joint: None,
+                });
+            }
+        }
+        all.extend(joints.into_iter().map(|joint| Self {
+            joint,
+            ..Self::default()
+        }));
+        let mut each: Vec<Self> = Vec::with_capacity(all.len());
+        for selection in all {
+            if !each.contains(&selection) {
+                each.push(selection);
+            }
+        }
+        Ok(each)
+    }
+
     /// File with the names of `classes` classes of the photo model, in order: its own, or those of ImageNet that
     /// `models get` gets, where there are as many.
     pub fn class_names(&self, models_dir: &Path, classes: usize) -> Option<PathBuf> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use vitrine::Embedder;
+use vitrine::{Embedder, Embedding};
 use vitrine_indexer::encode::bert::{Bert, Role};
 use vitrine_indexer::encode::cnn::Cnn;
 use vitrine_indexer::encode::describe;
@@ -208,4 +208,53 @@ fn siglip_of_transformers() {
 #[test]
 fn mobile_clip_of_open_clip() {
     compare_joint("mobile-clip", "MobileCLIP");
+}
+
+#[test]
+fn encoders_are_found_by_their_fingerprint_whichever_are_in_use() {
+    let models = tempfile::tempdir().expect("folder");
+    let dir = models.path();
+    for name in ["bert-cls", "bert-mean", "resnet", "clip"] {
+        copy(&model(name), &dir.join(name));
+    }
+    let load = |names: &[&str], precision| {
+        let mut selection = Selection::default();
+        for name in names {
+            let chosen = selection.choose(dir, Path::new(name), None);
+            chosen.expect("chosen");
+        }
+        selection.save(dir).expect("saves");
+        Encoders::load(dir, precision).expect("loads")
+    };
+    let before = [
+        load(&["bert-cls", "resnet"], Precision::F32),
+        load(&["bert-cls", "resnet"], Precision::Int8),
+        load(&["clip"], Precision::F32),
+    ];
+    let in_use = load(&["bert-mean", "resnet"], Precision::F32);
+    for wanted in before.iter().chain([&in_use]) {
+        let found = in_use.find(dir, wanted.fingerprint()).expect("a folder");
+        let found = found.expect("encoders");
+        assert_eq!(found.fingerprint(), wanted.fingerprint());
+        assert_eq!(red_ball(&found), red_ball(wanted));
+    }
+    assert_ne!(red_ball(&before[0]), red_ball(&in_use));
+    assert!(in_use.find(dir, "f").expect("a folder").is_none());
+}
+
+/// None by the small CLIP: its vocabulary has few words.
+fn red_ball(encoders: &Encoders) -> Option<Embedding> {
+    encoders.embed_text(&["a red ball"]).remove(0).ok()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("folder");
+    for entry in std::fs::read_dir(from).expect("folder") {
+        let entry = entry.expect("entry");
+        let place = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &place),
+            false => drop(std::fs::copy(entry.path(), place).expect("copy")),
+        }
+    }
 }

@@ -82,10 +82,11 @@ pub fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<Outcome, CommandErr
     let json = args.json.as_deref().map(create).transpose()?;
     let key = args.api_key.clone().filter(|key| !key.is_empty());
     let server = HttpSink::new(&args.server, &args.collection, key);
-    let bar = ProgressBar::new((judgements.0.len() * args.searches.len()) as u64);
+    let questions = judgements.questions();
+    let bar = ProgressBar::new((questions.len() * args.searches.len()) as u64);
     let bootstrap = (args.resamples, args.seed);
     let told = &mut |n| bar.inc(n);
-    let report = RelevanceReport::run(&server, &judgements, &args.searches, bootstrap, told)?;
+    let report = RelevanceReport::run(&server, &questions, &args.searches, bootstrap, told)?;
     bar.finish_and_clear();
     write!(out, "{}", report.text(args.show))?;
     if let Some((path, file)) = json {

@@ -7,10 +7,11 @@ use clap::ValueEnum;
 
 use super::{Encoders, ModelError, Precision};
 use crate::space::heads::{self, Heads};
+use crate::space::selection::Selection;
 
 impl Encoders {
-    /// The encoders whose vectors have this fingerprint: these or others of the models folder, with any of its heads, in any
-    /// precision. Models that are loaded already are shared.
+    /// The encoders whose vectors have this fingerprint: these, those in use or others of the models folder, with any of its heads, in
+    /// any precision. Models that are loaded already are shared. Looking through all takes seconds.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -18,12 +19,24 @@ impl Encoders {
         if let Some(found) = self.with_any_heads(models_dir, fingerprint)? {
             return Ok(Some(found));
         }
-        for precision in Precision::value_variants() {
-            let base = Self::load_base(models_dir, *precision)?;
-            if base.base_fingerprint != self.base_fingerprint
-                && let Some(found) = base.with_any_heads(models_dir, fingerprint)?
-            {
-                return Ok(Some(found));
+        for selection in Selection::load(models_dir)?.and_others(models_dir)? {
+            for precision in Precision::value_variants() {
+                let base = match Self::load_base(models_dir, &selection, *precision) {
+                    Ok(base) if base.base_fingerprint != self.base_fingerprint => base,
+                    Ok(_) => continue,
+                    // Not all models go together, and one that is damaged is no fault of the others.
+                    Err(error) => {
+                        tracing::debug!(?selection, %error, "encoders passed over");
+                        break;
+                    }
+                };
+                if let Some(found) = base.with_any_heads(models_dir, fingerprint)? {
+                    return Ok(Some(found));
+                }
+                // Models for both have one precision.
+                if selection.joint(models_dir).is_some() {
+                    break;
+                }
             }
         }
         Ok(None)

@@ -1,0 +1,219 @@
+//! `reembed run`: begins or goes on, compares, and switches where that is asked for and nothing speaks against it.
+
+use std::{collections::BTreeSet, io::Write, path::PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use vitrine::Embedder;
+use vitrine_schemas::ReembeddingInfo;
+
+use super::{Server, compare};
+use crate::{
+    cli::{
+        Models, Outcome,
+        index::{batch, cached, weight},
+        target::rejects,
+    },
+    error::CommandError,
+    pipeline::{Options, Progress, Rejects},
+    reembedding::{self, Comparison, Filled},
+    sink::{HttpSink, SinkError},
+    space::{Choice, Encoders},
+};
+
+/// Space that heads decide.
+const SHARED: &str = "shared";
+
+/// Times that what was written meanwhile is embedded before a switch.
+const CATCH_UPS: usize = 10;
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    models: Models,
+    /// Heads on top of the encoders, `none` for none [default: those in use].
+    #[arg(long, value_name = "NAME")]
+    heads: Option<String>,
+    /// A space to be re-embedded, may be given several times [default: `shared` alone where only the heads are others, else all].
+    #[arg(long = "space", value_name = "NAME")]
+    spaces: Vec<String>,
+    /// Items embedded and sent together.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = batch)]
+    batch: usize,
+    /// Weight of the text in an item's shared vector.
+    #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
+    text_weight: f32,
+    /// Weight of the photos in an item's shared vector.
+    #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
+    image_weight: f32,
+    /// MiB of embeddings kept from run to run; 0 keeps none.
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    embedding_cache: u64,
+    /// File that lists what could not be embedded, a JSON object a line; `line` is the item's version.
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Note items that cannot be embedded as such, so that they do not stand in the way: searches in the new spaces do not find them.
+    #[arg(long)]
+    leave_out: bool,
+    /// Leave out the comparison.
+    #[arg(long, conflicts_with = "switch")]
+    no_compare: bool,
+    /// Switch where every item has vectors and the new spaces are no worse.
+    #[arg(long)]
+    switch: bool,
+    /// How much lower nDCG@10 may be, at the lower end of its 95 % interval, and not count as worse.
+    #[arg(long, value_name = "X", default_value_t = 0.01, requires = "switch")]
+    tolerance: f64,
+    #[command(flatten)]
+    questions: compare::Questions,
+}
+
+pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
+    let server = args.server.http();
+    let mut rejects = rejects(args.rejects.as_deref())?;
+    let models_dir = args.models.dir.path();
+    let choice = match args.heads.as_deref() {
+        None => Choice::Active,
+        Some("none") => Choice::None,
+        Some(name) => Choice::Named(name),
+    };
+    let encoders = Encoders::load_with(&models_dir, args.models.precision, choice)?;
+    let before = server.info()?.config.fingerprint;
+    let spaces = args.spaces(&encoders, before.as_deref())?;
+    let cached = cached(args.embedding_cache, &encoders);
+    let embedder = cached
+        .as_ref()
+        .map_or(&encoders as &dyn Embedder, |cached| cached);
+    let info = reembedding::begin(&server, embedder, &spaces)?;
+    let filled = args.fill(&server, embedder, &info, &mut rejects)?;
+    let fingerprint = embedder.fingerprint();
+    let left_out = match args.leave_out {
+        true => reembedding::leave_out(&server, fingerprint)?,
+        false => 0,
+    };
+    let mut summary = json!(filled);
+    summary["left_out"] = left_out.into();
+    writeln!(out, "{summary}")?;
+    if filled.photos_gone > 0 {
+        let items = filled.photos_gone;
+        tracing::warn!(
+            items,
+            "their photos were sent along and are not kept, so their text alone was embedded; index them anew after the switch"
+        );
+    }
+    let mut outcome = match filled.failed > left_out {
+        true => Outcome::Partial,
+        false => Outcome::Complete,
+    };
+    if args.no_compare {
+        return Ok(outcome);
+    }
+    let info = server.reembedding()?;
+    let comparisons = compare::run(&server, &info, &args.questions, out)?;
+    if args.switch {
+        match args.doubt(&comparisons) {
+            Some(doubt) => {
+                writeln!(
+                    out,
+                    "\nnot switched: {doubt}; `reembed switch` does it all the same"
+                )?;
+                outcome = Outcome::Partial;
+            }
+            None => {
+                let info = args.switch(&server, embedder, &mut rejects)?;
+                writeln!(out, "\nswitched")?;
+                writeln!(out, "{}", json!(info))?;
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+impl RunArgs {
+    /// What is re-embedded. Under the same encoders with other heads, `text` and `image` stay what they are.
+    fn spaces(
+        &self,
+        encoders: &Encoders,
+        before: Option<&str>,
+    ) -> Result<BTreeSet<String>, CommandError> {
+        let known = encoders.dims();
+        if let Some(unknown) = self.spaces.iter().find(|s| !known.contains_key(*s)) {
+            let known: Vec<_> = known.keys().map(String::as_str).collect();
+            return Err(CommandError::UnknownSpace {
+                space: unknown.clone(),
+                known: known.join(", "),
+            });
+        }
+        if !self.spaces.is_empty() {
+            return Ok(self.spaces.iter().cloned().collect());
+        }
+        let before = match before {
+            Some(before) => encoders.find(&self.models.dir.path(), before)?,
+            None => None,
+        };
+        let is_same =
+            before.is_some_and(|before| before.base_fingerprint() == encoders.base_fingerprint());
+        Ok(known
+            .keys()
+            .filter(|space| !is_same || space.as_str() == SHARED)
+            .cloned()
+            .collect())
+    }
+
+    fn fill(
+        &self,
+        server: &HttpSink,
+        embedder: &dyn Embedder,
+        info: &ReembeddingInfo,
+        rejects: &mut Rejects,
+    ) -> Result<Filled, CommandError> {
+        let set = reembedding::set_of(info, embedder.fingerprint());
+        let mut progress = Progress::new(set.map(|set| set.pending));
+        let options = Options {
+            batch: self.batch,
+            text_weight: self.text_weight,
+            image_weight: self.image_weight,
+            base: self.questions.photos.clone(),
+            fetch_images: self.questions.fetch_images,
+            ..Options::default()
+        };
+        let filled = reembedding::fill(server, embedder, info, rejects, &mut progress, options);
+        Ok(filled?)
+    }
+
+    /// What speaks against a switch.
+    fn doubt(&self, comparisons: &[Comparison]) -> Option<String> {
+        if comparisons.is_empty() {
+            return Some("nothing could be compared".to_owned());
+        }
+        let worse = comparisons
+            .iter()
+            .find(|c| !c.is_no_worse(self.tolerance))?;
+        Some(format!(
+            "{}: the new spaces may be worse by more than {}",
+            worse.title, self.tolerance
+        ))
+    }
+
+    /// Switches; what was written meanwhile is embedded first.
+    fn switch(
+        &self,
+        server: &HttpSink,
+        embedder: &dyn Embedder,
+        rejects: &mut Rejects,
+    ) -> Result<ReembeddingInfo, CommandError> {
+        for _ in 0..CATCH_UPS {
+            match server.switch(false) {
+                Err(SinkError::Refused { status: 409, .. }) => {}
+                switched => return Ok(switched?),
+            }
+            let info = server.reembedding()?;
+            if self.fill(server, embedder, &info, rejects)?.embedded == 0 {
+                break;
+            }
+        }
+        Ok(server.switch(false)?)
+    }
+}
