@@ -9,6 +9,7 @@ pub mod cf;
 pub mod collection;
 pub mod cross;
 pub mod database;
+pub mod dialogue;
 pub mod distance;
 pub mod embedder;
 pub mod error;

@@ -7,6 +7,7 @@ pub mod alias;
 pub mod behavior;
 pub mod blend;
 pub mod collection;
+pub mod dialogue;
 pub mod diversify;
 pub mod embeddings;
 pub mod event;
@@ -35,6 +36,11 @@ pub use blend::{
 pub use collection::{
     AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo,
     IndexMemory, Metric, Quantization, RecallInfo, VectorSpace,
+};
+pub use dialogue::{
+    ActKind, Dialogue, DialogueAct, DialogueFilter, DialoguePageRequest, DialogueRequest,
+    DialogueResponse, DialogueSearch, DialogueState, DialogueTurn, PriceBasis, Relaxation,
+    ShownItem, TurnRequest, Unclear,
 };
 pub use diversify::{DiversifySpec, DiversityUse, Group};
 pub use embeddings::{

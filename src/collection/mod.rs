@@ -7,6 +7,7 @@
 mod canary;
 mod centred;
 mod cross;
+mod dialogue;
 mod diversify;
 mod filters;
 mod find;

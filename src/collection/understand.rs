@@ -35,7 +35,7 @@ impl Words {
 }
 
 impl State {
-    fn vocabulary(&self) -> Arc<Vocabulary> {
+    pub(super) fn vocabulary(&self) -> Arc<Vocabulary> {
         let mut words = self.words.0.lock();
         let make = || {
             let values = self.payload.keywords(MOST_VALUES);

@@ -74,7 +74,7 @@ pub(super) const SYNONYMS: &[&[&str]] = &[
 
 /// What a word does in a query.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     /// What follows is not wanted.
     Not,
     /// What stands before it is not wanted, where a hyphen joins them or it is Chinese.
@@ -95,7 +95,7 @@ pub(super) enum Role {
 
 /// How an amount bounds the price.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Bound {
+pub(crate) enum Bound {
     Most,
     Least,
     Around,
@@ -261,6 +261,9 @@ pub(super) const ROLES: &[(Role, &[&str])] = &[
             "lower than",
             "no more than",
             "not more than",
+            "not over",
+            "not above",
+            "less expensive than",
             "up to",
             "at most",
             "max",
@@ -296,6 +299,10 @@ pub(super) const ROLES: &[(Role, &[&str])] = &[
             "above",
             "more than",
             "higher than",
+            "more expensive than",
+            "pricier than",
+            "not under",
+            "not below",
             "at least",
             "no less than",
             "not less than",

@@ -5,8 +5,8 @@
 mod amount;
 mod grammar;
 mod lexicon;
-mod token;
-mod vocabulary;
+pub(crate) mod token;
+pub(crate) mod vocabulary;
 
 use std::{collections::BTreeMap, ops::Range};
 

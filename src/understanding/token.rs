@@ -2,7 +2,7 @@
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Letters, in lower case and without the ending of a plural.
     Word,
     /// Digits.
@@ -17,7 +17,7 @@ pub(super) enum Kind {
 
 /// A piece of the text.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
+pub(crate) struct Token {
     pub kind: Kind,
     /// Comparable form.
     pub form: String,
@@ -27,7 +27,7 @@ pub(super) struct Token {
 }
 
 /// Splits a text.
-pub(super) fn tokens(text: &str) -> Vec<Token> {
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<(usize, char, char)> = text
         .char_indices()
         .map(|(at, c)| (at, c, plain(c)))
@@ -83,7 +83,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
 }
 
 /// The key under which a phrase is looked up.
-pub(super) fn key(tokens: &[Token]) -> String {
+pub(crate) fn key(tokens: &[Token]) -> String {
     let parts = tokens
         .iter()
         .filter(|t| t.form != "-" && t.form != "&")

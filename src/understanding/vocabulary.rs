@@ -12,7 +12,7 @@ const PATH: &str = " > ";
 
 /// A value that a phrase names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Meaning {
+pub(crate) struct Meaning {
     pub field: String,
     pub value: String,
 }
@@ -21,6 +21,7 @@ pub(super) struct Meaning {
 #[derive(Clone, Debug, Default)]
 pub struct Vocabulary {
     values: HashMap<String, BTreeSet<Meaning>>,
+    fields: BTreeSet<String>,
     roles: HashMap<String, Role>,
     /// Most tokens of a phrase.
     longest: usize,
@@ -34,6 +35,9 @@ impl Vocabulary {
         let synonyms = synonyms();
         let mut seen = HashSet::new();
         for (field, value) in values {
+            if !vocabulary.fields.contains(field) {
+                vocabulary.fields.insert(field.to_owned());
+            }
             if field == "category" {
                 for (at, _) in value.match_indices(PATH).chain([(value.len(), "")]) {
                     let path = &value[..at];
@@ -80,8 +84,13 @@ impl Vocabulary {
         }
     }
 
+    /// The fields that have values.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(String::as_str)
+    }
+
     /// The longest phrase at the beginning of `tokens` that is a value or has a role, with its length.
-    pub(super) fn longest_at(&self, tokens: &[Token]) -> Option<(usize, Found<'_>)> {
+    pub(crate) fn longest_at(&self, tokens: &[Token]) -> Option<(usize, Found<'_>)> {
         (1..=self.longest.min(tokens.len())).rev().find_map(|n| {
             let hyphen_outside = n > 1 && [0, n - 1].iter().any(|at| tokens[*at].form == "-");
             if hyphen_outside || tokens[..n].iter().any(|t| t.kind == Kind::Break) {
@@ -108,7 +117,7 @@ impl Vocabulary {
 }
 
 /// What a phrase is.
-pub(super) enum Found<'a> {
+pub(crate) enum Found<'a> {
     Values(&'a BTreeSet<Meaning>),
     Role(Role),
 }

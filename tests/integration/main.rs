@@ -5,6 +5,7 @@ mod blend;
 mod bounds;
 mod compat;
 mod cross;
+mod dialogues;
 mod events;
 mod facets;
 mod items;
