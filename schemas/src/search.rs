@@ -321,7 +321,8 @@ pub struct SearchResponse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub understood: Option<UnderstandResponse>,
     /// How the candidates were found: `graph`, `scan` (codes of all that match, then the vectors of the best), `exact`,
-    /// `lexical`, or one of the first and `lexical`, such as `graph+lexical`.
+    /// `lexical`, or one of the first and `lexical`, such as `graph+lexical`; `filter` where what was understood is all filter and
+    /// no words or vector rank: the latest written first.
     pub plan: String,
     /// What it took; where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,8 +13,8 @@ use crate::{
     keys::Action::{Admin, Read, Write},
     middleware::auth::{self, Access},
     routes::{
-        collections, console, docs, embeddings, events, health, images, import, items, map, models,
-        multi_search, recommend, reembedding, reports, search, understand, users,
+        collections, console, dialogues, docs, embeddings, events, health, images, import, items,
+        map, models, multi_search, recommend, reembedding, reports, search, understand, users,
     },
 };
 
@@ -104,6 +104,12 @@ pub fn table() -> Vec<Entry> {
         Entry::at("/v1/tasks/{id}").on(GET, Key(Read), models::task),
         Entry::at("/v1/embeddings").on(POST, Key(Read), embeddings::post),
         Entry::at("/v1/multi_search").on(POST, Key(Read), multi_search::multi_search),
+        Entry::at("/v1/dialogues").on(POST, Key(Read), dialogues::begin),
+        Entry::at("/v1/dialogues/{d}")
+            .on(GET, Key(Read), dialogues::get)
+            .on(DELETE, Key(Read), dialogues::delete),
+        Entry::at("/v1/dialogues/{d}/turns").on(POST, Key(Read), dialogues::turn),
+        Entry::at("/v1/dialogues/{d}/page").on(POST, Key(Read), dialogues::page),
         Entry::at("/v1/reports").on(GET, Everything(Read), reports::list),
         Entry::at("/v1/reports/{r}").on(GET, Everything(Read), reports::get),
         Entry::at("/v1/collections").on(GET, Key(Read), collections::list),

@@ -90,6 +90,12 @@ pub struct Limits {
     pub merge_memory_bytes: u64,
     /// Free disk that writes leave.
     pub disk_reserve_bytes: u64,
+    /// Dialogues kept; those used longest ago make room.
+    pub dialogues: usize,
+    /// Memory of them.
+    pub dialogue_bytes: usize,
+    /// Seconds after which a dialogue is forgotten that nobody goes on with.
+    pub dialogue_idle_s: u64,
 }
 
 /// The server's configuration.
@@ -151,6 +157,9 @@ impl Default for Config {
                 memory_bytes: memory / 2,
                 merge_memory_bytes: memory / 4,
                 disk_reserve_bytes: 1 << 30,
+                dialogues: 10_000,
+                dialogue_bytes: 64 << 20,
+                dialogue_idle_s: 1_800,
             },
             log: Log {
                 format: LogFormat::Text,
@@ -224,6 +233,9 @@ impl Limits {
             ("embed_permits", self.embed_permits as u64, 1, 10_000),
             ("image_permits", self.image_permits as u64, 1, 10_000),
             ("queue", self.queue as u64, 0, 100_000),
+            ("dialogues", self.dialogues as u64, 1, 10_000_000),
+            ("dialogue_bytes", self.dialogue_bytes as u64, 1 << 20, most),
+            ("dialogue_idle_s", self.dialogue_idle_s, 1, 31_536_000),
             ("timeout_ms", self.timeout_ms, 1, 600_000),
         ];
         bounds

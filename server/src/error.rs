@@ -56,6 +56,24 @@ impl ApiError {
         vitrine::Error::invalid(pointer, detail).into()
     }
 
+    /// A 404 of a dialogue.
+    pub fn dialogue_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "dialogue_not_found",
+            "no such dialogue, or nobody went on with it for too long; send the `dialogue` of its last answer as `resume`",
+        )
+    }
+
+    /// A 409 of a dialogue in which another turn came first.
+    pub fn dialogue_changed() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "dialogue_changed",
+            "another turn was answered meanwhile; look at the state and send this one again",
+        )
+    }
+
     /// A 404 of a path that leads nowhere.
     pub fn route_not_found() -> Self {
         Self::new(
@@ -97,6 +115,14 @@ impl ApiError {
     pub fn below(mut self, at: &str) -> Self {
         for error in &mut self.errors {
             error.pointer.insert_str(0, at);
+        }
+        self
+    }
+
+    /// The error with its pointers at one place: for faults of what was made of that.
+    pub fn at(mut self, place: &str) -> Self {
+        for error in &mut self.errors {
+            place.clone_into(&mut error.pointer);
         }
         self
     }

@@ -6,6 +6,7 @@ pub mod cached;
 pub mod call;
 pub mod cli;
 pub mod config;
+pub mod dialogues;
 pub mod embedders;
 pub mod error;
 pub mod gauges;

@@ -15,7 +15,7 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    collections, docs, embeddings, events, health, images, import, items, map, models,
+    collections, dialogues, docs, embeddings, events, health, images, import, items, map, models,
     multi_search, recommend, reembedding, reports, search, understand, users,
 };
 
@@ -35,7 +35,8 @@ use crate::routes::{
         items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching, items::facets,
         images::get,
         import::import,
-        search::search, search::similar, multi_search::multi_search, understand::understand, map::map,
+        search::search, search::similar, multi_search::multi_search,
+        dialogues::begin, dialogues::get, dialogues::delete, dialogues::turn, dialogues::page, understand::understand, map::map,
         recommend::recommend, recommend::bought_together, recommend::popular, recommend::train_blend,
         reembedding::get, reembedding::begin, reembedding::end, reembedding::pending, reembedding::fill,
         reembedding::switch, reembedding::roll_back,
@@ -59,6 +60,7 @@ use crate::routes::{
         (name = "items", description = "Write, read, count, delete"),
         (name = "reembedding", description = "From one set of encoders to another, while it serves"),
         (name = "search", description = "Nearest neighbours with filters"),
+        (name = "dialogues", description = "Searches refined turn by turn"),
         (name = "recommendations", description = "From behaviour and content, with reasons"),
         (name = "models", description = "What was learned from events"),
         (name = "events", description = "What shoppers did"),

@@ -5,7 +5,7 @@ use std::{mem::replace, sync::Arc};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use vitrine::{EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target};
 use vitrine_schemas::{
-    CollectionConfig, Fallback, FilterSpec, LexicalSpec, Operator, Query, SearchMode,
+    CollectionConfig, Fallback, Filter, FilterSpec, LexicalSpec, Operator, Query, SearchMode,
     SearchRequest, SearchResponse, UnderstandRequest, UnderstandResponse,
 };
 
@@ -18,23 +18,56 @@ use crate::{
 /// Longest text, in bytes.
 const MOST_BYTES: usize = 4_096;
 
+/// What the text of a query means, where that is known.
+pub struct Meaning {
+    /// What is left to search by; may be empty.
+    pub text: String,
+    /// What was taken out of it.
+    pub filter: Filter,
+    /// Whether it is of the request rather than of its text, so that a cursor holds for it alone.
+    pub is_given: bool,
+}
+
 /// Answers a search.
-pub async fn run(call: &Call, c: &str, mut request: SearchRequest) -> ApiResult<SearchResponse> {
-    let deadline = call.deadline();
+pub async fn run(call: &Call, c: &str, request: SearchRequest) -> ApiResult<SearchResponse> {
     if request.ef.is_some_and(|ef| !(1..=10_000).contains(&ef)) {
         return Err(ApiError::invalid("/ef", "must be 1 to 10000"));
     }
     let words = words(&request)?;
     let understood = understand(call, c, &request).await?;
-    let asked = asked(&mut request);
+    let meaning = understood.as_ref().map(|u| Meaning {
+        text: u.text.clone(),
+        filter: u.filter.clone(),
+        is_given: false,
+    });
+    let mut answer = answer(call, c, request, words, meaning).await?;
+    answer.understood = understood;
+    Ok(answer)
+}
+
+/// Answers a search whose words are known, and what they mean.
+pub async fn answer(
+    call: &Call,
+    c: &str,
+    mut request: SearchRequest,
+    words: Option<String>,
+    meaning: Option<Meaning>,
+) -> ApiResult<SearchResponse> {
+    let deadline = call.deadline();
+    let mut asked = asked(&mut request);
+    if let Some(meaning) = meaning.as_ref().filter(|m| m.is_given) {
+        asked += &serde_json::to_string(&meaning.filter).unwrap_or_default();
+    }
     // What is said of price and colour is in the filter; a text of nothing else ranks what it lets through.
-    let left = understood.as_ref().map(|u| u.text.clone());
+    let left = meaning.as_ref().map(|m| m.text.clone());
     let left = left.filter(|text| !text.trim().is_empty());
     let mut fallback = None;
     let (mut target, mut to_embed) = (None, None);
     match request.query {
         Query::Vector(vector) => target = Some(Target::Vector(vector)),
         Query::Item(id) => target = Some(Target::Item(id)),
+        // Nothing but a filter: what it lets through is found as it lies.
+        Query::Text(text) if text.is_empty() => {}
         Query::Text(_) if request.mode == Some(SearchMode::Lexical) => {}
         // Nobody asked for vectors by name.
         Query::Text(_) if request.mode.is_none() && !call.state.embedders.are_there() => {
@@ -51,9 +84,7 @@ pub async fn run(call: &Call, c: &str, mut request: SearchRequest) -> ApiResult<
         space: request.space,
         fingerprint: request.fingerprint,
         filter: request.filter,
-        understood: understood
-            .as_ref()
-            .map(|u| FilterSpec::Tree(u.filter.clone())),
+        understood: meaning.map(|m| FilterSpec::Tree(m.filter)),
         limit: request.limit,
         ef: request.ef,
         exact: request.exact,
@@ -88,7 +119,6 @@ pub async fn run(call: &Call, c: &str, mut request: SearchRequest) -> ApiResult<
         }
     };
     answer.fallbacks.extend(fallback);
-    answer.understood = understood;
     Ok(answer)
 }
 
@@ -125,23 +155,29 @@ async fn find(
     let deadline = search.deadline.unwrap_or_else(|| call.deadline());
     let answer = call.run(&call.state.searches, deadline, move |database| {
         let collection = database.collection(&c)?;
-        let answer = collection.find(&search, &shopper)?;
-        match whole.filter(|_| answer.hits.is_empty() && search.target.is_none()) {
-            Some(whole) => {
-                search
-                    .words
-                    .iter_mut()
-                    .for_each(|w| w.text.clone_from(&whole));
-                collection.find(&search, &shopper)
-            }
-            None => Ok(answer),
+        let mut answer = collection.find(&search, &shopper)?;
+        let is_nothing = |answer: &SearchResponse| answer.total.is_none_or(|t| t.value == 0);
+        if search.target.is_some() || !is_nothing(&answer) {
+            return Ok(answer);
         }
+        if let (Some(words), Some(whole)) = (&mut search.words, whole) {
+            words.text = whole;
+            answer = collection.find(&search, &shopper)?;
+        }
+        // All of it may be in words that no item has (a colour in another language): then the filter alone chooses.
+        let nothing_understood = FilterSpec::Tree(Filter::default());
+        let understood = search.understood.as_ref();
+        if understood.is_some_and(|f| *f != nothing_understood) && is_nothing(&answer) {
+            search.words = None;
+            answer = collection.find(&search, &shopper)?;
+        }
+        Ok(answer)
     });
     answer.await
 }
 
-/// The words that are looked for; None in a search by vector alone.
-fn words(request: &SearchRequest) -> ApiResult<Option<String>> {
+/// The words that are looked for, checked; None in a search by vector alone.
+pub fn words(request: &SearchRequest) -> ApiResult<Option<String>> {
     let beside = request.lexical.as_ref().and_then(|l| l.text.as_ref());
     let (at, text) = match (&request.query, beside) {
         (Query::Text(_), Some(_)) => {

@@ -6,6 +6,7 @@ use vitrine::Database;
 
 use crate::{
     config::{Config, Limits},
+    dialogues,
     embedders::Embedders,
     keys::Keys,
     limits::Gate,
@@ -29,6 +30,8 @@ pub struct AppState {
     pub metrics: Metrics,
     /// Work that goes on after its request.
     pub tasks: Tasks,
+    /// Dialogues under way.
+    pub dialogues: dialogues::Store,
     /// Bounds searches and reads.
     pub searches: Gate,
     /// Bounds writes.
@@ -59,6 +62,7 @@ impl AppState {
             images: Gate::new(limits.image_permits, limits.queue),
             photos: Photos::open(&config.images)?,
             reports: Reports::open(config.reports_dir.as_deref())?,
+            dialogues: dialogues::Store::new(&limits),
             tasks: Tasks::default(),
             metrics: Metrics::new().map_err(|e| e.to_string())?,
             database,

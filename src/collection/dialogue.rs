@@ -39,10 +39,12 @@ impl Collection {
         filter: Option<&FilterSpec>,
     ) -> Result<Vec<Relaxation>> {
         let within = self.state.read();
-        let base = within.matching(filter)?;
+        let base = within.allowed(filter)?;
         let matches = |state: &DialogueState| -> Result<u64> {
             let spec = FilterSpec::Tree(dialogue::filter(state));
-            Ok(base.intersection_len(&within.matching(Some(&spec))?))
+            Ok(base
+                .numbers()
+                .intersection_len(&within.matching(Some(&spec))?))
         };
         let all = matches(state)?;
         if all > 0 {

@@ -146,8 +146,9 @@ impl Collection {
         shopper: &'a Shopper,
         scope: Option<&RoaringBitmap>,
     ) -> Result<Asked<'a>> {
-        if request.target.is_none() && request.words.is_none() {
-            return Err(Error::invalid("/query", "has neither words nor a vector"));
+        if request.is_plain() && request.filter.is_none() && request.understood.is_none() {
+            let detail = "has neither words, nor a vector, nor a filter";
+            return Err(Error::invalid("/query", detail));
         }
         let space = request.target.as_ref().map(|_| request.space.as_str());
         let knows = recommend::Knowledge::of(self, state, shopper, space)?;
@@ -217,6 +218,13 @@ impl Collection {
                 score: m.score,
             });
             lists.push((Source::Lexical, scored.collect()));
+        }
+        if request.is_plain() {
+            let latest = asked.allowed.numbers().iter().rev().take(count);
+            lists.push((
+                Source::Newest,
+                latest.map(|item| Scored { item, score: 0.0 }).collect(),
+            ));
         }
         let is_all = lists.iter().all(|(_, list)| list.len() < count);
         let mut question = Question::default();
@@ -349,10 +357,8 @@ impl Asked<'_> {
         let (value, relation) = match (&pool.words, &pool.near) {
             (Some(words), None) => (words.all.len(), TotalRelation::Eq),
             (Some(words), Some(_)) => (words.all.union_len(&pool.numbers()), TotalRelation::Gte),
-            (None, near) => {
-                let matching = near.as_ref().map_or(0, |n| n.matching());
-                (matching, TotalRelation::Eq)
-            }
+            (None, Some(near)) => (near.matching(), TotalRelation::Eq),
+            (None, None) => (self.allowed.numbers().len(), TotalRelation::Eq),
         };
         Total { value, relation }
     }
@@ -365,7 +371,7 @@ impl Asked<'_> {
             (Some(words), None) => words.all.clone(),
             (Some(words), Some(_)) => &words.all | pool.numbers(),
             (None, Some(near)) => near.members() & self.allowed.numbers(),
-            (None, None) => RoaringBitmap::new(),
+            (None, None) => self.allowed.numbers().clone(),
         };
         let among = match self.request.facets_over {
             FacetsOver::Matches => matches(),
@@ -439,11 +445,14 @@ impl Pool {
         let near = self.near.as_ref().map(|near| near.plan());
         let words = self.words.as_ref().map(|_| "lexical");
         let plans: Vec<_> = near.into_iter().chain(words).collect();
-        plans.join("+")
+        match plans.is_empty() {
+            true => "filter".into(),
+            false => plans.join("+"),
+        }
     }
 }
 
-/// One source's list, equal scores in the order of ids.
+/// One source's list, equal scores in the order of ids; what only a filter chose as it comes, the latest first.
 fn plain(state: &State, lists: &[(Source, Vec<Scored>)]) -> Vec<Place> {
     let all = lists.iter().flat_map(|(_, list)| list);
     let mut places: Vec<_> = all
@@ -453,6 +462,9 @@ fn plain(state: &State, lists: &[(Source, Vec<Scored>)]) -> Vec<Place> {
             parts: None,
         })
         .collect();
+    if lists.iter().any(|(source, _)| *source == Source::Newest) {
+        return places;
+    }
     places.sort_by(|a, b| {
         let by_id = || state.ids.get(&a.number).cmp(&state.ids.get(&b.number));
         b.score.total_cmp(&a.score).then_with(by_id)

@@ -12,7 +12,11 @@ use vitrine_schemas::{
     filter::{HasIdCondition, MatchCondition, RangeCondition},
 };
 
-pub use self::{price::median, reading::read, state::drop_part};
+pub use self::{
+    price::median,
+    reading::read,
+    state::{drop_part, exclude, like},
+};
 
 /// A turn, understood.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,21 +58,19 @@ pub fn filter(state: &DialogueState) -> Filter {
     filter
 }
 
-/// All words that say what is looked for; those of conditions too, which rank where there are no others.
+/// All words that say what is wanted, those of conditions too: they rank where there are no others. Empty where only prices
+/// and what is not wanted are known.
 pub fn words(state: &DialogueState) -> String {
-    let wanted = |negated| {
-        let of = state.filters.iter().filter(move |f| f.negated == negated);
-        of.map(|f| f.words.as_str())
-    };
-    let mut words: Vec<&str> = wanted(false).chain([state.text.as_str()]).collect();
-    words.retain(|w| !w.trim().is_empty());
-    if words.is_empty() {
-        words = wanted(true).collect();
-    }
+    let wanted = state.filters.iter();
+    let wanted = wanted.filter(|f| !f.negated && f.range.is_none());
+    let words = wanted
+        .map(|f| f.words.as_str())
+        .chain([state.text.as_str()]);
+    let words: Vec<_> = words.filter(|w| !w.trim().is_empty()).collect();
     words.join(" ")
 }
 
-/// Whether there is anything to search for.
+/// Whether there is nothing to search for.
 pub fn is_empty(state: &DialogueState) -> bool {
-    state.like.is_none() && words(state).trim().is_empty()
+    state.like.is_none() && state.text.trim().is_empty() && state.filters.is_empty()
 }

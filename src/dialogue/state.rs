@@ -64,14 +64,14 @@ pub(super) fn bound(state: &mut DialogueState, range: &Range, words: &str) {
 }
 
 /// Hits are like the item; the words were a way to it.
-pub(super) fn like(state: &mut DialogueState, item: ShownItem) {
+pub fn like(state: &mut DialogueState, item: ShownItem) {
     state.text.clear();
     state.excluded.retain(|id| *id != item.id);
     state.like = Some(item);
 }
 
 /// The item is not wanted.
-pub(super) fn exclude(state: &mut DialogueState, id: &str) {
+pub fn exclude(state: &mut DialogueState, id: &str) {
     if state.like.as_ref().is_some_and(|l| l.id == id) {
         state.like = None;
     }

@@ -47,6 +47,11 @@ pub struct Search {
 }
 
 impl Search {
+    /// Whether nothing but a filter chooses.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.target.is_none() && self.words.is_none()
+    }
+
     /// Whether words and a vector are joined.
     pub(crate) fn is_hybrid(&self) -> bool {
         self.target.is_some() && self.words.is_some()

@@ -173,3 +173,28 @@ def test_the_policy_stops_what_the_page_does_not_do(visit):
     assert "hacked" not in done or done["hacked"] is None
     assert {"script-src-elem", "img-src", "connect-src", "style-src-attr"} <= set(done["seen"]), done
     v.faults.clear()  # it was made to try
+
+
+def test_words_meaning_or_both_find_and_facets_count_the_matches(visit):
+    v = visit()
+    v.open("#/search?c=shop&q=chair&mode=lexical")
+    found = titles(v.page)
+    assert 1 < len(found) < 24 and "Chair" in found[0], found
+    assert v.page.input_value("select[name=mode]") == "lexical"
+    assert "· lexical ·" in v.page.inner_text(".status")
+    total = int(re.search(r"(\d+) items?", v.page.inner_text(".status"))[1])
+    assert total == len(found)
+    under = v.page.locator(".facet[data-field=price] .count").all_inner_texts()
+    assert sum(int(n) for n in under) == total, "facets count what matches, not the collection"
+    v.page.select_option("select[name=mode]", "vector")
+    v.settle()
+    assert "mode=vector" in v.page.url and "· exact ·" in v.page.inner_text(".status")
+    v.shot("mode")
+
+
+def test_words_are_marked_where_they_are_found(visit):
+    v = visit()
+    v.open("#/search?c=shop&q=nike+comfortable&plain=1")
+    marked = lambda where: v.page.locator(f".grid .card {where} mark").all_inner_texts()
+    assert "Nike" in marked(".facts") or "Nike" in marked(".title"), (marked(".facts"), marked(".title"))
+    assert any("comfort" in m.lower() for m in marked(".snippet")), marked(".snippet")

@@ -11,6 +11,13 @@ export function facts(item) {
   return [item.brand, leaf(item.category)].filter(Boolean).join(" · ");
 }
 
+/** The same with the words found marked. */
+function markedFacts(hit) {
+  const brand = highlight.of(hit, "brand");
+  const category = leaf(hit.item.category);
+  return brand ? [brand, category ? ` · ${category}` : null] : facts(hit.item);
+}
+
 /** A card; `open` is called with the item's id. Without a score it is an item that was not ranked. */
 export function card(collection, hit, { most, open }) {
   const { item } = hit;
@@ -24,7 +31,8 @@ export function card(collection, hit, { most, open }) {
       "span",
       { class: "about" },
       el("span", { class: "title" }, highlight.of(hit, "title") ?? titleOf(item)),
-      el("span", { class: "facts" }, facts(item)),
+      el("span", { class: "facts" }, markedFacts(hit)),
+      highlight.isMarked(hit, "description") ? el("span", { class: "snippet" }, highlight.of(hit, "description")) : null,
       el("span", { class: "row" }, item.price ? el("span", { class: "price" }, price(item.price)) : null, stock, ranked ? el("span", { class: "score", title: "Score" }, score(hit.score)) : null),
       ranked ? bar(hit, most) : null,
       hit.reason ? el("span", { class: "reason" }, hit.reason.text) : null,

@@ -6,17 +6,20 @@ import { picture } from "./picture.js";
 import { currentPhoto } from "./query.js";
 import { change, route } from "./route.js";
 
-function chip(kind, label, undo, { before, title, name = label } = {}) {
+/** A piece with a button that takes it away. */
+export function chip(kind, label, undo, { before, title, name = label } = {}) {
   const remove = el("button", { type: "button", "aria-label": `Remove ${name}`, on: { click: undo } }, icon(ICONS.close, 14));
   return el("li", { class: "chip", dataset: { kind }, title }, before, el("span", {}, label), remove);
 }
 
-function meaning(part) {
+/** Values or bounds, for people. */
+export function meaning(part) {
   const { range } = part;
   if (range) {
+    const names = { gt: "above", gte: "from", lt: "below", lte: "up to" };
     const { gte, lte } = range;
     if (gte !== undefined && lte !== undefined) return `${figure(gte)} to ${figure(lte)}`;
-    return gte !== undefined ? `from ${figure(gte)}` : `up to ${figure(lte)}`;
+    return Object.keys(names).filter((name) => range[name] !== undefined).map((name) => `${names[name]} ${figure(range[name])}`).join(", ");
   }
   const values = part.values.map(leaf);
   const shown = values.slice(0, 3).join(" or ");

@@ -2,8 +2,6 @@
 // so that another value can be added.
 
 import { el } from "./dom.js";
-import { of, post } from "./api.js";
-import { all, chosen } from "./filter.js";
 import { count, leaf, words } from "./format.js";
 
 /** Fields that the server counts in one request. */
@@ -72,26 +70,24 @@ function spec({ name, type }, choice) {
   return { field: name, limit: 12 };
 }
 
-/** Counts of all fields. `filter` holds beside what was chosen. */
-export async function load(collection, choice, filter, signal) {
-  const now = typed(choice, collection);
-  const ask = (facets, but) => post(of(collection.name, "facets"), { filter: all(chosen(but ? without(now, but) : now), filter), facets }, { signal });
-  const wanted = fields(collection).slice(0, MOST);
-  const own = wanted.filter((f) => choice.values[f.name] || choice.ranges[f.name]);
-  const free = wanted.filter((f) => !own.includes(f) || f.type === "category");
-  const asked = [free.length ? ask(free.map((f) => spec(f, choice))) : null, ...own.filter((f) => f.type !== "category").map((f) => ask([spec(f, choice)], f.name))];
-  const answers = (await Promise.all(asked)).filter(Boolean).map((answer) => answer.value);
-  const found = new Map(answers.flatMap((answer) => answer.facets.map((facet) => [facet.field, facet])));
-  const ranged = wanted.filter((f) => RANGED.has(f.type) && bounds(found.get(f.name)?.min, found.get(f.name)?.max).length);
-  const counted = ranged.map(async (f) => {
-    const { min, max } = found.get(f.name);
-    const cuts = bounds(min, max);
-    const ranges = [undefined, ...cuts].map((from, n) => ({ from, to: cuts[n] }));
-    const answer = await ask([{ field: f.name, ranges }], f.name);
-    found.set(f.name, answer.value.facets[0]);
-  });
-  await Promise.all(counted);
-  return { matching: answers[0]?.matching, facets: wanted.map((f) => ({ ...f, ...found.get(f.name) })) };
+const hasOwn = (choice, { name, type }) => type !== "category" && Boolean(choice.values[name] || choice.ranges[name]);
+
+/** What to count of the fields that nothing was chosen of: they are counted with all that was chosen. */
+export const free = (collection, choice) => wanted(collection).filter((f) => !hasOwn(choice, f)).map((f) => spec(f, choice));
+
+const wanted = (collection) => fields(collection).slice(0, MOST);
+
+/** Counts of all fields. `ask` counts; `counted` are those of the free fields, where they are known. */
+export async function load(collection, choice, ask, counted) {
+  const all = wanted(collection);
+  const own = all.filter((f) => hasOwn(choice, f));
+  const answers = await ask([...(counted ? [] : [[free(collection, choice), choice]]), ...own.map((f) => [[spec(f, choice)], without(choice, f.name)])]);
+  const found = new Map([...(counted ?? []), ...answers.flatMap((answer) => answer.facets)].map((facet) => [facet.field, facet]));
+  const cuts = new Map(all.filter((f) => RANGED.has(f.type)).map((f) => [f.name, bounds(found.get(f.name)?.min, found.get(f.name)?.max)]));
+  const ranged = all.filter((f) => cuts.get(f.name)?.length);
+  const ranges = ({ name }) => [undefined, ...cuts.get(name)].map((from, n) => ({ from, to: cuts.get(name)[n] }));
+  for (const { facets } of await ask(ranged.map((f) => [[{ field: f.name, ranges: ranges(f) }], without(choice, f.name)]))) found.set(facets[0].field, facets[0]);
+  return { matching: counted ? undefined : answers[0]?.matching, facets: all.map((f) => ({ ...f, ...found.get(f.name) })) };
 }
 
 /** The facets as lists to choose from; `toggle(name, value)` is called with what is clicked. */

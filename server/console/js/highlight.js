@@ -7,3 +7,6 @@ export function of(hit, field) {
   const found = hit.highlights?.find((one) => one.field === field);
   return found?.fragments.map(({ text, is_match: isMatch }) => (isMatch ? el("mark", {}, text) : text)) ?? null;
 }
+
+/** Whether a word of the field is marked. */
+export const isMarked = (hit, field) => Boolean(hit.highlights?.some((one) => one.field === field && one.fragments.some((piece) => piece.is_match)));

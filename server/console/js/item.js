@@ -6,6 +6,7 @@ import * as bars from "./bars.js";
 import { facts } from "./card.js";
 import { dialog } from "./dialog.js";
 import { count, plural, price, score, time, titleOf, words } from "./format.js";
+import * as highlight from "./highlight.js";
 import { picture, shown } from "./picture.js";
 import { empty, problem } from "./problem.js";
 import { change, go, route } from "./route.js";
@@ -105,7 +106,8 @@ function why(app, item) {
   const reason = hit.reason ? el("p", {}, hit.reason.text) : null;
   const { explain } = answer;
   const plan = explain ? `plan: ${answer.plan}; ${count(explain.compared)} distances among ${plural(explain.matching, "vector")} that the filter lets through` : "recommended";
-  return el("section", { class: "why", "aria-label": "Why it was found" }, el("h3", {}, `Place ${place}, score ${score(hit.score)}`), reason, bars.bar(hit, most), bars.table(hit), el("p", { class: "fine" }, plan));
+  const said = highlight.isMarked(hit, "description") ? el("p", { class: "snippet" }, highlight.of(hit, "description")) : null;
+  return el("section", { class: "why", "aria-label": "Why it was found" }, el("h3", {}, `Place ${place}, score ${score(hit.score)}`), reason, said, bars.bar(hit, most), bars.table(hit), el("p", { class: "fine" }, plan));
 }
 
 function similar(app, collection, item) {

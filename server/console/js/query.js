@@ -1,6 +1,6 @@
 // From the address to the requests that answer it.
 
-import { get, of, post } from "./api.js";
+import { get, of, post, Problem } from "./api.js";
 import * as facets from "./facets.js";
 import { all, chosen } from "./filter.js";
 
@@ -39,42 +39,67 @@ export function read(params) {
     mmr: params.get("mmr") ?? "",
     exact: params.get("exact") === "1",
     plain: params.get("plain") === "1",
+    mode: params.get("mode") ?? "",
     without: params.getAll("undo"),
     limit: Number.isInteger(limit) && limit > 0 ? Math.min(limit, 1000) : PAGE,
     choice: facets.read(params),
   };
 }
 
-/** What the words of a query mean; nothing where there are none or where they are to be taken as they are. */
-export async function understand(collection, asked, signal) {
-  if (!asked.text || asked.plain) return null;
-  const { value } = await post(of(collection.name, "understand"), { text: asked.text, without: asked.without }, { signal });
-  return value;
+/** The search that is asked for with what was chosen in facets; nothing where there are neither words, nor a photo, nor an item. */
+function search(collection, asked, choice) {
+  const query = asked.photo ? { image: asked.photo.base64 } : asked.item ? { item: asked.item } : asked.text ? { text: asked.text } : null;
+  if (!query) return null;
+  return {
+    query,
+    filter: filter(collection, asked, choice),
+    mode: (query.text && asked.mode) || undefined,
+    understand: query.text && !asked.plain ? { without: asked.without } : undefined,
+    user: asked.user || undefined,
+    space: asked.space || undefined,
+    exact: asked.exact || undefined,
+  };
 }
 
-/** Everything that has to hold beside what was chosen in facets. */
-export const beside = (asked, understood) => all(understood?.filter, asked.hand);
+const filter = (collection, asked, choice) => all(chosen(facets.typed(choice, collection)), asked.hand);
 
-/** The hits, by search, recommendation, or as the items lie. */
-export async function hits(collection, asked, understood, signal) {
-  const filter = all(chosen(facets.typed(asked.choice, collection)), beside(asked, understood));
+/** The hits, by search, recommendation, or as the items lie; those of a search with counts of the facets that nothing was chosen of. */
+export async function hits(collection, asked, signal) {
   const { limit } = asked;
   const diversify = asked.mmr ? { mmr: Number(asked.mmr) } : undefined;
   const post_ = (route, body) => post(of(collection.name, ...route), body, { signal });
-  const query = asked.photo ? { image: asked.photo.base64 } : asked.item ? { item: asked.item } : asked.text ? { text: understood?.text || asked.text } : null;
-  if (query) {
-    const body = { query, filter, limit, explain: true, highlight: Boolean(query.text) || undefined, diversify, user: asked.user || undefined, space: asked.space || undefined, exact: asked.exact || undefined };
+  const found = search(collection, asked, asked.choice);
+  if (found) {
+    const body = { ...found, limit, diversify, explain: true, highlight: Boolean(found.query.text) || undefined, facets: facets.free(collection, asked.choice) };
     const { value, tookMs } = await post_(["search"], body);
     return { ...value, roundTripMs: tookMs, request: body, kind: "search" };
   }
+  const own = filter(collection, asked, asked.choice);
   if (asked.user) {
-    const body = { user: asked.user, filter, limit, diversify };
+    const body = { user: asked.user, filter: own, limit, diversify };
     const { value, tookMs } = await post_(["recommend"], body);
     return { ...value, roundTripMs: tookMs, request: body, kind: "recommend" };
   }
-  const body = { filter, limit };
+  const body = { filter: own, limit };
   const { value, tookMs } = await post_(["items", "scroll"], body);
   return { hits: value.items.map((item) => ({ id: item.id, item })), more: Boolean(value.next_cursor), roundTripMs: tookMs, request: body, kind: "browse" };
+}
+
+/** What counts facets: of what a search matches, where there is one, else of what the filter lets through. It takes a list of what to count and what is chosen meanwhile. */
+export function counting(collection, asked, signal) {
+  if (!search(collection, asked, asked.choice)) {
+    const one = async ([counted, choice]) => (await post(of(collection.name, "facets"), { filter: filter(collection, asked, choice), facets: counted }, { signal })).value;
+    return (list) => Promise.all(list.map(one));
+  }
+  return async (list) => {
+    if (!list.length) return [];
+    const searches = list.map(([counted, choice]) => ({ collection: collection.name, search: { ...search(collection, asked, choice), limit: 1, facets: counted } }));
+    const { value } = await post("multi_search", { searches }, { signal });
+    return value.results.map(({ answer, problem }) => {
+      if (problem) throw new Problem(problem);
+      return { facets: answer.facets.fields, matching: answer.facets.items };
+    });
+  };
 }
 
 /** An item with all that is stored of it. */

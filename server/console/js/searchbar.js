@@ -13,10 +13,11 @@ export function searchbar({ failed }) {
   const user = field("user", "Shopper", "a user of the events: results in the order of their taste");
   const filter = field("filter", "Filter", 'price <= 300 AND NOT brand = "Acme"');
   const space = select("space", "Space", []);
+  const mode = select("mode", "Found by", [["", "words and meaning"], ["lexical", "words"], ["vector", "meaning"]]);
   const mmr = select("mmr", "Variety", [["", "none"], ["0.8", "some"], ["0.6", "much"], ["0.4", "most"]]);
   const exact = check("exact", "Exact", "Compare with every vector");
   const plain = check("plain", "Words as they are", "Do not take prices, colours and the like out of the query");
-  const panel = el("div", { class: "options", id: "options", hidden: true }, user.row, filter.row, space.row, mmr.row, exact.row, plain.row);
+  const panel = el("div", { class: "options", id: "options", hidden: true }, user.row, filter.row, mode.row, space.row, mmr.row, exact.row, plain.row);
   const form = el("form", { class: "searchbar", role: "search", on: { submit } }, box, panel);
 
   function unfold(open) {
@@ -26,14 +27,14 @@ export function searchbar({ failed }) {
 
   function submit(event) {
     event.preventDefault();
-    const asked = { q: text.value.trim(), user: user.input.value.trim(), filter: filter.input.value.trim(), space: space.input.value, mmr: mmr.input.value, exact: exact.input.checked ? "1" : "", plain: plain.input.checked ? "1" : "" };
+    const asked = { q: text.value.trim(), user: user.input.value.trim(), filter: filter.input.value.trim(), space: space.input.value, mode: mode.input.value, mmr: mmr.input.value, exact: exact.input.checked ? "1" : "", plain: plain.input.checked ? "1" : "" };
     const isNew = asked.q !== shown;
     // Other words are another question: what was undone in the old ones does not count.
     change({ ...asked, n: "", ...(isNew ? { undo: [] } : {}), ...(isNew && asked.q ? { like: "", photo: "" } : {}) });
   }
 
   let shown = "";
-  for (const one of [space, mmr, exact, plain]) one.input.addEventListener("change", () => form.requestSubmit());
+  for (const one of [mode, space, mmr, exact, plain]) one.input.addEventListener("change", () => form.requestSubmit());
 
   async function take(photo) {
     if (!photo) return;
@@ -74,10 +75,11 @@ export function searchbar({ failed }) {
       const spaces = Object.keys(collection.vectors);
       space.input.replaceChildren(...spaces.map((name) => el("option", { value: name === "shared" ? "" : name }, name)));
       space.input.value = asked.space;
+      mode.input.value = asked.mode;
       mmr.input.value = asked.mmr;
       exact.input.checked = asked.exact;
       plain.input.checked = asked.plain;
-      if (asked.user || asked.hand || asked.space || asked.mmr || asked.exact || asked.plain) unfold(true);
+      if (asked.user || asked.hand || asked.space || asked.mode || asked.mmr || asked.exact || asked.plain) unfold(true);
     },
     close() {
       for (const [name, listener] of Object.entries(listeners)) removeEventListener(name, listener);

@@ -25,10 +25,11 @@ macro_rules! files {
 }
 
 /// Files of the page; a test compares them with the folder.
-pub const FILES: [(&str, &str); 35] = files![
+pub const FILES: [(&str, &str); 38] = files![
     "index.html"
     "icon.svg"
     "css/base.css"
+    "css/dialogue.css"
     "css/item.css"
     "css/search.css"
     "css/shell.css"
@@ -39,6 +40,7 @@ pub const FILES: [(&str, &str); 35] = files![
     "js/chart.js"
     "js/chips.js"
     "js/dialog.js"
+    "js/dialogue.js"
     "js/dom.js"
     "js/facets.js"
     "js/filter.js"
@@ -57,6 +59,7 @@ pub const FILES: [(&str, &str); 35] = files![
     "js/scatter.js"
     "js/searchbar.js"
     "js/theme.js"
+    "js/views/dialogue.js"
     "js/views/health.js"
     "js/views/map.js"
     "js/views/reports.js"

@@ -2,6 +2,7 @@
 
 pub mod collections;
 pub mod console;
+pub mod dialogues;
 pub mod docs;
 pub mod embeddings;
 pub mod events;

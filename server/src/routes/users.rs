@@ -110,7 +110,7 @@ fn as_lines(events: &[Event]) -> Bytes {
 /// Erase a user
 ///
 /// Their events, and what nobody else did in their visits, are gone when this is answered: from the store, from the
-/// memory and from what recommendations go by. Models forget them with the training that this brings about, older
+/// memory and from what recommendations go by; so are their dialogues. Models forget them with the training that this brings about, older
 /// versions included.
 #[utoipa::path(
     delete, path = "/v1/users/{u}", tag = "users", operation_id = "erase_user",
@@ -144,8 +144,30 @@ pub async fn erase_session(
 
 async fn forget(call: Call, who: Who, params: &PersonParams) -> ApiResult<Json<EraseResponse>> {
     let collections = collections(&call, params).await?;
+    forget_dialogues(&call, &who, &collections).await?;
     let erased = call.write(move |database| database.erase(&who, &collections));
     Ok(Json(erased.await?))
+}
+
+/// Dialogues are under the name that they were begun with, which may be an alias.
+async fn forget_dialogues(
+    call: &Call,
+    who: &Who,
+    collections: &[Arc<Collection>],
+) -> ApiResult<()> {
+    let aliases = call.read(|database| Ok(database.aliases())).await?;
+    let is_there = |name: &str| {
+        let name = aliases.get(name).map_or(name, String::as_str);
+        collections.iter().any(|c| c.name() == name)
+    };
+    call.state.dialogues.remove_where(|dialogue| {
+        let is_theirs = match who {
+            Who::User(user) => dialogue.search.user.as_ref() == Some(user),
+            Who::Session(session) => dialogue.search.session.as_ref() == Some(session),
+        };
+        is_theirs && is_there(&dialogue.collection)
+    });
+    Ok(())
 }
 
 /// The collection asked for, or all that the key covers.

@@ -1,10 +1,12 @@
 //! The HTTP API in process, with encoders made of three words.
 
 mod access;
+mod chinese;
 mod collections;
 mod colors;
 mod console;
 mod description;
+mod dialogues;
 mod embeddings;
 mod events;
 mod faults;

@@ -10,7 +10,7 @@ import { count, milliseconds, plural, words } from "../format.js";
 import { empty, problem, waiting } from "../problem.js";
 import * as query from "../query.js";
 import { searchbar } from "../searchbar.js";
-import { change, route } from "../route.js";
+import { change, link, route } from "../route.js";
 
 export function mount(root, app) {
   const bar = searchbar({ failed: (fault) => notice.replaceChildren(problem(fault)) });
@@ -54,26 +54,26 @@ export function mount(root, app) {
 
   async function run(collection, asked, signal) {
     const like = asked.item ? query.item(collection, asked.item, signal).catch(() => null) : null;
-    const understood = await query.understand(collection, asked, signal);
-    pieces.replaceChildren(...chips.draw(collection, asked, understood, await like));
+    const draw = async (answer) => pieces.replaceChildren(...chips.draw(collection, asked, answer?.understood, await like));
+    if (!asked.text) await draw();
     if (asked.lostPhoto) {
       clearTimeout(late);
       grid.replaceChildren();
       below.replaceChildren(empty("The photo is not here", "A link holds no photo. Choose or drop it again."));
       return;
     }
-    const counted = facets.load(collection, asked.choice, query.beside(asked, understood), signal);
-    const drawn = counted.then((found) => (drawFacets(found, asked), found), (fault) => fault);
-    const answer = await query.hits(collection, asked, understood, signal);
+    const answer = await query.hits(collection, asked, signal);
     drawHits(collection, asked, answer);
-    const found = await drawn;
+    await draw(answer);
+    const counted = facets.load(collection, asked.choice, query.counting(collection, asked, signal), answer.facets?.fields);
+    const found = await counted.catch((fault) => fault);
     if (signal.aborted) return;
     if (found instanceof Error) side.replaceChildren(problem(found));
-    drawStatus(asked, answer, found.matching);
+    else drawFacets(found, asked);
+    drawStatus(collection, asked, answer, found.matching);
   }
 
   function drawFacets(found, asked) {
-    if (running?.signal.aborted) return;
     const toggle = (name, value, alone) => {
       const now = route().params.getAll(name);
       const next = alone ? [value] : now.includes(value) ? now.filter((one) => one !== value) : [...now, value];
@@ -96,7 +96,7 @@ export function mount(root, app) {
     below.replaceChildren(...(answer.hits.length ? (isMore ? [more] : []) : [empty("Nothing matches", "Take a part of the search away, or use fewer words.")]));
   }
 
-  function drawStatus(asked, answer, matching) {
+  function drawStatus(collection, asked, answer, matching) {
     const n = answer.hits.length;
     const total = answer.total?.value ?? matching;
     const about = answer.total?.relation === "gte" ? "at least " : "";
@@ -105,7 +105,8 @@ export function mount(root, app) {
     const took = answer.took_ms === undefined ? milliseconds(answer.roundTripMs) : `${milliseconds(answer.took_ms)} in the engine, ${milliseconds(answer.roundTripMs)} in all`;
     const facts = [first, how, answer.blend ? `joined by ${words(answer.blend.method)}` : null, took];
     const explain = answer.explain ? `${count(answer.explain.compared)} distances; the filter lets ${plural(answer.explain.matching, "vector")} through` : undefined;
-    status.replaceChildren(...[el("span", { title: explain }, facts.filter(Boolean).join(" · ")), fallbacks(answer), legend(answer.hits)].filter(Boolean));
+    const refine = asked.text ? el("a", { href: link("dialogue", { c: collection.name, say: asked.text }) }, "Refine in a dialogue") : null;
+    status.replaceChildren(...[el("span", { title: explain }, facts.filter(Boolean).join(" · ")), fallbacks(answer), legend(answer.hits), refine].filter(Boolean));
     const corrections = Object.entries(answer.corrections ?? {});
     if (corrections.length) {
       const say = corrections.map(([typed, meant], n) => [n ? ", " : "", el("mark", {}, meant), ` instead of "${typed}"`]);
