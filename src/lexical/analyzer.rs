@@ -55,6 +55,15 @@ pub(super) struct Analyzed {
     pub plain: bool,
 }
 
+/// Places of the words of the dictionary in a text, in bytes; none in a text without Chinese.
+pub(crate) fn han_words(text: &str) -> Vec<Range<usize>> {
+    if text.is_ascii() {
+        return Vec::new();
+    }
+    let words = JIEBA.cut(text, false).into_iter();
+    words.map(|word| word.byte_start..word.byte_end).collect()
+}
+
 /// Terms of a text, in order.
 pub(super) fn analyze(text: &str) -> Vec<Analyzed> {
     let mut analysis = Analysis {

@@ -13,6 +13,7 @@ pub use self::{
     index::{FIELDS, LexicalIndex, Texts},
     query::{Found, LexicalQuery, Match},
 };
+pub(crate) use analyzer::han_words;
 
 /// What can go wrong with the index. All of it is mended by making it anew.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Amounts of money and the bounds they set: "under $50", "20 to 40", "1.5万以内", "两百块左右".
 
 use super::{
-    lexicon::{Bound, CURRENCIES, FACTORS, RANGE, Role},
+    lexicon::{Bound, CURRENCIES, FACTORS, HAN_UNITS, RANGE, Role, UNITS},
     token::{Kind, Token},
     vocabulary::Vocabulary,
 };
@@ -94,8 +94,26 @@ fn amount_at(tokens: &[Token]) -> Option<(usize, f64)> {
         amount *= factor.1;
         at += 1;
     }
-    at += currency_at(&tokens[at..]);
-    amount.is_finite().then_some((at, amount))
+    let after = currency_at(&tokens[at..]);
+    let is_money = after > 0 || currency_at(tokens) > 0;
+    (amount.is_finite() && (is_money || !is_measured(tokens, at))).then_some((at + after, amount))
+}
+
+/// Whether a unit follows the first `n` tokens: "256g", "13 inch", 500毫升 are no prices.
+fn is_measured(tokens: &[Token], n: usize) -> bool {
+    let Some(next) = tokens.get(n) else {
+        return false;
+    };
+    let form = next.form.as_str();
+    match next.kind {
+        Kind::Word => UNITS.contains(&form) || next.start == tokens[n - 1].end,
+        Kind::Han => HAN_UNITS.iter().any(|unit| {
+            let forms = tokens[n..].iter().map(|t| t.form.as_str());
+            unit.chars().count() <= tokens.len() - n
+                && forms.take(unit.chars().count()).collect::<String>() == *unit
+        }),
+        _ => UNITS.contains(&form),
+    }
 }
 
 /// Length of a currency's name.
@@ -170,6 +188,13 @@ mod tests {
             ("3000元左右", both(2400.0, 3600.0)),
             ("over 50 under 200", least(50.0)),
             ("不超过200元以内", most(200.0)),
+            ("max 256g", None),
+            ("under 13 inches", None),
+            ("under 13 inches under 900", None),
+            ("不超过500毫升", None),
+            ("3岁以上", None),
+            ("20-40cm", None),
+            ("under $13 inch", most(13.0)),
             ("between 20", None),
             ("40 to 20", None),
             ("50", None),

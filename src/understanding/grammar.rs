@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
+use crate::lexical;
+
 use super::{
     Constraint, Part, Understanding,
     amount::price_at,
@@ -17,6 +19,7 @@ pub(super) fn parse(text: &str, vocabulary: &Vocabulary, without: &[&str]) -> Un
     let tokens = tokens(text);
     let mut parser = Parser {
         tokens: &tokens,
+        words: lexical::han_words(text),
         vocabulary,
         without,
         at: 0,
@@ -38,6 +41,8 @@ pub(super) fn parse(text: &str, vocabulary: &Vocabulary, without: &[&str]) -> Un
 
 struct Parser<'a> {
     tokens: &'a [Token],
+    /// Chinese words of the text, in bytes.
+    words: Vec<Range<usize>>,
     vocabulary: &'a Vocabulary,
     /// Fields that are left alone.
     without: &'a [&'a str],
@@ -248,6 +253,9 @@ impl Parser<'_> {
         let after = &self.tokens[self.at + n..];
         let marked = || self.context.next.size || self.size_mark_at(self.at + n);
         match token.kind {
+            Kind::Han if !AUDIENCE.contains(&token.form.as_str()) && self.begins_another(n) => {
+                false
+            }
             _ if n > 1 => true,
             Kind::Number(_) => self.context.category || marked(),
             Kind::Word if is_short(token) => marked(),
@@ -260,6 +268,15 @@ impl Parser<'_> {
             }
             _ => true,
         }
+    }
+
+    /// Whether a Chinese word goes on after `n` tokens with what means nothing here: 家居 in 家居服 is no furniture. The other
+    /// way round, 鞋 in 跑步鞋 is meant: a word is what its end says.
+    fn begins_another(&self, n: usize) -> bool {
+        let after = &self.tokens[self.at + n..];
+        let end = self.tokens[self.at + n - 1].end;
+        let goes_on = self.words.iter().any(|w| w.start < end && end < w.end);
+        goes_on && self.vocabulary.longest_at(after).is_none()
     }
 
     fn size_follows(&self, n: usize) -> bool {

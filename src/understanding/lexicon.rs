@@ -382,3 +382,18 @@ pub(super) const FACTORS: &[(&str, f64)] = &[
     ("千", 1e3),
     ("百", 1e2),
 ];
+
+/// Units after a number that is no price, in the form of tokens; those of one letter only where they touch the number.
+pub(super) const UNITS: &[&str] = &[
+    "inch", "cm", "mm", "km", "meter", "metre", "foot", "feet", "ft", "yard", "kg", "gram", "mg",
+    "lb", "oz", "ounce", "ml", "liter", "litre", "gallon", "gb", "tb", "mb", "mah", "watt", "volt",
+    "hz", "mp", "year", "month", "week", "day", "hour", "people", "person", "piece", "pc", "pack",
+    "pair", "seat", "%",
+];
+
+/// The same in Chinese.
+pub(super) const HAN_UNITS: &[&str] = &[
+    "毫升", "升", "克", "千克", "公斤", "斤", "寸", "英寸", "米", "厘米", "毫米", "瓦", "毫安",
+    "码", "号", "岁", "个", "年", "月", "天", "周", "小时", "件", "双", "只", "人", "层", "平",
+    "匹", "度", "片", "支", "瓶", "包", "盒", "箱", "倍", "条", "台", "张", "寸屏", "像素",
+];

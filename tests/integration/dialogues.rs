@@ -105,8 +105,8 @@ fn shops() -> BTreeMap<String, Vocabulary> {
         .collect()
 }
 
-fn dialogues() -> Vec<Dialogue> {
-    read("dialogues/dialogues.jsonl")
+fn dialogues(name: &str) -> Vec<Dialogue> {
+    read(&format!("dialogues/{name}.jsonl"))
         .lines()
         .map(|line| serde_json::from_str(line).expect(line))
         .collect()
@@ -122,9 +122,13 @@ fn shown(items: &[(String, f64)]) -> Vec<ShownItem> {
 
 #[test]
 fn nine_in_ten_turns_are_read_exactly() {
+    check("dialogues");
+}
+
+fn check(name: &str) {
     let shops = shops();
     let (mut turns, mut chinese, mut failures) = (0, 0, Vec::new());
-    for dialogue in dialogues() {
+    for dialogue in dialogues(name) {
         let page = shown(&dialogue.shown);
         let (mut state, mut before) = (DialogueState::default(), Vec::new());
         for (n, turn) in dialogue.turns.iter().enumerate() {
@@ -151,7 +155,7 @@ fn nine_in_ten_turns_are_read_exactly() {
             state = after;
         }
     }
-    assert!(turns >= 60 && chinese * 2 >= turns);
+    assert!(turns >= 60 && chinese * 9 >= turns * 4);
     let share = 1.0 - failures.len() as f64 / turns as f64;
     println!(
         "{share:.3} of {turns} turns exact; not: {}",
@@ -235,8 +239,9 @@ fn what_cannot_be_done_says_why_and_changes_nothing() {
 fn any_turn_is_taken() {
     let shops = shops();
     let page = shown(&[("a".into(), 80.0), ("b".into(), f64::MAX)]);
-    let mut turns: Vec<String> = dialogues()
+    let mut turns: Vec<String> = ["dialogues"]
         .into_iter()
+        .flat_map(dialogues)
         .flat_map(|d| d.turns)
         .map(|t| t.text)
         .collect();

@@ -1,7 +1,6 @@
 //! The HTTP API in process, with encoders made of three words.
 
 mod access;
-mod chinese;
 mod collections;
 mod colors;
 mod console;
