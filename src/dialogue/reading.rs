@@ -83,6 +83,15 @@ struct Reader<'a> {
     state: DialogueState,
 }
 
+/// Values of a field that a turn names.
+#[derive(Default)]
+struct Wanted {
+    /// Byte that the first begins at.
+    start: usize,
+    values: Vec<String>,
+    words: Vec<String>,
+}
+
 /// Where an item's place may stand.
 enum Lead {
     Like,
@@ -361,8 +370,7 @@ impl Reader<'_> {
     fn rest(&mut self) {
         let left = self.left();
         let understood = Understanding::of(&left, self.vocabulary, &[]);
-        let mut wanted: BTreeMap<(String, bool), (usize, Vec<String>, Vec<String>)> =
-            BTreeMap::new();
+        let mut wanted: BTreeMap<(String, bool), Wanted> = BTreeMap::new();
         for part in &understood.parts {
             let words = self.text[part.span.clone()].to_owned();
             let (field, value, negated) = match &part.constraint {
@@ -385,25 +393,25 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            let entry = wanted
-                .entry((field.clone(), negated))
-                .or_insert_with(|| (part.span.start, Vec::new(), Vec::new()));
-            for (list, one) in [(&mut entry.1, value), (&mut entry.2, &words)] {
+            let entry = wanted.entry((field.clone(), negated)).or_default();
+            if entry.words.is_empty() {
+                entry.start = part.span.start;
+            }
+            for (list, one) in [(&mut entry.values, value), (&mut entry.words, &words)] {
                 if !list.contains(one) {
                     list.push(one.clone());
                 }
             }
         }
-        for ((field, negated), (start, values, words)) in wanted {
-            let words = words.join(" ");
+        for ((field, negated), one) in wanted {
+            let (values, words) = (one.values, one.words.join(" "));
             match negated {
                 true => state::refuse(&mut self.state, &field, &values, &words),
                 false => state::want(&mut self.state, &field, &values, &words, self.beside),
             }
-            let kind = if self.beside && !negated {
-                ActKind::Add
-            } else {
-                ActKind::Filter
+            let kind = match self.beside && !negated {
+                true => ActKind::Add,
+                false => ActKind::Filter,
             };
             let act = DialogueAct {
                 field: Some(field),
@@ -412,7 +420,7 @@ impl Reader<'_> {
                 negated,
                 ..bare(kind)
             };
-            self.acts.push((start, act));
+            self.acts.push((one.start, act));
         }
         let words = trimmed(&understood.text);
         if !words.is_empty() {
