@@ -98,6 +98,49 @@ fn a_catalog_is_indexed_offline_and_through_the_server() {
     let output = index(&catalog, &["--server", &server.url]);
     assert_eq!(summary(&output)["skipped"], 1);
     judged(&server, dir.path());
+    taken_over(&server);
+}
+
+/// To other encoders and back by the command; queries by text are answered by those whose spaces they search.
+fn taken_over(server: &Server) {
+    let reembed = |args: &[&str]| {
+        let binary = Path::new(SERVER).with_file_name("vitrine-indexer");
+        let mut command = Command::new(binary);
+        command.args(["reembed", args[0], "--server", &server.url]);
+        let output = command.args(["--collection", "shop"]).args(&args[1..]);
+        output.output().expect("the indexer binary starts")
+    };
+    let stage = || summary(&reembed(&["status"]))["stage"].clone();
+    let unembeddable = json!([{"id": "own", "vectors": {"image": vec![1; 1280]}}]);
+    let (status, answer) = server.send("PUT", "/v1/collections/shop/items", &unembeddable);
+    assert_eq!(status, 200, "{answer}");
+    let run = ["run", "--precision", "int8"];
+    let output = reembed(&run);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let filled: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&filled["embedded"], &filled["failed"]),
+        (&json!(4), &json!(1)),
+        "{text}"
+    );
+    assert!(text.contains("by title, the item itself is right: 4 queries"));
+    assert!(text.contains("new less before: nDCG@10"), "{text}");
+    // Nothing is switched unless asked for, or where items would be lost.
+    assert_eq!(stage(), "filling");
+    assert_eq!(reembed(&["switch"]).status.code(), Some(1));
+    let asked = ["--leave-out", "--switch", "--tolerance", "1"];
+    let output = reembed(&[&run[..], &asked].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(summary(&output)["current"]["left_out_ids"], json!(["own"]));
+    for step in ["rollback", "switch"] {
+        assert_eq!(nearest(server, "cook a stew"), "pot");
+        let output = reembed(&[step, "--force"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    assert_eq!(reembed(&["end"]).status.code(), Some(0));
+    assert_eq!(nearest(server, "camping outdoors"), "tent");
+    assert_eq!(reembed(&["status"]).status.code(), Some(1));
 }
 
 /// Searches by words find what has them, those by vectors what is meant; the command says so.

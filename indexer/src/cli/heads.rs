@@ -20,8 +20,8 @@ pub(super) enum HeadsCommand {
         #[command(flatten)]
         dir: ModelsDir,
     },
-    /// Put heads into use that the guard promoted; programs take them at their next start, collections have to be
-    /// indexed anew.
+    /// Put heads into use that the guard promoted; programs take them at their next start, collections are taken
+    /// over with `reembed run`, or indexed anew.
     Use {
         /// Their name.
         name: String,

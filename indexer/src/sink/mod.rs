@@ -16,7 +16,7 @@ pub enum SinkError {
     /// The collection's vectors come from other encoders.
     #[error(
         "collection `{collection}` holds vectors of other encoders (fingerprint {found}, these give {expected}); \
-         index into a new collection and move an alias to it"
+         take it over to these (vitrine-indexer reembed run), or index into a new collection and move an alias to it"
     )]
     OtherSpace {
         /// The collection.

@@ -197,7 +197,7 @@ impl RunArgs {
         ))
     }
 
-    /// Switches; what was written meanwhile is embedded first.
+    /// Switches; what was written meanwhile is embedded first. What was left out on purpose is no hindrance.
     fn switch(
         &self,
         server: &HttpSink,
@@ -210,6 +210,9 @@ impl RunArgs {
                 switched => return Ok(switched?),
             }
             let info = server.reembedding()?;
+            if self.leave_out && info.other.pending == 0 {
+                return Ok(server.switch(true)?);
+            }
             if self.fill(server, embedder, &info, rejects)?.embedded == 0 {
                 break;
             }
