@@ -82,7 +82,7 @@ fn chinese(tokens: &[Token]) -> Option<Said> {
     };
     let classifier = |at: usize| usize::from(form(at).is_some_and(|f| CLASSIFIERS.contains(f)));
     if is(0, "最后") {
-        let one = usize::from(form(2) == Some("一"));
+        let one = usize::from(matches!(form(2), Some("一" | "那" | "这")));
         let counted = classifier(2 + one);
         return Some(Said {
             place: Place::FromEnd(0),

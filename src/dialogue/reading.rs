@@ -125,7 +125,10 @@ impl Reader<'_> {
             at = (n + 1).min(self.tokens.len());
         }
         let from = self.skip(at, &[Phrase::Filler]);
-        let Some(n) = self.phrase(from, &[Phrase::Reset]) else {
+        let (Some(n), None) = (
+            self.phrase(from, &[Phrase::Reset]),
+            self.phrase(from, &[Phrase::AnyAll]),
+        ) else {
             return at;
         };
         let next = from + n;
@@ -191,6 +194,17 @@ impl Reader<'_> {
         if self.is_negated(at) || self.is_value(at, n) {
             return None;
         }
+        let after = self.skip_small(at + n);
+        if phrase == Phrase::Pricier
+            && let Some(m) = self.phrase(after, &[Phrase::Okay])
+        {
+            state::drop_part(&mut self.state, "price");
+            let n = after + m - at;
+            let mut act = bare(ActKind::Drop);
+            act.field = Some("price".into());
+            self.push(at..at + n, act);
+            return Some(self.take(at, n));
+        }
         let (m, item) = match self.phrase(at + n, &[Phrase::Than]) {
             // "cheaper than 25" bounds the price as it stands.
             Some(m) => {
@@ -246,12 +260,18 @@ impl Reader<'_> {
             None => (0, Lead::Bare),
         };
         let Some(said) = place_at(&self.tokens[at + n..]) else {
-            return self.this(at, n, lead);
+            return self.again(at).or_else(|| self.this(at, n, lead));
         };
         let end = at + n + said.length;
         let alike = self.phrase(end, &[Phrase::Alike]).unwrap_or_default();
+        let unwanted = self
+            .phrase(end, &[Phrase::Unwanted])
+            .filter(|n| self.closes(end + n));
+        let lead = if unwanted.is_some() { Lead::Not } else { lead };
+        let alike = unwanted.unwrap_or(alike);
         let fits = match lead {
             Lead::With => alike > 0,
+            _ if unwanted.is_some() => true,
             Lead::Like | Lead::Not => said.sure || alike > 0 || self.closes(end),
             Lead::Bare => alike > 0 || self.closes(end),
         };
@@ -274,6 +294,21 @@ impl Reader<'_> {
             _ => state::like(&mut self.state, item),
         }
         self.push(at..at + n, act);
+        Some(self.take(at, n))
+    }
+
+    /// "the first, more like that", 类似的: said of an item that the turn has named.
+    fn again(&mut self, at: usize) -> Option<usize> {
+        let is_named = |(_, act): &(usize, DialogueAct)| act.kind == ActKind::Like;
+        if !self.acts.iter().any(is_named) {
+            return None;
+        }
+        let like = self.phrase(at, &[Phrase::Like]).unwrap_or_default();
+        let this = self.phrase(at + like, &[Phrase::This]).unwrap_or_default();
+        let n = match (like, this) {
+            (like, this) if like > 0 && this > 0 => like + this,
+            _ => self.phrase(at, &[Phrase::Alike])?,
+        };
         Some(self.take(at, n))
     }
 
@@ -309,9 +344,12 @@ impl Reader<'_> {
         };
         let (n, field) = self.field(from)?;
         let limit = self.phrase(from + n, &[Phrase::Limit]).unwrap_or_default();
-        let end = from + n + limit;
+        let mut end = from + n + limit;
         let after = match lead {
-            0 => self.phrase(end, &[Phrase::NoMatter])?,
+            0 => {
+                end = self.skip_small(end);
+                self.phrase(end, &[Phrase::NoMatter])?
+            }
             _ => self
                 .found(end, &[Phrase::NoMatter, Phrase::Fine])
                 .map_or(0, |(n, _)| n),
@@ -437,9 +475,16 @@ impl Reader<'_> {
     /// Sets the price that "cheaper" means: below that of the item named, of the item searched by, or the median shown.
     fn compare(&mut self) {
         let mut acts = std::mem::take(&mut self.acts);
+        // "too expensive, under 50": the amount says it better.
+        let is_said =
+            |(_, act): &(usize, DialogueAct)| act.kind == ActKind::Filter && act.range.is_some();
+        let is_said = acts.iter().any(is_said);
         acts.retain_mut(|(_, act)| {
             if !matches!(act.kind, ActKind::Cheaper | ActKind::Pricier) {
                 return true;
+            }
+            if is_said {
+                return false;
             }
             let priced = |id: &str| self.shown.iter().find(|s| s.id == id)?.price;
             let liked = self.state.like.as_ref().and_then(|l| l.price);
@@ -509,6 +554,7 @@ impl Reader<'_> {
     fn skip_small(&self, mut at: usize) -> usize {
         const SMALL: &[&str] = &[
             "the", "a", "my", "for", "about", "in", "on", "of", "to", "be", "是", "要", "的", "个",
+            "也", "都", "就",
         ];
         while self
             .tokens

@@ -55,10 +55,12 @@ pub(super) fn price_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(usi
     let (skipped, before) = bound_at(tokens).map_or((0, None), |(n, bound)| (n, Some(bound)));
     let (n, low) = amount_at(&tokens[skipped..])?;
     let mut at = skipped + n;
-    if before.is_none_or(|bound| bound == Bound::Between)
-        && tokens
-            .get(at)
-            .is_some_and(|t| RANGE.contains(&t.form.as_str()))
+    // "budget 500 to 800" is a range; in "under 50 and 20" nobody knows.
+    let joins = |t: &Token| {
+        let form = t.form.as_str();
+        RANGE.contains(&form) && (form != "and" || before == Some(Bound::Between))
+    };
+    if tokens.get(at).is_some_and(joins)
         && let Some((n, high)) = amount_at(&tokens[at + 1..])
         && low <= high
     {
@@ -188,6 +190,8 @@ mod tests {
             ("3000元左右", both(2400.0, 3600.0)),
             ("over 50 under 200", least(50.0)),
             ("不超过200元以内", most(200.0)),
+            ("budget 500 to 800", both(500.0, 800.0)),
+            ("预算500到800", both(500.0, 800.0)),
             ("max 256g", None),
             ("under 13 inches", None),
             ("under 13 inches under 900", None),

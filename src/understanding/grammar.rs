@@ -66,6 +66,8 @@ struct Context {
     purpose: bool,
     /// The token before ends a category.
     category: bool,
+    /// The words before, which name no value, are not wanted.
+    unknown: bool,
 }
 
 /// How a value is meant.
@@ -225,9 +227,22 @@ impl Parser<'_> {
             self.keep_not();
             return self.skip(n, context);
         }
+        // 不要苹果和华为: what is joined to words that are not wanted is not wanted either.
+        let unknown = self.context.not.is_some() || self.context.unknown;
         self.keep_not();
         self.left[self.at..self.at + n].fill(true);
-        self.skip(n, Context::default());
+        let before = Reading {
+            negated: unknown,
+            size: false,
+        };
+        self.skip(
+            n,
+            Context {
+                before,
+                unknown,
+                ..Context::default()
+            },
+        );
     }
 
     /// A negation that no value followed stays in the text.

@@ -142,6 +142,16 @@ pub(super) const ROLES: &[(Role, &[&str])] = &[
     (
         Role::Filler,
         &[
+            "i'm",
+            "i am",
+            "i'd",
+            "would",
+            "can you",
+            "could you",
+            "can i",
+            "do you",
+            "之间",
+            "在",
             "a",
             "an",
             "the",
@@ -254,6 +264,15 @@ pub(super) const ROLES: &[(Role, &[&str])] = &[
     (
         Role::Bound(Bound::Most),
         &[
+            "不要超过",
+            "别超过",
+            "不能超过",
+            "不想超过",
+            "budget is",
+            "budget of",
+            "预算是",
+            "预算在",
+            "预算大概",
             "under",
             "below",
             "less than",

@@ -125,6 +125,11 @@ fn nine_in_ten_turns_are_read_exactly() {
     check("dialogues");
 }
 
+#[test]
+fn so_are_turns_written_when_the_reader_was_there() {
+    check("later");
+}
+
 fn check(name: &str) {
     let shops = shops();
     let (mut turns, mut chinese, mut failures) = (0, 0, Vec::new());
@@ -239,7 +244,7 @@ fn what_cannot_be_done_says_why_and_changes_nothing() {
 fn any_turn_is_taken() {
     let shops = shops();
     let page = shown(&[("a".into(), 80.0), ("b".into(), f64::MAX)]);
-    let mut turns: Vec<String> = ["dialogues"]
+    let mut turns: Vec<String> = ["dialogues", "later"]
         .into_iter()
         .flat_map(dialogues)
         .flat_map(|d| d.turns)

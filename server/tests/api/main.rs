@@ -1,6 +1,7 @@
 //! The HTTP API in process, with encoders made of three words.
 
 mod access;
+mod chinese;
 mod collections;
 mod colors;
 mod console;
