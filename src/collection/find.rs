@@ -158,7 +158,13 @@ impl Collection {
             (false, true) if shopper.is_nobody() => None,
             _ => {
                 let blend = self.blend(shopper.blend.as_ref())?;
-                Some(with_query(&blend, shopper, both))
+                let is_given = shopper.blend.is_some();
+                let is_empty = knows.evidence() == 0.0 && blend.method == BlendMethod::Rrf;
+                // Ranks are worse than scores where there is nothing but words and a vector.
+                Some(match both && is_empty && !is_given {
+                    true => BlendModel::hybrid(),
+                    false => with_query(&blend, shopper, both),
+                })
             }
         };
         let mut allowed = state.allowed(request.filter.as_ref())?;

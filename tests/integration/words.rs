@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use vitrine::{
     Collection, Database, LexicalQuery, Options, Search, Shopper,
-    schemas::{FacetsOver, FilterSpec, SearchResponse, Source, TotalRelation},
+    schemas::{FacetsOver, Fallback, FilterSpec, SearchResponse, Source, TotalRelation},
 };
 
 use crate::support::{faults, near, put};
@@ -268,6 +268,27 @@ fn both_ways_are_joined_and_say_what_they_add() {
         marked,
         [("Red", true), (" running ", false), ("shoes", true)]
     );
+}
+
+#[test]
+fn who_has_done_nothing_gets_the_ranking_of_nobody() {
+    let (_dir, _db, shop) = stock();
+    let search = Search {
+        words: words("red shoes").words,
+        ..near(&[0.0, 1.0], 3).into()
+    };
+    let known = Shopper {
+        user: Some("u1".into()),
+        ..Shopper::default()
+    };
+    let ranking = |shopper: &Shopper| {
+        let answer = shop.find(&search, shopper).expect("an answer");
+        let hits = answer.hits.into_iter().map(|h| (h.id, h.contributions));
+        (hits.collect::<Vec<_>>(), answer.blend)
+    };
+    assert_eq!(ranking(&known), ranking(&Shopper::default()));
+    let answer = shop.find(&search, &known).expect("an answer");
+    assert!(answer.fallbacks.contains(&Fallback::NoHistory));
 }
 
 #[test]
