@@ -19,6 +19,16 @@ pub enum Error {
     /// No such item.
     #[error("item `{0}` does not exist")]
     ItemNotFound(String),
+    /// No such rule or other setting.
+    #[error("{kind} `{id}` does not exist; {}", listed(.known))]
+    SettingNotFound {
+        /// What it would be.
+        kind: &'static str,
+        /// Id.
+        id: String,
+        /// Some that are there.
+        known: Vec<String>,
+    },
     /// The item has no vector in the space.
     #[error("item `{id}` has no vector in space `{space}`")]
     NoVector {
@@ -178,6 +188,7 @@ impl Error {
             Self::CollectionNotFound(_) => "collection_not_found",
             Self::AlreadyExists(_) => "already_exists",
             Self::ItemNotFound(_) => "item_not_found",
+            Self::SettingNotFound { .. } => "setting_not_found",
             Self::NoVector { .. } => "no_vector",
             Self::FingerprintMismatch { .. } => "fingerprint_mismatch",
             Self::NoReembedding => "reembedding_not_found",
@@ -214,6 +225,7 @@ impl Error {
             | Self::CollectionNotFound(_)
             | Self::AlreadyExists(_)
             | Self::ItemNotFound(_)
+            | Self::SettingNotFound { .. }
             | Self::NoVector { .. }
             | Self::FingerprintMismatch { .. }
             | Self::NoReembedding
@@ -238,6 +250,13 @@ impl Error {
 
 fn excess(taken: u64, wanted: u64, limit: u64) -> u64 {
     taken.saturating_add(wanted).saturating_sub(limit)
+}
+
+fn listed(known: &[String]) -> String {
+    match known {
+        [] => "there is none".to_owned(),
+        known => format!("there are: {}", known.join(", ")),
+    }
 }
 
 fn join(errors: &[FieldError]) -> String {

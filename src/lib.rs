@@ -6,6 +6,7 @@
 mod behaviour;
 pub mod bounds;
 pub mod cf;
+pub mod clock;
 pub mod collection;
 pub mod cross;
 pub mod database;
@@ -19,12 +20,14 @@ pub mod lexical;
 pub mod payload;
 mod quantize;
 pub mod query;
+mod rules;
 mod storage;
 pub mod understanding;
 
 pub use behaviour::{Training, event_weight};
 pub use bounds::Bounds;
-pub use collection::Collection;
+pub use clock::Clock;
+pub use collection::{Collection, Setting};
 pub use database::{Database, Options};
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;

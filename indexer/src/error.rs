@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     encode::ModelError, evaluate::EvaluateError, models::FetchError, pipeline::IndexError,
-    sink::SinkError, source::SourceError, train::TrainError,
+    settings::SettingsError, sink::SinkError, source::SourceError, train::TrainError,
 };
 
 /// A failed command.
@@ -19,6 +19,8 @@ pub enum CommandError {
     Index(#[from] IndexError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]

@@ -10,6 +10,7 @@ pub mod image;
 pub mod models;
 pub mod pipeline;
 pub mod reembedding;
+pub mod settings;
 pub mod sink;
 pub mod source;
 pub mod space;

@@ -27,11 +27,13 @@ pub enum Source {
     Transition,
     /// The newest items: where the others give too few.
     Newest,
+    /// What rules of the shop add to a score or take from it; it has no weight.
+    Rules,
 }
 
 impl Source {
     /// All of them, in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Query,
         Self::Lexical,
         Self::Behavior,
@@ -40,6 +42,7 @@ impl Source {
         Self::Popularity,
         Self::Transition,
         Self::Newest,
+        Self::Rules,
     ];
 
     /// Whether it rests on what the shopper and others did, so that evidence decides how much it counts.

@@ -192,7 +192,8 @@ impl<'de> Deserialize<'de> for Scalar {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned, E: Error>(value: Value) -> Result<T, E> {
+/// Reads a part whose form is known, and names the field in a fault.
+pub(crate) fn read<T: serde::de::DeserializeOwned, E: Error>(value: Value) -> Result<T, E> {
     let key = value.get("key").and_then(Value::as_str).map(str::to_owned);
     serde_json::from_value(value).map_err(|error| match key {
         Some(key) => E::custom(format!("condition on `{key}`: {error}")),

@@ -17,11 +17,14 @@ pub mod item;
 mod list;
 pub mod map;
 pub mod multi_search;
+pub mod preset;
 pub mod problem;
 pub mod recommend;
 pub mod reembedding;
 pub mod report;
+pub mod rule;
 pub mod search;
+pub mod synonym;
 pub mod understand;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
@@ -61,6 +64,7 @@ pub use item::{
 };
 pub use map::{MapParams, MapPoint, MapResponse};
 pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult};
+pub use preset::{Preset, Presets};
 pub use problem::{FieldError, Problem};
 pub use recommend::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,
@@ -71,10 +75,15 @@ pub use reembedding::{
     ReembeddingInfo, ReembeddingRequest, ReembeddingStage, SpaceSetInfo, SwitchParams,
 };
 pub use report::{ReportInfo, ReportsResponse};
+pub use rule::{
+    Boost, Hindrance, Pin, QueryCondition, Rule, RulePath, RuleThen, RuleTried, RuleUse, RuleWhen,
+    Rules, RulesTestRequest, RulesTestResponse, Selection,
+};
 pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, FacetsOver, Fragment, Highlight,
     Hit, LexicalSpec, Operator, Query, Scope, ScrollRequest, ScrollResponse, SearchExplanation,
     SearchFacets, SearchMode, SearchRequest, SearchResponse, SimilarParams, Total, TotalRelation,
     UnderstandSpec,
 };
+pub use synonym::{StopWords, Synonym, Synonyms};
 pub use understand::{UnderstandRequest, UnderstandResponse, UnderstoodPart};

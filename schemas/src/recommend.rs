@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Fallback, FilterSpec, Group,
-    Item, Scope, SourceUse,
+    Item, RuleUse, Scope, SourceUse,
 };
 
 /// How the items of a history count together.
@@ -134,6 +134,9 @@ pub struct RecommendRequest {
     /// Ids to leave out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
+    /// Whether the collection's rules act.
+    #[serde(default = "yes")]
+    pub rules: bool,
 }
 
 /// Query string of `GET /v1/collections/{c}/items/{id}/bought_together`.
@@ -152,7 +155,7 @@ pub struct BoughtTogetherParams {
 /// Why an item is recommended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
-    /// `also_liked`, `alike`, `similar`, `bridge`, `transition`, `bought_together`, `matches`, `popular` or `new`.
+    /// `also_liked`, `alike`, `similar`, `bridge`, `transition`, `bought_together`, `matches`, `popular`, `new` or `pinned`.
     pub code: String,
     /// Items it rests on, the strongest first.
     pub items: Vec<String>,
@@ -195,6 +198,9 @@ pub struct RecommendResponse {
     /// What diversity did, where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversity: Option<DiversityUse>,
+    /// What rules did, of those that acted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleUse>,
     /// Items of the history it was made from.
     pub history: u64,
     /// Time spent in the engine, milliseconds.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Facet, FacetSpec, Fallback,
-    FilterSpec, Group, Item, Reason, SourceUse, UnderstandResponse,
+    FilterSpec, Group, Item, Reason, RuleUse, SourceUse, UnderstandResponse,
 };
 
 /// What to search by: exactly one of text, image, vector and item.
@@ -63,6 +63,9 @@ pub struct LexicalSpec {
     /// A word that no item has stands for those that differ in a letter or two.
     #[serde(default = "yes")]
     pub typos: bool,
+    /// Look for the collection's synonyms too.
+    #[serde(default = "yes")]
+    pub synonyms: bool,
 }
 
 impl Default for LexicalSpec {
@@ -72,6 +75,7 @@ impl Default for LexicalSpec {
             prefix: false,
             operator: Operator::Or,
             typos: true,
+            synonyms: true,
         }
     }
 }
@@ -168,6 +172,12 @@ pub struct SearchRequest {
     /// How unlike each other the hits shall be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversify: Option<DiversifySpec>,
+    /// Whether the collection's rules act.
+    #[serde(default = "yes")]
+    pub rules: bool,
+    /// A saved way to search, for what this request does not say itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
 }
 
 fn default_space() -> String {
@@ -227,6 +237,9 @@ pub struct SimilarParams {
     pub max_per_brand: Option<usize>,
     /// Only the best hit of each value of this field.
     pub group_by: Option<String>,
+    /// Whether the collection's rules act.
+    #[serde(default = "yes")]
+    pub rules: bool,
 }
 
 /// One result.
@@ -317,6 +330,9 @@ pub struct SearchResponse {
     /// Words that no item has, and what was looked for instead.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub corrections: BTreeMap<String, String>,
+    /// Words of the query that stand for others, and what was looked for besides.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub synonyms: BTreeMap<String, Vec<String>>,
     /// What was taken out of the text, where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub understood: Option<UnderstandResponse>,
@@ -339,6 +355,9 @@ pub struct SearchResponse {
     /// What diversity did, where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversity: Option<DiversityUse>,
+    /// What rules did, of those that acted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleUse>,
     /// Time spent in the engine, milliseconds.
     pub took_ms: f64,
 }

@@ -14,7 +14,8 @@ use crate::{
     middleware::auth::{self, Access},
     routes::{
         collections, console, dialogues, docs, embeddings, events, health, images, import, items,
-        map, models, multi_search, recommend, reembedding, reports, search, understand, users,
+        map, models, multi_search, presets, recommend, reembedding, reports, rules, search,
+        synonyms, understand, users,
     },
 };
 
@@ -125,6 +126,31 @@ pub fn table() -> Vec<Entry> {
         ),
         Entry::at("/v1/collections/{c}/map").on(GET, Collection(Read), map::map),
         Entry::at("/v1/collections/{c}/search").on(POST, Collection(Read), search::search),
+        Entry::at("/v1/collections/{c}/rules")
+            .on(GET, Collection(Read), rules::list)
+            .on(PUT, Collection(Write), rules::replace),
+        Entry::at("/v1/collections/{c}/rules/test").on(POST, Collection(Read), rules::test),
+        Entry::at("/v1/collections/{c}/rules/{id}")
+            .on(GET, Collection(Read), rules::get)
+            .on(PUT, Collection(Write), rules::put)
+            .on(DELETE, Collection(Write), rules::delete),
+        Entry::at("/v1/collections/{c}/synonyms")
+            .on(GET, Collection(Read), synonyms::list)
+            .on(PUT, Collection(Write), synonyms::replace),
+        Entry::at("/v1/collections/{c}/synonyms/{id}")
+            .on(GET, Collection(Read), synonyms::get)
+            .on(PUT, Collection(Write), synonyms::put)
+            .on(DELETE, Collection(Write), synonyms::delete),
+        Entry::at("/v1/collections/{c}/presets")
+            .on(GET, Collection(Read), presets::list)
+            .on(PUT, Collection(Write), presets::replace),
+        Entry::at("/v1/collections/{c}/presets/{id}")
+            .on(GET, Collection(Read), presets::get)
+            .on(PUT, Collection(Write), presets::put)
+            .on(DELETE, Collection(Write), presets::delete),
+        Entry::at("/v1/collections/{c}/stop_words")
+            .on(GET, Collection(Read), synonyms::stop_words)
+            .on(PUT, Collection(Write), synonyms::put_stop_words),
         Entry::at("/v1/collections/{c}/items").on(PUT, Collection(Write), items::put),
         Entry::at("/v1/collections/{c}/items/import").on(POST, Collection(Write), import::import),
         Entry::at("/v1/collections/{c}/items/scroll").on(POST, Collection(Read), items::scroll),

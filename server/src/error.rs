@@ -147,7 +147,10 @@ fn status_of(error: &vitrine::Error) -> StatusCode {
         E::Invalid(_) | E::NoVector { .. } | E::Embed(EmbedError::Input(_)) => {
             StatusCode::BAD_REQUEST
         }
-        E::CollectionNotFound(_) | E::ItemNotFound(_) | E::NoReembedding => StatusCode::NOT_FOUND,
+        E::CollectionNotFound(_)
+        | E::ItemNotFound(_)
+        | E::SettingNotFound { .. }
+        | E::NoReembedding => StatusCode::NOT_FOUND,
         E::AlreadyExists(_)
         | E::FingerprintMismatch { .. }
         | E::ReembeddingExists(_)

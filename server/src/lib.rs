@@ -17,6 +17,7 @@ pub mod machine;
 pub mod middleware;
 pub mod openapi;
 pub mod photos;
+pub mod preset;
 pub mod report;
 pub mod reports;
 pub mod routes;

@@ -16,7 +16,8 @@ use vitrine_schemas::{
 
 use crate::routes::{
     collections, dialogues, docs, embeddings, events, health, images, import, items, map, models,
-    multi_search, recommend, reembedding, reports, search, understand, users,
+    multi_search, presets, recommend, reembedding, reports, rules, search, synonyms, understand,
+    users,
 };
 
 /// The OpenAPI document.
@@ -45,6 +46,10 @@ use crate::routes::{
         users::export, users::erase, users::export_session, users::erase_session,
         embeddings::post,
         reports::list, reports::get,
+        rules::list, rules::replace, rules::test, rules::get, rules::put, rules::delete,
+        synonyms::list, synonyms::replace, synonyms::get, synonyms::put, synonyms::delete,
+        synonyms::stop_words, synonyms::put_stop_words,
+        presets::list, presets::replace, presets::get, presets::put, presets::delete,
         health::healthz, health::livez, health::readyz, health::metrics,
         docs::description,
     ),
@@ -61,6 +66,7 @@ use crate::routes::{
         (name = "reembedding", description = "From one set of encoders to another, while it serves"),
         (name = "search", description = "Nearest neighbours with filters"),
         (name = "dialogues", description = "Searches refined turn by turn"),
+        (name = "settings", description = "What a shop wants of its answers"),
         (name = "recommendations", description = "From behaviour and content, with reasons"),
         (name = "models", description = "What was learned from events"),
         (name = "events", description = "What shoppers did"),
@@ -159,7 +165,7 @@ problems! {
     /// Of writes that take memory and disk.
     Stored { "507" "It would pass a bound on memory or disk; nothing of it was stored" }
     /// Of routes that name a collection, an item or an alias.
-    Named { "404" "No such collection, item or alias" }
+    Named { "404" "No such collection, item, alias or setting" }
     /// Of changes that may clash with what is there.
     Conflicting { "409" "It clashes with what is there" }
     /// Of work for the encoders.

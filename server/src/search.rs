@@ -61,6 +61,10 @@ pub async fn answer(
     // What is said of price and colour is in the filter; a text of nothing else ranks what it lets through.
     let left = meaning.as_ref().map(|m| m.text.clone());
     let left = left.filter(|text| !text.trim().is_empty());
+    let text = match &request.query {
+        Query::Text(text) => Some(text.clone()),
+        _ => words.clone(),
+    };
     let mut fallback = None;
     let (mut target, mut to_embed) = (None, None);
     match request.query {
@@ -81,6 +85,8 @@ pub async fn answer(
     let search = Search {
         target,
         words: words.map(|words| lexical(left.unwrap_or(words), request.lexical)),
+        text,
+        without_rules: !request.rules,
         space: request.space,
         fingerprint: request.fingerprint,
         filter: request.filter,
@@ -156,7 +162,11 @@ async fn find(
     let answer = call.run(&call.state.searches, deadline, move |database| {
         let collection = database.collection(&c)?;
         let mut answer = collection.find(&search, &shopper)?;
-        let is_nothing = |answer: &SearchResponse| answer.total.is_none_or(|t| t.value == 0);
+        let is_nothing = |answer: &SearchResponse| {
+            // What rules pin counts as well, found or not.
+            let pinned: usize = answer.rules.iter().map(|rule| rule.pinned.len()).sum();
+            answer.total.is_none_or(|t| t.value == pinned as u64)
+        };
         if search.target.is_some() || !is_nothing(&answer) {
             return Ok(answer);
         }
@@ -236,7 +246,7 @@ fn lexical(text: String, spec: Option<LexicalSpec>) -> LexicalQuery {
         prefix: spec.prefix,
         all: spec.operator == Operator::And,
         typos: spec.typos,
-        synonyms: Vec::new(),
+        without_synonyms: !spec.synonyms,
     }
 }
 

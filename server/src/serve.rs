@@ -46,6 +46,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
         index_threads: config.index_threads,
         bounds: config.limits.bounds(),
         canary: config.canary,
+        ..vitrine::Options::default()
     };
     let database = Database::open(&config.data_dir, options).map_err(|e| e.to_string())?;
     let database = Arc::new(database);

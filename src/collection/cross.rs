@@ -5,15 +5,17 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
-    DiversifySpec, Fallback, FilterSpec, Group, Hit, Item, Reason, SearchExplanation,
-    SearchResponse, SimilarParams, Source, SourceUse,
+    Fallback, FilterSpec, Group, Hit, Item, Reason, RulePath, SearchExplanation, SearchResponse,
+    SimilarParams, Source, SourceUse,
 };
 
 use super::{
     Collection, State,
+    acting::{About, Acting, pinned},
     centred::{Centred, Part},
     diversify,
     find::{LEAST, PER_HIT},
+    page::{Page, Paging},
     reader::check_limit,
     recommend::{contributions, main},
     similar::diversity,
@@ -34,6 +36,7 @@ struct Asked<'a> {
     title: Option<String>,
     category: String,
     limit: usize,
+    rules: Acting,
     /// What may be found, by category.
     parts: Vec<Part<'a>>,
     allowed: RoaringBitmap,
@@ -63,12 +66,6 @@ struct Pool {
     counts: Vec<(Source, usize)>,
     trace: Option<Trace>,
     is_all: bool,
-}
-
-struct Page {
-    hits: Vec<Ranked>,
-    groups: Vec<Option<Group>>,
-    diversity: Option<vitrine_schemas::DiversityUse>,
 }
 
 impl Collection {
@@ -101,7 +98,8 @@ impl Collection {
         let behaviour = Behaviour::around(id, state, &log, model.as_deref(), &asked.allowed);
         let blend = BlendModel::cross();
         let (count, most) = match &spec {
-            None => (LEAST.max(asked.limit * PER_HIT), 0),
+            None if asked.rules.stage.is_empty() => (LEAST.max(asked.limit * PER_HIT), 0),
+            None => (LEAST.max(asked.limit * PER_HIT), diversify::MOST),
             Some(_) => (
                 diversify::LEAST.max(asked.limit * diversify::PER_HIT),
                 diversify::MOST,
@@ -109,16 +107,24 @@ impl Collection {
         };
         let ((pool, page), _) = widen(count, most, |count| {
             let pool = asked.pool(state, &behaviour, &blend, count)?;
-            let page = self.page_across(state, &asked, spec.as_ref(), params, &pool)?;
-            let short = page.hits.len() < asked.limit
-                || page.diversity.as_ref().is_some_and(|d| d.relaxed > 0);
-            let enough = pool.is_all || !short;
+            let paging = Paging {
+                ranked: &pool.ranked,
+                stage: &asked.rules.stage,
+                shown: &|_| false,
+                offset: 0,
+                limit: asked.limit,
+                diversify: spec.as_ref(),
+                allowed: &asked.allowed,
+                space: asked.centred.as_ref().map(|_| params.space.as_str()),
+                shares: &asked.targets,
+            };
+            let page = self.page(state, &paging)?;
+            let enough = pool.is_all || !page.is_short;
             Ok(((pool, page), enough))
         })?;
         let hits = self.told_across(state, &asked, &behaviour, &pool, &page)?;
         let used = pool.counts.iter().filter(|(_, candidates)| *candidates > 0);
         Ok(SearchResponse {
-            hits,
             plan: pool
                 .trace
                 .map_or("behavior", |trace| trace.plan.as_str())
@@ -134,6 +140,10 @@ impl Collection {
             blend: Some(blend.used()),
             fallbacks: asked.fallbacks(model.is_some()),
             diversity: page.diversity,
+            rules: asked
+                .rules
+                .told(state, hits.iter().map(|hit| hit.id.as_str())),
+            hits,
             took_ms: started.elapsed().as_secs_f64() * 1e3,
             ..SearchResponse::default()
         })
@@ -149,6 +159,16 @@ impl Collection {
         let category = self.category(state, id)?;
         let filter = params.filter.clone().map(FilterSpec::Text);
         let matching = state.allowed(filter.as_ref())?;
+        let about = About {
+            is_on: params.rules,
+            path: RulePath::Similar,
+            text: None,
+            filters: [filter.as_ref(), None],
+            categories: &params.categories,
+            item: Some(id),
+        };
+        let mut rules = self.acting(state, &about, matching.numbers())?;
+        let matching = rules.restricted(matching);
         let named: Vec<RoaringBitmap> = params
             .categories
             .iter()
@@ -185,8 +205,10 @@ impl Collection {
         let allowed = parts
             .iter()
             .fold(RoaringBitmap::new(), |all, part| all | &part.numbers);
+        rules.keep_pins(&allowed);
         Ok(Asked {
             id,
+            rules,
             centred: self.centred(state, id, &category, &params.space)?,
             title: self.load(state, id, false)?.title,
             category,
@@ -199,42 +221,6 @@ impl Collection {
             allowed,
             transitions,
             deadline,
-        })
-    }
-
-    fn page_across(
-        &self,
-        state: &State,
-        asked: &Asked<'_>,
-        spec: Option<&DiversifySpec>,
-        params: &SimilarParams,
-        pool: &Pool,
-    ) -> Result<Page> {
-        let Some(spec) = spec else {
-            let hits: Vec<_> = pool.ranked.iter().take(asked.limit).copied().collect();
-            return Ok(Page {
-                groups: vec![None; hits.len()],
-                hits,
-                diversity: None,
-            });
-        };
-        let scored: Vec<_> = pool
-            .ranked
-            .iter()
-            .map(|r| (r.candidate.item, r.score))
-            .collect();
-        let of = diversify::Ranking {
-            ranked: &scored,
-            shown: &|_| false,
-            allowed: &asked.allowed,
-            space: asked.centred.as_ref().map(|_| params.space.as_str()),
-            shares: &asked.targets,
-        };
-        let page = self.page(state, spec, &of, asked.limit)?;
-        Ok(Page {
-            hits: page.places.iter().map(|at| pool.ranked[*at]).collect(),
-            groups: page.groups,
-            diversity: Some(page.used),
         })
     }
 
@@ -261,12 +247,16 @@ impl Collection {
         let hit = |((_, ranked, group), item): (&(&str, &Ranked, &Option<Group>), Option<Item>)| {
             let item = item?;
             let part = pool.part_of.get(&ranked.candidate.item);
+            let is_pinned = asked.rules.stage.is_pinned(ranked.candidate.item);
             let kind = part.map_or("", |part| asked.parts[*part].path.as_str());
             Some(Hit {
                 id: item.id.clone(),
                 score: ranked.score,
                 contributions: contributions(ranked),
-                reason: Some(asked.reason(ranked, kind, behaviour)),
+                reason: Some(match is_pinned {
+                    true => pinned(),
+                    false => asked.reason(ranked, kind, behaviour),
+                }),
                 highlights: Vec::new(),
                 group: (*group).clone(),
                 item,
@@ -326,7 +316,7 @@ impl Asked<'_> {
             b.score.total_cmp(&a.score).then_with(by_id)
         });
         Ok(Pool {
-            ranked,
+            ranked: self.rules.stage.applied(ranked, Ranked::unfound),
             part_of,
             counts,
             trace,

@@ -8,7 +8,10 @@ use vitrine_schemas::{DiversifySpec, DiversityUse, Group, Item, Metric};
 use super::{Collection, State};
 use crate::{
     Error, Result, distance,
-    query::diversify::{Choice, Rules, choose},
+    query::{
+        blend::Ranked,
+        diversify::{Choice, Rules, choose},
+    },
 };
 
 /// Candidates a page is chosen from at first, for each hit and at least; more are asked for where they do not do.
@@ -26,10 +29,12 @@ const MOST_QUOTAS: usize = 8;
 
 /// What a page is chosen from.
 pub(super) struct Ranking<'a> {
-    /// Number and score, the best first.
-    pub ranked: &'a [(u32, f32)],
-    /// What was on a page before: it does not come again, nor does another of its group.
-    pub shown: &'a dyn Fn(u32) -> bool,
+    /// The best first.
+    pub ranked: &'a [Ranked],
+    /// What is on another page or has its place: it does not come again, nor does another of its group.
+    pub taken: &'a dyn Fn(u32) -> bool,
+    /// What comes only where nothing else is left.
+    pub last: &'a dyn Fn(u32) -> bool,
     /// Of what groups are counted.
     pub allowed: &'a RoaringBitmap,
     /// Where likeness is measured unless told.
@@ -52,19 +57,21 @@ impl Ranking<'_> {
     }
 }
 
-/// A page of a ranking.
-pub(super) struct Page {
+/// A part of a ranking.
+pub(super) struct Diverse {
     /// Places in the ranking, in the order of the page.
     pub places: Vec<usize>,
     /// The group of each, where the page is grouped and the item has a value.
     pub groups: Vec<Option<Group>>,
     pub used: DiversityUse,
+    /// How many of the places are of what comes last.
+    last: usize,
 }
 
-impl Page {
+impl Diverse {
     /// Whether more candidates would make it better.
     pub fn is_short(&self, limit: usize) -> bool {
-        self.places.len() < limit || self.used.relaxed > 0
+        self.places.len() - self.last < limit || self.used.relaxed > 0
     }
 }
 
@@ -99,14 +106,14 @@ pub(super) fn check(spec: &DiversifySpec, state: &State) -> Result<()> {
 }
 
 impl Collection {
-    /// Chooses a page.
-    pub(super) fn page(
+    /// Chooses as many as `limit`.
+    pub(super) fn diverse(
         &self,
         state: &State,
         spec: &DiversifySpec,
         from: &Ranking<'_>,
         limit: usize,
-    ) -> Result<Page> {
+    ) -> Result<Diverse> {
         let ranked = from.ranked;
         let labelled = !spec.max_per.is_empty() || spec.group_by.is_some();
         let records = match labelled {
@@ -125,13 +132,17 @@ impl Collection {
         let (old, fresh): (Vec<_>, Vec<_>) = ranked
             .iter()
             .enumerate()
-            .partition(|(_, (number, _))| (from.shown)(*number));
-        let mut seen: HashSet<String> = old.iter().filter_map(|(_, (n, _))| group(*n)).collect();
-        let mut places: Vec<(usize, Option<String>)> = Vec::new();
-        for (place, (number, _)) in fresh {
-            let group = group(*number);
+            .map(|(place, one)| (place, one.candidate.item))
+            .partition(|(_, number)| (from.taken)(*number));
+        let mut seen: HashSet<String> = old.iter().filter_map(|(_, n)| group(*n)).collect();
+        let (mut places, mut last) = (Vec::new(), Vec::new());
+        for (place, number) in fresh {
+            let group = group(number);
             if group.as_ref().is_none_or(|g| seen.insert(g.clone())) {
-                places.push((place, group));
+                match (from.last)(number) {
+                    false => places.push((place, group)),
+                    true => last.push((place, group)),
+                }
             }
         }
         let space = spec
@@ -147,9 +158,9 @@ impl Collection {
         let choices: Vec<Choice> = places
             .iter()
             .map(|(place, _)| {
-                let (number, score) = ranked[*place];
+                let number = ranked[*place].candidate.item;
                 Choice {
-                    score,
+                    score: ranked[*place].score,
                     vector: index.and_then(|i| i.vector(number)),
                     values: spec
                         .max_per
@@ -174,9 +185,13 @@ impl Collection {
                 .intersection_len(from.allowed);
             Some(Group { value, size })
         };
-        Ok(Page {
-            places: page.chosen.iter().map(|at| places[*at].0).collect(),
-            groups: page.chosen.iter().map(|at| sized(&places[*at].1)).collect(),
+        let chosen = page.chosen.iter().map(|at| &places[*at]);
+        last.truncate(limit - page.chosen.len());
+        let chosen: Vec<_> = chosen.chain(&last).collect();
+        Ok(Diverse {
+            places: chosen.iter().map(|(place, _)| *place).collect(),
+            groups: chosen.iter().map(|(_, group)| sized(group)).collect(),
+            last: last.len(),
             used: DiversityUse {
                 candidates: ranked.len() as u64,
                 relaxed: page.relaxed as u64,
@@ -184,10 +199,31 @@ impl Collection {
         })
     }
 
-    fn records(&self, state: &State, ranked: &[(u32, f32)]) -> Result<HashMap<u32, Item>> {
-        let live = ranked
-            .iter()
-            .filter_map(|(number, _)| Some((*number, state.ids.get(number)?)));
+    /// The group of an item that has its place, where there are groups.
+    pub(super) fn group(
+        &self,
+        state: &State,
+        spec: &DiversifySpec,
+        number: u32,
+        allowed: &RoaringBitmap,
+    ) -> Result<Option<Group>> {
+        let (Some(field), Some(id)) = (&spec.group_by, state.ids.get(&number)) else {
+            return Ok(None);
+        };
+        let item = self.load(state, id, false)?;
+        let value = state.payload.labels(field, &item).into_iter().next();
+        Ok(value.map(|value| Group {
+            size: state
+                .payload
+                .labelled(field, &value)
+                .intersection_len(allowed),
+            value,
+        }))
+    }
+
+    fn records(&self, state: &State, ranked: &[Ranked]) -> Result<HashMap<u32, Item>> {
+        let numbers = ranked.iter().map(|one| one.candidate.item);
+        let live = numbers.filter_map(|number| Some((number, state.ids.get(&number)?)));
         let (numbers, ids): (Vec<u32>, Vec<&str>) = live.map(|(n, id)| (n, id.as_str())).unzip();
         let records = numbers.into_iter().zip(self.load_many(state, &ids)?);
         Ok(records.filter_map(|(n, item)| Some((n, item?))).collect())

@@ -5,12 +5,15 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
-    BlendMethod, DiversityUse, FacetsOver, Fallback, Group, Hit, Item, SearchExplanation,
-    SearchFacets, SearchResponse, Source, SourceUse, Total, TotalRelation,
+    BlendMethod, FacetsOver, Fallback, Hit, Item, RulePath, SearchExplanation, SearchFacets,
+    SearchResponse, Source, SourceUse, Total, TotalRelation,
 };
 
 use super::{
-    Collection, State, diversify,
+    Collection, State,
+    acting::{About, Acting, pinned},
+    diversify,
+    page::{Page, Paging},
     reader::check_limit,
     recommend::{self, Cursor, MOST_COUNT},
     search::Near,
@@ -18,7 +21,7 @@ use super::{
     words,
 };
 use crate::{
-    Error, Result, Search, Shopper,
+    Error, Result, Search, Shopper, Target,
     cf::Scored,
     index::Allowed,
     lexical::Found,
@@ -36,9 +39,13 @@ struct Asked<'a> {
     knows: recommend::Knowledge<'a>,
     /// How sources are joined; None where one alone ranks, by its own scores.
     blend: Option<BlendModel>,
+    rules: Acting,
+    /// All that may be on a page.
     allowed: Arc<Allowed>,
-    /// What alone may be found, by what was understood and by the caller; None for all.
+    /// What alone may be found, by what was understood, the caller and rules; None for all.
     within: Option<RoaringBitmap>,
+    /// What the shopper rejected and rules hide.
+    out: RoaringBitmap,
 }
 
 /// What may be on the page, ranked.
@@ -47,26 +54,10 @@ struct Pool {
     words: Option<Found>,
     /// What was joined; empty where one source alone ranks.
     question: Question,
-    ranked: Vec<Place>,
+    /// As rules want it, with every pin.
+    ranked: Vec<Ranked>,
     /// Whether there is nothing beyond it.
     is_all: bool,
-}
-
-/// A place in the ranking.
-#[derive(Clone, Copy)]
-struct Place {
-    number: u32,
-    score: f32,
-    /// What it is made of, where sources were joined.
-    parts: Option<Ranked>,
-}
-
-/// A page.
-struct Page {
-    places: Vec<Place>,
-    groups: Vec<Option<Group>>,
-    diversity: Option<DiversityUse>,
-    is_short: bool,
 }
 
 impl Collection {
@@ -79,32 +70,34 @@ impl Collection {
         if request.words.is_some() {
             self.refresh_words()?;
         }
-        self.find_in(&self.state.read(), request, shopper, None)
+        let path = RulePath::Search;
+        self.find_in(&self.state.read(), request, shopper, None, path)
     }
 
-    /// The same among the items in `scope`. Words are those there were at the last refresh.
+    /// The same among the items in `scope`, as rules see a question of `path`. Words are those there were at the last refresh.
     pub(super) fn find_in(
         &self,
         state: &State,
         request: &Search,
         shopper: &Shopper,
         scope: Option<&RoaringBitmap>,
+        path: RulePath,
     ) -> Result<SearchResponse> {
         let started = Instant::now();
         check_limit(request.limit)?;
         if let Some(spec) = &shopper.diversify {
             diversify::check(spec, state)?;
         }
-        let asked = self.asked(state, request, shopper, scope)?;
+        let asked = self.asked(state, request, shopper, scope, path)?;
         let mut cursor = Cursor::of(
             request.cursor.as_deref(),
             &request.asked,
             asked.first_count(),
         )?;
         // What was shown before takes places in a ranking that is cut to the page.
-        let more = match asked.blend {
-            None => cursor.len() as usize,
-            Some(_) => 0,
+        let more = match asked.is_ranked_whole() {
+            false => cursor.len() as usize,
+            true => 0,
         };
         let ((pool, page), count) = widen(cursor.count, MOST_COUNT, |count| {
             let pool = self.pool(state, &asked, count + more)?;
@@ -127,6 +120,11 @@ impl Collection {
                 .as_ref()
                 .map(|w| w.corrections.clone())
                 .unwrap_or_default(),
+            synonyms: pool
+                .words
+                .as_ref()
+                .map(|w| w.synonyms.clone())
+                .unwrap_or_default(),
             understood: None,
             plan: pool.plan(),
             explain: request.explain.then(|| asked.explanation(state, &pool)),
@@ -134,6 +132,9 @@ impl Collection {
             blend: asked.blend.as_ref().map(BlendModel::used),
             fallbacks: asked.fallbacks(),
             diversity: page.diversity,
+            rules: asked
+                .rules
+                .told(state, hits.iter().map(|hit| hit.id.as_str())),
             hits,
             took_ms: started.elapsed().as_secs_f64() * 1e3,
         })
@@ -145,6 +146,7 @@ impl Collection {
         request: &'a Search,
         shopper: &'a Shopper,
         scope: Option<&RoaringBitmap>,
+        path: RulePath,
     ) -> Result<Asked<'a>> {
         if request.is_plain() && request.filter.is_none() && request.understood.is_none() {
             let detail = "has neither words, nor a vector, nor a filter";
@@ -168,9 +170,21 @@ impl Collection {
             }
         };
         let mut allowed = state.allowed(request.filter.as_ref())?;
-        let out = knows.rejected();
+        let about = About {
+            is_on: !request.without_rules,
+            path,
+            text: request.text.as_deref(),
+            filters: [request.filter.as_ref(), request.understood.as_ref()],
+            categories: &[],
+            item: match &request.target {
+                Some(Target::Item(id)) => Some(id),
+                _ => None,
+            },
+        };
+        let mut rules = self.acting(state, &about, allowed.numbers())?;
+        let out = knows.rejected() | rules.hidden();
         if !out.is_disjoint(allowed.numbers()) {
-            allowed = Arc::new(Allowed::from(allowed.numbers() - out));
+            allowed = Arc::new(Allowed::from(allowed.numbers() - &out));
         }
         let within = request.understood.as_ref();
         let within = within.map(|f| state.matching(Some(f))).transpose()?;
@@ -178,36 +192,40 @@ impl Collection {
             (Some(within), Some(scope)) => Some(within & scope),
             (within, scope) => within.or_else(|| scope.cloned()),
         };
+        let within = rules.scope(within);
         if let Some(within) = &within {
             allowed = Arc::new(Allowed::from(allowed.numbers() & within));
         }
+        rules.keep_pins(allowed.numbers());
         Ok(Asked {
             request,
             shopper,
             knows,
             blend,
+            rules,
             allowed,
             within,
+            out,
         })
     }
 
     /// The best `count` of each source, ranked.
     fn pool(&self, state: &State, asked: &Asked<'_>, count: usize) -> Result<Pool> {
         let request = asked.request;
-        let near = request.near().map(|search| {
-            self.nearest(
-                state,
-                &search,
-                asked.within.as_ref(),
-                count,
-                asked.knows.rejected(),
-            )
-        });
+        let near = request
+            .near()
+            .map(|search| self.nearest(state, &search, asked.within.as_ref(), count, &asked.out));
         let near = near.transpose()?;
+        let settings = self.settings.now();
         let words = request.words.as_ref().map(|words| {
             let also = near.iter().flat_map(|near| &near.hits).map(|(n, _)| *n);
-            self.lexical
-                .search(words, count, asked.allowed.numbers(), &also.collect())
+            self.lexical.search(
+                words,
+                &settings.wording,
+                count,
+                asked.allowed.numbers(),
+                &also.collect(),
+            )
         });
         let words = words.transpose()?;
         let mut lists: Vec<(Source, Vec<Scored>)> = Vec::new();
@@ -244,15 +262,14 @@ impl Collection {
                     question.complete(Source::Query, |n| near.score(n));
                 }
                 asked.knows.judge(&mut question, blend);
-                let ranked = blend.rank(&question).into_iter();
-                let place = |r: Ranked| Place {
-                    number: r.candidate.item,
-                    score: r.score,
-                    parts: Some(r),
-                };
-                ranked.map(place).collect()
+                blend.rank(&question)
             }
         };
+        let unfound = |number| match (&asked.blend, &near) {
+            (None, Some(near)) => near.unfound(number),
+            _ => Ranked::unfound(number),
+        };
+        let ranked = asked.rules.stage.applied(ranked, unfound);
         Ok(Pool {
             near,
             words,
@@ -269,37 +286,20 @@ impl Collection {
         pool: &Pool,
         cursor: &Cursor,
     ) -> Result<Page> {
-        let limit = asked.request.limit;
         let shown = |n: u32| state.ids.get(&n).is_some_and(|id| cursor.has_shown(id));
-        let Some(spec) = &asked.shopper.diversify else {
-            let fresh = pool.ranked.iter().filter(|p| !shown(p.number));
-            let places: Vec<_> = fresh.take(limit).copied().collect();
-            return Ok(Page {
-                is_short: places.len() < limit,
-                groups: Vec::new(),
-                places,
-                diversity: None,
-            });
-        };
-        let scored: Vec<_> = pool.ranked.iter().map(|p| (p.number, p.score)).collect();
-        let of = diversify::Ranking {
-            ranked: &scored,
+        let space = asked.request.target.as_ref();
+        let paging = Paging {
+            ranked: &pool.ranked,
+            stage: &asked.rules.stage,
             shown: &shown,
+            offset: cursor.len() as usize,
+            limit: asked.request.limit,
+            diversify: asked.shopper.diversify.as_ref(),
             allowed: asked.allowed.numbers(),
-            space: asked
-                .request
-                .target
-                .as_ref()
-                .map(|_| asked.request.space.as_str()),
+            space: space.map(|_| asked.request.space.as_str()),
             shares: &[],
         };
-        let page = self.page(state, spec, &of, limit)?;
-        Ok(Page {
-            is_short: page.is_short(limit),
-            places: page.places.iter().map(|at| pool.ranked[*at]).collect(),
-            groups: page.groups,
-            diversity: Some(page.used),
-        })
+        self.page(state, &paging)
     }
 
     /// The hits of a page with their records, reasons and marked words.
@@ -313,13 +313,15 @@ impl Collection {
         let terms = pool.words.iter().flat_map(|w| &w.terms).map(String::as_str);
         let terms: HashSet<&str> = terms.collect();
         let mut groups = page.groups.iter().cloned();
-        let joined: Vec<Ranked> = page.places.iter().filter_map(|p| p.parts).collect();
-        let mut hits = Vec::with_capacity(page.places.len());
-        if joined.len() == page.places.len() {
+        let mut hits = Vec::with_capacity(page.hits.len());
+        if asked.is_ranked_whole() {
             for (ranked, item, mut reason) in
-                self.explained(state, &joined, &asked.knows.reasons())?
+                self.explained(state, &page.hits, &asked.knows.reasons())?
             {
                 words::tell(&mut reason, &item, &terms);
+                if asked.rules.stage.is_pinned(ranked.candidate.item) {
+                    reason = pinned();
+                }
                 hits.push(Hit {
                     contributions: recommend::contributions(ranked),
                     reason: Some(reason),
@@ -328,13 +330,13 @@ impl Collection {
             }
         } else {
             let ids: Vec<_> = page
-                .places
+                .hits
                 .iter()
-                .filter_map(|p| Some(state.ids.get(&p.number)?.as_str()))
+                .filter_map(|one| Some(state.ids.get(&one.candidate.item)?.as_str()))
                 .collect();
             let records = self.load_many(state, &ids)?;
-            let found = page.places.iter().zip(records);
-            hits.extend(found.filter_map(|(place, item)| Some(hit(item?, place.score))));
+            let found = page.hits.iter().zip(records);
+            hits.extend(found.filter_map(|(one, item)| Some(hit(item?, one.score))));
         }
         for hit in &mut hits {
             hit.group = groups.next().flatten();
@@ -350,20 +352,35 @@ impl Collection {
 }
 
 impl Asked<'_> {
+    /// Whether places depend on more than one source's scores, so that a page is taken from more than fits on it, and hits tell
+    /// what their scores are made of.
+    fn is_ranked_whole(&self) -> bool {
+        self.blend.is_some() || !self.rules.stage.is_empty()
+    }
+
+    fn pins(&self) -> RoaringBitmap {
+        let pins = self.rules.stage.pins.iter();
+        pins.map(|pin| pin.number).collect()
+    }
+
     fn first_count(&self) -> usize {
         let limit = self.request.limit;
         match self.shopper.diversify {
             Some(_) => diversify::LEAST.max(limit * diversify::PER_HIT),
-            None if self.blend.is_none() => limit,
+            None if !self.is_ranked_whole() => limit,
             None => LEAST.max(limit * PER_HIT),
         }
     }
 
     fn total(&self, pool: &Pool) -> Total {
+        let pins = self.pins();
         let (value, relation) = match (&pool.words, &pool.near) {
-            (Some(words), None) => (words.all.len(), TotalRelation::Eq),
+            (Some(words), None) => (words.all.union_len(&pins), TotalRelation::Eq),
             (Some(words), Some(_)) => (words.all.union_len(&pool.numbers()), TotalRelation::Gte),
-            (None, Some(near)) => (near.matching(), TotalRelation::Eq),
+            (None, Some(near)) => {
+                let without = pins.iter().filter(|n| near.score(*n).is_none());
+                (near.matching() + without.count() as u64, TotalRelation::Eq)
+            }
             (None, None) => (self.allowed.numbers().len(), TotalRelation::Eq),
         };
         Total { value, relation }
@@ -374,9 +391,9 @@ impl Asked<'_> {
             return Ok(None);
         }
         let matches = || match (&pool.words, &pool.near) {
-            (Some(words), None) => words.all.clone(),
+            (Some(words), None) => &words.all | self.pins(),
             (Some(words), Some(_)) => &words.all | pool.numbers(),
-            (None, Some(near)) => near.members() & self.allowed.numbers(),
+            (None, Some(near)) => near.members() & self.allowed.numbers() | self.pins(),
             (None, None) => self.allowed.numbers().clone(),
         };
         let among = match self.request.facets_over {
@@ -444,7 +461,7 @@ impl Asked<'_> {
 
 impl Pool {
     fn numbers(&self) -> RoaringBitmap {
-        self.ranked.iter().map(|p| p.number).collect()
+        self.ranked.iter().map(|one| one.candidate.item).collect()
     }
 
     fn plan(&self) -> String {
@@ -459,23 +476,20 @@ impl Pool {
 }
 
 /// One source's list, equal scores in the order of ids; what only a filter chose as it comes, the latest first.
-fn plain(state: &State, lists: &[(Source, Vec<Scored>)]) -> Vec<Place> {
-    let all = lists.iter().flat_map(|(_, list)| list);
-    let mut places: Vec<_> = all
-        .map(|s| Place {
-            number: s.item,
-            score: s.score,
-            parts: None,
-        })
-        .collect();
-    if lists.iter().any(|(source, _)| *source == Source::Newest) {
-        return places;
-    }
-    places.sort_by(|a, b| {
-        let by_id = || state.ids.get(&a.number).cmp(&state.ids.get(&b.number));
-        b.score.total_cmp(&a.score).then_with(by_id)
+fn plain(state: &State, lists: &[(Source, Vec<Scored>)]) -> Vec<Ranked> {
+    let all = lists.iter().flat_map(|(source, list)| {
+        let ranked = list.iter().zip(1..);
+        ranked.map(|(s, rank)| Ranked::alone(*source, s.item, s.score, rank))
     });
-    places
+    let mut ranked: Vec<_> = all.collect();
+    if lists.iter().any(|(source, _)| *source == Source::Newest) {
+        return ranked;
+    }
+    ranked.sort_by(|a, b| {
+        let id = |one: &Ranked| state.ids.get(&one.candidate.item);
+        b.score.total_cmp(&a.score).then_with(|| id(a).cmp(&id(b)))
+    });
+    ranked
 }
 
 fn hit(item: Item, score: f32) -> Hit {

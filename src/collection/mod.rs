@@ -4,6 +4,7 @@
 //! a write becomes visible in one step, under the state's lock, after the store returned `Ok`; until then, answers have the records
 //! as they were. Old numbers just stop being live. Validation is in `schema`, changes in `writer`, plain reads in `reader`, nearest neighbours in `search`.
 
+mod acting;
 mod canary;
 mod centred;
 mod cross;
@@ -17,11 +18,13 @@ mod lexical;
 mod maintain;
 mod map;
 mod open;
+mod page;
 mod reader;
 mod recommend;
 mod reembedding;
 mod schema;
 mod search;
+mod settings;
 mod similar;
 mod space_set;
 mod state_file;
@@ -42,7 +45,7 @@ use roaring::RoaringBitmap;
 use vitrine_schemas::{BehaviorInfo, CollectionConfig, Event, Item, ModelInfo, ModelsResponse};
 
 use crate::{
-    Result,
+    Clock, Result,
     behaviour::Behaviour,
     bounds::Gauge,
     events::Who,
@@ -53,8 +56,9 @@ use crate::{
     storage::{Placement, SegmentList, Store},
 };
 
-use self::canary::Canary;
+use self::{canary::Canary, settings::Settings};
 pub(crate) use schema::{check_config, check_name, rfc3339_micros};
+pub use settings::Setting;
 pub use stats::Stats;
 
 /// A collection of items.
@@ -76,6 +80,9 @@ pub struct Collection {
     canary: Canary,
     lexical: LexicalIndex,
     kinds: kinds::Kinds,
+    /// What its shop wants.
+    settings: Settings,
+    clock: Clock,
     /// What was learned about how sources are joined.
     blend: RwLock<Option<Arc<BlendModel>>>,
 }

@@ -14,11 +14,12 @@ use super::{
     Collection, State, Writer,
     canary::Canary,
     maintain::{new_space, open_space, remove_files},
+    settings::Settings,
     space_set::{Other, SpaceSet},
     state_file::{self, Stored},
 };
 use crate::{
-    Error, Result,
+    Clock, Error, Result,
     behaviour::Behaviour,
     bounds::Gauge,
     index::SpaceIndex,
@@ -39,6 +40,7 @@ impl Collection {
         store: Arc<Store>,
         gauge: Arc<Gauge>,
         canary: bool,
+        clock: Clock,
     ) -> Result<Self> {
         let started = Instant::now();
         let (id, config) = (entry.id, &entry.config);
@@ -76,6 +78,7 @@ impl Collection {
         lexical.remove(lexical.numbers()? - &state.live)?;
         lexical.refresh()?;
         let blend = read_blend(&store, name, id)?;
+        let settings = Settings::open(&store, id)?;
         tracing::info!(
             collection = name,
             items = state.live.len(),
@@ -104,6 +107,8 @@ impl Collection {
             canary: Canary::new(canary),
             lexical,
             kinds: Default::default(),
+            settings,
+            clock,
             blend: RwLock::new(blend),
         };
         collection.report();
@@ -140,6 +145,7 @@ impl Collection {
     pub(crate) fn close<T>(&self, then: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut writer = self.writer.lock();
         self.behaviour.close();
+        self.settings.close();
         let result = then()?;
         writer.dropped = true;
         self.cancel_maintenance();

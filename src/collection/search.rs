@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
-use vitrine_schemas::{Hit, Metric, SearchExplanation, SearchResponse};
+use vitrine_schemas::{Hit, Metric, SearchExplanation, SearchResponse, Source};
 
 use super::{Collection, State, canary::Sample, reader::check_limit, schema};
 use crate::{
     Error, Result, Target, VectorSearch, distance,
     index::{Allowed, Plan, SpaceIndex, Trace},
+    query::blend::Ranked,
 };
 
 /// Up to so many equal distances are cut in the order of ids; beyond, which of the equals come back is open.
@@ -55,6 +56,14 @@ impl Near {
         SearchExplanation::from(self.trace)
     }
 
+    /// An item that was not among what is near enough.
+    pub fn unfound(&self, number: u32) -> Ranked {
+        match self.score(number) {
+            Some(score) => Ranked::alone(Source::Query, number, score, 0),
+            None => Ranked::unfound(number),
+        }
+    }
+
     /// How near another item is; None where it has no vector.
     pub fn score(&self, number: u32) -> Option<f32> {
         let vector = self.index.vector(number)?;
@@ -64,7 +73,7 @@ impl Near {
 }
 
 impl Collection {
-    /// Searches; always gives min(limit, matches) hits, equal scores in the order of ids.
+    /// Searches, without rules; always gives min(limit, matches) hits, equal scores in the order of ids.
     pub fn search(&self, request: &VectorSearch) -> Result<SearchResponse> {
         self.execute(&self.state.read(), request, None)
     }

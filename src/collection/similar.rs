@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
-    DiversifySpec, FilterSpec, Reason, SearchResponse, SimilarParams, search::Scope,
+    DiversifySpec, FilterSpec, Reason, RulePath, SearchResponse, SimilarParams, search::Scope,
 };
 
-use super::{Collection, State};
+use super::{Collection, State, acting::pinned};
 use crate::{Error, Result, Search, Shopper, Target, VectorSearch};
 
 /// Categories that may be named.
@@ -45,15 +45,20 @@ impl Collection {
             explain: params.explain,
             deadline,
         };
+        let has_rules = params.rules && self.has_rules();
         match diversity(params) {
-            None => self.execute(&state, &request, scope.as_ref()),
+            None if !has_rules => self.execute(&state, &request, scope.as_ref()),
             diversify => {
                 let shopper = Shopper {
                     diversify,
                     ..Shopper::default()
                 };
-                let request = Search::from(request);
-                let answer = self.find_in(&state, &request, &shopper, scope.as_ref())?;
+                let request = Search {
+                    without_rules: !params.rules,
+                    ..Search::from(request)
+                };
+                let (scope, path) = (scope.as_ref(), RulePath::Similar);
+                let answer = self.find_in(&state, &request, &shopper, scope, path)?;
                 self.as_similar(&state, id, answer)
             }
         }
@@ -101,6 +106,9 @@ impl Collection {
         let own = self.load(state, id, false)?;
         let title = own.title.as_deref().unwrap_or(id);
         for hit in &mut answer.hits {
+            if hit.reason.as_ref().is_some_and(|r| *r == pinned()) {
+                continue;
+            }
             hit.reason = Some(Reason {
                 code: "similar".to_owned(),
                 items: vec![id.to_owned()],

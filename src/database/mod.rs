@@ -14,7 +14,7 @@ use vitrine_schemas::{
 use self::maintainer::Maintainer;
 pub use crate::storage::Durability;
 use crate::{
-    Collection, Error, Result,
+    Clock, Collection, Error, Result,
     bounds::{Bounds, Gauge, Usage},
     collection::{check_config, check_name},
     events::{self, Who},
@@ -38,6 +38,8 @@ pub struct Options {
     pub bounds: Bounds,
     /// Do a few searches again exactly, in the background, to measure recall.
     pub canary: bool,
+    /// What time it is for what holds for a while only.
+    pub clock: Clock,
 }
 
 impl Default for Options {
@@ -49,6 +51,7 @@ impl Default for Options {
             index_threads: thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
             bounds: Bounds::default(),
             canary: true,
+            clock: Clock::default(),
         }
     }
 }
@@ -60,6 +63,7 @@ pub struct Database {
     store: Arc<Store>,
     gauge: Arc<Gauge>,
     canary: bool,
+    clock: Clock,
     /// Serialises changes of the manifest; readers take `view` only.
     change: Mutex<()>,
     view: Arc<RwLock<View>>,
@@ -81,7 +85,8 @@ impl Database {
         let mut open = BTreeMap::new();
         for (name, entry) in &manifest.collections {
             let (store, gauge) = (store.clone(), gauge.clone());
-            let c = Collection::open(name, entry, store, gauge, options.canary)?;
+            let (canary, clock) = (options.canary, options.clock.clone());
+            let c = Collection::open(name, entry, store, gauge, canary, clock)?;
             open.insert(name.clone(), Arc::new(c));
         }
         let view = Arc::new(RwLock::new(View { manifest, open }));
@@ -95,6 +100,7 @@ impl Database {
             store,
             gauge,
             canary: options.canary,
+            clock: options.clock,
             change: Mutex::new(()),
             view,
             events: Mutex::new(()),
@@ -148,7 +154,8 @@ impl Database {
             .ok_or_else(|| Error::Storage("collection numbers are used up".into()))?;
         let entry = ManifestEntry::new(id, config);
         let (store, gauge) = (self.store.clone(), self.gauge.clone());
-        let made = Collection::open(name, &entry, store, gauge, self.canary)?;
+        let (canary, clock) = (self.canary, self.clock.clone());
+        let made = Collection::open(name, &entry, store, gauge, canary, clock)?;
         let made = Arc::new(made);
         manifest.collections.insert(name.into(), entry);
         self.save(&manifest, Batch::default())?;

@@ -92,6 +92,11 @@ pub(super) fn is_stop(term: &str) -> bool {
     STOP.contains(&term)
 }
 
+/// Whether it is a Chinese character.
+pub(super) fn is_han(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Word,
@@ -105,9 +110,7 @@ enum Kind {
 impl Kind {
     fn of(c: char) -> Self {
         match c {
-            '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' => {
-                Self::Han
-            }
+            c if is_han(c) => Self::Han,
             '"' | '\'' | '\u{2033}' | '\u{201d}' | '\u{2032}' | '\u{2019}' => Self::Mark,
             c if c.is_numeric() => Self::Number,
             c if c.is_alphanumeric() => Self::Word,

@@ -3,15 +3,21 @@
 mod analyzer;
 mod highlight;
 mod index;
+mod phrases;
 mod query;
 mod spelling;
+mod stop_words;
+mod thesaurus;
 
 use std::path::{Path, PathBuf};
 
 pub use self::{
     highlight::{highlight, matching_words},
     index::{FIELDS, LexicalIndex, Texts},
+    phrases::{MOST_WORDS, Phrases, Token, tokens},
     query::{Found, LexicalQuery, Match},
+    stop_words::StopWords,
+    thesaurus::{Thesaurus, Wording},
 };
 pub(crate) use analyzer::han_words;
 

@@ -1,6 +1,6 @@
 //! A text as a query over the index, and the items it finds.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use roaring::RoaringBitmap;
 use tantivy::{
@@ -15,10 +15,11 @@ use tantivy::{
 };
 
 use super::{
-    FIELDS, LexicalError, LexicalIndex,
-    analyzer::{Analyzed, analyze, fold, is_stop, stem},
+    FIELDS, LexicalError, LexicalIndex, Wording,
+    analyzer::{Analyzed, analyze, fold, stem},
     index::NUMBER,
     spelling,
+    thesaurus::{Other, Piece},
 };
 
 /// What a word counts in each field.
@@ -42,6 +43,9 @@ const MOST_WORDS: usize = 32;
 /// Ends of the last word that are tried when it is not finished.
 const MOST_PREFIX: usize = 20;
 
+/// A part of a query, and whether it must match.
+type Clause = (Occur, Box<dyn Query>);
+
 /// What is looked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LexicalQuery {
@@ -53,8 +57,8 @@ pub struct LexicalQuery {
     pub all: bool,
     /// A word that no item has stands for those that differ in a letter or two.
     pub typos: bool,
-    /// Words that mean the same, each with the others.
-    pub synonyms: Vec<Vec<String>>,
+    /// Look for the words alone, not for what stands for them.
+    pub without_synonyms: bool,
 }
 
 /// An item found.
@@ -77,6 +81,8 @@ pub struct Found {
     pub all: RoaringBitmap,
     /// Words that no item has and what was looked for instead.
     pub corrections: BTreeMap<String, String>,
+    /// Words that stand for others, and what was looked for besides.
+    pub synonyms: BTreeMap<String, Vec<String>>,
     /// Terms looked for, guesses included: what is to be highlighted.
     pub terms: Vec<String>,
 }
@@ -89,6 +95,7 @@ impl LexicalIndex {
     pub fn search(
         &self,
         query: &LexicalQuery,
+        wording: &Wording,
         k: usize,
         allowed: &RoaringBitmap,
         also: &RoaringBitmap,
@@ -99,6 +106,7 @@ impl LexicalIndex {
             searcher: &searcher,
             fields: &self.fields,
             query,
+            wording,
             found: &mut found,
         }
         .build()?
@@ -117,13 +125,14 @@ struct Builder<'a> {
     searcher: &'a Searcher,
     fields: &'a [Field; FIELDS.len()],
     query: &'a LexicalQuery,
+    wording: &'a Wording,
     found: &'a mut Found,
 }
 
 impl Builder<'_> {
     fn build(&mut self) -> Result<Option<Box<dyn Query>>, LexicalError> {
         let (text, phrases) = quoted(&self.query.text);
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+        let mut clauses: Vec<Clause> = Vec::new();
         for phrase in phrases {
             let words = analyze(phrase);
             self.found
@@ -133,63 +142,134 @@ impl Builder<'_> {
                 clauses.push((Occur::Must, self.phrase(&words)?));
             }
         }
-        let mut words = analyze(&text);
-        if words.iter().any(|w| !is_stop(&w.term)) {
-            words.retain(|w| !is_stop(&w.term));
-        }
+        let wording = self.wording;
+        let mut words = wording.stop_words.strip(&text, analyze(&text));
         words.truncate(MOST_WORDS);
         let occur = if self.query.all {
             Occur::Must
         } else {
             Occur::Should
         };
-        let last = words.len().saturating_sub(1);
-        for (at, word) in words.iter().enumerate() {
-            let unfinished =
-                self.query.prefix && at == last && text.ends_with(|c: char| c.is_alphanumeric());
-            let any = self.word(word, &text, words.get(at + 1), unfinished)?;
-            clauses.push((occur, any));
+        let mut pieces = match self.query.without_synonyms {
+            true => Vec::new(),
+            false => wording.thesaurus.pieces(&text),
+        }
+        .into_iter()
+        .peekable();
+        let mut at = 0;
+        while let Some(word) = words.get(at) {
+            while pieces.next_if(|p| p.span.end <= word.span.start).is_some() {}
+            let Some(piece) = pieces.peek().filter(|p| p.span.start < word.span.end) else {
+                clauses.push((occur, self.word(&words, at, &text, false)?));
+                at += 1;
+                continue;
+            };
+            let inside =
+                |w: &&Analyzed| piece.span.start <= w.span.start && w.span.end <= piece.span.end;
+            let count = words[at..].iter().take_while(inside).count();
+            if count == 0 {
+                // A pair of characters on the edge of the piece: another word does not have it.
+                clauses.push((Occur::Should, self.word(&words, at, &text, true)?));
+                at += 1;
+                continue;
+            }
+            clauses.push((
+                occur,
+                self.piece(piece, &words, at..at + count, &text, occur)?,
+            ));
+            at += count;
+            pieces.next();
         }
         for pair in words.windows(2) {
-            if pair[1].position == pair[0].position + 1 {
-                let pair = self.phrase(pair)?;
-                clauses.push((Occur::Should, Box::new(BoostQuery::new(pair, PAIR))));
-            }
+            clauses.extend(self.pair(pair)?);
         }
         Ok((!clauses.is_empty()).then(|| Box::new(BooleanQuery::new(clauses)) as Box<dyn Query>))
     }
 
-    /// A word in any field, or what it may have been meant as.
-    fn word(
+    /// Words of a piece, or what stands for them.
+    fn piece(
         &mut self,
-        word: &Analyzed,
+        piece: &Piece<'_>,
+        words: &[Analyzed],
+        place: Range<usize>,
         text: &str,
-        next: Option<&Analyzed>,
-        unfinished: bool,
+        occur: Occur,
     ) -> Result<Box<dyn Query>, LexicalError> {
-        let mut terms = vec![(word.term.clone(), 1.0)];
-        for group in &self.query.synonyms {
-            let group: Vec<_> = group
-                .iter()
-                .map(|s| analyze(s))
-                .filter(|s| s.len() == 1)
-                .map(|s| s[0].term.clone())
-                .collect();
-            if group.contains(&word.term) {
-                terms.extend(
-                    group
-                        .into_iter()
-                        .filter(|t| *t != word.term)
-                        .map(|t| (t, SYNONYM)),
-                );
+        let mut any = Vec::new();
+        let mut known = Vec::new();
+        for other in &piece.others {
+            if let Some(query) = self.other(other, place.len())? {
+                any.push(query);
+                known.push(other.text.clone());
+                let terms = other.terms.iter().map(|w| w.term.clone());
+                self.found.terms.extend(terms);
             }
         }
+        let has_others = !any.is_empty();
+        if has_others {
+            let written = text[piece.span.clone()].to_owned();
+            self.found
+                .synonyms
+                .entry(written)
+                .or_default()
+                .extend(known);
+        }
+        if let [at] = place.clone().collect::<Vec<_>>()[..] {
+            any.insert(0, self.word(words, at, text, has_others)?);
+        } else {
+            let mut own = Vec::new();
+            for at in place.clone() {
+                own.push((occur, self.word(words, at, text, has_others)?));
+            }
+            for pair in words[place].windows(2) {
+                own.extend(self.pair(pair)?);
+            }
+            any.insert(0, Box::new(BooleanQuery::new(own)));
+        }
+        Ok(best_of(any, 0.0))
+    }
+
+    /// What stands for a piece of `words` words; None where no item has it.
+    fn other(&self, other: &Other, words: usize) -> Result<Option<Box<dyn Query>>, LexicalError> {
+        for word in &other.terms {
+            if spelling::frequency(self.searcher, self.fields, &word.term)? == 0 {
+                return Ok(None);
+            }
+        }
+        let query = self.phrase(&other.terms)?;
+        // A phrase scores the sum of its words: that must not outdo what was asked for.
+        let share = (words as f32 / other.terms.len() as f32).min(1.0);
+        Ok(Some(Box::new(BoostQuery::new(query, SYNONYM * share))))
+    }
+
+    /// What two words side by side add.
+    fn pair(&self, pair: &[Analyzed]) -> Result<Option<Clause>, LexicalError> {
+        if pair[1].position != pair[0].position + 1 {
+            return Ok(None);
+        }
+        let query = BoostQuery::new(self.phrase(pair)?, PAIR);
+        Ok(Some((Occur::Should, Box::new(query))))
+    }
+
+    /// A word of the query in any field, or what it may have been meant as, unless something stands for it.
+    fn word(
+        &mut self,
+        words: &[Analyzed],
+        at: usize,
+        text: &str,
+        has_others: bool,
+    ) -> Result<Box<dyn Query>, LexicalError> {
+        let (word, next) = (&words[at], words.get(at + 1));
+        let unfinished = self.query.prefix
+            && at + 1 == words.len()
+            && text.ends_with(|c: char| c.is_alphanumeric());
+        let mut terms = vec![(word.term.clone(), 1.0)];
         let known = spelling::frequency(self.searcher, self.fields, &word.term)? > 0;
         if unfinished && word.plain {
             let written = fold(&text[word.span.clone()]);
             terms.extend(self.endings(&written)?.into_iter().map(|t| (t, SYNONYM)));
         }
-        if !known && terms.len() == 1 && word.plain && self.query.typos {
+        if !known && !has_others && terms.len() == 1 && word.plain && self.query.typos {
             terms.extend(self.meant(word, text, next)?);
         }
         self.found

@@ -58,6 +58,35 @@ impl PayloadIndex {
     }
 }
 
+/// Categories that all that passes is in, one of each condition on them at least.
+pub(crate) fn categories(spec: &FilterSpec) -> Result<Vec<String>> {
+    fn collect(tree: &Filter, depth: usize, found: &mut Vec<String>) {
+        for condition in &tree.must {
+            match condition {
+                Condition::Match(c) if c.key == "category" => {
+                    let values = match &c.r#match {
+                        Match::Value(value) => std::slice::from_ref(value),
+                        Match::Any(values) => values.as_slice(),
+                        Match::Except(_) => &[],
+                    };
+                    found.extend(values.iter().filter_map(|value| match value {
+                        Scalar::Str(path) => Some(path.clone()),
+                        _ => None,
+                    }));
+                }
+                Condition::Nested(tree) if depth < MAX_DEPTH => collect(tree, depth + 1, found),
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    match spec {
+        FilterSpec::Tree(tree) => collect(tree, 1, &mut found),
+        FilterSpec::Text(text) => collect(&parse::parse(text)?, 1, &mut found),
+    }
+    Ok(found)
+}
+
 struct Evaluation<'a> {
     index: &'a PayloadIndex,
     number_of: &'a dyn Fn(&str) -> Option<u32>,

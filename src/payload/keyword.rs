@@ -114,7 +114,7 @@ pub(super) fn text(value: &Value) -> Cow<'_, str> {
 }
 
 /// Levels of a category path, without the empty ones.
-pub(super) fn levels(path: &str) -> Vec<&str> {
+pub(crate) fn levels(path: &str) -> Vec<&str> {
     let levels = path.split('>').map(str::trim);
     levels.filter(|level| !level.is_empty()).collect()
 }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vitrine_schemas::{AttributeType, Availability, CollectionConfig, Item};
 
+pub(crate) use self::{filter::categories, keyword::levels};
 use self::{keyword::KeywordColumn, numeric::NumericColumn};
 
 /// Filterable fields every item has beside its declared attributes.

@@ -14,6 +14,10 @@ pub struct Search {
     pub target: Option<Target>,
     /// Words to have.
     pub words: Option<LexicalQuery>,
+    /// What the shopper wrote, as rules see it; what was understood of it included.
+    pub text: Option<String>,
+    /// Leave the collection's rules aside.
+    pub without_rules: bool,
     /// Vector space.
     pub space: String,
     /// Of encoders with this fingerprint, where they are not those in use: during a re-embedding there are two.

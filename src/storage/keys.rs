@@ -25,6 +25,16 @@ pub(super) fn blend(collection: u32) -> Vec<u8> {
     [&prefix(collection)[..], b"b"].concat()
 }
 
+/// Key of something that is set for a collection, or the prefix of all of a kind where the id is empty.
+pub(super) fn setting(collection: u32, letter: u8, id: &str) -> Vec<u8> {
+    [&settings(collection)[..], &[letter], id.as_bytes()].concat()
+}
+
+/// Prefix of all that is set for a collection.
+pub(super) fn settings(collection: u32) -> Vec<u8> {
+    [&b"settings"[..], &prefix(collection)].concat()
+}
+
 /// Key of a vector.
 pub(super) fn vector(collection: u32, number: u32, space: &str) -> Vec<u8> {
     [

@@ -5,6 +5,7 @@ mod events;
 mod keys;
 mod models;
 mod rocks;
+mod settings;
 
 pub(crate) use codec::Manifest;
 pub(crate) use codec::ManifestEntry;

@@ -103,6 +103,9 @@ impl Batch {
             let to = keys::prefix(collection.saturating_add(1)).to_vec();
             self.0.push(Op::DeleteRange(family, from, to));
         }
+        let from = keys::settings(collection);
+        let to = keys::settings(collection.saturating_add(1));
+        self.0.push(Op::DeleteRange("manifest", from, to));
         for key in [keys::segments(collection), keys::writes(collection)] {
             self.0.push(Op::Delete("manifest", key));
         }

@@ -88,6 +88,7 @@ fn ids(answer: SearchResponse) -> Vec<String> {
 /// Across categories.
 pub fn across(space: &str, limit: usize) -> SimilarParams {
     SimilarParams {
+        rules: true,
         scope: Scope::Cross,
         ..anywhere(space, limit)
     }
@@ -96,6 +97,7 @@ pub fn across(space: &str, limit: usize) -> SimilarParams {
 /// Anywhere.
 pub fn anywhere(space: &str, limit: usize) -> SimilarParams {
     SimilarParams {
+        rules: true,
         scope: Scope::Any,
         categories: Vec::new(),
         space: space.to_owned(),

@@ -11,6 +11,7 @@ mod heads;
 mod index;
 mod models;
 mod reembed;
+mod settings;
 mod target;
 mod train;
 
@@ -61,6 +62,9 @@ enum Command {
     /// Get sample data.
     #[command(subcommand)]
     Sample(models::SampleCommand),
+    /// Set rules, synonyms, stop words and presets from a file, or save them to one.
+    #[command(subcommand)]
+    Settings(settings::SettingsCommand),
     /// Measure how good answers are.
     #[command(subcommand)]
     Evaluate(evaluate::EvaluateCommand),
@@ -133,6 +137,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
         Command::Heads(command) => heads::run(&command, out),
         Command::Models(command) => models::run(&command, out),
         Command::Sample(command) => models::sample(&command),
+        Command::Settings(command) => settings::run(&command, out),
         Command::Evaluate(command) => evaluate::run(&command, out),
         Command::Reembed(command) => reembed::run(&command, out),
         Command::Doctor(dir) => doctor::run(&dir.path(), out),

@@ -84,6 +84,24 @@ impl HttpSink {
         self.call("POST", "/search", Some(&body.to_string()))
     }
 
+    /// What is set for the collection; `kind` is a part of the address, such as `rules`.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or refuses it.
+    pub fn setting<T: DeserializeOwned>(&self, kind: &str) -> Result<T, SinkError> {
+        self.call("GET", &format!("/{kind}"), None)
+    }
+
+    /// Sets all of a kind.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or refuses it.
+    pub fn put_setting(&self, kind: &str, body: &Value) -> Result<(), SinkError> {
+        let path = format!("/{kind}");
+        self.call::<Value>("PUT", &path, Some(&body.to_string()))?;
+        Ok(())
+    }
+
     /// Sends a request below the collection's address.
     fn call<T: DeserializeOwned>(
         &self,
@@ -171,6 +189,7 @@ impl HttpSink {
                 method,
                 url: url.to_owned(),
                 status,
+                pointer: pointer(&text),
                 detail: detail(status, &text),
             })),
         }
@@ -232,6 +251,12 @@ fn detail(status: u16, text: &str) -> String {
         401 | 403 => format!("{detail} (the key is given by --api-key or VITRINE_API_KEY)"),
         _ => detail,
     }
+}
+
+/// The first field that a problem names.
+fn pointer(text: &str) -> Option<String> {
+    let problem: Value = serde_json::from_str(text).ok()?;
+    Some(problem["errors"][0]["pointer"].as_str()?.to_owned())
 }
 
 /// A path segment (RFC 3986).

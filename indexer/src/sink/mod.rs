@@ -41,6 +41,8 @@ pub enum SinkError {
         url: String,
         /// HTTP status.
         status: u16,
+        /// Field at fault, as a JSON pointer into the body.
+        pointer: Option<String>,
         /// What the server said.
         detail: String,
     },

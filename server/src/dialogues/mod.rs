@@ -368,6 +368,8 @@ fn request(search: &DialogueSearch, state: &DialogueState) -> SearchRequest {
         session: search.session.clone(),
         blend: search.blend.clone(),
         diversify: search.diversify.clone(),
+        rules: true,
+        preset: None,
     }
 }
 

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 use vitrine_schemas::{
-    MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult, SearchResponse,
+    MultiSearchRequest, MultiSearchResponse, MultiSearchResult, SearchRequest, SearchResponse,
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     call::Call,
     error::{ApiError, ApiResult},
     openapi::{Bodied, Keyed},
+    preset::Sent,
     search,
 };
 
@@ -24,6 +25,14 @@ const MOST: usize = 50;
 #[serde(deny_unknown_fields)]
 pub struct Unread {
     searches: Vec<Value>,
+}
+
+/// A search, and which of its fields were sent; described by `MultiSearch`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    collection: String,
+    search: Sent<SearchRequest>,
 }
 
 /// Search several times
@@ -57,8 +66,10 @@ pub async fn multi_search(call: Call, body: Body<Unread>) -> ApiResult<Json<Mult
 
 async fn run(call: &Call, i: usize, search: Value) -> ApiResult<SearchResponse> {
     let at = format!("/searches/{i}");
-    let MultiSearch { collection, search } = body::read_value(search).map_err(|e| e.below(&at))?;
+    let Read { collection, search } = body::read_value(search).map_err(|e| e.below(&at))?;
     call.check([collection.as_str()].into_iter())?;
+    let completed = search.completed(call, &collection).await;
+    let search = completed.map_err(|e| e.below(&format!("{at}/search")))?;
     let answer = search::run(call, &collection, search).await;
     answer.map_err(|e| e.below(&format!("{at}/search")))
 }

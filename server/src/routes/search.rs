@@ -9,6 +9,7 @@ use crate::{
     call::Call,
     error::ApiResult,
     openapi::{Bodied, Conflicting, Encoded, Gated, Keyed, Named},
+    preset::Sent,
 };
 
 /// Search
@@ -46,6 +47,7 @@ use crate::{
         ("for a shopper, of each brand two at most" = (value = json!({
             "query": {"text": "red running shoes"}, "user": "u1", "diversify": {"mmr": 0.7, "max_per": {"brand": 2}}
         }))),
+        ("as saved, but for the limit" = (value = json!({"query": {"text": "red running shoes"}, "preset": "results", "limit": 12}))),
         ("by vector" = (value = json!({"query": {"vector": [0.1, 0.2, 0.3]}, "space": "shared", "exact": true})))
     )),
     responses(
@@ -56,9 +58,10 @@ use crate::{
 pub async fn search(
     call: Call,
     path: Path<CollectionPath>,
-    body: Body<SearchRequest>,
+    body: Body<Sent<SearchRequest>>,
 ) -> ApiResult<Json<SearchResponse>> {
-    Ok(Json(crate::search::run(&call, &path.c, body.0).await?))
+    let request = body.0.completed(&call, &path.c).await?;
+    Ok(Json(crate::search::run(&call, &path.c, request).await?))
 }
 
 /// Similar items

@@ -19,5 +19,7 @@ mod multi_search;
 mod recommend;
 mod reembedding;
 mod reports;
+mod rules;
 mod search;
+mod settings;
 mod understand;

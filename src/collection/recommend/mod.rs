@@ -20,8 +20,8 @@ use std::{cell::OnceCell, collections::HashMap, sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
-    BlendMethod, BlendSpec, Contribution, DiversityUse, Fallback, Group, Item, ModelInfo,
-    RecommendHit, RecommendRequest, RecommendResponse, Scope, Source, SourceUse, WeightedItem,
+    BlendMethod, BlendSpec, Contribution, Fallback, Item, ModelInfo, RecommendHit,
+    RecommendRequest, RecommendResponse, RulePath, Scope, Source, SourceUse, WeightedItem,
 };
 
 pub(super) use self::{
@@ -34,12 +34,19 @@ use self::{
     reason::Reasons,
     sources::{Ask, Found, Sources},
 };
-use super::{Collection, State, diversify, reader::check_limit};
+use super::{
+    Collection, State,
+    acting::{About, Acting, pinned},
+    diversify,
+    page::{Page, Paging},
+    reader::check_limit,
+};
 use crate::{
     Error, Result,
     behaviour::Training,
     index::Allowed,
     query::blend::{BlendModel, Ranked},
+    rules::Stage,
 };
 
 /// Candidates that a source gives at least, and for each hit that is asked for.
@@ -54,15 +61,6 @@ const MOST_GIVEN: usize = 1000;
 
 /// Greatest weight.
 const MOST_WEIGHT: f32 = 1e6;
-
-/// A page.
-struct Chosen {
-    hits: Vec<Ranked>,
-    groups: Vec<Option<Group>>,
-    /// Whether more candidates would make it better.
-    is_short: bool,
-    diversity: Option<DiversityUse>,
-}
 
 impl Collection {
     /// Learns from the events of now; questions are answered meanwhile. Without it the database does so in the background.
@@ -91,7 +89,20 @@ impl Collection {
         let model = self.behaviour.model();
         let history = History::of(request, &state, &log);
         let mut fallbacks = Vec::new();
-        let allowed = allowed(&state, request, &history, &mut fallbacks)?;
+        let matching = state.allowed(request.filter.as_ref())?;
+        let about = About {
+            is_on: request.rules,
+            path: RulePath::Recommend,
+            text: None,
+            filters: [request.filter.as_ref(), None],
+            categories: &request.categories,
+            item: None,
+        };
+        let mut rules = self.acting(&state, &about, matching.numbers())?;
+        let matching = rules.restricted(matching);
+        let allowed = allowed(&state, request, matching, &history, &mut fallbacks)?;
+        rules.keep_pins(allowed.numbers());
+        let space = content::space_of(&state, request.space.as_deref())?;
         let sources = Sources {
             state: &state,
             log: &log,
@@ -109,13 +120,23 @@ impl Collection {
                 strategy: request.strategy,
                 deadline,
             })?;
+            let shown = |n: u32| state.ids.get(&n).is_some_and(|id| cursor.has_shown(id));
             let page = |found: &Found| {
-                self.chosen(
+                let ranked = blend.rank(&found.question);
+                let ranked = rules.stage.applied(ranked, Ranked::unfound);
+                self.page(
                     &state,
-                    request,
-                    &cursor,
-                    &allowed,
-                    blend.rank(&found.question),
+                    &Paging {
+                        ranked: &ranked,
+                        stage: &rules.stage,
+                        shown: &shown,
+                        offset: cursor.len() as usize,
+                        limit: request.limit,
+                        diversify: request.diversify.as_ref(),
+                        allowed: allowed.numbers(),
+                        space,
+                        shares: &[],
+                    },
                 )
             };
             let mut chosen = page(&found)?;
@@ -124,9 +145,14 @@ impl Collection {
                 cursor.count = (cursor.count * 4).min(MOST_COUNT);
                 continue;
             }
-            if chosen.hits.len() < request.limit {
-                let missing = request.limit - chosen.hits.len();
-                add_newest(&mut found, &state, &allowed, &cursor, missing, request);
+            let kept = chosen.hits.iter().map(|hit| hit.candidate.item);
+            let kept = kept.filter(|n| rules.stage.is_pinned(*n) || !rules.stage.is_buried(*n));
+            let missing = request.limit - kept.count();
+            if missing > 0 {
+                let stage = &rules.stage;
+                add_newest(
+                    &mut found, &state, &allowed, &cursor, stage, missing, request,
+                );
                 chosen = page(&found)?;
             }
             break (found, chosen);
@@ -142,7 +168,7 @@ impl Collection {
             content: found.content.as_ref(),
             near: OnceCell::new(),
         };
-        let hits = self.hits(&state, &page, &reasons)?;
+        let hits = self.hits(&state, &page, &rules, &reasons)?;
         let shown = hits.iter().map(|hit| hit.id.as_str());
         let next = cursor.and(shown);
         let left = || allowed.numbers().iter().filter_map(|n| state.ids.get(&n));
@@ -151,12 +177,13 @@ impl Collection {
             && (allowed.numbers().len() > next.len() || left().any(|id| !next.has_shown(id)));
         Ok(RecommendResponse {
             next_cursor: more.then(|| next.encode(&asked)).flatten(),
-            hits,
             sources: used(&blend, &history, &found),
             blend: blend.used(),
             fallbacks,
             diversity: page.diversity,
+            rules: rules.told(&state, hits.iter().map(|hit| hit.id.as_str())),
             history: history.items.len() as u64,
+            hits,
             took_ms: started.elapsed().as_secs_f64() * 1e3,
         })
     }
@@ -197,55 +224,12 @@ impl Collection {
         }
     }
 
-    /// The page of a ranking: what was not shown before, as unlike each other as was asked for.
-    fn chosen(
-        &self,
-        state: &State,
-        request: &RecommendRequest,
-        cursor: &Cursor,
-        allowed: &Allowed,
-        ranked: Vec<Ranked>,
-    ) -> Result<Chosen> {
-        let shown = |number: u32| {
-            state
-                .ids
-                .get(&number)
-                .is_some_and(|id| cursor.has_shown(id))
-        };
-        let limit = request.limit;
-        let Some(spec) = &request.diversify else {
-            let fresh = ranked.into_iter().filter(|r| !shown(r.candidate.item));
-            let hits: Vec<_> = fresh.take(limit).collect();
-            return Ok(Chosen {
-                is_short: hits.len() < limit,
-                groups: vec![None; hits.len()],
-                hits,
-                diversity: None,
-            });
-        };
-        let scored: Vec<_> = ranked.iter().map(|r| (r.candidate.item, r.score)).collect();
-        let space = content::space_of(state, request.space.as_deref())?;
-        let of = diversify::Ranking {
-            ranked: &scored,
-            shown: &shown,
-            allowed: allowed.numbers(),
-            space,
-            shares: &[],
-        };
-        let page = self.page(state, spec, &of, limit)?;
-        Ok(Chosen {
-            is_short: page.is_short(limit),
-            hits: page.places.iter().map(|at| ranked[*at]).collect(),
-            groups: page.groups,
-            diversity: Some(page.used),
-        })
-    }
-
     /// Records, contributions and reasons of a page.
     fn hits(
         &self,
         state: &State,
-        page: &Chosen,
+        page: &Page,
+        rules: &Acting,
         reasons: &Reasons<'_>,
     ) -> Result<Vec<RecommendHit>> {
         let explained = self.explained(state, &page.hits, reasons)?;
@@ -256,7 +240,10 @@ impl Collection {
                 id: item.id.clone(),
                 score: ranked.score,
                 contributions: contributions(ranked),
-                reason,
+                reason: match rules.stage.is_pinned(ranked.candidate.item) {
+                    true => pinned(),
+                    false => reason,
+                },
                 group: groups.next().flatten(),
                 item,
             });
@@ -326,10 +313,10 @@ fn used(blend: &BlendModel, history: &History, found: &Found) -> Vec<SourceUse> 
 fn allowed(
     state: &State,
     request: &RecommendRequest,
+    matching: Arc<Allowed>,
     history: &History,
     fallbacks: &mut Vec<Fallback>,
 ) -> Result<Arc<Allowed>> {
-    let matching = state.allowed(request.filter.as_ref())?;
     let mut out = &history.excluded | state.expired()?;
     if request.exclude_out_of_stock {
         out |= state.out_of_stock()?;
@@ -410,6 +397,7 @@ fn add_newest(
     state: &State,
     allowed: &Allowed,
     cursor: &Cursor,
+    stage: &Stage,
     missing: usize,
     request: &RecommendRequest,
 ) {
@@ -425,13 +413,12 @@ fn add_newest(
         .as_ref()
         .is_some_and(|d| d.group_by.is_some());
     let most = if grouped { MOST_COUNT } else { missing };
-    let newest: Vec<u32> = allowed
-        .numbers()
-        .iter()
-        .rev()
-        .filter(fresh)
-        .take(most)
-        .collect();
+    let from = |buried: bool| {
+        let newest = allowed.numbers().iter().rev();
+        newest.filter(move |n| stage.is_buried(*n) == buried)
+    };
+    let newest = from(false).chain(from(true));
+    let newest: Vec<u32> = newest.filter(fresh).take(most).collect();
     if newest.is_empty() {
         return;
     }
@@ -471,6 +458,10 @@ fn check_given(at: &str, given: &[WeightedItem]) -> Result<()> {
 
 fn check_weights(weights: &std::collections::BTreeMap<Source, f32>) -> Result<()> {
     for (source, weight) in weights {
+        if *source == Source::Rules {
+            let detail = "has no weight: a rule says itself what it counts";
+            return Err(Error::invalid("/blend/weights/rules", detail));
+        }
         if !(0.0..=1000.0).contains(weight) {
             let name = serde_json::to_value(source).unwrap_or_default();
             return Err(Error::invalid(

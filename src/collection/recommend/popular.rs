@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
-use vitrine_schemas::{FilterSpec, Item, PopularHit, PopularParams, PopularResponse, Reason};
+use vitrine_schemas::{
+    FilterSpec, Item, PopularHit, PopularParams, PopularResponse, Reason, RulePath,
+};
 
 use super::{
-    super::{Collection, State, reader::check_limit},
+    super::{Collection, State, acting::About, reader::check_limit},
     best::{best, best_allowed, known},
 };
 use crate::{
@@ -33,7 +35,17 @@ impl Collection {
         }
         let state = self.state.read();
         let filter = params.filter.clone().map(FilterSpec::Text);
-        let mut allowed = state.allowed(filter.as_ref())?.numbers() - state.expired()?;
+        let about = About {
+            is_on: true,
+            path: RulePath::Recommend,
+            text: None,
+            filters: [filter.as_ref(), None],
+            categories: params.category.as_slice(),
+            item: None,
+        };
+        let matching = state.allowed(filter.as_ref())?;
+        let rules = self.acting(&state, &about, matching.numbers())?;
+        let mut allowed = rules.restricted(matching).numbers() - state.expired()?;
         if params.exclude_out_of_stock {
             allowed -= state.out_of_stock()?;
         }

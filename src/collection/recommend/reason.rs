@@ -49,7 +49,8 @@ impl<'a> Reasons<'a> {
             | Source::Lexical
             | Source::Popularity
             | Source::Transition
-            | Source::Newest => Vec::new(),
+            | Source::Newest
+            | Source::Rules => Vec::new(),
         };
         Ground { source, items }
     }
@@ -85,12 +86,13 @@ impl<'a> Reasons<'a> {
 }
 
 /// The source that a hit mostly rests on, of parts with the greatest first. Popularity speaks for every hit: it says why this
-/// one is here only where nothing of the shopper's own does.
+/// one is here only where nothing of the shopper's own does. Rules change a score, but find nothing.
 pub(in super::super) fn main(parts: &[(Source, f32)]) -> Source {
     let own = parts
         .iter()
-        .find(|(source, _)| *source != Source::Popularity);
-    own.or(parts.first())
+        .find(|(source, _)| !matches!(source, Source::Popularity | Source::Rules));
+    let found = || parts.iter().find(|(source, _)| *source != Source::Rules);
+    own.or_else(found)
         .map_or(Source::Newest, |(source, _)| *source)
 }
 
@@ -117,7 +119,7 @@ impl Ground {
             Source::Content => ("similar", format!("Similar to {named}")),
             Source::Popularity => ("popular", "Popular now".to_owned()),
             Source::Transition => ("transition", "Of a category that people go to".to_owned()),
-            Source::Newest => ("new", "New in the catalog".to_owned()),
+            Source::Newest | Source::Rules => ("new", "New in the catalog".to_owned()),
         };
         Reason {
             code: code.into(),

@@ -2,9 +2,10 @@
 
 use vitrine_schemas::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, FilterSpec, Item, Reason,
+    RulePath,
 };
 
-use super::super::{Collection, reader::check_limit};
+use super::super::{Collection, acting::About, reader::check_limit};
 use crate::{Error, Result, cf::ItemNeighbor};
 
 impl Collection {
@@ -19,7 +20,18 @@ impl Collection {
         if !state.numbers.contains_key(id) {
             return Err(Error::ItemNotFound(id.to_owned()));
         }
-        let allowed = state.allowed(params.filter.clone().map(FilterSpec::Text).as_ref())?;
+        let filter = params.filter.clone().map(FilterSpec::Text);
+        let about = About {
+            is_on: true,
+            path: RulePath::Recommend,
+            text: None,
+            filters: [filter.as_ref(), None],
+            categories: &[],
+            item: Some(id),
+        };
+        let matching = state.allowed(filter.as_ref())?;
+        let rules = self.acting(&state, &about, matching.numbers())?;
+        let allowed = rules.restricted(matching);
         let expired = state.expired()?;
         let may = |n: u32| allowed.numbers().contains(n) && !expired.contains(n);
         let log = self.behaviour.log.read();

@@ -7,7 +7,7 @@ use vitrine_schemas::{BlendInfo, BlendMethod, BlendUse, Source};
 
 use super::{
     Calibration,
-    question::{Candidate, Question, SOURCES},
+    question::{Candidate, Question, SOURCES, Signal, Signals},
 };
 use crate::{Error, Result};
 
@@ -73,10 +73,47 @@ pub struct Ranked {
 }
 
 impl Ranked {
+    /// An item that no source found.
+    pub(crate) fn unfound(item: u32) -> Self {
+        Self {
+            candidate: Candidate {
+                item,
+                events: 0.0,
+                signals: Signals::default(),
+            },
+            score: 0.0,
+            parts: [0.0; SOURCES],
+        }
+    }
+
+    /// An item that one source alone found, with that source's score; `rank` is its place there, from 1.
+    pub(crate) fn alone(source: Source, item: u32, score: f32, rank: u32) -> Self {
+        let mut one = Self::unfound(item);
+        one.candidate.signals.set(source, Signal { score, rank });
+        one.score = score;
+        one.parts[source as usize] = score;
+        one
+    }
+
+    /// Multiplies the score, which is a part of its own then. A score below 0 rises by as much as one above 0 would.
+    pub(crate) fn multiply(&mut self, factor: f32) {
+        if factor == 1.0 {
+            return;
+        }
+        let part = (factor - 1.0) * self.score.abs();
+        let signal = Signal {
+            score: factor,
+            rank: 0,
+        };
+        self.candidate.signals.set(Source::Rules, signal);
+        self.parts[Source::Rules as usize] = part;
+        self.score += part;
+    }
+
     /// What each source adds to the score, where it adds anything; the greatest first.
     pub fn parts(&self) -> Vec<(Source, f32)> {
         let all = Source::ALL.into_iter().zip(self.parts);
-        let mut parts: Vec<_> = all.filter(|(_, part)| *part > 0.0).collect();
+        let mut parts: Vec<_> = all.filter(|(_, part)| *part != 0.0).collect();
         parts.sort_by(|a, b| b.1.total_cmp(&a.1));
         parts
     }

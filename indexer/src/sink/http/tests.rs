@@ -175,3 +175,28 @@ fn items_go_in_parts() {
     assert_eq!(sizes, [2, 1, 1, 1]);
     assert_eq!(parts(&[], 8).count(), 0);
 }
+
+#[test]
+fn a_refused_setting_names_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    let text = "{\"stop_words\": {\"words\": [\"cheap\"]},\n\"rules\": [\n{\"id\": \"a\",\n\"then\": {\"hide\": [\"x\"]}}]}";
+    std::fs::write(&file, text).unwrap();
+    let refused = json!({
+        "detail": "/rules/0/then: does nothing", "errors": [{"pointer": "/rules/0/then", "detail": "does nothing"}]
+    });
+    let (url, requests) = server(vec![
+        ok(json!({})),
+        ("400 Bad Request", refused.to_string()),
+    ]);
+    let fault = crate::settings::push(&file, &sink(&url)).unwrap_err();
+    let told = fault.to_string();
+    assert!(
+        told.ends_with("settings.json: line 4: /rules/0/then: does nothing"),
+        "{told}"
+    );
+    let sent: Vec<_> = requests.iter().collect();
+    assert!(sent[0].starts_with("PUT /v1/collections/shop/stop_words "));
+    assert!(sent[0].ends_with(r#"{"words":["cheap"],"keep_common":false}"#));
+    assert!(sent[1].starts_with("PUT /v1/collections/shop/rules "));
+}

@@ -1,0 +1,70 @@
+//! Words of a query that tell nothing about a product.
+
+use super::{
+    analyzer::{Analyzed, is_stop},
+    phrases::{Phrases, Token, tokens},
+};
+
+/// Words that are passed over in queries.
+#[derive(Clone, Debug, Default)]
+pub struct StopWords {
+    own: Phrases<()>,
+    /// Leave the common ones of English and Chinese in.
+    keep_common: bool,
+}
+
+impl StopWords {
+    /// These, and the common ones unless told.
+    pub fn new<'a>(own: impl IntoIterator<Item = &'a str>, keep_common: bool) -> Self {
+        let mut phrases = Phrases::default();
+        for text in own {
+            phrases.add(&tokens(text), ());
+        }
+        Self {
+            own: phrases,
+            keep_common,
+        }
+    }
+
+    /// The words of a text that say something; all, where none does.
+    pub(super) fn strip(&self, text: &str, words: Vec<Analyzed>) -> Vec<Analyzed> {
+        let out = self.spans(text);
+        let says = |word: &Analyzed| {
+            let is_own = out
+                .iter()
+                .any(|span| span.start < word.span.end && word.span.start < span.end);
+            !is_own && !self.is_common(&word.term)
+        };
+        match words.iter().any(says) {
+            true => words.into_iter().filter(says).collect(),
+            false => words,
+        }
+    }
+
+    /// The same of words as phrases compare them.
+    pub(crate) fn tokens(&self, text: &str) -> Vec<Token> {
+        let words = tokens(text);
+        let out: Vec<_> = self.own.within(&words).map(|(at, _)| at).collect();
+        let says = |at: usize, word: &Token| {
+            !out.iter().any(|place| place.contains(&at)) && !self.is_common(&word.key)
+        };
+        let left = words.iter().enumerate().filter(|(at, w)| says(*at, w));
+        let left: Vec<_> = left.map(|(_, word)| word.clone()).collect();
+        if left.is_empty() { words } else { left }
+    }
+
+    fn spans(&self, text: &str) -> Vec<std::ops::Range<usize>> {
+        if self.own.is_empty() {
+            return Vec::new();
+        }
+        let words = tokens(text);
+        let found = self.own.within(&words);
+        found
+            .map(|(at, _)| words[at.start].span.start..words[at.end - 1].span.end)
+            .collect()
+    }
+
+    fn is_common(&self, term: &str) -> bool {
+        !self.keep_common && is_stop(term)
+    }
+}

@@ -1,0 +1,61 @@
+//! What is set for a collection: JSON records by a letter for their kind and their ids.
+
+use rocksdb::{Direction, IteratorMode};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    Batch, Store,
+    codec::corrupt,
+    keys,
+    rocks::{Op, storage},
+};
+use crate::{Error, Result};
+
+const FAMILY: &str = "manifest";
+
+impl Batch {
+    pub fn put_setting(
+        &mut self,
+        collection: u32,
+        letter: u8,
+        id: &str,
+        setting: &impl Serialize,
+    ) -> Result<()> {
+        let value = serde_json::to_vec(setting).map_err(|e| Error::Storage(e.to_string()))?;
+        self.0.push(Op::Put(
+            FAMILY,
+            keys::setting(collection, letter, id),
+            value,
+        ));
+        Ok(())
+    }
+
+    pub fn delete_setting(&mut self, collection: u32, letter: u8, id: &str) {
+        self.0
+            .push(Op::Delete(FAMILY, keys::setting(collection, letter, id)));
+    }
+
+    /// Deletes all of a kind.
+    pub fn delete_settings(&mut self, collection: u32, letter: u8) {
+        let from = keys::setting(collection, letter, "");
+        let to = keys::setting(collection, letter + 1, "");
+        self.0.push(Op::DeleteRange(FAMILY, from, to));
+    }
+}
+
+impl Store {
+    /// Reads all of a kind, in the order of their ids.
+    pub fn settings<T: DeserializeOwned>(&self, collection: u32, letter: u8) -> Result<Vec<T>> {
+        let prefix = keys::setting(collection, letter, "");
+        let mode = IteratorMode::From(&prefix, Direction::Forward);
+        let mut found = Vec::new();
+        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
+            let (key, value) = entry.map_err(storage)?;
+            if !key.starts_with(&prefix) {
+                break;
+            }
+            found.push(serde_json::from_slice(&value).map_err(|e| corrupt(FAMILY, e))?);
+        }
+        Ok(found)
+    }
+}
