@@ -28,7 +28,7 @@ def test_the_explorer_goes_from_item_to_item(visit):
     # Content and behaviour have a segment each in the bar of a bridge.
     sources = v.page.locator(".similar li").first.locator(".segment").evaluate_all("all => all.map((one) => one.dataset.source)")
     assert {"query", "behavior"} <= set(sources), sources
-    assert v.page.locator(".like .legend li").count() == 2
+    assert v.page.locator(".like .legend li").count() >= 2
     v.shot("explorer")
     v.page.click("[role=tab]:has-text('Bought together')")
     v.page.wait_for_selector(".similar .fine:has-text('baskets')")
