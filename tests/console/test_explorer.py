@@ -85,6 +85,7 @@ def test_everything_is_done_by_the_keyboard(visit):
 VIEWS = {
     "search": "#/search?c=shop&q=red+running+shoes",
     "dialogue": "#/dialogue?c=shop&say=shoes+under+200",
+    "rules": "#/rules?c=shop",
     "map": "#/map?c=shop",
     "health": "#/health",
     "reports": "#/reports?r=baskets",

@@ -41,7 +41,7 @@ const KEYS = [
   ["Esc", "close what is open"],
   ["[ ]", "item before, item after, in the explorer"],
   ["+ - 0", "nearer, farther, all of the map"],
-  ["g then s d m h r", "to search, dialogue, map, health, reports"],
+  ["g then s d u m h r", "to search, dialogue, rules, map, health, reports"],
   ["t", "light, dark, or as the system has it"],
   ["?", "this list"],
 ];

@@ -12,15 +12,20 @@ import * as dialogue from "./views/dialogue.js";
 import * as health from "./views/health.js";
 import * as map from "./views/map.js";
 import * as reports from "./views/reports.js";
+import * as rules from "./views/rules.js";
 import * as search from "./views/search.js";
 
 const VIEWS = {
   search: { label: "Search", module: search },
   dialogue: { label: "Dialogue", module: dialogue },
+  rules: { label: "Rules", module: rules },
   map: { label: "Map", module: map },
   health: { label: "Health", module: health, withoutCollection: true },
   reports: { label: "Reports", module: reports, withoutCollection: true },
 };
+
+/** The second key of `g r` where another view has its first letter. */
+const KEYS = { rules: "u" };
 
 const main = document.getElementById("main");
 const picker = document.getElementById("collection");
@@ -125,7 +130,7 @@ listen({
   "/": () => (current?.focus ? current.focus() : to("search")()),
   "?": help,
   t: theme,
-  ...Object.fromEntries(Object.keys(VIEWS).map((view) => [`g ${view[0]}`, to(view)])),
+  ...Object.fromEntries(Object.keys(VIEWS).map((view) => [`g ${KEYS[view] ?? view[0]}`, to(view)])),
 });
 document.getElementById("views").replaceChildren(...Object.entries(VIEWS).map(([view, { label }]) => el("a", { href: link(view), dataset: { view } }, label)));
 document.querySelector(".brand").addEventListener("click", (event) => {

@@ -25,7 +25,7 @@ macro_rules! files {
 }
 
 /// Files of the page; a test compares them with the folder.
-pub const FILES: [(&str, &str); 38] = files![
+pub const FILES: [(&str, &str); 39] = files![
     "index.html"
     "icon.svg"
     "css/base.css"
@@ -63,6 +63,7 @@ pub const FILES: [(&str, &str); 38] = files![
     "js/views/health.js"
     "js/views/map.js"
     "js/views/reports.js"
+    "js/views/rules.js"
     "js/views/search.js"
 ];
 

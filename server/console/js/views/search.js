@@ -11,6 +11,7 @@ import { empty, problem, waiting } from "../problem.js";
 import * as query from "../query.js";
 import { searchbar } from "../searchbar.js";
 import { change, link, route } from "../route.js";
+import { used } from "./rules.js";
 
 export function mount(root, app) {
   const bar = searchbar({ failed: (fault) => notice.replaceChildren(problem(fault)) });
@@ -106,13 +107,17 @@ export function mount(root, app) {
     const facts = [first, how, answer.blend ? `joined by ${words(answer.blend.method)}` : null, took];
     const explain = answer.explain ? `${count(answer.explain.compared)} distances; the filter lets ${plural(answer.explain.matching, "vector")} through` : undefined;
     const refine = asked.text ? el("a", { href: link("dialogue", { c: collection.name, say: asked.text }) }, "Refine in a dialogue") : null;
-    status.replaceChildren(...[el("span", { title: explain }, facts.filter(Boolean).join(" · ")), fallbacks(answer), legend(answer.hits), refine].filter(Boolean));
+    status.replaceChildren(...[el("span", { title: explain }, facts.filter(Boolean).join(" · ")), fallbacks(answer), acted(collection, answer), legend(answer.hits), refine].filter(Boolean));
     const corrections = Object.entries(answer.corrections ?? {});
     if (corrections.length) {
       const say = corrections.map(([typed, meant], n) => [n ? ", " : "", el("mark", {}, meant), ` instead of "${typed}"`]);
       notice.replaceChildren(el("p", {}, "Looked for ", say, "."));
     }
     announce(first);
+  }
+
+  function acted(collection, { rules }) {
+    return rules?.length ? el("a", { class: "acted", href: link("rules", { c: collection.name }) }, `rules: ${used(rules).join("; ")}`) : null;
   }
 
   function fallbacks({ fallbacks: list }) {
