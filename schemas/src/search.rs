@@ -338,7 +338,8 @@ pub struct SearchResponse {
     pub understood: Option<UnderstandResponse>,
     /// How the candidates were found: `graph`, `scan` (codes of all that match, then the vectors of the best), `exact`,
     /// `lexical`, or one of the first and `lexical`, such as `graph+lexical`; `filter` where what was understood is all filter and
-    /// no words or vector rank: the latest written first.
+    /// no words or vector rank: the latest written first; `behavior` where an item without a vector is answered for by what people
+    /// did.
     pub plan: String,
     /// What it took; where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

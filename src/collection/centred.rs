@@ -30,6 +30,8 @@ const TIMES: usize = 4;
 /// A category with what may be found of it.
 pub(super) struct Part<'a> {
     pub path: &'a String,
+    /// How likely people are to go there, where it is known.
+    pub likely: Option<f32>,
     pub numbers: RoaringBitmap,
 }
 
@@ -93,12 +95,16 @@ impl Collection {
 impl Centred {
     /// How near an item of a category is, as the space's metric has it; None without a vector.
     pub fn score(&self, category: &str, number: u32) -> Option<f32> {
-        let mut vector = self.centring.centred(category, &self.index.vector(number)?);
-        if self.metric == Metric::Cosine {
-            distance::normalize(&mut vector);
-        }
-        let distance = distance::distance(self.metric, &self.own, &vector);
-        Some(distance::score(self.metric, distance))
+        let vector = self.centring.centred(category, &self.index.vector(number)?);
+        let product = |a: &[f32], b: &[f32]| -distance::distance(Metric::Dot, a, b);
+        Some(match self.metric {
+            Metric::Cosine => {
+                let length = product(&vector, &vector).sqrt();
+                let cosine = product(&self.own, &vector) / length.max(f32::MIN_POSITIVE);
+                cosine.clamp(-1.0, 1.0)
+            }
+            metric => distance::score(metric, distance::distance(metric, &self.own, &vector)),
+        })
     }
 
     /// The best `count`, or the best `count` of each target.

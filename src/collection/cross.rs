@@ -17,7 +17,7 @@ use super::{
     find::{LEAST, PER_HIT},
     page::{Page, Paging},
     reader::check_limit,
-    recommend::{contributions, main},
+    recommend::contributions,
     similar::diversity,
     widen::widen,
 };
@@ -29,6 +29,9 @@ use crate::{
     index::Trace,
     query::blend::{BlendModel, Question, Ranked},
 };
+
+/// What part of a score must speak for the hit itself to be the reason for it.
+const OWN: f32 = 0.25;
 
 /// A question across categories.
 struct Asked<'a> {
@@ -96,7 +99,8 @@ impl Collection {
             });
         }
         let behaviour = Behaviour::around(id, state, &log, model.as_deref(), &asked.allowed);
-        let blend = BlendModel::cross();
+        let events = model.as_ref().map_or(0, |m| m.info().interactions);
+        let blend = BlendModel::cross(events as f32 / state.live.len().max(1) as f32);
         let (count, most) = match &spec {
             None if asked.rules.stage.is_empty() => (LEAST.max(asked.limit * PER_HIT), 0),
             None => (LEAST.max(asked.limit * PER_HIT), diversify::MOST),
@@ -176,6 +180,7 @@ impl Collection {
             .collect::<Result<_>>()?;
         let within =
             (!named.is_empty()).then(|| named.iter().fold(RoaringBitmap::new(), |all, n| all | n));
+        let transitions = self.transitions(state);
         let others = state
             .categories
             .iter()
@@ -186,21 +191,21 @@ impl Collection {
                 if let Some(within) = &within {
                     numbers &= within;
                 }
-                Part { path, numbers }
+                let transitions = transitions.as_ref();
+                let likely = transitions.and_then(|t| t.probability(&category, path));
+                Part {
+                    path,
+                    likely,
+                    numbers,
+                }
             })
             .filter(|part| !part.numbers.is_empty())
             .collect();
-        let transitions = self.transitions(state);
-        let likely = |part: &Part<'_>| {
-            let transitions = transitions.as_ref()?;
-            transitions.probability(&category, part.path)
-        };
         parts.sort_by(|a, b| {
-            let by_prior = likely(b)
-                .unwrap_or(0.0)
-                .total_cmp(&likely(a).unwrap_or(0.0));
-            let by_size = b.numbers.len().cmp(&a.numbers.len());
-            by_prior.then(by_size).then(a.path.cmp(b.path))
+            let likely = |part: &Part<'_>| part.likely.unwrap_or(0.0);
+            let by_size = || b.numbers.len().cmp(&a.numbers.len());
+            let by_prior = likely(b).total_cmp(&likely(a));
+            by_prior.then_with(by_size).then_with(|| a.path.cmp(b.path))
         });
         let allowed = parts
             .iter()
@@ -300,13 +305,10 @@ impl Asked<'_> {
             question.complete(Source::Query, |item| centred.score(part(item)?.path, item));
         }
         question.complete(Source::Popularity, |item| behaviour.popularity(state, item));
-        if let Some(transitions) = &self.transitions {
-            let chance = |item: u32| transitions.probability(&self.category, part(item)?.path);
-            question.complete(Source::Transition, chance);
-            let known = question.candidates.iter();
-            let known = known.filter(|c| c.signals.get(Source::Transition).is_some());
-            counts.push((Source::Transition, known.count()));
-        }
+        question.complete(Source::Transition, |item| part(item)?.likely);
+        let candidates = question.candidates.iter();
+        let likely = candidates.filter(|c| c.signals.get(Source::Transition).is_some());
+        counts.push((Source::Transition, likely.count()));
         let mut ranked = blend.rank(&question);
         ranked.sort_by(|a, b| {
             let by_id = || {
@@ -327,7 +329,7 @@ impl Asked<'_> {
     /// Why a hit of a category is there: what adds most to its score.
     fn reason(&self, hit: &Ranked, kind: &str, behaviour: &Behaviour<'_>) -> Reason {
         let title = self.title.as_deref().unwrap_or(self.id);
-        let (code, text) = match main(&hit.parts()) {
+        let (code, text) = match main(hit) {
             Source::Behavior => {
                 let bridge = behaviour.bridges.get(&hit.candidate.item);
                 let people = bridge.map_or(0, |(_, people)| *people);
@@ -462,4 +464,16 @@ impl<'a> Behaviour<'a> {
         let number = self.log.number(state.ids.get(&item)?)?;
         self.model?.popular.score(number)
     }
+}
+
+/// The source that is the reason for a hit. Popularity and transitions speak for many others too: they are the reason only where
+/// little else is.
+fn main(hit: &Ranked) -> Source {
+    let parts = hit.parts();
+    let is_own = |source: &Source| matches!(source, Source::Query | Source::Behavior);
+    let own = parts
+        .iter()
+        .find(|(source, part)| is_own(source) && *part >= OWN * hit.score);
+    own.or(parts.first())
+        .map_or(Source::Query, |(source, _)| *source)
 }

@@ -1,6 +1,6 @@
 //! Contenders' figures side by side.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::time::Instant;
 
 use vitrine::{
     Collection,
@@ -51,7 +51,7 @@ impl Contest {
     }
 
     pub fn print(&self) {
-        let heads = self.figures.iter().map(|f| format!("{f:<24}"));
+        let heads = self.figures.iter().map(|f| format!("{f:<27}"));
         println!("{} mean [95 % interval]", heads.collect::<String>());
         for (name, columns) in &self.lines {
             let own = columns
@@ -119,7 +119,7 @@ pub fn without(category: &str) -> Option<String> {
     ))
 }
 
-/// What the first figure would be with other weights: parts of a score are weight x value, so answers can be ranked anew.
+/// What the first figure would be if sources counted more or less: parts of a score add up, so answers can be ranked anew.
 pub fn weights<T>(
     shop: &Collection,
     space: &str,
@@ -129,24 +129,17 @@ pub fn weights<T>(
 ) -> Outcome<()> {
     let deep = across(space, DEEP);
     let mut answers = Vec::with_capacity(questions.len());
-    let mut used = BTreeMap::new();
     for question in questions {
-        let answer = shop.similar(id(question), &deep, None)?;
-        used.extend(answer.sources.iter().map(|s| (s.source, s.weight)));
-        answers.push(answer.hits);
+        answers.push(shop.similar(id(question), &deep, None)?.hits);
     }
-    println!("behavior popularity transition");
-    let grid = |source: Source, values: &'static [f32]| match used.contains_key(&source) {
-        true => values,
-        false => &[0.0][..],
-    };
-    for behavior in grid(Source::Behavior, &[0.3, 1.0, 3.0]) {
-        for popularity in grid(Source::Popularity, &[0.0, 0.1, 0.3, 1.0]) {
-            for transition in grid(Source::Transition, &[0.0, 0.1, 0.2, 0.5, 1.0]) {
-                let weight = |source: Source| match source {
-                    Source::Behavior => *behavior,
-                    Source::Popularity => *popularity,
-                    Source::Transition => *transition,
+    println!("factors of behavior, popularity and transition");
+    for behavior in [0.0, 0.3, 0.6, 1.0, 2.0, 4.0] {
+        for popularity in [0.0, 0.3, 0.6, 1.0, 2.0, 4.0] {
+            for transition in [0.0, 0.5, 1.0, 2.0, 4.0] {
+                let factor = |source: Source| match source {
+                    Source::Behavior => behavior,
+                    Source::Popularity => popularity,
+                    Source::Transition => transition,
                     _ => 1.0,
                 };
                 let mut sum = 0.0;
@@ -155,20 +148,17 @@ pub fn weights<T>(
                         .iter()
                         .map(|hit| {
                             let parts = hit.contributions.iter();
-                            let score = parts.map(|c| c.score / used[&c.source] * weight(c.source));
+                            let score = parts.map(|c| c.score * factor(c.source));
                             (score.sum(), hit.id.as_str())
                         })
                         .collect();
                     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-                    let ids: Vec<String> = ranked
-                        .iter()
-                        .take(10)
-                        .map(|(_, id)| (*id).to_owned())
-                        .collect();
+                    let best = ranked.iter().take(10);
+                    let ids: Vec<String> = best.map(|(_, id)| (*id).to_owned()).collect();
                     sum += judge(question, &ids);
                 }
                 let mean = sum / questions.len().max(1) as f64;
-                println!("{behavior:8} {popularity:10} {transition:10}  {mean:.4}");
+                println!("{behavior:5} {popularity:5} {transition:5}  {mean:.4}");
             }
         }
     }

@@ -66,7 +66,10 @@ pub async fn search(
 
 /// Similar items
 ///
-/// Near to an item, in its own category, in the others or anywhere; the item itself is left out.
+/// Near to an item, in its own category, in the others or anywhere; the item itself is left out. In the others (`scope=cross`),
+/// likeness is what is left of the vectors without what a category has in common, so that being the same kind of thing does not
+/// drown the same style or use. What its people chose too, what is popular and how often people go from its category to
+/// another count beside, the more the more was done. `reason` names the bridge.
 #[utoipa::path(
     get, path = "/v1/collections/{c}/items/{id}/similar", tag = "search", operation_id = "similar_items",
     params(ItemPath, SimilarParams),

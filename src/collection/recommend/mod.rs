@@ -27,7 +27,6 @@ use vitrine_schemas::{
 pub(super) use self::{
     cursor::{Cursor, MOST_COUNT},
     knowledge::Knowledge,
-    reason::main,
 };
 use self::{
     history::History,

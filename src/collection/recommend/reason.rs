@@ -87,7 +87,7 @@ impl<'a> Reasons<'a> {
 
 /// The source that a hit mostly rests on, of parts with the greatest first. Popularity speaks for every hit: it says why this
 /// one is here only where nothing of the shopper's own does. Rules change a score, but find nothing.
-pub(in super::super) fn main(parts: &[(Source, f32)]) -> Source {
+fn main(parts: &[(Source, f32)]) -> Source {
     let own = parts
         .iter()
         .find(|(source, _)| !matches!(source, Source::Popularity | Source::Rules));
