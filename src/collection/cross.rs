@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// What part of a score must speak for the hit itself to be the reason for it.
-const OWN: f32 = 0.25;
+const OWN: f32 = 0.1;
 
 /// A question across categories.
 struct Asked<'a> {
