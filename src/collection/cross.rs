@@ -474,6 +474,7 @@ fn main(hit: &Ranked) -> Source {
     let own = parts
         .iter()
         .find(|(source, part)| is_own(source) && *part >= OWN * hit.score);
-    own.or(parts.first())
+    let found = || parts.iter().find(|(source, _)| *source != Source::Rules);
+    own.or_else(found)
         .map_or(Source::Query, |(source, _)| *source)
 }
