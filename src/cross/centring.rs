@@ -7,8 +7,8 @@ use faer::{Mat, Side};
 /// Between the steps of a category's path.
 const STEP: &str = " > ";
 
-/// Vectors at which a category's own mean counts as much as that of the category above it. Found on half of the fashion
-/// photos and titles as items of a shop, where 30 to 100 differ little (`make bench-cross`).
+/// Vectors at which a category's own mean counts as much as that of the category above it: with fewer, the mean is mostly
+/// that of chance.
 const SHRINKAGE: f64 = 100.0;
 
 /// Categories that the directions are found from, the largest, and directions at most, those that categories differ most in.
