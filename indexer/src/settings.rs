@@ -4,7 +4,7 @@ use std::{fmt, fs, path::Path};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Value, json};
 use vitrine_schemas::{Preset, Presets, Rule, Rules, StopWords, Synonym, Synonyms};
@@ -159,29 +159,31 @@ fn line_of(text: &str, pointer: &str) -> usize {
         .skip(1)
         .map(|step| step.replace("~1", "/").replace("~0", "~"))
         .collect();
-    // The fault that the walk ends with is where it ended.
     let mut line = 1;
     for depth in 0..=steps.len() {
         let mut reader = serde_json::Deserializer::from_str(text);
+        // The fault that the walk ends with is where it ended.
         match To(&steps[..depth]).deserialize(&mut reader) {
-            Err(fault) if fault.to_string().starts_with(FOUND) => line = fault.line(),
+            Err(fault) if fault.is_data() => line = fault.line(),
             _ => break,
         }
     }
     line
 }
 
-/// What a walk ends with.
-const FOUND: &str = "here it is";
-
-/// Walks down a value.
+/// Walks down a value, and ends with a fault at what it leads to: whatever that is, it is asked for as a bool, so that nothing
+/// of it is read before.
 struct To<'a>(&'a [String]);
 
 impl<'de> DeserializeSeed<'de> for To<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+        if self.0.is_empty() {
+            deserializer.deserialize_bool(self)
+        } else {
+            deserializer.deserialize_any(self)
+        }
     }
 }
 
@@ -189,12 +191,16 @@ impl<'de> Visitor<'de> for To<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
+        f.write_str("nothing")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
+        Err(E::custom("here it is"))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Some((step, rest)) = self.0.split_first() else {
-            return Err(A::Error::custom(FOUND));
+            return Ok(());
         };
         while let Some(key) = map.next_key::<String>()? {
             if key == *step {
@@ -207,7 +213,7 @@ impl<'de> Visitor<'de> for To<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let Some((step, rest)) = self.0.split_first() else {
-            return Err(A::Error::custom(FOUND));
+            return Ok(());
         };
         for _ in 0..step.parse().unwrap_or(usize::MAX) {
             if seq.next_element::<IgnoredAny>()?.is_none() {
@@ -215,30 +221,6 @@ impl<'de> Visitor<'de> for To<'_> {
             }
         }
         seq.next_element_seed(To(rest)).map(|_| ())
-    }
-
-    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
-        Err(E::custom(FOUND))
-    }
-
-    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
-        Err(E::custom(FOUND))
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
-        Err(E::custom(FOUND))
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
-        Err(E::custom(FOUND))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
-        Err(E::custom(FOUND))
-    }
-
-    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        Err(E::custom(FOUND))
     }
 }
 
