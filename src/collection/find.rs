@@ -42,10 +42,6 @@ struct Asked<'a> {
     rules: Acting,
     /// All that may be on a page.
     allowed: Arc<Allowed>,
-    /// What alone may be found, by what was understood, the caller and rules; None for all.
-    within: Option<RoaringBitmap>,
-    /// What the shopper rejected and rules hide.
-    out: RoaringBitmap,
 }
 
 /// What may be on the page, ranked.
@@ -204,8 +200,6 @@ impl Collection {
             blend,
             rules,
             allowed,
-            within,
-            out,
         })
     }
 
@@ -214,7 +208,7 @@ impl Collection {
         let request = asked.request;
         let near = request
             .near()
-            .map(|search| self.nearest(state, &search, asked.within.as_ref(), count, &asked.out));
+            .map(|search| self.nearest(state, &search, &asked.allowed, count));
         let near = near.transpose()?;
         let settings = self.settings.now();
         let words = request.words.as_ref().map(|words| {

@@ -86,7 +86,11 @@ impl Collection {
     ) -> Result<SearchResponse> {
         let started = Instant::now();
         check_limit(request.limit)?;
-        let near = self.nearest(state, request, scope, request.limit, &RoaringBitmap::new())?;
+        let mut allowed = state.allowed(request.filter.as_ref())?;
+        if let Some(scope) = scope {
+            allowed = Arc::new(Allowed::from(allowed.numbers() & scope));
+        }
+        let near = self.nearest(state, request, &allowed, request.limit)?;
         let mut answer = near.answer(request);
         for (number, score) in &near.hits {
             let Some(id) = state.ids.get(number) else {
@@ -106,14 +110,13 @@ impl Collection {
         Ok(answer)
     }
 
-    /// The min(limit, matches) nearest in `scope`, without those in `out`.
+    /// The min(limit, matches) nearest of `allowed`, which the request's filter has been through.
     pub(super) fn nearest(
         &self,
         state: &State,
         request: &VectorSearch,
-        scope: Option<&RoaringBitmap>,
+        allowed: &Arc<Allowed>,
         limit: usize,
-        out: &RoaringBitmap,
     ) -> Result<Near> {
         let set = state.set_of(request.fingerprint.as_deref())?;
         let index = set.space(&request.space)?;
@@ -123,13 +126,6 @@ impl Collection {
             .get(&request.space)
             .map(|s| (s.dim, s.metric));
         let (dim, metric) = metric.ok_or_else(|| Error::invalid("/space", "no such space"))?;
-        let mut allowed = state.allowed(request.filter.as_ref())?;
-        if let Some(scope) = scope {
-            allowed = Arc::new(Allowed::from(allowed.numbers() & scope));
-        }
-        if !out.is_disjoint(allowed.numbers()) {
-            allowed = Arc::new(Allowed::from(allowed.numbers() - out));
-        }
         let mut own = None;
         let vector = match &request.target {
             Target::Vector(v) => {
@@ -157,7 +153,7 @@ impl Collection {
                 k,
                 request.ef,
                 request.exact,
-                &allowed,
+                allowed,
                 request.deadline,
             )?;
             let more = found.len() == k;
