@@ -5,12 +5,12 @@ mod fill;
 
 use std::io::Write;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::json;
 use vitrine_schemas::ReembeddingInfo;
 
-use super::Outcome;
-use crate::{error::CommandError, sink::HttpSink};
+use super::{Outcome, target::Remote};
+use crate::error::CommandError;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReembedCommand {
@@ -18,25 +18,27 @@ pub(super) enum ReembedCommand {
     ///
     /// After a switch, the same with the encoders from before fills their spaces for a rollback.
     ///
+    /// The API key needs the actions read, write and admin.
+    ///
     /// Prints a summary as JSON, then the comparison as tables. Exit status: 0 all well, 3 some items could not be
     /// embedded or --switch was not carried out, 1 failure, 2 wrong usage.
     Run(Box<fill::RunArgs>),
     /// Ask both sets of spaces the same questions.
     Compare {
         #[command(flatten)]
-        server: Server,
+        server: Remote,
         #[command(flatten)]
         questions: compare::Questions,
     },
     /// Say how far it is, as JSON.
     Status {
         #[command(flatten)]
-        server: Server,
+        server: Remote,
     },
     /// Have searches see the new spaces. Those from before are kept up for a rollback.
     Switch {
         #[command(flatten)]
-        server: Server,
+        server: Remote,
         /// Also where items lack vectors, or the server could not embed queries: searches do not find them.
         #[arg(long)]
         force: bool,
@@ -44,7 +46,7 @@ pub(super) enum ReembedCommand {
     /// Have searches see the spaces from before the switch again.
     Rollback {
         #[command(flatten)]
-        server: Server,
+        server: Remote,
         /// Also where items lack vectors: searches do not find them.
         #[arg(long)]
         force: bool,
@@ -52,34 +54,8 @@ pub(super) enum ReembedCommand {
     /// Drop the spaces that searches do not see: before a switch the new ones, after it those from before.
     End {
         #[command(flatten)]
-        server: Server,
+        server: Remote,
     },
-}
-
-/// The collection.
-#[derive(Debug, Args)]
-pub(super) struct Server {
-    /// Running server, such as http://localhost:7280.
-    #[arg(long, value_name = "URL", value_parser = super::target::address)]
-    server: String,
-    /// The server's API key; it needs the actions read, write and admin.
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "VITRINE_API_KEY",
-        hide_env_values = true
-    )]
-    api_key: Option<String>,
-    /// Collection that is re-embedded.
-    #[arg(long, value_name = "NAME")]
-    collection: String,
-}
-
-impl Server {
-    fn http(&self) -> HttpSink {
-        let key = self.api_key.clone().filter(|key| !key.is_empty());
-        HttpSink::new(&self.server, &self.collection, key)
-    }
 }
 
 pub(super) fn run(command: &ReembedCommand, out: &mut dyn Write) -> Result<Outcome, CommandError> {

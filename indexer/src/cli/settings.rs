@@ -2,53 +2,28 @@
 
 use std::{io::Write, path::PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-use super::Outcome;
-use crate::{error::CommandError, settings, sink::HttpSink};
+use super::{Outcome, target::Remote};
+use crate::{error::CommandError, settings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SettingsCommand {
     /// Put the rules, synonyms, stop words and presets of a JSON file in the place of a collection's.
     ///
     /// What the file does not name stays as it is. A fault names line and field; what was sent before it stays set.
-    /// Prints how many were set as JSON.
+    /// Prints how many were set as JSON. The API key needs the action write.
     Push {
         /// File with any of rules, synonyms, stop_words, presets.
         file: PathBuf,
         #[command(flatten)]
-        server: Server,
+        server: Remote,
     },
-    /// Print those of a collection as JSON, as push takes them.
+    /// Print those of a collection as JSON, as push takes them. The API key needs the action read.
     Pull {
         #[command(flatten)]
-        server: Server,
+        server: Remote,
     },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Server {
-    /// Running server, such as http://localhost:7280.
-    #[arg(long, value_name = "URL")]
-    server: String,
-    /// The server's API key; it needs the action read, and write to push.
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "VITRINE_API_KEY",
-        hide_env_values = true
-    )]
-    api_key: Option<String>,
-    /// Collection.
-    #[arg(long, value_name = "NAME")]
-    collection: String,
-}
-
-impl Server {
-    fn http(&self) -> HttpSink {
-        let key = self.api_key.clone().filter(|key| !key.is_empty());
-        HttpSink::new(&self.server, &self.collection, key)
-    }
 }
 
 pub(super) fn run(command: &SettingsCommand, out: &mut dyn Write) -> Result<Outcome, CommandError> {

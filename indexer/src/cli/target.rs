@@ -81,6 +81,32 @@ pub(super) fn address(text: &str) -> Result<String, String> {
     }
 }
 
+/// A collection of a running server.
+#[derive(Debug, Args)]
+pub(super) struct Remote {
+    /// Running server, such as http://localhost:7280.
+    #[arg(long, value_name = "URL", value_parser = address)]
+    server: String,
+    /// The server's API key, with the actions that the command needs.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "VITRINE_API_KEY",
+        hide_env_values = true
+    )]
+    api_key: Option<String>,
+    /// Collection.
+    #[arg(long, value_name = "NAME")]
+    collection: String,
+}
+
+impl Remote {
+    pub fn http(&self) -> HttpSink {
+        let key = self.api_key.clone().filter(|key| !key.is_empty());
+        HttpSink::new(&self.server, &self.collection, key)
+    }
+}
+
 /// The file that lists refusals, where one is named.
 pub(super) fn rejects(path: Option<&Path>) -> Result<Rejects, CommandError> {
     Rejects::create(path).map_err(|source| CommandError::File {

@@ -11,28 +11,15 @@ use serde_json::Value;
 
 use super::{create, positive, write};
 use crate::{
-    cli::Outcome,
+    cli::{Outcome, target::Remote},
     error::CommandError,
     evaluate::{Configuration, Judgements, RelevanceReport},
-    sink::HttpSink,
 };
 
 #[derive(Debug, Args)]
 pub struct SearchArgs {
-    /// Running server, such as http://localhost:7280.
-    #[arg(long, value_name = "URL")]
-    server: String,
-    /// The server's API key.
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "VITRINE_API_KEY",
-        hide_env_values = true
-    )]
-    api_key: Option<String>,
-    /// Collection searched.
-    #[arg(long, value_name = "NAME")]
-    collection: String,
+    #[command(flatten)]
+    server: Remote,
     /// Judgements: a CSV file with a line for each query and item, or, with --queries, TREC qrels.
     #[arg(long, value_name = "FILE")]
     judgements: PathBuf,
@@ -80,8 +67,7 @@ pub fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<Outcome, CommandErr
         None => Judgements::from_csv(&args.judgements, &args.columns)?,
     };
     let json = args.json.as_deref().map(create).transpose()?;
-    let key = args.api_key.clone().filter(|key| !key.is_empty());
-    let server = HttpSink::new(&args.server, &args.collection, key);
+    let server = args.server.http();
     let questions = judgements.questions();
     let bar = ProgressBar::new((questions.len() * args.searches.len()) as u64);
     let bootstrap = (args.resamples, args.seed);

@@ -7,7 +7,7 @@ use serde_json::json;
 use vitrine::Embedder;
 use vitrine_schemas::ReembeddingInfo;
 
-use super::{Server, compare};
+use super::{Remote, compare};
 use crate::{
     cli::{
         Models, Outcome,
@@ -30,7 +30,7 @@ const CATCH_UPS: usize = 10;
 #[derive(Debug, Args)]
 pub struct RunArgs {
     #[command(flatten)]
-    server: Server,
+    server: Remote,
     #[command(flatten)]
     models: Models,
     /// Heads on top of the encoders, `none` for none [default: those in use].
