@@ -19,6 +19,7 @@ pub mod reembedding;
 pub mod reports;
 pub mod rules;
 pub mod search;
+mod setting;
 pub mod synonyms;
 pub mod understand;
 pub mod users;

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use vitrine_schemas::{Preset, Presets};
 
-use super::{CollectionPath, SettingPath, named};
+use super::{CollectionPath, SettingPath, named, setting};
 use crate::{
     body::Body,
     call::Call,
@@ -21,10 +21,8 @@ use crate::{
     responses((status = 200, description = "In the order of their names", body = Presets), Keyed, Gated, Named),
 )]
 pub async fn list(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<Presets>> {
-    let all = call.read(move |database| Ok(database.collection(&path.c)?.settings::<Preset>()));
-    Ok(Json(Presets {
-        presets: all.await?,
-    }))
+    let presets = setting::all(&call, path).await?;
+    Ok(Json(Presets { presets }))
 }
 
 /// Replace all presets
@@ -40,14 +38,8 @@ pub async fn replace(
     path: Path<CollectionPath>,
     body: Body<Presets>,
 ) -> ApiResult<Json<Presets>> {
-    let all = call.write(move |database| {
-        let collection = database.collection(&path.c)?;
-        collection.replace_settings(body.0.presets)?;
-        Ok(collection.settings::<Preset>())
-    });
-    Ok(Json(Presets {
-        presets: all.await?,
-    }))
+    let presets = setting::replace(&call, path, body.0.presets).await?;
+    Ok(Json(Presets { presets }))
 }
 
 /// Get a preset
@@ -57,8 +49,7 @@ pub async fn replace(
     responses((status = 200, description = "As it was set", body = Preset), Keyed, Gated, Named),
 )]
 pub async fn get(call: Call, path: Path<SettingPath>) -> ApiResult<Json<Preset>> {
-    let one = call.read(move |database| database.collection(&path.c)?.setting(&path.id));
-    Ok(Json(one.await?))
+    setting::get(&call, path).await
 }
 
 /// Set a preset
@@ -84,8 +75,7 @@ pub async fn put(
 ) -> ApiResult<Json<Preset>> {
     let mut one = body.0;
     named(&mut one.id, &path.id)?;
-    let put = call.write(move |database| database.collection(&path.c)?.put_setting(one));
-    Ok(Json(put.await?))
+    setting::put(&call, path, one).await
 }
 
 /// Delete a preset
@@ -95,10 +85,5 @@ pub async fn put(
     responses((status = 204, description = "It is gone"), Keyed, Gated, Named),
 )]
 pub async fn delete(call: Call, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
-    let deleted = call.write(move |database| {
-        let collection = database.collection(&path.c)?;
-        collection.delete_setting::<Preset>(&path.id)
-    });
-    deleted.await?;
-    Ok(HttpResponse::NoContent().finish())
+    setting::delete::<Preset>(&call, path).await
 }

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use vitrine_schemas::{Rule, Rules, RulesTestRequest, RulesTestResponse};
 
-use super::{CollectionPath, SettingPath, named};
+use super::{CollectionPath, SettingPath, named, setting};
 use crate::{
     body::Body,
     call::Call,
@@ -21,10 +21,8 @@ use crate::{
     responses((status = 200, description = "In the order of their ids", body = Rules), Keyed, Gated, Named),
 )]
 pub async fn list(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<Rules>> {
-    let rules = call.read(move |database| Ok(database.collection(&path.c)?.settings::<Rule>()));
-    Ok(Json(Rules {
-        rules: rules.await?,
-    }))
+    let rules = setting::all(&call, path).await?;
+    Ok(Json(Rules { rules }))
 }
 
 /// Replace all rules
@@ -40,14 +38,8 @@ pub async fn replace(
     path: Path<CollectionPath>,
     body: Body<Rules>,
 ) -> ApiResult<Json<Rules>> {
-    let rules = call.write(move |database| {
-        let collection = database.collection(&path.c)?;
-        collection.replace_settings(body.0.rules)?;
-        Ok(collection.settings::<Rule>())
-    });
-    Ok(Json(Rules {
-        rules: rules.await?,
-    }))
+    let rules = setting::replace(&call, path, body.0.rules).await?;
+    Ok(Json(Rules { rules }))
 }
 
 /// Try rules
@@ -75,8 +67,7 @@ pub async fn test(
     responses((status = 200, description = "As it was set", body = Rule), Keyed, Gated, Named),
 )]
 pub async fn get(call: Call, path: Path<SettingPath>) -> ApiResult<Json<Rule>> {
-    let rule = call.read(move |database| database.collection(&path.c)?.setting(&path.id));
-    Ok(Json(rule.await?))
+    setting::get(&call, path).await
 }
 
 /// Set a rule
@@ -107,8 +98,7 @@ pub async fn get(call: Call, path: Path<SettingPath>) -> ApiResult<Json<Rule>> {
 pub async fn put(call: Call, path: Path<SettingPath>, body: Body<Rule>) -> ApiResult<Json<Rule>> {
     let mut rule = body.0;
     named(&mut rule.id, &path.id)?;
-    let put = call.write(move |database| database.collection(&path.c)?.put_setting(rule));
-    Ok(Json(put.await?))
+    setting::put(&call, path, rule).await
 }
 
 /// Delete a rule
@@ -118,10 +108,5 @@ pub async fn put(call: Call, path: Path<SettingPath>, body: Body<Rule>) -> ApiRe
     responses((status = 204, description = "It is gone"), Keyed, Gated, Named),
 )]
 pub async fn delete(call: Call, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
-    let deleted = call.write(move |database| {
-        let collection = database.collection(&path.c)?;
-        collection.delete_setting::<Rule>(&path.id)
-    });
-    deleted.await?;
-    Ok(HttpResponse::NoContent().finish())
+    setting::delete::<Rule>(&call, path).await
 }

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use vitrine_schemas::{StopWords, Synonym, Synonyms};
 
-use super::{CollectionPath, SettingPath, named};
+use super::{CollectionPath, SettingPath, named, setting};
 use crate::{
     body::Body,
     call::Call,
@@ -21,10 +21,8 @@ use crate::{
     responses((status = 200, description = "In the order of their ids", body = Synonyms), Keyed, Gated, Named),
 )]
 pub async fn list(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<Synonyms>> {
-    let all = call.read(move |database| Ok(database.collection(&path.c)?.settings::<Synonym>()));
-    Ok(Json(Synonyms {
-        synonyms: all.await?,
-    }))
+    let synonyms = setting::all(&call, path).await?;
+    Ok(Json(Synonyms { synonyms }))
 }
 
 /// Replace all synonyms
@@ -43,14 +41,8 @@ pub async fn replace(
     path: Path<CollectionPath>,
     body: Body<Synonyms>,
 ) -> ApiResult<Json<Synonyms>> {
-    let all = call.write(move |database| {
-        let collection = database.collection(&path.c)?;
-        collection.replace_settings(body.0.synonyms)?;
-        Ok(collection.settings::<Synonym>())
-    });
-    Ok(Json(Synonyms {
-        synonyms: all.await?,
-    }))
+    let synonyms = setting::replace(&call, path, body.0.synonyms).await?;
+    Ok(Json(Synonyms { synonyms }))
 }
 
 /// Get a synonym
@@ -60,8 +52,7 @@ pub async fn replace(
     responses((status = 200, description = "As it was set", body = Synonym), Keyed, Gated, Named),
 )]
 pub async fn get(call: Call, path: Path<SettingPath>) -> ApiResult<Json<Synonym>> {
-    let one = call.read(move |database| database.collection(&path.c)?.setting(&path.id));
-    Ok(Json(one.await?))
+    setting::get(&call, path).await
 }
 
 /// Set a synonym
@@ -84,8 +75,7 @@ pub async fn put(
 ) -> ApiResult<Json<Synonym>> {
     let mut one = body.0;
     named(&mut one.id, &path.id)?;
-    let put = call.write(move |database| database.collection(&path.c)?.put_setting(one));
-    Ok(Json(put.await?))
+    setting::put(&call, path, one).await
 }
 
 /// Delete a synonym
@@ -95,12 +85,7 @@ pub async fn put(
     responses((status = 204, description = "It is gone"), Keyed, Gated, Named),
 )]
 pub async fn delete(call: Call, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
-    let deleted = call.write(move |database| {
-        let collection = database.collection(&path.c)?;
-        collection.delete_setting::<Synonym>(&path.id)
-    });
-    deleted.await?;
-    Ok(HttpResponse::NoContent().finish())
+    setting::delete::<Synonym>(&call, path).await
 }
 
 /// Get the stop words
