@@ -64,8 +64,8 @@ bad-input: build models ## every kind of bad input, each with its answer
 crash: setup ## 100 kill -9 rounds of a server under import
 	VITRINE_CRASH_ROUNDS=100 cargo test --release --workspace --test e2e -- --nocapture crash
 
-bench: setup ## criterion: distance kernels, what rules and synonyms cost a search
-	cargo bench --workspace --bench distance --bench rules
+bench: setup ## criterion: distance kernels, what rules and synonyms cost a search, the fit of what categories have in common
+	cargo bench --workspace --bench centring --bench distance --bench rules
 
 BENCH_PY := $(CACHE)/bench-venv/bin/python
 
