@@ -47,6 +47,12 @@ pub trait Embedder: Send + Sync {
     fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>>;
     /// Embeds photos; `result.len() == images.len()`.
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>>;
+    /// What is known of an item by who chose it, as its vectors with their weight from 0 to 1 beside those of its text and photos;
+    /// `None` where nothing is known of it.
+    ///
+    /// # Errors
+    /// The model is at fault.
+    fn embed_behavior(&self, id: &str) -> Result<Option<(f32, Embedding)>, EmbedError>;
     /// Number of tokens the text encoder sees, after truncation.
     fn count_tokens(&self, text: &str) -> usize;
     /// Name of the text model, for humans.

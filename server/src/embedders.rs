@@ -172,7 +172,7 @@ impl Embedders {
             let texts: Vec<_> = wanting.iter().map(|(text, _)| text.as_str()).collect();
             let made = embedder.embed_text(&texts);
             for ((_, item), made) in wanting.iter_mut().zip(made) {
-                match made {
+                match made.and_then(|text| with_behavior(&*embedder, &item.id, text)) {
                     Ok(vectors) => item.other_vectors = Some(of_set(fingerprint, vectors, to)),
                     Err(e) => tracing::warn!(item = item.id, "stays pending: {e}"),
                 }
@@ -188,6 +188,27 @@ fn lacks(item: &Item, own: &SpaceSetInfo) -> bool {
         .keys()
         .any(|space| item.vectors.contains_key(space));
     has_vectors && item.other_vectors.is_none() && item.images.is_empty()
+}
+
+/// A text's vectors joined with what behaviour says of the item, weighted as the indexer does.
+fn with_behavior(
+    embedder: &dyn Embedder,
+    id: &str,
+    mut text: Embedding,
+) -> Result<Embedding, EmbedError> {
+    let weights = vitrine_indexer::pipeline::Options::default();
+    if let Some((weight, vectors)) = embedder.embed_behavior(id)? {
+        for (space, vector) in vectors {
+            let mut parts = vec![(weights.behavior_weight * weight, vector.as_slice())];
+            parts.extend(
+                text.get(&space)
+                    .map(|own| (weights.text_weight, own.as_slice())),
+            );
+            let fused = vitrine_indexer::space::fuse(&parts);
+            text.insert(space, fused);
+        }
+    }
+    Ok(text)
 }
 
 fn of_set(fingerprint: &str, mut vectors: Embedding, set: &SpaceSetInfo) -> OtherVectors {

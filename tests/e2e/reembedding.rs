@@ -64,6 +64,10 @@ impl Embedder for Own {
         images.iter().map(none).collect()
     }
 
+    fn embed_behavior(&self, _: &str) -> Result<Option<(f32, Embedding)>, EmbedError> {
+        Ok(None)
+    }
+
     fn count_tokens(&self, text: &str) -> usize {
         text.len()
     }

@@ -75,9 +75,9 @@ pub fn run(data: &Data, seeds: u64, targets: &[String]) -> Result<(), Box<dyn Er
                 };
                 let domains = Domains {
                     source_heads,
-                    source,
-                    target: &pairs,
-                    held_out: None,
+                    source: source.into(),
+                    target: (&pairs).into(),
+                    held_out: None.into(),
                 };
                 let trained = transfer(Transfer::Model, &domains, &recipe, 1.0, &mut |_| ())?;
                 let gain = judge(&trained.heads, held_out)?.quality.score - alone;

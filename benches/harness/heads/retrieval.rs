@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use vitrine_indexer::space::heads::Heads;
+use vitrine_indexer::space::heads::{Heads, View};
 use vitrine_indexer::space::tower::unit;
 use vitrine_indexer::train::metrics::{Measured, Quality, kinship, measure};
 use vitrine_indexer::train::{Example, Pairs, Recipe, TrainError, transfer::train_fresh};
@@ -79,8 +79,8 @@ fn ours(data: &Data, recipe: &Recipe, train: &[Example]) -> Result<Heads, TrainE
 pub fn judge(heads: &Heads, examples: &[Example]) -> Result<Measured, TrainError> {
     let pairs = Pairs::of(examples)?;
     let (text, photo) = (
-        heads.text.embed(&pairs.text)?,
-        heads.photo.embed(&pairs.photo)?,
+        heads.embed(View::Text, &pairs.text)?,
+        heads.embed(View::Photo, &pairs.photo)?,
     );
     Ok(measure(&text, &photo, Some(&pairs.labels))?)
 }

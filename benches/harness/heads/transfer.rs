@@ -6,7 +6,7 @@ use std::error::Error;
 
 use vitrine_indexer::space::heads::Heads;
 use vitrine_indexer::train::domains::within;
-use vitrine_indexer::train::guard::decide;
+use vitrine_indexer::train::guard::{Judged, decide};
 use vitrine_indexer::train::transfer::{Domains, Transfer, train_fresh, transfer};
 use vitrine_indexer::train::{Example, Pairs, Recipe, TrainError, shuffled};
 
@@ -102,11 +102,9 @@ fn one(
         &mut |_| (),
     )?
     .heads;
-    let (alone_guard, alone_test) = (judge(&alone, held.guard)?, judge(&alone, held.test)?);
-    let current = (
-        judge(source_heads, held.guard)?,
-        judge(source_heads, held.test)?,
-    );
+    let on_guard = |heads: &Heads| Ok::<_, TrainError>(Judged::from(judge(heads, held.guard)?));
+    let (alone_guard, alone_test) = (on_guard(&alone)?, judge(&alone, held.test)?);
+    let current = (on_guard(source_heads)?, judge(source_heads, held.test)?);
     let mut note = |name: &str, score: f64| {
         tally.scores.entry(name.to_owned()).or_default().push(score);
     };
@@ -115,13 +113,13 @@ fn one(
     let mut outcomes = Vec::new();
     let domains = Domains {
         source_heads,
-        source,
-        target: &target,
-        held_out: stop.as_ref(),
+        source: source.into(),
+        target: (&target).into(),
+        held_out: stop.as_ref().into(),
     };
     for way in WAYS {
         let heads = transfer(way, &domains, &recipe, 1.0, &mut |_| ())?.heads;
-        let (guard, test) = (judge(&heads, held.guard)?, judge(&heads, held.test)?);
+        let (guard, test) = (on_guard(&heads)?, judge(&heads, held.test)?);
         note(
             &format!("{} {way:?}", 2 + way as usize).to_lowercase(),
             test.quality.score,

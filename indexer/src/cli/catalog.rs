@@ -15,7 +15,7 @@ use crate::{
     error::CommandError,
     source::{self, Format, Mapping, photo::Photos},
     space::{Choice, Encoders},
-    train::{Example, Gather, Gathered},
+    train::{Gather, Gathered, Views},
 };
 
 /// Items read from a collection at once.
@@ -101,11 +101,13 @@ impl Catalog {
         }
     }
 
-    /// Encoders without heads, and the examples that items give; how far it is goes to standard error.
-    pub fn examples(
-        &self,
-        items: &[Item],
-    ) -> Result<(Encoders, Vec<Example>, Gathered), CommandError> {
+    /// The collection's name, for events that name none.
+    pub fn name(&self) -> &str {
+        self.collection.as_deref().unwrap_or("catalog")
+    }
+
+    /// Encoders without heads, and what is known of items; how far it is goes to standard error.
+    pub fn views(&self, items: &[Item]) -> Result<(Encoders, Vec<Views>, Gathered), CommandError> {
         let models = self.models.dir.path();
         let encoders = Encoders::load_with(&models, self.models.precision, Choice::None)?;
         let beside = self.place.source.as_deref().and_then(Path::parent);
@@ -120,12 +122,12 @@ impl Catalog {
             label: self.label.clone(),
         };
         let mut said = Instant::now();
-        let (examples, counts) = gather.run(items, &mut |done| {
+        let (views, counts) = gather.views(items, &mut |done| {
             if said.elapsed() >= EVERY {
                 said = Instant::now();
                 tracing::info!(done, of = items.len(), "features");
             }
         })?;
-        Ok((encoders, examples, counts))
+        Ok((encoders, views, counts))
     }
 }

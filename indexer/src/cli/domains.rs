@@ -12,7 +12,10 @@ use vitrine_schemas::Item;
 use super::{Outcome, catalog::Catalog};
 use crate::{
     error::CommandError,
-    train::domains::{Users, level, rank},
+    train::{
+        Views,
+        domains::{Users, level, rank},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -27,7 +30,8 @@ pub(super) struct DomainsArgs {
 pub(super) fn run(args: &DomainsArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let items = args.catalog.items()?;
     let users = users(args, &items)?;
-    let (_, examples, counts) = args.catalog.examples(&items)?;
+    let (_, views, counts) = args.catalog.views(&items)?;
+    let examples: Vec<_> = views.iter().filter_map(Views::example).collect();
     let ranked = rank(&examples, &args.target, users.as_ref())?;
     let answer = json!({"target": args.target, "items": counts, "sources": ranked});
     writeln!(out, "{answer}")?;

@@ -61,6 +61,9 @@ pub(super) struct IndexArgs {
     /// Weight of the photos in an item's shared vector.
     #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
     image_weight: f32,
+    /// Weight of behaviour in an item's shared vector, where the heads know it; of few people less.
+    #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
+    behavior_weight: f32,
 }
 
 pub(super) fn weight(text: &str) -> Result<f32, String> {
@@ -91,6 +94,7 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
         batch: args.batch,
         text_weight: args.text_weight,
         image_weight: args.image_weight,
+        behavior_weight: args.behavior_weight,
         attributes: mapping.attributes(),
         base: args.source.parent().unwrap_or(Path::new("")).to_owned(),
         fetch_images: args.fetch_images,

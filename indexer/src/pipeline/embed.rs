@@ -97,7 +97,7 @@ impl Pipeline<'_> {
         }
     }
 
-    /// Gives the item the vectors it lacks: of the text, of the mean of its photos, or of both, weighted.
+    /// Gives the item the vectors it lacks: the weighted mean of what there is of its text, its photos and its behaviour.
     fn join(&self, item: &mut Item, parts: &Parts) -> Result<(), String> {
         let text = match &parts.text {
             Some(Err(error)) => return Err(error.to_string()),
@@ -106,7 +106,11 @@ impl Pipeline<'_> {
         };
         let each = self.options.image_weight / parts.photos.len().max(1) as f32;
         let photos = parts.photos.iter().map(|embedding| (each, embedding));
-        let all: Vec<_> = text.into_iter().chain(photos).collect();
+        let behavior = self.embedder.embed_behavior(&item.id);
+        let behavior = behavior.map_err(|error| error.to_string())?;
+        let weight = self.options.behavior_weight;
+        let behavior = behavior.iter().map(|(n, vectors)| (weight * n, vectors));
+        let all: Vec<_> = text.into_iter().chain(photos).chain(behavior).collect();
         for space in self.embedder.dims().keys() {
             let vectors: Vec<(f32, &[f32])> = all
                 .iter()

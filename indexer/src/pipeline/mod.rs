@@ -63,6 +63,8 @@ pub struct Options {
     pub text_weight: f32,
     /// Weight of the photos together in an item's shared vector.
     pub image_weight: f32,
+    /// Weight of behaviour in an item's shared vector, where heads know it, were it of very many people.
+    pub behavior_weight: f32,
     /// Attributes declared beforehand, by a mapping; others are declared by the values met.
     pub attributes: BTreeMap<String, AttributeType>,
     /// Folder that the paths of photos start from.
@@ -77,6 +79,7 @@ impl Default for Options {
             batch: 64,
             text_weight: 0.5,
             image_weight: 0.5,
+            behavior_weight: 0.5,
             attributes: BTreeMap::new(),
             base: PathBuf::new(),
             fetch_images: false,

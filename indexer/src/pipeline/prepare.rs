@@ -37,7 +37,11 @@ impl Prepared {
         options: &Options,
     ) -> Self {
         let mut hash = blake3::Hasher::new();
-        let weights = (options.text_weight, options.image_weight);
+        let weights = (
+            options.text_weight,
+            options.image_weight,
+            options.behavior_weight,
+        );
         hash.update(format!("{fingerprint} {weights:?}").as_bytes());
         hash.update(&canonical(&mut item));
         let photos = item

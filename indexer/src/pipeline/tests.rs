@@ -76,6 +76,12 @@ impl Embedder for Fake {
         images.iter().map(one).collect()
     }
 
+    fn embed_behavior(&self, id: &str) -> Result<Option<(f32, Embedding)>, EmbedError> {
+        let known = id.starts_with("chosen");
+        let vectors = || [("shared".to_owned(), unit(b"chosen"))].into();
+        Ok(known.then(|| (0.5, vectors())))
+    }
+
     fn count_tokens(&self, _: &str) -> usize {
         0
     }

@@ -99,6 +99,11 @@ impl Embedder for Cached<'_> {
         })
     }
 
+    /// Looked up, so there is nothing to keep.
+    fn embed_behavior(&self, id: &str) -> Result<Option<(f32, Embedding)>, EmbedError> {
+        self.inner.embed_behavior(id)
+    }
+
     fn count_tokens(&self, text: &str) -> usize {
         self.inner.count_tokens(text)
     }
@@ -341,6 +346,9 @@ mod tests {
         }
         fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
             self.embed(images.iter().map(Vec::as_slice))
+        }
+        fn embed_behavior(&self, _: &str) -> Result<Option<(f32, Embedding)>, EmbedError> {
+            Ok(None)
         }
         fn count_tokens(&self, text: &str) -> usize {
             text.len()

@@ -11,7 +11,7 @@ use ::image::RgbImage;
 use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
 
 use super::conse::{Conse, PARAMS};
-use super::heads::{self, Heads};
+use super::heads::{self, Heads, View};
 use super::multiscale;
 use super::selection::Selection;
 use super::words;
@@ -242,15 +242,18 @@ impl Encoders {
     /// # Errors
     /// They take other features than these encoders give.
     pub fn with_heads(mut self, heads: Heads) -> Result<Self, ModelError> {
-        let widths = [
-            ("text", heads.text.shape().input, self.text_width()),
-            ("photo", heads.photo.shape().input, self.photo_width()),
-        ];
-        for (kind, wanted, given) in widths {
+        // What is searched for comes as text.
+        heads.tower(View::Text)?;
+        for (view, tower) in &heads.towers {
+            let (wanted, name) = (tower.shape().input, view.name());
+            let given = match view {
+                View::Text => self.text_width(),
+                View::Photo => self.photo_width(),
+                View::Behavior => heads.behavior.width(),
+            };
             if wanted != given {
-                let reason = format!(
-                    "the heads take {wanted} features of {kind}, these encoders give {given}"
-                );
+                let reason =
+                    format!("the heads take {wanted} features of {name}, {given} are given");
                 return Err(ModelError::Compute(reason));
             }
         }
@@ -357,7 +360,10 @@ impl Encoders {
             features,
         } = self.see(bytes, self.heads.is_some())?;
         if let Some(heads) = &self.heads {
-            shared = Some(heads.photo.embed_one(&features).map_err(failed)?);
+            // Heads that never saw a photo have no place for one.
+            let tower = heads.towers.get(&View::Photo);
+            let own = tower.map(|tower| tower.embed_one(&features));
+            shared = own.transpose().map_err(failed)?;
         }
         let shared = shared.map(|vector| ("shared".to_owned(), vector));
         Ok(shared
@@ -374,7 +380,10 @@ impl Encoders {
     /// The vectors of a text by space, of its features.
     fn one_text(&self, mut features: Vec<f32>) -> Result<Embedding, EmbedError> {
         let shared = match &self.heads {
-            Some(heads) => Some(heads.text.embed_one(&features).map_err(failed)?),
+            Some(heads) => {
+                let tower = heads.tower(View::Text).map_err(failed)?;
+                Some(tower.embed_one(&features).map_err(failed)?)
+            }
             None => None,
         };
         features.truncate(self.untrained_width());
@@ -442,6 +451,15 @@ impl Embedder for Encoders {
 
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
         batch::run(images, |bytes| self.one_image(bytes))
+    }
+
+    fn embed_behavior(&self, id: &str) -> Result<Option<(f32, Embedding)>, EmbedError> {
+        let Some(heads) = &self.heads else {
+            return Ok(None);
+        };
+        let made = heads.embed_behavior(id).map_err(failed)?;
+        let of = |(weight, vector)| (weight, [("shared".to_owned(), vector)].into());
+        Ok(made.map(of))
     }
 
     fn count_tokens(&self, text: &str) -> usize {

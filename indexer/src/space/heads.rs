@@ -1,11 +1,18 @@
-//! Heads: two towers, learned from a catalog, that take the features of the encoders to one shared space. A models
-//! folder holds them as `heads/<name>/{config.json, model.safetensors}`; `heads/active.json` names those in use.
+//! Heads: towers, learned from a catalog and its events, that take what is known of an item to one shared space: features of
+//! its text and photos, and of who chose it. A models folder holds them as `heads/<name>/{config.json, model.safetensors}`, with
+//! `behavior.safetensors` where behaviour was learned from; `heads/active.json` names those in use.
 
-use std::collections::BTreeMap;
+mod behavior;
+
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use rand::{SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};
+
+use candle_core::Tensor;
+
+pub use behavior::BehaviorFeatures;
 
 use super::tower::{Standardise, Tower, TowerShape};
 use crate::encode::ModelError;
@@ -24,8 +31,7 @@ struct Config {
     format: u32,
     /// What the features come from; see [`Encoders::base_fingerprint`](super::Encoders::base_fingerprint).
     encoders: String,
-    text: TowerShape,
-    photo: TowerShape,
+    towers: BTreeMap<View, TowerShape>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,13 +40,36 @@ struct Active {
     heads: String,
 }
 
-/// A text tower and a photo tower into one space.
+/// What a tower looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum View {
+    /// An item's text.
+    Text,
+    /// Its photos.
+    Photo,
+    /// Who chose it.
+    Behavior,
+}
+
+impl View {
+    /// As files have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Photo => "photo",
+            Self::Behavior => "behavior",
+        }
+    }
+}
+
+/// Towers into one space.
 pub struct Heads {
-    /// Takes features of texts.
-    pub text: Tower,
-    /// Takes features of photos.
-    pub photo: Tower,
-    /// Fingerprint of the encoders whose features they take.
+    /// By what they look at; at least one, all of one output.
+    pub towers: BTreeMap<View, Tower>,
+    /// What the tower of behaviour takes, by item; empty without one.
+    pub behavior: BehaviorFeatures,
+    /// Fingerprint of the encoders whose features the others take.
     pub encoders: String,
 }
 
@@ -51,21 +80,74 @@ impl Heads {
     /// A tensor cannot be made.
     pub fn fresh(
         encoders: &str,
-        text: (TowerShape, Standardise),
-        photo: (TowerShape, Standardise),
+        shapes: BTreeMap<View, (TowerShape, Standardise)>,
         seed: u64,
     ) -> Result<Self, ModelError> {
         let mut rng = SmallRng::seed_from_u64(seed);
+        let mut towers = BTreeMap::new();
+        for (view, (shape, standardise)) in shapes {
+            towers.insert(view, Tower::fresh(shape, standardise, &mut rng)?);
+        }
         Ok(Self {
-            text: Tower::fresh(text.0, text.1, &mut rng)?,
-            photo: Tower::fresh(photo.0, photo.1, &mut rng)?,
+            towers,
+            behavior: BehaviorFeatures::default(),
             encoders: encoders.to_owned(),
+        })
+    }
+
+    /// Others with towers made of these.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn map<E>(
+        &self,
+        mut make: impl FnMut(View, &Tower) -> Result<Tower, E>,
+    ) -> Result<Self, E> {
+        let mut towers = BTreeMap::new();
+        for (view, tower) in &self.towers {
+            towers.insert(*view, make(*view, tower)?);
+        }
+        Ok(Self {
+            towers,
+            behavior: self.behavior.clone(),
+            encoders: self.encoders.clone(),
         })
     }
 
     /// Length of a vector.
     pub fn dim(&self) -> usize {
-        self.text.shape().output
+        let first = self.towers.values().next();
+        first.map_or(0, |tower| tower.shape().output)
+    }
+
+    /// The tower for a view.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn tower(&self, view: View) -> Result<&Tower, ModelError> {
+        let missing = || ModelError::Compute(format!("heads without a tower for {}", view.name()));
+        self.towers.get(&view).ok_or_else(missing)
+    }
+
+    /// Unit vectors `[n, dim]` of features `[n, input]` of one view.
+    ///
+    /// # Errors
+    /// There is no such tower, or the features are of another length.
+    pub fn embed(&self, view: View, features: &Tensor) -> Result<Tensor, ModelError> {
+        self.tower(view)?.embed(features)
+    }
+
+    /// What an item's behaviour says, as a unit vector `[dim]` with its weight from 0 to 1, which grows with the people who chose
+    /// it; `None` for an item that is not known.
+    ///
+    /// # Errors
+    /// A computation failed.
+    pub fn embed_behavior(&self, id: &str) -> Result<Option<(f32, Vec<f32>)>, ModelError> {
+        let Some((weight, features)) = self.behavior.of(id) else {
+            return Ok(None);
+        };
+        let vector = self.tower(View::Behavior)?.embed_one(features)?;
+        Ok(Some((weight, vector)))
     }
 
     /// blake3 over all that decides what comes out, hexadecimal.
@@ -74,7 +156,8 @@ impl Heads {
     /// A computation failed.
     pub fn digest(&self) -> Result<String, ModelError> {
         let mut all = blake3::Hasher::new();
-        for (prefix, tower) in [("text", &self.text), ("photo", &self.photo)] {
+        for (view, tower) in &self.towers {
+            let prefix = view.name();
             all.update(format!("{prefix} {:?}", tower.shape()).as_bytes());
             let tensors: BTreeMap<_, _> = tower.tensors(prefix)?.into_iter().collect();
             for (name, tensor) in tensors {
@@ -84,6 +167,7 @@ impl Heads {
                 }
             }
         }
+        self.behavior.hash_into(&mut all);
         Ok(all.finalize().to_hex().to_string())
     }
 
@@ -107,32 +191,30 @@ impl Heads {
             );
             return Err(ModelError::invalid(path, reason));
         }
-        for (name, shape) in [("text", &config.text), ("photo", &config.photo)] {
-            if let Some(fault) = shape.fault() {
-                return Err(ModelError::invalid(path, format!("{name}: {fault}")));
-            }
-        }
-        if config.text.output != config.photo.output {
-            let reason = format!(
-                "text ends in {} components, photo in {}; they must be equal",
-                config.text.output, config.photo.output
-            );
-            return Err(ModelError::invalid(path, reason));
+        if let Some(fault) = fault(&config.towers) {
+            return Err(ModelError::invalid(path, fault));
         }
         let path = dir.join(WEIGHTS);
         let weights = Weights::load(&path, "the heads")?;
-        let heads = Self {
-            text: Tower::load(&weights, "text", &config.text)?,
-            photo: Tower::load(&weights, "photo", &config.photo)?,
-            encoders: config.encoders,
-        };
-        for (name, tower) in [("text", &heads.text), ("photo", &heads.photo)] {
+        let mut towers = BTreeMap::new();
+        for (view, shape) in &config.towers {
+            let tower = Tower::load(&weights, view.name(), shape)?;
             if let Some(tensor) = tower.not_finite()? {
+                let name = view.name();
                 let reason = format!("tensor `{name}.{tensor}` has a number that is not finite");
                 return Err(ModelError::invalid(path, reason));
             }
+            towers.insert(*view, tower);
         }
-        Ok(heads)
+        let behavior = match config.towers.get(&View::Behavior) {
+            Some(shape) => BehaviorFeatures::load(dir, shape.input)?,
+            None => BehaviorFeatures::default(),
+        };
+        Ok(Self {
+            towers,
+            behavior,
+            encoders: config.encoders,
+        })
     }
 
     /// Writes a folder; one that was there is replaced file by file, weights first.
@@ -141,20 +223,44 @@ impl Heads {
     /// It cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
         std::fs::create_dir_all(dir).map_err(io(dir))?;
-        let mut tensors = self.text.tensors("text")?;
-        tensors.extend(self.photo.tensors("photo")?);
-        let path = dir.join(WEIGHTS);
-        let temporary = path.with_extension("tmp");
-        candle_core::safetensors::save(&tensors, &temporary)?;
-        std::fs::rename(&temporary, &path).map_err(io(&path))?;
+        let mut tensors = HashMap::new();
+        for (view, tower) in &self.towers {
+            tensors.extend(tower.tensors(view.name())?);
+        }
+        write_tensors(&dir.join(WEIGHTS), &tensors)?;
+        if self.towers.contains_key(&View::Behavior) {
+            self.behavior.save(dir)?;
+        }
+        let shapes = self.towers.iter().map(|(v, t)| (*v, t.shape().clone()));
         let config = Config {
             format: FORMAT,
             encoders: self.encoders.clone(),
-            text: self.text.shape().clone(),
-            photo: self.photo.shape().clone(),
+            towers: shapes.collect(),
         };
         write_json(&dir.join(CONFIG), &config)
     }
+}
+
+/// What is wrong with the shapes of towers, if anything.
+fn fault(towers: &BTreeMap<View, TowerShape>) -> Option<String> {
+    let Some((first, shape)) = towers.iter().next() else {
+        return Some("`towers` is empty; name one at least".to_owned());
+    };
+    for (view, own) in towers {
+        if let Some(fault) = own.fault() {
+            return Some(format!("{}: {fault}", view.name()));
+        }
+        if own.output != shape.output {
+            return Some(format!(
+                "{} ends in {} components, {} in {}; they must be equal",
+                first.name(),
+                shape.output,
+                view.name(),
+                own.output
+            ));
+        }
+    }
+    None
 }
 
 /// Folder of the heads called `name`.
@@ -226,6 +332,12 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError + '_ {
         path: path.to_owned(),
         source,
     }
+}
+
+fn write_tensors(path: &Path, tensors: &HashMap<String, Tensor>) -> Result<(), ModelError> {
+    let temporary = path.with_extension("tmp");
+    candle_core::safetensors::save(tensors, &temporary)?;
+    std::fs::rename(&temporary, path).map_err(io(path))
 }
 
 /// Writes beside and renames, so that a reader never sees half a file.

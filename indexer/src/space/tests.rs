@@ -1,7 +1,7 @@
 use candle_core::{Device, Tensor};
 
 use super::fuse;
-use super::heads::{self, Heads};
+use super::heads::{self, BehaviorFeatures, Heads, View};
 use super::tower::{Parameters, Standardise, TowerShape, forward};
 use crate::encode::ModelError;
 
@@ -17,13 +17,21 @@ fn shape(input: usize, hidden: usize, shortcut: bool) -> TowerShape {
 }
 
 fn some_heads() -> Heads {
-    Heads::fresh(
-        ENCODERS,
-        (shape(3, 0, false), Standardise::none(3)),
-        (shape(4, 5, true), Standardise::none(4)),
-        7,
-    )
-    .unwrap()
+    heads_of(7)
+}
+
+/// With a tower of behaviour, which knows two items.
+fn heads_of(seed: u64) -> Heads {
+    let towers = [
+        (View::Text, (shape(3, 0, false), Standardise::none(3))),
+        (View::Photo, (shape(4, 5, true), Standardise::none(4))),
+        (View::Behavior, (shape(2, 0, false), Standardise::none(2))),
+    ];
+    let mut heads = Heads::fresh(ENCODERS, towers.into(), seed).unwrap();
+    heads.behavior = BehaviorFeatures::new(2);
+    heads.behavior.push("cup", 10.0, &[1.0, -1.0]);
+    heads.behavior.push("pot", 90.0, &[0.5, 2.0]);
+    heads
 }
 
 fn matrix(rows: &[&[f32]]) -> Tensor {
@@ -83,30 +91,28 @@ fn heads_are_read_as_they_were_written() {
     let read = Heads::load(folder.path(), ENCODERS).unwrap();
     assert_eq!(heads.digest().unwrap(), read.digest().unwrap());
     let features = [0.1, 0.2, -0.3, 0.4];
-    assert_eq!(
-        heads.photo.embed_one(&features).unwrap(),
-        read.photo.embed_one(&features).unwrap()
-    );
-    assert!(read.photo.embed_one(&features[1..]).is_err());
+    let photo = |heads: &Heads| heads.tower(View::Photo).unwrap().embed_one(&features);
+    assert_eq!(photo(&heads).unwrap(), photo(&read).unwrap());
+    let tower = read.tower(View::Photo).unwrap();
+    assert!(tower.embed_one(&features[1..]).is_err());
+    let (weight, vector) = read.embed_behavior("pot").unwrap().expect("known");
+    assert_eq!((weight, vector.len()), (0.9, 2));
+    assert_eq!(read.embed_behavior("cup").unwrap().unwrap().0, 0.5);
+    assert_eq!(read.embed_behavior("jug").unwrap(), None);
 }
 
 #[test]
 fn other_weights_are_another_digest() {
-    let shapes = || {
-        (
-            (shape(3, 0, false), Standardise::none(3)),
-            (shape(4, 5, true), Standardise::none(4)),
-        )
-    };
-    let of = |seed| {
-        let (text, photo) = shapes();
-        Heads::fresh(ENCODERS, text, photo, seed)
-            .unwrap()
-            .digest()
-            .unwrap()
-    };
+    let of = |seed| heads_of(seed).digest().unwrap();
     assert_eq!(of(1), of(1));
     assert_ne!(of(1), of(2));
+    let mut others = heads_of(1);
+    others.behavior.push("jug", 3.0, &[0.0, 1.0]);
+    assert_ne!(
+        others.digest().unwrap(),
+        of(1),
+        "what is known of items counts too"
+    );
 }
 
 #[test]
@@ -131,6 +137,17 @@ fn files_that_do_not_fit_are_refused_with_the_reason() {
     assert!(with("\"input\": 3", "\"input\": 0").contains("`input` is 0"));
     assert!(with("\"hidden\": 5", "\"hidden\": 99999999").contains("`hidden` is 99999999"));
     assert!(with("\"output\": 2", "\"width\": 2").contains("unknown field"));
+
+    let path = dir.join("behavior.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
+    let cut = reason(Heads::load(dir, ENCODERS));
+    assert!(
+        cut.contains("behavior.safetensors") && cut.contains("not a whole"),
+        "{cut}"
+    );
+    std::fs::write(&path, bytes).unwrap();
+    Heads::load(dir, ENCODERS).unwrap();
 
     let path = dir.join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();

@@ -29,6 +29,38 @@ pub struct Gather<'a> {
     pub label: Option<String>,
 }
 
+/// What is known of an item: its text and its photos as features.
+#[derive(Debug, Clone)]
+pub struct Views {
+    /// Its id.
+    pub id: String,
+    /// Its category path, empty where it has none.
+    pub category: String,
+    /// See [`Example::label`].
+    pub label: String,
+    /// Features of its text, if it has one.
+    pub text: Option<Vec<f32>>,
+    /// Mean features of its photos, if there is one that can be read.
+    pub photo: Option<Vec<f32>>,
+    /// Its text and its photos in the shared space without heads.
+    pub untrained: [Option<Vec<f32>>; 2],
+}
+
+impl Views {
+    /// The example that it is, where it has text and photo.
+    pub fn example(&self) -> Option<Example> {
+        let [text, photo] = &self.untrained;
+        Some(Example {
+            id: self.id.clone(),
+            category: self.category.clone(),
+            label: self.label.clone(),
+            text: self.text.clone()?,
+            photo: self.photo.clone()?,
+            untrained: [text.clone()?, photo.clone()?],
+        })
+    }
+}
+
 /// What became of the items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Gathered {
@@ -50,38 +82,55 @@ impl Gather<'_> {
         items: &[Item],
         progress: &mut dyn FnMut(usize),
     ) -> Result<(Vec<Example>, Gathered), TrainError> {
+        let (views, counts) = self.views(items, progress)?;
+        Ok((views.iter().filter_map(Views::example).collect(), counts))
+    }
+
+    /// What is known of each of `items`, in their order.
+    ///
+    /// # Errors
+    /// The encoders or the cache failed.
+    pub fn views(
+        &self,
+        items: &[Item],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<(Vec<Views>, Gathered), TrainError> {
         let fingerprint = self.encoders.base_fingerprint();
         let open = |kind, width| FeatureCache::open(&self.cache, kind, fingerprint, width);
         let mut texts = open("text", self.encoders.text_width())?;
         let width = self.encoders.photo_width();
         let mut photos = open("photo", width + self.encoders.untrained_width())?;
-        let (mut examples, mut counts) = (Vec::new(), Gathered::default());
+        let (mut views, mut counts) = (Vec::with_capacity(items.len()), Gathered::default());
         for (at, batch) in items.chunks(BATCH).enumerate() {
             let text = self.texts(batch, &mut texts)?;
             let photo = self.photos(batch, &mut photos)?;
             for ((item, text), photo) in batch.iter().zip(text).zip(photo) {
-                match (text, photo) {
-                    (Some(text), Some(photo)) => examples.push(self.example(item, text, photo)),
+                match (&text, &photo) {
+                    (Some(_), Some(_)) => counts.pairs += 1,
                     (None, _) => counts.without_text += 1,
                     (_, None) => counts.without_photo += 1,
                 }
+                views.push(self.seen(item, text, photo));
             }
             progress((at * BATCH + batch.len()).min(items.len()));
         }
-        counts.pairs = examples.len();
-        Ok((examples, counts))
+        Ok((views, counts))
     }
 
-    fn example(&self, item: &Item, text: Vec<f32>, mut photo: Vec<f32>) -> Example {
-        let mut untrained_photo = photo.split_off(self.encoders.photo_width());
-        normalise(&mut untrained_photo);
-        let untrained_text = text[..self.encoders.untrained_width()].to_vec();
+    fn seen(&self, item: &Item, text: Option<Vec<f32>>, mut photo: Option<Vec<f32>>) -> Views {
+        let untrained_photo = photo.as_mut().map(|photo| {
+            let mut untrained = photo.split_off(self.encoders.photo_width());
+            normalise(&mut untrained);
+            untrained
+        });
+        let width = self.encoders.untrained_width();
+        let untrained_text = text.as_ref().map(|text| text[..width].to_vec());
         let category = item.category.clone().unwrap_or_default();
         let named = self
             .label
             .as_ref()
             .and_then(|name| item.attributes.get(name));
-        Example {
+        Views {
             id: item.id.clone(),
             label: named.map_or_else(|| category.clone(), ToString::to_string),
             category,

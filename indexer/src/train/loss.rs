@@ -6,7 +6,7 @@ use candle_nn::{loss::cross_entropy, ops::log_softmax};
 use crate::encode::ModelError;
 
 /// Stands for minus infinity where a pair must not count.
-const NEVER: f32 = -1e4;
+pub const NEVER: f32 = -1e4;
 
 /// Symmetric InfoNCE ([van den Oord et al. 2018](https://arxiv.org/abs/1807.03748), in both directions as
 /// [Radford et al. 2021](https://arxiv.org/abs/2103.00020)): row i of `text` and row i of `image`, both `[n, d]`, are a pair, the other
@@ -43,6 +43,25 @@ fn inverse(permutation: &Tensor) -> Result<Tensor, ModelError> {
         *place.ok_or_else(|| ModelError::Compute("a partner that is no row".to_owned()))? = from;
     }
     Ok(Tensor::new(back, &Device::Cpu)?)
+}
+
+/// [`info_nce`] where not every other row is a negative: `kept` `[n, n]` is added to the logits, 0 where column j is a
+/// negative of row i and [`NEVER`] where it is not.
+///
+/// # Errors
+/// The shapes differ.
+pub fn info_nce_among(
+    left: &Tensor,
+    right: &Tensor,
+    scale: &Tensor,
+    kept: &Tensor,
+) -> Result<Tensor, ModelError> {
+    let n = u32::try_from(left.dim(0)?).unwrap_or(u32::MAX);
+    let own = Tensor::arange(0, n, &Device::Cpu)?;
+    let logits = (left.matmul(&right.t()?)?.broadcast_mul(scale)? + kept)?;
+    let forth = cross_entropy(&logits, &own)?;
+    let back = cross_entropy(&logits.t()?.contiguous()?, &own)?;
+    Ok(((forth + back)? * 0.5)?)
 }
 
 /// Supervised contrastive loss ([Khosla et al. 2020](https://arxiv.org/abs/2004.11362), outside form): rows of one label are each other's

@@ -1,12 +1,17 @@
 //! How good a space is on held-out items: does a text find its photo, a photo its text, a photo its kin?
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::CoPurchases;
 use crate::encode::ModelError;
 
 /// Where lists are cut for NDCG and for kinship.
 pub const TOP: usize = 10;
+
+/// People that are asked for what they chose, and those asked at once.
+const MOST_PEOPLE: usize = 2_000;
+const BLOCK: usize = 128;
 
 /// One direction of retrieval, each query having one right answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -87,6 +92,53 @@ pub fn measure(
     Ok(Measured { quality, scores })
 }
 
+/// NDCG@10 of items that the same people chose, one score a person: of their items, one (that of the least hash) asks for those of
+/// other categories than its own among all such `items`, by unit vectors `[items, d]`. At most [`MOST_PEOPLE`] people are asked.
+///
+/// # Errors
+/// A computation failed.
+pub fn measure_co_purchases(items: &Tensor, chosen: &CoPurchases) -> Result<Vec<f64>, ModelError> {
+    let mut people: Vec<(blake3::Hash, &Vec<u32>, u32)> = chosen
+        .people()
+        .iter()
+        .filter_map(|own| {
+            let hash = |item: &u32| blake3::hash(format!("{own:?} {item}").as_bytes());
+            let others = |left: &u32| own.iter().any(|right| chosen.is_pair(*left, *right));
+            let asked = own.iter().copied().filter(others);
+            let asked = asked.min_by_key(|item| *hash(item).as_bytes())?;
+            Some((hash(&asked), own, asked))
+        })
+        .collect();
+    people.sort_by_key(|(hash, ..)| *hash.as_bytes());
+    people.truncate(MOST_PEOPLE);
+    let mut scores = Vec::with_capacity(people.len());
+    for block in people.chunks(BLOCK) {
+        let asked: Vec<u32> = block.iter().map(|(_, _, asked)| *asked).collect();
+        let asked = items.index_select(&Tensor::new(asked, &Device::Cpu)?, 0)?;
+        let rows: Vec<Vec<f32>> = asked.matmul(&items.t()?)?.to_vec2()?;
+        for ((_, own, asked), row) in block.iter().zip(rows) {
+            let allowed = (0..)
+                .zip(&row)
+                .filter(|(item, _)| chosen.is_pair(*asked, *item));
+            let mut ranked: Vec<(u32, f32)> = allowed.map(|(item, score)| (item, *score)).collect();
+            let best = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+            if ranked.len() > TOP {
+                ranked.select_nth_unstable_by(TOP, best);
+                ranked.truncate(TOP);
+            }
+            ranked.sort_by(best);
+            let wanted = own.iter().filter(|item| chosen.is_pair(*asked, **item));
+            let ideal: f64 = (0..wanted.count().min(TOP)).map(|at| gain(at as f64)).sum();
+            let found = ranked
+                .iter()
+                .enumerate()
+                .filter(|(_, (item, _))| own.contains(item));
+            scores.push(found.map(|(at, _)| gain(at as f64)).sum::<f64>() / ideal);
+        }
+    }
+    Ok(scores)
+}
+
 /// Rank of row i of `answers` for row i of `queries`, 0 the first; ties are split.
 fn ranks(queries: &Tensor, answers: &Tensor) -> Result<Vec<f64>, ModelError> {
     let scores: Vec<Vec<f32>> = queries.matmul(&answers.t()?)?.to_vec2()?;
@@ -126,7 +178,7 @@ fn gain(rank: f64) -> f64 {
     }
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = values.fold((0.0, 0usize), |(sum, n), v| (sum + v, n + 1));
     if n == 0 { 0.0 } else { sum / n as f64 }
 }

@@ -1,9 +1,13 @@
-//! Training of heads on frozen features ([`session`]), how good a space is ([`metrics`]), what may take the place of
+//! Training of heads on frozen features ([`session`]) of pairs of text and photo and of items that the same people chose ([`CoPurchases`]), how good a space is ([`metrics`]), what may take the place of
 //! what ([`guard`]), and what one category can learn from others ([`transfer`], [`domains`]). Serving a trained head
 //! is the business of [`crate::space`].
 
 mod adamw;
+pub mod behavior;
 mod checkpoint;
+mod choices;
+mod co_objective;
+mod co_purchases;
 pub mod domains;
 mod feature_cache;
 mod gather;
@@ -20,12 +24,14 @@ mod tests;
 pub mod transfer;
 
 pub use checkpoint::Checkpoint;
+pub use choices::{Choices, People};
+pub use co_purchases::{CoPurchase, CoPurchases};
 pub use feature_cache::FeatureCache;
-pub use gather::{Gather, Gathered};
+pub use gather::{Gather, Gathered, Views};
 pub use pairs::{Example, Pairs, shuffled};
 pub use recipe::Recipe;
 pub use report::{Report, Split};
-pub use session::{Epoch, Session, Trained};
+pub use session::{Epoch, Session, Trained, TrainingSet};
 
 use crate::encode::ModelError;
 

@@ -6,13 +6,13 @@ use rand_distr::{Beta, Distribution};
 
 use super::loss::{info_nce, neighbourhood, same_label, towards};
 use super::{Pairs, Recipe, TrainError};
-use crate::space::heads::Heads;
+use crate::space::heads::{Heads, View};
 use crate::space::tower::{Parameters, forward, unit};
 
 /// Temperature of the encoder's own neighbourhoods, which are what a training without labels keeps.
-const TEACHER_TEMPERATURE: f64 = 0.05;
+pub(super) const TEACHER_TEMPERATURE: f64 = 0.05;
 /// Largest scale, that is smallest temperature 0.01, as in CLIP.
-const MAX_SCALE: f64 = 100.0;
+pub(super) const MAX_SCALE: f64 = 100.0;
 
 /// The pairs of a training, standardised.
 pub(super) struct Objective<'a> {
@@ -45,9 +45,10 @@ struct Mix {
 impl<'a> Objective<'a> {
     /// Over `pairs` for towers like those of `heads`.
     pub fn new(recipe: &'a Recipe, heads: &Heads, pairs: &'a Pairs) -> Result<Self, TrainError> {
+        let (text, photo) = (heads.tower(View::Text)?, heads.tower(View::Photo)?);
         let widths = [
-            ("text", pairs.text.dim(1)?, heads.text.shape().input),
-            ("photo", pairs.photo.dim(1)?, heads.photo.shape().input),
+            ("text", pairs.text.dim(1)?, text.shape().input),
+            ("photo", pairs.photo.dim(1)?, photo.shape().input),
         ];
         for (kind, found, wanted) in widths {
             if found != wanted {
@@ -57,11 +58,11 @@ impl<'a> Objective<'a> {
         }
         Ok(Self {
             recipe,
-            text: heads.text.standardise().apply(&pairs.text)?,
-            photo: heads.photo.standardise().apply(&pairs.photo)?,
+            text: text.standardise().apply(&pairs.text)?,
+            photo: photo.standardise().apply(&pairs.photo)?,
             teacher: unit(&pairs.photo)?,
             labels: pairs.has_labels().then_some(pairs.labels.as_slice()),
-            hidden: [heads.text.shape().hidden, heads.photo.shape().hidden],
+            hidden: [text.shape().hidden, photo.shape().hidden],
         })
     }
 
@@ -160,14 +161,15 @@ impl Mix {
     }
 }
 
-fn tower(parameters: &Parameters, prefix: &str) -> Parameters {
+/// The parameters whose names begin with `prefix`, without it.
+pub(super) fn tower(parameters: &Parameters, prefix: &str) -> Parameters {
     let own = parameters.iter();
     own.filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone())))
         .collect()
 }
 
 /// Inverted dropout: 0 with probability `rate`, else 1 / (1 - rate); `None` where nothing is dropped.
-fn mask(
+pub(super) fn mask(
     rate: f32,
     (rows, width): (usize, usize),
     rng: &mut SmallRng,

@@ -46,6 +46,10 @@ pub struct Recipe {
     pub label_temperature: f64,
     /// Weight of the loss that keeps the photos' neighbourhoods as the encoder has them, where there are no labels.
     pub neighbour_weight: f64,
+    /// Units of the hidden layer of the tower of behaviour; 0: linear.
+    pub behavior_hidden: usize,
+    /// Weight of the loss of items that the same people chose, beside that of pairs of text and photo.
+    pub co_purchase_weight: f64,
     /// Share of the pairs that are put into batches of like labels, so that negatives are hard.
     pub hard_share: f32,
     /// Decides everything random.
@@ -81,6 +85,8 @@ impl Default for Recipe {
             label_weight: 0.2,
             label_temperature: 0.1,
             neighbour_weight: 0.2,
+            behavior_hidden: 0,
+            co_purchase_weight: 1.0,
             hard_share: 0.0,
             seed: 0,
         }

@@ -47,6 +47,9 @@ pub struct Split {
     pub stop: usize,
     /// The decision was made on.
     pub held_out: usize,
+    /// People with items of different categories, those held out among them; 0 without events.
+    #[serde(default)]
+    pub people: usize,
 }
 
 impl Report {
@@ -63,9 +66,13 @@ impl Report {
 
     fn html(&self) -> String {
         let decision = &self.decision;
-        let mut rows = row("candidate", &decision.candidate);
+        let mut rows = row(
+            "candidate",
+            decision.candidate.as_ref(),
+            decision.co_purchases,
+        );
         for c in &decision.comparisons {
-            rows += &row(&c.rival, &c.quality);
+            rows += &row(&c.rival, c.quality.as_ref(), c.co_purchases);
         }
         let loss: Vec<f64> = self.curve.iter().map(|e| e.loss).collect();
         let score: Vec<f64> = self
@@ -73,18 +80,22 @@ impl Report {
             .iter()
             .filter_map(|e| e.held_out.map(|q| q.score))
             .collect();
+        let bought: Vec<f64> = self.curve.iter().filter_map(|e| e.co_purchases).collect();
         let Split {
             train,
             stop,
             held_out,
+            people,
         } = self.split;
         format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{name}</title><style>{STYLE}</style>\
              <h1>{name}</h1><p><b>{verdict}</b>: {reason}.</p>\
-             <p>{train} pairs trained on, {stop} chose the epoch ({best} of {epochs}), {held_out} held out.</p>\
+             <p>{train} pairs trained on, {stop} chose the epoch ({best} of {epochs}), {held_out} held out. Of {people} people who chose of several \
+             categories, {judges} are held out.</p>\
              <table><tr><th><th colspan=\"3\">text to photo: recall at 1, 5, 10<th colspan=\"3\">photo to text\
-             <th>same label<th>score</tr>{rows}</table>\
-             <h2>Loss</h2>{loss}<h2>Score on the pairs that choose the epoch</h2>{score}</html>\n",
+             <th>same label<th>score<th>chosen together: NDCG@10</tr>{rows}</table>\
+             <h2>Loss</h2>{loss}<h2>Score on the pairs that choose the epoch</h2>{score}\
+             <h2>NDCG@10 of what people who choose the epoch chose together</h2>{bought}</html>\n",
             name = escape(&self.heads),
             verdict = if decision.promoted {
                 "promoted"
@@ -96,6 +107,8 @@ impl Report {
             epochs = self.curve.len(),
             loss = chart(&loss),
             score = chart(&score),
+            bought = chart(&bought),
+            judges = decision.people,
         )
     }
 }
@@ -103,21 +116,23 @@ impl Report {
 const STYLE: &str = "body{font:15px sans-serif;margin:2em;max-width:60em}td,th{padding:.2em .7em;text-align:right}\
                      th:first-child,td:first-child{text-align:left}svg{background:#f6f6f6}";
 
-fn row(name: &str, q: &super::metrics::Quality) -> String {
-    let (t, p) = (q.text_to_photo, q.photo_to_text);
+fn row(name: &str, pairs: Option<&super::metrics::Quality>, bought: Option<f64>) -> String {
+    let of = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.3}"));
+    let recalls = |r: super::metrics::Retrieval| [r.recall_1, r.recall_5, r.recall_10];
     let mut row = format!("<tr><td>{}", escape(name));
-    for value in [
-        t.recall_1,
-        t.recall_5,
-        t.recall_10,
-        p.recall_1,
-        p.recall_5,
-        p.recall_10,
-    ] {
-        let _ = write!(row, "<td>{value:.3}");
+    let both = |q: &super::metrics::Quality| [recalls(q.text_to_photo), recalls(q.photo_to_text)];
+    let recalls = pairs.map(both).map(|both| both.concat());
+    for at in 0..6 {
+        let _ = write!(row, "<td>{}", of(recalls.as_ref().map(|all| all[at])));
     }
-    let label = q.same_label.map_or("-".to_owned(), |v| format!("{v:.3}"));
-    let _ = write!(row, "<td>{label}<td>{:.3}</tr>", q.score);
+    let (label, score) = (pairs.and_then(|q| q.same_label), pairs.map(|q| q.score));
+    let _ = write!(
+        row,
+        "<td>{}<td>{}<td>{}</tr>",
+        of(label),
+        of(score),
+        of(bought)
+    );
     row
 }
 

@@ -1,17 +1,21 @@
 //! One training: epochs over pairs, the average weights of the epoch that is best on held-out pairs, checkpoints.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
-use rand::{Rng, SeedableRng, rngs::SmallRng, seq::SliceRandom};
+use rand::{SeedableRng, rngs::SmallRng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
 
 use super::adamw::AdamW;
 use super::checkpoint::{Checkpoint, Progress};
-use super::metrics::{Quality, measure};
-use super::objective::{Batch, Objective};
-use super::{Pairs, Recipe, TrainError};
-use crate::space::heads::Heads;
+use super::co_objective::{CoObjective, SCALE};
+use super::co_purchases::CoPurchase;
+use super::metrics::{Measured, Quality, mean, measure, measure_co_purchases};
+use super::objective::{Batch, Objective, tower};
+use super::{CoPurchases, Pairs, Recipe, TrainError};
+use crate::encode::ModelError;
+use crate::space::heads::{Heads, View};
 use crate::space::tower::{Parameters, Tower};
 
 /// Fewest held-out pairs that an epoch is judged by.
@@ -29,6 +33,9 @@ pub struct Epoch {
     /// Quality on the held-out pairs; absent where there are too few to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_out: Option<Quality>,
+    /// NDCG@10 of what held-out people chose together; absent where there are too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub co_purchases: Option<f64>,
 }
 
 /// What a training gave.
@@ -41,6 +48,30 @@ pub struct Trained {
     pub best: usize,
 }
 
+/// What is learned from, or judged by: pairs of text and photo, items that the same people chose, or both.
+#[derive(Clone, Copy, Default)]
+pub struct TrainingSet<'a> {
+    /// Texts with their photos.
+    pub pairs: Option<&'a Pairs>,
+    /// Items with who chose them.
+    pub co_purchases: Option<&'a CoPurchases>,
+}
+
+impl<'a> From<&'a Pairs> for TrainingSet<'a> {
+    fn from(pairs: &'a Pairs) -> Self {
+        Some(pairs).into()
+    }
+}
+
+impl<'a> From<Option<&'a Pairs>> for TrainingSet<'a> {
+    fn from(pairs: Option<&'a Pairs>) -> Self {
+        Self {
+            pairs,
+            co_purchases: None,
+        }
+    }
+}
+
 /// A training about to run.
 pub struct Session<'a> {
     /// How it goes.
@@ -48,11 +79,11 @@ pub struct Session<'a> {
     /// What it starts from; see [`Heads::fresh`].
     pub start: &'a Heads,
     /// What it learns from: L, or L_t of a joint training.
-    pub pairs: &'a Pairs,
-    /// Pairs of the source of a joint training, and lambda: L = L_s + lambda * L_t.
-    pub joint: Option<(&'a Pairs, f64)>,
-    /// What it is judged by, apart from `pairs`; fewer than [`LEAST_HELD_OUT`] do not count.
-    pub held_out: Option<&'a Pairs>,
+    pub from: TrainingSet<'a>,
+    /// The source of a joint training, and lambda: L = L_s + lambda * L_t.
+    pub joint: Option<(TrainingSet<'a>, f64)>,
+    /// What it is judged by, apart from `from`; fewer than [`LEAST_HELD_OUT`] pairs or people do not count.
+    pub held_out: TrainingSet<'a>,
     /// Whether weight decay pulls towards the start instead of to zero (L2-SP, [Li et al. 2018](https://arxiv.org/abs/1802.01483)).
     pub anchored: bool,
 }
@@ -72,13 +103,7 @@ impl Session<'_> {
         let start = join(self.start, recipe.temperature)?;
         let mut optimiser =
             AdamW::new(&start, recipe.weight_decay, recipe.momentum, self.anchored)?;
-        let objective = Objective::new(recipe, self.start, self.pairs)?;
-        let source = self
-            .joint
-            .map(|(pairs, lambda)| {
-                Ok::<_, TrainError>((Objective::new(recipe, self.start, pairs)?, pairs, lambda))
-            })
-            .transpose()?;
+        let mut terms = self.terms()?;
         let mut state = Progress {
             key: self.key()?,
             steps: 0,
@@ -97,47 +122,40 @@ impl Session<'_> {
             saved.curve.iter().for_each(&mut *progress);
             state = saved;
         }
-        let main = source.as_ref().map_or(self.pairs, |(_, pairs, _)| *pairs);
-        let per_epoch = main.len().div_ceil(recipe.batch).max(1);
-        let total = per_epoch * recipe.epochs;
+        let total = terms[0].steps(recipe) * recipe.epochs;
         let mut saved_at = Instant::now();
         while state.curve.len() < recipe.epochs && !self.is_over(&state) {
             let epoch = state.curve.len() + 1;
             // Each epoch draws from a generator of its own, so that one resumed draws the same.
             let mut rng = SmallRng::seed_from_u64(recipe.seed ^ ((epoch as u64) << 32));
             let mut loss = 0.0;
-            let order = batches(main, recipe, &mut rng);
-            let mut target = Cycle::new(self.pairs.len());
-            for rows in &order {
+            for term in &mut terms {
+                term.begin(recipe, &mut rng);
+            }
+            let steps = terms[0].steps(recipe);
+            for _ in 0..steps {
                 let parameters = optimiser.parameters();
-                let sum = match &source {
-                    None => objective.loss(
-                        &parameters,
-                        &Batch::draw(rows, recipe, &objective, &mut rng)?,
-                    )?,
-                    Some((source, _, lambda)) => {
-                        let other = target.take(recipe.batch, &mut rng);
-                        let s = source
-                            .loss(&parameters, &Batch::draw(rows, recipe, source, &mut rng)?)?;
-                        let t = objective.loss(
-                            &parameters,
-                            &Batch::draw(&other, recipe, &objective, &mut rng)?,
-                        )?;
-                        (s + (t * *lambda)?)?
-                    }
-                };
+                let mut sum = terms[0].loss(recipe, &parameters, &mut rng)?;
+                for term in &mut terms[1..] {
+                    sum = (sum + term.loss(recipe, &parameters, &mut rng)?)?;
+                }
                 let value = f64::from(sum.to_scalar::<f32>()?);
                 if !value.is_finite() {
                     return Err(TrainError::Diverged { epoch });
                 }
-                loss += value / order.len() as f64;
+                loss += value / steps as f64;
                 state.steps += 1;
                 optimiser.step(&sum.backward()?, rate(recipe, state.steps, total))?;
             }
             let kept = optimiser.averages()?;
-            let held_out = self.judge(&kept)?;
+            let (held_out, co_purchases) = self.judge(&kept)?;
+            let scores = held_out.iter().map(|quality| quality.score);
+            let scores: Vec<f64> = scores.chain(co_purchases).collect();
             // Without anything to judge by, the last epoch is kept.
-            let score = held_out.map_or(epoch as f64, |quality| quality.score);
+            let score = match scores.is_empty() {
+                true => epoch as f64,
+                false => mean(scores.into_iter()),
+            };
             if score > state.best_score {
                 (state.best, state.best_score, best) = (epoch, score, kept);
             }
@@ -148,6 +166,7 @@ impl Session<'_> {
                     (-optimiser.parameters()["scale"].to_scalar::<f32>()?).exp(),
                 ),
                 held_out,
+                co_purchases,
             });
             if let Some(checkpoint) = checkpoint
                 && checkpoint.is_due(saved_at)
@@ -167,79 +186,205 @@ impl Session<'_> {
         })
     }
 
+    /// What the loss is a sum of; the first sets the length of an epoch.
+    fn terms(&self) -> Result<Vec<Term<'_>>, TrainError> {
+        let sets = match self.joint {
+            Some((source, lambda)) => vec![(source, 1.0), (self.from, lambda)],
+            None => vec![(self.from, 1.0)],
+        };
+        let (mut terms, mut behind) = (Vec::new(), Vec::new());
+        for (set, weight) in sets {
+            if let Some(pairs) = set.pairs {
+                let objective = Objective::new(self.recipe, self.start, pairs)?;
+                terms.push(Term::new(What::Pairs(Box::new(objective), pairs), weight));
+            }
+            if let Some(bought) = set.co_purchases {
+                let keeps_text = set.pairs.is_none();
+                let objective = CoObjective::new(self.recipe, self.start, bought, keeps_text)?;
+                let weight = weight * self.recipe.co_purchase_weight;
+                behind.push(Term::new(What::CoPurchases(objective, bought), weight));
+            }
+        }
+        terms.append(&mut behind);
+        if terms.is_empty() {
+            return Err(TrainError::TooFew {
+                what: "pairs of text and photo, or people who chose items together".to_owned(),
+                found: 0,
+                least: 1,
+            });
+        }
+        Ok(terms)
+    }
+
     fn is_over(&self, state: &Progress) -> bool {
         let idle = state.curve.len() - state.best;
-        self.recipe.patience > 0 && self.judges().is_some() && idle >= self.recipe.patience
+        let is_judged = self.judges().is_some() || self.co_judges().is_some();
+        self.recipe.patience > 0 && is_judged && idle >= self.recipe.patience
     }
 
     fn judges(&self) -> Option<&Pairs> {
-        self.held_out.filter(|pairs| pairs.len() >= LEAST_HELD_OUT)
+        let pairs = self.held_out.pairs;
+        pairs.filter(|pairs| pairs.len() >= LEAST_HELD_OUT)
     }
 
-    fn judge(&self, parameters: &Parameters) -> Result<Option<Quality>, TrainError> {
-        let Some(pairs) = self.judges() else {
-            return Ok(None);
-        };
+    fn co_judges(&self) -> Option<&CoPurchases> {
+        let bought = self.held_out.co_purchases;
+        bought.filter(|bought| bought.people().len() >= LEAST_HELD_OUT)
+    }
+
+    /// Quality on held-out pairs, and NDCG@10 of held-out people, where there are enough.
+    fn judge(&self, parameters: &Parameters) -> Result<(Option<Quality>, Option<f64>), TrainError> {
         let heads = self.heads(parameters);
-        let labels = pairs.has_labels().then_some(pairs.labels.as_slice());
-        let text = heads.text.embed(&pairs.text)?;
-        let photo = heads.photo.embed(&pairs.photo)?;
-        Ok(Some(measure(&text, &photo, labels)?.quality))
+        let quality = self.judges().map(|pairs| judge_pairs(&heads, pairs));
+        let ndcg = self.co_judges().map(|bought| {
+            let scores = measure_co_purchases(&bought.fused(&heads)?, bought)?;
+            Ok::<_, TrainError>(mean(scores.into_iter()))
+        });
+        Ok((
+            quality.transpose()?.map(|measured| measured.quality),
+            ndcg.transpose()?,
+        ))
     }
 
     fn heads(&self, parameters: &Parameters) -> Heads {
-        let tower = |of: &Tower, prefix: &str| {
-            let own = parameters.iter().filter_map(|(name, tensor)| {
-                Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone()))
-            });
-            Tower::new(of.shape().clone(), of.standardise().clone(), own.collect())
-        };
-        Heads {
-            text: tower(&self.start.text, "text."),
-            photo: tower(&self.start.photo, "photo."),
+        let mut heads = Heads {
+            towers: BTreeMap::new(),
+            behavior: self.start.behavior.clone(),
             encoders: self.start.encoders.clone(),
+        };
+        for (view, of) in &self.start.towers {
+            let own = tower(parameters, &format!("{}.", view.name()));
+            let tower = Tower::new(of.shape().clone(), of.standardise().clone(), own);
+            heads.towers.insert(*view, tower);
         }
+        heads
     }
 
     /// blake3 over all that decides the outcome.
     fn key(&self) -> Result<String, TrainError> {
         let mut hash = blake3::Hasher::new();
         hash.update(format!("{:?} {}", self.recipe, self.anchored).as_bytes());
-        let mut tensor = |tensor: &Tensor| -> Result<(), TrainError> {
+        let tensor = |hash: &mut blake3::Hasher, tensor: &Tensor| -> Result<(), TrainError> {
             for value in tensor.flatten_all()?.to_vec1::<f32>()? {
                 hash.update(&value.to_le_bytes());
             }
             Ok(())
         };
         for start in join(self.start, self.recipe.temperature)?.values() {
-            tensor(start)?;
+            tensor(&mut hash, start)?;
         }
-        let joint = self.joint.map(|(pairs, _)| pairs);
-        for pairs in [Some(self.pairs), joint, self.held_out]
-            .into_iter()
-            .flatten()
-        {
-            tensor(&pairs.text)?;
-            tensor(&pairs.photo)?;
+        let joint = self.joint.map(|(source, _)| source).unwrap_or_default();
+        for set in [self.from, joint, self.held_out] {
+            if let Some(pairs) = set.pairs {
+                tensor(&mut hash, &pairs.text)?;
+                tensor(&mut hash, &pairs.photo)?;
+                hash.update(format!("{:?}", pairs.labels).as_bytes());
+            }
+            if let Some(bought) = set.co_purchases {
+                bought.hash_into(&mut hash)?;
+            }
         }
         let lambda = self.joint.map(|(_, lambda)| lambda);
-        let labels = &self.pairs.labels;
-        hash.update(format!("{lambda:?} {labels:?}").as_bytes());
+        hash.update(format!("{lambda:?}").as_bytes());
         Ok(hash.finalize().to_hex().to_string())
     }
 }
 
-/// The parameters of both towers and the scale, under one roof.
+/// Held-out pairs through heads.
+///
+/// # Errors
+/// The heads lack a tower, or take other features.
+pub fn judge_pairs(heads: &Heads, pairs: &Pairs) -> Result<Measured, ModelError> {
+    let labels = pairs.has_labels().then_some(pairs.labels.as_slice());
+    let text = heads.embed(View::Text, &pairs.text)?;
+    let photo = heads.embed(View::Photo, &pairs.photo)?;
+    measure(&text, &photo, labels)
+}
+
+/// A part of the loss with the batches that are left of it.
+struct Term<'a> {
+    what: What<'a>,
+    weight: f64,
+    left: Batches,
+}
+
+enum What<'a> {
+    Pairs(Box<Objective<'a>>, &'a Pairs),
+    CoPurchases(CoObjective<'a>, &'a CoPurchases),
+}
+
+/// Of an epoch, the next one last.
+enum Batches {
+    Rows(Vec<Vec<usize>>),
+    Bought(Vec<Vec<CoPurchase>>),
+}
+
+impl<'a> Term<'a> {
+    fn new(what: What<'a>, weight: f64) -> Self {
+        let left = Batches::Rows(Vec::new());
+        Self { what, weight, left }
+    }
+
+    /// Steps of an epoch that goes once over it.
+    fn steps(&self, recipe: &Recipe) -> usize {
+        let each = match &self.what {
+            What::Pairs(_, pairs) => pairs.len(),
+            What::CoPurchases(_, bought) => bought.choices(),
+        };
+        each.div_ceil(recipe.batch).max(1)
+    }
+
+    fn begin(&mut self, recipe: &Recipe, rng: &mut SmallRng) {
+        self.left = match &self.what {
+            What::Pairs(_, pairs) => Batches::Rows(batches(pairs, recipe, rng)),
+            What::CoPurchases(_, bought) => {
+                let pairs = bought.draw(rng);
+                Batches::Bought(pairs.chunks(recipe.batch).map(<[_]>::to_vec).collect())
+            }
+        };
+    }
+
+    /// Of the next batch, weighted; where none is left it begins again.
+    fn loss(
+        &mut self,
+        recipe: &Recipe,
+        parameters: &Parameters,
+        rng: &mut SmallRng,
+    ) -> Result<Tensor, TrainError> {
+        let is_over = match &self.left {
+            Batches::Rows(left) => left.is_empty(),
+            Batches::Bought(left) => left.is_empty(),
+        };
+        if is_over {
+            self.begin(recipe, rng);
+        }
+        let loss = match (&self.what, &mut self.left) {
+            (What::Pairs(objective, _), Batches::Rows(left)) => {
+                let rows = left.pop().unwrap_or_default();
+                objective.loss(parameters, &Batch::draw(&rows, recipe, objective, rng)?)?
+            }
+            (What::CoPurchases(objective, _), Batches::Bought(left)) => {
+                objective.loss(parameters, &left.pop().unwrap_or_default(), rng)?
+            }
+            _ => return Err(TrainError::Features("batches of another kind".to_owned())),
+        };
+        Ok((loss * self.weight)?)
+    }
+}
+
+/// The parameters of all towers and the scales, under one roof.
 fn join(heads: &Heads, temperature: f32) -> Result<Parameters, TrainError> {
     let mut all = Parameters::new();
-    for (prefix, tower) in [("text", &heads.text), ("photo", &heads.photo)] {
+    for (view, tower) in &heads.towers {
         for (name, tensor) in tower.parameters() {
-            all.insert(format!("{prefix}.{name}"), tensor.clone());
+            all.insert(format!("{}.{name}", view.name()), tensor.clone());
         }
     }
-    // Learned as a logarithm (Radford et al. 2021).
-    let scale = Tensor::new(-temperature.ln(), &Device::Cpu)?;
-    all.insert("scale".to_owned(), scale);
+    // Learned as logarithms (Radford et al. 2021).
+    for name in ["scale", SCALE] {
+        let scale = Tensor::new(-temperature.ln(), &Device::Cpu)?;
+        all.insert(name.to_owned(), scale);
+    }
     Ok(all)
 }
 
@@ -262,30 +407,4 @@ fn batches(pairs: &Pairs, recipe: &Recipe, rng: &mut SmallRng) -> Vec<Vec<usize>
     let mut batches: Vec<Vec<usize>> = order.chunks(size).map(<[usize]>::to_vec).collect();
     batches.shuffle(rng);
     batches
-}
-
-/// Rows in random order, again and again.
-struct Cycle {
-    rows: Vec<usize>,
-    next: usize,
-}
-
-impl Cycle {
-    fn new(n: usize) -> Self {
-        Self {
-            rows: (0..n).collect(),
-            next: n,
-        }
-    }
-
-    /// At most `n` different rows.
-    fn take(&mut self, n: usize, rng: &mut impl Rng) -> Vec<usize> {
-        let n = n.min(self.rows.len());
-        if self.next + n > self.rows.len() {
-            self.rows.shuffle(rng);
-            self.next = 0;
-        }
-        self.next += n;
-        self.rows[self.next - n..self.next].to_vec()
-    }
 }

@@ -5,12 +5,12 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::adamw::AdamW;
 use super::domains::{rank, within};
-use super::guard::{self, decide};
+use super::guard::{self, Judged, decide};
 use super::loss::{info_nce, neighbourhood, same_label, towards};
 use super::metrics::{Measured, Quality, measure};
 use super::transfer::{Domains, Transfer, train_fresh, transfer};
 use super::{Checkpoint, Example, FeatureCache, Pairs, Recipe, TrainError};
-use crate::space::heads::Heads;
+use crate::space::heads::{Heads, View};
 use crate::space::tower::Parameters;
 
 fn matrix(rows: &[&[f32]]) -> Tensor {
@@ -81,8 +81,8 @@ fn small() -> Recipe {
 
 fn quality(heads: &Heads, pairs: &Pairs) -> Quality {
     let (text, photo) = (
-        heads.text.embed(&pairs.text).unwrap(),
-        heads.photo.embed(&pairs.photo).unwrap(),
+        heads.embed(View::Text, &pairs.text).unwrap(),
+        heads.embed(View::Photo, &pairs.photo).unwrap(),
     );
     measure(&text, &photo, Some(&pairs.labels)).unwrap().quality
 }
@@ -309,9 +309,9 @@ fn a_target_with_few_items_gains_from_a_source() {
     let alone = quality(&alone.heads, &held_out).score;
     let domains = Domains {
         source_heads: &from.heads,
-        source: &source,
-        target: &target,
-        held_out: None,
+        source: (&source).into(),
+        target: (&target).into(),
+        held_out: None.into(),
     };
     for how in [Transfer::Feature, Transfer::Model, Transfer::Finetune] {
         let heads = transfer(how, &domains, &small(), 1.0, &mut |_| ())
@@ -346,9 +346,9 @@ fn features_of_another_width_are_refused() {
     let target = Pairs::of(&narrow).unwrap();
     let domains = Domains {
         source_heads: &from.heads,
-        source: &target,
-        target: &target,
-        held_out: None,
+        source: (&target).into(),
+        target: (&target).into(),
+        held_out: None.into(),
     };
     let result = transfer(Transfer::Model, &domains, &small(), 1.0, &mut |_| ());
     assert!(
@@ -357,12 +357,12 @@ fn features_of_another_width_are_refused() {
     assert!(matches!(Pairs::of(&[]), Err(TrainError::TooFew { .. })));
 }
 
-fn measured(scores: Vec<f64>) -> Measured {
+fn measured(scores: Vec<f64>) -> Judged {
     let quality = Quality {
         score: scores.iter().sum::<f64>() / scores.len() as f64,
         ..Quality::default()
     };
-    Measured { quality, scores }
+    Measured { quality, scores }.into()
 }
 
 #[test]
@@ -394,6 +394,18 @@ fn the_guard_refuses_what_is_worse_or_may_be_chance() {
     assert!(!one_of_two.promoted && one_of_two.reason.contains("target only"));
     let few = measured(vec![0.5; guard::LEAST - 1]);
     assert!(!decide(&measured(vec![0.9; guard::LEAST - 1]), &[("old", &few)]).promoted);
+
+    // Better on the whole, and yet one of two kinds of score is lost.
+    let both = |pairs: f64, bought: f64| Judged {
+        co_purchases: Some(vec![bought; 50]),
+        ..measured(vec![pairs; 100])
+    };
+    let lost = decide(&both(0.4, 0.9), &[("old", &both(0.5, 0.5))]);
+    assert!(
+        !lost.promoted && lost.comparisons[0].gain > 0.1 && lost.reason.contains("worse in one"),
+        "{lost:?}"
+    );
+    assert!(decide(&both(0.5, 0.9), &[("old", &both(0.5, 0.5))]).promoted);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What a target may take from a source: nothing, its layers as they are, its weights as a start, or its data too.
 
+use std::collections::BTreeMap;
+
 use candle_core::{Device, Tensor};
 
-use super::session::{LEAST_HELD_OUT, Session, Trained};
-use super::{Checkpoint, Epoch, Pairs, Recipe, TrainError};
+use super::session::{Session, Trained, TrainingSet};
+use super::{Checkpoint, CoPurchases, Epoch, Pairs, Recipe, TrainError};
 use crate::encode::ModelError;
-use crate::space::heads::Heads;
+use crate::space::heads::{Heads, View};
 use crate::space::tower::{Parameters, Standardise, Tower, TowerShape};
 
 /// How knowledge is carried over.
@@ -26,59 +28,83 @@ pub enum Transfer {
 pub struct Domains<'a> {
     /// Heads trained on the source.
     pub source_heads: &'a Heads,
-    /// Pairs of the source; used by [`Transfer::Finetune`].
-    pub source: &'a Pairs,
-    /// Pairs of the target.
-    pub target: &'a Pairs,
-    /// Held-out pairs of the target that the epoch is chosen by.
-    pub held_out: Option<&'a Pairs>,
+    /// The source; used by [`Transfer::Finetune`].
+    pub source: TrainingSet<'a>,
+    /// The target.
+    pub target: TrainingSet<'a>,
+    /// Of the target, held out: what the epoch is chosen by.
+    pub held_out: TrainingSet<'a>,
 }
 
-/// Fresh heads trained on `pairs` alone.
+impl Domains<'_> {
+    fn size(&self) -> usize {
+        let pairs = self.target.pairs.map(Pairs::len);
+        pairs.unwrap_or_else(|| self.target.co_purchases.map_or(0, CoPurchases::choices))
+    }
+}
+
+/// Fresh heads trained on `from` alone, with a tower for each view that items of it have.
 ///
 /// # Errors
 /// See [`Session::run`].
-pub fn train_fresh(
+pub fn train_fresh<'a>(
     encoders: &str,
     recipe: &Recipe,
-    pairs: &Pairs,
-    held_out: Option<&Pairs>,
+    from: impl Into<TrainingSet<'a>>,
+    held_out: impl Into<TrainingSet<'a>>,
     checkpoint: Option<&Checkpoint>,
     progress: &mut dyn FnMut(&Epoch),
 ) -> Result<Trained, TrainError> {
-    let start = fresh(encoders, recipe, pairs)?;
-    let recipe = recipe.for_pairs(pairs.len());
+    let from = from.into();
+    let start = fresh(encoders, recipe, from)?;
+    let size = from.pairs.map(Pairs::len);
+    let size = size.or(from.co_purchases.map(CoPurchases::choices));
+    let recipe = recipe.for_pairs(size.unwrap_or_default());
     let session = Session {
         recipe: &recipe,
         start: &start,
-        pairs,
+        from,
         joint: None,
-        held_out,
+        held_out: held_out.into(),
         anchored: false,
     };
     session.run(checkpoint, progress)
 }
 
-/// Random heads in the shape that `recipe` asks for.
-fn fresh(encoders: &str, recipe: &Recipe, pairs: &Pairs) -> Result<Heads, TrainError> {
-    let tower = |features: &Tensor, hidden: usize| -> Result<_, TrainError> {
+/// Random heads in the shape that `recipe` asks for, with a tower for each view there is.
+fn fresh(encoders: &str, recipe: &Recipe, from: TrainingSet) -> Result<Heads, TrainError> {
+    let mut features: BTreeMap<View, Tensor> = BTreeMap::new();
+    if let Some(bought) = from.co_purchases {
+        features.extend(bought.features()?);
+    }
+    if let Some(pairs) = from.pairs {
+        features.insert(View::Text, pairs.text.clone());
+        features.insert(View::Photo, pairs.photo.clone());
+    }
+    let mut towers = BTreeMap::new();
+    for (view, features) in &features {
         let input = features.dim(1)?;
         let shape = TowerShape {
             input,
-            hidden,
+            hidden: match view {
+                View::Text => recipe.text_hidden,
+                View::Photo => recipe.photo_hidden,
+                View::Behavior => recipe.behavior_hidden,
+            },
             shortcut: recipe.shortcut,
             output: recipe.dim,
         };
-        let standardise = if recipe.standardise {
-            Standardise::of(features)?
-        } else {
-            Standardise::none(input)
+        let standardise = match recipe.standardise {
+            true => Standardise::of(features)?,
+            false => Standardise::none(input),
         };
-        Ok((shape, standardise))
-    };
-    let text = tower(&pairs.text, recipe.text_hidden)?;
-    let photo = tower(&pairs.photo, recipe.photo_hidden)?;
-    Ok(Heads::fresh(encoders, text, photo, recipe.seed)?)
+        towers.insert(*view, (shape, standardise));
+    }
+    let mut heads = Heads::fresh(encoders, towers, recipe.seed)?;
+    if let Some(bought) = from.co_purchases {
+        heads.behavior = bought.behavior().clone();
+    }
+    Ok(heads)
 }
 
 /// Heads for the target.
@@ -92,13 +118,13 @@ pub fn transfer(
     lambda: f64,
     progress: &mut dyn FnMut(&Epoch),
 ) -> Result<Trained, TrainError> {
-    let recipe = recipe.for_transfer(domains.target.len());
+    let recipe = recipe.for_transfer(domains.size());
     let mut session = Session {
         recipe: &recipe,
         start: domains.source_heads,
-        pairs: domains.target,
+        from: domains.target,
         joint: None,
-        held_out: domains.held_out.filter(|h| h.len() >= LEAST_HELD_OUT),
+        held_out: domains.held_out,
         anchored: true,
     };
     match how {
@@ -113,38 +139,54 @@ pub fn transfer(
     }
 }
 
+/// What is learned from, as the source's heads have it.
+#[derive(Default)]
+struct Above {
+    pairs: Option<Pairs>,
+    co_purchases: Option<CoPurchases>,
+}
+
+impl Above {
+    fn of(heads: &Heads, set: TrainingSet) -> Result<Self, TrainError> {
+        let pairs = set.pairs.map(|pairs| {
+            Ok::<_, TrainError>(Pairs {
+                ids: pairs.ids.clone(),
+                text: heads.embed(View::Text, &pairs.text)?,
+                photo: heads.embed(View::Photo, &pairs.photo)?,
+                labels: pairs.labels.clone(),
+                untrained: pairs.untrained.clone(),
+            })
+        });
+        let bought = set.co_purchases.map(|bought| bought.above(heads));
+        Ok(Self {
+            pairs: pairs.transpose()?,
+            co_purchases: bought.transpose()?,
+        })
+    }
+
+    fn set(&self) -> TrainingSet<'_> {
+        TrainingSet {
+            pairs: self.pairs.as_ref(),
+            co_purchases: self.co_purchases.as_ref(),
+        }
+    }
+}
+
 /// Trains a linear map, at first the identity, on what the source's heads give, and folds it into their last layer.
 fn feature(session: Session, progress: &mut dyn FnMut(&Epoch)) -> Result<Trained, TrainError> {
     let source = session.start;
-    let above = |pairs: &Pairs| -> Result<Pairs, TrainError> {
-        Ok(Pairs {
-            ids: pairs.ids.clone(),
-            text: source.text.embed(&pairs.text)?,
-            photo: source.photo.embed(&pairs.photo)?,
-            labels: pairs.labels.clone(),
-            untrained: pairs.untrained.clone(),
-        })
-    };
-    let pairs = above(session.pairs)?;
-    let held_out = session.held_out.map(above).transpose()?;
-    let start = Heads {
-        text: identity(source.dim())?,
-        photo: identity(source.dim())?,
-        encoders: source.encoders.clone(),
-    };
+    let from = Above::of(source, session.from)?;
+    let held_out = Above::of(source, session.held_out)?;
+    let start = source.map(|_, tower| identity(tower.shape().output))?;
     let trained = Session {
         start: &start,
-        pairs: &pairs,
-        held_out: held_out.as_ref(),
+        from: from.set(),
+        held_out: held_out.set(),
         ..session
     }
     .run(None, progress)?;
     Ok(Trained {
-        heads: Heads {
-            text: fold(&source.text, &trained.heads.text)?,
-            photo: fold(&source.photo, &trained.heads.photo)?,
-            encoders: start.encoders,
-        },
+        heads: source.map(|view, below| fold(below, trained.heads.tower(view)?))?,
         ..trained
     })
 }

@@ -87,6 +87,10 @@ impl Embedder for Colors {
         images.iter().map(|i| self.embed(&name(i))).collect()
     }
 
+    fn embed_behavior(&self, _: &str) -> Result<Option<(f32, Embedding)>, EmbedError> {
+        Ok(None)
+    }
+
     fn count_tokens(&self, text: &str) -> usize {
         text.split_whitespace().count()
     }

@@ -48,6 +48,9 @@ pub struct RunArgs {
     /// Weight of the photos in an item's shared vector.
     #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
     image_weight: f32,
+    /// Weight of behaviour in an item's shared vector, where the heads know it; of few people less.
+    #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
+    behavior_weight: f32,
     /// MiB of embeddings kept from run to run; 0 keeps none.
     #[arg(long, value_name = "MIB", default_value_t = 512)]
     embedding_cache: u64,
@@ -175,6 +178,7 @@ impl RunArgs {
             batch: self.batch,
             text_weight: self.text_weight,
             image_weight: self.image_weight,
+            behavior_weight: self.behavior_weight,
             base: self.questions.photos.clone(),
             fetch_images: self.questions.fetch_images,
             ..Options::default()

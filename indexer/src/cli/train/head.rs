@@ -1,30 +1,30 @@
 //! `train head`: a catalog in, heads out, in use where the guard lets them.
 
-use std::{io::Write, path::Path, time::Instant};
+mod parts;
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use clap::Args;
 use serde_json::json;
 
+use self::parts::{Learned, Parts};
 use super::super::{Outcome, catalog::Catalog};
 use crate::{
     error::CommandError,
+    source::events::{self, EventMapping},
     space::{
         Encoders,
         heads::{self, Heads},
     },
     train::{
-        Checkpoint, Epoch, Example, Pairs, Recipe, Report, Split, TrainError, Trained,
-        domains::within,
-        guard,
-        metrics::measure,
-        session::LEAST_HELD_OUT,
-        shuffled,
+        Checkpoint, Choices, Epoch, Recipe, Report, Split, TrainError, Trained, guard,
         transfer::{Domains, Transfer, train_fresh, transfer},
     },
 };
-
-/// Fewest items with text and photo that heads are trained on.
-const LEAST_PAIRS: usize = 5;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct HeadArgs {
@@ -46,7 +46,17 @@ pub(in crate::cli) struct HeadArgs {
     /// Weight of the target's loss in `finetune`.
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive, requires = "transfer")]
     lambda: f64,
-    /// Share of the items that is held out: the decision is made on it.
+    /// Learn from items that the same people chose too: from the events of this file or, without one, from those of the
+    /// collection. Items then have what behaviour says of them in their vectors.
+    #[arg(long, value_name = "EVENTS", num_args = 0..=1)]
+    co_purchases: Option<Option<PathBuf>>,
+    /// TOML file that maps the columns of the event file to fields of an event.
+    #[arg(long, value_name = "FILE", requires = "co_purchases")]
+    events_mapping: Option<PathBuf>,
+    /// Weight of the loss of items that the same people chose, beside that of texts and their photos.
+    #[arg(long, value_name = "X", default_value_t = Recipe::default().co_purchase_weight, value_parser = positive, requires = "co_purchases")]
+    co_purchase_weight: f64,
+    /// Share of the items, and of the people, that is held out: the decision is made on it.
     #[arg(long, value_name = "SHARE", default_value_t = 0.15, value_parser = share)]
     hold_out: f64,
     /// Most epochs.
@@ -83,14 +93,6 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The target's examples by what they are for, and those of the source.
-struct Parts {
-    train: Vec<Example>,
-    stop: Vec<Example>,
-    held_out: Vec<Example>,
-    source: Vec<Example>,
-}
-
 impl HeadArgs {
     fn recipe(&self) -> Recipe {
         Recipe {
@@ -98,41 +100,43 @@ impl HeadArgs {
             batch: self.batch.max(2),
             rate: self.rate,
             seed: self.seed,
+            co_purchase_weight: self.co_purchase_weight,
             ..Recipe::default()
         }
     }
 
-    fn split(&self, examples: Vec<Example>) -> Result<Parts, CommandError> {
-        let of = |domain: &str, e: &Example| within(&e.category, domain);
-        let (own, others): (Vec<_>, Vec<_>) = examples
-            .into_iter()
-            .partition(|e| self.target.as_deref().is_none_or(|t| of(t, e)));
-        let mut own = shuffled(own, self.seed);
-        let out = |n: usize, share: f64| (n as f64 * share).round() as usize;
-        let held_out = own.split_off(own.len() - out(own.len(), self.hold_out));
-        // What chooses the epoch must not decide on the promotion.
-        let stop = Some(out(own.len(), 0.1)).filter(|n| *n >= LEAST_HELD_OUT);
-        let stop = own.split_off(own.len() - stop.unwrap_or_default());
-        if own.len() < LEAST_PAIRS {
-            return Err(too_few(self.target.as_deref(), own.len()).into());
-        }
-        let wanted = |e: &&Example| {
-            let any = |s: &String| s == "*" || of(s, e);
-            self.source_category.iter().any(any)
+    /// Who chose what; nothing where it is not asked for.
+    fn choices(&self) -> Result<Choices, CommandError> {
+        let mut choices = Choices::default();
+        let Some(place) = &self.co_purchases else {
+            return Ok(choices);
         };
-        let source: Vec<Example> = others.iter().filter(wanted).cloned().collect();
-        if self.transfer.is_some() && source.len() < LEAST_PAIRS {
-            let category = self.source_category.join(", ");
-            return Err(too_few(Some(&category), source.len()).into());
+        if let Some(path) = place {
+            let mapping = match &self.events_mapping {
+                Some(path) => EventMapping::load(path)?,
+                None => EventMapping::default(),
+            };
+            let mut unread = 0;
+            for record in events::open(path, None, &mapping, self.catalog.name())? {
+                match record?.event {
+                    Ok(event) => choices.take(&event),
+                    Err(_) => unread += 1,
+                }
+            }
+            if unread > 0 {
+                tracing::warn!(unread, "events left out; `events import` tells why");
+            }
+        } else if let Some(collection) = self.catalog.stored()? {
+            collection.visit_events(|_, event| choices.take(&event))?;
+        } else {
+            let reason =
+                "--co-purchases: name an event file, or a collection by --data and --collection";
+            return Err(TrainError::Recipe(reason.to_owned()).into());
         }
-        Ok(Parts {
-            train: own,
-            stop,
-            held_out,
-            source,
-        })
+        Ok(choices)
     }
 
+    /// Heads, and after a transfer those trained on the target alone.
     fn train(
         &self,
         encoders: &Encoders,
@@ -140,66 +144,49 @@ impl HeadArgs {
         folder: &Path,
     ) -> Result<(Trained, Option<Heads>), TrainError> {
         let recipe = self.recipe();
-        let base = encoders.base_fingerprint();
-        let (target, stop) = (Pairs::of(&parts.train)?, pairs(&parts.stop)?);
-        let checkpoint = Checkpoint::new(&folder.join("checkpoint.safetensors"));
-        let alone = train_fresh(
-            base,
-            &recipe,
-            &target,
-            stop.as_ref(),
-            Some(&checkpoint),
-            &mut say("training"),
+        let fresh = |of: &Learned, stop: &Learned, file: &str, what| {
+            let base = encoders.base_fingerprint();
+            let checkpoint = Checkpoint::new(&folder.join(file));
+            let (from, stop) = (of.set(), stop.set());
+            train_fresh(base, &recipe, from, stop, Some(&checkpoint), &mut say(what))
+        };
+        let alone = fresh(
+            &parts.target,
+            &parts.stop,
+            "checkpoint.safetensors",
+            "training",
         )?;
         let Some(how) = self.transfer else {
             return Ok((alone, None));
         };
-        let mut rest = shuffled(parts.source.clone(), self.seed);
-        let source_stop = pairs(&rest.split_off(rest.len() - rest.len() / 10))?;
-        let source = Pairs::of(&rest)?;
-        let checkpoint = Checkpoint::new(&folder.join("source.safetensors"));
-        let from = train_fresh(
-            base,
-            &recipe,
-            &source,
-            source_stop.as_ref(),
-            Some(&checkpoint),
-            &mut say("source"),
+        let source = fresh(
+            &parts.source,
+            &parts.source_stop,
+            "source.safetensors",
+            "source",
         )?;
         let domains = Domains {
-            source_heads: &from.heads,
-            source: &source,
-            target: &target,
-            held_out: stop.as_ref(),
+            source_heads: &source.heads,
+            source: parts.source.set(),
+            target: parts.target.set(),
+            held_out: parts.stop.set(),
         };
         let trained = transfer(how, &domains, &recipe, self.lambda, &mut say("transfer"))?;
         Ok((trained, Some(alone.heads)))
     }
 }
 
-fn too_few(category: Option<&str>, found: usize) -> TrainError {
-    let place = category.map_or(String::new(), |c| format!(" in `{c}`"));
-    TrainError::TooFew {
-        what: format!("items with text and photo to train on{place}"),
-        found,
-        least: LEAST_PAIRS,
-    }
-}
-
-fn pairs(examples: &[Example]) -> Result<Option<Pairs>, TrainError> {
-    (!examples.is_empty())
-        .then(|| Pairs::of(examples))
-        .transpose()
-}
-
 /// Logs epochs.
 fn say(what: &'static str) -> impl FnMut(&Epoch) {
     move |e| {
-        let score = e.held_out.map(|q| (q.score * 1000.0).round() / 1000.0);
+        let round = |x: f64| (x * 1000.0).round() / 1000.0;
+        let score = e.held_out.map(|q| round(q.score));
+        let co_purchases = e.co_purchases.map(round);
         tracing::info!(
             epoch = e.epoch,
             loss = format!("{:.4}", e.loss),
             score,
+            co_purchases,
             "{what}"
         );
     }
@@ -210,8 +197,8 @@ pub(super) fn run(args: &HeadArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     let name = free_name(&models, args.name.as_deref())?;
     let folder = heads::folder(&models, &name)?;
     let items = args.catalog.items()?;
-    let (encoders, examples, counts) = args.catalog.examples(&items)?;
-    let parts = args.split(examples)?;
+    let (encoders, views, counts) = args.catalog.views(&items)?;
+    let parts = Parts::of(args, &views, args.choices()?)?;
     let started = Instant::now();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0));
     let pool = pool
@@ -220,13 +207,7 @@ pub(super) fn run(args: &HeadArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     let (trained, alone) = pool.install(|| args.train(&encoders, &parts, &folder))?;
     let seconds = started.elapsed().as_secs_f64();
 
-    let decision = decide(
-        &models,
-        &encoders,
-        &parts.held_out,
-        &trained.heads,
-        alone.as_ref(),
-    )?;
+    let decision = decide(&models, &encoders, &parts, &trained.heads, alone.as_ref())?;
     trained.heads.save(&folder)?;
     let report = Report {
         heads: name.clone(),
@@ -234,9 +215,10 @@ pub(super) fn run(args: &HeadArgs, out: &mut dyn Write) -> Result<Outcome, Comma
         recipe: args.recipe(),
         items: counts,
         split: Split {
-            train: parts.train.len(),
-            stop: parts.stop.len(),
-            held_out: parts.held_out.len(),
+            train: parts.target.pairs(),
+            stop: parts.stop.pairs(),
+            held_out: parts.held_out.pairs(),
+            people: parts.people(),
         },
         curve: trained.curve,
         best_epoch: trained.best,
@@ -273,33 +255,25 @@ fn free_name(models: &Path, wanted: Option<&str>) -> Result<String, CommandError
 fn decide(
     models: &Path,
     encoders: &Encoders,
-    held_out: &[Example],
+    parts: &Parts,
     candidate: &Heads,
     alone: Option<&Heads>,
 ) -> Result<guard::Decision, CommandError> {
-    let pairs = Pairs::of(held_out)?;
-    let labels = pairs.has_labels().then_some(pairs.labels.as_slice());
-    let of = |heads: &Heads| -> Result<_, TrainError> {
-        let (text, photo) = (
-            heads.text.embed(&pairs.text)?,
-            heads.photo.embed(&pairs.photo)?,
-        );
-        Ok(measure(&text, &photo, labels)?)
-    };
+    let held_out = &parts.held_out;
     let current = match heads::active(models)? {
         Some(name) => {
             let heads = Heads::load(&heads::folder(models, &name)?, encoders.base_fingerprint())?;
-            ("the heads in use", of(&heads)?)
+            ("the heads in use", held_out.judge(&heads)?)
         }
-        None => {
-            let [text, photo] = &pairs.untrained;
-            ("the space without heads", measure(text, photo, labels)?)
-        }
+        None => ("the space without heads", held_out.judge_untrained()?),
     };
     let mut rivals = vec![current];
     if let Some(alone) = alone {
-        rivals.push(("training on the target alone", of(alone)?));
+        rivals.push(("training on the target alone", held_out.judge(alone)?));
     }
-    let rivals: Vec<_> = rivals.iter().map(|(name, m)| (*name, m)).collect();
-    Ok(guard::decide(&of(candidate)?, &rivals))
+    let rivals: Vec<_> = rivals
+        .iter()
+        .map(|(name, judged)| (*name, judged))
+        .collect();
+    Ok(guard::decide(&held_out.judge(candidate)?, &rivals))
 }
