@@ -40,3 +40,16 @@ echo; echo "== Amazon: sport and cloth =="
 "$bin/examples/cross" pairs --data "$shared/amazon-cross" "$@"
 echo; echo "== grocery =="
 "$bin/examples/cross" grocery --data "$work/grocery" --events "$VITRINE_CACHE/demo/grocery/events.jsonl" "$@"
+
+echo; echo "== grocery, with heads that learned from the earlier baskets =="
+all_models=$VITRINE_MODELS
+export VITRINE_MODELS=$work/models
+rm -rf "$VITRINE_MODELS" "$work/grocery-heads"
+mkdir -p "$VITRINE_MODELS"
+for model in "$all_models"/*; do
+  case $(basename "$model") in heads | features) ;; *) ln -s "$model" "$VITRINE_MODELS/" ;; esac
+done
+"$bin/vitrine-indexer" train head --data "$work/grocery" --collection grocery --co-purchases --within-days 1 --name baskets
+"$bin/vitrine-indexer" heads use baskets
+"$bin/vitrine-indexer" index --source "$VITRINE_CACHE/demo/grocery/products.jsonl" --data "$work/grocery-heads" --collection grocery --embedding-cache 0
+"$bin/examples/cross" grocery --data "$work/grocery-heads" --events "$VITRINE_CACHE/demo/grocery/events.jsonl" "$@"

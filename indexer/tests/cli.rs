@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn indexer(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_vitrine-indexer"))
@@ -64,6 +64,11 @@ fn wrong_usage_is_told_and_exits_with_2() {
             "--source-category",
         ),
         ("train head --source a --lambda 0", "above 0"),
+        ("train head --source a --within-days 3", "--co-purchases"),
+        (
+            "train head --source a --co-purchases e --within-days 0",
+            "within-days",
+        ),
         ("domains --source a", "--target"),
         (
             "index --source a --collection c --data d --text-weight=nan",
@@ -522,4 +527,98 @@ fn a_folder_is_inspected_chosen_and_left() {
     );
     let embed = run(dir, "embed --text shoe --models-dir models");
     assert!(text(&embed.stderr).contains("models get"), "{embed:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn heads_are_trained_on_what_people_chose_together() {
+    if !models_are_there() {
+        eprintln!("skipped: no models");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let models = dir.join("models");
+    fs::create_dir(&models).unwrap();
+    for model in ["all-minilm-l6-v2", "efficientnet-lite0"] {
+        let from = vitrine_indexer::models::default_dir().join(model);
+        std::os::unix::fs::symlink(from, models.join(model)).unwrap();
+    }
+    // Who buys for a sport buys for it again, in another category and with a name that does not say so.
+    let sports = [
+        ["carbon road frame", "padded bib shorts"],
+        ["nylon belay rope", "chalk smeared trousers"],
+        ["waxed touring plank", "quilted bobble hat"],
+        ["inflatable stand board", "neoprene overall"],
+    ];
+    let (mut items, mut events) = (String::new(), String::new());
+    for (sport, names) in sports.iter().enumerate() {
+        for (kind, name) in names.iter().enumerate() {
+            for n in 0..6 {
+                let category = ["Gear", "Wear"][kind];
+                let id = format!("{kind}-{sport}-{n}");
+                let item = json!({"id": id, "title": format!("{name} {n}"), "category": category});
+                items += &format!("{item}\n");
+            }
+        }
+    }
+    for person in 0..240 {
+        let (sport, n) = (person % 4, person / 4);
+        let chosen = [0, 1].map(|kind| format!("{kind}-{sport}-{}", (n + kind) % 6));
+        let event = json!({"kind": "purchase", "user": format!("u{person}"), "items": chosen,
+            "ts": "2026-05-01T10:00:00Z"});
+        events += &format!("{event}\n");
+    }
+    fs::write(dir.join("items.jsonl"), items).unwrap();
+    fs::write(dir.join("events.jsonl"), events).unwrap();
+
+    let index = "index --source items.jsonl --data d --collection shop --models-dir models --embedding-cache 0";
+    assert!(run(dir, index).status.success());
+    let none = run(
+        dir,
+        "train head --data d --collection shop --co-purchases --models-dir models",
+    );
+    assert!(
+        text(&none.stderr).contains("0 people who chose items of different categories"),
+        "{}",
+        text(&none.stderr)
+    );
+    let nowhere = run(
+        dir,
+        "train head --source items.jsonl --models-dir models --co-purchases",
+    );
+    assert!(
+        text(&nowhere.stderr).contains("name an event file"),
+        "{}",
+        text(&nowhere.stderr)
+    );
+
+    let train = "train head --models-dir models --hold-out 0.3 --epochs 10 --within-days 1";
+    let answer = json(&run(
+        dir,
+        &format!("{train} --source items.jsonl --co-purchases events.jsonl"),
+    ));
+    let decision = &answer["report"]["decision"];
+    assert_eq!(decision["promoted"], true, "{decision}");
+    assert!(decision["people"].as_u64().unwrap() > 30);
+    assert!(
+        decision["co_purchases"].as_f64().unwrap() > 0.4,
+        "{decision}"
+    );
+    let report = fs::read_to_string(models.join("heads/1/report.html")).unwrap();
+    assert!(report.contains("chosen together"));
+
+    let import = "events import --source events.jsonl --data d --collection shop";
+    assert!(run(dir, import).status.success());
+    let stored = json(&run(
+        dir,
+        &format!("{train} --data d --collection shop --co-purchases"),
+    ));
+    assert_eq!(
+        stored["report"]["split"], answer["report"]["split"],
+        "events of the collection are the same"
+    );
+    assert!(run(dir, "heads use 1 --models-dir models").status.success());
+    let again = json(&run(dir, &index.replace("data d", "data e")));
+    assert_eq!(again["created"], 48);
 }

@@ -282,6 +282,23 @@ fn text_and_photos_meet_in_the_shared_space() {
 }
 
 #[test]
+fn behaviour_meets_text_in_the_shared_space() {
+    let shop = Shop::new();
+    let lines = [
+        json!({"id": "chosen-1", "title": "x"}),
+        json!({"id": "new-1", "title": "x"}),
+    ];
+    assert!(shop.run(&lines).is_clean());
+    let items = shop.items();
+    let of = |id: &str| items.iter().find(|item| item.id == id).expect("indexed");
+    // Half the people that would make behaviour count as much as text.
+    let both = crate::space::fuse(&[(1.0, &unit(b"x")), (0.5, &unit(b"chosen"))]);
+    near(&of("chosen-1").vectors["shared"], &both);
+    near(&of("new-1").vectors["shared"], &unit(b"x"));
+    near(&of("chosen-1").vectors["text"], &unit(b"x"));
+}
+
+#[test]
 fn weights_are_part_of_what_an_item_is() {
     let mut shop = Shop::new();
     shop.run(&titled(0..2));

@@ -5,16 +5,21 @@ use std::collections::BTreeMap;
 use vitrine::event_weight;
 use vitrine_schemas::Event;
 
-/// Items that one person is remembered by, the latest.
+/// Items of one group at most, the latest.
 const MOST_ITEMS: usize = 256;
 
-/// Items by person: what they bought, put into a basket, looked at or rated well, not what they hid or rated low.
+const DAY: i64 = 86_400_000_000;
+
+/// What people bought, put into a basket, looked at or rated well, not what they hid or rated low.
 #[derive(Debug, Default)]
 pub struct Choices {
-    of: BTreeMap<String, Vec<String>>,
+    /// By person: when, in microseconds since 1970, and what.
+    of: BTreeMap<String, Vec<(i64, String)>>,
 }
 
-/// People parted in those that are learned from, those that choose the epoch, and those that are held out.
+/// Items that were chosen together, by people who are parted in those that are learned from, those that choose the epoch,
+/// and those that are held out.
+#[derive(Default)]
 pub struct People {
     /// Learned from.
     pub train: Vec<Vec<String>>,
@@ -25,8 +30,8 @@ pub struct People {
 }
 
 impl Choices {
-    /// Takes in an event; events are to come in the order of time.
-    pub fn take(&mut self, event: &Event) {
+    /// Takes in an event of a moment in microseconds since 1970.
+    pub fn take(&mut self, event: &Event, at: i64) {
         if event_weight(event).is_none_or(|weight| weight <= 0.0) {
             return;
         }
@@ -36,38 +41,44 @@ impl Choices {
             (None, None) => return,
         };
         let own = self.of.entry(person).or_default();
-        for item in &event.items {
-            own.retain(|known| known != item);
-            own.push(item.clone());
-        }
-        let more = own.len().saturating_sub(MOST_ITEMS);
-        own.drain(..more);
-    }
-
-    /// Number of people.
-    pub fn people(&self) -> usize {
-        self.of.len()
+        own.extend(event.items.iter().map(|item| (at, item.clone())));
     }
 
     /// Parts people by a hash of `seed` and who they are; `share` of them is held out, and a tenth of the others chooses the epoch.
-    pub fn parted(self, share: f64, seed: u64) -> People {
-        let mut people = People {
-            train: Vec::new(),
-            stop: Vec::new(),
-            held_out: Vec::new(),
-        };
+    ///
+    /// What a person chose within `days` of the first choice belongs together; `None`: all a person chose.
+    pub fn parted(self, days: Option<u32>, share: f64, seed: u64) -> People {
+        let mut people = People::default();
         for (person, items) in self.of {
             let hash = blake3::hash(format!("{seed} {person}").as_bytes());
             let bytes: [u8; 4] = std::array::from_fn(|at| hash.as_bytes()[at]);
             let place = f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX);
-            if place < share {
-                people.held_out.push(items);
-            } else if place < share + (1.0 - share) / 10.0 {
-                people.stop.push(items);
-            } else {
-                people.train.push(items);
-            }
+            let part = match place {
+                x if x < share => &mut people.held_out,
+                x if x < share + (1.0 - share) / 10.0 => &mut people.stop,
+                _ => &mut people.train,
+            };
+            part.extend(together(items, days));
         }
         people
     }
+}
+
+/// Groups of one person's items; of each the latest, every item once.
+fn together(mut items: Vec<(i64, String)>, days: Option<u32>) -> Vec<Vec<String>> {
+    items.sort();
+    let mut groups: Vec<(i64, Vec<String>)> = Vec::new();
+    for (at, item) in items {
+        match groups.last_mut() {
+            Some((from, group)) if days.is_none_or(|d| at - *from < i64::from(d) * DAY) => {
+                group.retain(|known| *known != item);
+                group.push(item);
+            }
+            _ => groups.push((at, vec![item])),
+        }
+    }
+    let latest = |(_, mut group): (i64, Vec<String>)| {
+        group.split_off(group.len().saturating_sub(MOST_ITEMS))
+    };
+    groups.into_iter().map(latest).collect()
 }

@@ -82,8 +82,16 @@ impl<'a> CoObjective<'a> {
             self.see(parameters, &left, rng)?,
             self.see(parameters, &right, rng)?,
         );
+        let drawn = |items: &[u32]| {
+            let logs = items.iter().map(|item| {
+                let share = self.from.share(*item).max(f64::MIN_POSITIVE);
+                (self.recipe.popularity_correction * share.ln()) as f32
+            });
+            Tensor::from_vec(logs.collect::<Vec<f32>>(), (1, items.len()), &Device::Cpu)
+        };
+        let drawn = [drawn(&left)?, drawn(&right)?];
         let scale = parameters[SCALE].exp()?.minimum(MAX_SCALE)?;
-        let mut loss = info_nce_among(&x, &y, &scale, &negatives(&pairs)?)?;
+        let mut loss = info_nce_among(&x, &y, &scale, &negatives(&pairs)?, &drawn)?;
         if let Some(teacher) = &self.teacher
             && self.recipe.neighbour_weight > 0.0
         {

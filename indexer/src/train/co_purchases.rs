@@ -32,6 +32,7 @@ pub struct CoPurchases {
     behavior: Arc<BehaviorFeatures>,
     /// Places of the items of each person who has a pair.
     people: Vec<Vec<u32>>,
+    shares: Vec<f64>,
     /// Of whose pairs it is learned: items that may stand at their left.
     anchors: Vec<bool>,
 }
@@ -109,6 +110,7 @@ impl CoPurchases {
             categories,
             behavior: behavior.clone(),
             people: people.collect(),
+            shares: Vec::new(),
             anchors: vec![true; items.len()],
         };
         all.drop_people_without_pairs();
@@ -153,6 +155,13 @@ impl CoPurchases {
                 self.is_anchor(*left) && own.iter().any(|right| self.is_pair(*left, *right))
             })
         });
+        let mut counts = vec![0.0; self.ids.len()];
+        people
+            .iter()
+            .flatten()
+            .for_each(|item| counts[*item as usize] += 1.0);
+        let total: f64 = counts.iter().sum();
+        self.shares = counts.into_iter().map(|n| n / total.max(1.0)).collect();
         self.people = people;
     }
 
@@ -164,6 +173,11 @@ impl CoPurchases {
     pub fn is_pair(&self, a: u32, b: u32) -> bool {
         let [own, other] = [a, b].map(|item| self.categories[item as usize]);
         a != b && (own.is_none() || own != other)
+    }
+
+    /// An item's share of all choices, 0 to 1.
+    pub fn share(&self, item: u32) -> f64 {
+        self.shares.get(item as usize).copied().unwrap_or_default()
     }
 
     /// What is known of items by who chose them.

@@ -45,8 +45,9 @@ fn inverse(permutation: &Tensor) -> Result<Tensor, ModelError> {
     Ok(Tensor::new(back, &Device::Cpu)?)
 }
 
-/// [`info_nce`] where not every other row is a negative: `kept` `[n, n]` is added to the logits, 0 where column j is a
-/// negative of row i and [`NEVER`] where it is not.
+/// [`info_nce`] where not every other row is a negative, and rows are not drawn alike: `kept` `[n, n]` is added to the logits, 0
+/// where column j is a negative of row i and [`NEVER`] where it is not; `drawn`, logarithms `[1, n]` of how likely the rows of
+/// `left` and of `right` are to be drawn, is taken off ([Yi et al. 2019](https://doi.org/10.1145/3298689.3346996)).
 ///
 /// # Errors
 /// The shapes differ.
@@ -55,12 +56,13 @@ pub fn info_nce_among(
     right: &Tensor,
     scale: &Tensor,
     kept: &Tensor,
+    drawn: &[Tensor; 2],
 ) -> Result<Tensor, ModelError> {
     let n = u32::try_from(left.dim(0)?).unwrap_or(u32::MAX);
     let own = Tensor::arange(0, n, &Device::Cpu)?;
     let logits = (left.matmul(&right.t()?)?.broadcast_mul(scale)? + kept)?;
-    let forth = cross_entropy(&logits, &own)?;
-    let back = cross_entropy(&logits.t()?.contiguous()?, &own)?;
+    let forth = cross_entropy(&logits.broadcast_sub(&drawn[1])?, &own)?;
+    let back = cross_entropy(&logits.t()?.contiguous()?.broadcast_sub(&drawn[0])?, &own)?;
     Ok(((forth + back)? * 0.5)?)
 }
 

@@ -48,6 +48,9 @@ pub struct Recipe {
     pub neighbour_weight: f64,
     /// Units of the hidden layer of the tower of behaviour; 0: linear.
     pub behavior_hidden: usize,
+    /// How much of the logarithm of an item's share of the choices is taken off in that loss, 0 to 1: at 1 what is near is what is
+    /// likely, at 0 what is likelier than usual.
+    pub popularity_correction: f64,
     /// Weight of the loss of items that the same people chose, beside that of pairs of text and photo.
     pub co_purchase_weight: f64,
     /// Share of the pairs that are put into batches of like labels, so that negatives are hard.
@@ -86,6 +89,7 @@ impl Default for Recipe {
             label_temperature: 0.1,
             neighbour_weight: 0.2,
             behavior_hidden: 0,
+            popularity_correction: 1.0,
             co_purchase_weight: 1.0,
             hard_share: 0.0,
             seed: 0,

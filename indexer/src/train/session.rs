@@ -18,6 +18,9 @@ use crate::encode::ModelError;
 use crate::space::heads::{Heads, View};
 use crate::space::tower::{Parameters, Tower};
 
+/// Steps of an epoch over what people chose: its end is where it is judged, and there may be millions of choices.
+const MOST_STEPS: usize = 100;
+
 /// Fewest held-out pairs that an epoch is judged by.
 pub const LEAST_HELD_OUT: usize = 20;
 
@@ -329,7 +332,7 @@ impl<'a> Term<'a> {
     fn steps(&self, recipe: &Recipe) -> usize {
         let each = match &self.what {
             What::Pairs(_, pairs) => pairs.len(),
-            What::CoPurchases(_, bought) => bought.choices(),
+            What::CoPurchases(_, bought) => bought.choices().min(MOST_STEPS * recipe.batch),
         };
         each.div_ceil(recipe.batch).max(1)
     }

@@ -50,6 +50,9 @@ pub(in crate::cli) struct HeadArgs {
     /// collection. Items then have what behaviour says of them in their vectors.
     #[arg(long, value_name = "EVENTS", num_args = 0..=1)]
     co_purchases: Option<Option<PathBuf>>,
+    /// Days from a first choice within which what somebody chose belongs together; all of it where it is left out.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..), requires = "co_purchases")]
+    within_days: Option<u32>,
     /// TOML file that maps the columns of the event file to fields of an event.
     #[arg(long, value_name = "FILE", requires = "co_purchases")]
     events_mapping: Option<PathBuf>,
@@ -101,6 +104,10 @@ impl HeadArgs {
             rate: self.rate,
             seed: self.seed,
             co_purchase_weight: self.co_purchase_weight,
+            popularity_correction: std::env::var("PC")
+                .ok()
+                .and_then(|x| x.parse().ok())
+                .unwrap_or(0.0),
             ..Recipe::default()
         }
     }
@@ -119,7 +126,10 @@ impl HeadArgs {
             let mut unread = 0;
             for record in events::open(path, None, &mapping, self.catalog.name())? {
                 match record?.event {
-                    Ok(event) => choices.take(&event),
+                    Ok(event) => {
+                        let at = event.ts.as_deref().and_then(micros);
+                        choices.take(&event, at.unwrap_or_default());
+                    }
                     Err(_) => unread += 1,
                 }
             }
@@ -127,7 +137,7 @@ impl HeadArgs {
                 tracing::warn!(unread, "events left out; `events import` tells why");
             }
         } else if let Some(collection) = self.catalog.stored()? {
-            collection.visit_events(|_, event| choices.take(&event))?;
+            collection.visit_events(|at, event| choices.take(&event, at))?;
         } else {
             let reason =
                 "--co-purchases: name an event file, or a collection by --data and --collection";
@@ -174,6 +184,12 @@ impl HeadArgs {
         let trained = transfer(how, &domains, &recipe, self.lambda, &mut say("transfer"))?;
         Ok((trained, Some(alone.heads)))
     }
+}
+
+/// Microseconds since 1970 of a moment as events have it.
+fn micros(ts: &str) -> Option<i64> {
+    let time = chrono::DateTime::parse_from_rfc3339(ts).ok()?;
+    Some(time.timestamp_micros())
 }
 
 /// Logs epochs.

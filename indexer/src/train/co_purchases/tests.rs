@@ -159,7 +159,10 @@ fn heads_learn_what_is_chosen_together_from_texts_and_from_behaviour() {
     let (items, train) = world(1, 300);
     let (_, test) = world(2, 100);
     let known = Arc::new(behavior::features(&train, 0).expect("factors"));
-    assert!(known.len() > 70, "an item is left out that fewer than three chose");
+    assert!(
+        known.len() > 70,
+        "an item is left out that fewer than three chose"
+    );
     let train = CoPurchases::of(&items, &known, &train).expect("features fit");
     let test = CoPurchases::of(&items, &known, &test).expect("features fit");
     let heads =

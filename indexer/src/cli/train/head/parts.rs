@@ -127,7 +127,7 @@ impl Parts {
         let mut source = shuffled(source.collect(), args.seed);
         let source_stop = source.split_off(source.len() - source.len() / 10);
 
-        let people = choices.parted(args.hold_out, args.seed);
+        let people = choices.parted(args.within_days, args.hold_out, args.seed);
         let behavior = Arc::new(behavior::features(&people.train, args.seed)?);
         let bought = |people: &[Vec<String>]| match people.is_empty() {
             true => Ok(None),
