@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Similar items of other categories: the fashion catalog with titles and by photos alone, without heads and with heads that have not
-# seen the items asked about; Amazon purchases in two categories; the demo's grocery.
+# seen the items asked about; Amazon purchases in two categories; the demo's grocery, without heads and with heads that learned from
+# earlier baskets.
 set -euo pipefail
 bin=$1 shared=$2
 shift 2
@@ -42,14 +43,8 @@ echo; echo "== grocery =="
 "$bin/examples/cross" grocery --data "$work/grocery" --events "$VITRINE_CACHE/demo/grocery/events.jsonl" "$@"
 
 echo; echo "== grocery, with heads that learned from the earlier baskets =="
-all_models=$VITRINE_MODELS
-export VITRINE_MODELS=$work/models
-rm -rf "$VITRINE_MODELS" "$work/grocery-heads"
-mkdir -p "$VITRINE_MODELS"
-for model in "$all_models"/*; do
-  case $(basename "$model") in heads | features) ;; *) ln -s "$model" "$VITRINE_MODELS/" ;; esac
-done
-"$bin/vitrine-indexer" train head --data "$work/grocery" --collection grocery --co-purchases --within-days 1 --name baskets
-"$bin/vitrine-indexer" heads use baskets
-"$bin/vitrine-indexer" index --source "$VITRINE_CACHE/demo/grocery/products.jsonl" --data "$work/grocery-heads" --collection grocery --embedding-cache 0
+"$bin/vitrine-indexer" train head --data "$work/grocery" --collection grocery --co-purchases --within-days 1 --models-dir "$models" --name baskets
+"$bin/vitrine-indexer" heads use baskets --models-dir "$models"
+rm -rf "$work/grocery-heads"
+"$bin/vitrine-indexer" index --source "$VITRINE_CACHE/demo/grocery/products.jsonl" --data "$work/grocery-heads" --collection grocery --models-dir "$models"
 "$bin/examples/cross" grocery --data "$work/grocery-heads" --events "$VITRINE_CACHE/demo/grocery/events.jsonl" "$@"

@@ -37,6 +37,9 @@ pub struct CoPurchases {
     anchors: Vec<bool>,
 }
 
+/// How much a view of an item counts, and its features.
+type Weighted = (f32, Vec<f32>);
+
 /// Features of one view, a row an item, zeros where it lacks the view.
 #[derive(Clone)]
 struct Rows {
@@ -75,8 +78,7 @@ impl CoPurchases {
                 views.insert(view, rows);
             }
         };
-        let each =
-            |of: &dyn Fn(&Views) -> Option<(f32, Vec<f32>)>| Rows::of(items.iter().map(|v| of(v)));
+        let each = |of: &dyn Fn(&Views) -> Option<Weighted>| Rows::of(items.iter().map(|v| of(v)));
         add(View::Text, each(&|v| Some((1.0, v.text.clone()?)))?);
         add(View::Photo, each(&|v| Some((1.0, v.photo.clone()?)))?);
         add(
@@ -301,7 +303,7 @@ impl CoPurchases {
 }
 
 impl Rows {
-    fn of(rows: impl Iterator<Item = Option<(f32, Vec<f32>)>>) -> Result<Self, TrainError> {
+    fn of(rows: impl Iterator<Item = Option<Weighted>>) -> Result<Self, TrainError> {
         let rows: Vec<_> = rows.collect();
         let width = rows
             .iter()
