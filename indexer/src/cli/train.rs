@@ -28,12 +28,13 @@ pub(super) enum TrainCommand {
     /// half of the people of the last fifth chose, and judged by what the other half chose. It is used from then on only
     /// where it beats rank fusion and every source alone. Prints the figures as JSON; `promoted` says whether it is used.
     Blend(BlendArgs),
-    /// Train heads: how texts and photos reach the shared space.
+    /// Train heads: how texts, photos and behaviour reach the shared space.
     ///
-    /// Learns from items that have both, on the frozen encoders' features (cached on disk). A part of the items is held
-    /// out: the heads are promoted only where they beat those in use on it, and with --transfer also training on the
-    /// target alone. Run it again after a kill and it goes on where it was. Heads put into use count from the next start
-    /// of a program on; their vectors are another space, so collections have to be indexed anew.
+    /// Learns from items that have text and photo and, with --co-purchases, from what people chose together, on the frozen
+    /// encoders' features (cached on disk). A part of the items and of the people is held out: the heads are promoted only
+    /// where they beat those in use on it, and with --transfer also training on the target alone. Run it again after a kill and it goes on where it was. Heads put into use count from the next start
+    /// of a program on; their vectors are another space, so collections are
+    /// taken over with `reembed`, or indexed anew.
     ///
     /// Prints the report as JSON. Exit status: 0 all well, promoted or not (see `decision`), 1 failure, 2 wrong usage.
     Head(Box<head::HeadArgs>),

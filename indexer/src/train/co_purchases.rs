@@ -95,28 +95,34 @@ impl CoPurchases {
             (!v.category.is_empty()).then(|| *numbers.entry(v.category.as_str()).or_insert(next))
         });
         let categories = categories.collect();
-        let places: HashMap<&str, u32> = items.iter().map(|v| v.id.as_str()).zip(0..).collect();
-        let people = choices.iter().map(|ids| {
-            let mut own: Vec<u32> = ids
-                .iter()
-                .filter_map(|id| places.get(id.as_str()).copied())
-                .collect();
-            own.sort_unstable();
-            own.dedup();
-            own
-        });
-        let mut all = Self {
+        let all = Self {
             ids: items.iter().map(|v| v.id.clone()).collect(),
             views,
             untrained,
             categories,
             behavior: behavior.clone(),
-            people: people.collect(),
+            people: Vec::new(),
             shares: Vec::new(),
             anchors: vec![true; items.len()],
         };
+        Ok(all.chosen(choices))
+    }
+
+    /// The same items with other choices.
+    #[must_use]
+    pub fn chosen(&self, choices: &[Vec<String>]) -> Self {
+        let places: HashMap<&str, u32> = self.ids.iter().map(String::as_str).zip(0..).collect();
+        let people = choices.iter().map(|ids| {
+            let known = ids.iter().filter_map(|id| places.get(id.as_str()));
+            let mut own: Vec<u32> = known.copied().collect();
+            own.sort_unstable();
+            own.dedup();
+            own
+        });
+        let mut all = self.clone();
+        all.people = people.collect();
         all.drop_people_without_pairs();
-        Ok(all)
+        all
     }
 
     /// Only pairs with an item of `wanted` at the left, and no item of `unwanted` anywhere.

@@ -79,7 +79,7 @@ pub struct Decision {
     pub reason: String,
     /// Held-out items, seen neither in training nor in choosing the epoch.
     pub held_out: usize,
-    /// Held-out people with items of different categories.
+    /// Held-out people, or visits of theirs, with items of different categories; at most so many as are asked.
     pub people: usize,
     /// The candidate on the items.
     #[serde(default, skip_serializing_if = "Option::is_none")]

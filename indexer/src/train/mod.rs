@@ -19,6 +19,7 @@ mod pairs;
 mod recipe;
 mod report;
 pub mod session;
+mod term;
 #[cfg(test)]
 mod tests;
 pub mod transfer;

@@ -47,7 +47,7 @@ pub struct Split {
     pub stop: usize,
     /// The decision was made on.
     pub held_out: usize,
-    /// People with items of different categories, those held out among them; 0 without events.
+    /// People, or visits of theirs, with items of different categories, those held out among them; 0 without events.
     #[serde(default)]
     pub people: usize,
 }
@@ -90,8 +90,8 @@ impl Report {
         format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{name}</title><style>{STYLE}</style>\
              <h1>{name}</h1><p><b>{verdict}</b>: {reason}.</p>\
-             <p>{train} pairs trained on, {stop} chose the epoch ({best} of {epochs}), {held_out} held out. Of {people} people who chose of several \
-             categories, {judges} are held out.</p>\
+             <p>{train} pairs trained on, {stop} chose the epoch ({best} of {epochs}), {held_out} held out. Of {people} people, or visits, that chose of several \
+             categories, {judges} are asked who are held out.</p>\
              <table><tr><th><th colspan=\"3\">text to photo: recall at 1, 5, 10<th colspan=\"3\">photo to text\
              <th>same label<th>score<th>chosen together: NDCG@10</tr>{rows}</table>\
              <h2>Loss</h2>{loss}<h2>Score on the pairs that choose the epoch</h2>{score}\

@@ -4,22 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
-use rand::{SeedableRng, rngs::SmallRng, seq::SliceRandom};
+use rand::{SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};
 
 use super::adamw::AdamW;
 use super::checkpoint::{Checkpoint, Progress};
-use super::co_objective::{CoObjective, SCALE};
-use super::co_purchases::CoPurchase;
+use super::co_objective::SCALE;
 use super::metrics::{Measured, Quality, mean, measure, measure_co_purchases};
-use super::objective::{Batch, Objective, tower};
-use super::{CoPurchases, Pairs, Recipe, TrainError};
+use super::objective::tower;
+use super::{CoPurchases, Pairs, Recipe, TrainError, term};
 use crate::encode::ModelError;
 use crate::space::heads::{Heads, View};
 use crate::space::tower::{Parameters, Tower};
-
-/// Steps of an epoch over what people chose: its end is where it is judged, and there may be millions of choices.
-const MOST_STEPS: usize = 100;
 
 /// Fewest held-out pairs that an epoch is judged by.
 pub const LEAST_HELD_OUT: usize = 20;
@@ -106,7 +102,12 @@ impl Session<'_> {
         let start = join(self.start, recipe.temperature)?;
         let mut optimiser =
             AdamW::new(&start, recipe.weight_decay, recipe.momentum, self.anchored)?;
-        let mut terms = self.terms()?;
+        // The source first: its pairs set the pace.
+        let mut sets = vec![(self.from, 1.0)];
+        if let Some((source, lambda)) = self.joint {
+            sets = vec![(source, 1.0), (self.from, lambda)];
+        }
+        let mut terms = term::of(&sets, recipe, self.start)?;
         let mut state = Progress {
             key: self.key()?,
             steps: 0,
@@ -187,36 +188,6 @@ impl Session<'_> {
             curve: state.curve,
             best: state.best,
         })
-    }
-
-    /// What the loss is a sum of; the first sets the length of an epoch.
-    fn terms(&self) -> Result<Vec<Term<'_>>, TrainError> {
-        let sets = match self.joint {
-            Some((source, lambda)) => vec![(source, 1.0), (self.from, lambda)],
-            None => vec![(self.from, 1.0)],
-        };
-        let (mut terms, mut behind) = (Vec::new(), Vec::new());
-        for (set, weight) in sets {
-            if let Some(pairs) = set.pairs {
-                let objective = Objective::new(self.recipe, self.start, pairs)?;
-                terms.push(Term::new(What::Pairs(Box::new(objective), pairs), weight));
-            }
-            if let Some(bought) = set.co_purchases {
-                let keeps_text = set.pairs.is_none();
-                let objective = CoObjective::new(self.recipe, self.start, bought, keeps_text)?;
-                let weight = weight * self.recipe.co_purchase_weight;
-                behind.push(Term::new(What::CoPurchases(objective, bought), weight));
-            }
-        }
-        terms.append(&mut behind);
-        if terms.is_empty() {
-            return Err(TrainError::TooFew {
-                what: "pairs of text and photo, or people who chose items together".to_owned(),
-                found: 0,
-                least: 1,
-            });
-        }
-        Ok(terms)
     }
 
     fn is_over(&self, state: &Progress) -> bool {
@@ -304,77 +275,6 @@ pub fn judge_pairs(heads: &Heads, pairs: &Pairs) -> Result<Measured, ModelError>
     measure(&text, &photo, labels)
 }
 
-/// A part of the loss with the batches that are left of it.
-struct Term<'a> {
-    what: What<'a>,
-    weight: f64,
-    left: Batches,
-}
-
-enum What<'a> {
-    Pairs(Box<Objective<'a>>, &'a Pairs),
-    CoPurchases(CoObjective<'a>, &'a CoPurchases),
-}
-
-/// Of an epoch, the next one last.
-enum Batches {
-    Rows(Vec<Vec<usize>>),
-    Bought(Vec<Vec<CoPurchase>>),
-}
-
-impl<'a> Term<'a> {
-    fn new(what: What<'a>, weight: f64) -> Self {
-        let left = Batches::Rows(Vec::new());
-        Self { what, weight, left }
-    }
-
-    /// Steps of an epoch that goes once over it.
-    fn steps(&self, recipe: &Recipe) -> usize {
-        let each = match &self.what {
-            What::Pairs(_, pairs) => pairs.len(),
-            What::CoPurchases(_, bought) => bought.choices().min(MOST_STEPS * recipe.batch),
-        };
-        each.div_ceil(recipe.batch).max(1)
-    }
-
-    fn begin(&mut self, recipe: &Recipe, rng: &mut SmallRng) {
-        self.left = match &self.what {
-            What::Pairs(_, pairs) => Batches::Rows(batches(pairs, recipe, rng)),
-            What::CoPurchases(_, bought) => {
-                let pairs = bought.draw(rng);
-                Batches::Bought(pairs.chunks(recipe.batch).map(<[_]>::to_vec).collect())
-            }
-        };
-    }
-
-    /// Of the next batch, weighted; where none is left it begins again.
-    fn loss(
-        &mut self,
-        recipe: &Recipe,
-        parameters: &Parameters,
-        rng: &mut SmallRng,
-    ) -> Result<Tensor, TrainError> {
-        let is_over = match &self.left {
-            Batches::Rows(left) => left.is_empty(),
-            Batches::Bought(left) => left.is_empty(),
-        };
-        if is_over {
-            self.begin(recipe, rng);
-        }
-        let loss = match (&self.what, &mut self.left) {
-            (What::Pairs(objective, _), Batches::Rows(left)) => {
-                let rows = left.pop().unwrap_or_default();
-                objective.loss(parameters, &Batch::draw(&rows, recipe, objective, rng)?)?
-            }
-            (What::CoPurchases(objective, _), Batches::Bought(left)) => {
-                objective.loss(parameters, &left.pop().unwrap_or_default(), rng)?
-            }
-            _ => return Err(TrainError::Features("batches of another kind".to_owned())),
-        };
-        Ok((loss * self.weight)?)
-    }
-}
-
 /// The parameters of all towers and the scales, under one roof.
 fn join(heads: &Heads, temperature: f32) -> Result<Parameters, TrainError> {
     let mut all = Parameters::new();
@@ -398,16 +298,4 @@ fn rate(recipe: &Recipe, step: usize, total: usize) -> f32 {
     }
     let done = step as f32 / total.max(1) as f32;
     recipe.rate * (done * 10.0).min(1.0) * 0.5 * (1.0 + (std::f32::consts::PI * done).cos())
-}
-
-/// The rows of an epoch in batches of like size, shuffled; a `hard_share` of the batches holds runs of one label.
-fn batches(pairs: &Pairs, recipe: &Recipe, rng: &mut SmallRng) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..pairs.len()).collect();
-    order.shuffle(rng);
-    let hard = (recipe.hard_share * order.len() as f32) as usize;
-    order[..hard.min(pairs.len())].sort_by_key(|row| pairs.labels[*row]);
-    let size = order.len().div_ceil(order.len().div_ceil(recipe.batch));
-    let mut batches: Vec<Vec<usize>> = order.chunks(size).map(<[usize]>::to_vec).collect();
-    batches.shuffle(rng);
-    batches
 }

@@ -103,62 +103,98 @@ impl Learned {
     }
 }
 
+/// Examples by what they are for.
+struct Split {
+    target: Vec<Example>,
+    stop: Vec<Example>,
+    held_out: Vec<Example>,
+    source: Vec<Example>,
+    source_stop: Vec<Example>,
+}
+
+impl Split {
+    /// By a hash of the seed and their ids.
+    fn of(args: &HeadArgs, views: &[Views]) -> Self {
+        let examples = views.iter().filter_map(Views::example);
+        let (own, others): (Vec<_>, Vec<_>) = examples.partition(|e| args.is_target(&e.category));
+        let mut own = shuffled(own, args.seed);
+        let out = |n: usize, share: f64| (n as f64 * share).round() as usize;
+        let mut held_out = own.split_off(own.len() - out(own.len(), args.hold_out));
+        let stop = Some(out(own.len(), 0.1)).filter(|n| *n >= LEAST_HELD_OUT);
+        let stop = own.split_off(own.len() - stop.unwrap_or_default());
+        // Too few pairs teach nothing beside what people chose.
+        if own.len() < LEAST && args.co_purchases.is_some() {
+            own.clear();
+            held_out.clear();
+        }
+        let source = others.into_iter().filter(|e| args.is_source(&e.category));
+        let mut source = shuffled(source.collect(), args.seed);
+        let source_stop = source.split_off(source.len() - source.len() / 10);
+        Self {
+            target: own,
+            stop,
+            held_out,
+            source,
+            source_stop,
+        }
+    }
+}
+
+impl HeadArgs {
+    fn is_target(&self, category: &str) -> bool {
+        let target = self.target.as_deref();
+        target.is_none_or(|target| within(category, target))
+    }
+
+    fn is_source(&self, category: &str) -> bool {
+        let any = |s: &String| s == "*" || within(category, s);
+        !self.is_target(category) && self.source_category.iter().any(any)
+    }
+}
+
 impl Parts {
     /// Parts items by a hash of the seed and their ids, and people likewise.
     ///
     /// A person who is held out is no part of what is known of items by their behaviour. Items that are held out, or choose the
     /// epoch, are nobody's choice in training.
     pub fn of(args: &HeadArgs, views: &[Views], choices: Choices) -> Result<Self, CommandError> {
-        let is_target = |category: &str| args.target.as_deref().is_none_or(|t| within(category, t));
-        let is_source = |category: &str| {
-            let any = |s: &String| s == "*" || within(category, s);
-            !is_target(category) && args.source_category.iter().any(any)
-        };
-        let examples = views.iter().filter_map(Views::example);
-        let (own, others): (Vec<_>, Vec<_>) = examples.partition(|e| is_target(&e.category));
-        let mut own = shuffled(own, args.seed);
-        let out = |n: usize, share: f64| (n as f64 * share).round() as usize;
-        let held_out = own.split_off(own.len() - out(own.len(), args.hold_out));
-        let stop = Some(out(own.len(), 0.1)).filter(|n| *n >= LEAST_HELD_OUT);
-        let stop = own.split_off(own.len() - stop.unwrap_or_default());
-        // Too few pairs teach nothing beside what people chose.
-        let own = if own.len() < LEAST { Vec::new() } else { own };
-        let source = others.into_iter().filter(|e| is_source(&e.category));
-        let mut source = shuffled(source.collect(), args.seed);
-        let source_stop = source.split_off(source.len() - source.len() / 10);
-
+        let split = Split::of(args, views);
         let people = choices.parted(args.within_days, args.hold_out, args.seed);
-        let behavior = Arc::new(behavior::features(&people.train, args.seed)?);
-        let bought = |people: &[Vec<String>]| match people.is_empty() {
-            true => Ok(None),
-            false => CoPurchases::of(views, &behavior, people).map(Some),
-        };
-        let category: HashMap<&str, &str> = views
-            .iter()
-            .map(|v| (v.id.as_str(), v.category.as_str()))
-            .collect();
-        let of = |id: &str| category.get(id).copied().unwrap_or_default();
-        let judges = held_out.iter().chain(&stop).chain(&source_stop);
-        let judges: HashSet<&str> = judges.map(|e| e.id.as_str()).collect();
-        let (train, stopping) = (bought(&people.train)?, bought(&people.stop)?);
-        // The target's items with any of others; the source's among themselves.
-        let in_target = |bought: &CoPurchases, out: bool| {
-            let unwanted = |id: &str| out && judges.contains(id);
-            bought.clone().restricted(|id| is_target(of(id)), unwanted)
-        };
-        let in_source = |bought: &CoPurchases, out: bool| {
-            let unwanted = |id: &str| !is_source(of(id)) || out && judges.contains(id);
-            bought.clone().restricted(|_| true, unwanted)
-        };
+        let (mut target, mut stop, mut held_out, mut source, mut source_stop) = Default::default();
+        if args.co_purchases.is_some() {
+            let behavior = Arc::new(behavior::features(&people.train, args.seed)?);
+            let train = CoPurchases::of(views, &behavior, &people.train)?;
+            let category = views.iter().map(|v| (v.id.as_str(), v.category.as_str()));
+            let category: HashMap<&str, &str> = category.collect();
+            let of = |id: &str| category.get(id).copied().unwrap_or_default();
+            let judges = split
+                .held_out
+                .iter()
+                .chain(&split.stop)
+                .chain(&split.source_stop);
+            let judges: HashSet<&str> = judges.map(|e| e.id.as_str()).collect();
+            let is_judge = |id: &str| judges.contains(id);
+            // The target's items with any of others; the source's among themselves.
+            let in_target = |bought: CoPurchases, is_out: &dyn Fn(&str) -> bool| {
+                Some(bought.restricted(|id| args.is_target(of(id)), is_out))
+            };
+            let in_source = |bought: CoPurchases, is_out: &dyn Fn(&str) -> bool| {
+                let is_out = |id: &str| !args.is_source(of(id)) || is_out(id);
+                Some(bought.restricted(|_| true, is_out))
+            };
+            let all = |_: &str| false;
+            stop = in_target(train.chosen(&people.stop), &all);
+            held_out = in_target(train.chosen(&people.held_out), &all);
+            source = in_source(train.clone(), &is_judge);
+            source_stop = in_source(train.chosen(&people.stop), &all);
+            target = in_target(train, &is_judge);
+        }
         let parts = Self {
-            target: Learned::of(&own, train.as_ref().map(|b| in_target(b, true)))?,
-            stop: Learned::of(&stop, stopping.as_ref().map(|b| in_target(b, false)))?,
-            held_out: Learned::of(
-                if own.is_empty() { &[] } else { &held_out },
-                bought(&people.held_out)?.map(|b| in_target(&b, false)),
-            )?,
-            source: Learned::of(&source, train.as_ref().map(|b| in_source(b, true)))?,
-            source_stop: Learned::of(&source_stop, stopping.as_ref().map(|b| in_source(b, false)))?,
+            target: Learned::of(&split.target, target)?,
+            stop: Learned::of(&split.stop, stop)?,
+            held_out: Learned::of(&split.held_out, held_out)?,
+            source: Learned::of(&split.source, source)?,
+            source_stop: Learned::of(&split.source_stop, source_stop)?,
         };
         parts.check(args)?;
         Ok(parts)
