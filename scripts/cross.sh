@@ -43,6 +43,7 @@ echo; echo "== grocery =="
 "$bin/examples/cross" grocery --data "$work/grocery" --events "$VITRINE_CACHE/demo/grocery/events.jsonl" "$@"
 
 echo; echo "== grocery, with heads that learned from the earlier baskets =="
+"$bin/vitrine-indexer" heads clear --models-dir "$models"
 "$bin/vitrine-indexer" train head --data "$work/grocery" --collection grocery --co-purchases --within-days 1 --models-dir "$models" --name baskets
 "$bin/vitrine-indexer" heads use baskets --models-dir "$models"
 rm -rf "$work/grocery-heads"

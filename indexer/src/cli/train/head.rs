@@ -104,10 +104,6 @@ impl HeadArgs {
             rate: self.rate,
             seed: self.seed,
             co_purchase_weight: self.co_purchase_weight,
-            popularity_correction: std::env::var("PC")
-                .ok()
-                .and_then(|x| x.parse().ok())
-                .unwrap_or(0.0),
             ..Recipe::default()
         }
     }
