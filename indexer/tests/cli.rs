@@ -66,6 +66,10 @@ fn wrong_usage_is_told_and_exits_with_2() {
         ("train head --source a --lambda 0", "above 0"),
         ("train head --source a --within-days 3", "--co-purchases"),
         (
+            "train head --source a --co-purchases e --popularity-correction 2",
+            "0 to 1",
+        ),
+        (
             "train head --source a --co-purchases e --within-days 0",
             "within-days",
         ),

@@ -89,7 +89,7 @@ impl Default for Recipe {
             label_temperature: 0.1,
             neighbour_weight: 0.2,
             behavior_hidden: 0,
-            popularity_correction: 1.0,
+            popularity_correction: 0.5,
             co_purchase_weight: 1.0,
             hard_share: 0.0,
             seed: 0,

@@ -59,6 +59,10 @@ pub(in crate::cli) struct HeadArgs {
     /// Weight of the loss of items that the same people chose, beside that of texts and their photos.
     #[arg(long, value_name = "X", default_value_t = Recipe::default().co_purchase_weight, value_parser = positive, requires = "co_purchases")]
     co_purchase_weight: f64,
+    /// What near means among items that people chose: 1 likely beside each other, so that what all choose is near to much; 0
+    /// likelier than elsewhere, however seldom.
+    #[arg(long, value_name = "X", default_value_t = Recipe::default().popularity_correction, value_parser = part, requires = "co_purchases")]
+    popularity_correction: f64,
     /// Share of the items, and of the people, that is held out: the decision is made on it.
     #[arg(long, value_name = "SHARE", default_value_t = 0.15, value_parser = share)]
     hold_out: f64,
@@ -89,6 +93,13 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
+fn part(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
+        _ => Err("must be 0 to 1".to_owned()),
+    }
+}
+
 fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if (0.01..=0.5).contains(&x) => Ok(x),
@@ -104,6 +115,7 @@ impl HeadArgs {
             rate: self.rate,
             seed: self.seed,
             co_purchase_weight: self.co_purchase_weight,
+            popularity_correction: self.popularity_correction,
             ..Recipe::default()
         }
     }
