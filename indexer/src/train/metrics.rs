@@ -93,7 +93,7 @@ pub fn measure(
 }
 
 /// NDCG@10 of items that the same people chose, one score a person: of their items, one (that of the least hash) asks for those of
-/// other categories than its own among all such `items`, by unit vectors `[items, d]`. At most [`MOST_PEOPLE`] people are asked.
+/// other categories than its own among all such `items`, by unit vectors `[items, d]`. At most 2,000 people are asked.
 ///
 /// # Errors
 /// A computation failed.
