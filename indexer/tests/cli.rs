@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -395,6 +395,18 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
+/// A folder of the models there are, whose heads are its own.
+#[cfg(unix)]
+fn own_models(dir: &Path) -> PathBuf {
+    let models = dir.join("models");
+    fs::create_dir(&models).unwrap();
+    for model in ["all-minilm-l6-v2", "efficientnet-lite0"] {
+        let from = vitrine_indexer::models::default_dir().join(model);
+        std::os::unix::fs::symlink(from, models.join(model)).unwrap();
+    }
+    models
+}
+
 #[cfg(unix)]
 #[test]
 fn heads_are_trained_promoted_used_and_left() {
@@ -404,12 +416,7 @@ fn heads_are_trained_promoted_used_and_left() {
     }
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
-    let models = dir.join("models");
-    fs::create_dir(&models).unwrap();
-    for model in ["all-minilm-l6-v2", "efficientnet-lite0"] {
-        let from = vitrine_indexer::models::default_dir().join(model);
-        std::os::unix::fs::symlink(from, models.join(model)).unwrap();
-    }
+    let models = own_models(dir);
     tiles(dir, 144);
     let fingerprint = || {
         let embedded = json(&run(
@@ -542,12 +549,7 @@ fn heads_are_trained_on_what_people_chose_together() {
     }
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
-    let models = dir.join("models");
-    fs::create_dir(&models).unwrap();
-    for model in ["all-minilm-l6-v2", "efficientnet-lite0"] {
-        let from = vitrine_indexer::models::default_dir().join(model);
-        std::os::unix::fs::symlink(from, models.join(model)).unwrap();
-    }
+    let models = own_models(dir);
     // Who buys for a sport buys for it again, in another category and with a name that does not say so.
     let sports = [
         ["carbon road frame", "padded bib shorts"],
