@@ -30,6 +30,28 @@ pub struct ImportSummary {
     pub seconds: f64,
 }
 
+/// Whose event it is: a user's, or a visit's without one; `None` where it names neither.
+pub(crate) fn person(event: &Event) -> Option<String> {
+    match (&event.user, &event.session) {
+        (Some(user), _) => Some(format!("user {user}")),
+        (None, Some(session)) => Some(format!("session {session}")),
+        (None, None) => None,
+    }
+}
+
+/// When it was, in microseconds since 1970, if it says so.
+pub(crate) fn micros(event: &Event) -> Result<Option<i64>, Fault> {
+    let time = event.ts.as_ref().map(|ts| {
+        chrono::DateTime::parse_from_rfc3339(ts)
+            .map(|time| time.timestamp_micros())
+            .map_err(|e| Fault {
+                field: "ts".to_owned(),
+                reason: format!("`{ts}` is no RFC 3339 time: {e}"),
+            })
+    });
+    time.transpose()
+}
+
 /// Stores all events.
 ///
 /// # Errors

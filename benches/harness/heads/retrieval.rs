@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::time::Instant;
 
-use vitrine_indexer::space::heads::{Heads, View};
+use vitrine_indexer::space::heads::Heads;
 use vitrine_indexer::space::tower::unit;
 use vitrine_indexer::train::metrics::{Measured, Quality, kinship, measure};
+use vitrine_indexer::train::session::judge_pairs;
 use vitrine_indexer::train::{Example, Pairs, Recipe, TrainError, transfer::train_fresh};
 
 use crate::data::{Data, network, plain};
@@ -77,12 +78,7 @@ fn ours(data: &Data, recipe: &Recipe, train: &[Example]) -> Result<Heads, TrainE
 }
 
 pub fn judge(heads: &Heads, examples: &[Example]) -> Result<Measured, TrainError> {
-    let pairs = Pairs::of(examples)?;
-    let (text, photo) = (
-        heads.embed(View::Text, &pairs.text)?,
-        heads.embed(View::Photo, &pairs.photo)?,
-    );
-    Ok(measure(&text, &photo, Some(&pairs.labels))?)
+    Ok(judge_pairs(heads, &Pairs::of(examples)?)?)
 }
 
 fn untrained(test: &[Example]) -> Result<(), TrainError> {

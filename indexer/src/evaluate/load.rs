@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use chrono::DateTime;
 use vitrine::{Collection, Database, event_weight};
 use vitrine_schemas::{Event, FilterSpec};
 
 use super::{Dataset, EvaluateError};
-use crate::source::{
-    SourceError,
-    events::{EventRecord, Fault},
+use crate::{
+    events::{micros, person},
+    source::{
+        SourceError,
+        events::{EventRecord, Fault},
+    },
 };
 
 /// Items read at a time.
@@ -96,10 +98,8 @@ impl Dataset {
 
     /// An event of a user, or of a visit without one.
     fn take(&mut self, event: &Event, at: Option<i64>) {
-        let person = match (&event.user, &event.session) {
-            (Some(user), _) => format!("user {user}"),
-            (None, Some(session)) => format!("session {session}"),
-            (None, None) => return,
+        let Some(person) = person(event) else {
+            return;
         };
         let weight = event_weight(event);
         self.untimed += usize::from(at.is_none());
@@ -107,17 +107,4 @@ impl Dataset {
             self.add(&person, item, weight, at.unwrap_or(0));
         }
     }
-}
-
-/// Microseconds since 1970.
-fn micros(event: &Event) -> Result<Option<i64>, Fault> {
-    let time = event.ts.as_ref().map(|ts| {
-        DateTime::parse_from_rfc3339(ts)
-            .map(|time| time.timestamp_micros())
-            .map_err(|e| Fault {
-                field: "ts".to_owned(),
-                reason: format!("`{ts}` is no RFC 3339 time: {e}"),
-            })
-    });
-    time.transpose()
 }

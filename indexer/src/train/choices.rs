@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use vitrine::event_weight;
 use vitrine_schemas::Event;
 
+use crate::events::person;
+
 /// Items of one group at most, the latest.
 const MOST_ITEMS: usize = 256;
 
@@ -35,10 +37,8 @@ impl Choices {
         if event_weight(event).is_none_or(|weight| weight <= 0.0) {
             return;
         }
-        let person = match (&event.user, &event.session) {
-            (Some(user), _) => format!("user {user}"),
-            (None, Some(session)) => format!("session {session}"),
-            (None, None) => return,
+        let Some(person) = person(event) else {
+            return;
         };
         let own = self.of.entry(person).or_default();
         own.extend(event.items.iter().map(|item| (at, item.clone())));

@@ -56,6 +56,14 @@ pub struct TrainingSet<'a> {
     pub co_purchases: Option<&'a CoPurchases>,
 }
 
+impl TrainingSet<'_> {
+    /// What an epoch goes over: its pairs or, without any, choices.
+    pub(super) fn size(&self) -> usize {
+        let choices = || self.co_purchases.map_or(0, CoPurchases::choices);
+        self.pairs.map_or_else(choices, Pairs::len)
+    }
+}
+
 impl<'a> From<&'a Pairs> for TrainingSet<'a> {
     fn from(pairs: &'a Pairs) -> Self {
         Some(pairs).into()

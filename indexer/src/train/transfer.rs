@@ -36,13 +36,6 @@ pub struct Domains<'a> {
     pub held_out: TrainingSet<'a>,
 }
 
-impl Domains<'_> {
-    fn size(&self) -> usize {
-        let pairs = self.target.pairs.map(Pairs::len);
-        pairs.unwrap_or_else(|| self.target.co_purchases.map_or(0, CoPurchases::choices))
-    }
-}
-
 /// Fresh heads trained on `from` alone, with a tower for each view that items of it have.
 ///
 /// # Errors
@@ -57,9 +50,7 @@ pub fn train_fresh<'a>(
 ) -> Result<Trained, TrainError> {
     let from = from.into();
     let start = fresh(encoders, recipe, from)?;
-    let size = from.pairs.map(Pairs::len);
-    let size = size.or(from.co_purchases.map(CoPurchases::choices));
-    let recipe = recipe.for_pairs(size.unwrap_or_default());
+    let recipe = recipe.for_pairs(from.size());
     let session = Session {
         recipe: &recipe,
         start: &start,
@@ -118,7 +109,7 @@ pub fn transfer(
     lambda: f64,
     progress: &mut dyn FnMut(&Epoch),
 ) -> Result<Trained, TrainError> {
-    let recipe = recipe.for_transfer(domains.size());
+    let recipe = recipe.for_transfer(domains.target.size());
     let mut session = Session {
         recipe: &recipe,
         start: domains.source_heads,

@@ -15,6 +15,7 @@ use self::parts::{Learned, Parts};
 use super::super::{Outcome, catalog::Catalog};
 use crate::{
     error::CommandError,
+    events::micros,
     source::events::{self, EventMapping},
     space::{
         Encoders,
@@ -135,7 +136,7 @@ impl HeadArgs {
             for record in events::open(path, None, &mapping, self.catalog.name())? {
                 match record?.event {
                     Ok(event) => {
-                        let at = event.ts.as_deref().and_then(micros);
+                        let at = micros(&event).ok().flatten();
                         choices.take(&event, at.unwrap_or_default());
                     }
                     Err(_) => unread += 1,
@@ -192,12 +193,6 @@ impl HeadArgs {
         let trained = transfer(how, &domains, &recipe, self.lambda, &mut say("transfer"))?;
         Ok((trained, Some(alone.heads)))
     }
-}
-
-/// Microseconds since 1970 of a moment as events have it.
-fn micros(ts: &str) -> Option<i64> {
-    let time = chrono::DateTime::parse_from_rfc3339(ts).ok()?;
-    Some(time.timestamp_micros())
 }
 
 /// Logs epochs.
