@@ -1,5 +1,5 @@
-//! Kernels against their scalar twin, at the dimensions of common encoders.
-// criterion's macro makes a public function without docs.
+//! Kernels compared with their scalar equivalent, at the dimensions of common encoders.
+// criterion's macro generates a public function without docs.
 #![allow(missing_docs)]
 
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use vitrine::{
     schemas::Metric,
 };
 
-/// Deterministic components in -1..1; their values do not matter to the time.
+/// Returns deterministic components in -1..1; their values do not affect the time.
 fn vector(dim: usize, phase: f32) -> Vec<f32> {
     (0..dim).map(|i| (i as f32 * 0.37 + phase).sin()).collect()
 }

@@ -54,7 +54,7 @@ fn searches() -> [(&'static str, Search); 3] {
     };
     let search = |words: Option<LexicalQuery>, target| Search {
         text: Some("red running shoe".into()),
-        words,
+        lexical: words,
         target,
         space: "shared".into(),
         limit: 20,
@@ -117,14 +117,14 @@ fn costs(c: &mut Criterion) {
         group.warm_up_time(Duration::from_millis(500));
         group.measurement_time(Duration::from_millis(1500));
         for (case, rules, synonyms) in &cases {
-            if search.words.is_none() && case.contains("synonym") {
+            if search.lexical.is_none() && case.contains("synonym") {
                 continue;
             }
             shop.replace_settings(rules.clone()).expect("rules");
             shop.replace_settings(synonyms.clone()).expect("synonyms");
             let nobody = Shopper::default();
             group.bench_function(*case, |bench| {
-                bench.iter(|| shop.find(&search, &nobody).expect("an answer"));
+                bench.iter(|| shop.search(&search, &nobody).expect("an answer"));
             });
         }
         group.finish();

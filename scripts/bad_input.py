@@ -1,9 +1,9 @@
-"""Bad requests to a running server: each must get a problem that says what is wrong. Standard library only."""
+"""Sends invalid requests to a running server: each must get a problem document with a reason. Standard library only."""
 
 import base64, json, os, struct, sys, urllib.error, urllib.request, zlib
 
 URL, KEY = os.environ["URL"] + "/v1/collections/shop", os.environ["KEY"]
-photo = open(os.environ["PHOTO"], "rb").read()
+image_bytes = open(os.environ["IMAGE"], "rb").read()
 
 
 def send(method, path, body, key=KEY):
@@ -17,7 +17,7 @@ def send(method, path, body, key=KEY):
 
 
 def png(width, height, rows):
-    """A PNG of 8-bit grey; `rows` rows of it are there."""
+    """Returns a PNG of 8-bit gray that holds only the first `rows` rows."""
     chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     pixels = zlib.compress(bytes(width + 1) * rows)
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
@@ -36,9 +36,9 @@ send("PUT", "", {"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim
 send("PUT", "/items", [{"id": "a", "vectors": {"tiny": [1, 0, 0]}}])
 tiny = lambda vector: {"query": {"vector": vector}, "space": "tiny"}
 failed = 0
-# name, expected status (200: the line of that item says `rejected`), request
+# Name, expected status (200: the result of that item is `rejected`), request.
 for name, wanted, *request in [
-    ("truncated JPEG", 400, "POST", "/search", image(photo[: len(photo) // 2])),
+    ("truncated JPEG", 400, "POST", "/search", image(image_bytes[: len(image_bytes) // 2])),
     ("1-pixel image", None, "POST", "/search", image(png(1, 1, 1))),
     ("30,000 x 30,000 PNG", 400, "POST", "/search", image(png(30000, 30000, 1000))),
     ("broken UTF-8", 400, "POST", "/search", b'{"query": {"text": "\xff"}}'),
@@ -54,11 +54,11 @@ for name, wanted, *request in [
     status, answer = send(*request)
     if wanted == 200:
         line = answer["results"][0]
-        good, said = status == 200 and line["status"] == "rejected", line.get("error")
-    elif wanted is None:  # small, but a picture: an answer or a refusal, either with its reason
-        good, said = status in (200, 400), answer.get("detail", f"{len(answer.get('hits', []))} hits: it is a picture")
+        good, message = status == 200 and line["status"] == "rejected", line.get("error")
+    elif wanted is None:  # small, but valid: a result or an error with a reason
+        good, message = status in (200, 400), answer.get("detail", f"{len(answer.get('hits', []))} hits: it is an image")
     else:
-        good, said = status == wanted, answer.get("detail")
+        good, message = status == wanted, answer.get("detail")
     failed += not good
-    print(f"{name:34} {status}  {said}{'' if good else '   <- WRONG'}")
+    print(f"{name:34} {status}  {message}{'' if good else '   <- WRONG'}")
 sys.exit(failed != 0)

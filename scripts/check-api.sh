@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs schemathesis against a real server with two items: no 5xx, no undocumented status, answers as described.
+# Runs schemathesis against a real server with two items: no 5xx, no undocumented status, responses as described.
 set -euo pipefail
 bin=$1 venv=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +18,7 @@ run() {
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
     --max-examples "${EXAMPLES:-30}" "$@"
 }
-# Names that exist, with nothing that removes them, then names of any kind with everything.
+# First existing names without operations that delete them, then arbitrary names with all operations.
 cd "$work"
 printf '[parameters]\n"path.c" = "shop"\n"path.id" = ["SKU1", "SKU2"]\n' >schemathesis.toml
 run --exclude-operation-id drop_collection --exclude-operation-id delete_items --exclude-operation-id delete_item

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Embeds through the official openai client and compares with the indexer's own answer.
+# Embeds through the official openai client and compares with the vectors of the indexer.
 set -euo pipefail
 bin=$1 venv=$2
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The console in Debian's Chromium against a real server with the sample shop; screenshots lie in the folder it names.
+# Tests the console in Debian's Chromium against a real server with the sample shop; prints the folder of the screenshots.
 set -euo pipefail
 bin=$1 venv=$2
 root=$(cd "$(dirname "$0")/.." && pwd)

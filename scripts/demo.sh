@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The demo: a sample shop with photos and a sample grocery with a year of purchases -> index -> server -> answered
-# queries. Safe to run again.
+# Demo: indexes a sample shop with images and a sample grocery with a year of purchases, starts a server and sends queries.
+# May be run again.
 set -euo pipefail
 bin=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -42,14 +42,14 @@ post() { curl -fsS -H 'content-type: application/json' --data-binary @- "$URL/v1
 
 echo; echo "1. text: \"something to take pictures with\""
 echo '{"query": {"text": "something to take pictures with"}, "limit": 3}' | post | show
-photo=$(ls "$demo"/shop/images/*.jpg | head -1)
-echo; echo "2. photo: $(basename "$photo")"
-printf '{"query": {"image": "%s"}, "limit": 3}' "$(base64 -w0 "$photo")" | post | show
+image=$(ls "$demo"/shop/images/*.jpg | head -1)
+echo; echo "2. image: $(basename "$image")"
+printf '{"query": {"image": "%s"}, "limit": 3}' "$(base64 -w0 "$image")" | post | show
 item=$(echo '{"query": {"text": "laptop"}, "limit": 1}' | post | python3 -c 'import json,sys; print(json.load(sys.stdin)["hits"][0]["id"])')
 echo; echo "3. similar to \"$item\" in other categories"
 curl -fsS "$URL/v1/collections/shop/items/$item/similar?scope=cross&limit=3" | show
 
-echo; echo "4. recommended to somebody who likes it, with the reason"
+echo; echo "4. recommended to a user who likes it, with the reason"
 echo "{\"positives\": [{\"id\": \"$item\"}], \"limit\": 3}" |
   curl -fsS -H 'content-type: application/json' --data-binary @- "$URL/v1/collections/shop/recommend" |
   python3 -c '
@@ -57,13 +57,13 @@ import json, sys
 for n, h in enumerate(json.load(sys.stdin)["hits"], 1):
     print("  {}. {}: {}".format(n, h["item"].get("title", h["id"]), h["reason"]["text"]))'
 
-# What follows is printed as it can be typed, then what it answers.
+# Prints a command, then its results.
 ask() { echo "   $1"; bash -c "$1" | python3 -c '
 import json, sys
 for n, h in enumerate(json.load(sys.stdin)["hits"], 1):
     print("  {}. {}  [{}]\n     {}".format(n, h["item"]["title"], h["item"]["category"], h["reason"]["text"]))'; }
 grocery=$URL/v1/collections/grocery
-curl -fsS -X POST "$grocery/train" >/dev/null # the server does so by itself, in the background
+curl -fsS -X POST "$grocery/train" >/dev/null # the server also trains in the background
 coffee=$(echo '{"query": {"text": "ground coffee"}, "limit": 1}' | curl -fsS -H 'content-type: application/json' \
   --data-binary @- "$grocery/search" | python3 -c 'import json,sys; print(json.load(sys.stdin)["hits"][0]["id"])')
 household=$(head -1 "$demo/grocery/events.jsonl" | python3 -c 'import json,sys; print(json.loads(sys.stdin.readline())["user"])')

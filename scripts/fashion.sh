@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# Real photos and text through the command line: index, kill -9 in the middle, resume, then measure retrieval.
+# Indexes images and texts of the fashion catalog, with a kill -9 in the middle, resumes, and measures retrieval quality.
 set -euo pipefail
 bin=$1
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/serve.sh"
-catalog=${VITRINE_DATA:-$here/../../shared/data}/fashion/styles.csv
+catalog=$VITRINE_DATA/fashion/styles.csv
 [[ -f $catalog ]] || { echo "no $catalog: set VITRINE_DATA to the folder that holds fashion/" >&2; exit 1; }
 data=$VITRINE_CACHE/fashion
 rm -rf "$data"
 
-# exec: in the background the process to kill is the indexer itself, not a shell around it
+# exec: the background process is the indexer itself, not a shell around it
 index() { exec "$bin/vitrine-indexer" index --source "$catalog" --data "$data" --mapping "$here/../indexer/examples/$1.toml" --collection "$1" "${@:2}"; }
 
-echo "indexing, to be killed after ${KILL_AFTER:-40} s"
+echo "indexing; kill -9 after ${KILL_AFTER:-40} s"
 index fashion & pid=$!
 sleep "${KILL_AFTER:-40}"
 kill -9 $pid && echo "killed"
 wait $pid 2>/dev/null || true
 echo "indexing again"
 (index fashion)
-(index fashion-photos --limit 1000)
+(index fashion-images --limit 1000)
 
 start_server "$bin" "$data" --listen 127.0.0.1:0
 python3 "$here/fashion_quality.py" "$URL" "$catalog"

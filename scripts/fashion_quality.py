@@ -1,7 +1,7 @@
 """Retrieval quality on the fashion catalog of a running server. Standard library only.
 
-Prints: item count, recall@10 of the graph against exact search, text->photo Recall@10 among the first
-1,000 photos, and precision@10 of photo -> same articleType. Queries are seeded samples.
+Prints: item count, recall@10 of the graph against exact search, text->image Recall@10 among the first
+1,000 images, and precision@10 of image -> same articleType. Queries are seeded samples.
 """
 
 import csv
@@ -34,10 +34,10 @@ sample = random.Random(7).sample(sorted(rows), 300)
 for space in ("shared", "text", "image"):
     found = wanted = 0
     for i in sample:
-        # A tie may be broken either way: what counts is the distance of the tenth.
+        # Ties may be broken either way: hits are compared by the score of the tenth.
         exact = post("fashion/search", {"query": {"item": i}, "space": space, "exact": True})["hits"]
         answer = post("fashion/search", {"query": {"item": i}, "space": space, "ef": 64})
-        assert answer["plan"] == "graph", "what is measured is the graph"
+        assert answer["plan"] == "graph", "graph search is measured"
         graph = answer["hits"]
         worst = exact[-1]["score"] - 1e-6
         found += sum(h["score"] >= worst for h in graph)
@@ -49,14 +49,14 @@ for i in sample:
     for other in ids("fashion", {"item": i}, "image"):
         same += rows[other]["articleType"] == rows[i]["articleType"]
         total += 1
-print(f"photo -> same articleType precision@10 (image space): {same / total:.3f}")
+print(f"image -> same articleType precision@10 (image space): {same / total:.3f}")
 
-photos = post("fashion-photos/items/count", {})["count"]
+images = post("fashion-images/items/count", {})["count"]
 hits = {1: 0, 5: 0, 10: 0}
-known = [i for i in list(rows)[:photos]]
+known = [i for i in list(rows)[:images]]
 for i in known:
-    found = ids("fashion-photos", {"text": rows[i]["productDisplayName"]}, "shared")
+    found = ids("fashion-images", {"text": rows[i]["productDisplayName"]}, "shared")
     for k in hits:
         hits[k] += i in found[:k]
 line = ", ".join(f"@{k} {n / len(known):.3f}" for k, n in hits.items())
-print(f"text -> photo Recall among {photos} photos: {line}")
+print(f"text -> image Recall among {images} images: {line}")

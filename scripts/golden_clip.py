@@ -1,6 +1,6 @@
-"""Writes indexer/tests/golden/folders/clip: a randomly initialised CLIP of a few kilobytes with the vectors transformers gives it.
+"""Writes indexer/tests/golden/folders/clip: a randomly initialized CLIP of a few kilobytes with the vectors transformers gives it.
 
-No registry package ships CLIP weights, so the loader is proved on these. How they were made: as in golden.py, then
+No registry package ships CLIP weights, so the loader is tested on these. How they were made: as in golden.py, then
     /tmp/goldenv/bin/python scripts/golden_clip.py indexer/tests/golden
 """
 
@@ -18,12 +18,12 @@ try:
 except ImportError:
     from transformers import CLIPImageProcessor
 
-TEXTS = ["red dress", "a photo of a mug", "Men's waterproof hiking boots, size 44", "very long " * 20]
+TEXTS = ["red dress", "a photo of a mug", "Men's waterproof hiking boots, size 44", "very long " * 20]  # style: ignore
 SIDE = 32
 
 
 def tokenizer(out):
-    """Byte-level BPE as CLIP's, trained on the texts; the end token has the largest number, as in CLIP."""
+    """Byte-level BPE as CLIP's, trained on the texts; the end token has the largest id, as in CLIP."""
     made = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
     made.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     made.pre_tokenizer = pre_tokenizers.Sequence(
@@ -51,7 +51,7 @@ def main(golden):
     vision = {**size, "image_size": SIDE, "patch_size": 8}
     torch.manual_seed(5)
     model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=24)).eval()
-    # The initial weights are so small that layers hardly matter: larger ones make every part of the network count.
+    # The initial weights are so small that layers hardly matter: larger ones make every part of the network matter.
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() > 1:

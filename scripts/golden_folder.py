@@ -1,7 +1,7 @@
-"""What the makers of small random models share: weights that make every part count, and the folder they are kept in.
+"""Shared helpers for small random models: weights that make every layer matter, and their folder.
 
-Weights are rounded to half precision before the reference runs, and kept so: the files are half as large and the vectors
-are exactly those of the numbers in them.
+Weights are rounded to half precision before the reference runs and stored as such: the files are half as large, and the
+vectors are exactly those of the stored weights.
 """
 
 import json
@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 
-def randomise(model, seed, spread=0.2):
-    """Initial weights are so small that layers hardly matter, and norms start as if they were not there: larger ones, and
-    statistics and scales away from 0 and 1, make every part of the network count."""
+def randomize(model, seed, spread=0.2):
+    """Initial weights are so small that layers hardly matter, and norms start as identities: larger weights, and
+    statistics and scales away from 0 and 1, make every part of the network matter."""
     torch.manual_seed(seed)
     with torch.no_grad():
         for name, tensor in list(model.named_parameters()) + list(model.named_buffers()):

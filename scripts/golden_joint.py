@@ -1,6 +1,6 @@
-"""Writes a small randomly initialised Chinese-CLIP and SigLIP to indexer/tests/golden/folders, with the vectors transformers gives them.
+"""Writes a small randomly initialized Chinese-CLIP and SigLIP to indexer/tests/golden/folders, with the vectors transformers gives them.
 
-No registry package ships their weights, so the loaders are proved on these. How they were made: as in golden.py, then
+No registry package ships their weights, so the loaders are tested on these. How they were made: as in golden.py, then
     /tmp/goldenv/bin/python scripts/golden_joint.py indexer/tests/golden
 """
 
@@ -14,7 +14,7 @@ from transformers import ChineseCLIPConfig, ChineseCLIPModel, SiglipConfig, Sigl
 from transformers import ChineseCLIPImageProcessorPil as ChineseCLIPImageProcessor
 from transformers import SiglipImageProcessorPil as SiglipImageProcessor
 
-from golden_folder import randomise, rounded, save_golden, save_weights
+from golden_folder import randomize, rounded, save_golden, save_weights
 from golden_texts import TEXTS, only_vocabulary, unigram, word_pieces
 
 PICTURES = ("ball.png", "tall.png", "wide.png")
@@ -31,7 +31,7 @@ def make(golden, name, model, tokens, processor, ids_of, finish=None):
     folder = golden / "folders" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    randomise(model, sum(name.encode())).save_pretrained(folder)
+    randomize(model, sum(name.encode())).save_pretrained(folder)
     tokens.save_pretrained(folder)
     processor.save_pretrained(folder)
     items = []
@@ -61,7 +61,7 @@ def main(golden):
     text = {**SIZE, "vocab_size": len(pieces) + 2, "max_position_embeddings": 16, "pad_token_id": 1}
     model = SiglipModel(SiglipConfig(text_config=text, vision_config={**vision, "patch_size": 16}))
     processor = SiglipImageProcessor(size={"height": SIDE, "width": SIDE})
-    # Every text is filled up to the same length, as it was in training.
+    # Every text is padded to the same length, as it was in training.
     make(golden, "siglip", model, pieces, processor,
          lambda t: pieces(t, truncation=True, max_length=16, padding="max_length")["input_ids"])
 

@@ -1,7 +1,7 @@
-"""Writes a small randomly initialised MobileCLIP to indexer/tests/golden/folders, with the vectors open_clip gives it.
+"""Writes a small randomly initialized MobileCLIP to indexer/tests/golden/folders, with the vectors open_clip gives it.
 
-No registry package ships its weights, so the loader is proved on these. How they were made: as in golden_joint.py, with open_clip_torch, timm
-and torchvision beside, then
+No registry package ships its weights, so the loader is tested on these. How they were made: as in golden_joint.py, with open_clip_torch, timm
+and torchvision installed too, then
     /tmp/goldenv/bin/python scripts/golden_mobile_clip.py indexer/tests/golden
 """
 
@@ -18,7 +18,7 @@ from PIL import Image
 from timm.models.fastvit import FastVit, RepConditionalPosEnc
 from tokenizers import Tokenizer
 
-from golden_folder import randomise, rounded, save_golden, save_weights
+from golden_folder import randomize, rounded, save_golden, save_weights
 from golden_joint import PICTURES, unit
 
 DIM, SIDE, TOKENS = 24, 64, 20
@@ -52,7 +52,7 @@ def main(golden):
     preprocess = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "interpolation": "bilinear", "resize_mode": "shortest"}
     model = CustomTextCLIP(**config)
     model.visual.trunk = trunk()
-    randomise(model, 5)
+    randomize(model, 5)
     see = image_transform_v2(PreprocessCfg(size=SIDE, **preprocess), is_train=False)
     items = []
     with torch.no_grad():

@@ -1,6 +1,6 @@
-"""Writes small randomly initialised sentence encoders to indexer/tests/golden/folders, with the vectors sentence-transformers gives them.
+"""Writes small randomly initialized sentence encoders to indexer/tests/golden/folders, with the vectors sentence-transformers gives them.
 
-No registry package ships weights of these families, so the loader is proved on these. How they were made: as in golden.py, then
+No registry package ships weights of these families, so the loader is tested on these. How they were made: as in golden.py, then
     /tmp/goldenv/bin/python scripts/golden_texts.py indexer/tests/golden
 """
 
@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel,
 )
 
-from golden_folder import randomise, rounded, save_golden, save_weights
+from golden_folder import randomize, rounded, save_golden, save_weights
 
 TEXTS = [
     "red dress",
@@ -63,7 +63,7 @@ def make(golden, name, model, tokens, pooling, behind=(), prompts=None, finish=N
     folder = golden / "folders" / name
     shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory() as work:
-        randomise(model, sum(name.encode())).save_pretrained(work)
+        randomize(model, sum(name.encode())).save_pretrained(work)
         tokens.save_pretrained(work)
         transformer = Transformer(work, max_seq_length=MAX_TOKENS)
         whole = SentenceTransformer(modules=[transformer, Pooling(SIZE["hidden_size"], pooling_mode=pooling), *behind],
@@ -72,7 +72,7 @@ def make(golden, name, model, tokens, pooling, behind=(), prompts=None, finish=N
     items = []
     for text in TEXTS:
         for role in ("query", "document"):
-            # One text a call: no padding in the reference. Blanks around a text are taken off, as the indexer does.
+            # One text for each call: no padding in the reference. White space around a text is removed, as the indexer does.
             vector = whole.encode(text.strip(), prompt=(prompts or {}).get(role, ""), normalize_embeddings=True)
             items.append({"text": text, "role": role, "vector": rounded(vector)})
     save_weights(dict(model.state_dict()), folder / "model.safetensors")
@@ -84,7 +84,7 @@ def make(golden, name, model, tokens, pooling, behind=(), prompts=None, finish=N
 
 
 def only_vocabulary(folder):
-    """Older folders have the vocabulary alone."""
+    """Older folders have only the vocabulary."""
     vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
     (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in sorted(vocabulary, key=vocabulary.get)))
     (folder / "tokenizer.json").unlink()
@@ -92,12 +92,12 @@ def only_vocabulary(folder):
 
 def dense():
     layer = Dense(SIZE["hidden_size"], 20, activation_function=torch.nn.Tanh())
-    return randomise(layer, 11)
+    return randomize(layer, 11)
 
 
 def main(golden):
     tokens = word_pieces()
-    # The vocabulary is rounded up: checkpoints have rows that no token has.
+    # The vocabulary is rounded up: checkpoints have rows without a token.
     size = {**SIZE, "vocab_size": len(tokens) + 4}
     bert = BertConfig(**size, max_position_embeddings=40, pad_token_id=0)
     make(golden, "bert-cls", BertModel(bert), tokens, "cls", [Normalize()],

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes, or compares with the committed files, openapi.json and one JSON Schema a type.
+# Writes openapi.json and one JSON Schema per type, or compares them with the committed files.
 set -euo pipefail
 mode=$1 bin=$2
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,7 +1,7 @@
-"""Queries of several clients while a live collection is re-embedded, switched, rolled back and switched again.
+"""Sends queries of several clients while a live collection is re-embedded, switched, rolled back and switched again.
 
-Standard library only. Prints for each phase: queries sent and failed, p50 and p99 as the clients saw them. A query that is
-answered with anything but 200 and ten hits has failed.
+Standard library only. Prints for each phase: queries sent and failed, p50 and p99 as seen by the clients. A query with any
+answer but 200 and ten hits counts as failed.
 """
 
 import base64
@@ -26,11 +26,11 @@ SERVER = ["--server", URL, "--collection", "fashion"]
 
 rows = {r["id"]: r for r in csv.DictReader(open(f"{FOLDER}/styles.csv", encoding="utf-8"))}
 ids = sorted(rows)
-photos = [base64.b64encode(open(f"{FOLDER}/images/{i}.jpg", "rb").read()).decode() for i in random.Random(3).sample(ids, 200)]
+images = [base64.b64encode(open(f"{FOLDER}/images/{i}.jpg", "rb").read()).decode() for i in random.Random(3).sample(ids, 200)]
 
 
 class Client:
-    """One connection, opened again where it was closed."""
+    """Connection that is reopened after errors."""
 
     def __init__(self):
         self.connection = http.client.HTTPConnection(urlsplit(URL).netloc, timeout=60)
@@ -40,37 +40,37 @@ class Client:
             self.connection.request(method, COLLECTION + path, json.dumps(body), {"content-type": "application/json"})
             answer = self.connection.getresponse()
             return answer.status, json.loads(answer.read() or b"null")
-        except (OSError, http.client.HTTPException) as fault:
+        except (OSError, http.client.HTTPException) as error:
             self.connection.close()
-            return 0, str(fault)
+            return 0, str(error)
 
 
 phase = "start"
-samples = []  # (phase, seconds, fault or None)
+samples = []  # (phase, seconds, error or None)
 stop = threading.Event()
 prices = {}
 
 
-def question(rng):
+def random_query(rng):
     kind = rng.random()
     if kind < 0.4:
         return {"text": rows[rng.choice(ids)]["productDisplayName"]}
     if kind < 0.6:
-        return {"image": rng.choice(photos)}
+        return {"image": rng.choice(images)}
     return {"item": rng.choice(ids)}
 
 
-def ask(seed):
+def search(seed):
     rng, client = random.Random(seed), Client()
     while not stop.is_set():
         now, started = phase, time.monotonic()
-        status, answer = client.send("POST", "/search", {"query": question(rng), "limit": 10})
-        fault = None if status == 200 and len(answer["hits"]) == 10 else (status, answer)
-        samples.append((now, time.monotonic() - started, fault))
+        status, answer = client.send("POST", "/search", {"query": random_query(rng), "limit": 10})
+        error = None if status == 200 and len(answer["hits"]) == 10 else (status, answer)
+        samples.append((now, time.monotonic() - started, error))
 
 
 def write():
-    """Prices change all the while: a write is of both sets of spaces."""
+    """Changes prices continuously: each write goes to both sets of spaces."""
     rng, client = random.Random(5), Client()
     while not stop.is_set():
         item, price = rng.choice(ids), round(rng.uniform(1, 100), 2)
@@ -86,7 +86,7 @@ def begin(name):
     return time.monotonic()
 
 
-def last(name):
+def run_phase(name):
     begin(name)
     time.sleep(QUIET)
 
@@ -97,8 +97,8 @@ def reembed(*args, check=True):
     return done.stdout
 
 
-def found():
-    """What some fixed questions find, the nearest first."""
+def results():
+    """Returns the results of some fixed queries, best first."""
     client, rng, lists = Client(), random.Random(11), []
     for item in rng.sample(ids, 100):
         body = {"query": {"text": rows[item]["productDisplayName"]}, "mode": "vector", "limit": 10}
@@ -110,13 +110,13 @@ def shared(a, b):
     return sum(len(set(x) & set(y)) / len(x) for x, y in zip(a, b)) / len(a)
 
 
-workers = [threading.Thread(target=ask, args=(seed,)) for seed in range(CLIENTS)] + [threading.Thread(target=write)]
+workers = [threading.Thread(target=search, args=(seed,)) for seed in range(CLIENTS)] + [threading.Thread(target=write)]
 for worker in workers:
     worker.start()
 try:
-    last("before")
-    old = found()
-    run = ["reembed", "run", *SERVER, "--heads", "trained", "--photos", FOLDER, "--embedding-cache", "0", "--no-compare"]
+    run_phase("before")
+    old = results()
+    run = ["reembed", "run", *SERVER, "--heads", "trained", "--images", FOLDER, "--embedding-cache", "0", "--no-compare"]
     started = begin("re-embedding")
     process = subprocess.Popen([INDEXER, *run], stdout=subprocess.DEVNULL)
     time.sleep(KILL_AFTER)
@@ -125,29 +125,29 @@ try:
     killed_at = json.loads(reembed("status", *SERVER))["other"]["items"]
     summary = json.loads(subprocess.run([INDEXER, *run], stdout=subprocess.PIPE, text=True, check=True).stdout)
     took = time.monotonic() - started
-    print(f"re-embedding of {len(ids)} items under {CLIENTS} clients: {took:.0f} s; killed (kill -9) at {killed_at} items, went on with {summary['embedded']}")
+    print(f"re-embedding of {len(ids)} items under {CLIENTS} clients: {took:.0f} s; killed (kill -9) at {killed_at} items, resumed with {summary['embedded']}")
     assert killed_at + summary["embedded"] == len(ids)
-    assert shared(old, found()) > 0.999, "nothing is seen before the switch"
-    last("filled")
+    assert shared(old, results()) > 0.999, "nothing is seen before the switch"
+    run_phase("filled")
     started = begin("switch")
     reembed("switch", *SERVER)
     print(f"switch: {time.monotonic() - started:.2f} s, command included")
-    last("switched")
-    new = found()
+    run_phase("switched")
+    new = results()
     begin("rollback")
     reembed("rollback", *SERVER)
-    last("rolled back")
-    back = found()
+    run_phase("rolled back")
+    back = results()
     begin("switch again")
     reembed("switch", *SERVER)
-    assert shared(new, found()) > 0.999
+    assert shared(new, results()) > 0.999
     print(f"same hits of 10, vectors of 100 texts: before and after the switch {shared(old, new):.2f}, before and after the rollback {shared(old, back):.2f}")
     assert shared(old, back) > 0.999 and shared(old, new) < 0.9
     begin("comparison")
-    comparison = reembed("compare", *SERVER, "--held-out", HELD_OUT, "--photos", FOLDER, "--sample", "1000", "--show", "0")
+    comparison = reembed("compare", *SERVER, "--held-out", HELD_OUT, "--images", FOLDER, "--sample", "1000", "--show", "0")
     begin("end")
     reembed("end", *SERVER)
-    last("ended")
+    run_phase("ended")
 finally:
     stop.set()
     for worker in workers:
@@ -162,12 +162,12 @@ print(f"{len(prices)} prices changed meanwhile, none lost; {count} items\n")
 print(f"{'phase':<14}{'queries':>9}{'failed':>8}{'p50 ms':>9}{'p99 ms':>9}")
 for name in dict.fromkeys(name for name, _, _ in samples):
     times = sorted(seconds for phase_, seconds, _ in samples if phase_ == name)
-    failed = sum(1 for phase_, _, fault in samples if phase_ == name and fault)
+    failed = sum(1 for phase_, _, error in samples if phase_ == name and error)
     p50, p99 = (1e3 * times[int(q * (len(times) - 1))] for q in (0.5, 0.99))
     print(f"{name:<14}{len(times):>9}{failed:>8}{p50:>9.1f}{p99:>9.1f}")
-faults = [fault for _, _, fault in samples if fault]
-print(f"{'all':<14}{len(samples):>9}{len(faults):>8}\n")
+errors = [error for _, _, error in samples if error]
+print(f"{'all':<14}{len(samples):>9}{len(errors):>8}\n")
 print(comparison)
-for fault in faults[:3]:
-    print("failed:", fault, file=sys.stderr)
-sys.exit(bool(faults))
+for error in errors[:3]:
+    print("failed:", error, file=sys.stderr)
+sys.exit(bool(errors))

@@ -1,4 +1,4 @@
-"""Catalogs and judgements of `make bench-relevance`, as CSV files."""
+"""Writes the catalogs and judgments of `make bench-relevance` as CSV files."""
 
 import csv
 import gzip
@@ -26,7 +26,7 @@ depot = shared / "home-depot"
 products = read(depot / "products.csv.gz")
 write(work / "home-depot.csv", ["id", "title"], ([p["product_uid"], p["product_title"]] for p in products))
 grades = read(depot / "judgements.csv.gz")
-write(work / "home-depot-judgements.csv", judged, ([g["search_term"], g["product_uid"], g["relevance"]] for g in grades))
+write(work / "home-depot-judgments.csv", judged, ([g["search_term"], g["product_uid"], g["relevance"]] for g in grades))
 
 pairs = shared / "product-matching" / "D2"
 abt = {row["id"]: row for row in read(pairs / "abt.csv", delimiter="|")}
@@ -37,4 +37,4 @@ write(
     ([row["id"], row["name"], row["description"]] for row in buy),
 )
 matches = read(pairs / "gt.csv", delimiter="|")
-write(work / "abt-buy-judgements.csv", judged, ([abt[m["D1"]]["name"], m["D2"], 1] for m in matches))
+write(work / "abt-buy-judgments.csv", judged, ([abt[m["D1"]]["name"], m["D2"], 1] for m in matches))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the system packages the build needs. Does nothing, and takes no time, where they are there.
+# Installs the system packages that the build needs, unless they are present.
 set -euo pipefail
 
 need=()

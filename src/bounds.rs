@@ -1,5 +1,6 @@
-//! Bounds on what the collections of a database take together. A write that would pass one is refused before anything of it is
-//! stored; reads and deletes never are.
+//! Bounds on the memory and disk that the collections of a database take together. A write that
+//! would exceed one is refused before any part of it is stored; reads and deletes are never
+//! refused.
 
 use std::{
     collections::BTreeMap,
@@ -12,18 +13,19 @@ use parking_lot::Mutex;
 
 use crate::{Error, Result, storage::Store};
 
-/// How long after a refusal the indexes are made as small as can be.
-const SHORT: Duration = Duration::from_secs(30);
+/// Time after a refusal during which indexes are sealed and merged to save memory.
+const SHORTAGE: Duration = Duration::from_secs(30);
 
-/// How much a database may take.
+/// Limits of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes of memory for what collections hold there: vector indexes and the builds of them under way, ids, filters, events
-    /// and the model learned from them; None: as much as there is.
+    /// Maximum bytes of memory of all collections: vector indexes and their running builds, ids,
+    /// filters, events and the model learned from them; None for no limit.
     pub memory_bytes: Option<u64>,
-    /// Bytes of memory that one merge of index parts may take while it runs; parts stay apart where it would take more.
+    /// Maximum bytes of memory of one running merge of segments; segments whose merge would take
+    /// more are not merged.
     pub merge_memory_bytes: Option<u64>,
-    /// Bytes of the disk that writes leave free, for RocksDB and the indexes to put themselves in order.
+    /// Bytes of disk that writes leave free, for compactions and merges.
     pub disk_reserve_bytes: u64,
 }
 
@@ -37,20 +39,20 @@ impl Default for Bounds {
     }
 }
 
-/// What is taken, and what was refused.
+/// Resources in use, and the writes refused for lack of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Bytes of memory that count for the bound.
+    /// Bytes of memory that count towards the limit.
     pub memory_bytes: u64,
-    /// Bytes of memory that RocksDB has for itself, which are bounded by its own settings.
+    /// Bytes of memory used by RocksDB, which are limited by its own settings.
     pub store_memory_bytes: u64,
-    /// Bytes of RocksDB's tables on disk; its log is beside them.
+    /// Bytes of RocksDB's tables on disk, without its write-ahead log.
     pub store_disk_bytes: u64,
-    /// Bytes free on the disk of the data directory; None where the system does not say.
+    /// Bytes free on the disk of the data directory; None if the system does not report it.
     pub disk_free_bytes: Option<u64>,
-    /// Writes refused for memory.
+    /// Writes refused for lack of memory.
     pub refused_memory: u64,
-    /// Writes refused for disk.
+    /// Writes refused for lack of disk.
     pub refused_disk: u64,
 }
 
@@ -59,30 +61,30 @@ pub struct Usage {
 pub(crate) struct Memory {
     /// Bytes now.
     pub now: u64,
-    /// Bytes once everything is sealed and the dead are left out.
+    /// Bytes once everything is sealed and deleted vectors are dropped.
     pub settled: u64,
 }
 
-/// Keeps the bounds.
-pub(crate) struct Gauge {
+/// Enforces the bounds.
+pub(crate) struct ResourceLimiter {
     bounds: Bounds,
     folder: PathBuf,
-    /// Whether anything seals in the background.
-    settles: bool,
+    /// True if maintenance seals growing segments in the background.
+    seals_in_background: bool,
     memory: Mutex<BTreeMap<u32, Memory>>,
-    /// When a write was refused for memory last.
+    /// Time of the last write refused for lack of memory.
     short: Mutex<Option<Instant>>,
     refused_memory: AtomicU64,
     refused_disk: AtomicU64,
 }
 
-impl Gauge {
-    /// Of a data directory.
-    pub fn new(bounds: Bounds, folder: &Path, settles: bool) -> Self {
+impl ResourceLimiter {
+    /// Returns the limiter of a data directory.
+    pub fn new(bounds: Bounds, folder: &Path, seals_in_background: bool) -> Self {
         Self {
             bounds,
             folder: folder.to_path_buf(),
-            settles,
+            seals_in_background,
             memory: Mutex::default(),
             short: Mutex::default(),
             refused_memory: AtomicU64::new(0),
@@ -95,22 +97,22 @@ impl Gauge {
         self.bounds
     }
 
-    /// Takes what a collection has now.
+    /// Records the memory that a collection uses now.
     pub fn report(&self, collection: u32, memory: Memory) {
         self.memory.lock().insert(collection, memory);
     }
 
-    /// A collection is gone.
+    /// Removes a dropped collection.
     pub fn forget(&self, collection: u32) {
         self.memory.lock().remove(&collection);
     }
 
-    /// Whether a write was refused for memory lately.
+    /// Returns true if a write was refused for lack of memory recently.
     pub fn is_short(&self) -> bool {
-        self.short.lock().is_some_and(|at| at.elapsed() < SHORT)
+        self.short.lock().is_some_and(|at| at.elapsed() < SHORTAGE)
     }
 
-    /// Whether so many bytes of memory more would be in bounds.
+    /// Returns true if `bytes` more of memory are within the limit.
     pub fn has_memory(&self, bytes: u64) -> bool {
         self.bounds.memory_bytes.is_none_or(|limit| {
             let used = self.memory.lock().values().map(|m| m.now).sum::<u64>();
@@ -118,7 +120,7 @@ impl Gauge {
         })
     }
 
-    /// What is taken.
+    /// Returns the resources in use.
     pub fn usage(&self, store: &Store) -> Result<Usage> {
         let sizes = store.sizes()?;
         Ok(Usage {
@@ -131,7 +133,7 @@ impl Gauge {
         })
     }
 
-    /// Refuses a write of so many bytes where too little of the disk would be left.
+    /// Refuses a write of `bytes` that would leave less of the disk free than the reserve.
     ///
     /// # Errors
     /// [`Error::DiskFull`].
@@ -150,11 +152,11 @@ impl Gauge {
         }
     }
 
-    /// Refuses a write that would take more memory than there may be. `now` is what its collection has, `settled` tells
-    /// what it will have once it is sealed.
+    /// Refuses a write of `wanted` bytes that would exceed the memory limit. `now` is the memory of
+    /// its collection, `settled` computes its memory once everything is sealed.
     ///
     /// # Errors
-    /// [`Error::MemoryFull`]; [`Error::Unsettled`] where it is enough to wait.
+    /// [`Error::MemoryFull`]; [`Error::MemoryFullUntilSealed`] if waiting for a seal is enough.
     pub fn admit_memory(
         &self,
         collection: u32,
@@ -177,8 +179,8 @@ impl Gauge {
         drop(all);
         *self.short.lock() = Some(Instant::now());
         self.refused_memory.fetch_add(1, Relaxed);
-        if self.settles && settled.saturating_add(wanted) <= limit {
-            return Err(Error::Unsettled {
+        if self.seals_in_background && settled.saturating_add(wanted) <= limit {
+            return Err(Error::MemoryFullUntilSealed {
                 limit,
                 used,
                 settled,
@@ -193,12 +195,12 @@ impl Gauge {
     }
 }
 
-/// Bytes free for this process on the disk of a folder.
+/// Returns the bytes free for this process on the disk of a folder.
 fn free(folder: &Path) -> Option<u64> {
     match rustix::fs::statvfs(folder) {
         Ok(stat) => Some(stat.f_bavail.saturating_mul(stat.f_frsize)),
         Err(e) => {
-            tracing::debug!(folder = %folder.display(), "free disk is not known: {e}");
+            tracing::debug!(folder = %folder.display(), "free disk space is unknown: {e}");
             None
         }
     }

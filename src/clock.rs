@@ -1,25 +1,27 @@
-//! What time it is; tests say so themselves.
+//! Clock abstraction; tests inject their own. Times of the wire format.
 
 use std::{fmt, sync::Arc};
 
-/// Tells the time of what holds for a while only.
+use crate::{Error, Result};
+
+/// Source of the current time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
 
 impl Clock {
-    /// A clock that tells what a function says, microseconds since 1970.
+    /// Returns a clock that reads a function, in microseconds since 1970.
     pub fn new(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// Microseconds since 1970.
+    /// Returns the current time in microseconds since 1970.
     pub fn now(&self) -> i64 {
         (self.0)()
     }
 }
 
 impl Default for Clock {
-    /// The system's.
+    /// Returns the clock of the system.
     fn default() -> Self {
         Self::new(|| chrono::Utc::now().timestamp_micros())
     }
@@ -28,5 +30,19 @@ impl Default for Clock {
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Clock")
+    }
+}
+
+/// Parses an RFC 3339 time; returns microseconds since 1970.
+///
+/// # Errors
+/// [`Error::Invalid`] at `pointer`.
+pub(crate) fn rfc3339_micros(pointer: &str, time: &str) -> Result<i64> {
+    match chrono::DateTime::parse_from_rfc3339(time) {
+        Ok(t) => Ok(t.timestamp_micros()),
+        Err(e) => Err(Error::invalid(
+            pointer,
+            format!("expected an RFC 3339 time such as 2026-01-31T12:00:00Z, got `{time}` ({e})"),
+        )),
     }
 }

@@ -1,26 +1,27 @@
-//! The seam to the encoders: text and photos in, unit vectors out. No machine-learning types here.
+//! The interface to the encoders: text and images in, unit vectors out. Machine-learning types do
+//! not belong here.
 
 use std::collections::BTreeMap;
 
-/// A photo's file content (JPEG, PNG, WebP, ...), not decoded.
+/// Content of an image file (JPEG, PNG, WebP, ...), not decoded.
 pub type ImageBytes = Vec<u8>;
 
-/// Why something could not be embedded.
+/// Error of an encoder.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
     /// No encoder of that kind is loaded.
     #[error("no {0} encoder is loaded; start the server with --models-dir")]
     Unavailable(&'static str),
-    /// The input is at fault.
+    /// The input is invalid.
     #[error("{0}")]
     Input(String),
-    /// The model is at fault.
+    /// The model failed.
     #[error("model: {0}")]
     Model(String),
 }
 
 impl EmbedError {
-    /// Stable code for programs.
+    /// Returns the stable code for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "encoder_unavailable",
@@ -29,36 +30,39 @@ impl EmbedError {
         }
     }
 
-    /// Whether the caller can mend it.
+    /// Returns true if the caller can fix it.
     pub fn is_user(&self) -> bool {
         matches!(self, Self::Input(_) | Self::Unavailable(_))
     }
 }
 
-/// Vectors of one input by space name, each of unit length: a text gives `shared` and `text`, a photo `shared` and `image`.
+/// Vectors of one input by space name, each of unit length: a text gives `shared` and `text`, an
+/// image `shared` and `image`.
 pub type Embedding = BTreeMap<String, Vec<f32>>;
 
-/// Turns text and photos into vectors. One result an input, in order: one bad photo does not spoil its batch.
+/// Turns text and images into vectors. Returns one result per input, in order: a bad image costs
+/// that image alone.
 pub trait Embedder: Send + Sync {
-    /// Embeds texts to be found; `result.len() == texts.len()`.
+    /// Embeds texts of items; `result.len() == texts.len()`.
     fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>>;
-    /// Embeds texts that search: the same vectors as [`Embedder::embed_text`] gives unless the model was trained with
-    /// another prefix for them (e5, bge). No default, so that a wrapper cannot forget it.
+    /// Embeds queries: the vectors of [`Embedder::embed_text`] unless the model was trained with
+    /// another prefix for queries (e5, bge). There is no default, so that a wrapper cannot forget
+    /// it.
     fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>>;
-    /// Embeds photos; `result.len() == images.len()`.
+    /// Embeds images; `result.len() == images.len()`.
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>>;
-    /// What is known of an item by who chose it, as its vectors with their weight from 0 to 1 beside those of its text and photos;
-    /// `None` where nothing is known of it.
+    /// Returns the vectors of an item by the users who chose it, with their weight from 0 to 1
+    /// relative to those of its text and images; `None` if it has no events.
     ///
     /// # Errors
-    /// The model is at fault.
+    /// [`EmbedError::Model`].
     fn embed_behavior(&self, id: &str) -> Result<Option<(f32, Embedding)>, EmbedError>;
-    /// Number of tokens the text encoder sees, after truncation.
+    /// Returns the number of tokens that the text encoder sees, after truncation.
     fn count_tokens(&self, text: &str) -> usize;
-    /// Name of the text model, for humans.
+    /// Returns the name of the text model, for people.
     fn model_name(&self) -> &str;
-    /// blake3 over weights, configuration and heads, hexadecimal.
+    /// Returns the blake3 hash of weights, configuration and heads, in hexadecimal.
     fn fingerprint(&self) -> &str;
-    /// Dimension by space name.
+    /// Returns the dimension of each space by name.
     fn dims(&self) -> &BTreeMap<String, usize>;
 }

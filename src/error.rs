@@ -1,4 +1,5 @@
-//! The engine's error: user faults with stable codes apart from faults of the machine.
+//! The engine's error type. Errors of the caller have stable codes and are kept apart from failures
+//! of the machine.
 
 use std::path::PathBuf;
 
@@ -7,26 +8,26 @@ use vitrine_schemas::FieldError;
 /// Everything that can go wrong in the engine. [`Error::code`] is stable for programs.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Input that can never succeed; names each field and the mend.
+    /// Invalid input; names each field and the fix.
     #[error("{}", join(.0))]
     Invalid(Vec<FieldError>),
     /// No such collection or alias.
     #[error("collection `{0}` does not exist; PUT /v1/collections/{0} creates it")]
     CollectionNotFound(String),
     /// The name is taken by a collection or an alias.
-    #[error("`{0}` exists already")]
+    #[error("`{0}` already exists")]
     AlreadyExists(String),
     /// No such item.
     #[error("item `{0}` does not exist")]
     ItemNotFound(String),
-    /// No such rule or other setting.
+    /// The rule, synonym or other setting does not exist.
     #[error("{kind} `{id}` does not exist; {}", listed(.known))]
     SettingNotFound {
-        /// What it would be.
+        /// Kind of the setting.
         kind: &'static str,
         /// Id.
         id: String,
-        /// Some that are there.
+        /// Ids that exist, the first few.
         known: Vec<String>,
     },
     /// The item has no vector in the space.
@@ -37,7 +38,7 @@ pub enum Error {
         /// Vector space.
         space: String,
     },
-    /// Vectors of another space; mixing spaces makes every score meaningless.
+    /// Vectors of another encoder; mixing spaces makes every score meaningless.
     #[error(
         "vectors carry fingerprint `{found}`, the collection has `{expected}`: embed them with the same models or use a new collection"
     )]
@@ -80,10 +81,10 @@ pub enum Error {
     /// Another process has the directory open.
     #[error("data directory {} is in use by another process", .0.display())]
     Locked(PathBuf),
-    /// The work was given up at its deadline.
-    #[error("the deadline passed before the work was done")]
+    /// The operation exceeded its deadline.
+    #[error("the deadline passed before the operation was done")]
     DeadlineExceeded,
-    /// The embedder failed or is not there.
+    /// The embedder failed or is not loaded.
     #[error(transparent)]
     Embed(#[from] crate::embedder::EmbedError),
     /// A stored record cannot be read.
@@ -91,65 +92,65 @@ pub enum Error {
     Corrupt {
         /// Column family.
         column: &'static str,
-        /// What is wrong.
+        /// Cause.
         detail: String,
     },
-    /// The work was called off.
-    #[error("the work was called off")]
+    /// The operation was cancelled.
+    #[error("the operation was cancelled")]
     Cancelled,
     /// The system has no memory left for an index.
     #[error("no memory for {bytes} bytes: {detail}")]
     OutOfMemory {
         /// Bytes asked for.
         bytes: u64,
-        /// What the system says.
+        /// Message of the system.
         detail: String,
     },
-    /// A write would take more memory than the database may take.
+    /// A write would exceed the memory limit of the database.
     #[error(
-        "limits.memory_bytes is {limit} and {used} bytes are taken: {wanted} more are {} too many; delete items, drop a collection or raise the limit. Nothing of this write was stored",
+        "limits.memory_bytes is {limit} and {used} bytes are in use: a write of {wanted} exceeds it by {}; delete items, drop a collection or raise the limit. Nothing of this write was stored",
         excess(*used, *wanted, *limit)
     )]
     MemoryFull {
-        /// Bytes there may be.
+        /// Maximum bytes of memory.
         limit: u64,
-        /// Bytes taken.
+        /// Bytes in use.
         used: u64,
         /// Bytes of the write.
         wanted: u64,
     },
     /// As [`Error::MemoryFull`], but the indexes are being sealed, which frees enough.
     #[error(
-        "limits.memory_bytes is {limit} and {used} bytes are taken: {wanted} more are {} too many until new vectors are sealed, which leaves {settled}; send it again soon. Nothing of this write was stored",
+        "limits.memory_bytes is {limit} and {used} bytes are in use: a write of {wanted} exceeds it by {} until new vectors are sealed, which leaves {settled} in use; retry soon. Nothing of this write was stored",
         excess(*used, *wanted, *limit)
     )]
-    Unsettled {
-        /// Bytes there may be.
+    MemoryFullUntilSealed {
+        /// Maximum bytes of memory.
         limit: u64,
-        /// Bytes taken.
+        /// Bytes in use.
         used: u64,
-        /// Bytes taken once everything is sealed.
+        /// Bytes in use once everything is sealed.
         settled: u64,
         /// Bytes of the write.
         wanted: u64,
     },
     /// A write would leave less of the disk free than the reserve.
     #[error(
-        "{free} bytes of the disk are free, a write of {wanted} would leave less than limits.disk_reserve_bytes, {reserve}: it lacks {}; free some of the disk or lower the reserve. Nothing of this write was stored",
+        "{free} bytes of the disk are free, a write of {wanted} would leave less than limits.disk_reserve_bytes, {reserve}: {} bytes are missing; free some of the disk or lower the reserve. Nothing of this write was stored",
         excess(*reserve, *wanted, *free)
     )]
     DiskFull {
-        /// Bytes to be left free.
+        /// Bytes of the disk that must stay free.
         reserve: u64,
         /// Bytes free.
         free: u64,
-        /// Bytes of the write, about.
+        /// Approximate bytes of the write.
         wanted: u64,
     },
-    /// The lexical index failed; it is made anew from the records at the next start at the latest.
+    /// The full-text index failed; it is rebuilt from the records at the next start at the latest.
     #[error("lexical index: {0}")]
     Lexical(#[from] crate::lexical::LexicalError),
-    /// Storage failed.
+    /// RocksDB failed.
     #[error("storage: {0}")]
     Storage(String),
     /// Input or output failed.
@@ -163,7 +164,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// An [`Error::Invalid`] of one field.
+    /// Returns an [`Error::Invalid`] for one field.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError {
             pointer: pointer.into(),
@@ -171,7 +172,7 @@ impl Error {
         }])
     }
 
-    /// The same with every pointer inside `field`: what checks a part does not know where the part stands.
+    /// Prefixes every pointer with `field`: a check of a nested value does not know its place.
     pub(crate) fn under(mut self, field: &str) -> Self {
         if let Self::Invalid(errors) = &mut self {
             for e in errors {
@@ -181,7 +182,7 @@ impl Error {
         self
     }
 
-    /// Stable code for programs.
+    /// Returns the stable code for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid_argument",
@@ -201,7 +202,7 @@ impl Error {
             Self::Cancelled => "cancelled",
             Self::OutOfMemory { .. } => "out_of_memory",
             Self::MemoryFull { .. } => "memory_full",
-            Self::Unsettled { .. } => "memory_full_until_sealed",
+            Self::MemoryFullUntilSealed { .. } => "memory_full_until_sealed",
             Self::DiskFull { .. } => "disk_full",
             Self::Corrupt { .. } => "corrupt_record",
             Self::Lexical(_) => "lexical",
@@ -210,15 +211,15 @@ impl Error {
         }
     }
 
-    /// Whether there was no room for a write, of which nothing was stored then.
+    /// Returns true if a write was refused for lack of memory or disk. Nothing of it was stored.
     pub fn is_full(&self) -> bool {
         matches!(
             self,
-            Self::MemoryFull { .. } | Self::Unsettled { .. } | Self::DiskFull { .. }
+            Self::MemoryFull { .. } | Self::MemoryFullUntilSealed { .. } | Self::DiskFull { .. }
         )
     }
 
-    /// Whether the caller can mend it (as opposed to a fault of the machine).
+    /// Returns true if the caller can fix it, false for a failure of the machine.
     pub fn is_user(&self) -> bool {
         match self {
             Self::Invalid(_)
@@ -238,7 +239,7 @@ impl Error {
             | Self::Cancelled
             | Self::OutOfMemory { .. }
             | Self::MemoryFull { .. }
-            | Self::Unsettled { .. }
+            | Self::MemoryFullUntilSealed { .. }
             | Self::DiskFull { .. }
             | Self::Corrupt { .. }
             | Self::Lexical(_)
@@ -254,8 +255,8 @@ fn excess(taken: u64, wanted: u64, limit: u64) -> u64 {
 
 fn listed(known: &[String]) -> String {
     match known {
-        [] => "there is none".to_owned(),
-        known => format!("there are: {}", known.join(", ")),
+        [] => "none exist".to_owned(),
+        known => format!("existing: {}", known.join(", ")),
     }
 }
 

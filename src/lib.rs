@@ -1,9 +1,9 @@
-//! Vitrine's engine: collections of products with vectors, filters and exact answers about what was acknowledged.
+//! Vitrine's engine: collections of products with vectors, filters, full-text search and behavior.
 //!
-//! RocksDB is the truth; what the files of indexes and states hold can be made again from it. No HTTP and no machine-learning types
-//! belong here.
+//! RocksDB is the system of record; index and state files can be rebuilt from it. HTTP and
+//! machine-learning types do not belong here.
 
-mod behaviour;
+mod behavior;
 pub mod bounds;
 pub mod cf;
 pub mod clock;
@@ -24,20 +24,20 @@ mod rules;
 mod storage;
 pub mod understanding;
 
-pub use behaviour::{Training, event_weight};
+pub use behavior::{Training, event_weight};
 pub use bounds::Bounds;
 pub use clock::Clock;
 pub use collection::{Collection, Setting};
-pub use database::{Database, Options};
+pub use database::{Database, Options, StoredEvents};
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;
-pub use events::{StoredEvents, Who};
+pub use events::Subject;
 pub use lexical::LexicalQuery;
 pub use query::{Search, Shopper, Target, VectorSearch};
 pub use storage::Durability;
 pub use vitrine_schemas as schemas;
 
-/// What programs log unless told otherwise; hnsw_rs reports every graph it makes.
+/// Default log filter of the programs; hnsw_rs logs every graph it builds.
 pub const LOG_FILTER: &str = "info,hnsw_rs=warn";
 
 /// Result of the engine.

@@ -1,1 +1,1 @@
-"""Compares approximate nearest neighbour indexes: ours and peers from PyPI, all measured in the same run."""
+"""Compares approximate nearest neighbor indexes: ours and peers from PyPI, all measured in the same run."""

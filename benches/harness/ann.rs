@@ -1,12 +1,14 @@
-//! Builds a sealed index over vectors of a file and searches it with one thread, for `benches/harness`.
+//! Builds a sealed segment of the vectors of a file and searches it with one thread, for
+//! `benches/harness`.
 //!
-//! Prints a line of JSON for the build and one for each width of search; what was found goes into .npy files.
+//! It prints one line of JSON for the build and one for each beam width; results are written to
+//! .npy files.
 
 use std::{fs, path::PathBuf, time::Instant};
 
 use clap::{Parser, ValueEnum};
 use vitrine::{
-    index::{Codes, Progress, SealedIndex},
+    index::{Codes, Progress, SealedSegment, SegmentQuery},
     schemas::Metric,
 };
 
@@ -23,22 +25,22 @@ struct Args {
     /// l2, cosine (unit vectors) or dot.
     #[arg(long)]
     metric: MetricName,
-    /// Codes the graph is walked by.
+    /// Codes that graph searches compare.
     #[arg(long)]
     quantization: CodesName,
-    /// Threads of the build.
+    /// Number of threads of the build.
     #[arg(long, default_value_t = 2)]
     threads_build: usize,
-    /// Neighbours wanted.
+    /// Number of neighbors per query.
     #[arg(long, default_value_t = 10)]
     k: usize,
-    /// Widths of search.
+    /// Beam widths of the searches.
     #[arg(long, value_delimiter = ',', required = true)]
     ef: Vec<usize>,
-    /// Passes over the queries; the fastest counts.
+    /// Number of passes over the queries; the fastest counts.
     #[arg(long, default_value_t = 3)]
     repeat: usize,
-    /// Folder for what was found.
+    /// Folder of the results.
     #[arg(long)]
     found: PathBuf,
 }
@@ -76,19 +78,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let vectors: Vec<_> = (0..).zip(base.rows()).collect();
     let started = Instant::now();
     let progress = Progress::new(args.threads_build);
-    let index = SealedIndex::build(metric, base.columns, &vectors, codes, &progress)?;
+    let segment = SealedSegment::build(metric, base.columns, &vectors, codes, &progress)?;
     let seconds = started.elapsed().as_secs_f64();
-    // As a server has it: the vectors stay in the file.
+    // As in a server: the vectors are mapped from the file.
     fs::create_dir_all(&args.found)?;
     let file = args.found.join("index.seg");
-    index.save(&file)?;
-    drop(index);
-    let index = SealedIndex::open(&file)?;
+    segment.save(&file)?;
+    drop(segment);
+    let segment = SealedSegment::open(&file)?;
     println!(
         "{}",
         serde_json::json!({
             "event": "built", "seconds": seconds, "vectors": vectors.len(),
-            "bytes_per_vector": index.bytes() as f64 / vectors.len() as f64,
+            "bytes_per_vector": segment.bytes() as f64 / vectors.len() as f64,
         })
     );
     for ef in args.ef {
@@ -97,14 +99,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for _ in 0..args.repeat.max(1) {
             found.clear();
             let started = Instant::now();
-            for query in queries.rows() {
-                found.push(index.walk(query, args.k, ef, None)?.0);
+            for vector in queries.rows() {
+                let query = SegmentQuery {
+                    vector,
+                    k: args.k,
+                    ef,
+                    deadline: None,
+                };
+                found.push(segment.graph_search(&query)?.0);
             }
             best = best.min(started.elapsed().as_secs_f64());
         }
         let file = args.found.join(format!("{ef}.npy"));
-        let ids = found.iter().flat_map(|neighbours| {
-            let ids = neighbours.iter().map(|n| n.id);
+        let ids = found.iter().flat_map(|neighbors| {
+            let ids = neighbors.iter().map(|n| n.id);
             ids.chain(std::iter::repeat(u32::MAX)).take(args.k)
         });
         npy::write(&file, queries.rows().len(), args.k, ids)?;

@@ -90,14 +90,14 @@ def synthetic(root: Path, size: int, dim: int = 128, queries: int = 1_000, seed:
 
     def make():
         rng = np.random.default_rng(seed)
-        centres = rng.standard_normal((clusters, inner), np.float32)
+        centers = rng.standard_normal((clusters, inner), np.float32)
         widths = 10 ** rng.uniform(-1, 0, clusters).astype(np.float32)
         weights = 1 / np.arange(1, clusters + 1)
         turn = rng.standard_normal((inner, dim), np.float32) / np.float32(inner**0.5)
 
         def draw(rows: int) -> np.ndarray:
             cluster = rng.choice(clusters, rows, p=weights / weights.sum())
-            points = centres[cluster] + widths[cluster, None] * rng.standard_normal((rows, inner), np.float32)
+            points = centers[cluster] + widths[cluster, None] * rng.standard_normal((rows, inner), np.float32)
             return points @ turn + np.float32(0.02) * rng.standard_normal((rows, dim), np.float32)
 
         base, asked = draw(size), draw(queries)

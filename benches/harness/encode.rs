@@ -1,5 +1,6 @@
-//! Our encoders for `make bench-encode`: loads the models, then runs what each line of standard input names (`texts f32`, `texts int8`,
-//! `photos`), prints the seconds it took, and at the end writes the vectors (`<out>/texts-f32.f32` and so on, floats row by row).
+//! Our encoders for `make bench-encode`: loads the models, then runs the job named by each line of
+//! standard input (`texts f32`, `texts int8`, `images`), prints its duration in seconds, and at the
+//! end writes the vectors (`<out>/texts-f32.f32` and so on, floats row by row).
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -18,22 +19,20 @@ struct Args {
     /// JSON array of texts.
     #[arg(long)]
     texts: PathBuf,
-    /// JSON array of photo files.
+    /// JSON array of image files.
     #[arg(long)]
-    photos: PathBuf,
+    images: PathBuf,
     /// Folder for the vectors.
     #[arg(long)]
     out: PathBuf,
 }
 
-type Fault = Box<dyn std::error::Error>;
-
-fn main() -> Result<(), Fault> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
     let texts: Vec<String> = serde_json::from_slice(&std::fs::read(&args.texts)?)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let photos: Vec<PathBuf> = serde_json::from_slice(&std::fs::read(&args.photos)?)?;
-    let photos: Vec<Vec<u8>> = photos.iter().map(std::fs::read).collect::<Result<_, _>>()?;
+    let images: Vec<PathBuf> = serde_json::from_slice(&std::fs::read(&args.images)?)?;
+    let images: Vec<Vec<u8>> = images.iter().map(std::fs::read).collect::<Result<_, _>>()?;
     let f32s = Encoders::load(&args.models, Precision::F32)?;
     let int8 = Encoders::load(&args.models, Precision::Int8)?;
     let mut vectors = BTreeMap::new();
@@ -44,7 +43,7 @@ fn main() -> Result<(), Fault> {
         let (made, space) = match line.as_str() {
             "texts f32" => (f32s.embed_text(&texts), "text"),
             "texts int8" => (int8.embed_text(&texts), "text"),
-            "photos" => (f32s.embed_image(&photos), "image"),
+            "images" => (f32s.embed_image(&images), "image"),
             other => return Err(format!("unknown job `{other}`").into()),
         };
         println!("{}", started.elapsed().as_secs_f64());

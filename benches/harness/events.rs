@@ -1,7 +1,7 @@
-//! What events cost: storing them, their memory, a start, a training. Prints one JSON object.
+//! Cost of events: storing, memory, startup and training. Prints one JSON object.
 //!
-//! Users and items are drawn by Zipf's law (exponents 0.7 and 0.9), half of the events have a session; four fifths are
-//! views, the rest purchases.
+//! Users and items are drawn by Zipf's law (exponents 0.7 and 0.9); half of the events have a
+//! session; four fifths are views, the rest purchases.
 
 use std::{path::PathBuf, time::Instant};
 
@@ -16,8 +16,8 @@ use vitrine::{
 
 const BATCH: usize = 1000;
 
-/// Seconds over which events are spread: two years.
-const SPAN: i64 = 2 * 365 * 86_400;
+/// Period of the events, in seconds: two years.
+const PERIOD_SECONDS: i64 = 2 * 365 * 86_400;
 
 #[derive(Parser)]
 struct Args {
@@ -27,7 +27,7 @@ struct Args {
     users: usize,
     #[arg(long, default_value_t = 15_000)]
     items: usize,
-    /// Folder for the data directory, which must not be there.
+    /// Data directory, which must not exist.
     #[arg(long)]
     data: PathBuf,
     /// Train item-kNN at the end.
@@ -54,14 +54,14 @@ fn main() {
         db.append_events(&batch).expect("stored");
     }
     let stored = started.elapsed().as_secs_f64();
-    let grown = db.info("shop").expect("there").events;
+    let written = db.info("shop").expect("there").events;
     db.flush().expect("flushed");
     drop(db);
     let started = Instant::now();
     let db = Database::open(&args.data, options()).expect("open");
     let opened = started.elapsed().as_secs_f64();
     let info = db.info("shop").expect("there").events;
-    assert_eq!(info.touches, grown.touches);
+    assert_eq!(info.touches, written.touches);
     let resident = status("VmRSS");
     let started = Instant::now();
     let trained = args.train.then(|| {
@@ -90,7 +90,7 @@ fn main() {
     println!("{report}");
 }
 
-/// A figure of this process in KiB, as Linux has it.
+/// Returns a memory figure of this process in KiB, from /proc.
 fn status(name: &str) -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find_map(|l| l.strip_prefix(name));
@@ -103,7 +103,8 @@ struct Events {
     users: Zipf<f64>,
     items: Zipf<f64>,
     number: u64,
-    every: f64,
+    /// Seconds between events.
+    interval: f64,
 }
 
 impl Events {
@@ -113,7 +114,7 @@ impl Events {
             users: Zipf::new(args.users as f64, 0.7).expect("users"),
             items: Zipf::new(args.items as f64, 0.9).expect("items"),
             number: 0,
-            every: SPAN as f64 / args.events as f64,
+            interval: PERIOD_SECONDS as f64 / args.events as f64,
         }
     }
 
@@ -121,19 +122,20 @@ impl Events {
         let user = self.users.sample(&mut self.random) as u64;
         let item = self.items.sample(&mut self.random) as u64;
         self.number += 1;
-        let second = 1_700_000_000 + (self.number as f64 * self.every) as i64;
+        let second = 1_700_000_000 + (self.number as f64 * self.interval) as i64;
         let time = chrono::DateTime::from_timestamp(second, 0).expect("a time");
-        let visit = self.random.random_bool(0.5);
+        let has_session = self.random.random_bool(0.5);
         Event {
             id: Some(self.number.to_string()),
-            kind: match self.random.random_bool(0.8) {
-                true => EventKind::View,
-                false => EventKind::Purchase,
+            kind: if self.random.random_bool(0.8) {
+                EventKind::View
+            } else {
+                EventKind::Purchase
             },
             collection: "shop".into(),
             user: Some(format!("user-{user:08}")),
-            // About three events a visit.
-            session: visit.then(|| format!("visit-{user:08}-{}", self.number / 3 % 64)),
+            // About three events per session.
+            session: has_session.then(|| format!("session-{user:08}-{}", self.number / 3 % 64)),
             items: vec![format!("item-{item:07}")],
             ts: Some(time.to_rfc3339()),
             value: None,

@@ -1,5 +1,6 @@
-//! Filtered search over the vectors of a file: recall and time at each share of matching vectors, matching at random, those
-//! around one vector (as a category lies in the space), and both at once. Truth is the exact scan of the same index.
+//! Filtered search over the vectors of a file: recall and time at each selectivity, with matches at
+//! random, around one vector (as those of a category are), and both. The ground truth is the exact
+//! scan of the same index.
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
@@ -8,7 +9,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use roaring::RoaringBitmap;
 use vitrine::{
     distance,
-    index::{Allowed, Codes, Progress, SealedIndex, SpaceIndex},
+    index::{CandidateFilter, Codes, Progress, SealedSegment, SearchParams, SpaceIndex},
     schemas::Metric,
 };
 
@@ -22,19 +23,19 @@ struct Args {
     /// Vectors to search for.
     #[arg(long)]
     queries: PathBuf,
-    /// Whether the vectors are of unit length and compared by cosine, not L2.
+    /// Compare by cosine, not L2; the vectors have unit norm.
     #[arg(long)]
     cosine: bool,
-    /// Queries used.
+    /// Number of queries used.
     #[arg(long, default_value_t = 500)]
     limit: usize,
-    /// Width of search.
+    /// Beam width of the searches.
     #[arg(long, default_value_t = 64)]
     ef: usize,
 }
 
 const K: usize = 10;
-const SHARES: [f64; 6] = [0.5, 0.2, 0.1, 0.04, 0.01, 0.001];
+const SELECTIVITIES: [f64; 6] = [0.5, 0.2, 0.1, 0.04, 0.01, 0.001];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
@@ -47,14 +48,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let queries = npy::Matrix::read(&args.queries)?;
     let queries: Vec<_> = queries.rows().take(args.limit).collect();
     let vectors: Vec<_> = (0..).zip(base.rows()).collect();
-    let sealed = SealedIndex::build(
+    let sealed = SealedSegment::build(
         metric,
         base.columns,
         &vectors,
         Codes::Projected,
         &Progress::default(),
     )?;
-    let index = SpaceIndex::of(
+    let index = SpaceIndex::from_segments(
         base.columns,
         metric,
         Codes::Projected,
@@ -72,15 +73,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         by_distance[..count].iter().map(|(_, n)| *n).collect()
     };
     let mut some = |share: f64| -> RoaringBitmap {
-        let numbers = vectors.iter().map(|(n, _)| *n);
-        numbers.filter(|_| random.random_bool(share)).collect()
+        let ids = vectors.iter().map(|(n, _)| *n);
+        ids.filter(|_| random.random_bool(share)).collect()
     };
     println!(
         "| filter | matches | plan | recall@10 | distances | mean time, x unfiltered |\n|---|---|---|---|---|---|"
     );
     let all = (0..vectors.len() as u32).collect::<RoaringBitmap>().into();
     let unfiltered = report(&index, &queries, "none", &all, args.ef, None)?;
-    for share in SHARES {
+    for share in SELECTIVITIES {
         let name = |kind| format!("{kind}, {} %", share * 100.0);
         let half = share.sqrt();
         for (kind, allowed) in [
@@ -101,18 +102,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Prints a line; gives the mean seconds of a search.
+/// Prints a line and returns the mean seconds of a search.
 fn report(
     index: &SpaceIndex,
     queries: &[&[f32]],
     name: &str,
-    allowed: &Allowed,
+    filter: &CandidateFilter,
     ef: usize,
     unfiltered: Option<f64>,
 ) -> vitrine::Result<f64> {
     let search = |exact| -> vitrine::Result<Vec<_>> {
-        let one = |q: &&[f32]| index.search(q, K, Some(ef), exact, allowed, None);
-        queries.iter().map(one).collect()
+        let params = SearchParams {
+            k: K,
+            ef: Some(ef),
+            exact,
+            filter: Some(filter),
+            deadline: None,
+        };
+        queries.iter().map(|q| index.search(q, &params)).collect()
     };
     let truth = search(true)?;
     search(false)?;
@@ -129,7 +136,7 @@ fn report(
     let compared: u64 = found.iter().map(|(_, trace)| trace.compared).sum();
     println!(
         "| {name} | {} | {} | {:.4} | {:.0} | {:.2} |",
-        allowed.numbers().len(),
+        filter.internal_ids().len(),
         found.first().map_or("", |(_, trace)| trace.plan.as_str()),
         hits as f64 / total.max(1) as f64,
         compared as f64 / found.len().max(1) as f64,

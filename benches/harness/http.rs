@@ -75,7 +75,7 @@ fn main() -> Outcome<()> {
             explain: false,
             deadline: None,
         };
-        assert_eq!(shop.search(&search).expect("an answer").hits.len(), LIMIT);
+        assert_eq!(shop.search_vectors(&search).expect("an answer").hits.len(), LIMIT);
     };
     queries.iter().take(1_000).for_each(search);
     let own = std::process::id();

@@ -17,7 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from implicit.als import AlternatingLeastSquares
-from implicit.nearest_neighbours import BM25Recommender, CosineRecommender
+from implicit.nearest_neighbors import BM25Recommender, CosineRecommender
 from scipy.sparse import csr_matrix
 
 K = 20
@@ -81,7 +81,7 @@ def als_of(factors, regularization, alpha, iterations, threads):
     return AlternatingLeastSquares(factors=factors, regularization=regularization, alpha=alpha, iterations=iterations, num_threads=threads, random_state=0)
 
 
-# Ours, theirs: the same algorithm with the same neighbours, factors, iterations and steps of conjugate gradients.
+# Ours, theirs: the same algorithm with the same neighbors, factors, iterations and steps of conjugate gradients.
 SAME = {
     "item-knn:alpha=0.5,user_power=0,shrinkage=0,neighbors=200": lambda threads: CosineRecommender(K=200, num_threads=threads),
     "item-knn:weighting.bm25.k1=1.2,weighting.bm25.b=0.75,alpha=0.5,user_power=0,shrinkage=0,neighbors=200": lambda threads: BM25Recommender(K=200, K1=1.2, B=0.75, num_threads=threads),

@@ -74,7 +74,7 @@ class Usearch:
 
 
 class Symqg:
-    """SymphonyQG: 1-bit codes of the neighbours beside each vertex. Unit vectors are searched by L2."""
+    """SymphonyQG: 1-bit codes of the neighbors beside each vertex. Unit vectors are searched by L2."""
 
     name, package = "SymphonyQG", "rabitqlib"
 

@@ -1,5 +1,5 @@
-//! How long do recommendations and searches for a shopper take with many items and events? Synthetic: items around some
-//! hundred centres, shoppers who like a few of them, popularity by Zipf's law.
+//! Latency of recommendations and personalized searches with many items and events. Synthetic data:
+//! items around some hundred centers, users who like a few of them, popularity by Zipf's law.
 //!
 //!     cargo run --release --workspace --example recommend -- --items 100000 --events 1000000
 
@@ -16,10 +16,10 @@ use vitrine::{
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Centres that items lie around; four of them make a category.
-const CENTRES: usize = 400;
+/// Number of cluster centers of the items; four of them make a category.
+const CENTERS: usize = 400;
 
-/// Items or events written at once.
+/// Items or events written per call.
 const BATCH: usize = 2_000;
 
 #[derive(Parser)]
@@ -32,18 +32,18 @@ struct Args {
     users: usize,
     #[arg(long, default_value_t = 64)]
     dim: usize,
-    /// Questions of each kind.
+    /// Number of queries of each kind.
     #[arg(long, default_value_t = 2_000)]
-    questions: usize,
-    /// Folder to keep the data in, and to find it again; a temporary one unless told.
+    queries: usize,
+    /// Data directory, which is reused; a temporary one by default.
     #[arg(long)]
     data: Option<PathBuf>,
 }
 
-/// What is measured over: where things are, and who likes what.
+/// Synthetic items and preferences of users.
 struct World {
     args: Args,
-    centres: Vec<Vec<f32>>,
+    centers: Vec<Vec<f32>>,
     popularity: Zipf<f64>,
 }
 
@@ -63,7 +63,7 @@ fn main() -> Outcome<()> {
     timed("seal", || Ok(db.optimize("shop")?))?;
     let info = timed("train", || Ok(shop.train(&vitrine::Training::default())?))?;
     println!(
-        "{} items, {} items in events, {} people, {} threads",
+        "{} items, {} items in events, {} users, {} threads",
         shop.count(None)?,
         info.interactions,
         info.people,
@@ -73,32 +73,32 @@ fn main() -> Outcome<()> {
     world.measure(&shop)
 }
 
-fn timed<T>(what: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+fn timed<T>(step: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     let started = Instant::now();
     let result = work()?;
-    eprintln!("{what}: {:.1} s", started.elapsed().as_secs_f64());
+    eprintln!("{step}: {:.1} s", started.elapsed().as_secs_f64());
     Ok(result)
 }
 
 impl World {
     fn new(args: Args) -> Outcome<Self> {
         let mut rng = StdRng::seed_from_u64(1);
-        let centre = |_| {
+        let center = |_| {
             (0..args.dim)
                 .map(|_| StandardNormal.sample(&mut rng))
                 .collect()
         };
-        let centres = (0..CENTRES).map(centre).collect();
-        let of_centre = args.items.div_ceil(CENTRES).max(1);
+        let centers = (0..CENTERS).map(center).collect();
+        let of_center = args.items.div_ceil(CENTERS).max(1);
         Ok(Self {
-            popularity: Zipf::new(of_centre as f64, 1.0)?,
-            centres,
+            popularity: Zipf::new(of_center as f64, 1.0)?,
+            centers,
             args,
         })
     }
 
     fn open(&self, path: &std::path::Path) -> Outcome<(Database, Arc<Collection>)> {
-        // Nothing in the background while it is measured.
+        // No background work during measurements.
         let options = Options {
             index_threads: 0,
             ..Options::default()
@@ -119,9 +119,9 @@ impl World {
                     serde_json::from_value(json!({
                         "id": format!("sku-{n}"), "title": format!("Product number {n}"),
                         "description": "A thing of some use, with a text as long as those of shops are at least.",
-                        "category": format!("Aisle {} > Shelf {}", n % CENTRES / 40, n % CENTRES / 4),
+                        "category": format!("Aisle {} > Shelf {}", n % CENTERS / 40, n % CENTERS / 4),
                         "brand": format!("Brand {}", n % 500), "price": {"amount": n % 300},
-                        "vectors": {"shared": self.near(n % CENTRES, &mut rng)}
+                        "vectors": {"shared": self.near(n % CENTERS, &mut rng)}
                     }))
                 })
                 .collect();
@@ -154,20 +154,20 @@ impl World {
         Ok(())
     }
 
-    /// A vector around a centre.
-    fn near(&self, centre: usize, rng: &mut StdRng) -> Vec<f32> {
+    /// Returns a random vector around a center.
+    fn near(&self, center: usize, rng: &mut StdRng) -> Vec<f32> {
         let noise = |x: &f32| {
             let noise: f32 = StandardNormal.sample(rng);
             x + 0.7 * noise
         };
-        self.centres[centre].iter().map(noise).collect()
+        self.centers[center].iter().map(noise).collect()
     }
 
-    /// An item of one of the user's centres.
+    /// Returns a random item of one of the user's centers.
     fn liked(&self, user: usize, rng: &mut StdRng) -> usize {
-        let centre = (user * 7 + rng.random_range(0..5) * 31) % CENTRES;
-        let place = self.popularity.sample(rng) as usize - 1;
-        (place * CENTRES + centre) % self.args.items
+        let center = (user * 7 + rng.random_range(0..5) * 31) % CENTERS;
+        let rank = self.popularity.sample(rng) as usize - 1;
+        (rank * CENTERS + center) % self.args.items
     }
 
     fn measure(&self, shop: &Collection) -> Outcome<()> {
@@ -202,7 +202,7 @@ impl World {
         let mut search = |name: &str, known: bool, more: Value| -> Outcome<()> {
             self.each(name, || {
                 let query = VectorSearch {
-                    target: Target::Vector(self.near(rng.random_range(0..CENTRES), &mut rng)),
+                    target: Target::Vector(self.near(rng.random_range(0..CENTERS), &mut rng)),
                     fingerprint: None,
                     space: "shared".to_owned(),
                     filter: None,
@@ -218,7 +218,7 @@ impl World {
                     diversify: serde_json::from_value(more.clone())?,
                     ..Shopper::default()
                 };
-                Ok(move || Ok(shop.find(&query.clone().into(), &shopper)?.hits.len()))
+                Ok(move || Ok(shop.search(&query.clone().into(), &shopper)?.hits.len()))
             })
         };
         search("search: vector", false, Value::Null)?;
@@ -226,32 +226,32 @@ impl World {
         search("search: vector, user, MMR", true, json!({"mmr": 0.7}))
     }
 
-    /// Times questions one at a time; what comes before the question is not timed.
+    /// Measures queries one at a time, without their preparation.
     fn each<Q: FnOnce() -> Outcome<usize>>(
         &self,
         name: &str,
         mut make: impl FnMut() -> Outcome<Q>,
     ) -> Outcome<()> {
-        let mut times = Vec::with_capacity(self.args.questions);
-        for n in 0..self.args.questions + 100 {
-            let question = make()?;
+        let mut times = Vec::with_capacity(self.args.queries);
+        for n in 0..self.args.queries + 100 {
+            let query = make()?;
             let started = Instant::now();
-            if question()? == 0 {
+            if query()? == 0 {
                 return Err(format!("{name}: no hits").into());
             }
-            // The first hundred warm the caches.
+            // The first hundred queries warm the caches.
             if n >= 100 {
                 times.push(started.elapsed().as_secs_f64() * 1e3);
             }
         }
         times.sort_by(f64::total_cmp);
-        let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
+        let quantile = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
         println!(
             "{:6.2} {:6.2} {:6.2} {:6.2}  {name}",
-            at(0.5),
-            at(0.95),
-            at(0.99),
-            at(1.0)
+            quantile(0.5),
+            quantile(0.95),
+            quantile(0.99),
+            quantile(1.0)
         );
         Ok(())
     }

@@ -1,7 +1,9 @@
-//! The life of a large collection through the engine's public interface: import under searches, merging, a clean stop and
-//! start, a third deleted and written again. Progress goes to standard error, one line of JSON for each phase to standard output.
+//! The life of a large collection through the engine's public interface: import under searches,
+//! merging, a clean restart, a third deleted and written again. Progress is written to standard
+//! error, one line of JSON per phase to standard output.
 //!
-//! Killed and started again over the same folder, the import goes on where it was (its rate then is that of the rest).
+//! An interrupted import resumes when it is started again over the same folder (its rate is that of
+//! the rest).
 
 use std::{
     fs,
@@ -32,32 +34,34 @@ struct Args {
     /// Vectors to search for.
     #[arg(long)]
     queries: PathBuf,
-    /// Folder of the database; made anew unless it holds an import that was not finished.
+    /// Folder of the database; created unless it holds an unfinished import, and removed at the
+    /// end.
     #[arg(long)]
     data: PathBuf,
-    /// Items written at once.
+    /// Number of items per write.
     #[arg(long, default_value_t = 256)]
     batch: usize,
-    /// Items, the first so many of the file.
+    /// Number of items: the first ones of the file.
     #[arg(long, default_value_t = usize::MAX)]
     items: usize,
-    /// Threads that seal and merge.
+    /// Number of threads that seal and merge.
     #[arg(long, default_value_t = 1)]
     index_threads: usize,
-    /// Whether nobody searches beside the work: it is done sooner, and of times only those of the work are left.
+    /// Run without concurrent searches: the work is done sooner, and no search times are measured.
     #[arg(long)]
     unwatched: bool,
-    /// Queries whose recall is measured.
+    /// Number of queries whose recall is measured.
     #[arg(long, default_value_t = 300)]
     recall_queries: usize,
 }
 
 const K: usize = 10;
-/// Vectors that may stay unsealed.
-const SETTLED: u64 = 10_000;
+/// Maximum number of vectors that stay unsealed.
+const MAX_UNSEALED: u64 = 10_000;
+/// Share of the items that are deleted and written again.
 const REPLACED: f64 = 0.3;
-/// Share of the items there before searches count: the first are found in no time.
-const THERE: f64 = 0.1;
+/// Share of the items written before searches are measured: searches among few items are fast.
+const MIN_SEARCHED_SHARE: f64 = 0.1;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -69,30 +73,30 @@ fn main() -> Outcome<()> {
     let queries: Vec<&[f32]> = queries.rows().collect();
 
     let (mut db, mut shop) = open(&args, base.columns)?;
-    let there = shop.stats().items as usize;
-    let enough = (rows.len() as f64 * THERE) as u64;
+    let written = shop.stats().items as usize;
+    let min_items = (rows.len() as f64 * MIN_SEARCHED_SHARE) as u64;
     let searched = if args.unwatched {
         &[][..]
     } else {
         &queries[..]
     };
-    let (import, seen) = watched(&shop, searched, enough, || {
-        write(&shop, &rows, (there..rows.len()).collect(), args.batch)
+    let (import, measured) = measure(&shop, searched, min_items, || {
+        write(&shop, &rows, (written..rows.len()).collect(), args.batch)
     });
     import?;
-    say("import", rows.len() - there, &seen, &shop);
-    let ((), seen) = watched(&shop, searched, 0, || settle(&shop));
-    say("merge", rows.len(), &seen, &shop);
-    let ((), seen) = watched(&shop, searched, 0, || thread::sleep(Duration::from_secs(5)));
-    say("quiet", 0, &seen, &shop);
+    report("import", rows.len() - written, &measured, &shop);
+    let ((), measured) = measure(&shop, searched, 0, || settle(&shop));
+    report("merge", rows.len(), &measured, &shop);
+    let ((), measured) = measure(&shop, searched, 0, || thread::sleep(Duration::from_secs(5)));
+    report("quiet", 0, &measured, &shop);
 
     let truth = truth(&shop, &queries[..args.recall_queries.min(queries.len())])?;
-    let as_imported = (recall(&shop, &queries, &truth)?, index(&shop).parts);
+    let as_imported = (recall(&shop, &queries, &truth)?, index(&shop).segments);
     drop((shop, db));
     let started = Instant::now();
     (db, shop) = open(&args, base.columns)?;
     let seconds = started.elapsed().as_secs_f64();
-    shop.search(&near(queries[0], false))?;
+    shop.search_vectors(&near(queries[0], false))?;
     let first = started.elapsed().as_secs_f64();
     let files = bytes_below(&args.data);
     println!(
@@ -104,7 +108,7 @@ fn main() -> Outcome<()> {
     let mut some: Vec<usize> = (0..rows.len()).collect();
     some.shuffle(&mut StdRng::seed_from_u64(30));
     some.truncate((rows.len() as f64 * REPLACED) as usize);
-    let (done, seen) = watched(&shop, searched, 0, || {
+    let (done, measured) = measure(&shop, searched, 0, || {
         let ids: Vec<_> = some.iter().map(usize::to_string).collect();
         for ids in ids.chunks(args.batch) {
             shop.delete(ids)?;
@@ -112,16 +116,16 @@ fn main() -> Outcome<()> {
         write(&shop, &rows, some.clone(), args.batch)
     });
     done?;
-    say("delete and write again", 2 * some.len(), &seen, &shop);
-    let ((), seen) = watched(&shop, searched, 0, || settle(&shop));
-    say("merge", rows.len(), &seen, &shop);
-    let replaced = (recall(&shop, &queries, &truth)?, index(&shop).parts);
+    report("delete and write again", 2 * some.len(), &measured, &shop);
+    let ((), measured) = measure(&shop, searched, 0, || settle(&shop));
+    report("merge", rows.len(), &measured, &shop);
+    let replaced = (recall(&shop, &queries, &truth)?, index(&shop).segments);
     db.optimize("shop")?;
     let replaced_in_one = recall(&shop, &queries, &truth)?;
     drop((shop, db));
     fs::remove_dir_all(&args.data)?;
 
-    // What the replaced is compared with is built from nothing, of the same vectors.
+    // Baseline: an index built from scratch of the same vectors.
     (db, shop) = open(&args, base.columns)?;
     write(&shop, &rows, (0..rows.len()).collect(), args.batch)?;
     db.optimize("shop")?;
@@ -129,7 +133,7 @@ fn main() -> Outcome<()> {
     println!(
         "{}",
         json!({"phase": "recall", "at": K, "queries": truth.len(), "as_imported": as_imported, "after_30_percent_replaced": replaced,
-               "after_30_percent_replaced_in_one_part": replaced_in_one, "fresh_in_one_part": fresh})
+               "after_30_percent_replaced_in_one_segment": replaced_in_one, "fresh_in_one_segment": fresh})
     );
     drop((shop, db));
     fs::remove_dir_all(&args.data)?;
@@ -149,7 +153,7 @@ fn open(args: &Args, dim: usize) -> Outcome<(Database, Arc<Collection>)> {
     Ok((db, shop))
 }
 
-/// A product such as shops have.
+/// Returns a product as shops have them.
 fn item(n: usize, vector: &[f32]) -> Outcome<Item> {
     let color = ["red", "green", "blue", "black"][n % 4];
     let fields = json!({
@@ -163,19 +167,19 @@ fn item(n: usize, vector: &[f32]) -> Outcome<Item> {
     Ok(item)
 }
 
-fn write(shop: &Collection, rows: &[&[f32]], numbers: Vec<usize>, batch: usize) -> Outcome<()> {
+fn write(shop: &Collection, rows: &[&[f32]], indexes: Vec<usize>, batch: usize) -> Outcome<()> {
     let started = Instant::now();
-    let mut told = Instant::now();
-    for (done, chunk) in numbers.chunks(batch).enumerate() {
+    let mut reported = Instant::now();
+    for (done, chunk) in indexes.chunks(batch).enumerate() {
         let items = chunk.iter().map(|n| item(*n, rows[*n]));
         for outcome in shop.upsert(items.collect::<Result<_, _>>()?)? {
             outcome?;
         }
-        if told.elapsed() > Duration::from_secs(5) {
-            told = Instant::now();
+        if reported.elapsed() > Duration::from_secs(5) {
+            reported = Instant::now();
             let done = (done + 1) * batch;
             let rate = done as f64 / started.elapsed().as_secs_f64();
-            let of = numbers.len();
+            let of = indexes.len();
             eprintln!(
                 "{done} of {of} written, {rate:.0} a second; {:?}",
                 index(shop)
@@ -185,19 +189,19 @@ fn write(shop: &Collection, rows: &[&[f32]], numbers: Vec<usize>, batch: usize) 
     Ok(())
 }
 
-/// Waits until what is worth sealing and merging is sealed and merged.
+/// Waits until sealing and merging are done.
 fn settle(shop: &Collection) {
-    let mut told = Instant::now();
-    // Looks, not time: the process may be stopped for a while.
+    let mut reported = Instant::now();
+    // Polls are counted, not time: the process may be suspended for a while.
     let mut quiet = 0;
     while quiet < 60 {
         let state = index(shop);
         quiet += 1;
-        if state.unsealed >= SETTLED || state.building.is_some() {
+        if state.unsealed >= MAX_UNSEALED || state.building.is_some() {
             quiet = 0;
         }
-        if told.elapsed() > Duration::from_secs(5) {
-            told = Instant::now();
+        if reported.elapsed() > Duration::from_secs(5) {
+            reported = Instant::now();
             eprintln!("merging; {state:?}");
         }
         thread::sleep(Duration::from_millis(50));
@@ -208,57 +212,57 @@ fn index(shop: &Collection) -> IndexInfo {
     shop.stats().indexes["shared"].clone()
 }
 
-struct Seen {
+struct Measurements {
     seconds: f64,
-    /// Seconds in which there were searches.
+    /// Seconds during which searches ran.
     searching: f64,
-    /// Milliseconds of each search.
+    /// Latency of each search in milliseconds.
     searches: Vec<f64>,
 }
 
-/// Does `work` while another thread searches without a pause, once there are `enough` items.
-fn watched<T>(
+/// Runs `work` while another thread searches without a pause, once there are `min_items` items.
+fn measure<T>(
     shop: &Collection,
     queries: &[&[f32]],
-    enough: u64,
+    min_items: u64,
     work: impl FnOnce() -> T,
-) -> (T, Seen) {
-    let over = AtomicBool::new(false);
+) -> (T, Measurements) {
+    let finished = AtomicBool::new(false);
     let started = Instant::now();
     thread::scope(|scope| {
         let searching = scope.spawn(|| {
             let mut searches = Vec::new();
-            while shop.stats().items < enough && !over.load(Relaxed) {
+            while shop.stats().items < min_items && !finished.load(Relaxed) {
                 thread::sleep(Duration::from_millis(10));
             }
             let began = Instant::now();
             for query in queries.iter().cycle() {
-                if over.load(Relaxed) {
+                if finished.load(Relaxed) {
                     break;
                 }
                 let started = Instant::now();
-                shop.search(&near(query, false)).expect("an answer");
+                shop.search_vectors(&near(query, false)).expect("an answer");
                 searches.push(started.elapsed().as_secs_f64() * 1e3);
             }
             (began.elapsed().as_secs_f64(), searches)
         });
         let done = work();
         let seconds = started.elapsed().as_secs_f64();
-        over.store(true, Relaxed);
-        let (searching, searches) = searching.join().expect("the searches went well");
-        let seen = Seen {
+        finished.store(true, Relaxed);
+        let (searching, searches) = searching.join().expect("searches succeeded");
+        let measured = Measurements {
             seconds,
             searching,
             searches,
         };
-        (done, seen)
+        (done, measured)
     })
 }
 
-fn say(phase: &str, items: usize, seen: &Seen, shop: &Collection) {
-    let mut sorted = seen.searches.clone();
+fn report(phase: &str, items: usize, measured: &Measurements, shop: &Collection) {
+    let mut sorted = measured.searches.clone();
     sorted.sort_by(f64::total_cmp);
-    let at = |share: f64| {
+    let percentile = |share: f64| {
         let last = sorted.len().saturating_sub(1);
         sorted.get((last as f64 * share) as usize).copied()
     };
@@ -266,8 +270,8 @@ fn say(phase: &str, items: usize, seen: &Seen, shop: &Collection) {
     println!(
         "{}",
         json!({
-            "phase": phase, "items": items, "seconds": seen.seconds, "items_per_second": items as f64 / seen.seconds,
-            "qps": sorted.len() as f64 / seen.searching, "p50_ms": at(0.5), "p99_ms": at(0.99), "slowest_ms": at(1.0),
+            "phase": phase, "items": items, "seconds": measured.seconds, "items_per_second": items as f64 / measured.seconds,
+            "qps": sorted.len() as f64 / measured.searching, "p50_ms": percentile(0.5), "p99_ms": percentile(0.99), "slowest_ms": percentile(1.0),
             "rss_bytes": status("VmRSS"), "peak_rss_bytes": status("VmHWM"), "index": state,
         })
     );
@@ -288,26 +292,26 @@ fn near(query: &[f32], exact: bool) -> VectorSearch {
     }
 }
 
-/// The score that the nearest `K` of each query reach.
+/// Returns the score of the `K`-th nearest of each query.
 fn truth(shop: &Collection, queries: &[&[f32]]) -> Outcome<Vec<f32>> {
     let last = |query: &&[f32]| {
-        let hits = shop.search(&near(query, true))?.hits;
+        let hits = shop.search_vectors(&near(query, true))?.hits;
         Ok(hits.last().map_or(0.0, |hit| hit.score))
     };
     queries.iter().map(last).collect()
 }
 
-/// Share of hits as near as the true ones; ties count.
+/// Returns the share of hits as near as the true ones; ties count.
 fn recall(shop: &Collection, queries: &[&[f32]], truth: &[f32]) -> Outcome<f64> {
     let mut good = 0;
-    for (query, least) in queries.iter().zip(truth) {
-        let hits = shop.search(&near(query, false))?.hits;
-        good += hits.iter().filter(|hit| hit.score >= *least).count();
+    for (query, min_score) in queries.iter().zip(truth) {
+        let hits = shop.search_vectors(&near(query, false))?.hits;
+        good += hits.iter().filter(|hit| hit.score >= *min_score).count();
     }
     Ok(good as f64 / (K * truth.len()) as f64)
 }
 
-/// A figure of this process, in bytes.
+/// Returns a memory figure of this process, in bytes.
 fn status(name: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with(name));

@@ -1,11 +1,11 @@
-"""The exact nearest neighbours, and recall measured by distance."""
+"""The exact nearest neighbors, and recall measured by distance."""
 
 import numpy as np
 
 from . import cache
 from .datasets import Dataset
 
-NEIGHBOURS = 100
+NEIGHBORS = 100
 
 
 def distances(rows: np.ndarray, query: np.ndarray, metric: str) -> np.ndarray:
@@ -19,10 +19,10 @@ def distances(rows: np.ndarray, query: np.ndarray, metric: str) -> np.ndarray:
 
 def exact(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """u32 ids [q, 100] by rising distance and their f64 distances [q, 100]; computed once a content."""
-    key = cache.digest(data.folder / "base.npy", data.folder / "queries.npy", data.metric, NEIGHBOURS)
+    key = cache.digest(data.folder / "base.npy", data.folder / "queries.npy", data.metric, NEIGHBORS)
 
     def make():
-        print(f"{data.name}: exact neighbours of {len(data.queries)} queries", flush=True)
+        print(f"{data.name}: exact neighbors of {len(data.queries)} queries", flush=True)
         return _search(np.ascontiguousarray(data.base), data.queries, data.metric)
 
     return tuple(cache.arrays(data.folder, ["truth", "truth_distances"], key, make))
@@ -30,8 +30,8 @@ def exact(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 def _search(base: np.ndarray, queries: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """A matrix product in f32 picks candidates; their distances in f64 decide."""
-    ids = np.empty((len(queries), NEIGHBOURS), np.uint32)
-    found = np.empty((len(queries), NEIGHBOURS))
+    ids = np.empty((len(queries), NEIGHBORS), np.uint32)
+    found = np.empty((len(queries), NEIGHBORS))
     norms = np.einsum("ij,ij->i", base, base)
     unit = metric == "cosine"
     scale = 1 / np.sqrt(norms) if unit else None
@@ -50,12 +50,12 @@ def _decide(scores: np.ndarray, base: np.ndarray, query: np.ndarray, metric: str
     """The nearest rows by f64 distance, among more and more candidates until f32 rounding cannot hide a nearer one."""
     # A generous bound for rounding in a product of some hundred terms, in units of the score.
     slack = 4e-6 * max(1.0, float(np.abs(scores).max()) + float(query @ query) * (metric == "l2"))
-    width = 2 * NEIGHBOURS
+    width = 2 * NEIGHBORS
     while True:
         width = min(width, len(base))
         near = np.argpartition(scores, width - 1)[:width]
         away = distances(base[near], query, metric)
-        order = np.lexsort((near, away))[:NEIGHBOURS]
+        order = np.lexsort((near, away))[:NEIGHBORS]
         if width == len(base) or scores[near[order]].max() + 2 * slack < scores[near].max():
             return near[order].astype(np.uint32), away[order]
         width *= 4

@@ -1,4 +1,5 @@
-//! What can end a command. Messages say what is wrong and how to mend it; they are printed as they are.
+//! Errors that end a command. Messages name the problem and how to fix it; they are printed
+//! unchanged.
 
 use std::{io, path::PathBuf};
 
@@ -25,9 +26,9 @@ pub enum CommandError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Train(#[from] TrainError),
-    #[error("there are heads called `{name}` already; give another --name")]
+    #[error("heads `{name}` already exist; choose another --name")]
     HeadsExist { name: String },
-    #[error("heads `{name}` were not promoted: {reason}; --force uses them all the same")]
+    #[error("heads `{name}` were not promoted: {reason}; use --force to activate them anyway")]
     NotPromoted { name: String, reason: String },
     #[error("cannot embed: {0}")]
     Embed(#[from] vitrine::EmbedError),
@@ -39,6 +40,6 @@ pub enum CommandError {
     File { path: PathBuf, source: io::Error },
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
-    #[error("no space `{space}` for this input; there are: {known}")]
+    #[error("no vector space `{space}` for this input; expected one of: {known}")]
     UnknownSpace { space: String, known: String },
 }

@@ -1,5 +1,6 @@
-//! From records of events to stored events, a batch at a time: what a batch holds is stored before the next is read, and
-//! what is stored already is told by its id. That is all a killed import needs to go on where it was.
+//! Import of event records, a batch at a time: a batch is stored before the next is read, and
+//! events that are stored already are recognized by their id. That is enough for an interrupted
+//! import to resume.
 
 use std::time::Instant;
 
@@ -11,27 +12,27 @@ use crate::{
     sink::EventSink,
     source::{
         SourceError,
-        events::{EventRecord, Fault},
+        events::{EventRecord, FieldError},
     },
 };
 
-/// Events stored together.
+/// Number of events stored together.
 const BATCH: usize = 1000;
 
-/// Account of an import.
+/// Summary of an import.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ImportSummary {
     /// Records read.
     pub read: u64,
-    /// What became of them.
+    /// Counts of stored, duplicate and rejected events.
     #[serde(flatten)]
     pub events: EventSummary,
-    /// Time taken.
+    /// Time taken in seconds.
     pub seconds: f64,
 }
 
-/// Whose event it is: a user's, or a visit's without one; `None` where it names neither.
-pub(crate) fn person(event: &Event) -> Option<String> {
+/// Returns the user of the event or, without one, its session; `None` if it names neither.
+pub(crate) fn user_of(event: &Event) -> Option<String> {
     match (&event.user, &event.session) {
         (Some(user), _) => Some(format!("user {user}")),
         (None, Some(session)) => Some(format!("session {session}")),
@@ -39,14 +40,14 @@ pub(crate) fn person(event: &Event) -> Option<String> {
     }
 }
 
-/// When it was, in microseconds since 1970, if it says so.
-pub(crate) fn micros(event: &Event) -> Result<Option<i64>, Fault> {
+/// Returns the time of the event in microseconds since 1970, if it has one.
+pub(crate) fn micros(event: &Event) -> Result<Option<i64>, FieldError> {
     let time = event.ts.as_ref().map(|ts| {
         chrono::DateTime::parse_from_rfc3339(ts)
             .map(|time| time.timestamp_micros())
-            .map_err(|e| Fault {
+            .map_err(|e| FieldError {
                 field: "ts".to_owned(),
-                reason: format!("`{ts}` is no RFC 3339 time: {e}"),
+                reason: format!("expected an RFC 3339 time, got `{ts}`: {e}"),
             })
     });
     time.transpose()
@@ -55,7 +56,7 @@ pub(crate) fn micros(event: &Event) -> Result<Option<i64>, Fault> {
 /// Stores all events.
 ///
 /// # Errors
-/// The file breaks off or the sink fails; what was stored until then stays, and a new run goes on from there.
+/// The file is truncated or the sink fails; events stored before stay, and a new run resumes there.
 pub fn import(
     records: impl Iterator<Item = Result<EventRecord, SourceError>>,
     sink: &mut dyn EventSink,
@@ -76,9 +77,9 @@ pub fn import(
         summary.read += 1;
         match event {
             Ok(event) => batch.push((line, event)),
-            Err(fault) => {
+            Err(error) => {
                 summary.events.rejected += 1;
-                reject(rejects, line, id.as_deref(), RejectKind::Record, &fault)?;
+                reject(rejects, line, id.as_deref(), RejectKind::Record, &error)?;
             }
         }
         if batch.len() == BATCH {
@@ -88,7 +89,7 @@ pub fn import(
                 rejected,
                 ..
             } = summary.events;
-            let message = format!("{duplicate} stored before, {rejected} refused");
+            let message = format!("{duplicate} duplicates, {rejected} rejected");
             progress.at(summary.read, &message);
         }
     }
@@ -114,19 +115,19 @@ fn store(
     for ((line, event), result) in lines.into_iter().zip(events).zip(results) {
         summary.events.count(&result);
         if result.status == EventStatus::Rejected {
-            let reason = result.error.unwrap_or_else(|| "refused".to_owned());
-            let (id, fault) = (event.id.as_deref(), by_field(&reason));
-            reject(rejects, line, id, RejectKind::Write, &fault)?;
+            let reason = result.error.unwrap_or_else(|| "rejected".to_owned());
+            let (id, error) = (event.id.as_deref(), by_field(&reason));
+            reject(rejects, line, id, RejectKind::Write, &error)?;
         }
     }
     Ok(())
 }
 
-/// The engine writes a fault as `/field: what is wrong`.
-fn by_field(reason: &str) -> Fault {
+/// Splits an error of the engine, `/field: problem`, into its field and its text.
+fn by_field(reason: &str) -> FieldError {
     let pointed = reason.strip_prefix('/').and_then(|r| r.split_once(": "));
     let (field, reason) = pointed.unwrap_or(("", reason));
-    Fault {
+    FieldError {
         field: field.to_owned(),
         reason: reason.to_owned(),
     }
@@ -137,15 +138,15 @@ fn reject(
     line: u64,
     id: Option<&str>,
     kind: RejectKind,
-    fault: &Fault,
+    error: &FieldError,
 ) -> Result<(), IndexError> {
-    let field = Some(fault.field.as_str()).filter(|field| !field.is_empty());
+    let field = Some(error.field.as_str()).filter(|field| !field.is_empty());
     rejects.add(&Reject {
         line,
         id,
         kind,
         field,
-        reason: &fault.reason,
+        reason: &error.reason,
     })?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The indexer: reads catalogs, embeds photos and text, fills collections.
+//! The indexer: reads catalogs, embeds images and text, fills collections.
 //! The only crate that names candle, image and tokenizers; HTTP serving does not live here.
 
 pub mod cli;
@@ -6,6 +6,7 @@ pub mod encode;
 pub mod error;
 pub mod evaluate;
 pub mod events;
+mod files;
 pub mod image;
 pub mod models;
 pub mod pipeline;

@@ -1,4 +1,5 @@
-//! Settings of a collection in a file: rules, synonyms, stop words, presets, as the server takes them.
+//! Settings of a collection in a file: rules, synonyms, stop words and presets, in the server's
+//! format.
 
 use std::{fmt, fs, path::Path};
 
@@ -11,7 +12,7 @@ use vitrine_schemas::{Preset, Presets, Rule, Rules, StopWords, Synonym, Synonyms
 
 use crate::sink::{HttpSink, SinkError};
 
-/// What cannot be done with a file of settings.
+/// Errors of reading, sending or fetching settings.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum SettingsError {
@@ -20,7 +21,7 @@ pub enum SettingsError {
         file: String,
         source: std::io::Error,
     },
-    /// The fault has its line, the pointer its field.
+    /// Names the line in `detail` and the field in `pointer`.
     #[error("{file}: {pointer}: {detail}")]
     Malformed {
         file: String,
@@ -28,7 +29,7 @@ pub enum SettingsError {
         detail: String,
     },
     #[error("{file}: line {line}: {detail}")]
-    Refused {
+    Rejected {
         file: String,
         line: usize,
         detail: String,
@@ -37,27 +38,27 @@ pub enum SettingsError {
     Server(#[from] SinkError),
 }
 
-/// Settings; what is absent stays as it is.
+/// Settings of a file; those that are absent stay unchanged on the server.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// In the place of all rules.
+    /// Replaces all rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<Vec<Rule>>,
-    /// In the place of all synonyms.
+    /// Replaces all synonyms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synonyms: Option<Vec<Synonym>>,
-    /// In the place of the stop words.
+    /// Replaces the stop words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_words: Option<StopWords>,
-    /// In the place of all presets.
+    /// Replaces all presets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presets: Option<Vec<Preset>>,
 }
 
-/// How many of each were set.
+/// Number of settings set, by kind.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Pushed {
+pub struct PushSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     rules: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,11 +69,11 @@ pub struct Pushed {
     presets: Option<usize>,
 }
 
-/// Puts the settings of a file in the place of a collection's, each kind in one step.
+/// Replaces the settings of a collection with those of a file, each kind in one step.
 ///
 /// # Errors
-/// The file cannot be read, or the server refuses something of it: the message names line and field.
-pub fn push(path: &Path, server: &HttpSink) -> Result<Pushed, SettingsError> {
+/// The file cannot be read, or the server rejects a setting: the message names line and field.
+pub fn push(path: &Path, server: &HttpSink) -> Result<PushSummary, SettingsError> {
     let file = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|source| SettingsError::File {
         file: file.clone(),
@@ -83,7 +84,7 @@ pub fn push(path: &Path, server: &HttpSink) -> Result<Pushed, SettingsError> {
         server
             .put_setting(kind, &body)
             .map_err(|error| match error {
-                SinkError::Refused {
+                SinkError::Rejected {
                     pointer: Some(pointer),
                     detail,
                     ..
@@ -93,7 +94,7 @@ pub fn push(path: &Path, server: &HttpSink) -> Result<Pushed, SettingsError> {
                     } else {
                         ""
                     };
-                    SettingsError::Refused {
+                    SettingsError::Rejected {
                         file: file.clone(),
                         line: line_of(&text, &format!("{within}{pointer}")),
                         detail,
@@ -102,31 +103,32 @@ pub fn push(path: &Path, server: &HttpSink) -> Result<Pushed, SettingsError> {
                 other => other.into(),
             })
     };
-    let mut pushed = Pushed::default();
-    // Presets last: they may be what storefronts ask for next.
+    let mut summary = PushSummary::default();
+    // Presets last: storefronts may use them in their next request, with the rules already in
+    // place.
     if let Some(words) = settings.stop_words {
-        pushed.stop_words = Some(words.words.len());
+        summary.stop_words = Some(words.words.len());
         put("stop_words", json!(words))?;
     }
     if let Some(synonyms) = settings.synonyms {
-        pushed.synonyms = Some(synonyms.len());
+        summary.synonyms = Some(synonyms.len());
         put("synonyms", json!(Synonyms { synonyms }))?;
     }
     if let Some(rules) = settings.rules {
-        pushed.rules = Some(rules.len());
+        summary.rules = Some(rules.len());
         put("rules", json!(Rules { rules }))?;
     }
     if let Some(presets) = settings.presets {
-        pushed.presets = Some(presets.len());
+        summary.presets = Some(presets.len());
         put("presets", json!(Presets { presets }))?;
     }
-    Ok(pushed)
+    Ok(summary)
 }
 
-/// All settings of a collection, as a file holds them.
+/// Returns all settings of a collection, in the format of a file.
 ///
 /// # Errors
-/// The server cannot be reached, or refuses it.
+/// The server cannot be reached, or rejects the request.
 pub fn pull(server: &HttpSink) -> Result<Settings, SinkError> {
     let rules: Rules = server.setting("rules")?;
     let synonyms: Synonyms = server.setting("synonyms")?;
@@ -152,7 +154,8 @@ fn read(file: &str, text: &str) -> Result<Settings, SettingsError> {
     Ok(settings)
 }
 
-/// The line of the value that a JSON pointer leads to, or as far as it leads; 1 in a text that is no JSON.
+/// Returns the line of the value at a JSON pointer, or of its deepest ancestor that exists; 1 if
+/// the text is not JSON.
 fn line_of(text: &str, pointer: &str) -> usize {
     let steps: Vec<String> = pointer
         .split('/')
@@ -162,17 +165,17 @@ fn line_of(text: &str, pointer: &str) -> usize {
     let mut line = 1;
     for depth in 0..=steps.len() {
         let mut reader = serde_json::Deserializer::from_str(text);
-        // The fault that the walk ends with is where it ended.
+        // The position of the error that ends the descent is that of the value.
         match To(&steps[..depth]).deserialize(&mut reader) {
-            Err(fault) if fault.is_data() => line = fault.line(),
+            Err(error) if error.is_data() => line = error.line(),
             _ => break,
         }
     }
     line
 }
 
-/// Walks down a value, and ends with a fault at what it leads to: whatever that is, it is asked for as a bool, so that nothing
-/// of it is read before.
+/// Descends to a value and fails there: the value is deserialized as a bool, whatever it is, so
+/// that nothing of it is consumed.
 struct To<'a>(&'a [String]);
 
 impl<'de> DeserializeSeed<'de> for To<'_> {
@@ -195,7 +198,7 @@ impl<'de> Visitor<'de> for To<'_> {
     }
 
     fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
-        Err(E::custom("here it is"))
+        Err(E::custom("reached"))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -262,15 +265,15 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_the_file_names_line_and_field() {
+    fn an_error_of_the_file_names_line_and_field() {
         let text = FILE.replace("\"position\": 0", "\"position\": \"top\"");
-        let fault = read("f.json", &text).expect_err("refused").to_string();
-        assert!(fault.contains("/rules/1/then/pin/0/position"), "{fault}");
-        assert!(fault.contains("line 10"), "{fault}");
-        let fault = read("f.json", "{\"rule\": []}").expect_err("refused");
+        let error = read("f.json", &text).expect_err("refused").to_string();
+        assert!(error.contains("/rules/1/then/pin/0/position"), "{error}");
+        assert!(error.contains("line 10"), "{error}");
+        let error = read("f.json", "{\"rule\": []}").expect_err("refused");
         assert!(
-            fault.to_string().contains("unknown field `rule`"),
-            "{fault}"
+            error.to_string().contains("unknown field `rule`"),
+            "{error}"
         );
         assert!(read("f.json", FILE).is_ok());
     }

@@ -1,4 +1,4 @@
-//! The program's commands, as a shell would call them.
+//! Commands of the program, run as a shell would run them.
 
 use std::{
     fs,
@@ -22,19 +22,19 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Arguments in one line, split at spaces.
+/// Runs a command line, split at spaces.
 fn run(folder: &Path, line: &str) -> Output {
     indexer(folder, &line.split(' ').collect::<Vec<_>>())
 }
 
-/// Whether there are models; golden.rs says loudly where there should be some.
+/// Returns true if the models are present; the golden tests fail loudly without them.
 fn models_are_there() -> bool {
     let dir = vitrine_indexer::models::default_dir();
     std::env::var_os("VITRINE_SKIP_MODELS").is_none() && dir.join("all-minilm-l6-v2").is_dir()
 }
 
 #[test]
-fn wrong_usage_is_told_and_exits_with_2() {
+fn wrong_usage_is_reported_and_exits_with_2() {
     let folder = tempfile::tempdir().unwrap();
     for (line, hint) in [
         ("index --source a.csv --collection c", "--data"),
@@ -88,9 +88,9 @@ fn wrong_usage_is_told_and_exits_with_2() {
         ("fly", "unrecognized"),
     ] {
         let output = run(folder.path(), line);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{line}: {said}");
-        assert!(said.contains(hint), "{line}: {hint} is not in {said}");
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{line}: {message}");
+        assert!(message.contains(hint), "{line}: {hint} is not in {message}");
     }
 }
 
@@ -116,12 +116,12 @@ fn every_command_explains_itself() {
         .args(["index", "--help"])
         .env("VITRINE_API_KEY", "sesame")
         .output();
-    let said = text(&output.expect("the program starts").stdout);
-    assert!(said.contains("VITRINE_API_KEY") && !said.contains("sesame"));
+    let message = text(&output.expect("the program starts").stdout);
+    assert!(message.contains("VITRINE_API_KEY") && !message.contains("sesame"));
 }
 
 #[test]
-fn missing_models_are_told_with_the_mend() {
+fn missing_models_are_reported_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(
         folder.path().join("a.jsonl"),
@@ -134,11 +134,11 @@ fn missing_models_are_told_with_the_mend() {
         "doctor --models-dir none",
     ] {
         let output = run(folder.path(), line);
-        let said = text(&output.stdout) + &text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{line}: {said}");
+        let message = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{line}: {message}");
         assert!(
-            said.contains("vitrine-indexer models get"),
-            "{line}: {said}"
+            message.contains("vitrine-indexer models get"),
+            "{line}: {message}"
         );
     }
     let doctor = text(&run(folder.path(), "doctor --models-dir none").stdout);
@@ -150,7 +150,7 @@ fn missing_models_are_told_with_the_mend() {
 }
 
 #[test]
-fn faults_of_the_source_are_told_before_models_are_wanted() {
+fn errors_of_the_source_are_reported_before_models_are_loaded() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.csv"), "id,title\n1,x\n").unwrap();
     fs::write(folder.path().join("m.toml"), "id = \"sku\"\n").unwrap();
@@ -162,11 +162,11 @@ fn faults_of_the_source_are_told_before_models_are_wanted() {
     ] {
         let line = format!("index --data d --collection c --models-dir none {line}");
         let output = run(folder.path(), &line);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{line}: {said}");
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{line}: {message}");
         assert!(
-            said.contains(hint) && !said.contains("models get"),
-            "{line}: {said}"
+            message.contains(hint) && !message.contains("models get"),
+            "{line}: {message}"
         );
     }
     assert!(!folder.path().join("d").exists());
@@ -201,10 +201,14 @@ fn a_catalog_is_indexed_and_the_summary_says_what_became_of_it() {
         (output.status.code(), summary, text(&output.stderr))
     };
     let good = "{\"id\": \"1\", \"title\": \"red shoe\"}\n";
-    let (code, summary, said) = index(good);
-    assert_eq!((code, &summary["created"]), (Some(0), &1.into()), "{said}");
-    let (code, summary, said) = index(&format!("{good}nonsense\n"));
-    assert_eq!(code, Some(3), "{said}");
+    let (code, summary, message) = index(good);
+    assert_eq!(
+        (code, &summary["created"]),
+        (Some(0), &1.into()),
+        "{message}"
+    );
+    let (code, summary, message) = index(&format!("{good}nonsense\n"));
+    assert_eq!(code, Some(3), "{message}");
     assert_eq!(
         [&summary["skipped"], &summary["rejected"]],
         [&1, &1].map(|n| n)
@@ -249,7 +253,7 @@ fn events_are_imported_and_bad_ones_listed_with_line_and_field() {
     let line = "events import --source e.csv --data d --collection shop --rejects r";
     let output = run(folder.path(), line);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
-    let told = summary(&output);
+    let report = summary(&output);
     let counts = [
         "read",
         "accepted",
@@ -259,7 +263,7 @@ fn events_are_imported_and_bad_ones_listed_with_line_and_field() {
         "skewed",
     ];
     assert_eq!(
-        counts.map(|c| told[c].as_u64().unwrap()),
+        counts.map(|c| report[c].as_u64().unwrap()),
         [4, 1, 1, 1, 2, 0]
     );
     let rejects = fs::read_to_string(folder.path().join("r")).unwrap();
@@ -267,11 +271,11 @@ fn events_are_imported_and_bad_ones_listed_with_line_and_field() {
         .lines()
         .map(|l| serde_json::from_str(l).unwrap())
         .collect();
-    let told: Vec<_> = rejects
+    let report: Vec<_> = rejects
         .iter()
         .map(|r| (r["line"].as_u64(), r["field"].as_str()))
         .collect();
-    assert_eq!(told, [(Some(3), Some("kind")), (Some(4), Some("ts"))]);
+    assert_eq!(report, [(Some(3), Some("kind")), (Some(4), Some("ts"))]);
     let output = run(folder.path(), &line.replace("shop", "none"));
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -302,13 +306,13 @@ fn a_killed_import_goes_on_and_stores_every_event_once() {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        // Wherever it is then: what was stored stays, the rest is stored by the next run.
+        // Killed at any point: stored events stay, the rest is stored by the next run.
         std::thread::sleep(std::time::Duration::from_millis(pause));
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    let told = summary(&run(folder.path(), line));
-    let count = |field: &str| told[field].as_u64().unwrap();
+    let report = summary(&run(folder.path(), line));
+    let count = |field: &str| report[field].as_u64().unwrap();
     assert_eq!(count("accepted") + count("duplicate"), EVENTS);
     assert_eq!(summary(&run(folder.path(), line))["duplicate"], EVENTS);
     let db = shop(folder.path());
@@ -358,9 +362,9 @@ fn models_are_trained_on_a_directory() {
     }
 }
 
-/// Tiles in plain colours and stripes, each with a title that says so.
+/// Draws tiles in plain colors with stripes, each with a title that describes it.
 fn tiles(folder: &Path, n: usize) {
-    const COLOURS: [(&str, [u8; 3]); 6] = [
+    const COLORS: [(&str, [u8; 3]); 6] = [
         ("red", [220, 20, 20]),
         ("green", [20, 160, 40]),
         ("blue", [30, 50, 210]),
@@ -370,17 +374,17 @@ fn tiles(folder: &Path, n: usize) {
     ];
     let mut catalog = String::new();
     for i in 0..n {
-        let (name, colour) = COLOURS[i % 6];
-        let (other, second) = COLOURS[(i / 6) % 6];
+        let (name, color) = COLORS[i % 6];
+        let (other, second) = COLORS[(i / 6) % 6];
         let width = 4 + (i / 36) as u32 * 3;
-        let photo = image::RgbImage::from_fn(64, 64, |x, _| {
+        let image = image::RgbImage::from_fn(64, 64, |x, _| {
             image::Rgb(if (x / width).is_multiple_of(2) {
-                colour
+                color
             } else {
                 second
             })
         });
-        photo.save(folder.join(format!("{i}.png"))).unwrap();
+        image.save(folder.join(format!("{i}.png"))).unwrap();
         let item = serde_json::json!({
             "id": i.to_string(), "title": format!("{name} tile with {other} stripes"), "category": format!("Tiles > {name}"),
             "images": [{"path": format!("{i}.png")}],
@@ -395,7 +399,7 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// A folder of the models there are, whose heads are its own.
+/// Folder with links to the models and heads of its own.
 #[cfg(unix)]
 fn own_models(dir: &Path) -> PathBuf {
     let models = dir.join("models");
@@ -449,8 +453,8 @@ fn heads_are_trained_promoted_used_and_left() {
     assert!(run(dir, "heads use 1 --models-dir models").status.success());
     assert_ne!(fingerprint(), before);
     let again = run(dir, &format!("{train} --name 1"));
-    assert!(text(&again.stderr).contains("give another --name"));
-    // The same training again is no better than itself, so it stays out of use.
+    assert!(text(&again.stderr).contains("choose another --name"));
+    // The same training again does not improve on itself, so its heads stay inactive.
     let second = json(&run(dir, &format!("{train} --activate")));
     assert_eq!(
         (&second["in_use"], &second["report"]["heads"]),
@@ -506,12 +510,15 @@ fn a_folder_is_inspected_chosen_and_left() {
         ];
         indexer(dir, &[&line[..], rest].concat())
     };
-    let said = json(&with("inspect", "bert-cls", &[]));
+    let description = json(&with("inspect", "bert-cls", &[]));
     assert_eq!(
-        (&said["architecture"], &said["pooling"]),
+        (&description["architecture"], &description["pooling"]),
         (&"BERT".into(), &"cls".into())
     );
-    assert_eq!(said["prefixes"]["query"], "Represent this sentence: ");
+    assert_eq!(
+        description["prefixes"]["query"],
+        "Represent this sentence: "
+    );
 
     let used = json(&with("use", "bert-mean", &["--query-prefix", "find: "]));
     assert_eq!(used["prefixes"]["query"], "find: ");
@@ -542,7 +549,7 @@ fn a_folder_is_inspected_chosen_and_left() {
 
 #[cfg(unix)]
 #[test]
-fn heads_are_trained_on_what_people_chose_together() {
+fn heads_are_trained_on_co_purchases() {
     if !models_are_there() {
         eprintln!("skipped: no models");
         return;
@@ -550,7 +557,7 @@ fn heads_are_trained_on_what_people_chose_together() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     let models = own_models(dir);
-    // Who buys for a sport buys for it again, in another category and with a name that does not say so.
+    // Users of one sport buy items of both categories, whose names do not mention the sport.
     let sports = [
         ["carbon road frame", "padded bib shorts"],
         ["nylon belay rope", "chalk smeared trousers"],
@@ -568,10 +575,10 @@ fn heads_are_trained_on_what_people_chose_together() {
             }
         }
     }
-    for person in 0..240 {
-        let (sport, n) = (person % 4, person / 4);
+    for user in 0..240 {
+        let (sport, n) = (user % 4, user / 4);
         let chosen = [0, 1].map(|kind| format!("{kind}-{sport}-{}", (n + kind) % 6));
-        let event = json!({"kind": "purchase", "user": format!("u{person}"), "items": chosen,
+        let event = json!({"kind": "purchase", "user": format!("u{user}"), "items": chosen,
             "ts": "2026-05-01T10:00:00Z"});
         events += &format!("{event}\n");
     }
@@ -585,7 +592,7 @@ fn heads_are_trained_on_what_people_chose_together() {
         "train head --data d --collection shop --co-purchases --models-dir models",
     );
     assert!(
-        text(&none.stderr).contains("0 people who chose items of different categories"),
+        text(&none.stderr).contains("0 users who chose items of different categories"),
         "{}",
         text(&none.stderr)
     );

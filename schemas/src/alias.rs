@@ -1,32 +1,32 @@
-//! Aliases: second names of collections, swapped atomically.
+//! Aliases: alternative names of collections, switched atomically.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Body of `POST /v1/aliases`: all actions take effect, or none.
+/// Body of `POST /v1/aliases`; the actions are applied atomically.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AliasRequest {
-    /// Carried out in order, in one step.
+    /// Actions, applied in order.
     pub actions: Vec<AliasAction>,
 }
 
-/// One change.
+/// A change of an alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "action", deny_unknown_fields)]
 pub enum AliasAction {
-    /// Points the alias at the collection, wherever it pointed before.
+    /// Points the alias at the collection; replaces an existing alias.
     Set {
-        /// Second name.
+        /// The alias.
         alias: String,
-        /// Existing collection.
+        /// An existing collection.
         collection: String,
     },
     /// Removes the alias.
     Remove {
-        /// Second name.
+        /// The alias.
         alias: String,
     },
 }

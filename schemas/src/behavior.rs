@@ -1,4 +1,4 @@
-//! How a collection learns from events, and what it has learned.
+//! Learning from events: settings, models and tasks.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::EventKind;
 
-/// The model that answers "who chose these items, chose those too".
+/// Collaborative filtering model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelChoice {
-    /// The best of the cheap ones on held-out events; `item_knn` where there are too few to tell.
+    /// The best of the inexpensive models on held-out events; `item_knn` if there are too few
+    /// events.
     #[default]
     Auto,
-    /// Item neighbourhoods (Deshpande and Karypis 2004).
+    /// Item neighborhoods (Deshpande and Karypis 2004).
     ItemKnn,
     /// Linear graph filter, GF-CF (Shen et al. 2021).
     GraphFilter,
@@ -24,31 +25,33 @@ pub enum ModelChoice {
     Ials,
 }
 
-/// How a collection learns from events.
+/// Settings for learning from events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BehaviorConfig {
-    /// What an event of a kind says for its items, 0 to 1000; kinds left out keep their weight. `hide` speaks against.
+    /// Weight of an event by kind, 0 to 1000; absent kinds have their default weight. `hide` is
+    /// negative.
     pub weights: BTreeMap<EventKind, f32>,
-    /// A rating from which an item was liked; lower ones speak against it.
+    /// Minimum rating counted as positive; lower ratings are negative.
     pub liked_rating: f64,
-    /// Days in which the popularity of an event halves.
+    /// Half-life of popularity in days.
     pub half_life_days: f64,
-    /// Events older than this are removed; absent: kept for ever.
+    /// Age in days at which events are removed; absent: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<f64>,
-    /// The model trained.
+    /// Model to train.
     pub model: ModelChoice,
-    /// Trained models kept, to go back to.
+    /// Number of trained models kept for rollback.
     pub keep_models: usize,
-    /// Items in events held in memory and learned from, the latest; about 32 bytes each.
+    /// Maximum number of event items held in memory and learned from, the latest; about 32 bytes
+    /// each.
     pub max_touches: u64,
-    /// Memory that a training may take, as it is estimated beforehand.
+    /// Maximum memory of a training in MiB, as estimated beforehand.
     pub training_memory_mib: u64,
 }
 
 impl BehaviorConfig {
-    /// Weights of kinds that the configuration does not give.
+    /// Default weights.
     pub const WEIGHTS: [(EventKind, f32); 6] = [
         (EventKind::View, 1.0),
         (EventKind::Click, 1.0),
@@ -74,7 +77,7 @@ impl Default for BehaviorConfig {
     }
 }
 
-/// Changes to how a collection learns: what is left out stays.
+/// Changes to the settings for learning from events; absent fields stay.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs)]
@@ -82,7 +85,7 @@ pub struct BehaviorPatch {
     pub weights: BTreeMap<EventKind, f32>,
     pub liked_rating: Option<f64>,
     pub half_life_days: Option<f64>,
-    /// 0: kept for ever.
+    /// Age in days at which events are removed; 0: never.
     pub retention_days: Option<f64>,
     pub model: Option<ModelChoice>,
     pub keep_models: Option<usize>,
@@ -91,7 +94,7 @@ pub struct BehaviorPatch {
 }
 
 impl BehaviorPatch {
-    /// The configuration with the changes in it.
+    /// Applies the changes to a configuration.
     pub fn apply(self, config: &mut BehaviorConfig) {
         config.weights.extend(self.weights);
         set(&mut config.liked_rating, self.liked_rating);
@@ -112,67 +115,69 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
-/// What of the events is in memory.
+/// Event log and active model in memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BehaviorInfo {
-    /// Items in events.
+    /// Number of event items.
     pub touches: u64,
-    /// Users.
+    /// Number of users.
     pub users: u64,
-    /// Visits.
+    /// Number of sessions.
     pub sessions: u64,
-    /// Items that anybody touched.
+    /// Number of items with events.
     pub items: u64,
     /// Bytes of the events in memory.
     pub memory_bytes: u64,
-    /// Events removed since the start because they were older than `retention_days`.
+    /// Number of events removed since the start because of `retention_days`.
     pub expired: u64,
-    /// Version of the model that answers.
+    /// Version of the active model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<u64>,
 }
 
-/// How well a model foretold held-out events: the last item of people who have three or more, ranked among all items.
+/// Accuracy of a model on held-out events: the last item of each user with three or more items,
+/// ranked among all items.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HeldOut {
     /// The model.
     pub model: ModelChoice,
-    /// People tested.
+    /// Number of users tested.
     pub people: u64,
-    /// Share of them whose item was among the first 20.
+    /// Share of users whose item ranked among the first 20.
     pub recall_at_20: f64,
-    /// Normalised discounted cumulative gain of the first 20.
+    /// Normalized discounted cumulative gain of the first 20.
     pub ndcg_at_20: f64,
 }
 
-/// What the models of a collection were learned from.
+/// A trained model and its training data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelInfo {
-    /// Number of the training, counted up.
+    /// Version, incremented with each training.
     pub version: u64,
-    /// Whether it is the one that answers.
+    /// True if it is the active model.
     pub active: bool,
-    /// The model from items to items.
+    /// Kind of the item-to-item model.
     pub model: ModelChoice,
-    /// Its parameters.
+    /// Parameters.
     pub parameters: BTreeMap<String, serde_json::Value>,
-    /// How well it foretold held-out events, and those it was compared to; none where there were too few.
+    /// Accuracy on held-out events of this model and of those it was compared with; empty if there
+    /// were too few events.
     pub held_out: Vec<HeldOut>,
-    /// When, RFC 3339.
+    /// Time of the training, RFC 3339.
     pub trained_at: String,
-    /// How long it took.
+    /// Duration of the training in seconds.
     pub seconds: f64,
-    /// Memory that the training was estimated to take.
+    /// Estimated memory of the training in bytes.
     pub estimated_bytes: u64,
-    /// Bytes stored.
+    /// Size of the stored model in bytes.
     pub stored_bytes: u64,
-    /// Items that anybody touched.
+    /// Number of items with events.
     pub items: u64,
-    /// Users and visits.
+    /// Number of users and anonymous sessions.
     pub people: u64,
-    /// Items in events.
+    /// Number of event items.
     pub interactions: u64,
-    /// Purchases of a person on a day.
+    /// Number of baskets: purchases of a user on a day.
     pub baskets: u64,
     /// Time of the first event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -182,19 +187,19 @@ pub struct ModelInfo {
     pub last_event: Option<String>,
 }
 
-/// Answer of `GET /v1/collections/{c}/models`.
+/// Response of `GET /v1/collections/{c}/models`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelsResponse {
-    /// The newest first.
+    /// Models, newest first.
     pub models: Vec<ModelInfo>,
 }
 
-/// Query string of a training.
+/// Query parameters of a training.
 #[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TrainParams {
-    /// `false`: answer at once with a task to ask for.
+    /// `false`: respond immediately with a task to poll.
     #[serde(default = "yes")]
     pub wait: bool,
 }
@@ -213,19 +218,19 @@ pub enum TaskState {
     Failed,
 }
 
-/// Work that goes on after its request was answered. Tasks are forgotten when the server ends.
+/// A background task. Tasks are lost when the server stops.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Task {
-    /// Its id.
+    /// Task id.
     pub id: String,
-    /// The collection it works on.
+    /// Collection of the task.
     pub collection: String,
-    /// How far it is.
+    /// State.
     pub state: TaskState,
-    /// What was trained, once it is done.
+    /// The trained model, if the task is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelInfo>,
-    /// Why it failed.
+    /// Cause of the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

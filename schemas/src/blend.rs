@@ -1,39 +1,40 @@
-//! How what several sources say becomes one score.
+//! Blend: combination of the scores of several candidate sources.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Where an answer comes from.
+/// Candidate source.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// Items whose vectors are near to the query's.
+    /// Vector search: items near to the query.
     Query,
-    /// Items with the words of the query.
+    /// Full-text search: items with the terms of the query.
     Lexical,
-    /// Items that the same people touched.
+    /// Item neighbors: items that the same users chose.
     Behavior,
-    /// Items of people whose latest choices are like these: users by all they did, visits without a user by themselves.
+    /// Similar sessions (session-kNN): items of users with similar recent choices; anonymous
+    /// sessions count on their own.
     Session,
-    /// Items whose vectors are near to those of the history.
+    /// Items with vectors near to those of the history.
     Content,
-    /// What is popular now.
+    /// Popular items.
     Popularity,
-    /// Categories that people choose of who choose of the one asked from.
+    /// Category-to-category transition probability.
     Transition,
-    /// The newest items: where the others give too few.
+    /// Newest items, if the other sources have too few.
     Newest,
-    /// What rules of the shop add to a score or take from it; it has no weight.
+    /// Score changes by merchandising rules; has no weight.
     Rules,
 }
 
 impl Source {
-    /// All of them, in their order.
-    pub const ALL: [Self; 9] = [
+    /// All sources, in order.
+    pub const VARIANTS: [Self; 9] = [
         Self::Query,
         Self::Lexical,
         Self::Behavior,
@@ -45,97 +46,98 @@ impl Source {
         Self::Rules,
     ];
 
-    /// Whether it rests on what the shopper and others did, so that evidence decides how much it counts.
+    /// Returns true if the source is based on behavior, so that its weight depends on evidence.
     pub fn is_behavior(self) -> bool {
         matches!(self, Self::Behavior | Self::Session)
     }
 }
 
-/// How scores of several sources are joined.
+/// Method for combining the scores of several sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlendMethod {
     /// Weighted reciprocal rank fusion, k = 60.
     Rrf,
-    /// As learned from held-out events.
+    /// Learned from held-out events.
     Learned,
     /// Calibrated scores times the weights of the request.
     Weighted,
 }
 
-/// How a request wants its sources joined. Without it: as learned, else by reciprocal rank fusion.
+/// Blend requested. Default: the learned blend if there is one, else reciprocal rank fusion.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlendSpec {
-    /// `weighted` where weights are given, else `learned` where something was, else `rrf`.
+    /// Method. Default: `weighted` if weights are given, else `learned` if there is a learned
+    /// blend, else `rrf`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<BlendMethod>,
-    /// What each source counts, 0 to 1000; sources that are not named take no part. With `rrf` or `weighted`.
+    /// Weight of each source, 0 to 1000; other sources are not used. Only with `rrf` or `weighted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<BTreeMap<Source, f32>>,
 }
 
-/// How an answer joined its sources.
+/// Blend used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BlendUse {
-    /// The method.
+    /// Method.
     pub method: BlendMethod,
-    /// Version of the learned blend, where it was used.
+    /// Version of the learned blend, if it was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
 
-/// What a source adds to a score.
+/// Contribution of a source to a score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Contribution {
     /// The source.
     pub source: Source,
-    /// Rank of the item in the source's list, from 1; absent where another source found it.
+    /// Rank of the item in the list of the source, from 1; absent if only other sources found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<u64>,
-    /// The source's own score of the item.
+    /// Score of the item by the source.
     pub raw: f32,
-    /// Its part of the score.
+    /// Share of the total score.
     pub score: f32,
 }
 
-/// A source as an answer used it.
+/// Use of a source in a response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SourceUse {
     /// The source.
     pub source: Source,
-    /// Its weight in this answer.
+    /// Weight in this response.
     pub weight: f32,
-    /// Items it gave.
+    /// Number of candidates.
     pub candidates: u64,
 }
 
-/// What an answer had to do without.
+/// Fallback used in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fallback {
-    /// There is no text encoder; the words alone were looked for.
+    /// There is no text encoder; only full-text search was used.
     NoEncoder,
-    /// Nothing is known of the shopper.
+    /// The user or session has no events.
     NoHistory,
-    /// Nothing was learned from behaviour yet.
+    /// No model has been trained.
     NoModel,
-    /// No weights were learned; ranks were fused with default weights.
+    /// No blend has been learned; reciprocal rank fusion with default weights was used.
     NoLearnedBlend,
-    /// No item of the history has a vector to compare.
+    /// No item of the history has a vector.
     NoVectors,
-    /// Nobody is known to have chosen of two categories; all categories count alike.
+    /// There are no category transitions; all categories have the same weight.
     NoTransitions,
     /// The items of the history have no category; `scope` had no effect.
     NoCategory,
-    /// The sources gave fewer than were asked for; the newest items fill up.
+    /// The sources had too few candidates; the newest items were added.
     Newest,
 }
 
 /// A mean difference with its 95 % bootstrap interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Difference {
-    /// The mean.
+    /// Mean.
     pub mean: f64,
     /// 2.5th percentile.
     pub low: f64,
@@ -143,55 +145,56 @@ pub struct Difference {
     pub high: f64,
 }
 
-/// How good a blend is on held-out questions it was not learned from: means of NDCG.
+/// Quality of a blend on held-out choices that it was not learned from: mean NDCG.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BlendFigures {
-    /// Held-out questions.
+    /// Number of held-out choices.
     pub questions: u64,
-    /// Places that count.
+    /// Depth of NDCG: number of ranks that count.
     pub depth: u64,
-    /// Each source alone.
+    /// NDCG of each source alone.
     pub alone: BTreeMap<Source, f64>,
-    /// Reciprocal rank fusion with default weights.
+    /// NDCG of reciprocal rank fusion with default weights.
     pub rrf: f64,
-    /// The learned blend.
+    /// NDCG of the learned blend.
     pub learned: f64,
-    /// Learned less `rrf`, question by question.
+    /// Paired difference of the learned blend and `rrf`.
     pub over_rrf: Difference,
-    /// Learned less the best source alone, question by question.
+    /// Paired difference of the learned blend and the best single source.
     pub over_best_source: Difference,
 }
 
 impl BlendFigures {
-    /// Whether the learned blend is better than rank fusion and than every source alone by more than chance would make
-    /// it: the whole interval of either difference is above 0.
+    /// Returns true if the learned blend is significantly better than rank fusion and than every
+    /// single source: the intervals of both differences are above 0.
     pub fn beats_others(&self) -> bool {
         self.over_rrf.low > 0.0 && self.over_best_source.low > 0.0
     }
 }
 
-/// A learned blend: what it was learned from, what came out, and how good it is.
+/// A learned blend: training data, weights and quality.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BlendInfo {
-    /// Hash of its parameters.
+    /// Version: hash of the parameters.
     pub version: String,
-    /// When, RFC 3339.
+    /// Time of the training, RFC 3339.
     pub trained_at: String,
-    /// Time of the first event it was learned from.
+    /// Time of the first training event.
     pub first_event: String,
-    /// Events from then on were held out from the models: their choices are what was to be foretold.
+    /// Start of the held-out events, whose choices the blend was trained to predict.
     pub held_out_from: String,
     /// Time of the last event.
     pub last_event: String,
-    /// Weight of each source; they multiply calibrated scores, so they compare only roughly.
+    /// Weight of each source; weights multiply calibrated scores, so they are only roughly
+    /// comparable.
     pub weights: BTreeMap<Source, f32>,
-    /// Items of a history at which behaviour counts half of its weight.
+    /// History length at which behavior has half of its weight.
     pub user_evidence: f32,
-    /// Events with an item at which behaviour counts half of its weight.
+    /// Number of events of an item at which behavior has half of its weight.
     pub item_evidence: f32,
-    /// On the half of the questions that it was not learned from.
+    /// Quality on the half of the held-out choices that it was not learned from.
     pub figures: BlendFigures,
-    /// Whether it is used: only where it beats rank fusion and every source alone, and the 95 % intervals of both differences
-    /// are above 0.
+    /// True if it is used: it beats rank fusion and every single source, and the 95 % intervals of
+    /// both differences are above 0.
     pub promoted: bool,
 }

@@ -1,4 +1,4 @@
-//! Collections: their schema, vector spaces and state.
+//! Collections: schema, vector spaces and state.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{BehaviorConfig, BehaviorInfo, BehaviorPatch, ReembeddingInfo};
 
-/// Distance of a vector space. Lower is nearer; answers give a score where higher is better.
+/// Distance of a vector space. Responses have a score, where higher is better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
@@ -20,13 +20,14 @@ pub enum Metric {
     L2,
 }
 
-/// Type of an attribute. Every type may hold one value or an array.
+/// Type of an attribute. Each type accepts one value or an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeType {
-    /// Exact strings.
+    /// Exact string.
     Keyword,
-    /// Path of levels joined by ` > `; a filter on a prefix of levels matches everything below it.
+    /// Category path, levels joined by ` > `; a filter on a prefix of levels matches everything
+    /// below it.
     Category,
     /// 64-bit integer.
     Integer,
@@ -36,34 +37,36 @@ pub enum AttributeType {
     Bool,
     /// RFC 3339 time.
     Datetime,
-    /// Searched by its words, not filterable.
+    /// Text for full-text search; not filterable.
     Text,
 }
 
 impl AttributeType {
-    /// Whether its values are words to search by.
+    /// Returns true if values of the type are indexed for full-text search.
     pub fn is_words(self) -> bool {
         matches!(self, Self::Keyword | Self::Category | Self::Text)
     }
 }
 
-/// Codes by which the sealed part of an index is walked; answers are ranked by the vectors themselves.
+/// Quantized codes of sealed segments, used by graph search; hits are reranked by their full
+/// vectors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantization {
-    /// Four bits a component of the leading principal components, where those find the neighbours of sampled vectors; int8
-    /// elsewhere, or the vectors as they are where 8 bits cannot tell them apart.
+    /// Four bits per component of the leading principal components if they find the neighbors of
+    /// sampled vectors; otherwise int8, or full vectors if 8 bits cannot distinguish them.
     #[default]
     Auto,
-    /// The vectors as they are, in memory.
+    /// No codes: full vectors in memory.
     None,
-    /// A byte a component.
+    /// One byte per component.
     Int8,
-    /// A bit a component of each neighbour in the graph, beside int8: more memory.
+    /// RaBitQ: one bit per component for each neighbor in the graph, in addition to int8; needs
+    /// more memory.
     Rabitq,
 }
 
-/// One vector space of a collection.
+/// A vector space of a collection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VectorSpace {
@@ -72,7 +75,7 @@ pub struct VectorSpace {
     /// Distance of the space.
     #[serde(default)]
     pub metric: Metric,
-    /// Codes of its index.
+    /// Quantization of its index.
     #[serde(default, skip_serializing_if = "is_default")]
     pub quantization: Quantization,
 }
@@ -81,24 +84,26 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// What a collection is created with.
+/// Configuration of a new collection.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CollectionConfig {
-    /// Attribute types by name. The built-in fields `category`, `brand`, `price`, `availability`, `created_at`, `expires_at` are always filterable.
+    /// Attribute types by name. The built-in fields `category`, `brand`, `price`, `availability`,
+    /// `created_at` and `expires_at` are always filterable.
     #[serde(default)]
     pub attributes: BTreeMap<String, AttributeType>,
-    /// Vector spaces by name, at least one of `shared`, `text`, `image` or a name of your own.
+    /// Vector spaces by name, at least one: `shared`, `text`, `image` or a custom name.
     pub vectors: BTreeMap<String, VectorSpace>,
-    /// Fingerprint of the encoders that fill the spaces; vectors from another one are refused.
+    /// Fingerprint of the encoders that fill the spaces; vectors with another fingerprint are
+    /// rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
-    /// How it learns from events.
+    /// Settings for learning from events.
     #[serde(default, skip_serializing_if = "is_default")]
     pub behavior: BehaviorConfig,
 }
 
-/// Changes to a collection: attributes and vector spaces may be added, never retyped.
+/// Changes to a collection: attributes and vector spaces can be added, but not changed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CollectionPatch {
@@ -108,96 +113,97 @@ pub struct CollectionPatch {
     /// Vector spaces to add.
     #[serde(default)]
     pub vectors: BTreeMap<String, VectorSpace>,
-    /// How it is to learn from events.
+    /// Changes to the settings for learning from events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<BehaviorPatch>,
 }
 
-/// Memory of an index by what it is for.
+/// Memory of an index by component.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IndexMemory {
-    /// Bytes of codes, links and numbers of sealed parts.
+    /// Bytes of codes, links and internal ids of sealed segments.
     pub sealed_bytes: u64,
-    /// Bytes of vectors not sealed yet.
+    /// Bytes of vectors in the growing segment.
     pub unsealed_bytes: u64,
-    /// Bytes of the graph that follows behind them, about.
+    /// Approximate bytes of the graph of the growing segment.
     pub growing_bytes: u64,
-    /// Bytes of what is being sealed or merged, about; not counted for the memory bound.
+    /// Approximate bytes of running seals and merges; not counted against the memory limit.
     pub building_bytes: u64,
 }
 
-/// How well a space is searched: sampled searches are done again exactly, in the background.
+/// Recall of a vector space, measured by repeating sampled searches exactly in the background.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RecallInfo {
-    /// Mean share of the 10 nearest that was found; equal distances count.
+    /// Mean share of the 10 nearest neighbors that were found; ties count as found.
     pub mean: f64,
-    /// Searches measured, the last 1000 at most.
+    /// Number of searches measured, the latest 1000 at most.
     pub samples: u64,
-    /// When the first of them was measured, RFC 3339.
+    /// Time of the first measured search, RFC 3339.
     pub since: String,
 }
 
 /// State of the index of a vector space.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct IndexInfo {
-    /// Vectors in sealed parts, those of items deleted or replaced since included.
+    /// Vectors in sealed segments, including those of items deleted or replaced since.
     pub sealed: u64,
-    /// Vectors not sealed yet.
+    /// Vectors in the growing segment.
     pub unsealed: u64,
-    /// Sealed parts.
-    pub parts: u64,
-    /// Bytes in memory, beside vectors that are mapped from files.
+    /// Number of sealed segments.
+    pub segments: u64,
+    /// Bytes in memory, without vectors mapped from files.
     pub memory_bytes: u64,
-    /// The same by what it is for.
+    /// Bytes in memory by component.
     pub memory: IndexMemory,
     /// Bytes of vectors mapped from files.
     pub mapped_bytes: u64,
-    /// Bytes of its files.
+    /// Bytes of the index files.
     pub file_bytes: u64,
-    /// Vectors that no walk through a sealed part can reach: 0 in a healthy one; absent until it was looked at.
+    /// Vectors that no graph search of a sealed segment can reach: 0 in a healthy index; absent
+    /// until it was checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreachable: Option<u64>,
-    /// Recall of the searches of late, measured in the background; absent before there was one.
+    /// Recall of recent searches, measured in the background; absent before the first measurement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recall: Option<RecallInfo>,
-    /// The part being made, where one is.
+    /// The segment being built, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub building: Option<BuildInfo>,
 }
 
-/// A part of an index being made.
+/// Progress of a segment being built.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BuildInfo {
-    /// Vectors it will have.
+    /// Number of vectors of the segment.
     pub vectors: u64,
-    /// Vectors done.
+    /// Number of vectors done.
     pub done: u64,
 }
 
-/// A collection as reported.
+/// Configuration and state of a collection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CollectionInfo {
-    /// Its name.
+    /// Name of the collection.
     pub name: String,
-    /// Its configuration.
+    /// Configuration of the collection.
     #[serde(flatten)]
     pub config: CollectionConfig,
-    /// Live items, hidden ones included.
+    /// Live items, including hidden items.
     pub items: u64,
     /// Live vectors by space.
     pub vector_counts: BTreeMap<String, u64>,
-    /// Bytes in memory of ids, filters and the like, about.
+    /// Approximate bytes in memory of ids, filters and other record data.
     #[serde(default)]
     pub records_bytes: u64,
     /// State of the index by space.
     #[serde(default)]
     pub indexes: BTreeMap<String, IndexInfo>,
-    /// What of the events is in memory.
+    /// Event log and models in memory.
     #[serde(default)]
     pub events: BehaviorInfo,
-    /// The re-embedding under way, where one is.
+    /// The current re-embedding, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reembedding: Option<ReembeddingInfo>,
-    /// Aliases that point here.
+    /// Aliases of the collection.
     pub aliases: Vec<String>,
 }

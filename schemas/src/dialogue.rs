@@ -1,4 +1,4 @@
-//! Dialogues: a search that is refined turn by turn.
+//! Dialogues: searches that are refined turn by turn.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,128 +7,128 @@ use crate::{
     BlendSpec, DiversifySpec, FacetSpec, FacetsOver, FilterSpec, Range, SearchMode, SearchResponse,
 };
 
-/// What a dialogue searches for: all of it is shown, and each part can be taken away.
+/// State of a dialogue: the query that it has built up. Each part can be removed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DialogueState {
-    /// Words that are searched by, beside those that became filters.
+    /// Search text, without the words that became filters.
     #[serde(default)]
     pub text: String,
-    /// What items must have and must not have; one a field and sense.
+    /// Required and excluded values; at most one filter of each kind per field.
     #[serde(default)]
     pub filters: Vec<DialogueFilter>,
-    /// The item that hits shall be like.
+    /// Item that hits should be similar to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<ShownItem>,
-    /// Items that are not wanted.
+    /// Ids of excluded items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<String>,
 }
 
-/// A condition of a dialogue.
+/// A filter of a dialogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DialogueFilter {
     /// The field.
     pub field: String,
-    /// Values, of which one will do; empty for a price.
+    /// Accepted values; empty for a price.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
-    /// Bounds of the price.
+    /// Price range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
-    /// Not wanted.
+    /// True if the filter excludes the values.
     #[serde(default)]
     pub negated: bool,
-    /// The words it came from.
+    /// Words that it came from.
     #[serde(default)]
     pub words: String,
 }
 
-/// An item as the shopper saw it.
+/// An item as it was shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShownItem {
     /// Item id.
     pub id: String,
-    /// Its price.
+    /// Price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<f64>,
 }
 
-/// What a piece of a turn does.
+/// Kind of an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActKind {
-    /// A condition, in the place of the one on its field.
+    /// Sets the filter of a field.
     Filter,
-    /// Values beside those of the field.
+    /// Adds values to the filter of a field.
     Add,
-    /// A part of the state is taken away.
+    /// Removes a part of the state.
     Drop,
-    /// Words to search by.
+    /// Sets the search text.
     Words,
-    /// An item to be like.
+    /// Searches for items similar to an item.
     Like,
-    /// An item that is not wanted.
+    /// Excludes an item.
     Exclude,
-    /// Prices below one that was seen.
+    /// Limits prices to below a reference price.
     Cheaper,
-    /// Prices above one that was seen.
+    /// Limits prices to above a reference price.
     Pricier,
-    /// The turn before is taken back.
+    /// Undoes the previous turn.
     Undo,
-    /// All is taken away.
+    /// Clears the state.
     Reset,
 }
 
-/// Which price "cheaper" is compared with.
+/// Reference price of "cheaper".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PriceBasis {
-    /// The median of the prices shown.
+    /// Median of the prices shown.
     ShownMedian,
-    /// That of the item that is searched by.
+    /// Price of the item in `like`.
     Liked,
-    /// That of an item named ("cheaper than the second").
+    /// Price of a referenced item ("cheaper than the second").
     Named,
 }
 
-/// A piece of a turn, understood.
+/// An act: the interpretation of a part of a turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DialogueAct {
-    /// What it does.
+    /// Kind of the act.
     pub kind: ActKind,
-    /// The words it came from; empty where a control was used.
+    /// Words that it came from; empty for a control.
     pub words: String,
-    /// The field: of the items, or `text`, `like`, `excluded` of the state.
+    /// Field of the items, or `text`, `like`, `excluded` of the state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// Values meant.
+    /// Values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
-    /// Bounds of the price.
+    /// Price range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
-    /// Not wanted.
+    /// True if values are excluded.
     #[serde(default)]
     pub negated: bool,
-    /// Item meant.
+    /// Id of the referenced item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
-    /// Which price it is compared with.
+    /// Reference price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<PriceBasis>,
 }
 
-/// Words that meant something which cannot be done; they change nothing.
+/// Words that were recognized but cannot be applied; they change nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unclear {
-    /// As said.
+    /// The words.
     pub words: String,
-    /// What is missing.
+    /// Cause, and how to fix it.
     pub detail: String,
 }
 
@@ -136,58 +136,58 @@ pub struct Unclear {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DialogueTurn {
-    /// What was said; empty where a control was used.
+    /// Text of the turn; empty for a control.
     pub text: String,
-    /// What was understood.
+    /// Interpretation.
     pub acts: Vec<DialogueAct>,
-    /// What was not.
+    /// Words that could not be applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unclear: Vec<Unclear>,
-    /// The state before.
+    /// State before the turn.
     pub before: DialogueState,
-    /// The state after.
+    /// State after the turn.
     pub after: DialogueState,
 }
 
-/// How a dialogue's searches are answered: as in the body of a search.
+/// Search options of a dialogue, as in the body of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DialogueSearch {
-    /// Vector space searched; `shared` unless told.
+    /// Vector space to search; defaults to `shared`.
     #[serde(default = "default_space")]
     pub space: String,
-    /// Only items that match, whatever is said.
+    /// Filter that always applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterSpec>,
-    /// What finds items.
+    /// Retrieval mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<SearchMode>,
-    /// Hits a page, 1 to 1000.
+    /// Hits per page, 1 to 1000.
     #[serde(default = "default_limit")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: usize,
-    /// Counts of values.
+    /// Facets to count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facets: Vec<FacetSpec>,
-    /// What they count.
+    /// Items that facets count.
     #[serde(default)]
     pub facets_over: FacetsOver,
-    /// Show where the words are in the hits.
+    /// Return text fragments with the matched words marked.
     #[serde(default)]
     pub highlight: bool,
-    /// Tell how the answer was found.
+    /// Return an explanation of the search.
     #[serde(default)]
     pub explain: bool,
-    /// Shopper, as in events. An erasure of the shopper erases the dialogue.
+    /// User id, as in events. Erasing the user erases the dialogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Visit, as in events.
+    /// Session id, as in events. Erasing the session erases the dialogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
-    /// How the sources are joined.
+    /// Blend of the candidate sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blend: Option<BlendSpec>,
-    /// How unlike each other the hits shall be.
+    /// Result diversification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversify: Option<DiversifySpec>,
 }
@@ -219,40 +219,41 @@ impl Default for DialogueSearch {
     }
 }
 
-/// A whole dialogue, as it is kept. It can be sent back to go on with it, here or on another server.
+/// A complete dialogue. It can be sent back to resume it, on this or another server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dialogue {
     /// Collection or alias.
     pub collection: String,
-    /// How its searches are answered.
+    /// Search options.
     #[serde(default)]
     pub search: DialogueSearch,
-    /// What it searches for.
+    /// State.
     #[serde(default)]
     pub state: DialogueState,
-    /// The items shown since the last turn, first to last, 1000 at most: those that "the second" and "cheaper" mean.
+    /// Items shown since the last turn, in order, at most 1000: "the second" and "cheaper" refer to
+    /// them.
     #[serde(default)]
     pub shown: Vec<ShownItem>,
-    /// The turns that can be taken back, the latest 50.
+    /// Turns that can be undone, the latest 50.
     #[serde(default)]
     pub turns: Vec<DialogueTurn>,
 }
 
-/// Body of `POST /v1/dialogues`: a new dialogue by its `collection`, or one to go on with by `resume`.
+/// Body of `POST /v1/dialogues`: `collection` starts a new dialogue, `resume` continues one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DialogueRequest {
     /// Collection or alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collection: Option<String>,
-    /// How its searches are answered.
+    /// Search options.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<DialogueSearch>,
-    /// A dialogue as an earlier answer had it.
+    /// A dialogue from an earlier response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Dialogue>,
-    /// What is said first.
+    /// Text of the first turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -261,22 +262,22 @@ pub struct DialogueRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TurnRequest {
-    /// What the shopper says, in English or Chinese.
+    /// Text of the shopper, in English or Chinese.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Id of an item that hits shall be like.
+    /// Id of an item that hits should be similar to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<String>,
-    /// Id of an item that is not wanted.
+    /// Id of an item to exclude.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<String>,
-    /// Parts of the state to take away: fields of the filters, `text`, `like`, `excluded`.
+    /// Parts of the state to remove: fields of filters, `text`, `like`, `excluded`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drop: Option<Vec<String>>,
-    /// `true`: take the turn before back.
+    /// `true`: undo the previous turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<bool>,
-    /// `true`: take all away.
+    /// `true`: clear the state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<bool>,
 }
@@ -285,40 +286,40 @@ pub struct TurnRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DialoguePageRequest {
-    /// `next_cursor` of the page before; none: the first page.
+    /// `next_cursor` of the previous page; absent for the first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// Hits of this page; as the dialogue has it unless told.
+    /// Hits of this page; defaults to the limit of the dialogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
 }
 
-/// What would find something where nothing was found.
+/// Suggestion for a search without hits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Relaxation {
-    /// Parts of the state to take away; `{"drop": [...]}` does it.
+    /// Parts of the state to remove, as in `drop` of a turn.
     pub drop: Vec<String>,
-    /// Items that match without them.
+    /// Number of items that match without them.
     pub matches: u64,
 }
 
-/// Answer of a dialogue.
+/// Response of a dialogue.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DialogueResponse {
     /// Id of the dialogue.
     pub id: String,
-    /// RFC 3339: when it is forgotten, unless it goes on.
+    /// Time when it expires if it is not used, RFC 3339.
     pub expires_at: String,
-    /// The turn that this answers; absent where nothing was said.
+    /// The interpreted turn, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<DialogueTurn>,
-    /// The dialogue after it.
+    /// The dialogue afterwards.
     pub dialogue: Dialogue,
-    /// As a search is answered; absent while the state holds nothing to search for.
+    /// Search response; absent if the state is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<SearchResponse>,
-    /// Where nothing was found: what to take away, what leaves most items first.
+    /// Suggestions if nothing was found, those with most matches first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relaxations: Vec<Relaxation>,
 }

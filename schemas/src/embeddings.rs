@@ -1,4 +1,4 @@
-//! Embeddings in the form of the OpenAI API.
+//! Embeddings, compatible with the OpenAI API.
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -11,21 +11,21 @@ use utoipa::ToSchema;
 pub struct EmbeddingsRequest {
     /// One text or several.
     pub input: EmbeddingsInput,
-    /// Name of the model; the server's own text model whatever is named.
+    /// Model name; ignored: the server's text model is always used.
     #[serde(default)]
     pub model: Option<String>,
     /// `float` (default) or `base64` (little-endian f32).
     #[serde(default)]
     pub encoding_format: EncodingFormat,
-    /// Length of the vectors: the model's own, or nothing.
+    /// Dimension of the vectors; must be absent or the model's dimension.
     #[serde(default)]
     pub dimensions: Option<usize>,
-    /// Taken for compatibility, not used.
+    /// Accepted for compatibility, not used.
     #[serde(default)]
     pub user: Option<String>,
 }
 
-/// One text or several, 2048 at most. Token ids are not taken.
+/// One text or several, 2048 at most. Token ids are not supported.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 #[allow(missing_docs)]
@@ -35,7 +35,7 @@ pub enum EmbeddingsInput {
 }
 
 impl EmbeddingsInput {
-    /// The texts.
+    /// Returns the texts.
     pub fn into_vec(self) -> Vec<String> {
         match self {
             Self::One(text) => vec![text],
@@ -44,7 +44,7 @@ impl EmbeddingsInput {
     }
 }
 
-// Read by hand, so that token ids are refused by name and a fault keeps its place.
+// Implemented by hand so that token ids get their own error and errors keep their position.
 impl<'de> Deserialize<'de> for EmbeddingsInput {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TextOrTexts;
@@ -76,7 +76,7 @@ struct Text(String);
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OneText;
-        const TOKENS: &str = "token ids are not taken; send the text itself";
+        const TOKEN_IDS_ERROR: &str = "expected a text, got token ids; send the text itself";
         impl<'de> Visitor<'de> for OneText {
             type Value = Text;
 
@@ -89,18 +89,18 @@ impl<'de> Deserialize<'de> for Text {
             }
 
             fn visit_u64<E: Error>(self, _: u64) -> Result<Text, E> {
-                Err(E::custom(TOKENS))
+                Err(E::custom(TOKEN_IDS_ERROR))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Text, A::Error> {
-                Err(A::Error::custom(TOKENS))
+                Err(A::Error::custom(TOKEN_IDS_ERROR))
             }
         }
         deserializer.deserialize_any(OneText)
     }
 }
 
-/// How vectors are written.
+/// Encoding of vectors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EncodingFormat {
@@ -111,14 +111,14 @@ pub enum EncodingFormat {
     Base64,
 }
 
-/// Answer.
+/// Response of `POST /v1/embeddings`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EmbeddingsResponse {
     /// Always `list`.
     pub object: String,
-    /// One an input, in order.
+    /// One embedding per input, in order.
     pub data: Vec<EmbeddingObject>,
-    /// Model that made them.
+    /// Model that computed the embeddings.
     pub model: String,
     /// Token counts.
     pub usage: EmbeddingsUsage,
@@ -129,13 +129,13 @@ pub struct EmbeddingsResponse {
 pub struct EmbeddingObject {
     /// Always `embedding`.
     pub object: String,
-    /// Position of the input.
+    /// Index of the input, from 0.
     pub index: usize,
     /// The vector.
     pub embedding: EmbeddingValue,
 }
 
-/// A vector in the format asked for.
+/// A vector in the requested encoding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 #[allow(missing_docs)]

@@ -1,4 +1,4 @@
-//! Behaviour events.
+//! Behavior events.
 
 use std::{collections::BTreeMap, ops::AddAssign};
 
@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::Problem;
 
-/// What a shopper did.
+/// Kind of an event.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
@@ -29,32 +29,33 @@ pub enum EventKind {
     Hide,
 }
 
-/// One behaviour event.
+/// A behavior event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// Identifier for deduplication; made from the content, the time included, where absent.
+    /// Identifier for deduplication; derived from the content, including the time, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// What happened.
+    /// Kind of the event.
     pub kind: EventKind,
-    /// The collection the items are in.
+    /// Collection of the items.
     pub collection: String,
-    /// Shopper; one of `user` and `session` is needed.
+    /// User id; `user` or `session` is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Visit.
+    /// Session id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     /// Item ids, at least one.
     pub items: Vec<String>,
-    /// RFC 3339; the time of arrival where absent, or up to a day in the future. Later ones are refused.
+    /// Time, RFC 3339; the time of arrival if absent or up to a day in the future. Later times are
+    /// rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ts: Option<String>,
-    /// Rating or amount; not negative for a purchase (a return is none).
+    /// Rating or amount; must not be negative for a purchase (a return is not a purchase).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// `request_id` of the search that led here.
+    /// `request_id` of the search that led to the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
@@ -70,7 +71,7 @@ pub enum EventsRequest {
 }
 
 impl EventsRequest {
-    /// The events.
+    /// Returns the events.
     pub fn into_vec(self) -> Vec<Event> {
         match self {
             Self::One(event) => vec![*event],
@@ -79,7 +80,8 @@ impl EventsRequest {
     }
 }
 
-// Read by hand, so that a fault keeps its line and its field: serde reads untagged enums through a copy without them.
+// Implemented by hand so that errors keep line and field: serde deserializes untagged enums from a
+// copy without them.
 impl<'de> Deserialize<'de> for EventsRequest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OneOrMany;
@@ -103,7 +105,7 @@ impl<'de> Deserialize<'de> for EventsRequest {
     }
 }
 
-/// What became of an event.
+/// Outcome of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventStatus {
@@ -111,26 +113,26 @@ pub enum EventStatus {
     Accepted,
     /// Stored; some of its items are not in the collection.
     UnknownItems,
-    /// An event with this id was there already.
+    /// Not stored: an event with this id exists.
     Duplicate,
-    /// Refused, see `error`.
+    /// Rejected, see `error`.
     Rejected,
 }
 
 /// Result of one event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EventResult {
-    /// Position in the request, from 0; in an import the line, from 1.
+    /// Index in the request, from 0; in an import the line number, from 1.
     pub index: u64,
-    /// What happened.
+    /// Outcome.
     pub status: EventStatus,
-    /// It was dated in the future and is stored with the time of arrival.
+    /// True if it was dated in the future and stored with the time of arrival.
     #[serde(default, skip_serializing_if = "is_false")]
     pub skewed: bool,
-    /// It came more than a week after its time.
+    /// True if it arrived more than a week after its time.
     #[serde(default, skip_serializing_if = "is_false")]
     pub late: bool,
-    /// Why it was refused.
+    /// Cause of a rejection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -142,22 +144,22 @@ fn is_false(flag: &bool) -> bool {
 /// Totals of stored events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventSummary {
-    /// Stored, those with unknown items included.
+    /// Stored events, including those with unknown items.
     pub accepted: u64,
-    /// Not stored, they were there already.
+    /// Events not stored because they exist.
     pub duplicate: u64,
-    /// Stored; some of their items are not in the collection.
+    /// Stored events with items that are not in the collection.
     pub unknown_items: u64,
-    /// Refused.
+    /// Rejected events.
     pub rejected: u64,
-    /// Of the stored: dated in the future, stored with the time of arrival.
+    /// Stored events that were dated in the future and got the time of arrival.
     pub skewed: u64,
-    /// Of the stored: came more than a week after their time.
+    /// Stored events that arrived more than a week after their time.
     pub late: u64,
 }
 
 impl EventSummary {
-    /// Counts a result in.
+    /// Counts a result.
     pub fn count(&mut self, result: &EventResult) {
         let stored = match result.status {
             EventStatus::Accepted => true,
@@ -191,85 +193,86 @@ impl AddAssign for EventSummary {
     }
 }
 
-/// Answer of `POST /v1/events`.
+/// Response of `POST /v1/events`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EventsResponse {
-    /// One line an event, in the order sent.
+    /// One result per event, in the order of the request.
     pub results: Vec<EventResult>,
     /// Totals.
     pub summary: EventSummary,
 }
 
-/// One line of the answer of an import of events.
+/// A line of the response of an event import.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum EventLine {
-    /// What became of a line.
+    /// Result of one line.
     Result(EventResult),
-    /// The last line.
+    /// Last line of a complete import.
     Summary {
         /// Totals.
         summary: EventSummary,
     },
-    /// The last line where the import was given up.
+    /// Last line of an aborted import.
     Error {
-        /// Why.
+        /// Cause.
         error: Problem,
     },
 }
 
-/// Query string of `POST /v1/events/import`: what the records do not say themselves. Columns of CSV and Parquet go by
-/// their names (`user`, `items`, `kind`, `ts`, `value`, `session`, `id` and common variants) unless one is named here.
+/// Query parameters of `POST /v1/events/import`: defaults and column names. Columns of CSV and
+/// Parquet files are recognized by name (`user`, `items`, `kind`, `ts`, `value`, `session`, `id`
+/// and common variants) unless they are named here.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct EventImportParams {
-    /// The collection that the items are in.
+    /// Collection of the items.
     pub collection: String,
-    /// What happened where a record does not say it.
+    /// Kind of events without one.
     pub default_kind: Option<EventKind>,
-    /// Column of the shopper.
+    /// Column of the user id.
     pub user: Option<String>,
-    /// Column of the visit.
+    /// Column of the session id.
     pub session: Option<String>,
-    /// Column of the item or items.
+    /// Column of the item ids.
     pub items: Option<String>,
-    /// Separates several items in one cell.
+    /// Separator of several items in one cell.
     pub items_separator: Option<String>,
-    /// Column of what happened.
+    /// Column of the kind.
     pub kind: Option<String>,
     /// Column of the time.
     pub ts: Option<String>,
-    /// Form of the times in the letters of strftime, such as `%d/%m/%Y %H:%M`.
+    /// Format of the times (strftime), such as `%d/%m/%Y %H:%M`.
     pub ts_format: Option<String>,
     /// Column of the rating or amount.
     pub value: Option<String>,
-    /// Column of the event's id.
+    /// Column of the event id.
     pub id: Option<String>,
 }
 
-/// Query string of what is asked about a user.
+/// Query parameters of the routes of a user or session.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct PersonParams {
-    /// One collection only, by its name or an alias; without it all that the key covers.
+pub struct SubjectParams {
+    /// Collection or alias; default: all collections that the key covers.
     pub collection: Option<String>,
 }
 
-/// Answer of erasing a user or a visit.
+/// Response of erasing a user or session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EraseResponse {
-    /// Events erased, by collection; those without any are left out.
+    /// Number of erased events by collection; collections without any are omitted.
     pub events: BTreeMap<String, u64>,
 }
 
-/// Query string of the events of an item.
+/// Query parameters of the events of an item.
 #[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ItemEventsParams {
-    /// Events to show, the latest, 0 to 1000.
+    /// Maximum number of latest events, 0 to 1000.
     #[serde(default = "ten")]
     #[param(minimum = 0, maximum = 1000)]
     pub limit: usize,
@@ -282,8 +285,8 @@ fn ten() -> usize {
 /// Events of an item.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ItemEvents {
-    /// Events by kind.
+    /// Number of events by kind.
     pub counts: BTreeMap<EventKind, u64>,
-    /// The latest events, the newest first.
+    /// Latest events, newest first.
     pub latest: Vec<Event>,
 }

@@ -1,4 +1,4 @@
-//! Facets: how many of the matching items have which value.
+//! Facets: counts of the matching items by value.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,30 +9,30 @@ use crate::{FilterSpec, Scalar};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FacetsRequest {
-    /// Only items that match; hidden ones never count.
+    /// Only count items that match; hidden items are never counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterSpec>,
-    /// What to count, 1 to 50 fields.
+    /// Facets to count, 1 to 50 fields.
     pub facets: Vec<FacetSpec>,
 }
 
-/// What to count of one field.
+/// Facet of one field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FacetSpec {
-    /// Field: keyword, bool, category, or a number or time.
+    /// Field: a keyword, boolean, category, number or time.
     pub field: String,
-    /// Most values listed, 1 to 1000.
+    /// Maximum number of values listed, 1 to 1000.
     #[serde(default = "ten")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: usize,
     /// Order of the values.
     #[serde(default)]
     pub sort: FacetSort,
-    /// Categories: only what lies below this path.
+    /// Categories: only paths below this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<String>,
-    /// Categories: how many levels are counted, from the top or from `under`.
+    /// Categories: number of levels counted, from the top or from `under`.
     #[serde(default = "one")]
     #[schema(minimum = 1, maximum = 16)]
     pub depth: usize,
@@ -53,71 +53,71 @@ fn one() -> usize {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FacetSort {
-    /// The most frequent first, equals in the order of values.
+    /// Most frequent first, ties by value.
     #[default]
     Count,
-    /// In the order of values.
+    /// By value.
     Value,
 }
 
-/// From a bound, included, to another, not included.
+/// A half-open range of values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FacetRange {
-    /// The least value that counts.
+    /// Lower bound, inclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Scalar>,
-    /// The least value that no longer counts.
+    /// Upper bound, exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Scalar>,
 }
 
-/// Answer of `POST /v1/collections/{c}/facets`.
+/// Response of `POST /v1/collections/{c}/facets`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FacetsResponse {
-    /// Items that match.
+    /// Number of items that match.
     pub matching: u64,
-    /// One a field, in the order asked.
+    /// One facet per field, in the order of the request.
     pub facets: Vec<Facet>,
 }
 
-/// Counts of one field. An item with several values counts once for each.
+/// Counts of one field. An item with several values is counted once for each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Facet {
     /// The field.
     pub field: String,
-    /// Values and their items.
+    /// Values with counts.
     pub values: Vec<FacetValue>,
-    /// Values that were not listed for the limit.
+    /// Number of values not listed because of the limit.
     pub more_values: u64,
-    /// Matching items without any value.
+    /// Number of matching items without a value.
     pub missing: u64,
-    /// Ranges and their items, in the order asked.
+    /// Ranges with counts, in the order of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ranges: Vec<FacetRangeCount>,
-    /// Numbers and times: the least value of the matching items.
+    /// Numbers and times: minimum value of the matching items.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<Scalar>,
-    /// Numbers and times: the greatest.
+    /// Numbers and times: maximum value of the matching items.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<Scalar>,
 }
 
-/// A value and how many items have it.
+/// Number of items with a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FacetValue {
-    /// Value; of a category the whole path.
+    /// Value; for a category, the full path.
     pub value: String,
-    /// Matching items.
+    /// Number of matching items.
     pub count: u64,
 }
 
-/// A range and how many items lie in it.
+/// Number of items in a range.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FacetRangeCount {
-    /// As asked.
+    /// The requested range.
     #[serde(flatten)]
     pub range: FacetRange,
-    /// Matching items.
+    /// Number of matching items.
     pub count: u64,
 }

@@ -1,10 +1,11 @@
-//! The filter tree: Qdrant's JSON grammar, also reached from the string form (`price <= 300 AND category IN ["Shoes"]`).
+//! Filters: Qdrant's JSON grammar, and the equivalent string form
+//! (`price <= 300 AND category IN ["Shoes"]`).
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A filter as sent: the string form or the tree.
+/// A filter in string form or as an object.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum FilterSpec {
@@ -14,23 +15,23 @@ pub enum FilterSpec {
     Tree(Filter),
 }
 
-/// All of `must`, at least one of `should` (where it is not empty), none of `must_not`.
+/// Matches all of `must`, at least one of `should` (if not empty) and none of `must_not`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(no_recursion)]
 pub struct Filter {
-    /// Conditions that all hold.
+    /// Conditions that must all hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub must: Vec<Condition>,
-    /// Conditions of which one holds.
+    /// Conditions of which at least one must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub should: Vec<Condition>,
-    /// Conditions of which none holds.
+    /// Conditions of which none may hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub must_not: Vec<Condition>,
 }
 
-/// One condition. A nested filter is a condition too.
+/// A condition; may be a nested filter.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(no_recursion)]
@@ -51,9 +52,9 @@ pub enum Condition {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MatchCondition {
-    /// Field: a built-in one or an attribute (`color` or `attributes.color`).
+    /// Built-in field or attribute (`color` or `attributes.color`).
     pub key: String,
-    /// What it must equal.
+    /// Values to compare with.
     pub r#match: Match,
 }
 
@@ -67,7 +68,7 @@ pub struct RangeCondition {
     pub range: Range,
 }
 
-/// Holds where the field has no value.
+/// Holds if the field has no value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IsEmptyCondition {
@@ -75,7 +76,7 @@ pub struct IsEmptyCondition {
     pub is_empty: FieldKey,
 }
 
-/// Names a field.
+/// Reference to a field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldKey {
@@ -91,11 +92,11 @@ pub struct HasIdCondition {
     pub has_id: Vec<String>,
 }
 
-/// How a value is compared. A multi-valued field matches where any of its values does.
+/// Comparison of a value. A field with several values matches if any of them does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Match {
-    /// Equals this value (a category: equals it or lies below it).
+    /// Equals this value (a category: equals it or is below it).
     Value(Scalar),
     /// Equals one of these.
     Any(Vec<Scalar>),
@@ -117,7 +118,7 @@ pub enum Scalar {
     Str(String),
 }
 
-/// Bounds; numbers, or RFC 3339 strings for datetime fields.
+/// Range of numbers, or of RFC 3339 strings for datetime fields.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
@@ -135,7 +136,8 @@ pub struct Range {
     pub lte: Option<Scalar>,
 }
 
-// Read by hand: serde's own message for an untagged enum, "did not match any variant", helps nobody.
+// Implemented by hand: serde's message for an untagged enum, "did not match any variant", is
+// useless.
 
 impl<'de> Deserialize<'de> for FilterSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -143,7 +145,7 @@ impl<'de> Deserialize<'de> for FilterSpec {
             Value::String(text) => Ok(Self::Text(text)),
             tree @ Value::Object(_) => read(tree).map(Self::Tree),
             _ => Err(D::Error::custom(
-                "a filter is a string (`price <= 300`) or an object with `must`, `should`, `must_not`",
+                "expected a filter: a string (`price <= 300`) or an object with `must`, `should`, `must_not`",
             )),
         }
     }
@@ -169,7 +171,7 @@ impl<'de> Deserialize<'de> for Condition {
             read(value).map(Self::Nested)
         } else {
             Err(D::Error::custom(
-                "a condition is `key` with `match` or `range`, or `is_empty`, `has_id`, or a nested `must`, `should`, `must_not`",
+                "expected a condition: `key` with `match` or `range`, `is_empty`, `has_id`, or a nested `must`, `should`, `must_not`",
             ))
         }
     }
@@ -186,13 +188,13 @@ impl<'de> Deserialize<'de> for Scalar {
                 (None, None) => Err(D::Error::custom(format!("{n} is out of range"))),
             },
             _ => Err(D::Error::custom(
-                "a filter compares with a string, a number, true or false",
+                "expected a string, a number, true or false",
             )),
         }
     }
 }
 
-/// Reads a part whose form is known, and names the field in a fault.
+/// Deserializes a part of known type; an error names the field.
 pub(crate) fn read<T: serde::de::DeserializeOwned, E: Error>(value: Value) -> Result<T, E> {
     let key = value.get("key").and_then(Value::as_str).map(str::to_owned);
     serde_json::from_value(value).map_err(|error| match key {

@@ -1,4 +1,4 @@
-//! The product record. Field names follow the Google Retail `Product` where it has one.
+//! The product record. Field names follow the Google Retail `Product` where it has an equivalent.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::Problem;
 
-/// Names an attribute cannot have: those of an item's own fields.
+/// Reserved names that attributes cannot have: the fields of an item.
 pub const RESERVED_NAMES: [&str; 13] = [
     "id",
     "title",
@@ -25,56 +25,57 @@ pub const RESERVED_NAMES: [&str; 13] = [
     "vectors",
 ];
 
-/// One product (or news article, post, ...), as written by clients and stored by the engine.
+/// A product (or news article, post, ...), as written by clients and stored by the engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
-    /// The shop's own identifier, 1 to 512 bytes, unique within the collection.
+    /// Identifier in the shop, 1 to 512 bytes, unique within the collection.
     pub id: String,
     /// Name shown to shoppers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Longer text.
+    /// Description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Category path, levels joined by ` > `: `Clothing > Shoes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
-    /// Maker or label.
+    /// Brand or manufacturer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brand: Option<String>,
     /// Current price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
-    /// Photos, the first one is the main one.
+    /// Images; the first is the main image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageRef>,
-    /// Whether it can be bought now.
+    /// Availability.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability: Option<Availability>,
-    /// When the product came into the catalog, RFC 3339.
+    /// Time when the product was added to the catalog, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
-    /// From when on it must not be recommended any more, RFC 3339.
+    /// Time from which it must not be recommended, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
-    /// Typed attributes as declared in the collection's schema: a scalar or an array of scalars each.
+    /// Attributes as declared in the schema of the collection; each a scalar or an array of
+    /// scalars.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
     pub attributes: Map<String, Value>,
-    /// Hidden items are kept but never returned by a search.
+    /// Hidden items are stored but never returned by a search.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
-    /// Vectors by space name (`shared`, `text`, `image`, ...), each of the space's dimension.
+    /// Vectors by space (`shared`, `text`, `image`, ...), with the dimension of the space.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vectors: BTreeMap<String, Vec<f32>>,
-    /// Fingerprint of the space the vectors were made in; refused where the collection has none of it.
+    /// Fingerprint of the encoders of the vectors; rejected if the collection has no such spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
-    /// While the collection is re-embedded: vectors of the same content by the other encoders. Written, never returned.
+    /// During a re-embedding: vectors of the same content by the other encoders. Write-only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_vectors: Option<OtherVectors>,
-    /// Hash of the content the vectors were made from; lets the indexer skip unchanged items.
+    /// Hash of the embedded content; lets the indexer skip unchanged items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_hash: Option<String>,
 }
@@ -83,13 +84,14 @@ pub struct Item {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OtherVectors {
-    /// Fingerprint of the encoders; where the collection has no spaces of theirs (any more), the vectors are dropped.
+    /// Fingerprint of the encoders; the vectors are dropped if the collection has no such spaces.
     pub fingerprint: String,
-    /// By space name.
+    /// Vectors by space.
     pub vectors: BTreeMap<String, Vec<f32>>,
 }
 
-/// Changes to an item: a field that is absent stays, `null` removes it, `attributes` and `vectors` merge by key.
+/// Changes to an item: absent fields stay, `null` removes a field, `attributes` and `vectors` merge
+/// by key.
 pub type ItemPatch = Map<String, Value>;
 
 /// An amount of money.
@@ -103,19 +105,19 @@ pub struct Price {
     pub currency: Option<String>,
 }
 
-/// Where a photo is: exactly one of `uri`, `path` and `bytes`.
+/// Location of an image: exactly one of `uri`, `path` and `bytes`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageRef {
-    /// Web address; fetched by the indexer only where it is told to.
+    /// URI; fetched by the indexer only if enabled.
     Uri(String),
-    /// File, relative to the catalog file.
+    /// File path relative to the catalog file.
     Path(String),
     /// Base64 of the file's bytes.
     Bytes(String),
 }
 
-/// Stock state.
+/// Availability of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Availability {
@@ -129,32 +131,32 @@ pub enum Availability {
     Backorder,
 }
 
-/// What became of one written item.
+/// Outcome of a written item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteStatus {
-    /// Was not there before.
+    /// New item.
     Created,
-    /// Replaced or changed.
+    /// Existing item replaced or changed.
     Updated,
-    /// Refused, see `error`.
+    /// Rejected, see `error`.
     Rejected,
 }
 
-/// Result line of one written item.
+/// Result of a written item.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct WriteResult {
-    /// Position in the request, from 0 (array) or line number from 1 (import).
+    /// Index in the request from 0 (array), or line number from 1 (import).
     pub index: u64,
-    /// The item's id where it could be read.
+    /// Item id, if it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// What happened.
+    /// Outcome.
     pub status: WriteStatus,
-    /// Stable error code of a refusal.
+    /// Stable error code of a rejection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Why it was refused and how to mend it.
+    /// Cause of a rejection, and how to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -162,11 +164,11 @@ pub struct WriteResult {
 /// Totals of a write request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WriteSummary {
-    /// Items that were new.
+    /// Number of new items.
     pub created: u64,
-    /// Items that were replaced.
+    /// Number of replaced items.
     pub updated: u64,
-    /// Items refused.
+    /// Number of rejected items.
     pub rejected: u64,
 }
 
@@ -189,29 +191,29 @@ impl std::ops::AddAssign for WriteSummary {
     }
 }
 
-/// Answer of `PUT /v1/collections/{c}/items`.
+/// Response of `PUT /v1/collections/{c}/items`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct WriteResponse {
-    /// One an item, in the order sent.
+    /// One result per item, in the order of the request.
     pub results: Vec<WriteResult>,
     /// Totals.
     pub summary: WriteSummary,
 }
 
-/// One line of the answer to an import: the result of one input line, or the last line.
+/// A line of the response of an import: the result of one input line, or the last line.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum ImportLine {
-    /// What became of one input line; an acknowledged item is stored.
+    /// Result of one input line; an acknowledged item is stored.
     Result(WriteResult),
-    /// Last line of an import that was read to its end.
+    /// Last line of a complete import.
     Summary {
         /// Totals.
         summary: WriteSummary,
     },
-    /// Last line of an import that was given up; lines without a result may or may not be stored.
+    /// Last line of an aborted import; lines without a result may or may not be stored.
     Error {
-        /// Why.
+        /// Cause.
         error: Problem,
     },
 }

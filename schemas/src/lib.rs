@@ -1,7 +1,9 @@
-//! Wire and record types of Vitrine: what travels over HTTP, what the indexer writes and what the engine stores.
+//! Wire and record types of Vitrine: types of the HTTP API, of the indexer's output and of the
+//! engine's records.
 //!
-//! A leaf crate: it knows neither the engine, nor a web framework, nor an encoder. Types carry `serde` and
-//! `utoipa` derives only; rules that need state (dimensions, fingerprints, filters on unknown fields) live in the engine.
+//! A leaf crate: it depends on neither the engine, nor a web framework, nor an encoder. Types have
+//! `serde` and `utoipa` derives only; validation that needs state (dimensions, fingerprints,
+//! unknown fields in filters) is in the engine.
 
 pub mod alias;
 pub mod behavior;
@@ -52,7 +54,7 @@ pub use embeddings::{
 };
 pub use event::{
     EraseResponse, Event, EventImportParams, EventKind, EventLine, EventResult, EventStatus,
-    EventSummary, EventsRequest, EventsResponse, ItemEvents, ItemEventsParams, PersonParams,
+    EventSummary, EventsRequest, EventsResponse, ItemEvents, ItemEventsParams, SubjectParams,
 };
 pub use facet::{
     Facet, FacetRange, FacetSort, FacetSpec, FacetValue, FacetsRequest, FacetsResponse,
@@ -76,8 +78,8 @@ pub use reembedding::{
 };
 pub use report::{ReportInfo, ReportsResponse};
 pub use rule::{
-    Boost, Hindrance, Pin, QueryCondition, Rule, RulePath, RuleThen, RuleTried, RuleUse, RuleWhen,
-    Rules, RulesTestRequest, RulesTestResponse, Selection,
+    Boost, InactiveReason, Pin, QueryCondition, Rule, RulePath, RuleTestResult, RuleThen, RuleUse,
+    RuleWhen, Rules, RulesTestRequest, RulesTestResponse, Selection,
 };
 pub use search::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, FacetsOver, Fragment, Highlight,

@@ -1,20 +1,20 @@
-//! Lists in query strings: `a,b`, with `\,` for a comma within an entry.
+//! Comma-separated lists in query strings: `a,b`, with `\,` for a comma within an entry.
 
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// Writes a list.
+/// Serializes a list.
 pub fn serialize<S: Serializer>(list: &[String], serializer: S) -> Result<S::Ok, S::Error> {
     let escaped = list.iter().map(|entry| entry.replace(',', "\\,"));
     serializer.serialize_str(&escaped.collect::<Vec<_>>().join(","))
 }
 
-/// Reads one; entries lose the blanks around them.
+/// Deserializes a list; entries are trimmed.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let mut list = vec![String::new()];
     let mut rest = text.as_str();
-    while let Some(at) = rest.find(',') {
-        let (entry, after) = (&rest[..at], &rest[at + 1..]);
+    while let Some(comma) = rest.find(',') {
+        let (entry, after) = (&rest[..comma], &rest[comma + 1..]);
         let end = list.len() - 1;
         match entry.strip_suffix('\\') {
             Some(entry) => list[end].extend([entry, ","]),
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn commas_part_entries_unless_they_belong_to_one() {
+    fn commas_separate_entries_unless_escaped() {
         for (text, list) in [
             ("", vec![]),
             ("a", vec!["a"]),

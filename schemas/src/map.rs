@@ -1,17 +1,17 @@
-//! A flat picture of a vector space.
+//! Two-dimensional map of a vector space.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// Query string of `GET /v1/collections/{c}/map`.
+/// Query parameters of `GET /v1/collections/{c}/map`.
 #[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MapParams {
-    /// Vector space; `shared` unless told.
+    /// Vector space; defaults to `shared`.
     #[serde(default = "shared")]
     pub space: String,
-    /// Most items shown, 1 to 10000.
+    /// Maximum number of items, 1 to 10000.
     #[serde(default = "two_thousand")]
     #[param(minimum = 1, maximum = 10000)]
     pub sample: usize,
@@ -27,33 +27,34 @@ fn two_thousand() -> usize {
     2000
 }
 
-/// An item of a map.
+/// An item on a map.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MapPoint {
     /// Item id.
     pub id: String,
-    /// Its title.
+    /// Title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Its category.
+    /// Category.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
-    /// Along the direction that the vectors spread most, 0 at their mean.
+    /// Coordinate along the first principal component, 0 at the mean.
     pub x: f32,
-    /// Along the direction that they spread most beside that.
+    /// Coordinate along the second principal component, 0 at the mean.
     pub y: f32,
 }
 
-/// Answer of `GET /v1/collections/{c}/map`.
+/// Response of `GET /v1/collections/{c}/map`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MapResponse {
-    /// The space.
+    /// Vector space.
     pub space: String,
-    /// In the order of their ids.
+    /// Sampled items, sorted by id.
     pub points: Vec<MapPoint>,
-    /// Items that match, are not hidden and have a vector in the space; those shown are a sample of them.
+    /// Number of items that match, are not hidden and have a vector in the space; `points` is a
+    /// sample.
     pub matching: u64,
-    /// Share of the spread of the sample's vectors that `x` and `y` show; the rest lies in the other directions.
+    /// Share of the variance of the sample along `x` and `y`.
     pub variance: [f32; 2],
     /// Time spent in the engine, milliseconds.
     pub took_ms: f64,

@@ -9,38 +9,38 @@ use crate::{Problem, SearchRequest, SearchResponse};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MultiSearchRequest {
-    /// The searches, 1 to 50.
+    /// Searches, 1 to 50.
     #[schema(min_items = 1, max_items = 50)]
     pub searches: Vec<MultiSearch>,
 }
 
-/// A search and where.
+/// A search in a collection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MultiSearch {
     /// Collection or alias.
     pub collection: String,
-    /// As the body of `POST /v1/collections/{c}/search`.
+    /// The search, as in `POST /v1/collections/{c}/search`.
     pub search: SearchRequest,
 }
 
-/// Answer of `POST /v1/multi_search`.
+/// Response of `POST /v1/multi_search`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct MultiSearchResponse {
-    /// One a search, in the order asked.
+    /// One result per search, in the order of the request.
     pub results: Vec<MultiSearchResult>,
 }
 
-/// What one of several searches came to: an answer or a problem.
+/// Result of one search: a response or a problem.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct MultiSearchResult {
-    /// HTTP status that it would have had alone.
+    /// HTTP status that the search alone would have had.
     #[schema(minimum = 200, maximum = 599)]
     pub status: u16,
-    /// Its answer, where the status is 200.
+    /// The response, if the status is 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<SearchResponse>,
-    /// What went wrong, where it is not; pointers are into the whole body.
+    /// The problem, if the status is not 200; pointers refer to the whole body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }

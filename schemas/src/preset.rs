@@ -1,20 +1,20 @@
-//! Saved query configurations: how to search, under a name.
+//! Presets: saved search configurations.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// A way to search that requests name; fields that a request has itself count instead.
+/// A saved search configuration; fields of a request override those of its preset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
-    /// Name within the collection. Taken from the path where the body has none.
+    /// Id within the collection; taken from the path if the body has none.
     #[serde(default)]
     pub id: String,
-    /// For whom to read it.
+    /// Description for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Fields of a search's body, all but `query`, `cursor` and `preset`.
+    /// Fields of a search request except `query`, `cursor` and `preset`.
     #[schema(value_type = Object)]
     pub search: Map<String, Value>,
 }
@@ -23,6 +23,6 @@ pub struct Preset {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Presets {
-    /// In the order of their names.
+    /// Presets, sorted by id.
     pub presets: Vec<Preset>,
 }

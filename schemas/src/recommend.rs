@@ -1,4 +1,4 @@
-//! Requests and answers of recommendation.
+//! Requests and responses of recommendations.
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -11,30 +11,30 @@ use crate::{
     Item, RuleUse, Scope, SourceUse,
 };
 
-/// How the items of a history count together.
+/// Strategy for combining the items of a history.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
-    /// Content: near to the weighted mean of their vectors, so what lies between them. Behaviour: the sum over them.
+    /// Content: similarity to the weighted mean of their vectors. Behavior: the sum over the items.
     Average,
-    /// The greatest of weight x similarity to one of them; below 0 where one that speaks against is nearer.
+    /// Maximum of weight x similarity over the items; negative if a negative item is nearer.
     BestScore,
-    /// The sum of weight x similarity over all of them. Content takes cosines to the fourth power, so that what is very near to
-    /// one of them comes before what is a little near to all.
+    /// Sum of weight x similarity over the items. Content uses the fourth power of cosines, so that
+    /// items very near to one item rank above items somewhat near to all.
     #[default]
     Sum,
 }
 
-/// An item with a weight. The id alone stands for the weight 1.
+/// An item with a weight. An id alone has the weight 1.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct WeightedItem {
     /// Item id.
     pub id: String,
-    /// How much it counts; a view counts 1, a purchase 5.
+    /// Weight; by default a view has 1 and a purchase 5.
     pub weight: f32,
 }
 
-// By hand, so that an id alone is taken and a fault still keeps its line and its field.
+// Implemented by hand, so that an id alone is accepted and errors keep line and field.
 impl<'de> Deserialize<'de> for WeightedItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -78,73 +78,74 @@ fn ten() -> usize {
     10
 }
 
-/// Body of `POST /v1/collections/{c}/recommend`. Without user, session and positives: what is popular.
+/// Body of `POST /v1/collections/{c}/recommend`. Without user, session and positives, popular items
+/// are returned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecommendRequest {
-    /// Shopper, as in events.
+    /// User id, as in events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Visit, as in events.
+    /// Session id, as in events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
-    /// Items that count beside what the events say.
+    /// Liked items, in addition to the events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub positives: Vec<WeightedItem>,
-    /// Items that speak against what is like them; they do not come back.
+    /// Disliked items: similar items rank lower, and they are excluded themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub negatives: Vec<WeightedItem>,
-    /// How the items of the history count together.
+    /// Strategy for combining the items of the history.
     #[serde(default)]
     pub strategy: Strategy,
-    /// Only items of the categories of the history (`same`), or none of them (`cross`).
+    /// Only items of the categories of the history (`same`), or of other categories (`cross`).
     #[serde(default)]
     pub scope: Scope,
-    /// Only items of these categories or below them: `Clothing > Shoes`.
+    /// Only items of these categories or below: `Clothing > Shoes`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
-    /// Only items that match.
+    /// Filter: only items that match are returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterSpec>,
-    /// How many hits, 1 to 1000.
+    /// Maximum number of hits, 1 to 1000.
     #[serde(default = "ten")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: usize,
-    /// Vector space that content is compared in; the only one, or `shared`, unless told.
+    /// Vector space of the content source. Default: the only one, or `shared`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub space: Option<String>,
-    /// How the sources are joined.
+    /// Blend of the candidate sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blend: Option<BlendSpec>,
-    /// How unlike each other the hits shall be.
+    /// Result diversification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversify: Option<DiversifySpec>,
-    /// `next_cursor` of the page before; the rest of the request stays as it was, but for `limit`.
+    /// `next_cursor` of the previous page; all other fields except `limit` must be unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// Leave out what the shopper touched before.
+    /// Exclude items that the user interacted with before.
     #[serde(default = "yes")]
     pub exclude_seen: bool,
-    /// Leave out what the shopper bought before; not where it is used up and bought again.
+    /// Exclude items that the user bought before; set to false for consumables.
     #[serde(default = "yes")]
     pub exclude_bought: bool,
-    /// Leave out what is out of stock.
+    /// Exclude items that are out of stock.
     #[serde(default = "yes")]
     pub exclude_out_of_stock: bool,
-    /// Ids to leave out.
+    /// Ids of items to exclude.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
-    /// Whether the collection's rules act.
+    /// Apply the merchandising rules of the collection.
     #[serde(default = "yes")]
     pub rules: bool,
 }
 
-/// Query string of `GET /v1/collections/{c}/items/{id}/bought_together`.
+/// Query parameters of `GET /v1/collections/{c}/items/{id}/bought_together`.
 #[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BoughtTogetherParams {
-    /// How many hits, 1 to 1000.
+    /// Maximum number of hits, 1 to 1000.
     #[serde(default = "ten")]
     #[param(minimum = 1, maximum = 1000)]
     pub limit: usize,
@@ -152,101 +153,103 @@ pub struct BoughtTogetherParams {
     pub filter: Option<String>,
 }
 
-/// Why an item is recommended.
+/// Reason for a hit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
-    /// `also_liked`, `alike`, `similar`, `bridge`, `transition`, `bought_together`, `matches`, `popular`, `new` or `pinned`.
+    /// `also_liked`, `alike`, `similar`, `bridge`, `transition`, `bought_together`, `matches`,
+    /// `popular`, `new` or `pinned`.
     pub code: String,
-    /// Items it rests on, the strongest first.
+    /// Items that the reason is based on, strongest first.
     pub items: Vec<String>,
-    /// The same for people to read.
+    /// Text for shoppers.
     pub text: String,
 }
 
-/// One recommended item.
+/// A recommended item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RecommendHit {
     /// Item id.
     pub id: String,
-    /// Sum of the contributions; higher is better.
+    /// Score: sum of the contributions; higher is better.
     pub score: f32,
-    /// What each source adds.
+    /// Contribution of each source.
     pub contributions: Vec<Contribution>,
-    /// What contributed most.
+    /// Reason: the source that contributed most.
     pub reason: Reason,
-    /// The group it stands for, where the answer is grouped.
+    /// The group that the hit represents, if the response is grouped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
-    /// The record.
+    /// The item.
     pub item: Item,
 }
 
-/// Answer of a recommendation.
+/// Response of a recommendation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RecommendResponse {
-    /// Best first.
+    /// Hits, best first.
     pub hits: Vec<RecommendHit>,
-    /// Opaque; absent where nothing is left, and after 5,000 hits.
+    /// Cursor of the next page; absent on the last page, and after 5,000 hits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    /// Sources used.
+    /// Candidate sources.
     pub sources: Vec<SourceUse>,
-    /// How they were joined.
+    /// Blend of the sources.
     pub blend: BlendUse,
-    /// What the answer had to do without; empty where nothing was missing.
+    /// Fallbacks that were used.
     pub fallbacks: Vec<Fallback>,
-    /// What diversity did, where it was asked for.
+    /// Effect of diversification, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversity: Option<DiversityUse>,
-    /// What rules did, of those that acted.
+    /// Effects of the rules that applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleUse>,
-    /// Items of the history it was made from.
+    /// Number of history items used.
     pub history: u64,
-    /// Time spent in the engine, milliseconds.
+    /// Time in the engine in milliseconds.
     pub took_ms: f64,
 }
 
-/// One item bought together with another.
+/// An item bought together with another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BoughtTogetherHit {
     /// Item id.
     pub id: String,
-    /// Higher is better.
+    /// Score, higher is better.
     pub score: f32,
-    /// Baskets with both.
+    /// Number of baskets with both items.
     pub baskets: u64,
-    /// Why.
+    /// Reason.
     pub reason: Reason,
-    /// The record.
+    /// The item.
     pub item: Item,
 }
 
-/// Answer of bought together.
+/// Response of bought together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BoughtTogetherResponse {
-    /// Best first; none where nobody bought the item with another.
+    /// Hits, best first; empty if no user bought the item with another.
     pub hits: Vec<BoughtTogetherHit>,
 }
 
-/// Query string of `GET /v1/collections/{c}/popular`.
+/// Query parameters of `GET /v1/collections/{c}/popular`.
 #[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PopularParams {
-    /// Only items of this category or below it: `Clothing > Shoes`.
+    /// Only items of this category or below: `Clothing > Shoes`.
     pub category: Option<String>,
-    /// Days that count, the day of the last event included; an event counts half after half of them.
+    /// Length of the window in days, up to and including the day of the last event. The half-life
+    /// of an event is half of it.
     #[serde(default = "thirty")]
     #[param(minimum = 1, maximum = 3660)]
     pub window_days: u32,
-    /// How many hits, 1 to 1000.
+    /// Maximum number of hits, 1 to 1000.
     #[serde(default = "ten")]
     #[param(minimum = 1, maximum = 1000)]
     pub limit: usize,
     /// Filter in string form.
     pub filter: Option<String>,
-    /// Leave out what is out of stock.
+    /// Exclude items that are out of stock.
     #[serde(default = "yes")]
     pub exclude_out_of_stock: bool,
 }
@@ -255,28 +258,28 @@ fn thirty() -> u32 {
     30
 }
 
-/// One popular item.
+/// A popular item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PopularHit {
     /// Item id.
     pub id: String,
-    /// Weights of its events, faded by their age; higher is better.
+    /// Score: sum of the weights of its events, decayed by age; higher is better.
     pub score: f32,
-    /// Events that speak for it in the window.
+    /// Number of positive events in the window.
     pub events: u64,
-    /// Why.
+    /// Reason.
     pub reason: Reason,
-    /// The record.
+    /// The item.
     pub item: Item,
 }
 
-/// Answer of popular.
+/// Response of popular.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PopularResponse {
-    /// Best first; none where nothing was done in the window.
+    /// Hits, best first; empty if there are no events in the window.
     pub hits: Vec<PopularHit>,
     /// End of the window, RFC 3339.
     pub until: String,
-    /// Time spent in the engine, milliseconds.
+    /// Time in the engine in milliseconds.
     pub took_ms: f64,
 }

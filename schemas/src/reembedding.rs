@@ -1,4 +1,5 @@
-//! Re-embedding: a collection is filled by other encoders beside those in use, then switched over.
+//! Re-embedding: a second set of vector spaces is filled by other encoders while the first one
+//! serves.
 
 use std::collections::BTreeMap;
 
@@ -7,75 +8,75 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{Item, VectorSpace};
 
-/// Body of `POST /v1/collections/{c}/reembedding`: what the other encoders give.
+/// Body of `POST /v1/collections/{c}/reembedding`: the new encoders and their spaces.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReembeddingRequest {
-    /// Fingerprint of the other encoders.
+    /// Fingerprint of the new encoders.
     pub fingerprint: String,
-    /// Fingerprint of the encoders that filled the collection so far. Needed where it was made without one and the server has
-    /// no encoders of its own; else it is known.
+    /// Fingerprint of the encoders that filled the collection so far. Required only if the
+    /// collection has no fingerprint and the server has no encoders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Spaces they fill; a space of the collection that is not named stays as it is.
+    /// Spaces that the new encoders fill; other spaces of the collection stay as they are.
     pub vectors: BTreeMap<String, VectorSpace>,
 }
 
-/// How far a re-embedding is.
+/// Stage of a re-embedding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReembeddingStage {
-    /// The other spaces are being filled; searches see those from before.
+    /// The new spaces are being filled; searches use the old ones.
     Filling,
-    /// Searches see the new spaces; those from before are kept up for a rollback.
+    /// Searches use the new spaces; the old ones are kept up to date for a rollback.
     Switched,
 }
 
-/// A re-embedding as reported.
+/// State of a re-embedding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReembeddingInfo {
-    /// How far it is.
+    /// Stage.
     pub stage: ReembeddingStage,
-    /// When it began, RFC 3339.
+    /// Start time, RFC 3339.
     pub started: String,
-    /// When it was last switched or rolled back, RFC 3339.
+    /// Time of the last switch or rollback, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switched: Option<String>,
-    /// What searches see.
+    /// Spaces that searches use.
     pub current: SpaceSetInfo,
-    /// What they see after a switch or, once switched, after a rollback.
+    /// Spaces that searches use after a switch or, once switched, after a rollback.
     pub other: SpaceSetInfo,
 }
 
-/// Spaces that one set of encoders fills.
+/// Set of spaces that one set of encoders fills.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SpaceSetInfo {
     /// Fingerprint of the encoders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
-    /// The spaces that are re-embedded.
+    /// Re-embedded spaces.
     pub vectors: BTreeMap<String, VectorSpace>,
-    /// Live items with vectors here.
+    /// Number of live items with vectors in this set.
     pub items: u64,
-    /// Live items with vectors in the other set only: to be embedded.
+    /// Number of live items with vectors in the other set only: still to be embedded.
     pub pending: u64,
-    /// Of those without, how many could not be embedded: nothing but ready-made vectors is known of them.
+    /// Number of items that cannot be embedded because only their vectors are known.
     pub left_out: u64,
-    /// The first 100 of them.
+    /// Ids of the first 100 items that cannot be embedded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out_ids: Vec<String>,
 }
 
-/// Query string of `GET /v1/collections/{c}/reembedding/pending`.
+/// Query parameters of `GET /v1/collections/{c}/reembedding/pending`.
 #[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PendingParams {
-    /// Encoders whose vectors are lacking: one of the two of the re-embedding.
+    /// Fingerprint of the encoders whose vectors are missing: one of the two of the re-embedding.
     pub fingerprint: String,
-    /// `next` of the page before.
+    /// `next` of the previous page.
     pub after: Option<u32>,
-    /// How many, 1 to 1000.
+    /// Maximum number of items, 1 to 1000.
     #[serde(default = "default_limit")]
     #[param(minimum = 1, maximum = 1000)]
     pub limit: usize,
@@ -85,23 +86,23 @@ fn default_limit() -> usize {
     100
 }
 
-/// An item that lacks vectors of one of the encoders.
+/// An item without vectors of one of the encoders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PendingItem {
-    /// Its version; goes back with its vectors.
+    /// Version of the item; must be sent back with its vectors.
     pub version: u32,
-    /// Spaces it has vectors in, those that are re-embedded and others.
+    /// Spaces that the item has vectors in, re-embedded or not.
     pub spaces: Vec<String>,
     /// The item, without vectors.
     pub item: Item,
 }
 
-/// A page of items to be embedded.
+/// A page of pending items.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PendingResponse {
-    /// In the order of their versions.
+    /// Pending items, sorted by version.
     pub items: Vec<PendingItem>,
-    /// For the next page; absent on the last one.
+    /// Cursor of the next page; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<u32>,
 }
@@ -110,11 +111,11 @@ pub struct PendingResponse {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmbeddedItem {
-    /// The item.
+    /// Item id.
     pub id: String,
-    /// Its version that was embedded; vectors of one that is gone are not stored.
+    /// Version that was embedded; vectors of a replaced version are not stored.
     pub version: u32,
-    /// Vectors by space; none where it cannot be embedded.
+    /// Vectors by space; empty if the item cannot be embedded.
     #[serde(default)]
     pub vectors: BTreeMap<String, Vec<f32>>,
 }
@@ -123,29 +124,29 @@ pub struct EmbeddedItem {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FillRequest {
-    /// Encoders that made the vectors: one of the two of the re-embedding.
+    /// Fingerprint of the encoders of the vectors: one of the two of the re-embedding.
     pub fingerprint: String,
-    /// At most 1000 items.
+    /// Items, at most 1000.
     pub items: Vec<EmbeddedItem>,
 }
 
-/// What became of the vectors sent.
+/// Outcome of a fill.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FillResponse {
-    /// Items that have vectors now.
+    /// Number of items that have vectors now.
     pub filled: u64,
-    /// Items noted as such that cannot be embedded.
+    /// Number of items recorded as impossible to embed.
     pub left_out: u64,
-    /// Items that have changed, gone or been filled meanwhile; nothing was stored of them.
+    /// Number of items skipped because they were changed, deleted or filled concurrently.
     pub stale: u64,
 }
 
-/// Query string of a switch and of a rollback.
+/// Query parameters of a switch or rollback.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SwitchParams {
-    /// Also where items lack vectors: searches do not find those until they are embedded.
+    /// Switch even if items have no vectors: searches do not find those until they are embedded.
     #[serde(default)]
     pub force: bool,
 }

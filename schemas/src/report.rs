@@ -3,20 +3,20 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A report that can be read.
+/// An evaluation report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReportInfo {
-    /// Its name: that of its file without `.json`.
+    /// Name: the file name without `.json`.
     pub name: String,
-    /// When it was written, RFC 3339.
+    /// Time of the last modification, RFC 3339.
     pub modified_at: String,
-    /// Size of its file.
+    /// Size of the file in bytes.
     pub bytes: u64,
 }
 
-/// Answer of `GET /v1/reports`.
+/// Response of `GET /v1/reports`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReportsResponse {
-    /// The newest first; none where no folder of reports is configured.
+    /// Reports, newest first; empty if no report folder is configured.
     pub reports: Vec<ReportInfo>,
 }

@@ -1,4 +1,4 @@
-//! Rules of merchandising: what a shop wants first, last or not at all, for which questions and when.
+//! Merchandising rules: pin, boost, bury, hide or filter items, by query, category and time.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::Value;
@@ -6,101 +6,101 @@ use utoipa::ToSchema;
 
 use crate::{FilterSpec, filter};
 
-/// A rule: for some questions, at some time, some items are placed otherwise than by their score.
+/// A merchandising rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Name within the collection; where two rules want the same place, the id that sorts first has it. Taken from the path
-    /// where the body has none.
+    /// Id within the collection; taken from the path if the body has none. If two rules pin to the
+    /// same position, the id that sorts first wins.
     #[serde(default)]
     pub id: String,
-    /// For whom to read it.
+    /// Description for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// A rule that is off does nothing.
+    /// Disabled rules do not apply.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// From this time on, RFC 3339.
+    /// Start of validity, inclusive, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<String>,
-    /// Before this time, RFC 3339.
+    /// End of validity, exclusive, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<String>,
-    /// For which questions; all of them unless told.
+    /// Condition; the rule applies to all requests by default.
     #[serde(default)]
     pub when: RuleWhen,
-    /// What it does.
+    /// Effects.
     pub then: RuleThen,
 }
 
-/// For which questions a rule is; all that is given has to hold.
+/// Condition of a rule; all given parts must hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleWhen {
-    /// What the text of the query is like; a question without a text is not.
+    /// Condition on the query text; a request without a text does not match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<QueryCondition>,
-    /// The question is about one of these categories or what lies below: its filter, its `categories` or what was understood of
-    /// its text asks for it, or it starts from an item of it.
+    /// The request is for one of these categories or one below: by its filter, its `categories`,
+    /// the interpretation of its text, or because it starts from an item of the category.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
-    /// Where it is asked; everywhere unless told.
+    /// Kinds of requests; all by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<RulePath>,
 }
 
-/// What the text of a query is like. Words are compared as in search by words: upper and lower case, endings and words that say
-/// nothing do not matter.
+/// Condition on the query text. Words are compared as in full-text search: case, inflection and
+/// stop words are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QueryCondition {
-    /// It is one of these.
+    /// The text is one of these.
     Is(Vec<String>),
-    /// It has the words of one of these side by side.
+    /// The text contains one of these phrases.
     Contains(Vec<String>),
 }
 
-/// Where a question is asked.
+/// Kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RulePath {
-    /// Searches, by words, vector or both.
+    /// Search: full-text, vector or hybrid.
     Search,
-    /// Items similar to an item.
+    /// Similar items.
     Similar,
-    /// Recommendations; what is bought together or popular knows hide and filter alone.
+    /// Recommendations; for bought-together and popular items only `hide` and `filter` apply.
     Recommend,
 }
 
-/// What a rule does; at least one thing.
+/// Effects of a rule, at least one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleThen {
-    /// Items at fixed places, whether they were found or not, as long as the filter and what the shopper excludes let them
-    /// through.
+    /// Items at fixed positions, found or not, unless the filter or exclusions of the request
+    /// forbid them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pin: Vec<Pin>,
     /// Items whose scores are multiplied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub boost: Vec<Boost>,
-    /// Items that come after all others.
+    /// Items placed after all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bury: Option<Selection>,
-    /// Items that do not come at all.
+    /// Items that are excluded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hide: Option<Selection>,
-    /// Only items that match come.
+    /// Filter: only items that match are returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterSpec>,
 }
 
-/// An item at a fixed place.
+/// An item at a fixed position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
-    /// Item.
+    /// Item id.
     pub id: String,
-    /// Place among all hits on all pages, from 1; where there are fewer hits, after the last one.
+    /// Position among the hits of all pages, from 1; after the last hit if there are fewer.
     #[schema(minimum = 1, maximum = 1000)]
     pub position: usize,
 }
@@ -109,9 +109,10 @@ pub struct Pin {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Boost {
-    /// Which.
+    /// The items.
     pub items: Selection,
-    /// What the score is multiplied by, above 0; below 1 it is lowered. A score below 0 rises and falls by as much.
+    /// Factor, above 0; below 1 it lowers the score. A negative score is changed by the same
+    /// amount.
     #[schema(exclusive_minimum = 0, maximum = 1000)]
     pub factor: f32,
 }
@@ -122,13 +123,13 @@ pub struct Boost {
 pub enum Selection {
     /// Ids.
     Ids(Vec<String>),
-    /// Those that match.
+    /// Items that match a filter.
     Matching(FilterSpec),
 }
 
 impl<'de> Deserialize<'de> for Selection {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wrong = "select items by a list of ids, or by a filter, a string or an object";
+        let wrong = "expected a list of item ids, or a filter (string or object)";
         match Value::deserialize(deserializer)? {
             ids @ Value::Array(_) => filter::read(ids).map(Self::Ids),
             one @ (Value::String(_) | Value::Object(_)) => filter::read(one).map(Self::Matching),
@@ -137,21 +138,21 @@ impl<'de> Deserialize<'de> for Selection {
     }
 }
 
-/// What a rule did to an answer.
+/// Effect of a rule on a response.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RuleUse {
-    /// The rule.
+    /// Rule id.
     pub id: String,
-    /// Items of this page that it put at their place.
+    /// Items of this page that it pinned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pinned: Vec<String>,
-    /// Items of this page whose scores it changed.
+    /// Number of items of this page whose scores it changed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub boosted: u64,
-    /// Items of this page that come after all others.
+    /// Number of items of this page that it buried.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub buried: u64,
-    /// Items that the request's filter lets through and that it keeps out, by `hide` or `filter`.
+    /// Number of items matching the request's filter that it excluded, by `hide` or `filter`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hidden: u64,
 }
@@ -160,58 +161,58 @@ pub struct RuleUse {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rules {
-    /// In the order of their ids.
+    /// Rules, sorted by id.
     pub rules: Vec<Rule>,
 }
 
-/// A question that rules are tried on.
+/// A request to test rules with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RulesTestRequest {
-    /// Text of the query, where it has one.
+    /// Query text.
     #[serde(default)]
     pub text: Option<String>,
-    /// Categories that it is about.
+    /// Categories of the request.
     #[serde(default)]
     pub categories: Vec<String>,
-    /// Where it is asked.
+    /// Kind of request.
     #[serde(default = "search")]
     pub path: RulePath,
-    /// When, RFC 3339; now unless told.
+    /// Time, RFC 3339; defaults to now.
     #[serde(default)]
     pub at: Option<String>,
 }
 
-/// What would act.
+/// Results of a test of rules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RulesTestResponse {
-    /// One a rule, in the order of their ids.
-    pub rules: Vec<RuleTried>,
+    /// One result per rule, sorted by id.
+    pub rules: Vec<RuleTestResult>,
 }
 
-/// A rule tried on a question.
+/// Result of testing a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RuleTried {
+pub struct RuleTestResult {
     /// The rule.
     pub id: String,
-    /// What keeps it from acting; absent where it acts.
+    /// Reason why the rule does not apply; absent if it applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hindrance: Option<Hindrance>,
+    pub inactive_reason: Option<InactiveReason>,
 }
 
-/// Why a rule does not act.
+/// Reason why a rule does not apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Hindrance {
-    /// It is off.
+pub enum InactiveReason {
+    /// It is disabled.
     Disabled,
-    /// Its time has not come.
+    /// Its validity has not started.
     NotYetValid,
-    /// Its time is over.
+    /// Its validity has ended.
     Expired,
-    /// It is for other paths.
+    /// It is for other kinds of requests.
     Path,
-    /// The text of the query is another.
+    /// The query text does not match.
     Query,
     /// It is for other categories.
     Category,

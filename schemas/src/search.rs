@@ -1,4 +1,4 @@
-//! Requests and answers of search, scroll, count and delete.
+//! Requests and responses of search, scroll, count and delete.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -10,60 +10,60 @@ use crate::{
     FilterSpec, Group, Item, Reason, RuleUse, SourceUse, UnderstandResponse,
 };
 
-/// What to search by: exactly one of text, image, vector and item.
+/// Query: exactly one of text, image, vector and item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Query {
-    /// Words: looked for as they are, and embedded by the server's text encoder; see `mode`.
+    /// Text, for full-text search and embedded by the server's text encoder; see `mode`.
     Text(String),
-    /// Base64 of a photo's bytes, embedded by the server's image encoder.
+    /// Base64 of the bytes of an image, embedded by the server's image encoder.
     Image(String),
-    /// A vector of the space's dimension.
+    /// Vector with the dimension of the space.
     Vector(Vec<f32>),
-    /// Id of an item whose own vector is used; the item itself is left out.
+    /// Id of an item whose vector is used; the item itself is excluded.
     Item(String),
 }
 
-/// What finds items.
+/// Retrieval mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchMode {
-    /// Items near to the query's vector, and items with its words, as one ranking.
+    /// Full-text and vector search in one ranking.
     Hybrid,
-    /// Items with the words of the query (BM25), typing errors forgiven.
+    /// Full-text search (BM25), typo-tolerant.
     Lexical,
-    /// Items near to the query's vector.
+    /// Vector search.
     Vector,
 }
 
-/// Which items match the words of a query.
+/// Operator that joins the terms of a query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Operator {
-    /// Those with any of them; the more, the better.
+    /// Items with any of the terms; more are better.
     #[default]
     Or,
-    /// Those with all of them.
+    /// Items with all terms.
     And,
 }
 
-/// How words are looked for.
+/// Options of full-text search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LexicalSpec {
-    /// Words beside a query by vector, photo or item; a query by text has them already.
+    /// Text to search for in addition to a query by vector, image or item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The last word may go on: search as you type.
+    /// The last word may be unfinished: search as you type.
     #[serde(default)]
     pub prefix: bool,
-    /// Which items match.
+    /// Operator that joins the terms.
     #[serde(default)]
     pub operator: Operator,
-    /// A word that no item has stands for those that differ in a letter or two.
+    /// Words that no item has also match words within one or two edits.
     #[serde(default = "yes")]
     pub typos: bool,
-    /// Look for the collection's synonyms too.
+    /// Also match the synonyms of the collection.
     #[serde(default = "yes")]
     pub synonyms: bool,
 }
@@ -84,24 +84,25 @@ fn yes() -> bool {
     true
 }
 
-/// What a text says of price, colour, brand, category and the like becomes a filter; the rest is searched by.
+/// Options of query understanding: price, color, brand, category and so on in the text become a
+/// filter, the rest is searched.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnderstandSpec {
-    /// Fields that nothing is taken out for: what the answer's `understood` says of them is undone.
+    /// Fields that are not extracted; use it to undo conditions listed in `understood`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<String>,
 }
 
-/// What facets count.
+/// Items that facets count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FacetsOver {
-    /// Every match, also those on no page: with words, items that have one and, in a hybrid search, those that their
-    /// vectors brought; by vector alone, every item that the filter lets through and that has a vector.
+    /// All matches of all pages. With a text: items with any of its terms and, in a hybrid search,
+    /// those found by vector. By vector only: all items that match the filter and have a vector.
     #[default]
     Matches,
-    /// What was ranked: the candidates of this page.
+    /// The ranked candidates of this page.
     Candidates,
 }
 
@@ -109,73 +110,75 @@ pub enum FacetsOver {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchRequest {
-    /// What to search by.
+    /// Query.
     pub query: Query,
-    /// Encoders whose spaces are searched: during a re-embedding there are two. Without it, those in use. A client that sends
-    /// vectors of its own names it, so that a switch does not disturb it.
+    /// Fingerprint of the encoders whose spaces are searched; default: those in use. During a
+    /// re-embedding there are two. Clients that send their own vectors should set it, so that a
+    /// switch does not affect them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
-    /// Vector space searched; `shared` unless told.
+    /// Vector space to search; defaults to `shared`.
     #[serde(default = "default_space")]
     pub space: String,
-    /// Only items that match.
+    /// Filter: only items that match are returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterSpec>,
-    /// What finds items: `hybrid` where there are words and a vector, else what there is.
+    /// Retrieval mode; default: `hybrid` if there are a text and a vector, else whichever there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<SearchMode>,
-    /// How words are looked for.
+    /// Options of full-text search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lexical: Option<LexicalSpec>,
-    /// Take price, colour, brand and the like out of a text as a filter.
+    /// Enables query understanding: extracts price, color, brand and so on from the text as a
+    /// filter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub understand: Option<UnderstandSpec>,
-    /// How many hits, 1 to 1000.
+    /// Maximum number of hits, 1 to 1000.
     #[serde(default = "default_limit")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: usize,
-    /// `next_cursor` of the page before; the rest of the request stays as it was, but for `limit`.
+    /// `next_cursor` of the previous page; all other fields except `limit` must be unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// Counts of values, at most 50 fields.
+    /// Facets to count, at most 50 fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facets: Vec<FacetSpec>,
-    /// What they count.
+    /// Items that facets count.
     #[serde(default)]
     pub facets_over: FacetsOver,
-    /// Show where the words are in the hits.
+    /// Return text fragments with the matched words marked.
     #[serde(default)]
     pub highlight: bool,
-    /// Breadth of the graph search; larger is slower and more exact.
+    /// Beam width of the graph search; larger values are slower and more accurate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10000)]
     pub ef: Option<usize>,
-    /// Compare with every vector instead of walking the graph.
+    /// Compare with all vectors instead of searching the graph.
     #[serde(default)]
     pub exact: bool,
-    /// Return the vectors of the hits too.
+    /// Return the vectors of the hits.
     #[serde(default)]
     pub with_vectors: bool,
-    /// Tell how the answer was found.
+    /// Return an explanation of the search.
     #[serde(default)]
     pub explain: bool,
-    /// Shopper, as in events: what is near to the query comes in the order that behaviour gives it too. With `user`,
-    /// `session`, `blend` or `diversify`, hits say what contributed and why.
+    /// User id, as in events, for personalized ranking. With `user`, `session`, `blend` or
+    /// `diversify`, hits have contributions and a reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Visit, as in events.
+    /// Session id, as in events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
-    /// How the sources are joined.
+    /// Blend of the candidate sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blend: Option<BlendSpec>,
-    /// How unlike each other the hits shall be.
+    /// Result diversification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversify: Option<DiversifySpec>,
-    /// Whether the collection's rules act.
+    /// Apply the merchandising rules of the collection.
     #[serde(default = "yes")]
     pub rules: bool,
-    /// A saved way to search, for what this request does not say itself.
+    /// Id of a preset, which provides the fields that this request does not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
 }
@@ -188,252 +191,255 @@ fn default_limit() -> usize {
     10
 }
 
-/// Which categories a similar item may come from.
+/// Categories that items may come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// The item's own category.
+    /// The category of the item.
     Same,
-    /// Every other category.
+    /// All other categories.
     Cross,
-    /// All of them.
+    /// All categories.
     #[default]
     Any,
 }
 
-/// Query string of `GET /v1/collections/{c}/items/{id}/similar`.
+/// Query parameters of `GET /v1/collections/{c}/items/{id}/similar`.
 #[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SimilarParams {
-    /// Which categories to look in.
+    /// Categories to search.
     #[serde(default)]
     pub scope: Scope,
-    /// Only items of these categories or below them, at most 20: `Clothing > Shoes,Home`. Of several, each gets its share of the
-    /// hits, as far as it has that many. A comma within a name is written `\,`.
+    /// Only items of these categories or below, at most 20: `Clothing > Shoes,Home`. Each category
+    /// gets an equal share of the hits if it has enough items. Escape a comma within a name as
+    /// `\,`.
     #[serde(default, with = "crate::list")]
     #[param(style = Form, explode = false)]
     pub categories: Vec<String>,
-    /// Vector space; `shared` unless told.
+    /// Vector space; defaults to `shared`.
     #[serde(default = "default_space")]
     pub space: String,
-    /// How many hits, 1 to 1000.
+    /// Maximum number of hits, 1 to 1000.
     #[serde(default = "default_limit")]
     #[param(minimum = 1, maximum = 1000)]
     pub limit: usize,
     /// Filter in string form.
     pub filter: Option<String>,
-    /// Tell how the answer was found.
+    /// Return an explanation of the search.
     #[serde(default)]
     pub explain: bool,
-    /// Maximal marginal relevance: weight of the score, 0 to 1, against likeness to what was chosen before.
+    /// Maximal marginal relevance: weight of the score, 0 to 1, against similarity to hits selected
+    /// before.
     #[param(minimum = 0, maximum = 1)]
     pub mmr: Option<f32>,
-    /// At most so many hits of one category.
+    /// Maximum number of hits per category.
     #[param(minimum = 1, maximum = 1000)]
     pub max_per_category: Option<usize>,
-    /// At most so many hits of one brand.
+    /// Maximum number of hits per brand.
     #[param(minimum = 1, maximum = 1000)]
     pub max_per_brand: Option<usize>,
-    /// Only the best hit of each value of this field.
+    /// Field to group by: only the best hit of each value is returned.
     pub group_by: Option<String>,
-    /// Whether the collection's rules act.
+    /// Apply the merchandising rules of the collection.
     #[serde(default = "yes")]
     pub rules: bool,
 }
 
-/// One result.
+/// A hit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Hit {
     /// Item id.
     pub id: String,
-    /// Higher is better; see the space's metric. With contributions, their sum.
+    /// Score, higher is better; see the metric of the space. With contributions, their sum.
     pub score: f32,
-    /// What each source adds, where several took part.
+    /// Contribution of each source, if there were several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contributions: Vec<Contribution>,
-    /// What contributed most, where several took part.
+    /// Reason: the source that contributed most, if there were several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// Texts with the words found, where it was asked for: title, brand, category, description.
+    /// Matched texts, if requested: title, brand, category, description.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub highlights: Vec<Highlight>,
-    /// The group it stands for, where the answer is grouped.
+    /// The group that the hit represents, if the response is grouped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
-    /// The record.
+    /// The item.
     pub item: Item,
 }
 
-/// A text of a hit with the words found; of a long one, what is around the first of them.
+/// A text of a hit with its matched words; of a long text, the part around the first match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Highlight {
     /// The field.
     pub field: String,
-    /// The text in pieces.
+    /// Fragments of the text, in order.
     pub fragments: Vec<Fragment>,
 }
 
-/// A piece of a text.
+/// A fragment of a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fragment {
-    /// As it stands in the item.
+    /// Text as in the item.
     pub text: String,
-    /// Whether it is a word of the query.
+    /// True if it matches a word of the query.
     pub is_match: bool,
 }
 
-/// How many items match.
+/// Number of matching items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Total {
-    /// Items.
+    /// Number of items.
     pub value: u64,
-    /// Whether there are more.
+    /// Relation of the value to the exact number.
     pub relation: TotalRelation,
 }
 
-/// How a total is meant.
+/// Relation of a total to the exact number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TotalRelation {
-    /// So many match.
+    /// The value is exact.
     Eq,
-    /// At least so many do: everything is near to a vector to some degree.
+    /// The value is a lower bound: every vector is near to the query to some degree.
     Gte,
 }
 
-/// Counts of values with what they count.
+/// Facets of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchFacets {
-    /// What is counted.
+    /// Items that are counted.
     pub over: FacetsOver,
-    /// Items counted.
+    /// Number of items counted.
     pub items: u64,
-    /// One a field, in the order asked.
+    /// One facet per field, in the order of the request.
     pub fields: Vec<Facet>,
 }
 
-/// Answer of a search.
+/// Response of a search.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchResponse {
-    /// Best first; equal scores in the order of their ids.
+    /// Hits, best first; ties are sorted by id.
     pub hits: Vec<Hit>,
-    /// How many items match; see `facets_over` for what counts as a match.
+    /// Number of matching items; see `facets_over` for the definition of a match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<Total>,
-    /// For the next page; absent on the last one.
+    /// Cursor of the next page; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    /// Counts, where they were asked for.
+    /// Facets, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facets: Option<SearchFacets>,
-    /// Words that no item has, and what was looked for instead.
+    /// Typo corrections: words that no item has, with the words searched instead.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub corrections: BTreeMap<String, String>,
-    /// Words of the query that stand for others, and what was looked for besides.
+    /// Words of the query with the synonyms that were also searched.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub synonyms: BTreeMap<String, Vec<String>>,
-    /// What was taken out of the text, where it was asked for.
+    /// Interpretation of the text, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub understood: Option<UnderstandResponse>,
-    /// How the candidates were found: `graph`, `scan` (codes of all that match, then the vectors of the best), `exact`,
-    /// `lexical`, or one of the first and `lexical`, such as `graph+lexical`; `filter` where what was understood is all filter and
-    /// no words or vector rank: the latest written first; `behavior` where an item without a vector is answered for by what people
-    /// did.
+    /// Plan of the search: `graph`, `scan` (quantized codes of all matches, then the vectors of the
+    /// best), `exact`, `lexical`, or a combination such as `graph+lexical`; `filter` if the whole
+    /// text became a filter, so that neither words nor a vector rank: latest written first;
+    /// `behavior` if similar items of an item without a vector come from behavior.
     pub plan: String,
-    /// What it took; where it was asked for.
+    /// Explanation, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<SearchExplanation>,
-    /// Sources used, where there were several.
+    /// Candidate sources, if there were several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceUse>,
-    /// How they were joined.
+    /// Blend of the sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blend: Option<BlendUse>,
-    /// What the answer had to do without.
+    /// Fallbacks that were used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallbacks: Vec<Fallback>,
-    /// What diversity did, where it was asked for.
+    /// Effect of diversification, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversity: Option<DiversityUse>,
-    /// What rules did, of those that acted.
+    /// Effects of the rules that applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleUse>,
-    /// Time spent in the engine, milliseconds.
+    /// Time in the engine in milliseconds.
     pub took_ms: f64,
 }
 
-/// How an answer was found.
+/// Explanation of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchExplanation {
-    /// As in the answer: `graph`, `scan` or `exact`.
+    /// Plan as in the response: `graph`, `scan` or `exact`.
     pub plan: String,
-    /// Items with a vector in the space that the filter lets through.
+    /// Number of items that match the filter and have a vector in the space.
     pub matching: u64,
-    /// Vectors in the index; those of items that were deleted or replaced count until a merge leaves them out.
+    /// Number of vectors in the index, including those of deleted or replaced items until a merge
+    /// drops them.
     pub members: u64,
     /// `matching / members`.
     pub selectivity: f64,
-    /// Distances computed; those in the graph of vectors that are not sealed yet are not counted.
+    /// Number of distances computed, without those in the graph of the growing segment.
     pub compared: u64,
 }
 
-/// Body of scroll.
+/// Body of `POST /v1/collections/{c}/items/scroll`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScrollRequest {
-    /// Only items that match.
+    /// Filter: only items that match.
     #[serde(default)]
     pub filter: Option<FilterSpec>,
-    /// Page size, 1 to 1000; 100 unless told.
+    /// Page size, 1 to 1000; defaults to 100.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[serde(default)]
     pub cursor: Option<String>,
-    /// Return vectors too.
+    /// Return the vectors of the items.
     #[serde(default)]
     pub with_vectors: bool,
 }
 
-/// A page of items in the order of their ids.
+/// A page of items, sorted by id.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ScrollResponse {
     /// The items.
     pub items: Vec<Item>,
-    /// Opaque; absent on the last page.
+    /// Cursor of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
 
-/// Body of count.
+/// Body of `POST /v1/collections/{c}/items/count`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CountRequest {
-    /// Only items that match.
+    /// Filter: only items that match.
     #[serde(default)]
     pub filter: Option<FilterSpec>,
 }
 
-/// Answer of count.
+/// Response of a count.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CountResponse {
     /// Exact number of matching items.
     pub count: u64,
 }
 
-/// Body of delete by filter.
+/// Body of `POST /v1/collections/{c}/items/delete`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteRequest {
-    /// What to delete; an empty filter is refused.
+    /// Filter of the items to delete; an empty filter is rejected.
     pub filter: FilterSpec,
 }
 
-/// Answer of delete.
+/// Response of a deletion by filter.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DeleteResponse {
-    /// Items that were there and are gone.
+    /// Number of deleted items.
     pub deleted: u64,
 }

@@ -1,18 +1,18 @@
-//! Words that stand for each other in searches by words, and words that are passed over.
+//! Synonyms and stop words of full-text search.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Words that find each other, or, with `to`, words that find others besides.
+/// Equivalent terms or, with `to`, a one-way synonym.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Synonym {
-    /// Name within the collection; made from the words where it is left out.
+    /// Id within the collection; derived from the words if absent.
     #[serde(default)]
     pub id: String,
-    /// Words or phrases. Without `to`, each finds the others.
+    /// Words or phrases. Without `to`, each also matches the others.
     pub words: Vec<String>,
-    /// Words or phrases that each of `words` finds too, but which do not find them.
+    /// Words or phrases that each of `words` also matches, but not vice versa.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub to: Vec<String>,
 }
@@ -21,18 +21,18 @@ pub struct Synonym {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Synonyms {
-    /// In the order of their ids.
+    /// Synonyms, sorted by id.
     pub synonyms: Vec<Synonym>,
 }
 
-/// Words of a query that are passed over, unless there are no others.
+/// Words that are ignored in queries, unless there are no others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopWords {
-    /// Words or phrases of the shop's own.
+    /// Additional stop words or phrases.
     #[serde(default)]
     pub words: Vec<String>,
-    /// Do not pass over the common ones of English and Chinese, such as `the` and `的`.
+    /// Do not ignore the common stop words of English and Chinese, such as `the` and `的`.
     #[serde(default)]
     pub keep_common: bool,
 }

@@ -1,4 +1,4 @@
-//! What a query means.
+//! Query understanding.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,41 +9,41 @@ use crate::{Filter, Range};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnderstandRequest {
-    /// What a shopper typed or said, in English or Chinese.
+    /// Query text in English or Chinese.
     pub text: String,
-    /// Fields that nothing is taken out for (`color`, `price`): what is said of them stays in the text.
+    /// Fields that are not extracted, such as `color` or `price`: their words stay in the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<String>,
 }
 
-/// A query as it was understood.
+/// Interpretation of a query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UnderstandResponse {
-    /// What is left to search by; may be empty.
+    /// Remaining search text; may be empty.
     pub text: String,
-    /// What was taken out, as a filter.
+    /// Extracted conditions as a filter.
     pub filter: Filter,
-    /// What was taken out, piece by piece, in the order of the query.
+    /// Extracted conditions, in the order of the query.
     pub parts: Vec<UnderstoodPart>,
 }
 
-/// A piece of a query that became a condition.
+/// Part of a query that became a condition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UnderstoodPart {
-    /// The words, as written.
+    /// Words of the query.
     pub words: String,
-    /// Where they begin, in characters.
+    /// Start of the words, in characters.
     pub start: u64,
-    /// Where they end, in characters.
+    /// End of the words, in characters.
     pub end: u64,
-    /// The field.
+    /// Field of the condition.
     pub field: String,
-    /// Values of the field that are meant; empty for a price.
+    /// Values of the condition; empty for a price.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
-    /// Bounds of the price.
+    /// Price range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
-    /// Not wanted.
+    /// True if the condition excludes items.
     pub negated: bool,
 }

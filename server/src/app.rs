@@ -1,4 +1,4 @@
-//! The route table.
+//! Route table: path, methods, required access and handler of each route.
 
 use actix_web::{
     FromRequest, Handler, Resource, Responder, Route,
@@ -9,9 +9,10 @@ use actix_web::{
 };
 
 use crate::{
+    auth::Action::{Admin, Read, Write},
     error::ApiError,
-    keys::Action::{Admin, Read, Write},
-    middleware::auth::{self, Access},
+    http::access::{self, Access},
+    openapi,
     routes::{
         collections, console, dialogues, docs, embeddings, events, health, images, import, items,
         map, models, multi_search, presets, recommend, reembedding, reports, rules, search,
@@ -19,11 +20,11 @@ use crate::{
     },
 };
 
-/// A path and what may be done with it.
+/// A path with its methods.
 pub struct Entry {
-    /// Pattern of the path.
+    /// Path pattern.
     pub path: &'static str,
-    /// Methods, who may use them and what they do.
+    /// Methods with the access they require and their handlers.
     methods: Vec<(Method, Access, Route)>,
 }
 
@@ -46,7 +47,7 @@ impl Entry {
         self
     }
 
-    /// Methods there are.
+    /// Methods of the path.
     pub fn methods(&self) -> impl Iterator<Item = &Method> {
         self.methods.iter().map(|(method, ..)| method)
     }
@@ -70,12 +71,12 @@ impl Entry {
                     .iter()
                     .find(|(method, _)| method == request.method())
                     .map_or(Access::Open, |(_, access)| *access);
-                auth::layer(access, request, next)
+                access::layer(access, request, next)
             }))
     }
 }
 
-/// All routes.
+/// Returns all routes.
 pub fn table() -> Vec<Entry> {
     use Access::{Collection, Everything, Key, Open};
     const GET: Method = Method::GET;
@@ -88,7 +89,7 @@ pub fn table() -> Vec<Entry> {
         Entry::at("/livez").on(GET, Open, health::livez),
         Entry::at("/readyz").on(GET, Open, health::readyz),
         Entry::at("/metrics").on(GET, Everything(Read), health::metrics),
-        Entry::at("/openapi.json").on(GET, Open, docs::description),
+        Entry::at("/openapi.json").on(GET, Open, openapi::document),
         Entry::at("/docs").on(GET, Open, docs::docs),
         Entry::at("/docs/{file:.*}").on(GET, Open, docs::file),
         Entry::at("/console").on(GET, Open, console::console),
@@ -226,10 +227,10 @@ pub fn table() -> Vec<Entry> {
     ]
 }
 
-/// Registers all routes; the caller adds the state and `middleware::request_id::layer`.
+/// Registers all routes; the caller adds the state and `http::middleware::layer`.
 pub fn routes(app: &mut web::ServiceConfig) {
-    app.app_data(web::QueryConfig::default().error_handler(|e, _| bad("query string", &e)))
-        .app_data(web::PathConfig::default().error_handler(|e, _| bad("path", &e)));
+    app.app_data(web::QueryConfig::default().error_handler(|e, _| bad_request("query string", &e)))
+        .app_data(web::PathConfig::default().error_handler(|e, _| bad_request("path", &e)));
     for entry in table() {
         app.service(entry.resource());
     }
@@ -238,6 +239,6 @@ pub fn routes(app: &mut web::ServiceConfig) {
     }));
 }
 
-fn bad(part: &str, fault: &dyn std::fmt::Display) -> actix_web::Error {
-    ApiError::invalid("", format!("{part}: {fault}")).into()
+fn bad_request(part: &str, error: &dyn std::fmt::Display) -> actix_web::Error {
+    ApiError::invalid("", format!("{part}: {error}")).into()
 }

@@ -1,4 +1,4 @@
-//! Commands and their flags.
+//! Command-line interface.
 
 use std::{
     io::Write,
@@ -10,12 +10,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
+    auth::{self, Action, Key, Keys},
     config::Config,
-    keys::{self, Action, Key, Keys},
-    openapi, serve, telemetry,
+    openapi,
+    ops::telemetry,
+    serve,
 };
 
-/// Vector search for products over HTTP.
+/// Vector search database for products: HTTP server.
 #[derive(Debug, Parser)]
 #[command(
     name = "vitrine-server",
@@ -31,13 +33,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve a data directory; the default.
+    /// Serve a data directory (default command).
     Serve(ServeArgs),
-    /// Check the configuration and print it as it would be used.
+    /// Validate the configuration and print it with all defaults.
     CheckConfig(ConfigArgs),
-    /// Print the OpenAPI description.
+    /// Print the OpenAPI document.
     Openapi,
-    /// Make API keys.
+    /// Manage API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
 }
@@ -46,43 +48,44 @@ enum Command {
 struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// File that gets the address once the server listens.
+    /// File to write the address to when the server accepts connections.
     #[arg(long)]
     address_file: Option<PathBuf>,
 }
 
-/// Flags win over `VITRINE_SERVER__*` variables, these over the file.
+/// Flags override `VITRINE_SERVER__*` variables, which override the file.
 #[derive(Debug, Args, Serialize)]
 struct ConfigArgs {
-    /// TOML file.
+    /// TOML configuration file.
     #[arg(long)]
     #[serde(skip)]
     config: Option<PathBuf>,
-    /// Address and port; port 0 takes a free one [default: 127.0.0.1:7280].
+    /// Address and port to listen on; port 0 selects a free port [default: 127.0.0.1:7280].
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<String>,
-    /// Where the database lives [default: ./data].
+    /// Folder of the database [default: ./data].
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     data_dir: Option<PathBuf>,
-    /// Where the encoders live; without it there is no search by text or photo.
+    /// Folder of the encoders; without it there is no semantic search by text or image.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     models_dir: Option<PathBuf>,
-    /// Numbers the text encoder computes in: f32 or int8, as the collections' vectors were made [default: f32].
+    /// Numeric precision of the text encoder, f32 or int8; it must match the vectors of the
+    /// collections [default: f32].
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     precision: Option<String>,
-    /// Folder that the paths of items' photos are relative to; without it no photos are shown.
+    /// Folder that image paths of items are relative to; without it no images by path are served.
     #[arg(long)]
     #[serde(rename = "images.root", skip_serializing_if = "Option::is_none")]
     images_root: Option<PathBuf>,
-    /// Folder of evaluation reports in JSON, which the console draws.
+    /// Folder of evaluation reports (JSON) that the console shows.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     reports_dir: Option<PathBuf>,
-    /// API keys; without it everything is open, on the loopback address only.
+    /// File of API keys; without it all routes are open, on the loopback address only.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     keys_file: Option<PathBuf>,
@@ -90,25 +93,26 @@ struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
-    /// Make a key; its secret is printed once and kept nowhere. Servers read the file when they start.
+    /// Create a key. Its secret is printed once and not stored. Servers read the file at startup.
     Create {
-        /// For humans.
+        /// Name of the key, for people.
         #[arg(long)]
         name: String,
-        /// What it may do: read (search, read, embed), write (items, events), admin (collections, aliases).
+        /// Actions to grant: read (search, read, embed), write (items, events), admin (collections,
+        /// aliases).
         #[arg(long, value_delimiter = ',', required = true)]
         actions: Vec<Action>,
-        /// Collections or aliases it may name; `*` is every one.
+        /// Collections or aliases that the key covers; `*` covers all.
         #[arg(long, value_delimiter = ',', required = true)]
         collections: Vec<String>,
-        /// File to add it to.
+        /// File to add the key to.
         #[arg(long)]
         keys_file: PathBuf,
     },
 }
 
 impl ConfigArgs {
-    /// The configuration and the keys it names.
+    /// Loads the configuration and its keys.
     fn load(&self) -> Result<(Config, Keys), String> {
         let flags: Map<String, Value> = match serde_json::to_value(self) {
             Ok(Value::Object(flags)) => flags,
@@ -116,13 +120,13 @@ impl ConfigArgs {
             Err(e) => return Err(format!("flags: {e}")),
         };
         let config =
-            Config::load(self.config.as_deref(), flags).map_err(|faults| faults.join("\n"))?;
+            Config::load(self.config.as_deref(), flags).map_err(|errors| errors.join("\n"))?;
         let keys = match &config.keys_file {
             Some(path) => match Keys::load(path)? {
                 keys if keys.is_empty() => {
                     let path = path.display();
                     return Err(format!(
-                        "keys file {path}: has no key; make one, or leave keys_file out"
+                        "keys file {path}: has no key; create one with `vitrine-server keys create`, or remove `keys_file`"
                     ));
                 }
                 keys => keys,
@@ -131,8 +135,8 @@ impl ConfigArgs {
         };
         if keys.is_empty() && !config.listen.ip().is_loopback() {
             return Err(format!(
-                "{} is not a loopback address and there is no key: make one with `vitrine-server keys create` \
-                 and give --keys-file, or listen on 127.0.0.1",
+                "{} is not a loopback address and there are no API keys; create one with \
+                 `vitrine-server keys create` and pass --keys-file, or listen on 127.0.0.1",
                 config.listen
             ));
         }
@@ -140,10 +144,10 @@ impl ConfigArgs {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 ///
 /// # Errors
-/// It could not be carried out; the message says why and how to mend it.
+/// The command failed; the message gives the cause and a hint.
 pub async fn run(cli: Cli) -> Result<(), String> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => {
@@ -171,9 +175,9 @@ fn create_key(
     collections: Vec<String>,
     file: &Path,
 ) -> Result<(), String> {
-    let (key, secret) =
-        Key::create(name, actions, collections).map_err(|e| format!("random bytes: {e}"))?;
-    keys::append(file, key)?;
+    let (key, secret) = Key::create(name, actions, collections)
+        .map_err(|e| format!("cannot read random bytes: {e}"))?;
+    auth::append(file, key)?;
     print(&format!("{secret}\n"))
 }
 
@@ -181,5 +185,5 @@ fn print(text: &str) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
-        .map_err(|e| format!("standard output: {e}"))
+        .map_err(|e| format!("cannot write to standard output: {e}"))
 }

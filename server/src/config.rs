@@ -1,4 +1,5 @@
-//! Configuration: defaults, then the TOML file, then `VITRINE_SERVER__*`, then flags. Every fault is reported at once.
+//! Configuration: defaults, then the TOML file, then `VITRINE_SERVER__*` variables, then flags. All
+//! errors are reported at once.
 
 use std::{
     collections::BTreeMap,
@@ -18,27 +19,27 @@ use vitrine_indexer::space::Precision;
 
 use crate::machine;
 
-const PREFIX: &str = "VITRINE_SERVER__";
+const ENV_PREFIX: &str = "VITRINE_SERVER__";
 
-/// How safe an acknowledged write is.
+/// Durability of acknowledged writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
-    /// Survives the process.
+    /// Survives a crash of the process.
     #[default]
     Os,
-    /// Survives a power cut.
+    /// Survives a power failure.
     Fsync,
 }
 
-/// Form of the log.
+/// Format of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
-    /// Lines for humans.
+    /// Human-readable lines.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -46,83 +47,85 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    /// Form.
+    /// Format.
     pub format: LogFormat,
     /// Level or filter directives.
     pub level: String,
 }
 
-/// Photos shown by the server: paths of items are relative to a folder, and nothing outside of it is read.
+/// Image folders: image paths of items are relative to a folder; nothing outside of it is read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Images {
-    /// Folder of every collection that has none of its own; none: no photos by path.
+    /// Folder of all collections without a folder in `roots`; without it, no images by path are
+    /// served.
     pub root: Option<PathBuf>,
     /// Folders by collection.
     pub roots: BTreeMap<String, PathBuf>,
 }
 
-/// Bounds.
+/// Limits on sizes, time, concurrency and memory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Largest JSON body.
+    /// Maximum size of a JSON body in bytes.
     pub body_bytes: usize,
-    /// Longest line of an import.
+    /// Maximum length of an import line in bytes.
     pub import_line_bytes: usize,
-    /// Largest Parquet file of an import, which is kept on the disk while it is read.
+    /// Maximum size in bytes of a Parquet file to import; it is kept on disk while it is read.
     pub import_file_bytes: u64,
-    /// Searches and reads at a time.
+    /// Maximum concurrent searches and reads.
     pub search_permits: usize,
-    /// Writes at a time.
+    /// Maximum concurrent writes.
     pub write_permits: usize,
-    /// Embedding calls at a time.
+    /// Maximum concurrent embedding calls.
     pub embed_permits: usize,
-    /// Photos shrunk at a time.
+    /// Maximum concurrent thumbnail computations.
     pub image_permits: usize,
-    /// Requests of a kind that may wait.
+    /// Maximum queued requests of each kind; more get 429.
     pub queue: usize,
-    /// Time a request may take, and a batch of an import.
+    /// Timeout of a request, and of a batch of an import, in milliseconds.
     pub timeout_ms: u64,
-    /// Memory that vector indexes, ids and filters of all collections may take; 0: no bound.
+    /// Maximum memory in bytes of vector indexes, ids and filters of all collections; 0 for no
+    /// limit.
     pub memory_bytes: u64,
-    /// Memory that a merge of index parts may take while it runs; 0: no bound.
+    /// Maximum memory in bytes of a running merge of index segments; 0 for no limit.
     pub merge_memory_bytes: u64,
-    /// Free disk that writes leave.
+    /// Free disk space in bytes below which writes are rejected.
     pub disk_reserve_bytes: u64,
-    /// Dialogues kept; those used longest ago make room.
+    /// Maximum number of dialogues kept; the least recently used are evicted.
     pub dialogues: usize,
-    /// Memory of them.
+    /// Maximum memory of the dialogues in bytes.
     pub dialogue_bytes: usize,
-    /// Seconds after which a dialogue is forgotten that nobody goes on with.
+    /// Seconds after which an idle dialogue expires.
     pub dialogue_idle_s: u64,
 }
 
-/// The server's configuration.
+/// Configuration of the server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Address and port; port 0 takes a free one.
+    /// Address and port to listen on; port 0 selects a free port.
     pub listen: SocketAddr,
-    /// Where the database lives.
+    /// Folder of the database.
     pub data_dir: PathBuf,
-    /// Where the encoders live; none: no text and image search.
+    /// Folder of the encoders; without it there is no semantic search by text or image.
     pub models_dir: Option<PathBuf>,
-    /// Numbers the text encoder computes in: that of the collections' vectors.
+    /// Numeric precision of the text encoder; it must match the vectors of the collections.
     pub precision: Precision,
-    /// Keys; none: everything is open, on loopback only.
+    /// File of API keys; without it all routes are open, on the loopback address only.
     pub keys_file: Option<PathBuf>,
-    /// Safety of acknowledged writes.
+    /// Durability of acknowledged writes.
     pub durability: Durability,
-    /// Threads that a merge of indexes in the background uses, beside one that seals.
+    /// Threads of a background merge of index segments; sealing uses one more.
     pub index_threads: usize,
-    /// Whether a few searches are done again exactly, in the background, to measure recall.
+    /// Recall canary: repeats a sample of searches exactly, in the background, to measure recall.
     pub canary: bool,
-    /// Folder of evaluation reports (`vitrine-indexer evaluate ... --json`); none: none are listed.
+    /// Folder of evaluation reports (`vitrine-indexer evaluate ... --json`).
     pub reports_dir: Option<PathBuf>,
-    /// Photos of items.
+    /// Folders of item images.
     pub images: Images,
-    /// Bounds.
+    /// Limits on sizes, time, concurrency and memory.
     pub limits: Limits,
     /// Log settings.
     pub log: Log,
@@ -153,7 +156,8 @@ impl Default for Config {
                 image_permits: cores.div_ceil(2),
                 queue: 64,
                 timeout_ms: 10_000,
-                // Half of the machine's; the other half is for RocksDB, mapped vectors, merges and encoders.
+                // Half of the machine; the other half is for RocksDB, mapped vectors, merges,
+                // encoders.
                 memory_bytes: memory / 2,
                 merge_memory_bytes: memory / 4,
                 disk_reserve_bytes: 1 << 30,
@@ -170,92 +174,95 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads all sources; `flags` holds the keys given on the command line. Errors are all faults of all sources.
+    /// Reads all sources; `flags` holds the keys given on the command line.
+    ///
+    /// # Errors
+    /// Returns the errors of all sources.
     pub fn load(file: Option<&Path>, flags: Map<String, Value>) -> Result<Self, Vec<String>> {
-        let mut merging = Merging {
+        let mut merging = Merge {
             merged: serde_json::to_value(Self::default()).map_err(|e| vec![e.to_string()])?,
-            faults: Vec::new(),
+            errors: Vec::new(),
         };
         if let Some(path) = file {
             let name = |keys: &[String]| format!("{}: {}", path.display(), keys.join("."));
             if path.is_file() {
                 merging.add(Toml::file(path), name);
             } else {
-                merging.faults.push(name(&["no such file".into()]));
+                merging.errors.push(name(&["no such file".into()]));
             }
         }
-        merging.add(Env::prefixed(PREFIX).split("__"), |keys| {
-            format!("{PREFIX}{}", keys.join("__").to_uppercase())
+        merging.add(Env::prefixed(ENV_PREFIX).split("__"), |keys| {
+            format!("{ENV_PREFIX}{}", keys.join("__").to_uppercase())
         });
         for (key, value) in flags {
             let flag = format!("--{}", key.replace(['_', '.'], "-"));
             let path: Vec<_> = key.split('.').map(str::to_owned).collect();
             merging.set(flag, &path, value);
         }
-        let Merging { merged, mut faults } = merging;
+        let Merge { merged, mut errors } = merging;
         let config: Self = serde_json::from_value(merged).map_err(|e| vec![e.to_string()])?;
-        faults.extend(config.limits.faults());
-        faults.extend(config.log.filter().err());
-        if faults.is_empty() {
+        errors.extend(config.limits.errors());
+        errors.extend(config.log.filter().err());
+        if errors.is_empty() {
             Ok(config)
         } else {
-            Err(faults)
+            Err(errors)
         }
     }
 }
 
 impl Log {
-    /// The level, read.
+    /// Parses the level.
     pub fn filter(&self) -> Result<EnvFilter, String> {
         EnvFilter::try_new(&self.level).map_err(|e| format!("log.level: {e}"))
     }
 }
 
 impl Limits {
-    /// What the database may take.
+    /// Returns the resource limits of the database.
     pub fn bounds(&self) -> Bounds {
-        let bound = |bytes| (bytes > 0).then_some(bytes);
+        let limit = |bytes| (bytes > 0).then_some(bytes);
         Bounds {
-            memory_bytes: bound(self.memory_bytes),
-            merge_memory_bytes: bound(self.merge_memory_bytes),
+            memory_bytes: limit(self.memory_bytes),
+            merge_memory_bytes: limit(self.merge_memory_bytes),
             disk_reserve_bytes: self.disk_reserve_bytes,
         }
     }
 
-    fn faults(&self) -> Vec<String> {
-        let most = usize::MAX as u64;
+    fn errors(&self) -> Vec<String> {
+        let max = usize::MAX as u64;
         let bounds = [
-            ("body_bytes", self.body_bytes as u64, 1, most),
-            ("import_line_bytes", self.import_line_bytes as u64, 1, most),
-            ("import_file_bytes", self.import_file_bytes, 1, most),
+            ("body_bytes", self.body_bytes as u64, 1, max),
+            ("import_line_bytes", self.import_line_bytes as u64, 1, max),
+            ("import_file_bytes", self.import_file_bytes, 1, max),
             ("search_permits", self.search_permits as u64, 1, 10_000),
             ("write_permits", self.write_permits as u64, 1, 10_000),
             ("embed_permits", self.embed_permits as u64, 1, 10_000),
             ("image_permits", self.image_permits as u64, 1, 10_000),
             ("queue", self.queue as u64, 0, 100_000),
             ("dialogues", self.dialogues as u64, 1, 10_000_000),
-            ("dialogue_bytes", self.dialogue_bytes as u64, 1 << 20, most),
+            ("dialogue_bytes", self.dialogue_bytes as u64, 1 << 20, max),
             ("dialogue_idle_s", self.dialogue_idle_s, 1, 31_536_000),
             ("timeout_ms", self.timeout_ms, 1, 600_000),
         ];
         bounds
             .into_iter()
-            .filter(|(_, value, least, most)| !(least..=most).contains(&value))
-            .map(|(name, value, least, most)| {
-                format!("limits.{name}: {value} is out of range; use {least} to {most}")
+            .filter(|(_, value, min, max)| !(min..=max).contains(&value))
+            .map(|(name, value, min, max)| {
+                format!("limits.{name}: {value} is out of range; expected {min} to {max}")
             })
             .collect()
     }
 }
 
-/// The settings so far, valid at any time, and what could not be taken.
-struct Merging {
+/// Settings merged so far, always valid, and the errors of rejected ones.
+struct Merge {
     merged: Value,
-    faults: Vec<String>,
+    errors: Vec<String>,
 }
 
-impl Merging {
-    /// Takes every key of a source; `name` makes a fault's name of the path of keys.
+impl Merge {
+    /// Merges every key of a source; `name` formats a path of keys for an error message.
     fn add(&mut self, source: impl Provider, name: impl Fn(&[String]) -> String) {
         match Figment::from(source).extract::<Value>() {
             Ok(values) => {
@@ -265,9 +272,9 @@ impl Merging {
                     self.set(name(&path), &path, value);
                 }
             }
-            Err(faults) => self
-                .faults
-                .extend(faults.into_iter().map(|e| name(&[e.to_string()]))),
+            Err(errors) => self
+                .errors
+                .extend(errors.into_iter().map(|e| name(&[e.to_string()]))),
         }
     }
 
@@ -276,7 +283,7 @@ impl Merging {
         put(&mut attempt, path, value);
         match serde_json::from_value::<Config>(attempt.clone()) {
             Ok(_) => self.merged = attempt,
-            Err(e) => self.faults.push(format!("{name}: {e}")),
+            Err(e) => self.errors.push(format!("{name}: {e}")),
         }
     }
 }

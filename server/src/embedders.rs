@@ -1,5 +1,5 @@
-//! The encoders by the fingerprint of what they make. While a collection is re-embedded there are vectors of two: a query is
-//! embedded by those that filled the spaces it searches, and a text that is written by both.
+//! Encoders by fingerprint. While a collection is re-embedded it has vectors of two encoders: a
+//! query is embedded by the encoders that filled the spaces it searches, a written text by both.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,36 +12,37 @@ use vitrine::{
     schemas::{Item, OtherVectors, SpaceSetInfo},
 };
 
-/// Encoders that were not there are looked for again after so long: it takes seconds of work. A re-embedding looks at once.
-const AGAIN: Duration = Duration::from_secs(300);
+/// Time before missing encoders are looked up again: a lookup takes seconds of work. A re-embedding
+/// looks them up immediately.
+const RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// Looks for encoders whose vectors have a fingerprint.
-pub type Find = dyn Fn(&str) -> Result<Option<Arc<dyn Embedder>>, EmbedError> + Send + Sync;
+/// Finds the encoders whose vectors have a fingerprint.
+pub type FindEncoders = dyn Fn(&str) -> Result<Option<Arc<dyn Embedder>>, EmbedError> + Send + Sync;
 
 /// The encoders of a server.
 #[derive(Default)]
 pub struct Embedders {
     in_use: Option<Arc<dyn Embedder>>,
-    find: Option<Box<Find>>,
-    found: Mutex<Found>,
-    /// Held by the one who looks; the others wait for what it finds. Who needs what is there does not wait.
-    looking: Mutex<()>,
+    find: Option<Box<FindEncoders>>,
+    cache: Mutex<EncoderCache>,
+    /// Held during a lookup; other lookups wait for its result. Loaded encoders need no lookup.
+    lookup: Mutex<()>,
 }
 
 #[derive(Default)]
-struct Found {
-    there: BTreeMap<String, Arc<dyn Embedder>>,
+struct EncoderCache {
+    loaded: BTreeMap<String, Arc<dyn Embedder>>,
     missing: BTreeMap<String, Instant>,
 }
 
-impl Found {
-    /// What is known of a fingerprint; Some(None): there are no such encoders.
+impl EncoderCache {
+    /// Returns the cached lookup of a fingerprint; Some(None) if there are no such encoders.
     fn get(&self, fingerprint: &str) -> Option<Option<Arc<dyn Embedder>>> {
-        if let Some(there) = self.there.get(fingerprint) {
-            return Some(Some(there.clone()));
+        if let Some(embedder) = self.loaded.get(fingerprint) {
+            return Some(Some(embedder.clone()));
         }
-        let looked = self.missing.get(fingerprint)?;
-        (looked.elapsed() < AGAIN).then_some(None)
+        let looked_up = self.missing.get(fingerprint)?;
+        (looked_up.elapsed() < RETRY_AFTER).then_some(None)
     }
 }
 
@@ -50,31 +51,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Embedders {
-    /// Those in use, and how to find those of another fingerprint.
-    pub fn new(in_use: Option<Arc<dyn Embedder>>, find: Option<Box<Find>>) -> Self {
+    /// Creates the set of the encoders in use and a lookup of others by fingerprint.
+    pub fn new(in_use: Option<Arc<dyn Embedder>>, find: Option<Box<FindEncoders>>) -> Self {
         Self {
             in_use,
             find,
-            found: Mutex::default(),
-            looking: Mutex::default(),
+            cache: Mutex::default(),
+            lookup: Mutex::default(),
         }
     }
 
-    /// Whether there are any.
-    pub fn are_there(&self) -> bool {
+    /// Returns true if the server has encoders.
+    pub fn is_loaded(&self) -> bool {
         self.in_use.is_some()
     }
 
-    /// Those in use, or the error that says how to have some.
+    /// Returns the encoders in use.
+    ///
+    /// # Errors
+    /// The server has none; the message says how to configure them.
     pub fn in_use(&self) -> vitrine::Result<Arc<dyn Embedder>> {
         let missing = Error::Embed(EmbedError::Unavailable("text or image"));
         self.in_use.clone().ok_or(missing)
     }
 
-    /// Those whose vectors have this fingerprint; loading them takes a second or two, once. Without a fingerprint, those in use.
+    /// Returns the encoders of a fingerprint, without one those in use. Loading them takes a second
+    /// or two, once.
     ///
     /// # Errors
-    /// There are none.
+    /// There are no such encoders.
     pub fn of(&self, fingerprint: Option<&str>) -> vitrine::Result<Arc<dyn Embedder>> {
         let in_use = self.in_use()?;
         let Some(wanted) = fingerprint.filter(|f| *f != in_use.fingerprint()) else {
@@ -84,30 +89,31 @@ impl Embedders {
             expected: wanted.to_owned(),
             found: in_use.fingerprint().to_owned(),
         };
-        if let Some(known) = lock(&self.found).get(wanted) {
-            return known.ok_or_else(missing);
+        if let Some(cached) = lock(&self.cache).get(wanted) {
+            return cached.ok_or_else(missing);
         }
-        // Where they were missing at the last look, only one need wait for the next.
-        let _looking = match lock(&self.found).missing.contains_key(wanted) {
-            true => self.looking.try_lock().map_err(|_| missing())?,
-            false => lock(&self.looking),
+        // If they were missing at the last lookup, only one caller waits for the next.
+        let _guard = if lock(&self.cache).missing.contains_key(wanted) {
+            self.lookup.try_lock().map_err(|_| missing())?
+        } else {
+            lock(&self.lookup)
         };
-        if let Some(known) = lock(&self.found).get(wanted) {
-            return known.ok_or_else(missing);
+        if let Some(cached) = lock(&self.cache).get(wanted) {
+            return cached.ok_or_else(missing);
         }
         let find = self.find.as_ref().ok_or_else(missing)?;
         let found = find(wanted)?;
-        let mut all = lock(&self.found);
+        let mut cache = lock(&self.cache);
         let Some(found) = found else {
-            all.missing.insert(wanted.to_owned(), Instant::now());
+            cache.missing.insert(wanted.to_owned(), Instant::now());
             return Err(missing());
         };
         tracing::info!(fingerprint = wanted, "encoders loaded");
-        all.there.insert(wanted.to_owned(), found.clone());
+        cache.loaded.insert(wanted.to_owned(), found.clone());
         Ok(found)
     }
 
-    /// Lets go of encoders that no collection has vectors of any more.
+    /// Unloads encoders that no collection has vectors of.
     pub fn release(&self, database: &Database) {
         let mut used = BTreeSet::new();
         for collection in database.open_collections() {
@@ -115,34 +121,34 @@ impl Embedders {
             let other = collection.reembedding().map(|info| info.other.fingerprint);
             used.extend(other.flatten());
         }
-        let mut found = lock(&self.found);
-        found
-            .there
+        let mut cache = lock(&self.cache);
+        cache
+            .loaded
             .retain(|fingerprint, _| used.contains(fingerprint));
-        found.missing.clear();
+        cache.missing.clear();
     }
 
-    /// Sees to it that queries by text and photo are answered as before after a switch to this fingerprint.
+    /// Checks that queries by text and image still work after a switch to this fingerprint.
     ///
     /// # Errors
-    /// They are answered now and would not be then.
-    pub fn ready(&self, collection: &Collection, next: &str) -> vitrine::Result<()> {
+    /// They work now and would fail after the switch.
+    pub fn check_switch(&self, collection: &Collection, next: &str) -> vitrine::Result<()> {
         let config = collection.config();
-        lock(&self.found).missing.clear();
+        lock(&self.cache).missing.clear();
         if self.of(config.fingerprint.as_deref()).is_err() || self.of(Some(next)).is_ok() {
             return Ok(());
         }
         Err(Error::invalid(
             "/fingerprint",
             format!(
-                "the server finds no encoders of fingerprint {next} in its models folder, so it could not embed queries after the switch; put them, or their heads, there"
+                "no encoders with fingerprint {next} in the models folder, so queries could not be embedded after the switch; add the encoders, or their heads, to that folder"
             ),
         ))
     }
 
-    /// While the collection is re-embedded: gives items that are all text the vectors of the other encoders too. One with photos is
-    /// left to the indexer, which can read them.
-    pub fn embed_twice(&self, collection: &Collection, items: &mut [Item]) {
+    /// During a re-embedding, adds the vectors of the other encoders to text-only items. Items with
+    /// images are left to the indexer, which can read image files.
+    pub fn embed_for_both_spaces(&self, collection: &Collection, items: &mut [Item]) {
         let Some(info) = collection.reembedding() else {
             return;
         };
@@ -150,16 +156,16 @@ impl Embedders {
             let Some(fingerprint) = to.fingerprint.as_deref() else {
                 continue;
             };
-            let is_of = |item: &Item| match &item.fingerprint {
-                Some(own) => Some(own) == from.fingerprint.as_ref(),
+            let has_source = |item: &Item| match &item.fingerprint {
+                Some(fingerprint) => Some(fingerprint) == from.fingerprint.as_ref(),
                 None => std::ptr::eq(from, &info.current),
             };
-            let mut wanting: Vec<(String, &mut Item)> = items
+            let mut pending: Vec<(String, &mut Item)> = items
                 .iter_mut()
-                .filter(|item| is_of(item) && lacks(item, from))
+                .filter(|item| has_source(item) && is_pending(item, from))
                 .filter_map(|item| Some((vitrine_indexer::pipeline::item_text(item)?, item)))
                 .collect();
-            if wanting.is_empty() {
+            if pending.is_empty() {
                 continue;
             }
             let embedder = match self.of(Some(fingerprint)) {
@@ -169,10 +175,10 @@ impl Embedders {
                     continue;
                 }
             };
-            let texts: Vec<_> = wanting.iter().map(|(text, _)| text.as_str()).collect();
-            let made = embedder.embed_text(&texts);
-            for ((_, item), made) in wanting.iter_mut().zip(made) {
-                match made.and_then(|text| with_behavior(&*embedder, &item.id, text)) {
+            let texts: Vec<_> = pending.iter().map(|(text, _)| text.as_str()).collect();
+            let embeddings = embedder.embed_text(&texts);
+            for ((_, item), embedding) in pending.iter_mut().zip(embeddings) {
+                match embedding.and_then(|text| with_behavior(&*embedder, &item.id, text)) {
                     Ok(vectors) => item.other_vectors = Some(of_set(fingerprint, vectors, to)),
                     Err(e) => tracing::warn!(item = item.id, "stays pending: {e}"),
                 }
@@ -181,16 +187,16 @@ impl Embedders {
     }
 }
 
-/// Whether an item brings vectors of one of the encoders only, and they can be of nothing but its text.
-fn lacks(item: &Item, own: &SpaceSetInfo) -> bool {
-    let has_vectors = own
+/// Returns true if an item has vectors of one encoder only and is text-only.
+fn is_pending(item: &Item, set: &SpaceSetInfo) -> bool {
+    let has_vectors = set
         .vectors
         .keys()
         .any(|space| item.vectors.contains_key(space));
     has_vectors && item.other_vectors.is_none() && item.images.is_empty()
 }
 
-/// A text's vectors joined with what behaviour says of the item, weighted as the indexer does.
+/// Fuses the vectors of a text with the behavior vectors of the item, weighted as in the indexer.
 fn with_behavior(
     embedder: &dyn Embedder,
     id: &str,
@@ -202,7 +208,7 @@ fn with_behavior(
             let mut parts = vec![(weights.behavior_weight * weight, vector.as_slice())];
             parts.extend(
                 text.get(&space)
-                    .map(|own| (weights.text_weight, own.as_slice())),
+                    .map(|text| (weights.text_weight, text.as_slice())),
             );
             let fused = vitrine_indexer::space::fuse(&parts);
             text.insert(space, fused);

@@ -1,4 +1,4 @@
-//! Errors as problem details. The one place where an engine error becomes an HTTP status.
+//! Errors as RFC 9457 problem details. The only place that maps engine errors to HTTP statuses.
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -12,12 +12,12 @@ tokio::task_local! {
     pub static REQUEST_ID: String;
 }
 
-/// Id of the request being served, empty outside of one.
+/// Returns the id of the request being served; empty outside of a request.
 pub fn current_request_id() -> String {
     REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// An error answer.
+/// An error response.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{code}: {detail}")]
 pub struct ApiError {
@@ -25,11 +25,11 @@ pub struct ApiError {
     pub status: StatusCode,
     /// Stable code.
     pub code: &'static str,
-    /// What is wrong and the mend.
+    /// Cause and hint.
     pub detail: String,
-    /// Faults by field.
+    /// Errors by field.
     pub errors: Vec<FieldError>,
-    /// Id of the request it belongs to.
+    /// Id of the request.
     pub request_id: String,
     /// Value of the `Allow` header of a 405.
     pub allow: Option<String>,
@@ -39,7 +39,7 @@ pub struct ApiError {
 pub type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
-    /// An error without field faults.
+    /// Creates an error without field errors.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
             status,
@@ -51,83 +51,101 @@ impl ApiError {
         }
     }
 
-    /// A 400 at one field; an empty pointer is the whole.
+    /// 400 for one field; an empty pointer stands for the whole body.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         vitrine::Error::invalid(pointer, detail).into()
     }
 
-    /// A 404 of a dialogue.
+    /// 401: no valid key.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "a valid key is required; send `Authorization: Bearer KEY`",
+        )
+    }
+
+    /// 403: the key does not grant the action.
+    pub fn forbidden() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "the key does not grant this action on this collection",
+        )
+    }
+
+    /// 404: no such dialogue.
     pub fn dialogue_not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "dialogue_not_found",
-            "no such dialogue, or nobody went on with it for too long; send the `dialogue` of its last answer as `resume`",
+            "no such dialogue, or it expired; send the `dialogue` of its last response as `resume`",
         )
     }
 
-    /// A 409 of a dialogue in which another turn came first.
+    /// 409: the dialogue was changed by a concurrent turn.
     pub fn dialogue_changed() -> Self {
         Self::new(
             StatusCode::CONFLICT,
             "dialogue_changed",
-            "another turn was answered meanwhile; look at the state and send this one again",
+            "the dialogue was changed by a concurrent turn; get its state and send this turn again",
         )
     }
 
-    /// A 404 of a path that leads nowhere.
+    /// 404: no such route.
     pub fn route_not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "route_not_found",
-            "no such route; /docs lists them all",
+            "no such route; see /docs for all routes",
         )
     }
 
-    /// A 405 that names the methods there are.
+    /// 405 with the supported methods.
     pub fn method_not_allowed(allow: String) -> Self {
         Self {
             allow: Some(allow.clone()),
             ..Self::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                format!("use {allow}"),
+                format!("the method is not supported here; use {allow}"),
             )
         }
     }
 
-    /// A 500 that tells the caller nothing but the request id; the cause goes to the log.
+    /// 500 that shows the caller only the request id; the cause is logged.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         let error = Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "the server failed; the cause is in its log under this request id",
+            "internal server error; the server log has the cause under this request id",
         );
         tracing::error!(request_id = %error.request_id, %cause, "request failed");
         error
     }
 
-    /// The deadline passed.
+    /// 504: the deadline passed.
     pub fn deadline() -> Self {
         vitrine::Error::DeadlineExceeded.into()
     }
 
-    /// The error with its pointers below another place: for a part of a body that was read apart.
-    pub fn below(mut self, at: &str) -> Self {
+    /// Prefixes all pointers; for a part of a body that was parsed separately.
+    pub fn below(mut self, prefix: &str) -> Self {
         for error in &mut self.errors {
-            error.pointer.insert_str(0, at);
+            error.pointer.insert_str(0, prefix);
         }
         self
     }
 
-    /// The error with its pointers at one place: for faults of what was made of that.
-    pub fn at(mut self, place: &str) -> Self {
+    /// Replaces all pointers by one; for errors of something derived from that field.
+    pub fn at(mut self, pointer: &str) -> Self {
         for error in &mut self.errors {
-            place.clone_into(&mut error.pointer);
+            pointer.clone_into(&mut error.pointer);
         }
         self
     }
 
-    /// The body of the answer.
+    /// Returns the response body.
     pub fn problem(&self) -> Problem {
         Problem {
             r#type: format!("urn:vitrine:{}", self.code),
@@ -157,7 +175,7 @@ fn status_of(error: &vitrine::Error) -> StatusCode {
         | E::NotReembedded { .. } => StatusCode::CONFLICT,
         E::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         E::Embed(EmbedError::Unavailable(_)) | E::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
-        E::Unsettled { .. } => StatusCode::TOO_MANY_REQUESTS,
+        E::MemoryFullUntilSealed { .. } => StatusCode::TOO_MANY_REQUESTS,
         E::OutOfMemory { .. } | E::MemoryFull { .. } | E::DiskFull { .. } => {
             StatusCode::INSUFFICIENT_STORAGE
         }

@@ -1,28 +1,25 @@
-//! HTTP API of Vitrine. Translates between HTTP and the engine; no search, storage or model code lives here.
+//! HTTP API of Vitrine. Translates between HTTP and the engine; no search, storage or model code
+//! lives here.
+//!
+//! Imports point downward: `cli`, `serve`, `app`, `openapi`, `routes`, `search` and `import`,
+//! `http`, `state`, then the modules that the state consists of, and `error` and `config` at the
+//! bottom.
 
 pub mod app;
-pub mod body;
-pub mod cached;
-pub mod call;
+pub mod auth;
 pub mod cli;
 pub mod config;
-pub mod dialogues;
+pub mod dialogue_store;
 pub mod embedders;
 pub mod error;
-pub mod gauges;
+pub mod evaluations;
+pub mod http;
+pub mod images;
 pub mod import;
-pub mod keys;
-pub mod limits;
 pub mod machine;
-pub mod middleware;
 pub mod openapi;
-pub mod photos;
-pub mod preset;
-pub mod report;
-pub mod reports;
+pub mod ops;
 pub mod routes;
 pub mod search;
 pub mod serve;
 pub mod state;
-pub mod tasks;
-pub mod telemetry;

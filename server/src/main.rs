@@ -9,8 +9,8 @@ use vitrine_server::cli::{self, Cli};
 async fn main() -> ExitCode {
     match cli::run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("vitrine-server: {fault}");
+        Err(error) => {
+            eprintln!("vitrine-server: {error}");
             ExitCode::FAILURE
         }
     }

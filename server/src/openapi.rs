@@ -1,11 +1,12 @@
-//! The description of the API, made from the handlers' annotations and the wire types.
+//! The OpenAPI document, generated from the annotations of the handlers and the wire types.
 
-use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use actix_web::HttpResponse;
 use utoipa::{
-    IntoResponses, Modify, OpenApi,
+    Modify, OpenApi,
     openapi::{
-        ContentBuilder, Object, Ref, RefOr, Response, ResponseBuilder, Schema,
+        Object, RefOr, Schema,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -15,7 +16,7 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    collections, dialogues, docs, embeddings, events, health, images, import, items, map, models,
+    collections, dialogues, embeddings, events, health, images, import, items, map, models,
     multi_search, presets, recommend, reembedding, reports, rules, search, synonyms, understand,
     users,
 };
@@ -25,10 +26,10 @@ use crate::routes::{
 #[openapi(
     info(
         title = "Vitrine",
-        description = "Vector search for products. Errors are problem details (RFC 9457) with a stable `code`. \
-            A server without keys is open; otherwise send `Authorization: Bearer KEY`. \
-            The header `x-timeout-ms` (1 to 600000) bounds the time of a request; \
-            `x-request-id` is echoed, or made where it is absent."
+        description = "Vector search database for products. Errors are problem details (RFC 9457) with a stable `code`. \
+            Send `Authorization: Bearer KEY`; a server without keys is open. \
+            The header `x-timeout-ms` (1 to 600000) limits the time of a request; \
+            `x-request-id` is echoed, or generated if absent."
     ),
     paths(
         collections::list, collections::put, collections::patch, collections::get, collections::delete,
@@ -51,41 +52,42 @@ use crate::routes::{
         synonyms::stop_words, synonyms::put_stop_words,
         presets::list, presets::replace, presets::get, presets::put, presets::delete,
         health::healthz, health::livez, health::readyz, health::metrics,
-        docs::description,
+        document,
     ),
     components(schemas(
         Condition, FieldKey, Filter, HasIdCondition, IsEmptyCondition, Match, MatchCondition, Problem, Range,
         RangeCondition, Scalar, Scope,
     )),
     security((), ("key" = [])),
-    modifiers(&Key, &Flat),
+    modifiers(&BearerKey, &MergeFlattened),
     tags(
-        (name = "collections", description = "Schemas of items and their vector spaces"),
-        (name = "aliases", description = "Second names of collections, changed in one step"),
-        (name = "items", description = "Write, read, count, delete"),
-        (name = "reembedding", description = "From one set of encoders to another, while it serves"),
-        (name = "search", description = "Nearest neighbours with filters"),
-        (name = "dialogues", description = "Searches refined turn by turn"),
-        (name = "settings", description = "What a shop wants of its answers"),
-        (name = "recommendations", description = "From behaviour and content, with reasons"),
-        (name = "models", description = "What was learned from events"),
-        (name = "events", description = "What shoppers did"),
-        (name = "users", description = "What is stored of a user, to be given out or erased"),
-        (name = "embeddings", description = "In the form of the OpenAI API"),
-        (name = "reports", description = "What evaluations found"),
-        (name = "operations", description = "Health, metrics, this description"),
+        (name = "collections", description = "Item schemas and vector spaces"),
+        (name = "aliases", description = "Alternative names of collections, switched atomically"),
+        (name = "items", description = "Write, read, count and delete items"),
+        (name = "reembedding", description = "Move a live collection to other encoders"),
+        (name = "search", description = "Full-text, vector and hybrid search with filters and facets"),
+        (name = "dialogues", description = "Searches refined turn by turn in natural language"),
+        (name = "settings", description = "Merchandising rules, synonyms, stop words and presets"),
+        (name = "recommendations", description = "Recommendations from behavior and content, with reasons"),
+        (name = "models", description = "Models trained on events"),
+        (name = "events", description = "Behavior events"),
+        (name = "users", description = "Export or erase the data of a user or session"),
+        (name = "embeddings", description = "OpenAI-compatible embeddings"),
+        (name = "reports", description = "Evaluation reports"),
+        (name = "operations", description = "Health, metrics and this document"),
     ),
 )]
 pub struct Document;
 
-/// The document as committed and served.
+/// Returns the document as it is committed and served.
 pub fn text() -> String {
     Document::openapi().to_pretty_json().unwrap_or_default() + "\n"
 }
 
-struct Key;
+/// Adds the security scheme of API keys.
+struct BearerKey;
 
-impl Modify for Key {
+impl Modify for BearerKey {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         document
@@ -95,11 +97,11 @@ impl Modify for Key {
     }
 }
 
-/// A flattened struct is described as all of two objects. Where the inner one takes no other fields, no value would fit
-/// both: so they are made one.
-struct Flat;
+/// Merges the `allOf` of a flattened struct into one object: if the inner object forbids other
+/// fields, no value would match both.
+struct MergeFlattened;
 
-impl Modify for Flat {
+impl Modify for MergeFlattened {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let Some(components) = &mut document.components else {
             return;
@@ -129,57 +131,14 @@ impl Modify for Flat {
     }
 }
 
-/// Groups of error answers: a route names the groups that fit it.
-macro_rules! problems {
-    ($($(#[$doc:meta])* $group:ident { $($status:literal $description:literal),+ $(,)? })+) => { $(
-        $(#[$doc])*
-        pub struct $group;
-
-        impl IntoResponses for $group {
-            fn responses() -> BTreeMap<String, RefOr<Response>> {
-                [$(($status.to_owned(), problem($description))),+].into()
-            }
-        }
-    )+ };
-}
-
-problems! {
-    /// Of every route that keys guard.
-    Keyed {
-        "400" "The request is at fault; `errors` points at the fields",
-        "401" "No valid key",
-        "403" "The key does not grant this",
-        "500" "The server failed; its log has the cause under the request id",
-    }
-    /// Of work that is bounded.
-    Gated {
-        "429" "Too many requests of this kind; try again after `retry-after`",
-        "504" "The deadline passed",
-    }
-    /// Of routes with a body.
-    Bodied {
-        "408" "The body stopped coming",
-        "413" "The body is too large",
-        "415" "The media type is not taken",
-    }
-    /// Of writes that take memory and disk.
-    Stored { "507" "It would pass a bound on memory or disk; nothing of it was stored" }
-    /// Of routes that name a collection, an item or an alias.
-    Named { "404" "No such collection, item, alias or setting" }
-    /// Of changes that may clash with what is there.
-    Conflicting { "409" "It clashes with what is there" }
-    /// Of work for the encoders.
-    Encoded { "503" "The server has no encoders" }
-}
-
-fn problem(description: &str) -> RefOr<Response> {
-    let schema = Ref::from_schema_name("Problem");
-    ResponseBuilder::new()
-        .description(description)
-        .content(
-            "application/problem+json",
-            ContentBuilder::new().schema(Some(schema)).build(),
-        )
-        .build()
-        .into()
+/// OpenAPI document
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operations", operation_id = "openapi", security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)),
+)]
+pub async fn document() -> HttpResponse {
+    static TEXT: LazyLock<String> = LazyLock::new(text);
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(TEXT.as_str())
 }

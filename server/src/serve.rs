@@ -1,4 +1,4 @@
-//! Serving: open everything, listen, answer until told to stop, leave everything on disk.
+//! Server lifecycle: open the database, listen, serve until a signal, close the database.
 
 use std::{path::Path, pin::pin, sync::Arc};
 
@@ -18,20 +18,20 @@ use vitrine_indexer::space::{Encoders, ModelError, Precision};
 
 use crate::{
     app,
+    auth::Keys,
     config::{Config, Durability},
     embedders::Embedders,
-    keys::Keys,
-    middleware::request_id,
+    http::middleware,
     state::AppState,
 };
 
-/// Seconds that requests under way are given at a stop.
-const GRACE: u64 = 30;
+/// Seconds that running requests get to finish at shutdown.
+const SHUTDOWN_GRACE_S: u64 = 30;
 
-/// Serves until SIGTERM or SIGINT. The address file is written once connections are taken.
+/// Serves until SIGTERM or SIGINT. The address file is written when the server accepts connections.
 ///
 /// # Errors
-/// Something could not be opened; the message says why and how to mend it.
+/// Something could not be opened; the message gives the cause and a hint.
 pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> Result<(), String> {
     let embedders = match &config.models_dir {
         Some(dir) => embedders(dir, config.precision).map_err(|e| e.to_string())?,
@@ -55,11 +55,11 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
-            .wrap(from_fn(request_id::layer))
+            .wrap(from_fn(middleware::layer))
             .configure(app::routes)
     })
     .disable_signals()
-    .shutdown_timeout(GRACE)
+    .shutdown_timeout(SHUTDOWN_GRACE_S)
     .bind(listen)
     .map_err(|e| format!("cannot listen on {listen}: {e}"))?;
     let address = server.addrs().first().copied().unwrap_or(listen);
@@ -67,7 +67,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     stop_on_signal(server.handle())?;
     tracing::info!(%address, "listening");
     if let Some(path) = address_file {
-        write_whole(path, &address.to_string())
+        write_atomic(path, &address.to_string())
             .map_err(|e| format!("address file {}: {e}", path.display()))?;
     }
     server.await.map_err(|e| e.to_string())?;
@@ -76,7 +76,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     Ok(())
 }
 
-/// The encoders in use, and those that can be found beside them.
+/// Loads the encoders in use; others are found in the same folder on demand.
 fn embedders(dir: &Path, precision: Precision) -> Result<Embedders, ModelError> {
     let encoders = Arc::new(Encoders::load(dir, precision)?);
     let (dir, like) = (dir.to_owned(), encoders.clone());
@@ -88,11 +88,11 @@ fn embedders(dir: &Path, precision: Precision) -> Result<Embedders, ModelError> 
     Ok(Embedders::new(Some(encoders), Some(Box::new(find))))
 }
 
-/// The first signal lets requests end, a second one does not.
+/// The first signal lets running requests finish; a second one aborts them.
 fn stop_on_signal(server: ServerHandle) -> Result<(), String> {
-    let fault = |e: std::io::Error| format!("signals: {e}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(fault)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
+    let error = |e: std::io::Error| format!("cannot handle signals: {e}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(error)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(error)?;
     rt::spawn(async move {
         for graceful in [true, false] {
             select(pin!(terminate.recv()), pin!(interrupt.recv())).await;
@@ -103,8 +103,8 @@ fn stop_on_signal(server: ServerHandle) -> Result<(), String> {
     Ok(())
 }
 
-/// Readers see the old file or the whole new one.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+/// Replaces a file atomically.
+fn write_atomic(path: &Path, text: &str) -> std::io::Result<()> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     std::fs::write(&partial, text)?;

@@ -1,53 +1,51 @@
-//! What every request shares.
+//! State shared by all requests.
 
 use std::sync::Arc;
 
 use vitrine::Database;
 
 use crate::{
+    auth::Keys,
     config::{Config, Limits},
-    dialogues,
+    dialogue_store::DialogueStore,
     embedders::Embedders,
-    keys::Keys,
-    limits::Gate,
-    photos::Photos,
-    reports::Reports,
-    tasks::Tasks,
-    telemetry::Metrics,
+    evaluations::Reports,
+    images::ImageFolders,
+    ops::{limits::Gate, metrics::Metrics, tasks::Tasks},
 };
 
-/// Shared state.
+/// State shared by all requests.
 pub struct AppState {
     /// The engine.
     pub database: Arc<Database>,
     /// The encoders.
     pub embedders: Embedders,
-    /// Bounds.
+    /// Limits on sizes, time and concurrency.
     pub limits: Limits,
-    /// API keys; none: open.
+    /// API keys; without any, all routes are open.
     pub keys: Keys,
     /// Metrics.
     pub metrics: Metrics,
-    /// Work that goes on after its request.
+    /// Background tasks.
     pub tasks: Tasks,
-    /// Dialogues under way.
-    pub dialogues: dialogues::Store,
-    /// Bounds searches and reads.
+    /// Dialogues in memory.
+    pub dialogues: DialogueStore,
+    /// Limits concurrent searches and reads.
     pub searches: Gate,
-    /// Bounds writes.
+    /// Limits concurrent writes.
     pub writes: Gate,
-    /// Bounds embedding.
+    /// Limits concurrent embedding calls.
     pub embeds: Gate,
-    /// Bounds the shrinking of photos.
-    pub images: Gate,
-    /// Photos of items.
-    pub photos: Photos,
+    /// Limits concurrent thumbnail computations.
+    pub thumbnails: Gate,
+    /// Folders of item images.
+    pub images: ImageFolders,
     /// Evaluation reports.
     pub reports: Reports,
 }
 
 impl AppState {
-    /// Puts the parts together; an error names the setting that is at fault.
+    /// Builds the state; an error names the setting that is wrong.
     pub fn new(
         database: Arc<Database>,
         embedders: Embedders,
@@ -59,10 +57,10 @@ impl AppState {
             searches: Gate::new(limits.search_permits, limits.queue),
             writes: Gate::new(limits.write_permits, limits.queue),
             embeds: Gate::new(limits.embed_permits, limits.queue),
-            images: Gate::new(limits.image_permits, limits.queue),
-            photos: Photos::open(&config.images)?,
+            thumbnails: Gate::new(limits.image_permits, limits.queue),
+            images: ImageFolders::open(&config.images)?,
             reports: Reports::open(config.reports_dir.as_deref())?,
-            dialogues: dialogues::Store::new(&limits),
+            dialogues: DialogueStore::new(&limits),
             tasks: Tasks::default(),
             metrics: Metrics::new().map_err(|e| e.to_string())?,
             database,

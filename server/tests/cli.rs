@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use vitrine_server::keys::{Action, Keys};
+use vitrine_server::auth::{Action, Keys};
 
 fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine-server"));
@@ -23,25 +23,25 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn all_faults_of_all_sources_are_told_at_once() {
+fn all_errors_of_all_sources_are_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let file = "colour = 1\n[limits]\nfoo = 2\ntimeout_ms = 0\n[log]\nlevel = \"a=b=c\"\n";
+    let file = "colr = 1\n[limits]\nfoo = 2\ntimeout_ms = 0\n[log]\nlevel = \"a=b=c\"\n";
     std::fs::write(folder.path().join("c.toml"), file).unwrap();
     let args = ["check-config", "--config", "c.toml", "--listen", "nowhere"];
     let mut checking = command(folder.path(), &args);
     checking.env("VITRINE_SERVER__LIMITS__QUEUE", "many");
     let output = checking.output().expect("the program starts");
     assert_eq!(output.status.code(), Some(1));
-    let faults = text(&output.stderr);
-    for fault in [
-        "c.toml: colour: unknown field",
+    let errors = text(&output.stderr);
+    for error in [
+        "c.toml: colr: unknown field",
         "c.toml: limits.foo: unknown field",
         "VITRINE_SERVER__LIMITS__QUEUE: invalid type",
         "--listen: invalid socket address",
         "limits.timeout_ms: 0 is out of range",
         "log.level: ",
     ] {
-        assert!(faults.contains(fault), "{fault} is not in {faults}");
+        assert!(errors.contains(error), "{error} is not in {errors}");
     }
 }
 
@@ -58,7 +58,7 @@ fn a_checked_configuration_is_one_to_use() {
 }
 
 #[test]
-fn a_keys_secret_is_printed_once_and_kept_nowhere() {
+fn a_keys_secret_is_printed_once_and_not_stored() {
     let folder = tempfile::tempdir().unwrap();
     let create = |name| {
         let args = ["keys", "create", "--name", name, "--actions", "read,write"];
@@ -108,7 +108,7 @@ fn the_description_printed_is_the_one_served() {
 }
 
 #[test]
-fn folders_that_are_not_there_are_told_by_their_setting() {
+fn missing_folders_are_reported_by_their_setting() {
     let folder = tempfile::tempdir().unwrap();
     for (flag, setting) in [
         ("--images-root", "images.root"),
@@ -119,8 +119,8 @@ fn folders_that_are_not_there_are_told_by_their_setting() {
             &["serve", "--listen", "127.0.0.1:0", flag, "nowhere"],
         );
         assert_eq!(output.status.code(), Some(1));
-        let fault = text(&output.stderr);
-        assert!(fault.contains(&format!("{setting}: nowhere: ")), "{fault}");
+        let error = text(&output.stderr);
+        assert!(error.contains(&format!("{setting}: nowhere: ")), "{error}");
     }
     let file = "[images]\nroot = \"a\"\n[images.roots]\nshop = \"b\"\n";
     std::fs::write(folder.path().join("c.toml"), file).unwrap();

@@ -1,6 +1,6 @@
-//! Dense rows beside the sparse matrix: factors of users and items, and the kernels over them. `faer` multiplies
-//! and decomposes, `pulp` picks the widest vectors of the machine. Nothing here starts faer's own threads: callers
-//! are on rayon's.
+//! Dense matrices, such as factors of users and items, and their kernels. `faer` multiplies and
+//! decomposes, `pulp` selects the widest SIMD instructions of the machine. faer runs sequentially
+//! here: callers run on rayon's threads.
 
 use faer::{
     Accum, Mat, MatMut, MatRef, Par,
@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Matrix, Row};
 
-/// Rows of one task. Fixed, so that sums are added in the same order on every machine.
+/// Rows per task. Fixed, so that sums are added in the same order on every machine.
 const BLOCK: usize = 1024;
 
-/// A dense matrix, row after row.
+/// A dense matrix in row-major order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Dense {
     rows: usize,
@@ -36,7 +36,7 @@ impl Dense {
         }
     }
 
-    /// Independent normal values around 0.
+    /// Creates a matrix of independent normal values with mean 0.
     pub(super) fn normal(rows: usize, width: usize, deviation: f32, seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut dense = Self::zeros(rows, width);
@@ -45,8 +45,8 @@ impl Dense {
         dense
     }
 
-    /// Whether it has so many rows, for one that was read.
-    pub(super) fn is_sound(&self, rows: usize) -> bool {
+    /// Returns true if a deserialized matrix has this many rows, the right size and finite values.
+    pub(super) fn is_consistent(&self, rows: usize) -> bool {
         self.rows == rows
             && self.rows.checked_mul(self.width) == Some(self.values.len())
             && self.values.iter().all(|v| v.is_finite())
@@ -72,7 +72,7 @@ impl Dense {
         MatRef::from_row_major_slice(&self.values, self.rows, self.width)
     }
 
-    /// Every row multiplied by its own factor.
+    /// Returns the matrix with each row multiplied by its factor.
     pub(super) fn scaled(&self, factors: &[f32]) -> Self {
         let mut scaled = self.clone();
         let rows = scaled.values.chunks_exact_mut(self.width.max(1));
@@ -82,7 +82,7 @@ impl Dense {
         scaled
     }
 
-    /// Products of all pairs of columns, width x width.
+    /// Returns the products of all pairs of columns, width x width.
     pub(super) fn gram(&self) -> Mat<f64> {
         let mut sum = Mat::zeros(self.width, self.width);
         if self.width == 0 {
@@ -107,7 +107,7 @@ impl Dense {
         sum
     }
 
-    /// The matrix product with `right`, width x any.
+    /// Returns the matrix product with `right`, which is width x any.
     pub(super) fn times(&self, right: MatRef<'_, f32>) -> Self {
         let mut out = Self::zeros(self.rows, right.ncols());
         if self.width == 0 || out.width == 0 {
@@ -126,7 +126,7 @@ impl Dense {
     }
 }
 
-/// The product of a sparse matrix and dense rows.
+/// Returns the product of a sparse and a dense matrix.
 pub(super) fn sparse_times(matrix: &Matrix, dense: &Dense) -> Dense {
     let mut out = Dense::zeros(matrix.rows(), dense.width);
     let rows = out
@@ -137,13 +137,13 @@ pub(super) fn sparse_times(matrix: &Matrix, dense: &Dense) -> Dense {
     out
 }
 
-/// `out += sum of value * rows[index]`.
+/// Computes `out += sum of value * rows[index]`.
 pub(super) fn add_rows(row: Row<'_>, rows: &Dense, out: &mut [f32]) {
     Arch::new().dispatch(AddRows { row, rows, out });
 }
 
-/// `out += sum of f(value, rows[index] . x) * rows[index]`: with `f` the product it multiplies by the weighted
-/// products of the rows, without ever holding them.
+/// Computes `out += sum of f(value, rows[index] . x) * rows[index]`. With `f` the product, this
+/// multiplies `x` by the weighted Gram matrix of the rows without materializing it.
 pub(super) fn add_projections(
     row: Row<'_>,
     rows: &Dense,
@@ -160,18 +160,18 @@ pub(super) fn add_projections(
     });
 }
 
-/// Scalar product.
+/// Returns the scalar product.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     Arch::new().dispatch(Dot { a, b })
 }
 
-/// `y += factor * x`.
+/// Computes `y += factor * x`.
 pub(super) fn add_scaled(factor: f32, x: &[f32], y: &mut [f32]) {
     Arch::new().dispatch(AddScaled { factor, x, y });
 }
 
-/// Solves `a x = b` in place for a symmetric positive definite `a`, whose lower half is read and overwritten; false
-/// where it is not.
+/// Solves `a x = b` in place for a symmetric positive definite `a`, whose lower half is read and
+/// overwritten. Returns false if `a` is not positive definite.
 pub(super) fn solve(mut a: MatMut<'_, f32>, b: MatMut<'_, f32>) -> bool {
     let (size, columns) = (a.nrows(), b.ncols());
     let scratch =
@@ -190,7 +190,8 @@ pub(super) fn solve(mut a: MatMut<'_, f32>, b: MatMut<'_, f32>) -> bool {
     true
 }
 
-/// Eigenvalues, ascending, and eigenvectors as columns of a symmetric matrix; none where they do not converge.
+/// Returns the eigenvalues, ascending, and the eigenvectors, as columns, of a symmetric matrix;
+/// None without convergence.
 pub(super) fn eigen(matrix: &Mat<f64>) -> Option<(Vec<f64>, Mat<f64>)> {
     let size = matrix.nrows();
     if size == 0 {
@@ -266,7 +267,7 @@ impl WithSimd for Dot<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> f32 {
         let (a, a_tail) = S::as_simd_f32s(self.a);
         let (b, b_tail) = S::as_simd_f32s(self.b);
-        // Four sums at a time: one would wait for itself at every step.
+        // Four independent sums hide the latency of the additions.
         let (a4, a_rest) = pulp::as_arrays::<4, _>(a);
         let (b4, b_rest) = pulp::as_arrays::<4, _>(b);
         let mut sums = [simd.splat_f32s(0.0); 4];

@@ -1,4 +1,4 @@
-//! EASE: how each item follows from all others, solved at once. For small catalogs only.
+//! EASE: linear regression of each item on all others, in closed form. For small catalogs only.
 
 use faer::{
     MatMut, Par,
@@ -8,16 +8,17 @@ use faer::{
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Matrix, Recommender, dense::add_scaled, known};
+use super::{Matrix, Recommender, dense::add_scaled, kinds::ModelKind, known_items};
 use crate::{Error, Result};
 
-/// How EASE is fitted.
+/// Options of [`Ease`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EaseOptions {
     /// Added to the squared norm of each item.
     pub regularization: f32,
-    /// Items allowed. Fitting holds three matrices of 4 bytes a pair of items and takes their third power in time.
+    /// Maximum number of items. A fit holds three matrices of 4 bytes per pair of items and takes
+    /// time of the third power of the number of items.
     pub max_items: usize,
 }
 
@@ -30,12 +31,13 @@ impl Default for EaseOptions {
     }
 }
 
-/// EASE (Steck 2019): the item x item matrix with a zero diagonal that predicts the interactions best in least
-/// squares. With `P = (R'R + regularization I)^-1` it is `B[i][j] = -P[i][j] / P[j][j]`; a history `r` scores `r B`.
+/// EASE (Steck 2019): the item x item matrix with a zero diagonal that predicts the interactions
+/// best in least squares. With `P = (R'R + regularization I)^-1` it is
+/// `B[i][j] = -P[i][j] / P[j][j]`; a history `r` scores `r B`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ease {
     items: usize,
-    /// B, row after row.
+    /// Matrix B in row-major order.
     weights: Vec<f32>,
 }
 
@@ -43,15 +45,15 @@ impl Ease {
     /// Fits to users x items.
     ///
     /// # Errors
-    /// More items than [`EaseOptions::max_items`], or a regularization that is not positive or too small for the
-    /// precision of f32.
+    /// More items than [`EaseOptions::max_items`], or a regularization that is not positive or too
+    /// small for the precision of f32.
     pub fn fit(interactions: &Matrix, options: &EaseOptions) -> Result<Self> {
         let items = interactions.columns();
         if items > options.max_items {
             return Err(Error::invalid(
                 "/max_items",
                 format!(
-                    "EASE is allowed {} items and there are {items}: use the graph filter or raise the bound",
+                    "expected at most {} items for EASE, got {items}; use the graph filter or raise the limit",
                     options.max_items
                 ),
             ));
@@ -59,10 +61,10 @@ impl Ease {
         if !(options.regularization > 0.0 && options.regularization.is_finite()) {
             return Err(Error::invalid("/regularization", "must be above 0"));
         }
-        let system = regularised_gram(interactions, options.regularization);
+        let system = regularized_gram(interactions, options.regularization);
         let inverse = inverse(system, items).ok_or_else(|| {
             let detail = format!(
-                "{} is too small for these weights, raise it",
+                "{} is too small for these weights; raise it",
                 options.regularization
             );
             Error::invalid("/regularization", detail)
@@ -72,8 +74,23 @@ impl Ease {
             weights: weights(&inverse, items),
         })
     }
+}
 
-    pub(super) fn is_sound(&self) -> bool {
+impl ModelKind for Ease {
+    type Options = EaseOptions;
+
+    const NAME: &'static str = "ease";
+    const AUTO_MAX_ITEMS: Option<usize> = Some(2_000);
+
+    fn fit_matrix(interactions: &Matrix, options: &EaseOptions) -> Result<Self> {
+        Self::fit(interactions, options)
+    }
+
+    fn training_memory(_: &EaseOptions, _users: u64, items: u64) -> u64 {
+        12 * items * items
+    }
+
+    fn is_consistent(&self) -> bool {
         self.items.checked_mul(self.items) == Some(self.weights.len())
             && self.weights.iter().all(|w| w.is_finite())
     }
@@ -87,7 +104,7 @@ impl Recommender for Ease {
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
         out.clear();
         out.resize(self.items, 0.0);
-        for (item, weight) in known(history, self.items) {
+        for (item, weight) in known_items(history, self.items) {
             add_scaled(
                 weight,
                 &self.weights[item * self.items..][..self.items],
@@ -97,7 +114,7 @@ impl Recommender for Ease {
     }
 }
 
-fn regularised_gram(interactions: &Matrix, regularization: f32) -> Vec<f32> {
+fn regularized_gram(interactions: &Matrix, regularization: f32) -> Vec<f32> {
     let items = interactions.columns();
     let by_item = interactions.transpose();
     let mut gram = vec![0.0; items * items];
@@ -113,8 +130,8 @@ fn regularised_gram(interactions: &Matrix, regularization: f32) -> Vec<f32> {
     gram
 }
 
-/// The lower half, column after column, of the inverse of a symmetric matrix; none where it is not positive
-/// definite.
+/// Returns the lower half, in column-major order, of the inverse of a symmetric matrix; None if the
+/// matrix is not positive definite.
 fn inverse(mut system: Vec<f32>, size: usize) -> Option<Vec<f32>> {
     let par = Par::rayon(0);
     let mut inverse = vec![0.0; size * size];
@@ -131,12 +148,12 @@ fn inverse(mut system: Vec<f32>, size: usize) -> Option<Vec<f32>> {
 }
 
 fn weights(inverse: &[f32], items: usize) -> Vec<f32> {
-    let at = |a: usize, b: usize| inverse[a.min(b) * items + a.max(b)];
+    let entry = |a: usize, b: usize| inverse[a.min(b) * items + a.max(b)];
     let mut weights = vec![0.0; items * items];
     let rows = weights.par_chunks_exact_mut(items.max(1)).enumerate();
     rows.for_each(|(from, row)| {
         for (to, weight) in row.iter_mut().enumerate().filter(|(to, _)| *to != from) {
-            *weight = -at(from, to) / at(to, to);
+            *weight = -entry(from, to) / entry(to, to);
         }
     });
     weights
@@ -171,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn large_catalogs_and_bad_options_are_refused() {
+    fn large_catalogs_and_bad_options_are_rejected() {
         let matrix = random(1, 4, 9, 0.5);
         let error = Ease::fit(
             &matrix,

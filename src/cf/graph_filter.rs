@@ -1,4 +1,4 @@
-//! A low-pass filter on the graph of users and items.
+//! Low-pass filter on the graph of users and items.
 
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use serde::{Deserialize, Serialize};
@@ -6,35 +6,37 @@ use serde::{Deserialize, Serialize};
 use super::{
     Matrix, Recommender,
     dense::{Dense, add_rows},
-    known, svd,
+    kinds::ModelKind,
+    known_items, svd,
 };
 use crate::{Error, Result};
 
-/// How a graph filter is made. The degree of a user or item is the sum of its weights.
+/// Options of [`GraphFilter`]. The degree of a user or item is the sum of its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GraphFilterOptions {
-    /// How much of the degree of the item in the history is divided by; the recommended one's takes the rest. 0.5 is
-    /// symmetric; above it, popular items are held back less (RP3beta, Paudel, Christoffel, Newell and Bernstein 2016).
+    /// Exponent of the degree of the history's item in the normalization; that of the recommended
+    /// item is `1 - alpha`. 0.5 is symmetric; above it, popular items are penalized less (RP3beta,
+    /// Paudel, Christoffel, Newell and Bernstein 2016).
     pub alpha: f32,
-    /// A user of degree `n` counts `n^-user_power`.
+    /// A user of degree `n` has weight `n^-user_power`.
     pub user_power: f32,
-    /// Added to the degree of each item: what rests on few users says less.
+    /// Added to the degree of each item: relations that rest on few users count less.
     pub smoothing: f32,
-    /// Weight of the ideal low-pass part beside the linear one.
+    /// Weight of the ideal low-pass part relative to the linear part.
     pub low_pass: f32,
-    /// The `alpha` of the ideal low-pass part.
+    /// Exponent `alpha` of the ideal low-pass part.
     pub low_pass_alpha: f32,
-    /// Singular vectors of the ideal low-pass part.
+    /// Number of singular vectors of the ideal low-pass part.
     pub rank: usize,
-    /// Rounds of refining the singular vectors.
+    /// Iterations that refine the singular vectors.
     pub iterations: usize,
-    /// Of the random start.
+    /// Seed of the random start.
     pub seed: u64,
 }
 
 impl Default for GraphFilterOptions {
-    /// Good on check-ins (Gowalla) and sparse purchases (Amazon Sports): `make bench-cf`.
+    /// Chosen on check-ins (Gowalla) and sparse purchases (Amazon Sports): `make bench-cf`.
     fn default() -> Self {
         Self {
             alpha: 0.7,
@@ -50,7 +52,8 @@ impl Default for GraphFilterOptions {
 }
 
 impl GraphFilterOptions {
-    /// GF-CF as published (Shen, Wu, Zhang, Shan, Zhang, Letaief and Li 2021).
+    /// Returns the options of GF-CF as published (Shen, Wu, Zhang, Shan, Zhang, Letaief and Li
+    /// 2021).
     pub fn gf_cf() -> Self {
         Self {
             alpha: 0.5,
@@ -84,26 +87,28 @@ impl GraphFilterOptions {
     }
 }
 
-/// A low-pass filter on the graph of users and items: GF-CF (Shen, Wu, Zhang, Shan, Zhang, Letaief and Li 2021) with
-/// the powers of degrees as options, [`GraphFilterOptions::gf_cf`] for those of the paper.
+/// Low-pass filter on the graph of users and items: GF-CF (Shen, Wu, Zhang, Shan, Zhang, Letaief
+/// and Li 2021) with the powers of degrees as options; [`GraphFilterOptions::gf_cf`] has those of
+/// the paper.
 ///
-/// With `D` the degrees of items, `S` those of users to the power of `-user_power`, and `V` the first right singular
-/// vectors of `S^1/2 R D^-1/2`, whose largest singular value is `l`, a history `r` scores
-/// `r D^-alpha R'SR D^(alpha - 1) + low_pass * l^2 * r D^(1/2 - a) VV' D^(a - 1/2)` with `a` for `low_pass_alpha`.
-/// There is nothing to train but `V`; the linear part goes from the items over their users to those users' items when
-/// asked, so that, other than with [`ItemKnn`](super::ItemKnn), no neighbour is cut off.
+/// With `D` the degrees of items, `S` those of users to the power of `-user_power`, and `V` the
+/// first right singular vectors of `S^1/2 R D^-1/2`, whose largest singular value is `l`, a history
+/// `r` scores `r D^-alpha R'SR D^(alpha - 1) + low_pass * l^2 * r D^(1/2 - a) VV' D^(a - 1/2)` with
+/// `a` for `low_pass_alpha`. Only `V` is trained; the linear part is computed at query time from
+/// the items over their users to those users' items, so that, unlike with
+/// [`ItemKnn`](super::ItemKnn), no neighbor is cut off.
 ///
-/// Holds both directions of the interactions and two rows of `rank` numbers an item.
+/// Holds both directions of the interactions and two rows of `rank` numbers per item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GraphFilter {
     users: Matrix,
     by_item: Matrix,
-    /// S.
+    /// Diagonal of `S`.
     shares: Vec<f32>,
     /// `D^-alpha` and `D^(alpha - 1)`.
     source: Vec<f32>,
     target: Vec<f32>,
-    /// `D^(1/2 - a) V` and `low_pass * l^2 * D^(a - 1/2) V`, a row an item.
+    /// `D^(1/2 - a) V` and `low_pass * l^2 * D^(a - 1/2) V`, one row per item.
     inward: Dense,
     outward: Dense,
 }
@@ -120,25 +125,31 @@ impl GraphFilter {
             matrix.iter().map(|row| row.values.iter().sum()).collect()
         };
         let degrees = sums(&by_item);
-        // An item nobody had keeps score 0.
+        // An item without interactions keeps score 0.
         let power = |p: f32, factor: f32| -> Vec<f32> {
-            let smooth = |d: &f32| match *d > 0.0 {
-                true => factor * (d + options.smoothing).powf(p),
-                false => 0.0,
+            let smooth = |d: &f32| {
+                if *d > 0.0 {
+                    factor * (d + options.smoothing).powf(p)
+                } else {
+                    0.0
+                }
             };
             degrees.iter().map(smooth).collect()
         };
-        let share = |sum: &f32| match *sum > 0.0 {
-            true => sum.powf(-options.user_power),
-            false => 0.0,
+        let share = |sum: &f32| {
+            if *sum > 0.0 {
+                sum.powf(-options.user_power)
+            } else {
+                0.0
+            }
         };
         let shares: Vec<f32> = sums(interactions).iter().map(share).collect();
         let (largest, vectors) = {
             let (rooted, half) = (power(-0.5, 1.0), |u: usize| shares[u].sqrt());
-            let normalised = interactions.map(|u, i, v| v * half(u) * rooted[i]);
+            let normalized = interactions.map(|u, i, v| v * half(u) * rooted[i]);
             svd::right_vectors(
-                &normalised,
-                &normalised.transpose(),
+                &normalized,
+                &normalized.transpose(),
                 options.rank,
                 options.iterations,
                 options.seed,
@@ -157,27 +168,10 @@ impl GraphFilter {
         })
     }
 
-    /// Whether the parts fit together, for one that was read.
-    pub(super) fn is_sound(&self) -> bool {
-        let (users, items) = (self.users.rows(), self.users.columns());
-        let numbers = |values: &[f32], count: usize| {
-            values.len() == count && values.iter().all(|v| v.is_finite())
-        };
-        self.users.is_sound()
-            && self.by_item.is_sound()
-            && (self.by_item.rows(), self.by_item.columns()) == (items, users)
-            && numbers(&self.shares, users)
-            && numbers(&self.source, items)
-            && numbers(&self.target, items)
-            && self.inward.is_sound(items)
-            && self.outward.is_sound(items)
-            && self.inward.width() == self.outward.width()
-    }
-
-    /// Replaces `out`, all zero, by the linear part. `weights` is all zero between calls.
+    /// Adds the linear part to `out`, which is all zero; `weights` is all zero between calls.
     fn linear(&self, history: &[(u32, f32)], weights: &mut [f32], out: &mut [f32]) {
         let mut touched = Vec::new();
-        for (item, weight) in known(history, self.items()) {
+        for (item, weight) in known_items(history, self.items()) {
             let weight = weight * self.source[item];
             for (user, value) in self.by_item.row(item).iter() {
                 weights[user] += weight * value;
@@ -185,7 +179,7 @@ impl GraphFilter {
             }
         }
         for user in touched {
-            // A user met twice has nothing left the second time.
+            // The weight of a user who is listed twice is taken the first time.
             let weight = self.shares[user] * std::mem::take(&mut weights[user]);
             if weight != 0.0 {
                 for (item, value) in self.users.row(user).iter() {
@@ -194,6 +188,37 @@ impl GraphFilter {
             }
         }
         out.iter_mut().zip(&self.target).for_each(|(s, t)| *s *= t);
+    }
+}
+
+impl ModelKind for GraphFilter {
+    type Options = GraphFilterOptions;
+
+    const NAME: &'static str = "graph-filter";
+    const AUTO_MAX_ITEMS: Option<usize> = Some(20_000);
+
+    fn fit_matrix(interactions: &Matrix, options: &GraphFilterOptions) -> Result<Self> {
+        Self::fit(interactions, options)
+    }
+
+    fn training_memory(options: &GraphFilterOptions, users: u64, items: u64) -> u64 {
+        12 * options.rank as u64 * (items + users)
+    }
+
+    fn is_consistent(&self) -> bool {
+        let (users, items) = (self.users.rows(), self.users.columns());
+        let numbers = |values: &[f32], count: usize| {
+            values.len() == count && values.iter().all(|v| v.is_finite())
+        };
+        self.users.is_consistent()
+            && self.by_item.is_consistent()
+            && (self.by_item.rows(), self.by_item.columns()) == (items, users)
+            && numbers(&self.shares, users)
+            && numbers(&self.source, items)
+            && numbers(&self.target, items)
+            && self.inward.is_consistent(items)
+            && self.outward.is_consistent(items)
+            && self.inward.width() == self.outward.width()
     }
 }
 
@@ -219,7 +244,7 @@ impl Recommender for GraphFilter {
             .chunks_exact_mut(rank.max(1))
             .zip(histories)
         {
-            let (indices, values): (Vec<_>, Vec<_>) = known(history, items)
+            let (indices, values): (Vec<_>, Vec<_>) = known_items(history, items)
                 .map(|(item, weight)| (item as u32, weight))
                 .unzip();
             add_rows(
@@ -266,10 +291,10 @@ mod tests {
             let filled = rows.iter().filter(|row| row[i] * row[j] > 0.0);
             filled.map(|row| share(row) * row[i] * row[j]).sum::<f64>()
         });
-        let normalised = faer::Mat::from_fn(items, items, |i, j| {
+        let normalized = faer::Mat::from_fn(items, items, |i, j| {
             power(i, -0.5) * gram[(i, j)] * power(j, -0.5)
         });
-        let decomposed = normalised
+        let decomposed = normalized
             .self_adjoint_eigen(faer::Side::Lower)
             .expect("converges");
         let largest = decomposed.S().column_vector()[items - 1];

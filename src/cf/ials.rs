@@ -1,4 +1,5 @@
-//! Implicit alternating least squares: vectors of users and items whose products say who wants what.
+//! Implicit alternating least squares: vectors of users and items whose products predict
+//! interactions.
 
 use std::ops::Range;
 
@@ -9,38 +10,40 @@ use serde::{Deserialize, Serialize};
 use super::{
     Matrix, Recommender, Request, Row, Scored,
     dense::{self, Dense},
-    known, rank,
+    kinds::ModelKind,
+    known_items, rank,
 };
-use crate::Error;
+use crate::{Error, Result};
 
-type Result<T, E = Error> = std::result::Result<T, E>;
+/// Rows solved together, so that the term they share is one matrix product.
+const BLOCK_ROWS: usize = 64;
 
-/// Rows solved together, so that the part all share is one matrix product.
-const BLOCK: usize = 64;
+/// Items ranked together: their scores for a block of users fill a quarter of a usual second-level
+/// cache.
+const BLOCK_ITEMS: usize = 1024;
 
-/// Items ranked together: their scores for a block fill a quarter of a usual second-level cache.
-const PART: usize = 1024;
-
-/// How factors are fitted.
+/// Options of [`Ials`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IalsOptions {
-    /// Numbers in a vector.
+    /// Dimension of the vectors.
     pub factors: usize,
-    /// Rounds; each solves all users, then all items.
+    /// Iterations; each solves all users, then all items.
     pub iterations: usize,
-    /// Weight of every pair of user and item towards 0, beside the weights of what was observed towards 1.
+    /// Weight of each pair of user and item with target 0; observed pairs have target 1 and their
+    /// own weights.
     pub unobserved: f32,
-    /// Strength of the regularisation.
+    /// Strength of the regularization.
     pub regularization: f32,
-    /// How regularisation grows with the evidence: by its power of `nu`. 1 regularises all alike, 0 those of much
-    /// evidence less.
+    /// Exponent of the evidence in the regularization. 1 regularizes all vectors alike, 0 those
+    /// with much evidence less.
     pub nu: f32,
-    /// Deviation of a random start's products: a factor starts with `deviation / sqrt(factors)`.
+    /// Standard deviation of the products at the random start: factors start with
+    /// `deviation / sqrt(factors)`.
     pub deviation: f32,
-    /// Steps of conjugate gradients towards each solution.
+    /// Conjugate-gradient steps per solution.
     pub steps: usize,
-    /// Of the random start.
+    /// Seed of the random start.
     pub seed: u64,
 }
 
@@ -84,19 +87,21 @@ impl IalsOptions {
         }
     }
 
-    /// Regularisation of a vector that `observed` of `others` speak for.
+    /// Returns the regularization of a vector with `observed` interactions out of `others`.
     fn strength(&self, observed: usize, others: usize) -> f32 {
         let evidence = observed as f32 + self.unobserved * others as f32;
         self.regularization * evidence.powf(self.nu)
     }
 }
 
-/// iALS (Hu, Koren and Volinsky 2008) as tuned by Rendle, Krichene, Zhang and Koren (2021): it minimises the sum of
-/// `weight * (1 - x.y)^2` over what was observed, `unobserved * (x.y)^2` over all pairs, and the squared norms
-/// times `regularization * (observed + unobserved * others)^nu`. Least squares are solved by a few steps of
-/// conjugate gradients from the last solution (Takacs, Pilaszy and Tikk 2011).
+/// iALS (Hu, Koren and Volinsky 2008) as tuned by Rendle, Krichene, Zhang and Koren (2021):
+/// minimizes the sum of `weight * (1 - x.y)^2` over observed pairs, `unobserved * (x.y)^2` over all
+/// pairs, and the squared norms times `regularization * (observed + unobserved * others)^nu`. Least
+/// squares are solved by a few steps of conjugate gradients from the last solution (Takacs, Pilaszy
+/// and Tikk 2011).
 ///
-/// Only the item vectors are kept: a user's vector is the exact solution for their history when asked for.
+/// Only the item vectors are kept: a user's vector is the exact solution for their history,
+/// computed at query time (fold-in).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Factors")]
 pub struct Ials {
@@ -107,7 +112,7 @@ pub struct Ials {
     shared: Mat<f32>,
 }
 
-/// What of the model is stored.
+/// Stored fields of the model.
 #[derive(Deserialize)]
 struct Factors {
     items: Dense,
@@ -118,11 +123,11 @@ impl TryFrom<Factors> for Ials {
     type Error = &'static str;
 
     fn try_from(Factors { items, options }: Factors) -> Result<Self, Self::Error> {
-        let sound = options.check().is_ok()
+        let is_consistent = options.check().is_ok()
             && items.width() == options.factors
-            && items.is_sound(items.rows());
-        if !sound {
-            return Err("the factors do not fit together");
+            && items.is_consistent(items.rows());
+        if !is_consistent {
+            return Err("inconsistent factors");
         }
         Ok(Self {
             shared: shared(&items, &options),
@@ -155,16 +160,18 @@ impl Ials {
         })
     }
 
-    /// The vector of an item; scores are its product with [`Ials::fold_in`]. None of an unknown item.
+    /// Returns the vector of an item, whose product with [`Ials::fold_in`] is its score; None for
+    /// an unknown item.
     pub fn item(&self, item: u32) -> Option<&[f32]> {
         ((item as usize) < self.items.rows()).then(|| self.items.row(item as usize))
     }
 
-    /// The vector of a user with this history: the exact minimum with the items as they are. Zero without history.
+    /// Returns the vector of a user with this history: the exact minimum for the fixed item
+    /// vectors. Zero without history.
     pub fn fold_in(&self, history: &[(u32, f32)]) -> Vec<f32> {
         let size = self.options.factors;
         let mut vector = vec![0.0; size];
-        let seen: Vec<_> = known(history, self.items.rows())
+        let seen: Vec<_> = known_items(history, self.items.rows())
             .filter(|h| h.1 > 0.0)
             .collect();
         if seen.is_empty() {
@@ -192,11 +199,30 @@ impl Ials {
             .for_each(|x| *x += strength);
         let solution = MatMut::from_column_major_slice_mut(&mut vector, size, 1);
         let solved = dense::solve(system.as_mut(), solution);
-        // Weights beyond what f32 can add to the rest leave no solution; then there is nothing to say.
+        // Extreme weights exceed the precision of f32 and leave no solution: no recommendation.
         if !solved || vector.iter().any(|x| !x.is_finite()) {
             vector.fill(0.0);
         }
         vector
+    }
+}
+
+impl ModelKind for Ials {
+    type Options = IalsOptions;
+
+    const NAME: &'static str = "ials";
+
+    fn fit_matrix(interactions: &Matrix, options: &IalsOptions) -> Result<Self> {
+        Self::fit(interactions, options)
+    }
+
+    fn training_memory(options: &IalsOptions, users: u64, items: u64) -> u64 {
+        8 * options.factors as u64 * (items + users)
+    }
+
+    fn is_consistent(&self) -> bool {
+        // Checked on deserialization.
+        true
     }
 }
 
@@ -218,31 +244,33 @@ impl Recommender for Ials {
         self.products(&vectors, 0..self.items.rows(), out);
     }
 
-    /// Goes through the items part by part, so that scores are ranked while they are in the cache.
+    /// Ranks block by block of items, while the scores are in the cache.
     fn recommend_many(&self, requests: &[Request<'_>], k: usize) -> Vec<Vec<Scored>> {
         let items = self.items.rows();
-        let answer = |scores: &mut Vec<f32>, requests: &[Request<'_>]| -> Vec<_> {
+        let recommend = |scores: &mut Vec<f32>, requests: &[Request<'_>]| -> Vec<_> {
             let vectors = requests.iter().flat_map(|r| self.fold_in(r.history));
             let vectors: Vec<_> = vectors.collect();
-            let mut best: Vec<_> = requests.iter().map(|_| rank::Best::new(k)).collect();
-            for first in (0..items).step_by(PART) {
-                let part = first..items.min(first + PART);
-                scores.resize(requests.len() * part.len(), 0.0);
-                self.products(&vectors, part.clone(), scores);
-                let rows = scores.chunks_exact_mut(part.len());
+            let mut best: Vec<_> = requests.iter().map(|_| rank::TopK::new(k)).collect();
+            for first in (0..items).step_by(BLOCK_ITEMS) {
+                let block = first..items.min(first + BLOCK_ITEMS);
+                scores.resize(requests.len() * block.len(), 0.0);
+                self.products(&vectors, block.clone(), scores);
+                let rows = scores.chunks_exact_mut(block.len());
                 for (row, (best, request)) in rows.zip(best.iter_mut().zip(requests)) {
                     best.offer(first as u32, row, request.excluded);
                 }
             }
-            best.into_iter().map(rank::Best::sorted).collect()
+            best.into_iter().map(rank::TopK::sorted).collect()
         };
-        let batches = requests.par_chunks(BLOCK).map_init(Vec::new, answer);
+        let batches = requests
+            .par_chunks(BLOCK_ROWS)
+            .map_init(Vec::new, recommend);
         batches.flatten_iter().collect()
     }
 }
 
 impl Ials {
-    /// Replaces `out` by the products of each vector with some items, a row a vector.
+    /// Replaces `out` by the products of vectors with a range of items, one row per vector.
     fn products(&self, vectors: &[f32], items: Range<usize>, out: &mut [f32]) {
         let (size, count) = (self.options.factors, items.len());
         let rows = vectors.len() / size;
@@ -265,13 +293,16 @@ fn shared(others: &Dense, options: &IalsOptions) -> Mat<f32> {
     })
 }
 
-/// Moves every row of `own` towards its minimum with `others` fixed.
-fn improve(own: &mut Dense, interactions: &Matrix, others: &Dense, options: &IalsOptions) {
+/// Moves every row of `solved` towards its minimum with `others` fixed.
+fn improve(solved: &mut Dense, interactions: &Matrix, others: &Dense, options: &IalsOptions) {
     let shared = shared(others, options);
     let width = options.factors;
-    let blocks = own.values_mut().par_chunks_mut(BLOCK * width).enumerate();
+    let blocks = solved
+        .values_mut()
+        .par_chunks_mut(BLOCK_ROWS * width)
+        .enumerate();
     blocks.for_each_init(Scratch::default, |scratch, (block, vectors)| {
-        let first = block * BLOCK;
+        let first = block * BLOCK_ROWS;
         let rows = first..first + vectors.len() / width;
         let rows: Vec<_> = rows.map(|r| interactions.row(r)).collect();
         let system = System {
@@ -287,7 +318,7 @@ fn improve(own: &mut Dense, interactions: &Matrix, others: &Dense, options: &Ial
     });
 }
 
-/// The least squares of some rows.
+/// Least-squares problems of some rows.
 struct System<'a> {
     rows: Vec<Row<'a>>,
     strengths: Vec<f32>,
@@ -295,7 +326,7 @@ struct System<'a> {
     shared: MatRef<'a, f32>,
 }
 
-/// What conjugate gradients keep of a block, a row a vector.
+/// Buffers of conjugate gradients for a block, one row per vector.
 #[derive(Default)]
 struct Scratch {
     residual: Vec<f32>,
@@ -304,7 +335,7 @@ struct Scratch {
 }
 
 impl System<'_> {
-    /// Conjugate gradients (Hestenes and Stiefel 1952) on all rows side by side.
+    /// Runs conjugate gradients (Hestenes and Stiefel 1952) on all rows in parallel.
     fn descend(&self, vectors: &mut [f32], steps: usize, scratch: &mut Scratch) {
         let Scratch {
             residual,
@@ -335,17 +366,18 @@ impl System<'_> {
                 if step < steps {
                     dense::add_scaled(-length, image, residual);
                     let before = std::mem::replace(norm, dense::dot(residual, residual));
-                    let turn = *norm / before;
+                    let beta = *norm / before;
                     direction
                         .iter_mut()
                         .zip(residual)
-                        .for_each(|(d, r)| *d = *r + turn * *d);
+                        .for_each(|(d, r)| *d = *r + beta * *d);
                 }
             }
         }
     }
 
-    /// Each vector times its matrix, where `f` says what an observation of some weight adds at some product.
+    /// Multiplies each vector by its matrix; `f` maps the weight and the product of an observation
+    /// to the factor of the other vector.
     fn image_of(&self, vectors: &[f32], image: &mut Vec<f32>, f: impl Fn(f32, f32) -> f32) {
         let width = self.others.width();
         image.clear();
@@ -374,7 +406,8 @@ mod tests {
         f64::from(options.regularization) * evidence.powf(f64::from(options.nu))
     }
 
-    /// Exact least squares of one row in f64, by Gaussian elimination through faer's general solver.
+    /// Exact least squares of one row in f64, by Gaussian elimination through faer's general
+    /// solver.
     fn exact(row: &[(usize, f64)], others: &[Vec<f64>], options: &IalsOptions) -> Vec<f64> {
         use faer::linalg::solvers::Solve;
         let size = options.factors;
@@ -415,7 +448,7 @@ mod tests {
     fn alternating_solutions_and_fold_in_are_exact() {
         for seed in 0..4 {
             let matrix = random(seed, 80, 30, 0.2);
-            // As many steps as factors solve exactly, up to rounding.
+            // With as many steps as factors, solutions are exact up to rounding.
             let options = IalsOptions {
                 factors: 5,
                 iterations: 3,
@@ -443,20 +476,20 @@ mod tests {
                     .map(|row| exact(&entries(row), &users, &options))
                     .collect();
             }
-            let found: Vec<_> = (0..30)
+            let fitted: Vec<_> = (0..30)
                 .flat_map(|i| model.item(i).expect("known").to_vec())
                 .collect();
-            close(&found, &items.concat(), 2e-3);
+            close(&fitted, &items.concat(), 2e-3);
             let history = [(4, 2.0), (9, 1.0), (9, 0.5)];
-            let own = exact(
+            let user_vector = exact(
                 &[(4, 2.0), (9, 1.0), (9, 0.5)],
                 &rows(&model.items),
                 &options,
             );
-            close(&model.fold_in(&history), &own, 1e-4);
+            close(&model.fold_in(&history), &user_vector, 1e-4);
             let expected: Vec<f64> = rows(&model.items)
                 .iter()
-                .map(|y| y.iter().zip(&own).map(|(a, b)| a * b).sum())
+                .map(|y| y.iter().zip(&user_vector).map(|(a, b)| a * b).sum())
                 .collect();
             let mut scores = Vec::new();
             model.scores(&history, &mut scores);
@@ -465,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn options_out_of_range_are_refused() {
+    fn options_out_of_range_are_rejected() {
         let matrix = random(1, 3, 3, 0.5);
         let good = IalsOptions::default();
         let bad = [

@@ -1,18 +1,19 @@
-//! The interaction matrix: users x items, compressed sparse rows. No model belongs here.
+//! The interaction matrix: users x items in compressed sparse rows. No model belongs here.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// Triples gathered before duplicates are summed; then twice what was left.
+/// Triples gathered before duplicates are first merged; later merges happen at twice the merged
+/// size.
 const FIRST_MERGE: usize = 1 << 20;
 
-/// A sparse matrix in compressed rows: 8 bytes an entry and 8 a row. Columns ascend within a row, no entry is
-/// stored twice.
+/// A sparse matrix in compressed rows: 8 bytes per entry and 8 per row. Columns ascend within a
+/// row, without duplicates.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Matrix {
     columns: usize,
-    /// Row `r` is `offsets[r]..offsets[r + 1]` of the other two.
+    /// Row `r` is `offsets[r]..offsets[r + 1]` of `indices` and `values`.
     offsets: Vec<usize>,
     indices: Vec<u32>,
     values: Vec<f32>,
@@ -23,12 +24,12 @@ pub struct Matrix {
 pub struct Row<'a> {
     /// Columns, ascending.
     pub indices: &'a [u32],
-    /// A value for each.
+    /// Value of each entry.
     pub values: &'a [f32],
 }
 
 impl<'a> Row<'a> {
-    /// Entries as (column, value).
+    /// Iterates over the entries as (column, value).
     pub fn iter(&self) -> impl Iterator<Item = (usize, f32)> + use<'a> {
         let columns = self.indices.iter().map(|c| *c as usize);
         columns.zip(self.values.iter().copied())
@@ -36,11 +37,13 @@ impl<'a> Row<'a> {
 }
 
 impl Matrix {
-    /// A matrix of `rows` x `columns` from (row, column, weight); the weights of one place are summed. While it is
-    /// built it holds at most about three times the distinct places, however many triples there are.
+    /// Creates a matrix of `rows` x `columns` from (row, column, weight); the weights of an entry
+    /// are summed. While building it holds at most about three times the distinct entries,
+    /// regardless of the number of triples.
     ///
     /// # Errors
-    /// A row or column out of range, a weight that is not positive and finite, more than 2^32 - 1 rows or columns.
+    /// A row or column out of range, a weight that is not positive and finite, or more than
+    /// 2^32 - 1 rows or columns.
     pub fn from_triples(
         rows: usize,
         columns: usize,
@@ -50,7 +53,7 @@ impl Matrix {
             if u32::try_from(size).is_err() {
                 return Err(Error::invalid(
                     pointer,
-                    format!("{size} are too many, at most {} go into a matrix", u32::MAX),
+                    format!("expected at most {}, got {size}", u32::MAX),
                 ));
             }
         }
@@ -81,8 +84,8 @@ impl Matrix {
         }
     }
 
-    /// Whether the parts fit together, for one that was read.
-    pub(super) fn is_sound(&self) -> bool {
+    /// Returns true if the fields of a deserialized matrix are consistent.
+    pub(super) fn is_consistent(&self) -> bool {
         let ascending = |indices: &[u32]| indices.is_sorted_by(|a, b| a < b);
         let inside = |indices: &[u32]| indices.last().is_none_or(|i| (*i as usize) < self.columns);
         self.offsets.first() == Some(&0)
@@ -95,27 +98,27 @@ impl Matrix {
                 .all(|row| ascending(row.indices) && inside(row.indices))
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// Number of columns.
+    /// Returns the number of columns.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Number of entries.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.indices.len()
     }
 
-    /// Whether there are no entries.
+    /// Returns true if there are no entries.
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
     }
 
-    /// A row; an empty one where there is none.
+    /// Returns a row; an empty one if out of range.
     pub fn row(&self, row: usize) -> Row<'_> {
         let span = match self.offsets.get(row..) {
             Some([start, end, ..]) => *start..*end,
@@ -127,12 +130,12 @@ impl Matrix {
         }
     }
 
-    /// All rows in order.
+    /// Iterates over all rows in order.
     pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
         (0..self.rows()).map(|r| self.row(r))
     }
 
-    /// Columns become rows.
+    /// Returns the transposed matrix.
     pub fn transpose(&self) -> Self {
         let mut offsets = vec![0; self.columns + 1];
         for column in &self.indices {
@@ -144,10 +147,10 @@ impl Matrix {
         let mut values = vec![0.0; self.len()];
         for (number, row) in (0_u32..).zip(self.iter()) {
             for (column, value) in row.iter() {
-                let place = next[column];
+                let index = next[column];
                 next[column] += 1;
-                indices[place] = number;
-                values[place] = value;
+                indices[index] = number;
+                values[index] = value;
             }
         }
         Self {
@@ -158,7 +161,7 @@ impl Matrix {
         }
     }
 
-    /// The same places with `f(row, column, value)` in them.
+    /// Returns the matrix with each value replaced by `f(row, column, value)`.
     pub fn map(&self, f: impl Fn(usize, usize, f32) -> f32) -> Self {
         let rows = self.iter().enumerate();
         let values =
@@ -172,12 +175,12 @@ impl Matrix {
         }
     }
 
-    /// Entries of each row.
+    /// Returns the number of entries of each row.
     pub fn row_counts(&self) -> Vec<u32> {
         self.iter().map(|row| row.indices.len() as u32).collect()
     }
 
-    /// Entries of each column.
+    /// Returns the number of entries of each column.
     pub fn column_counts(&self) -> Vec<u32> {
         let mut counts = vec![0; self.columns];
         for column in &self.indices {
@@ -186,7 +189,7 @@ impl Matrix {
         counts
     }
 
-    /// Euclidean length of each row.
+    /// Returns the Euclidean norm of each row.
     pub fn row_norms(&self) -> Vec<f32> {
         let squares = |row: Row<'_>| {
             row.values
@@ -197,7 +200,7 @@ impl Matrix {
         self.iter().map(|row| squares(row).sqrt() as f32).collect()
     }
 
-    /// Euclidean length of each column.
+    /// Returns the Euclidean norm of each column.
     pub fn column_norms(&self) -> Vec<f32> {
         let mut squares = vec![0.0_f64; self.columns];
         for (column, value) in self.indices.iter().zip(&self.values) {
@@ -213,22 +216,22 @@ fn check(rows: usize, columns: usize, row: u32, column: u32, weight: f32) -> Res
         if number as usize >= count {
             return Err(Error::invalid(
                 pointer,
-                format!("number {number} is out of range, there are {count}"),
+                format!("expected a number below {count}, got {number}"),
             ));
         }
     }
     if !(weight > 0.0 && weight.is_finite()) {
         return Err(Error::invalid(
             "/weight",
-            format!("{weight} is no weight, give a positive finite number"),
+            format!("expected a positive finite weight, got {weight}"),
         ));
     }
     Ok(())
 }
 
-/// Sorts by row and column and sums what is there twice.
+/// Sorts by row and column, and sums duplicates.
 fn merge(triples: &mut Vec<(u32, u32, f32)>) -> Result<()> {
-    // Stable: equal input in equal order gives equal sums.
+    // Stable, so that equal input gives equal sums.
     triples.sort_by_key(|t| (t.0, t.1));
     triples.dedup_by(|later, kept| {
         let same = (later.0, later.1) == (kept.0, kept.1);
@@ -240,13 +243,13 @@ fn merge(triples: &mut Vec<(u32, u32, f32)>) -> Result<()> {
     if triples.iter().any(|t| !t.2.is_finite()) {
         return Err(Error::invalid(
             "/weight",
-            "weights of one user and item sum to more than f32 holds",
+            "the weights of a user and item sum to more than f32 can hold",
         ));
     }
     Ok(())
 }
 
-/// Counts become starts.
+/// Replaces counts by their running sums.
 fn accumulate(offsets: &mut [usize]) {
     let mut sum = 0;
     for offset in offsets {
@@ -264,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bad_triples_are_refused() {
+    fn bad_triples_are_rejected() {
         for triple in [
             (2, 0, 1.0),
             (0, 3, 1.0),
@@ -273,7 +276,7 @@ mod tests {
             (0, 0, f32::NAN),
             (0, 0, f32::INFINITY),
         ] {
-            let error = Matrix::from_triples(2, 3, [triple]).expect_err("refused");
+            let error = Matrix::from_triples(2, 3, [triple]).expect_err("rejected");
             assert!(error.is_user(), "{triple:?}: {error}");
         }
         assert!(Matrix::from_triples(1, 1, [(0, 0, f32::MAX); 2]).is_err());
@@ -283,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_are_summed_whenever_they_come() {
+    fn duplicates_are_summed_in_any_order() {
         let triples = (0..3 * FIRST_MERGE as u32).map(|n| (n % 2, n % 3, 1.0));
         let matrix = Matrix::from_triples(2, 3, triples).expect("valid");
         assert_eq!(matrix.len(), 6);
@@ -293,18 +296,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equals_a_map_of_places(triples in prop::collection::vec((0_u32..7, 0_u32..5, 1_u8..4), 0..60)) {
+        fn equals_a_map_of_entries(triples in prop::collection::vec((0_u32..7, 0_u32..5, 1_u8..4), 0..60)) {
             let triples: Vec<_> = triples.into_iter().map(|(r, c, w)| (r, c, f32::from(w))).collect();
             let mut map = BTreeMap::new();
             for (r, c, w) in &triples {
                 *map.entry((*r as usize, *c as usize)).or_insert(0.0) += w;
             }
             let matrix = Matrix::from_triples(7, 5, triples).expect("valid");
-            let places = |m: &Matrix| -> Vec<_> {
+            let entries = |m: &Matrix| -> Vec<_> {
                 m.iter().enumerate().flat_map(|(r, row)| row.iter().map(|(c, v)| ((r, c), v)).collect::<Vec<_>>()).collect()
             };
-            prop_assert_eq!(places(&matrix), map.clone().into_iter().collect::<Vec<_>>());
-            let transposed: BTreeMap<_, _> = places(&matrix.transpose()).into_iter().map(|((c, r), v)| ((r, c), v)).collect();
+            prop_assert_eq!(entries(&matrix), map.clone().into_iter().collect::<Vec<_>>());
+            let transposed: BTreeMap<_, _> = entries(&matrix.transpose()).into_iter().map(|((c, r), v)| ((r, c), v)).collect();
             prop_assert_eq!(transposed, map);
             prop_assert_eq!(matrix.transpose().transpose(), matrix.clone());
             prop_assert_eq!(matrix.transpose().row_norms(), matrix.column_norms());

@@ -1,7 +1,9 @@
-//! How good recommendations are: per user against held-out items, with intervals and paired differences.
+//! Quality of recommendations per user against held-out items, with confidence intervals and paired
+//! differences.
 //!
-//! The ranking is over all items. As in LightGCN (He et al. 2020), recall is hits / held-out items of the user, and
-//! the ideal of NDCG has `min(k, held-out items)` hits on top. Users without held-out items are not counted.
+//! Rankings are over all items. As in LightGCN (He et al. 2020), recall is hits / held-out items of
+//! the user, and the ideal of NDCG has `min(k, held-out items)` hits on top. Users without held-out
+//! items are not counted.
 
 use std::collections::HashSet;
 
@@ -10,7 +12,7 @@ use serde::Serialize;
 
 use super::Scored;
 
-/// Figures of one user, or means over users.
+/// Metrics of one user, or means over users.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {
     /// Hits / k.
@@ -21,7 +23,7 @@ pub struct Figures {
     pub f1: f64,
     /// 1 if there was a hit.
     pub hit_rate: f64,
-    /// Discounted gain of the hits / that of the ideal ranking.
+    /// Discounted gain of the hits / discounted gain of the ideal ranking.
     pub ndcg: f64,
     /// Mean over `min(k, held-out items)` of the precision at each hit (MAP).
     pub average_precision: f64,
@@ -30,7 +32,8 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Figures of one user at `k`: `relevant` are the held-out items; more than `k` recommended are cut.
+    /// Computes the metrics of one user at `k`; `relevant` are the held-out items. Recommendations
+    /// beyond `k` are ignored.
     pub fn of(recommended: &[Scored], relevant: &[u32], k: usize) -> Self {
         let relevant: HashSet<_> = relevant.iter().copied().collect();
         let ideal = relevant.len().min(k);
@@ -38,18 +41,18 @@ impl Figures {
             return Self::default();
         }
         let (mut hits, mut gain, mut precisions, mut first) = (0.0, 0.0, 0.0, None);
-        for (place, _) in (1..=k)
+        for (rank, _) in (1..=k)
             .zip(recommended)
             .filter(|(_, s)| relevant.contains(&s.item))
         {
-            let place = place as f64;
+            let rank = rank as f64;
             hits += 1.0;
-            gain += 1.0 / (place + 1.0).log2();
-            precisions += hits / place;
-            first = first.or(Some(place));
+            gain += 1.0 / (rank + 1.0).log2();
+            precisions += hits / rank;
+            first = first.or(Some(rank));
         }
         let best: f64 = (1..=ideal)
-            .map(|place| 1.0 / (place as f64 + 1.0).log2())
+            .map(|rank| 1.0 / (rank as f64 + 1.0).log2())
             .sum();
         let (precision, recall) = (hits / k as f64, hits / relevant.len() as f64);
         Self {
@@ -63,11 +66,11 @@ impl Figures {
             hit_rate: f64::from(u8::from(hits > 0.0)),
             ndcg: gain / best,
             average_precision: precisions / ideal as f64,
-            reciprocal_rank: first.map_or(0.0, |place| 1.0 / place),
+            reciprocal_rank: first.map_or(0.0, |rank| 1.0 / rank),
         }
     }
 
-    /// Means over users; zeros without users.
+    /// Returns the means over users; zeros without users.
     pub fn mean(users: &[Self]) -> Self {
         let mean = |figure: fn(&Self) -> f64| {
             users.iter().map(figure).sum::<f64>() / users.len().max(1) as f64
@@ -84,14 +87,14 @@ impl Figures {
     }
 }
 
-/// Part of the catalog of `items` that anybody was recommended.
+/// Returns the share of a catalog of `items` items that was recommended to any user.
 pub fn coverage(recommended: &[Vec<Scored>], items: usize) -> f64 {
     let distinct: HashSet<_> = recommended.iter().flatten().map(|s| s.item).collect();
     distinct.len() as f64 / items.max(1) as f64
 }
 
-/// Mean surprise of what was recommended, in bits: -log2 of the part of `users` who had the item (Zhou et al. 2010).
-/// `counts` has the number of those for each item; an item nobody had counts as had by one.
+/// Returns the mean surprise of the recommended items, in bits: -log2 of the share of `users` with
+/// the item (Zhou et al. 2010). `counts` has the number of users of each item; 0 counts as 1.
 pub fn novelty(recommended: &[Vec<Scored>], counts: &[u32], users: usize) -> f64 {
     let surprise = |s: &Scored| {
         let had = counts.get(s.item as usize).copied().unwrap_or(0).max(1);
@@ -101,19 +104,20 @@ pub fn novelty(recommended: &[Vec<Scored>], counts: &[u32], users: usize) -> f64
     recommended.iter().flatten().map(surprise).sum::<f64>() / number.max(1) as f64
 }
 
-/// A mean with the interval that holds 95 % of its bootstrap (Efron 1979).
+/// A mean with its 95 % bootstrap confidence interval (Efron 1979).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// Mean of the values.
     pub mean: f64,
     /// 2.5th percentile of the resampled means.
     pub low: f64,
-    /// 97.5th percentile.
+    /// 97.5th percentile of the resampled means.
     pub high: f64,
 }
 
 impl Interval {
-    /// Of the mean of `values`, from `resamples` draws of as many values with replacement. Zeros without values.
+    /// Computes the interval of the mean of `values` from `resamples` draws of as many values with
+    /// replacement. Zeros without values.
     pub fn bootstrap(values: &[f64], resamples: usize, seed: u64) -> Self {
         let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
         if values.is_empty() || resamples == 0 {
@@ -132,16 +136,17 @@ impl Interval {
         };
         let mut means: Vec<_> = (0..resamples).map(&mut draw).collect();
         means.sort_by(f64::total_cmp);
-        let at = |quantile: f64| means[((resamples - 1) as f64 * quantile).round() as usize];
+        let percentile =
+            |quantile: f64| means[((resamples - 1) as f64 * quantile).round() as usize];
         Self {
             mean,
-            low: at(0.025),
-            high: at(0.975),
+            low: percentile(0.025),
+            high: percentile(0.975),
         }
     }
 
-    /// Of the mean difference `a - b`, user by user: the models are told apart where 0 lies outside. Users beyond
-    /// the shorter list are left out.
+    /// Computes the interval of the mean of the differences `a - b` per user: models differ
+    /// significantly if 0 is outside. Users beyond the shorter list are ignored.
     pub fn of_difference(a: &[f64], b: &[f64], resamples: usize, seed: u64) -> Self {
         let differences: Vec<_> = a.iter().zip(b).map(|(a, b)| a - b).collect();
         Self::bootstrap(&differences, resamples, seed)
@@ -162,16 +167,16 @@ mod tests {
             .collect()
     }
 
-    fn near(found: f64, expected: f64) {
+    fn near(actual: f64, expected: f64) {
         assert!(
-            (found - expected).abs() < 1e-12,
-            "{found} is not {expected}"
+            (actual - expected).abs() < 1e-12,
+            "{actual} is not {expected}"
         );
     }
 
     #[test]
-    fn figures_by_hand() {
-        // Hits at places 2 and 4 of 5, three held out.
+    fn metrics_by_hand() {
+        // Hits at ranks 2 and 4 of 5, three held out.
         let figures = Figures::of(&ranked(&[9, 1, 8, 2, 7, 3]), &[1, 2, 3], 5);
         near(figures.precision, 2.0 / 5.0);
         near(figures.recall, 2.0 / 3.0);
@@ -184,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn more_held_out_than_places_can_still_be_perfect() {
+    fn more_held_out_than_ranks_can_still_be_perfect() {
         let figures = Figures::of(&ranked(&[0, 1]), &[0, 1, 2, 3], 2);
         near(figures.ndcg, 1.0);
         near(figures.average_precision, 1.0);
@@ -199,18 +204,19 @@ mod tests {
     fn coverage_and_novelty_by_hand() {
         let lists = [ranked(&[0, 1]), ranked(&[0])];
         near(coverage(&lists, 8), 0.25);
-        // 8 users: everybody had item 0, one had item 1.
+        // All 8 users had item 0, one had item 1.
         near(novelty(&lists, &[8, 1], 8), 1.0);
         near(novelty(&[], &[], 0), 0.0);
         near(coverage(&[], 0), 0.0);
     }
 
     #[test]
-    fn intervals_hold_the_mean_and_tell_models_apart() {
+    fn intervals_hold_the_mean_and_distinguish_models() {
         let values: Vec<_> = (0..1000).map(|n| f64::from(n % 10)).collect();
         let interval = Interval::bootstrap(&values, 1000, 1);
         near(interval.mean, 4.5);
-        // The standard error is 2.87 / sqrt(1000) = 0.091; 1.96 of them on either side.
+        // The standard error is 2.87 / sqrt(1000) = 0.091; the interval is 1.96 of it on either
+        // side.
         assert!(
             (interval.low - 4.322).abs() < 0.02 && (interval.high - 4.678).abs() < 0.02,
             "{interval:?}"
@@ -220,7 +226,7 @@ mod tests {
         let apart = Interval::of_difference(&better, &values, 200, 1);
         assert!(
             apart.low > 0.0,
-            "pairs take the spread of the users out: {apart:?}"
+            "pairs remove the variance between users: {apart:?}"
         );
         assert_eq!(
             Interval::bootstrap(&[], 10, 0),

@@ -1,11 +1,15 @@
-//! Collaborative filtering: who looked at, liked or bought what says what goes with what.
+//! Collaborative filtering: learns item relations from views, likes and purchases.
 //!
-//! Models are fitted on a [`Matrix`] of users x items and answer through one trait, [`Recommender`]: from a history
-//! of weighted items to a score of every item. The history is folded in at the time of the question, so an event
-//! counts at once and a user never seen before is served like any other; only what items have to do with each
-//! other waits for the next fit.
+//! Models are fitted to a [`Matrix`] of users x items and used through one trait, [`Recommender`],
+//! which maps a history of weighted items to a score of every item. The history is folded in at
+//! query time, so events count at once and new users are served like any other; only relations
+//! between items wait for the next fit.
 //!
-//! Items are numbers here, `0..items`. Names, events, storage and rules of a shop belong to the callers.
+//! Items are numbers, `0..items`. Ids, events, storage and merchandising rules belong to the
+//! callers. To add a model, see `kinds.rs`.
+
+#[macro_use]
+mod kinds;
 
 mod dense;
 mod ease;
@@ -15,6 +19,7 @@ mod item_knn;
 mod matrix;
 pub mod metrics;
 mod model;
+mod options;
 mod popularity;
 mod rank;
 mod session_knn;
@@ -30,43 +35,59 @@ pub use graph_filter::{GraphFilter, GraphFilterOptions};
 pub use ials::{Ials, IalsOptions};
 pub use item_knn::{ItemKnn, ItemKnnOptions, ItemNeighbor, LiveItemKnn, Weighting};
 pub use matrix::{Matrix, Row};
-pub use model::Model;
-pub use popularity::Popularity;
+pub use options::{parse_options, to_spec_string};
+pub use popularity::{Popularity, PopularityOptions};
 pub use rank::Scored;
-pub use session_knn::{NearSessions, SessionKnn, SessionKnnOptions};
-pub use settings::{PopularityOptions, Settings, options, written};
+pub use session_knn::{SessionKnn, SessionKnnOptions, SimilarSessions};
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-/// Users scored at a time: enough to make one matrix product of it.
-const BATCH: usize = 64;
+use crate::{Error, Result};
 
-/// Scores a batch may hold, 64 MiB.
-const BATCH_SCORES: usize = 1 << 24;
+models! {
+    /// Popularity with decay.
+    Popularity(PopularityOptions),
+    /// Item neighborhoods.
+    ItemKnn(ItemKnnOptions),
+    /// Low-pass filter on the graph of users and items.
+    GraphFilter(GraphFilterOptions),
+    /// Linear item-item regression.
+    Ease(EaseOptions),
+    /// Item vectors from implicit matrix factorization.
+    Ials(IalsOptions),
+    /// Similar sessions.
+    SessionKnn(SessionKnnOptions),
+}
 
-/// What one user is recommended from.
+/// Users scored together, in one matrix product.
+const BATCH_USERS: usize = 64;
+
+/// Maximum number of scores of a batch, 64 MiB.
+const MAX_BATCH_SCORES: usize = 1 << 24;
+
+/// Input of a recommendation for one user.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// Items with weights, the oldest first.
     pub history: &'a [(u32, f32)],
-    /// Items that must not come back.
+    /// Items that must not be recommended.
     pub excluded: &'a RoaringBitmap,
 }
 
 /// A fitted model.
 ///
-/// A history lists items with weights, the oldest first. Items the model does not know and weights that are not
-/// finite are passed over. Without any known item every score is the same, but for models that know what is
-/// popular.
+/// A history lists items with weights, the oldest first. Unknown items and weights that are not
+/// finite are ignored. Without any known item, all scores are equal, except for models that include
+/// popularity.
 pub trait Recommender: Send + Sync {
-    /// Number of items known: scores are for `0..items`.
+    /// Returns the number of items: scores are for `0..items`.
     fn items(&self) -> usize;
 
-    /// Replaces `out` by a finite score for each item; higher is better, only the order has a meaning.
+    /// Replaces `out` by a finite score per item; higher is better, only the order is meaningful.
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>);
 
-    /// Scores for several histories, one row of `items` scores after another.
+    /// Replaces `out` by the scores of several histories, one row of `items` scores each.
     fn batch_scores(&self, histories: &[&[(u32, f32)]], out: &mut Vec<f32>) {
         let mut row = Vec::new();
         out.clear();
@@ -76,36 +97,37 @@ pub trait Recommender: Send + Sync {
         }
     }
 
-    /// The best `min(k, items that are not excluded)` by score, then number.
+    /// Returns the best `min(k, items that are not excluded)` items, by score, then number.
     fn recommend(&self, history: &[(u32, f32)], k: usize, excluded: &RoaringBitmap) -> Vec<Scored> {
         let mut scores = Vec::new();
         self.scores(history, &mut scores);
-        rank::best(&mut scores, k, excluded)
+        rank::top_k(&mut scores, k, excluded)
     }
 
-    /// [`Recommender::recommend`] for many users on all threads, in the order of the requests.
+    /// Runs [`Recommender::recommend`] for many users on all threads; results are in the order of
+    /// the requests.
     fn recommend_many(&self, requests: &[Request<'_>], k: usize) -> Vec<Vec<Scored>> {
         if self.items() == 0 {
             return vec![Vec::new(); requests.len()];
         }
-        let batch = (BATCH_SCORES / self.items()).clamp(1, BATCH);
-        let answer = |scores: &mut Vec<f32>, requests: &[Request<'_>]| -> Vec<_> {
+        let batch = (MAX_BATCH_SCORES / self.items()).clamp(1, BATCH_USERS);
+        let recommend = |scores: &mut Vec<f32>, requests: &[Request<'_>]| -> Vec<_> {
             let histories: Vec<_> = requests.iter().map(|r| r.history).collect();
             self.batch_scores(&histories, scores);
             let rows = scores.chunks_exact_mut(self.items()).zip(requests);
-            rows.map(|(row, request)| rank::best(row, k, request.excluded))
+            rows.map(|(row, request)| rank::top_k(row, k, request.excluded))
                 .collect()
         };
         requests
             .par_chunks(batch)
-            .map_init(Vec::new, answer)
+            .map_init(Vec::new, recommend)
             .flatten_iter()
             .collect()
     }
 }
 
-/// What of a history a model of `items` items can use.
-fn known(
+/// Returns the entries of a history that a model of `items` items can use.
+fn known_items(
     history: &[(u32, f32)],
     items: usize,
 ) -> impl DoubleEndedIterator<Item = (usize, f32)> + '_ {

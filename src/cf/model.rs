@@ -1,53 +1,18 @@
-//! Fitted models as values: one of several kinds, and as bytes.
+//! Byte format of [`Model`], and its scores.
 
 use roaring::RoaringBitmap;
-use serde::{Deserialize, Serialize};
 
-use super::{
-    Ease, GraphFilter, Ials, ItemKnn, Popularity, Recommender, Request, Scored, SessionKnn,
-};
+use super::{Model, Recommender, Request, Scored};
 use crate::{Error, Result};
 
-/// First bytes of a stored model; the last is the version of the format.
+/// First bytes of a stored model; the last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"VITRCF\0\x01";
 
-/// A fitted model of any kind.
-///
-/// Its byte form is 8 bytes that name the format, the CRC-32 of the rest (4 bytes, little-endian), and the model in
-/// postcard.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Model {
-    /// What is popular.
-    Popularity(Popularity),
-    /// Item neighbourhoods.
-    ItemKnn(ItemKnn),
-    /// A filter on the graph of users and items.
-    GraphFilter(GraphFilter),
-    /// Each item from all others.
-    Ease(Ease),
-    /// Vectors of items.
-    Ials(Ials),
-    /// Sessions to compare with.
-    SessionKnn(SessionKnn),
-}
-
 impl Model {
-    /// The name of the kind, as in settings.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Popularity(_) => "popularity",
-            Self::ItemKnn(_) => "item-knn",
-            Self::GraphFilter(_) => "graph-filter",
-            Self::Ease(_) => "ease",
-            Self::Ials(_) => "ials",
-            Self::SessionKnn(_) => "session-knn",
-        }
-    }
-
-    /// To be stored.
+    /// Serializes the model.
     ///
     /// # Errors
-    /// None that a fitted model can cause.
+    /// None for a fitted model.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let start = [MAGIC.as_slice(), &[0; 4]].concat();
         let mut bytes =
@@ -57,10 +22,10 @@ impl Model {
         Ok(bytes)
     }
 
-    /// The model that [`Model::to_bytes`] was called on.
+    /// Deserializes the output of [`Model::to_bytes`].
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for anything else: another format, damage, parts that do not fit together.
+    /// [`Error::Corrupt`] for another format or version, damage, or inconsistent fields.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let corrupt = |detail: String| Error::Corrupt {
             column: "models",
@@ -68,42 +33,19 @@ impl Model {
         };
         let body = bytes
             .strip_prefix(&MAGIC)
-            .ok_or_else(|| corrupt("not a model, or of another version".to_owned()))?;
+            .ok_or_else(|| corrupt("not a model, or another version of the format".to_owned()))?;
         let (crc, body) = body
             .split_first_chunk()
-            .ok_or_else(|| corrupt("cut short".to_owned()))?;
+            .ok_or_else(|| corrupt("truncated".to_owned()))?;
         if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
-            return Err(corrupt("the checksum does not match".to_owned()));
+            return Err(corrupt("checksum mismatch".to_owned()));
         }
         let (model, rest) =
             postcard::take_from_bytes::<Self>(body).map_err(|e| corrupt(e.to_string()))?;
-        if !rest.is_empty() || !model.is_sound() {
-            return Err(corrupt("the parts do not fit together".to_owned()));
+        if !rest.is_empty() || !model.is_consistent() {
+            return Err(corrupt("inconsistent fields".to_owned()));
         }
         Ok(model)
-    }
-
-    fn is_sound(&self) -> bool {
-        match self {
-            Self::Popularity(model) => model.is_sound(),
-            Self::ItemKnn(model) => model.is_sound(),
-            Self::GraphFilter(model) => model.is_sound(),
-            Self::Ease(model) => model.is_sound(),
-            // Checked while it is read.
-            Self::Ials(_) => true,
-            Self::SessionKnn(model) => model.is_sound(),
-        }
-    }
-
-    fn recommender(&self) -> &dyn Recommender {
-        match self {
-            Self::Popularity(model) => model,
-            Self::ItemKnn(model) => model,
-            Self::GraphFilter(model) => model,
-            Self::Ease(model) => model,
-            Self::Ials(model) => model,
-            Self::SessionKnn(model) => model,
-        }
     }
 }
 
@@ -158,16 +100,17 @@ mod tests {
         let matrix = random(1, 10, 6, 0.4);
         for (name, fit) in models() {
             let bytes = fit(&matrix).to_bytes().expect("stored");
-            for place in 0..bytes.len() {
+            for index in 0..bytes.len() {
                 let mut flipped = bytes.clone();
-                flipped[place] ^= 0x41;
-                assert!(Model::from_bytes(&flipped).is_err(), "{name} {place}");
+                flipped[index] ^= 0x41;
+                assert!(Model::from_bytes(&flipped).is_err(), "{name} {index}");
                 assert!(
-                    Model::from_bytes(&bytes[..place]).is_err(),
-                    "{name} {place}"
+                    Model::from_bytes(&bytes[..index]).is_err(),
+                    "{name} {index}"
                 );
-                // A wrong writer has a right checksum: whatever it wrote must not panic, now or when asked.
-                if place >= 12 {
+                // Damage behind a valid checksum must not cause a panic, neither on reading nor on
+                // scoring.
+                if index >= 12 {
                     let crc = crc32fast::hash(&flipped[12..]);
                     flipped[8..12].copy_from_slice(&crc.to_le_bytes());
                     if let Ok(model) = Model::from_bytes(&flipped) {

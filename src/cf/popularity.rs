@@ -1,30 +1,49 @@
-//! What is popular now, over all or in the categories a history is about.
+//! Popularity with decay, overall or by the categories of a history.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Recommender, known};
+use super::{Matrix, Recommender, kinds::ModelKind, known_items, split::Interaction};
 use crate::{Error, Result};
 
-/// Half-lives after which the landmark is moved: 2^500 is far from the end of f64.
-const FAR: f64 = 500.0;
+/// Seconds in a day.
+const DAY: f64 = 86_400.0;
 
-/// Evidence of a history at which its own categories count as much as everybody's.
-const PRIOR: f64 = 1.0;
+/// Half-lives after which the landmark is moved: 2^500 is well within the range of f64.
+const MAX_HALF_LIVES: f64 = 500.0;
 
-/// Counts of events that fade, halving every half-life.
+/// Weight of a history at which its categories count as much as those of all events.
+const PRIOR_WEIGHT: f64 = 1.0;
+
+/// Options of [`Popularity`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PopularityOptions {
+    /// Days after which an event counts half.
+    pub half_life: f64,
+}
+
+impl Default for PopularityOptions {
+    fn default() -> Self {
+        Self { half_life: 30.0 }
+    }
+}
+
+/// Event counts with exponential decay.
 ///
-/// A count is kept as of a landmark and grows by `weight * 2^((t - landmark) / half-life)` (forward decay, Cormode,
-/// Shkapenyuk, Srivastava and Xu 2009): the order of items needs no clock, and late events are simply added.
+/// A count refers to a landmark in time and grows by `weight * 2^((t - landmark) / half-life)`
+/// (forward decay, Cormode, Shkapenyuk, Srivastava and Xu 2009): the order of items needs no clock,
+/// and late events are simply added.
 ///
-/// With categories, an item scores `P(category | history) * P(item | category)`. The former is the category's share
-/// of the history, smoothed by its share of all events, so that without history the score is the plain popularity.
+/// With categories, an item scores `P(category | history) * P(item | category)`. The former is the
+/// category's share of the history, smoothed by its share of all events, so that the score without
+/// history is the plain popularity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Popularity {
     half_life: f64,
-    /// Seconds since 1970 at which an event counts its plain weight.
+    /// Time at which an event counts its plain weight, in seconds since 1970.
     landmark: f64,
     counts: Vec<f64>,
-    /// Their sum.
+    /// Sum of the counts.
     total: f64,
     categories: Option<Categories>,
 }
@@ -38,7 +57,7 @@ struct Categories {
 }
 
 impl Popularity {
-    /// No events yet, for `items` items; `half_life` is in seconds.
+    /// Creates a model of `items` items without events; `half_life` is in seconds.
     ///
     /// # Errors
     /// A half-life that is not positive and finite.
@@ -46,7 +65,7 @@ impl Popularity {
         if !(half_life > 0.0 && half_life.is_finite()) {
             return Err(Error::invalid(
                 "/half_life",
-                format!("{half_life} is not a time, give seconds above 0"),
+                format!("expected seconds above 0, got {half_life}"),
             ));
         }
         Ok(Self {
@@ -58,16 +77,16 @@ impl Popularity {
         })
     }
 
-    /// Ranks by category too: `categories` has the category number of each item.
+    /// Adds categories: `categories` has the category number of each item.
     ///
     /// # Errors
-    /// Another number of categories than items, or numbers that are not below the number of items.
+    /// The length is not the number of items, or a category number is not below it.
     pub fn with_categories(mut self, categories: Vec<u32>) -> Result<Self> {
         let items = self.counts.len();
         if categories.len() != items || categories.iter().any(|c| *c as usize >= items) {
             return Err(Error::invalid(
                 "/categories",
-                format!("give each of the {items} items a category number below {items}"),
+                format!("expected {items} category numbers below {items}, one per item"),
             ));
         }
         let mut totals = vec![0.0; categories.iter().max().map_or(0, |c| *c as usize + 1)];
@@ -81,51 +100,31 @@ impl Popularity {
         Ok(self)
     }
 
-    /// Counts an event; `at` is in seconds since 1970.
+    /// Counts an event; `seconds` is its time since 1970.
     ///
     /// # Errors
-    /// An unknown item, a weight that is not positive and finite, a time that is not finite.
-    pub fn add(&mut self, item: u32, weight: f32, at: f64) -> Result<()> {
+    /// An unknown item, a weight that is not positive and finite, or a time that is not finite.
+    pub fn add(&mut self, item: u32, weight: f32, seconds: f64) -> Result<()> {
         if item as usize >= self.counts.len() {
             return Err(Error::invalid(
                 "/item",
-                format!(
-                    "number {item} is out of range, there are {}",
-                    self.counts.len()
-                ),
+                format!("expected a number below {}, got {item}", self.counts.len()),
             ));
         }
-        if !(weight > 0.0 && weight.is_finite() && at.is_finite()) {
-            return Err(Error::invalid(
-                "/weight",
-                "give a positive finite weight and a finite time",
-            ));
+        if !(weight > 0.0 && weight.is_finite() && seconds.is_finite()) {
+            let detail = "expected a positive finite weight and a finite time";
+            return Err(Error::invalid("/weight", detail));
         }
-        if (at - self.landmark) / self.half_life > FAR {
-            self.move_landmark(at);
+        if (seconds - self.landmark) / self.half_life > MAX_HALF_LIVES {
+            self.move_landmark(seconds);
         }
-        let count = f64::from(weight) * ((at - self.landmark) / self.half_life).exp2();
+        let count = f64::from(weight) * ((seconds - self.landmark) / self.half_life).exp2();
         self.counts[item as usize] += count;
         self.total += count;
         if let Some(categories) = &mut self.categories {
             categories.totals[categories.of[item as usize] as usize] += count;
         }
         Ok(())
-    }
-
-    pub(super) fn is_sound(&self) -> bool {
-        let counts = |counts: &[f64]| counts.iter().all(|c| *c >= 0.0 && c.is_finite());
-        let categories = self.categories.as_ref().is_none_or(|c| {
-            c.of.len() == self.counts.len()
-                && c.of.iter().all(|n| (*n as usize) < c.totals.len())
-                && counts(&c.totals)
-        });
-        self.half_life > 0.0
-            && self.half_life.is_finite()
-            && self.landmark.is_finite()
-            && counts(&self.counts)
-            && counts(&[self.total])
-            && categories
     }
 
     fn move_landmark(&mut self, to: f64) {
@@ -138,17 +137,60 @@ impl Popularity {
         self.landmark = to;
     }
 
-    /// Share of each category in what the history is about, smoothed by its share in all events.
+    /// Returns the share of each category in the history, smoothed by its share in all events.
     fn shares(&self, categories: &Categories, history: &[(u32, f32)], total: f64) -> Vec<f64> {
         let mut evidence = vec![0.0; categories.totals.len()];
-        for (item, weight) in known(history, self.counts.len()).filter(|(_, w)| *w > 0.0) {
+        for (item, weight) in known_items(history, self.counts.len()).filter(|(_, w)| *w > 0.0) {
             evidence[categories.of[item] as usize] += f64::from(weight);
         }
         let all: f64 = evidence.iter().sum();
         let smoothed = evidence.iter().zip(&categories.totals);
         smoothed
-            .map(|(e, t)| (e + PRIOR * t / total) / (all + PRIOR))
+            .map(|(e, t)| (e + PRIOR_WEIGHT * t / total) / (all + PRIOR_WEIGHT))
             .collect()
+    }
+}
+
+impl ModelKind for Popularity {
+    type Options = PopularityOptions;
+
+    const NAME: &'static str = "popularity";
+    const USES_TIMES: bool = true;
+
+    fn fit_matrix(interactions: &Matrix, options: &PopularityOptions) -> Result<Self> {
+        let mut model = Self::new(interactions.columns(), options.half_life * DAY)?;
+        for (item, weight) in interactions.iter().flat_map(|row| row.iter()) {
+            model.add(item as u32, weight, 0.0)?;
+        }
+        Ok(model)
+    }
+
+    fn fit_interactions(
+        interactions: &[Interaction],
+        _users: usize,
+        items: usize,
+        options: &PopularityOptions,
+    ) -> Result<Self> {
+        let mut model = Self::new(items, options.half_life * DAY)?;
+        for i in interactions {
+            model.add(i.item, i.weight, i.at as f64 / 1e6)?;
+        }
+        Ok(model)
+    }
+
+    fn is_consistent(&self) -> bool {
+        let counts = |counts: &[f64]| counts.iter().all(|c| *c >= 0.0 && c.is_finite());
+        let categories = self.categories.as_ref().is_none_or(|c| {
+            c.of.len() == self.counts.len()
+                && c.of.iter().all(|n| (*n as usize) < c.totals.len())
+                && counts(&c.totals)
+        });
+        self.half_life > 0.0
+            && self.half_life.is_finite()
+            && self.landmark.is_finite()
+            && counts(&self.counts)
+            && counts(&[self.total])
+            && categories
     }
 }
 
@@ -183,8 +225,6 @@ mod tests {
 
     use super::*;
 
-    const DAY: f64 = 86_400.0;
-
     fn top(model: &Popularity, history: &[(u32, f32)]) -> Vec<u32> {
         let best = model.recommend(history, 10, &RoaringBitmap::new());
         best.iter().map(|s| s.item).collect()
@@ -212,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_history_says_which_category_counts() {
+    fn the_history_determines_which_category_counts() {
         let mut model = Popularity::new(4, DAY)
             .expect("valid")
             .with_categories(vec![0, 0, 1, 1])
@@ -231,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_input_is_refused() {
+    fn bad_input_is_rejected() {
         for half_life in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(Popularity::new(1, half_life).is_err());
         }

@@ -1,4 +1,4 @@
-//! The best of many scores.
+//! Selection of the best scores.
 
 use std::cmp::Ordering;
 
@@ -9,41 +9,41 @@ use roaring::RoaringBitmap;
 pub struct Scored {
     /// Number of the item.
     pub item: u32,
-    /// Higher is better.
+    /// Score; higher is better.
     pub score: f32,
 }
 
-/// Best score first, then by number.
+/// Orders by score, the best first, then by number.
 pub(super) fn order(a: &Scored, b: &Scored) -> Ordering {
     b.score.total_cmp(&a.score).then(a.item.cmp(&b.item))
 }
 
-/// The best `min(k, not excluded)` of `scores`, which are item numbers' scores in order; excluded ones are
-/// overwritten.
-pub(super) fn best(scores: &mut [f32], k: usize, excluded: &RoaringBitmap) -> Vec<Scored> {
-    let mut best = Best::new(k);
+/// Returns the best `min(k, not excluded)` of the scores of all items, in the order of their
+/// numbers; excluded ones are overwritten.
+pub(super) fn top_k(scores: &mut [f32], k: usize, excluded: &RoaringBitmap) -> Vec<Scored> {
+    let mut best = TopK::new(k);
     best.offer(0, scores, excluded);
     best.sorted()
 }
 
-/// The best `k` of scores that come part by part, in the order of the items.
-pub(super) struct Best {
+/// Selects the best `k` of scores given block by block, in the order of the items.
+pub(super) struct TopK {
     k: usize,
     kept: Vec<Scored>,
-    /// What is no better cannot be among the best.
-    least: f32,
+    /// Scores that are not above this cannot be among the best.
+    threshold: f32,
 }
 
-impl Best {
+impl TopK {
     pub fn new(k: usize) -> Self {
         Self {
             k,
             kept: Vec::new(),
-            least: f32::NEG_INFINITY,
+            threshold: f32::NEG_INFINITY,
         }
     }
 
-    /// Scores of the items from `first` on; excluded ones are overwritten.
+    /// Adds the scores of the items from `first` on; excluded ones are overwritten.
     pub fn offer(&mut self, first: u32, scores: &mut [f32], excluded: &RoaringBitmap) {
         if self.k == 0 || scores.is_empty() {
             return;
@@ -52,12 +52,13 @@ impl Best {
         for item in excluded.range(first..=last) {
             scores[(item - first) as usize] = f32::NAN;
         }
-        // Twice as many as wanted are gathered, then the worse half goes: linear in the scores. Items come by number,
-        // so one that only equals the k-th best so far is behind it.
+        // Up to 2k scores are gathered before the worse half is dropped, which is linear in the
+        // number of scores. Items arrive by number, so one that only equals the k-th best ranks
+        // behind it.
         let (k, full) = (self.k, self.k.saturating_mul(2));
         for (item, score) in (first..=last).zip(scores.iter().copied()) {
-            if score > self.least || (self.kept.len() < k && !score.is_nan()) {
-                // -0 is 0: total_cmp would tell them apart.
+            if score > self.threshold || (self.kept.len() < k && !score.is_nan()) {
+                // Normalizes -0 to 0, which total_cmp would order differently.
                 self.kept.push(Scored {
                     item,
                     score: score + 0.0,
@@ -65,13 +66,13 @@ impl Best {
                 if self.kept.len() >= full {
                     self.kept.select_nth_unstable_by(k - 1, order);
                     self.kept.truncate(k);
-                    self.least = self.kept[k - 1].score;
+                    self.threshold = self.kept[k - 1].score;
                 }
             }
         }
     }
 
-    /// The best first.
+    /// Returns the selected items, the best first.
     pub fn sorted(mut self) -> Vec<Scored> {
         self.kept.sort_unstable_by(order);
         self.kept.truncate(self.k);
@@ -79,17 +80,17 @@ impl Best {
     }
 }
 
-/// The best `k` of some items.
-pub(super) fn best_of(mut found: Vec<Scored>, k: usize) -> Vec<Scored> {
+/// Returns the best `k` of some items.
+pub(super) fn top_k_of(mut scored: Vec<Scored>, k: usize) -> Vec<Scored> {
     if k == 0 {
         return Vec::new();
     }
-    if found.len() > k {
-        found.select_nth_unstable_by(k - 1, order);
-        found.truncate(k);
+    if scored.len() > k {
+        scored.select_nth_unstable_by(k - 1, order);
+        scored.truncate(k);
     }
-    found.sort_unstable_by(order);
-    found
+    scored.sort_unstable_by(order);
+    scored
 }
 
 #[cfg(test)]
@@ -110,12 +111,12 @@ mod tests {
             expected.retain(|s| !excluded.contains(s.item));
             expected.sort_by(order);
             expected.truncate(k);
-            let mut by_parts = Best::new(k);
-            for (part, scores) in (0..).zip(scores.clone().chunks_mut(7)) {
-                by_parts.offer(part * 7, scores, &excluded);
+            let mut by_blocks = TopK::new(k);
+            for (block, scores) in (0..).zip(scores.clone().chunks_mut(7)) {
+                by_blocks.offer(block * 7, scores, &excluded);
             }
-            prop_assert_eq!(by_parts.sorted(), expected.clone());
-            prop_assert_eq!(best(&mut scores, k, &excluded), expected);
+            prop_assert_eq!(by_blocks.sorted(), expected.clone());
+            prop_assert_eq!(top_k(&mut scores, k, &excluded), expected);
         }
     }
 }

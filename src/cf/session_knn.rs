@@ -1,26 +1,26 @@
-//! Sessions like this one: what else was in them.
+//! Session-kNN: scores items by the sessions most similar to this one.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Recommender, Scored, known, rank};
+use super::{Matrix, Recommender, Scored, kinds::ModelKind, known_items, rank, split::Interaction};
 use crate::{Error, Result};
 
-/// An item counts no more once it has faded to this: else a long history costs more than it tells.
-const FADED: f64 = 1e-3;
+/// Decay below which older items of a history are ignored: they cost time and change little.
+const MIN_DECAY: f64 = 1e-3;
 
-/// How near sessions are found.
+/// Options of [`SessionKnn`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionKnnOptions {
-    /// Sessions that vote.
+    /// Number of similar sessions that vote.
     pub neighbors: usize,
-    /// Sessions compared: the latest that share an item.
+    /// Number of sessions compared: the latest that share an item.
     pub sample: usize,
-    /// What an item counts against the one after it in the session, above 0 and at most 1.
+    /// Weight of an item relative to the next one in the session, above 0 and at most 1.
     pub decay: f32,
-    /// Sessions remembered; the oldest go.
+    /// Maximum number of sessions kept; the oldest are dropped.
     pub capacity: usize,
 }
 
@@ -35,22 +35,22 @@ impl Default for SessionKnnOptions {
     }
 }
 
-/// Session neighbours (Jannach and Ludewig 2017; decay by position as in V-SKNN, Ludewig and Jannach 2018). Of the
-/// latest sessions that share an item with the history, the nearest by cosine vote for their items with their
-/// similarity. There is nothing to fit: a session counts from when it is pushed.
+/// Session neighbors (Jannach and Ludewig 2017; decay by position as in V-SKNN, Ludewig and Jannach
+/// 2018). Of the latest sessions that share an item with the history, those nearest by cosine vote
+/// for their items with their similarity. Nothing is fitted: a session counts once it is pushed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionKnn {
     options: SessionKnnOptions,
-    /// The oldest first, items ascending.
+    /// Sessions, the oldest first; their items ascend.
     sessions: VecDeque<Box<[u32]>>,
-    /// How many sessions have gone: the number of the first remembered.
-    gone: u64,
+    /// Number of dropped sessions, which is the number of the first session kept.
+    dropped: u64,
     /// Numbers of the sessions with each item, the oldest first.
     by_item: Vec<VecDeque<u64>>,
 }
 
 impl SessionKnn {
-    /// No sessions yet, for `items` items.
+    /// Creates a model of `items` items without sessions.
     ///
     /// # Errors
     /// Options out of range.
@@ -71,16 +71,16 @@ impl SessionKnn {
         Ok(Self {
             options,
             sessions: VecDeque::new(),
-            gone: 0,
+            dropped: 0,
             by_item: vec![VecDeque::new(); items],
         })
     }
 
-    /// Remembers sessions, each given with the time of its end; the latest, where there are more than fit. One of a
-    /// single item says nothing of others and is passed over.
+    /// Creates a model of sessions, each given with its end; keeps the latest up to the capacity.
+    /// Sessions of a single item are left out, since they relate no items.
     ///
     /// # Errors
-    /// Options out of range, an unknown item.
+    /// Options out of range, or an unknown item.
     pub fn fit(
         items: usize,
         options: SessionKnnOptions,
@@ -96,70 +96,59 @@ impl SessionKnn {
         Ok(model)
     }
 
-    /// Remembers a session, later than those before.
+    /// Adds a session, later than those before.
     ///
     /// # Errors
     /// An unknown item.
     pub fn push(&mut self, session: &[u32]) -> Result<()> {
         let items = self.by_item.len();
         if let Some(unknown) = session.iter().find(|item| **item as usize >= items) {
-            let detail = format!("number {unknown} is out of range, there are {items}");
+            let detail = format!("expected a number below {items}, got {unknown}");
             return Err(Error::invalid("/item", detail));
         }
         let mut session = session.to_vec();
         session.sort_unstable();
         session.dedup();
-        let number = self.gone + self.sessions.len() as u64;
+        let number = self.dropped + self.sessions.len() as u64;
         for item in &session {
             self.by_item[*item as usize].push_back(number);
         }
         self.sessions.push_back(session.into());
         if self.sessions.len() > self.options.capacity {
-            self.forget_first();
+            self.drop_first();
         }
         Ok(())
     }
 
-    /// Whether the parts fit together, for one that was read: it is what its sessions make of it.
-    pub(super) fn is_sound(&self) -> bool {
-        let Ok(mut again) = Self::new(self.by_item.len(), self.options) else {
-            return false;
-        };
-        again.gone = self.gone;
-        self.gone < u64::MAX / 2
-            && self.sessions.iter().all(|s| again.push(s).is_ok())
-            && again == *self
-    }
-
-    /// Items of the sessions remembered, the latest session first.
+    /// Iterates over the items of each session, the latest session first.
     pub fn latest(&self) -> impl Iterator<Item = &[u32]> {
         self.sessions.iter().rev().map(|session| &**session)
     }
 
-    fn forget_first(&mut self) {
+    fn drop_first(&mut self) {
         let first = self.sessions.pop_front().unwrap_or_default();
         for item in &first {
             self.by_item[*item as usize].pop_front();
         }
-        self.gone += 1;
+        self.dropped += 1;
     }
 
-    /// The session of a number, while it is remembered.
+    /// Returns the items of a session that was not dropped.
     fn session(&self, number: u64) -> &[u32] {
-        &self.sessions[(number - self.gone) as usize]
+        &self.sessions[(number - self.dropped) as usize]
     }
 
-    /// The history as a vector: each item once, the later the more.
+    /// Returns the history as a sparse vector: each item once, later ones with more weight.
     fn vector(&self, history: &[(u32, f32)]) -> Vec<(usize, f64)> {
-        let positive = known(history, self.by_item.len()).filter(|(_, weight)| *weight > 0.0);
-        let (mut fade, decay) = (1.0, f64::from(self.options.decay));
+        let positive = known_items(history, self.by_item.len()).filter(|(_, weight)| *weight > 0.0);
+        let (mut factor, decay) = (1.0, f64::from(self.options.decay));
         let mut vector: Vec<(usize, f64)> = Vec::new();
         for (item, weight) in positive.rev() {
-            if fade < FADED {
+            if factor < MIN_DECAY {
                 break;
             }
-            vector.push((item, f64::from(weight) * fade));
-            fade *= decay;
+            vector.push((item, f64::from(weight) * factor));
+            factor *= decay;
         }
         vector.sort_by_key(|(item, _)| *item);
         vector.dedup_by(|later, kept| {
@@ -172,11 +161,11 @@ impl SessionKnn {
         vector
     }
 
-    /// The sessions nearest to a history.
-    pub fn near(&self, history: &[(u32, f32)]) -> NearSessions<'_> {
+    /// Returns the sessions most similar to a history.
+    pub fn similar_to(&self, history: &[(u32, f32)]) -> SimilarSessions<'_> {
         let vector = self.vector(history);
         let sessions = self.neighbors(&vector).into_iter();
-        NearSessions {
+        SimilarSessions {
             sessions: sessions
                 .map(|(number, cosine)| (self.session(number), cosine as f32))
                 .collect(),
@@ -184,9 +173,10 @@ impl SessionKnn {
         }
     }
 
-    /// The nearest sessions with their cosine, the nearest first, then the latest.
+    /// Returns the numbers and cosines of the most similar sessions, by cosine, then the latest
+    /// first.
     fn neighbors(&self, vector: &[(usize, f64)]) -> Vec<(u64, f64)> {
-        // The latest of all are among the latest of each item.
+        // The latest sessions overall are among the latest sessions of each item.
         let latest = |(item, weight): &(usize, f64)| {
             let weight = *weight;
             self.by_item[*item]
@@ -205,17 +195,66 @@ impl SessionKnn {
             same
         });
         products.truncate(self.options.sample);
-        let own = vector
+        let norm = vector
             .iter()
             .map(|(_, weight)| weight * weight)
             .sum::<f64>()
             .sqrt();
         for (number, product) in &mut products {
-            *product /= own * (self.session(*number).len() as f64).sqrt();
+            *product /= norm * (self.session(*number).len() as f64).sqrt();
         }
         products.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
         products.truncate(self.options.neighbors);
         products
+    }
+}
+
+impl ModelKind for SessionKnn {
+    type Options = SessionKnnOptions;
+
+    const NAME: &'static str = "session-knn";
+    const USES_TIMES: bool = true;
+
+    fn fit_matrix(interactions: &Matrix, options: &SessionKnnOptions) -> Result<Self> {
+        let sessions = (0..).zip(interactions.iter());
+        let sessions = sessions.map(|(user, row)| (user, row.indices.into()));
+        Self::fit(interactions.columns(), *options, sessions.collect())
+    }
+
+    /// All interactions of a user are one session.
+    fn fit_interactions(
+        interactions: &[Interaction],
+        _users: usize,
+        items: usize,
+        options: &SessionKnnOptions,
+    ) -> Result<Self> {
+        let mut of_user: HashMap<u32, Vec<&Interaction>> = HashMap::new();
+        for interaction in interactions {
+            of_user
+                .entry(interaction.user)
+                .or_default()
+                .push(interaction);
+        }
+        let mut users: Vec<_> = of_user.into_iter().collect();
+        users.sort_by_key(|(user, _)| *user);
+        let session = |(_, mut events): (u32, Vec<&Interaction>)| {
+            events.sort_by_key(|i| i.at);
+            let end = events.last().map_or(i64::MIN, |i| i.at);
+            (end, events.iter().map(|i| i.item).collect())
+        };
+        let sessions = users.into_iter().map(session).collect();
+        Self::fit(items, *options, sessions)
+    }
+
+    /// Consistent models equal one rebuilt from their sessions.
+    fn is_consistent(&self) -> bool {
+        let Ok(mut rebuilt) = Self::new(self.by_item.len(), self.options) else {
+            return false;
+        };
+        rebuilt.dropped = self.dropped;
+        self.dropped < u64::MAX / 2
+            && self.sessions.iter().all(|s| rebuilt.push(s).is_ok())
+            && rebuilt == *self
     }
 }
 
@@ -227,36 +266,38 @@ impl Recommender for SessionKnn {
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
         out.clear();
         out.resize(self.by_item.len(), 0.0);
-        self.near(history)
-            .each_vote(|item, vote| out[item as usize] += vote);
+        self.similar_to(history)
+            .for_each_vote(|item, vote| out[item as usize] += vote);
     }
 }
 
-/// Sessions near to a history: what the history is recommended, and why.
-pub struct NearSessions<'a> {
-    /// Items of each, with its cosine; the nearest first.
+/// Sessions similar to a history, with the votes and the reasons of recommendations.
+pub struct SimilarSessions<'a> {
+    /// Items and cosine of each session, the most similar first.
     sessions: Vec<(&'a [u32], f32)>,
-    /// What counts of the history, ascending.
+    /// Items of the history that count, ascending.
     history: Vec<u32>,
 }
 
-impl NearSessions<'_> {
-    /// Calls `f` with each item of each session and its vote; the sum of an item's votes is its score.
-    pub fn each_vote(&self, mut f: impl FnMut(u32, f32)) {
+impl SimilarSessions<'_> {
+    /// Calls `f` with each item of each session and its vote; the sum of an item's votes is its
+    /// score.
+    pub fn for_each_vote(&self, mut f: impl FnMut(u32, f32)) {
         for (items, cosine) in &self.sessions {
             items.iter().for_each(|item| f(*item, *cosine));
         }
     }
 
-    /// Items of the history in the sessions that vote for `item`, those of most votes first.
+    /// Returns the items of the history in the sessions that vote for `item`, those with most votes
+    /// first.
     pub fn reasons(&self, item: u32) -> Vec<Scored> {
         let mut votes = vec![0.0; self.history.len()];
         for (items, cosine) in &self.sessions {
             if items.binary_search(&item).is_err() {
                 continue;
             }
-            for (vote, own) in votes.iter_mut().zip(&self.history) {
-                if items.binary_search(own).is_ok() {
+            for (vote, item) in votes.iter_mut().zip(&self.history) {
+                if items.binary_search(item).is_ok() {
                     *vote += cosine;
                 }
             }
@@ -303,7 +344,7 @@ mod tests {
                 decay: 0.5,
                 ..Default::default()
             };
-            // 3 is there twice: 2 fades twice, 1 fades not at all.
+            // Item 3 occurs twice: its weight of 2 decays twice, that of 1 does not.
             let current = [(3, 2.0 * 0.25 + 1.0), (5, 0.5)];
             let norm = current.iter().map(|(_, w)| w * w).sum::<f64>().sqrt();
             let mut near: Vec<_> = dense(&matrix).into_iter().enumerate().collect();
@@ -338,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_sessions_count_and_the_oldest_are_forgotten() {
+    fn only_the_latest_sessions_count_and_the_oldest_are_dropped() {
         let sessions: [&[u32]; 4] = [&[0, 1], &[0, 2], &[0, 3], &[4]];
         let plain = SessionKnnOptions::default();
         let sampled = model(SessionKnnOptions { sample: 2, ..plain }, &sessions);
@@ -379,12 +420,12 @@ mod tests {
     }
 
     #[test]
-    fn reasons_are_what_the_voters_share_with_the_history() {
+    fn reasons_are_items_that_the_voters_share_with_the_history() {
         let model = model(
             SessionKnnOptions::default(),
             &[&[0, 1, 7], &[1, 7], &[2, 8], &[3, 7]],
         );
-        let near = model.near(&[(0, 1.0), (1, 1.0), (2, 1.0)]);
+        let near = model.similar_to(&[(0, 1.0), (1, 1.0), (2, 1.0)]);
         let reasons: Vec<_> = near.reasons(7).iter().map(|r| r.item).collect();
         assert_eq!(reasons, [1, 0], "1 is in two of the sessions with 7");
         assert!(near.reasons(9).is_empty());
@@ -398,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_input_is_refused() {
+    fn bad_input_is_rejected() {
         let good = SessionKnnOptions::default();
         let bad = [
             SessionKnnOptions {

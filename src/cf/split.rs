@@ -1,4 +1,4 @@
-//! Ways to hold events out for evaluation.
+//! Splits of interactions into training and test sets.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -6,36 +6,37 @@ use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use crate::{Error, Result};
 
-/// A user's event with an item.
+/// An event of a user with an item.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interaction {
     /// Number of the user.
     pub user: u32,
     /// Number of the item.
     pub item: u32,
-    /// Positive.
+    /// Weight, which is positive.
     pub weight: f32,
-    /// Microseconds since 1970.
+    /// Time in microseconds since 1970.
     pub at: i64,
 }
 
-/// Interactions to learn from and interactions to test on, each in the order given.
+/// Training and test interactions, each in the given order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Split {
-    /// To learn from.
+    /// Interactions to train on.
     pub train: Vec<Interaction>,
-    /// To test on.
+    /// Interactions to test on.
     pub test: Vec<Interaction>,
 }
 
 impl Split {
-    /// Tests on the latest `part` of the interactions, cut at one moment for all users, as it is in production:
-    /// nothing of the future is learned from. Interactions of one moment stay together, in the test part.
+    /// Tests on the latest `share` of the interactions, cut at one time for all users, as in
+    /// production: nothing of the future is learned. Interactions at the time of the cut are all in
+    /// the test set.
     ///
     /// # Errors
-    /// A part that is not from 0 to 1.
-    pub fn temporal(interactions: &[Interaction], part: f64) -> Result<Self> {
-        let tested = held_out(interactions.len(), part)?;
+    /// A share that is not from 0 to 1.
+    pub fn temporal(interactions: &[Interaction], share: f64) -> Result<Self> {
+        let tested = held_out(interactions.len(), share)?;
         let mut times: Vec<_> = interactions.iter().map(|i| i.at).collect();
         times.sort_unstable_by_key(|at| Reverse(*at));
         Ok(match tested.checked_sub(1) {
@@ -44,32 +45,32 @@ impl Split {
         })
     }
 
-    /// Tests on the interactions from a moment on, in microseconds since 1970.
+    /// Tests on the interactions from `cut` on, in microseconds since 1970.
     pub fn at(interactions: &[Interaction], cut: i64) -> Self {
         Self::by(interactions, |_, i| i.at >= cut)
     }
 
-    /// Tests on the last `count` interactions of each user, the later in the list among those of one moment. Users
-    /// with no more than `count` are only learned from.
+    /// Tests on the last `count` interactions of each user; among equal times, on the later ones in
+    /// the list. Users with at most `count` interactions are only trained on.
     pub fn leave_last(interactions: &[Interaction], count: usize) -> Self {
         let mut of_user: HashMap<u32, Vec<usize>> = HashMap::new();
         for (n, interaction) in interactions.iter().enumerate() {
             of_user.entry(interaction.user).or_default().push(n);
         }
         let mut tested = vec![false; interactions.len()];
-        for places in of_user.values_mut().filter(|places| places.len() > count) {
-            places.sort_unstable_by_key(|n| Reverse((interactions[*n].at, *n)));
-            places[..count].iter().for_each(|n| tested[*n] = true);
+        for indices in of_user.values_mut().filter(|indices| indices.len() > count) {
+            indices.sort_unstable_by_key(|n| Reverse((interactions[*n].at, *n)));
+            indices[..count].iter().for_each(|n| tested[*n] = true);
         }
         Self::by(interactions, |n, _| tested[n])
     }
 
-    /// Tests on a random `part` of the interactions.
+    /// Tests on a random `share` of the interactions.
     ///
     /// # Errors
-    /// A part that is not from 0 to 1.
-    pub fn random(interactions: &[Interaction], part: f64, seed: u64) -> Result<Self> {
-        let count = held_out(interactions.len(), part)?;
+    /// A share that is not from 0 to 1.
+    pub fn random(interactions: &[Interaction], share: f64, seed: u64) -> Result<Self> {
+        let count = held_out(interactions.len(), share)?;
         let mut tested: Vec<_> = (0..interactions.len()).map(|n| n < count).collect();
         tested.shuffle(&mut StdRng::seed_from_u64(seed));
         Ok(Self::by(interactions, |n, _| tested[n]))
@@ -89,14 +90,12 @@ impl Split {
     }
 }
 
-fn held_out(number: usize, part: f64) -> Result<usize> {
-    if !(0.0..=1.0).contains(&part) {
-        return Err(Error::invalid(
-            "/part",
-            format!("{part} is no part, give 0 to 1"),
-        ));
+fn held_out(count: usize, share: f64) -> Result<usize> {
+    if !(0.0..=1.0).contains(&share) {
+        let detail = format!("expected a share from 0 to 1, got {share}");
+        return Err(Error::invalid("/share", detail));
     }
-    Ok((number as f64 * part).round() as usize)
+    Ok((count as f64 * share).round() as usize)
 }
 
 #[cfg(test)]
@@ -118,12 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn temporal_cuts_at_one_moment() {
+    fn temporal_cuts_at_one_time() {
         let events = events(&[(0, 50), (0, 10), (1, 40), (1, 20), (2, 40), (2, 30)]);
         assert_eq!(
             tested(&Split::temporal(&events, 0.34).expect("valid")),
             [0, 2, 4],
-            "both of moment 40"
+            "both at time 40"
         );
         assert!(tested(&Split::temporal(&events, 0.0).expect("valid")).is_empty());
         assert_eq!(Split::temporal(&events, 1.0).expect("valid").train, []);
@@ -138,22 +137,23 @@ mod tests {
         assert_eq!(
             tested(&Split::leave_last(&events, 1)),
             [3, 5],
-            "the later of two of one moment"
+            "the later of two at one time"
         );
         assert_eq!(tested(&Split::leave_last(&events, 2)), [0, 3]);
         assert!(tested(&Split::leave_last(&events, 0)).is_empty());
     }
 
     #[test]
-    fn random_takes_its_part_by_the_seed() {
+    fn random_takes_its_share_by_the_seed() {
         let events = events(&[(0, 0); 100]);
         let split = Split::random(&events, 0.2, 1).expect("valid");
         assert_eq!((split.train.len(), split.test.len()), (80, 20));
         assert_eq!(split, Split::random(&events, 0.2, 1).expect("valid"));
         assert_ne!(split, Split::random(&events, 0.2, 2).expect("valid"));
-        for part in [-0.1, 1.1, f64::NAN] {
+        for share in [-0.1, 1.1, f64::NAN] {
             assert!(
-                Split::random(&events, part, 0).is_err() && Split::temporal(&events, part).is_err()
+                Split::random(&events, share, 0).is_err()
+                    && Split::temporal(&events, share).is_err()
             );
         }
     }

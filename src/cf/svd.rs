@@ -1,4 +1,4 @@
-//! The leading right singular vectors of a sparse matrix.
+//! Leading right singular vectors of a sparse matrix.
 
 use faer::Mat;
 
@@ -8,14 +8,15 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Directions carried beside the wanted ones; they let the last wanted ones settle.
-const EXTRA: usize = 64;
+/// Directions computed in addition to the requested ones, so that the last of these converge.
+const OVERSAMPLING: usize = 64;
 
-/// Part of the largest eigenvalue below which a direction is noise of f32.
-const NOISE: f64 = 1e-6;
+/// Fraction of the largest eigenvalue below which a direction is noise of f32.
+const NOISE_SHARE: f64 = 1e-6;
 
-/// The largest singular value and the `rank` right singular vectors of most weight as columns (columns of the matrix
-/// x rank), fewer where the matrix has a lower rank; by randomised subspace iteration (Halko, Martinsson and Tropp 2011).
+/// Returns the largest singular value, and the `rank` leading right singular vectors as columns
+/// (columns of the matrix x rank), fewer if the matrix has a lower rank, by randomized subspace
+/// iteration (Halko, Martinsson and Tropp 2011).
 pub(super) fn right_vectors(
     matrix: &Matrix,
     transposed: &Matrix,
@@ -23,14 +24,14 @@ pub(super) fn right_vectors(
     iterations: usize,
     seed: u64,
 ) -> Result<(f32, Dense)> {
-    let least = matrix.rows().min(matrix.columns());
-    let width = rank.saturating_add(EXTRA).min(least);
+    let max_rank = matrix.rows().min(matrix.columns());
+    let width = rank.saturating_add(OVERSAMPLING).min(max_rank);
     let mut basis = Dense::normal(matrix.columns(), width, 1.0, seed);
     for _ in 0..=iterations {
         let image = sparse_times(transposed, &sparse_times(matrix, &basis));
         basis = orthonormal(&image)?;
     }
-    // Rayleigh-Ritz: the eigenvectors of the matrix seen in the basis.
+    // Rayleigh-Ritz: eigenvectors of the matrix projected onto the basis.
     let (values, vectors) = eigenvectors(&sparse_times(matrix, &basis))?;
     let kept = significant(&values).min(rank);
     let columns: Vec<_> = (0..kept).map(|n| values.len() - 1 - n).collect();
@@ -39,10 +40,11 @@ pub(super) fn right_vectors(
     Ok((largest, leading))
 }
 
-/// An orthonormal basis of the columns, without those that depend on others (SVQB, Stathopoulos and Wu 2002).
+/// Returns an orthonormal basis of the columns, without linearly dependent ones (SVQB, Stathopoulos
+/// and Wu 2002).
 fn orthonormal(dense: &Dense) -> Result<Dense> {
     let once = whitened(dense)?;
-    // The second time takes away what f32 left of the correlations.
+    // The second pass removes the correlations that the precision of f32 left.
     whitened(&once)
 }
 
@@ -63,14 +65,14 @@ fn eigenvectors(dense: &Dense) -> Result<(Vec<f64>, Mat<f64>)> {
     })
 }
 
-/// How many of the ascending eigenvalues are above noise.
+/// Returns the number of eigenvalues above noise; they ascend.
 fn significant(values: &[f64]) -> usize {
     let largest = values.last().copied().unwrap_or(0.0);
-    let above = |v: &&f64| **v > NOISE * largest && **v > f64::from(f32::MIN_POSITIVE);
+    let above = |v: &&f64| **v > NOISE_SHARE * largest && **v > f64::from(f32::MIN_POSITIVE);
     values.iter().filter(above).count()
 }
 
-/// Some columns, each multiplied by a factor.
+/// Returns some columns, each multiplied by a factor.
 fn pick(matrix: &Mat<f64>, columns: &[usize], factor: impl Fn(usize) -> f64) -> Mat<f32> {
     Mat::from_fn(matrix.nrows(), columns.len(), |row, n| {
         (matrix[(row, columns[n])] * factor(columns[n])) as f32

@@ -1,15 +1,15 @@
-//! What every model keeps, and the small data their own tests use.
+//! Properties of every model, and small data for the tests of each.
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use roaring::RoaringBitmap;
 
 use super::*;
 
-/// Users x items, each place filled with probability `density` by a weight of 1 to 3.
+/// Users x items, each entry present with probability `density` and a weight of 1 to 3.
 pub(super) fn random(seed: u64, users: u32, items: u32, density: f64) -> Matrix {
     let mut rng = StdRng::seed_from_u64(seed);
-    let places = (0..users).flat_map(|u| (0..items).map(move |i| (u, i)));
-    let triples: Vec<_> = places
+    let entries = (0..users).flat_map(|u| (0..items).map(move |i| (u, i)));
+    let triples: Vec<_> = entries
         .filter_map(|(u, i)| {
             if rng.random_bool(density) {
                 Some((u, i, rng.random_range(1..4) as f32))
@@ -29,21 +29,21 @@ pub(super) fn dense(matrix: &Matrix) -> Vec<Vec<f64>> {
     rows
 }
 
-/// Within `tolerance` of the largest expected.
-pub(super) fn close(found: &[f32], expected: &[f64], tolerance: f64) {
-    assert_eq!(found.len(), expected.len());
+/// Asserts equality within `tolerance` times the largest expected value.
+pub(super) fn close(actual: &[f32], expected: &[f64], tolerance: f64) {
+    assert_eq!(actual.len(), expected.len());
     let largest = expected.iter().fold(1e-9_f64, |l, e| l.max(e.abs()));
-    for (n, (f, e)) in found.iter().zip(expected).enumerate() {
+    for (n, (a, e)) in actual.iter().zip(expected).enumerate() {
         assert!(
-            (f64::from(*f) - e).abs() <= tolerance * largest,
-            "{n}: {f} is not {e}"
+            (f64::from(*a) - e).abs() <= tolerance * largest,
+            "{n}: {a} is not {e}"
         );
     }
 }
 
 type Fit = fn(&Matrix) -> Model;
 
-/// Every model, small.
+/// A small model of every kind.
 pub(super) fn models() -> Vec<(&'static str, Fit)> {
     fn popularity(matrix: &Matrix) -> Model {
         let mut model = Popularity::new(matrix.columns(), 1.0).expect("valid");
@@ -119,9 +119,9 @@ fn items(found: &[Scored]) -> Vec<u32> {
 #[test]
 fn the_withheld_square_of_a_checkerboard_comes_first() {
     const SIZE: u32 = 50;
-    // Users and items of one parity go together; each user lacks the item of their own number.
-    let places = (0..SIZE).flat_map(|u| (0..SIZE).map(move |i| (u, i, 1.0)));
-    let board = places.filter(|(u, i, _)| u % 2 == i % 2 && u != i);
+    // Users have the items of their parity, except the item of their own number.
+    let entries = (0..SIZE).flat_map(|u| (0..SIZE).map(move |i| (u, i, 1.0)));
+    let board = entries.filter(|(u, i, _)| u % 2 == i % 2 && u != i);
     let board = Matrix::from_triples(SIZE as usize, SIZE as usize, board).expect("valid");
     for (name, fit) in models()
         .into_iter()
@@ -170,7 +170,7 @@ fn odd_input_gives_sensible_answers() {
 }
 
 #[test]
-fn excluded_items_never_come_back_and_the_rest_fills_up() {
+fn excluded_items_are_never_recommended_and_the_rest_fills_up() {
     let matrix = random(5, 40, 30, 0.2);
     for (name, fit) in models() {
         let model = fit(&matrix);
@@ -200,7 +200,7 @@ fn excluded_items_never_come_back_and_the_rest_fills_up() {
 }
 
 #[test]
-fn many_users_are_answered_as_one_by_one_and_equally_every_time() {
+fn many_users_get_the_same_as_one_by_one_and_every_time() {
     let matrix = random(7, 150, 40, 0.15);
     let histories: Vec<_> = (0..150).map(|u| history(&matrix, u)).collect();
     let excluded: Vec<RoaringBitmap> = matrix
@@ -218,7 +218,7 @@ fn many_users_are_answered_as_one_by_one_and_equally_every_time() {
         for (request, found) in requests.iter().zip(&many) {
             let one = model.recommend(request.history, 5, request.excluded);
             for (a, b) in one.iter().zip(found) {
-                // Products of many rows may add in another order.
+                // Products of many rows may be summed in another order.
                 assert!(
                     (a.score - b.score).abs() <= 1e-4 * a.score.abs().max(1e-2),
                     "{name}: {one:?} {found:?}"

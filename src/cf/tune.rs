@@ -1,7 +1,8 @@
-//! Settings that depend on the data: picked by how well they rank what is held out.
+//! Tuning of options that depend on the data, by how well they rank held-out items.
 //!
-//! How much evidence a similarity needs differs between a shop where people buy twice and one where they come daily;
-//! a wrong [`ItemKnnOptions::shrinkage`] costs more than any other choice. Everything else has wide optima.
+//! The evidence that a similarity needs differs between a shop where users buy twice and one where
+//! they come daily; a wrong [`ItemKnnOptions::shrinkage`] costs more than any other choice. Other
+//! options have wide optima.
 
 use std::borrow::Cow;
 
@@ -14,41 +15,41 @@ use super::{
 };
 use crate::Result;
 
-/// Users held out from: enough to tell the candidates apart.
-const USERS: usize = 5_000;
+/// Maximum number of test users: enough to tell the candidates apart.
+const MAX_TEST_USERS: usize = 5_000;
 
 /// Depth of the rankings that are compared.
 const DEPTH: usize = 20;
 
-/// Co-occurrences looked at for a candidate, at most: seconds.
-const WORK: u64 = 1 << 30;
+/// Maximum number of co-occurrences computed per candidate, which takes seconds.
+const MAX_COOCCURRENCES: u64 = 1 << 30;
 
-/// What is tried for the evidence a similarity needs.
-const EVIDENCE: [f32; 5] = [0.0, 3.0, 10.0, 30.0, 100.0];
+/// Candidates of the evidence that a similarity needs.
+const EVIDENCE_CANDIDATES: [f32; 5] = [0.0, 3.0, 10.0, 30.0, 100.0];
 
-/// One item each of some users, and the interactions without them.
+/// One held-out item of each of some users, and the interactions without these.
 #[derive(Clone, Debug)]
 pub struct HeldOut {
-    /// To fit on.
+    /// Interactions to fit on.
     pub train: Matrix,
-    /// User and item.
+    /// Held-out pairs of user and item, ascending by user.
     pub tested: Vec<(u32, u32)>,
 }
 
 impl HeldOut {
-    /// Holds out one random item each of at most `users` random users, of those who have at least two.
+    /// Holds out one random item of each of at most `users` random users with at least two items.
     ///
     /// # Errors
-    /// None that a valid matrix can cause.
+    /// None for a valid matrix.
     pub fn random(interactions: &Matrix, users: usize, seed: u64) -> Result<Self> {
         let mut rng = StdRng::seed_from_u64(seed);
         let (rows, columns) = (interactions.rows(), interactions.columns());
-        let many: Vec<_> = (0..rows)
+        let eligible: Vec<_> = (0..rows)
             .filter(|u| interactions.row(*u).indices.len() > 1)
             .collect();
-        let mut chosen: Vec<_> = index::sample(&mut rng, many.len(), users.min(many.len()))
+        let mut chosen: Vec<_> = index::sample(&mut rng, eligible.len(), users.min(eligible.len()))
             .iter()
-            .map(|n| many[n])
+            .map(|n| eligible[n])
             .collect();
         chosen.sort_unstable();
         let mut tested = Vec::with_capacity(chosen.len());
@@ -70,31 +71,33 @@ impl HeldOut {
         })
     }
 
-    /// What the users tested have left.
+    /// Returns the items that the test users have left.
     fn items(&self) -> RoaringBitmap {
         let rows = self.tested.iter().map(|t| self.train.row(t.0 as usize));
         rows.flat_map(|row| row.indices).copied().collect()
     }
 
-    /// The same with so few users that neighbours of what they have can be found in `work` steps.
-    fn within(&self, work: u64) -> Cow<'_, Self> {
+    /// Returns the set with fewer users, so that the neighbors of their items take at most
+    /// `max_cooccurrences` steps.
+    fn within(&self, max_cooccurrences: u64) -> Cow<'_, Self> {
         let mut bounded = Cow::Borrowed(self);
         loop {
             let items = bounded.items();
-            let asked = self.train.iter().map(|row| {
-                let met = row.indices.iter().filter(|i| items.contains(**i)).count();
-                met as u64 * row.indices.len() as u64
+            let cooccurrences = self.train.iter().map(|row| {
+                let tested = row.indices.iter().filter(|i| items.contains(**i)).count();
+                tested as u64 * row.indices.len() as u64
             });
-            if asked.sum::<u64>() <= work || bounded.tested.len() <= 1 {
+            if cooccurrences.sum::<u64>() <= max_cooccurrences || bounded.tested.len() <= 1 {
                 return bounded;
             }
-            // Every other: users are in the order of their numbers, which may mean something.
+            // Every other user, since the order of user numbers may not be random.
             let half = bounded.tested.iter().step_by(2).copied().collect();
             bounded.to_mut().tested = half;
         }
     }
 
-    /// Mean figures at 20 of a model fitted on [`HeldOut::train`], over all items a user does not have.
+    /// Returns the mean metrics at 20 of a model fitted on [`HeldOut::train`]; rankings are over
+    /// all items that a user does not have.
     pub fn figures(&self, model: &dyn Recommender) -> Figures {
         let entries = |user: u32| self.train.row(user as usize).iter();
         let history = |(user, _): &(u32, u32)| -> Vec<_> {
@@ -109,15 +112,15 @@ impl HeldOut {
         let requests: Vec<_> = requests
             .map(|(history, excluded)| Request { history, excluded })
             .collect();
-        let found = model.recommend_many(&requests, DEPTH);
-        let figures = self.tested.iter().zip(&found);
+        let recommended = model.recommend_many(&requests, DEPTH);
+        let figures = self.tested.iter().zip(&recommended);
         let figures: Vec<_> = figures
             .map(|((_, item), list)| Figures::of(list, &[*item], DEPTH))
             .collect();
         Figures::mean(&figures)
     }
 
-    /// The candidate whose model has the best NDCG; the first of equals.
+    /// Returns the candidate with the best NDCG; the first of equals.
     fn best<O: Copy, M: Recommender>(
         &self,
         candidates: impl Iterator<Item = O>,
@@ -126,7 +129,7 @@ impl HeldOut {
         let mut best: Option<(f64, O)> = None;
         for options in candidates {
             let ndcg = self.figures(&fit(&self.train, &options)?).ndcg;
-            if best.is_none_or(|(most, _)| ndcg > most) {
+            if best.is_none_or(|(highest, _)| ndcg > highest) {
                 best = Some((ndcg, options));
             }
         }
@@ -134,7 +137,7 @@ impl HeldOut {
     }
 }
 
-/// `options` with the shrinkage that ranks items held out at random best.
+/// Returns `options` with the shrinkage that ranks randomly held-out items best.
 ///
 /// # Errors
 /// Options out of range.
@@ -143,27 +146,34 @@ pub fn item_knn(
     options: &ItemKnnOptions,
     seed: u64,
 ) -> Result<ItemKnnOptions> {
-    item_knn_on(&HeldOut::random(interactions, USERS, seed)?, options)
+    item_knn_on_held_out(
+        &HeldOut::random(interactions, MAX_TEST_USERS, seed)?,
+        options,
+    )
 }
 
-/// `options` with the shrinkage that ranks what is held out best, in the time of five fits or less: neighbours are only
-/// found of what the users tested have, and of fewer users where that takes long.
+/// Returns `options` with the shrinkage that ranks the held-out items best, in the time of at most
+/// five fits: neighbors are only computed for the items of the test users, and of fewer users if
+/// that takes long.
 ///
 /// # Errors
 /// Options out of range.
-pub fn item_knn_on(held_out: &HeldOut, options: &ItemKnnOptions) -> Result<ItemKnnOptions> {
-    let held_out = held_out.within(WORK);
+pub fn item_knn_on_held_out(
+    held_out: &HeldOut,
+    options: &ItemKnnOptions,
+) -> Result<ItemKnnOptions> {
+    let held_out = held_out.within(MAX_COOCCURRENCES);
     let items = held_out.items();
-    let candidates = EVIDENCE.map(|shrinkage| ItemKnnOptions {
+    let candidates = EVIDENCE_CANDIDATES.map(|shrinkage| ItemKnnOptions {
         shrinkage,
         ..*options
     });
-    let fit = |train: &Matrix, options: &_| ItemKnn::fit_of(train, options, &items);
+    let fit = |train: &Matrix, options: &_| ItemKnn::fit_for_items(train, options, &items);
     let best = held_out.best(candidates.into_iter(), fit)?;
     Ok(best.unwrap_or(*options))
 }
 
-/// `options` with the smoothing whose linear part ranks held-out items best.
+/// Returns `options` with the smoothing whose linear part ranks held-out items best.
 ///
 /// # Errors
 /// Options out of range.
@@ -172,16 +182,16 @@ pub fn graph_filter(
     options: &GraphFilterOptions,
     seed: u64,
 ) -> Result<GraphFilterOptions> {
-    let held_out = HeldOut::random(interactions, USERS, seed)?;
-    let candidates = EVIDENCE.map(|smoothing| GraphFilterOptions {
+    let held_out = HeldOut::random(interactions, MAX_TEST_USERS, seed)?;
+    let candidates = EVIDENCE_CANDIDATES.map(|smoothing| GraphFilterOptions {
         smoothing,
         rank: 0,
         ..*options
     });
     let best = held_out.best(candidates.into_iter(), GraphFilter::fit)?;
-    Ok(best.map_or(*options, |found| GraphFilterOptions {
+    Ok(best.map_or(*options, |best| GraphFilterOptions {
         rank: options.rank,
-        ..found
+        ..best
     }))
 }
 
@@ -191,12 +201,12 @@ mod tests {
     use crate::cf::tests::random;
 
     #[test]
-    fn one_item_a_user_is_held_out() {
+    fn one_item_per_user_is_held_out() {
         let matrix = random(1, 60, 20, 0.2);
         for users in [0, 10, 1_000] {
             let held_out = HeldOut::random(&matrix, users, 1).expect("valid");
-            let many = matrix.iter().filter(|r| r.indices.len() > 1).count();
-            assert_eq!(held_out.tested.len(), users.min(many));
+            let eligible = matrix.iter().filter(|r| r.indices.len() > 1).count();
+            assert_eq!(held_out.tested.len(), users.min(eligible));
             assert_eq!(held_out.train.len() + held_out.tested.len(), matrix.len());
             for (user, item) in &held_out.tested {
                 assert!(matrix.row(*user as usize).indices.contains(item));
@@ -207,8 +217,8 @@ mod tests {
 
     #[test]
     fn the_evidence_that_is_needed_is_found() {
-        // Each user has an item that all have, one of their own that misleads with one other user, and one of two
-        // items that go with the parity of another: what rests on one user must count little.
+        // Each user has two items that their group shares, and two that they share by chance with
+        // another user: similarities that rest on one user must count little.
         let mut triples = Vec::new();
         for user in 0..600_u32 {
             let group = user % 2;
@@ -225,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn much_work_is_cut_to_fewer_users() {
+    fn too_many_cooccurrences_reduce_the_users() {
         let matrix = random(2, 60, 20, 0.3);
         let held_out = HeldOut::random(&matrix, 60, 1).expect("valid");
         assert_eq!(held_out.within(u64::MAX).tested, held_out.tested);
@@ -240,6 +250,6 @@ mod tests {
         let empty = Matrix::from_triples(0, 0, []).expect("valid");
         let options = ItemKnnOptions::default();
         let tuned = item_knn(&empty, &options, 1).expect("valid");
-        assert_eq!(tuned.shrinkage, EVIDENCE[0]);
+        assert_eq!(tuned.shrinkage, EVIDENCE_CANDIDATES[0]);
     }
 }

@@ -1,237 +1,164 @@
 //! A collection: records on disk, indexes in memory, one writer at a time.
 //!
-//! Every version of an item has a number of its own. Vectors enter the index under a number nobody can see yet;
-//! a write becomes visible in one step, under the state's lock, after the store returned `Ok`; until then, answers have the records
-//! as they were. Old numbers just stop being live. Validation is in `schema`, changes in `writer`, plain reads in `reader`, nearest neighbours in `search`.
+//! Every version of an item has an internal id of its own. Vectors enter the index under an
+//! internal id that is not live yet; a write becomes visible in one step, under the state's lock,
+//! after the store returned `Ok`. The internal id of the previous version then stops being live;
+//! indexes need no delete.
+//!
+//! | folder | holds |
+//! |---|---|
+//! | `schema` | validation of schemas and items |
+//! | `state` | what readers see, and reads by id and filter |
+//! | `write` | upsert, patch, delete, full-text updates, re-embedding |
+//! | `lifecycle` | open, seal and merge, state files, memory, recall canary |
+//! | `ranking` | the pipeline that all rankings share: rules, diversification, pages, cursors |
+//! | `search`, `similar`, `recommend` | the ranked requests, each with its candidate sources |
+//! | `shopper` | history of a user or session, and what it says of candidates |
+//! | `settings` | stored rules, synonyms, stop words and presets |
 
-mod acting;
-mod canary;
-mod centred;
-mod cross;
-mod dialogue;
-mod diversify;
-mod filters;
-mod find;
-mod footprint;
-mod kinds;
-mod lexical;
-mod maintain;
-mod map;
-mod open;
-mod page;
-mod reader;
+mod lifecycle;
+mod ranking;
 mod recommend;
-mod reembedding;
 mod schema;
 mod search;
 mod settings;
+mod shopper;
 mod similar;
-mod space_set;
-mod state_file;
-mod stats;
-mod understand;
-mod widen;
-mod words;
-mod writer;
+mod state;
+mod write;
 
 use std::{
-    collections::{BTreeMap, HashMap},
     sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
 
 use parking_lot::{Mutex, RwLock};
-use roaring::RoaringBitmap;
-use vitrine_schemas::{BehaviorInfo, CollectionConfig, Event, Item, ModelInfo, ModelsResponse};
+use vitrine_schemas::{BehaviorInfo, CollectionConfig, Event, ModelInfo, ModelsResponse};
 
 use crate::{
     Clock, Result,
-    behaviour::Behaviour,
-    bounds::Gauge,
-    events::Who,
-    index::{Progress, SpaceIndex},
+    behavior::Behavior,
+    bounds::ResourceLimiter,
+    collection::{
+        lifecycle::recall_canary::RecallCanary, settings::Settings, similar::category_stats::CategoryStats,
+        state::State,
+    },
+    events::Subject,
+    index::Progress,
     lexical::LexicalIndex,
-    payload::PayloadIndex,
     query::blend::BlendModel,
-    storage::{Placement, SegmentList, Store},
+    storage::{SegmentList, Store},
 };
 
-use self::{canary::Canary, settings::Settings};
-pub(crate) use schema::{check_config, check_name, rfc3339_micros};
+pub use lifecycle::stats::Stats;
+pub(crate) use schema::{check_config, check_name};
 pub use settings::Setting;
-pub use stats::Stats;
 
 /// A collection of items.
 pub struct Collection {
     name: String,
     id: u32,
     store: Arc<Store>,
-    gauge: Arc<Gauge>,
+    limiter: Arc<ResourceLimiter>,
     state: RwLock<State>,
     writer: Mutex<Writer>,
     segments: Mutex<SegmentList>,
-    /// Held while indexes are sealed, and while they are merged.
+    /// Held while segments are sealed, and while they are merged.
     sealing: Mutex<()>,
     merging: Mutex<()>,
-    /// Parts of indexes being made.
+    /// Running builds of segments.
     builds: RwLock<Vec<Arc<Build>>>,
     closing: AtomicBool,
-    behaviour: Behaviour,
-    canary: Canary,
+    behavior: Behavior,
+    canary: RecallCanary,
     lexical: LexicalIndex,
-    kinds: kinds::Kinds,
-    /// What its shop wants.
+    category_stats: CategoryStats,
+    /// Rules, synonyms, stop words and presets.
     settings: Settings,
     clock: Clock,
-    /// What was learned about how sources are joined.
+    /// Learned weights of the candidate sources.
     blend: RwLock<Option<Arc<BlendModel>>>,
 }
 
-/// A part of an index being made.
+/// A running build of a segment.
 struct Build {
     space: String,
     progress: Progress,
     vectors: u64,
-    /// Bytes of memory it takes, about.
+    /// Approximate bytes of memory.
     bytes: u64,
 }
 
-/// What only the writer touches.
+/// State of the writer.
 struct Writer {
     next: u32,
-    /// Writes so far, and when the last one was.
+    /// Number of writes, and time of the last one.
     writes: u64,
     written: Instant,
-    /// Writes that the file of the state knows of.
+    /// Number of writes that the state file includes.
     saved: Option<u64>,
     dropped: bool,
 }
 
-/// What readers see.
-struct State {
-    config: Arc<CollectionConfig>,
-    numbers: BTreeMap<String, u32>,
-    ids: HashMap<u32, String>,
-    live: RoaringBitmap,
-    hidden: RoaringBitmap,
-    categories: HashMap<String, RoaringBitmap>,
-    payload: PayloadIndex,
-    spaces: BTreeMap<String, Arc<SpaceIndex>>,
-    /// Where their vectors are stored.
-    placement: Placement,
-    /// While a re-embedding is under way: numbers of items that cannot be embedded for them; some may be dead.
-    left_out: RoaringBitmap,
-    /// The set of spaces that is not in use, while a re-embedding is under way.
-    other: Option<space_set::Other>,
-    filters: filters::Filters,
-    words: understand::Words,
-    /// Records whose next version is being stored, or that are being deleted, as they are until it is done.
-    outgoing: HashMap<String, (u32, Item)>,
-    /// Bytes of all ids.
-    id_bytes: u64,
-}
-
-impl State {
-    fn add(&mut self, number: u32, item: &Item) {
-        self.filters.clear();
-        self.words.clear();
-        self.id_bytes += item.id.len() as u64;
-        self.numbers.insert(item.id.clone(), number);
-        self.ids.insert(number, item.id.clone());
-        self.live.insert(number);
-        if item.hidden {
-            self.hidden.insert(number);
-        }
-        if let Some(category) = &item.category {
-            let numbers = self.categories.entry(category.clone()).or_default();
-            numbers.insert(number);
-        }
-        self.payload.insert(number, item);
-    }
-
-    fn remove(&mut self, number: u32, item: &Item) {
-        self.filters.clear();
-        self.words.clear();
-        self.numbers.remove(&item.id);
-        if let Some(id) = self.ids.remove(&number) {
-            self.id_bytes -= id.len() as u64;
-        }
-        self.live.remove(number);
-        self.hidden.remove(number);
-        if let Some(category) = &item.category
-            && let Some(numbers) = self.categories.get_mut(category)
-        {
-            numbers.remove(number);
-            if numbers.is_empty() {
-                self.categories.remove(category);
-            }
-        }
-        self.payload.remove(number, item);
-    }
-
-    fn space(&self, space: &str) -> Result<&Arc<SpaceIndex>> {
-        self.view().space(space)
-    }
-}
-
 impl Collection {
-    /// Its real name.
+    /// Returns its name, not an alias.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its schema.
+    /// Returns its schema.
     pub fn config(&self) -> Arc<CollectionConfig> {
         self.state.read().config.clone()
     }
 
-    /// Takes a stored event in.
-    pub(crate) fn learn_of(&self, event: &Event, micros: i64) {
-        if self.behaviour.learn_of(event, micros) {
+    /// Adds a stored event to the log.
+    pub(crate) fn ingest_event(&self, event: &Event, micros: i64) {
+        if self.behavior.ingest_event(event, micros) {
             self.report();
         }
     }
 
-    /// Removes events that are too old, and trains where enough is new; whether it did anything.
-    pub(crate) fn maintain_behaviour(&self) -> Result<bool> {
-        let changed = self.behaviour.maintain()?;
+    /// Removes expired events, and trains if enough events are new; returns true if it did either.
+    pub(crate) fn maintain_behavior(&self) -> Result<bool> {
+        let changed = self.behavior.maintain()?;
         if changed {
             self.report();
         }
         Ok(changed)
     }
 
-    /// The time before which events are not kept, microseconds since 1970.
+    /// Returns the time before which events are not kept, in microseconds since 1970.
     pub(crate) fn events_from(&self) -> Option<i64> {
-        self.behaviour.horizon()
+        self.behavior.horizon()
     }
 
-    /// Erases a user or a visit, how many events there were. No event may be stored meanwhile.
-    pub(crate) fn erase(&self, who: &Who) -> Result<u64> {
-        self.behaviour.erase(who)
+    /// Erases a user or a session; returns the number of erased events. No event may be stored
+    /// meanwhile.
+    pub(crate) fn erase(&self, who: &Subject) -> Result<u64> {
+        self.behavior.erase(who)
     }
 
-    /// Whether there is an item.
+    /// Returns true if the item exists.
     pub(crate) fn has_item(&self, id: &str) -> bool {
-        self.state.read().numbers.contains_key(id)
+        self.state.read().internal_ids.contains_key(id)
     }
 
-    /// The trained models, the newest first.
+    /// Returns the trained models, the newest first.
     pub fn models(&self) -> ModelsResponse {
-        self.behaviour.models()
+        self.behavior.models()
     }
 
-    /// Answers by another stored model from now on, until the next training.
+    /// Activates another stored model, until the next training.
     ///
     /// # Errors
-    /// There is none of this version.
+    /// There is no model of this version.
     pub fn activate_model(&self, version: u64) -> Result<ModelInfo> {
-        self.behaviour.activate(version)
+        self.behavior.activate(version)
     }
 
-    /// What of the events is in memory.
-    pub(crate) fn behaviour_info(&self) -> BehaviorInfo {
-        self.behaviour.info()
+    /// Returns statistics of the events in memory.
+    pub(crate) fn behavior_info(&self) -> BehaviorInfo {
+        self.behavior.info()
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -1,13 +1,14 @@
-//! Rules that items and schemas must meet. Every fault names its field and the mend.
+//! Validation of schemas and items. Every error names its field and the fix.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use vitrine_schemas::{BehaviorConfig, CollectionConfig, EventKind, Item, Metric, RESERVED_NAMES};
 
-use super::space_set::Configs;
-use crate::{Error, Result, distance, payload};
+use crate::{
+    Error, Result, clock::rfc3339_micros, collection::state::space_set::Configs, distance, payload,
+};
 
-/// Names of collections and aliases.
+/// Checks the name of a collection or alias.
 pub(crate) fn check_name(pointer: &str, name: &str) -> Result<()> {
     let tail = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_' || c == b'-';
     let head = name
@@ -20,12 +21,12 @@ pub(crate) fn check_name(pointer: &str, name: &str) -> Result<()> {
     Err(Error::invalid(
         pointer,
         format!(
-            "`{name}` is no name: use 1 to 64 of a-z, 0-9, `_` and `-`, starting with a letter or digit"
+            "invalid name `{name}`: use 1 to 64 characters of a-z, 0-9, `_` and `-`, starting with a letter or digit"
         ),
     ))
 }
 
-/// Schema of a collection.
+/// Checks the schema of a collection.
 pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
     if config.vectors.is_empty() {
         return Err(Error::invalid(
@@ -45,7 +46,8 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
     check_behavior(&config.behavior)?;
     for name in config.attributes.keys() {
         let pointer = format!("/attributes/{}", escape(name));
-        // Attributes keep the names of the shop's columns (`baseColour`), spaces are ours.
+        // Attributes keep the names of the shop's columns (`baseColor`); the names of spaces are
+        // ours.
         if !identifier(&name.to_ascii_lowercase()) {
             return Err(Error::invalid(
                 pointer,
@@ -62,7 +64,7 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
     Ok(())
 }
 
-/// How a collection learns from events.
+/// Checks the settings of learning from events.
 fn check_behavior(config: &BehaviorConfig) -> Result<()> {
     for (kind, weight) in &config.weights {
         let name = serde_json::to_value(kind).unwrap_or_default();
@@ -71,11 +73,11 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
             return Err(Error::invalid(pointer, "must be 0 to 1000"));
         }
         if *kind == EventKind::Hide && *weight != 0.0 {
-            let detail = "`hide` has no weight, it speaks against its items; leave it out";
+            let detail = "`hide` is a negative signal and has no weight; leave it out";
             return Err(Error::invalid(pointer, detail));
         }
     }
-    let days = |days: f64, least: f64| (least..=36_500.0).contains(&days);
+    let days = |days: f64, min: f64| (min..=36_500.0).contains(&days);
     let checks = [
         (
             "liked_rating",
@@ -108,16 +110,16 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
             "must be 1 to 1073741824",
         ),
     ];
-    match checks.iter().find(|(_, sound, _)| !sound) {
+    match checks.iter().find(|(_, is_valid, _)| !is_valid) {
         Some((field, _, detail)) => Err(Error::invalid(format!("/behavior/{field}"), *detail)),
         None => Ok(()),
     }
 }
 
-/// Checks an item and brings its cosine vectors to unit length.
+/// Checks an item and normalizes its cosine vectors to unit length.
 ///
-/// Fingerprints are compared only where both the item and the collection have one.
-pub(super) fn check_item(configs: &Configs, item: &mut Item) -> Result<()> {
+/// Fingerprints are compared only if both the item and the collection have one.
+pub(in crate::collection) fn check_item(configs: &Configs, item: &mut Item) -> Result<()> {
     let config = &configs.current;
     limit("/id", item.id.len(), 512)?;
     if item.id.is_empty() {
@@ -171,7 +173,8 @@ fn check_sets(configs: &Configs, item: &mut Item) -> Result<()> {
     if configs.of(item.fingerprint.as_deref()).is_err()
         && let Some(also) = item.other_vectors.take()
     {
-        // The encoders of its `vectors` are gone from the collection, so the others are those in use.
+        // The collection no longer has the encoders of its `vectors`, so the others are the active
+        // ones.
         item.vectors = also.vectors;
         item.fingerprint = Some(also.fingerprint);
     }
@@ -190,8 +193,8 @@ fn check_sets(configs: &Configs, item: &mut Item) -> Result<()> {
     Ok(())
 }
 
-/// Checks vectors by space; cosine vectors are brought to unit length.
-pub(super) fn check_vectors(
+/// Checks vectors by space; cosine vectors are normalized to unit length.
+pub(in crate::collection) fn check_vectors(
     pointer: &str,
     config: &CollectionConfig,
     vectors: &mut BTreeMap<String, Vec<f32>>,
@@ -202,7 +205,7 @@ pub(super) fn check_vectors(
             let known: Vec<_> = config.vectors.keys().map(String::as_str).collect();
             return Err(Error::invalid(
                 pointer,
-                format!("no such vector space; there are: {}", known.join(", ")),
+                format!("no such vector space; existing: {}", known.join(", ")),
             ));
         };
         check_vector(&pointer, vector, space.dim, space.metric)?;
@@ -210,8 +213,8 @@ pub(super) fn check_vectors(
     Ok(())
 }
 
-/// Checks one vector; a cosine vector is brought to unit length.
-pub(super) fn check_vector(
+/// Checks one vector; a cosine vector is normalized to unit length.
+pub(in crate::collection) fn check_vector(
     pointer: &str,
     vector: &mut [f32],
     dim: usize,
@@ -220,7 +223,7 @@ pub(super) fn check_vector(
     if vector.len() != dim {
         return Err(Error::invalid(
             pointer,
-            format!("has {} components, the space has {dim}", vector.len()),
+            format!("expected {dim} components, got {}", vector.len()),
         ));
     }
     if let Some(at) = vector.iter().position(|x| !x.is_finite()) {
@@ -232,28 +235,17 @@ pub(super) fn check_vector(
     if metric == Metric::Cosine && !distance::normalize(vector) {
         return Err(Error::invalid(
             pointer,
-            "is zero; a cosine space needs a direction",
+            "is all zeros; a cosine space needs a direction",
         ));
     }
     Ok(())
 }
 
-/// Microseconds since 1970 of an RFC 3339 time.
-pub(crate) fn rfc3339_micros(pointer: &str, time: &str) -> Result<i64> {
-    match chrono::DateTime::parse_from_rfc3339(time) {
-        Ok(t) => Ok(t.timestamp_micros()),
-        Err(e) => Err(Error::invalid(
-            pointer,
-            format!("`{time}` is no RFC 3339 time ({e}); write it like 2026-01-31T12:00:00Z"),
-        )),
-    }
-}
-
-fn limit(pointer: &str, len: usize, most: usize) -> Result<()> {
-    if len > most {
+pub(in crate::collection) fn limit(pointer: &str, len: usize, max: usize) -> Result<()> {
+    if len > max {
         return Err(Error::invalid(
             pointer,
-            format!("has {len} bytes, at most {most} are taken"),
+            format!("is {len} bytes long; the limit is {max}"),
         ));
     }
     Ok(())

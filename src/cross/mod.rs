@@ -1,12 +1,12 @@
-//! What is needed to compare items of different categories: vectors without what a category has in common, and how often
-//! people go from one category to another. Plain computation; where vectors and histories come from is the callers' business.
+//! Comparison of items across categories: vectors relative to the category centroid, and transition
+//! probabilities between categories. Plain computation; callers provide vectors and histories.
 
-mod centring;
+mod centering;
 #[cfg(test)]
 mod tests;
 mod transitions;
 
 pub use self::{
-    centring::{Centring, Kind},
+    centering::{CategorySample, Centering},
     transitions::Transitions,
 };

@@ -1,5 +1,5 @@
-//! The threads that keep indexes in order while the database serves: one seals, one merges, one learns and watches. None waits
-//! for another, so a merge that takes minutes leaves no long tail behind.
+//! Maintenance threads: one seals, one merges, one trains models and watches recall and graph
+//! health. They do not wait for each other, so vectors are sealed while a merge takes minutes.
 
 use std::{
     sync::{
@@ -14,18 +14,18 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::View;
-use crate::{Collection, Error, Result, index::Work};
+use crate::{Collection, Error, Result, index::JobKind};
 
-/// How often each looks for something to do.
-const EVERY: Duration = Duration::from_millis(250);
+/// Time between two checks for work.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long a collection is left alone after a failure.
-const AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// Pause after a failure.
+const FAILURE_PAUSE: Duration = Duration::from_secs(30);
 
-/// After a measurement of recall there is rest for so many times as long as it took.
+/// Pause after a measurement of recall, as a multiple of its duration.
 const REST_PER_MEASUREMENT: u32 = 100;
 
-/// Runs until it is dropped, which calls off the builds under way.
+/// Runs until it is dropped, which cancels the running builds.
 pub(super) struct Maintainer {
     view: Weak<RwLock<View>>,
     stop: Arc<Stop>,
@@ -34,7 +34,7 @@ pub(super) struct Maintainer {
 
 #[derive(Default)]
 struct Stop {
-    asked: AtomicBool,
+    requested: AtomicBool,
     lock: Mutex<()>,
     woken: Condvar,
 }
@@ -48,15 +48,16 @@ impl Maintainer {
             threads: Vec::new(),
         };
         started.spawn("index-seal", |c| {
-            Ok(c.maintain(Work::Seal, 1)? || c.follow(1))
+            Ok(c.maintain(JobKind::Seal, 1)? || c.follow(1))
         })?;
-        started.spawn("index-merge", move |c| c.maintain(Work::Merge, threads))?;
+        started.spawn("index-merge", move |c| c.maintain(JobKind::Merge, threads))?;
         let mut watch = Watch::new()?;
         started.spawn("watch", move |c| watch.step(c))?;
         Ok(started)
     }
 
-    /// A thread that takes a step in each collection, again and again: at once where a step did something.
+    /// Starts a thread that repeats a step for each collection, without a pause while steps do
+    /// work.
     fn spawn(
         &mut self,
         name: &str,
@@ -64,16 +65,19 @@ impl Maintainer {
     ) -> std::io::Result<()> {
         let (stop, view) = (self.stop.clone(), self.view.clone());
         let run = move || {
-            while !stop.asked.load(Relaxed) {
-                let mut pause = EVERY;
+            while !stop.requested.load(Relaxed) {
+                let mut pause = CHECK_INTERVAL;
                 for collection in collections(&view) {
                     match step(&collection) {
                         Ok(true) => pause = Duration::ZERO,
                         Ok(false) | Err(Error::Cancelled) => {}
                         Err(e) => {
                             let name = collection.name();
-                            tracing::error!(collection = name, "left as it is for now: {e}");
-                            pause = AFTER_FAILURE;
+                            tracing::error!(
+                                collection = name,
+                                "maintenance failed, will retry: {e}"
+                            );
+                            pause = FAILURE_PAUSE;
                         }
                     }
                 }
@@ -90,7 +94,7 @@ impl Drop for Maintainer {
     fn drop(&mut self) {
         {
             let _lock = self.stop.lock.lock();
-            self.stop.asked.store(true, Relaxed);
+            self.stop.requested.store(true, Relaxed);
             self.stop.woken.notify_all();
         }
         for collection in collections(&self.view) {
@@ -98,7 +102,7 @@ impl Drop for Maintainer {
         }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
-                tracing::error!("index maintenance panicked");
+                tracing::error!("a maintenance thread panicked");
             }
         }
     }
@@ -107,15 +111,15 @@ impl Drop for Maintainer {
 impl Stop {
     fn wait(&self, pause: Duration) {
         let mut lock = self.lock.lock();
-        if !pause.is_zero() && !self.asked.load(Relaxed) {
+        if !pause.is_zero() && !self.requested.load(Relaxed) {
             self.woken.wait_for(&mut lock, pause);
         }
     }
 }
 
-/// Trains, measures recall, looks at the health of graphs and keeps states.
+/// Trains models, measures recall, checks the health of graphs and saves state files.
 struct Watch {
-    /// A single thread: measuring must not take the threads of searches.
+    /// A pool of one thread, so that measuring does not take the threads of searches.
     alone: ThreadPool,
     rested: Instant,
 }
@@ -132,7 +136,7 @@ impl Watch {
     }
 
     fn step(&mut self, collection: &Collection) -> Result<bool> {
-        if collection.maintain_behaviour()? || collection.check_health() {
+        if collection.maintain_behavior()? || collection.check_health() {
             return Ok(true);
         }
         if Instant::now() >= self.rested
@@ -140,8 +144,8 @@ impl Watch {
         {
             self.rested = Instant::now() + took * REST_PER_MEASUREMENT;
         }
-        collection.maintain_words()?;
-        collection.save_if_quiet()?;
+        collection.maintain_lexical()?;
+        collection.save_if_idle()?;
         Ok(false)
     }
 }

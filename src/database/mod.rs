@@ -1,5 +1,6 @@
 //! The database: collections by name, aliases and the event store of one data directory.
 
+mod events;
 mod maintainer;
 mod reembedding;
 
@@ -11,34 +12,36 @@ use vitrine_schemas::{
     EventResult,
 };
 
-use self::maintainer::Maintainer;
+pub use self::events::StoredEvents;
 pub use crate::storage::Durability;
 use crate::{
     Clock, Collection, Error, Result,
-    bounds::{Bounds, Gauge, Usage},
+    bounds::{Bounds, ResourceLimiter, Usage},
     collection::{check_config, check_name},
-    events::{self, Who},
-    index::Work,
+    database::maintainer::Maintainer,
+    events::Subject,
+    index::JobKind,
     storage::{Batch, Manifest, ManifestEntry, Store},
 };
 
-/// Bytes of the disk that an event takes, about.
+/// Approximate bytes of disk of one event.
 const EVENT_BYTES: u64 = 1_000;
 
-/// How a data directory is opened.
+/// Options for opening a data directory.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// When a write counts as done.
+    /// Durability of an acknowledged write.
     pub durability: Durability,
-    /// Make the directory where it is missing.
+    /// Create the directory if it does not exist.
     pub create: bool,
-    /// Threads that a merge of indexes in the background uses, beside one that seals; 0: only [`Database::optimize`] does either.
+    /// Threads of a background merge, besides one that seals; 0 leaves both to
+    /// [`Database::optimize`].
     pub index_threads: usize,
-    /// How much memory and disk it may take.
+    /// Limits on memory and disk.
     pub bounds: Bounds,
-    /// Do a few searches again exactly, in the background, to measure recall.
+    /// Repeat a sample of searches exactly, in the background, to measure recall.
     pub canary: bool,
-    /// What time it is for what holds for a while only.
+    /// Source of the current time, for anything that expires.
     pub clock: Clock,
 }
 
@@ -47,7 +50,7 @@ impl Default for Options {
         Self {
             durability: Durability::Os,
             create: true,
-            // Half of them are left to searches.
+            // The other half is left to searches.
             index_threads: thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
             bounds: Bounds::default(),
             canary: true,
@@ -58,13 +61,13 @@ impl Default for Options {
 
 /// An open data directory.
 pub struct Database {
-    // First, so that it ends before the store is closed.
+    // The first field, so that it stops before the store is closed.
     maintainer: Mutex<Option<Maintainer>>,
     store: Arc<Store>,
-    gauge: Arc<Gauge>,
+    limiter: Arc<ResourceLimiter>,
     canary: bool,
     clock: Clock,
-    /// Serialises changes of the manifest; readers take `view` only.
+    /// Serializes changes of the manifest; readers take `view` only.
     change: Mutex<()>,
     view: Arc<RwLock<View>>,
     events: Mutex<()>,
@@ -76,17 +79,17 @@ struct View {
 }
 
 impl Database {
-    /// Opens the directory with its indexes; what was not sealed is sealed in the background.
+    /// Opens the directory with its indexes; vectors in no segment are sealed in the background.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         let store = Arc::new(Store::open(path, options.durability, options.create)?);
         let seals = options.index_threads > 0;
-        let gauge = Arc::new(Gauge::new(options.bounds, path, seals));
+        let limiter = Arc::new(ResourceLimiter::new(options.bounds, path, seals));
         let manifest = store.manifest()?;
         let mut open = BTreeMap::new();
         for (name, entry) in &manifest.collections {
-            let (store, gauge) = (store.clone(), gauge.clone());
+            let (store, limiter) = (store.clone(), limiter.clone());
             let (canary, clock) = (options.canary, options.clock.clone());
-            let c = Collection::open(name, entry, store, gauge, canary, clock)?;
+            let c = Collection::open(name, entry, store, limiter, canary, clock)?;
             open.insert(name.clone(), Arc::new(c));
         }
         let view = Arc::new(RwLock::new(View { manifest, open }));
@@ -94,11 +97,11 @@ impl Database {
             .then(|| Maintainer::start(&view, options.index_threads))
             .transpose();
         let database = Self {
-            maintainer: Mutex::new(
-                maintainer.map_err(|e| Error::Storage(format!("no thread: {e}")))?,
-            ),
+            maintainer: Mutex::new(maintainer.map_err(|e| {
+                Error::Storage(format!("cannot start the maintenance threads: {e}"))
+            })?),
             store,
-            gauge,
+            limiter,
             canary: options.canary,
             clock: options.clock,
             change: Mutex::new(()),
@@ -111,8 +114,8 @@ impl Database {
         Ok(database)
     }
 
-    /// Ends the work in the background, brings everything to disk and keeps what makes the next start fast. It goes on
-    /// answering; what is written after counts, but has to be read again at the start.
+    /// Stops background work, syncs everything to disk and saves state files for a fast start. The
+    /// database goes on answering; later writes are durable, but slow down the next start.
     pub fn close(&self) -> Result<()> {
         drop(self.maintainer.lock().take());
         self.store.flush()?;
@@ -120,17 +123,17 @@ impl Database {
         open.iter().try_for_each(|c| c.save_state())
     }
 
-    /// What it takes of memory and disk.
+    /// Returns the memory and disk in use.
     pub fn usage(&self) -> Result<Usage> {
-        self.gauge.usage(&self.store)
+        self.limiter.usage(&self.store)
     }
 
-    /// What it may take.
+    /// Returns the limits.
     pub fn bounds(&self) -> Bounds {
-        self.gauge.bounds()
+        self.limiter.bounds()
     }
 
-    /// Creates a collection; the same again is no error.
+    /// Creates a collection; creating it again with the same configuration succeeds.
     pub fn create_collection(
         &self,
         name: &str,
@@ -151,11 +154,11 @@ impl Database {
         let id = manifest.next_id;
         manifest.next_id = id
             .checked_add(1)
-            .ok_or_else(|| Error::Storage("collection numbers are used up".into()))?;
+            .ok_or_else(|| Error::Storage("collection ids exhausted".into()))?;
         let entry = ManifestEntry::new(id, config);
-        let (store, gauge) = (self.store.clone(), self.gauge.clone());
+        let (store, limiter) = (self.store.clone(), self.limiter.clone());
         let (canary, clock) = (self.canary, self.clock.clone());
-        let made = Collection::open(name, &entry, store, gauge, canary, clock)?;
+        let made = Collection::open(name, &entry, store, limiter, canary, clock)?;
         let made = Arc::new(made);
         manifest.collections.insert(name.into(), entry);
         self.save(&manifest, Batch::default())?;
@@ -175,7 +178,7 @@ impl Database {
             if *entry.config.attributes.entry(n.clone()).or_insert(kind) != kind {
                 return Err(Error::invalid(
                     format!("/attributes/{n}"),
-                    "has another type; add a new attribute",
+                    "is already declared with another type; add a new attribute",
                 ));
             }
         }
@@ -190,7 +193,7 @@ impl Database {
             {
                 return Err(Error::invalid(
                     format!("/vectors/{n}"),
-                    "is a space of the re-embedding under way; end that first",
+                    "belongs to the re-embedding under way; end that first",
                 ));
             }
             if *entry
@@ -202,7 +205,7 @@ impl Database {
             {
                 return Err(Error::invalid(
                     format!("/vectors/{n}"),
-                    "is declared otherwise; add a new space",
+                    "is already declared with different settings; add a new space",
                 ));
             }
         }
@@ -224,7 +227,7 @@ impl Database {
         Ok(collection)
     }
 
-    /// A collection by name or alias.
+    /// Returns a collection by name or alias.
     pub fn collection(&self, name_or_alias: &str) -> Result<Arc<Collection>> {
         let view = self.view.read();
         let name = view
@@ -238,20 +241,21 @@ impl Database {
             .ok_or_else(|| Error::CollectionNotFound(name_or_alias.into()))
     }
 
-    /// State of a collection.
+    /// Returns the state of a collection.
     pub fn info(&self, name_or_alias: &str) -> Result<CollectionInfo> {
         Ok(self.describe(&*self.collection(name_or_alias)?))
     }
 
-    /// Seals and merges the indexes of a collection until each is one part with nothing dead in it, and gives its state.
+    /// Seals and merges the indexes of a collection until each is one segment without deleted
+    /// vectors; returns its state.
     pub fn optimize(&self, name_or_alias: &str) -> Result<CollectionInfo> {
         let collection = self.collection(name_or_alias)?;
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        while collection.maintain(Work::All, threads)? {}
+        while collection.maintain(JobKind::All, threads)? {}
         Ok(self.describe(&collection))
     }
 
-    /// State of all collections.
+    /// Returns the state of all collections.
     pub fn collections(&self) -> Vec<CollectionInfo> {
         let open: Vec<_> = self.view.read().open.values().cloned().collect();
         open.iter().map(|c| self.describe(c)).collect()
@@ -272,7 +276,7 @@ impl Database {
             vector_counts: stats.vector_counts,
             records_bytes: stats.records_bytes,
             indexes: stats.indexes,
-            events: c.behaviour_info(),
+            events: c.behavior_info(),
             reembedding: c.reembedding(),
             aliases,
         }
@@ -281,7 +285,7 @@ impl Database {
     /// Drops a collection by its real name, with its aliases.
     pub fn drop_collection(&self, name: &str) -> Result<()> {
         let _change = self.change.lock();
-        // No event is stored behind the dropping.
+        // No event is stored once the collection is dropped.
         let _events = self.events.lock();
         let mut manifest = self.view.read().manifest.clone();
         let missing = || Error::CollectionNotFound(name.into());
@@ -305,12 +309,12 @@ impl Database {
         Ok(())
     }
 
-    /// Collection by alias.
+    /// Returns the collection of each alias.
     pub fn aliases(&self) -> BTreeMap<String, String> {
         self.view.read().manifest.aliases.clone()
     }
 
-    /// Carries out all actions in one step, or none.
+    /// Applies all actions atomically.
     pub fn apply_aliases(&self, actions: &[AliasAction]) -> Result<BTreeMap<String, String>> {
         let _change = self.change.lock();
         let mut manifest = self.view.read().manifest.clone();
@@ -339,24 +343,25 @@ impl Database {
         Ok(aliases)
     }
 
-    /// Stores events; one outcome each.
+    /// Stores events; returns one result per event.
     pub fn append_events(&self, events: &[Event]) -> Result<Vec<EventResult>> {
-        self.gauge.admit_disk(EVENT_BYTES * events.len() as u64)?;
+        self.limiter.admit_disk(EVENT_BYTES * events.len() as u64)?;
         let _one = self.events.lock();
         events::append(&self.store, events, |name| self.collection(name).ok())
     }
 
-    /// Erases somebody from collections: the events of a user, and what nobody else did in their visits; of a visit, all
-    /// events. It is on the disk when this returns; models forget it with the next training.
+    /// Erases a user or a session from collections: all events of a session; of a user, their
+    /// events and those of their sessions without another user. The erasure is durable when this
+    /// returns; retraining replaces the models.
     ///
     /// # Errors
     /// The name is empty or too long, or the store failed.
-    pub fn erase(&self, who: &Who, from: &[Arc<Collection>]) -> Result<EraseResponse> {
-        who.check()?;
+    pub fn erase(&self, subject: &Subject, from: &[Arc<Collection>]) -> Result<EraseResponse> {
+        subject.check()?;
         let _one = self.events.lock();
         let mut erased = EraseResponse::default();
         for collection in from {
-            let events = collection.erase(who)?;
+            let events = collection.erase(subject)?;
             if events > 0 {
                 erased.events.insert(collection.name().into(), events);
             }
@@ -364,7 +369,7 @@ impl Database {
         Ok(erased)
     }
 
-    /// All collections, in the order of their names.
+    /// Returns all collections, in the order of their names.
     pub fn open_collections(&self) -> Vec<Arc<Collection>> {
         self.view.read().open.values().cloned().collect()
     }
@@ -374,7 +379,7 @@ impl Database {
         &self.store
     }
 
-    /// Brings everything acknowledged to disk.
+    /// Syncs all acknowledged writes to disk.
     pub fn flush(&self) -> Result<()> {
         self.store.flush()
     }
@@ -386,7 +391,7 @@ impl Database {
 }
 
 impl Manifest {
-    /// The entry of an open collection.
+    /// Returns the entry of an open collection.
     fn entry(&mut self, collection: &Collection) -> Result<&mut ManifestEntry> {
         let name = collection.name();
         let entry = self.collections.get_mut(name);
@@ -397,7 +402,7 @@ impl Manifest {
 impl Drop for Database {
     fn drop(&mut self) {
         if let Err(e) = self.close() {
-            tracing::error!("the next start will be slow: {e}");
+            tracing::error!("clean shutdown failed, the next start will rebuild state: {e}");
         }
     }
 }

@@ -1,20 +1,21 @@
-//! Beginning, switching and ending the re-embedding of a collection: what of it is in the manifest.
+//! Manifest changes of a re-embedding: begin, switch, roll back and end.
 
 use chrono::{SecondsFormat, Utc};
 use vitrine_schemas::{ReembeddingInfo, ReembeddingRequest};
 
-use super::Database;
 use crate::{
     Collection, Error, Result,
     collection::check_config,
+    database::Database,
     storage::{Batch, ManifestEntry, StoredReembedding},
 };
 
 impl Database {
-    /// Begins to re-embed a collection: a second set of spaces, to be filled by [`Collection::fill`]. The same again is no error.
+    /// Begins to re-embed a collection: a second set of spaces, to be filled by
+    /// [`Collection::fill`]. Repeating the request succeeds.
     ///
     /// # Errors
-    /// Another re-embedding is under way, or a space is declared wrongly.
+    /// Another re-embedding is under way, or a space is invalid.
     pub fn begin_reembedding(
         &self,
         name: &str,
@@ -45,16 +46,16 @@ impl Database {
         collection.reembedding().ok_or(Error::NoReembedding)
     }
 
-    /// Has searches see the spaces that were filled, from one moment to the next; those from before are kept for a rollback. Once more
-    /// is no error.
+    /// Atomically switches searches to the filled spaces; the previous ones are kept for a
+    /// rollback. Repeating the switch succeeds.
     ///
     /// # Errors
-    /// No re-embedding is under way, or items lack vectors and `force` does not say that it be done all the same.
+    /// No re-embedding is under way, or items lack vectors and `force` is false.
     pub fn switch_reembedding(&self, name: &str, force: bool) -> Result<ReembeddingInfo> {
         self.exchange(name, true, force)
     }
 
-    /// Has searches see the spaces from before the switch again. Once more is no error.
+    /// Switches searches back to the previous spaces. Repeating the rollback succeeds.
     ///
     /// # Errors
     /// As [`Database::switch_reembedding`].
@@ -86,10 +87,10 @@ impl Database {
         collection.reembedding().ok_or(Error::NoReembedding)
     }
 
-    /// Ends a re-embedding: the spaces that searches do not see are dropped.
+    /// Ends a re-embedding and drops the inactive spaces.
     ///
     /// # Errors
-    /// None is under way.
+    /// No re-embedding is under way.
     pub fn end_reembedding(&self, name: &str) -> Result<()> {
         let _change = self.change.lock();
         let collection = self.collection(name)?;
@@ -105,7 +106,7 @@ impl Database {
         self.collect_garbage(&collection)
     }
 
-    /// Deletes the vectors of spaces that were dropped. A crash in between costs no more than to do it again at the next start.
+    /// Deletes the vectors of dropped spaces. After a crash it is repeated at the next start.
     pub(super) fn collect_garbage(&self, collection: &Collection) -> Result<()> {
         let mut manifest = self.view.read().manifest.clone();
         let entry = manifest.entry(collection)?;
@@ -120,13 +121,14 @@ impl Database {
     }
 }
 
-/// The other set: the spaces named under names of their own, the rest as they are.
+/// Returns the second set: the requested spaces under new stored names, the others shared.
 fn plan(entry: &mut ManifestEntry, request: &ReembeddingRequest) -> Result<StoredReembedding> {
     if request.fingerprint.is_empty() {
         return Err(Error::invalid("/fingerprint", "must not be empty"));
     }
     if entry.config.fingerprint.as_ref() == Some(&request.fingerprint) {
-        let detail = "is the one that the collection has; there is nothing to re-embed";
+        let detail =
+            "expected another fingerprint than the collection's own; there is nothing to re-embed";
         return Err(Error::invalid("/fingerprint", detail));
     }
     match (&entry.config.fingerprint, &request.from) {
@@ -137,12 +139,12 @@ fn plan(entry: &mut ManifestEntry, request: &ReembeddingRequest) -> Result<Store
             });
         }
         (None, None) => {
-            let mend = "is needed: the collection was made without a fingerprint";
-            return Err(Error::invalid("/from", mend));
+            let hint = "is required: the collection was created without a fingerprint";
+            return Err(Error::invalid("/from", hint));
         }
         (None, Some(from)) if from.is_empty() || *from == request.fingerprint => {
-            let mend = "must be a fingerprint other than that of the other encoders";
-            return Err(Error::invalid("/from", mend));
+            let hint = "expected a fingerprint that differs from `fingerprint`";
+            return Err(Error::invalid("/from", hint));
         }
         (None, Some(from)) => entry.config.fingerprint = Some(from.clone()),
         (Some(_), _) => {}
@@ -152,7 +154,7 @@ fn plan(entry: &mut ManifestEntry, request: &ReembeddingRequest) -> Result<Store
     }
     let generation = entry.generation.checked_add(1);
     let generation =
-        generation.ok_or_else(|| Error::Storage("re-embeddings are used up".into()))?;
+        generation.ok_or_else(|| Error::Storage("re-embedding ids exhausted".into()))?;
     let (mut config, mut placement) = (entry.config.clone(), entry.placement.clone());
     config.fingerprint = Some(request.fingerprint.clone());
     placement.generation = generation;

@@ -1,4 +1,4 @@
-//! From the words of a turn to what they do. What is said of the dialogue (places, "cheaper", "any colour") is found first and
+//! From the words of a turn to what they do. What is said of the dialogue (places, "cheaper", "any color") is found first and
 //! taken out; the rest is understood as any query.
 
 use std::collections::{BTreeMap, HashMap};
@@ -326,7 +326,7 @@ impl Reader<'_> {
         Some(self.take(at, n))
     }
 
-    /// "any colour", "no price limit", 颜色不限, 什么牌子都行.
+    /// "any color", "no price limit", 颜色不限, 什么牌子都行.
     fn any_field(&mut self, at: usize) -> Option<usize> {
         if let Some(n) = self.phrase(at, &[Phrase::AnyAll]) {
             for filter in std::mem::take(&mut self.state.filters) {

@@ -1,6 +1,6 @@
-//! Inner product of unsigned with signed bytes: what processors multiply fastest (AVX-512 VNNI).
+//! Inner products of unsigned with signed bytes, which processors multiply fastest (AVX-512 VNNI).
 
-/// Inner product of two codes of one length, at most 32,768.
+/// Returns the inner product of two codes of one length, at most 32,768.
 #[inline]
 pub fn dot_u8_i8(a: &[u8], b: &[i8]) -> i32 {
     #[cfg(target_arch = "x86_64")]
@@ -20,7 +20,8 @@ pub fn dot_u8_i8(a: &[u8], b: &[i8]) -> i32 {
     super::scalar::dot_u8_i8(a, b)
 }
 
-/// Inner products of a code with others of its length that lie one after the other: as many as `dots` takes.
+/// Computes the inner products of a code with `dots.len()` others of its length, which `others` has
+/// one after the other.
 pub fn dots_u8_i8(a: &[u8], others: &[i8], dots: &mut [i32]) {
     assert!(others.len() == a.len() * dots.len());
     #[cfg(target_arch = "x86_64")]
@@ -39,14 +40,15 @@ mod x86 {
 
     use crate::distance::nibbles::x86::{halved, reduce};
 
-    /// Four at a time, so that one load of `a` serves four multiplications.
+    /// Computes four at a time, so that one load of `a` serves four multiplications.
     ///
     /// # Safety
-    /// The processor has AVX-512 VNNI; a code's length is a multiple of 64, and `others` has one for each of `dots`.
+    /// The processor has AVX-512 VNNI; a code's length is a multiple of 64, and `others` has one
+    /// for each of `dots`.
     #[target_feature(enable = "avx512f,avx512vnni,avx2")]
     pub(super) unsafe fn dots_vnni(a: &[u8], others: &[i8], dots: &mut [i32]) {
         for (first, dots) in (0..).step_by(4).zip(dots.chunks_mut(4)) {
-            // The last of fewer than four comes again.
+            // The last of fewer than four is repeated.
             let starts: [_; 4] = std::array::from_fn(|i| {
                 let at = (first + i.min(dots.len() - 1)) * a.len();
                 // SAFETY: `others` has a code for each of `dots`.
@@ -54,10 +56,10 @@ mod x86 {
             });
             let mut sums = [_mm512_setzero_si512(); 4];
             for at in (0..a.len()).step_by(64) {
-                // SAFETY: 64 bytes from `at` lie within `a`.
+                // SAFETY: 64 bytes from `at` are within `a`.
                 let bytes = unsafe { _mm512_loadu_si512(a.as_ptr().add(at).cast()) };
                 for (sum, start) in sums.iter_mut().zip(starts) {
-                    // SAFETY: and within a code that starts there.
+                    // SAFETY: and within a code that begins at `start`.
                     let other = unsafe { _mm512_loadu_si512(start.add(at).cast()) };
                     *sum = _mm512_dpbusd_epi32(*sum, bytes, other);
                 }
@@ -73,9 +75,9 @@ mod x86 {
         let mut sums = [_mm512_setzero_si512(); 2];
         let mut at = 0;
         while at < a.len() {
-            // Two sums in turn, so that one multiplication need not wait for the other.
+            // Two alternating sums, so that one multiplication does not wait for the other.
             let sum = &mut sums[at / 64 % 2];
-            // SAFETY: 64 bytes from `at` lie within both.
+            // SAFETY: 64 bytes from `at` are within both.
             *sum = unsafe {
                 _mm512_dpbusd_epi32(
                     *sum,
@@ -88,7 +90,7 @@ mod x86 {
         _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1]))
     }
 
-    /// The plain loop, compiled for AVX2.
+    /// The scalar loop, compiled for AVX2.
     #[target_feature(enable = "avx2")]
     pub(super) fn dot_avx2(a: &[u8], b: &[i8]) -> i32 {
         crate::distance::scalar::dot_u8_i8(a, b)

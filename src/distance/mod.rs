@@ -1,4 +1,4 @@
-//! Distances between vectors: lower is nearer, whatever the metric.
+//! Distances between vectors: lower is nearer for every metric.
 //!
 //! | metric | distance | score |
 //! |---|---|---|
@@ -6,9 +6,9 @@
 //! | dot | `-dot` | inner product |
 //! | l2 | Euclidean | `1 / (1 + distance)` |
 //!
-//! Cosine vectors are brought to unit length once, when written or asked with, so that a comparison is one
-//! dot product. `kernels` holds the SIMD code, [`scalar`] the plain twin it is tested against.
-//! Nothing about indexes, storage or filters belongs here.
+//! Cosine vectors are normalized once, when they are written or searched with, so that a comparison
+//! is one dot product. `kernels` holds the SIMD code, [`scalar`] the scalar equivalent it is tested
+//! against. Nothing about indexes, storage or filters belongs here.
 
 mod bytes;
 mod kernels;
@@ -22,7 +22,8 @@ use vitrine_schemas::Metric;
 pub use bytes::{dot_u8_i8, dots_u8_i8};
 pub use nibbles::{CHUNK, dots_u4_i8};
 
-/// Distance of two vectors of one length; never NaN for finite input, never negative for cosine and L2.
+/// Returns the distance of two vectors of one dimension; never NaN for finite input, never negative
+/// for cosine and L2.
 #[inline]
 pub fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
     match metric {
@@ -32,7 +33,7 @@ pub fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
     }
 }
 
-/// What an answer shows for a distance: higher is better.
+/// Returns the score of a distance, which results show: higher is better.
 #[inline]
 pub fn score(metric: Metric, distance: f32) -> f32 {
     match metric {
@@ -42,11 +43,11 @@ pub fn score(metric: Metric, distance: f32) -> f32 {
     }
 }
 
-/// Brings a vector to unit length; false, and the vector as it was, where it has no direction
-/// (all zero, or not finite).
+/// Scales a vector to unit norm. Returns false, and leaves the vector as it is, if it has no
+/// direction (all components are 0, or one is not finite).
 pub fn normalize(v: &mut [f32]) -> bool {
-    // f64 squares of f32 can neither overflow nor underflow, but scaling by the largest component first
-    // also keeps every quotient below within f32's normal range.
+    // f64 squares of f32 can neither overflow nor underflow, but scaling by the largest component
+    // first also keeps every quotient below within f32's normal range.
     let largest = v.iter().fold(0.0_f64, |m, x| m.max(f64::from(x.abs())));
     if largest == 0.0 || v.iter().any(|x| !x.is_finite()) {
         return false;

@@ -1,29 +1,30 @@
-//! Inner products of codes of four bits with signed bytes.
+//! Inner products of 4-bit codes with signed bytes.
 
-/// Bytes of a code that a kernel takes at a time.
+/// Number of bytes of a code that a kernel processes at a time.
 pub const CHUNK: usize = 64;
 
-/// Calls `each` with the number of a place and the inner product of the query with the code there, for some places of
-/// `codes`, which lie one after the other; a code's length is a multiple of [`CHUNK`] and at most 8,192. For each chunk of a
-/// code the query has [`CHUNK`] bytes to go with the low halves, then as many for the high halves.
+/// Computes the inner products of a query with some of `codes`, which are stored one after the
+/// other: calls `each` with `i` and the product with the code of point offset `offsets[i]`. A
+/// code's length is a multiple of [`CHUNK`] and at most 8,192. For each chunk of a code the query
+/// has [`CHUNK`] bytes for the low halves, then as many for the high halves.
 #[inline]
-pub fn dots_u4_i8(codes: &[u8], places: &[u32], query: &[i8], mut each: impl FnMut(usize, i32)) {
+pub fn dots_u4_i8(codes: &[u8], offsets: &[u32], query: &[i8], mut each: impl FnMut(usize, i32)) {
     let len = query.len() / 2;
     assert!(len.is_multiple_of(CHUNK) && query.len().is_multiple_of(2));
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
             // SAFETY: the processor has the instructions; the length was checked.
-            return unsafe { x86::dots_vnni(codes, places, query, each) };
+            return unsafe { x86::dots_vnni(codes, offsets, query, each) };
         }
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2; the length was checked.
-            return unsafe { x86::dots_avx2(codes, places, query, each) };
+            return unsafe { x86::dots_avx2(codes, offsets, query, each) };
         }
     }
-    for (at, place) in places.iter().enumerate() {
-        let code = &codes[*place as usize * len..][..len];
-        each(at, super::scalar::dot_u4_i8(code, query));
+    for (i, offset) in offsets.iter().enumerate() {
+        let code = &codes[*offset as usize * len..][..len];
+        each(i, super::scalar::dot_u4_i8(code, query));
     }
 }
 
@@ -33,12 +34,13 @@ pub(super) mod x86 {
 
     use super::CHUNK;
 
-    /// The codes at four places; that at the last place of fewer comes again.
+    /// Returns the codes at four offsets; the last of fewer is repeated.
     #[inline]
-    fn four<'a>(codes: &'a [u8], len: usize, places: &[u32]) -> [&'a [u8]; 4] {
+    fn four<'a>(codes: &'a [u8], len: usize, offsets: &[u32]) -> [&'a [u8]; 4] {
         std::array::from_fn(|i| {
-            let place = places.get(i).or(places.last()).copied().unwrap_or_default();
-            &codes[place as usize * len..][..len]
+            let offset = offsets.get(i).or(offsets.last());
+            let offset = offset.copied().unwrap_or_default();
+            &codes[offset as usize * len..][..len]
         })
     }
 
@@ -47,13 +49,13 @@ pub(super) mod x86 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2")]
     pub unsafe fn dots_vnni(
         codes: &[u8],
-        places: &[u32],
+        offsets: &[u32],
         query: &[i8],
         mut each: impl FnMut(usize, i32),
     ) {
         let nibble = _mm512_set1_epi8(15);
-        for (first, places) in (0..).step_by(4).zip(places.chunks(4)) {
-            let codes = four(codes, query.len() / 2, places);
+        for (first, offsets) in (0..).step_by(4).zip(offsets.chunks(4)) {
+            let codes = four(codes, query.len() / 2, offsets);
             let mut sums = [_mm512_setzero_si512(); 4];
             for (chunk, query) in query.chunks_exact(2 * CHUNK).enumerate() {
                 // SAFETY: the chunk of the query has 128 bytes.
@@ -75,8 +77,8 @@ pub(super) mod x86 {
             let dots = reduce(sums.map(|s| halved(s)));
             (first..)
                 .zip(dots)
-                .take(places.len())
-                .for_each(|(at, dot)| each(at, dot));
+                .take(offsets.len())
+                .for_each(|(i, dot)| each(i, dot));
         }
     }
 
@@ -85,13 +87,13 @@ pub(super) mod x86 {
     #[target_feature(enable = "avx2")]
     pub unsafe fn dots_avx2(
         codes: &[u8],
-        places: &[u32],
+        offsets: &[u32],
         query: &[i8],
         mut each: impl FnMut(usize, i32),
     ) {
         let (nibble, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
-        for (first, places) in (0..).step_by(4).zip(places.chunks(4)) {
-            let codes = four(codes, query.len() / 2, places);
+        for (first, offsets) in (0..).step_by(4).zip(offsets.chunks(4)) {
+            let codes = four(codes, query.len() / 2, offsets);
             let mut sums = [_mm256_setzero_si256(); 4];
             for (chunk, query) in query.chunks_exact(2 * CHUNK).enumerate() {
                 for half in [0, CHUNK / 2] {
@@ -104,10 +106,11 @@ pub(super) mod x86 {
                     };
                     for (sum, code) in sums.iter_mut().zip(codes) {
                         let at = chunk * CHUNK + half;
-                        // SAFETY: every code has as many chunks of 64 bytes as the query has of 128.
+                        // SAFETY: every code has as many chunks of 64 bytes as the query has of
+                        // 128.
                         let code = unsafe { _mm256_loadu_si256(code.as_ptr().add(at).cast()) };
                         let shifted = _mm256_srli_epi16::<4>(code);
-                        // At most 4 * 15 * 128 in 16 bits.
+                        // At most 4 * 15 * 128, which fits 16 bits.
                         let pairs = _mm256_add_epi16(
                             _mm256_maddubs_epi16(_mm256_and_si256(code, nibble), low),
                             _mm256_maddubs_epi16(_mm256_and_si256(shifted, nibble), high),
@@ -119,19 +122,19 @@ pub(super) mod x86 {
             let dots = reduce(sums);
             (first..)
                 .zip(dots)
-                .take(places.len())
-                .for_each(|(at, dot)| each(at, dot));
+                .take(offsets.len())
+                .for_each(|(i, dot)| each(i, dot));
         }
     }
 
-    /// Sums of the upper and the lower half.
+    /// Adds the upper half to the lower half.
     #[inline]
     #[target_feature(enable = "avx512f,avx2")]
     pub(in crate::distance) fn halved(s: __m512i) -> __m256i {
         _mm256_add_epi32(_mm512_castsi512_si256(s), _mm512_extracti64x4_epi64::<1>(s))
     }
 
-    /// Sums of the eight numbers of each register.
+    /// Returns the sum of the eight integers of each register.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in crate::distance) fn reduce([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {

@@ -1,11 +1,11 @@
-//! Plain f64 distances: the reference for the kernels, and the way out where those overflow.
+//! Scalar f64 distances: the reference for the kernels, and the fallback where those overflow.
 
-/// Inner product.
+/// Returns the inner product.
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {
     pairs(a, b).map(|(x, y)| x * y).sum()
 }
 
-/// Euclidean distance.
+/// Returns the Euclidean distance.
 pub fn l2(a: &[f32], b: &[f32]) -> f64 {
     pairs(a, b)
         .map(|(x, y)| (x - y).powi(2))
@@ -17,7 +17,7 @@ fn pairs<'a>(a: &'a [f32], b: &'a [f32]) -> impl Iterator<Item = (f64, f64)> + '
     a.iter().zip(b).map(|(x, y)| (f64::from(*x), f64::from(*y)))
 }
 
-/// Inner product of codes, at most 32,768 components.
+/// Returns the inner product of codes of at most 32,768 components.
 #[inline(always)]
 pub fn dot_u8_i8(a: &[u8], b: &[i8]) -> i32 {
     a.iter()
@@ -26,8 +26,9 @@ pub fn dot_u8_i8(a: &[u8], b: &[i8]) -> i32 {
         .sum()
 }
 
-/// Inner product of a code of four bits a component with signed bytes: of each 64 bytes of the code the low halves with
-/// the query's next 64, then the high halves with its next 64.
+/// Returns the inner product of a code of four bits per component with signed bytes: for each 64
+/// bytes of the code, the low halves with 64 bytes of the query, then the high halves with its next
+/// 64.
 pub fn dot_u4_i8(code: &[u8], query: &[i8]) -> i32 {
     let chunks = code.chunks(64).zip(query.chunks(128));
     chunks

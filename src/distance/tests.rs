@@ -12,7 +12,7 @@ fn component() -> impl Strategy<Value = f32> {
     ]
 }
 
-/// Codes, the ends of their range often.
+/// Codes, with the ends of their range often.
 fn code() -> impl Strategy<Value = i8> {
     prop_oneof![2 => -127_i8..=127, 1 => Just(127_i8), 1 => Just(-127_i8)]
 }
@@ -27,7 +27,8 @@ proptest! {
         let dot = scalar::dot(&a, &b);
         let size: f64 = a.iter().zip(&b).map(|(x, y)| f64::from((x * y).abs())).sum();
         let got = kernels::dot(&a, &b);
-        // An infinite tolerance only means that f32 could not hold the terms; the sum then came from f64.
+        // An infinite tolerance only means that f32 could not hold the terms; the sum then came
+        // from f64.
         prop_assert!((got - dot).abs() <= 1e-5 * size + 1e-30, "{got} {dot}");
         let l2 = scalar::l2(&a, &b);
         let got = kernels::l2(&a, &b);
@@ -55,24 +56,24 @@ proptest! {
 
     #[test]
     fn nibble_kernels_are_the_scalar_one(
-        (codes, query, places) in (1_usize..20, 1_usize..9).prop_flat_map(|(n, count)| (
+        (codes, query, offsets) in (1_usize..20, 1_usize..9).prop_flat_map(|(n, count)| (
             vec(prop_oneof![any::<u8>(), Just(255)], n * count * 64),
             vec(prop_oneof![any::<i8>(), Just(127), Just(-128)], n * 128),
             vec(0..count as u32, 0..12),
         ))
     ) {
         let len = query.len() / 2;
-        let code = |place: &u32| &codes[*place as usize * len..][..len];
-        let scalar: Vec<_> = places.iter().map(|p| scalar::dot_u4_i8(code(p), &query)).collect();
+        let code = |offset: &u32| &codes[*offset as usize * len..][..len];
+        let scalar: Vec<_> = offsets.iter().map(|p| scalar::dot_u4_i8(code(p), &query)).collect();
         let mut dots = Vec::new();
-        dots_u4_i8(&codes, &places, &query, |at, dot| dots.push((at, dot)));
+        dots_u4_i8(&codes, &offsets, &query, |i, dot| dots.push((i, dot)));
         let scalar: Vec<_> = scalar.into_iter().enumerate().collect();
         prop_assert_eq!(&dots, &scalar);
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             dots.clear();
             // SAFETY: the processor has AVX2; the query's length is a multiple of 128.
-            unsafe { nibbles::x86::dots_avx2(&codes, &places, &query, |at, dot| dots.push((at, dot))) };
+            unsafe { nibbles::x86::dots_avx2(&codes, &offsets, &query, |i, dot| dots.push((i, dot))) };
             prop_assert_eq!(dots, scalar);
         }
     }

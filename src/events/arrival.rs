@@ -1,57 +1,64 @@
-//! When an event counts as having happened: clocks of clients go wrong, and events are sent late.
+//! Event times: client clocks may be wrong, and events may be sent late.
 
 use chrono::{DateTime, SecondsFormat};
 use vitrine_schemas::Event;
 
-use crate::{Error, Result, collection::rfc3339_micros};
+use crate::{Error, Result, clock::rfc3339_micros};
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// A clock may be ahead by so much: the event is taken as it is.
-const TOLERATED: i64 = 300 * SECOND;
+/// Clock skew that is tolerated, in microseconds: the event keeps its time.
+const TOLERATED_SKEW: i64 = 300 * SECOND;
 
-/// An event further ahead is a wrong unit, or a wrong year.
-const MOST_AHEAD: i64 = DAY;
+/// Maximum time in the future, in microseconds. An event further ahead has a wrong unit or year.
+const MAX_AHEAD: i64 = DAY;
 
-/// An event that comes so long after its time is late.
-const LATE: i64 = 7 * DAY;
+/// Delay of arrival after which an event counts as late, in microseconds.
+const LATE_AFTER: i64 = 7 * DAY;
 
 /// The time of an event as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Arrival {
+pub(crate) struct Arrival {
     /// Microseconds since 1970.
     pub micros: i64,
-    /// It was dated in the future, and counts as of its arrival.
+    /// True if the event was dated in the future; its time of arrival is stored instead.
     pub skewed: bool,
+    /// True if the event arrived more than a week after its time.
     pub late: bool,
 }
 
-/// The time of an event that arrives at `now`, where events before `from` are not kept.
-pub(super) fn of(event: &Event, now: i64, from: Option<i64>) -> Result<Arrival> {
-    let given = match &event.ts {
-        Some(ts) => rfc3339_micros("/ts", ts)?,
-        None => now,
-    };
-    let ahead = given.saturating_sub(now);
-    if ahead > MOST_AHEAD {
-        let detail = "is more than a day in the future; check its year and its time zone";
-        return Err(Error::invalid("/ts", detail));
+impl Arrival {
+    /// Returns the time of an event that arrives at `now`; events before `from` are not kept. Both
+    /// are in microseconds since 1970.
+    ///
+    /// # Errors
+    /// The time is not RFC 3339, too far in the future, or before `from`.
+    pub fn of(event: &Event, now: i64, from: Option<i64>) -> Result<Self> {
+        let given = match &event.ts {
+            Some(ts) => rfc3339_micros("/ts", ts)?,
+            None => now,
+        };
+        let ahead = given.saturating_sub(now);
+        if ahead > MAX_AHEAD {
+            let detail = "is more than a day in the future; check its year and its time zone";
+            return Err(Error::invalid("/ts", detail));
+        }
+        if from.is_some_and(|from| given < from) {
+            let detail = "is older than the collection's behavior.retention_days; it is not kept";
+            return Err(Error::invalid("/ts", detail));
+        }
+        let skewed = ahead > TOLERATED_SKEW;
+        Ok(Self {
+            micros: if skewed { now } else { given },
+            skewed,
+            late: -ahead > LATE_AFTER,
+        })
     }
-    if from.is_some_and(|from| given < from) {
-        let detail = "is older than the collection's behavior.retention_days; it is not kept";
-        return Err(Error::invalid("/ts", detail));
-    }
-    let skewed = ahead > TOLERATED;
-    Ok(Arrival {
-        micros: if skewed { now } else { given },
-        skewed,
-        late: -ahead > LATE,
-    })
 }
 
-/// A time as it is written.
-pub(super) fn rfc3339(micros: i64) -> String {
+/// Formats microseconds since 1970 as RFC 3339 in UTC.
+pub(crate) fn rfc3339(micros: i64) -> String {
     DateTime::from_timestamp_micros(micros)
         .unwrap_or_default()
         .to_rfc3339_opts(SecondsFormat::AutoSi, true)
@@ -69,34 +76,46 @@ mod tests {
         let micros = |time: &str| rfc3339_micros("/ts", time).expect("a time");
         let event = json!({"kind": "view", "collection": "c", "items": ["a"], "ts": ts});
         let event: Event = serde_json::from_value(event).expect("an event");
-        of(&event, micros(NOW), from.map(micros))
+        Arrival::of(&event, micros(NOW), from.map(micros))
     }
 
     #[test]
-    fn a_time_ahead_is_tolerated_then_brought_back_then_refused() {
+    fn a_time_ahead_is_tolerated_then_replaced_then_rejected() {
         for (ts, stored, skewed) in [
             ("2026-05-01T12:05:00Z", "2026-05-01T12:05:00Z", false),
             ("2026-05-01T12:05:01Z", NOW, true),
             ("2026-05-02T12:00:00Z", NOW, true),
             ("2026-05-02T13:59:00+02:00", NOW, true),
         ] {
-            let found = arrival(ts, None).expect("taken");
-            assert_eq!(rfc3339(found.micros), stored, "{ts}");
-            assert_eq!((found.skewed, found.late), (skewed, false), "{ts}");
+            let arrival = arrival(ts, None).expect("accepted");
+            assert_eq!(rfc3339(arrival.micros), stored, "{ts}");
+            assert_eq!((arrival.skewed, arrival.late), (skewed, false), "{ts}");
         }
-        let error = arrival("2026-05-02T12:00:01Z", None).expect_err("refused");
+        let error = arrival("2026-05-02T12:00:01Z", None).expect_err("rejected");
         assert!(error.to_string().contains("/ts"), "{error}");
         assert!(arrival("2262-05-02T12:00:01Z", None).is_err());
     }
 
     #[test]
-    fn a_late_event_is_taken_unless_it_is_not_kept() {
-        assert!(!arrival("2026-04-24T12:00:00Z", None).expect("taken").late);
-        assert!(arrival("2026-04-24T11:59:59Z", None).expect("taken").late);
-        assert!(arrival("1960-01-01T00:00:00Z", None).expect("taken").late);
+    fn a_late_event_is_accepted_unless_it_is_not_kept() {
+        assert!(
+            !arrival("2026-04-24T12:00:00Z", None)
+                .expect("accepted")
+                .late
+        );
+        assert!(
+            arrival("2026-04-24T11:59:59Z", None)
+                .expect("accepted")
+                .late
+        );
+        assert!(
+            arrival("1960-01-01T00:00:00Z", None)
+                .expect("accepted")
+                .late
+        );
         let from = Some("2026-01-01T00:00:00Z");
         assert!(arrival("2026-01-01T00:00:00Z", from).is_ok());
-        let error = arrival("2025-12-31T23:59:59Z", from).expect_err("refused");
+        let error = arrival("2025-12-31T23:59:59Z", from).expect_err("rejected");
         assert!(error.to_string().contains("retention_days"), "{error}");
     }
 }

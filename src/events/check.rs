@@ -1,16 +1,21 @@
-//! Rules that an event must meet, whatever its collection.
+//! Validation of an event, independent of its collection.
 
 use vitrine_schemas::{Event, EventKind};
 
 use crate::{Error, Result};
 
-/// Bytes of an id of any kind.
-const ID: usize = 512;
+/// Maximum length of an id, in bytes.
+const MAX_ID_BYTES: usize = 512;
 
-/// Items of an event.
-const ITEMS: usize = 1000;
+/// Maximum number of items of an event.
+const MAX_ITEMS: usize = 1000;
 
-pub(super) fn check(event: &Event) -> Result<()> {
+/// Checks the ids, the items and the value of an event.
+///
+/// # Errors
+/// There is neither a user nor a session, an id is empty or too long, the number of items is out of
+/// range, or the value is not finite or negative for a purchase.
+pub(crate) fn check(event: &Event) -> Result<()> {
     if event.user.is_none() && event.session.is_none() {
         return Err(Error::invalid("/user", "give `user` or `session`"));
     }
@@ -27,14 +32,14 @@ pub(super) fn check(event: &Event) -> Result<()> {
     }
     match event.items.len() {
         0 => return Err(Error::invalid("/items", "name at least one item")),
-        1..=ITEMS => {}
-        more => {
-            let detail = format!("has {more} items, at most {ITEMS} are taken");
+        1..=MAX_ITEMS => {}
+        count => {
+            let detail = format!("has {count} items; the limit is {MAX_ITEMS}");
             return Err(Error::invalid("/items", detail));
         }
     }
-    for (at, item) in event.items.iter().enumerate() {
-        check_id(&format!("/items/{at}"), item)?;
+    for (index, item) in event.items.iter().enumerate() {
+        check_id(&format!("/items/{index}"), item)?;
     }
     match event.value {
         Some(value) if !value.is_finite() => {
@@ -42,16 +47,17 @@ pub(super) fn check(event: &Event) -> Result<()> {
         }
         Some(value) if value < 0.0 && event.kind == EventKind::Purchase => Err(Error::invalid(
             "/value",
-            format!("{value} is no amount of a purchase; leave returns out"),
+            format!("expected an amount of 0 or more, got {value}; leave returns out"),
         )),
         _ => Ok(()),
     }
 }
 
+/// Checks the length of an id.
 pub(super) fn check_id(pointer: &str, id: &str) -> Result<()> {
-    if (1..=ID).contains(&id.len()) {
+    if (1..=MAX_ID_BYTES).contains(&id.len()) {
         return Ok(());
     }
-    let detail = format!("has {} bytes; give 1 to {ID}", id.len());
+    let detail = format!("is {} bytes long; expected 1 to {MAX_ID_BYTES}", id.len());
     Err(Error::invalid(pointer, detail))
 }

@@ -1,8 +1,10 @@
-//! Sealing and merging, beside searches and writes.
+//! Sealing and merging, concurrent with searches and writes.
 //!
-//! A *seal* makes a sealed part of the tails. A *merge* makes one of sealed parts of about the same size, so a vector takes part
-//! in a number of builds that grows with the logarithm of the whole (size-tiered merging, as of log-structured merge trees: O'Neil
-//! et al. 1996). The two take nothing from each other and run at the same time: a long merge leaves no long tail.
+//! A *seal* makes a sealed segment of the growing segments. A *merge* makes one of sealed segments
+//! of about the same size, so the number of builds that a vector takes part in grows with the
+//! logarithm of the number of vectors (size-tiered merging, as of log-structured merge trees:
+//! O'Neil et al. 1996). The two use disjoint inputs and run at the same time: a long merge does not
+//! let the growing segments become large.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -10,172 +12,194 @@ use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
 use super::{
-    GrowingIndex, Progress, SealedIndex, SpaceIndex,
-    flat::Rows,
-    space::{GRAPH_FROM, Parts, Tail, TailGraph},
+    GrowingGraph, Progress, SealedSegment, SpaceIndex,
+    flat::FlatRows,
+    space::{GRAPH_FROM, GrowingSegment, GrowingSegmentGraph, Segments},
 };
 use crate::Result;
 
-/// Vectors in tails that are worth a seal.
+/// Number of unsealed vectors that are sealed at once.
 const SEAL_FROM: u64 = 10_000;
 
-/// So many are where nothing has come for a while.
+/// Number of unsealed vectors that are sealed once no write has come for [`QUIET`].
 const SEAL_QUIET_FROM: u64 = GRAPH_FROM;
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Vectors that a tail's graph takes in at once.
-const FOLLOW: usize = 1_000;
+/// Number of vectors added to the graph of a growing segment at a time.
+const GRAPH_BATCH: usize = 1_000;
 
-/// A sealed part that is not larger than so many times the smaller ones together is merged with them.
+/// Maximum ratio of the size of a sealed segment to that of the smaller ones together at which it
+/// is merged with them.
 const MERGE_FACTOR: u64 = 2;
 
-/// A sealed part with more than one in so many dead vectors is made anew without them...
+/// A sealed segment is rebuilt without its dead vectors if they are more than one in this number...
 const DEAD_SHARE: u64 = 5;
 
-/// ...unless there are fewer than so many.
-const DEAD_FROM: u64 = 1_000;
+/// ...and at least this many.
+const MIN_DEAD: u64 = 1_000;
 
-/// The share where memory is short.
+/// [`DEAD_SHARE`] where memory is short.
 const DEAD_SHARE_SHORT: u64 = 50;
 
-/// Kinds of jobs. Only one of a kind may be under way in a space; [`Work::All`] goes with no other.
+/// Kinds of jobs. At most one of a kind runs in a space at a time; [`JobKind::All`] runs alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// Makes a sealed part of the tails.
+pub enum JobKind {
+    /// Makes a sealed segment of the growing segments.
     Seal,
-    /// Makes one part of sealed parts of like sizes, or of one with many dead vectors.
+    /// Makes one segment of sealed segments of similar sizes, or of one with many dead vectors.
     Merge,
-    /// Seals and merges whatever is not one part without dead vectors.
+    /// Seals and merges until everything is one segment without dead vectors.
     All,
 }
 
-/// What memory there is to work with.
+/// Memory available to maintenance.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
-    /// Most vectors of a merge.
-    pub merge: u64,
-    /// Memory is short: small tails are worth a seal too, and fewer dead vectors are worth leaving out.
-    pub short: bool,
+pub struct MemoryBudget {
+    /// Maximum number of vectors of a merge.
+    pub max_merge_vectors: u64,
+    /// True if memory is short: small growing segments are sealed too, and segments with few dead
+    /// vectors are rebuilt.
+    pub is_short: bool,
 }
 
-impl Room {
-    /// As much as it takes.
-    pub const ENOUGH: Self = Self {
-        merge: u64::MAX,
-        short: false,
+impl MemoryBudget {
+    /// No limit.
+    pub const UNLIMITED: Self = Self {
+        max_merge_vectors: u64::MAX,
+        is_short: false,
     };
 }
 
-/// Something to seal or merge.
+/// Segments to seal or merge.
 pub struct Job {
-    sealed: Vec<Arc<SealedIndex>>,
-    tails: RoaringBitmap,
-    tail_count: usize,
+    sealed: Vec<Arc<SealedSegment>>,
+    /// Members of the growing segments that are sealed.
+    growing: RoaringBitmap,
+    growing_count: usize,
     live: RoaringBitmap,
-    rows: Rows,
+    rows: FlatRows,
 }
 
 impl Job {
-    /// Files of the parts that will be gone.
+    /// Returns the files of the segments that will be replaced.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.sealed.iter().filter_map(|s| s.file())
     }
 
-    /// Vectors of the part to be made.
+    /// Number of vectors of the segment to be built.
     pub fn vectors(&self) -> u64 {
         self.live.len()
     }
 }
 
 impl SpaceIndex {
-    /// Whether [`SpaceIndex::plan`] might find something: cheap, to be asked often.
-    pub fn wants(&self, work: Work, room: Room, dead: impl FnOnce() -> RoaringBitmap) -> bool {
-        let parts = self.parts.read().clone();
-        // Without the lock: whoever tells what is dead may want it too.
-        match work {
-            Work::All => true,
-            Work::Seal => is_due(&parts, room),
-            Work::Merge => {
-                !parts.sealed.is_empty() && {
+    /// Returns true if [`SpaceIndex::plan`] might return a job. It is cheap, to be called often.
+    pub fn has_work(
+        &self,
+        kind: JobKind,
+        budget: MemoryBudget,
+        dead: impl FnOnce() -> RoaringBitmap,
+    ) -> bool {
+        let segments = self.segments.read().clone();
+        // Without the lock: `dead` may need it too.
+        match kind {
+            JobKind::All => true,
+            JobKind::Seal => is_due(&segments, budget),
+            JobKind::Merge => {
+                !segments.sealed.is_empty() && {
                     let dead = dead();
-                    !mergeable(&parts, &dead, room).is_empty()
+                    !mergeable(&segments, &dead, budget).is_empty()
                 }
             }
         }
     }
 
-    /// What there is to do. `dead` are the numbers that are not, and never again will be, in any answer. Nobody may insert
-    /// meanwhile; later inserts go to a new tail.
-    pub fn plan(&self, dead: &RoaringBitmap, work: Work, room: Room) -> Option<Job> {
-        let mut parts = self.parts.write();
-        let (sealed, takes_tails) = match work {
-            Work::Seal => (Vec::new(), is_due(&parts, room)),
-            Work::Merge => (mergeable(&parts, dead, room), false),
-            Work::All => {
-                let unsealed = unsealed(&parts) > 0;
-                let done = match parts.sealed.as_slice() {
+    /// Returns the next job of a kind. `dead` are the internal ids that are not, and never again
+    /// will be, in any result. Nothing may be inserted meanwhile; later inserts go to a new growing
+    /// segment.
+    pub fn plan(&self, dead: &RoaringBitmap, kind: JobKind, budget: MemoryBudget) -> Option<Job> {
+        let mut segments = self.segments.write();
+        let (sealed, takes_growing) = match kind {
+            JobKind::Seal => (Vec::new(), is_due(&segments, budget)),
+            JobKind::Merge => (mergeable(&segments, dead, budget), false),
+            JobKind::All => {
+                let unsealed = unsealed(&segments) > 0;
+                let done = match segments.sealed.as_slice() {
                     [] => true,
-                    [one] => !unsealed && one.members().is_disjoint(dead) && is_whole(one),
+                    [one] => {
+                        !unsealed && one.members().is_disjoint(dead) && is_fully_reachable(one)
+                    }
                     _ => false,
                 };
                 let sealed = if done {
                     Vec::new()
                 } else {
-                    parts.sealed.clone()
+                    segments.sealed.clone()
                 };
                 (sealed, unsealed)
             }
         };
-        if sealed.is_empty() && !takes_tails {
+        if sealed.is_empty() && !takes_growing {
             return None;
         }
-        let tail_count = if takes_tails { parts.tails.len() } else { 0 };
-        let tails = union(parts.tails.iter().take(tail_count).map(|t| &t.numbers));
-        if takes_tails {
-            parts.tails.push(Tail::default());
+        let growing_count = if takes_growing {
+            segments.growing.len()
+        } else {
+            0
+        };
+        let growing = segments.growing.iter().take(growing_count);
+        let growing = union(growing.map(|s| &s.members));
+        if takes_growing {
+            segments.growing.push(GrowingSegment::default());
         }
         Some(Job {
-            live: (union(sealed.iter().map(|s| s.members())) | &tails) - dead,
+            live: (union(sealed.iter().map(|s| s.members())) | &growing) - dead,
             sealed,
-            tails,
-            tail_count,
+            growing,
+            growing_count,
             rows: self.flat.rows(),
         })
     }
 
-    /// Bytes in memory, about, once everything is sealed and parts of at most `most` vectors are made anew without those of
-    /// `dead` that are worth it. What larger parts have of them stays.
-    pub fn settled_bytes(&self, dead: &RoaringBitmap, most: u64) -> u64 {
-        let room = Room {
-            merge: most,
-            short: true,
+    /// Estimated number of bytes in memory once everything is sealed and segments of at most
+    /// `max_merge_vectors` vectors are rebuilt without their `dead` ones where that pays. Dead
+    /// vectors of larger segments stay.
+    pub fn settled_bytes(&self, dead: &RoaringBitmap, max_merge_vectors: u64) -> u64 {
+        let budget = MemoryBudget {
+            max_merge_vectors,
+            is_short: true,
         };
-        let parts = self.parts.read();
-        let goes = |s: &&Arc<SealedIndex>| s.members().len() <= most && is_rotten(s, dead, room);
-        let gone = parts.sealed.iter().filter(goes);
-        let gone: u64 = gone.map(|s| s.members().intersection_len(dead)).sum();
-        let tails = parts.tails.iter();
-        let comes: u64 = tails
-            .map(|t| t.numbers.len() - t.numbers.intersection_len(dead))
+        let segments = self.segments.read();
+        let is_rebuilt = |s: &&Arc<SealedSegment>| {
+            s.members().len() <= max_merge_vectors && has_too_many_deletes(s, dead, budget)
+        };
+        let removed = segments.sealed.iter().filter(is_rebuilt);
+        let removed: u64 = removed.map(|s| s.members().intersection_len(dead)).sum();
+        let growing = segments.growing.iter();
+        let added: u64 = growing
+            .map(|s| s.members.len() - s.members.intersection_len(dead))
             .sum();
-        let sealed: u64 = parts.sealed.iter().map(|s| s.bytes() as u64).sum();
-        (sealed + comes * self.sealed_vector_bytes())
-            .saturating_sub(gone * self.sealed_vector_bytes())
+        let sealed: u64 = segments.sealed.iter().map(|s| s.bytes() as u64).sum();
+        (sealed + added * self.sealed_vector_bytes())
+            .saturating_sub(removed * self.sealed_vector_bytes())
     }
 
-    /// Bytes of memory that a vector takes while a part with it is built, about.
+    /// Estimated number of bytes of memory that a vector takes while a segment with it is built.
     pub fn build_vector_bytes(&self) -> u64 {
-        SealedIndex::build_bytes(self.dim, self.codes)
+        SealedSegment::build_bytes(self.dim, self.codes)
     }
 
-    /// Carries out a job, into a file where one is named; its vectors are then mapped from there.
-    /// None where nothing of it lives.
+    /// Builds the segment of a job. With a `file` it is saved there and its vectors are mapped from
+    /// it. Returns None if no vector of the job is live.
+    ///
+    /// # Errors
+    /// [`crate::Error::OutOfMemory`]; [`crate::Error::Cancelled`]; [`crate::Error::Io`].
     pub fn build(
         &self,
         job: &Job,
         file: Option<&Path>,
         progress: &Progress,
-    ) -> Result<Option<SealedIndex>> {
+    ) -> Result<Option<SealedSegment>> {
         let vector = |id| {
             let sealed = job.sealed.iter().rev().find_map(|s| s.vector(id));
             sealed.or_else(|| job.rows.get(id))
@@ -188,59 +212,62 @@ impl SpaceIndex {
         if vectors.is_empty() {
             return Ok(None);
         }
-        let built = SealedIndex::build(self.metric, self.dim, &vectors, self.codes, progress)?;
+        let built = SealedSegment::build(self.metric, self.dim, &vectors, self.codes, progress)?;
         let Some(file) = file else {
             return Ok(Some(built));
         };
         built.save(file)?;
         drop(built);
-        SealedIndex::open(file).map(Some)
+        SealedSegment::open(file).map(Some)
     }
 
-    /// Puts what was built in the place of what it was built from.
-    pub fn finish(&self, job: Job, built: Option<SealedIndex>) {
+    /// Replaces the segments of a job by the one that was built of them.
+    pub fn finish(&self, job: Job, built: Option<SealedSegment>) {
         let _writer = self.writer.lock();
-        let gone = {
+        let removed = {
             let sealed = union(job.sealed.iter().map(|s| s.members()));
-            (sealed | &job.tails) - &job.live
+            (sealed | &job.growing) - &job.live
         };
-        let mut parts = self.parts.write();
-        parts
+        let mut segments = self.segments.write();
+        segments
             .sealed
             .retain(|s| !job.sealed.iter().any(|old| Arc::ptr_eq(s, old)));
-        parts.sealed.extend(built.map(Arc::new));
-        parts.tails.drain(..job.tail_count);
-        if parts.tails.is_empty() {
-            parts.tails.push(Tail::default());
+        segments.sealed.extend(built.map(Arc::new));
+        segments.growing.drain(..job.growing_count);
+        if segments.growing.is_empty() {
+            segments.growing.push(GrowingSegment::default());
         }
-        parts.members -= gone;
-        let unsealed = union(parts.tails.iter().map(|t| &t.numbers));
+        segments.members -= removed;
+        let unsealed = union(segments.growing.iter().map(|s| &s.members));
         self.flat.retain(&unsealed);
     }
 
-    /// Bytes of memory that [`SpaceIndex::follow`] may add, about.
-    pub fn follow_bytes(&self) -> u64 {
-        (FOLLOW * GrowingIndex::vector_bytes(self.dim)) as u64
+    /// Estimated number of bytes of memory that [`SpaceIndex::extend_growing_graph`] may add.
+    pub fn graph_step_bytes(&self) -> u64 {
+        (GRAPH_BATCH * GrowingGraph::vector_bytes(self.dim)) as u64
     }
 
-    /// Takes some vectors of the tail into its graph, where that is behind and worth having; whether it did. Only one
-    /// thread at a time.
-    pub fn follow(&self, threads: usize) -> bool {
+    /// Adds a batch of vectors of the growing segment to its graph. Returns false if there was none
+    /// to add, or a graph does not pay. Called by one thread at a time.
+    pub fn extend_growing_graph(&self, threads: usize) -> bool {
         let (graph, fresh, rows) = {
-            let parts = self.parts.read();
-            let Some(tail) = parts.tails.last() else {
+            let segments = self.segments.read();
+            let Some(segment) = segments.growing.last() else {
                 return false;
             };
-            // A graph cannot be walked by inner product.
-            if self.metric == Metric::Dot || tail.numbers.len() < GRAPH_FROM {
+            // A graph cannot be searched by inner product.
+            if self.metric == Metric::Dot || segment.members.len() < GRAPH_FROM {
                 return false;
             }
-            let graph = tail.graph.clone().unwrap_or_else(|| TailGraph {
-                index: Arc::new(GrowingIndex::new(self.metric)),
-                numbers: RoaringBitmap::new(),
-            });
-            let behind = &tail.numbers - &graph.numbers;
-            let fresh: RoaringBitmap = behind.iter().take(FOLLOW).collect();
+            let graph = segment
+                .graph
+                .clone()
+                .unwrap_or_else(|| GrowingSegmentGraph {
+                    graph: Arc::new(GrowingGraph::new(self.metric)),
+                    members: RoaringBitmap::new(),
+                });
+            let missing = &segment.members - &graph.members;
+            let fresh: RoaringBitmap = missing.iter().take(GRAPH_BATCH).collect();
             (graph, fresh, self.flat.rows())
         };
         let Some(first) = fresh.min() else {
@@ -250,66 +277,83 @@ impl SpaceIndex {
             .iter()
             .filter_map(|id| Some((id, rows.get(id)?)))
             .collect();
-        graph.index.insert(&vectors, threads);
-        let mut parts = self.parts.write();
-        // It may have been planned to be sealed meanwhile, or be sealed.
-        if let Some(tail) = parts.tails.iter_mut().find(|t| t.numbers.contains(first)) {
-            tail.graph = Some(TailGraph {
-                numbers: graph.numbers | fresh,
-                index: graph.index,
+        graph.graph.insert(&vectors, threads);
+        let mut segments = self.segments.write();
+        // Meanwhile a seal of the segment may have been planned, or be done.
+        let mut growing = segments.growing.iter_mut();
+        if let Some(segment) = growing.find(|s| s.members.contains(first)) {
+            segment.graph = Some(GrowingSegmentGraph {
+                members: graph.members | fresh,
+                graph: graph.graph,
             });
         }
         true
     }
 }
 
-/// Whether the tails are worth a seal.
-fn is_due(parts: &Parts, room: Room) -> bool {
-    let unsealed = unsealed(parts);
-    let is_quiet = || parts.written.elapsed() >= QUIET;
-    unsealed >= SEAL_FROM || unsealed >= SEAL_QUIET_FROM && is_quiet() || unsealed > 0 && room.short
+/// Returns true if the growing segments should be sealed.
+fn is_due(segments: &Segments, budget: MemoryBudget) -> bool {
+    let unsealed = unsealed(segments);
+    let is_quiet = || segments.written.elapsed() >= QUIET;
+    unsealed >= SEAL_FROM
+        || unsealed >= SEAL_QUIET_FROM && is_quiet()
+        || unsealed > 0 && budget.is_short
 }
 
-/// Parts to make one of: the smallest ones, as long as the next is not much larger than those before it together. Else one that
-/// has many dead vectors, or some that no walk reaches.
-fn mergeable(parts: &Parts, dead: &RoaringBitmap, room: Room) -> Vec<Arc<SealedIndex>> {
-    let mut chosen = parts.sealed.clone();
+/// Returns the segments to merge: the smallest ones, as long as the next is not much larger than
+/// those before it together. Otherwise one that needs a rebuild.
+fn mergeable(
+    segments: &Segments,
+    dead: &RoaringBitmap,
+    budget: MemoryBudget,
+) -> Vec<Arc<SealedSegment>> {
+    let mut chosen = segments.sealed.clone();
     chosen.sort_by_key(|s| s.members().len());
     let mut total = 0;
-    let like = chosen.iter().take_while(|s| {
+    let similar = chosen.iter().take_while(|s| {
         let len = s.members().len();
-        let is_like = total == 0 || len <= MERGE_FACTOR * total;
+        let is_similar = total == 0 || len <= MERGE_FACTOR * total;
         total += len;
-        is_like && total <= room.merge
+        is_similar && total <= budget.max_merge_vectors
     });
-    let like = like.count();
-    if like >= 2 {
-        chosen.truncate(like);
+    let similar = similar.count();
+    if similar >= 2 {
+        chosen.truncate(similar);
     } else {
-        let is_ill = |s: &Arc<SealedIndex>| is_rotten(s, dead, room) || !is_whole(s);
-        chosen.retain(|s| s.members().len() <= room.merge && is_ill(s));
+        chosen.retain(|s| {
+            s.members().len() <= budget.max_merge_vectors && needs_rebuild(s, dead, budget)
+        });
         chosen.truncate(1);
     }
     chosen
 }
 
-fn is_rotten(sealed: &SealedIndex, dead: &RoaringBitmap, room: Room) -> bool {
-    let dead = sealed.members().intersection_len(dead);
-    let (share, least) = if room.short {
+/// Returns true if a segment has many dead vectors, or some that no graph search can reach.
+fn needs_rebuild(segment: &SealedSegment, dead: &RoaringBitmap, budget: MemoryBudget) -> bool {
+    has_too_many_deletes(segment, dead, budget) || !is_fully_reachable(segment)
+}
+
+fn has_too_many_deletes(
+    segment: &SealedSegment,
+    dead: &RoaringBitmap,
+    budget: MemoryBudget,
+) -> bool {
+    let dead = segment.members().intersection_len(dead);
+    let (share, min) = if budget.is_short {
         (DEAD_SHARE_SHORT, 1)
     } else {
-        (DEAD_SHARE, DEAD_FROM)
+        (DEAD_SHARE, MIN_DEAD)
     };
-    dead >= least && dead > sealed.members().len() / share
+    dead >= min && dead > segment.members().len() / share
 }
 
-/// Whether walks reach all of it, as far as is known.
-fn is_whole(sealed: &SealedIndex) -> bool {
-    sealed.known_unreachable().unwrap_or_default() == 0
+/// Returns true if graph searches reach all vectors, or that has not been checked.
+fn is_fully_reachable(segment: &SealedSegment) -> bool {
+    segment.unreachable_count().unwrap_or_default() == 0
 }
 
-fn unsealed(parts: &Parts) -> u64 {
-    parts.tails.iter().map(|t| t.numbers.len()).sum()
+fn unsealed(segments: &Segments) -> u64 {
+    segments.growing.iter().map(|s| s.members.len()).sum()
 }
 
 fn union<'a>(sets: impl Iterator<Item = &'a RoaringBitmap>) -> RoaringBitmap {

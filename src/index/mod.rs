@@ -1,14 +1,16 @@
-//! Nearest-neighbour indexes of one vector space, by internal item number.
+//! Nearest-neighbor indexes of one vector space, by internal id.
 //!
-//! New vectors are in a *tail*: kept as they are and compared one by one. In the background tails are *sealed* into
-//! [`SealedIndex`]es, which are faster, smaller and can be stored, and small sealed ones are merged. Until a tail is worth a seal, an HNSW
-//! graph ([`GrowingIndex`]) follows behind it. [`SpaceIndex`] owns them all and plans how a search goes through them.
+//! New vectors are in a *growing segment*: stored as they are and compared one by one. In the
+//! background growing segments are *sealed* into [`SealedSegment`]s, which are faster, smaller and
+//! can be stored, and small sealed segments are merged. Until a growing segment is large enough to
+//! be sealed, an HNSW graph ([`GrowingGraph`]) is built over it, one batch behind. [`SpaceIndex`]
+//! owns all of them and plans how a search goes through them.
 //!
-//! Indexes never forget by themselves: an item that was deleted or replaced is kept out of answers by the `allowed`
-//! set, until a merge leaves it out. Ids of items, filters and RocksDB do not belong here.
+//! Indexes never forget by themselves: an item that was deleted or replaced is kept out of results
+//! by the [`CandidateFilter`], until a merge leaves it out. Ids of items, filters and RocksDB do
+//! not belong here.
 
-mod allowed;
-mod best;
+mod candidate_filter;
 mod flat;
 mod growing;
 mod maintain;
@@ -18,30 +20,31 @@ mod search;
 mod space;
 #[cfg(test)]
 mod tests;
+mod top_k;
 
 use std::time::Instant;
 
 pub use self::{
-    allowed::Allowed,
-    growing::GrowingIndex,
-    maintain::{Job, Room, Work},
+    candidate_filter::CandidateFilter,
+    growing::GrowingGraph,
+    maintain::{Job, JobKind, MemoryBudget},
     progress::Progress,
-    sealed::{Codes, SealedIndex},
-    search::{Plan, Trace},
+    sealed::{Codes, SealedSegment, SegmentQuery},
+    search::{Plan, SearchParams, Trace},
     space::{SpaceIndex, SpaceStats},
 };
 use crate::{Error, Result};
 
-/// A found vector.
+/// A vector found by a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Neighbor {
-    /// Internal item number.
+    /// Internal id.
     pub id: u32,
     /// Distance from the query.
     pub distance: f32,
 }
 
-/// The order of answers: by distance, then by number.
+/// Order of results: by distance, then by internal id.
 fn order(a: &Neighbor, b: &Neighbor) -> std::cmp::Ordering {
     a.distance.total_cmp(&b.distance).then(a.id.cmp(&b.id))
 }

@@ -1,4 +1,4 @@
-//! How far a build is, and how to call it off.
+//! Progress and cancellation of a build.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::{Error, Result};
 
-/// Shared between a build and those who watch it.
+/// State shared between a build and its observers.
 #[derive(Debug)]
 pub struct Progress {
     threads: usize,
@@ -16,14 +16,14 @@ pub struct Progress {
 }
 
 impl Default for Progress {
-    /// With all threads of the machine.
+    /// Uses all threads of the machine.
     fn default() -> Self {
         Self::new(thread::available_parallelism().map_or(1, usize::from))
     }
 }
 
 impl Progress {
-    /// Of a build with so many threads.
+    /// Creates the progress of a build with `threads` threads, at least 1.
     pub fn new(threads: usize) -> Self {
         Self {
             threads: threads.max(1),
@@ -32,17 +32,17 @@ impl Progress {
         }
     }
 
-    /// Threads the build may use.
+    /// Number of threads the build may use.
     pub fn threads(&self) -> usize {
         self.threads
     }
 
-    /// Vectors done so far.
+    /// Number of vectors done so far.
     pub fn done(&self) -> u64 {
         self.done.load(Relaxed)
     }
 
-    /// Has the build end soon, without a result.
+    /// Requests that the build ends soon, without a result.
     pub fn cancel(&self) {
         self.cancelled.store(true, Relaxed);
     }
@@ -55,7 +55,7 @@ impl Progress {
         self.cancelled.load(Relaxed)
     }
 
-    /// Fails once the build was called off.
+    /// Returns [`Error::Cancelled`] once the build was cancelled.
     pub(super) fn check(&self) -> Result<()> {
         if self.is_cancelled() {
             return Err(Error::Cancelled);

@@ -1,4 +1,4 @@
-//! How a search goes through the parts of a space.
+//! Search through the segments of a space.
 
 use std::{sync::Arc, time::Instant};
 
@@ -6,36 +6,37 @@ use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
 use super::{
-    Allowed, Neighbor, SealedIndex, SpaceIndex, check_deadline,
-    flat::Rows,
+    CandidateFilter, Neighbor, SealedSegment, SegmentQuery, SpaceIndex, check_deadline,
+    flat::FlatRows,
     order,
-    space::{GRAPH_FROM, Tail},
+    space::{GRAPH_FROM, GrowingSegment},
 };
 use crate::{Error, Result};
 
-/// One in how many vectors of a growing graph has to be allowed: with fewer, the walk is mostly over vectors that
-/// cannot be answers.
-const SPARSE: u64 = 10;
+/// Minimum selectivity (1/n) for searching the growing graph: with fewer matches, the search mostly
+/// goes over vectors that cannot be results.
+const GROWING_GRAPH_MIN_SELECTIVITY: u64 = 10;
 
-/// Candidates below which their vectors are compared at once, not their codes first.
-const SCAN_FROM: u64 = 512;
+/// Number of candidates below which their vectors are compared at once, without comparing codes
+/// first.
+const CODE_SCAN_FROM: u64 = 512;
 
-/// Least default width of a graph search.
-const DEFAULT_EF: usize = 64;
+/// Minimum default beam width of a graph search.
+const MIN_DEFAULT_EF: usize = 64;
 
-/// How an answer was found.
+/// Method by which results were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// By a graph, at least in part: approximate.
+    /// Graph search, at least in part: approximate.
     Graph,
-    /// By comparing the codes of all candidates, then the vectors of the best: approximate, but hardly.
+    /// Scan of the codes of all candidates, then of the vectors of the best: nearly exact.
     Scan,
-    /// By comparing the vectors of all candidates.
+    /// Scan of the vectors of all candidates.
     Exact,
 }
 
 impl Plan {
-    /// Name on the wire.
+    /// Name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Graph => "graph",
@@ -45,47 +46,84 @@ impl Plan {
     }
 }
 
-/// How an answer was found, and what it took.
+/// Method and cost of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trace {
-    /// The least exact way that was used.
+    /// The least exact method that was used.
     pub plan: Plan,
-    /// Vectors that match.
+    /// Number of vectors that match.
     pub matching: u64,
-    /// Vectors in the index, those of dead items included.
+    /// Number of vectors in the index, those of deleted items included.
     pub members: u64,
-    /// Distances computed, by vectors or codes.
+    /// Number of distances computed, of vectors or codes.
     pub compared: u64,
 }
 
+/// Parameters of [`SpaceIndex::search`].
+#[derive(Clone, Copy)]
+pub struct SearchParams<'a> {
+    /// Maximum number of results; 10 by default.
+    pub k: usize,
+    /// Beam width of graph searches; `max(64, 2 * k)` if None. A larger one finds more and takes
+    /// longer.
+    pub ef: Option<usize>,
+    /// True to compare the vectors of all candidates, without graphs and codes.
+    pub exact: bool,
+    /// Vectors that may be results; all if None.
+    pub filter: Option<&'a CandidateFilter>,
+    /// Time at which the search fails with [`Error::DeadlineExceeded`]; never if None.
+    pub deadline: Option<Instant>,
+}
+
+impl Default for SearchParams<'_> {
+    fn default() -> Self {
+        Self {
+            k: 10,
+            ef: None,
+            exact: false,
+            filter: None,
+            deadline: None,
+        }
+    }
+}
+
 impl SpaceIndex {
-    /// The `min(k, |allowed and members|)` nearest, sorted by distance, then number, and how they were found.
-    /// `ef` is the width of a graph search, `max(64, 2k)` by default; `exact` forbids graphs and codes.
+    /// Returns the nearest vectors, sorted by distance, then internal id, and how they were found.
+    /// The number of results is exactly `min(k, number of members that pass the filter)`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the query has another dimension than the space;
+    /// [`Error::DeadlineExceeded`].
     pub fn search(
         &self,
         query: &[f32],
-        k: usize,
-        ef: Option<usize>,
-        exact: bool,
-        allowed: &Allowed,
-        deadline: Option<Instant>,
+        params: &SearchParams<'_>,
     ) -> Result<(Vec<Neighbor>, Trace)> {
         if query.len() != self.dim {
             return Err(Error::invalid(
                 "/vector",
-                format!("has {} components, the space has {}", query.len(), self.dim),
+                format!("expected {} components, got {}", self.dim, query.len()),
             ));
         }
-        check_deadline(deadline)?;
-        let view = View::of(self, allowed.numbers());
-        let mut search = Search {
-            metric: self.metric,
-            query,
+        let SearchParams {
             k,
-            ef: ef.unwrap_or(k.saturating_mul(2).max(DEFAULT_EF)),
+            ef,
             exact,
+            filter,
             deadline,
-            found: Vec::new(),
+        } = *params;
+        check_deadline(deadline)?;
+        let view = View::of(self, filter.map(CandidateFilter::internal_ids));
+        let mut search = SegmentsSearch {
+            metric: self.metric,
+            query: SegmentQuery {
+                vector: query,
+                k,
+                ef: ef.unwrap_or(k.saturating_mul(2).max(MIN_DEFAULT_EF)),
+                deadline,
+            },
+            exact,
+            neighbors: Vec::new(),
             trace: Trace {
                 plan: Plan::Exact,
                 matching: view.matching.len(),
@@ -93,135 +131,147 @@ impl SpaceIndex {
                 compared: 0,
             },
         };
-        for tail in &view.tails {
-            search.tail(tail, &view.rows)?;
+        for segment in &view.growing {
+            search.growing(segment, &view.rows)?;
         }
-        for sealed in &view.sealed {
-            let all = sealed.members();
-            if view.matching.len() == view.members || all.is_subset(&view.matching) {
-                search.sealed(sealed, None)?;
-            } else {
-                let numbers = &view.matching & all;
-                search.sealed(sealed, Some((&numbers, allowed)))?;
+        for segment in &view.sealed {
+            let members = segment.members();
+            match filter {
+                Some(filter)
+                    if view.matching.len() != view.members
+                        && !members.is_subset(&view.matching) =>
+                {
+                    let matching = &view.matching & members;
+                    search.sealed(segment, Some((&matching, filter)))?;
+                }
+                _ => search.sealed(segment, None)?,
             }
         }
-        let Search {
-            mut found, trace, ..
+        let SegmentsSearch {
+            mut neighbors,
+            trace,
+            ..
         } = search;
-        found.sort_unstable_by(order);
-        found.dedup_by_key(|n| n.id);
-        found.truncate(k);
-        Ok((found, trace))
+        neighbors.sort_unstable_by(order);
+        neighbors.dedup_by_key(|n| n.id);
+        neighbors.truncate(k);
+        Ok((neighbors, trace))
     }
 }
 
-/// What a search sees: it stays as it was while vectors are sealed and merged.
+/// Snapshot of an index for one search: it does not change while vectors are sealed and merged.
 struct View {
     matching: RoaringBitmap,
     members: u64,
-    sealed: Vec<Arc<SealedIndex>>,
-    /// With only what matches of their numbers.
-    tails: Vec<Tail>,
-    rows: Rows,
+    sealed: Vec<Arc<SealedSegment>>,
+    /// Growing segments, with only the members that match.
+    growing: Vec<GrowingSegment>,
+    rows: FlatRows,
 }
 
 impl View {
-    fn of(index: &SpaceIndex, allowed: &RoaringBitmap) -> Self {
-        let parts = index.parts.read();
-        let matching = &parts.members & allowed;
-        let tails = parts.tails.iter().filter(|t| !t.numbers.is_empty());
+    fn of(index: &SpaceIndex, allowed: Option<&RoaringBitmap>) -> Self {
+        let segments = index.segments.read();
+        let matching = match allowed {
+            Some(allowed) => &segments.members & allowed,
+            None => segments.members.clone(),
+        };
+        let growing = segments.growing.iter().filter(|s| !s.members.is_empty());
         Self {
-            members: parts.members.len(),
-            sealed: parts.sealed.clone(),
-            tails: tails
-                .map(|t| Tail {
-                    numbers: &t.numbers & &matching,
-                    graph: t.graph.clone(),
+            members: segments.members.len(),
+            sealed: segments.sealed.clone(),
+            growing: growing
+                .map(|s| GrowingSegment {
+                    members: &s.members & &matching,
+                    graph: s.graph.clone(),
                 })
                 .collect(),
-            // Under the lock: what is sealed later leaves the flat rows.
+            // Under the lock: vectors that are sealed later leave the flat rows.
             rows: index.flat.rows(),
             matching,
         }
     }
 }
 
-struct Search<'a> {
+/// State of a search that goes from segment to segment.
+struct SegmentsSearch<'a> {
     metric: Metric,
-    query: &'a [f32],
-    k: usize,
-    ef: usize,
+    query: SegmentQuery<'a>,
     exact: bool,
-    deadline: Option<Instant>,
-    found: Vec<Neighbor>,
+    neighbors: Vec<Neighbor>,
     trace: Trace,
 }
 
-impl Search<'_> {
-    /// Of the numbers of the tail that match: those in its graph by a walk, where that pays, the others one by one.
-    fn tail(&mut self, tail: &Tail, rows: &Rows) -> Result<()> {
-        let mut left = tail.numbers.clone();
+impl SegmentsSearch<'_> {
+    /// Searches a growing segment, whose members all match: those in its graph by graph search,
+    /// where that pays, the others one by one.
+    fn growing(&mut self, segment: &GrowingSegment, rows: &FlatRows) -> Result<()> {
+        let SegmentQuery {
+            vector,
+            k,
+            ef,
+            deadline,
+        } = self.query;
+        let mut left = segment.members.clone();
         if !self.exact
-            && let Some(graph) = &tail.graph
+            && let Some(graph) = &segment.graph
         {
-            let matching = &tail.numbers & &graph.numbers;
-            let len = graph.numbers.len();
-            if matching.len() >= GRAPH_FROM && matching.len() >= len / SPARSE {
-                // hnsw_rs keeps `ef` vectors whether they may be answers or not: with a filter it has to be wider.
-                let wider = (len / matching.len().max(1)).clamp(1, SPARSE) as usize;
-                let ef = self.ef.saturating_mul(wider);
+            let matching = &segment.members & &graph.members;
+            let len = graph.members.len();
+            let min_matching = len / GROWING_GRAPH_MIN_SELECTIVITY;
+            if matching.len() >= GRAPH_FROM && matching.len() >= min_matching {
+                // hnsw_rs keeps `ef` vectors whether they are eligible or not: with a filter the
+                // beam has to be wider.
+                let factor = (len / matching.len().max(1)).clamp(1, GROWING_GRAPH_MIN_SELECTIVITY);
+                let ef = ef.saturating_mul(factor as usize);
                 let allowed = Some(&matching);
-                let index = &graph.index;
-                let near = index.search(self.query, self.k, ef, allowed, self.deadline)?;
-                if near.len() == self.k {
-                    self.found.extend(near);
+                let near = graph.graph.search(vector, k, ef, allowed, deadline)?;
+                if near.len() == k {
+                    self.neighbors.extend(near);
                     self.trace.plan = Plan::Graph;
                     left -= matching;
                 }
             }
         }
-        let near = rows.scan(self.metric, self.query, self.k, &left, self.deadline)?;
+        let near = rows.scan(self.metric, vector, k, &left, deadline)?;
         self.trace.compared += left.len();
-        self.found.extend(near);
+        self.neighbors.extend(near);
         Ok(())
     }
 
-    /// `matching` is None where all vectors match.
+    /// Searches a sealed segment. `matching` are the members that pass the filter; None if all do.
     fn sealed(
         &mut self,
-        sealed: &SealedIndex,
-        matching: Option<(&RoaringBitmap, &Allowed)>,
+        segment: &SealedSegment,
+        matching: Option<(&RoaringBitmap, &CandidateFilter)>,
     ) -> Result<()> {
-        let numbers = matching.map(|(numbers, _)| numbers);
-        if numbers.is_some_and(RoaringBitmap::is_empty) {
+        let ids = matching.map(|(ids, _)| ids);
+        if ids.is_some_and(RoaringBitmap::is_empty) {
             return Ok(());
         }
-        if !self.exact && sealed.walk_pays(numbers, self.k, self.ef) {
-            let (query, k, ef, deadline) = (self.query, self.k, self.ef, self.deadline);
+        let query = &self.query;
+        if !self.exact && segment.graph_search_is_cheaper(ids, query.k, query.ef) {
             let (near, compared) = match matching {
-                None => sealed.walk(query, k, ef, deadline)?,
-                Some((numbers, allowed)) => {
-                    sealed.walk_among(query, k, ef, numbers, allowed, deadline)?
-                }
+                None => segment.graph_search(query)?,
+                Some((ids, filter)) => segment.filtered_graph_search(query, ids, filter)?,
             };
             self.trace.compared += compared as u64;
-            let wanted = numbers.map_or(sealed.numbers().len() as u64, RoaringBitmap::len);
-            if near.len() as u64 >= wanted.min(self.k as u64) {
-                self.found.extend(near);
+            let available = ids.map_or(segment.internal_ids().len() as u64, RoaringBitmap::len);
+            if near.len() as u64 >= available.min(query.k as u64) {
+                self.neighbors.extend(near);
                 self.trace.plan = Plan::Graph;
                 return Ok(());
             }
         }
-        let numbers = numbers.unwrap_or(sealed.members());
-        let coded = !self.exact && sealed.coded() && numbers.len() >= SCAN_FROM;
-        if coded && self.trace.plan == Plan::Exact {
+        let ids = ids.unwrap_or(segment.members());
+        let by_codes = !self.exact && segment.is_coded() && ids.len() >= CODE_SCAN_FROM;
+        if by_codes && self.trace.plan == Plan::Exact {
             self.trace.plan = Plan::Scan;
         }
-        self.trace.compared += numbers.len();
-        let allowed = matching.map(|(_, allowed)| allowed);
-        let (query, k, deadline) = (self.query, self.k, self.deadline);
-        let near = sealed.scan(query, k, numbers, allowed, coded, deadline)?;
-        self.found.extend(near);
+        self.trace.compared += ids.len();
+        let filter = matching.map(|(_, filter)| filter);
+        let near = segment.scan(query, ids, filter, by_codes)?;
+        self.neighbors.extend(near);
         Ok(())
     }
 }

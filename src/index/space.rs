@@ -1,8 +1,9 @@
-//! One vector space: what it consists of, and how vectors come in. How they are searched is in `search`, how they are sealed and
-//! merged in `maintain`.
+//! One vector space: its segments, and inserts. Searches are in `search`, sealing and merging in
+//! `maintain`.
 //!
-//! A search gives exactly `min(k, |allowed and members|)` results. A graph alone cannot promise that (a filter can
-//! cut its walk short), so a part whose walk falls short is scanned.
+//! A search returns exactly `min(k, number of members that pass the filter)` results. A graph alone
+//! cannot promise that (a filter can end its search early), so a segment whose graph search falls
+//! short is scanned.
 
 use std::{sync::Arc, time::Instant};
 
@@ -10,34 +11,35 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::{Codes, GrowingIndex, SealedIndex, flat::Flat};
+use super::{Codes, GrowingGraph, SealedSegment, flat::Flat};
 
-/// Vectors of a tail below which a scan is as fast as a graph.
+/// Number of vectors of a growing segment below which a scan is as fast as a graph.
 pub(super) const GRAPH_FROM: u64 = 2_000;
 
-/// What a [`SpaceIndex`] consists of.
+/// Statistics of a [`SpaceIndex`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SpaceStats {
-    /// Vectors in sealed parts, those of dead items included.
+    /// Number of vectors in sealed segments, those of deleted items included.
     pub sealed: u64,
-    /// Vectors in tails.
+    /// Number of vectors in growing segments.
     pub unsealed: u64,
-    /// Sealed parts.
-    pub parts: usize,
-    /// Bytes of sealed parts in memory, beside vectors that are mapped from files.
+    /// Number of sealed segments.
+    pub segments: usize,
+    /// Bytes of sealed segments in memory, without vectors that are mapped from files.
     pub sealed_bytes: u64,
     /// Bytes of the vectors that are not sealed.
     pub unsealed_bytes: u64,
-    /// Bytes of the graphs over them, about.
+    /// Estimated bytes of the graphs over them.
     pub growing_bytes: u64,
     /// Bytes of vectors mapped from files.
     pub mapped_bytes: u64,
-    /// Vectors that no walk can reach; None where a part has not been looked at yet.
+    /// Number of vectors that no graph search can reach; None if a segment has not been checked
+    /// yet.
     pub unreachable: Option<u64>,
 }
 
 impl SpaceStats {
-    /// Bytes in memory, beside vectors that are mapped from files.
+    /// Number of bytes in memory, without vectors that are mapped from files.
     pub fn memory_bytes(&self) -> u64 {
         self.sealed_bytes + self.unsealed_bytes + self.growing_bytes
     }
@@ -49,51 +51,56 @@ pub struct SpaceIndex {
     pub(super) metric: Metric,
     pub(super) codes: Codes,
     pub(super) flat: Flat,
-    pub(super) parts: RwLock<Parts>,
+    pub(super) segments: RwLock<Segments>,
     pub(super) writer: Mutex<()>,
 }
 
-/// What a search looks at, beside the vectors of the tails.
+/// Segments that a search goes through; the vectors of growing segments are in [`Flat`].
 #[derive(Clone)]
-pub(super) struct Parts {
+pub(super) struct Segments {
     pub members: RoaringBitmap,
-    pub sealed: Vec<Arc<SealedIndex>>,
-    /// The last takes what is new; those before are being sealed.
-    pub tails: Vec<Tail>,
-    /// When the last vector came.
+    pub sealed: Vec<Arc<SealedSegment>>,
+    /// The last one receives new vectors; those before are being sealed.
+    pub growing: Vec<GrowingSegment>,
+    /// Time of the last insert.
     pub written: Instant,
 }
 
 /// Vectors that are not sealed.
 #[derive(Clone, Default)]
-pub(super) struct Tail {
-    pub numbers: RoaringBitmap,
-    /// Follows behind, see [`SpaceIndex::follow`].
-    pub graph: Option<TailGraph>,
+pub(super) struct GrowingSegment {
+    pub members: RoaringBitmap,
+    /// Graph over some of the members, see [`SpaceIndex::extend_growing_graph`].
+    pub graph: Option<GrowingSegmentGraph>,
 }
 
-/// A graph over some vectors of a tail.
+/// A graph over some vectors of a growing segment.
 #[derive(Clone)]
-pub(super) struct TailGraph {
-    pub index: Arc<GrowingIndex>,
-    pub numbers: RoaringBitmap,
+pub(super) struct GrowingSegmentGraph {
+    pub graph: Arc<GrowingGraph>,
+    pub members: RoaringBitmap,
 }
 
 impl SpaceIndex {
-    /// An empty index for vectors of `dim` components; sealed parts will use `codes`.
+    /// Creates an empty index for vectors of `dim` components; sealed segments will use `codes`.
     pub fn new(dim: usize, metric: Metric, codes: Codes) -> Self {
-        Self::of(dim, metric, codes, Vec::new())
+        Self::from_segments(dim, metric, codes, Vec::new())
     }
 
-    /// An index of sealed parts; where two hold a number, the later one counts.
-    pub fn of(dim: usize, metric: Metric, codes: Codes, sealed: Vec<Arc<SealedIndex>>) -> Self {
+    /// Creates an index of sealed segments; if two hold the same internal id, the later one counts.
+    pub fn from_segments(
+        dim: usize,
+        metric: Metric,
+        codes: Codes,
+        sealed: Vec<Arc<SealedSegment>>,
+    ) -> Self {
         let members = sealed
             .iter()
             .fold(RoaringBitmap::new(), |all, s| all | s.members());
-        let parts = Parts {
+        let segments = Segments {
             members,
             sealed,
-            tails: vec![Tail::default()],
+            growing: vec![GrowingSegment::default()],
             written: Instant::now(),
         };
         Self {
@@ -101,102 +108,107 @@ impl SpaceIndex {
             metric,
             codes,
             flat: Flat::default(),
-            parts: RwLock::new(parts),
+            segments: RwLock::new(segments),
             writer: Mutex::new(()),
         }
     }
 
-    /// Adds vectors under numbers that were never used; a number that was, or a vector of another length, is
-    /// passed over. Cosine vectors have unit length already. They can be found at once, by comparison; graphs follow.
+    /// Adds vectors under internal ids that were never used. An id that was used, or a vector of
+    /// another dimension, is ignored. Cosine vectors must have unit length. New vectors are
+    /// searchable at once, by comparison; graphs follow.
     pub fn insert(&self, batch: &[(u32, &[f32])]) {
         let _writer = self.writer.lock();
-        let mut numbers = RoaringBitmap::new();
+        let mut internal_ids = RoaringBitmap::new();
         let fresh: Vec<_> = {
-            let parts = self.parts.read();
+            let segments = self.segments.read();
             let is_fresh = |(id, vector): &&(u32, &[f32])| {
                 debug_assert_eq!(vector.len(), self.dim, "checked by the schema");
-                vector.len() == self.dim && !parts.members.contains(*id) && numbers.insert(*id)
+                vector.len() == self.dim
+                    && !segments.members.contains(*id)
+                    && internal_ids.insert(*id)
             };
             batch.iter().filter(is_fresh).copied().collect()
         };
         self.flat.insert(&fresh);
-        // Last and whole: whatever is a member can be found.
-        let mut parts = self.parts.write();
-        parts.members |= &numbers;
-        parts.written = Instant::now();
-        if let Some(tail) = parts.tails.last_mut() {
-            tail.numbers |= numbers;
+        // Published last, in one step: every member is searchable.
+        let mut segments = self.segments.write();
+        segments.members |= &internal_ids;
+        segments.written = Instant::now();
+        if let Some(segment) = segments.growing.last_mut() {
+            segment.members |= internal_ids;
         }
     }
 
-    /// Components of a vector.
+    /// Number of components of a vector.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// A copy of one vector.
+    /// Returns a copy of one vector.
     pub fn vector(&self, id: u32) -> Option<Vec<f32>> {
         let (sealed, rows) = {
-            // Both under the lock: what is sealed in between leaves the rows.
-            let parts = self.parts.read();
-            (parts.sealed.clone(), self.flat.rows())
+            // Both under the lock: vectors that are sealed in between leave the rows.
+            let segments = self.segments.read();
+            (segments.sealed.clone(), self.flat.rows())
         };
-        let found = sealed.iter().rev().find_map(|s| s.vector(id));
-        Some(found.or_else(|| rows.get(id))?.to_vec())
+        let in_sealed = sealed.iter().rev().find_map(|s| s.vector(id));
+        Some(in_sealed.or_else(|| rows.get(id))?.to_vec())
     }
 
-    /// All numbers inserted and not merged away, dead ones included.
+    /// Returns all internal ids inserted and not merged away, those of deleted items included.
     pub fn members(&self) -> RoaringBitmap {
-        self.parts.read().members.clone()
+        self.segments.read().members.clone()
     }
 
-    /// Names of the files of its sealed parts.
+    /// Returns the names of the files of its sealed segments.
     pub fn files(&self) -> Vec<String> {
-        let parts = self.parts.read();
-        let files = parts.sealed.iter().filter_map(|s| s.file()?.file_name());
+        let segments = self.segments.read();
+        let files = segments.sealed.iter().filter_map(|s| s.file()?.file_name());
         files.map(|f| f.to_string_lossy().into_owned()).collect()
     }
 
-    /// What it consists of.
+    /// Returns counts and sizes of the segments.
     pub fn stats(&self) -> SpaceStats {
-        let parts = self.parts.read();
-        let sealed = || parts.sealed.iter();
-        let unsealed = parts.tails.iter().map(|t| t.numbers.len()).sum::<u64>();
-        let graphs = parts.tails.iter().filter_map(|t| t.graph.as_ref());
+        let segments = self.segments.read();
+        let sealed = || segments.sealed.iter();
+        let unsealed = segments.growing.iter().map(|s| s.members.len());
+        let graphs = segments.growing.iter().filter_map(|s| s.graph.as_ref());
         SpaceStats {
-            sealed: sealed().map(|s| s.numbers().len() as u64).sum(),
-            unsealed,
-            parts: parts.sealed.len(),
+            sealed: sealed().map(|s| s.internal_ids().len() as u64).sum(),
+            unsealed: unsealed.sum(),
+            segments: segments.sealed.len(),
             sealed_bytes: sealed().map(|s| s.bytes() as u64).sum(),
             unsealed_bytes: self.flat.bytes(),
-            growing_bytes: graphs.map(|g| g.index.bytes(self.dim) as u64).sum(),
+            growing_bytes: graphs.map(|g| g.graph.bytes(self.dim) as u64).sum(),
             mapped_bytes: sealed().map(|s| s.mapped_bytes() as u64).sum(),
-            unreachable: sealed().map(|s| s.known_unreachable()).sum(),
+            unreachable: sealed().map(|s| s.unreachable_count()).sum(),
         }
     }
 
-    /// Bytes that one more vector takes in memory until it is sealed; its graph, which may never be made, aside.
+    /// Number of bytes that one more vector takes in memory until it is sealed, without its share
+    /// of a graph, which may never be built.
     pub fn unsealed_vector_bytes(&self) -> u64 {
         Flat::row_bytes(self.dim)
     }
 
-    /// Bytes that a sealed vector takes in memory, about.
+    /// Estimated number of bytes that a sealed vector takes in memory.
     pub fn sealed_vector_bytes(&self) -> u64 {
-        SealedIndex::vector_bytes(self.dim, self.codes)
+        SealedSegment::vector_bytes(self.dim, self.codes)
     }
 
-    /// Counts what no walk can reach in a sealed part that has not been looked at yet; whether there was one.
-    pub fn check_health(&self) -> bool {
-        let unknown = {
-            let parts = self.parts.read();
-            let unknown = parts
+    /// Counts the unreachable vectors of one sealed segment that has not been checked yet. Returns
+    /// false if there is none.
+    pub fn check_reachability(&self) -> bool {
+        let unchecked = {
+            let segments = self.segments.read();
+            let unchecked = segments
                 .sealed
                 .iter()
-                .find(|s| s.known_unreachable().is_none());
-            unknown.cloned()
+                .find(|s| s.unreachable_count().is_none());
+            unchecked.cloned()
         };
-        unknown.is_some_and(|sealed| {
-            sealed.unreachable();
+        unchecked.is_some_and(|segment| {
+            segment.count_unreachable();
             true
         })
     }

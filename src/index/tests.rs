@@ -16,12 +16,12 @@ fn vectors(n: usize, dim: usize, seed: u64) -> Vec<Vec<f32>> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut random =
         |scale: f32| -> Vec<f32> { (0..dim).map(|_| rng.random_range(-scale..scale)).collect() };
-    let centres: Vec<_> = (0..20).map(|_| random(1.0)).collect();
+    let centers: Vec<_> = (0..20).map(|_| random(1.0)).collect();
     (0..n)
         .map(|i| {
             let mut v: Vec<f32> = random(0.6);
             v.iter_mut()
-                .zip(&centres[i % 20])
+                .zip(&centers[i % 20])
                 .for_each(|(x, c)| *x += c);
             assert!(distance::normalize(&mut v));
             v
@@ -56,21 +56,64 @@ fn naive(
     found
 }
 
-fn check_form(found: &[Neighbor], wanted: usize, allowed: &RoaringBitmap) {
-    assert_eq!(found.len(), wanted);
-    assert!(found.is_sorted_by(|a, b| order(a, b).is_lt()));
-    assert!(found.iter().all(|n| allowed.contains(n.id)));
-    assert_eq!(
-        found.iter().map(|n| n.id).collect::<RoaringBitmap>().len() as usize,
-        wanted
-    );
+fn check_form(neighbors: &[Neighbor], expected: usize, allowed: &RoaringBitmap) {
+    assert_eq!(neighbors.len(), expected);
+    assert!(neighbors.is_sorted_by(|a, b| order(a, b).is_lt()));
+    assert!(neighbors.iter().all(|n| allowed.contains(n.id)));
+    let distinct: RoaringBitmap = neighbors.iter().map(|n| n.id).collect();
+    assert_eq!(distinct.len() as usize, expected);
+}
+
+/// Searches the vectors that `allowed` has.
+fn search(
+    index: &SpaceIndex,
+    query: &[f32],
+    allowed: &RoaringBitmap,
+    params: SearchParams,
+) -> (Vec<Neighbor>, Trace) {
+    let filter = CandidateFilter::from(allowed.clone());
+    let filter = Some(&filter);
+    index
+        .search(query, &SearchParams { filter, ..params })
+        .expect("valid search")
+}
+
+fn top(k: usize) -> SearchParams<'static> {
+    SearchParams {
+        k,
+        ..SearchParams::default()
+    }
+}
+
+fn with_ef(k: usize, ef: usize) -> SearchParams<'static> {
+    SearchParams {
+        ef: Some(ef),
+        ..top(k)
+    }
+}
+
+fn exact(k: usize) -> SearchParams<'static> {
+    SearchParams {
+        exact: true,
+        ..top(k)
+    }
+}
+
+fn graph_search(segment: &SealedSegment, vector: &[f32], k: usize, ef: usize) -> Vec<Neighbor> {
+    let query = SegmentQuery {
+        vector,
+        k,
+        ef,
+        deadline: None,
+    };
+    segment.graph_search(&query).unwrap().0
 }
 
 const ALL_CODES: [Codes; 3] = [Codes::None, Codes::Int8, Codes::RaBitQ];
 
-/// Leaves one sealed part without the dead.
+/// Leaves one sealed segment without the dead vectors.
 fn seal(index: &SpaceIndex, dead: &RoaringBitmap) {
-    if let Some(job) = index.plan(dead, Work::All, Room::ENOUGH) {
+    if let Some(job) = index.plan(dead, JobKind::All, MemoryBudget::UNLIMITED) {
         let built = index.build(&job, None, &Progress::default()).unwrap();
         index.finish(job, built);
     }
@@ -80,14 +123,15 @@ fn seal_all(index: &SpaceIndex) {
     seal(index, &RoaringBitmap::new());
 }
 
-/// Has the graph of the tail take everything in.
-fn follow(index: &SpaceIndex) {
-    while index.follow(2) {}
+/// Adds all vectors of the growing segment to its graph.
+fn extend_graph(index: &SpaceIndex) {
+    while index.extend_growing_graph(2) {}
 }
 
 #[test]
 fn recall_and_filters() {
-    // Sealed after so many batches of four: never, all, the tail scanned, the tail in a graph of its own, merged.
+    // Batches of four after which it is sealed: never, all, growing vectors scanned, growing
+    // vectors in a graph of their own, merged.
     let seals = [&[][..], &[4], &[3], &[2], &[2, 4]];
     let metrics = [Metric::Cosine, Metric::L2, Metric::Dot];
     for (metric, codes, seals) in metrics
@@ -98,12 +142,12 @@ fn recall_and_filters() {
         if seals.len() != 1 && codes != Codes::Int8 || seals.is_empty() && metric == Metric::Dot {
             continue;
         }
-        // Single bits of 48 components tell little.
+        // 1-bit codes of 48 components are a coarse estimate.
         let ef = if codes == Codes::RaBitQ { 128 } else { 64 };
-        // Queries of the same making as the data, as an encoder's are.
+        // Queries of the same distribution as the data, as an encoder's are.
         let mut all = vectors(6_060, 48, 1);
         if metric != Metric::Cosine {
-            // Of unlike lengths.
+            // Different norms.
             let lengths = (0..).map(|i| 1.0 + (i % 7) as f32 / 10.0);
             for (v, length) in all.iter_mut().zip(lengths) {
                 v.iter_mut().for_each(|x| *x *= length);
@@ -116,13 +160,14 @@ fn recall_and_filters() {
             if seals.contains(&n) {
                 seal_all(&index);
             }
-            // The last batch stays behind the graph, and is compared.
+            // The last batch is not in the graph, and is compared.
             if n < 4 {
-                follow(&index);
+                extend_graph(&index);
             }
         }
         let members = index.members();
-        // Everything, half at random, whole clusters (correlated with the query), and ever fewer.
+        // Everything, half at random, whole clusters (correlated with the query), and decreasing
+        // numbers.
         let some = |pass: fn(u32) -> bool| members.iter().filter(|i| pass(*i)).collect();
         for allowed in [
             members.clone(),
@@ -134,9 +179,7 @@ fn recall_and_filters() {
         ] {
             let (mut hits, mut total) = (0, 0);
             for query in &queries {
-                let (found, _) = index
-                    .search(query, 10, Some(ef), false, &allowed.clone().into(), None)
-                    .unwrap();
+                let (found, _) = search(&index, query, &allowed, with_ef(10, ef));
                 check_form(&found, 10.min(allowed.len() as usize), &allowed);
                 let truth = naive(metric, query, 10, &all, &allowed);
                 hits += truth.iter().filter(|t| found.contains(t)).count();
@@ -163,12 +206,10 @@ fn duplicates_never_cut_an_answer_short() {
             if sealed {
                 seal_all(&index);
             } else {
-                follow(&index);
+                extend_graph(&index);
             }
             for k in [1, 10, 1_000, 3_500, 5_000] {
-                let (found, _) = index
-                    .search(&all[7], k, Some(1), false, &members.clone().into(), None)
-                    .unwrap();
+                let (found, _) = search(&index, &all[7], &members, with_ef(k, 1));
                 check_form(&found, k.min(3_500), &members);
             }
         }
@@ -181,9 +222,9 @@ fn a_sealed_graph_reaches_every_vector() {
     all.extend(std::iter::repeat_n(all[0].clone(), 500));
     for codes in ALL_CODES {
         let progress = Progress::default();
-        let sealed = SealedIndex::build(Metric::L2, 8, &rows(&all), codes, &progress).unwrap();
+        let sealed = SealedSegment::build(Metric::L2, 8, &rows(&all), codes, &progress).unwrap();
         assert_eq!(progress.done(), 3_500);
-        let found = sealed.walk(&all[9], 3_500, 3_500, None).unwrap().0;
+        let found = graph_search(&sealed, &all[9], 3_500, 3_500);
         let members = (0..3_500).collect();
         let truth = naive(Metric::L2, &all[9], 3_500, &all, &members);
         assert!(found == truth, "{codes:?}: {} of 3500", found.len());
@@ -191,7 +232,7 @@ fn a_sealed_graph_reaches_every_vector() {
 }
 
 #[test]
-fn what_8_bits_cannot_tell_apart_is_walked_by_its_vectors() {
+fn what_8_bits_cannot_tell_apart_is_searched_by_its_vectors() {
     let mut all = vectors(3_000, 8, 8);
     all.push(vec![1e15; 8]);
     for codes in ALL_CODES {
@@ -199,12 +240,10 @@ fn what_8_bits_cannot_tell_apart_is_walked_by_its_vectors() {
         index.insert(&rows(&all));
         seal_all(&index);
         let members = index.members();
-        // Not the outlier: all others are equally far from it.
+        // Without the outlier: all others are equally far from it.
         let (mut hits, mut total) = (0, 0);
         for query in all[..3_000].iter().step_by(60) {
-            let (found, trace) = index
-                .search(query, 5, None, false, &members.clone().into(), None)
-                .unwrap();
+            let (found, trace) = search(&index, query, &members, top(5));
             assert_eq!(trace.plan, Plan::Graph);
             let truth = naive(Metric::L2, query, 5, &all, &members);
             hits += truth.iter().filter(|t| found.contains(t)).count();
@@ -218,8 +257,8 @@ fn what_8_bits_cannot_tell_apart_is_walked_by_its_vectors() {
 fn plans() {
     let all = vectors(3_000, 8, 4);
     let plan = |index: &SpaceIndex, exact, allowed: &RoaringBitmap| {
-        let found = index.search(&all[0], 5, None, exact, &allowed.clone().into(), None);
-        found.unwrap().1.plan.as_str()
+        let params = SearchParams { exact, ..top(5) };
+        search(index, &all[0], allowed, params).1.plan.as_str()
     };
     let new = |metric| SpaceIndex::new(8, metric, Codes::Int8);
     let (small, dot, large) = (new(Metric::Cosine), new(Metric::Dot), new(Metric::L2));
@@ -229,7 +268,7 @@ fn plans() {
     let members = large.members();
     for index in [&small, &dot, &large] {
         assert_eq!(plan(index, false, &members), "exact");
-        follow(index);
+        extend_graph(index);
     }
     assert_eq!(plan(&small, false, &members), "exact", "not worth a graph");
     assert_eq!(plan(&dot, false, &members), "exact", "no graph for it");
@@ -249,33 +288,23 @@ fn plans() {
 #[test]
 fn bad_input_is_answered() {
     let index = SpaceIndex::new(2, Metric::L2, Codes::Int8);
-    let all = RoaringBitmap::full();
-    assert!(
-        index
-            .search(&[0.0, 0.0], 3, None, false, &all.clone().into(), None)
-            .unwrap()
-            .0
-            .is_empty()
-    );
+    assert!(index.search(&[0.0, 0.0], &top(3)).unwrap().0.is_empty());
     index.insert(&[(7, &[1.0, 0.0]), (7, &[5.0, 5.0])]);
     index.insert(&[(7, &[9.0, 9.0])]);
     assert_eq!(index.vector(7), Some(vec![1.0, 0.0]));
     assert_eq!(index.vector(8), None);
     assert_eq!(index.members().len(), 1);
     assert!(matches!(
-        index.search(&[0.0], 3, None, false, &all.clone().into(), None),
+        index.search(&[0.0], &top(3)),
         Err(Error::Invalid(_))
     ));
     let past = Instant::now().checked_sub(Duration::from_secs(1));
+    let params = SearchParams {
+        deadline: past.or(Some(Instant::now())),
+        ..top(3)
+    };
     assert!(matches!(
-        index.search(
-            &[0.0, 0.0],
-            3,
-            None,
-            false,
-            &all.clone().into(),
-            past.or(Some(Instant::now()))
-        ),
+        index.search(&[0.0, 0.0], &params),
         Err(Error::DeadlineExceeded)
     ));
 }
@@ -288,7 +317,7 @@ fn searches_while_it_grows_is_sealed_and_merged() {
         let writer = scope.spawn(|| {
             for batch in rows(&all).chunks(97) {
                 index.insert(batch);
-                index.follow(1);
+                index.extend_growing_graph(1);
                 if index.members().len() % 1_000 < 97 {
                     seal_all(&index);
                 }
@@ -296,9 +325,7 @@ fn searches_while_it_grows_is_sealed_and_merged() {
         });
         while !writer.is_finished() {
             let members = index.members();
-            let (found, _) = index
-                .search(&all[3], 10, None, false, &members.clone().into(), None)
-                .unwrap();
+            let (found, _) = search(&index, &all[3], &members, top(10));
             check_form(&found, 10.min(members.len() as usize), &members);
         }
     });
@@ -306,12 +333,12 @@ fn searches_while_it_grows_is_sealed_and_merged() {
 }
 
 #[test]
-fn a_build_that_is_called_off_leaves_everything_searchable() {
+fn a_cancelled_build_leaves_everything_searchable() {
     let all = vectors(3_000, 8, 9);
     let index = SpaceIndex::new(8, Metric::L2, Codes::Int8);
     index.insert(&rows(&all)[..2_500]);
     let job = index
-        .plan(&RoaringBitmap::new(), Work::All, Room::ENOUGH)
+        .plan(&RoaringBitmap::new(), JobKind::All, MemoryBudget::UNLIMITED)
         .unwrap();
     let progress = Progress::default();
     progress.cancel();
@@ -323,16 +350,16 @@ fn a_build_that_is_called_off_leaves_everything_searchable() {
     index.insert(&rows(&all)[2_500..]);
     let members = index.members();
     let truth = naive(Metric::L2, &all[2_999], 5, &all, &members);
-    let search = || index.search(&all[2_999], 5, None, true, &members.clone().into(), None);
-    assert_eq!(search().unwrap().0, truth);
+    let nearest = || search(&index, &all[2_999], &members, exact(5)).0;
+    assert_eq!(nearest(), truth);
     seal_all(&index);
-    assert_eq!(index.stats().parts, 1);
+    assert_eq!(index.stats().segments, 1);
     assert_eq!(index.stats().unsealed, 0);
-    assert_eq!(search().unwrap().0, truth);
+    assert_eq!(nearest(), truth);
 }
 
 #[test]
-fn parts_are_merged_by_size_and_the_dead_left_out() {
+fn segments_are_merged_by_size_without_dead_vectors() {
     let all = vectors(45_000, 4, 10);
     let index = SpaceIndex::new(4, Metric::L2, Codes::Int8);
     let step_in = |work, room, dead: &RoaringBitmap| {
@@ -341,50 +368,50 @@ fn parts_are_merged_by_size_and_the_dead_left_out() {
         index.finish(job, built);
         Some(index.stats())
     };
-    let step = |work, dead: &RoaringBitmap| step_in(work, Room::ENOUGH, dead);
+    let step = |work, dead: &RoaringBitmap| step_in(work, MemoryBudget::UNLIMITED, dead);
     let none = RoaringBitmap::new();
     index.insert(&rows(&all)[..30_000]);
-    assert_eq!(step(Work::Seal, &none).unwrap().parts, 1);
-    assert!(step(Work::Seal, &none).is_none(), "nothing to do");
-    assert!(step(Work::Merge, &none).is_none());
+    assert_eq!(step(JobKind::Seal, &none).unwrap().segments, 1);
+    assert!(step(JobKind::Seal, &none).is_none(), "nothing to do");
+    assert!(step(JobKind::Merge, &none).is_none());
     index.insert(&rows(&all)[30_000..41_000]);
-    assert_eq!(step(Work::Seal, &none).unwrap().parts, 2);
+    assert_eq!(step(JobKind::Seal, &none).unwrap().segments, 2);
     assert!(
-        step(Work::Merge, &none).is_none(),
+        step(JobKind::Merge, &none).is_none(),
         "30,000 is more than twice 11,000"
     );
     index.insert(&rows(&all)[41_000..]);
     assert!(
-        step(Work::Seal, &none).is_none(),
+        step(JobKind::Seal, &none).is_none(),
         "4,000 are not worth a seal yet"
     );
     let dead: RoaringBitmap = (0..30_000).filter(|i| i % 3 == 0).collect();
-    assert_eq!(step(Work::Merge, &dead).unwrap().sealed, 20_000 + 11_000);
+    assert_eq!(step(JobKind::Merge, &dead).unwrap().sealed, 20_000 + 11_000);
     assert_eq!(index.members().len(), 35_000);
     assert!(index.vector(3).is_none() && index.vector(4).is_some());
     assert!(
         step_in(
-            Work::Merge,
-            Room {
-                merge: 30_999,
-                short: false
+            JobKind::Merge,
+            MemoryBudget {
+                max_merge_vectors: 30_999,
+                is_short: false
             },
             &none
         )
         .is_none(),
         "20,000 and 11,000 together are too many"
     );
-    assert_eq!(step(Work::Merge, &none).unwrap().parts, 1);
+    assert_eq!(step(JobKind::Merge, &none).unwrap().segments, 1);
 
-    // Memory is short: whatever can be given back is.
-    let short = Room {
-        merge: u64::MAX,
-        short: true,
+    // Memory is short: everything that can be freed is.
+    let short = MemoryBudget {
+        max_merge_vectors: u64::MAX,
+        is_short: true,
     };
-    assert_eq!(step_in(Work::Seal, short, &none).unwrap().unsealed, 0);
+    assert_eq!(step_in(JobKind::Seal, short, &none).unwrap().unsealed, 0);
     let few: RoaringBitmap = (30_000..31_000).collect();
-    assert!(step(Work::Merge, &few).is_none());
-    assert_eq!(step_in(Work::Merge, short, &few).unwrap().sealed, 34_000);
+    assert!(step(JobKind::Merge, &few).is_none());
+    assert_eq!(step_in(JobKind::Merge, short, &few).unwrap().sealed, 34_000);
 }
 
 #[test]
@@ -392,20 +419,20 @@ fn what_is_accounted_is_what_is_there() {
     let all = vectors(6_000, 32, 12);
     let index = SpaceIndex::new(32, Metric::L2, Codes::Int8);
     index.insert(&rows(&all));
-    let tail = index.stats();
-    assert_eq!(tail.unsealed_bytes, 6_000 * index.unsealed_vector_bytes());
-    assert_eq!((tail.growing_bytes, tail.sealed_bytes), (0, 0));
+    let growing = index.stats();
+    assert_eq!(growing.unsealed_bytes, 6_000 * index.unsealed_vector_bytes());
+    assert_eq!((growing.growing_bytes, growing.sealed_bytes), (0, 0));
     let none = RoaringBitmap::new();
     let half: RoaringBitmap = (0..3_000).collect();
     let expected = index.settled_bytes(&none, 0);
     assert_eq!(index.settled_bytes(&half, 0), expected / 2);
-    follow(&index);
+    extend_graph(&index);
     assert!(index.stats().growing_bytes > 6_000 * 32 * 4);
     let folder = tempfile::tempdir().unwrap();
     let job = index
-        .plan(&RoaringBitmap::new(), Work::All, Room::ENOUGH)
+        .plan(&RoaringBitmap::new(), JobKind::All, MemoryBudget::UNLIMITED)
         .unwrap();
-    let path = folder.path().join("part.seg");
+    let path = folder.path().join("segment.seg");
     let built = index
         .build(&job, Some(&path), &Progress::default())
         .unwrap();
@@ -418,7 +445,7 @@ fn what_is_accounted_is_what_is_there() {
         "{} is not about {expected}",
         sealed.sealed_bytes
     );
-    // What may not be built again keeps its dead.
+    // A segment that may not be rebuilt keeps its dead vectors.
     let settled = |most| index.settled_bytes(&half, most);
     assert_eq!(settled(5_999), sealed.sealed_bytes);
     assert!(settled(6_000) < sealed.sealed_bytes * 6 / 10);
@@ -427,7 +454,7 @@ fn what_is_accounted_is_what_is_there() {
 #[test]
 fn files_keep_an_index_and_damage_is_seen() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("part.seg");
+    let path = folder.path().join("segment.seg");
     let all = vectors(1_000, 20, 11);
     let mut outlier = all.clone();
     outlier.push(vec![1e15; 20]);
@@ -441,14 +468,15 @@ fn files_keep_an_index_and_damage_is_seen() {
             .into_iter()
             .map(|(n, v)| (n * 3 + 70, v))
             .collect();
-        let built = SealedIndex::build(metric, 20, &numbered, codes, &Progress::default()).unwrap();
+        let built =
+            SealedSegment::build(metric, 20, &numbered, codes, &Progress::default()).unwrap();
         built.save(&path).unwrap();
-        let opened = SealedIndex::open(&path).unwrap();
+        let opened = SealedSegment::open(&path).unwrap();
         assert_eq!((opened.codes(), opened.metric()), (built.codes(), metric));
         assert_eq!(opened.members(), built.members());
         assert_eq!(opened.mapped_bytes(), vectors.len() * 20 * 4);
         for query in all.iter().step_by(50) {
-            let found = |index: &SealedIndex| index.walk(query, 10, 40, None).unwrap().0;
+            let found = |segment: &SealedSegment| graph_search(segment, query, 10, 40);
             assert_eq!(found(&opened), found(&built));
         }
         let whole = fs::read(&path).unwrap();
@@ -459,16 +487,16 @@ fn files_keep_an_index_and_damage_is_seen() {
             let mut torn = whole.clone();
             torn[at] ^= 0x41;
             fs::write(&path, &torn).unwrap();
-            match SealedIndex::open(&path) {
+            match SealedSegment::open(&path) {
                 Err(Error::Corrupt { .. }) => {}
-                // Between two arrays.
-                Ok(same) => assert_eq!(same.numbers(), built.numbers(), "{what} at {at}"),
+                // The byte is padding between two arrays.
+                Ok(same) => assert_eq!(same.internal_ids(), built.internal_ids(), "{what} at {at}"),
                 Err(e) => panic!("{what} at {at}: {e}"),
             }
         }
         for len in [0, 7, 16, 100, 4096, whole.len() / 2, whole.len() - 1] {
             fs::write(&path, &whole[..len]).unwrap();
-            assert!(SealedIndex::open(&path).is_err(), "cut to {len}");
+            assert!(SealedSegment::open(&path).is_err(), "cut to {len}");
         }
     }
 }
@@ -493,7 +521,7 @@ proptest! {
             let index = SpaceIndex::new(7, metric, Codes::Int8);
             index.insert(&rows(&all));
             seal_all(&index);
-            let (found, _) = index.search(query, k, None, true, &allowed.clone().into(), None).unwrap();
+            let (found, _) = search(&index, query, &allowed, exact(k));
             prop_assert_eq!(&found, &truth);
         }
     }

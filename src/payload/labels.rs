@@ -1,4 +1,4 @@
-//! What an item is labelled with in a field of keywords, and who else is.
+//! What an item is labeled with in a field of keywords, and who else is.
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::Item;
@@ -47,7 +47,7 @@ impl PayloadIndex {
     }
 
     /// Items with a value in a field of keywords; of a category those of this very path.
-    pub fn labelled(&self, key: &str, value: &str) -> RoaringBitmap {
+    pub fn labeled(&self, key: &str, value: &str) -> RoaringBitmap {
         match self.field(key).map(|f| &f.column) {
             Some(Column::Keyword(column)) => column.exact.get(value).cloned().unwrap_or_default(),
             _ => RoaringBitmap::new(),

@@ -3,8 +3,7 @@ use roaring::RoaringBitmap;
 use serde_json::{Value, json};
 use vitrine_schemas::{filter::*, *};
 
-use super::*;
-use crate::Error;
+use crate::{payload::*, Error};
 
 fn config() -> CollectionConfig {
     let types = json!({
@@ -147,7 +146,7 @@ fn tree_form() {
 fn faults_name_the_place() {
     for (filter, pointer, says) in [
         (
-            json!({"must": [{"key": "colour", "match": {"value": "red"}}]}),
+            json!({"must": [{"key": "colr", "match": {"value": "red"}}]}),
             "/must/0/key",
             "created_at, currency, expires_at, price, brand, color",
         ),
@@ -212,7 +211,7 @@ fn faults_name_the_place() {
             "at character 9: the number is out of range",
         ),
         ("price ! 3", "at character 7: unexpected `!`"),
-        ("colour = red", "no field `colour`"),
+        ("colr = red", "no field `colr`"),
     ] {
         let (at, detail) = fault(text(filter));
         assert_eq!(at, "");

@@ -1,33 +1,36 @@
-//! Sums over the set bits of 32 codes at once, by table look-ups inside SIMD registers
+//! Sums over the set bits of 32 codes at once, by table look-ups in SIMD registers
 //! (FastScan: Andre, Kermarrec & Le Scouarnec 2017; for 1-bit codes as in RaBitQ, Gao & Long 2024).
 //!
-//! Bits are taken four at a time. A query makes one table of 16 sums, a byte each, for every four of its components;
-//! [`sums`] looks up the tables for the 32 codes of a block. The kernels add whole numbers, so all give the same.
+//! Bits are processed four at a time. A query has one table of 16 sums, a byte each, for every four
+//! of its components; [`sums`] looks up the tables for the 32 codes of a block. The kernels add
+//! integers, so all return the same.
 
 use super::simd::{Loop, with_best_simd};
 
-/// Codes in a block.
+/// Number of codes in a block.
 pub(crate) const BLOCK: usize = 32;
 
-/// Bytes of a block for every four components.
+/// Number of bytes of a block per four components.
 const GROUP: usize = 16;
 
-/// Most components: beyond, the sums would not fit the 16 bits they are added up in.
-pub(crate) const MOST_DIM: usize = 4096;
+/// Maximum number of components: sums of more would not fit the 16 bits they are added up in.
+pub(crate) const MAX_DIM: usize = 4096;
 
-/// Bytes of a block of 32 codes of `dim` bits; `dim` is a multiple of 64.
+/// Returns the number of bytes of a block of 32 codes of `dim` bits; `dim` is a multiple of 64.
 pub(crate) const fn block_bytes(dim: usize) -> usize {
     dim / 4 * GROUP
 }
 
-/// Where the kernels expect a code's four bits: the byte of the group, and by how much they are shifted. Sums come out
-/// in the order of the codes where even bytes hold the first eight of a half block and odd bytes the others.
+/// Returns the place of a code's four bits in a group: the byte, and the shift within it. Sums are
+/// in the order of the codes if even bytes hold the first eight of a half block and odd bytes the
+/// others.
 const fn place(code: usize) -> (usize, usize) {
     let (half, rest) = (code / 16, code % 16);
     (rest % 8 * 2 + rest / 8, half * 4)
 }
 
-/// Writes the code whose bits are `rotated[i] > 0` as number `code` of a block that was all zero.
+/// Writes the code whose bits are `rotated[i] > 0` as code `code` (0 to 31) of a block that was all
+/// zero.
 pub(crate) fn pack(rotated: &[f32], code: usize, block: &mut [u8]) {
     let (byte, shift) = place(code);
     for (four, group) in rotated.chunks_exact(4).zip(block.chunks_exact_mut(GROUP)) {
@@ -39,23 +42,24 @@ pub(crate) fn pack(rotated: &[f32], code: usize, block: &mut [u8]) {
     }
 }
 
-/// Adding it to a number from 0 to 255 leaves the rounded number in the lowest byte: the bits after are those that a
-/// 23-bit fraction has no room for.
+/// Constant that, added to a number from 0 to 255, leaves the rounded number in the lowest byte:
+/// the bits after it do not fit a 23-bit fraction.
 const ROUND: f32 = 8_388_608.0;
 
 /// The tables of a query.
 #[derive(Default)]
 pub(crate) struct Tables {
     bytes: Vec<u8>,
-    /// What one step of a table entry stands for.
+    /// Size of one step of a table entry.
     pub step: f32,
-    /// The sum where all table entries are 0, less half the sum of the query: so
-    /// `offset + step * sum` is about half the inner product of the query and the code's signs.
+    /// The sum for table entries that are all 0, minus half the sum of the query:
+    /// `offset + step * sum` is approximately half the inner product of the query and the code's
+    /// signs.
     pub offset: f32,
 }
 
 impl Tables {
-    /// Makes the tables of a rotated query, whose length is a multiple of 64.
+    /// Computes the tables of a rotated query, whose number of components is a multiple of 64.
     pub fn fill(&mut self, query: &[f32]) {
         self.bytes.resize(query.len() / 4 * GROUP, 0);
         with_best_simd(Fill(self, query));
@@ -79,14 +83,14 @@ impl Loop for Fill<'_> {
         }
         tables.step = widest / 254.9;
         tables.offset = -0.5 * absolute;
-        // A little less than 255, so that no sum is rounded to 256.
+        // Slightly less than 255, so that no sum is rounded to 256.
         let scale = if widest > 0.0 { 254.9 / widest } else { 0.0 };
         for (four, table) in query
             .chunks_exact(4)
             .zip(tables.bytes.chunks_exact_mut(GROUP))
         {
-            let least: f32 = four.iter().map(|x| x.min(0.0)).sum();
-            let mut sums = [-least * scale; GROUP];
+            let min: f32 = four.iter().map(|x| x.min(0.0)).sum();
+            let mut sums = [-min * scale; GROUP];
             for (bit, x) in four.iter().enumerate() {
                 for (pattern, sum) in sums.iter_mut().enumerate() {
                     *sum += (pattern >> bit & 1) as f32 * (*x * scale);
@@ -99,11 +103,11 @@ impl Loop for Fill<'_> {
     }
 }
 
-/// The sums of the table entries that each of a block's codes selects.
+/// Returns the sums of the table entries that each of a block's codes selects.
 #[inline]
 pub(crate) fn sums(tables: &Tables, block: &[u8]) -> [u32; BLOCK] {
     assert_eq!(tables.bytes.len(), block.len());
-    assert!(block.len() <= block_bytes(MOST_DIM) && block.len().is_multiple_of(64));
+    assert!(block.len() <= block_bytes(MAX_DIM) && block.len().is_multiple_of(64));
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512bw") {
@@ -124,7 +128,7 @@ pub(crate) fn sums(tables: &Tables, block: &[u8]) -> [u32; BLOCK] {
     sums_scalar(&tables.bytes, block)
 }
 
-/// The plain twin of the kernels.
+/// The scalar equivalent of the kernels.
 #[cfg_attr(target_arch = "aarch64", allow(dead_code))]
 fn sums_scalar(tables: &[u8], block: &[u8]) -> [u32; BLOCK] {
     let mut sums = [0; BLOCK];
@@ -143,8 +147,8 @@ mod x86 {
 
     use super::BLOCK;
 
-    /// Adds up even and odd bytes apart, in 16 bits: `all` takes both (the odd ones 256-fold, modulo 2^16), `odd` the
-    /// odd ones, so that the even sums are `all - 256 * odd`.
+    /// Adds up even and odd bytes separately, in 16 bits: `all` accumulates both (the odd ones
+    /// times 256, modulo 2^16), `odd` the odd ones, so the even sums are `all - 256 * odd`.
     ///
     /// # Safety
     /// The processor has AVX-512 BW; both slices have one length, a multiple of 64, at most 16,384.
@@ -171,22 +175,22 @@ mod x86 {
         }
         let even = |all, odd| _mm512_sub_epi16(all, _mm512_slli_epi16::<8>(odd));
         let mut sums = [0; BLOCK];
-        let parts = [
+        let quarters = [
             even(low_all, low_odd),
             low_odd,
             even(high_all, high_odd),
             high_odd,
         ];
-        for (part, out) in parts.into_iter().zip(sums.chunks_exact_mut(8)) {
+        for (quarter, out) in quarters.into_iter().zip(sums.chunks_exact_mut(8)) {
             let lanes = _mm512_add_epi32(
-                _mm512_cvtepu16_epi32(_mm512_castsi512_si256(part)),
-                _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(part)),
+                _mm512_cvtepu16_epi32(_mm512_castsi512_si256(quarter)),
+                _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(quarter)),
             );
             let total = _mm256_add_epi32(
                 _mm512_castsi512_si256(lanes),
                 _mm512_extracti64x4_epi64::<1>(lanes),
             );
-            // SAFETY: `out` has 8 numbers, 32 bytes.
+            // SAFETY: `out` has 8 integers, 32 bytes.
             unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), total) };
         }
         sums
@@ -195,13 +199,14 @@ mod x86 {
     /// [`sums_avx512`] with half the width.
     ///
     /// # Safety
-    /// The processor has AVX2; both slices have one length, a multiple of 64, at most 16,384. (A lane then adds up
-    /// 512 bytes at most, which overflows 16 bits: so the half is added up apart.)
+    /// The processor has AVX2; both slices have one length, a multiple of 64, at most 16,384. (A
+    /// lane would add up to 512 bytes, which overflows 16 bits: so each half is added up
+    /// separately.)
     #[target_feature(enable = "avx2")]
     pub(super) unsafe fn sums_avx2(tables: &[u8], block: &[u8]) -> [u32; BLOCK] {
         let mut sums = [0; BLOCK];
         for (tables, block) in tables.chunks(8192).zip(block.chunks(8192)) {
-            // SAFETY: the processor has AVX2, and the parts are multiples of 64 as the whole is.
+            // SAFETY: the processor has AVX2, and the chunks are multiples of 64 as the whole is.
             let half = unsafe { half_avx2(tables, block) };
             sums.iter_mut().zip(half).for_each(|(s, h)| *s += h);
         }
@@ -231,18 +236,18 @@ mod x86 {
         }
         let even = |all, odd| _mm256_sub_epi16(all, _mm256_slli_epi16::<8>(odd));
         let mut sums = [0; BLOCK];
-        let parts = [
+        let quarters = [
             even(low_all, low_odd),
             low_odd,
             even(high_all, high_odd),
             high_odd,
         ];
-        for (part, out) in parts.into_iter().zip(sums.chunks_exact_mut(8)) {
+        for (quarter, out) in quarters.into_iter().zip(sums.chunks_exact_mut(8)) {
             let total = _mm256_add_epi32(
-                _mm256_cvtepu16_epi32(_mm256_castsi256_si128(part)),
-                _mm256_cvtepu16_epi32(_mm256_extracti128_si256::<1>(part)),
+                _mm256_cvtepu16_epi32(_mm256_castsi256_si128(quarter)),
+                _mm256_cvtepu16_epi32(_mm256_extracti128_si256::<1>(quarter)),
             );
-            // SAFETY: `out` has 8 numbers, 32 bytes.
+            // SAFETY: `out` has 8 integers, 32 bytes.
             unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), total) };
         }
         sums
@@ -255,8 +260,8 @@ mod neon {
 
     use super::{BLOCK, GROUP};
 
-    /// Groups whose sums fit 16 bits.
-    const PART: usize = 256 * GROUP;
+    /// Number of bytes of groups whose sums fit 16 bits.
+    const CHUNK: usize = 256 * GROUP;
 
     /// # Safety
     /// Both slices have one length, a multiple of 16.
@@ -264,8 +269,8 @@ mod neon {
     pub(super) unsafe fn sums(tables: &[u8], block: &[u8]) -> [u32; BLOCK] {
         let mut sums = [0; BLOCK];
         let nibble = vdupq_n_u8(15);
-        for (tables, block) in tables.chunks(PART).zip(block.chunks(PART)) {
-            let mut parts = [vdupq_n_u16(0); 4];
+        for (tables, block) in tables.chunks(CHUNK).zip(block.chunks(CHUNK)) {
+            let mut quarters = [vdupq_n_u16(0); 4];
             for (table, group) in tables.chunks_exact(GROUP).zip(block.chunks_exact(GROUP)) {
                 // SAFETY: both chunks have 16 bytes.
                 let (table, group) =
@@ -273,15 +278,15 @@ mod neon {
                 let low = vreinterpretq_u16_u8(vqtbl1q_u8(table, vandq_u8(group, nibble)));
                 let high = vreinterpretq_u16_u8(vqtbl1q_u8(table, vshrq_n_u8::<4>(group)));
                 let even = vdupq_n_u16(255);
-                parts[0] = vaddq_u16(parts[0], vandq_u16(low, even));
-                parts[1] = vsraq_n_u16::<8>(parts[1], low);
-                parts[2] = vaddq_u16(parts[2], vandq_u16(high, even));
-                parts[3] = vsraq_n_u16::<8>(parts[3], high);
+                quarters[0] = vaddq_u16(quarters[0], vandq_u16(low, even));
+                quarters[1] = vsraq_n_u16::<8>(quarters[1], low);
+                quarters[2] = vaddq_u16(quarters[2], vandq_u16(high, even));
+                quarters[3] = vsraq_n_u16::<8>(quarters[3], high);
             }
-            for (part, out) in parts.into_iter().zip(sums.chunks_exact_mut(8)) {
+            for (quarter, out) in quarters.into_iter().zip(sums.chunks_exact_mut(8)) {
                 let mut eight = [0_u16; 8];
-                // SAFETY: `eight` has 8 numbers.
-                unsafe { vst1q_u16(eight.as_mut_ptr(), part) };
+                // SAFETY: `eight` has 8 integers.
+                unsafe { vst1q_u16(eight.as_mut_ptr(), quarter) };
                 out.iter_mut()
                     .zip(eight)
                     .for_each(|(s, x)| *s += u32::from(x));
@@ -310,13 +315,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn kernels_are_the_scalar_one((bytes, block) in bytes()) {
+        fn kernels_equal_the_scalar_one((bytes, block) in bytes()) {
             let scalar = sums_scalar(&bytes, &block);
             let tables = Tables { bytes, ..Tables::default() };
             prop_assert_eq!(sums(&tables, &block), scalar);
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
-                // SAFETY: the processor has AVX2; the lengths are equal multiples of 256, at most 16,384.
+                // SAFETY: the processor has AVX2; the lengths are equal multiples of 256, at most
+                // 16,384.
                 prop_assert_eq!(unsafe { x86::sums_avx2(&tables.bytes, &block) }, scalar);
             }
         }

@@ -1,48 +1,51 @@
-//! One signed byte a component.
+//! One signed byte per component.
 
 use super::simd::{Loop, with_best_simd};
 use crate::distance;
 
-/// Least mean deviation of a component, in steps. Below, most components would fall on a handful of codes (a few
-/// far outliers stretch the scale) and near vectors could not be told apart.
-const LEAST_STEPS: f64 = 3.0;
+/// Minimum mean deviation of a component, in steps. Below it, most components would have one of a
+/// handful of codes (a few far outliers stretch the scale) and near vectors would be
+/// indistinguishable.
+const MIN_STEPS: f64 = 3.0;
 
-/// Adding it to a number from -127 to 127 leaves the rounded number in the lowest byte: the bits after are those that
-/// a 23-bit fraction has no room for.
+/// Constant that, added to a number from -127 to 127, leaves the rounded number in the lowest byte:
+/// the bits after it do not fit a 23-bit fraction.
 const ROUND: f32 = 12_582_912.0;
 
-/// Codes are padded with zeros to a multiple of so many components: what one step of the kernel takes.
+/// Number of components that a step of the kernel takes; codes are padded with zeros to a multiple
+/// of it.
 const MULTIPLE: usize = 64;
 
-/// Scalar quantisation: `round((x - mean) / step)`, with one step for all components, so that the squared distance
-/// of two codes is the squared Euclidean distance of their vectors in units of `step * step`. For unit vectors that
-/// is twice the cosine distance, so one code serves both metrics.
+/// Scalar quantization: `round((x - mean) / step)`, with one step for all components, so that the
+/// squared distance of two codes is the squared Euclidean distance of their vectors in units of
+/// `step * step`. For unit vectors that is twice the cosine distance, so one code serves both
+/// metrics.
 pub(crate) struct Int8 {
     mean: Vec<f32>,
     step: f32,
 }
 
-/// What a distance needs to know of a code beside its bytes.
+/// Sums over a code that distances need in addition to its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
-pub(crate) struct Terms {
+pub(crate) struct CodeTerms {
     /// Inner product of the code with itself.
     square: i32,
     /// Sum of its components.
     sum: i32,
 }
 
-/// A code to compare others with.
+/// A query prepared to be compared with codes.
 #[derive(Default)]
-pub(crate) struct Query {
-    /// The code, every component 128 higher.
+pub(crate) struct Int8Query {
+    /// The code, with 128 added to every component.
     raised: Vec<u8>,
     square: i32,
 }
 
 impl Int8 {
-    /// Fits the codes to the vectors of `dim` components that `each` hands out, twice over; None where 8 bits cannot
-    /// tell them apart.
+    /// Fits the codec to vectors of `dim` components; `each` calls its argument with all of them,
+    /// and is called twice. None if 8 bits cannot distinguish them.
     pub fn fit(dim: usize, mut each: impl FnMut(&mut dyn FnMut(&[f32]))) -> Option<Self> {
         let mut sums = vec![0.0_f64; dim];
         let mut count = 0.0_f64;
@@ -65,28 +68,28 @@ impl Int8 {
         });
         let step = largest / f32::from(i8::MAX);
         let average = total / (count * dim as f64);
-        (step > 0.0 && step.is_finite() && average >= LEAST_STEPS * f64::from(step))
+        (step > 0.0 && step.is_finite() && average >= MIN_STEPS * f64::from(step))
             .then_some(Self { mean, step })
     }
 
-    /// The fitted mean, by component, and step.
+    /// Returns the fitted mean, by component, and step, to be stored.
     pub fn parts(&self) -> (&[f32], f32) {
         (&self.mean, self.step)
     }
 
-    /// What [`Int8::parts`] gave.
+    /// Restores a codec from what [`Int8::parts`] returned.
     pub fn from_parts(mean: Vec<f32>, step: f32) -> Self {
         Self { mean, step }
     }
 
-    /// Bytes of a code.
+    /// Number of bytes of a code.
     pub fn code_bytes(&self) -> usize {
         self.mean.len().next_multiple_of(MULTIPLE)
     }
 
-    /// Writes the code of `vector` to `code` ([`Int8::code_bytes`] long); components beyond the fitted range are cut
-    /// to it.
-    pub fn encode(&self, vector: &[f32], code: &mut [i8]) -> Terms {
+    /// Writes the code of `vector` to `code` ([`Int8::code_bytes`] long); components beyond the
+    /// fitted range are clamped to it.
+    pub fn encode(&self, vector: &[f32], code: &mut [i8]) -> CodeTerms {
         with_best_simd(Encode {
             int8: self,
             vector,
@@ -94,18 +97,18 @@ impl Int8 {
         })
     }
 
-    /// Prepares to compare `vector`.
-    pub fn query(&self, vector: &[f32]) -> Query {
+    /// Prepares `vector` as a query.
+    pub fn query(&self, vector: &[f32]) -> Int8Query {
         let mut code = vec![0; self.code_bytes()];
         let terms = self.encode(vector, &mut code);
-        let mut query = Query::default();
+        let mut query = Int8Query::default();
         query.set(&code, terms);
         query
     }
 
-    /// Squared Euclidean distance of the vectors that two codes stand for.
+    /// Returns the squared Euclidean distance of the vectors that two codes represent.
     #[inline]
-    pub fn distance(&self, query: &Query, code: &[i8], terms: Terms) -> f32 {
+    pub fn distance(&self, query: &Int8Query, code: &[i8], terms: CodeTerms) -> f32 {
         let raised = distance::dot_u8_i8(&query.raised, code);
         let dot = raised - 128 * terms.sum;
         (query.square + terms.square - 2 * dot) as f32 * (self.step * self.step)
@@ -119,10 +122,10 @@ struct Encode<'a> {
 }
 
 impl Loop for Encode<'_> {
-    type Output = Terms;
+    type Output = CodeTerms;
 
     #[inline(always)]
-    fn run(self) -> Terms {
+    fn run(self) -> CodeTerms {
         let (head, padding) = self.code.split_at_mut(self.int8.mean.len());
         padding.fill(0);
         let scale = 1.0 / self.int8.step;
@@ -131,16 +134,16 @@ impl Loop for Encode<'_> {
             *c = (steps + ROUND).to_bits() as i8;
         }
         let code = head.iter().map(|c| i32::from(*c));
-        Terms {
+        CodeTerms {
             square: code.clone().map(|c| c * c).sum(),
             sum: code.sum(),
         }
     }
 }
 
-impl Query {
-    /// Prepares to compare a code.
-    pub fn set(&mut self, code: &[i8], terms: Terms) {
+impl Int8Query {
+    /// Makes an encoded vector the query.
+    pub fn set(&mut self, code: &[i8], terms: CodeTerms) {
         self.raised.clear();
         self.raised
             .extend(code.iter().map(|c| c.cast_unsigned() ^ 128));
@@ -156,7 +159,7 @@ mod tests {
 
     fn fit(rows: &[Vec<f32>]) -> Option<Int8> {
         let dim = rows.first().map_or(3, Vec::len);
-        Int8::fit(dim, |visit| rows.iter().for_each(|v| visit(v)))
+        Int8::fit(dim, |add| rows.iter().for_each(|v| add(v)))
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Compact codes of vectors, for the walk through a graph; answers are ranked again by the vectors themselves.
+//! Compact codes of vectors, which graph searches compare; results are reranked by the vectors
+//! themselves.
 //!
 //! Graphs, storage and the choice of the codes for a collection do not belong here.
 
@@ -12,8 +13,8 @@ mod simd;
 
 pub(crate) use self::{
     fastscan::BLOCK,
-    int8::{Int8, Query, Terms},
-    principal::Principal,
-    projected::{Fit, MOST_DIM, Projected, ProjectedQuery, kept},
+    int8::{CodeTerms, Int8, Int8Query},
+    principal::PrincipalComponents,
+    projected::{MAX_PROJECTED_DIM, Projected, ProjectedQuery, ProjectionFit, kept_components},
     rabitq::{RaBitQ, RotatedQuery},
 };

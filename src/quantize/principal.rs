@@ -4,16 +4,17 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, Side, linalg::matmul::matmul};
 use rand::{SeedableRng, rngs::SmallRng};
 use rand_distr::{Distribution, StandardNormal};
 
-/// The mean of a sample and the directions it spreads along, most first.
-pub(crate) struct Principal {
+/// The mean of a sample and its principal components.
+pub(crate) struct PrincipalComponents {
     mean: Vec<f32>,
-    /// Unit directions as columns, by rising variance.
+    /// Unit directions as columns, by ascending variance.
     directions: Mat<f32>,
     variances: Vec<f32>,
 }
 
-impl Principal {
-    /// Of a sample of rows of `dim` components each. None where they are all the same or too large for f32.
+impl PrincipalComponents {
+    /// Computes the components of a sample of rows of `dim` components each. None if the rows are
+    /// all equal or too large for f32.
     pub fn fit(dim: usize, mut sample: Vec<f32>) -> Option<Self> {
         let count = sample.len() / dim;
         let mut sums = vec![0.0_f64; dim];
@@ -50,19 +51,20 @@ impl Principal {
             })
     }
 
-    /// The sample's mean.
+    /// Mean of the sample.
     pub fn mean(&self) -> &[f32] {
         &self.mean
     }
 
-    /// Share of the variance that lies in the first `count` components.
+    /// Returns the share of the variance that is in the first `count` components.
     pub fn share(&self, count: usize) -> f32 {
         let total: f32 = self.variances.iter().sum();
         self.variances.iter().rev().take(count).sum::<f32>() / total
     }
 
-    /// The `n`-th direction from 0 by falling variance, of length 1. Its component of greatest size is positive, so that the
-    /// same sample has the same one. None where there are fewer.
+    /// Returns the `n`-th direction (from 0) by descending variance, of norm 1. Its component of
+    /// greatest magnitude is positive, so that equal samples have equal directions. None if there
+    /// are fewer.
     pub fn direction(&self, n: usize) -> Option<Vec<f32>> {
         let column = self.mean.len().checked_sub(n + 1)?;
         let mut direction: Vec<_> = self.directions.col(column).iter().copied().collect();
@@ -76,21 +78,22 @@ impl Principal {
         Some(direction)
     }
 
-    /// A map to `kept` components, row by row: the leading ones, turned at random so that none has more variance than
-    /// another. Lengths stay, but for what lies in components that are left out.
+    /// Returns a map to `kept` components, row by row: the leading ones, rotated at random so that
+    /// none has more variance than another. It preserves norms, except for the components that are
+    /// dropped.
     pub fn projection(&self, kept: usize) -> Vec<f32> {
         let dim = self.mean.len();
         let rank = kept.min(dim);
         let mut random = SmallRng::seed_from_u64(kept as u64);
         let normal = Mat::<f32>::from_fn(kept, rank, |_, _| StandardNormal.sample(&mut random));
-        let turn = normal.qr().compute_thin_Q();
+        let rotation = normal.qr().compute_thin_Q();
         let leading = self.directions.get(.., dim - rank..);
         let mut rows = vec![0.0; kept * dim];
         let out = MatMut::from_row_major_slice_mut(&mut rows, kept, dim);
         matmul(
             out,
             Accum::Replace,
-            &turn,
+            &rotation,
             leading.transpose(),
             1.0,
             Par::Seq,

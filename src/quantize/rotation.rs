@@ -1,21 +1,24 @@
-//! A fast random rotation, so that no component of a vector matters more than another.
+//! A fast random rotation, after which all components of a vector carry about the same information.
 //!
-//! Sign flips and Hadamard transforms in turn, on the first and the last power of two of the components, as in the
-//! fast Johnson-Lindenstrauss transform (Ailon & Chazelle 2009): `O(n log n)` where a random matrix costs `O(n^2)`.
+//! It alternates sign flips and Hadamard transforms, on the first and the last power of two of the
+//! components, as the fast Johnson-Lindenstrauss transform does (Ailon & Chazelle 2009):
+//! `O(n log n)` where a random matrix costs `O(n^2)`.
 
 use super::simd::{Loop, with_best_simd};
 
-/// Rounds of flips and transforms; with fewer, a vector along an axis is not spread over all components.
+/// Number of rounds of flips and transforms; with fewer, a vector along an axis is not spread over
+/// all components.
 const ROUNDS: u64 = 4;
 
-/// Components are padded with zeros to a multiple: what one step of a scan takes.
+/// Number of components that a step of a scan takes; vectors are padded with zeros to a multiple of
+/// it.
 const MULTIPLE: usize = 64;
 
-/// An orthogonal map of `dim` components to [`Rotation::padded`]; the same for the same `dim` and seed.
+/// An orthogonal map of `dim` components to [`Rotation::padded`], determined by `dim` and a seed.
 pub(crate) struct Rotation {
     dim: usize,
     padded: usize,
-    /// 1 or -1, `padded` a round.
+    /// 1 or -1, `padded` per round.
     signs: Vec<f32>,
 }
 
@@ -31,12 +34,13 @@ impl Rotation {
         Self { dim, padded, signs }
     }
 
-    /// Components of a rotated vector: a multiple of 64.
+    /// Number of components of a rotated vector: a multiple of 64.
     pub fn padded(&self) -> usize {
         self.padded
     }
 
-    /// Rotates `vector` (`dim` components) into `out` (`padded` components); lengths and angles stay.
+    /// Rotates `vector` (`dim` components) into `out` (`padded` components), preserving norms and
+    /// angles.
     pub fn apply(&self, vector: &[f32], out: &mut [f32]) {
         let (head, tail) = out.split_at_mut(self.dim);
         head.copy_from_slice(vector);
@@ -63,7 +67,7 @@ impl Loop for Rounds<'_> {
     }
 }
 
-/// The orthonormal Walsh-Hadamard transform of a power of two of components, in place.
+/// Applies the orthonormal Walsh-Hadamard transform to a power of two of components, in place.
 #[inline(always)]
 fn hadamard(v: &mut [f32]) {
     let n = v.len();
@@ -98,7 +102,7 @@ fn hadamard(v: &mut [f32]) {
     v.iter_mut().for_each(|x| *x *= scale);
 }
 
-/// The next number of the SplitMix64 sequence (Steele, Lea & Flood 2014).
+/// Returns the next number of the SplitMix64 sequence (Steele, Lea & Flood 2014).
 fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
@@ -132,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lengths_and_angles_stay(
+        fn norms_and_angles_are_preserved(
             (a, b) in (1_usize..900).prop_flat_map(|n| (vec(-2.0_f32..2.0, n), vec(-2.0_f32..2.0, n)))
         ) {
             let rotation = Rotation::new(a.len(), 1);

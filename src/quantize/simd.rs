@@ -1,14 +1,16 @@
-//! Plain loops compiled for the processor that runs them: the compiler turns them into the widest vectors it has.
+//! Plain loops compiled for the processor that runs them: the compiler vectorizes them with the
+//! widest registers it has.
 
-/// A loop. `run` has to be `#[inline(always)]`, or it is compiled for the oldest processor only.
+/// A loop. `run` must be `#[inline(always)]`, otherwise it is compiled for the baseline processor
+/// only.
 pub(super) trait Loop {
-    /// What it gives.
+    /// Result of the loop.
     type Output;
 
     fn run(self) -> Self::Output;
 }
 
-/// Runs a loop compiled for AVX-512 or AVX2 where the processor has them.
+/// Runs a loop compiled for AVX-512 or AVX2 if the processor supports them.
 #[inline]
 pub(super) fn with_best_simd<L: Loop>(work: L) -> L::Output {
     #[cfg(target_arch = "x86_64")]
@@ -17,7 +19,7 @@ pub(super) fn with_best_simd<L: Loop>(work: L) -> L::Output {
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl")
         {
-            // SAFETY: the processor has what the function is compiled for.
+            // SAFETY: the processor has the features that the function is compiled for.
             return unsafe { avx512(work) };
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {

@@ -1,66 +1,75 @@
-//! Which of the ranked candidates make a good page together.
+//! Result diversification: selects ranked candidates that make a good page together.
 //!
-//! Maximal marginal relevance (Carbonell and Goldstein 1998) over the candidates' vectors, and quotas of candidates that
-//! share a value. Groups, records and vectors are the callers' business.
+//! Maximal marginal relevance (Carbonell and Goldstein 1998) over the candidates' vectors, and
+//! quotas for candidates that share a value. The caller handles groups and loads records and
+//! vectors.
 
-/// A ranked candidate as diversity sees it.
+/// A ranked candidate with the values that diversification needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {
     /// Higher is better.
     pub score: f32,
-    /// What likeness is measured by; none is like nothing.
+    /// Vector that similarity is measured by; a candidate without one is similar to none.
     pub vector: Option<Vec<f32>>,
-    /// For each quota the values it counts by.
+    /// Values of the candidate for each quota.
     pub values: Vec<Vec<String>>,
 }
 
-/// What a page has to be like.
+/// Diversity constraints of a page.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rules {
-    /// Weight of the score against unlikeness to what was chosen before, 0 to 1; 1 and none: the score alone.
+pub struct Constraints {
+    /// Weight of the score against dissimilarity to the hits chosen before, 0 to 1; with 1 and None
+    /// the score alone decides.
     pub mmr: Option<f32>,
-    /// For each quota how many may share a value.
+    /// Maximum number of hits that share a value, for each quota.
     pub quotas: Vec<usize>,
 }
 
-/// What was chosen.
+/// The selected candidates.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Page {
-    /// Places of the candidates, in the order they were chosen.
+pub struct Selection {
+    /// Offsets of the candidates, in the order they were chosen.
     pub chosen: Vec<usize>,
-    /// How many of them are over a quota, because there were too few others.
+    /// Number of hits that exceed a quota, because there were too few others.
     pub relaxed: usize,
 }
 
-/// Chooses min(limit, candidates) of `candidates`, the best first; `likeness` of two vectors is from -1 to 1. Quotas give
-/// way only where nothing else is left.
+/// Selects min(limit, candidates) of `candidates`, which are sorted best first. `similarity` of two
+/// vectors is from -1 to 1. Quotas are exceeded only where no other candidate is left.
 pub fn choose(
     candidates: &[Choice],
-    rules: &Rules,
+    constraints: &Constraints,
     limit: usize,
-    likeness: impl Fn(&[f32], &[f32]) -> f32,
-) -> Page {
+    similarity: impl Fn(&[f32], &[f32]) -> f32,
+) -> Selection {
     let mut left: Vec<usize> = (0..candidates.len()).collect();
-    let mut nearest = vec![0.0_f32; candidates.len()];
-    let lambda = rules.mmr.unwrap_or(1.0);
-    let relevance = relative(candidates);
-    let mut counts = Counts::new(rules);
-    let mut page = Page::default();
-    while page.chosen.len() < limit && !left.is_empty() {
-        let worth = |at: usize| lambda * relevance[at] - (1.0 - lambda) * nearest[at];
+    let mut max_similarity = vec![0.0_f32; candidates.len()];
+    let lambda = constraints.mmr.unwrap_or(1.0);
+    let relevance = scaled_scores(candidates);
+    let mut counts = Counts::new(constraints);
+    let mut selection = Selection::default();
+    while selection.chosen.len() < limit && !left.is_empty() {
+        let marginal_relevance =
+            |at: usize| lambda * relevance[at] - (1.0 - lambda) * max_similarity[at];
         let best = |free: bool| {
             let fits = left
                 .iter()
                 .enumerate()
                 .filter(|(_, at)| !free || counts.fit(&candidates[**at]));
-            // The first of equals: the better one of the ranking.
-            fits.reduce(|a, b| if worth(*b.1) > worth(*a.1) { b } else { a })
-                .map(|(place, _)| place)
+            // The first of equals, which is the better one in the ranking.
+            fits.reduce(|a, b| {
+                if marginal_relevance(*b.1) > marginal_relevance(*a.1) {
+                    b
+                } else {
+                    a
+                }
+            })
+            .map(|(place, _)| place)
         };
         let place = match best(true) {
             Some(place) => place,
             None => {
-                page.relaxed += 1;
+                selection.relaxed += 1;
                 match best(false) {
                     Some(place) => place,
                     None => break,
@@ -69,46 +78,46 @@ pub fn choose(
         };
         let at = left.remove(place);
         counts.add(&candidates[at]);
-        page.chosen.push(at);
+        selection.chosen.push(at);
         if lambda < 1.0
             && let Some(chosen) = &candidates[at].vector
         {
             for other in &left {
                 if let Some(vector) = &candidates[*other].vector {
-                    nearest[*other] = nearest[*other].max(likeness(chosen, vector));
+                    max_similarity[*other] = max_similarity[*other].max(similarity(chosen, vector));
                 }
             }
         }
     }
-    page
+    selection
 }
 
-/// Scores between the least and the greatest, 0 to 1.
-fn relative(candidates: &[Choice]) -> Vec<f32> {
+/// Returns the scores scaled to 0 to 1.
+fn scaled_scores(candidates: &[Choice]) -> Vec<f32> {
     let scores = || candidates.iter().map(|c| c.score);
     let low = scores().fold(f32::INFINITY, f32::min);
     let span = scores().fold(f32::NEG_INFINITY, f32::max) - low;
-    let one = |score: f32| {
+    let scaled = |score: f32| {
         if span > 0.0 {
             (score - low) / span
         } else {
             1.0
         }
     };
-    scores().map(one).collect()
+    scores().map(scaled).collect()
 }
 
-/// How many were chosen with each value.
+/// Number of chosen candidates per value, for each quota.
 struct Counts<'a> {
     quotas: &'a [usize],
     chosen: Vec<std::collections::HashMap<String, usize>>,
 }
 
 impl<'a> Counts<'a> {
-    fn new(rules: &'a Rules) -> Self {
+    fn new(constraints: &'a Constraints) -> Self {
         Self {
-            quotas: &rules.quotas,
-            chosen: vec![Default::default(); rules.quotas.len()],
+            quotas: &constraints.quotas,
+            chosen: vec![Default::default(); constraints.quotas.len()],
         }
     }
 
@@ -149,24 +158,24 @@ mod tests {
 
     #[test]
     fn marginal_relevance_by_hand() {
-        // Two near twins at the top, one that is unlike them below.
+        // Two nearly equal vectors at the top, a dissimilar one below.
         let candidates = [
             choice(1.0, 0.0, "a"),
             choice(0.9, 0.05, "a"),
             choice(0.5, 1.5, "b"),
             choice(0.0, 0.1, "a"),
         ];
-        let page = |mmr| {
-            let rules = Rules {
+        let selection = |mmr| {
+            let constraints = Constraints {
                 mmr,
                 quotas: Vec::new(),
             };
-            choose(&candidates, &rules, 3, dot).chosen
+            choose(&candidates, &constraints, 3, dot).chosen
         };
-        assert_eq!(page(None), [0, 1, 2]);
-        assert_eq!(page(Some(1.0)), [0, 1, 2]);
+        assert_eq!(selection(None), [0, 1, 2]);
+        assert_eq!(selection(Some(1.0)), [0, 1, 2]);
         // 0.5 * 0.9 - 0.5 * cos 0.05 < 0 < 0.5 * 0.5 - 0.5 * cos 1.5
-        assert_eq!(page(Some(0.5)), [0, 2, 1]);
+        assert_eq!(selection(Some(0.5)), [0, 2, 1]);
     }
 
     #[test]
@@ -177,16 +186,16 @@ mod tests {
             choice(2.0, 0.0, "a"),
             choice(1.0, 0.0, "b"),
         ];
-        let rules = Rules {
+        let constraints = Constraints {
             mmr: None,
             quotas: vec![1],
         };
-        let page = choose(&candidates, &rules, 2, dot);
-        assert_eq!((page.chosen, page.relaxed), (vec![0, 3], 0));
-        let page = choose(&candidates, &rules, 3, dot);
-        assert_eq!((page.chosen, page.relaxed), (vec![0, 3, 1], 1));
-        assert_eq!(choose(&candidates, &rules, 9, dot).chosen.len(), 4);
-        assert_eq!(choose(&[], &rules, 9, dot), Page::default());
+        let selection = choose(&candidates, &constraints, 2, dot);
+        assert_eq!((selection.chosen, selection.relaxed), (vec![0, 3], 0));
+        let selection = choose(&candidates, &constraints, 3, dot);
+        assert_eq!((selection.chosen, selection.relaxed), (vec![0, 3, 1], 1));
+        assert_eq!(choose(&candidates, &constraints, 9, dot).chosen.len(), 4);
+        assert_eq!(choose(&[], &constraints, 9, dot), Selection::default());
     }
 
     proptest! {
@@ -196,17 +205,17 @@ mod tests {
             limit in 0_usize..50, quota in 1_usize..4, mmr in prop::option::of(0.0_f32..1.0)
         ) {
             let candidates: Vec<_> = rows.iter().map(|(s, a, v)| choice(*s, *a, &v.to_string())).collect();
-            let rules = Rules { mmr, quotas: vec![quota] };
-            let page = choose(&candidates, &rules, limit, dot);
-            prop_assert_eq!(page.chosen.len(), limit.min(candidates.len()));
-            let mut distinct = page.chosen.clone();
+            let constraints = Constraints { mmr, quotas: vec![quota] };
+            let selection = choose(&candidates, &constraints, limit, dot);
+            prop_assert_eq!(selection.chosen.len(), limit.min(candidates.len()));
+            let mut distinct = selection.chosen.clone();
             distinct.sort_unstable();
             distinct.dedup();
-            prop_assert_eq!(distinct.len(), page.chosen.len());
+            prop_assert_eq!(distinct.len(), selection.chosen.len());
             let over: usize = (0_u8..4)
-                .map(|v| page.chosen.iter().filter(|at| rows[**at].2 == v).count().saturating_sub(quota))
+                .map(|v| selection.chosen.iter().filter(|at| rows[**at].2 == v).count().saturating_sub(quota))
                 .sum();
-            prop_assert_eq!(over, page.relaxed);
+            prop_assert_eq!(over, selection.relaxed);
         }
     }
 }

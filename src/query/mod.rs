@@ -1,6 +1,6 @@
-//! What a search asks for, and how what several sources found becomes one ranked answer.
+//! Search requests, and the blend of several sources into one ranking.
 //!
-//! Which items are candidates is the business of `collection`; parsing and embedding of text are the callers'.
+//! Candidates are gathered by `collection`; parsing and embedding of texts are left to the callers.
 
 pub mod blend;
 pub mod diversify;

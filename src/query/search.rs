@@ -1,68 +1,71 @@
-//! A search by vector, by words or by both. Its execution is in `collection::find`.
+//! A vector, full-text or hybrid search. It is executed in `collection::search`.
 
 use std::time::Instant;
 
 use vitrine_schemas::{BlendSpec, DiversifySpec, FacetSpec, FacetsOver, FilterSpec};
 
-use super::{Target, VectorSearch};
-use crate::lexical::LexicalQuery;
+use crate::{
+    lexical::LexicalQuery,
+    query::{Target, VectorSearch},
+};
 
-/// What is looked for. By vector, by words, or, with both, by one ranking of what either finds.
+/// A search by vector, by full text, or by both in one blended ranking.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
-    /// What to be near to.
+    /// The query vector or item.
     pub target: Option<Target>,
-    /// Words to have.
-    pub words: Option<LexicalQuery>,
-    /// What the shopper wrote, as rules see it; what was understood of it included.
+    /// The full-text query.
+    pub lexical: Option<LexicalQuery>,
+    /// The query text for merchandising rules, including the part that was understood as filters.
     pub text: Option<String>,
-    /// Leave the collection's rules aside.
+    /// Ignores the collection's merchandising rules.
     pub without_rules: bool,
-    /// Vector space.
+    /// Name of the vector space.
     pub space: String,
-    /// Of encoders with this fingerprint, where they are not those in use: during a re-embedding there are two.
+    /// Fingerprint of the encoders that made the query vector, if they are not those in use: during
+    /// a re-embedding there are two sets of spaces.
     pub fingerprint: Option<String>,
-    /// Only items that match.
+    /// Filter that hits match.
     pub filter: Option<FilterSpec>,
-    /// And only items that match this: what was understood of the words.
+    /// Second filter that hits match: the part of the text that was understood.
     pub understood: Option<FilterSpec>,
-    /// How many hits, 1 to 1000.
+    /// Number of hits, 1 to 1000.
     pub limit: usize,
-    /// Breadth of the graph search.
+    /// Width of the graph search's beam.
     pub ef: Option<usize>,
-    /// Compare with every vector.
+    /// Compares with every vector instead of searching a graph.
     pub exact: bool,
-    /// Return vectors too.
+    /// Returns the vectors of the hits.
     pub with_vectors: bool,
-    /// Tell how the answer was found.
+    /// Returns an explanation of the execution.
     pub explain: bool,
-    /// Give up at this time.
+    /// Time at which the search fails with a timeout.
     pub deadline: Option<Instant>,
-    /// Where the page before ended.
+    /// The `next_cursor` of the previous page.
     pub cursor: Option<String>,
-    /// What the caller was asked, but for the size and the place of the page: a cursor holds for the same only.
-    pub asked: String,
-    /// Values to count.
+    /// The caller's request without limit and cursor: a cursor is valid only for the same key.
+    pub cursor_key: String,
+    /// Fields whose values are counted.
     pub facets: Vec<FacetSpec>,
-    /// Among which items.
+    /// Items among which the values are counted.
     pub facets_over: FacetsOver,
-    /// Show where the words are.
+    /// Returns fragments with the matched words marked.
     pub highlight: bool,
 }
 
 impl Search {
-    /// Whether nothing but a filter chooses.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.target.is_none() && self.words.is_none()
+    /// Returns true if there is neither a vector nor a full-text query.
+    pub(crate) fn is_filter_only(&self) -> bool {
+        self.target.is_none() && self.lexical.is_none()
     }
 
-    /// Whether words and a vector are joined.
+    /// Returns true if vector and full-text search are blended.
     pub(crate) fn is_hybrid(&self) -> bool {
-        self.target.is_some() && self.words.is_some()
+        self.target.is_some() && self.lexical.is_some()
     }
 
-    /// The part by vector.
-    pub(crate) fn near(&self) -> Option<VectorSearch> {
+    /// Returns the vector search of the request.
+    pub(crate) fn vector_search(&self) -> Option<VectorSearch> {
         Some(VectorSearch {
             target: self.target.clone()?,
             space: self.space.clone(),
@@ -96,27 +99,27 @@ impl From<VectorSearch> for Search {
     }
 }
 
-/// Who searches, and what the page shall be like.
+/// The shopper of a search, with the ranking and diversity they get.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Shopper {
-    /// User, as in events.
+    /// User id, as in events.
     pub user: Option<String>,
-    /// Visit, as in events.
+    /// Session id, as in events.
     pub session: Option<String>,
-    /// How the sources are joined.
+    /// Blend of the sources.
     pub blend: Option<BlendSpec>,
-    /// How unlike each other the hits shall be.
+    /// Result diversification.
     pub diversify: Option<DiversifySpec>,
 }
 
 impl Shopper {
-    /// Whether a search with it is like any other.
-    pub fn is_nobody(&self) -> bool {
+    /// Returns true if nothing is set, so that the search is not personalized or diversified.
+    pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether nothing but the query says what is good.
-    pub(crate) fn is_unknown(&self) -> bool {
+    /// Returns true if hits are ranked by the query alone.
+    pub(crate) fn is_anonymous(&self) -> bool {
         self.user.is_none() && self.session.is_none() && self.blend.is_none()
     }
 }

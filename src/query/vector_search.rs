@@ -1,39 +1,40 @@
-//! A search by vector. Its execution is in `collection::search`.
+//! A nearest-neighbor search. It is executed in `collection::search::vector`.
 
 use std::time::Instant;
 
 use vitrine_schemas::FilterSpec;
 
-/// What to be near to.
+/// The query vector or item.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
-    /// A vector of the space.
+    /// A vector of the space, with its dimension.
     Vector(Vec<f32>),
-    /// An item's own vector; the item is left out of the answer.
+    /// The vector of the item with this id; the item itself is not a hit.
     Item(String),
 }
 
-/// A nearest-neighbour search.
+/// A nearest-neighbor search.
 #[derive(Debug, Clone)]
 pub struct VectorSearch {
-    /// What to be near to.
+    /// The query vector or item.
     pub target: Target,
-    /// Vector space.
+    /// Name of the vector space.
     pub space: String,
-    /// Of encoders with this fingerprint, where they are not those in use: during a re-embedding there are two.
+    /// Fingerprint of the encoders that made the query vector, if they are not those in use: during
+    /// a re-embedding there are two sets of spaces.
     pub fingerprint: Option<String>,
-    /// Only items that match.
+    /// Filter that hits match.
     pub filter: Option<FilterSpec>,
-    /// How many hits, 1 to 1000.
+    /// Number of hits, 1 to 1000.
     pub limit: usize,
-    /// Breadth of the graph search.
+    /// Width of the graph search's beam.
     pub ef: Option<usize>,
-    /// Compare with every vector.
+    /// Compares with every vector instead of searching a graph.
     pub exact: bool,
-    /// Return vectors too.
+    /// Returns the vectors of the hits.
     pub with_vectors: bool,
-    /// Tell how the answer was found.
+    /// Returns an explanation of the execution.
     pub explain: bool,
-    /// Give up at this time.
+    /// Time at which the search fails with a timeout.
     pub deadline: Option<Instant>,
 }

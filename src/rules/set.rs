@@ -2,12 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use vitrine_schemas::{Hindrance, QueryCondition, Rule, RulePath};
+use vitrine_schemas::{InactiveReason, QueryCondition, Rule, RulePath};
 
-use crate::{
-    collection::rfc3339_micros,
-    lexical::{Phrases, StopWords},
-};
+use crate::{clock::rfc3339_micros, lexical::{Phrases, StopWords}};
 
 /// What a question is like.
 #[derive(Clone, Copy, Debug)]
@@ -91,24 +88,24 @@ impl RuleSet {
         let texts = self.for_text(asked.text);
         let about: Vec<_> = asked.categories.iter().map(|c| levels(c)).collect();
         let ready = texts.into_iter().map(|at| &self.rules[at]);
-        let acting = ready.filter(|ready| ready.hindrance(asked, &about).is_none());
+        let acting = ready.filter(|ready| ready.inactive_reason(asked, &about).is_none());
         acting.map(|ready| &ready.rule).collect()
     }
 
     /// All rules, each with what keeps it from acting.
-    pub fn tried(&self, asked: &Asked<'_>) -> Vec<(&Rule, Option<Hindrance>)> {
+    pub fn tried(&self, asked: &Asked<'_>) -> Vec<(&Rule, Option<InactiveReason>)> {
         let texts = self.for_text(asked.text);
         let about: Vec<_> = asked.categories.iter().map(|c| levels(c)).collect();
         let all = self.rules.iter().enumerate();
         all.map(|(at, ready)| {
-            let text = || (!texts.contains(&at)).then_some(Hindrance::Query);
-            let hindrance = ready.hindrance(asked, &about).or_else(text);
-            (&ready.rule, hindrance)
+            let text = || (!texts.contains(&at)).then_some(InactiveReason::Query);
+            let inactive_reason = ready.inactive_reason(asked, &about).or_else(text);
+            (&ready.rule, inactive_reason)
         })
         .collect()
     }
 
-    /// Places of the rules that the text is no hindrance to.
+    /// Returns the positions of the rules whose text condition matches.
     fn for_text(&self, text: Option<&str>) -> BTreeSet<usize> {
         let mut found: BTreeSet<usize> = self.any.iter().copied().collect();
         if let Some(text) = text.filter(|_| !(self.is.is_empty() && self.contains.is_empty())) {
@@ -122,19 +119,19 @@ impl RuleSet {
 
 impl Ready {
     /// What but the text keeps it from acting.
-    fn hindrance(&self, asked: &Asked<'_>, about: &[Vec<String>]) -> Option<Hindrance> {
+    fn inactive_reason(&self, asked: &Asked<'_>, about: &[Vec<String>]) -> Option<InactiveReason> {
         let paths = &self.rule.when.paths;
         let is_about = |wanted: &Vec<String>| about.iter().any(|path| path.starts_with(wanted));
         if !self.rule.enabled {
-            Some(Hindrance::Disabled)
+            Some(InactiveReason::Disabled)
         } else if self.from.is_some_and(|from| asked.at < from) {
-            Some(Hindrance::NotYetValid)
+            Some(InactiveReason::NotYetValid)
         } else if self.until.is_some_and(|until| asked.at >= until) {
-            Some(Hindrance::Expired)
+            Some(InactiveReason::Expired)
         } else if !paths.is_empty() && !paths.contains(&asked.path) {
-            Some(Hindrance::Path)
+            Some(InactiveReason::Path)
         } else if !self.categories.is_empty() && !self.categories.iter().any(is_about) {
-            Some(Hindrance::Category)
+            Some(InactiveReason::Category)
         } else {
             None
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::{index::Allowed, query::blend::Ranked};
+use crate::{index::CandidateFilter, query::blend::Ranked};
 
 /// An item at a fixed place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +23,9 @@ pub struct Stage {
     /// By position, then by rule; each item once.
     pub pins: Vec<Pinned>,
     /// Items, what their scores are multiplied by, and by which rule.
-    pub boosts: Vec<(Arc<Allowed>, f32, usize)>,
+    pub boosts: Vec<(Arc<CandidateFilter>, f32, usize)>,
     /// Items that come last, and by which rule.
-    pub buried: Vec<(Arc<Allowed>, usize)>,
+    pub buried: Vec<(Arc<CandidateFilter>, usize)>,
 }
 
 impl Stage {
@@ -49,13 +49,13 @@ impl Stage {
     /// Whether an item comes after all others.
     pub fn is_buried(&self, number: u32) -> bool {
         let mut buried = self.buried.iter();
-        buried.any(|(items, _)| items.numbers().contains(number))
+        buried.any(|(items, _)| items.internal_ids().contains(number))
     }
 
     /// What the score of an item is multiplied by.
     pub fn factor(&self, number: u32) -> f32 {
         let boosts = self.boosts.iter();
-        let of = boosts.filter(|(items, ..)| items.numbers().contains(number));
+        let of = boosts.filter(|(items, ..)| items.internal_ids().contains(number));
         of.map(|(_, factor, _)| factor).product()
     }
 

@@ -1,9 +1,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use vitrine_schemas::{Hindrance, Rule, RulePath, Source};
+use vitrine_schemas::{InactiveReason, Rule, RulePath, Source};
 
-use super::{Asked, Pinned, RuleSet, Stage, placed, places};
-use crate::{lexical::StopWords, query::blend::Ranked};
+use crate::{rules::{Asked, Pinned, RuleSet, Stage, placed, places}, lexical::StopWords, query::blend::Ranked};
 
 fn set(rules: &[(&str, Value)]) -> RuleSet {
     let rules: Vec<Rule> = rules
@@ -95,7 +94,7 @@ fn time_counts_from_the_first_moment_to_before_the_last() {
         at: 30 * second,
     };
     let why: Vec<_> = set.tried(&asked).into_iter().map(|(_, why)| why).collect();
-    assert_eq!(why, [Some(Hindrance::Disabled), Some(Hindrance::Expired)]);
+    assert_eq!(why, [Some(InactiveReason::Disabled), Some(InactiveReason::Expired)]);
 }
 
 #[test]
@@ -103,7 +102,7 @@ fn multiplied_scores_are_the_sum_of_their_parts() {
     for (score, factor) in [(2.0, 3.0), (2.0, 0.5), (-2.0, 3.0), (-2.0, 0.5), (0.0, 9.0)] {
         let mut one = Ranked::alone(Source::Query, 1, score, 1);
         one.multiply(factor);
-        let sum: f32 = one.parts().iter().map(|(_, part)| part).sum();
+        let sum: f32 = one.contributions().iter().map(|(_, part)| part).sum();
         assert_eq!(one.score, sum);
         assert_eq!(one.score > score, factor > 1.0 && score != 0.0);
     }

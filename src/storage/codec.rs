@@ -21,7 +21,7 @@ pub(crate) struct Manifest {
     pub aliases: BTreeMap<String, String>,
 }
 
-/// Files that keep the sealed parts of a collection's indexes.
+/// Segment files of a collection.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct SegmentList {
     /// Number of the next file; never reused.
@@ -37,10 +37,10 @@ pub(crate) struct ManifestEntry {
     pub id: u32,
     /// Its schema.
     pub config: CollectionConfig,
-    /// Where its vectors are.
+    /// Names under which its vectors are stored.
     #[serde(default)]
     pub placement: Placement,
-    /// Its re-embedding, where one is under way.
+    /// The re-embedding under way, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reembedding: Option<StoredReembedding>,
     /// Number of the last re-embedding; never reused.
@@ -51,32 +51,32 @@ pub(crate) struct ManifestEntry {
     pub garbage: BTreeSet<String>,
 }
 
-/// Where the vectors of a set of spaces are stored.
+/// Names under which the vectors of a set of spaces are stored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Placement {
-    /// The re-embedding that began it; 0: none did.
+    /// Number of the re-embedding that created the set; 0 for the first set.
     pub generation: u32,
-    /// Names that vectors are stored under, by space, where it is not the space's own.
+    /// Stored name by space, where it differs from the space's name.
     pub names: BTreeMap<String, String>,
 }
 
-/// A re-embedding: the set of spaces that is not in use.
+/// A re-embedding under way, with the inactive set of spaces.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StoredReembedding {
-    /// RFC 3339.
+    /// Start time, RFC 3339.
     pub started: String,
-    /// Whether the set that was begun is in use.
+    /// True once the new set is active.
     pub is_switched: bool,
-    /// When that last changed, RFC 3339.
+    /// Time of the last switch or rollback, RFC 3339.
     pub switched: Option<String>,
-    /// The collection's schema with the other set.
+    /// Schema of the collection with the inactive set.
     pub config: CollectionConfig,
-    /// Where the other set's vectors are.
+    /// Names under which the vectors of the inactive set are stored.
     pub placement: Placement,
 }
 
 impl ManifestEntry {
-    /// An empty collection.
+    /// Returns the entry of an empty collection.
     pub fn new(id: u32, config: CollectionConfig) -> Self {
         Self {
             id,
@@ -90,12 +90,12 @@ impl ManifestEntry {
 }
 
 impl Placement {
-    /// Name that a space's vectors are stored under.
+    /// Returns the name under which the vectors of a space are stored.
     pub fn name<'a>(&'a self, space: &'a str) -> &'a str {
         self.names.get(space).map_or(space, String::as_str)
     }
 
-    /// Name under which it is stored that an item cannot be embedded. No space is called so.
+    /// Returns the name of the marker of items that cannot be embedded. No space has such a name.
     pub fn left_out(&self) -> String {
         format!("@{}", self.generation)
     }
@@ -108,10 +108,11 @@ pub(super) fn corrupt(column: &'static str, detail: impl ToString) -> Error {
     }
 }
 
-/// Writes the record of an item; `item.vectors` must be empty, they lie in their own column family.
-pub(super) fn encode_item(number: u32, item: &Item) -> Result<Vec<u8>> {
+/// Writes the record of an item; `item.vectors` must be empty: vectors have their own
+/// column family.
+pub(super) fn encode_item(internal_id: u32, item: &Item) -> Result<Vec<u8>> {
     let mut bytes = vec![ITEM_FORMAT];
-    bytes.extend_from_slice(&number.to_be_bytes());
+    bytes.extend_from_slice(&internal_id.to_be_bytes());
     serde_json::to_writer(&mut bytes, item).map_err(|e| Error::Storage(e.to_string()))?;
     Ok(bytes)
 }
@@ -124,11 +125,11 @@ pub(super) fn decode_item(bytes: &[u8]) -> Result<(u32, Item)> {
     if format != ITEM_FORMAT {
         return Err(corrupt("items", format!("unknown record format {format}")));
     }
-    let Some((number, json)) = rest.split_first_chunk::<4>() else {
-        return Err(corrupt("items", "record is cut short"));
+    let Some((internal_id, json)) = rest.split_first_chunk::<4>() else {
+        return Err(corrupt("items", "record is truncated"));
     };
     let item = serde_json::from_slice(json).map_err(|e| corrupt("items", e))?;
-    Ok((u32::from_be_bytes(*number), item))
+    Ok((u32::from_be_bytes(*internal_id), item))
 }
 
 pub(super) fn encode_vector(vector: &[f32]) -> Vec<u8> {
@@ -163,7 +164,7 @@ pub(super) fn decode_event(bytes: &[u8]) -> Result<Event> {
     }
 }
 
-/// Kinds of events by their byte.
+/// Kinds of events, in the order of their bytes.
 const KINDS: [EventKind; 7] = [
     EventKind::View,
     EventKind::Click,

@@ -1,4 +1,5 @@
-//! Events: the records in the order of time, and the keys by which they are found by id, user, session and item.
+//! Events: the records in the order of time, and the keys by which they are found by id, user,
+//! session and item.
 
 use rocksdb::{Direction, IteratorMode};
 use vitrine_schemas::{Event, EventKind};
@@ -41,7 +42,7 @@ impl Batch {
     }
 }
 
-/// The keys beside the record, with their values.
+/// Returns the secondary keys of an event, with their values.
 fn listings(collection: u32, at: EventRef, event: &Event) -> Vec<(Vec<u8>, Vec<u8>)> {
     let time = at.micros.to_be_bytes().to_vec();
     let mut keys = vec![(keys::event_id(collection, &at.hash), time)];
@@ -61,11 +62,11 @@ fn listings(collection: u32, at: EventRef, event: &Event) -> Vec<(Vec<u8>, Vec<u
 }
 
 impl Store {
-    /// Visits every event of a collection in the order of time, until `visit` says no.
+    /// Calls `each` for every event of a collection in the order of time, until it returns false.
     pub fn scan_events(
         &self,
         collection: u32,
-        mut visit: impl FnMut(EventRef, Event) -> Result<bool>,
+        mut each: impl FnMut(EventRef, Event) -> Result<bool>,
     ) -> Result<()> {
         let prefix = keys::events(collection);
         let mode = IteratorMode::From(&prefix, Direction::Forward);
@@ -74,37 +75,38 @@ impl Store {
             if !key.starts_with(&prefix) {
                 break;
             }
-            if !visit(event_ref(&key)?, codec::decode_event(&value)?)? {
+            if !each(event_ref(&key)?, codec::decode_event(&value)?)? {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Whether an event with this id is stored.
+    /// Returns true if an event with this id is stored.
     pub fn has_event(&self, collection: u32, at: &EventRef) -> Result<bool> {
         let key = keys::event_id(collection, &at.hash);
         Ok(self.get(FAMILY, &key)?.is_some())
     }
 
-    /// An event.
+    /// Reads an event.
     pub fn event(&self, collection: u32, at: EventRef) -> Result<Option<Event>> {
         let value = self.get(FAMILY, &keys::event(collection, at))?;
         value.map(|v| codec::decode_event(&v)).transpose()
     }
 
-    /// At most `most` events of a user, a session or an item, later than `after`, the oldest first.
+    /// Returns at most `max` events of a user, a session or an item, later than `after`, the oldest
+    /// first.
     pub fn listed_events(
         &self,
         collection: u32,
         listing: Listing,
         name: &str,
         after: Option<EventRef>,
-        most: usize,
+        max: usize,
     ) -> Result<Vec<(EventRef, Event)>> {
         let prefix = keys::list(collection, listing, name);
         let start = match after {
-            // The first key behind it.
+            // The first key after it.
             Some(after) => [&keys::listed(collection, listing, name, after)[..], &[0]].concat(),
             None => prefix.clone(),
         };
@@ -112,7 +114,7 @@ impl Store {
         let mut found = Vec::new();
         for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
             let (key, _) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) || found.len() == most {
+            if !key.starts_with(&prefix) || found.len() == max {
                 break;
             }
             let at = event_ref(&key)?;
@@ -121,12 +123,13 @@ impl Store {
         Ok(found)
     }
 
-    /// Where the events of an item are, with their kinds, the latest first, until `visit` says no.
+    /// Calls `each` with the place and kind of each event of an item, the latest first, until it
+    /// returns false.
     pub fn scan_item_events(
         &self,
         collection: u32,
         item: &str,
-        mut visit: impl FnMut(EventRef, EventKind) -> Result<bool>,
+        mut each: impl FnMut(EventRef, EventKind) -> Result<bool>,
     ) -> Result<()> {
         let prefix = keys::list(collection, Listing::Item, item);
         let end = [&prefix[..], &[0xff; 25]].concat();
@@ -137,8 +140,8 @@ impl Store {
                 break;
             }
             let kind = value.first().and_then(|byte| codec::kind_of(*byte));
-            let kind = kind.ok_or_else(|| corrupt(FAMILY, "an unknown kind of event"))?;
-            if !visit(event_ref(&key)?, kind)? {
+            let kind = kind.ok_or_else(|| corrupt(FAMILY, "unknown event kind"))?;
+            if !each(event_ref(&key)?, kind)? {
                 break;
             }
         }
@@ -149,6 +152,6 @@ impl Store {
 fn event_ref(key: &[u8]) -> Result<EventRef> {
     keys::event_ref(key).ok_or_else(|| Error::Corrupt {
         column: FAMILY,
-        detail: "a key is too short".into(),
+        detail: "key is too short".into(),
     })
 }

@@ -1,6 +1,6 @@
-//! Keys: big-endian numbers first, so that a collection's records lie together.
+//! Keys: big-endian numbers first, so that the records of a collection are contiguous.
 
-/// Prefix of a collection; also the end of the collection before it.
+/// Returns the key prefix of a collection, which also ends the range of the collection before it.
 pub(super) fn prefix(collection: u32) -> [u8; 4] {
     collection.to_be_bytes()
 }
@@ -25,37 +25,38 @@ pub(super) fn blend(collection: u32) -> Vec<u8> {
     [&prefix(collection)[..], b"b"].concat()
 }
 
-/// Key of something that is set for a collection, or the prefix of all of a kind where the id is empty.
-pub(super) fn setting(collection: u32, letter: u8, id: &str) -> Vec<u8> {
-    [&settings(collection)[..], &[letter], id.as_bytes()].concat()
+/// Returns the key of a setting of a collection, or the prefix of all settings of a kind if the id
+/// is empty.
+pub(super) fn setting(collection: u32, kind: u8, id: &str) -> Vec<u8> {
+    [&settings(collection)[..], &[kind], id.as_bytes()].concat()
 }
 
-/// Prefix of all that is set for a collection.
+/// Prefix of all settings of a collection.
 pub(super) fn settings(collection: u32) -> Vec<u8> {
     [&b"settings"[..], &prefix(collection)].concat()
 }
 
 /// Key of a vector.
-pub(super) fn vector(collection: u32, number: u32, space: &str) -> Vec<u8> {
+pub(super) fn vector(collection: u32, internal_id: u32, space: &str) -> Vec<u8> {
     [
         &prefix(collection)[..],
-        &number.to_be_bytes(),
+        &internal_id.to_be_bytes(),
         space.as_bytes(),
     ]
     .concat()
 }
 
-/// Where an event is: by time, then by the hash of its id.
+/// Place of an event: its time, then the hash of its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EventRef {
     /// Microseconds since 1970.
     pub micros: i64,
-    /// Of its id.
+    /// Hash of its id.
     pub hash: [u8; 16],
 }
 
 impl EventRef {
-    /// Of an event with this id.
+    /// Returns the place of an event with this id.
     pub fn new(micros: i64, id: &str) -> Self {
         let hash = blake3::hash(id.as_bytes());
         Self {
@@ -71,7 +72,7 @@ impl EventRef {
     }
 }
 
-/// What events are listed by.
+/// Secondary index of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Listing {
     User,
@@ -103,12 +104,13 @@ pub(super) fn event(collection: u32, at: EventRef) -> Vec<u8> {
     [&events(collection)[..], &at.bytes()].concat()
 }
 
-/// Key by which an event is recognised when it is sent again.
+/// Key by which an event is recognized when it is sent again.
 pub(super) fn event_id(collection: u32, hash: &[u8; 16]) -> Vec<u8> {
     [&tagged(b'd', collection)[..], hash].concat()
 }
 
-/// Prefix of the events of a user, session or item. Its length comes first, so that no name begins another's keys.
+/// Prefix of the events of a user, session or item. Its length comes first, so that no name begins
+/// another's keys.
 pub(super) fn list(collection: u32, listing: Listing, name: &str) -> Vec<u8> {
     let length = (name.len() as u32).to_be_bytes();
     [
@@ -124,7 +126,7 @@ pub(super) fn listed(collection: u32, listing: Listing, name: &str, at: EventRef
     [&list(collection, listing, name)[..], &at.bytes()].concat()
 }
 
-/// Where the event of a key is: the key's last 24 bytes.
+/// Returns the place of the event of a key: its last 24 bytes.
 pub(super) fn event_ref(key: &[u8]) -> Option<EventRef> {
     let (time, hash) = key.last_chunk::<24>()?.split_first_chunk::<8>()?;
     Some(EventRef {
@@ -149,17 +151,17 @@ pub(super) fn model_list(collection: u32) -> Vec<u8> {
     [&prefix(collection)[..], b"l"].concat()
 }
 
-/// Key of a piece of a model.
+/// Key of a chunk of a model.
 pub(super) fn model_piece(collection: u32, version: u64, piece: u32) -> Vec<u8> {
     [&model(collection, version)[..], &piece.to_be_bytes()].concat()
 }
 
-/// Prefix of the pieces of a model.
+/// Prefix of the chunks of a model.
 pub(super) fn model(collection: u32, version: u64) -> Vec<u8> {
     [&prefix(collection)[..], b"m", &version.to_be_bytes()].concat()
 }
 
-/// Key of a piece of the list of item ids that models number.
+/// Key of a chunk of the list of item ids that models refer to.
 pub(super) fn model_items(collection: u32, first: u32) -> Vec<u8> {
     [&prefix(collection)[..], b"i", &first.to_be_bytes()].concat()
 }

@@ -1,4 +1,4 @@
-//! What is on disk: a RocksDB store with versioned records. Nothing outside this folder names RocksDB.
+//! Storage: a RocksDB store with versioned records. Nothing outside this folder names RocksDB.
 
 mod codec;
 mod events;
@@ -14,14 +14,14 @@ pub(crate) use codec::SegmentList;
 pub(crate) use codec::StoredReembedding;
 pub(crate) use keys::{EventRef, Listing};
 pub(crate) use models::ModelList;
-pub(crate) use rocks::{Batch, Store, replace_file};
+pub(crate) use rocks::{Batch, Store, write_atomic};
 
-/// When a write counts as done. The write-ahead log is always on.
+/// Durability of an acknowledged write. The write-ahead log is always on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// On the disk: survives a power cut.
+    /// Synced to disk: survives a power cut.
     Fsync,
-    /// With the operating system: survives a crash of the process.
+    /// Handed to the operating system: survives a crash of the process.
     #[default]
     Os,
 }

@@ -1,5 +1,5 @@
-//! Trained models: pieces of bytes, and the list that says which of them are there. A model is written before the list
-//! names it as one to be used.
+//! Trained models: chunks of bytes, and the list of complete models. A model is written before the
+//! list names it.
 
 use std::collections::BTreeMap;
 
@@ -17,23 +17,23 @@ use crate::{Error, Result};
 
 const FAMILY: &str = "models";
 
-/// Bytes of a piece.
-const PIECE: usize = 4 << 20;
+/// Bytes of a chunk.
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// Models of a collection.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct ModelList {
     /// Version given last, counted from 1; never reused.
     pub last: u64,
-    /// The one that answers.
+    /// The active model.
     pub active: Option<u64>,
     /// By version.
     pub models: BTreeMap<u64, ModelInfo>,
-    /// One that is being written; where a crash came in between, it is removed at the next start.
+    /// The model being written; after a crash it is removed at the next start.
     pub pending: Option<u64>,
     /// Events were erased since the newest was trained: the next training replaces all.
     pub erased: bool,
-    /// Item ids stored, which models number.
+    /// Number of stored item ids, which models refer to by position.
     pub items: u32,
 }
 
@@ -45,7 +45,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Adds item ids behind those stored, the first of which gets the number `first`.
+    /// Appends item ids to those stored, the first of them at position `first`.
     pub fn put_model_items(&mut self, collection: u32, first: u32, ids: &[String]) -> Result<()> {
         let value = serde_json::to_vec(ids).map_err(|e| Error::Storage(e.to_string()))?;
         self.0
@@ -67,9 +67,9 @@ impl Batch {
 }
 
 impl Store {
-    /// Writes the bytes of a model, which counts for nothing until the list names it.
+    /// Writes the bytes of a model, which is not used until the list names it.
     pub fn write_model(&self, collection: u32, version: u64, bytes: &[u8]) -> Result<()> {
-        for (piece, part) in (0..).zip(bytes.chunks(PIECE)) {
+        for (piece, part) in (0..).zip(bytes.chunks(CHUNK_BYTES)) {
             let key = keys::model_piece(collection, version, piece);
             self.write(Batch(vec![Op::Put(FAMILY, key, part.to_vec())]))?;
         }
@@ -86,7 +86,7 @@ impl Store {
         Ok(bytes)
     }
 
-    /// Reads the item ids in the order of their numbers.
+    /// Reads the item ids in the order of their positions.
     pub fn model_items(&self, collection: u32) -> Result<Vec<String>> {
         let mut ids: Vec<String> = Vec::new();
         let prefix = [&keys::models(collection)[..], b"i"].concat();
@@ -109,7 +109,7 @@ impl Store {
     fn pieces(
         &self,
         prefix: &[u8],
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>,
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<()>,
     ) -> Result<()> {
         let mode = IteratorMode::From(prefix, Direction::Forward);
         for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
@@ -117,7 +117,7 @@ impl Store {
             if !key.starts_with(prefix) {
                 break;
             }
-            visit(&key, &value)?;
+            each(&key, &value)?;
         }
         Ok(())
     }

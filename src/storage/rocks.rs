@@ -1,4 +1,4 @@
-//! The store proper: column families, batches and scans.
+//! The store: column families, batches and scans.
 
 use std::{
     fs,
@@ -25,7 +25,7 @@ const FORMAT_FILE: &str = "VITRINE_FORMAT";
 const FAMILIES: [&str; 5] = ["items", "vectors", "events", "models", "manifest"];
 const MANIFEST_KEY: &[u8] = b"manifest";
 
-/// Writes that take effect together or not at all.
+/// Writes that take effect atomically.
 #[derive(Default)]
 pub(crate) struct Batch(pub(super) Vec<Op>);
 
@@ -36,8 +36,8 @@ pub(super) enum Op {
 }
 
 impl Batch {
-    pub fn put_item(&mut self, collection: u32, number: u32, item: &Item) -> Result<()> {
-        let value = codec::encode_item(number, item)?;
+    pub fn put_item(&mut self, collection: u32, internal_id: u32, item: &Item) -> Result<()> {
+        let value = codec::encode_item(internal_id, item)?;
         let key = keys::item(collection, &item.id);
         self.0.push(Op::Put("items", key, value));
         Ok(())
@@ -47,14 +47,14 @@ impl Batch {
         self.0.push(Op::Delete("items", keys::item(collection, id)));
     }
 
-    pub fn put_vector(&mut self, collection: u32, number: u32, space: &str, vector: &[f32]) {
-        let key = keys::vector(collection, number, space);
+    pub fn put_vector(&mut self, collection: u32, internal_id: u32, space: &str, vector: &[f32]) {
+        let key = keys::vector(collection, internal_id, space);
         let value = codec::encode_vector(vector);
         self.0.push(Op::Put("vectors", key, value));
     }
 
-    pub fn delete_vector(&mut self, collection: u32, number: u32, space: &str) {
-        let key = keys::vector(collection, number, space);
+    pub fn delete_vector(&mut self, collection: u32, internal_id: u32, space: &str) {
+        let key = keys::vector(collection, internal_id, space);
         self.0.push(Op::Delete("vectors", key));
     }
 
@@ -72,14 +72,14 @@ impl Batch {
         Ok(())
     }
 
-    /// Puts the number of writes to the collection's items so far, this one included.
+    /// Puts the number of writes to the collection's items, this one included.
     pub fn put_writes(&mut self, collection: u32, writes: u64) {
         let value = writes.to_be_bytes().to_vec();
         self.0
             .push(Op::Put("manifest", keys::writes(collection), value));
     }
 
-    /// Bytes of keys and values.
+    /// Returns the bytes of keys and values.
     pub fn bytes(&self) -> u64 {
         let bytes = self.0.iter().map(|op| match op {
             Op::Put(_, key, value) => key.len() + value.len(),
@@ -94,7 +94,7 @@ impl Batch {
             .push(Op::Put("models", keys::blend(collection), value));
     }
 
-    /// Deletes everything of a collection but what the manifest says of it.
+    /// Deletes everything of a collection except its manifest entry.
     pub fn delete_collection(&mut self, collection: u32) {
         self.delete_events(collection);
         self.delete_models(collection);
@@ -112,12 +112,12 @@ impl Batch {
     }
 }
 
-/// What RocksDB takes.
+/// Memory and disk that RocksDB uses.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StoreSizes {
-    /// Bytes of tables not written yet, of its cache and of what it knows of its files.
+    /// Bytes of memtables, block cache and table readers.
     pub memory_bytes: u64,
-    /// Bytes of its tables; its log is beside them.
+    /// Bytes of its tables, without the write-ahead log.
     pub disk_bytes: u64,
 }
 
@@ -157,17 +157,17 @@ impl Store {
         Ok(store)
     }
 
-    /// Folder of the segment files.
+    /// Returns the folder of the segment files.
     pub fn segments(&self) -> PathBuf {
         self.path.join("segments")
     }
 
-    /// Folder of what collections keep of their state.
+    /// Returns the folder of the state files of collections.
     pub fn states(&self) -> PathBuf {
         self.path.join("states")
     }
 
-    /// Folder of a collection's lexical index.
+    /// Returns the folder of a collection's full-text index.
     pub fn lexical(&self, collection: u32) -> PathBuf {
         self.path.join("lexical").join(format!("{collection:08x}"))
     }
@@ -218,11 +218,11 @@ impl Store {
         self.get("models", &keys::blend(collection))
     }
 
-    /// Visits every item of a collection in the order of ids.
+    /// Calls `each` for every item of a collection in the order of ids.
     pub fn scan_items(
         &self,
         collection: u32,
-        mut visit: impl FnMut(u32, Item) -> Result<()>,
+        mut each: impl FnMut(u32, Item) -> Result<()>,
     ) -> Result<()> {
         let prefix = keys::prefix(collection);
         let mode = IteratorMode::From(&prefix, Direction::Forward);
@@ -231,8 +231,8 @@ impl Store {
             if !key.starts_with(&prefix) {
                 break;
             }
-            let (number, item) = codec::decode_item(&value)?;
-            visit(number, item)?;
+            let (internal_id, item) = codec::decode_item(&value)?;
+            each(internal_id, item)?;
         }
         Ok(())
     }
@@ -245,39 +245,41 @@ impl Store {
         }
     }
 
-    /// Number of writes to a collection's items so far.
+    /// Returns the number of writes to a collection's items.
     pub fn writes(&self, collection: u32) -> Result<u64> {
         match self.get("manifest", &keys::writes(collection))? {
             None => Ok(0),
             Some(bytes) => match bytes.try_into() {
                 Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
-                Err(_) => Err(corrupt("manifest", "a number of writes is cut short")),
+                Err(_) => Err(corrupt("manifest", "the write count is truncated")),
             },
         }
     }
 
-    /// Reads vectors of a space by number, in order; those that are missing are passed over.
+    /// Reads vectors of a space by internal id, in order; missing ones are skipped.
     pub fn vectors(
         &self,
         collection: u32,
-        numbers: &[u32],
+        internal_ids: &[u32],
         space: &str,
     ) -> Result<Vec<(u32, Vec<f32>)>> {
         let family = self.family("vectors")?;
-        let keys = numbers.iter().map(|n| keys::vector(collection, *n, space));
+        let keys = internal_ids
+            .iter()
+            .map(|n| keys::vector(collection, *n, space));
         let keys: Vec<_> = keys.collect();
         let sorted = true;
         let found = self.db.batched_multi_get_cf(family, &keys, sorted);
-        let mut vectors = Vec::with_capacity(numbers.len());
-        for (number, value) in numbers.iter().zip(found) {
+        let mut vectors = Vec::with_capacity(internal_ids.len());
+        for (internal_id, value) in internal_ids.iter().zip(found) {
             if let Some(bytes) = value.map_err(storage)? {
-                vectors.push((*number, codec::decode_vector(&bytes)?));
+                vectors.push((*internal_id, codec::decode_vector(&bytes)?));
             }
         }
         Ok(vectors)
     }
 
-    /// What RocksDB takes in memory and on disk.
+    /// Returns the memory and disk that RocksDB uses.
     pub fn sizes(&self) -> Result<StoreSizes> {
         let sum = |property: &str| -> Result<u64> {
             let of = |name| {
@@ -302,7 +304,7 @@ impl Store {
         }
     }
 
-    /// Keys and values of all column families in which the text occurs.
+    /// Counts keys and values of all column families in which a text occurs.
     #[cfg(test)]
     pub fn mentions(&self, text: &str) -> Result<usize> {
         let has = |bytes: &[u8]| bytes.windows(text.len()).any(|w| w == text.as_bytes());
@@ -319,14 +321,14 @@ impl Store {
         Ok(found)
     }
 
-    /// Brings the log to disk.
+    /// Syncs the write-ahead log to disk.
     pub fn flush(&self) -> Result<()> {
         self.db.flush_wal(true).map_err(storage)
     }
 }
 
-/// Writes a file that is there as a whole or not at all.
-pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file atomically: under a temporary name, synced, then renamed.
+pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let unfinished = path.with_extension("new");
     let write = || -> io::Result<()> {
         let mut file = fs::File::create(&unfinished)?;
@@ -373,7 +375,7 @@ fn check_format(path: &Path, create: bool) -> Result<()> {
             .any(|entry| foreign(&entry))
         {
             return Err(Error::Storage(format!(
-                "{} is not empty and has no {FORMAT_FILE}: it is no data directory of Vitrine; name an empty one",
+                "expected an empty folder or a Vitrine data directory, got {}, which is not empty and has no {FORMAT_FILE}; choose another folder",
                 path.display()
             )));
         }
@@ -381,7 +383,7 @@ fn check_format(path: &Path, create: bool) -> Result<()> {
         return Err(io(std::io::ErrorKind::NotFound.into()));
     }
     fs::create_dir_all(path).map_err(io)?;
-    // By rename: a crash in between must not leave a half-written version behind.
+    // By rename, so that a crash does not leave a partial version file.
     let made = path.join(format!("{FORMAT_FILE}.new"));
     fs::write(&made, format!("{FORMAT}\n")).map_err(io)?;
     fs::File::open(&made)

@@ -1,4 +1,4 @@
-//! What is set for a collection: JSON records by a letter for their kind and their ids.
+//! Settings of a collection: JSON records, by a kind for their kind and their ids.
 
 use rocksdb::{Direction, IteratorMode};
 use serde::{Serialize, de::DeserializeOwned};
@@ -17,36 +17,33 @@ impl Batch {
     pub fn put_setting(
         &mut self,
         collection: u32,
-        letter: u8,
+        kind: u8,
         id: &str,
         setting: &impl Serialize,
     ) -> Result<()> {
         let value = serde_json::to_vec(setting).map_err(|e| Error::Storage(e.to_string()))?;
-        self.0.push(Op::Put(
-            FAMILY,
-            keys::setting(collection, letter, id),
-            value,
-        ));
+        self.0
+            .push(Op::Put(FAMILY, keys::setting(collection, kind, id), value));
         Ok(())
     }
 
-    pub fn delete_setting(&mut self, collection: u32, letter: u8, id: &str) {
+    pub fn delete_setting(&mut self, collection: u32, kind: u8, id: &str) {
         self.0
-            .push(Op::Delete(FAMILY, keys::setting(collection, letter, id)));
+            .push(Op::Delete(FAMILY, keys::setting(collection, kind, id)));
     }
 
-    /// Deletes all of a kind.
-    pub fn delete_settings(&mut self, collection: u32, letter: u8) {
-        let from = keys::setting(collection, letter, "");
-        let to = keys::setting(collection, letter + 1, "");
+    /// Deletes all settings of a kind.
+    pub fn delete_settings(&mut self, collection: u32, kind: u8) {
+        let from = keys::setting(collection, kind, "");
+        let to = keys::setting(collection, kind + 1, "");
         self.0.push(Op::DeleteRange(FAMILY, from, to));
     }
 }
 
 impl Store {
-    /// Reads all of a kind, in the order of their ids.
-    pub fn settings<T: DeserializeOwned>(&self, collection: u32, letter: u8) -> Result<Vec<T>> {
-        let prefix = keys::setting(collection, letter, "");
+    /// Reads all settings of a kind, in the order of their ids.
+    pub fn settings<T: DeserializeOwned>(&self, collection: u32, kind: u8) -> Result<Vec<T>> {
+        let prefix = keys::setting(collection, kind, "");
         let mode = IteratorMode::From(&prefix, Direction::Forward);
         let mut found = Vec::new();
         for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {

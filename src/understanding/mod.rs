@@ -1,4 +1,4 @@
-//! What a query means: price, colour, brand, size, category, audience and what is not wanted are taken out of its text, by
+//! What a query means: price, color, brand, size, category, audience and what is not wanted are taken out of its text, by
 //! the collection's own values and a small lexicon of English and Chinese. No model, no network: the same text always
 //! gives the same answer, and each part says which words it came from, so that it can be shown and undone.
 

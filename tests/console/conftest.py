@@ -117,23 +117,23 @@ def browser():
         browser.close()
 
 
-class Visit:
+class PageVisit:
     """A page of the console, and what went wrong in it."""
 
     def __init__(self, page, url):
-        self.page, self.url, self.faults = page, url, []
-        page.on("pageerror", lambda fault: self.faults.append(f"error: {fault}"))
+        self.page, self.url, self.errors = page, url, []
+        page.on("pageerror", lambda error: self.errors.append(f"error: {error}"))
         page.on("console", self.told)
         page.on("request", self.asked)
 
     def told(self, message):
-        # A photo that is not there is no fault of the page: its tile is shown.
+        # A missing image is not an error of the page: its tile is shown.
         if message.type in ("error", "warning") and "404" not in message.text:
-            self.faults.append(f"{message.type}: {message.text}")
+            self.errors.append(f"{message.type}: {message.text}")
 
     def asked(self, request):
         if not request.url.startswith((self.url, "blob:", "data:")):
-            self.faults.append(f"asked elsewhere: {request.url}")
+            self.errors.append(f"asked elsewhere: {request.url}")
 
     def open(self, fragment=""):
         # Another fragment alone would not load the page anew.
@@ -159,16 +159,16 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser, server):
+def open_page(browser, server):
     """Opens pages; at the end, none of them may have failed or have asked for anything elsewhere."""
-    visits = []
+    pages = []
 
     def start(width=1360, height=900, scheme="light", url=server.url, touch=False):
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=touch)
-        visits.append((context, Visit(context.new_page(), url)))
-        return visits[-1][1]
+        pages.append((context, PageVisit(context.new_page(), url)))
+        return pages[-1][1]
 
     yield start
-    for context, one in visits:
+    for context, one in pages:
         context.close()
-        assert not one.faults, one.faults
+        assert not one.errors, one.errors

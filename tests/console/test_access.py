@@ -8,8 +8,8 @@ from test_explorer import VIEWS
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", [*VIEWS, "tiles"])
-def test_axe_finds_nothing_wrong(visit, name, scheme):
-    v = visit(scheme=scheme)
+def test_axe_finds_nothing_wrong(open_page, name, scheme):
+    v = open_page(scheme=scheme)
     v.open(VIEWS.get(name, "#/search?c=hostile"))
     if name == "explorer":
         v.page.wait_for_selector(".similar li")

@@ -3,8 +3,8 @@
 import json
 
 
-def test_marked_words_corrections_and_totals_are_shown(visit):
-    v = visit()
+def test_marked_words_corrections_and_totals_are_shown(open_page):
+    v = open_page()
 
     def told(route):
         answer = route.fetch()
@@ -21,8 +21,8 @@ def test_marked_words_corrections_and_totals_are_shown(visit):
     assert first.locator(".title").inner_text() == "<b>Comfy</b>"
     assert first.locator("mark").all_inner_texts() == ["fy"]
     assert first.locator(".segment").evaluate_all("all => all.map((one) => one.dataset.source)") == ["query", "lexical"]
-    assert v.page.inner_text(".notice") == 'Looked for chair instead of "chiar".'
+    assert v.page.inner_text(".notice") == 'Showing results for chair instead of "chiar".'
     status = v.page.inner_text(".status")
-    assert "24 of at least 1,234 items" in status and "without: no model" in status
-    assert "Words" in v.page.inner_text(".status .legend")
+    assert "24 of at least 1,234 items" in status and "fallbacks: no model" in status
+    assert "Full text" in v.page.inner_text(".status .legend")
     v.shot("hybrid")

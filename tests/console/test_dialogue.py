@@ -11,7 +11,7 @@ def say(v, text):
 
 
 def state(v):
-    return v.page.locator("[aria-label='What is searched for'] .chip").all_inner_texts()
+    return v.page.locator("[aria-label='Current search'] .chip").all_inner_texts()
 
 
 def prices(v):
@@ -22,10 +22,10 @@ def titles(v):
     return v.page.locator(".grid .card .title").all_inner_texts()
 
 
-def test_a_search_is_refined_and_each_turn_taken_back(visit):
-    v = visit()
+def test_a_search_is_refined_and_each_turn_taken_back(open_page):
+    v = open_page()
     v.open("#/dialogue?c=shop")
-    assert "Nothing is searched for" in v.page.inner_text(".below")
+    assert "No search yet" in v.page.inner_text(".below")
     v.page.keyboard.press("/")
     v.page.keyboard.type("shoes under 200")
     v.page.keyboard.press("Enter")
@@ -44,7 +44,7 @@ def test_a_search_is_refined_and_each_turn_taken_back(visit):
     cheap = titles(v)
 
     say(v, "更像第二个")
-    assert any(one == f"like {cheap[1]}" for one in state(v)), state(v)
+    assert any(one == f"similar to {cheap[1]}" for one in state(v)), state(v)
     assert cheap[1] not in titles(v)
     v.shot("dialogue")
 
@@ -65,8 +65,8 @@ def test_a_search_is_refined_and_each_turn_taken_back(visit):
     assert state(v) == [] and not titles(v)
 
 
-def test_what_cannot_be_done_and_what_to_take_away_are_told(visit):
-    v = visit()
+def test_what_cannot_be_done_and_what_to_take_away_are_told(open_page):
+    v = open_page()
     v.open("#/dialogue?c=shop&say=chairs")
     v.settle()
     assert "say=" not in v.page.url and titles(v)
@@ -76,7 +76,7 @@ def test_what_cannot_be_done_and_what_to_take_away_are_told(visit):
     assert re.search(r"like number 90: there is no such place: \d+ are shown", v.page.inner_text(".notice"))
     assert titles(v) == shown or len(titles(v)) > 0
     say(v, "under 1")
-    assert "Nothing matches all of it" in v.page.inner_text(".notice")
+    assert "No item matches all conditions" in v.page.inner_text(".notice")
     v.shot("dialogue-nothing")
     v.page.click(".relaxed button:has-text('any price')")
     v.until("document.querySelectorAll('.grid .card[data-id]').length > 0")
@@ -84,8 +84,8 @@ def test_what_cannot_be_done_and_what_to_take_away_are_told(visit):
     assert not any("price" in one for one in state(v))
 
 
-def test_items_are_chosen_by_controls_and_a_lost_dialogue_goes_on(visit):
-    v = visit()
+def test_items_are_chosen_by_controls_and_a_lost_dialogue_goes_on(open_page):
+    v = open_page()
     v.open("#/dialogue?c=shop&say=chairs")
     v.settle()
     third = titles(v)[2]
@@ -97,7 +97,7 @@ def test_items_are_chosen_by_controls_and_a_lost_dialogue_goes_on(visit):
     v.page.locator(".controls button:has-text('like this')").nth(1).click()
     v.until("document.querySelector('.chips').textContent.includes('like ')")
     v.settle()
-    assert f"like {second}" in state(v)
+    assert f"similar to {second}" in state(v)
     id = re.search(r"d=([0-9a-f-]+)", v.page.url)[1]
     v.page.evaluate("(id) => fetch(`/v1/dialogues/${id}`, { method: 'DELETE' })", id)
     v.page.reload()
@@ -107,12 +107,12 @@ def test_items_are_chosen_by_controls_and_a_lost_dialogue_goes_on(visit):
     v.page.locator(".grid .card[data-id]").first.click()
     v.page.wait_for_selector(".drawer h2")
     v.page.keyboard.press("Escape")
-    v.faults.clear()  # the 404 of the dialogue that was deleted
+    v.errors.clear()  # the 404 of the dialogue that was deleted
 
 
-def test_several_turns_fit_a_phone_and_the_dark(visit):
+def test_several_turns_fit_a_phone_and_the_dark(open_page):
     for width, height, scheme, name in [(390, 844, "light", "dialogue-phone"), (1360, 900, "dark", "dialogue-dark")]:
-        v = visit(width, height, scheme, touch=width < 500)
+        v = open_page(width, height, scheme, touch=width < 500)
         v.open("#/dialogue?c=shop&say=shoes+under+200")
         v.settle()
         say(v, "便宜一点")

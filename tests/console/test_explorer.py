@@ -7,8 +7,8 @@ import pytest
 from conftest import BIN, Server, indexer
 
 
-def test_the_explorer_goes_from_item_to_item(visit):
-    v = visit()
+def test_the_explorer_goes_from_item_to_item(open_page):
+    v = open_page()
     v.open("#/search?c=shop&q=running+shoe")
     ids = v.page.locator(".grid .card").evaluate_all("all => all.map((one) => one.dataset.id)")
     bought = "runx-running-shoe"
@@ -16,7 +16,7 @@ def test_the_explorer_goes_from_item_to_item(visit):
     v.page.wait_for_selector(".drawer .similar li")
     title = v.page.inner_text(".drawer h2")
     assert title == "RunX Running Shoe" and f"open={bought}" in v.page.url
-    assert v.page.inner_text(".why h3").startswith(f"Place {ids.index(bought) + 1}, score ")
+    assert v.page.inner_text(".why h3").startswith(f"Rank {ids.index(bought) + 1}, score ")
     assert v.page.locator(".drawer .parts tbody tr").count() == 2, "words and vector"
     own = v.page.locator(".similar .title").all_inner_texts()
     assert len(own) == 12 and title not in own
@@ -25,7 +25,7 @@ def test_the_explorer_goes_from_item_to_item(visit):
     v.page.wait_for_selector(".similar .segment[data-source=behavior]")
     facts = v.page.locator(".similar .facts").all_inner_texts()
     assert not any("Footwear" in f for f in facts), facts
-    # Content and behaviour have a segment each in the bar of a bridge.
+    # Content and behavior have a segment each in the bar of a bridge.
     sources = v.page.locator(".similar li").first.locator(".segment").evaluate_all("all => all.map((one) => one.dataset.source)")
     assert {"query", "behavior"} <= set(sources), sources
     assert v.page.locator(".like .legend li").count() >= 2
@@ -39,15 +39,15 @@ def test_the_explorer_goes_from_item_to_item(visit):
     v.until("(was) => document.querySelector('.drawer h2').textContent !== was", arg=title)
     v.page.go_back()
     v.until("(was) => document.querySelector('.drawer h2').textContent === was", arg=title)
-    v.page.click("text=Search like this")
+    v.page.click("text=Search for similar items")
     v.settle()
     assert not v.page.locator("dialog").count()
-    assert v.page.inner_text(".chip[data-kind=item]").startswith(f"like {title}")
+    assert v.page.inner_text(".chip[data-kind=item]").startswith(f"similar to {title}")
     v.shot("like")
 
 
-def test_everything_is_done_by_the_keyboard(visit):
-    v = visit()
+def test_everything_is_done_by_the_keyboard(open_page):
+    v = open_page()
     v.open("#/search?c=shop&q=plant")
     press = v.page.keyboard.press
     focused = "document.activeElement?.dataset?.id ?? document.activeElement?.id"
@@ -94,9 +94,9 @@ VIEWS = {
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_it_fits_a_phone(visit, name):
+def test_it_fits_a_phone(open_page, name):
     fragment = VIEWS[name]
-    v = visit(width=360, height=740, touch=True)
+    v = open_page(width=360, height=740, touch=True)
     v.open(fragment)
     if "open=" in fragment:
         v.page.wait_for_selector(".similar li")
@@ -108,8 +108,8 @@ def test_it_fits_a_phone(visit, name):
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_it_is_dark_where_the_system_is(visit, name):
-    v = visit(scheme="dark")
+def test_it_is_dark_where_the_system_is(open_page, name):
+    v = open_page(scheme="dark")
     v.open(VIEWS[name])
     ground = v.page.evaluate("getComputedStyle(document.documentElement).backgroundColor.match(/[0-9]+/g).map(Number)")
     ink = v.page.evaluate("getComputedStyle(document.body).color.match(/[0-9]+/g).map(Number)")
@@ -120,14 +120,14 @@ def test_it_is_dark_where_the_system_is(visit, name):
     assert min(light[:3]) > 200, "the switch wins over the system"
 
 
-def test_with_keys_the_page_asks_for_one(visit, shop, tmp_path):
+def test_with_keys_the_page_asks_for_one(open_page, shop, tmp_path):
     keys = tmp_path / "keys.toml"
     create = [BIN / "vitrine-server", "keys", "create", "--name", "console", "--actions", "read", "--collections", "shop", "--keys-file", keys]
     secret = subprocess.run(create, check=True, capture_output=True, text=True).stdout.strip()
     indexer("index", "--source", shop / "products.csv", "--format", "vendure", "--data", tmp_path / "data", "--collection", "shop")
     server = Server(tmp_path, "--keys-file", keys, "--images-root", shop)
     try:
-        v = visit(url=server.url)
+        v = open_page(url=server.url)
         v.open()
         v.page.wait_for_selector("dialog input[name=key]")
         v.shot("key")
@@ -137,12 +137,12 @@ def test_with_keys_the_page_asks_for_one(visit, shop, tmp_path):
         v.page.fill("dialog input[name=key]", secret)
         v.page.keyboard.press("Enter")
         v.page.wait_for_selector(".grid .card[data-id]")
-        # Photos come with the key too.
+        # Images come with the key too.
         v.until("[...document.querySelectorAll('.grid img')].some((i) => i.src.startsWith('blob:') && i.naturalWidth > 100)")
         assert v.page.evaluate("Object.keys(localStorage).length") == 0
         assert secret not in v.page.url
         v.open("#/reports")
-        assert "covers every collection" in v.page.inner_text(".report")
-        v.faults.clear()  # the browser reports each 401 and 403 that was asked for
+        assert "covers all collections" in v.page.inner_text(".report")
+        v.errors.clear()  # the browser reports each 401 and 403 that was asked for
     finally:
         server.close()

@@ -9,10 +9,10 @@ RULES = [
 ]
 
 
-def test_rules_are_listed_and_those_that_acted_are_told(visit):
-    v = visit()
+def test_rules_are_listed_and_those_that_acted_are_told(open_page):
+    v = open_page()
     v.page.route("**/rules", lambda route: route.fulfill(json={"rules": RULES}))
-    v.page.route("**/rules/test", lambda route: route.fulfill(json={"rules": [{"id": "sale"}, {"id": "old", "hindrance": "expired"}, {"id": "rest", "hindrance": "disabled"}]}))
+    v.page.route("**/rules/test", lambda route: route.fulfill(json={"rules": [{"id": "sale"}, {"id": "old", "inactive_reason": "expired"}, {"id": "rest", "inactive_reason": "disabled"}]}))
     v.open("#/rules?c=shop")
     rules = v.page.locator(".rule")
     assert rules.evaluate_all("all => all.map((one) => one.dataset.state)") == ["on", "over", "off"]
@@ -22,7 +22,7 @@ def test_rules_are_listed_and_those_that_acted_are_told(visit):
     v.page.fill("input[name=question]", "red shoes")
     v.page.keyboard.press("Enter")
     v.until("document.querySelectorAll('.outcome').length === 3")
-    assert v.page.locator(".outcome").all_inner_texts() == ["acts", "does not act: its time is over", "does not act: is off"]
+    assert v.page.locator(".outcome").all_inner_texts() == ["applies", "does not apply: expired", "does not apply: disabled"]
     v.shot("rules")
 
     def acted(route):

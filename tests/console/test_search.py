@@ -1,4 +1,4 @@
-"""Search: words, photo, what was understood, facets, the grid, and the address that holds it all."""
+"""Search: words, image, what was understood, facets, the grid, and the address that holds it all."""
 
 import re
 
@@ -9,8 +9,8 @@ def titles(page):
     return page.locator(".grid .card .title").all_inner_texts()
 
 
-def test_words_find_items_with_pictures_and_scores(visit):
-    v = visit()
+def test_words_find_items_with_pictures_and_scores(open_page):
+    v = open_page()
     v.open("#/search?c=shop&q=comfortable+chair")
     found = titles(v.page)
     assert len(found) == 24 and "Chair" in found[0], found
@@ -23,8 +23,8 @@ def test_words_find_items_with_pictures_and_scores(visit):
     v.shot("search")
 
 
-def test_a_search_is_typed_linked_and_stepped_back(visit):
-    v = visit()
+def test_a_search_is_typed_linked_and_stepped_back(open_page):
+    v = open_page()
     v.open()
     assert v.page.title() == "Search · Vitrine"
     assert len(titles(v.page)) == 24, "without words: the items as they lie"
@@ -34,7 +34,7 @@ def test_a_search_is_typed_linked_and_stepped_back(visit):
     v.settle()
     first = titles(v.page)
     assert first[0] == "Laptop" and "q=laptop" in v.page.url
-    other = visit()
+    other = open_page()
     other.open(v.page.url[v.page.url.index("#"):])
     assert titles(other.page) == first
     v.page.go_back()
@@ -42,8 +42,8 @@ def test_a_search_is_typed_linked_and_stepped_back(visit):
     assert v.page.input_value("#query") == "" and titles(v.page) != first
 
 
-def test_what_was_understood_is_shown_and_can_be_undone(visit):
-    v = visit()
+def test_what_was_understood_is_shown_and_can_be_undone(open_page):
+    v = open_page()
     v.open("#/search?c=shop&q=black+chair+under+$100")
     chips = v.page.locator(".chip[data-kind=understood]")
     texts = chips.all_inner_texts()
@@ -60,8 +60,8 @@ def test_what_was_understood_is_shown_and_can_be_undone(visit):
     assert any("price" in t for t in v.page.locator(".chip[data-kind=understood]").all_inner_texts())
 
 
-def test_facets_narrow_and_their_counts_are_kept(visit):
-    v = visit()
+def test_facets_narrow_and_their_counts_are_kept(open_page):
+    v = open_page()
     v.open("#/search?c=shop")
     brand = ".facet[data-field=brand]"
     nike = v.page.locator(f"{brand} label:has-text('Nike')")
@@ -94,24 +94,24 @@ def test_facets_narrow_and_their_counts_are_kept(visit):
     assert len(titles(v.page)) == wanted
 
 
-def test_a_photo_finds_what_looks_like_it(visit, shop):
-    v = visit()
+def test_a_image_finds_what_looks_like_it(open_page, shop):
+    v = open_page()
     v.open("#/search?c=shop")
-    photo = next((shop / "images").glob("*chair*"), None) or sorted((shop / "images").glob("*.jpg"))[0]
-    v.page.set_input_files("#photo", photo)
-    v.page.wait_for_selector(".chip[data-kind=photo] img")
+    image = next((shop / "images").glob("*chair*"), None) or sorted((shop / "images").glob("*.jpg"))[0]
+    v.page.set_input_files("#image", image)
+    v.page.wait_for_selector(".chip[data-kind=image] img")
     v.settle()
     first = v.page.locator(".grid .card").first
     names = v.page.evaluate("async (id) => (await (await fetch(`/v1/collections/shop/items/${id}`)).json()).images.map((i) => i.path)", first.get_attribute("data-id"))
-    assert f"images/{photo.name}" in names, (names, photo)
-    v.shot("photo")
+    assert f"images/{image.name}" in names, (names, image)
+    v.shot("image")
     v.page.reload()
     v.settle()
-    assert "photo is not here" in v.page.inner_text(".below"), "an address holds no photo"
+    assert "image is not available" in v.page.inner_text(".below"), "an address holds no image"
 
 
-def test_bad_filters_are_told_with_their_pointer(visit):
-    v = visit()
+def test_bad_filters_are_told_with_their_pointer(open_page):
+    v = open_page()
     v.open("#/search?c=shop&q=chair&filter=price+%3C")
     problem = v.page.locator(".notice .problem")
     text = problem.inner_text()
@@ -121,19 +121,19 @@ def test_bad_filters_are_told_with_their_pointer(visit):
     v.page.keyboard.press("Enter")
     v.settle()
     assert not v.page.locator(".notice .problem").count() and len(titles(v.page)) > 3
-    v.faults.clear()  # the browser reports the 400 that was asked for
+    v.errors.clear()  # the browser reports the 400 that was asked for
 
 
-def test_nothing_found_and_no_such_collection(visit):
-    v = visit()
+def test_nothing_found_and_no_such_collection(open_page):
+    v = open_page()
     v.open("#/search?c=shop&filter=price+%3E+999999")
     assert "Nothing matches" in v.page.inner_text(".below")
     v.open("#/search?c=none")
     assert 'No collection "none"' in v.page.inner_text("#main")
 
 
-def test_items_are_text_and_never_markup(visit):
-    v = visit()
+def test_items_are_text_and_never_markup(open_page):
+    v = open_page()
     v.open("#/search?c=hostile")
     assert titles(v.page) == HOSTILE
     v.page.locator(".facet[data-field=kind] label").first.click()
@@ -152,8 +152,8 @@ def test_items_are_text_and_never_markup(visit):
     assert not v.page.locator("main script, main img[src='x'], main svg[onload], main b").count()
 
 
-def test_the_policy_stops_what_the_page_does_not_do(visit):
-    v = visit()
+def test_the_policy_stops_what_the_page_does_not_do(open_page):
+    v = open_page()
     v.open()
     done = v.page.evaluate(
         """() => new Promise((done) => {
@@ -172,11 +172,11 @@ def test_the_policy_stops_what_the_page_does_not_do(visit):
     )
     assert "hacked" not in done or done["hacked"] is None
     assert {"script-src-elem", "img-src", "connect-src", "style-src-attr"} <= set(done["seen"]), done
-    v.faults.clear()  # it was made to try
+    v.errors.clear()  # it was made to try
 
 
-def test_words_meaning_or_both_find_and_facets_count_the_matches(visit):
-    v = visit()
+def test_words_meaning_or_both_find_and_facets_count_the_matches(open_page):
+    v = open_page()
     v.open("#/search?c=shop&q=chair&mode=lexical")
     found = titles(v.page)
     assert 1 < len(found) < 24 and "Chair" in found[0], found
@@ -192,8 +192,8 @@ def test_words_meaning_or_both_find_and_facets_count_the_matches(visit):
     v.shot("mode")
 
 
-def test_words_are_marked_where_they_are_found(visit):
-    v = visit()
+def test_words_are_marked_where_they_are_found(open_page):
+    v = open_page()
     v.open("#/search?c=shop&q=nike+comfortable&plain=1")
     marked = lambda where: v.page.locator(f".grid .card {where} mark").all_inner_texts()
     assert "Nike" in marked(".facts") or "Nike" in marked(".title"), (marked(".facts"), marked(".title"))

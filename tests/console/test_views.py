@@ -3,16 +3,16 @@
 import re
 
 
-def test_the_map_is_walked_zoomed_and_opened(visit):
-    v = visit()
+def test_the_map_is_walked_zoomed_and_opened(open_page):
+    v = open_page()
     v.open("#/map?c=shop")
-    assert re.match(r"54 items · the two axes show \d+ % of the spread", v.page.inner_text(".status"))
+    assert re.match(r"54 items · the two axes show \d+ % of the variance", v.page.inner_text(".status"))
     kinds = v.page.locator(".kinds li").all_inner_texts()
     assert len(kinds) == 3 and any("Electronics" in k for k in kinds), kinds
     v.shot("map")
-    colours = "() => { const c = document.querySelector('canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; const s = new Set(); for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 150) s.add(`${d[i] >> 5},${d[i + 1] >> 5},${d[i + 2] >> 5}`); return [...s].sort().join(' '); }"
+    colors = "() => { const c = document.querySelector('canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; const s = new Set(); for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 150) s.add(`${d[i] >> 5},${d[i + 1] >> 5},${d[i + 2] >> 5}`); return [...s].sort().join(' '); }"
     painted = lambda: v.page.evaluate("() => { const c = document.querySelector('canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n; }")
-    assert len(v.page.evaluate(colours).split()) >= 3, "a colour a category"
+    assert len(v.page.evaluate(colors).split()) >= 3, "a color a category"
     all_of_it = painted()
     v.page.focus("canvas")
     v.page.keyboard.press("ArrowRight")
@@ -48,11 +48,11 @@ def test_the_map_is_walked_zoomed_and_opened(visit):
     v.page.fill("input[aria-label=Filter]", "price >")
     v.page.keyboard.press("Enter")
     v.page.wait_for_selector(".problem:has-text('/filter')")
-    v.faults.clear()  # the 400 that was asked for
+    v.errors.clear()  # the 400 that was asked for
 
 
-def test_health_tells_of_each_collection_and_the_server(visit):
-    v = visit()
+def test_health_tells_of_each_collection_and_the_server(open_page):
+    v = open_page()
     v.open("#/health")
     card = v.page.locator("section[aria-label=shop]")
     card.wait_for()
@@ -63,7 +63,7 @@ def test_health_tells_of_each_collection_and_the_server(visit):
     assert "recall@20" in card.inner_text()
     server = v.page.locator("section[aria-label=Server]")
     server.locator("td").first.wait_for()
-    assert "/v1/collections" in server.inner_text() and "Bounded memory" in server.inner_text()
+    assert "/v1/collections" in server.inner_text() and "Index memory" in server.inner_text()
     v.shot("health")
     # It looks again by itself, and what was folded open stays so.
     with v.page.expect_response(lambda r: r.url.endswith("/v1/collections"), timeout=8000):
@@ -72,8 +72,8 @@ def test_health_tells_of_each_collection_and_the_server(visit):
     assert card.locator("details[open]").count() == 1
 
 
-def test_a_report_is_drawn_and_read(visit):
-    v = visit()
+def test_a_report_is_drawn_and_read(open_page):
+    v = open_page()
     v.open("#/reports?r=baskets")
     report = v.page.locator(".report")
     assert report.locator("h2").inner_text() == "baskets"

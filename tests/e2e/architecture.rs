@@ -55,7 +55,7 @@ fn crates_depend_one_way_only() {
     }
 }
 
-/// Where a dependency may be named: a file, or a folder ending in `/`.
+/// Checks that a dependency is named only in its file, or in its folder (ending in `/`).
 #[test]
 fn fenced_dependencies_stay_behind_their_fence() {
     let fences = [

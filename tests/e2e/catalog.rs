@@ -1,4 +1,5 @@
-//! The whole way with the real binaries and models: a catalog file in, through the directory or the server, answers out.
+//! End to end with the real binaries and models: a catalog file in, through the directory or the
+//! server, search results out.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,7 +16,7 @@ const CATALOG: &str = r#"{"id": "shoe", "title": "Red running shoes", "category"
 {"id": "pot", "title": "Cast iron cooking pot", "category": "Home > Kitchen"}
 "#;
 
-/// The models' folder; `None` when the tests of models are to be skipped.
+/// Folder of the models; `None` if the tests of models are to be skipped.
 fn models() -> Option<PathBuf> {
     if std::env::var_os("VITRINE_SKIP_MODELS").is_some() {
         eprintln!("skipped: VITRINE_SKIP_MODELS is set");
@@ -101,7 +102,7 @@ fn a_catalog_is_indexed_offline_and_through_the_server() {
     taken_over(&server);
 }
 
-/// To other encoders and back by the command; queries by text are answered by those whose spaces they search.
+/// Re-embeds by command and back; queries by text use the encoders of the spaces that they search.
 fn taken_over(server: &Server) {
     let reembed = |args: &[&str]| {
         let binary = Path::new(SERVER).with_file_name("vitrine-indexer");
@@ -126,7 +127,7 @@ fn taken_over(server: &Server) {
     );
     assert!(text.contains("by title, the item itself is right: 4 queries"));
     assert!(text.contains("new less before: nDCG@10"), "{text}");
-    // Nothing is switched unless asked for, or where items would be lost.
+    // Switches only on request, and never if items would be lost.
     assert_eq!(stage(), "filling");
     assert_eq!(reembed(&["switch"]).status.code(), Some(1));
     let asked = ["--leave-out", "--switch", "--tolerance", "1"];
@@ -143,11 +144,11 @@ fn taken_over(server: &Server) {
     assert_eq!(reembed(&["status"]).status.code(), Some(1));
 }
 
-/// Searches by words find what has them, those by vectors what is meant; the command says so.
+/// Full-text search finds the terms, vector search the meaning; the command reports it.
 fn judged(server: &Server, folder: &Path) {
-    let judgements = folder.join("judgements.csv");
+    let judgments = folder.join("judgments.csv");
     let lines = "query,item,relevance\ncooking pot,pot,3\nlight for a desk,lamp,2\ncamping outdoors,tent,1\n";
-    std::fs::write(&judgements, lines).unwrap();
+    std::fs::write(&judgments, lines).unwrap();
     let evaluate = |columns: &str| {
         let binary = Path::new(SERVER).with_file_name("vitrine-indexer");
         let mut command = Command::new(binary);
@@ -160,8 +161,8 @@ fn judged(server: &Server, folder: &Path) {
             &server.url,
         ]);
         command
-            .args(["--columns", columns, "--judgements"])
-            .arg(&judgements);
+            .args(["--columns", columns, "--judgments"])
+            .arg(&judgments);
         command
             .output()
             .expect("the indexer binary starts; build the workspace")

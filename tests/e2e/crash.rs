@@ -1,4 +1,4 @@
-//! kill -9 in the middle of an import: every item the server acknowledged is there afterwards, and searchable.
+//! kill -9 during an import: every acknowledged item is stored and searchable afterwards.
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +13,7 @@ use crate::harness::Server;
 
 const DIM: usize = 8;
 const LINES: usize = 3000;
-/// A new directory every so often: every start reads the whole of it.
+/// Rounds per data directory: each start reads all of it.
 const ROUNDS_A_DIRECTORY: usize = 10;
 
 #[test]
@@ -30,7 +30,8 @@ fn acknowledged_items_survive_kill_9() {
     }
 }
 
-/// Kills the server once a round, always on the same data, and gives the number of items acknowledged.
+/// Kills the server once per round, always on the same data; returns the number of acknowledged
+/// items.
 fn crash_rounds(rounds: Range<u64>) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -41,7 +42,8 @@ fn crash_rounds(rounds: Range<u64>) -> usize {
         let config = json!({"vectors": {"shared": {"dim": DIM}}});
         let (status, _) = server.send("PUT", "/v1/collections/crash", &config);
         assert!(status < 300, "round {round}: {status}");
-        // Another number of acknowledgements before each kill, so that it falls on another point of the write path.
+        // The number of acknowledgements before each kill varies, to hit different points of the
+        // write path.
         let wanted = 1 + (round as usize * 397) % (LINES - 500);
         let fresh = import_until(&mut server, round, wanted);
         assert!(
@@ -55,7 +57,7 @@ fn crash_rounds(rounds: Range<u64>) -> usize {
     acknowledged.len()
 }
 
-/// Streams an import and kills the server once `wanted` items are acknowledged; returns the acknowledged ids.
+/// Streams an import and kills the server when `wanted` items are acknowledged; returns their ids.
 fn import_until(server: &mut Server, round: u64, wanted: usize) -> Vec<String> {
     let host = server.url.trim_start_matches("http://").to_owned();
     let body: String = (0..LINES)
@@ -88,7 +90,7 @@ fn import_until(server: &mut Server, round: u64, wanted: usize) -> Vec<String> {
     ids
 }
 
-/// The id in a result line; chunk sizes and headers of the HTTP stream are no JSON and give none.
+/// The id in a result line; None for chunk sizes and headers of the HTTP stream.
 fn acknowledged_id(line: &str) -> Option<String> {
     let value: Value = serde_json::from_str(line.trim()).ok()?;
     let status = value.get("status")?.as_str()?;

@@ -20,17 +20,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server and waits until it answers.
+    /// Starts a server and waits until it responds.
     pub fn start(data: &Path) -> Self {
         Self::launch(data, "127.0.0.1:0", &[])
     }
 
-    /// Starts one again at the address it had.
+    /// Restarts a server at its old address.
     pub fn restart(data: &Path, url: &str) -> Self {
         Self::launch(data, url.trim_start_matches("http://"), &[])
     }
 
-    /// The same, with encoders.
+    /// Starts a server with encoders.
     pub fn with_models(data: &Path, models: &Path) -> Self {
         Self::launch(
             data,
@@ -79,7 +79,7 @@ impl Server {
         self.child.wait().expect("the process can be reaped");
     }
 
-    /// Asks the server to stop and returns whether it ended well.
+    /// Stops the server; returns true if it exited successfully.
     pub fn terminate(&mut self) -> bool {
         let status = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])

@@ -1,8 +1,9 @@
-//! Real binaries, real processes, real HTTP: what a user of the server would do, and what a power cut would.
+//! End-to-end tests with real binaries, processes and HTTP.
 
 mod architecture;
 mod catalog;
 mod crash;
 mod harness;
+mod import_circles;
 mod reembedding;
 mod startup;

@@ -1,5 +1,5 @@
-//! A live collection goes over to other encoders and back, under searches and writes, while its server is killed again and
-//! again: no search fails, nothing is lost.
+//! Re-embedding of a live collection and back, under searches and writes, while its server is
+//! killed repeatedly: no search fails, nothing is lost.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
 use vitrine_indexer::{
     pipeline::{Options, Progress, Rejects},
-    reembedding::{self, Filled},
+    reembedding::{self, FillSummary},
     sink::{HttpSink, Sink},
 };
 use vitrine_schemas::{Item, ReembeddingStage};
@@ -22,12 +22,12 @@ use crate::harness::{Server, agent};
 
 const DIM: usize = 8;
 const ITEMS: usize = 2_000;
-/// Items from here on are written again and again.
+/// Items from this index on are written repeatedly.
 const WRITTEN: usize = 1_500;
 /// Items filled when the server is killed.
 const KILLED_AT: u64 = 400;
 
-/// Encoders that give a text a vector of its own.
+/// Encoders with a distinct vector for each text.
 struct Own {
     fingerprint: &'static str,
     dims: BTreeMap<String, usize>,
@@ -97,7 +97,7 @@ fn item(n: usize, version: usize, encoders: &Own) -> Item {
     serde_json::from_value(value).expect("an item")
 }
 
-/// Searches until told to stop. A server that is away is asked again; what it answers must be an answer.
+/// Searches until stopped. Retries while the server is down; every response must be valid.
 fn search(url: &str, seed: usize, stop: &AtomicBool, asked: &AtomicUsize) {
     let (agent, old) = (agent(), Own::new("old"));
     for n in (seed..).step_by(7) {
@@ -105,7 +105,7 @@ fn search(url: &str, seed: usize, stop: &AtomicBool, asked: &AtomicUsize) {
             return;
         }
         let id = n % WRITTEN;
-        // By the item's own vector in whichever spaces are in use, and by that of the encoders from before.
+        // By the item's own vector in the spaces in use, and by the vector of the old encoders.
         let (by_item, body) = match n % 2 {
             0 => (true, json!({"query": {"item": id.to_string()}, "limit": 5})),
             _ => {
@@ -126,7 +126,7 @@ fn search(url: &str, seed: usize, stop: &AtomicBool, asked: &AtomicUsize) {
             thread::sleep(Duration::from_millis(20));
             continue;
         };
-        // A connection that breaks off in the middle of an answer is no answer.
+        // A connection that breaks off within a response does not count.
         let Ok(text) = answer.body_mut().read_to_string() else {
             continue;
         };
@@ -141,7 +141,7 @@ fn search(url: &str, seed: usize, stop: &AtomicBool, asked: &AtomicUsize) {
     }
 }
 
-/// Writes the last items with the vectors of the encoders from before; the versions they have at last.
+/// Writes the last items with the vectors of the old encoders; returns their final versions.
 fn write(url: &str, stop: &AtomicBool) -> BTreeMap<usize, usize> {
     let (mut sink, old) = (HttpSink::new(url, "shop", None), Own::new("old"));
     let mut versions = BTreeMap::new();
@@ -160,7 +160,7 @@ fn write(url: &str, stop: &AtomicBool) -> BTreeMap<usize, usize> {
     versions
 }
 
-fn fill(url: &str) -> Filled {
+fn fill(url: &str) -> FillSummary {
     let (server, new) = (HttpSink::new(url, "shop", None), Own::new("new"));
     let spaces = new.dims().keys().cloned().collect();
     let info = reembedding::begin(&server, &new, &spaces).expect("it begins or goes on");
@@ -215,7 +215,7 @@ fn a_live_collection_goes_over_to_other_encoders_through_kill_9() {
             .collect();
         let writes = scope.spawn(|| write(&url, &written));
         let filling = scope.spawn(|| fill(&url));
-        // Killed in the middle, the run goes on once the server is back.
+        // After the kill, the run resumes when the server is back.
         loop {
             match sink.reembedding() {
                 Ok(info) if info.other.items >= KILLED_AT => break,
@@ -231,7 +231,7 @@ fn a_live_collection_goes_over_to_other_encoders_through_kill_9() {
         );
         written.store(true, Relaxed);
         let versions = writes.join().unwrap();
-        // What was written meanwhile is all that is left; then nothing is.
+        // Only items written meanwhile are pending; then none.
         let rest = fill(&url);
         assert!(rest.embedded as usize <= ITEMS - WRITTEN, "{rest:?}");
         assert_eq!((fill(&url).embedded, rest.failed), (0, 0));

@@ -6,7 +6,7 @@ use vitrine::{
     schemas::{AliasAction, CollectionPatch},
 };
 
-use crate::support::{Fixture, config, faults, item, put};
+use crate::support::{Fixture, config, item, messages, put};
 
 fn set(alias: &str, collection: &str) -> AliasAction {
     AliasAction::Set {
@@ -64,7 +64,7 @@ fn creating_again_is_no_error_and_another_shape_is() {
     ));
     for name in ["", "Shop", "-shop", "a b", &"x".repeat(65)] {
         assert!(
-            faults(&fixture.db.create_collection(name, config()).err().unwrap())
+            messages(&fixture.db.create_collection(name, config()).err().unwrap())
                 .starts_with("/name")
         );
     }
@@ -84,10 +84,10 @@ fn schemas_grow_and_never_change() {
     );
     let retyped = patch(json!({"attributes": {"color": "integer"}}));
     let error = fixture.db.patch_collection("shop", retyped).err().unwrap();
-    assert!(faults(&error).starts_with("/attributes/color"), "{error}");
+    assert!(messages(&error).starts_with("/attributes/color"), "{error}");
     let reshaped = patch(json!({"vectors": {"shared": {"dim": 9}}}));
     let error = fixture.db.patch_collection("shop", reshaped).err().unwrap();
-    assert!(faults(&error).starts_with("/vectors/shared"), "{error}");
+    assert!(messages(&error).starts_with("/vectors/shared"), "{error}");
     assert_eq!(fixture.db.info("shop").unwrap().vector_counts["image"], 1);
 }
 

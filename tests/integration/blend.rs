@@ -1,4 +1,4 @@
-//! How sources are joined: by request, by rank fusion, as learned.
+//! Blending of candidate sources: by request, by rank fusion, as learned.
 
 use serde_json::{Value, json};
 use vitrine::{
@@ -18,10 +18,10 @@ fn ask(shop: &Collection, body: Value) -> RecommendResponse {
     answer
 }
 
-fn fault(shop: &Collection, body: Value) -> String {
+fn error_pointer(shop: &Collection, body: Value) -> String {
     let request: RecommendRequest = serde_json::from_value(body).expect("a request");
     match shop.recommend(&request, None) {
-        Err(Error::Invalid(faults)) => faults[0].pointer.clone(),
+        Err(Error::Invalid(errors)) => errors[0].pointer.clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -34,8 +34,9 @@ fn event(user: usize, item: String, day: usize) -> Event {
     .expect("an event")
 }
 
-/// Four groups of 20 items, alike by their vectors. The first ten of a group are of two kinds: the same people choose one
-/// kind, which only behaviour can tell; the last ten are so new that only content knows them.
+/// Four groups of 20 items, alike by their vectors. The first ten of a group are of two kinds: the
+/// same people choose one kind, which only behavior can tell; the last ten are so new that only
+/// content knows them.
 fn stock(db: &Database) -> std::sync::Arc<Collection> {
     let shop = db.create_collection("shop", config()).expect("created");
     let mut items = Vec::new();
@@ -71,7 +72,7 @@ fn a_learned_blend_beats_its_sources_and_is_there_after_a_restart() {
         let shop = stock(&db);
         let learned = json!({"user": "u0", "blend": {"method": "learned"}});
         assert_eq!(
-            fault(&shop, learned),
+            error_pointer(&shop, learned),
             "/blend/method",
             "nothing was learned yet"
         );
@@ -155,12 +156,12 @@ fn bad_blends_name_their_field() {
             "/blend/weights",
         ),
     ] {
-        assert_eq!(fault(&shop, json!({"blend": blend})), at, "{blend}");
+        assert_eq!(error_pointer(&shop, json!({"blend": blend})), at, "{blend}");
     }
     let unknown = json!({"blend": {"weights": {"magic": 1}}});
     assert!(serde_json::from_value::<RecommendRequest>(unknown).is_err());
     match shop.train_blend() {
-        Err(Error::Invalid(faults)) => assert_eq!(faults[0].pointer, "/events"),
+        Err(Error::Invalid(errors)) => assert_eq!(errors[0].pointer, "/events"),
         other => panic!("{other:?}"),
     }
 }

@@ -1,4 +1,5 @@
-//! Bounds on memory and disk: what would pass them is refused whole, and says how to mend it; all else goes on.
+//! Bounds on memory and disk: what would pass them is refused whole, and says how to mend it; all
+//! else goes on.
 
 use std::{
     path::Path,
@@ -90,7 +91,10 @@ fn a_write_that_would_pass_the_memory_bound_is_refused_whole() {
         );
     }
     assert_eq!(
-        shop.search(&near(&vector(3), 5)).expect("found").hits.len(),
+        shop.search_vectors(&near(&vector(3), 5))
+            .expect("found")
+            .hits
+            .len(),
         5
     );
     // A small one still fits where a large one does not; a patch and a delete do too.
@@ -117,7 +121,7 @@ fn what_sealing_frees_is_worth_waiting_for() {
     let refusal = loop {
         match shop.upsert(items(written..written + 100)) {
             Ok(_) => written += 100,
-            Err(Error::Unsettled { .. }) => {
+            Err(Error::MemoryFullUntilSealed { .. }) => {
                 waited += 1;
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -144,7 +148,7 @@ fn what_sealing_frees_is_worth_waiting_for() {
     let ids: Vec<_> = (0..written / 2).map(|n| format!("item-{n}")).collect();
     shop.delete(&ids).expect("deleted");
     while let Err(e) = shop.upsert(items(written..written + 100)) {
-        assert!(matches!(e, Error::Unsettled { .. }), "{e:?}");
+        assert!(matches!(e, Error::MemoryFullUntilSealed { .. }), "{e:?}");
         assert!(Instant::now() < patience, "{:?}", db.info("shop"));
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -163,7 +167,7 @@ fn what_may_not_be_merged_is_not_waited_for() {
     let mut until_full = || loop {
         match shop.upsert(items(written..written + 100)) {
             Ok(_) => written += 100,
-            Err(Error::Unsettled { .. }) => {
+            Err(Error::MemoryFullUntilSealed { .. }) => {
                 assert!(Instant::now() < patience, "{:?}", db.info("shop"));
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -172,7 +176,7 @@ fn what_may_not_be_merged_is_not_waited_for() {
     };
     let (most, refusal) = until_full();
     assert!(matches!(refusal, Error::MemoryFull { .. }), "{refusal:?}");
-    // What is left of these in the indexes stays there, so it must not be promised to go.
+    // Their remains stay in the indexes, so they must not be counted as freed.
     let ids: Vec<_> = (0..most / 2).map(|n| format!("item-{n}")).collect();
     shop.delete(&ids).expect("deleted");
     let (_, refusal) = until_full();
@@ -209,7 +213,7 @@ fn events_and_builds_count_for_the_memory_bound() {
     });
     let vectors = 20_000 * (DIM * size_of::<f32>()) as u64;
     assert!(most > after + vectors, "{after}, {most}");
-    assert!(used() < after, "a sealed part is smaller");
+    assert!(used() < after, "a sealed segment is smaller");
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! A data directory written by each released format still opens; `tests/compat/format-N` holds them.
+//! A data directory written by each released format still opens; `tests/compat/format-N` holds
+//! them.
 //!
-//! Made by `cargo test --release --workspace --test integration -- --ignored make_sample`, once a format, and never changed after.
+//! Made by `cargo test --release --workspace --test integration -- --ignored make_sample`, once a
+//! format, and never changed after.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! Similar items across categories: what they have in common beside their kind, what people do, and shares of the page.
+//! Similar items across categories: what they have in common beside their kind, what people do, and
+//! shares of the page.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +7,12 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use vitrine::{
     Collection, Error, Training,
-    cross::{Centring, Kind},
+    cross::{CategorySample, Centering},
     distance,
     schemas::{Event, Fallback, Metric, SearchResponse, SimilarParams, Source},
 };
 
-use crate::support::{Fixture, faults, put};
+use crate::support::{Fixture, messages, put};
 
 fn params(value: Value) -> SimilarParams {
     serde_json::from_value(value).expect("params")
@@ -45,7 +46,8 @@ fn kinds(answer: &SearchResponse) -> BTreeMap<&str, usize> {
     kinds
 }
 
-/// Items of 40 styles in three categories, ten of each; bags are much farther from shoes than hats are.
+/// Items of 40 styles in three categories, ten of each; bags are much farther from shoes than hats
+/// are.
 fn styles() -> Fixture {
     let fixture = Fixture::new();
     let shop = fixture.shop();
@@ -121,7 +123,7 @@ fn named_categories_share_the_page() {
     // The item's own category is left out of one that is named.
     let above = ask(json!({"categories": "Wear", "limit": 6}));
     assert_eq!(kinds(&above), BTreeMap::from([("Wear > Hats", 6)]));
-    // Where one has too few, the other fills up, and that is told.
+    // If one has too few, the other fills the page, and the answer reports it.
     let few = ask(json!({"categories": "Wear > Hats,Bags", "limit": 6,
         "filter": "NOT category = Bags"}));
     assert_eq!(kinds(&few), BTreeMap::from([("Wear > Hats", 6)]));
@@ -145,23 +147,23 @@ fn named_categories_share_the_page() {
     assert!(ask(json!({"categories": "Toys"})).hits.is_empty());
     for (bad, said) in [
         ("Bags,,Toys", "/categories has an empty name"),
-        (&"a,".repeat(21), "at most 20"),
+        (&"a,".repeat(21), "the limit is 20"),
     ] {
         let error = shop.similar("Shoes-07-0", &params(json!({"categories": bad})), None);
-        let faults = faults(&error.expect_err("refused"));
-        assert!(faults.contains(said), "{faults}");
+        let text = messages(&error.expect_err("refused"));
+        assert!(text.contains(said), "{text}");
     }
 }
 
 #[test]
-fn behaviour_leads_to_categories_and_items() {
+fn behavior_leads_to_categories_and_items() {
     let fixture = styles();
     let shop = fixture.db.collection("shop").expect("open");
     put(
         &shop,
         &[json!({"id": "Lace", "title": "a lace", "category": "Laces"})],
     );
-    // Who chose shoes chose bags of another style, three in four of them; hats were chosen once.
+    // Three in four users who chose shoes chose bags of another style; hats were chosen once.
     let mut events = Vec::new();
     for user in 0..80 {
         let shoe = format!("Shoes-{:02}-0", user % 40);
@@ -201,10 +203,10 @@ fn behaviour_leads_to_categories_and_items() {
         (reason.code.as_str(), reason.text.as_str()),
         (
             "bridge",
-            "2 people who chose Shoes of style 8 chose this too"
+            "2 customers who chose Shoes of style 8 also chose this"
         )
     );
-    // Of two that are alike, the one comes first of whose category more was chosen.
+    // The one of two similar items whose category was chosen more often comes first.
     let chance = |id: &str| {
         let hit = answer.hits.iter().find(|hit| hit.id == id).expect("a hit");
         let parts = hit.contributions.iter();
@@ -213,7 +215,8 @@ fn behaviour_leads_to_categories_and_items() {
             .map(|c| c.raw)
             .sum::<f32>()
     };
-    // 60 of 82 pairs are with bags, and so are most beside anything: (60 + 10 * 60 / 86) / (82 + 10).
+    // 60 of 82 pairs are with bags, and so are most beside anything: (60 + 10 * 60 / 86) / (82 +
+    // 10).
     assert!(
         (chance("Bags-08-0") - 0.728).abs() < 0.01,
         "{}",
@@ -224,7 +227,7 @@ fn behaviour_leads_to_categories_and_items() {
         "{}",
         chance("Hats-08-0")
     );
-    // An item without a vector is found by behaviour, and answered for by it.
+    // An item without a vector is found by behavior, and answered for by it.
     let found = across(&shop, "Shoes-07-0", json!({"categories": "Laces"}));
     assert_eq!(ids(&found), ["Lace"]);
     let lace = across(&shop, "Lace", json!({"limit": 3}));
@@ -234,8 +237,9 @@ fn behaviour_leads_to_categories_and_items() {
         ("Shoes-07-0", "behavior")
     );
     let reason = lace.hits[0].reason.clone().expect("a reason");
-    assert_eq!(reason.text, "2 people who chose a lace chose this too");
-    // What is neither near nor chosen by its people is there for its category or for being popular.
+    assert_eq!(reason.text, "2 customers who chose a lace also chose this");
+    // An item that is neither similar nor chosen by the same users is there for its category or
+    // popularity.
     let other = lace.hits.iter().find(|hit| hit.id == "Bags-30-5");
     let reason = other.expect("popular").reason.clone().expect("a reason");
     assert!(
@@ -245,7 +249,7 @@ fn behaviour_leads_to_categories_and_items() {
 }
 
 #[test]
-fn without_vectors_and_behaviour_there_is_no_answer() {
+fn without_vectors_and_behavior_there_is_no_answer() {
     let fixture = styles();
     let shop = fixture.db.collection("shop").expect("open");
     put(
@@ -261,7 +265,7 @@ fn without_vectors_and_behaviour_there_is_no_answer() {
         Error::NoVector { .. }
     ));
     assert!(
-        faults(&ask("bare", json!({"scope": "cross"})))
+        messages(&ask("bare", json!({"scope": "cross"})))
             .contains("/scope item `bare` has no category")
     );
     assert!(matches!(
@@ -269,13 +273,13 @@ fn without_vectors_and_behaviour_there_is_no_answer() {
         Error::ItemNotFound(_)
     ));
     let space = ask("Lace", json!({"scope": "cross", "space": "smell"}));
-    assert!(faults(&space).contains("/space"), "{space}");
+    assert!(messages(&space).contains("/space"), "{space}");
     let now = Some(std::time::Instant::now());
     let late = shop.similar("Shoes-01-0", &params(json!({"scope": "cross"})), now);
     assert!(matches!(late, Err(Error::DeadlineExceeded)));
 }
 
-/// A shop of random vectors around a centre each category, and its items as a plain list.
+/// A shop of random vectors around a center each category, and its items as a plain list.
 struct Random {
     fixture: Fixture,
     items: Vec<(String, String, Vec<f32>)>,
@@ -293,11 +297,11 @@ impl Random {
         let mut draw = |width: f32| -> Vec<f32> {
             (0..dim).map(|_| rng.random_range(-width..width)).collect()
         };
-        let centres: Vec<_> = (0..categories).map(|_| draw(2.0)).collect();
+        let centers: Vec<_> = (0..categories).map(|_| draw(2.0)).collect();
         let mut items = Vec::new();
         for n in 0..count {
             let kind = n * n % categories;
-            let mut vector: Vec<f32> = centres[kind]
+            let mut vector: Vec<f32> = centers[kind]
                 .iter()
                 .zip(draw(1.0))
                 .map(|(c, x)| c + x)
@@ -326,19 +330,19 @@ impl Random {
     }
 
     /// Scores of all items of other categories, as they are defined.
-    fn naive(&self, centring: &Centring, own: usize) -> BTreeMap<&str, f32> {
-        let centred = |n: usize| {
+    fn naive(&self, centering: &Centering, own: usize) -> BTreeMap<&str, f32> {
+        let centered = |n: usize| {
             let (_, category, vector) = &self.items[n];
-            let mut centred = centring.centred(category, vector);
+            let mut centered = centering.centered(category, vector);
             if self.metric == Metric::Cosine {
-                distance::normalize(&mut centred);
+                distance::normalize(&mut centered);
             }
-            centred
+            centered
         };
-        let query = centred(own);
+        let query = centered(own);
         let others = (0..self.items.len()).filter(|n| self.items[*n].1 != self.items[own].1);
         let scored = others.map(|n| {
-            let distance = distance::distance(self.metric, &query, &centred(n));
+            let distance = distance::distance(self.metric, &query, &centered(n));
             (
                 self.items[n].0.as_str(),
                 distance::score(self.metric, distance),
@@ -347,28 +351,28 @@ impl Random {
         scored.collect()
     }
 
-    fn centring(&self) -> Centring {
+    fn centering(&self) -> Centering {
         let mut kinds: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         for (n, (_, category, _)) in (0..).zip(&self.items) {
             kinds.entry(category).or_default().push(n);
         }
         let kinds: Vec<_> = kinds
             .into_iter()
-            .map(|(path, sample)| Kind {
+            .map(|(path, sample)| CategorySample {
                 path: path.to_owned(),
                 size: sample.len() as u64,
                 sample,
             })
             .collect();
-        Centring::fit(self.items[0].2.len(), &kinds, |n| {
+        Centering::fit(self.items[0].2.len(), &kinds, |n| {
             Some(self.items[n as usize].2.clone())
         })
     }
 
     /// Share of the best ten that an answer has; scores that it gives must be right.
-    fn found(&self, centring: &Centring, own: usize) -> f64 {
+    fn found(&self, centering: &Centering, own: usize) -> f64 {
         let shop = self.fixture.db.collection("shop").expect("open");
-        let naive = self.naive(centring, own);
+        let naive = self.naive(centering, own);
         let answer = across(&shop, &self.items[own].0, json!({"limit": 10}));
         let mut best: Vec<f32> = naive.values().copied().collect();
         best.sort_by(|a, b| b.total_cmp(a));
@@ -391,9 +395,9 @@ impl Random {
 fn a_small_shop_is_answered_as_defined() {
     for (seed, metric) in (0..).zip([Metric::Cosine, Metric::L2, Metric::Dot, Metric::Cosine]) {
         let random = Random::new(seed, metric, 4 + seed as usize, 150, 5);
-        let centring = random.centring();
+        let centering = random.centering();
         for own in [0, 17, 149] {
-            assert_eq!(random.found(&centring, own), 1.0, "{metric:?} {own}");
+            assert_eq!(random.found(&centering, own), 1.0, "{metric:?} {own}");
         }
     }
 }
@@ -403,11 +407,11 @@ fn a_large_shop_is_answered_nearly_so() {
     for metric in [Metric::Cosine, Metric::L2, Metric::Dot] {
         // More categories than are searched one by one.
         let random = Random::new(9, metric, 211, 6_000, 8);
-        let centring = random.centring();
+        let centering = random.centering();
         let questions = (0..6_000).step_by(200);
         let count = questions.clone().count() as f64;
         let found = questions
-            .map(|own| random.found(&centring, own))
+            .map(|own| random.found(&centering, own))
             .sum::<f64>()
             / count;
         println!("{metric:?} {found}");

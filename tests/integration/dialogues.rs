@@ -1,4 +1,5 @@
-//! Dialogues in two made-up shops and the states written down for them before there was code to read them.
+//! Dialogues in two made-up shops and the states written down for them before there was code to
+//! read them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +15,7 @@ use vitrine::{
 };
 
 /// Share of exact turns below which the reading is not good enough.
-const LEAST: f64 = 0.9;
+const MIN_CASES: f64 = 0.9;
 
 #[derive(Deserialize)]
 struct Dialogue {
@@ -167,7 +168,7 @@ fn check(name: &str) {
         failures.join("\n")
     );
     assert!(
-        share >= LEAST,
+        share >= MIN_CASES,
         "{share:.3} exact; not: {}",
         failures.join("\n")
     );

@@ -1,10 +1,12 @@
+//! Facets: counts of values, category levels and ranges among the matches.
+
 use std::collections::BTreeMap;
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IteratorRandom};
 use serde_json::{Value, json};
 use vitrine::schemas::{Facet, FacetsRequest};
 
-use crate::support::{Fixture, faults, put};
+use crate::support::{Fixture, messages, put};
 
 fn facets(collection: &vitrine::Collection, request: Value) -> (u64, Vec<Facet>) {
     let request: FacetsRequest = serde_json::from_value(request).expect("a request");
@@ -116,7 +118,7 @@ fn what_cannot_be_counted_is_said() {
     let shop = fixture.shop();
     for (facets, pointer, word) in [
         (json!([]), "/facets", "1 to 50"),
-        (json!([{"field": "colour"}]), "/facets/0/field", "color"),
+        (json!([{"field": "colr"}]), "/facets/0/field", "color"),
         (
             json!([{"field": "color"}, {"field": "color", "limit": 0}]),
             "/facets/1/limit",
@@ -144,7 +146,7 @@ fn what_cannot_be_counted_is_said() {
         ),
     ] {
         let request = serde_json::from_value(json!({"facets": facets})).expect("a request");
-        let said = faults(&shop.facets(&request).expect_err("refused"));
+        let said = messages(&shop.facets(&request).expect_err("refused"));
         assert!(
             said.starts_with(&format!("{pointer} ")) && said.contains(word),
             "{said}"

@@ -1,4 +1,4 @@
-//! What was acknowledged is there after a restart; foreign directories are refused.
+//! Acknowledged writes survive a restart; foreign directories are refused.
 
 use vitrine::{
     Database, Error, Options,

@@ -1,10 +1,12 @@
+//! The map of a space in two dimensions.
+
 use std::collections::BTreeSet;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use vitrine::schemas::{MapParams, MapResponse};
 
-use crate::support::{Fixture, faults, put};
+use crate::support::{Fixture, messages, put};
 
 fn params(value: Value) -> MapParams {
     serde_json::from_value(value).expect("parameters")
@@ -18,7 +20,8 @@ fn ids(map: &MapResponse) -> BTreeSet<&str> {
     map.points.iter().map(|p| p.id.as_str()).collect()
 }
 
-/// Points with a standard deviation of 4 along (2, 1, 0) and of 1 along (0, 0, 1), around (5, 5, 5).
+/// Points with a standard deviation of 4 along (2, 1, 0) and of 1 along (0, 0, 1), around (5, 5,
+/// 5).
 fn cloud(count: usize) -> Vec<Value> {
     let mut random = StdRng::seed_from_u64(7);
     let mut spread =
@@ -156,7 +159,7 @@ fn what_cannot_be_drawn_is_told() {
     ] {
         let error = cloud_.map(&params(value)).expect_err("refused");
         assert!(
-            faults(&error).starts_with(&format!("{pointer} ")),
+            messages(&error).starts_with(&format!("{pointer} ")),
             "{error}"
         );
     }

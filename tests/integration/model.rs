@@ -1,5 +1,5 @@
-//! Random operations, restarts, seals and merges among them, against a plain map with exact search. The seed is printed and taken
-//! from `VITRINE_SEED`.
+//! Random operations, restarts, seals and merges among them, against a plain map with exact search.
+//! The seed is printed and taken from `VITRINE_SEED`.
 
 use std::collections::BTreeMap;
 
@@ -107,7 +107,7 @@ fn check_search(shop: &Collection, model: &Model, rng: &mut StdRng) {
         .collect();
     expected.sort();
     expected.truncate(search.limit);
-    let hits = shop.search(&search).unwrap().hits;
+    let hits = shop.search_vectors(&search).unwrap().hits;
     let found: Vec<_> = hits.iter().map(|h| &h.id).collect();
     assert_eq!(
         found,

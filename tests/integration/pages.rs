@@ -1,5 +1,5 @@
-//! Pages of recommendations: nothing twice, nothing excluded, whatever happens in between; and pages that are not ten
-//! times the same.
+//! Pages of recommendations: nothing twice, nothing excluded, whatever happens in between; and
+//! pages that are not ten times the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,8 @@ fn ids(answer: &RecommendResponse) -> Vec<String> {
     answer.hits.iter().map(|h| h.id.clone()).collect()
 }
 
-/// 300 items of six brands and three categories, some hidden, some out of stock; people who bought some of them.
+/// 300 items of six brands and three categories, some hidden, some out of stock; people who bought
+/// some of them.
 fn stock() -> Fixture {
     let fixture = Fixture::new();
     let shop = fixture.shop();
@@ -87,7 +88,8 @@ fn nothing_comes_twice_or_though_excluded_while_events_arrive() {
             assert!(!out.contains(&id), "{id} is excluded, page {page}");
             assert!(seen.insert(id.clone()), "{id} came twice, page {page}");
         }
-        // Something not shown yet is bought, something else hidden; others buy too, and models are trained anew.
+        // Something not shown yet is bought, something else hidden; others buy too, and models are
+        // trained anew.
         let mut rest = (0..300)
             .map(|i| format!("i{}", i * 113 % 300))
             .filter(|id| !seen.contains(id) && !out.contains(id));
@@ -142,7 +144,7 @@ fn a_cursor_belongs_to_its_request() {
     ] {
         let request: RecommendRequest = serde_json::from_value(body.clone()).expect("a request");
         match shop.recommend(&request, None) {
-            Err(Error::Invalid(faults)) => assert_eq!(faults[0].pointer, "/cursor"),
+            Err(Error::Invalid(errors)) => assert_eq!(errors[0].pointer, "/cursor"),
             other => panic!("{body}: {other:?}"),
         }
     }
@@ -248,7 +250,7 @@ fn bad_diversity_names_its_field() {
         let request: RecommendRequest =
             serde_json::from_value(json!({"diversify": spec})).expect("a request");
         match shop.recommend(&request, None) {
-            Err(Error::Invalid(faults)) => assert_eq!(faults[0].pointer, at),
+            Err(Error::Invalid(errors)) => assert_eq!(errors[0].pointer, at),
             other => panic!("{spec}: {other:?}"),
         }
     }

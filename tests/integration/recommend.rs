@@ -1,4 +1,4 @@
-//! Recommendations: behaviour, content and popularity in one answer, and what must never come back.
+//! Recommendations: behavior, content and popularity in one answer, and what must never come back.
 
 use serde_json::{Value, json};
 use vitrine::{
@@ -37,7 +37,8 @@ fn ask(shop: &Collection, value: Value) -> RecommendResponse {
     answer
 }
 
-/// Two groups of four items; six people each took all but one of a group's items, `i` of group `g` is at `(g, i / 10)`.
+/// Two groups of four items; six people each took all but one of a group's items, `i` of group `g`
+/// is at `(g, i / 10)`.
 fn two_groups() -> Fixture {
     let fixture = Fixture::new();
     let shop = fixture.shop();
@@ -98,8 +99,8 @@ fn the_withheld_item_comes_first_with_its_reason() {
 fn an_event_counts_at_once_and_a_visit_like_a_user() {
     let fixture = two_groups();
     let shop = fixture.db.collection("shop").expect("open");
-    let visit = json!({"kind": "view", "collection": "shop", "session": "s", "items": ["dress1"]});
-    events(&fixture.db, json!([visit]));
+    let event = json!({"kind": "view", "collection": "shop", "session": "s", "items": ["dress1"]});
+    events(&fixture.db, json!([event]));
     let answer = ask(&shop, json!({"session": "s", "limit": 3}));
     assert_eq!(answer.history, 1);
     assert!(
@@ -200,7 +201,7 @@ fn a_strategy_says_how_items_count_together() {
         first("best_score", json!([])),
         ["by right", "by left", "middle"]
     );
-    // What speaks against is nearer to what is on the right.
+    // The negatives are nearer to the items on the right.
     assert_eq!(
         first("best_score", json!([{"id": "far", "weight": 0.1}]))[0],
         "by right"
@@ -381,7 +382,11 @@ fn events_after_a_training_count_at_once_and_once_only() {
         bought(&db, "u1", json!(["a", "b"]), 1);
         bought(&db, "u2", json!(["a", "b"]), 2);
         shop.train(&vitrine::Training::default()).expect("trained");
-        assert_eq!(with_a(&shop), [pair("b", 2)], "a visit is no second basket");
+        assert_eq!(
+            with_a(&shop),
+            [pair("b", 2)],
+            "a session is not a second basket"
+        );
         bought(&db, "u3", json!(["c"]), 3);
         bought(&db, "u3", json!(["a"]), 4);
         assert_eq!(with_a(&shop), [pair("b", 2)], "another day");
@@ -390,7 +395,7 @@ fn events_after_a_training_count_at_once_and_once_only() {
         let mut after = with_a(&shop);
         after.sort();
         assert_eq!(after, [pair("b", 3), pair("new", 2)]);
-        // Of people without a basket: the item is a neighbour for recommendations too.
+        // Users without a basket: the item is a neighbor for recommendations too.
         let answer = ask(&shop, json!({"positives": [{"id": "new"}], "limit": 2}));
         assert!(ids(&answer).contains(&"a"), "{answer:?}");
         assert_eq!(answer.hits[0].reason.code, "also_liked");
@@ -433,7 +438,7 @@ fn people_alike_are_a_source_of_their_own() {
 }
 
 #[test]
-fn behaviour_is_there_again_after_a_restart_and_learned_by_itself() {
+fn behavior_is_there_again_after_a_restart_and_learned_by_itself() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let config = crate::support::config();
     {
@@ -470,11 +475,11 @@ fn what_cannot_be_recommended_is_refused() {
             json!({"positives": [{"id": "a", "weight": -1.0}]}),
             "/positives/0/weight",
         ),
-        (json!({"filter": "colour = red"}), "/filter"),
+        (json!({"filter": "colr = red"}), "/filter"),
         (json!({"space": "sound"}), "/space"),
     ] {
         match shop.recommend(&request(body), None) {
-            Err(Error::Invalid(faults)) => assert!(faults[0].pointer.starts_with(at), "{faults:?}"),
+            Err(Error::Invalid(errors)) => assert!(errors[0].pointer.starts_with(at), "{errors:?}"),
             other => panic!("{at}: {other:?}"),
         }
     }

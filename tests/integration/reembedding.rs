@@ -1,4 +1,5 @@
-//! Re-embedding: random operations against a plain model of both sets of spaces, and what each step promises.
+//! Re-embedding: random operations against a plain model of both sets of spaces, and what each step
+//! promises.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use vitrine::{
     },
 };
 
-use crate::support::{Fixture, faults, found, item, near};
+use crate::support::{Fixture, found, item, messages, near};
 
 const IDS: u32 = 40;
 const OPERATIONS: usize = 1500;
@@ -79,7 +80,8 @@ impl Shop {
         self.items.values().filter(lacks).count()
     }
 
-    /// Writes an item with vectors of one set or of both. Of several with one id in a request, the last one counts.
+    /// Writes an item with vectors of one set or of both. Of several with one id in a request, the
+    /// last one counts.
     fn write(&mut self, stored: &BTreeMap<String, Model>, rng: &mut StdRng) -> Item {
         let id = rng.random_range(0..IDS).to_string();
         let own = self.fingerprints().choose(rng).unwrap().clone();
@@ -342,7 +344,7 @@ fn a_switch_that_would_lose_items_is_refused_unless_forced() {
     assert_eq!(info.stage, ReembeddingStage::Switched);
     assert_eq!(info.current.left_out_ids, ["b"]);
     assert_eq!(found(&shop, &near(&[0., 0.], 10)), ["a"]);
-    // What is not re-embedded stays as it was.
+    // Spaces that are not re-embedded stay unchanged.
     let mine = VectorSearch {
         space: "mine".into(),
         ..near(&[0., 0.], 10)
@@ -410,10 +412,10 @@ fn faults_name_the_field() {
             vectors: [("shared".to_owned(), vec![1.; 3])].into(),
         }],
     };
-    let fault = faults(&shop.fill(wrong).unwrap_err());
+    let problem = messages(&shop.fill(wrong).unwrap_err());
     assert!(
-        fault.starts_with("/items/0/vectors/shared has 3"),
-        "{fault}"
+        problem.starts_with("/items/0/vectors/shared expected"),
+        "{problem}"
     );
     assert!(matches!(
         shop.pending("f9", None, 10),
@@ -426,10 +428,10 @@ fn faults_name_the_field() {
         .unwrap()
         .remove(0)
         .unwrap_err();
-    assert!(faults(&refused).starts_with("/other_vectors/vectors/shared"));
+    assert!(messages(&refused).starts_with("/other_vectors/vectors/shared"));
     db.end_reembedding("shop").unwrap();
-    let fault = faults(&db.begin_reembedding("shop", &request("f0")).unwrap_err());
-    assert!(fault.starts_with("/fingerprint"), "{fault}");
+    let problem = messages(&db.begin_reembedding("shop", &request("f0")).unwrap_err());
+    assert!(problem.starts_with("/fingerprint"), "{problem}");
     assert!(matches!(
         shop.pending("f1", None, 10),
         Err(Error::NoReembedding)
@@ -451,7 +453,7 @@ fn a_collection_without_a_fingerprint_is_given_one() {
         fixture.db.begin_reembedding("shop", &request)
     };
     for from in [None, Some(""), Some("f1")] {
-        assert!(faults(&begin(from).unwrap_err()).starts_with("/from"));
+        assert!(messages(&begin(from).unwrap_err()).starts_with("/from"));
     }
     assert_eq!(shop.config().fingerprint, None);
     let info = begin(Some("f0")).unwrap();

@@ -1,5 +1,5 @@
-//! Rules act on every path: what is hidden is nowhere, pins are at their places on every page, scores stay the sums of their
-//! parts.
+//! Rules act on every path: what is hidden is nowhere, pins are at their places on every page,
+//! scores stay the sums of their parts.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +18,7 @@ use vitrine::{
     },
 };
 
-use crate::support::{Fixture, config, faults, put};
+use crate::support::{Fixture, config, messages, put};
 
 /// 200 shoes of two categories and three brands on a line.
 fn stock(shop: &Collection) {
@@ -59,7 +59,7 @@ fn by_vector(limit: usize) -> Search {
 
 fn by_words(limit: usize) -> Search {
     Search {
-        words: Some(LexicalQuery {
+        lexical: Some(LexicalQuery {
             text: "red running shoes".into(),
             ..LexicalQuery::default()
         }),
@@ -71,14 +71,14 @@ fn by_words(limit: usize) -> Search {
 
 fn by_both(limit: usize) -> Search {
     Search {
-        words: by_words(limit).words,
+        lexical: by_words(limit).lexical,
         text: by_words(limit).text,
         ..by_vector(limit)
     }
 }
 
 fn find(shop: &Collection, search: &Search) -> SearchResponse {
-    shop.find(search, &Shopper::default()).expect("an answer")
+    shop.search(search, &Shopper::default()).expect("an answer")
 }
 
 fn recommend(shop: &Collection, body: Value) -> RecommendResponse {
@@ -96,7 +96,7 @@ fn similar(shop: &Collection, id: &str, mut params: Value) -> SearchResponse {
 fn paged(shop: &Collection, mut search: Search, shopper: &Shopper) -> Vec<String> {
     let mut all = Vec::new();
     for _ in 0..300 {
-        let page = shop.find(&search, shopper).expect("a page");
+        let page = shop.search(&search, shopper).expect("a page");
         assert!(page.hits.len() == search.limit || page.next_cursor.is_none());
         all.extend(page.hits.into_iter().map(|hit| hit.id));
         match page.next_cursor {
@@ -139,8 +139,8 @@ fn pins_are_at_their_places_on_all_pages() {
                 .collect()
         };
         assert_eq!(others(&ids), others(&plain), "the rest is in its order");
-        // Where sources are joined, one page of all is made of more candidates than each of many.
-        if search(1).words.is_none() || search(1).target.is_none() {
+        // With several sources, one large page has more candidates than each of many small ones.
+        if search(1).lexical.is_none() || search(1).target.is_none() {
             let whole = find(&shop, &search(200));
             let whole: Vec<_> = whole.hits.into_iter().map(|hit| hit.id).collect();
             assert_eq!(ids, whole, "pages are as good as one");
@@ -149,7 +149,7 @@ fn pins_are_at_their_places_on_all_pages() {
 }
 
 #[test]
-fn a_pin_tells_why_it_is_there_and_honours_the_filter() {
+fn a_pin_tells_why_it_is_there_and_honors_the_filter() {
     let (_fixture, shop) = shop();
     set(
         &shop,
@@ -168,7 +168,7 @@ fn a_pin_tells_why_it_is_there_and_honours_the_filter() {
     };
     assert!(find(&shop, &odd).hits.iter().all(|hit| hit.id != "i150"));
     let none = Search {
-        words: Some(LexicalQuery {
+        lexical: Some(LexicalQuery {
             text: "umbrella".into(),
             ..LexicalQuery::default()
         }),
@@ -397,7 +397,7 @@ fn one_of_a_group_is_enough_where_it_is_pinned() {
         diversify: serde_json::from_value(json!({"group_by": "brand"})).expect("a spec"),
         ..Shopper::default()
     };
-    let answer = shop.find(&by_vector(5), &shopper).expect("an answer");
+    let answer = shop.search(&by_vector(5), &shopper).expect("an answer");
     let brands: Vec<_> = answer
         .hits
         .iter()
@@ -455,13 +455,13 @@ fn rules_hold_in_their_time_for_their_category() {
     let tried = |at: &str| {
         let request = json!({"categories": ["Shoes > Road"], "at": at});
         let request: RulesTestRequest = serde_json::from_value(request).expect("a request");
-        let tried = shop.try_rules(&request).expect("tried");
+        let tried = shop.test_rules(&request).expect("tried");
         serde_json::to_value(tried.rules).expect("JSON")
     };
     assert_eq!(tried("1970-01-01T00:00:15Z"), json!([{"id": "sale"}]));
     assert_eq!(
         tried("2030-01-01T00:00:00Z"),
-        json!([{"id": "sale", "hindrance": "expired"}])
+        json!([{"id": "sale", "inactive_reason": "expired"}])
     );
 }
 
@@ -539,9 +539,9 @@ fn a_bad_rule_is_refused_at_its_field() {
         }
         let rule: Rule = serde_json::from_value(rule.clone()).expect("a rule");
         let refused = shop.put_setting(rule.clone()).expect_err("refused");
-        let told = faults(&refused);
+        let told = messages(&refused);
         assert_eq!(told.split(' ').next(), Some(at), "{told}");
-        let listed = faults(&shop.replace_settings(vec![rule]).expect_err("refused"));
+        let listed = messages(&shop.replace_settings(vec![rule]).expect_err("refused"));
         assert!(listed.starts_with(&format!("/rules/0{at} ")), "{listed}");
     }
     assert_eq!(shop.settings::<Rule>(), []);

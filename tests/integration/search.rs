@@ -1,11 +1,11 @@
-//! Nearest neighbours: filters, scopes, ties and the promise of `min(limit, matches)`.
+//! Nearest neighbors: filters, scopes, ties and the promise of `min(limit, matches)`.
 
 use std::time::Instant;
 
 use serde_json::json;
 use vitrine::{Error, Target, schemas::SimilarParams};
 
-use crate::support::{Fixture, faults, filter, found, near, put};
+use crate::support::{Fixture, filter, found, messages, near, put};
 
 #[test]
 fn nearest_first_and_equal_scores_by_id() {
@@ -27,7 +27,7 @@ fn nearest_first_and_equal_scores_by_id() {
     );
     assert_eq!(found(&shop, &near(&[0.0, 0.0], 2)), ["at", "tie-a"]);
     let scores: Vec<_> = shop
-        .search(&near(&[0.0, 0.0], 10))
+        .search_vectors(&near(&[0.0, 0.0], 10))
         .unwrap()
         .hits
         .iter()
@@ -72,7 +72,7 @@ fn an_item_finds_others_and_not_itself() {
         shop.similar("boot", &same, over),
         Err(Error::DeadlineExceeded)
     ));
-    assert!(faults(&shop.similar("bare", &same, None).unwrap_err()).contains("no category"));
+    assert!(messages(&shop.similar("bare", &same, None).unwrap_err()).contains("no category"));
     assert!(matches!(
         shop.similar("none", &same, None),
         Err(Error::ItemNotFound(_))
@@ -134,8 +134,8 @@ fn filters_of_both_forms_agree() {
         }
     }
     let mut search = near(&[0.0, 0.0], 10);
-    search.filter = Some(filter(json!("colour = red")));
-    assert!(faults(&shop.search(&search).unwrap_err()).contains("color"));
+    search.filter = Some(filter(json!("colr = red")));
+    assert!(messages(&shop.search_vectors(&search).unwrap_err()).contains("color"));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_filter_that_is_remembered_follows_every_change() {
     let mut search = near(&[0.0, 0.0], 10);
     search.filter = Some(filter(json!("color = red")));
     search.explain = true;
-    let answer = shop.search(&search).expect("search");
+    let answer = shop.search_vectors(&search).expect("search");
     let explain = answer.explain.expect("was asked for");
     assert_eq!((explain.plan.as_str(), explain.matching), ("exact", 1));
     assert_eq!((explain.members, explain.compared), (2, 1));
@@ -180,20 +180,38 @@ fn what_cannot_be_searched_is_refused() {
     let fixture = Fixture::new();
     let shop = fixture.shop();
     put(&shop, &[json!({"id": "a", "vectors": {"shared": [1, 0]}})]);
-    assert!(faults(&shop.search(&near(&[1.0], 1)).unwrap_err()).starts_with("/query/vector"));
-    assert!(faults(&shop.search(&near(&[1.0, f32::INFINITY], 1)).unwrap_err()).contains("finite"));
+    assert!(
+        messages(&shop.search_vectors(&near(&[1.0], 1)).unwrap_err()).starts_with("/query/vector")
+    );
+    assert!(
+        messages(
+            &shop
+                .search_vectors(&near(&[1.0, f32::INFINITY], 1))
+                .unwrap_err()
+        )
+        .contains("finite")
+    );
     for limit in [0, 1001] {
-        assert!(faults(&shop.search(&near(&[1.0, 0.0], limit)).unwrap_err()).starts_with("/limit"));
+        assert!(
+            messages(&shop.search_vectors(&near(&[1.0, 0.0], limit)).unwrap_err())
+                .starts_with("/limit")
+        );
     }
     let mut search = near(&[1.0, 0.0], 1);
     search.space = "sound".into();
-    assert!(faults(&shop.search(&search).unwrap_err()).contains("shared, text"));
+    assert!(messages(&shop.search_vectors(&search).unwrap_err()).contains("shared, text"));
     let mut search = near(&[1.0, 0.0], 1);
     search.target = Target::Item("none".into());
-    assert!(matches!(shop.search(&search), Err(Error::ItemNotFound(_))));
+    assert!(matches!(
+        shop.search_vectors(&search),
+        Err(Error::ItemNotFound(_))
+    ));
     let mut search = near(&[1.0, 0.0], 1);
     search.deadline = Some(Instant::now());
-    assert!(matches!(shop.search(&search), Err(Error::DeadlineExceeded)));
+    assert!(matches!(
+        shop.search_vectors(&search),
+        Err(Error::DeadlineExceeded)
+    ));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Sealed indexes: kept in files, mended where those are damaged, made while the collection is used.
+//! Sealed indexes: kept in files, mended where those are damaged, made while the collection is
+//! used.
 
 use std::{
     fs,
@@ -75,7 +76,7 @@ fn recall(shop: &Collection) -> f64 {
         let mut search = near(&vector(1_000_000 + seed), 10);
         let mut ids = |exact| -> Vec<String> {
             search.exact = exact;
-            let found = shop.search(&search).expect("found").hits;
+            let found = shop.search_vectors(&search).expect("found").hits;
             found.into_iter().map(|h| h.id).collect()
         };
         let (truth, found) = (ids(true), ids(false));
@@ -108,7 +109,7 @@ fn a_restart_maps_what_was_sealed_and_mends_what_is_damaged() {
     assert_eq!((index(&db).sealed, index(&db).unsealed), (12_000, 3_000));
     assert!(recall(&shop) >= 0.98);
     let nearest = |shop: &Collection, n: u64, version| {
-        let found = shop.search(&near(&vector(n * 10 + version), 1));
+        let found = shop.search_vectors(&near(&vector(n * 10 + version), 1));
         found.expect("found").hits[0].id.clone()
     };
     assert_eq!(nearest(&shop, 2_000, 1), "2000");
@@ -164,9 +165,15 @@ fn a_number_that_a_segment_still_holds_is_not_given_again() {
     drop((shop, db));
     let (_db, shop) = open(dir.path());
     write(&shop, 200..201, 0);
-    let found = shop.search(&near(&vector(2_000), 1)).expect("found").hits;
+    let found = shop
+        .search_vectors(&near(&vector(2_000), 1))
+        .expect("found")
+        .hits;
     assert_eq!((found[0].id.as_str(), found[0].score), ("200", 1.0));
-    let found = shop.search(&near(&vector(990), 1)).expect("found").hits;
+    let found = shop
+        .search_vectors(&near(&vector(990), 1))
+        .expect("found")
+        .hits;
     assert_ne!(found[0].id, "200", "it has not the vector of 99");
 }
 
@@ -183,7 +190,7 @@ fn indexes_are_sealed_in_the_background_under_writes_and_searches() {
         });
         while !writer.is_finished() || index(&db).unsealed >= 10_000 {
             if shop.stats().items >= 10 {
-                let found = shop.search(&near(&vector(7), 10)).expect("found");
+                let found = shop.search_vectors(&near(&vector(7), 10)).expect("found");
                 assert_eq!(found.hits.len(), 10);
             }
             assert!(
@@ -195,7 +202,7 @@ fn indexes_are_sealed_in_the_background_under_writes_and_searches() {
     });
     let state = index(&db);
     assert_eq!(state.sealed + state.unsealed, 30_000);
-    assert!(state.parts >= 1);
+    assert!(state.segments >= 1);
     assert!(recall(&shop) >= 0.98);
     // Closing calls off what is being built, and nothing is lost.
     write(&shop, 30_000..41_000, 0);

@@ -65,9 +65,9 @@ fn without_a_shopper_nothing_changes() {
     let fixture = stock();
     let shop = fixture.db.collection("shop").expect("open");
     let search = near(&[9.3, 0.0], 7);
-    let plain = shop.search(&search).expect("an answer");
+    let plain = shop.search_vectors(&search).expect("an answer");
     let mut same = shop
-        .find(&search.clone().into(), &Shopper::default())
+        .search(&search.clone().into(), &Shopper::default())
         .expect("an answer");
     same.took_ms = plain.took_ms;
     assert!(same.total.take().is_some() && same.next_cursor.take().is_some());
@@ -87,7 +87,7 @@ fn a_shopper_gets_what_is_near_in_the_order_of_their_taste() {
     let who =
         json!({"user": "u3", "blend": {"method": "rrf", "weights": {"query": 1, "behavior": 3}}});
     let answer = shop
-        .find(&search.clone().into(), &shopper(who))
+        .search(&search.clone().into(), &shopper(who))
         .expect("an answer");
     check(&answer);
     assert_eq!(answer.hits.len(), 8);
@@ -97,12 +97,12 @@ fn a_shopper_gets_what_is_near_in_the_order_of_their_taste() {
     assert_eq!(sources, [Source::Query, Source::Behavior]);
     let main = answer.hits[0].reason.clone().expect("a reason");
     assert_eq!(main.code, "also_liked", "{:?}", answer.hits[0]);
-    // What they hid is gone; what they bought may be found again.
+    // Hidden items are gone; bought items may be found again.
     let hide = json!({"kind": "hide", "collection": "shop", "user": "u3", "items": ["i09"]});
     let hide: Event = serde_json::from_value(hide).expect("an event");
     fixture.db.append_events(&[hide]).expect("stored");
     let answer = shop
-        .find(&search.clone().into(), &shopper(json!({"user": "u3"})))
+        .search(&search.clone().into(), &shopper(json!({"user": "u3"})))
         .expect("an answer");
     check(&answer);
     assert_eq!(answer.hits.len(), 8);
@@ -115,7 +115,9 @@ fn a_search_is_diversified_without_a_shopper_too() {
     let shop = fixture.db.collection("shop").expect("open");
     let search = near(&[9.5, 0.0], 4);
     let who = shopper(json!({"diversify": {"group_by": "brand"}}));
-    let answer = shop.find(&search.clone().into(), &who).expect("an answer");
+    let answer = shop
+        .search(&search.clone().into(), &who)
+        .expect("an answer");
     check(&answer);
     let sizes: Vec<_> = answer
         .hits
@@ -153,11 +155,7 @@ fn other_categories_are_reached_over_bridges() {
     for (hit, reason) in over {
         assert_eq!(hit.id[1..].parse::<u32>().expect("a number") % 4, 3);
         assert_eq!(reason.items, ["i03"]);
-        assert!(
-            reason
-                .text
-                .ends_with("people who chose thing 3 chose this too")
-        );
+        assert!(reason.text.ends_with("who chose thing 3 also chose this"));
     }
     assert!(ids(&answer).contains(&"i20"), "what is near is there too");
     // In its own category nothing changes.

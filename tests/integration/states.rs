@@ -1,4 +1,5 @@
-//! The state that a clean stop keeps: used where it is up to date, made again where it is not, whatever it holds.
+//! The state that a clean stop keeps: used where it is up to date, made again where it is not,
+//! whatever it holds.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -78,7 +79,7 @@ fn a_state_is_kept_and_read_instead_of_the_records() {
     fs::write(state(dir.path()), &forged).expect("written");
     let (db, shop) = open(dir.path());
     assert!(
-        shop.search(&near(&[1.0, 0.0], 1)).is_err(),
+        shop.search_vectors(&near(&[1.0, 0.0], 1)).is_err(),
         "there is no record A"
     );
     drop((shop, db));
@@ -127,7 +128,7 @@ fn a_stale_or_damaged_state_is_made_again() {
         assert_eq!(fs::read(state(dir.path())).expect("kept").len(), kept.len());
     }
 
-    // A length that leads nowhere, under a good checksum.
+    // A length out of range, under a valid checksum.
     for at in 20..kept.len().min(400) {
         let mut forged = kept.clone();
         forged[at] = 0xff;

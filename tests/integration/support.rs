@@ -1,4 +1,5 @@
-//! What the tests of the engine share: a database in a temporary folder, collections and items in few words.
+//! Fixtures of the engine's tests: a database in a temporary folder, collections and items in
+//! few words.
 
 use std::sync::Arc;
 
@@ -68,20 +69,20 @@ pub fn near(vector: &[f32], limit: usize) -> VectorSearch {
 }
 
 pub fn found(collection: &Collection, search: &VectorSearch) -> Vec<String> {
-    let answer = collection.search(search).expect("search");
+    let answer = collection.search_vectors(search).expect("search");
     answer.hits.into_iter().map(|hit| hit.id).collect()
 }
 
-/// Where the faults of an invalid input are, and what they say.
-pub fn faults(error: &Error) -> String {
+/// Returns pointer and message of each error of an invalid input.
+pub fn messages(error: &Error) -> String {
     match error {
-        Error::Invalid(faults) => {
-            let lines: Vec<_> = faults
+        Error::Invalid(messages) => {
+            let lines: Vec<_> = messages
                 .iter()
                 .map(|f| format!("{} {}", f.pointer, f.detail))
                 .collect();
             lines.join("\n")
         }
-        other => panic!("not an input fault: {other:?}"),
+        other => panic!("not an input error: {other:?}"),
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use vitrine::{Collection, Database, LexicalQuery, Options, Search, Shopper, schemas::Synonym};
 
-use crate::support::{Fixture, config, faults, put};
+use crate::support::{Fixture, config, messages, put};
 
 fn words(text: &str) -> Search {
     Search {
-        words: Some(LexicalQuery {
+        lexical: Some(LexicalQuery {
             text: text.into(),
             ..LexicalQuery::default()
         }),
@@ -56,7 +56,7 @@ fn synonyms_find_what_they_stand_for() {
         ]),
     );
     let all = |text: &str| Search {
-        words: Some(LexicalQuery {
+        lexical: Some(LexicalQuery {
             text: text.into(),
             all: true,
             ..LexicalQuery::default()
@@ -75,12 +75,12 @@ fn synonyms_find_what_they_stand_for() {
         (all("红色运动鞋"), vec!["zh2"]),
         (all("跑鞋"), vec!["zh", "zh2"]),
     ] {
-        let answer = shop.find(&search, &Shopper::default()).expect("found");
+        let answer = shop.search(&search, &Shopper::default()).expect("found");
         let found: BTreeSet<_> = answer.hits.iter().map(|hit| hit.id.as_str()).collect();
         assert_eq!(found, wanted.into_iter().collect(), "{search:?}");
     }
     let answer = shop
-        .find(&words("Sneaker"), &Shopper::default())
+        .search(&words("Sneaker"), &Shopper::default())
         .expect("found");
     assert_eq!(answer.hits[0].id, "sneaker", "the word itself counts more");
     assert_eq!(
@@ -89,14 +89,14 @@ fn synonyms_find_what_they_stand_for() {
         "no item has trainers"
     );
     let plain = Search {
-        words: Some(LexicalQuery {
+        lexical: Some(LexicalQuery {
             text: "sneaker".into(),
             without_synonyms: true,
             ..LexicalQuery::default()
         }),
         ..words("")
     };
-    let answer = shop.find(&plain, &Shopper::default()).expect("found");
+    let answer = shop.search(&plain, &Shopper::default()).expect("found");
     assert_eq!((answer.hits.len(), answer.synonyms.len()), (1, 0));
 }
 
@@ -116,14 +116,14 @@ fn stop_words_of_a_shop_are_passed_over() {
     );
     let found = |text: &str| {
         let search = Search {
-            words: Some(LexicalQuery {
+            lexical: Some(LexicalQuery {
                 text: text.into(),
                 all: true,
                 ..LexicalQuery::default()
             }),
             ..words(text)
         };
-        let answer = shop.find(&search, &Shopper::default()).expect("found");
+        let answer = shop.search(&search, &Shopper::default()).expect("found");
         answer
             .hits
             .into_iter()
@@ -168,8 +168,8 @@ fn synonyms_are_there_after_a_restart_and_bad_ones_are_refused() {
         (json!({"id": "A b", "words": ["one", "two"]}), "/id"),
     ] {
         let bad: Synonym = serde_json::from_value(bad).expect("a synonym");
-        let fault = shop.replace_settings(vec![bad]).expect_err("refused");
-        let told = faults(&fault);
+        let problem = shop.replace_settings(vec![bad]).expect_err("refused");
+        let told = messages(&problem);
         assert!(told.starts_with(&format!("/synonyms/0{at} ")), "{told}");
     }
     let same: Synonym = serde_json::from_value(json!({"words": ["a", "b"]})).expect("a synonym");
@@ -179,12 +179,12 @@ fn synonyms_are_there_after_a_restart_and_bad_ones_are_refused() {
     let db = open();
     let shop = db.collection("shop").expect("there");
     let answer = shop
-        .find(&words("light"), &Shopper::default())
+        .search(&words("light"), &Shopper::default())
         .expect("found");
     assert_eq!(answer.hits.len(), 1);
     shop.delete_setting::<Synonym>(&id).expect("deleted");
     let answer = shop
-        .find(&words("light"), &Shopper::default())
+        .search(&words("light"), &Shopper::default())
         .expect("found");
     assert_eq!(answer.hits.len(), 0);
 }

@@ -1,4 +1,4 @@
-//! What is measured in the background: recall of real searches and the health of graphs.
+//! Background measurements: recall of real searches and reachability of graphs.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ fn measured(canary: bool) -> IndexInfo {
     }
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
-        shop.search(&near(&vector(), 10)).expect("found");
+        shop.search_vectors(&near(&vector(), 10)).expect("found");
         let state = db.info("shop").expect("there").indexes["shared"].clone();
         let is_known = state.sealed == 12_000 && state.unreachable.is_some();
         if is_known && (!canary || state.recall.as_ref().is_some_and(|r| r.samples >= 2)) {

@@ -13,7 +13,7 @@ use vitrine::{
     schemas::{FacetsOver, Fallback, FilterSpec, SearchResponse, Source, TotalRelation},
 };
 
-use crate::support::{faults, near, put};
+use crate::support::{messages, near, put};
 
 fn open(folder: &Path) -> Database {
     Database::open(folder, Options::default()).expect("open")
@@ -34,7 +34,7 @@ fn ids(answer: &SearchResponse) -> Vec<&str> {
 
 fn words(text: &str) -> Search {
     Search {
-        words: Some(LexicalQuery {
+        lexical: Some(LexicalQuery {
             text: text.into(),
             typos: true,
             ..LexicalQuery::default()
@@ -46,7 +46,7 @@ fn words(text: &str) -> Search {
 }
 
 fn find(shop: &Collection, search: &Search) -> SearchResponse {
-    shop.find(search, &Shopper::default()).expect("an answer")
+    shop.search(search, &Shopper::default()).expect("an answer")
 }
 
 fn found(shop: &Collection, text: &str) -> Vec<String> {
@@ -91,7 +91,7 @@ fn words_are_found_in_every_text_and_hidden_items_never() {
     assert_eq!(found(&shop, "\"running shoes\" red")[0], "a");
     assert_eq!(found(&shop, "nothing of this"), Vec::<String>::new());
     let all = Search {
-        words: Some(LexicalQuery {
+        lexical: Some(LexicalQuery {
             text: "red shoes".into(),
             all: true,
             ..LexicalQuery::default()
@@ -108,7 +108,7 @@ fn a_typing_error_is_forgiven_and_told() {
     assert_eq!(answer.corrections["kettel"], "kettl", "{answer:?}");
     assert!(ids(&answer).contains(&"d") && ids(&answer).contains(&"a"));
     let strict = Search {
-        words: Some(LexicalQuery {
+        lexical: Some(LexicalQuery {
             text: "kettel".into(),
             ..LexicalQuery::default()
         }),
@@ -121,7 +121,7 @@ fn a_typing_error_is_forgiven_and_told() {
 fn a_last_word_may_go_on() {
     let (_dir, _db, shop) = stock();
     let mut search = words("red run");
-    search.words.as_mut().expect("words").prefix = true;
+    search.lexical.as_mut().expect("words").prefix = true;
     let answer = find(&shop, &search);
     assert!(ids(&answer).contains(&"b"), "{:?}", ids(&answer));
 }
@@ -215,7 +215,8 @@ fn filters_facets_and_totals_agree() {
         .map(|v| (v.value.as_str(), v.count))
         .collect();
     assert_eq!(counts, [("Clothing", 1), ("Kitchen", 1)]);
-    // By vector, everything that is let through matches; on both ways the counts are of what is told.
+    // By vector, everything that is let through matches; on both ways the counts are of what is
+    // told.
     let by_vector = Search {
         facets: search.facets.clone(),
         ..near(&[1.0, 0.0], 2).into()
@@ -225,7 +226,7 @@ fn filters_facets_and_totals_agree() {
     assert_eq!(answer.total.expect("a total").value, 5);
     let both = Search {
         facets_over: FacetsOver::Candidates,
-        words: words("red").words,
+        lexical: words("red").lexical,
         ..by_vector
     };
     let answer = find(&shop, &both);
@@ -237,7 +238,7 @@ fn filters_facets_and_totals_agree() {
 fn both_ways_are_joined_and_say_what_they_add() {
     let (_dir, _db, shop) = stock();
     let search = Search {
-        words: words("red shoes").words,
+        lexical: words("red shoes").lexical,
         highlight: true,
         ..near(&[0.0, 1.0], 3).into()
     };
@@ -257,7 +258,7 @@ fn both_ways_are_joined_and_say_what_they_add() {
     assert_eq!(by_words.contributions[0].source, Source::Lexical);
     assert_eq!(
         by_words.reason.as_ref().map(|r| r.text.as_str()),
-        Some("Has red, shoes")
+        Some("Matches: red, shoes")
     );
     let marked: Vec<_> = by_words.highlights[0]
         .fragments
@@ -274,7 +275,7 @@ fn both_ways_are_joined_and_say_what_they_add() {
 fn who_has_done_nothing_gets_the_ranking_of_nobody() {
     let (_dir, _db, shop) = stock();
     let search = Search {
-        words: words("red shoes").words,
+        lexical: words("red shoes").lexical,
         ..near(&[0.0, 1.0], 3).into()
     };
     let known = Shopper {
@@ -282,12 +283,12 @@ fn who_has_done_nothing_gets_the_ranking_of_nobody() {
         ..Shopper::default()
     };
     let ranking = |shopper: &Shopper| {
-        let answer = shop.find(&search, shopper).expect("an answer");
+        let answer = shop.search(&search, shopper).expect("an answer");
         let hits = answer.hits.into_iter().map(|h| (h.id, h.contributions));
         (hits.collect::<Vec<_>>(), answer.blend)
     };
     assert_eq!(ranking(&known), ranking(&Shopper::default()));
-    let answer = shop.find(&search, &known).expect("an answer");
+    let answer = shop.search(&search, &known).expect("an answer");
     assert!(answer.fallbacks.contains(&Fallback::NoHistory));
 }
 
@@ -302,14 +303,14 @@ fn pages_give_every_match_once() {
     let by_words = words("bright lamp");
     let by_vector: Search = near(&[100.0, 0.0], 10).into();
     let both = Search {
-        words: by_words.words.clone(),
+        lexical: by_words.lexical.clone(),
         ..by_vector.clone()
     };
     for search in [by_words, by_vector, both] {
         let mut seen = Vec::new();
         let mut page = Search {
             limit: 40,
-            asked: format!("{:?}", search.words),
+            cursor_key: format!("{:?}", search.lexical),
             ..search
         };
         loop {
@@ -329,8 +330,8 @@ fn pages_give_every_match_once() {
         cursor: Some("xyz".into()),
         ..words("lamp")
     };
-    let fault = shop
-        .find(&foreign, &Shopper::default())
+    let problem = shop
+        .search(&foreign, &Shopper::default())
         .expect_err("no cursor");
-    assert!(faults(&fault).starts_with("/cursor"));
+    assert!(messages(&problem).starts_with("/cursor"));
 }

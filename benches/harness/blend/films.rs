@@ -1,4 +1,5 @@
-//! MovieLens 100k in RecBole's form: films with titles and genres, liked where they got 3 stars or more.
+//! MovieLens 100k in the format of RecBole: films with titles and genres; 3 stars or more count as
+//! liked.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -17,8 +18,8 @@ pub fn load(folder: &Path, cache: &Path) -> Outcome<Dataset> {
             return Err(format!("not a rating: {line}").into());
         };
         let liked = rating.parse::<f64>()? >= 3.0;
-        let at = time.parse::<f64>()? * 1e6;
-        data.add(user, item, liked.then_some(1.0), at as i64);
+        let micros = time.parse::<f64>()? * 1e6;
+        data.add(user, item, liked.then_some(1.0), micros as i64);
     }
     let mut titles = BTreeMap::new();
     for line in fs::read_to_string(folder.join("ml-100k.item"))?

@@ -1,4 +1,5 @@
-//! The grocery of the demo: a year of purchases of 800 households, products titled by what they are filed under.
+//! Grocery of the demo: a year of purchases of 800 households; titles of products are their
+//! categories.
 
 use std::{fs, path::Path};
 
@@ -8,7 +9,7 @@ use vitrine_indexer::evaluate::Dataset;
 
 use crate::{Outcome, vectors};
 
-/// `folder` has what `vitrine-indexer sample get --name grocery` puts there.
+/// Loads the output of `vitrine-indexer sample get --name grocery` from `folder`.
 pub fn load(folder: &Path, cache: &Path) -> Outcome<Dataset> {
     let mut data = Dataset::new("grocery");
     for line in fs::read_to_string(folder.join("events.jsonl"))?.lines() {

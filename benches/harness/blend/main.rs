@@ -1,4 +1,5 @@
-//! How sources are joined: does the learned blend beat each of them, and what is used until anything was learned?
+//! Blend of candidate sources: the learned blend against each source, and the weights that are used
+//! before any learning.
 //!
 //!     make bench-blend
 //!     make bench-prior
@@ -19,24 +20,25 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 #[derive(Parser)]
 struct Args {
     #[command(subcommand)]
-    part: Part,
-    /// Folder where vectors of titles are kept.
+    command: Command,
+    /// Folder for the cached vectors of titles.
     #[arg(long, global = true, default_value = ".")]
     cache: PathBuf,
 }
 
 #[derive(Subcommand)]
-enum Part {
-    /// Online Retail at all events, at 1,000 and at none.
+enum Command {
+    /// Online Retail with all events, with 1,000 and with none.
     Retail(retail::Args),
-    /// The weights used until something was learned, found on other data.
+    /// Default weights before any learning, tuned on other data.
     Prior(prior::Args),
 }
 
 fn main() -> Outcome<()> {
     let args = Args::parse();
-    match &args.part {
-        Part::Retail(own) => retail::run(own, &args.cache),
-        Part::Prior(own) => prior::run(own, &args.cache),
+    let cache = &args.cache;
+    match &args.command {
+        Command::Retail(args) => retail::run(args, cache),
+        Command::Prior(args) => prior::run(args, cache),
     }
 }

@@ -1,5 +1,5 @@
-//! The weights used until something was learned: those that rank best on films and groceries, young ones and old ones. Other
-//! data than those they are tested on (`retail`).
+//! Default weights before any learning: those that rank best on films and groceries, for young and
+//! established shops. They are tested on other data (`retail`).
 
 use std::{
     collections::BTreeMap,
@@ -16,16 +16,18 @@ use vitrine_indexer::evaluate::{BlendOptions, BlendSources, Dataset, Protocol, W
 
 use crate::{Outcome, films, grocery, young::Choice};
 
-/// Events of the shops, and how many shops of each number and choice.
+/// Numbers of events of the shops.
 const EVENTS: [usize; 4] = [300, 1_000, 10_000, 50_000];
+
+/// Number of shops for each number of events and choice.
 const SHOPS: u64 = 2;
 
-/// Days held out of each.
+/// Held-out days of each data set.
 const FILM_DAYS: i64 = 30;
 const GROCERY_DAYS: i64 = 40;
 
-/// People asked for each shop, at most.
-const PEOPLE: usize = 200;
+/// Maximum number of test users per shop.
+const MAX_USERS: usize = 200;
 
 /// Depth of the lists.
 const K: usize = 20;
@@ -39,7 +41,7 @@ const SOURCES: [Source; 4] = [
 const WEIGHTS: [f32; 9] = [0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
 const EVIDENCE: [f32; 8] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
 
-/// Rounds over all numbers.
+/// Maximum rounds over all parameters.
 const ROUNDS: usize = 4;
 
 #[derive(clap::Args)]
@@ -47,7 +49,7 @@ pub struct Args {
     /// Folder of MovieLens 100k.
     #[arg(long)]
     films: PathBuf,
-    /// Folder of the demo's grocery.
+    /// Folder of the grocery of the demo.
     #[arg(long)]
     grocery: PathBuf,
 }
@@ -58,72 +60,76 @@ pub fn run(args: &Args, cache: &Path) -> Outcome<()> {
         (grocery::load(&args.grocery, cache)?, GROCERY_DAYS),
     ];
     let mut shops = Vec::new();
-    for (of, (data, days)) in data.iter().enumerate() {
-        for choice in Choice::ALL {
+    for (index, (data, days)) in data.iter().enumerate() {
+        for choice in Choice::CHOICES {
             for events in EVENTS {
                 for seed in 1..=SHOPS {
-                    shops.extend(Shop::new(of, data, choice, events, *days, seed)?);
+                    shops.extend(Shop::new(index, data, choice, events, *days, seed)?);
                 }
             }
         }
     }
     let all: Vec<&Shop> = shops.iter().collect();
-    let now = BlendModel::rrf();
+    let current = BlendModel::rrf();
     println!("weights of {SOURCES:?}, user_evidence, item_evidence");
-    println!("{} now: {:.4}", numbers(&now), worth(&now, &all));
-    for (of, (data, _)) in data.iter().enumerate() {
-        let (other, own): (Vec<_>, Vec<_>) = shops.iter().partition(|s| s.of != of);
-        let found = best(&now, &other);
+    println!(
+        "{} current: {:.4}",
+        numbers(&current),
+        relative_ndcg(&current, &all)
+    );
+    for (index, (data, _)) in data.iter().enumerate() {
+        let (other, same): (Vec<_>, Vec<_>) = shops.iter().partition(|s| s.dataset != index);
+        let tuned = tune(&current, &other);
         println!(
-            "{} without {}: {:.4}, there {:.4} (now {:.4})",
-            numbers(&found),
+            "{} without {}: {:.4}, on it {:.4} (current {:.4})",
+            numbers(&tuned),
             data.name,
-            worth(&found, &other),
-            worth(&found, &own),
-            worth(&now, &own)
+            relative_ndcg(&tuned, &other),
+            relative_ndcg(&tuned, &same),
+            relative_ndcg(&current, &same)
         );
     }
-    let mut relative = now.clone();
+    let mut relative = current.clone();
     for part in relative.parts.values_mut() {
         part.calibration = Calibration::RELATIVE;
     }
-    let relative = best(&relative, &all);
+    let relative = tune(&relative, &all);
     println!(
-        "{} found on all, by relative scores instead of ranks: {:.4}",
+        "{} tuned on all, by relative scores instead of ranks: {:.4}",
         numbers(&relative),
-        worth(&relative, &all)
+        relative_ndcg(&relative, &all)
     );
-    let found = best(&now, &all);
+    let tuned = tune(&current, &all);
     println!(
-        "{} found on all: {:.4}",
-        numbers(&found),
-        worth(&found, &all)
+        "{} tuned on all: {:.4}",
+        numbers(&tuned),
+        relative_ndcg(&tuned, &all)
     );
     println!(
-        "\nworth with behaviour and session at 1, content at 0.5, user_evidence 1, by popularity (down), item_evidence {EVIDENCE:?}"
+        "\nrelative NDCG with behavior and session at 1, content at 0.5, user_evidence 1, by popularity (down), item_evidence {EVIDENCE:?}"
     );
     for weight in WEIGHTS {
-        let at = |half: &f32| {
-            let mut model = now.clone();
+        let cell = |half: &f32| {
+            let mut model = current.clone();
             (model.user_evidence, model.item_evidence) = (1.0, *half);
             if let Some(part) = model.parts.get_mut(&Source::Popularity) {
                 part.weight = weight;
             }
-            format!("{:.4}", worth(&model, &all))
+            format!("{:.4}", relative_ndcg(&model, &all))
         };
-        let row: Vec<_> = EVIDENCE.iter().map(at).collect();
+        let row: Vec<_> = EVIDENCE.iter().map(cell).collect();
         println!("  {weight:5.2}: {}", row.join(" "));
     }
-    println!("\nndcg@{K} of {SOURCES:?} alone, content with power 1, as it is now, as found");
+    println!("\nndcg@{K} of {SOURCES:?} alone, content with power 1, current, tuned");
     for shop in &shops {
         let alone = shop.alone.iter().map(|ndcg| format!("{ndcg:.4}"));
         println!(
-            "  {}  {:.4}  {:.4} {:.4}  {} {} events {:?}, {} people",
+            "  {}  {:.4}  {:.4} {:.4}  {} {} events {:?}, {} users",
             alone.collect::<Vec<_>>().join(" "),
             shop.plain_content,
-            ndcg(&now, &shop.examples),
-            ndcg(&found, &shop.examples),
-            data[shop.of].0.name,
+            ndcg(&current, &shop.examples),
+            ndcg(&tuned, &shop.examples),
+            data[shop.dataset].0.name,
             shop.events,
             shop.choice,
             shop.examples.len()
@@ -132,22 +138,23 @@ pub fn run(args: &Args, cache: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// A young shop, and what its people chose next.
+/// A young shop, and the later choices of its users.
 struct Shop {
-    /// Number of its data set.
-    of: usize,
+    /// Index of the data set.
+    dataset: usize,
     choice: Choice,
     events: usize,
     examples: Vec<Example>,
-    /// NDCG of each source alone, and of content by the cosine to the mean.
+    /// NDCG of each source alone.
     alone: Vec<f64>,
+    /// NDCG of content by the cosine to the mean.
     plain_content: f64,
 }
 
 impl Shop {
-    /// None where nobody comes back.
+    /// Returns None if no user returns.
     fn new(
-        of: usize,
+        dataset: usize,
         data: &Dataset,
         choice: Choice,
         events: usize,
@@ -160,40 +167,40 @@ impl Shop {
             new_only: true,
             min_history: 1,
             negatives: None,
-            max_users: Some(PEOPLE),
+            max_users: Some(MAX_USERS),
             seed,
         };
         let young = choice.young(&data.interactions, events, days, seed);
         let Ok(trial) = protocol.prepare_from(data, &young) else {
             return Ok(None);
         };
-        let ask = |options: &BlendOptions| -> Outcome<Vec<Example>> {
+        let examples = |options: &BlendOptions| -> Outcome<Vec<Example>> {
             let sources = BlendSources::fit(options, data, &trial.train, &protocol)?;
             let example = |task: &vitrine_indexer::evaluate::Task| Example {
-                question: sources.question(&task.history, &task.excluded),
+                candidate_set: sources.candidate_set(&task.history, &task.excluded),
                 chosen: task.relevant.clone(),
             };
             Ok(trial.tasks.par_iter().map(example).collect())
         };
-        let examples = ask(&BlendOptions::default())?;
+        let default = examples(&BlendOptions::default())?;
         let mut plain = BlendOptions::default();
         plain.content.power = 1.0;
         let only = |source| BlendModel::weighted(None, &BTreeMap::from([(source, 1.0)]));
-        let alone = SOURCES.map(|source| ndcg(&only(source), &examples));
+        let alone = SOURCES.map(|source| ndcg(&only(source), &default));
         Ok(Some(Self {
-            plain_content: ndcg(&only(Source::Content), &ask(&plain)?),
+            plain_content: ndcg(&only(Source::Content), &examples(&plain)?),
             alone: alone.to_vec(),
-            of,
+            dataset,
             choice,
             events,
-            examples,
+            examples: default,
         }))
     }
 }
 
 fn ndcg(blend: &BlendModel, examples: &[Example]) -> f64 {
-    let one = |example: &Example| {
-        let ranked = blend.rank(&example.question).into_iter().take(K);
+    let value = |example: &Example| {
+        let ranked = blend.rank(&example.candidate_set).into_iter().take(K);
         let list: Vec<_> = ranked
             .map(|r| Scored {
                 item: r.candidate.item,
@@ -202,29 +209,29 @@ fn ndcg(blend: &BlendModel, examples: &[Example]) -> f64 {
             .collect();
         Figures::of(&list, &example.chosen, K).ndcg
     };
-    let values: Vec<f64> = examples.par_iter().map(one).collect();
+    let values: Vec<f64> = examples.par_iter().map(value).collect();
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// Mean over the shops of what the blend has against the best source alone.
-fn worth(blend: &BlendModel, shops: &[&Shop]) -> f64 {
-    let of = |shop: &&Shop| {
+/// Returns the mean over the shops of NDCG relative to that of the best source alone.
+fn relative_ndcg(blend: &BlendModel, shops: &[&Shop]) -> f64 {
+    let relative = |shop: &&Shop| {
         let best = shop.alone.iter().copied().fold(1e-9, f64::max);
         ndcg(blend, &shop.examples) / best
     };
-    shops.iter().map(of).sum::<f64>() / shops.len().max(1) as f64
+    shops.iter().map(relative).sum::<f64>() / shops.len().max(1) as f64
 }
 
-/// The best blend found by changing one number after the other.
-fn best(start: &BlendModel, shops: &[&Shop]) -> BlendModel {
-    let (mut at, mut value) = (start.clone(), worth(start, shops));
+/// Returns the best blend by coordinate ascent.
+fn tune(start: &BlendModel, shops: &[&Shop]) -> BlendModel {
+    let (mut best, mut value) = (start.clone(), relative_ndcg(start, shops));
     for _ in 0..ROUNDS {
         let before = value;
         for coordinate in 0..SOURCES.len() + 2 {
-            for changed in changes(&at, coordinate) {
-                let own = worth(&changed, shops);
-                if own > value + 1e-4 {
-                    (at, value) = (changed, own);
+            for changed in changes(&best, coordinate) {
+                let changed_value = relative_ndcg(&changed, shops);
+                if changed_value > value + 1e-4 {
+                    (best, value) = (changed, changed_value);
                 }
             }
         }
@@ -232,12 +239,12 @@ fn best(start: &BlendModel, shops: &[&Shop]) -> BlendModel {
             break;
         }
     }
-    at
+    best
 }
 
-fn changes(at: &BlendModel, coordinate: usize) -> Vec<BlendModel> {
+fn changes(blend: &BlendModel, coordinate: usize) -> Vec<BlendModel> {
     let with = |apply: &dyn Fn(&mut BlendModel)| {
-        let mut changed = at.clone();
+        let mut changed = blend.clone();
         apply(&mut changed);
         changed
     };

@@ -1,5 +1,5 @@
-//! Online Retail (UCI): the last 40 days are held out, only items new to their customer count, weights are learned on an
-//! earlier cut. Then the same shop at 1,000 events and at none.
+//! Online Retail (UCI): the last 40 days are held out, only items new to a customer count, and
+//! weights are learned on an earlier cut. Then the same shop with 1,000 events and with none.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,21 +15,23 @@ use vitrine::cf::{
     Request,
     metrics::{Figures, Interval},
 };
-use vitrine_indexer::evaluate::{Contender, Dataset, Evaluation, Protocol, Trial, Weights};
+use vitrine_indexer::evaluate::{Dataset, Evaluation, ModelSpec, Protocol, Trial, Weights};
 
 use crate::{Outcome, vectors, young::Choice};
 
-/// Days held out.
+/// Number of held-out days.
 const DAYS: i64 = 40;
 
 /// Depth of the lists.
 const K: usize = 20;
 
-/// A young shop has so many events; so many of them are tried.
-const FEW: usize = 1000;
+/// Number of events of a young shop.
+const YOUNG_SHOP_EVENTS: usize = 1000;
+
+/// Number of young shops.
 const SHOPS: u64 = 5;
 
-/// The blend first: all are compared with it.
+/// Models of the established shop; all are compared with the first.
 const MODELS: [&str; 6] = [
     "blend",
     "popularity",
@@ -39,35 +41,35 @@ const MODELS: [&str; 6] = [
     "content",
 ];
 
-/// What a young shop has.
-const YOUNG: [&str; 5] = ["blend", "popularity", "content", "item-knn", "session-knn"];
+/// Models of a young shop.
+const YOUNG_SHOP_MODELS: [&str; 5] = ["blend", "popularity", "content", "item-knn", "session-knn"];
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// transactions.parquet.
+    /// File transactions.parquet.
     #[arg(long)]
     data: PathBuf,
-    /// Models instead of those of the bench, all compared with the first.
+    /// Models instead of the default ones, all compared with the first.
     #[arg(long)]
     model: Vec<String>,
-    /// What several events with one item weigh: `one`, `sum` or `log`.
+    /// Weight of several events with one item: `one`, `sum` or `log`.
     #[arg(long, value_enum, default_value = "one")]
     weights: Weights,
-    /// Of the parts `all`, `few` and `none`, only this.
+    /// Only this part: `all`, `few` or `none`.
     #[arg(long)]
     only: Option<String>,
 }
 
-/// A figure with its name.
+/// A metric with its name.
 type Metric = (&'static str, fn(&Figures) -> f64);
 
 pub fn run(args: &Args, cache: &Path) -> Outcome<()> {
     let shop = Shop::load(&args.data)?;
-    println!("{}", shop.account);
+    println!("{}", shop.summary);
     let data = shop.dataset(cache)?;
-    let chosen = |own: &[&str]| -> Vec<String> {
+    let chosen = |default: &[&str]| -> Vec<String> {
         match args.model.as_slice() {
-            [] => own.iter().map(|name| (*name).to_owned()).collect(),
+            [] => default.iter().map(|name| (*name).to_owned()).collect(),
             named => named.to_vec(),
         }
     };
@@ -77,13 +79,17 @@ pub fn run(args: &Args, cache: &Path) -> Outcome<()> {
         show(&evaluation(&chosen(&MODELS), args.weights)?, &data, |_| ())?;
     }
     if wanted("few") {
-        for choice in Choice::ALL {
-            println!("\n# {FEW} events, {}\n", choice.words());
-            few(&evaluation(&chosen(&YOUNG), args.weights)?, &data, choice)?;
+        for choice in Choice::CHOICES {
+            println!("\n# {YOUNG_SHOP_EVENTS} events, {}\n", choice.description());
+            compare_young(
+                &evaluation(&chosen(&YOUNG_SHOP_MODELS), args.weights)?,
+                &data,
+                choice,
+            )?;
         }
     }
     if wanted("none") {
-        println!("\n# No events: what is asked with is the one item a customer bought last\n");
+        println!("\n# No events: the history is the last item of a customer\n");
         let models = ["random", "content", "content:power=1"].map(str::to_owned);
         show(&evaluation(&models, args.weights)?, &data, |trial| {
             trial.train.clear();
@@ -122,8 +128,8 @@ fn show(evaluation: &Evaluation, data: &Dataset, change: impl Fn(&mut Trial)) ->
     Ok(())
 }
 
-/// Several young shops: a line each, and what all of their customers say together.
-fn few(evaluation: &Evaluation, data: &Dataset, choice: Choice) -> Outcome<()> {
+/// Prints the results of several young shops, one line each, and of all their customers together.
+fn compare_young(evaluation: &Evaluation, data: &Dataset, choice: Choice) -> Outcome<()> {
     let names: Vec<&str> = evaluation
         .models
         .iter()
@@ -133,7 +139,7 @@ fn few(evaluation: &Evaluation, data: &Dataset, choice: Choice) -> Outcome<()> {
     let mut all: Vec<Vec<Figures>> = vec![Vec::new(); names.len()];
     for seed in 1..=SHOPS {
         let mut young = data.clone();
-        young.interactions = choice.young(&data.interactions, FEW, DAYS, seed);
+        young.interactions = choice.young(&data.interactions, YOUNG_SHOP_EVENTS, DAYS, seed);
         let trial = evaluation.protocol.prepare(&young)?;
         print!("{:5} ", trial.tasks.len());
         for ((_, model), all) in evaluation.models.iter().zip(&mut all) {
@@ -149,7 +155,7 @@ fn few(evaluation: &Evaluation, data: &Dataset, choice: Choice) -> Outcome<()> {
     let metrics: [Metric; 2] = [("recall", |f| f.recall), ("ndcg", |f| f.ndcg)];
     for (metric, of) in metrics {
         println!(
-            "\n{metric}@{K} of all, 95 % intervals, and of {} less the other",
+            "\n{metric}@{K} of all with 95 % intervals, and the difference of {} to each",
             names[0]
         );
         let values: Vec<Vec<f64>> = all.iter().map(|f| f.iter().map(of).collect()).collect();
@@ -166,7 +172,7 @@ fn few(evaluation: &Evaluation, data: &Dataset, choice: Choice) -> Outcome<()> {
 }
 
 fn figures(
-    model: &Contender,
+    model: &ModelSpec,
     data: &Dataset,
     trial: &Trial,
     protocol: &Protocol,
@@ -186,14 +192,14 @@ fn figures(
     Ok((figures.collect(), fitted.note))
 }
 
-/// What is left of the transactions when they are cleaned.
+/// The cleaned transactions.
 struct Shop {
-    /// Customer, stock code, microseconds since 1970.
+    /// Customers, stock codes and times in microseconds since 1970.
     purchases: Vec<(String, String, i64)>,
-    /// Description by stock code, the one used most.
+    /// Most frequent description by stock code.
     titles: BTreeMap<String, String>,
-    /// What was left out and why.
-    account: String,
+    /// Counts of the lines that were left out, and why.
+    summary: String,
 }
 
 impl Shop {
@@ -229,17 +235,17 @@ impl Shop {
         }
         let sold: std::collections::HashSet<_> =
             purchases.iter().map(|(_, code, _)| code).collect();
-        let most = |counts: HashMap<String, usize>| {
-            let most = counts
+        let most_frequent = |counts: HashMap<String, usize>| {
+            let entry = counts
                 .into_iter()
                 .max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)));
-            most.map(|(name, _)| name)
+            entry.map(|(name, _)| name)
         };
         let titles = names.into_iter().filter(|(code, _)| sold.contains(code));
-        let titles = titles.filter_map(|(code, counts)| Some((code, most(counts)?)));
+        let titles = titles.filter_map(|(code, counts)| Some((code, most_frequent(counts)?)));
         Ok(Self {
             titles: titles.collect(),
-            account: format!(
+            summary: format!(
                 "{read} lines; left out: {returned} returned or cancelled (quantity not above 0), {unpriced} without price, \
                  {fees} postage and fees (code without five digits), {unnamed} without customer; {} purchases",
                 purchases.len()
@@ -285,7 +291,7 @@ impl Line {
         }
     }
 
-    /// Microseconds since 1970.
+    /// Returns microseconds since 1970.
     fn time(&self, name: &str) -> Option<i64> {
         match self.field(name)? {
             Field::TimestampMicros(at) | Field::Long(at) => Some(*at),

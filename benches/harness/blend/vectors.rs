@@ -1,4 +1,4 @@
-//! Vectors of titles, kept in a file named by what they were made from.
+//! Vectors of titles, cached in a file named by the hash of the encoder and the titles.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use vitrine_indexer::{encode::Precision, models, space::Encoders};
 
 use crate::Outcome;
 
-/// A vector of each title.
+/// Returns the vector of each title.
 pub fn of(titles: &[&str], name: &str, cache: &Path) -> Outcome<Vec<Vec<f32>>> {
     let encoders = Encoders::load(&models::default_dir(), Precision::default())?;
     let dim = encoders.dims()["text"];

@@ -1,31 +1,31 @@
-//! Young shops: few of the events of an old one, and what came after them.
+//! Young shops: a few events of an established shop, and the events after them.
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use vitrine::cf::split::Interaction;
 
 const DAY: i64 = 86_400_000_000;
 
-/// How few events are chosen.
+/// Selection of the events of a young shop.
 #[derive(Clone, Copy, Debug)]
 pub enum Choice {
-    /// Any of those before the last days: many people with an event or two each.
+    /// Random events before the last days: many users with an event or two each.
     AtRandom,
-    /// One after the other from a random one on: fewer people with more.
+    /// Consecutive events from a random one on: fewer users with more events.
     InARow,
 }
 
 impl Choice {
-    pub const ALL: [Self; 2] = [Self::AtRandom, Self::InARow];
+    pub const CHOICES: [Self; 2] = [Self::AtRandom, Self::InARow];
 
-    /// For people.
-    pub fn words(self) -> &'static str {
+    /// Returns a description.
+    pub fn description(self) -> &'static str {
         match self {
             Self::AtRandom => "drawn at random before the last days",
             Self::InARow => "in a row from a random one on, and the days after them",
         }
     }
 
-    /// `count` events and those of the `days` after them, by time.
+    /// Returns `count` events and those of the `days` after them, by time.
     pub fn young(
         self,
         all: &[Interaction],
@@ -41,17 +41,17 @@ impl Choice {
         let (before, after) = all.split_at(cut);
         match self {
             Self::AtRandom => {
-                let mut few = before.to_vec();
-                few.shuffle(&mut rng);
-                few.truncate(count);
-                few.sort_by_key(|i| i.at);
-                few.extend_from_slice(after);
-                few
+                let mut chosen = before.to_vec();
+                chosen.shuffle(&mut rng);
+                chosen.truncate(count);
+                chosen.sort_by_key(|i| i.at);
+                chosen.extend_from_slice(after);
+                chosen
             }
             Self::InARow => {
                 let start = rng.random_range(0..=before.len().saturating_sub(count));
-                let few = &before[start..before.len().min(start + count)];
-                let end = few.last().map_or(0, |i| i.at) + days * DAY;
+                let chosen = &before[start..before.len().min(start + count)];
+                let end = chosen.last().map_or(0, |i| i.at) + days * DAY;
                 let rest = all[start..].iter().take_while(|i| i.at <= end);
                 rest.copied().collect()
             }

@@ -1,4 +1,4 @@
-//! Recall@20 and NDCG@20 on held-out items, seconds to fit, users a second.
+//! Recall@20 and NDCG@20 on held-out items, seconds to fit, users per second.
 
 use std::{path::PathBuf, time::Instant};
 
@@ -17,7 +17,8 @@ use crate::{
 /// Depth of the rankings.
 const K: usize = 20;
 
-/// What is run unless models are named: the defaults, settings found on data held out from `train`, published ones.
+/// Models that run by default: default options, options tuned on data held out from `train`, and
+/// published ones.
 const DEFAULT: [&str; 9] = [
     "popularity",
     "session-knn:decay=1",
@@ -35,16 +36,16 @@ pub struct Args {
     /// Folder with train.txt.gz and valid.txt.gz.
     #[arg(long, env = "VITRINE_GOWALLA")]
     data: PathBuf,
-    /// What the lines say.
+    /// Format of the lines.
     #[arg(long, default_value = "lists")]
     form: Form,
-    /// A model with settings, `name:key=value,...`; may be given several times.
+    /// Model with options, `name:key=value,...`; may be given several times.
     #[arg(long)]
     model: Vec<String>,
-    /// Only this many of the users and items that come first: EASE needs a small catalog.
+    /// Limit on the numbers of users and items: EASE needs a small catalog.
     #[arg(long)]
     head: Option<u32>,
-    /// Prints a JSON object a model instead of the table.
+    /// Print a JSON object per model instead of the table.
     #[arg(long)]
     json: bool,
 }
@@ -106,8 +107,9 @@ struct Line {
     ndcg: f64,
     coverage: f64,
     novelty: f64,
-    /// Seconds.
+    /// Seconds of the fit.
     fit: f64,
+    /// Seconds of all recommendations.
     recommend: f64,
     users: usize,
 }
@@ -151,9 +153,9 @@ impl Data {
             .map(|(history, excluded)| Request { history, excluded })
             .collect();
         let start = Instant::now();
-        let found = model.recommend_many(&requests, K);
+        let recommended = model.recommend_many(&requests, K);
         let recommend = start.elapsed().as_secs_f64();
-        let figures = tested.iter().zip(&found);
+        let figures = tested.iter().zip(&recommended);
         let figures: Vec<_> = figures
             .map(|(user, list)| Figures::of(list, &self.valid[*user], K))
             .collect();
@@ -161,8 +163,8 @@ impl Data {
         Line {
             recall: Interval::bootstrap(&recalls, 200, 1),
             ndcg: Figures::mean(&figures).ndcg,
-            coverage: coverage(&found, self.train.columns()),
-            novelty: novelty(&found, &self.train.column_counts(), self.train.rows()),
+            coverage: coverage(&recommended, self.train.columns()),
+            novelty: novelty(&recommended, &self.train.column_counts(), self.train.rows()),
             fit,
             recommend,
             users: tested.len(),

@@ -1,5 +1,6 @@
-//! Does what users did in one category help to recommend in another? Both categories' items go into one matrix; what
-//! is asked for is the held-out item of the target category among random ones that the user does not have.
+//! Effect of a user's events in one category on recommendations in another. The items of both
+//! categories are in one matrix; the held-out item of the target category is ranked among random
+//! items that the user does not have.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::{
 /// Depth of the rankings.
 const K: usize = 10;
 
-/// Random items beside the held-out one.
+/// Random items ranked with the held-out one.
 const NEGATIVES: usize = 999;
 
 /// Draws of the bootstrap.
@@ -28,19 +29,20 @@ const DEFAULT: [&str; 4] = ["item-knn", "tuned-item-knn", "graph-filter", "ials"
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folder with sport_cloth (sport) and cloth_sport (cloth), each with train.txt.gz and test_original.txt.gz.
+    /// Folder with sport_cloth (sport) and cloth_sport (cloth), each with train.txt.gz and
+    /// test_original.txt.gz.
     #[arg(long)]
     data: PathBuf,
-    /// A model with settings, `name:key=value,...`; may be given several times.
+    /// Model with options, `name:key=value,...`; may be given several times.
     #[arg(long)]
     model: Vec<String>,
-    /// Tests on an item of each user cut from train instead: for choosing settings.
+    /// Test on an item of each user held out from train instead, to choose options.
     #[arg(long)]
     validate: bool,
     /// Weight of the history in the other category.
     #[arg(long, default_value_t = 1.0)]
     other: f32,
-    /// Of the negatives.
+    /// Seed of the negatives.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -54,31 +56,28 @@ pub fn run(args: &Args) -> Outcome<()> {
         ("sport", "cloth", "sport_cloth", "cloth_sport"),
         ("cloth", "sport", "cloth_sport", "sport_cloth"),
     ] {
-        let question = Question::load(args, source, target)?;
+        let task = Task::load(args, source, target)?;
         println!(
             "{from} -> {to}: {} users, {} items of {to}, {} of {from}, {NEGATIVES} random negatives, {}",
-            question.tested.len(),
-            question.items,
-            question.both.columns() - question.items,
+            task.tested.len(),
+            task.items,
+            task.both.columns() - task.items,
             if args.validate {
-                "cut from train"
+                "held out from train"
             } else {
                 "test_original"
             }
         );
         println!("HR@10 [95 % interval]    NDCG@10 [95 % interval]  model");
-        let popularity = question.ask(
-            &settings::fit("popularity", &question.alone)?,
-            &question.alone,
-            1.0,
-        );
+        let popularity =
+            task.evaluate(&settings::fit("popularity", &task.alone)?, &task.alone, 1.0);
         popularity.print("popularity");
         for model in &models {
-            let alone = settings::fit(model, &question.alone)?;
-            let alone = question.ask(&alone, &question.alone, 1.0);
+            let alone = settings::fit(model, &task.alone)?;
+            let alone = task.evaluate(&alone, &task.alone, 1.0);
             alone.print(&format!("{model}, {to} alone"));
-            let both = settings::fit(model, &question.both)?;
-            let both = question.ask(&both, &question.both, args.other);
+            let both = settings::fit(model, &task.both)?;
+            let both = task.evaluate(&both, &task.both, args.other);
             both.print(&format!("{model}, with {from}"));
             both.compare(&alone, &format!("paired difference to {to} alone"));
             both.compare(&popularity, "paired difference to popularity");
@@ -87,37 +86,37 @@ pub fn run(args: &Args) -> Outcome<()> {
     Ok(())
 }
 
-struct Question {
-    /// The target's items.
+struct Task {
+    /// Number of items of the target category.
     items: usize,
-    /// Users x the target's items, and those of the other category behind them.
+    /// Users x items of the target category.
     alone: Matrix,
+    /// The same, followed by the items of the other category.
     both: Matrix,
-    /// User and held-out item.
+    /// Pairs of user and held-out item.
     tested: Vec<(u32, u32)>,
-    /// For each of them.
+    /// Negatives of each pair.
     negatives: Vec<Vec<u32>>,
-    /// Users of each item: it breaks ties.
-    common: Vec<u32>,
+    /// Number of users of each item, which breaks ties.
+    item_users: Vec<u32>,
 }
 
-impl Question {
+impl Task {
     fn load(args: &Args, source: &str, target: &str) -> Outcome<Self> {
         let read = |folder: &str, file: &str| {
             pairs(&args.data.join(Path::new(folder)).join(file), Form::Triples)
         };
-        let (own, other) = (read(target, "train.txt.gz")?, read(source, "train.txt.gz")?);
+        let (purchases, other) = (read(target, "train.txt.gz")?, read(source, "train.txt.gz")?);
         let test = read(target, "test_original.txt.gz")?;
-        let items = count(own.iter().chain(&test).map(|p| p.1));
-        let users = count(own.iter().chain(&other).chain(&test).map(|p| p.0));
-        let triples = own.iter().map(|(user, item)| (*user, *item, 1.0));
+        let items = count(purchases.iter().chain(&test).map(|p| p.1));
+        let users = count(purchases.iter().chain(&other).chain(&test).map(|p| p.0));
+        let triples = purchases.iter().map(|(user, item)| (*user, *item, 1.0));
         let full = Matrix::from_triples(users, items, triples)?;
-        let (alone, tested) = match args.validate {
-            true => {
-                let held_out = HeldOut::random(&full, users, 7)?;
-                (held_out.train, held_out.tested)
-            }
-            false => (full, test),
+        let (alone, tested) = if args.validate {
+            let held_out = HeldOut::random(&full, users, 7)?;
+            (held_out.train, held_out.tested)
+        } else {
+            (full, test)
         };
         let of_target = (0_u32..).zip(alone.iter()).flat_map(|(user, row)| {
             row.iter()
@@ -143,15 +142,16 @@ impl Question {
         Ok(Self {
             items,
             negatives: negatives.collect(),
-            common: alone.column_counts(),
+            item_users: alone.column_counts(),
             alone,
             both,
             tested,
         })
     }
 
-    /// Figures of a model fitted on `matrix`, with the other category's part of each history at weight `other`.
-    fn ask(&self, model: &dyn Recommender, matrix: &Matrix, other: f32) -> Figures {
+    /// Returns the metrics of a model fitted on `matrix`; items of the other category have weight
+    /// `other` in each history.
+    fn evaluate(&self, model: &dyn Recommender, matrix: &Matrix, other: f32) -> Figures {
         let history = |(user, _): &(u32, u32)| -> Vec<_> {
             let weight = |item: usize| if item < self.items { 1.0 } else { other };
             let row = matrix.row(*user as usize);
@@ -161,17 +161,17 @@ impl Question {
         };
         let histories: Vec<_> = self.tested.iter().map(history).collect();
         let (mut figures, mut scores) = (Figures::default(), Vec::new());
-        let parts = histories
+        let batches = histories
             .chunks(BATCH)
             .zip(self.tested.chunks(BATCH))
             .zip(self.negatives.chunks(BATCH));
-        for ((histories, tested), negatives) in parts {
+        for ((histories, tested), negatives) in batches {
             let histories: Vec<_> = histories.iter().map(Vec::as_slice).collect();
             model.batch_scores(&histories, &mut scores);
             let rows = scores.chunks_exact(matrix.columns());
             for ((scores, (_, item)), negatives) in rows.zip(tested).zip(negatives) {
                 figures.add(
-                    |item| (scores[item as usize], self.common[item as usize]),
+                    |item| (scores[item as usize], self.item_users[item as usize]),
                     *item,
                     negatives,
                 );
@@ -181,7 +181,7 @@ impl Question {
     }
 }
 
-/// Of each user.
+/// Metrics of each user.
 #[derive(Default)]
 struct Figures {
     hit_rate: Vec<f64>,
@@ -189,19 +189,19 @@ struct Figures {
 }
 
 impl Figures {
-    /// The expected figures where the order of what is equal is random.
+    /// Adds the expected metrics of a random order of equal scores.
     fn add<S: PartialOrd>(&mut self, score: impl Fn(u32) -> S, item: u32, negatives: &[u32]) {
-        let own = score(item);
-        let better = negatives.iter().filter(|n| score(**n) > own).count();
-        let equal = negatives.iter().filter(|n| score(**n) == own).count();
-        let places = better + 1..=better + 1 + equal;
+        let expected = score(item);
+        let better = negatives.iter().filter(|n| score(**n) > expected).count();
+        let equal = negatives.iter().filter(|n| score(**n) == expected).count();
+        let ranks = better + 1..=better + 1 + equal;
         let mean = |gain: fn(usize) -> f64| {
-            let gains = places.clone().filter(|place| *place <= K).map(gain);
+            let gains = ranks.clone().filter(|rank| *rank <= K).map(gain);
             gains.sum::<f64>() / (equal + 1) as f64
         };
         self.hit_rate.push(mean(|_| 1.0));
         self.ndcg
-            .push(mean(|place| 1.0 / (place as f64 + 1.0).log2()));
+            .push(mean(|rank| 1.0 / (rank as f64 + 1.0).log2()));
     }
 
     fn print(&self, name: &str) {

@@ -10,7 +10,7 @@ use flate2::read::GzDecoder;
 
 use crate::Outcome;
 
-/// What a line says.
+/// Format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
 pub enum Form {
     /// `user item item ...`
@@ -19,7 +19,7 @@ pub enum Form {
     Triples,
 }
 
-/// Pairs of user and item of a gzip file.
+/// Reads the pairs of user and item of a gzip file.
 pub fn pairs(path: &Path, form: Form) -> Outcome<Vec<(u32, u32)>> {
     let file = File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let mut pairs = Vec::new();
@@ -39,7 +39,7 @@ pub fn pairs(path: &Path, form: Form) -> Outcome<Vec<(u32, u32)>> {
     Ok(pairs)
 }
 
-/// One more than the largest number.
+/// Returns one more than the largest number.
 pub fn count(numbers: impl Iterator<Item = u32>) -> usize {
     numbers.max().map_or(0, |n| n as usize + 1)
 }

@@ -1,7 +1,8 @@
-//! How well and how fast do the collaborative-filtering models recommend, and in how much memory?
+//! Quality, speed and memory of the collaborative-filtering models.
 //!
 //!     cargo run --release --workspace --example cf -- accuracy --data ../shared/data/gowalla
-//!     cargo run --release --workspace --example cf -- accuracy --data ... --model ials:factors=64,iterations=8
+//!     cargo run --release --workspace --example cf -- accuracy --data ... \
+//!         --model ials:factors=64,iterations=8
 //!     cargo run --release --workspace --example cf -- cross --data ../shared/data/amazon-cross
 //!     cargo run --release --workspace --example cf -- memory --model item-knn
 
@@ -20,19 +21,20 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 #[derive(Parser)]
 struct Args {
     #[command(subcommand)]
-    question: Question,
-    /// Threads.
+    command: Command,
+    /// Number of threads.
     #[arg(long, global = true, default_value_t = 2)]
     threads: usize,
 }
 
 #[derive(Subcommand)]
-enum Question {
-    /// Recall@20 and NDCG@20 on `valid` with train items excluded, seconds to fit, users recommended a second.
+enum Command {
+    /// Recall@20 and NDCG@20 on `valid` with train items excluded, seconds to fit, users per
+    /// second.
     Accuracy(accuracy::Args),
-    /// Does another category help? HR@10 and NDCG@10 among 999 random negatives.
+    /// Effect of another category: HR@10 and NDCG@10 among 999 random negatives.
     Cross(cross::Args),
-    /// Seconds to fit a large synthetic shop, users a second, and the most memory the process had.
+    /// Seconds to fit a large synthetic shop, users per second, and the peak memory of the process.
     Memory(memory::Args),
 }
 
@@ -41,9 +43,9 @@ fn main() -> Outcome<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads)
         .build_global()?;
-    match args.question {
-        Question::Accuracy(args) => accuracy::run(&args),
-        Question::Cross(args) => cross::run(&args),
-        Question::Memory(args) => memory::run(&args),
+    match args.command {
+        Command::Accuracy(args) => accuracy::run(&args),
+        Command::Cross(args) => cross::run(&args),
+        Command::Memory(args) => memory::run(&args),
     }
 }

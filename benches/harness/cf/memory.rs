@@ -1,4 +1,4 @@
-//! A large synthetic shop: how long, how fast, how much memory.
+//! Time, speed and memory on a large synthetic shop.
 
 use std::{fs, time::Instant};
 
@@ -9,30 +9,30 @@ use vitrine::cf::{Matrix, Recommender, Request};
 
 use crate::{Outcome, settings};
 
-/// Users asked for.
-const ASKED: usize = 10_000;
+/// Number of users who get recommendations.
+const TEST_USERS: usize = 10_000;
 
-/// Part of a user's events that stay in the user's corner of the catalog.
-const LOYAL: f64 = 0.8;
+/// Share of a user's events that stay in one cluster of the catalog.
+const CLUSTER_SHARE: f64 = 0.8;
 
-/// Corners of the catalog.
-const CORNERS: usize = 300;
+/// Number of clusters of the catalog.
+const CLUSTERS: usize = 300;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model with settings, `name:key=value,...`; one a process, whose memory is reported.
+    /// Model with options, `name:key=value,...`; one per process, whose memory is reported.
     #[arg(long)]
     model: String,
-    /// Users.
+    /// Number of users.
     #[arg(long, default_value_t = 1_500_000)]
     users: usize,
-    /// Items.
+    /// Number of items.
     #[arg(long, default_value_t = 150_000)]
     items: usize,
-    /// Events: users and items are drawn by Zipf's law.
+    /// Number of events; users and items are drawn by Zipf's law.
     #[arg(long, default_value_t = 10_000_000)]
     events: usize,
-    /// Of the events.
+    /// Seed of the events.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -63,24 +63,25 @@ pub fn run(args: &Args) -> Outcome<()> {
 fn events(args: &Args) -> Outcome<impl Iterator<Item = (u32, u32, f32)>> {
     let mut rng = StdRng::seed_from_u64(args.seed);
     let (users, items) = (args.users as u32, args.items as u32);
-    // The exponents of a shop: the most active user has thousands of events, the first item tens of thousands.
+    // Exponents of a typical shop: the most active user has thousands of events, the most popular
+    // item tens of thousands.
     let of_user = Zipf::new(args.users as f64, 0.6)?;
     let of_item = Zipf::new(args.items as f64, 0.8)?;
     let rank = move |law: &Zipf<f64>, rng: &mut StdRng| law.sample(rng) as u32 - 1;
     Ok((0..args.events).map(move |_| {
         let user = rank(&of_user, &mut rng).min(users - 1);
         let mut item = rank(&of_item, &mut rng).min(items - 1);
-        if rng.random_bool(LOYAL) {
-            let corner = (user as usize * 7919 % CORNERS) as u32;
-            item = item / CORNERS as u32 * CORNERS as u32 + corner;
+        if rng.random_bool(CLUSTER_SHARE) {
+            let cluster = (user as usize * 7919 % CLUSTERS) as u32;
+            item = item / CLUSTERS as u32 * CLUSTERS as u32 + cluster;
         }
         (user, item.min(items - 1), 1.0)
     }))
 }
 
-/// Users recommended a second, with what they have excluded.
+/// Returns recommendations per second; items that a user has are excluded.
 fn speed(model: &dyn Recommender, train: &Matrix) -> f64 {
-    let step = (train.rows() / ASKED).max(1);
+    let step = (train.rows() / TEST_USERS).max(1);
     let users: Vec<_> = (0..train.rows()).step_by(step).collect();
     let history = |user: &usize| -> Vec<_> {
         let row = train.row(*user);
@@ -94,11 +95,11 @@ fn speed(model: &dyn Recommender, train: &Matrix) -> f64 {
         .map(|(history, excluded)| Request { history, excluded })
         .collect();
     let start = Instant::now();
-    let found = model.recommend_many(&requests, 20);
-    found.len() as f64 / start.elapsed().as_secs_f64()
+    let recommended = model.recommend_many(&requests, 20);
+    recommended.len() as f64 / start.elapsed().as_secs_f64()
 }
 
-/// The most memory the process had so far, bytes.
+/// Returns the peak memory of the process so far, in bytes.
 fn peak() -> Outcome<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));

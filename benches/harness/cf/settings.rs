@@ -1,21 +1,24 @@
-//! Models by name, with what differs from their defaults.
+//! Models by name and options.
 
-use vitrine::cf::{GraphFilterOptions, Matrix, Model, Settings, tune};
+use vitrine::cf::{GraphFilterOptions, Matrix, Model, ModelSettings, tune};
 
 use crate::Outcome;
 
-/// Fits `name:key=value,...`. In front of the name, `tuned-` finds on data held out from `train` what depends on the data;
-/// `gf-cf` is the graph filter as published. Users are sessions: these files have no times.
+/// Fits `name:key=value,...`. The prefix `tuned-` tunes options that depend on the data on items
+/// held out from `train`; `gf-cf` is the graph filter as published. Users are sessions, since the
+/// files have no times.
 pub fn fit(text: &str, train: &Matrix) -> Outcome<Model> {
     let settings = match text.strip_prefix("tuned-") {
         Some(text) => match text.parse()? {
-            Settings::ItemKnn(options) => Settings::ItemKnn(tune::item_knn(train, &options, 1)?),
-            Settings::GraphFilter(options) => {
-                Settings::GraphFilter(tune::graph_filter(train, &options, 1)?)
+            ModelSettings::ItemKnn(options) => {
+                ModelSettings::ItemKnn(tune::item_knn(train, &options, 1)?)
             }
-            other => return Err(format!("`{}` is not tuned", other.name()).into()),
+            ModelSettings::GraphFilter(options) => {
+                ModelSettings::GraphFilter(tune::graph_filter(train, &options, 1)?)
+            }
+            other => return Err(format!("`{}` has no options to tune", other.name()).into()),
         },
-        None if text == "gf-cf" => Settings::GraphFilter(GraphFilterOptions::gf_cf()),
+        None if text == "gf-cf" => ModelSettings::GraphFilter(GraphFilterOptions::gf_cf()),
         None => text.parse()?,
     };
     Ok(settings.fit_matrix(train)?)

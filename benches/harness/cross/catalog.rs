@@ -1,8 +1,9 @@
-//! The lines of a catalog whose items are one part of the questions: what may be learned from where the other part is asked.
+//! The lines of a catalog that belong to one half of the queries, so that training can use the half
+//! that is not tested.
 
 use std::{io, path::PathBuf};
 
-use crate::{Asking, Outcome};
+use crate::{Outcome, Selection};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -11,18 +12,18 @@ pub struct Args {
     catalog: PathBuf,
 }
 
-pub fn run(args: &Args, asking: Asking) -> Outcome<()> {
+pub fn run(args: &Args, selection: Selection) -> Outcome<()> {
     let mut lines = csv::Reader::from_path(&args.catalog)?;
-    let mut part = csv::Writer::from_writer(io::stdout());
+    let mut half = csv::Writer::from_writer(io::stdout());
     let columns = lines.headers()?.clone();
     let id = columns.iter().position(|column| column == "id");
     let id = id.ok_or("the catalog has no column `id`")?;
-    part.write_record(&columns)?;
+    half.write_record(&columns)?;
     for line in lines.records() {
         let line = line?;
-        if asking.is_of(&line[id]) {
-            part.write_record(&line)?;
+        if selection.contains(&line[id]) {
+            half.write_record(&line)?;
         }
     }
-    Ok(part.flush()?)
+    Ok(half.flush()?)
 }

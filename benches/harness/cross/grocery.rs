@@ -1,4 +1,4 @@
-//! A grocery: an item of a later basket, and what of other categories was bought with it.
+//! Grocery: an item of a later basket, and the items of other categories bought with it.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,34 +15,35 @@ use vitrine::{
 };
 
 use crate::{
-    Asking, Outcome,
-    contest::{Contest, across, anywhere, similar, weights, without},
+    Outcome, Selection,
+    comparison::{Comparison, across, anywhere, similar, weights, without},
 };
 
-/// Hits judged.
+/// Number of hits evaluated.
 const K: usize = 10;
 
-/// Share of the events, the latest, that questions are made of.
+/// Share of the events, the latest, that provide the queries.
 const HELD_OUT: f64 = 0.1;
 
-/// Events stored at once.
+/// Events stored per call.
 const BATCH: usize = 1_000;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Data directory that the products were indexed into; the earlier events are stored there, unless they are.
+    /// Data directory with the indexed products; the earlier events are stored there on the first
+    /// run.
     #[arg(long)]
     data: PathBuf,
     #[arg(long, default_value = "grocery")]
     collection: String,
-    /// events.jsonl: a basket a line.
+    /// File events.jsonl with one basket per line.
     #[arg(long)]
     events: PathBuf,
     #[arg(long, default_value = "shared")]
     space: String,
 }
 
-/// An item of a basket, and those of other categories in it.
+/// An item of a basket, and the items of other categories in it.
 struct Basket {
     name: String,
     item: String,
@@ -50,7 +51,7 @@ struct Basket {
     others: Vec<String>,
 }
 
-pub fn run(args: &Args, asking: Asking) -> Outcome<()> {
+pub fn run(args: &Args, selection: Selection) -> Outcome<()> {
     let db = Database::open(&args.data, Options::default())?;
     let shop = db.collection(&args.collection)?;
     let mut events = read(args)?;
@@ -65,58 +66,54 @@ pub fn run(args: &Args, asking: Asking) -> Outcome<()> {
     let baskets = later
         .iter()
         .filter_map(|event| Basket::of(event, &categories));
-    let questions = asking.of(baskets.collect(), |basket: &Basket| &basket.name);
+    let queries = selection.of(baskets.collect(), |basket: &Basket| &basket.name);
     println!(
-        "{}: {} items of {} categories, {} earlier baskets, {} questions of later ones",
+        "{}: {} items of {} categories, {} earlier baskets, {} queries of later ones",
         args.collection,
         categories.len(),
         categories.values().collect::<BTreeSet<_>>().len(),
         events.len(),
-        questions.len()
+        queries.len()
     );
-    let judge = |basket: &Basket, found: &[String]| judge(basket, found);
-    if asking.weights {
-        let first = |basket: &Basket, found: &[String]| judge(basket, found)[0];
-        return weights(&shop, &args.space, &questions, |basket| &basket.item, first);
+    let metrics = |basket: &Basket, hits: &[String]| metrics(basket, hits);
+    if selection.weights {
+        let first = |basket: &Basket, hits: &[String]| metrics(basket, hits)[0];
+        return weights(&shop, &args.space, &queries, |basket| &basket.item, first);
     }
-    let mut contest = Contest::new(&["NDCG@10", "recall@10", "hit rate@10"]);
-    contest.add("across categories", &questions, |basket| {
-        Ok(judge(
+    let mut comparison = Comparison::new(&["NDCG@10", "recall@10", "hit rate@10"]);
+    comparison.add("across categories", &queries, |basket| {
+        Ok(metrics(
             basket,
             &similar(&shop, &basket.item, &across(&args.space, K))?,
         ))
     })?;
-    contest.add("nearest of other categories", &questions, |basket| {
+    comparison.add("nearest of other categories", &queries, |basket| {
         let mut params = anywhere(&args.space, K);
         params.filter = without(&basket.category);
-        Ok(judge(basket, &similar(&shop, &basket.item, &params)?))
+        Ok(metrics(basket, &similar(&shop, &basket.item, &params)?))
     })?;
     let popular = popular(&events, &categories);
-    contest.add("most bought of other categories", &questions, |basket| {
+    comparison.add("most bought of other categories", &queries, |basket| {
         let others = popular
             .iter()
             .filter(|id| categories[*id] != basket.category);
-        let found: Vec<_> = others.take(K).cloned().collect();
-        Ok(judge(basket, &found))
+        let hits: Vec<_> = others.take(K).cloned().collect();
+        Ok(metrics(basket, &hits))
     })?;
-    contest.add(
-        "bought together, of other categories",
-        &questions,
-        |basket| {
-            let params = BoughtTogetherParams {
-                limit: K,
-                filter: without(&basket.category),
-            };
-            let hits = shop.bought_together(&basket.item, &params)?.hits;
-            let found: Vec<_> = hits.into_iter().map(|hit| hit.id).collect();
-            Ok(judge(basket, &found))
-        },
-    )?;
-    contest.print();
+    comparison.add("bought together, of other categories", &queries, |basket| {
+        let params = BoughtTogetherParams {
+            limit: K,
+            filter: without(&basket.category),
+        };
+        let response = shop.bought_together(&basket.item, &params)?;
+        let hits: Vec<_> = response.hits.into_iter().map(|hit| hit.id).collect();
+        Ok(metrics(basket, &hits))
+    })?;
+    comparison.print();
     Ok(())
 }
 
-/// Purchases in the order of time.
+/// Reads the purchases in the order of time.
 fn read(args: &Args) -> Outcome<Vec<Event>> {
     let mut events = Vec::new();
     for line in BufReader::new(File::open(&args.events)?).lines() {
@@ -156,7 +153,7 @@ fn popular(events: &[Event], categories: &BTreeMap<String, String>) -> Vec<Strin
 }
 
 impl Basket {
-    /// None where nothing of another category was bought.
+    /// Returns None if the basket has items of one category only.
     fn of(event: &Event, categories: &BTreeMap<String, String>) -> Option<Self> {
         let known: Vec<&String> = event
             .items
@@ -179,14 +176,14 @@ impl Basket {
     }
 }
 
-fn judge(basket: &Basket, found: &[String]) -> Vec<f64> {
-    // Figures are of numbers: a place for each id.
+fn metrics(basket: &Basket, hits: &[String]) -> Vec<f64> {
+    // Metrics take numbers: the index of each id.
     let others: HashMap<&str, u32> = (0..)
         .zip(&basket.others)
         .map(|(n, id)| (id.as_str(), n))
         .collect();
     let none = others.len() as u32;
-    let found: Vec<Scored> = found
+    let hits: Vec<Scored> = hits
         .iter()
         .map(|id| Scored {
             item: others.get(id.as_str()).copied().unwrap_or(none),
@@ -194,6 +191,6 @@ fn judge(basket: &Basket, found: &[String]) -> Vec<f64> {
         })
         .collect();
     let relevant: Vec<u32> = others.into_values().collect();
-    let figures = Figures::of(&found, &relevant, K);
+    let figures = Figures::of(&hits, &relevant, K);
     vec![figures.ndcg, figures.recall, figures.hit_rate]
 }

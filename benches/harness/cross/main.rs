@@ -1,15 +1,16 @@
-//! How good are similar items of other categories, beside plain nearest neighbours and popularity?
+//! Quality of similar items of other categories, compared with nearest neighbors and popularity.
 //!
 //!     cargo run --release --workspace --example cross -- style --data DIR --collection fashion
 //!     cargo run --release --workspace --example cross -- grocery --data DIR --events events.jsonl
-//!     cargo run --release --workspace --example cross -- catalog --catalog styles.csv --part choose
+//!     cargo run --release --workspace --example cross -- catalog --catalog FILE --part choose
 //!     cargo run --release --workspace --example cross -- pairs --data ../shared/data/amazon-cross
 //!
-//! Questions are parted in two by a hash: `--part choose` is what settings are chosen on, `report`, the default, is not looked at
-//! for that. All contenders answer the same questions, and differences are paired.
+//! A hash divides the queries into two halves: `--part choose` is for choosing settings; `report`,
+//! the default, is not used for that. All methods answer the same queries, and differences are
+//! paired.
 
 mod catalog;
-mod contest;
+mod comparison;
 #[path = "../cf/data.rs"]
 mod data;
 mod grocery;
@@ -25,78 +26,79 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 #[derive(Parser)]
 struct Args {
     #[command(subcommand)]
-    question: Question,
-    /// Questions that are asked.
+    command: Command,
+    /// Half of the queries to run.
     #[arg(long, global = true, value_enum, default_value = "report")]
-    part: Part,
-    /// Questions at most.
+    part: Half,
+    /// Maximum number of queries.
     #[arg(long, global = true, default_value_t = 1_000)]
-    questions: usize,
-    /// Prints what other weights of the sources would give, on the best 200 of each answer.
+    queries: usize,
+    /// Print the results of other weights of the sources, on the best 200 items of each query.
     #[arg(long, global = true)]
     weights: bool,
 }
 
 #[derive(Subcommand)]
-enum Question {
-    /// Fashion: do they share usage, season, gender and colour with the item?
+enum Command {
+    /// Fashion: shared usage, season, gender and color.
     Style(style::Args),
-    /// Prints the lines of a catalog that are of a part.
+    /// Prints the lines of a catalog that belong to a half.
     Catalog(catalog::Args),
-    /// A grocery: were they in the same later basket?
+    /// Grocery: items of the same later basket.
     Grocery(grocery::Args),
-    /// Purchases in two categories: are they what was held out?
+    /// Purchases in two categories: held-out items.
     Pairs(pairs::Args),
 }
 
-/// Half of the questions.
+/// Half of the queries.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Part {
+enum Half {
     /// For choosing settings.
     Choose,
-    /// For figures.
+    /// For reported results.
     Report,
 }
 
-/// Which questions are asked.
+/// Selection of queries.
 #[derive(Clone, Copy)]
-pub struct Asking {
-    part: Part,
-    questions: usize,
+pub struct Selection {
+    part: Half,
+    queries: usize,
     weights: bool,
 }
 
-impl Asking {
-    /// Whether what bears the name is of the part.
-    pub fn is_of(self, name: &str) -> bool {
+impl Selection {
+    /// Returns true if the query with this name belongs to the half.
+    pub fn contains(self, name: &str) -> bool {
         let is_even = blake3::hash(name.as_bytes()).as_bytes()[0].is_multiple_of(2);
-        is_even == (self.part == Part::Choose)
+        is_even == (self.part == Half::Choose)
     }
 
-    /// Those of the part, so many at most, in an order that only their names decide.
+    /// Returns the queries of the half up to the maximum number, in an order that depends only on
+    /// their names.
     pub fn of<T>(self, all: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
         let mut hashed: Vec<_> = all
             .into_iter()
-            .filter(|one| self.is_of(name(one)))
-            .map(|one| (*blake3::hash(name(&one).as_bytes()).as_bytes(), one))
+            .filter(|query| self.contains(name(query)))
+            .map(|query| (*blake3::hash(name(&query).as_bytes()).as_bytes(), query))
             .collect();
         hashed.sort_by_key(|(hash, _)| *hash);
-        hashed.truncate(self.questions);
-        hashed.into_iter().map(|(_, one)| one).collect()
+        hashed.truncate(self.queries);
+        hashed.into_iter().map(|(_, query)| query).collect()
     }
 }
 
 fn main() -> Outcome<()> {
     let args = Args::parse();
-    let asking = Asking {
+    let selection = Selection {
         part: args.part,
-        questions: args.questions,
+        queries: args.queries,
         weights: args.weights,
     };
-    match args.question {
-        Question::Style(args) => style::run(&args, asking),
-        Question::Catalog(args) => catalog::run(&args, asking),
-        Question::Grocery(args) => grocery::run(&args, asking),
-        Question::Pairs(args) => pairs::run(&args, asking),
+    match args.command {
+        Command::Style(args) => style::run(&args, selection),
+        Command::Catalog(args) => catalog::run(&args, selection),
+        Command::Grocery(args) => grocery::run(&args, selection),
+        Command::Pairs(args) => pairs::run(&args, selection),
     }
 }

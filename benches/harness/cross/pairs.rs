@@ -1,5 +1,6 @@
-//! Amazon purchases in two categories: an item that a user has in the one, and the held-out item of theirs in the other. There
-//! is no content; the vectors are factors of the purchases (iALS).
+//! Amazon purchases in two categories: a query is an item of a user in one category, the relevant
+//! item is the user's held-out item in the other. There is no content; the vectors are factors of
+//! the purchases (iALS).
 
 use std::path::PathBuf;
 
@@ -11,37 +12,38 @@ use vitrine::{
 };
 
 use crate::{
-    Asking, Outcome,
-    contest::{Contest, across, anywhere, similar, weights},
+    Outcome, Selection,
+    comparison::{Comparison, across, anywhere, similar, weights},
     data::{Form, count, pairs},
 };
 
-/// Hits judged.
+/// Number of hits evaluated.
 const K: usize = 10;
 
-/// Items or events written at once.
+/// Items or events written per call.
 const BATCH: usize = 2_000;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folder with sport_cloth (sport) and cloth_sport (cloth), each with train.txt.gz and test_original.txt.gz.
+    /// Folder with sport_cloth (sport) and cloth_sport (cloth), each with train.txt.gz and
+    /// test_original.txt.gz.
     #[arg(long)]
     data: PathBuf,
-    /// Components of the vectors.
+    /// Dimension of the vectors.
     #[arg(long, default_value_t = 64)]
     factors: usize,
 }
 
-/// The two categories with the folder of each.
+/// The two categories and their folders.
 const CATEGORIES: [(&str, &str); 2] = [("sport", "sport_cloth"), ("cloth", "cloth_sport")];
 
-struct Question {
+struct Query {
     user: String,
     item: String,
     held_out: String,
 }
 
-pub fn run(args: &Args, asking: Asking) -> Outcome<()> {
+pub fn run(args: &Args, selection: Selection) -> Outcome<()> {
     let dir = tempfile::tempdir()?;
     let db = Database::open(dir.path(), Options::default())?;
     let config = json!({"vectors": {"shared": {"dim": args.factors, "metric": "cosine"}}});
@@ -58,52 +60,51 @@ pub fn run(args: &Args, asking: Asking) -> Outcome<()> {
         for (user, item) in &train[from] {
             of_user[*user as usize].push(*item);
         }
-        let question = |(user, held_out): (u32, u32)| {
-            let own = of_user.get(user as usize)?;
-            // Any of theirs, as a hash has it.
+        let query = |(user, held_out): (u32, u32)| {
+            let items = of_user.get(user as usize)?;
+            // A hash selects one of the user's items.
             let hash = |item: &&u32| *blake3::hash(format!("{user} {item}").as_bytes()).as_bytes();
-            let item = own.iter().min_by_key(hash)?;
-            Some(Question {
+            let item = items.iter().min_by_key(hash)?;
+            Some(Query {
                 user: user.to_string(),
                 item: name(source, *item),
                 held_out: name(target.0, held_out),
             })
         };
         let tested = read(target.1, "test_original.txt.gz")?;
-        let all: Vec<_> = tested.into_iter().filter_map(question).collect();
-        let questions = asking.of(all, |q| &q.user);
+        let all: Vec<_> = tested.into_iter().filter_map(query).collect();
+        let queries = selection.of(all, |q| &q.user);
         println!(
-            "\n{} questions, an item of {source} -> the item of {} held out",
-            questions.len(),
+            "\n{} queries, an item of {source} -> the item of {} held out",
+            queries.len(),
             target.0
         );
-        let hit = |question: &Question, found: &[String]| {
-            found.iter().position(|id| *id == question.held_out)
+        let rank =
+            |query: &Query, hits: &[String]| hits.iter().position(|id| *id == query.held_out);
+        let metrics = |query: &Query, hits: &[String]| {
+            let rank = rank(query, hits);
+            let gain = rank.map_or(0.0, |rank| 1.0 / (rank as f64 + 2.0).log2());
+            vec![gain, f64::from(u8::from(rank.is_some()))]
         };
-        let judge = |question: &Question, found: &[String]| {
-            let place = hit(question, found);
-            let gain = place.map_or(0.0, |at| 1.0 / (at as f64 + 2.0).log2());
-            vec![gain, f64::from(u8::from(place.is_some()))]
-        };
-        if asking.weights {
-            let first = |question: &Question, found: &[String]| judge(question, found)[0];
-            weights(&shop, "shared", &questions, |q| &q.item, first)?;
+        if selection.weights {
+            let first = |query: &Query, hits: &[String]| metrics(query, hits)[0];
+            weights(&shop, "shared", &queries, |q| &q.item, first)?;
             continue;
         }
-        let mut contest = Contest::new(&["NDCG@10, all items", "hit rate@10, all items"]);
-        contest.add("across categories", &questions, |q| {
-            Ok(judge(q, &similar(&shop, &q.item, &across("shared", K))?))
+        let mut comparison = Comparison::new(&["NDCG@10, all items", "hit rate@10, all items"]);
+        comparison.add("across categories", &queries, |q| {
+            Ok(metrics(q, &similar(&shop, &q.item, &across("shared", K))?))
         })?;
-        contest.add("nearest of the other category", &questions, |q| {
+        comparison.add("nearest of the other category", &queries, |q| {
             let mut params = anywhere("shared", K);
             params.categories = vec![target.0.to_owned()];
-            Ok(judge(q, &similar(&shop, &q.item, &params)?))
+            Ok(metrics(q, &similar(&shop, &q.item, &params)?))
         })?;
         let popular = popular(&train[to], target.0);
-        contest.add("most bought of the other category", &questions, |q| {
-            Ok(judge(q, &popular))
+        comparison.add("most bought of the other category", &queries, |q| {
+            Ok(metrics(q, &popular))
         })?;
-        contest.print();
+        comparison.print();
     }
     Ok(())
 }

@@ -1,31 +1,31 @@
-//! Fashion: an item and what of other categories shares its style. The style is in labels that no vector is made from: usage,
-//! season, gender and colour.
+//! Fashion: an item and the items of other categories that share its style. The style is given by
+//! labels that no vector is made from: usage, season, gender and color.
 
 use std::{collections::HashMap, path::PathBuf};
 
 use vitrine::{Collection, Database, Options, schemas::Item};
 
 use crate::{
-    Asking, Outcome, Part,
-    contest::{Contest, across, anywhere, similar, without},
+    Half, Outcome, Selection,
+    comparison::{Comparison, across, anywhere, similar, without},
 };
 
-const LABELS: [&str; 4] = ["usage", "season", "gender", "base_colour"];
+const LABELS: [&str; 4] = ["usage", "season", "gender", "base_color"];
 
-/// Hits judged.
+/// Number of hits evaluated.
 const K: usize = 10;
 
-/// Categories that are named, of those at the top.
-const NAMED: usize = 2;
+/// Number of top-level categories that are requested.
+const REQUESTED_CATEGORIES: usize = 2;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Data directory that the catalog was indexed into.
+    /// Data directory with the indexed catalog.
     #[arg(long)]
     data: PathBuf,
     #[arg(long)]
     collection: String,
-    /// Spaces to compare in.
+    /// Vector spaces to compare in.
     #[arg(long, value_delimiter = ',', default_value = "shared,text,image")]
     spaces: Vec<String>,
 }
@@ -37,80 +37,86 @@ struct Product {
     labels: [String; 4],
 }
 
-pub fn run(args: &Args, asking: Asking) -> Outcome<()> {
+pub fn run(args: &Args, selection: Selection) -> Outcome<()> {
     let db = Database::open(&args.data, Options::default())?;
     let shop = db.collection(&args.collection)?;
     let items = products(&shop)?;
     println!("{} of {}", args.collection, items.len());
     let products: Vec<Product> = items.iter().filter_map(Product::of).collect();
-    tell_words(&items);
-    let judge = Judge::of(&products);
-    let names = |asking: Asking| asking.of(products.iter().collect(), |p: &&Product| &p.id);
-    let chosen_on = names(Asking {
-        part: Part::Choose,
-        ..asking
+    print_label_words(&items);
+    let evaluator = Evaluator::of(&products);
+    let select =
+        |selection: Selection| selection.of(products.iter().collect(), |p: &&Product| &p.id);
+    let chosen_on = select(Selection {
+        part: Half::Choose,
+        ..selection
     });
-    let questions = names(asking);
-    let popular = judge.popular(&chosen_on);
+    let queries = select(selection);
+    let popular = evaluator.popular(&chosen_on);
     for space in args
         .spaces
         .iter()
         .filter(|space| shop.config().vectors.contains_key(*space))
     {
         println!(
-            "\n{} questions, space `{space}`: anything of other categories",
-            questions.len()
+            "\n{} queries, space `{space}`: anything of other categories",
+            queries.len()
         );
-        let mut contest = Contest::new(&[
+        let mut comparison = Comparison::new(&[
             "NDCG@10 by labels shared",
             "labels shared of 4",
             "all 4 shared",
         ]);
-        contest.add("across categories", &questions, |p| {
-            judge.figures(p, &similar(&shop, &p.id, &across(space, K))?)
+        comparison.add("across categories", &queries, |p| {
+            evaluator.metrics(p, &similar(&shop, &p.id, &across(space, K))?)
         })?;
-        contest.add("nearest of other categories", &questions, |p| {
+        comparison.add("nearest of other categories", &queries, |p| {
             let mut params = anywhere(space, K);
             params.filter = without(&p.category);
-            judge.figures(p, &similar(&shop, &p.id, &params)?)
+            evaluator.metrics(p, &similar(&shop, &p.id, &params)?)
         })?;
-        contest.add(
-            "popular style (the same for all; knows the labels of other questions)",
-            &questions,
+        comparison.add(
+            "popular style (the same for all; knows the labels of other queries)",
+            &queries,
             |p| {
                 let others = popular.iter().filter(|other| other.category != p.category);
                 let ids: Vec<_> = others.take(K).map(|other| other.id.clone()).collect();
-                judge.figures(p, &ids)
+                evaluator.metrics(p, &ids)
             },
         )?;
-        contest.print();
+        comparison.print();
 
-        println!("\nthe same of {NAMED} named categories, other than the item's at the top");
-        let tops = judge.tops();
-        let named = |p: &Product| -> Vec<String> {
+        println!(
+            "\nthe same for {REQUESTED_CATEGORIES} requested top-level categories without that of the item"
+        );
+        let tops = evaluator.tops();
+        let requested = |p: &Product| -> Vec<String> {
             let others = tops.iter().filter(|top| **top != p.top());
-            others.take(NAMED).map(|top| (*top).to_owned()).collect()
+            others
+                .take(REQUESTED_CATEGORIES)
+                .map(|top| (*top).to_owned())
+                .collect()
         };
-        let mut contest = Contest::new(&[
+        let mut comparison = Comparison::new(&[
             "NDCG@10 by labels shared",
             "labels shared of 4",
             "all 4 shared",
         ]);
-        contest.add("across categories", &questions, |p| {
+        comparison.add("across categories", &queries, |p| {
             let mut params = across(space, K);
-            params.categories = named(p);
-            judge.figures(p, &similar(&shop, &p.id, &params)?)
+            params.categories = requested(p);
+            evaluator.metrics(p, &similar(&shop, &p.id, &params)?)
         })?;
-        contest.add("nearest of either, as many", &questions, |p| {
-            let mut found = Vec::new();
-            for top in named(p) {
-                let mut params = anywhere(space, K / NAMED);
+        comparison.add("nearest of either, as many", &queries, |p| {
+            let mut hits = Vec::new();
+            for top in requested(p) {
+                let mut params = anywhere(space, K / REQUESTED_CATEGORIES);
                 params.categories = vec![top];
-                found.extend(similar(&shop, &p.id, &params)?);
+                hits.extend(similar(&shop, &p.id, &params)?);
             }
-            judge.figures(p, &found)
+            evaluator.metrics(p, &hits)
         })?;
-        contest.print();
+        comparison.print();
     }
     Ok(())
 }
@@ -127,8 +133,8 @@ fn products(shop: &Collection) -> Outcome<Vec<Item>> {
     }
 }
 
-/// How often the label stands in the title, which the text's vector is made from.
-fn tell_words(items: &[Item]) {
+/// Prints the share of titles with the word of each label; text vectors are made from titles.
+fn print_label_words(items: &[Item]) {
     for label in LABELS {
         let holds = |item: &&Item| {
             let value = item.attributes.get(label).and_then(|v| v.as_str());
@@ -170,34 +176,35 @@ impl Product {
     }
 }
 
-struct Judge<'a> {
+struct Evaluator<'a> {
     products: &'a [Product],
     by_id: HashMap<&'a str, &'a Product>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Evaluator<'a> {
     fn of(products: &'a [Product]) -> Self {
         let by_id = products.iter().map(|p| (p.id.as_str(), p)).collect();
         Self { products, by_id }
     }
 
-    /// NDCG with a gain of 2^shared - 1 over all items of other categories, share of labels that agree, share with all.
-    fn figures(&self, own: &Product, found: &[String]) -> Outcome<Vec<f64>> {
+    /// Returns NDCG with a gain of 2^shared - 1 over all items of other categories, the share of
+    /// equal labels, and the share of hits with all labels equal.
+    fn metrics(&self, query: &Product, hits: &[String]) -> Outcome<Vec<f64>> {
         let mut best: Vec<usize> = self
             .products
             .iter()
-            .filter(|other| other.category != own.category)
-            .map(|other| own.shared(other))
+            .filter(|other| other.category != query.category)
+            .map(|other| query.shared(other))
             .collect();
         best.sort_unstable_by(|a, b| b.cmp(a));
-        let shared: Vec<usize> = found
+        let shared: Vec<usize> = hits
             .iter()
-            .map(|id| own.shared(self.by_id[id.as_str()]))
+            .map(|id| query.shared(self.by_id[id.as_str()]))
             .collect();
         let gain = |shared: &[usize]| -> f64 {
-            let places = shared.iter().take(K).enumerate();
-            places
-                .map(|(at, n)| (f64::from(1 << n) - 1.0) / (at as f64 + 2.0).log2())
+            let ranks = shared.iter().take(K).enumerate();
+            ranks
+                .map(|(rank, n)| (f64::from(1 << n) - 1.0) / (rank as f64 + 2.0).log2())
                 .sum()
         };
         let all = shared.iter().filter(|n| **n == LABELS.len()).count();
@@ -208,13 +215,13 @@ impl<'a> Judge<'a> {
         ])
     }
 
-    /// The items that share most with those of other categories among `questions`.
-    fn popular(&self, questions: &[&Product]) -> Vec<&'a Product> {
+    /// Returns the items that share most labels with `queries` of other categories, the best first.
+    fn popular(&self, queries: &[&Product]) -> Vec<&'a Product> {
         let mut scored: Vec<(usize, &Product)> = self
             .products
             .iter()
             .map(|p| {
-                let others = questions.iter().filter(|q| q.category != p.category);
+                let others = queries.iter().filter(|q| q.category != p.category);
                 (others.map(|q| q.shared(p)).sum(), p)
             })
             .collect();
@@ -222,7 +229,7 @@ impl<'a> Judge<'a> {
         scored.into_iter().map(|(_, p)| p).collect()
     }
 
-    /// Categories at the top, the largest first.
+    /// Returns the top-level categories, the largest first.
     fn tops(&self) -> Vec<&'a str> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for product in self.products {

@@ -1,1 +1,1 @@
-"""Encoders of other runtimes beside ours, over the same texts and photos: `python -m harness.encoders`."""
+"""Comparison of our encoders with other runtimes on the same texts and images: `python -m harness.encoders`."""

@@ -1,4 +1,4 @@
-"""`python -m harness.encoders --ours BINARY --models DIR`: texts and photos a second, ours and peers in turn, and how alike vectors are."""
+"""`python -m harness.encoders --ours BINARY --models DIR`: throughput in texts and images per second of our encoders and peers in turn, and the similarity of their vectors."""
 
 import argparse
 import csv
@@ -15,11 +15,11 @@ import numpy as np
 
 from . import models, peers
 
-TEXTS, PHOTOS = 2_000, 500
+TEXTS, IMAGES = 2_000, 500
 
 
 def texts(shared: Path, sample: Path) -> list[str]:
-    """Product titles of Home Depot, each followed by none to four others, as long as titles with descriptions are; else of the sample shop."""
+    """Product titles of Home Depot, each followed by zero to four others to reach the length of titles with descriptions; else those of the sample shop."""
     catalog = shared / "home-depot" / "products.csv.gz"
     if catalog.exists():
         with gzip.open(catalog, "rt", encoding="utf-8", errors="replace") as file:
@@ -32,17 +32,17 @@ def texts(shared: Path, sample: Path) -> list[str]:
     return [". ".join(titles[(6 * i + j) % len(titles)] for j in range(1 + i % 5)) for i in range(TEXTS)]
 
 
-def photos(shared: Path, sample: Path) -> list[Path]:
-    """Photos of the fashion set, else of the sample shop."""
+def images(shared: Path, sample: Path) -> list[Path]:
+    """Images of the fashion data set, else of the sample shop."""
     files = sorted((shared / "fashion" / "images").glob("*.jpg"))
     if not files:
-        print(f"no {shared}/fashion: the sample shop's photos, many times over")
+        print(f"no {shared}/fashion: the sample shop's images, many times over")
         files = sorted(file for file in sample.rglob("*") if file.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    return [files[i % len(files)] for i in range(PHOTOS)]
+    return [files[i % len(files)] for i in range(IMAGES)]
 
 
 class Ours:
-    """Our encoders in a process of their own, which waits for what to do next."""
+    """Our encoders in a separate process, which waits for jobs."""
 
     def __init__(self, binary: str, folder: Path, arguments: list[str], threads: int):
         environment = os.environ | {"RAYON_NUM_THREADS": str(threads)}
@@ -83,9 +83,9 @@ def main():
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
 
-    words, files = texts(args.shared, args.sample), photos(args.shared, args.sample)
+    words, files = texts(args.shared, args.sample), images(args.shared, args.sample)
     (args.out / "texts.json").write_text(json.dumps(words))
-    (args.out / "photos.json").write_text(json.dumps([str(file.resolve()) for file in files]))
+    (args.out / "images.json").write_text(json.dumps([str(file.resolve()) for file in files]))
     bytes_of = [file.read_bytes() for file in files]
     text_dir, image_dir = args.models / "all-minilm-l6-v2", args.models / "efficientnet-lite0"
     f32, int8 = models.minilm(text_dir, args.out)
@@ -98,10 +98,10 @@ def main():
     }
     if not args.no_torch:
         jobs["sentence-transformers"] = peers.torch_texts(text_dir, words, args.threads)
-    for name, job in peers.onnx_photos(lite0, config, bytes_of, args.threads).items():
+    for name, job in peers.onnx_images(lite0, config, bytes_of, args.threads).items():
         jobs[f"onnxruntime {name}"] = job
-    jobs["photos"] = None
-    arguments = ["--models", str(args.models), "--texts", str(args.out / "texts.json"), "--photos", str(args.out / "photos.json")]
+    jobs["images"] = None
+    arguments = ["--models", str(args.models), "--texts", str(args.out / "texts.json"), "--images", str(args.out / "images.json")]
     ours = Ours(args.ours, args.out, arguments, args.threads)
 
     seconds, vectors = {name: [] for name in jobs}, {}
@@ -114,7 +114,7 @@ def main():
             # The first round warms up.
             if number:
                 seconds[name].append(took)
-    count = {name: PHOTOS if name == "photos" else TEXTS for name, job in jobs.items() if not job}
+    count = {name: IMAGES if name == "images" else TEXTS for name, job in jobs.items() if not job}
     vectors |= ours.vectors(list(count), count)
     report(args, seconds, vectors)
 
@@ -124,20 +124,20 @@ def report(args, seconds: dict, vectors: dict):
     print(f"{args.threads} threads, median of {args.rounds} rounds in turn; tokenizing and decoding are in")
     groups = [
         (TEXTS, "texts", "onnxruntime f32", ["texts f32", "texts int8", "onnxruntime f32", "onnxruntime int8", "sentence-transformers"]),
-        (PHOTOS, "photos", "onnxruntime photo by photo", ["photos", "onnxruntime photo by photo", "onnxruntime batches"]),
+        (IMAGES, "images", "onnxruntime image by image", ["images", "onnxruntime image by image", "onnxruntime batches"]),
     ]
     for count, what, reference, names in groups:
         print(f"{what:28}{'a second':>10}{'cosine to ' + reference + ', least and mean':>60}")
         for name in filter(took.get, names):
             cosine = (vectors[name] * vectors[reference]).sum(1)
-            ours = "ours, " if name in ("texts f32", "texts int8", "photos") else ""
+            ours = "ours, " if name in ("texts f32", "texts int8", "images") else ""
             print(f"{ours + name:28}{count / took[name]:10.1f}{cosine.min():50.5f}{cosine.mean():10.5f}")
-    photo_peer = min(took["onnxruntime photo by photo"], took["onnxruntime batches"])
+    image_peer = min(took["onnxruntime image by image"], took["onnxruntime batches"])
     own = (vectors["texts int8"] * vectors["texts f32"]).sum(1)
     for label, ratio, goal in [
         ("texts f32 / onnxruntime f32", took["onnxruntime f32"] / took["texts f32"], 1.2),
         ("texts int8 / onnxruntime int8", took["onnxruntime int8"] / took["texts int8"], 0.9),
-        ("photos / onnxruntime, its better way", photo_peer / took["photos"], 1.0),
+        ("images / onnxruntime, its better way", image_peer / took["images"], 1.0),
         ("least cosine of int8 to f32, ours", own.min(), 0.999),
     ]:
         print(f"{label}: {ratio:.4f} (goal {goal}, {'met' if ratio >= goal else 'missed'})")

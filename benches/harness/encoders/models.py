@@ -1,4 +1,4 @@
-"""The encoders' networks as ONNX files, from the weights our encoders read."""
+"""Export of the encoders' networks to ONNX, from the weights that our encoders read."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 
 
 def minilm(folder: Path, out: Path) -> tuple[Path, Path]:
-    """MiniLM in f32 and in int8 with a scale a column, attention and norms fused by onnxruntime's own optimiser for BERT."""
+    """MiniLM in f32 and in int8 with a scale for each column, attention and norms fused by onnxruntime's own optimizer for BERT."""
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.transformers import optimizer

@@ -1,4 +1,4 @@
-"""The peers: onnxruntime and sentence-transformers. Each is a function without arguments that gives vectors, one a row."""
+"""The peers: onnxruntime and sentence-transformers. Each is a function without arguments that returns vectors as rows."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -55,7 +55,7 @@ def onnx_texts(path: Path, folder: Path, texts: list[str], threads: int):
 
 
 def torch_texts(folder: Path, texts: list[str], threads: int):
-    """sentence-transformers as it comes."""
+    """sentence-transformers with its defaults."""
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -64,9 +64,9 @@ def torch_texts(folder: Path, texts: list[str], threads: int):
     return lambda: model.encode(texts, batch_size=TEXTS, normalize_embeddings=True, show_progress_bar=False)
 
 
-def pixels(photo: bytes, config: dict) -> np.ndarray:
-    """Decoded, scaled, cropped and normalised as torchvision does: `[3, side, side]`."""
-    image = Image.open(io.BytesIO(photo)).convert("RGB")
+def pixels(image: bytes, config: dict) -> np.ndarray:
+    """Decoded, scaled, cropped and normalized as torchvision does: `[3, side, side]`."""
+    image = Image.open(io.BytesIO(image)).convert("RGB")
     side, size = config["image_size"], config["resize"]
     short = min(image.size)
     width, height = (size * s // short for s in image.size)
@@ -77,24 +77,24 @@ def pixels(photo: bytes, config: dict) -> np.ndarray:
     return np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
-def onnx_photos(path: Path, config: dict, photos: list[bytes], threads: int):
-    """Two ways to use the threads: photo by photo on each, and batches of 16 on all with the next one decoded meanwhile."""
+def onnx_images(path: Path, config: dict, images: list[bytes], threads: int):
+    """Two ways to use the threads: image by image on each, and batches of 16 on all with the next one decoded meanwhile."""
     one, all_threads = session(path, 1), session(path, threads)
 
     def each() -> np.ndarray:
-        def work(photo):
-            return one.run(None, {"pixels": pixels(photo, config)[None]})[0][0]
+        def work(image):
+            return one.run(None, {"pixels": pixels(image, config)[None]})[0][0]
 
         with ThreadPoolExecutor(threads) as pool:
-            return unit(np.array(list(pool.map(work, photos))))
+            return unit(np.array(list(pool.map(work, images))))
 
     def batches() -> np.ndarray:
         vectors = []
         with ThreadPoolExecutor(threads) as pool:
-            ready = pool.map(lambda photo: pixels(photo, config), photos)
-            for start in range(0, len(photos), 16):
-                batch = np.stack([next(ready) for _ in photos[start : start + 16]])
+            ready = pool.map(lambda image: pixels(image, config), images)
+            for start in range(0, len(images), 16):
+                batch = np.stack([next(ready) for _ in images[start : start + 16]])
                 vectors.append(all_threads.run(None, {"pixels": batch})[0])
         return unit(np.concatenate(vectors))
 
-    return {"photo by photo": each, "batches": batches}
+    return {"image by image": each, "batches": batches}

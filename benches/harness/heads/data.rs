@@ -1,14 +1,14 @@
-//! The products as examples.
+//! Products as training examples.
 
 use std::error::Error;
 use std::path::Path;
 
-use vitrine_indexer::encode::efficientnet_lite::FEATURES;
-use vitrine_indexer::source::{self, Mapping, photo::Photos};
-use vitrine_indexer::space::{Choice, Encoders, Precision};
+use vitrine_indexer::encode::image::efficientnet_lite::FEATURES;
+use vitrine_indexer::source::{self, Mapping, image::Images};
+use vitrine_indexer::space::{Encoders, HeadsChoice, Precision};
 use vitrine_indexer::train::{Example, Gather, shuffled};
 
-/// All examples, in an order that only their ids decide.
+/// All examples, in an order that depends only on their ids.
 pub struct Data {
     pub examples: Vec<Example>,
     pub encoders: String,
@@ -31,10 +31,10 @@ pub fn load(
         }
         items.push(item);
     }
-    let encoders = Encoders::load_with(models, Precision::F32, Choice::None)?;
+    let encoders = Encoders::load_with(models, Precision::F32, HeadsChoice::None)?;
     let gather = Gather {
         encoders: &encoders,
-        photos: Photos::new(folder.to_owned(), false),
+        images: Images::new(folder.to_owned(), false),
         cache: features.to_owned(),
         label: Some("article_type".to_owned()),
     };
@@ -53,17 +53,18 @@ pub fn load(
     })
 }
 
-/// The same examples with what a plain head sees: the network's last features, the sentence vector.
+/// Returns the examples with the inputs of a plain head: the network's last features and the
+/// sentence vector.
 pub fn plain(examples: &[Example]) -> Vec<Example> {
     let narrow = |e: &Example| Example {
         text: e.untrained[0].clone(),
-        photo: network(e).to_vec(),
+        image: network(e).to_vec(),
         ..e.clone()
     };
     examples.iter().map(narrow).collect()
 }
 
-/// The network's own features of a photo.
+/// Returns the network's pooled features of an image.
 pub fn network(example: &Example) -> &[f32] {
-    &example.photo[example.photo.len() - FEATURES..]
+    &example.image[example.image.len() - FEATURES..]
 }

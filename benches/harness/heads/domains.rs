@@ -1,29 +1,31 @@
-//! Does `domains` rank sources as they prove to help?
+//! Comparison of the ranking by `domains` with the measured gains of sources.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use vitrine_indexer::train::domains::{Ranked, level, rank, within};
+use vitrine_indexer::train::domains::{RankedSource, level, rank, within};
 use vitrine_indexer::train::transfer::{Domains, Transfer, train_fresh, transfer};
 use vitrine_indexer::train::{Example, Pairs, Recipe, shuffled};
 
 use crate::data::Data;
-use crate::retrieval::judge;
+use crate::retrieval::evaluate;
 
-/// Items of the target that are trained on.
+/// Number of training items of the target.
 const TRAIN: usize = 40;
-/// Fewest items of a source, and of a target.
-const LEAST: usize = 60;
-const LEAST_TARGET: usize = 140;
+/// Minimum number of items of a source.
+const MIN_SOURCE_ITEMS: usize = 60;
+/// Minimum number of items of a target.
+const MIN_TARGET_ITEMS: usize = 140;
 
-/// A source as it was ranked and as it proved, one entry a seed.
+/// Rank and measured gain of a source, one entry for each seed.
 #[derive(Default)]
 struct Source {
-    ranked: Vec<Ranked>,
+    ranked: Vec<RankedSource>,
     gains: Vec<f64>,
 }
 
-/// For `targets`, or all that are large enough. Each seed draws other training items of the target and trains anew, so that a gain is a mean with a known error.
+/// Runs the experiment for `targets`, or all that are large enough. Each seed draws other training
+/// items of the target and trains again, so that the standard error of a mean gain is known.
 pub fn run(data: &Data, seeds: u64, targets: &[String]) -> Result<(), Box<dyn Error>> {
     println!(
         "\n## Ranking of sources beside the gains measured ({TRAIN} training items in the target, model transfer, {seeds} seeds)"
@@ -33,7 +35,7 @@ pub fn run(data: &Data, seeds: u64, targets: &[String]) -> Result<(), Box<dyn Er
         let name = level(&example.category, 2);
         groups.entry(name).or_default().push(example.clone());
     }
-    groups.retain(|_, examples| examples.len() >= LEAST);
+    groups.retain(|_, examples| examples.len() >= MIN_SOURCE_ITEMS);
     let recipe = Recipe {
         epochs: 15,
         ..Recipe::default()
@@ -48,7 +50,7 @@ pub fn run(data: &Data, seeds: u64, targets: &[String]) -> Result<(), Box<dyn Er
     let wanted = |name: &String| targets.is_empty() || targets.contains(name);
     let large = groups
         .iter()
-        .filter(|(name, own)| own.len() >= LEAST_TARGET && wanted(name));
+        .filter(|(name, own)| own.len() >= MIN_TARGET_ITEMS && wanted(name));
     for (target, own) in large {
         let mut sources: BTreeMap<String, Source> = BTreeMap::new();
         let mut alone_scores = 0.0;
@@ -61,9 +63,9 @@ pub fn run(data: &Data, seeds: u64, targets: &[String]) -> Result<(), Box<dyn Er
             let (train, held_out) = own.split_at(TRAIN);
             let pairs = Pairs::of(train)?;
             let alone = train_fresh(&data.encoders, &recipe, &pairs, None, None, &mut |_| ())?;
-            let alone = judge(&alone.heads, held_out)?.quality.score;
+            let alone = evaluate(&alone.heads, held_out)?.quality.score;
             alone_scores += alone / seeds as f64;
-            // What `domains` would see: the sources, and of the target only what it trains on.
+            // The input of `domains`: the sources, and only the training items of the target.
             let others = data
                 .examples
                 .iter()
@@ -80,7 +82,7 @@ pub fn run(data: &Data, seeds: u64, targets: &[String]) -> Result<(), Box<dyn Er
                     held_out: None.into(),
                 };
                 let trained = transfer(Transfer::Model, &domains, &recipe, 1.0, &mut |_| ())?;
-                let gain = judge(&trained.heads, held_out)?.quality.score - alone;
+                let gain = evaluate(&trained.heads, held_out)?.quality.score - alone;
                 let source = sources.entry(ranked.source.clone()).or_default();
                 source.gains.push(gain);
                 source.ranked.push(ranked);
@@ -93,20 +95,20 @@ pub fn run(data: &Data, seeds: u64, targets: &[String]) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-/// Spearman's correlation with the mean gains, one entry a target.
+/// Spearman's correlation with the mean gains, one entry for each target.
 #[derive(Default)]
 struct Summary {
     by_figure: BTreeMap<&'static str, Vec<f64>>,
 }
 
-type Figure = (&'static str, fn(&Ranked) -> f64);
+type Figure = (&'static str, fn(&RankedSource) -> f64);
 
-/// What the ranking is made of; each alone says how much of the answer it knows.
+/// Components of the ranking, each of which is also evaluated alone.
 const FIGURES: [Figure; 6] = [
     ("expected gain", |r| r.expected_gain),
     ("mmd, negative", |r| -r.mmd),
     ("centroid cosine", |r| r.centroid_cosine),
-    ("neighbour lift", |r| r.neighbour_lift),
+    ("neighbor lift", |r| r.neighbor_lift),
     ("likeness", |r| r.likeness),
     ("items", |r| r.items as f64),
 ];
@@ -117,24 +119,24 @@ impl Summary {
         let mut order: Vec<(&String, &Source)> = sources.iter().collect();
         order.sort_by(|a, b| mean(&b.1.gains).total_cmp(&mean(&a.1.gains)));
         for (name, source) in order {
-            let of = |figure: fn(&Ranked) -> f64| {
+            let of = |figure: fn(&RankedSource) -> f64| {
                 mean(&source.ranked.iter().map(figure).collect::<Vec<_>>())
             };
             println!(
-                "  {name:<28} measured {:+.3} +- {:.3}  expected {:.3}  items {:>5}  mmd {:.3}  centroid {:+.2}  neighbours {:.2}  likeness {:.3}",
+                "  {name:<28} measured {:+.3} +- {:.3}  expected {:.3}  items {:>5}  mmd {:.3}  centroid {:+.2}  neighbors {:.2}  likeness {:.3}",
                 mean(&source.gains),
                 error(&source.gains),
                 of(|r| r.expected_gain),
                 of(|r| r.items as f64),
                 of(|r| r.mmd),
                 of(|r| r.centroid_cosine),
-                of(|r| r.neighbour_lift),
+                of(|r| r.neighbor_lift),
                 of(|r| r.likeness),
             );
         }
         let seeds = sources.values().map(|s| s.gains.len()).min().unwrap_or(0);
         for (name, figure) in FIGURES {
-            // A user ranks once, by the items at hand: each seed's ranking counts alone.
+            // A user ranks once: the ranking of each seed counts separately.
             let rho: Vec<f64> = (0..seeds)
                 .map(|seed| {
                     let ranked = sources.values().map(|s| figure(&s.ranked[seed]));
@@ -191,7 +193,8 @@ fn error(values: &[f64]) -> f64 {
     (squares / (n - 1.0).max(1.0) / n).sqrt()
 }
 
-/// Spearman's rank correlation: Pearson's of the ranks, ties sharing their mean rank.
+/// Returns Spearman's rank correlation: Pearson's correlation of the ranks, with mean ranks for
+/// ties.
 fn spearman(a: &[f64], b: &[f64]) -> f64 {
     let ranks = |values: &[f64]| -> Vec<f64> {
         let count = |test: &dyn Fn(f64) -> bool| values.iter().filter(|w| test(**w)).count() as f64;

@@ -1,5 +1,6 @@
-//! Heads on real products: retrieval over training size, transfer between categories, and whether `domains` ranks sources
-//! as they prove. Everything is measured on items that no training, no choice of an epoch and no guard has seen.
+//! Heads on real products: retrieval by training size, transfer between categories, and the ranking
+//! of sources by `domains` compared with measured gains. All metrics are computed on items that
+//! were not used for training, early stopping or the guard.
 
 mod data;
 mod domains;
@@ -21,29 +22,30 @@ struct Args {
     /// Folder of the models.
     #[arg(long)]
     models: PathBuf,
-    /// Folder of the features seen so far.
+    /// Folder of the feature cache.
     #[arg(long)]
     features: PathBuf,
     /// Embed title and category, as the indexer does, rather than the title alone.
     #[arg(long)]
     item_text: bool,
-    /// Parts to run.
+    /// Experiments to run.
     #[arg(
         long,
         value_delimiter = ',',
         default_value = "retrieval,transfer,domains"
     )]
     parts: Vec<String>,
-    /// Seeds of the transfer experiment and of the gains that rankings are compared to.
+    /// Number of seeds of the transfer experiment and of the measured gains.
     #[arg(long, default_value_t = 3)]
     seeds: u64,
-    /// Targets of the rankings; all where none is named.
+    /// Targets of the rankings [default: all].
     #[arg(long, value_delimiter = ',')]
     targets: Vec<String>,
     /// Training sizes of the retrieval experiment.
     #[arg(long, value_delimiter = ',', default_value = "500,1000,2000,5000")]
     sizes: Vec<usize>,
-    /// Settings of our recipe to try, as JSON over the defaults; retrieval is then measured on a part of the pool.
+    /// Recipes to try, as JSON over the defaults; retrieval is then measured on a part of the
+    /// training pool.
     #[arg(long)]
     tune: Vec<String>,
 }
@@ -62,7 +64,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     } else {
         "title"
     };
-    println!("{} items with text ({text}) and photo", data.examples.len());
+    println!("{} items with text ({text}) and image", data.examples.len());
     if !args.tune.is_empty() {
         return retrieval::tune(&data, &args.tune);
     }

@@ -1,19 +1,20 @@
-//! Text to photo, photo to text, photo to photo of one article type, over the number of pairs trained on.
+//! Text to image, image to text, image to image of one article type, over the number of pairs
+//! trained on.
 
 use std::error::Error;
 use std::time::Instant;
 
 use vitrine_indexer::space::heads::Heads;
 use vitrine_indexer::space::tower::unit;
-use vitrine_indexer::train::metrics::{Measured, Quality, kinship, measure};
-use vitrine_indexer::train::session::judge_pairs;
+use vitrine_indexer::train::metrics::{Measured, Quality, measure, same_label_share};
+use vitrine_indexer::train::trainer::evaluate_pairs;
 use vitrine_indexer::train::{Example, Pairs, Recipe, TrainError, transfer::train_fresh};
 
 use crate::data::{Data, network, plain};
 
-/// Items held out.
+/// Number of held-out items.
 const TEST: usize = 1000;
-/// Share of the pairs trained on that choose the epoch instead.
+/// One of this many training pairs is used for early stopping instead.
 const STOP: usize = 10;
 
 pub fn run(data: &Data, sizes: &[usize]) -> Result<(), Box<dyn Error>> {
@@ -34,30 +35,30 @@ pub fn run(data: &Data, sizes: &[usize]) -> Result<(), Box<dyn Error>> {
             &mut |_| (),
         )?
         .heads;
-        let quality = judge(&heads, &plain(test))?.quality;
+        let quality = evaluate(&heads, &plain(test))?.quality;
         line(&format!("plain head, {size} pairs"), &quality, started);
         let started = Instant::now();
-        let quality = judge(&ours(data, &Recipe::default(), train)?, test)?.quality;
+        let quality = evaluate(&ours(data, &Recipe::default(), train)?, test)?.quality;
         line(&format!("ours, {size} pairs"), &quality, started);
     }
     Ok(())
 }
 
-/// Tries settings on a part of the pool: the held-out items are not looked at.
+/// Tries recipes on a part of the training pool, without the held-out items.
 pub fn tune(data: &Data, settings: &[String]) -> Result<(), Box<dyn Error>> {
     let pool = &data.examples[TEST.min(data.examples.len() / 2)..];
-    let (judges, train) = pool.split_at(pool.len() / 5);
+    let (validation, train) = pool.split_at(pool.len() / 5);
     println!(
-        "\n## Settings, {} pairs trained on, {} judged by",
+        "\n## Settings, {} training pairs, {} validation pairs",
         train.len(),
-        judges.len()
+        validation.len()
     );
     header();
-    untrained(judges)?;
+    untrained(validation)?;
     for settings in settings {
         let recipe: Recipe = serde_json::from_str(settings)?;
         let started = Instant::now();
-        let quality = judge(&ours(data, &recipe, train)?, judges)?.quality;
+        let quality = evaluate(&ours(data, &recipe, train)?, validation)?.quality;
         line(settings, &quality, started);
     }
     Ok(())
@@ -77,29 +78,29 @@ fn ours(data: &Data, recipe: &Recipe, train: &[Example]) -> Result<Heads, TrainE
     .heads)
 }
 
-pub fn judge(heads: &Heads, examples: &[Example]) -> Result<Measured, TrainError> {
-    Ok(judge_pairs(heads, &Pairs::of(examples)?)?)
+pub fn evaluate(heads: &Heads, examples: &[Example]) -> Result<Measured, TrainError> {
+    Ok(evaluate_pairs(heads, &Pairs::of(examples)?)?)
 }
 
 fn untrained(test: &[Example]) -> Result<(), TrainError> {
     let started = Instant::now();
     let pairs = Pairs::of(test)?;
-    let [text, photo] = &pairs.untrained;
+    let [text, image] = &pairs.untrained;
     line(
         "ConSE, no training",
-        &measure(text, photo, Some(&pairs.labels))?.quality,
+        &measure(text, image, Some(&pairs.labels))?.quality,
         started,
     );
     let raw: Vec<Example> = test
         .iter()
         .map(|e| Example {
-            photo: network(e).to_vec(),
+            image: network(e).to_vec(),
             ..e.clone()
         })
         .collect();
-    let raw = unit(&Pairs::of(&raw)?.photo)?;
-    let kin = kinship(&raw, &pairs.labels)?;
-    let mean = kin.iter().sum::<f64>() / kin.len() as f64;
+    let raw = unit(&Pairs::of(&raw)?.image)?;
+    let shares = same_label_share(&raw, &pairs.labels)?;
+    let mean = shares.iter().sum::<f64>() / shares.len() as f64;
     println!("{:<28}{:>55}{mean:>8.3}", "raw CNN features", "");
     Ok(())
 }
@@ -107,12 +108,12 @@ fn untrained(test: &[Example]) -> Result<(), TrainError> {
 fn header() {
     println!(
         "{:<28}{:^24}{:^24}{:>7}{:>8}{:>8}",
-        "", "text to photo R@1 5 10", "photo to text R@1 5 10", "", "kin@10", "s"
+        "", "text to image R@1 5 10", "image to text R@1 5 10", "", "same@10", "s"
     );
 }
 
 fn line(name: &str, q: &Quality, started: Instant) {
-    let (t, p) = (q.text_to_photo, q.photo_to_text);
+    let (t, p) = (q.text_to_image, q.image_to_text);
     println!(
         "{name:<28}{:>8.3}{:>8.3}{:>8.3}{:>8.3}{:>8.3}{:>8.3}{:>7}{:>8.3}{:>8.1}",
         t.recall_1,

@@ -1,25 +1,25 @@
-//! A category with few items learns from the others: which way of carrying knowledge over helps, and does the guard see
-//! where it does not?
+//! Transfer to a category with few items from the others: gains of each method, and the decisions
+//! of the guard.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 
 use vitrine_indexer::space::heads::Heads;
 use vitrine_indexer::train::domains::within;
-use vitrine_indexer::train::guard::{Judged, decide};
+use vitrine_indexer::train::guard::{HeldOutScores, decide};
 use vitrine_indexer::train::transfer::{Domains, Transfer, train_fresh, transfer};
 use vitrine_indexer::train::{Example, Pairs, Recipe, TrainError, shuffled};
 
 use crate::data::Data;
-use crate::retrieval::judge;
+use crate::retrieval::evaluate;
 
 const TARGETS: [&str; 3] = ["Apparel", "Accessories", "Footwear"];
 const SIZES: [usize; 4] = [5, 20, 100, 500];
-/// Items that the guard decides on, and as many that its decision is checked on.
+/// Number of items that the guard decides on, and of those that its decision is checked on.
 const HELD_OUT: usize = 300;
-const WAYS: [Transfer; 3] = [Transfer::Feature, Transfer::Model, Transfer::Finetune];
+const METHODS: [Transfer; 3] = [Transfer::Feature, Transfer::Model, Transfer::Finetune];
 
-/// Scores by way, and what came of promotions.
+/// Scores by method, and the results of the decisions.
 #[derive(Default)]
 struct Tally {
     scores: BTreeMap<String, Vec<f64>>,
@@ -32,7 +32,7 @@ struct Tally {
 pub fn run(data: &Data, seeds: u64) -> Result<(), Box<dyn Error>> {
     println!("\n## Transfer to a category with few items, sources = all others");
     println!(
-        "score = mean of NDCG@10 text to photo, photo to text, and kin@10, among {HELD_OUT} held-out items of the target"
+        "score = mean of NDCG@10 text to image, image to text, and same@10, among {HELD_OUT} held-out items of the target"
     );
     let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
     for target in TARGETS {
@@ -85,7 +85,7 @@ fn one(
         seed,
         ..Recipe::default()
     };
-    // As the command does: a tenth chooses the epoch, where there are enough.
+    // As the command does: a tenth is used for early stopping, if there are enough.
     let (stop, rest) = train.split_at(if train.len() >= 200 {
         train.len() / 10
     } else {
@@ -102,9 +102,10 @@ fn one(
         &mut |_| (),
     )?
     .heads;
-    let on_guard = |heads: &Heads| Ok::<_, TrainError>(Judged::from(judge(heads, held.guard)?));
-    let (alone_guard, alone_test) = (on_guard(&alone)?, judge(&alone, held.test)?);
-    let current = (on_guard(source_heads)?, judge(source_heads, held.test)?);
+    let on_guard =
+        |heads: &Heads| Ok::<_, TrainError>(HeldOutScores::from(evaluate(heads, held.guard)?));
+    let (alone_guard, alone_test) = (on_guard(&alone)?, evaluate(&alone, held.test)?);
+    let current = (on_guard(source_heads)?, evaluate(source_heads, held.test)?);
     let mut note = |name: &str, score: f64| {
         tally.scores.entry(name.to_owned()).or_default().push(score);
     };
@@ -117,11 +118,11 @@ fn one(
         target: (&target).into(),
         held_out: stop.as_ref().into(),
     };
-    for way in WAYS {
-        let heads = transfer(way, &domains, &recipe, 1.0, &mut |_| ())?.heads;
-        let (guard, test) = (on_guard(&heads)?, judge(&heads, held.test)?);
+    for method in METHODS {
+        let heads = transfer(method, &domains, &recipe, 1.0, &mut |_| ())?.heads;
+        let (guard, test) = (on_guard(&heads)?, evaluate(&heads, held.test)?);
         note(
-            &format!("{} {way:?}", 2 + way as usize).to_lowercase(),
+            &format!("{} {method:?}", 2 + method as usize).to_lowercase(),
             test.quality.score,
         );
         let rivals = [
@@ -162,7 +163,7 @@ fn report(tallies: &BTreeMap<usize, Tally>) {
     }
 }
 
-/// Mean and half of the 95 % interval.
+/// Returns the mean and half of the 95 % confidence interval.
 fn mean_and_interval(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;

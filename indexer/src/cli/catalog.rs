@@ -1,4 +1,4 @@
-//! Flags of commands that learn from items: where the items are, and their features.
+//! Flags of commands that learn from items: the place of the items and of their features.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,14 +13,14 @@ use vitrine_schemas::Item;
 use super::Models;
 use crate::{
     error::CommandError,
-    source::{self, Format, Mapping, photo::Photos},
-    space::{Choice, Encoders},
-    train::{Gather, Gathered, Views},
+    source::{self, Format, Mapping, image::Images},
+    space::{Encoders, HeadsChoice},
+    train::{Gather, Gathered, ItemFeatures},
 };
 
-/// Items read from a collection at once.
+/// Number of items read from a collection at once.
 const PAGE: usize = 1000;
-/// How often progress is logged.
+/// Interval between progress messages.
 const EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
@@ -30,19 +30,20 @@ pub(super) struct Catalog {
     /// Collection of the data directory.
     #[arg(long, value_name = "NAME", required_unless_present = "source")]
     collection: Option<String>,
-    /// Format of the catalog file; told from its ending where it is left out.
+    /// Format of the catalog file; derived from the file name if omitted.
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// TOML file that maps the catalog's columns to fields.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
-    /// Folder that the paths of photos start from [default: that of the catalog file, else the working directory].
+    /// Base folder of relative image paths [default: folder of the catalog file, else the working
+    /// directory].
     #[arg(long, value_name = "DIR")]
-    photos: Option<PathBuf>,
-    /// Attribute that says which photos are kin [default: the category].
+    images: Option<PathBuf>,
+    /// Attribute used as class label of the images [default: the category].
     #[arg(long, value_name = "ATTRIBUTE")]
     label: Option<String>,
-    /// Folder of the features seen so far [default: features/ in the folder of the models].
+    /// Folder of cached encoder features [default: features/ in the folder of the models].
     #[arg(long, value_name = "DIR")]
     features: Option<PathBuf>,
     #[command(flatten)]
@@ -61,7 +62,7 @@ struct Place {
 }
 
 impl Catalog {
-    /// The collection, if the items are in one.
+    /// Returns the collection, if the items are in one.
     pub fn stored(&self) -> Result<Option<Arc<Collection>>, CommandError> {
         let (Some(data), Some(name)) = (&self.place.data, &self.collection) else {
             return Ok(None);
@@ -74,7 +75,7 @@ impl Catalog {
         Ok(Some(Database::open(data, options)?.collection(name)?))
     }
 
-    /// All items, those of records that cannot be read left out.
+    /// Returns all items, without the records that cannot be read.
     pub fn items(&self) -> Result<Vec<Item>, CommandError> {
         if let Some(path) = &self.place.source {
             let mapping = match &self.mapping {
@@ -101,20 +102,24 @@ impl Catalog {
         }
     }
 
-    /// The collection's name, for events that name none.
+    /// Returns the name of the collection, for events that name none.
     pub fn name(&self) -> &str {
         self.collection.as_deref().unwrap_or("catalog")
     }
 
-    /// Encoders without heads, and what is known of items; how far it is goes to standard error.
-    pub fn views(&self, items: &[Item]) -> Result<(Encoders, Vec<Views>, Gathered), CommandError> {
+    /// Returns the encoders without heads and the features of the items; logs progress to standard
+    /// error.
+    pub fn views(
+        &self,
+        items: &[Item],
+    ) -> Result<(Encoders, Vec<ItemFeatures>, Gathered), CommandError> {
         let models = self.models.dir.path();
-        let encoders = Encoders::load_with(&models, self.models.precision, Choice::None)?;
+        let encoders = Encoders::load_with(&models, self.models.precision, HeadsChoice::None)?;
         let beside = self.place.source.as_deref().and_then(Path::parent);
-        let base = self.photos.clone().or(beside.map(Path::to_owned));
+        let base = self.images.clone().or(beside.map(Path::to_owned));
         let gather = Gather {
             encoders: &encoders,
-            photos: Photos::new(base.unwrap_or_default(), false),
+            images: Images::new(base.unwrap_or_default(), false),
             cache: self
                 .features
                 .clone()
@@ -122,7 +127,7 @@ impl Catalog {
             label: self.label.clone(),
         };
         let mut said = Instant::now();
-        let (views, counts) = gather.views(items, &mut |done| {
+        let (views, counts) = gather.features(items, &mut |done| {
             if said.elapsed() >= EVERY {
                 said = Instant::now();
                 tracing::info!(done, of = items.len(), "features");

@@ -1,4 +1,4 @@
-//! `doctor`: whether this machine can embed, line by line, each problem with its mend.
+//! `doctor`: checks that this machine can embed; one line a check, each problem with a fix.
 
 use std::{io::Write, path::Path};
 
@@ -11,10 +11,10 @@ use crate::{
     space::{Encoders, Precision, selection::Selection},
 };
 
-/// Free memory below which indexing may be killed, MiB.
-const LEAST_MEMORY: u64 = 1024;
+/// Free memory below which indexing may be killed, in MiB.
+const MIN_MEMORY_MIB: u64 = 1024;
 
-/// What is well, or the problem and its mend.
+/// Result of a check: a fact, or the problem and how to fix it.
 type Finding = Result<String, String>;
 
 pub(super) fn run(models_dir: &Path, out: &mut dyn Write) -> Result<Outcome, CommandError> {
@@ -52,38 +52,38 @@ fn processor() -> String {
     facts.join(", ")
 }
 
-/// What Linux says is available; elsewhere nothing is known and nothing is wrong.
+/// Checks the available memory as Linux reports it; other systems always pass.
 fn memory() -> Finding {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
     let kib: Option<u64> = line.and_then(|l| l.split_whitespace().next()?.parse().ok());
     match kib.map(|k| k / 1024) {
-        Some(mib) if mib < LEAST_MEMORY => Err(format!(
-            "{mib} MiB are free, indexing wants {LEAST_MEMORY}; close something, or index with --batch 16"
+        Some(mib) if mib < MIN_MEMORY_MIB => Err(format!(
+            "{mib} MiB of memory are free, indexing needs {MIN_MEMORY_MIB}; close other programs, or index with --batch 16"
         )),
-        Some(mib) => Ok(format!("{mib} MiB are free")),
-        None => Ok("not known on this system".to_owned()),
+        Some(mib) => Ok(format!("{mib} MiB of memory are free")),
+        None => Ok("unknown on this system".to_owned()),
     }
 }
 
 fn files(dir: &Path) -> Finding {
     let mut lines = models::verify(dir)
-        .map_err(|e| format!("{e}; get the models with `vitrine-indexer models get`"))?;
-    // Models put to use by the shop itself are not in the record; `encoders` loads them.
+        .map_err(|e| format!("{e}; fetch the models with `vitrine-indexer models get`"))?;
+    // Models selected by the user are not in the manifest; `encoders` loads them.
     let used = Selection::load(dir).map_err(|e| e.to_string())?.names(dir);
     lines.retain(|line| used.contains(&line.model));
     let faulty = lines.iter().find_map(|l| Some((l, l.problem.as_ref()?)));
     match faulty {
         Some((line, problem)) => Err(format!("{}/{}: {problem}", line.model, line.file)),
         None => Ok(format!(
-            "{} files in {} are as recorded",
+            "{} files in {} match the manifest",
             lines.len(),
             dir.display()
         )),
     }
 }
 
-/// Loads the encoders and embeds a text and a drawn picture.
+/// Loads the encoders and embeds a text and a generated image.
 fn encoders(dir: &Path) -> Finding {
     let encoders = Encoders::load(dir, Precision::default()).map_err(|e| e.to_string())?;
     let picture = image::RgbImage::from_fn(64, 48, |x, y| {
@@ -110,5 +110,5 @@ fn encoders(dir: &Path) -> Finding {
     let dims: Vec<_> = dims.map(|(space, dim)| format!("{space} {dim}")).collect();
     let selection = Selection::load(dir).map_err(|e| e.to_string())?;
     let (names, dims) = (selection.names(dir).join(" and "), dims.join(", "));
-    Ok(format!("{names} load and give vectors: {dims}"))
+    Ok(format!("{names} load and produce vectors: {dims}"))
 }

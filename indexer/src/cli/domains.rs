@@ -1,4 +1,4 @@
-//! `domains`: what a category could learn from which others.
+//! `domains`: ranks the categories that a category could learn from.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,7 +13,7 @@ use super::{Outcome, catalog::Catalog};
 use crate::{
     error::CommandError,
     train::{
-        Views,
+        ItemFeatures,
         domains::{Users, level, rank},
     },
 };
@@ -22,7 +22,7 @@ use crate::{
 pub(super) struct DomainsArgs {
     #[command(flatten)]
     catalog: Catalog,
-    /// Category that is to learn, such as "Apparel > Topwear"; others on its level are ranked.
+    /// Category to learn for, such as "Apparel > Topwear"; categories of the same level are ranked.
     #[arg(long, value_name = "CATEGORY")]
     target: String,
 }
@@ -31,14 +31,14 @@ pub(super) fn run(args: &DomainsArgs, out: &mut dyn Write) -> Result<Outcome, Co
     let items = args.catalog.items()?;
     let users = users(args, &items)?;
     let (_, views, counts) = args.catalog.views(&items)?;
-    let examples: Vec<_> = views.iter().filter_map(Views::example).collect();
+    let examples: Vec<_> = views.iter().filter_map(ItemFeatures::example).collect();
     let ranked = rank(&examples, &args.target, users.as_ref())?;
     let answer = json!({"target": args.target, "items": counts, "sources": ranked});
     writeln!(out, "{answer}")?;
     Ok(Outcome::Complete)
 }
 
-/// Who touched what, from the events of a collection; `None` where there are none.
+/// Returns the users of each category, from the events of a collection; `None` without events.
 fn users(args: &DomainsArgs, items: &[Item]) -> Result<Option<Users>, CommandError> {
     let Some(collection) = args.catalog.stored()? else {
         return Ok(None);
@@ -50,15 +50,15 @@ fn users(args: &DomainsArgs, items: &[Item]) -> Result<Option<Users>, CommandErr
         .map(|item| (item.id.as_str(), category(item)))
         .collect();
     let mut users: Users = BTreeMap::new();
-    collection.visit_events(|_, event| {
-        // A visit is a person too, where nobody was signed in.
-        let Some(person) = event.user.or(event.session) else {
+    collection.for_each_event(|_, event| {
+        // Without a signed-in user, the session counts as a user.
+        let Some(user) = event.user.or(event.session) else {
             return;
         };
         for item in &event.items {
             if let Some(category) = categories.get(item.as_str()) {
-                let people = users.entry(category.clone()).or_default();
-                people.insert(person.clone());
+                let category_users = users.entry(category.clone()).or_default();
+                category_users.insert(user.clone());
             }
         }
     })?;

@@ -1,4 +1,4 @@
-//! `embed`: a text or a photo in, its vectors out.
+//! `embed`: prints the vectors of a text or an image.
 
 use std::{io::Write, path::PathBuf};
 
@@ -16,7 +16,7 @@ pub(super) struct EmbedArgs {
     /// Print the vector of this space only: shared, text or image.
     #[arg(long)]
     space: Option<String>,
-    /// Embed the text as one that searches: some models have another prefix for these.
+    /// Embed the text as a query: some models use another prefix for queries.
     #[arg(long, conflicts_with = "image")]
     query: bool,
     #[command(flatten)]
@@ -26,10 +26,10 @@ pub(super) struct EmbedArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Input {
-    /// A text.
+    /// Text to embed.
     #[arg(long)]
     text: Option<String>,
-    /// File of a photo.
+    /// Image file to embed.
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `evaluate`: how good recommendations are on events that were held out, and searches by judgements.
+//! `evaluate`: quality of recommendations on held-out events, and of searches by judgments.
 
 mod search;
 
@@ -14,126 +14,131 @@ use vitrine_schemas::EventKind;
 use super::Outcome;
 use crate::{
     error::CommandError,
-    evaluate::{Contender, Dataset, Evaluation, HoldOut, Protocol, Weights},
+    evaluate::{Dataset, Evaluation, HoldOut, ModelSpec, Protocol, Weights},
     source::events::{EventFormat, EventMapping, open},
 };
 
-/// Faults of records that are told one by one.
-const TOLD: usize = 5;
+/// Number of unreadable records that are reported one by one.
+const MAX_REPORTED_ERRORS: usize = 5;
 
-/// Deepest list.
-const DEEPEST: usize = 1000;
+/// Maximum depth of a list.
+const MAX_DEPTH: usize = 1000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EvaluateCommand {
-    /// Hold recommenders against held-out events.
+    /// Evaluate recommenders on held-out events.
     ///
-    /// Prints a table. Exit status: 0 all well, 3 some events could not be read, 1 failure, 2 wrong usage.
+    /// Prints a table. Exit status: 0 success, 3 some events could not be read, 1 failure, 2 wrong
+    /// usage.
     ///
-    /// Models, each with settings as name:key=value,key=value: popularity (half_life, days), item-knn, graph-filter,
-    /// ease, ials, session-knn, content (recent, power), which goes by the vectors of the items,
-    /// random, and blend (behavior.*, session.*, content.*, popularity.*), with weights learned on an inner split.
+    /// Models, each with settings as name:key=value,key=value: popularity (half_life, days),
+    /// item-knn, graph-filter, ease, ials, session-knn, content (recent, power), which uses the
+    /// vectors of the items, random, and blend (behavior.*, session.*, content.*, popularity.*),
+    /// whose weights are learned on an inner split.
     Recommend(Box<RecommendArgs>),
-    /// Hold searches of a running server against judgements of relevance.
+    /// Evaluate searches of a running server against relevance judgments.
     ///
-    /// Prints nDCG@10, MRR@10, Recall@100 and hits of each configuration, and what changed against the first.
+    /// Prints nDCG@10, MRR@10, Recall@100 and hits of each configuration, and the differences to
+    /// the first.
     Search(Box<search::SearchArgs>),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RecommendArgs {
     #[command(flatten)]
-    behaviour: Behaviour,
+    behavior: Behavior,
     /// Data directory of the collection; no server may have it open.
     #[arg(long, value_name = "DIR", requires = "collection")]
     data: Option<PathBuf>,
-    /// Collection whose items (categories, vectors) and, without --events, events are taken.
+    /// Collection to read items (categories, vectors) from and, without --events, events.
     #[arg(long, value_name = "NAME", requires = "data")]
     collection: Option<String>,
     /// Vector space [default: shared, or the only one].
     #[arg(long, value_name = "NAME", requires = "data")]
     space: Option<String>,
-    /// A model; may be given several times, all are compared with the first.
+    /// Model to evaluate; may be repeated, all models are compared with the first.
     #[arg(long = "model", value_name = "MODEL", value_parser = model, default_values = ["popularity", "item-knn"])]
-    models: Vec<(String, Contender)>,
-    /// What is held out: temporal:PART (the latest), temporal:DAYSd, leave-last:N (of each user), random:PART.
+    models: Vec<(String, ModelSpec)>,
+    /// Held-out events: temporal:SHARE (the latest), temporal:DAYSd, leave-last:N (of each user),
+    /// random:SHARE.
     #[arg(long, value_name = "SPLIT", default_value = "temporal:0.2")]
     split: HoldOut,
-    /// Depths of the lists; breakdowns are at the first.
+    /// Depths of the lists; breakdowns use the first one.
     #[arg(long, value_name = "K", value_delimiter = ',', value_parser = depth, default_values_t = [20, 10, 50])]
     k: Vec<usize>,
-    /// Which held-out items count.
+    /// Held-out items that count as relevant.
     #[arg(long, value_enum, default_value = "new")]
     relevant: Relevant,
-    /// What several events of a user with one item weigh together (popularity and session-knn count each event).
+    /// Combination of several events of a user with one item (popularity and session-knn count each
+    /// event).
     #[arg(long, value_enum, default_value = "sum")]
     weights: Weights,
-    /// Test users with at least so many events to learn from; 0 tests newcomers too.
+    /// Test users with at least this many events to learn from; 0 also tests new users.
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_history: usize,
-    /// Test at most so many users, chosen at random.
+    /// Test at most this many users, chosen at random.
     #[arg(long, value_name = "N", value_parser = positive)]
     users: Option<usize>,
-    /// Rank among the held-out items and so many random others instead of all: quick, and not comparable with a full
-    /// ranking.
+    /// Rank the held-out items among this many random others instead of all items: fast, but not
+    /// comparable with a full ranking.
     #[arg(long, value_name = "N", value_parser = positive)]
     negatives: Option<usize>,
     /// Bootstrap resamples of the intervals.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = positive)]
     resamples: usize,
-    /// Seed of all that is random.
+    /// Random seed.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// File for the report as JSON.
+    /// Write the report to this file as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// File for the report as a page with plots.
+    /// Write the report to this file as an HTML page with plots.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
 
-/// An event file.
+/// Event file.
 #[derive(Debug, Args)]
 #[group(required = false)]
-struct Behaviour {
+struct Behavior {
     /// Event file (JSONL, CSV, TSV, Parquet); `-` reads standard input.
     #[arg(long, value_name = "FILE", required_unless_present = "data")]
     events: Option<PathBuf>,
-    /// Format of the event file; told from its ending where it is left out.
+    /// Format of the event file; derived from the file name if omitted.
     #[arg(long, value_enum, requires = "events")]
     format: Option<EventFormat>,
     /// TOML file that maps the file's columns to fields of an event.
     #[arg(long, value_name = "FILE", requires = "events")]
     mapping: Option<PathBuf>,
-    /// What happened where the file does not say it.
+    /// Event kind of records that do not name one.
     #[arg(long, value_name = "KIND", value_parser = super::events::kind, requires = "events")]
     default_kind: Option<EventKind>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Relevant {
-    /// Those the user had not touched before; what they had is not recommended.
+    /// Items new to the user; items that the user had events with are not recommended.
     New,
-    /// All, repeats too.
+    /// All held-out items, including repeats.
     All,
 }
 
-fn model(text: &str) -> Result<(String, Contender), String> {
-    let parsed = text.parse::<Contender>().map_err(|e| e.to_string())?;
+fn model(text: &str) -> Result<(String, ModelSpec), String> {
+    let parsed = text.parse::<ModelSpec>().map_err(|e| e.to_string())?;
     Ok((text.to_owned(), parsed))
 }
 
 fn depth(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(k) if (1..=DEEPEST).contains(&k) => Ok(k),
-        _ => Err(format!("must be 1 to {DEEPEST}")),
+        Ok(k) if (1..=MAX_DEPTH).contains(&k) => Ok(k),
+        _ => Err(format!("must be 1 to {MAX_DEPTH}")),
     }
 }
 
 pub(super) fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err("must be a whole number from 1 on".to_owned()),
+        _ => Err("must be an integer of at least 1".to_owned()),
     }
 }
 
@@ -143,7 +148,7 @@ pub(super) fn run(command: &EvaluateCommand, out: &mut dyn Write) -> Result<Outc
         EvaluateCommand::Search(args) => return search::run(args, out),
     };
     let evaluation = args.evaluation();
-    // Before the work, so that it is not done in vain.
+    // Created before the evaluation, so that an unwritable path fails early.
     let json = args.json.as_deref().map(create).transpose()?;
     let html = args.html.as_deref().map(create).transpose()?;
     let data = args.dataset()?;
@@ -213,12 +218,12 @@ impl RecommendArgs {
             }
             _ => None,
         };
-        let mut data = match (&self.behaviour.events, &opened) {
-            (Some(path), _) => self.behaviour.read(path)?,
+        let mut data = match (&self.behavior.events, &opened) {
+            (Some(path), _) => self.behavior.read(path)?,
             (None, Some((database, name))) => {
                 Dataset::from_collection(&*database.collection(name)?)?
             }
-            // The flags let one of the two through.
+            // The argument group requires one of the two.
             (None, None) => Dataset::default(),
         };
         if let Some((database, name)) = &opened {
@@ -228,7 +233,7 @@ impl RecommendArgs {
     }
 }
 
-impl Behaviour {
+impl Behavior {
     fn read(&self, path: &Path) -> Result<Dataset, CommandError> {
         let mut mapping = match &self.mapping {
             Some(path) => EventMapping::load(path)?,
@@ -237,14 +242,17 @@ impl Behaviour {
         mapping.default_kind = self.default_kind.or(mapping.default_kind);
         let records = open(path, self.format, &mapping, "evaluated")?;
         let mut refused = 0;
-        let data = Dataset::from_records(path, records, &mut |line, fault| {
+        let data = Dataset::from_records(path, records, &mut |line, error| {
             refused += 1;
-            if refused <= TOLD {
-                eprintln!("line {line}: {}: {}", fault.field, fault.reason);
+            if refused <= MAX_REPORTED_ERRORS {
+                eprintln!("line {line}: {}: {}", error.field, error.reason);
             }
         })?;
-        if refused > TOLD {
-            eprintln!("{} more could not be read", refused - TOLD);
+        if refused > MAX_REPORTED_ERRORS {
+            eprintln!(
+                "{} more records could not be read",
+                refused - MAX_REPORTED_ERRORS
+            );
         }
         Ok(data)
     }

@@ -1,4 +1,4 @@
-//! `events`: behaviour events in, stored events out.
+//! `events`: imports behavior events.
 
 use std::{
     io::Write,
@@ -25,37 +25,37 @@ use crate::{
 pub(super) enum EventsCommand {
     /// Import events from a file.
     ///
-    /// Run it again at any time: events that are stored are told by their id, or by their content where they have none,
-    /// and are not stored twice, so a run that was killed goes on where it was.
+    /// May be repeated at any time: stored events are recognized by their id or, without one, by
+    /// their content, and are not stored twice, so interrupted runs resume.
     ///
-    /// Prints a summary as JSON. Exit status: 0 all well, 3 something was refused (see --rejects), 1 failure, 2 wrong
-    /// usage.
+    /// Prints a summary as JSON. Exit status: 0 success, 3 some records were rejected (see
+    /// --rejects), 1 failure, 2 wrong usage.
     Import(Box<ImportArgs>),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// Event file; `-` reads standard input. `.gz` and `.zst` are unpacked.
+    /// Event file; `-` reads standard input. `.gz` and `.zst` are decompressed.
     #[arg(long, value_name = "FILE")]
     source: PathBuf,
-    /// Format of the file; told from its ending where it is left out.
+    /// Format of the file; derived from the file name if omitted.
     #[arg(long, value_enum)]
     format: Option<EventFormat>,
     /// TOML file that maps the file's columns to fields of an event.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
-    /// What happened where the file does not say it.
+    /// Event kind of records that do not name one.
     #[arg(long, value_name = "KIND", value_parser = kind)]
     default_kind: Option<EventKind>,
     #[command(flatten)]
     target: Target,
-    /// Collection that the items are in.
+    /// Collection that holds the items.
     #[arg(long, value_name = "NAME")]
     collection: String,
-    /// File that lists what was refused, a JSON object a line.
+    /// Write rejected records to this file, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Read this many records at most.
+    /// Read at most this many records.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 }
@@ -80,7 +80,7 @@ pub(super) fn run(command: &EventsCommand, out: &mut dyn Write) -> Result<Outcom
         None => Box::new(args.target.engine(&args.collection, false)?),
     };
     sink.check()?;
-    // As for catalogs: reading twice costs little beside storing.
+    // Counted by reading the file once more, which is cheap compared with storing.
     let is_file = std::fs::metadata(&args.source).is_ok_and(|facts| facts.is_file());
     let total = match is_file && args.source != Path::new("-") {
         true => Some(read()?.take(limit).count() as u64),

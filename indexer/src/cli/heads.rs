@@ -1,4 +1,4 @@
-//! `heads`: which trained heads there are, and which are in use.
+//! `heads`: lists and activates trained heads.
 
 use std::{io::Write, path::Path};
 
@@ -15,23 +15,24 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HeadsCommand {
-    /// Name the trained heads, a JSON object a line: name, in_use, and what the guard decided.
+    /// List the trained heads, one JSON object per line: name, in_use, and the decision of the
+    /// guard.
     List {
         #[command(flatten)]
         dir: ModelsDir,
     },
-    /// Put heads into use that the guard promoted; programs take them at their next start, collections are taken
-    /// over with `reembed run`, or indexed anew.
+    /// Activate heads that the guard promoted. Programs load them at their next start; collections
+    /// are moved to them with `reembed run`, or indexed again.
     Use {
-        /// Their name.
+        /// Name of the heads.
         name: String,
-        /// Whatever the guard said.
+        /// Ignore the decision of the guard.
         #[arg(long)]
         force: bool,
         #[command(flatten)]
         dir: ModelsDir,
     },
-    /// Go back to the space without heads.
+    /// Deactivate all heads: return to the space without heads.
     Clear {
         #[command(flatten)]
         dir: ModelsDir,
@@ -62,7 +63,7 @@ pub(super) fn run(command: &HeadsCommand, out: &mut dyn Write) -> Result<Outcome
     Ok(Outcome::Complete)
 }
 
-/// What the guard said of heads, if it was asked.
+/// Returns the decision of the guard on heads, if there is one.
 fn decision(models: &Path, name: &str) -> Result<Option<Decision>, ModelError> {
     read_json_optional(&heads::folder(models, name)?.join("decision.json"))
 }

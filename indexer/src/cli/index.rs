@@ -1,4 +1,4 @@
-//! `index`: a catalog in, a collection out.
+//! `index`: fills a collection from a catalog.
 
 use std::{
     io::Write,
@@ -24,10 +24,10 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct IndexArgs {
-    /// Catalog file; `-` reads standard input. `.gz` and `.zst` are unpacked.
+    /// Catalog file; `-` reads standard input. `.gz` and `.zst` are decompressed.
     #[arg(long, value_name = "FILE")]
     source: PathBuf,
-    /// Format of the catalog; told from the file's ending where it is left out.
+    /// Format of the catalog; derived from the file name if omitted.
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// TOML file that maps the catalog's columns to fields.
@@ -35,33 +35,35 @@ pub(super) struct IndexArgs {
     mapping: Option<PathBuf>,
     #[command(flatten)]
     target: Target,
-    /// Collection to fill; made where it is missing.
+    /// Collection to fill; created if missing.
     #[arg(long, value_name = "NAME")]
     collection: String,
     #[command(flatten)]
     models: Models,
-    /// File that lists what was refused, a JSON object a line.
+    /// Write rejected records to this file, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Read this many records at most.
+    /// Read at most this many records.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// MiB of embeddings kept from run to run, so that a changed price does not embed a text or a photo again; 0 keeps none.
+    /// Size of the embedding cache in MiB, kept between runs, so that a changed price does not
+    /// embed a text or an image again; 0 disables it.
     #[arg(long, value_name = "MIB", default_value_t = 512)]
     embedding_cache: u64,
-    /// Items embedded and written together.
+    /// Number of items embedded and written together.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = batch)]
     batch: usize,
-    /// Fetch photos given by web address (public ones only).
+    /// Fetch images from web addresses (public ones only).
     #[arg(long)]
     fetch_images: bool,
     /// Weight of the text in an item's shared vector.
     #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
     text_weight: f32,
-    /// Weight of the photos in an item's shared vector.
+    /// Weight of the images in an item's shared vector.
     #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
     image_weight: f32,
-    /// Weight of behaviour in an item's shared vector, where the heads know it; of few people less.
+    /// Weight of behavior in an item's shared vector, if the heads know it; lower for items with
+    /// few users.
     #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
     behavior_weight: f32,
 }
@@ -85,7 +87,7 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
         Some(path) => Mapping::load(path)?,
         None => Mapping::default(),
     };
-    // What is quick to check comes before what takes time.
+    // Fast checks come before slow work.
     let records = open(args, &mapping)?;
     let mut rejects = rejects(args.rejects.as_deref())?;
     let encoders = args.models.load()?;
@@ -115,7 +117,7 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
     })
 }
 
-/// The encoders with their cache, where it can be used.
+/// Returns the encoders with their cache, if it can be used.
 pub(super) fn cached(mib: u64, encoders: &Encoders) -> Option<Cached<'_>> {
     if mib == 0 {
         return None;
@@ -124,7 +126,7 @@ pub(super) fn cached(mib: u64, encoders: &Encoders) -> Option<Cached<'_>> {
     match Cached::open(encoders, &dir, mib << 20) {
         Ok(cached) => Some(cached),
         Err(error) => {
-            tracing::info!(%error, dir = %dir.display(), "embeddings are not kept");
+            tracing::info!(%error, dir = %dir.display(), "embedding cache is disabled");
             None
         }
     }
@@ -146,8 +148,8 @@ fn open(args: &IndexArgs, mapping: &Mapping) -> Result<Records, CommandError> {
     })
 }
 
-/// Number of records, for the remaining time: reading a file twice costs little beside embedding. Standard input and
-/// pipes can be read once only.
+/// Returns the number of records, to estimate the remaining time: reading a file twice is cheap
+/// compared with embedding. `None` for standard input and pipes, which can be read once only.
 fn total(args: &IndexArgs, mapping: &Mapping) -> Result<Option<u64>, CommandError> {
     let is_file = std::fs::metadata(&args.source).is_ok_and(|facts| facts.is_file());
     if !is_file || args.source == Path::new("-") {

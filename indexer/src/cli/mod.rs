@@ -1,5 +1,5 @@
-//! Commands and their flags. Each command is a thin function over the library; results go to standard output as JSON
-//! or lines, everything else to standard error.
+//! Commands and their flags. Each command is a thin function over the library; results go to
+//! standard output as JSON or lines, everything else to standard error.
 
 mod catalog;
 mod doctor;
@@ -22,9 +22,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::error::CommandError;
 use crate::space::{Encoders, ModelError, Precision};
 
-/// Reads catalogs, embeds photos and text, fills collections of a Vitrine database.
+/// Reads catalogs, embeds images and text, fills collections of a Vitrine database.
 ///
-/// RUST_LOG sets what is logged to standard error (default: info).
+/// RUST_LOG sets the log level of standard error (default: info).
 #[derive(Debug, Parser)]
 #[command(name = "vitrine-indexer", version)]
 pub struct Cli {
@@ -36,51 +36,52 @@ pub struct Cli {
 enum Command {
     /// Index a catalog into a collection.
     ///
-    /// Run it again at any time: unchanged items are skipped, and a run that was killed goes on where it was.
+    /// May be repeated at any time: unchanged items are skipped, and interrupted runs resume.
     ///
-    /// Prints a summary as JSON. Exit status: 0 all well, 3 something was refused (see --rejects), 1 failure, 2 wrong
-    /// usage.
+    /// Prints a summary as JSON. Exit status: 0 success, 3 some records were rejected (see
+    /// --rejects), 1 failure, 2 wrong usage.
     Index(Box<index::IndexArgs>),
-    /// Import behaviour events.
+    /// Import behavior events.
     #[command(subcommand)]
     Events(events::EventsCommand),
-    /// Learn from a catalog or from what a collection holds.
+    /// Learn from a catalog or from the items and events of a collection.
     #[command(subcommand)]
     Train(train::TrainCommand),
-    /// Embed a text or a photo; prints the vectors as JSON.
+    /// Embed a text or an image; prints the vectors as JSON.
     Embed(embed::EmbedArgs),
     /// Rank the categories that a category could learn from, best first.
     ///
-    /// Prints JSON: similarity, volume, people who touched both, what to expect and why.
+    /// Prints JSON: similarity, volume, users in common, the expected benefit and its explanation.
     Domains(domains::DomainsArgs),
-    /// List trained heads, put some into use, or none.
+    /// List, activate or deactivate trained heads.
     #[command(subcommand)]
     Heads(heads::HeadsCommand),
-    /// List, get, inspect, choose or verify the encoders.
+    /// List, fetch, inspect, select or verify the encoders.
     #[command(subcommand)]
     Models(models::ModelsCommand),
-    /// Get sample data.
+    /// Fetch sample data.
     #[command(subcommand)]
     Sample(models::SampleCommand),
-    /// Set rules, synonyms, stop words and presets from a file, or save them to one.
+    /// Set rules, synonyms, stop words and presets from a file, or save them to a file.
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
-    /// Measure how good answers are.
+    /// Evaluate recommendations or searches.
     #[command(subcommand)]
     Evaluate(evaluate::EvaluateCommand),
-    /// Take a collection of a running server over to other encoders or heads while it serves.
+    /// Move a collection of a running server to other encoders or heads while it serves.
     ///
-    /// Searches see the spaces from before until they are switched, and see them again after a rollback. A run that was killed
-    /// goes on where it was. Nothing is switched unless asked for.
+    /// Searches use the old spaces until they are switched, and use them again after a rollback.
+    /// Interrupted runs resume. Nothing is switched unless requested.
     #[command(subcommand)]
     Reembed(reembed::ReembedCommand),
     /// Check that this machine can embed: processor, memory, models.
     ///
-    /// A line a check, each problem with its mend. Exit status: 0 all well, 1 some problem.
+    /// Prints one line per check, each problem with a fix. Exit status: 0 success, 1 some check
+    /// failed.
     Doctor(ModelsDir),
 }
 
-/// Where the encoders are.
+/// Folder of the encoders.
 #[derive(Debug, Args)]
 struct ModelsDir {
     /// Folder of the models [default: $VITRINE_MODELS, else ~/.cache/vitrine/models].
@@ -88,12 +89,12 @@ struct ModelsDir {
     models_dir: Option<PathBuf>,
 }
 
-/// The encoders to load.
+/// Encoders to load.
 #[derive(Debug, Args)]
 struct Models {
     #[command(flatten)]
     dir: ModelsDir,
-    /// Numbers the text encoder computes in; vectors of one are not searched with vectors of another.
+    /// Numeric precision of the text encoder; collections cannot mix precisions.
     #[arg(long, value_enum, default_value_t)]
     precision: Precision,
 }
@@ -112,21 +113,21 @@ impl ModelsDir {
     }
 }
 
-/// How a command ended.
+/// Outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// All well.
+    /// Success.
     Complete,
-    /// Done, but something was refused.
+    /// Done, but some records were rejected.
     Partial,
-    /// What was checked is not well.
+    /// A check failed.
     Failed,
 }
 
-/// Carries out a command; its result goes to `out`.
+/// Runs a command; its result is written to `out`.
 ///
 /// # Errors
-/// It could not be carried out; the message says why and how to mend it.
+/// The command failed; the message gives the reason and how to fix it.
 pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     match cli.command {
         Command::Index(args) => index::run(&args, out),

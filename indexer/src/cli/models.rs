@@ -1,4 +1,4 @@
-//! `models` and `sample`: what is fetched, by the package registries' own clients, and only when asked.
+//! `models` and `sample`: downloads with the clients of the package registries, only on request.
 
 use std::{io::Write, path::PathBuf};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{ModelsDir, Outcome};
 use crate::{
-    encode::{bert::Prefixes, describe},
+    encode::{describe, text::bert::Prefixes},
     error::CommandError,
     models,
     space::selection::{self, Selection},
@@ -15,35 +15,37 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ModelsCommand {
-    /// Name the models that can be got: name, kind, licence, source.
+    /// List the models that can be fetched: name, kind, license, source.
     List,
-    /// Get models, pinned by version and sha256; all where none is named.
+    /// Fetch models, pinned by version and sha256; all of them if none is named.
     Get {
-        /// Models to get.
+        /// Models to fetch.
         names: Vec<String>,
         #[command(flatten)]
         dir: ModelsDir,
     },
-    /// Say what the model in a folder is, after loading it whole; prints JSON.
+    /// Describe the model in a folder after loading it completely; prints JSON.
     ///
-    /// A folder in the form of Hugging Face or sentence-transformers. One that cannot be used is refused with what is
-    /// missing or wrong.
+    /// The folder has the layout of Hugging Face or sentence-transformers. A folder that cannot be
+    /// used is rejected with a list of missing or invalid files.
     Inspect {
-        /// Folder of the model: one of the models folder by its name, else a path.
+        /// Folder of the model: a name within the models folder, or a path.
         folder: PathBuf,
         #[command(flatten)]
         dir: ModelsDir,
     },
-    /// Put the model in a folder to use, for what it takes: text, image, or both; prints what is in use as JSON.
+    /// Select the model in a folder for its modalities: text, image, or both; prints the selection
+    /// as JSON.
     ///
-    /// Collections filled before keep their vectors and refuse others: index them anew.
+    /// Existing collections keep their vectors and reject others: index them again.
     Use(UseArgs),
-    /// Put the models that `get` gets back to use.
+    /// Select the default models, those that `get` fetches.
     Default {
         #[command(flatten)]
         dir: ModelsDir,
     },
-    /// Check the models' files against their checksums. Exit status: 0 all well, 1 some file is not.
+    /// Check the models' files against their checksums. Exit status: 0 all files match, 1 some file
+    /// does not.
     Verify {
         #[command(flatten)]
         dir: ModelsDir,
@@ -52,12 +54,12 @@ pub(super) enum ModelsCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct UseArgs {
-    /// Folder of the model: one of the models folder by its name, else a path.
+    /// Folder of the model: a name within the models folder, or a path.
     folder: PathBuf,
-    /// What to put before searches, in place of what the folder says (e5: "query: ").
+    /// Prefix of queries, overrides the one of the folder (e5: "query: ").
     #[arg(long, value_name = "TEXT")]
     query_prefix: Option<String>,
-    /// What to put before texts to be found, in place of what the folder says (e5: "passage: ").
+    /// Prefix of indexed texts, overrides the one of the folder (e5: "passage: ").
     #[arg(long, value_name = "TEXT")]
     document_prefix: Option<String>,
     #[command(flatten)]
@@ -65,7 +67,7 @@ pub(super) struct UseArgs {
 }
 
 impl UseArgs {
-    /// One given alone leaves the other empty.
+    /// Returns the prefixes; one given alone leaves the other empty.
     fn prefixes(&self) -> Option<Prefixes> {
         let given = self.query_prefix.is_some() || self.document_prefix.is_some();
         given.then(|| Prefixes {
@@ -77,23 +79,23 @@ impl UseArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SampleCommand {
-    /// Get a sample: products to index and, with the grocery, events to import.
+    /// Fetch a sample: products to index and, for the grocery, events to import.
     Get {
-        /// Which one.
+        /// Sample to fetch.
         #[arg(long, value_enum, default_value = "shop")]
         name: Sample,
-        /// Folder to put it in.
+        /// Folder to write it to.
         #[arg(long)]
         dir: PathBuf,
     },
 }
 
-/// The samples there are.
+/// Available samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Sample {
-    /// A small shop: products.csv (--format vendure) and photos.
+    /// Small shop: products.csv (--format vendure) and images.
     Shop,
-    /// A grocery with a year of purchases of 800 households: products.jsonl and events.jsonl.
+    /// Grocery with a year of purchases of 800 households: products.jsonl and events.jsonl.
     Grocery,
 }
 
@@ -101,8 +103,8 @@ pub(super) fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<Outcom
     match command {
         ModelsCommand::List => {
             for model in models::list() {
-                let (name, kind, licence) = (model.name, model.kind, model.licence);
-                writeln!(out, "{name}\t{kind}\t{licence}\t{}", model.source())?;
+                let (name, kind, license) = (model.name, model.kind, model.license);
+                writeln!(out, "{name}\t{kind}\t{license}\t{}", model.source())?;
             }
             Ok(Outcome::Complete)
         }
@@ -116,7 +118,8 @@ pub(super) fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<Outcom
         }
         ModelsCommand::Use(args) => {
             let models_dir = args.dir.path();
-            // Loaded before it is chosen: a folder that does not load must not keep the server from starting.
+            // Loaded before it is selected: a folder that does not load must not keep the server
+            // from starting.
             describe(&selection::find(&models_dir, &args.folder)?.0)?;
             let mut selection = Selection::load(&models_dir)?;
             selection.choose(&models_dir, &args.folder, args.prefixes())?;

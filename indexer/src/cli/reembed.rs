@@ -1,4 +1,4 @@
-//! `reembed`: a collection of a running server goes over to other encoders.
+//! `reembed`: moves a collection of a running server to other encoders.
 
 mod compare;
 mod fill;
@@ -14,44 +14,46 @@ use crate::error::CommandError;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReembedCommand {
-    /// Begin, or go on: embed what lacks vectors of the new encoders, then compare with those from before.
+    /// Start or resume: embed items that lack vectors of the new encoders, then compare them with
+    /// the old ones.
     ///
-    /// After a switch, the same with the encoders from before fills their spaces for a rollback.
+    /// After a switch, run it with the old encoders to keep their spaces current for a rollback.
     ///
     /// The API key needs the actions read, write and admin.
     ///
-    /// Prints a summary as JSON, then the comparison as tables. Exit status: 0 all well, 3 some items could not be
-    /// embedded or --switch was not carried out, 1 failure, 2 wrong usage.
+    /// Prints a summary as JSON, then the comparison as tables. Exit status: 0 success, 3 some
+    /// items could not be embedded or --switch was not carried out, 1 failure, 2 wrong usage.
     Run(Box<fill::RunArgs>),
-    /// Ask both sets of spaces the same questions.
+    /// Compare the results of both sets of spaces for the same queries.
     Compare {
         #[command(flatten)]
         server: Remote,
         #[command(flatten)]
-        questions: compare::Questions,
+        queries: compare::QueryArgs,
     },
-    /// Say how far it is, as JSON.
+    /// Print the progress as JSON.
     Status {
         #[command(flatten)]
         server: Remote,
     },
-    /// Have searches see the new spaces. Those from before are kept up for a rollback.
+    /// Switch searches to the new spaces. The old ones are kept current for a rollback.
     Switch {
         #[command(flatten)]
         server: Remote,
-        /// Also where items lack vectors, or the server could not embed queries: searches do not find them.
+        /// Switch even if items lack vectors (searches do not find them) or the server cannot embed
+        /// queries.
         #[arg(long)]
         force: bool,
     },
-    /// Have searches see the spaces from before the switch again.
+    /// Switch searches back to the old spaces.
     Rollback {
         #[command(flatten)]
         server: Remote,
-        /// Also where items lack vectors: searches do not find them.
+        /// Switch back even if items lack vectors: searches do not find them.
         #[arg(long)]
         force: bool,
     },
-    /// Drop the spaces that searches do not see: before a switch the new ones, after it those from before.
+    /// Drop the inactive spaces: the new ones before a switch, the old ones after it.
     End {
         #[command(flatten)]
         server: Remote,
@@ -61,9 +63,9 @@ pub(super) enum ReembedCommand {
 pub(super) fn run(command: &ReembedCommand, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let info: ReembeddingInfo = match command {
         ReembedCommand::Run(args) => return fill::run(args, out),
-        ReembedCommand::Compare { server, questions } => {
+        ReembedCommand::Compare { server, queries } => {
             let server = server.http();
-            compare::run(&server, &server.reembedding()?, questions, out)?;
+            compare::run(&server, &server.reembedding()?, queries, out)?;
             return Ok(Outcome::Complete);
         }
         ReembedCommand::End { server } => {

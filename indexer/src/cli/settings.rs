@@ -9,17 +9,20 @@ use crate::{error::CommandError, settings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SettingsCommand {
-    /// Put the rules, synonyms, stop words and presets of a JSON file in the place of a collection's.
+    /// Replace the rules, synonyms, stop words and presets of a collection with those of a JSON
+    /// file.
     ///
-    /// What the file does not name stays as it is. A fault names line and field; what was sent before it stays set.
-    /// Prints how many were set as JSON. The API key needs the action write.
+    /// Settings that the file does not name are unchanged. An error names line and field; settings
+    /// sent before it stay set. Prints the number of settings set as JSON. The API key needs the
+    /// action write.
     Push {
         /// File with any of rules, synonyms, stop_words, presets.
         file: PathBuf,
         #[command(flatten)]
         server: Remote,
     },
-    /// Print those of a collection as JSON, as push takes them. The API key needs the action read.
+    /// Print the settings of a collection as JSON, in the format of push. The API key needs the
+    /// action read.
     Pull {
         #[command(flatten)]
         server: Remote,

@@ -1,8 +1,11 @@
-//! Where a command writes: a data directory, or a running server.
+//! Destination of a command's writes: a data directory, or a running server.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use vitrine::Durability;
 
 use crate::{
@@ -15,7 +18,7 @@ use crate::{
 pub(super) struct Target {
     #[command(flatten)]
     place: Place,
-    /// The server's API key; it needs the actions read and write, and admin where the collection has to be made.
+    /// The server's API key; it needs the actions read and write, and admin to create a collection.
     #[arg(
         long,
         value_name = "KEY",
@@ -23,9 +26,9 @@ pub(super) struct Target {
         hide_env_values = true
     )]
     api_key: Option<String>,
-    /// When a batch counts as written; with --data.
-    #[arg(long, value_enum, default_value = "os")]
-    durability: Safety,
+    /// Time at which a batch counts as written; only with --data.
+    #[arg(long, default_value = "os", value_parser = durability())]
+    durability: Durability,
 }
 
 #[derive(Debug, Args)]
@@ -39,33 +42,38 @@ struct Place {
     server: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Safety {
-    /// With the operating system: survives a crash of the process.
-    Os,
-    /// On the disk: survives a power cut.
-    Fsync,
+/// Returns the parser of a [`Durability`].
+fn durability() -> impl TypedValueParser<Value = Durability> {
+    PossibleValuesParser::new([
+        PossibleValue::new("os")
+            .help("Handed to the operating system: survives a crash of the process"),
+        PossibleValue::new("fsync").help("Synced to disk: survives a power failure"),
+    ])
+    .map(|name| {
+        if name == "fsync" {
+            Durability::Fsync
+        } else {
+            Durability::Os
+        }
+    })
 }
 
 impl Target {
-    /// The server, where one is named.
+    /// Returns the server, if one is named.
     pub fn http(&self, collection: &str) -> Option<HttpSink> {
         let key = self.api_key.clone().filter(|key| !key.is_empty());
         let url = self.place.server.as_deref()?;
         Some(HttpSink::new(url, collection, key))
     }
 
-    /// The data directory; made where it is missing if `create` says so.
+    /// Opens the data directory; `create` creates it if missing.
     pub fn engine(&self, collection: &str, create: bool) -> Result<EngineSink, SinkError> {
         let options = vitrine::Options {
-            durability: match self.durability {
-                Safety::Os => Durability::Os,
-                Safety::Fsync => Durability::Fsync,
-            },
+            durability: self.durability,
             create,
             ..vitrine::Options::default()
         };
-        // The flags' group lets one of the two through.
+        // The argument group requires one of the two.
         let data = self.place.data.as_deref().unwrap_or(Path::new("data"));
         EngineSink::open(data, collection, options)
     }
@@ -77,11 +85,11 @@ pub(super) fn address(text: &str) -> Result<String, String> {
         .find_map(|scheme| text.strip_prefix(scheme));
     match rest {
         Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.to_owned()),
-        _ => Err("write it like http://localhost:7280".to_owned()),
+        _ => Err("expected a URL such as http://localhost:7280".to_owned()),
     }
 }
 
-/// A collection of a running server.
+/// Collection of a running server.
 #[derive(Debug, Args)]
 pub(super) struct Remote {
     /// Running server, such as http://localhost:7280.
@@ -107,7 +115,7 @@ impl Remote {
     }
 }
 
-/// The file that lists refusals, where one is named.
+/// Opens the file of rejected records, if one is named.
 pub(super) fn rejects(path: Option<&Path>) -> Result<Rejects, CommandError> {
     Rejects::create(path).map_err(|source| CommandError::File {
         path: path.map(Path::to_owned).unwrap_or_default(),

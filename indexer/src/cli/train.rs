@@ -1,4 +1,4 @@
-//! `train`: what is learned from a catalog or from what a collection holds.
+//! `train`: learns from a catalog or from the items and events of a collection.
 
 mod head;
 
@@ -17,26 +17,29 @@ use crate::{error::CommandError, sink::SinkError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TrainCommand {
-    /// Train the models of behaviour of a collection, and have them answer from the next start.
+    /// Train the behavior models of a collection; they are used from the next start.
     ///
-    /// Prints what was trained, from what and how well it foretold held-out events, as JSON. Exit status: 0 all well, 1
-    /// failure, 2 wrong usage.
+    /// Prints the model, its training data and its accuracy on held-out events as JSON. Exit
+    /// status: 0 success, 1 failure, 2 wrong usage.
     Cf(CfArgs),
-    /// Learn how behaviour, content and popularity are joined in one ranking.
+    /// Learn how behavior, content and popularity are combined in one ranking.
     ///
-    /// Models are fitted to the earlier four fifths of the stored events; how their scores are joined is learned from what
-    /// half of the people of the last fifth chose, and judged by what the other half chose. It is used from then on only
-    /// where it beats rank fusion and every source alone. Prints the figures as JSON; `promoted` says whether it is used.
+    /// Models are fitted to the earlier 80 % of the stored events; the blend of their scores is
+    /// learned from the choices of half of the users of the last 20 %, and evaluated on those of
+    /// the other half. It is used only if it beats rank fusion and every single source. Prints the
+    /// metrics as JSON; `promoted` is true if it is used.
     Blend(BlendArgs),
-    /// Train heads: how texts, photos and behaviour reach the shared space.
+    /// Train heads: projections of texts, images and behavior into the shared space.
     ///
-    /// Learns from items that have text and photo and, with --co-purchases, from what people chose together, on the frozen
-    /// encoders' features (cached on disk). A part of the items and of the people is held out: the heads are promoted only
-    /// where they beat those in use on it, and with --transfer also training on the target alone. Run it again after a kill and it goes on where it was. Heads put into use count from the next start
-    /// of a program on; their vectors are another space, so collections are
-    /// taken over with `reembed`, or indexed anew.
+    /// Learns from items with text and image and, with --co-purchases, from items that the same
+    /// users chose, on the features of the frozen encoders (cached on disk). A part of the items
+    /// and of the users is held out: heads are promoted only if they beat the active heads on it
+    /// and, with --transfer, also training on the target alone. Interrupted runs resume. Activated
+    /// heads take effect at the next start of a program; their vectors form another space, so
+    /// collections are moved with `reembed`, or indexed again.
     ///
-    /// Prints the report as JSON. Exit status: 0 all well, promoted or not (see `decision`), 1 failure, 2 wrong usage.
+    /// Prints the report as JSON. Exit status: 0 success, promoted or not (see `decision`), 1
+    /// failure, 2 wrong usage.
     Head(Box<head::HeadArgs>),
 }
 
@@ -55,13 +58,13 @@ pub(super) struct CfArgs {
     /// Data directory; no server may have it open.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// Collection whose events are learned from.
+    /// Collection to learn from.
     #[arg(long, value_name = "NAME")]
     collection: String,
-    /// Model; as the collection is configured where it is left out.
+    /// Model [default: as configured in the collection].
     #[arg(long, value_enum)]
     model: Option<Model>,
-    /// Parameter of the model, such as factors=64; may be given several times.
+    /// Parameter of the model, such as factors=64; may be repeated.
     #[arg(long = "param", value_name = "K=V", value_parser = parameter)]
     parameters: Vec<(String, Value)>,
 }
@@ -76,7 +79,7 @@ enum Model {
 }
 
 fn parameter(text: &str) -> Result<(String, Value), String> {
-    let (key, value) = text.split_once('=').ok_or("write it as k=v")?;
+    let (key, value) = text.split_once('=').ok_or("expected k=v")?;
     let parsed = serde_json::from_str(value).unwrap_or_else(|_| value.into());
     Ok((key.to_owned(), parsed))
 }
@@ -89,7 +92,7 @@ pub(super) fn run(command: &TrainCommand, out: &mut dyn Write) -> Result<Outcome
     }
 }
 
-/// Opens a directory in which nothing but what is asked for is trained.
+/// Opens a data directory without background training.
 fn open(data: &Path) -> vitrine::Result<Database> {
     let options = Options {
         create: false,

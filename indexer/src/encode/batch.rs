@@ -1,9 +1,10 @@
-//! Batches: inputs of like length together, one batch a core, results in input order.
+//! Batching: inputs of similar length form a batch, each core runs one batch at a time, and results
+//! are in input order.
 //!
-//! candle's matrix products run on rayon's current pool. Were each of N parallel batches to split
-//! its products over N threads, they would fight for the cores. So each batch runs inside a pool of
-//! one thread (a lane): a lane's products stay on its thread, and callers at once queue for lanes.
-//! A lone batch runs on the global pool and has all cores.
+//! candle's matrix products run on rayon's current pool. If each of N parallel batches split its
+//! products over N threads, they would compete for the cores. So each batch runs inside a pool of
+//! one thread (a lane): a lane's products stay on its thread, and concurrent callers queue for
+//! lanes. A single batch runs on the global pool and uses all cores.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,9 +12,9 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Most tokens a batch of several texts: keeps activations in the cache's reach.
+/// Maximum number of tokens of a batch of several texts, so that activations fit the cache.
 const MAX_TOKENS: usize = 1024;
-/// Fewer are not worth another core.
+/// Minimum number of tokens of a batch, below which another core does not pay off.
 const MIN_TOKENS: usize = 64;
 
 fn lanes() -> &'static [ThreadPool] {
@@ -31,28 +32,29 @@ fn lanes() -> &'static [ThreadPool] {
     })
 }
 
-/// Splits texts of these numbers of tokens into batches for all cores: each batch is a list of positions, longest first.
+/// Splits texts with these numbers of tokens into batches for all cores. Each batch is a list of
+/// indices, longest text first.
 pub fn plan(lengths: &[usize]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
     let share = lengths.iter().sum::<usize>().div_ceil(lanes().len().max(1));
-    let most = share.clamp(MIN_TOKENS, MAX_TOKENS);
+    let limit = share.clamp(MIN_TOKENS, MAX_TOKENS);
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut tokens = 0;
-    for at in order {
-        tokens += lengths[at];
+    for index in order {
+        tokens += lengths[index];
         match batches.last_mut() {
-            Some(batch) if tokens <= most => batch.push(at),
+            Some(batch) if tokens <= limit => batch.push(index),
             _ => {
-                batches.push(vec![at]);
-                tokens = lengths[at];
+                batches.push(vec![index]);
+                tokens = lengths[index];
             }
         }
     }
     batches
 }
 
-/// [`run`] for jobs that are small: `size` of them at a time.
+/// [`run`] for small jobs, in groups of `size`.
 pub fn run_each<J: Sync, T: Send>(
     jobs: &[J],
     size: usize,
@@ -63,7 +65,7 @@ pub fn run_each<J: Sync, T: Send>(
     results.into_iter().flatten().collect()
 }
 
-/// Runs `work` on each job, one job a core; results are in the order of `jobs`.
+/// Runs `work` on each job, one job on each core; results are in the order of `jobs`.
 pub fn run<J: Sync, T: Send>(jobs: &[J], work: impl Fn(&J) -> T + Sync) -> Vec<T> {
     let lanes = lanes();
     if jobs.len() <= 1 || lanes.len() <= 1 {
@@ -75,21 +77,21 @@ pub fn run<J: Sync, T: Send>(jobs: &[J], work: impl Fn(&J) -> T + Sync) -> Vec<T
         for lane in lanes.iter().take(jobs.len()) {
             let (next, done, work) = (&next, &done, &work);
             scope.spawn(move || {
-                // One install a job, so that concurrent callers take turns on a lane.
-                while let Some((at, job)) = {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    jobs.get(at).map(|job| (at, job))
+                // One `install` for each job, so that concurrent callers take turns on a lane.
+                while let Some((index, job)) = {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    jobs.get(index).map(|job| (index, job))
                 } {
                     let result = lane.install(|| work(job));
                     done.lock()
                         .unwrap_or_else(PoisonError::into_inner)
-                        .push((at, result));
+                        .push((index, result));
                 }
             });
         }
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(at, _)| *at);
+    done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
 }
 

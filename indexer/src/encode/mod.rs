@@ -1,32 +1,29 @@
-//! Encoders: text and pixels to vectors, by [candle](https://github.com/huggingface/candle) on the CPU.
+//! Encoders: texts and images to vectors, on the CPU, with our own `kernels` and
+//! [candle](https://github.com/huggingface/candle).
+//!
+//! [`registry`] lists the supported architectures. Their modules are [`text`], [`image`] and
+//! [`joint`].
 
-pub mod architecture;
 pub mod batch;
-pub mod bert;
-pub mod chinese_clip;
-pub mod clip;
-pub mod cnn;
-mod describe;
-pub mod efficientnet_lite;
+mod description;
+pub mod image;
 pub mod joint;
 mod kernels;
-pub mod mobile_clip;
 mod precision;
-mod preprocessing;
 pub mod pth;
-pub mod siglip;
-pub mod tokenizer;
+pub mod registry;
+pub mod text;
 pub mod weights;
 
 use std::path::PathBuf;
 
-pub use describe::{Description, describe};
+pub use description::{Description, describe};
 pub use precision::Precision;
 
-/// Why a model could not be loaded or run.
+/// An error when a model is loaded or run.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// A file of the model is not there.
+    /// A file of the model is missing.
     #[error("missing model file {}; get the models with `vitrine-indexer models get`", .0.display())]
     Missing(PathBuf),
     /// A file cannot be read.
@@ -34,29 +31,29 @@ pub enum ModelError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// A file does not say what it should.
+    /// A file has invalid content.
     #[error("{}: {reason}", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Description of the problem.
         reason: String,
     },
-    /// A tensor is missing or of another shape: weights of another architecture.
+    /// A tensor is missing or has another shape: the weights are of another architecture.
     #[error(
-        "weights do not fit {architecture}: expected tensor `{tensor}` of shape {expected}, found {found}"
+        "weights do not fit {architecture}: expected tensor `{tensor}` of shape {expected}, got {found}"
     )]
     Tensor {
-        /// What was being built.
+        /// Architecture that was being built.
         architecture: &'static str,
-        /// Name of the tensor expected.
+        /// Name of the expected tensor.
         tensor: String,
-        /// Shape expected.
+        /// Expected shape.
         expected: String,
-        /// What the file has.
+        /// Shape in the file, or that the tensor is missing.
         found: String,
     },
     /// A computation failed.
@@ -78,7 +75,7 @@ impl From<candle_core::Error> for ModelError {
 }
 
 impl ModelError {
-    /// An [`ModelError::Invalid`] about `path`.
+    /// Returns a [`ModelError::Invalid`] about `path`.
     pub fn invalid(path: impl Into<PathBuf>, reason: impl std::fmt::Display) -> Self {
         Self::Invalid {
             path: path.into(),
@@ -88,7 +85,7 @@ impl ModelError {
 }
 
 /// Scales `vector` to unit length in place; a zero vector stays zero.
-pub fn normalise(vector: &mut [f32]) {
+pub fn normalize(vector: &mut [f32]) {
     let norm = vector
         .iter()
         .map(|v| f64::from(*v) * f64::from(*v))

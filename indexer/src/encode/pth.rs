@@ -1,9 +1,10 @@
-//! Reader of torch's old `.pth` form (before 1.6): consecutive pickles, then raw storages; no zip.
+//! Reader of torch's old `.pth` format (before 1.6): consecutive pickles, then raw storages; no
+//! zip.
 //!
-//! Layout: pickle of the magic number, of the protocol (1001), of system facts, of the object (a state dict whose
-//! tensors name their storage by persistent id), of the list of storage keys; then for each key an `i64`
-//! element count and the elements, little endian. The pickle machine knows only what a state dict needs:
-//! nothing of the file is executed, and any other class is refused.
+//! Layout: pickle of the magic number, of the protocol (1001), of system facts, of the object (a
+//! state dict whose tensors name their storage by persistent id), of the list of storage keys; then
+//! for each key an `i64` element count and the elements, little endian. The pickle machine knows
+//! only what a state dict needs: nothing of the file is executed, and any other class is refused.
 
 mod pickle;
 
@@ -13,13 +14,13 @@ use pickle::{Cursor, Value};
 
 const MAGIC: &[u8] = &[0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
-/// Why a `.pth` file could not be read.
+/// An error when a `.pth` file is read.
 #[derive(Debug, thiserror::Error)]
-#[error("not a readable .pth state dict at byte {at}: {reason}")]
+#[error("not a readable .pth state dict at byte {offset}: {reason}")]
 pub struct PthError {
-    /// Where in the file.
-    pub at: usize,
-    /// What is wrong.
+    /// Offset in the file.
+    pub offset: usize,
+    /// Description of the problem.
     pub reason: String,
 }
 
@@ -32,7 +33,7 @@ pub struct PthTensor {
     pub data: Vec<f32>,
 }
 
-/// A tensor's place in a storage.
+/// Location of a tensor in a storage.
 #[derive(Debug, PartialEq)]
 struct TensorRef {
     dtype: Dtype,
@@ -74,14 +75,14 @@ impl Dtype {
     }
 }
 
-/// Reads the float tensors of a state dict by name; integer ones (batch counters) are left out.
+/// Reads the float tensors of a state dict by name; integer tensors (batch counters) are skipped.
 ///
 /// # Errors
-/// The file is of another form, damaged, or asks for a class that is not a tensor's.
+/// The file has another format, is damaged, or uses a class that is not needed for tensors.
 pub fn read(bytes: &[u8]) -> Result<BTreeMap<String, PthTensor>, PthError> {
     let mut cursor = Cursor::new(bytes);
     if bytes.starts_with(b"PK") {
-        return Err(cursor.error("this is the zip form of .pth"));
+        return Err(cursor.error("expected the old .pth format, got the zip format"));
     }
     match cursor.pickle()? {
         Value::Bytes(magic) if magic.as_slice() == MAGIC => {}
@@ -128,7 +129,7 @@ pub fn read(bytes: &[u8]) -> Result<BTreeMap<String, PthTensor>, PthError> {
         let storage = storages.get(tensor.key.as_str());
         let data = storage.and_then(|s| gather(tensor, s));
         let data =
-            data.ok_or_else(|| cursor.error(format!("tensor `{name}` lies outside its storage")))?;
+            data.ok_or_else(|| cursor.error(format!("tensor `{name}` is outside of its storage")))?;
         out.insert(
             name.to_string(),
             PthTensor {
@@ -140,7 +141,7 @@ pub fn read(bytes: &[u8]) -> Result<BTreeMap<String, PthTensor>, PthError> {
     Ok(out)
 }
 
-/// Values of a tensor by its strides; `None` when any lies outside `storage`.
+/// Returns the values of a tensor by its strides; `None` if any is outside of `storage`.
 fn gather(tensor: &TensorRef, storage: &[u8]) -> Option<Vec<f32>> {
     let total = tensor
         .shape
@@ -154,13 +155,13 @@ fn gather(tensor: &TensorRef, storage: &[u8]) -> Option<Vec<f32>> {
     let mut data = Vec::with_capacity(total);
     let mut index = vec![0usize; tensor.shape.len()];
     for _ in 0..total {
-        let at = index
+        let element = index
             .iter()
             .zip(&tensor.stride)
             .try_fold(tensor.offset, |sum, (&i, &s)| {
                 sum.checked_add(i.checked_mul(s)?)
             })?;
-        let start = at.checked_mul(size)?;
+        let start = element.checked_mul(size)?;
         let raw = storage.get(start..start.checked_add(size)?)?;
         data.push(match tensor.dtype {
             Dtype::F16 => candle_core::Tensor::from_raw_buffer(
@@ -190,7 +191,8 @@ fn gather(tensor: &TensorRef, storage: &[u8]) -> Option<Vec<f32>> {
 mod tests {
     use super::*;
 
-    /// What `torch.save({"w": tensor([[1., 2.], [3., 4.]])}, _use_new_zipfile_serialization=False)` has in it.
+    /// Returns the output of `torch.save({"w": tensor([[1., 2.], [3., 4.]])},
+    /// _use_new_zipfile_serialization=False)`, with other strides.
     fn sample() -> Vec<u8> {
         let mut f = [
             &b"\x80\x02\x8a\x0a"[..],

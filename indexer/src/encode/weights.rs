@@ -1,4 +1,5 @@
-//! Model files: read whole (no mmap, so no unsafe) and looked up with errors that name the tensor.
+//! Model files: read into memory (no mmap, so no unsafe), with lookups whose errors name the
+//! tensor.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -13,7 +14,7 @@ use super::ModelError;
 /// Reads a file of a model.
 ///
 /// # Errors
-/// [`ModelError::Missing`] when it is not there.
+/// [`ModelError::Missing`] if it does not exist.
 pub fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
     std::fs::read(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => ModelError::Missing(path.to_owned()),
@@ -27,15 +28,15 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
 /// Reads a JSON file of a model.
 ///
 /// # Errors
-/// Missing, or not the JSON expected.
+/// It is missing or is not the expected JSON.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
     serde_json::from_slice(&read(path)?).map_err(|e| ModelError::invalid(path, e))
 }
 
-/// Reads a JSON file that need not be there.
+/// Reads an optional JSON file.
 ///
 /// # Errors
-/// There, but not the JSON expected.
+/// It exists but is not the expected JSON.
 pub fn read_json_optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelError> {
     match read_json(path) {
         Err(ModelError::Missing(_)) => Ok(None),
@@ -47,7 +48,7 @@ pub fn read_json_optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>,
 pub struct Weights {
     tensors: HashMap<String, Tensor>,
     architecture: &'static str,
-    /// Names of those that were asked for.
+    /// Names of the tensors that were read.
     used: RefCell<HashSet<String>>,
 }
 
@@ -55,14 +56,16 @@ impl Weights {
     /// Loads `path` for a network called `architecture` in messages.
     ///
     /// # Errors
-    /// Missing or damaged file.
+    /// The file is missing or damaged.
     pub fn load(path: &Path, architecture: &'static str) -> Result<Self, ModelError> {
-        let tensors = candle_core::safetensors::load_buffer(&read(path)?, &Device::Cpu)
-            .map_err(|e| ModelError::invalid(path, format!("not a whole safetensors file: {e}")))?;
+        let tensors =
+            candle_core::safetensors::load_buffer(&read(path)?, &Device::Cpu).map_err(|e| {
+                ModelError::invalid(path, format!("truncated or invalid safetensors file: {e}"))
+            })?;
         Self::from_tensors(tensors, architecture)
     }
 
-    /// Wraps tensors at hand; float types become f32.
+    /// Wraps tensors; float types are converted to f32.
     ///
     /// # Errors
     /// A conversion failed.
@@ -90,10 +93,10 @@ impl Weights {
         })
     }
 
-    /// The tensor `name`, which must have `shape`.
+    /// Returns the tensor `name`, which must have `shape`.
     ///
     /// # Errors
-    /// [`ModelError::Tensor`] naming what was expected.
+    /// [`ModelError::Tensor`] if it is missing or has another shape.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
         match self.tensors.get(name) {
             Some(tensor) if tensor.dims() == shape => {
@@ -104,50 +107,54 @@ impl Weights {
         }
     }
 
-    /// [`ModelError::Tensor`] about the tensor `name`, which should have been as `expected`.
+    /// Returns a [`ModelError::Tensor`] for the tensor `name` with the `expected` shape.
     pub fn misfit(&self, name: &str, expected: String) -> ModelError {
-        let found = self.shape(name);
+        let shape = self.shape(name);
         ModelError::Tensor {
             architecture: self.architecture,
             tensor: name.to_owned(),
             expected,
-            found: found.map_or("none of that name".to_owned(), |shape| {
+            found: shape.map_or("none of that name".to_owned(), |shape| {
                 format!("shape {shape:?}")
             }),
         }
     }
 
-    /// Shape of the tensor `name`, if there is one.
+    /// Returns the shape of the tensor `name`, if it exists.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
         self.tensors.get(name).map(|tensor| tensor.dims().to_vec())
     }
 
-    /// Side of the square kernel of the convolution `name`; 1 where there is none.
+    /// Returns the side of the square kernel of the convolution `name`; 1 if it does not exist.
     pub fn kernel_side(&self, name: &str) -> usize {
         let shape = self.shape(&format!("{name}.weight"));
         shape.and_then(|s| s.get(2).copied()).unwrap_or(1).max(1)
     }
 
-    /// The first name of a tensor nobody asked for: a part of a network that was not built. Counters of training steps
-    /// are no part.
+    /// Returns the first name of a tensor that was not read: the network has a layer that was not
+    /// built. Counters of training steps are ignored.
     pub fn unused(&self) -> Option<&str> {
         let used = self.used.borrow();
-        let part = |name: &&String| !used.contains(*name) && !name.ends_with("num_batches_tracked");
-        self.tensors.keys().filter(part).min().map(String::as_str)
+        let is_unused =
+            |name: &&String| !used.contains(*name) && !name.ends_with("num_batches_tracked");
+        let unused = self.tensors.keys().filter(is_unused);
+        unused.min().map(String::as_str)
     }
 
-    /// The first name of a tensor that is neither among `expected` nor among `ignored`, counters of training steps aside.
-    pub fn beside(&self, expected: &[(String, Vec<usize>)], ignored: &[&str]) -> Option<&str> {
+    /// Returns the first name of a tensor that is neither in `expected` nor in `ignored`. Counters
+    /// of training steps are ignored.
+    pub fn unexpected(&self, expected: &[(String, Vec<usize>)], ignored: &[&str]) -> Option<&str> {
         let known: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
-        let odd = |name: &&String| {
+        let is_unexpected = |name: &&String| {
             !known.contains(name.as_str())
                 && !ignored.contains(&name.as_str())
                 && !name.ends_with("num_batches_tracked")
         };
-        self.tensors.keys().filter(odd).min().map(String::as_str)
+        let unexpected = self.tensors.keys().filter(is_unexpected);
+        unexpected.min().map(String::as_str)
     }
 
-    /// [`Weights::get`] as a flat vector, row major.
+    /// Returns [`Weights::get`] as a flat vector in row-major order.
     ///
     /// # Errors
     /// As [`Weights::get`].
@@ -155,15 +162,15 @@ impl Weights {
         Ok(self.get(name, shape)?.flatten_all()?.to_vec1()?)
     }
 
-    /// Whether a tensor of that name is there.
+    /// Returns true if a tensor of this name exists.
     pub fn contains(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
 
-    /// A candle builder over all tensors, after checking that each of `expected` is there in shape.
+    /// Returns a candle builder over all tensors, after checking the names and shapes `expected`.
     ///
     /// # Errors
-    /// The first of `expected` that is not.
+    /// [`ModelError::Tensor`] for the first one that does not match.
     pub fn builder(
         self,
         expected: &[(String, Vec<usize>)],

@@ -1,4 +1,4 @@
-//! Users and items by how much is known of them.
+//! Users and items binned by their number of events.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use super::{
     report::{ItemBin, UserBin},
 };
 
-/// Least events of each bin.
+/// Lower bounds of the bins, in events.
 const EDGES: [usize; 5] = [0, 1, 5, 20, 100];
 
-/// The bin of so many events.
+/// Returns the bin of a number of events.
 fn bin(events: usize) -> usize {
     EDGES.partition_point(|edge| *edge <= events) - 1
 }
@@ -27,7 +27,7 @@ fn label(bin: usize) -> String {
     }
 }
 
-/// Figures of the users in each bin that has any.
+/// Returns the metrics of the users in each non-empty bin.
 pub fn by_user(figures: &[Figures], trial: &Trial, resamples: usize, seed: u64) -> Vec<UserBin> {
     let of = |n: usize| {
         let pairs = figures.iter().zip(&trial.tasks);
@@ -49,7 +49,7 @@ pub fn by_user(figures: &[Figures], trial: &Trial, resamples: usize, seed: u64) 
     (0..EDGES.len()).into_par_iter().filter_map(of).collect()
 }
 
-/// How many of the held-out items of each bin were among the first `k`.
+/// Counts the held-out items of each bin that were among the first `k`.
 pub fn by_item(answers: &Answers, trial: &Trial, k: usize) -> Vec<ItemBin> {
     let mut events: HashMap<u32, usize> = HashMap::new();
     for i in &trial.train {

@@ -1,42 +1,42 @@
-//! Several sources joined into one ranking, as it is served: the engine's blend (`vitrine::query::blend`), learned on an
-//! inner split of what there is to learn from.
+//! Blend of several sources into one ranking, as served: the engine's blend
+//! (`vitrine::query::blend`), learned on an inner split of the training data.
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use vitrine::{
     cf::{
-        ItemKnnOptions, PopularityOptions, Recommender, Request, Scored, SessionKnnOptions,
-        Settings, split::Interaction,
+        ItemKnnOptions, ModelSettings, PopularityOptions, Recommender, Request, Scored,
+        SessionKnnOptions, split::Interaction,
     },
-    query::blend::{BlendModel, Example, LearnOptions, Question, learn},
+    query::blend::{BlendModel, CandidateSet, Example, LearnOptions, learn},
     schemas::Source,
 };
 
 use super::{
     Dataset, EvaluateError, Protocol,
-    contender::Fitted,
     content::{Content, ContentOptions},
+    fitted::FittedModel,
 };
 
-/// Questions that weights are learned from, at most.
-const QUESTIONS: usize = 2000;
+/// Maximum number of queries that weights are learned from.
+const MAX_QUERIES: usize = 2000;
 
-/// What is blended.
+/// Sources of the blend and their settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BlendOptions {
-    /// What the same people touched.
+    /// Item neighbors: items that the same users chose.
     pub behavior: ItemKnnOptions,
-    /// What was touched in visits like this one.
+    /// Items of similar sessions.
     pub session: SessionKnnOptions,
-    /// What is near in content; left out where there are no vectors.
+    /// Items with similar content; unused without vectors.
     pub content: ContentOptions,
-    /// What is popular.
+    /// Popular items.
     pub popularity: PopularityOptions,
-    /// Items that each source proposes.
+    /// Number of candidates per source.
     pub candidates: usize,
-    /// Whether weights are learned; without, it is what is served until something was learned.
+    /// True if weights are learned; otherwise the blend is the one served before any learning.
     pub learn: bool,
 }
 
@@ -53,44 +53,45 @@ impl Default for BlendOptions {
     }
 }
 
-/// A fitted blend.
+/// Fitted blend.
 pub struct Blend {
     sources: Sources,
     model: BlendModel,
 }
 
-/// The sources of a blend, fitted.
+/// Fitted sources of a blend.
 pub struct Sources {
     list: Vec<(Source, Box<dyn Recommender>)>,
-    /// Events with each item.
+    /// Number of events of each item.
     events: Vec<f32>,
     candidates: usize,
 }
 
 impl Blend {
-    /// Learns weights on an inner split by the rules of the outer one, then fits the sources to all there is.
+    /// Learns weights on an inner split by the rules of the outer one, then fits the sources to all
+    /// training data.
     ///
     /// # Errors
-    /// Settings out of range.
+    /// Options out of range.
     pub fn fit(
         options: &BlendOptions,
         data: &Dataset,
         train: &[Interaction],
         protocol: &Protocol,
-    ) -> Result<Fitted, EvaluateError> {
+    ) -> Result<FittedModel, EvaluateError> {
         let learned = options
             .learn
             .then(|| Self::learned(options, data, train, protocol));
         let (model, note) = match learned.unwrap_or_else(|| Ok(unlearned())) {
             Ok(learned) => learned,
-            // As it is served: what could not be learned is not used.
+            // As in the engine: a blend that could not be learned is not used.
             Err(error) => (
                 BlendModel::rrf(),
-                format!("reciprocal rank fusion, as no weights were learned: {error}"),
+                format!("reciprocal rank fusion, because no weights were learned: {error}"),
             ),
         };
         let sources = Sources::fit(options, data, train, protocol)?;
-        Ok(Fitted {
+        Ok(FittedModel {
             model: Box::new(Self { sources, model }),
             note: Some(note),
         })
@@ -103,7 +104,7 @@ impl Blend {
         protocol: &Protocol,
     ) -> Result<(BlendModel, String), EvaluateError> {
         let inner = Protocol {
-            max_users: Some(QUESTIONS),
+            max_users: Some(MAX_QUERIES),
             negatives: None,
             ..protocol.clone()
         };
@@ -113,18 +114,19 @@ impl Blend {
             .tasks
             .par_iter()
             .map(|task| Example {
-                question: sources.question(&task.history, &task.excluded),
+                candidate_set: sources.candidate_set(&task.history, &task.excluded),
                 chosen: task.relevant.clone(),
             })
             .collect();
         let (model, figures) = learn(&examples, &LearnOptions::default())?;
         let measured = format!(
-            "ndcg@{} on {} inner held-out questions: {:.4}, rank fusion {:.4}",
+            "ndcg@{} on {} inner held-out queries: {:.4}, rank fusion {:.4}",
             figures.depth, figures.questions, figures.learned, figures.rrf
         );
         if !figures.beats_others() {
-            let note =
-                format!("reciprocal rank fusion, as learned weights were no better ({measured})");
+            let note = format!(
+                "reciprocal rank fusion, because learned weights were not better ({measured})"
+            );
             return Ok((BlendModel::rrf(), note));
         }
         let weights = model.parts.iter().map(|(source, part)| {
@@ -136,16 +138,16 @@ impl Blend {
     }
 }
 
-/// What is served until something was learned.
+/// Returns the blend that is served before any learning.
 fn unlearned() -> (BlendModel, String) {
     (BlendModel::rrf(), "reciprocal rank fusion".to_owned())
 }
 
 impl Sources {
-    /// Fits each to what there is to learn from.
+    /// Fits each source to the training data.
     ///
     /// # Errors
-    /// Settings out of range.
+    /// Options out of range.
     pub fn fit(
         options: &BlendOptions,
         data: &Dataset,
@@ -156,7 +158,7 @@ impl Sources {
         let mut events = vec![0.0; items];
         train.iter().for_each(|i| events[i.item as usize] += 1.0);
         let merged = protocol.weights.merged(train);
-        let fit = |settings: Settings,
+        let fit = |settings: ModelSettings,
                    train: &[Interaction]|
          -> Result<Box<dyn Recommender>, EvaluateError> {
             Ok(Box::new(settings.fit(train, users, items)?))
@@ -164,15 +166,15 @@ impl Sources {
         let mut list = vec![
             (
                 Source::Behavior,
-                fit(Settings::ItemKnn(options.behavior), &merged)?,
+                fit(ModelSettings::ItemKnn(options.behavior), &merged)?,
             ),
             (
                 Source::Session,
-                fit(Settings::SessionKnn(options.session), train)?,
+                fit(ModelSettings::SessionKnn(options.session), train)?,
             ),
             (
                 Source::Popularity,
-                fit(Settings::Popularity(options.popularity), train)?,
+                fit(ModelSettings::Popularity(options.popularity), train)?,
             ),
         ];
         if !data.vectors.is_empty() {
@@ -186,8 +188,8 @@ impl Sources {
         })
     }
 
-    /// What the sources propose for a history, each scoring what the others found.
-    pub fn question(&self, history: &[(u32, f32)], excluded: &RoaringBitmap) -> Question {
+    /// Returns the candidates of all sources for a history, each scored by every source.
+    pub fn candidate_set(&self, history: &[(u32, f32)], excluded: &RoaringBitmap) -> CandidateSet {
         let mut lists = Vec::new();
         let mut scores = Vec::new();
         for (source, model) in &self.list {
@@ -196,19 +198,19 @@ impl Sources {
             lists.push((*source, best(*source, &all, excluded, self.candidates)));
             scores.push((*source, all));
         }
-        let mut question = Question::of(history.len() as f32, &lists);
+        let mut candidate_set = CandidateSet::of(history.len() as f32, &lists);
         for (source, all) in scores {
             let score = |item: u32| all.get(item as usize).copied();
-            question.complete(source, |item| score(item).filter(|s| says(source, *s)));
+            candidate_set.score_missing(source, |item| score(item).filter(|s| says(source, *s)));
         }
-        for candidate in &mut question.candidates {
+        for candidate in &mut candidate_set.candidates {
             candidate.events = self.events[candidate.item as usize];
         }
-        question
+        candidate_set
     }
 }
 
-/// Whether a score says anything of an item: behaviour counts what was done, so 0 is nothing.
+/// Returns true if a score carries information: behavior counts events, so 0 carries none.
 fn says(source: Source, score: f32) -> bool {
     match source {
         Source::Content => score > f32::MIN,
@@ -237,18 +239,19 @@ impl Recommender for Blend {
     }
 
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
-        let question = self.sources.question(history, &RoaringBitmap::new());
+        let candidate_set = self.sources.candidate_set(history, &RoaringBitmap::new());
         out.clear();
         out.resize(self.items(), 0.0);
-        for ranked in self.model.rank(&question) {
+        for ranked in self.model.rank(&candidate_set) {
             out[ranked.candidate.item as usize] = ranked.score;
         }
     }
 
-    // Candidates are sought among what may be recommended, so that exclusions do not thin them out.
+    // Candidates are searched among items that may be recommended, so that exclusions do not thin
+    // them out.
     fn recommend(&self, history: &[(u32, f32)], k: usize, excluded: &RoaringBitmap) -> Vec<Scored> {
-        let question = self.sources.question(history, excluded);
-        let ranked = self.model.rank(&question).into_iter().take(k);
+        let candidate_set = self.sources.candidate_set(history, excluded);
+        let ranked = self.model.rank(&candidate_set).into_iter().take(k);
         let scored = ranked.map(|r| Scored {
             item: r.candidate.item,
             score: r.score,

@@ -1,18 +1,20 @@
-//! What is near in content to what a user had: the recommender that needs no behaviour of others.
+//! Content-based recommender: ranks items by similarity to a user's history, without the behavior
+//! of others.
 
 use serde::{Deserialize, Serialize};
 use vitrine::cf::Recommender;
 
 use super::dataset::{Vectors, dot};
 
-/// How nearness to several items is joined.
+/// Combination of the similarities to several items.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContentOptions {
-    /// Items of a history that count, the latest.
+    /// Number of latest items of a history that are used.
     pub recent: usize,
-    /// An item scores the sum over the history of weight times cosine to this power, as it is served by default. 1 is the
-    /// cosine to the mean; above it, what is very near to one item of the history is ahead of what is a little near to all.
+    /// Exponent: an item's score is the sum over the history of weight times cosine to this power;
+    /// the default is the served one. 1 is the cosine to the mean; above 1, items very similar to
+    /// one item of the history rank before items slightly similar to all.
     pub power: f32,
 }
 
@@ -25,7 +27,8 @@ impl Default for ContentOptions {
     }
 }
 
-/// Scores items by the nearness of their vectors to those of a history. Items without a vector come last.
+/// Scores items by the similarity of their vectors to those of a history. Items without a vector
+/// come last.
 #[derive(Clone, Debug)]
 pub struct Content {
     vectors: Vectors,
@@ -34,7 +37,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// Of `items` items, some of which have vectors.
+    /// Creates a recommender of `items` items, some of which have vectors.
     pub fn new(vectors: Vectors, items: usize, options: ContentOptions) -> Self {
         Self {
             vectors,
@@ -43,13 +46,13 @@ impl Content {
         }
     }
 
-    /// Vectors of the latest items, with what they count.
+    /// Returns the vectors of the latest items, with their weights.
     fn recent<'a>(
         &'a self,
         history: &'a [(u32, f32)],
     ) -> impl Iterator<Item = (&'a [f32], f32)> + 'a {
         let latest = history.iter().rev().take(self.options.recent);
-        // Ten views of one item do not make it ten items.
+        // Ten views of one item count as one item.
         latest.filter_map(|(item, weight)| {
             let weight = weight.signum() * weight.abs().ln_1p();
             Some((self.vectors.get(*item)?, weight))

@@ -1,42 +1,43 @@
-//! What is evaluated on: who touched what, in numbers, and what is known of the items.
+//! Data set of an evaluation: interactions of users and items by dense ids, with categories and
+//! vectors of the items.
 
 use std::collections::{BTreeMap, HashMap};
 
 use vitrine::cf::split::Interaction;
 
-/// Behaviour with what is known of the items.
+/// Interactions, with the categories and vectors of the items.
 #[derive(Clone, Debug, Default)]
 pub struct Dataset {
-    /// Where it comes from, for people.
+    /// Source, for reports.
     pub name: String,
     users: Names,
     items: Names,
-    /// What speaks for an item.
+    /// Positive interactions.
     pub interactions: Vec<Interaction>,
-    /// What speaks against one: hidden, rated low.
+    /// Negative interactions: hidden or rated low.
     pub rejections: Vec<Rejection>,
-    /// Records that could not be read.
+    /// Number of records that could not be read.
     pub refused: usize,
-    /// Events whose time is not known.
+    /// Number of events without a time.
     pub untimed: usize,
-    /// Category numbers of the items, where there are any.
+    /// Category id of each item, if it has one.
     pub categories: Vec<Option<u32>>,
-    /// Vectors of the items, where there are any.
+    /// Vectors of the items.
     pub vectors: Vectors,
 }
 
-/// A user does not want an item.
+/// Negative interaction of a user with an item.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rejection {
-    /// Number of the user.
+    /// Id of the user.
     pub user: u32,
-    /// Number of the item.
+    /// Id of the item.
     pub item: u32,
     /// Microseconds since 1970.
     pub at: i64,
 }
 
-/// Numbers from 0 for names.
+/// Dense ids of names, from 0.
 #[derive(Clone, Debug, Default)]
 struct Names(HashMap<String, u32>);
 
@@ -52,7 +53,7 @@ impl Names {
 }
 
 impl Dataset {
-    /// Nothing yet.
+    /// Creates an empty data set.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -60,7 +61,7 @@ impl Dataset {
         }
     }
 
-    /// A person did something with an item at a moment in microseconds since 1970; no weight speaks against it.
+    /// Adds an interaction at a time in microseconds since 1970; without a weight it is negative.
     pub fn add(&mut self, user: &str, item: &str, weight: Option<f32>, at: i64) {
         let (user, item) = (self.users.number(user), self.items.number(item));
         match weight {
@@ -74,17 +75,18 @@ impl Dataset {
         }
     }
 
-    /// Number of users.
+    /// Returns the number of users.
     pub fn users(&self) -> usize {
         self.users.0.len()
     }
 
-    /// Number of items, of which all are ranked.
+    /// Returns the number of items, all of which are ranked.
     pub fn items(&self) -> usize {
         self.items.0.len()
     }
 
-    /// Takes in what a catalog knows: `(id, category, vector)`. Items nobody touched are ranked too.
+    /// Adds items of a catalog, `(id, category, vector)`. Items without interactions are ranked
+    /// too.
     pub fn describe(
         &mut self,
         items: impl IntoIterator<Item = (String, Option<String>, Option<Vec<f32>>)>,
@@ -106,22 +108,23 @@ impl Dataset {
         self.categories.resize(self.items(), None);
     }
 
-    /// Category of an item.
+    /// Returns the category of an item.
     pub fn category(&self, item: u32) -> Option<u32> {
         self.categories.get(item as usize).copied().flatten()
     }
 }
 
-/// Unit vectors by item number; some items have none.
+/// Unit vectors by item id; some items have none.
 #[derive(Clone, Debug, Default)]
 pub struct Vectors {
     dim: usize,
-    /// A row an item, zero where there is no vector.
+    /// One row per item, zero without a vector.
     rows: Vec<f32>,
 }
 
 impl Vectors {
-    /// Keeps the direction of a vector; one of another dimension than the first, or of no length, is passed over.
+    /// Stores the direction of a vector; ignores one with another dimension than the first, or of
+    /// zero length.
     pub fn set(&mut self, item: usize, vector: &[f32]) {
         let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
         if self.dim == 0 {
@@ -140,30 +143,30 @@ impl Vectors {
             .for_each(|(to, x)| *to = x / length);
     }
 
-    /// Numbers in a vector; 0 where there are none.
+    /// Returns the dimension; 0 without vectors.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no vectors.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The vector of an item.
+    /// Returns the vector of an item.
     pub fn get(&self, item: u32) -> Option<&[f32]> {
         let start = item as usize * self.dim;
         let row = self.rows.get(start..start + self.dim)?;
         row.iter().any(|x| *x != 0.0).then_some(row)
     }
 
-    /// All rows, zero where an item has no vector.
+    /// Returns all rows, zero for items without a vector.
     pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
         self.rows.chunks_exact(self.dim.max(1))
     }
 }
 
-/// Product of two vectors.
+/// Returns the dot product of two vectors.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -1,4 +1,4 @@
-//! A report as one page that needs nothing else: no scripts, fonts or pictures from elsewhere.
+//! Report as one self-contained page: no external scripts, fonts or pictures.
 
 use maud::{DOCTYPE, Markup, html};
 use vitrine::cf::metrics::Interval;
@@ -8,11 +8,11 @@ use super::{
     report::{METRICS, ModelReport, Ranking, Report},
 };
 
-/// The figures that are plotted.
+/// Metrics that are plotted.
 const PLOTTED: [&str; 2] = ["recall", "ndcg"];
 
 impl Report {
-    /// The report as a page.
+    /// Returns the report as a page.
     pub fn html(&self) -> String {
         let depths = self.depths();
         let depth = depths.first().copied().unwrap_or(0);
@@ -45,13 +45,13 @@ impl Report {
                     }
                     @if !self.comparisons.is_empty() {
                         h2 { "Differences to " (self.comparisons[0].against) }
-                        p { "User by user. An interval that holds 0 does not tell the models apart." }
+                        p { "Paired by user. If the interval contains 0, the difference is not significant." }
                         @for metric in PLOTTED {
                             (bars(&format!("difference of {metric}@{depth}{mark}"), &self.differences(metric, depth), &[]))
                         }
                         (self.verdicts())
                     }
-                    h2 { "Who and what is served well" }
+                    h2 { "Quality by number of events" }
                     (bars(
                         &format!("recall@{depth}{mark} by events of the user (0 is cold)"),
                         &binned(&self.models, |m| {
@@ -81,7 +81,7 @@ impl Report {
         .into_string()
     }
 
-    /// A bar a model.
+    /// Returns one bar per model.
     fn groups(&self, metric: &str) -> Vec<(String, Vec<Bar>)> {
         let first = |m: &ModelReport| (m.model.clone(), vec![bar(&m.at[0].figures[metric])]);
         self.models.iter().map(first).collect()
@@ -162,7 +162,7 @@ fn bar(interval: &Interval) -> Bar {
     }
 }
 
-/// A group a bin, a bar a model: all models have the same bins.
+/// Draws one group per bin and one bar per model: all models have the same bins.
 fn binned(
     models: &[ModelReport],
     bins: impl Fn(&ModelReport) -> Vec<(String, Bar)>,
@@ -183,24 +183,27 @@ fn definitions() -> Markup {
     const TERMS: [(&str, &str); 11] = [
         (
             "recall",
-            "part of a user's held-out items that were recommended",
+            "share of a user's held-out items that were recommended",
         ),
         (
             "precision",
-            "part of what was recommended that was held out",
+            "share of the recommended items that were held out",
         ),
-        ("f1", "harmonic mean of the two"),
-        ("hit rate", "part of the users with at least one hit"),
+        ("f1", "harmonic mean of precision and recall"),
+        ("hit rate", "share of the users with at least one hit"),
         (
             "ndcg",
-            "gain of the hits, discounted by rank, against the ideal ranking",
+            "gain of the hits, discounted by rank, relative to the ideal ranking",
         ),
         ("map", "mean of the precision at each hit"),
         ("mrr", "mean of 1 / rank of the first hit"),
-        ("coverage", "part of all items that anybody was recommended"),
+        (
+            "coverage",
+            "share of all items that were recommended to at least one user",
+        ),
         (
             "novelty",
-            "mean -log2 of the part of users who had the item, bits",
+            "mean -log2 of the share of users who had the item, in bits",
         ),
         (
             "diversity",
@@ -208,7 +211,7 @@ fn definitions() -> Markup {
         ),
         (
             "cross-category",
-            "part of a list from categories in which the user had nothing",
+            "share of a list from categories that are new to the user",
         ),
     ];
     html! {

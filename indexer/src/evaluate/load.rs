@@ -1,4 +1,4 @@
-//! Where a data set comes from: an event file, or the events and items of a collection.
+//! Loading of a data set: from an event file, or from the events and items of a collection.
 
 use std::path::Path;
 
@@ -7,25 +7,26 @@ use vitrine_schemas::{Event, FilterSpec};
 
 use super::{Dataset, EvaluateError};
 use crate::{
-    events::{micros, person},
+    events::{micros, user_of},
     source::{
         SourceError,
-        events::{EventRecord, Fault},
+        events::{EventRecord, FieldError},
     },
 };
 
-/// Items read at a time.
+/// Number of items read at a time.
 const PAGE: usize = 1000;
 
 impl Dataset {
-    /// Behaviour in an event file; what cannot be read goes to `refuse` with its line.
+    /// Reads the interactions of an event file; records that cannot be read are passed to `refuse`
+    /// with their line.
     ///
     /// # Errors
-    /// The file breaks off.
+    /// The file is truncated.
     pub fn from_records(
         source: &Path,
         records: impl Iterator<Item = Result<EventRecord, SourceError>>,
-        refuse: &mut dyn FnMut(u64, &Fault),
+        refuse: &mut dyn FnMut(u64, &FieldError),
     ) -> Result<Self, SourceError> {
         let mut data = Self::new(source.display().to_string());
         for record in records {
@@ -33,8 +34,8 @@ impl Dataset {
             let timed = event.and_then(|event| Ok((micros(&event)?, event)));
             match timed {
                 Ok((at, event)) => data.take(&event, at),
-                Err(fault) => {
-                    refuse(line, &fault);
+                Err(error) => {
+                    refuse(line, &error);
                     data.refused += 1;
                 }
             }
@@ -42,21 +43,21 @@ impl Dataset {
         Ok(data)
     }
 
-    /// Behaviour stored for a collection.
+    /// Reads the interactions stored for a collection.
     ///
     /// # Errors
     /// The storage fails.
     pub fn from_collection(collection: &Collection) -> Result<Self, EvaluateError> {
         let mut data = Self::new(format!("collection {}", collection.name()));
-        collection.visit_events(|at, event| data.take(&event, Some(at)))?;
+        collection.for_each_event(|at, event| data.take(&event, Some(at)))?;
         Ok(data)
     }
 
-    /// Takes in the items of a collection: category, and vector in `space` or, without one, in `shared` or the only
-    /// space there is.
+    /// Adds the items of a collection: category, and vector in `space` or, without one, in `shared`
+    /// or the only space.
     ///
     /// # Errors
-    /// There is no such space; the storage fails.
+    /// The space does not exist; the storage fails.
     pub fn describe_from(
         &mut self,
         database: &Database,
@@ -96,15 +97,15 @@ impl Dataset {
         }
     }
 
-    /// An event of a user, or of a visit without one.
+    /// Adds an event of a user, or of a session without one.
     fn take(&mut self, event: &Event, at: Option<i64>) {
-        let Some(person) = person(event) else {
+        let Some(user) = user_of(event) else {
             return;
         };
         let weight = event_weight(event);
         self.untimed += usize::from(at.is_none());
         for item in &event.items {
-            self.add(&person, item, weight, at.unwrap_or(0));
+            self.add(&user, item, weight, at.unwrap_or(0));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One model's answers to all tasks, and what they are worth.
+//! Answers of one model to all tasks, and their metrics.
 
 use std::{collections::HashSet, time::Instant};
 
@@ -14,19 +14,19 @@ use super::{
     protocol::{Task, Trial},
 };
 
-/// Users answered together: bounds the memory of what is not to be ranked.
+/// Number of users answered together; bounds the memory of exclusions.
 const CHUNK: usize = 1024;
 
-/// A model's lists, one a task.
+/// Lists of a model, one per task.
 pub struct Answers {
-    /// The best items of each task.
+    /// Best items of each task.
     pub lists: Vec<Vec<Scored>>,
-    /// Users answered a second, on all threads.
+    /// Users answered per second, on all threads.
     pub users_per_second: f64,
 }
 
 impl Answers {
-    /// Asks for `depth` items for each task.
+    /// Requests `depth` items for each task.
     pub fn of(model: &dyn Recommender, data: &Dataset, tasks: &[Task], depth: usize) -> Self {
         let (mut lists, mut seconds) = (Vec::with_capacity(tasks.len()), 0.0);
         for chunk in tasks.chunks(CHUNK) {
@@ -49,7 +49,7 @@ impl Answers {
         }
     }
 
-    /// Figures of each task at `k`.
+    /// Returns the metrics of each task at `k`.
     pub fn figures(&self, tasks: &[Task], k: usize) -> Vec<Figures> {
         let pairs = self.lists.par_iter().zip(tasks);
         pairs
@@ -58,28 +58,29 @@ impl Answers {
     }
 }
 
-/// What the lists are like, apart from being right.
+/// Properties of the lists other than accuracy.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Character {
-    /// Part of the items that anybody was recommended.
+pub struct ListProperties {
+    /// Share of all items that were recommended to at least one user.
     pub coverage: f64,
-    /// Mean surprise, bits.
+    /// Mean surprise in bits.
     pub novelty: f64,
-    /// Mean over the lists of the mean distance (1 - cosine) of two of their items; none without vectors.
+    /// Mean over the lists of the mean distance (1 - cosine) of two of their items; `None` without
+    /// vectors.
     pub diversity: Option<f64>,
-    /// Mean part of a list from categories in which the user had nothing; none without categories.
+    /// Mean share of a list from categories new to the user; `None` without categories.
     pub cross_category: Option<f64>,
 }
 
-impl Character {
-    /// Of the first `k` of each list.
+impl ListProperties {
+    /// Measures the first `k` of each list.
     pub fn of(lists: &[Vec<Scored>], data: &Dataset, trial: &Trial, k: usize) -> Self {
         let cut = |list: &Vec<Scored>| list.iter().take(k).copied().collect::<Vec<_>>();
         let lists: Vec<_> = lists.iter().map(cut).collect();
-        let (counts, users) = holders(data, trial);
+        let (counts, users) = users_by_item(data, trial);
         let diversity = lists.par_iter().filter_map(|list| distance(list, data));
         let crossing = lists.par_iter().zip(&trial.tasks);
-        let crossing = crossing.filter_map(|(list, task)| foreign(list, task, data));
+        let crossing = crossing.filter_map(|(list, task)| new_category_share(list, task, data));
         Self {
             coverage: coverage(&lists, data.items()),
             novelty: novelty(&lists, &counts, users),
@@ -89,8 +90,8 @@ impl Character {
     }
 }
 
-/// Users who had each item in training, and users in training.
-fn holders(data: &Dataset, trial: &Trial) -> (Vec<u32>, usize) {
+/// Returns the number of users who had each item in training, and of all users in training.
+fn users_by_item(data: &Dataset, trial: &Trial) -> (Vec<u32>, usize) {
     let pairs: HashSet<_> = trial.train.iter().map(|i| (i.user, i.item)).collect();
     let mut counts = vec![0; data.items()];
     pairs
@@ -104,7 +105,7 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Mean distance of two items of a list.
+/// Returns the mean distance of two items of a list.
 fn distance(list: &[Scored], data: &Dataset) -> Option<f64> {
     let vectors: Vec<_> = list
         .iter()
@@ -117,8 +118,8 @@ fn distance(list: &[Scored], data: &Dataset) -> Option<f64> {
     mean(&distances)
 }
 
-/// Part of a list from categories that are not in the history.
-fn foreign(list: &[Scored], task: &Task, data: &Dataset) -> Option<f64> {
+/// Returns the share of a list from categories that are not in the history.
+fn new_category_share(list: &[Scored], task: &Task, data: &Dataset) -> Option<f64> {
     let own: HashSet<_> = task
         .history
         .iter()
@@ -137,7 +138,7 @@ mod tests {
     use crate::evaluate::protocol::Protocol;
 
     #[test]
-    fn character_by_hand() {
+    fn list_properties_by_hand() {
         let mut data = Dataset::new("test");
         for (user, item, at) in [("u", "a", 0), ("v", "a", 1), ("v", "b", 2), ("u", "c", 9)] {
             data.add(user, item, Some(1.0), at);
@@ -172,7 +173,7 @@ mod tests {
             };
             items.iter().map(scored).collect::<Vec<_>>()
         };
-        let found = Character::of(&[list(&[1, 2, 3])], &data, &trial, 2);
+        let found = ListProperties::of(&[list(&[1, 2, 3])], &data, &trial, 2);
         assert_eq!(found.coverage, 0.5);
         // One of two users had b; nobody had c, which counts as one.
         assert_eq!(found.novelty, 1.0);
@@ -181,7 +182,7 @@ mod tests {
         let mut bare = data.clone();
         bare.vectors = Default::default();
         bare.categories.clear();
-        let plain = Character::of(&[list(&[1])], &bare, &trial, 2);
+        let plain = ListProperties::of(&[list(&[1])], &bare, &trial, 2);
         assert_eq!((plain.diversity, plain.cross_category), (None, None));
     }
 }

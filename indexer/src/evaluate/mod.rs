@@ -1,15 +1,17 @@
-//! Evaluation: some events are held out, models learn from the rest, and what they recommend is held against what was
-//! held out. Models and metrics themselves live in the engine (`vitrine::cf`).
+//! Offline evaluation: some events are held out, models learn from the rest, and their
+//! recommendations are compared with the held-out events. Models and metrics live in the engine
+//! (`vitrine::cf`).
 
 mod bins;
 mod blend;
-mod contender;
 mod content;
 mod dataset;
+mod fitted;
 mod html;
-mod judgements;
+mod judgments;
 mod load;
 mod measure;
+mod model_spec;
 mod plot;
 mod protocol;
 mod random;
@@ -27,36 +29,36 @@ use vitrine::cf::metrics::{Figures, Interval};
 
 pub use self::{
     blend::{BlendOptions, Sources as BlendSources},
-    contender::Contender,
     dataset::{Dataset, Rejection, Vectors},
-    judgements::Judgements,
+    judgments::Judgments,
+    model_spec::ModelSpec,
     protocol::{HoldOut, Protocol, Task, Trial, Weights},
-    relevance::{Configuration, Question, RelevanceReport},
+    relevance::{Configuration, JudgedQuery, RelevanceReport},
     report::Report,
 };
 use self::{
-    measure::{Answers, Character},
+    measure::{Answers, ListProperties},
     report::{
         AtDepth, Comparison, DataFacts, METRICS, ModelReport, ProtocolFacts, Ranking, Verdict,
     },
 };
 
-/// Why nothing can be evaluated.
+/// Errors of an evaluation.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum EvaluateError {
     #[error("{}, line {line}: {reason}", path.display())]
-    Judgements {
+    Judgments {
         path: std::path::PathBuf,
         line: u64,
         reason: String,
     },
     #[error(
-        "split {split} leaves none of {events} events to learn from; are the events' times known? (random:0.2 needs none)"
+        "split {split} leaves none of {events} events to learn from; do the events have times? (random:0.2 needs none)"
     )]
     NothingToLearn { split: String, events: usize },
     #[error(
-        "nobody to test: of {candidates} users with events held out, {without_history} have fewer than {min_history} events before (--min-history) and {without_new} have nothing new (--relevant)"
+        "no users to test: of {candidates} users with events held out, {without_history} have fewer than {min_history} events before (--min-history) and {without_new} have nothing new (--relevant)"
     )]
     NobodyToTest {
         candidates: usize,
@@ -64,13 +66,11 @@ pub enum EvaluateError {
         min_history: usize,
         without_new: usize,
     },
-    #[error(
-        "model `content` needs vectors: name a collection that has some (--data, --collection)"
-    )]
+    #[error("model `content` needs vectors: use a collection that has some (--data, --collection)")]
     NoVectors,
-    #[error("no space `{space}` in the collection; there are: {known}")]
+    #[error("no vector space `{space}` in the collection; expected one of: {known}")]
     UnknownSpace { space: String, known: String },
-    #[error("{count} events have no time, which split {split} goes by; random:0.2 needs none")]
+    #[error("{count} events have no time, which split {split} requires; random:0.2 needs none")]
     NoTimes { split: String, count: usize },
     #[error("there are no events")]
     NoEvents,
@@ -78,24 +78,24 @@ pub enum EvaluateError {
     Engine(#[from] vitrine::Error),
 }
 
-/// Which models are evaluated, and how.
+/// Models to evaluate, and the protocol.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
-    /// The models, each with its name in the report; all are compared with the first.
-    pub models: Vec<(String, Contender)>,
-    /// The rules.
+    /// Models, each with its name in the report; all are compared with the first.
+    pub models: Vec<(String, ModelSpec)>,
+    /// Protocol.
     pub protocol: Protocol,
-    /// Depths of the lists; the first is that of the breakdowns.
+    /// Depths of the lists; breakdowns use the first one.
     pub depths: Vec<usize>,
-    /// Of the intervals.
+    /// Number of bootstrap resamples of the intervals.
     pub resamples: usize,
 }
 
 impl Evaluation {
-    /// Carries it out; `progress` is told what is being done.
+    /// Runs the evaluation; `progress` receives a description of the current step.
     ///
     /// # Errors
-    /// There is nothing to learn from or nobody to test, or a model cannot be fitted.
+    /// There is nothing to learn from or no user to test, or a model cannot be fitted.
     pub fn run(
         &self,
         data: &Dataset,
@@ -105,7 +105,7 @@ impl Evaluation {
         self.run_trial(data, &trial, progress)
     }
 
-    /// The same on a trial that is set up otherwise.
+    /// Runs the evaluation on a trial that was prepared by other means.
     ///
     /// # Errors
     /// A model cannot be fitted.
@@ -116,9 +116,9 @@ impl Evaluation {
         progress: &mut dyn FnMut(&str),
     ) -> Result<Report, EvaluateError> {
         let (mut models, mut figures) = (Vec::new(), Vec::new());
-        for (name, contender) in &self.models {
+        for (name, spec) in &self.models {
             progress(&format!("{name}: {} users", trial.tasks.len()));
-            let (report, own) = self.model(name, contender, data, trial)?;
+            let (report, own) = self.model(name, spec, data, trial)?;
             models.push(report);
             figures.push(own);
         }
@@ -130,16 +130,16 @@ impl Evaluation {
         })
     }
 
-    /// The report of a model, and its figures by depth, then user.
+    /// Returns the report of a model, and its metrics by depth, then user.
     fn model(
         &self,
         name: &str,
-        contender: &Contender,
+        spec: &ModelSpec,
         data: &Dataset,
         trial: &Trial,
     ) -> Result<(ModelReport, Vec<Vec<Figures>>), EvaluateError> {
         let start = Instant::now();
-        let fitted = contender.fit(data, &trial.train, &self.protocol)?;
+        let fitted = spec.fit(data, &trial.train, &self.protocol)?;
         let fit_seconds = start.elapsed().as_secs_f64();
         let deepest = self.depths.iter().max().copied().unwrap_or(0);
         let answers = Answers::of(fitted.model.as_ref(), data, &trial.tasks, deepest);
@@ -150,19 +150,19 @@ impl Evaluation {
                 let values: Vec<_> = figures.iter().map(metric).collect();
                 (*name, self.interval(&values))
             });
-            let character = Character::of(&answers.lists, data, trial, *k);
+            let properties = ListProperties::of(&answers.lists, data, trial, *k);
             AtDepth {
                 k: *k,
                 figures: means.collect(),
-                coverage: character.coverage,
-                novelty: character.novelty,
-                diversity: character.diversity,
-                cross_category: character.cross_category,
+                coverage: properties.coverage,
+                novelty: properties.novelty,
+                diversity: properties.diversity,
+                cross_category: properties.cross_category,
             }
         });
         let report = ModelReport {
             model: name.to_owned(),
-            settings: contender.to_string(),
+            settings: spec.to_string(),
             note: fitted.note,
             fit_seconds,
             users_per_second: answers.users_per_second,
@@ -177,7 +177,7 @@ impl Evaluation {
         Interval::bootstrap(values, self.resamples, self.protocol.seed)
     }
 
-    /// Each model but the first against the first, at every depth by every metric.
+    /// Compares each model with the first, at every depth by every metric.
     fn comparisons(&self, figures: &[Vec<Vec<Figures>>]) -> Vec<Comparison> {
         let Some((first, others)) = figures.split_first() else {
             return Vec::new();

@@ -1,17 +1,18 @@
-//! Plots as SVG that takes its colours from the page: `--ink`, `--grid` and `--c0` to `--c7`. No scripts, no fonts.
+//! Plots as SVG that uses the colors of the page: `--ink`, `--grid` and `--c0` to `--c7`. No
+//! scripts, no fonts.
 
 use maud::{Markup, PreEscaped, html};
 
-/// Colours there are; models beyond take them again.
-const COLOURS: usize = 8;
+/// Number of colors; they repeat for further models.
+const COLORS: usize = 8;
 
-/// Narrow, so that letters are of a good size on a phone.
+/// Narrow, so that text is readable on a phone.
 const WIDTH: f64 = 460.0;
 const ROW: f64 = 20.0;
 const LEFT: f64 = 12.0;
 const RIGHT: f64 = 165.0;
 
-/// A value with its interval.
+/// Value with its interval.
 #[derive(Clone, Copy, Debug)]
 pub struct Bar {
     pub value: f64,
@@ -19,12 +20,13 @@ pub struct Bar {
     pub high: f64,
 }
 
-/// Rows of bars: a group has a name and a bar a series. A bar is labelled with its value; whiskers are intervals.
+/// Draws rows of bars: one group per name and one bar per series. A bar is labeled with its value;
+/// whiskers are intervals.
 pub fn bars(title: &str, groups: &[(String, Vec<Bar>)], series: &[String]) -> Markup {
     let all = || groups.iter().flat_map(|(_, bars)| bars);
-    let least = all().map(|b| b.low.min(b.value)).fold(0.0, f64::min);
-    let most = all().map(|b| b.high.max(b.value)).fold(0.0, f64::max);
-    let scale = Scale::new(least, most);
+    let min = all().map(|b| b.low.min(b.value)).fold(0.0, f64::min);
+    let max = all().map(|b| b.high.max(b.value)).fold(0.0, f64::max);
+    let scale = Scale::new(min, max);
     let rows: usize = groups.iter().map(|(_, bars)| bars.len()).sum();
     // Each group has a line for its name.
     let height = (rows + groups.len() + 1) as f64 * ROW;
@@ -71,7 +73,7 @@ fn one(bar: &Bar, n: usize, y: f64, scale: &Scale, hint: &str) -> Markup {
     };
     html! {
         rect x=(place(zero.min(end))) y=(place(y + 3.0)) width=(place((end - zero).abs())) height=(place(ROW - 6.0))
-            rx="2" fill=(format!("var(--c{})", n % COLOURS)) { title { (hint) } }
+            rx="2" fill=(format!("var(--c{})", n % COLORS)) { title { (hint) } }
         @if bar.low < bar.high {
             (line(low, middle, high, middle, "whisker"))
             (line(low, middle - 4.0, low, middle + 4.0, "whisker"))
@@ -81,17 +83,17 @@ fn one(bar: &Bar, n: usize, y: f64, scale: &Scale, hint: &str) -> Markup {
     }
 }
 
-/// One line a series over common places on the x axis, which are evenly spaced.
+/// Draws one line per series over common places on the x axis, which are evenly spaced.
 pub fn lines(title: &str, places: &[String], series: &[(String, Vec<f64>)]) -> Markup {
     const HEIGHT: f64 = 220.0;
     const FLOOR: f64 = HEIGHT - 30.0;
-    let most = series
+    let max = series
         .iter()
         .flat_map(|(_, v)| v)
         .copied()
         .fold(0.0, f64::max);
-    let step = nice(most / 4.0);
-    let top = (most / step).ceil().max(1.0) * step;
+    let step = nice(max / 4.0);
+    let top = (max / step).ceil().max(1.0) * step;
     let x = |n: usize| 60.0 + (WIDTH - 100.0) * n as f64 / (places.len().max(2) - 1) as f64;
     let y = |value: f64| FLOOR - (FLOOR - 15.0) * value / top;
     let names: Vec<_> = series.iter().map(|(name, _)| name.clone()).collect();
@@ -112,9 +114,9 @@ pub fn lines(title: &str, places: &[String], series: &[(String, Vec<f64>)]) -> M
                     @let points: Vec<_> = values.iter().enumerate()
                         .map(|(n, v)| format!("{},{}", place(x(n)), place(y(*v)))).collect();
                     polyline points=(points.join(" ")) fill="none" stroke-width="2"
-                        stroke=(format!("var(--c{})", n % COLOURS)) {}
+                        stroke=(format!("var(--c{})", n % COLORS)) {}
                     @for (at, value) in values.iter().enumerate() {
-                        circle cx=(place(x(at))) cy=(place(y(*value))) r="4" fill=(format!("var(--c{})", n % COLOURS)) {
+                        circle cx=(place(x(at))) cy=(place(y(*value))) r="4" fill=(format!("var(--c{})", n % COLORS)) {
                             title { (name) ": " (number(*value)) }
                         }
                     }
@@ -128,40 +130,40 @@ fn legend(series: &[String]) -> Markup {
     html! {
         p.legend {
             @for (n, name) in series.iter().enumerate() {
-                span { i style=(format!("background: var(--c{})", n % COLOURS)) {} (name) }
+                span { i style=(format!("background: var(--c{})", n % COLORS)) {} (name) }
             }
         }
     }
 }
 
-/// Values to places between the margins.
+/// Scale from values to places between the margins.
 struct Scale {
-    least: f64,
-    most: f64,
+    min: f64,
+    max: f64,
     step: f64,
 }
 
 impl Scale {
-    fn new(least: f64, most: f64) -> Self {
-        let step = nice((most - least) / 4.0);
+    fn new(min: f64, max: f64) -> Self {
+        let step = nice((max - min) / 4.0);
         Self {
-            least: (least / step).floor() * step,
-            most: ((most / step).ceil() * step).max(step),
+            min: (min / step).floor() * step,
+            max: ((max / step).ceil() * step).max(step),
             step,
         }
     }
 
     fn x(&self, value: f64) -> f64 {
-        LEFT + (WIDTH - LEFT - RIGHT) * (value - self.least) / (self.most - self.least)
+        LEFT + (WIDTH - LEFT - RIGHT) * (value - self.min) / (self.max - self.min)
     }
 
     fn ticks(&self) -> impl Iterator<Item = f64> {
-        let count = ((self.most - self.least) / self.step).round() as usize;
-        (0..=count).map(|n| self.least + n as f64 * self.step)
+        let count = ((self.max - self.min) / self.step).round() as usize;
+        (0..=count).map(|n| self.min + n as f64 * self.step)
     }
 }
 
-/// 1, 2 or 5 times a power of ten, at least `step`.
+/// Returns 1, 2 or 5 times a power of ten, at min `step`.
 fn nice(step: f64) -> f64 {
     if !(step > 0.0 && step.is_finite()) {
         return 1.0;
@@ -174,7 +176,7 @@ fn nice(step: f64) -> f64 {
     fitting.unwrap_or(10.0) * power
 }
 
-/// To four decimals, without zeros at the end.
+/// Formats with four decimals, without trailing zeros.
 fn number(value: f64) -> String {
     let text = format!("{value:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
@@ -197,7 +199,7 @@ fn text(x: f64, y: f64, anchor: &str, class: &str, content: &str) -> Markup {
     html! { text x=(place(x)) y=(place(y)) text-anchor=(anchor) class=(class) { (content) } }
 }
 
-/// What the plots need of a page.
+/// Style sheet of the plots.
 pub const STYLE: PreEscaped<&str> = PreEscaped(
     ":root { color-scheme: light dark; --ink: #1c2430; --paper: #fff; --soft: #5b6675; --grid: #dfe3e8;
   --c0: #2a6fbb; --c1: #d9772b; --c2: #3a8f55; --c3: #a64ca6; --c4: #b8982a; --c5: #2a9d9d; --c6: #c0504d; --c7: #6b6b6b; }

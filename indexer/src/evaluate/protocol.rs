@@ -1,4 +1,4 @@
-//! How a trial is set up: what is held out, who is tested, what counts, among what is ranked.
+//! Protocol of an evaluation: held-out events, tested users, relevant items, ranked items.
 
 use std::{collections::HashMap, fmt, ops::Range, str::FromStr};
 
@@ -13,16 +13,16 @@ use super::{Dataset, EvaluateError};
 /// Microseconds in a day.
 const DAY: f64 = 86_400e6;
 
-/// What is held out.
+/// Rule for holding out events.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HoldOut {
-    /// The latest part of all events.
+    /// Latest share of all events.
     Latest(f64),
-    /// The events of the last days.
+    /// Events of the last days.
     Days(f64),
-    /// The last events of each user.
+    /// Last events of each user.
     Last(usize),
-    /// A random part.
+    /// Random share.
     Random(f64),
 }
 
@@ -35,23 +35,29 @@ impl FromStr for HoldOut {
             "" => Ok(0.2),
             _ => match value.parse() {
                 Ok(part) if part > 0.0 && part < 1.0 => Ok(part),
-                _ => Err(format!("`{value}` is no part between 0 and 1, such as 0.2")),
+                _ => Err(format!(
+                    "expected a share between 0 and 1 such as 0.2, got `{value}`"
+                )),
             },
         };
         match (name, value.strip_suffix('d')) {
             ("temporal", Some(days)) => match days.parse() {
                 Ok(days) if days > 0.0 && days < 1e6 => Ok(Self::Days(days)),
-                _ => Err(format!("`{value}` is no number of days, such as 40d")),
+                _ => Err(format!(
+                    "expected a number of days such as 40d, got `{value}`"
+                )),
             },
             ("temporal", None) => part().map(Self::Latest),
             ("random", _) => part().map(Self::Random),
             ("leave-last", _) if value.is_empty() => Ok(Self::Last(1)),
             ("leave-last", _) => match value.parse() {
                 Ok(count) if count > 0 => Ok(Self::Last(count)),
-                _ => Err(format!("`{value}` is no number of events from 1 on")),
+                _ => Err(format!(
+                    "expected a number of events of at least 1, got `{value}`"
+                )),
             },
             _ => Err(format!(
-                "no split `{name}`; there are temporal:PART, temporal:DAYSd, leave-last:N and random:PART"
+                "expected temporal:SHARE, temporal:DAYSd, leave-last:N or random:SHARE, got `{name}`"
             )),
         }
     }
@@ -68,16 +74,16 @@ impl fmt::Display for HoldOut {
     }
 }
 
-/// What several events of a user with one item weigh together in histories and matrices.
+/// Combined weight of several events of a user with one item, in histories and matrices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Weights {
-    /// The sum of their weights, as it is served.
+    /// Sum of their weights, as served.
     #[default]
     Sum,
-    /// The logarithm of one more than the sum.
+    /// Logarithm of one plus the sum.
     Log,
-    /// 1, however many and of whatever kind.
+    /// 1, regardless of number and kind.
     One,
 }
 
@@ -90,7 +96,7 @@ impl Weights {
         }
     }
 
-    /// One interaction for each pair of user and item, at the time of the last.
+    /// Returns one interaction for each pair of user and item, at the time of the last.
     pub fn merged(self, interactions: &[Interaction]) -> Vec<Interaction> {
         let mut places = HashMap::new();
         let mut merged: Vec<Interaction> = Vec::new();
@@ -112,44 +118,44 @@ impl Weights {
     }
 }
 
-/// The rules of a trial.
+/// Rules of a trial.
 #[derive(Clone, Debug)]
 pub struct Protocol {
-    /// What is held out.
+    /// Held-out events.
     pub hold_out: HoldOut,
-    /// What several events with one item weigh.
+    /// Combined weight of several events with one item.
     pub weights: Weights,
-    /// Only held-out items count that are new to their user; those they had are not recommended.
+    /// True if only held-out items new to their user are relevant; the others are not recommended.
     pub new_only: bool,
-    /// Users with fewer events to learn from are not tested.
+    /// Minimum number of training events of a tested user.
     pub min_history: usize,
-    /// Random items that held-out ones are ranked among; none for all items.
+    /// Number of random items that held-out ones are ranked among; `None` for all items.
     pub negatives: Option<usize>,
-    /// Users tested at most, chosen at random.
+    /// Maximum number of tested users, chosen at random.
     pub max_users: Option<usize>,
-    /// Of all that is random.
+    /// Random seed.
     pub seed: u64,
 }
 
-/// One user to be tested.
+/// Task: one user to test.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// Number of the user.
+    /// Id of the user.
     pub user: u32,
-    /// What they touched before, with summed weights, the oldest first.
+    /// Training items with summed weights, the oldest first.
     pub history: Vec<(u32, f32)>,
-    /// Events that the history is made of.
+    /// Number of events of the history.
     pub events: usize,
-    /// Not to be recommended.
+    /// Items that must not be recommended.
     pub excluded: RoaringBitmap,
-    /// What they touched after, and was not excluded.
+    /// Held-out items that are not excluded.
     pub relevant: Vec<u32>,
-    /// The random items that held-out ones are ranked among.
+    /// Random items that held-out ones are ranked among.
     negatives: Option<RoaringBitmap>,
 }
 
 impl Task {
-    /// What is not ranked, of `items`.
+    /// Returns the items that are not ranked, of `items`.
     pub fn unranked(&self, items: usize) -> RoaringBitmap {
         match &self.negatives {
             None => self.excluded.clone(),
@@ -166,35 +172,35 @@ impl Task {
     }
 }
 
-/// What models learn from, and whom they are tested on.
+/// Training data and tasks.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// To learn from.
+    /// Training interactions.
     pub train: Vec<Interaction>,
-    /// Whom to test.
+    /// Users to test.
     pub tasks: Vec<Task>,
-    /// First moment that is held out, where all users have the same.
+    /// Time of the first held-out event, if it is the same for all users.
     pub cut: Option<i64>,
-    /// Events held out.
+    /// Number of held-out events.
     pub held_out: usize,
-    /// Users with something held out.
+    /// Number of users with held-out events.
     pub candidates: usize,
-    /// Of them, those with too little history.
+    /// Number of these with too little history.
     pub without_history: usize,
-    /// Of the rest, those with nothing new held out.
+    /// Number of the rest without new held-out items.
     pub without_new: usize,
 }
 
 impl Protocol {
-    /// Splits behaviour and says whom to test.
+    /// Splits interactions and selects the users to test.
     ///
     /// # Errors
-    /// Nothing is left to learn from, or nobody to test.
+    /// Nothing is left to learn from, or no user to test.
     pub fn prepare(&self, data: &Dataset) -> Result<Trial, EvaluateError> {
         self.prepare_from(data, &data.interactions)
     }
 
-    /// The same with a part of the interactions of a data set.
+    /// Prepares a trial from a part of the interactions of a data set.
     ///
     /// # Errors
     /// As [`Protocol::prepare`].
@@ -299,9 +305,9 @@ impl Protocol {
             });
         }
         let mut rng = StdRng::seed_from_u64(self.seed);
-        if let Some(most) = self.max_users.filter(|most| *most < trial.tasks.len()) {
+        if let Some(max) = self.max_users.filter(|max| *max < trial.tasks.len()) {
             trial.tasks.shuffle(&mut rng);
-            trial.tasks.truncate(most);
+            trial.tasks.truncate(max);
             trial.tasks.sort_by_key(|task| task.user);
         }
         if let Some(count) = self.negatives {
@@ -313,7 +319,7 @@ impl Protocol {
 }
 
 impl Protocol {
-    /// Each item once, at the place of its last event.
+    /// Returns each item once, at the place of its last event.
     fn summed(&self, history: &[&Interaction]) -> Vec<(u32, f32)> {
         let mut sums: HashMap<u32, f32> = HashMap::new();
         for i in history {
@@ -328,7 +334,7 @@ impl Protocol {
     }
 }
 
-/// Interactions of each user in the order of time.
+/// Returns the interactions of each user, ordered by time.
 fn by_user(interactions: &[Interaction], users: usize) -> Vec<Vec<&Interaction>> {
     let mut lists = vec![Vec::new(); users];
     for interaction in interactions {
@@ -340,7 +346,7 @@ fn by_user(interactions: &[Interaction], users: usize) -> Vec<Vec<&Interaction>>
     lists
 }
 
-/// Up to `count` items that the user has nothing to do with.
+/// Returns up to `count` items that the user has no events with.
 fn sample(task: &Task, items: Range<u32>, count: usize, rng: &mut StdRng) -> RoaringBitmap {
     let mut taken = task.excluded.clone();
     taken.extend(task.history.iter().map(|(item, _)| *item));
@@ -415,7 +421,8 @@ mod tests {
 
     #[test]
     fn who_is_tested_and_on_what() {
-        // User 0 has a history, buys item 1 again and item 3 anew; user 1 only repeats; user 2 has no history.
+        // User 0 has a history, buys item 1 again and item 3 for the first time; user 1 only
+        // repeats; user 2 has no history.
         let day = 86_400_000_000;
         let data = data(&[
             (0, 1, 0),

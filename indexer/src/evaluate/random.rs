@@ -1,18 +1,18 @@
-//! What chance recommends: the floor that every model has to be above.
+//! Random recommendations: the lower bound for every model.
 
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};
 use vitrine::cf::Recommender;
 
-/// How chance is drawn.
+/// Options of the random model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RandomOptions {
-    /// Of the scores.
+    /// Random seed.
     pub seed: u64,
 }
 
-/// Scores at random, always the same for the same history.
+/// Scores at random, deterministic by history.
 #[derive(Clone, Copy, Debug)]
 pub struct Random {
     items: usize,
@@ -20,7 +20,7 @@ pub struct Random {
 }
 
 impl Random {
-    /// Of `items` items.
+    /// Creates a model of `items` items.
     pub fn new(items: usize, options: RandomOptions) -> Self {
         Self {
             items,

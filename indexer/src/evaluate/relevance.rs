@@ -1,4 +1,5 @@
-//! Search held against judgements: nDCG, reciprocal rank, recall and hits of several configurations over the same queries.
+//! Search quality by judgments: nDCG, reciprocal rank, recall and hits of several configurations
+//! over the same queries.
 
 use std::{
     collections::HashMap,
@@ -12,29 +13,30 @@ use vitrine::cf::metrics::Interval;
 
 use crate::sink::{HttpSink, SinkError};
 
-/// Hits asked for; recall counts as deep.
+/// Number of hits requested; also the depth of recall.
 pub const DEPTH: usize = 100;
 
-/// Hits that a person looks at.
+/// Number of hits on the first page.
 const PAGE: usize = 10;
 
-/// What came out for a query.
+/// Metrics of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct QueryFigures {
-    /// nDCG@10 with the relevance itself as the gain (Jarvelin and Kekalainen 2002), as TREC's evaluation has it; 1 is ideal.
+    /// nDCG@10 with the relevance itself as the gain (Jarvelin and Kekalainen 2002), as in TREC's
+    /// evaluation; 1 is ideal.
     pub ndcg: f64,
     /// 1 / rank of the first relevant hit among 10, else 0.
     pub reciprocal_rank: f64,
     /// Share of the relevant items among 100 hits.
     pub recall: f64,
-    /// Whether the first hit is relevant.
+    /// 1 if the first hit is relevant, else 0.
     pub hit_at_1: f64,
-    /// Whether one of 10 is.
+    /// 1 if one of the first 10 hits is relevant, else 0.
     pub hit_at_10: f64,
 }
 
 impl QueryFigures {
-    /// Of a ranking of ids.
+    /// Computes the metrics of a ranking of ids.
     pub fn of(ranked: &[String], judged: &HashMap<String, f64>) -> Self {
         let gain = |id: &String| judged.get(id).copied().unwrap_or(0.0).max(0.0);
         let discounted = |gains: &mut dyn Iterator<Item = f64>| -> f64 {
@@ -62,10 +64,10 @@ impl QueryFigures {
     }
 }
 
-/// A query and what is right for it.
+/// Query with its judgments.
 #[derive(Clone, Debug)]
-pub struct Question {
-    /// What it is called in reports.
+pub struct JudgedQuery {
+    /// Name in reports.
     pub name: String,
     /// Field `query` of the body.
     pub query: Value,
@@ -73,32 +75,32 @@ pub struct Question {
     pub judged: HashMap<String, f64>,
 }
 
-/// A way to search, as fields of the body of a search.
+/// Search configuration, as fields of the body of a search.
 #[derive(Clone, Debug, Serialize)]
 pub struct Configuration {
-    /// What it is called.
+    /// Name.
     pub name: String,
-    /// Fields of the body beside query and limit.
+    /// Fields of the body in addition to query and limit.
     pub body: Value,
 }
 
-/// A configuration's figures.
+/// Metrics of a configuration.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
     /// The configuration.
     pub configuration: Configuration,
-    /// By query, in the order of the judgements.
+    /// Metrics by query, in the order of the judgments.
     pub queries: Vec<QueryFigures>,
-    /// Time of each request as the caller sees it, milliseconds, rising.
+    /// Time of each request as seen by the caller, in milliseconds, ascending.
     pub milliseconds: Vec<f64>,
 }
 
-/// All configurations over the same queries.
+/// Results of all configurations over the same queries.
 #[derive(Clone, Debug, Serialize)]
 pub struct RelevanceReport {
-    /// The queries.
+    /// Names of the queries.
     pub queries: Vec<String>,
-    /// One a configuration, the first to compare with.
+    /// One outcome per configuration; the first is the baseline.
     pub outcomes: Vec<Outcome>,
     /// Bootstrap resamples of the intervals.
     pub resamples: usize,
@@ -107,39 +109,39 @@ pub struct RelevanceReport {
 }
 
 impl RelevanceReport {
-    /// Asks a server every query in every way.
+    /// Sends every query with every configuration to a server.
     ///
     /// # Errors
-    /// The server cannot be reached, or refuses a request.
+    /// The server cannot be reached, or rejects a request.
     pub fn run(
         server: &HttpSink,
-        questions: &[Question],
+        queries: &[JudgedQuery],
         configurations: &[Configuration],
         (resamples, seed): (usize, u64),
-        tell: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64),
     ) -> Result<Self, SinkError> {
         let mut outcomes = Vec::new();
         for configuration in configurations {
-            let (mut queries, mut times) = (Vec::new(), Vec::<Duration>::new());
-            for question in questions {
+            let (mut figures, mut times) = (Vec::new(), Vec::<Duration>::new());
+            for query in queries {
                 let mut body = configuration.body.clone();
-                body["query"] = question.query.clone();
+                body["query"] = query.query.clone();
                 body["limit"] = DEPTH.into();
                 let started = Instant::now();
                 let hits = server.search(&body)?.hits;
                 times.push(started.elapsed());
                 let ranked: Vec<_> = hits.into_iter().map(|hit| hit.id).collect();
-                queries.push(QueryFigures::of(&ranked, &question.judged));
-                tell(1);
+                figures.push(QueryFigures::of(&ranked, &query.judged));
+                progress(1);
             }
             times.sort();
             outcomes.push(Outcome {
                 configuration: configuration.clone(),
-                queries,
+                queries: figures,
                 milliseconds: times.iter().map(|t| t.as_secs_f64() * 1e3).collect(),
             });
         }
-        let queries = questions.iter().map(|q| q.name.clone()).collect();
+        let queries = queries.iter().map(|q| q.name.clone()).collect();
         Ok(Self {
             queries,
             outcomes,
@@ -148,15 +150,16 @@ impl RelevanceReport {
         })
     }
 
-    /// What the last configuration's nDCG@10 is above that of the first, query by query.
+    /// Returns the gain in nDCG of the last configuration over the first, paired by query.
     pub fn gain(&self) -> Option<Interval> {
         let (first, last) = (self.outcomes.first()?, self.outcomes.last()?);
         let (a, b) = (last.ndcg(), first.ndcg());
         Some(Interval::of_difference(&a, &b, self.resamples, self.seed))
     }
 
-    /// The figures as a table, then what changed against the first configuration, with the `most` queries that changed most.
-    pub fn text(&self, most: usize) -> String {
+    /// Returns the metrics as a table, then the differences to the first configuration, with the
+    /// `max_shown` queries that changed most.
+    pub fn text(&self, max_shown: usize) -> String {
         let mut text = format!(
             "{} queries; 95 % intervals from {} bootstrap resamples of the queries\n{:<16} {:>24} {:>8} {:>11} {:>7} {:>7} {:>8} {:>8}\n",
             self.queries.len(),
@@ -189,12 +192,12 @@ impl RelevanceReport {
             );
         }
         for outcome in self.outcomes.iter().skip(1) {
-            text += &self.difference(&self.outcomes[0], outcome, most);
+            text += &self.difference(&self.outcomes[0], outcome, max_shown);
         }
         text
     }
 
-    fn difference(&self, first: &Outcome, other: &Outcome, most: usize) -> String {
+    fn difference(&self, first: &Outcome, other: &Outcome, max_shown: usize) -> String {
         let (a, b) = (other.ndcg(), first.ndcg());
         let all = Interval::of_difference(&a, &b, self.resamples, self.seed);
         let count =
@@ -211,8 +214,8 @@ impl RelevanceReport {
         );
         let mut by_change: Vec<usize> = (0..a.len()).collect();
         by_change.sort_by(|x, y| (a[*x] - b[*x]).total_cmp(&(a[*y] - b[*y])));
-        let worst = by_change.iter().take(most);
-        let best = by_change.iter().rev().take(most);
+        let worst = by_change.iter().take(max_shown);
+        let best = by_change.iter().rev().take(max_shown);
         for at in worst
             .chain(best)
             .filter(|at| (a[**at] - b[**at]).abs() > 1e-9)

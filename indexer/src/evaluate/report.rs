@@ -1,4 +1,4 @@
-//! What an evaluation found, for people and programs. How it is shown lives in `table` and `html`.
+//! Report of an evaluation, for people and programs. Its presentation lives in `table` and `html`.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use vitrine::cf::metrics::{Figures, Interval};
 
 use super::protocol::Weights;
 
-/// Everything found in one evaluation.
+/// Results of one evaluation.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// What it was done on.
+    /// Data.
     pub data: DataFacts,
-    /// How it was done.
+    /// Protocol.
     pub protocol: ProtocolFacts,
-    /// Each model, in the order given.
+    /// Models, in the order given.
     pub models: Vec<ModelReport>,
-    /// Each model but the first against the first.
+    /// Comparisons of each model with the first.
     pub comparisons: Vec<Comparison>,
 }
 
-/// What was evaluated on.
+/// Properties of the data.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct DataFacts {
@@ -39,84 +39,84 @@ pub struct DataFacts {
     pub last_event: Option<String>,
 }
 
-/// How it was evaluated.
+/// Properties of the protocol.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProtocolFacts {
     /// As in `--split`.
     pub split: String,
-    /// First moment held out, RFC 3339, where all users have the same.
+    /// Time of the first held-out event, RFC 3339, if it is the same for all users.
     pub cut: Option<String>,
-    /// What several events of a user with one item weigh together.
+    /// Combined weight of several events of a user with one item.
     pub weights: Weights,
-    /// Whether only items new to their user count.
+    /// True if only items new to their user are relevant.
     pub new_only: bool,
-    /// Among what items are ranked.
+    /// Ranked items.
     pub ranking: Ranking,
-    /// Events learned from.
+    /// Number of training events.
     pub train: usize,
-    /// Events held out.
+    /// Number of held-out events.
     pub held_out: usize,
-    /// Users tested.
+    /// Number of tested users.
     pub users_tested: usize,
-    /// Users with something held out but too little before.
+    /// Number of users with held-out events but too little history.
     pub users_without_history: usize,
-    /// Users with nothing new held out.
+    /// Number of users without new held-out items.
     pub users_without_new: usize,
-    /// Held-out items of the users tested.
+    /// Number of held-out items of the tested users.
     pub relevant: usize,
-    /// Of the intervals.
+    /// Number of bootstrap resamples of the intervals.
     pub resamples: usize,
-    /// Of all that is random.
+    /// Random seed.
     pub seed: u64,
 }
 
-/// Among what items are ranked.
+/// Items that held-out ones are ranked among.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ranking {
     /// All items that may be recommended.
     Full,
-    /// The held-out items and so many random others: figures are not comparable with those of a full ranking
-    /// (Krichene and Rendle 2020).
+    /// The held-out items and this many random others: metrics are not comparable with those of a
+    /// full ranking (Krichene and Rendle 2020).
     SampledNegatives(usize),
 }
 
 impl Ranking {
-    /// In words.
+    /// Returns a label.
     pub fn label(self) -> String {
         match self {
             Self::Full => "full ranking".to_owned(),
             Self::SampledNegatives(count) => {
                 format!(
-                    "SAMPLED: {count} random negatives a user, not comparable with a full ranking"
+                    "SAMPLED: {count} random negatives per user, not comparable with a full ranking"
                 )
             }
         }
     }
 }
 
-/// One model.
+/// Results of one model.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelReport {
-    /// As it was asked for.
+    /// Name as requested.
     pub model: String,
     /// All its settings.
     pub settings: String,
-    /// What is to be known of how it came about.
+    /// Remark on the fit.
     pub note: Option<String>,
-    /// Seconds to learn.
+    /// Time to fit in seconds.
     pub fit_seconds: f64,
-    /// Users answered a second.
+    /// Users answered per second.
     pub users_per_second: f64,
-    /// Figures at each depth.
+    /// Metrics at each depth.
     pub at: Vec<AtDepth>,
-    /// By number of events of the user, at the first depth.
+    /// Metrics by number of events of the user, at the first depth.
     pub by_user: Vec<UserBin>,
-    /// By number of events of the held-out item, at the first depth.
+    /// Metrics by number of events of the held-out item, at the first depth.
     pub by_item: Vec<ItemBin>,
 }
 
-/// Figures of the first `k` of each list.
+/// Metrics of the first `k` of each list.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct AtDepth {
@@ -124,58 +124,58 @@ pub struct AtDepth {
     /// Means over the users, by the names of [`METRICS`].
     #[serde(flatten)]
     pub figures: BTreeMap<&'static str, Interval>,
-    /// Part of the items that anybody was recommended.
+    /// Share of all items that were recommended to at least one user.
     pub coverage: f64,
-    /// Mean -log2 of the part of users who had the item.
+    /// Mean -log2 of the share of users who had the item.
     pub novelty: f64,
     /// Mean distance (1 - cosine) of two items of a list.
     pub diversity: Option<f64>,
-    /// Part of the lists from categories in which the user had nothing.
+    /// Share of the lists from categories new to the user.
     pub cross_category: Option<f64>,
 }
 
-/// Users of about as many events.
+/// Users with a similar number of events.
 #[derive(Clone, Debug, Serialize)]
 pub struct UserBin {
-    /// Events to learn from, such as `5-19`.
+    /// Number of training events, such as `5-19`.
     pub events: String,
     /// Users tested.
     pub users: usize,
-    /// Mean over them.
+    /// Mean recall over them.
     pub recall: Interval,
-    /// Mean over them.
+    /// Mean nDCG over them.
     pub ndcg: Interval,
 }
 
-/// Held-out items of about as many events.
+/// Held-out items with a similar number of events.
 #[derive(Clone, Debug, Serialize)]
 pub struct ItemBin {
-    /// Events to learn from; `0` are cold.
+    /// Number of training events; `0` is cold.
     pub events: String,
-    /// Held-out items, once for each user.
+    /// Number of held-out items, counted once for each user.
     pub held_out: usize,
-    /// Part of them that was recommended.
+    /// Share of them that was recommended.
     pub recall: f64,
 }
 
-/// One model against another, user by user.
+/// Comparison of one model with another, paired by user.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
-    /// The one.
+    /// Name of the model.
     pub model: String,
-    /// The other.
+    /// Name of the baseline.
     pub against: String,
     /// Name of the metric.
     pub metric: &'static str,
     /// Depth.
     pub k: usize,
-    /// Mean of the one less the other over the users.
+    /// Mean over the users of the difference between model and baseline.
     pub difference: Interval,
-    /// What can be said.
+    /// Verdict.
     pub verdict: Verdict,
 }
 
-/// What a difference says.
+/// Interpretation of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -183,12 +183,12 @@ pub enum Verdict {
     Better,
     /// The interval lies below 0.
     Worse,
-    /// The interval holds 0.
+    /// The interval contains 0.
     Undecided,
 }
 
 impl Verdict {
-    /// Of a difference.
+    /// Returns the verdict for a difference.
     pub fn of(difference: &Interval) -> Self {
         if difference.low > 0.0 {
             Self::Better
@@ -201,7 +201,7 @@ impl Verdict {
 }
 
 impl Comparison {
-    /// In words.
+    /// Returns the comparison as a sentence.
     pub fn sentence(&self) -> String {
         let (metric, k, against) = (self.metric, self.k, &self.against);
         let Interval { mean, low, high } = self.difference;
@@ -219,17 +219,17 @@ impl Comparison {
                 )
             }
             Verdict::Undecided => format!(
-                "{} and {against} are not told apart by {metric}@{k}: {mean:+.4} ({low:+.4} to {high:+.4})",
+                "{} and {against} do not differ significantly in {metric}@{k}: {mean:+.4} ({low:+.4} to {high:+.4})",
                 self.model
             ),
         }
     }
 }
 
-/// A figure of one user by name.
+/// Metric of one user by name.
 pub type Metric = (&'static str, fn(&Figures) -> f64);
 
-/// The figures that are compared.
+/// Metrics that are compared.
 pub const METRICS: [Metric; 7] = [
     ("recall", |f| f.recall),
     ("ndcg", |f| f.ndcg),

@@ -1,11 +1,11 @@
-//! A report as text for a terminal.
+//! Report as text for a terminal.
 
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::report::{METRICS, ModelReport, Report, Verdict};
 
 impl Report {
-    /// The report as text, without a line break at its end.
+    /// Returns the report as text, without a line break at its end.
     pub fn text(&self) -> String {
         let mut parts = vec![self.summary().join("\n")];
         for (n, first) in self.depths().into_iter().enumerate() {
@@ -36,17 +36,17 @@ impl Report {
             })
         ));
         if let Some(depth) = self.depths().first() {
-            let told = self.comparisons.iter().filter(|c| c.k == *depth);
-            let told = told.filter(|c| ["recall", "ndcg"].contains(&c.metric));
-            let told: Vec<_> = told.map(|c| c.sentence()).collect();
-            if !told.is_empty() {
-                parts.push(told.join("\n"));
+            let sentences = self.comparisons.iter().filter(|c| c.k == *depth);
+            let sentences = sentences.filter(|c| ["recall", "ndcg"].contains(&c.metric));
+            let sentences: Vec<_> = sentences.map(|c| c.sentence()).collect();
+            if !sentences.is_empty() {
+                parts.push(sentences.join("\n"));
             }
         }
         parts.join("\n\n")
     }
 
-    /// What was evaluated on and how, in sentences.
+    /// Returns the properties of data and protocol as sentences.
     pub fn summary(&self) -> Vec<String> {
         let (data, protocol) = (&self.data, &self.protocol);
         let mut lines = vec![format!(
@@ -89,7 +89,7 @@ impl Report {
         lines
     }
 
-    /// The depths of the lists.
+    /// Returns the depths of the lists.
     pub fn depths(&self) -> Vec<usize> {
         let first = self.models.first();
         first.map_or(Vec::new(), |m| m.at.iter().map(|at| at.k).collect())
@@ -139,7 +139,7 @@ impl Report {
         right(table)
     }
 
-    /// A column a bin, a row a model.
+    /// Returns a table with one column per bin and one row per model.
     fn by(&self, bins: impl Fn(&ModelReport) -> Vec<(String, usize, f64)>) -> Table {
         let mut head = vec!["model".to_owned()];
         if let Some(model) = self.models.first() {
@@ -160,12 +160,12 @@ impl Report {
 }
 
 impl Verdict {
-    /// As one word.
+    /// Returns one word or phrase.
     pub fn word(self) -> &'static str {
         match self {
             Self::Better => "better",
             Self::Worse => "worse",
-            Self::Undecided => "not told apart",
+            Self::Undecided => "not significant",
         }
     }
 }
@@ -176,7 +176,7 @@ fn table(head: Vec<String>) -> Table {
     table
 }
 
-/// Numbers to the right.
+/// Aligns numbers to the right.
 fn right(mut table: Table) -> Table {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cli::{Cli, Outcome, run};
 
-/// Two tastes: even users buy items 0 to 9 in turn, odd ones 10 to 19, each from a place of their own.
+/// Two tastes: even users buy items 0 to 9 in turn, odd ones 10 to 19, each from a different start.
 fn events(folder: &Path) {
     let mut lines = String::from("user,item,kind,ts\n");
     for user in 0..40 {
@@ -22,7 +22,7 @@ fn events(folder: &Path) {
     fs::write(folder.join("events.csv"), lines).expect("written");
 }
 
-/// What the command says and how it ended; `{}` in the line is the folder.
+/// Runs the command and returns its output and outcome; `{}` in the line is the folder.
 fn evaluate(folder: &Path, line: &str) -> Result<(Outcome, String), String> {
     let line = line.replace("{}", &folder.display().to_string());
     let words = format!("vitrine-indexer evaluate recommend {line}");
@@ -37,11 +37,11 @@ fn json(path: &Path) -> Value {
 }
 
 #[test]
-fn the_better_model_is_told_and_the_reports_agree() {
+fn the_better_model_is_reported_and_the_reports_agree() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     events(at);
-    let (outcome, said) = evaluate(
+    let (outcome, output) = evaluate(
         at,
         "--events {}/events.csv --model popularity --model item-knn:shrinkage=0 --split leave-last --k 3,1 --resamples 200 \
          --json {}/r.json --html {}/r.html",
@@ -49,14 +49,14 @@ fn the_better_model_is_told_and_the_reports_agree() {
     .expect("fine");
     assert_eq!(outcome, Outcome::Complete);
     assert!(
-        said.contains("item-knn:shrinkage=0 is better than popularity by"),
-        "{said}"
+        output.contains("item-knn:shrinkage=0 is better than popularity by"),
+        "{output}"
     );
-    assert!(said.contains("full ranking") && !said.contains("SAMPLED"));
+    assert!(output.contains("full ranking") && !output.contains("SAMPLED"));
     let report = json(&at.join("r.json"));
     let recall = |model: usize| report["models"][model]["at"][0]["recall"]["mean"].as_f64();
     assert!(recall(1) > recall(0));
-    assert!(said.contains(&format!("{:.4} [", recall(1).expect("a number"))));
+    assert!(output.contains(&format!("{:.4} [", recall(1).expect("a number"))));
     assert_eq!(report["protocol"]["users_tested"], 40);
     assert_eq!(report["protocol"]["ranking"], "full");
     assert_eq!(report["comparisons"][0]["verdict"], "better");
@@ -111,16 +111,16 @@ fn programs_can_rely_on_the_keys() {
 }
 
 #[test]
-fn sampled_negatives_are_labelled_everywhere() {
+fn sampled_negatives_are_labeled_everywhere() {
     let folder = tempfile::tempdir().expect("a folder");
     events(folder.path());
     let line = "--events {}/events.csv --negatives 5 --split leave-last --resamples 10 --json {}/r.json --html {}/r.html";
-    let (_, said) = evaluate(folder.path(), line).expect("fine");
-    let label = "SAMPLED: 5 random negatives a user";
+    let (_, output) = evaluate(folder.path(), line).expect("fine");
+    let label = "SAMPLED: 5 random negatives per user";
     assert_eq!(
-        said.matches(label).count(),
+        output.matches(label).count(),
         4,
-        "the summary and each table: {said}"
+        "the summary and each table: {output}"
     );
     let report = json(&folder.path().join("r.json"));
     assert_eq!(report["protocol"]["ranking"]["sampled_negatives"], 5);
@@ -129,7 +129,7 @@ fn sampled_negatives_are_labelled_everywhere() {
 }
 
 #[test]
-fn what_cannot_be_read_is_counted() {
+fn unreadable_records_are_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     events(folder.path());
     let path = folder.path().join("events.csv");
@@ -143,7 +143,7 @@ fn what_cannot_be_read_is_counted() {
 }
 
 #[test]
-fn faults_say_what_to_mend() {
+fn errors_explain_how_to_fix_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     events(at);
@@ -159,7 +159,7 @@ fn faults_say_what_to_mend() {
         ("--events {}/none.csv", "none.csv"),
         ("--events {}/events.csv --model item-cnn", "item-knn"),
         (
-            "--events {}/events.csv --model item-knn:neighbours=3",
+            "--events {}/events.csv --model item-knn:neighbor=3",
             "neighbors",
         ),
         (
@@ -173,7 +173,7 @@ fn faults_say_what_to_mend() {
             "between 0 and 1",
         ),
         ("--events {}/events.csv --k 0", "1 to 1000"),
-        ("--events {}/events.csv --negatives 0", "from 1 on"),
+        ("--events {}/events.csv --negatives 0", "at least 1"),
         ("--events {}/events.csv --min-history 100", "--min-history"),
         ("--events {}/events.csv --json {}/no/r.json", "r.json"),
         ("--events {}/empty.csv", "no events"),

@@ -1,4 +1,5 @@
-//! Decoding with limits: the format is sniffed from the content and the size is checked by the header.
+//! Decoding with limits: the format is sniffed from the content and the size is checked by the
+//! header.
 
 use std::io::Cursor;
 
@@ -7,12 +8,12 @@ use ::image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 
 use super::ImageError;
 
-/// What a photo may cost.
+/// Limits for decoding an image.
 #[derive(Debug, Clone, Copy)]
 pub struct ImageLimits {
-    /// Largest file, in bytes.
+    /// Maximum size of the file in bytes.
     pub max_bytes: usize,
-    /// Largest number of pixels (width times height).
+    /// Maximum number of pixels (width times height).
     pub max_pixels: u64,
 }
 
@@ -25,7 +26,7 @@ impl Default for ImageLimits {
     }
 }
 
-/// Decodes a photo to 8-bit RGB, upright (EXIF orientation applied), transparency laid on white.
+/// Decodes an image to 8-bit RGB, with the EXIF orientation applied and transparency on white.
 ///
 /// # Errors
 /// The content is empty, too large, of an unknown format or damaged.
@@ -48,7 +49,7 @@ pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<RgbImage, ImageError
         reason: reason.to_string(),
     };
     let mut caps = Limits::no_limits();
-    // 16 bits times four channels, twice over for a decoder's own buffers.
+    // Four channels of 16 bits, twice for the decoder's own buffers.
     caps.max_alloc = Some(limits.max_pixels.saturating_mul(16));
     reader.limits(caps);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
@@ -66,7 +67,7 @@ pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<RgbImage, ImageError
     if format == "JPEG" && !jpeg_is_whole(bytes) {
         return Err(ImageError::Damaged {
             format,
-            reason: "the file stops before its end marker".into(),
+            reason: "the end marker is missing".into(),
         });
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -75,18 +76,18 @@ pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<RgbImage, ImageError
     Ok(on_white(image))
 }
 
-/// Whether an end-of-image marker follows the first start of scan (ITU-T T.81, B.1.1). The decoder paints what
-/// is missing grey and says nothing, and a half-grey photo must not be indexed as the product.
+/// Returns true if an end-of-image marker follows the first start of scan (ITU-T T.81, B.1.1). The
+/// decoder silently fills missing data with gray, and a half-gray image must not be indexed.
 fn jpeg_is_whole(bytes: &[u8]) -> bool {
     const SCAN: u8 = 0xDA;
     const END: [u8; 2] = [0xFF, 0xD9];
-    let mut at = 2;
-    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..at + 4) {
+    let mut offset = 2;
+    while let Some(&[0xFF, marker, high, low]) = bytes.get(offset..offset + 4) {
         if marker == SCAN {
-            return bytes[at..].windows(2).any(|pair| pair == END);
+            return bytes[offset..].windows(2).any(|pair| pair == END);
         }
         // A marker may be padded with more 0xFF; any other segment gives its length.
-        at += if marker == 0xFF {
+        offset += if marker == 0xFF {
             1
         } else {
             2 + usize::from(u16::from_be_bytes([high, low]))
@@ -95,7 +96,7 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
     false
 }
 
-/// Composites on white when there is an alpha channel; converts greyscale and 16-bit content.
+/// Composites images with an alpha channel on white; converts grayscale and 16-bit content.
 fn on_white(image: DynamicImage) -> RgbImage {
     if !image.color().has_alpha() {
         return image.into_rgb8();
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn exif_orientation_turns_the_photo() {
+    fn exif_orientation_turns_the_image() {
         let jpeg = bytes(RgbImage::new(4, 2).into(), ImageFormat::Jpeg);
         let exif = [
             &b"\xFF\xE1\x00\x22Exif\0\0II\x2A\0\x08\0\0\0\x01\0"[..],

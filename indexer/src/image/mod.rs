@@ -1,4 +1,4 @@
-//! Photos: bytes to RGB pixels within limits, then to the input of a network.
+//! Images: decoding to RGB pixels within limits, and preprocessing for a network.
 
 mod decode;
 mod resize;
@@ -8,39 +8,39 @@ pub use decode::{ImageLimits, decode};
 pub use resize::{Filter, Fit, Preprocess};
 pub use thumbnail::thumbnail;
 
-/// Why a photo could not be read.
+/// An error when an image is read.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
-    /// No bytes at all.
+    /// The image has no bytes.
     #[error("the image is empty (0 bytes)")]
     Empty,
-    /// More bytes than allowed.
+    /// The file is too large.
     #[error("the image has {bytes} bytes; the limit is {max}")]
     TooManyBytes {
-        /// Size of the file.
+        /// Size of the file in bytes.
         bytes: usize,
-        /// Allowed size.
+        /// Maximum size in bytes.
         max: usize,
     },
-    /// More pixels than allowed, told by the header before decoding.
+    /// The image has too many pixels, as read from the header before decoding.
     #[error("the image is {width}x{height} pixels; the limit is {max} pixels")]
     TooManyPixels {
         /// Width in the header.
         width: u32,
         /// Height in the header.
         height: u32,
-        /// Allowed number of pixels.
+        /// Maximum number of pixels.
         max: u64,
     },
-    /// The content is none of the supported formats.
-    #[error("unknown image format; JPEG, PNG, WebP, GIF, BMP and TIFF are read")]
+    /// The format is not supported.
+    #[error("unsupported image format; expected JPEG, PNG, WebP, GIF, BMP or TIFF")]
     UnknownFormat,
-    /// The content is damaged, for example cut off.
+    /// The content is damaged, for example truncated.
     #[error("damaged or truncated {format} image: {reason}")]
     Damaged {
-        /// Format found in the content.
+        /// Format detected from the content.
         format: String,
-        /// What the decoder said.
+        /// Error of the decoder.
         reason: String,
     },
     /// Scaling failed.

@@ -1,4 +1,5 @@
-//! Resize, centre crop and normalise, after torchvision's `Resize`, `CenterCrop`, `ToTensor`, `Normalize` on PIL images.
+//! Resize, center crop and normalize, after torchvision's `Resize`, `CenterCrop`, `ToTensor`,
+//! `Normalize` on PIL images.
 
 use ::image::RgbImage;
 use fast_image_resize::images::{Image, ImageRef};
@@ -15,17 +16,17 @@ pub enum Filter {
     Bicubic,
 }
 
-/// What a photo is scaled to before its centre is cropped.
+/// Scaling of an image before its center is cropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
-    /// The shorter side to that length; nothing is squeezed.
+    /// The shorter side to this length, keeping the aspect ratio.
     Shorter(u32),
-    /// Both sides to that length.
+    /// Both sides to this length.
     Both(u32),
 }
 
 impl Fit {
-    /// Sides of a scaled photo, pixels.
+    /// Returns the sides of a scaled image, in pixels.
     fn sides(self, w: u32, h: u32) -> (u64, u64) {
         match self {
             Self::Shorter(length) => {
@@ -45,23 +46,23 @@ impl Fit {
     }
 }
 
-/// The road from pixels to a network's input.
+/// Preprocessing of pixels for a network.
 #[derive(Debug, Clone)]
 pub struct Preprocess {
-    /// What it is scaled to.
+    /// Scaling before the crop.
     pub fit: Fit,
-    /// Side of the centre crop.
+    /// Side of the center crop, in pixels.
     pub crop: u32,
     /// Interpolation.
     pub filter: Filter,
-    /// Mean by channel, for values in 0..=1.
+    /// Mean of each channel, for values in 0..=1.
     pub mean: [f32; 3],
-    /// Standard deviation by channel.
+    /// Standard deviation of each channel.
     pub std: [f32; 3],
 }
 
 impl Preprocess {
-    /// Scales, crops and normalises: `[3 * crop * crop]` values, channel first (CHW).
+    /// Scales, crops and normalizes: `[3 * crop * crop]` values, channel first (CHW).
     ///
     /// # Errors
     /// Scaling failed.
@@ -78,7 +79,7 @@ impl Preprocess {
         Ok(out)
     }
 
-    /// [`Preprocess::apply`] with the channels of a pixel side by side (HWC).
+    /// [`Preprocess::apply`] with the channels last (HWC).
     ///
     /// # Errors
     /// Scaling failed.
@@ -96,10 +97,11 @@ impl Preprocess {
         Ok(out)
     }
 
-    /// The scaled centre crop, RGB interleaved.
+    /// Returns the scaled center crop, RGB interleaved.
     ///
-    /// The whole photo is scaled and then cropped, as torchvision does (a box scaled alone differs at its edges).
-    /// Only of a long strip is the box scaled alone: 1 x 10,000 would become 256 x 2,560,000 pixels on the way.
+    /// The whole image is scaled and then cropped, as torchvision does (scaling only the box
+    /// differs at its edges). For a long strip only the box is scaled: 1 x 10,000 pixels would
+    /// otherwise become 256 x 2,560,000.
     fn crop_of(&self, image: &RgbImage) -> Result<Vec<u8>, ImageError> {
         let fail = |e: &dyn std::fmt::Display| ImageError::Resize(e.to_string());
         let (w, h) = image.dimensions();
@@ -120,7 +122,8 @@ impl Preprocess {
         if let (Ok(tw), Ok(th)) = whole
             && sw * sh <= 16_000_000
         {
-            // Rows first, then columns, as PIL does: each pass clips to 0..=255, so the order shows at sharp edges.
+            // Rows first, then columns, as PIL does: each pass clips to 0..=255, so the order
+            // matters at sharp edges.
             let mut rows = Image::new(tw, h, PixelType::U8x3);
             let mut scaled = Image::new(tw, th, PixelType::U8x3);
             let mut resizer = Resizer::new();
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_crop_is_the_centre() {
+    fn the_crop_is_the_center() {
         let image = RgbImage::from_fn(768, 256, |x, _| {
             if (256..512).contains(&x) {
                 Rgb([255; 3])

@@ -1,4 +1,4 @@
-//! Small JPEGs of photos, to be looked at.
+//! Thumbnails: small JPEGs of images for display.
 
 use ::image::codecs::jpeg::JpegEncoder;
 use ::image::{ExtendedColorType, ImageEncoder};
@@ -7,27 +7,28 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 
 use super::{ImageError, ImageLimits, decode};
 
-/// Of the JPEG, 1 to 100.
+/// JPEG quality, 1 to 100.
 const QUALITY: u8 = 82;
 
-/// The photo as a JPEG whose longer side is `side` pixels at most; smaller photos keep their size.
+/// Returns the image as a JPEG whose longer side is at most `side` pixels; smaller images keep
+/// their size.
 ///
 /// # Errors
-/// The photo cannot be decoded, or scaling failed.
+/// The image cannot be decoded, or scaling failed.
 pub fn thumbnail(bytes: &[u8], limits: &ImageLimits, side: u32) -> Result<Vec<u8>, ImageError> {
     let fail = |e: &dyn std::fmt::Display| ImageError::Resize(e.to_string());
-    let photo = decode(bytes, limits)?;
-    let (width, height) = photo.dimensions();
+    let image = decode(bytes, limits)?;
+    let (width, height) = image.dimensions();
     let long = width.max(height);
     let (pixels, width, height) = if long <= side {
-        (photo.into_raw(), width, height)
+        (image.into_raw(), width, height)
     } else {
         let scaled = |length: u32| {
             let length = u64::from(length) * u64::from(side) / u64::from(long);
             u32::try_from(length).unwrap_or(side).max(1)
         };
         let (w, h) = (scaled(width), scaled(height));
-        let source = ImageRef::new(width, height, photo.as_raw(), PixelType::U8x3);
+        let source = ImageRef::new(width, height, image.as_raw(), PixelType::U8x3);
         let source = source.map_err(|e| fail(&e))?;
         let mut target = Image::new(w, h, PixelType::U8x3);
         let filter = ResizeAlg::Convolution(FilterType::Bilinear);
@@ -54,8 +55,8 @@ mod tests {
 
     fn png(width: u32, height: u32) -> Vec<u8> {
         let mut out = Cursor::new(Vec::new());
-        let photo = RgbImage::from_pixel(width, height, Rgb([200, 30, 40]));
-        DynamicImage::from(photo)
+        let image = RgbImage::from_pixel(width, height, Rgb([200, 30, 40]));
+        DynamicImage::from(image)
             .write_to(&mut out, ImageFormat::Png)
             .expect("encodes");
         out.into_inner()
@@ -77,7 +78,7 @@ mod tests {
             let pixel = small.get_pixel(0, 0).0;
             assert!(pixel[0] > 180 && pixel[1] < 60, "{pixel:?}");
         }
-        let error = thumbnail(b"<svg onload='alert(1)'/>", &limits, 100).expect_err("no photo");
+        let error = thumbnail(b"<svg onload='alert(1)'/>", &limits, 100).expect_err("no image");
         assert!(matches!(error, ImageError::UnknownFormat), "{error}");
     }
 }

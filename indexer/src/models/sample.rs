@@ -1,4 +1,4 @@
-//! A small sample shop: the demo catalog that comes with Vendure's project creator (npm).
+//! A small sample shop: the demo catalog of Vendure's project creator (npm).
 
 use std::io::Read;
 use std::path::{Component, Path};
@@ -9,10 +9,11 @@ const PACKAGE: &str = "@vendure/create@3.7.3";
 const SHA256: &str = "89f0a9ce225c44b7f9fc07a85bca655f98c48bbb7f3aa06ae0e9c04ce5db0af7";
 const PREFIX: &str = "package/assets";
 
-/// Gets the sample shop into `dir`: `products.csv` and `images/*`. There already: no work.
+/// Downloads the sample shop into `dir`: `products.csv` and `images/*`. Does nothing if it is
+/// present.
 ///
 /// # Errors
-/// The client failed, the checksum is wrong, no room.
+/// The client failed, the checksum is wrong, or the disk is full.
 pub fn get_sample(dir: &Path) -> Result<(), FetchError> {
     if dir.join("products.csv").is_file() && dir.join("images").is_dir() {
         return Ok(());
@@ -25,7 +26,7 @@ pub fn get_sample(dir: &Path) -> Result<(), FetchError> {
     let built = work.path().join("built");
     extract(&archive, &built)?;
     fetch::replace_dir(&built.join("images"), &dir.join("images"), work.path())?;
-    // Last: its presence says that all is there.
+    // Last: its presence marks the sample as complete.
     let csv = dir.join("products.csv");
     std::fs::rename(built.join("products.csv"), &csv).map_err(FetchError::io(&csv))
 }

@@ -1,4 +1,4 @@
-//! Attributes nobody declared: their types are told from the first values met.
+//! Undeclared attributes: their types are inferred from the first values.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ type Types = BTreeMap<String, AttributeType>;
 impl Pipeline<'_> {
     /// Declares the attributes of these items that the collection lacks.
     ///
-    /// One that cannot be declared (its name, a missing right) is warned of once; items that have it are refused, each
-    /// with the reason.
+    /// One that cannot be declared (invalid name, missing permission) is logged once; items that
+    /// have it are rejected, each with the reason.
     pub(super) fn declare_attributes<'i>(
         &mut self,
         items: impl Iterator<Item = &'i Item>,
@@ -43,12 +43,12 @@ impl Pipeline<'_> {
         };
         match self.sink.prepare(&wanted) {
             Ok(config) => self.config = config,
-            Err(error) if !error.is_refusal() => return Err(error.into()),
+            Err(error) if !error.is_rejection() => return Err(error.into()),
             Err(error) if new.len() == 1 => {
-                tracing::warn!("an attribute cannot be declared: {error}");
+                tracing::warn!("cannot declare an attribute: {error}");
                 self.undeclarable.extend(new.into_keys());
             }
-            // Which one it is shows when they come one by one.
+            // Declared one by one to find the invalid one.
             Err(_) => {
                 for (name, kind) in new {
                     self.declare([(name, kind)].into())?;

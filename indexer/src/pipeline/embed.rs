@@ -1,4 +1,4 @@
-//! The vectors of a batch: all its texts in one call, all its photos in another, joined item by item.
+//! Vectors of a batch: all its texts in one call, all its images in another, combined per item.
 
 use std::thread;
 
@@ -7,51 +7,51 @@ use vitrine_schemas::{ImageRef, Item};
 
 use super::{
     IndexError, Pipeline, RejectKind,
-    prepare::{Photo, Prepared},
+    prepare::{Image, Prepared},
 };
 use crate::{
-    source::photo::{PhotoError, Photos},
+    source::image::{ImageError, Images},
     space::fuse,
 };
 
-/// Photos fetched at the same time; the time goes on waiting for the web.
+/// Number of images fetched concurrently; most of the time is spent waiting for the network.
 const FETCHES: usize = 16;
 
-type Bytes = Result<Vec<u8>, PhotoError>;
+type Bytes = Result<Vec<u8>, ImageError>;
 
-/// What there is to make an item's vectors of.
+/// Embeddings that an item's vectors are made of, and the errors met.
 #[derive(Default)]
-struct Parts {
+struct ItemEmbeddings {
     text: Option<Result<Embedding, EmbedError>>,
-    photos: Vec<Embedding>,
-    faults: Vec<String>,
-    /// Why a photo was left out that nobody asked for.
-    left_out: Option<String>,
-    /// A fault may pass, so the item is to be tried again at the next run.
-    again: bool,
+    images: Vec<Embedding>,
+    errors: Vec<String>,
+    /// Error of an image that was not fetched because --fetch-images is not set.
+    not_fetched: Option<String>,
+    /// Transient error: retried on the next run.
+    retry: bool,
 }
 
 impl Pipeline<'_> {
-    /// Items with their vectors; those that cannot have any are refused.
+    /// Returns the items with their vectors; those without any are rejected.
     pub(super) fn embed(
         &mut self,
         mut batch: Vec<Prepared>,
     ) -> Result<Vec<(u64, Item)>, IndexError> {
         for prepared in &mut batch {
-            prepared.spare(self.embedder.dims());
+            prepared.drop_unneeded(self.embedder.dims());
         }
-        let mut parts = self.text_parts(&batch);
-        self.photo_parts(&mut batch, &mut parts);
+        let mut embeddings = self.embed_texts(&batch);
+        self.embed_images(&mut batch, &mut embeddings);
         let mut done = Vec::with_capacity(batch.len());
-        for (prepared, parts) in batch.into_iter().zip(parts) {
+        for (prepared, embeddings) in batch.into_iter().zip(embeddings) {
             let (line, mut item) = (prepared.line, prepared.item);
             let id = item.id.clone();
-            match self.join(&mut item, &parts) {
+            match self.join(&mut item, &embeddings) {
                 Ok(()) => {
-                    for fault in &parts.faults {
-                        self.reject(line, Some(&id), RejectKind::Photo, fault)?;
+                    for error in &embeddings.errors {
+                        self.reject(line, Some(&id), RejectKind::Image, error)?;
                     }
-                    item.content_hash = (!parts.again).then_some(prepared.hash);
+                    item.content_hash = (!embeddings.retry).then_some(prepared.hash);
                     done.push((line, item));
                 }
                 Err(reason) => self.reject(line, Some(&id), RejectKind::Record, &reason)?,
@@ -60,57 +60,58 @@ impl Pipeline<'_> {
         Ok(done)
     }
 
-    fn text_parts(&self, batch: &[Prepared]) -> Vec<Parts> {
+    fn embed_texts(&self, batch: &[Prepared]) -> Vec<ItemEmbeddings> {
         let texts: Vec<&str> = batch.iter().filter_map(|p| p.text.as_deref()).collect();
         let mut texts = self.embedder.embed_text(&texts).into_iter();
-        let mut part = |prepared: &Prepared| Parts {
+        let mut embeddings_of = |prepared: &Prepared| ItemEmbeddings {
             text: prepared.text.as_ref().and_then(|_| texts.next()),
-            ..Parts::default()
+            ..ItemEmbeddings::default()
         };
-        batch.iter().map(&mut part).collect()
+        batch.iter().map(&mut embeddings_of).collect()
     }
 
-    fn photo_parts(&mut self, batch: &mut [Prepared], parts: &mut [Parts]) {
-        // The photos of all items in one row; `owners` says whose each is.
-        let (mut owners, mut photos) = (Vec::new(), Vec::new());
-        for (owner, bytes) in collect(batch, &self.photos) {
+    fn embed_images(&mut self, batch: &mut [Prepared], embeddings: &mut [ItemEmbeddings]) {
+        // The images of all items in one list; `owners` holds the item of each.
+        let (mut owners, mut images) = (Vec::new(), Vec::new());
+        for (owner, bytes) in collect(batch, &self.images) {
             match bytes {
                 Ok(bytes) => {
                     owners.push(owner);
-                    photos.push(bytes);
+                    images.push(bytes);
                 }
-                Err(error @ PhotoError::NotFetched { .. }) => {
+                Err(error @ ImageError::NotFetched { .. }) => {
                     self.not_fetched += 1;
-                    parts[owner].left_out = Some(error.to_string());
+                    embeddings[owner].not_fetched = Some(error.to_string());
                 }
                 Err(error) => {
-                    parts[owner].again |= matches!(error, PhotoError::Fetch { .. });
-                    parts[owner].faults.push(error.to_string());
+                    embeddings[owner].retry |= matches!(error, ImageError::Fetch { .. });
+                    embeddings[owner].errors.push(error.to_string());
                 }
             }
         }
-        for (owner, embedding) in owners.into_iter().zip(self.embedder.embed_image(&photos)) {
+        for (owner, embedding) in owners.into_iter().zip(self.embedder.embed_image(&images)) {
             match embedding {
-                Ok(embedding) => parts[owner].photos.push(embedding),
-                Err(error) => parts[owner].faults.push(format!("photo: {error}")),
+                Ok(embedding) => embeddings[owner].images.push(embedding),
+                Err(error) => embeddings[owner].errors.push(format!("image: {error}")),
             }
         }
     }
 
-    /// Gives the item the vectors it lacks: the weighted mean of what there is of its text, its photos and its behaviour.
-    fn join(&self, item: &mut Item, parts: &Parts) -> Result<(), String> {
-        let text = match &parts.text {
+    /// Adds the vectors that the item lacks: the weighted mean of its text, its images and its
+    /// behavior.
+    fn join(&self, item: &mut Item, embeddings: &ItemEmbeddings) -> Result<(), String> {
+        let text = match &embeddings.text {
             Some(Err(error)) => return Err(error.to_string()),
             Some(Ok(embedding)) => Some((self.options.text_weight, embedding)),
             None => None,
         };
-        let each = self.options.image_weight / parts.photos.len().max(1) as f32;
-        let photos = parts.photos.iter().map(|embedding| (each, embedding));
+        let each = self.options.image_weight / embeddings.images.len().max(1) as f32;
+        let images = embeddings.images.iter().map(|embedding| (each, embedding));
         let behavior = self.embedder.embed_behavior(&item.id);
         let behavior = behavior.map_err(|error| error.to_string())?;
         let weight = self.options.behavior_weight;
         let behavior = behavior.iter().map(|(n, vectors)| (weight * n, vectors));
-        let all: Vec<_> = text.into_iter().chain(photos).chain(behavior).collect();
+        let all: Vec<_> = text.into_iter().chain(images).chain(behavior).collect();
         for space in self.embedder.dims().keys() {
             let vectors: Vec<(f32, &[f32])> = all
                 .iter()
@@ -118,49 +119,50 @@ impl Pipeline<'_> {
                 .collect();
             if !vectors.is_empty() && !item.vectors.contains_key(space) {
                 item.vectors.insert(space.clone(), fuse(&vectors));
-                // One the item came with stays: vectors of other encoders are refused, not renamed.
+                // A fingerprint of the item itself stays: vectors of other encoders are rejected,
+                // not relabeled.
                 let fingerprint = || self.embedder.fingerprint().to_owned();
                 item.fingerprint.get_or_insert_with(fingerprint);
             }
         }
-        // JSON has no infinity, but numbers too large for a vector.
+        // JSON has no infinity, but numbers that overflow f32.
         let broken = |v: &&Vec<f32>| !v.iter().all(|x| x.is_finite());
         if let Some((space, _)) = item.vectors.iter().find(|(_, v)| broken(v)) {
-            return Err(format!("vector `{space}` has a number that is not finite"));
+            return Err(format!("vector `{space}` has a value that is not finite"));
         }
         if !item.vectors.is_empty() {
             return Ok(());
         }
-        let mut reasons: Vec<_> = parts
-            .faults
+        let mut reasons: Vec<_> = embeddings
+            .errors
             .iter()
-            .chain(&parts.left_out)
+            .chain(&embeddings.not_fetched)
             .cloned()
             .collect();
-        reasons.push("give it a title, a description, a photo or vectors".to_owned());
+        reasons.push("add a title, a description, an image or vectors".to_owned());
         Err(format!("nothing to embed: {}", reasons.join("; ")))
     }
 }
 
-/// Takes the photos out of the batch, each with the place of its item.
-fn collect(batch: &mut [Prepared], photos: &Photos) -> Vec<(usize, Bytes)> {
+/// Takes the images out of the batch, each with the index of its item.
+fn collect(batch: &mut [Prepared], images: &Images) -> Vec<(usize, Bytes)> {
     let (mut there, mut later) = (Vec::new(), Vec::new());
     for (owner, prepared) in batch.iter_mut().enumerate() {
-        for photo in prepared.photos.drain(..) {
-            match photo {
-                Photo::Read(bytes) => there.push((owner, bytes)),
-                Photo::Later(image) => later.push((owner, image)),
+        for image in prepared.images.drain(..) {
+            match image {
+                Image::Read(bytes) => there.push((owner, bytes)),
+                Image::Later(image) => later.push((owner, image)),
             }
         }
     }
-    there.extend(load(&later, photos));
+    there.extend(load(&later, images));
     there
 }
 
-fn load(images: &[(usize, ImageRef)], photos: &Photos) -> Vec<(usize, Bytes)> {
-    let get = |(owner, image): &(usize, ImageRef)| (*owner, photos.load(image));
+fn load(refs: &[(usize, ImageRef)], images: &Images) -> Vec<(usize, Bytes)> {
+    let get = |(owner, image): &(usize, ImageRef)| (*owner, images.load(image));
     thread::scope(|scope| {
-        let chunks = images.chunks(images.len().div_ceil(FETCHES).max(1));
+        let chunks = refs.chunks(refs.len().div_ceil(FETCHES).max(1));
         let workers: Vec<_> = chunks
             .map(|chunk| scope.spawn(move || chunk.iter().map(get).collect::<Vec<_>>()))
             .collect();

@@ -1,7 +1,8 @@
-//! From records to a filled collection: prepare, skip what did not change, embed, write.
+//! Indexing pipeline: prepare records, skip unchanged items, embed, write.
 //!
-//! Work goes in batches. A batch is written before the next one is embedded, and an item whose content hash is stored
-//! already is skipped: that is all a killed run needs to go on where it was. Formats and encoders do not belong here.
+//! Records are processed in batches. A batch is written before the next one is embedded, and an
+//! item whose content hash is stored already is skipped; that is enough for an interrupted run to
+//! resume. Formats and encoders do not belong here.
 
 mod attributes;
 mod embed;
@@ -29,18 +30,18 @@ pub use rejects::{Reject, RejectKind, Rejects};
 
 use crate::{
     sink::{Sink, SinkError, Written},
-    source::{Record, Records, SourceError, photo::Photos},
+    source::{Record, Records, SourceError, image::Images},
 };
 use prepare::Prepared;
 pub use prepare::text as item_text;
 
-/// Most items of a batch: the server answers no more at once.
+/// Maximum number of items of a batch: the limit of a response of the server.
 pub const MAX_BATCH: usize = 1000;
 
-/// Why a run ended early.
+/// Errors that end a run early.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// The catalog cannot be read on.
+    /// The rest of the catalog cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
     /// The reader crashed.
@@ -54,22 +55,22 @@ pub enum IndexError {
     Rejects(#[from] std::io::Error),
 }
 
-/// How a run goes.
+/// Options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Items embedded and written together, 1 to [`MAX_BATCH`].
+    /// Number of items embedded and written together, 1 to [`MAX_BATCH`].
     pub batch: usize,
     /// Weight of the text in an item's shared vector.
     pub text_weight: f32,
-    /// Weight of the photos together in an item's shared vector.
+    /// Weight of all images together in an item's shared vector.
     pub image_weight: f32,
-    /// Weight of behaviour in an item's shared vector, where heads know it, were it of very many people.
+    /// Weight of behavior in an item's shared vector, if heads know it, in the limit of many users.
     pub behavior_weight: f32,
-    /// Attributes declared beforehand, by a mapping; others are declared by the values met.
+    /// Attributes declared by a mapping; the types of others are inferred from their values.
     pub attributes: BTreeMap<String, AttributeType>,
-    /// Folder that the paths of photos start from.
+    /// Base folder of relative image paths.
     pub base: PathBuf,
-    /// Whether photos given by web address are fetched.
+    /// True if images with a web address are fetched.
     pub fetch_images: bool,
 }
 
@@ -87,33 +88,33 @@ impl Default for Options {
     }
 }
 
-/// Account of a run.
+/// Summary of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// Records read.
     pub read: u64,
-    /// Items that were new.
+    /// New items.
     pub created: u64,
-    /// Items that had changed.
+    /// Changed items.
     pub updated: u64,
-    /// Items that had not.
+    /// Unchanged items.
     pub skipped: u64,
-    /// Records refused.
+    /// Rejected records.
     pub rejected: u64,
-    /// Photos that could not be used; their items are there without them.
-    pub photo_faults: u64,
-    /// Records whose id had come before; the later one counts.
+    /// Images that could not be used; their items are stored without them.
+    pub image_errors: u64,
+    /// Records with an id seen before in the run; the later record wins.
     pub duplicates: u64,
-    /// Time taken.
+    /// Time taken in seconds.
     pub seconds: f64,
-    /// Records a second.
+    /// Records per second.
     pub items_per_s: f64,
 }
 
 impl Summary {
-    /// Whether nothing at all was refused.
+    /// Returns true if nothing was rejected.
     pub fn is_clean(&self) -> bool {
-        self.rejected == 0 && self.photo_faults == 0
+        self.rejected == 0 && self.image_errors == 0
     }
 
     fn took(&mut self, seconds: f64) {
@@ -122,25 +123,25 @@ impl Summary {
     }
 }
 
-/// One run.
+/// State of one run.
 pub struct Pipeline<'a> {
     embedder: &'a dyn Embedder,
     sink: &'a mut dyn Sink,
     rejects: &'a mut Rejects,
     progress: &'a mut Progress,
     options: Options,
-    photos: Photos,
-    /// The collection's own.
+    images: Images,
+    /// Configuration of the collection.
     config: CollectionConfig,
     undeclarable: HashSet<String>,
-    /// Hashes of all ids met.
+    /// Hashes of all ids seen.
     seen: HashSet<u128>,
     not_fetched: u64,
     summary: Summary,
 }
 
 impl<'a> Pipeline<'a> {
-    /// A run that embeds with `embedder` and fills `sink`.
+    /// Creates a run that embeds with `embedder` and writes to `sink`.
     pub fn new(
         embedder: &'a dyn Embedder,
         sink: &'a mut dyn Sink,
@@ -149,7 +150,7 @@ impl<'a> Pipeline<'a> {
         options: Options,
     ) -> Self {
         Self {
-            photos: Photos::new(options.base.clone(), options.fetch_images),
+            images: Images::new(options.base.clone(), options.fetch_images),
             embedder,
             sink,
             rejects,
@@ -163,15 +164,16 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    /// Runs to the end of the records.
+    /// Processes all records.
     ///
     /// # Errors
-    /// The catalog breaks off or the sink fails; what was written until then stays, and a new run goes on from there.
+    /// The catalog is truncated or the sink fails; items written before stay, and a new run resumes
+    /// there.
     pub fn run(mut self, records: Records) -> Result<Summary, IndexError> {
         let started = Instant::now();
         self.config = self.sink.prepare(&self.wanted())?;
         let size = self.options.batch.clamp(1, MAX_BATCH);
-        // Reading goes on while a batch is embedded, one batch ahead at most.
+        // Reading continues while a batch is embedded, at most one batch ahead.
         let (sender, receiver) = mpsc::sync_channel(size);
         let reader = thread::spawn(move || {
             for record in records {
@@ -198,7 +200,7 @@ impl<'a> Pipeline<'a> {
                 ..
             } = self.summary;
             self.progress
-                .at(read, &format!("{skipped} skipped, {rejected} refused"));
+                .at(read, &format!("{skipped} skipped, {rejected} rejected"));
             if let Some(error) = broken {
                 return Err(error.into());
             }
@@ -216,11 +218,11 @@ impl<'a> Pipeline<'a> {
     fn batch(&mut self, records: Vec<Record>) -> Result<(), IndexError> {
         let items = self.items(records)?;
         self.declare_attributes(items.iter().map(|(_, item)| item))?;
-        let (photos, options) = (&self.photos, &self.options);
+        let (images, options) = (&self.images, &self.options);
         let fingerprint = self.embedder.fingerprint();
         let mut prepared: Vec<_> = items
             .into_par_iter()
-            .map(|(line, item)| Prepared::new(line, item, photos, fingerprint, options))
+            .map(|(line, item)| Prepared::new(line, item, images, fingerprint, options))
             .collect();
         let ids: Vec<_> = prepared.iter().map(|p| p.item.id.clone()).collect();
         let stored = self.sink.hashes(&ids)?;
@@ -230,7 +232,7 @@ impl<'a> Pipeline<'a> {
         self.write(items)
     }
 
-    /// The sound items, each id once.
+    /// Returns the valid items, each id once.
     fn items(&mut self, records: Vec<Record>) -> Result<Vec<(u64, Item)>, IndexError> {
         let mut items: Vec<(u64, Item)> = Vec::with_capacity(records.len());
         let mut places = HashMap::new();
@@ -281,7 +283,7 @@ impl<'a> Pipeline<'a> {
         reason: &str,
     ) -> Result<(), IndexError> {
         match kind {
-            RejectKind::Photo => self.summary.photo_faults += 1,
+            RejectKind::Image => self.summary.image_errors += 1,
             RejectKind::Record | RejectKind::Write => self.summary.rejected += 1,
         }
         self.rejects.add(&Reject {
@@ -294,7 +296,7 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// The collection as the encoders and the mapping want it.
+    /// Returns the configuration that the encoders and the mapping require.
     fn wanted(&self) -> CollectionConfig {
         let metric = Metric::Cosine;
         let dims = self.embedder.dims().iter();
@@ -320,13 +322,13 @@ impl<'a> Pipeline<'a> {
     fn warn(&self) {
         if self.summary.duplicates > 0 {
             let records = self.summary.duplicates;
-            tracing::warn!(records, "ids came more than once; the later record counts");
+            tracing::warn!(records, "duplicate ids; the last record wins");
         }
         if self.not_fetched > 0 {
-            let photos = self.not_fetched;
+            let images = self.not_fetched;
             tracing::warn!(
-                photos,
-                "photos given by web address were left out; --fetch-images fetches them"
+                images,
+                "images with web addresses were skipped; use --fetch-images to fetch them"
             );
         }
     }

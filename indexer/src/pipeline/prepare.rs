@@ -1,38 +1,41 @@
-//! From an item to what has to be embedded: its text, its photos, and a hash over all that decides its vectors.
+//! Preparation of an item: its text, its images, and a hash over everything that its vectors depend
+//! on.
 
 use std::collections::BTreeMap;
 
 use vitrine_schemas::{ImageRef, Item};
 
 use super::Options;
-use crate::source::photo::{PhotoError, Photos};
+use crate::source::image::{ImageError, Images};
 
-/// Longest text handed to an encoder, bytes. Encoders cut by tokens; this only spares the tokenizer a whole book.
+/// Maximum length of a text passed to an encoder, in bytes. Encoders truncate by tokens; this limit
+/// avoids tokenizing a whole book.
 const MAX_TEXT: usize = 8_000;
 
-/// An item on its way.
+/// Item prepared for embedding.
 pub(super) struct Prepared {
     pub line: u64,
     pub item: Item,
     pub text: Option<String>,
-    pub photos: Vec<Photo>,
+    pub images: Vec<Image>,
     pub hash: String,
 }
 
-/// A photo of an item.
-pub(super) enum Photo {
-    /// At hand, or known to be missing.
-    Read(Result<Vec<u8>, PhotoError>),
-    /// To be got once it is known that the item changed.
+/// Image of an item.
+pub(super) enum Image {
+    /// Already read, or known to be missing.
+    Read(Result<Vec<u8>, ImageError>),
+    /// Fetched once the item is known to have changed.
     Later(ImageRef),
 }
 
 impl Prepared {
-    /// Reads what is at hand, and hashes it together with what else decides the vectors.
+    /// Reads local images, and hashes them together with everything else that the vectors depend
+    /// on.
     pub fn new(
         line: u64,
         mut item: Item,
-        photos: &Photos,
+        images: &Images,
         fingerprint: &str,
         options: &Options,
     ) -> Self {
@@ -44,62 +47,63 @@ impl Prepared {
         );
         hash.update(format!("{fingerprint} {weights:?}").as_bytes());
         hash.update(&canonical(&mut item));
-        let photos = item
+        let images = item
             .images
             .iter()
             .map(|image| match image {
                 ImageRef::Path(_) => {
-                    let bytes = photos.load(image);
-                    // One that is missing counts as empty: the item changes once it is there.
+                    let bytes = images.load(image);
+                    // A missing image counts as empty: the item changes once it is present.
                     let content = bytes.as_deref().unwrap_or_default();
                     hash.update(blake3::hash(content).as_bytes());
-                    Photo::Read(bytes)
+                    Image::Read(bytes)
                 }
-                // Nothing is fetched to find out that nothing changed: the address is in the item.
+                // Nothing is fetched to detect changes: the address is part of the item.
                 ImageRef::Uri(_) => {
                     hash.update(&[u8::from(options.fetch_images)]);
-                    Photo::Later(image.clone())
+                    Image::Later(image.clone())
                 }
-                ImageRef::Bytes(_) => Photo::Later(image.clone()),
+                ImageRef::Bytes(_) => Image::Later(image.clone()),
             })
             .collect();
-        // A photo sent along is there to be embedded, not to be kept in the record.
+        // An uploaded image is embedded and not stored in the record.
         item.images.retain(|i| !matches!(i, ImageRef::Bytes(_)));
         Self {
             line,
             text: text(&item),
             item,
-            photos,
+            images,
             hash: hash.finalize().to_hex().to_string(),
         }
     }
 
-    /// Leaves out what would give vectors that the item has already.
-    pub fn spare(&mut self, spaces: &BTreeMap<String, usize>) {
+    /// Drops inputs of vectors that the item has already.
+    pub fn drop_unneeded(&mut self, spaces: &BTreeMap<String, usize>) {
         let lacks =
             |space: &str| spaces.contains_key(space) && !self.item.vectors.contains_key(space);
         if !lacks("shared") && !lacks("text") {
             self.text = None;
         }
         if !lacks("shared") && !lacks("image") {
-            self.photos.clear();
+            self.images.clear();
         }
     }
 }
 
-/// The item as JSON that does not depend on the order its attributes were given in.
+/// Returns the item as JSON that does not depend on the order of its attributes.
 fn canonical(item: &mut Item) -> Vec<u8> {
     item.content_hash = None;
     let given = std::mem::take(&mut item.attributes);
     let sorted: BTreeMap<_, _> = given.iter().collect();
-    // Writing to memory does not fail, and all keys are strings.
+    // Writing to memory cannot fail, and all keys are strings.
     let json = serde_json::to_vec(&(&*item, sorted)).unwrap_or_default();
     item.attributes = given;
     json
 }
 
-/// What an encoder reads of an item: title, category, brand and description in this order. Category and brand only
-/// say more about a title or description; alone they are no text, so that an item of photos is found by its photos.
+/// Returns the text of an item for the encoder: title, category, brand and description, in this
+/// order. Category and brand only complement a title or description; alone they are not a text, so
+/// that an item with images only is found by its images.
 pub fn text(item: &Item) -> Option<String> {
     let given = |field: &Option<String>| field.clone().filter(|s| !s.trim().is_empty());
     let (title, description) = (given(&item.title), given(&item.description));
@@ -153,13 +157,13 @@ mod tests {
     #[test]
     fn the_hash_tells_content_apart_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let photos = Photos::new(folder.path().to_owned(), false);
+        let images = Images::new(folder.path().to_owned(), false);
         let hash = |attributes: &str, params: &str| {
             let json = format!(
                 r#"{{"id": "1", "images": [{{"path": "a.png"}}], "attributes": {attributes}}}"#
             );
             let item = serde_json::from_str(&json).unwrap();
-            Prepared::new(1, item, &photos, params, &Options::default()).hash
+            Prepared::new(1, item, &images, params, &Options::default()).hash
         };
         let first = hash(r#"{"a": 1, "b": 2}"#, "p");
         assert_eq!(hash(r#"{"b": 2, "a": 1}"#, "p"), first);
@@ -170,35 +174,35 @@ mod tests {
     }
 
     #[test]
-    fn a_photo_sent_along_is_not_kept() {
-        let photos = Photos::new(".".into(), false);
+    fn an_uploaded_image_is_not_stored() {
+        let images = Images::new(".".into(), false);
         let sent = item(json!({"id": "1", "images": [{"bytes": "QUJD"}, {"uri": "http://a/b"}]}));
-        let prepared = Prepared::new(1, sent, &photos, "", &Options::default());
-        assert_eq!(prepared.photos.len(), 2);
+        let prepared = Prepared::new(1, sent, &images, "", &Options::default());
+        assert_eq!(prepared.images.len(), 2);
         assert_eq!(prepared.item.images, [ImageRef::Uri("http://a/b".into())]);
     }
 
     #[test]
-    fn what_the_item_brings_is_not_made_again() {
+    fn vectors_of_the_item_are_not_computed_again() {
         let spaces = ["shared", "text", "image"]
             .map(|s| (s.to_owned(), 2))
             .into();
-        let spared = |vectors: serde_json::Value| {
+        let needed = |vectors: serde_json::Value| {
             let given =
                 json!({"id": "1", "title": "a", "images": [{"uri": "u"}], "vectors": vectors});
-            let photos = Photos::new(".".into(), false);
-            let mut prepared = Prepared::new(1, item(given), &photos, "", &Options::default());
-            prepared.spare(&spaces);
-            (prepared.text.is_some(), prepared.photos.len())
+            let images = Images::new(".".into(), false);
+            let mut prepared = Prepared::new(1, item(given), &images, "", &Options::default());
+            prepared.drop_unneeded(&spaces);
+            (prepared.text.is_some(), prepared.images.len())
         };
-        assert_eq!(spared(json!({})), (true, 1));
-        assert_eq!(spared(json!({"text": [1, 0]})), (true, 1));
+        assert_eq!(needed(json!({})), (true, 1));
+        assert_eq!(needed(json!({"text": [1, 0]})), (true, 1));
         assert_eq!(
-            spared(json!({"shared": [1, 0], "text": [1, 0]})),
+            needed(json!({"shared": [1, 0], "text": [1, 0]})),
             (false, 1)
         );
         assert_eq!(
-            spared(json!({"shared": [1, 0], "image": [1, 0]})),
+            needed(json!({"shared": [1, 0], "image": [1, 0]})),
             (true, 0)
         );
     }

@@ -1,4 +1,5 @@
-//! How far it is: a bar with rate and remaining time on a terminal, a log line every few seconds elsewhere.
+//! Progress of a run: a bar with rate and remaining time on a terminal, a log line every few
+//! seconds elsewhere.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -8,12 +9,12 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-const EVERY: Duration = Duration::from_secs(5);
+const INTERVAL: Duration = Duration::from_secs(5);
 
-/// All bars there are: the log has to take them away while it writes.
+/// All active bars, which are hidden while a log line is written.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
-/// Standard error, for log lines: they come above the bar.
+/// Standard error for log lines, which are printed above the bar.
 pub struct LogWriter;
 
 impl Write for LogWriter {
@@ -35,7 +36,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of a run over `total` records where their number is known.
+    /// Creates the progress of a run over `total` records, if their number is known.
     pub fn new(total: Option<u64>) -> Self {
         let bar = io::stderr().is_terminal().then(|| BARS.add(bar(total)));
         Self {
@@ -46,12 +47,12 @@ impl Progress {
         }
     }
 
-    /// Says that so many records are read, and what else is to be said.
+    /// Reports the number of records read, and a message.
     pub fn at(&mut self, read: u64, message: &str) {
         if let Some(bar) = &self.bar {
             bar.set_position(read);
             bar.set_message(message.to_owned());
-        } else if self.said.elapsed() >= EVERY {
+        } else if self.said.elapsed() >= INTERVAL {
             self.said = Instant::now();
             let rate = read as f64 / self.started.elapsed().as_secs_f64();
             let left = |total: u64| (total.saturating_sub(read) as f64 / rate).round();

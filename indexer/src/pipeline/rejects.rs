@@ -1,4 +1,4 @@
-//! The account of what was refused: a JSON line each in the rejects file, the first few in the log.
+//! Report of rejected records: one JSON line each in the rejects file, the first few in the log.
 
 use std::{
     fs::File,
@@ -8,38 +8,38 @@ use std::{
 
 use serde::Serialize;
 
-/// Refusals shown in the log.
-const SHOWN: u32 = 10;
+/// Number of rejects shown in the log.
+const MAX_LOGGED: u32 = 10;
 
-/// What a refusal cost.
+/// Consequence of a reject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectKind {
-    /// The record: it cannot be read, or there is nothing to embed.
+    /// The whole record: it cannot be read, or has nothing to embed.
     Record,
-    /// A photo; the item is there without it.
-    Photo,
-    /// The collection refused the item or event.
+    /// One image; the item is stored without it.
+    Image,
+    /// The collection rejected the item or event.
     Write,
 }
 
-/// One refusal.
+/// One reject.
 #[derive(Debug, Serialize)]
 pub struct Reject<'a> {
     /// Line of the source, from 1.
     pub line: u64,
-    /// Id of the item or event where it could be read.
+    /// Id of the item or event, if it could be read.
     pub id: Option<&'a str>,
-    /// What was refused.
+    /// Rejected thing.
     pub kind: RejectKind,
-    /// Field at fault where one is told apart.
+    /// Field with the error, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<&'a str>,
-    /// Why, and the mend.
+    /// Reason, and how to fix it.
     pub reason: &'a str,
 }
 
-/// Where refusals go.
+/// Writer of rejects.
 #[derive(Default)]
 pub struct Rejects {
     file: Option<BufWriter<File>>,
@@ -47,26 +47,26 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    /// Writes to a new file, or to the log alone.
+    /// Writes to a new file, or only to the log.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be created.
     pub fn create(path: Option<&Path>) -> std::io::Result<Self> {
         let file = path.map(File::create).transpose()?.map(BufWriter::new);
         Ok(Self { file, shown: 0 })
     }
 
-    /// Records one.
+    /// Records a reject.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn add(&mut self, reject: &Reject<'_>) -> std::io::Result<()> {
         self.shown += 1;
-        if self.shown <= SHOWN {
+        if self.shown <= MAX_LOGGED {
             tracing::warn!(line = reject.line, id = reject.id, kind = ?reject.kind, field = reject.field, "{}", reject.reason);
         }
-        if self.shown == SHOWN && self.file.is_none() {
-            tracing::warn!("further refusals are only counted; --rejects FILE lists them all");
+        if self.shown == MAX_LOGGED && self.file.is_none() {
+            tracing::warn!("further rejects are only counted; use --rejects FILE to list all");
         }
         if let Some(file) = &mut self.file {
             serde_json::to_writer(&mut *file, reject)?;

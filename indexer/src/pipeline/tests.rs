@@ -1,4 +1,4 @@
-//! Whole runs: JSON Lines in, a data directory out, vectors by an embedder that counts what it is asked for.
+//! Whole runs: JSON Lines in, a data directory out, vectors by an embedder that counts its calls.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,12 +19,12 @@ use crate::{
     space::Cached,
 };
 
-/// Unit vectors of two components that tell inputs apart.
+/// Embedder of unit vectors of two components that differ by input.
 struct Fake {
     fingerprint: String,
     dims: BTreeMap<String, usize>,
     texts: AtomicUsize,
-    photos: AtomicUsize,
+    images: AtomicUsize,
 }
 
 impl Fake {
@@ -35,13 +35,13 @@ impl Fake {
                 .map(|s| (s.to_owned(), 2))
                 .into(),
             texts: AtomicUsize::new(0),
-            photos: AtomicUsize::new(0),
+            images: AtomicUsize::new(0),
         }
     }
 
-    /// Texts and photos embedded since it was asked last.
+    /// Returns the number of texts and images embedded since the last call.
     fn embedded(&self) -> (usize, usize) {
-        (self.texts.swap(0, Relaxed), self.photos.swap(0, Relaxed))
+        (self.texts.swap(0, Relaxed), self.images.swap(0, Relaxed))
     }
 }
 
@@ -68,9 +68,9 @@ impl Embedder for Fake {
     }
 
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
-        self.photos.fetch_add(images.len(), Relaxed);
+        self.images.fetch_add(images.len(), Relaxed);
         let one = |bytes: &ImageBytes| match bytes.starts_with(b"bad") {
-            true => Err(EmbedError::Input("not a picture".to_owned())),
+            true => Err(EmbedError::Input("not an image".to_owned())),
             false => Ok(embedding(bytes, "image")),
         };
         images.iter().map(one).collect()
@@ -99,12 +99,12 @@ impl Embedder for Fake {
     }
 }
 
-/// A shop in a folder of its own.
+/// Shop in a folder of its own.
 struct Shop {
     folder: TempDir,
     embedder: Fake,
     options: Options,
-    /// Whether embeddings are kept from run to run.
+    /// True if embeddings are cached between runs.
     cached: bool,
 }
 
@@ -153,7 +153,7 @@ impl Shop {
         Pipeline::new(embedder, sink, &mut rejects, &mut progress, options).run(records)
     }
 
-    /// A run over records that come from no file.
+    /// Runs over records that come from no file.
     fn run_records(
         &self,
         records: impl Iterator<Item = Result<Record, SourceError>> + Send + 'static,
@@ -175,7 +175,7 @@ impl Shop {
         self.run_into(&mut self.sink(), lines).unwrap()
     }
 
-    /// Line, kind and reason of each refusal of the last run.
+    /// Returns line, kind and reason of each reject of the last run.
     fn rejects(&self) -> Vec<(u64, String, String)> {
         let text = fs::read_to_string(self.path("rejects.jsonl")).unwrap();
         let reject = |line: &str| {
@@ -257,12 +257,12 @@ fn a_changed_price_embeds_nothing_where_embeddings_are_kept() {
 }
 
 #[test]
-fn text_and_photos_meet_in_the_shared_space() {
+fn text_and_images_meet_in_the_shared_space() {
     let shop = Shop::new();
     fs::write(shop.path("a.jpg"), "first").unwrap();
     fs::write(shop.path("b.jpg"), "second").unwrap();
-    let photos = json!([{"path": "a.jpg"}, {"path": "b.jpg"}]);
-    let summary = shop.run(&[json!({"id": "1", "title": "x", "images": photos})]);
+    let images = json!([{"path": "a.jpg"}, {"path": "b.jpg"}]);
+    let summary = shop.run(&[json!({"id": "1", "title": "x", "images": images})]);
     assert!(summary.is_clean());
     assert_eq!(shop.embedder.embedded(), (1, 2));
     let item = shop.items().remove(0);
@@ -275,14 +275,14 @@ fn text_and_photos_meet_in_the_shared_space() {
     let shared = crate::space::fuse(&[(2.0, &text), (1.0, &a), (1.0, &b)]);
     near(&item.vectors["shared"], &shared);
     assert_eq!(item.fingerprint.as_deref(), Some("f"));
-    // The same file with other bytes is another photo.
+    // The same file with other bytes is another image.
     fs::write(shop.path("b.jpg"), "third").unwrap();
-    let line = json!({"id": "1", "title": "x", "images": photos});
+    let line = json!({"id": "1", "title": "x", "images": images});
     assert_eq!(shop.run(&[line]).updated, 1);
 }
 
 #[test]
-fn behaviour_meets_text_in_the_shared_space() {
+fn behavior_meets_text_in_the_shared_space() {
     let shop = Shop::new();
     let lines = [
         json!({"id": "chosen-1", "title": "x"}),
@@ -291,7 +291,7 @@ fn behaviour_meets_text_in_the_shared_space() {
     assert!(shop.run(&lines).is_clean());
     let items = shop.items();
     let of = |id: &str| items.iter().find(|item| item.id == id).expect("indexed");
-    // Half the people that would make behaviour count as much as text.
+    // Half the users that would make behavior count as much as text.
     let both = crate::space::fuse(&[(1.0, &unit(b"x")), (0.5, &unit(b"chosen"))]);
     near(&of("chosen-1").vectors["shared"], &both);
     near(&of("new-1").vectors["shared"], &unit(b"x"));
@@ -321,7 +321,7 @@ fn a_broken_line_costs_itself_only() {
 }
 
 #[test]
-fn an_item_stays_without_its_bad_photo_if_it_has_a_text() {
+fn an_item_stays_without_its_bad_image_if_it_has_a_text() {
     let shop = Shop::new();
     fs::write(shop.path("bad.jpg"), "bad").unwrap();
     let (bad, none) = (json!([{"path": "bad.jpg"}]), json!([{"path": "none.jpg"}]));
@@ -334,27 +334,27 @@ fn an_item_stays_without_its_bad_photo_if_it_has_a_text() {
     ];
     let summary = shop.run(&lines);
     assert_eq!(counts(&summary), [5, 3, 0, 0, 2]);
-    assert_eq!(summary.photo_faults, 3);
+    assert_eq!(summary.image_errors, 3);
     let rejects = shop.rejects();
     let reason = |kind: &str, line: u64| {
         let one = rejects.iter().find(|r| r.0 == line && r.1 == kind);
         &one.unwrap_or_else(|| panic!("no {kind} {line} in {rejects:?}"))
             .2
     };
-    assert!(reason("photo", 1).contains("not a picture"));
-    assert!(reason("photo", 2).contains("none.jpg"));
-    assert!(reason("record", 3).contains("not a picture"));
+    assert!(reason("image", 1).contains("not an image"));
+    assert!(reason("image", 2).contains("none.jpg"));
+    assert!(reason("record", 3).contains("not an image"));
     assert!(reason("record", 4).contains("nothing to embed"));
-    assert!(reason("photo", 5).contains("Base64"));
+    assert!(reason("image", 5).contains("Base64"));
     let spaces: Vec<_> = shop.items()[0].vectors.keys().cloned().collect();
     assert_eq!(spaces, ["shared", "text"]);
-    // What is there is not made again; a photo that has come since is used.
+    // Existing vectors are not computed again; an image added since is used.
     fs::write(shop.path("none.jpg"), "here now").unwrap();
     assert_eq!(counts(&shop.run(&lines)), [5, 0, 1, 2, 2]);
 }
 
 #[test]
-fn photos_on_the_web_are_left_out_unless_asked_for() {
+fn images_on_the_web_are_left_out_unless_asked_for() {
     let mut shop = Shop::new();
     let images = json!([{"uri": "http://127.0.0.1:1/a.jpg"}]);
     let lines = [
@@ -362,14 +362,14 @@ fn photos_on_the_web_are_left_out_unless_asked_for() {
         json!({"id": "2", "images": images}),
     ];
     let summary = shop.run(&lines);
-    assert_eq!((summary.photo_faults, summary.rejected), (0, 1));
+    assert_eq!((summary.image_errors, summary.rejected), (0, 1));
     assert!(shop.rejects()[0].2.contains("--fetch-images"));
-    // Asked for, a photo that cannot be fetched is tried at every run.
+    // If fetching is on, an image that cannot be fetched is retried at every run.
     shop.options.fetch_images = true;
     for _ in 0..2 {
         let summary = shop.run(&lines);
         assert_eq!(
-            (summary.updated, summary.photo_faults, summary.rejected),
+            (summary.updated, summary.image_errors, summary.rejected),
             (1, 1, 1)
         );
     }
@@ -454,7 +454,7 @@ fn a_collection_of_other_encoders_is_refused_before_any_work() {
     assert_eq!(shop.embedder.embedded(), (0, 0));
 }
 
-/// A sink that is killed at some write.
+/// Sink that fails at some write.
 struct Dying {
     sink: EngineSink,
     writes_left: usize,
@@ -489,7 +489,7 @@ fn a_killed_run_goes_on_where_it_was() {
         };
         assert!(shop.run_into(&mut dying, &lines).is_err());
     }
-    // Five batches of three are there, and three were embedded in vain.
+    // Five batches of three are stored, and three were embedded in vain.
     assert_eq!(shop.embedder.embedded(), (15 + 3 * 3, 0));
     assert_eq!(counts(&shop.run(&lines)), [20, 5, 0, 15, 0]);
     assert_eq!(shop.embedder.embedded(), (5, 0));

@@ -1,4 +1,4 @@
-//! The spaces from before and the new ones by the same questions, asked of the running server.
+//! Comparison of the old and the new spaces on the same queries, on the running server.
 
 use std::collections::HashMap;
 
@@ -7,41 +7,41 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::json;
 use vitrine_schemas::{Item, ReembeddingInfo, ReembeddingStage};
 
-use crate::evaluate::{Configuration, Question, RelevanceReport};
+use crate::evaluate::{Configuration, JudgedQuery, RelevanceReport};
 use crate::sink::{HttpSink, SinkError};
-use crate::source::photo::Photos;
+use crate::source::image::Images;
 
-/// Items that questions are drawn from at most.
-const MOST_ITEMS: usize = 50_000;
+/// Maximum number of items that queries are sampled from.
+const MAX_SAMPLED_ITEMS: usize = 50_000;
 
-/// Questions of one kind.
+/// Queries of one group.
 #[derive(Debug, Clone)]
-pub struct Group {
-    /// What they are.
+pub struct QueryGroup {
+    /// Description of the group.
     pub title: String,
-    /// The questions.
-    pub questions: Vec<Question>,
+    /// Queries.
+    pub queries: Vec<JudgedQuery>,
 }
 
-/// The figures of a group of questions in the spaces from before and in the new ones.
+/// Metrics of a group of queries in the old spaces and in the new ones.
 pub struct Comparison {
-    /// What the questions are.
+    /// Description of the queries.
     pub title: String,
-    /// The spaces from before are the first configuration.
+    /// Report; the old spaces are the first configuration.
     pub report: RelevanceReport,
 }
 
 impl Comparison {
-    /// Asks a group's questions by vector in both sets of spaces.
+    /// Runs a group's queries by vector in both sets of spaces.
     ///
     /// # Errors
-    /// The server cannot be reached or refuses a search.
+    /// The server cannot be reached or rejects a search.
     pub fn run(
         server: &HttpSink,
         info: &ReembeddingInfo,
-        group: &Group,
+        group: &QueryGroup,
         bootstrap: (usize, u64),
-        tell: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64),
     ) -> Result<Self, SinkError> {
         let (old, new) = match info.stage {
             ReembeddingStage::Filling => (&info.current, &info.other),
@@ -52,31 +52,33 @@ impl Comparison {
             body: json!({"mode": "vector", "fingerprint": set.fingerprint}),
         });
         let report =
-            RelevanceReport::run(server, &group.questions, &configurations, bootstrap, tell)?;
+            RelevanceReport::run(server, &group.queries, &configurations, bootstrap, progress)?;
         let title = group.title.clone();
         Ok(Self { title, report })
     }
 
-    /// Whether nDCG@10 is lower by `tolerance` at most, in 97.5 % of resamples of the questions.
-    pub fn is_no_worse(&self, tolerance: f64) -> bool {
+    /// Returns true if nDCG@10 is lower by at most `tolerance` in 97.5 % of bootstrap resamples of
+    /// the queries.
+    pub fn is_not_worse(&self, tolerance: f64) -> bool {
         self.report
             .gain()
             .is_some_and(|gain| gain.low >= -tolerance)
     }
 }
 
-/// Questions where nobody judged any: `count` items drawn at random (of `among`, where that is given), each by its title and,
-/// where its photo can be read, by that. What is right is the item itself.
+/// Returns in_flight-item queries for collections without judgments: `count` items drawn at random
+/// (from `among`, if given), each by its title and, if it can be read, by its image. The only
+/// relevant item is the item itself.
 ///
 /// # Errors
 /// The server cannot be reached.
-pub fn questions_of_items(
+pub fn known_item_queries(
     server: &HttpSink,
-    photos: &Photos,
+    images: &Images,
     among: Option<&[String]>,
     count: usize,
     seed: u64,
-) -> Result<Vec<Group>, SinkError> {
+) -> Result<Vec<QueryGroup>, SinkError> {
     let mut reservoir = Reservoir::new(count, seed);
     match among {
         Some(ids) => {
@@ -86,7 +88,7 @@ pub fn questions_of_items(
         }
         None => {
             let mut cursor = None::<String>;
-            while reservoir.seen < MOST_ITEMS {
+            while reservoir.seen < MAX_SAMPLED_ITEMS {
                 let page = server.page(cursor.as_deref())?;
                 reservoir.extend(page.items);
                 cursor = page.next_cursor;
@@ -97,35 +99,35 @@ pub fn questions_of_items(
         }
     }
     let items = reservoir.drawn;
-    let question = |item: &Item, query| Question {
+    let query_for = |item: &Item, query| JudgedQuery {
         name: item.id.clone(),
         query,
         judged: HashMap::from([(item.id.clone(), 1.0)]),
     };
     let by_title = items.iter().filter_map(|item| {
         let title = item.title.as_ref().filter(|t| !t.trim().is_empty())?;
-        Some(question(item, json!({ "text": title })))
+        Some(query_for(item, json!({ "text": title })))
     });
-    let by_photo = items.iter().filter_map(|item| {
-        let bytes = photos.load(item.images.first()?).ok()?;
+    let by_image = items.iter().filter_map(|item| {
+        let bytes = images.load(item.images.first()?).ok()?;
         let query = json!({"image": BASE64_STANDARD.encode(bytes)});
-        Some(question(item, query))
+        Some(query_for(item, query))
     });
     let mut groups = vec![
-        Group {
-            title: "by title, the item itself is right".to_owned(),
-            questions: by_title.collect(),
+        QueryGroup {
+            title: "in_flight-item search by title".to_owned(),
+            queries: by_title.collect(),
         },
-        Group {
-            title: "by photo, the item itself is right".to_owned(),
-            questions: by_photo.collect(),
+        QueryGroup {
+            title: "in_flight-item search by image".to_owned(),
+            queries: by_image.collect(),
         },
     ];
-    groups.retain(|group| !group.questions.is_empty());
+    groups.retain(|group| !group.queries.is_empty());
     Ok(groups)
 }
 
-/// Items drawn at random (reservoir sampling, [Vitter 1985](https://doi.org/10.1145/3147.3165)).
+/// Random sample of items (reservoir sampling, [Vitter 1985](https://doi.org/10.1145/3147.3165)).
 struct Reservoir {
     rng: SmallRng,
     count: usize,
@@ -179,7 +181,7 @@ mod tests {
                 *drawn.entry(item.id).or_default() += 1;
             }
         }
-        // 500 of 2,000 each on average, 19 the deviation.
+        // 500 of 2,000 each on average, with a standard deviation of 19.
         assert_eq!(drawn.len(), 20);
         assert!(drawn.values().all(|n| (400..600).contains(n)), "{drawn:?}");
     }

@@ -1,6 +1,7 @@
-//! Re-embedding a collection of a running server: items that lack vectors of some encoders are read from it, embedded as
-//! those of a catalog are, and their vectors sent back. What is done is known by the server alone, so a run that was killed goes on where
-//! it was, and one more run embeds what was written since.
+//! Re-embedding of a collection of a running server: items that lack vectors of some encoders are
+//! read from it, embedded like those of a catalog, and their vectors are sent back. Progress is
+//! stored by the server alone, so an interrupted run resumes, and one more run embeds items written
+//! since.
 
 mod comparison;
 mod pending;
@@ -16,49 +17,52 @@ use vitrine_schemas::{
     VectorSpace,
 };
 
-pub use comparison::{Comparison, Group, questions_of_items};
+pub use comparison::{Comparison, QueryGroup, known_item_queries};
 
 use self::{pending::Pending, sink::FillSink};
 use crate::pipeline::{IndexError, Options, Pipeline, Progress, Rejects};
 use crate::sink::{HttpSink, SinkError};
 
-/// Items asked for at once.
+/// Number of items requested at once.
 const PAGE: usize = 200;
 
-/// What is known of items on their way, by id.
-type OnTheWay = Arc<Mutex<BTreeMap<String, Known>>>;
+/// Items in flight by id.
+type InFlight = Arc<Mutex<BTreeMap<String, ItemState>>>;
 
-/// What is known of an item on its way.
-struct Known {
-    /// The version that is embedded.
+/// State of an item in flight.
+struct ItemState {
+    /// Version that is embedded.
     version: u32,
-    /// Spaces that it has vectors in.
+    /// Spaces in which it has vectors.
     spaces: Vec<String>,
 }
 
-/// Account of a run.
+/// Summary of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Filled {
-    /// Items that have vectors now.
+pub struct FillSummary {
+    /// Items embedded by this run.
     pub embedded: u64,
-    /// Items that were changed or deleted while they were embedded. What they have become comes later in the run, or in the next.
+    /// Items that were changed or deleted while they were embedded. Their new versions are embedded
+    /// later in the run, or in the next one.
     pub stale: u64,
     /// Items that could not be embedded. They stay pending.
     pub failed: u64,
-    /// Photos that could not be used; their items are embedded without them.
-    pub photo_faults: u64,
-    /// Items whose photo was sent along when they were indexed, so that it is not kept: embedded by their text alone.
-    pub photos_gone: u64,
-    /// Time taken.
+    /// Images that could not be used; their items are embedded without them.
+    pub image_errors: u64,
+    /// Items whose image was uploaded when they were indexed, and is not stored: embedded by their
+    /// text alone.
+    pub images_gone: u64,
+    /// Time taken in seconds.
     pub seconds: f64,
-    /// Items a second.
+    /// Items per second.
     pub items_per_s: f64,
 }
 
-/// Begins to re-embed a collection into `spaces` of the encoders, or goes on.
+/// Starts or resumes the re-embedding of a collection into `spaces` of the encoders.
 ///
 /// # Errors
-/// Another re-embedding is under way, the server does not have the encoders, or it cannot be reached.
+/// Another re-embedding is in progress, the server does not have the encoders, or it cannot be
+/// reached.
 pub fn begin(
     server: &HttpSink,
     embedder: &dyn Embedder,
@@ -66,10 +70,10 @@ pub fn begin(
 ) -> Result<ReembeddingInfo, SinkError> {
     let info = server.info()?;
     let fingerprint = embedder.fingerprint();
-    if let Some(under_way) = info.reembedding
-        && set_of(&under_way, fingerprint).is_some()
+    if let Some(active) = info.reembedding
+        && set_of(&active, fingerprint).is_some()
     {
-        return Ok(under_way);
+        return Ok(active);
     }
     let wanted = embedder.dims().iter();
     let wanted = wanted.filter(|(name, _)| spaces.contains(*name));
@@ -89,16 +93,17 @@ pub fn begin(
     })
 }
 
-/// The spaces that encoders with this fingerprint fill.
+/// Returns the spaces that encoders with this fingerprint fill.
 pub fn set_of<'a>(info: &'a ReembeddingInfo, fingerprint: &str) -> Option<&'a SpaceSetInfo> {
     let mut sets = [&info.current, &info.other].into_iter();
     sets.find(|set| set.fingerprint.as_deref() == Some(fingerprint))
 }
 
-/// Embeds what lacks vectors of the encoders. What is written meanwhile may be left for the next run.
+/// Embeds items that lack vectors of the encoders. Items written meanwhile may be left for the next
+/// run.
 ///
 /// # Errors
-/// The server cannot be reached or refuses; what was sent until then stays.
+/// The server cannot be reached or rejects a request; vectors sent before stay.
 pub fn fill(
     server: &HttpSink,
     embedder: &dyn Embedder,
@@ -106,39 +111,39 @@ pub fn fill(
     rejects: &mut Rejects,
     progress: &mut Progress,
     options: Options,
-) -> Result<Filled, IndexError> {
+) -> Result<FillSummary, IndexError> {
     let fingerprint = embedder.fingerprint();
     let set = set_of(info, fingerprint);
     let spaces = set.map(|set| set.vectors.keys().cloned().collect());
-    let known = OnTheWay::default();
-    let pending = Pending::new(server.clone(), fingerprint, known.clone());
+    let in_flight = InFlight::default();
+    let pending = Pending::new(server.clone(), fingerprint, in_flight.clone());
     let mut sink = FillSink::new(
         server.clone(),
         fingerprint,
         spaces.unwrap_or_default(),
-        known,
+        in_flight,
     );
     let run = Pipeline::new(embedder, &mut sink, rejects, progress, options);
     let summary = run.run(Box::new(pending))?;
-    Ok(Filled {
+    Ok(FillSummary {
         embedded: sink.filled,
         stale: sink.stale,
         failed: summary.rejected,
-        photo_faults: summary.photo_faults,
-        photos_gone: sink.photos_gone,
+        image_errors: summary.image_errors,
+        images_gone: sink.images_gone,
         seconds: summary.seconds,
         items_per_s: summary.items_per_s,
     })
 }
 
-/// Notes what is pending as what cannot be embedded, so that it does not stand in the way of a switch; how many.
+/// Marks pending items as not embeddable, so that they do not block a switch; returns their number.
 ///
 /// # Errors
 /// As [`fill`].
 pub fn leave_out(server: &HttpSink, fingerprint: &str) -> Result<u64, SinkError> {
     let mut count = 0;
     loop {
-        // What was noted is not pending any more.
+        // Marked items are not pending any more.
         let page = server.pending(fingerprint, None, PAGE)?;
         if page.items.is_empty() {
             return Ok(count);
@@ -156,6 +161,6 @@ pub fn leave_out(server: &HttpSink, fingerprint: &str) -> Result<u64, SinkError>
     }
 }
 
-fn lock(known: &OnTheWay) -> std::sync::MutexGuard<'_, BTreeMap<String, Known>> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(in_flight: &InFlight) -> std::sync::MutexGuard<'_, BTreeMap<String, ItemState>> {
+    in_flight.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,31 +1,32 @@
-//! The items to be embedded as records of a source, in the order of their versions: one that is written meanwhile comes last, or
-//! in the next run.
+//! Pending items as records of a source, in the order of their versions: an item written meanwhile
+//! comes last, or in the next run.
 
 use std::collections::VecDeque;
 
 use vitrine_schemas::PendingItem;
 
-use super::{Known, OnTheWay, PAGE, lock};
+use super::{InFlight, ItemState, PAGE, lock};
 use crate::sink::HttpSink;
 use crate::source::{Record, SourceError};
 
-/// Items that lack vectors.
+/// Iterator over items that lack vectors.
 pub(super) struct Pending {
     server: HttpSink,
     fingerprint: String,
-    known: OnTheWay,
+    in_flight: InFlight,
     page: VecDeque<PendingItem>,
     after: Option<u32>,
     is_over: bool,
 }
 
 impl Pending {
-    /// Those that lack vectors of the encoders with this fingerprint. Each is noted in `known` before it is given out.
-    pub fn new(server: HttpSink, fingerprint: &str, known: OnTheWay) -> Self {
+    /// Returns items that lack vectors of the encoders with this fingerprint. Each is recorded in
+    /// `in_flight` before it is returned.
+    pub fn new(server: HttpSink, fingerprint: &str, in_flight: InFlight) -> Self {
         Self {
             server,
             fingerprint: fingerprint.to_owned(),
-            known,
+            in_flight,
             page: VecDeque::new(),
             after: None,
             is_over: false,
@@ -41,7 +42,7 @@ impl Iterator for Pending {
             match self.server.pending(&self.fingerprint, self.after, PAGE) {
                 Ok(page) => {
                     self.after = page.next;
-                    // Not on and on: where writes never cease, neither would this.
+                    // Bounded: with continuous writes this would never end.
                     self.is_over = page.next.is_none();
                     self.page = page.items.into();
                 }
@@ -56,7 +57,7 @@ impl Iterator for Pending {
             spaces,
             item,
         } = self.page.pop_front()?;
-        lock(&self.known).insert(item.id.clone(), Known { version, spaces });
+        lock(&self.in_flight).insert(item.id.clone(), ItemState { version, spaces });
         Some(Ok(Record {
             line: version.into(),
             id: Some(item.id.clone()),

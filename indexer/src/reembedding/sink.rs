@@ -1,58 +1,58 @@
-//! Where embedded items go: their vectors alone, to the spaces that their encoders fill.
+//! Sink of embedded items: only their vectors are sent, to the spaces that their encoders fill.
 
 use std::collections::{BTreeSet, HashMap};
 
 use vitrine_schemas::{CollectionConfig, EmbeddedItem, FillRequest, Item};
 
-use super::{Known, OnTheWay, lock};
+use super::{InFlight, ItemState, lock};
 use crate::sink::{HttpSink, Outcomes, Sink, SinkError, Written};
 
-/// Items sent at once: some 20 MB of vectors at most.
-const AT_ONCE: usize = 500;
+/// Number of items sent at once: at most about 20 MB of vectors.
+const BATCH: usize = 500;
 
-/// The space of photos alone.
-const PHOTOS: &str = "image";
+/// Space of images alone.
+const IMAGES: &str = "image";
 
 pub(super) struct FillSink {
     server: HttpSink,
     fingerprint: String,
     spaces: BTreeSet<String>,
-    known: OnTheWay,
+    in_flight: InFlight,
     pub filled: u64,
     pub stale: u64,
-    pub photos_gone: u64,
+    pub images_gone: u64,
 }
 
 impl FillSink {
-    /// Fills `spaces`; the versions of the items are in `known`.
+    /// Creates a sink that fills `spaces`; the versions of the items are in `in_flight`.
     pub fn new(
         server: HttpSink,
         fingerprint: &str,
         spaces: BTreeSet<String>,
-        known: OnTheWay,
+        in_flight: InFlight,
     ) -> Self {
         Self {
             server,
             fingerprint: fingerprint.to_owned(),
             spaces,
-            known,
+            in_flight,
             filled: 0,
             stale: 0,
-            photos_gone: 0,
+            images_gone: 0,
         }
     }
 
     fn vectors_of(&mut self, item: Item) -> Result<EmbeddedItem, String> {
-        let known = lock(&self.known).remove(&item.id);
-        let Known { version, spaces } = known.ok_or("came back twice")?;
+        let in_flight = lock(&self.in_flight).remove(&item.id);
+        let ItemState { version, spaces } = in_flight.ok_or("was returned twice")?;
         let mut vectors = item.vectors;
         vectors.retain(|space, _| self.spaces.contains(space));
         if vectors.is_empty() {
             let names: Vec<_> = self.spaces.iter().map(String::as_str).collect();
-            return Err(format!("gets no vector in {}", names.join(", ")));
+            return Err(format!("has no vector in {}", names.join(", ")));
         }
-        self.photos_gone +=
-            u64::from(item.images.is_empty() && spaces.iter().any(|space| space == PHOTOS));
+        self.images_gone +=
+            u64::from(item.images.is_empty() && spaces.iter().any(|space| space == IMAGES));
         Ok(EmbeddedItem {
             id: item.id,
             version,
@@ -75,19 +75,19 @@ impl Sink for FillSink {
 
     fn write(&mut self, items: Vec<Item>) -> Result<Outcomes, SinkError> {
         let mut outcomes = Outcomes::with_capacity(items.len());
-        let mut sound = Vec::with_capacity(items.len());
+        let mut embedded_items = Vec::with_capacity(items.len());
         for item in items {
             let embedded = self.vectors_of(item);
             outcomes.push(embedded.map(|item| {
-                sound.push(item);
+                embedded_items.push(item);
                 Written::Updated
             }));
         }
-        while !sound.is_empty() {
-            let rest = sound.split_off(sound.len().min(AT_ONCE));
+        while !embedded_items.is_empty() {
+            let rest = embedded_items.split_off(embedded_items.len().min(BATCH));
             let answer = self.server.fill(&FillRequest {
                 fingerprint: self.fingerprint.clone(),
-                items: std::mem::replace(&mut sound, rest),
+                items: std::mem::replace(&mut embedded_items, rest),
             })?;
             self.filled += answer.filled;
             self.stale += answer.stale;

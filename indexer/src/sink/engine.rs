@@ -1,4 +1,4 @@
-//! The offline sink: the engine in this process.
+//! Offline sink: the engine in this process.
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
@@ -7,7 +7,7 @@ use vitrine_schemas::{CollectionConfig, Event, EventResult, Item, WriteStatus};
 
 use super::{EventSink, Outcomes, Sink, SinkError, Written, missing};
 
-/// A collection of a data directory.
+/// Collection of a data directory.
 pub struct EngineSink {
     database: Database,
     name: String,
@@ -15,10 +15,10 @@ pub struct EngineSink {
 }
 
 impl EngineSink {
-    /// Opens, or makes, the data directory.
+    /// Opens or creates the data directory.
     ///
     /// # Errors
-    /// It is in use, or no data directory of this version.
+    /// The directory is in use, or not a data directory of this version.
     pub fn open(data: &Path, collection: &str, options: Options) -> Result<Self, SinkError> {
         Ok(Self {
             database: Database::open(data, options)?,

@@ -1,4 +1,5 @@
-//! The online sink: a running server, by its public API. Faults that pass (it restarts, it is busy) are waited out.
+//! Online sink: a running server, through its public API. Transient errors (the server restarts or
+//! is busy) are retried.
 
 mod reembedding;
 #[cfg(test)]
@@ -20,38 +21,39 @@ use vitrine_schemas::{
 
 use super::{EventSink, Outcomes, Sink, SinkError, Written, missing};
 
-/// How long a fault that may pass is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time for which transient errors are retried.
+const RETRY_FOR: Duration = Duration::from_secs(60);
 
-/// First and longest pause between two tries.
+/// Minimum and maximum pause between two attempts.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(10)];
 
-/// Longest a request may take.
+/// Timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Bytes of items sent at once, a quarter of what the server takes unless told otherwise.
-const BODY: usize = 8 << 20;
+/// Size of items sent at once in bytes, a quarter of the server's default limit.
+const MAX_BODY: usize = 8 << 20;
 
-/// Most bytes of an answer: a page of 1000 items of 2 MiB each would not be one of ours.
-const ANSWER: u64 = 1 << 30;
+/// Maximum size of a response in bytes, below that of a page of 1000 items of 2 MiB each, which
+/// indexing never requests.
+const MAX_RESPONSE: u64 = 1 << 30;
 
-/// A collection of a running server.
+/// Collection of a running server.
 #[derive(Clone)]
 pub struct HttpSink {
     agent: ureq::Agent,
     collection: String,
-    /// Address of the server.
+    /// URL of the server.
     base: String,
-    /// Address of the collection.
+    /// URL of the collection.
     url: String,
     key: Option<String>,
-    patience: Duration,
+    retry_for: Duration,
 }
 
-/// Why one try failed.
+/// Error of one attempt.
 enum Failure {
-    /// May pass: to be tried again, not before the time the server asked for.
-    Passing {
+    /// Transient: retried, not before the time that the server asked for.
+    Transient {
         detail: String,
         wait: Option<Duration>,
     },
@@ -59,7 +61,7 @@ enum Failure {
 }
 
 impl HttpSink {
-    /// A sink for `collection` of the server at `url`, such as `http://localhost:7280`.
+    /// Creates a sink for `collection` of the server at `url`, such as `http://localhost:7280`.
     pub fn new(url: &str, collection: &str, key: Option<String>) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -72,37 +74,37 @@ impl HttpSink {
             base: base.to_owned(),
             url: format!("{base}/v1/collections/{name}"),
             key,
-            patience: PATIENCE,
+            retry_for: RETRY_FOR,
         }
     }
 
     /// Searches the collection; `body` is that of `POST .../search`.
     ///
     /// # Errors
-    /// The server cannot be reached, or refuses it.
+    /// The server cannot be reached, or rejects the request.
     pub fn search(&self, body: &Value) -> Result<SearchResponse, SinkError> {
         self.call("POST", "/search", Some(&body.to_string()))
     }
 
-    /// What is set for the collection; `kind` is a part of the address, such as `rules`.
+    /// Returns a setting of the collection; `kind` is the last segment of its URL, such as `rules`.
     ///
     /// # Errors
-    /// The server cannot be reached, or refuses it.
+    /// The server cannot be reached, or rejects the request.
     pub fn setting<T: DeserializeOwned>(&self, kind: &str) -> Result<T, SinkError> {
         self.call("GET", &format!("/{kind}"), None)
     }
 
-    /// Sets all of a kind.
+    /// Replaces all settings of a kind.
     ///
     /// # Errors
-    /// The server cannot be reached, or refuses it.
+    /// The server cannot be reached, or rejects the request.
     pub fn put_setting(&self, kind: &str, body: &Value) -> Result<(), SinkError> {
         let path = format!("/{kind}");
         self.call::<Value>("PUT", &path, Some(&body.to_string()))?;
         Ok(())
     }
 
-    /// Sends a request below the collection's address.
+    /// Sends a request to a path below the collection's URL.
     fn call<T: DeserializeOwned>(
         &self,
         method: &'static str,
@@ -112,7 +114,7 @@ impl HttpSink {
         self.send(method, format!("{}{path}", self.url), body)
     }
 
-    /// Sends a request until it is answered, or patience is at its end.
+    /// Sends a request until it succeeds, fails permanently, or the time for retries is over.
     fn send<T: DeserializeOwned>(
         &self,
         method: &'static str,
@@ -122,21 +124,21 @@ impl HttpSink {
         let started = Instant::now();
         let [mut pause, longest] = PAUSES;
         loop {
-            let (detail, wait) = match self.once(method, &url, body) {
+            let (detail, wait) = match self.attempt(method, &url, body) {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing { detail, wait }) => (detail, wait.unwrap_or(pause)),
+                Err(Failure::Transient { detail, wait }) => (detail, wait.unwrap_or(pause)),
             };
-            if started.elapsed() + wait > self.patience {
+            if started.elapsed() + wait > self.retry_for {
                 return Err(SinkError::Unreachable { url, detail });
             }
-            tracing::warn!(%url, %detail, "trying again");
+            tracing::warn!(%url, %detail, "retrying");
             thread::sleep(wait);
             pause = (pause * 2).min(longest);
         }
     }
 
-    fn once<T: DeserializeOwned>(
+    fn attempt<T: DeserializeOwned>(
         &self,
         method: &'static str,
         url: &str,
@@ -155,7 +157,7 @@ impl HttpSink {
             | ureq::Error::Timeout(_)
             | ureq::Error::HostNotFound
             | ureq::Error::ConnectionFailed
-            | ureq::Error::Protocol(_) => Failure::Passing {
+            | ureq::Error::Protocol(_) => Failure::Transient {
                 detail: error.to_string(),
                 wait: None,
             },
@@ -175,17 +177,22 @@ impl HttpSink {
         let status = answer.status().as_u16();
         let wait = answer.headers().get("retry-after");
         let wait = wait.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
-        let content = answer.body_mut().with_config().limit(ANSWER);
+        let content = answer.body_mut().with_config().limit(MAX_RESPONSE);
         let text = content.read_to_string().map_err(failed)?;
         match status {
-            // An answer without a body is that of a request that has no result.
-            200..300 => serde_json::from_str(if text.is_empty() { "null" } else { &text })
-                .map_err(|e| protocol(format!("is this a Vitrine server? its answer: {e}"))),
-            429 | 502..=504 => Err(Failure::Passing {
+            // A response without a body is that of a request without a result.
+            200..300 => {
+                serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|e| {
+                    protocol(format!(
+                        "unexpected response, is this a Vitrine server? {e}"
+                    ))
+                })
+            }
+            429 | 502..=504 => Err(Failure::Transient {
                 detail: format!("{status}: {}", detail(status, &text)),
                 wait: wait.map(Duration::from_secs),
             }),
-            _ => Err(Failure::Final(SinkError::Refused {
+            _ => Err(Failure::Final(SinkError::Rejected {
                 method,
                 url: url.to_owned(),
                 status,
@@ -199,19 +206,19 @@ impl HttpSink {
         let body = format!("[{}]", items.join(","));
         let answer: WriteResponse = self.call("PUT", "/items", Some(&body))?;
         let url = format!("{}/items", self.url);
-        all_answered("PUT", url, items.len(), answer.results)
+        check_count("PUT", url, items.len(), answer.results)
     }
 
     fn post(&self, events: &[String]) -> Result<Vec<EventResult>, SinkError> {
         let body = format!("[{}]", events.join(","));
         let url = format!("{}/v1/events", self.base);
         let answer: EventsResponse = self.send("POST", url.clone(), Some(&body))?;
-        all_answered("POST", url, events.len(), answer.results)
+        check_count("POST", url, events.len(), answer.results)
     }
 }
 
-/// The results, if there is one for each record sent.
-fn all_answered<T>(
+/// Returns the results, if there is one for each record sent.
+fn check_count<T>(
     method: &'static str,
     url: String,
     sent: usize,
@@ -220,10 +227,7 @@ fn all_answered<T>(
     if results.len() == sent {
         return Ok(results);
     }
-    let detail = format!(
-        "{sent} records were sent, {} results came back",
-        results.len()
-    );
+    let detail = format!("expected {sent} results, got {}", results.len());
     Err(SinkError::Protocol {
         method,
         url,
@@ -231,7 +235,7 @@ fn all_answered<T>(
     })
 }
 
-/// Each record as JSON.
+/// Returns each record as JSON.
 fn as_json<T: serde::Serialize>(url: &str, records: &[T]) -> Result<Vec<String>, SinkError> {
     let json = records.iter().map(serde_json::to_string);
     json.collect::<Result<_, _>>()
@@ -242,56 +246,56 @@ fn as_json<T: serde::Serialize>(url: &str, records: &[T]) -> Result<Vec<String>,
         })
 }
 
-/// The `detail` of a problem, or the text itself; the mend where it is a flag.
+/// Returns the `detail` of a problem, or the text itself, with a hint for errors of authorization.
 fn detail(status: u16, text: &str) -> String {
     let problem: Option<Value> = serde_json::from_str(text).ok();
     let detail = problem.as_ref().and_then(|p| p["detail"].as_str());
     let detail: String = detail.unwrap_or(text).chars().take(500).collect();
     match status {
-        401 | 403 => format!("{detail} (the key is given by --api-key or VITRINE_API_KEY)"),
+        401 | 403 => format!("{detail} (set the key with --api-key or VITRINE_API_KEY)"),
         _ => detail,
     }
 }
 
-/// The first field that a problem names.
+/// Returns the first field that a problem names.
 fn pointer(text: &str) -> Option<String> {
     let problem: Value = serde_json::from_str(text).ok()?;
     Some(problem["errors"][0]["pointer"].as_str()?.to_owned())
 }
 
-/// A path segment (RFC 3986).
+/// Encodes a path segment (RFC 3986).
 fn percent_encode(name: &str) -> String {
     name.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
             out.push(byte.into());
         } else {
-            // Writing to a string does not fail. Dots too: `..` would be another path.
+            // Writing to a string cannot fail. Dots are encoded too: `..` would be another path.
             let _ = write!(out, "%{byte:02X}");
         }
         out
     })
 }
 
-/// Parts of at most `most` bytes, or of one item.
-fn parts(items: &[String], most: usize) -> impl Iterator<Item = &[String]> {
+/// Splits into batches of at most `max_bytes` bytes, or of one item.
+fn batches(items: &[String], max_bytes: usize) -> impl Iterator<Item = &[String]> {
     let mut rest = items;
     std::iter::from_fn(move || {
         let mut size = 0;
         let fits = |item: &&String| {
             size += item.len() + 1;
-            size <= most
+            size <= max_bytes
         };
         let count = rest.iter().take_while(fits).count().max(1);
-        let (part, after) = rest.split_at_checked(count)?;
+        let (batch, after) = rest.split_at_checked(count)?;
         rest = after;
-        Some(part)
+        Some(batch)
     })
 }
 
 impl Sink for HttpSink {
     fn prepare(&mut self, wanted: &CollectionConfig) -> Result<CollectionConfig, SinkError> {
         let info: CollectionInfo = match self.call("GET", "", None) {
-            Err(SinkError::Refused { status: 404, .. }) => {
+            Err(SinkError::Rejected { status: 404, .. }) => {
                 self.call("PUT", "", Some(&json!(wanted).to_string()))
             }
             other => other,
@@ -316,7 +320,7 @@ impl Sink for HttpSink {
     fn write(&mut self, items: Vec<Item>) -> Result<Outcomes, SinkError> {
         let items = as_json(&self.url, &items)?;
         let mut outcomes = Outcomes::with_capacity(items.len());
-        for part in parts(&items, BODY) {
+        for part in batches(&items, MAX_BODY) {
             outcomes.extend(
                 self.put(part)?
                     .into_iter()
@@ -342,7 +346,7 @@ impl EventSink for HttpSink {
     fn append(&mut self, events: &[Event]) -> Result<Vec<EventResult>, SinkError> {
         let events = as_json(&self.base, events)?;
         let mut results = Vec::with_capacity(events.len());
-        for part in parts(&events, BODY) {
+        for part in batches(&events, MAX_BODY) {
             results.extend(self.post(part)?);
         }
         Ok(results)

@@ -1,4 +1,5 @@
-//! Where items go: a data directory opened in this process, or a running server. Encoders are not known here.
+//! Destination of items: a data directory opened in this process, or a running server. Encoders are
+//! unknown here.
 
 mod engine;
 mod http;
@@ -10,7 +11,7 @@ use vitrine_schemas::{CollectionConfig, CollectionPatch, Event, EventResult, Ite
 pub use engine::EngineSink;
 pub use http::HttpSink;
 
-/// Why nothing more can be written.
+/// Errors that end writing.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The collection's vectors come from other encoders.
@@ -19,62 +20,60 @@ pub enum SinkError {
          take it over to these (vitrine-indexer reembed run), or index into a new collection and move an alias to it"
     )]
     OtherSpace {
-        /// The collection.
+        /// Name of the collection.
         collection: String,
-        /// Its fingerprint.
+        /// Fingerprint of the collection.
         found: String,
-        /// That of the encoders at hand.
+        /// Fingerprint of the loaded encoders.
         expected: String,
     },
-    /// The data directory is taken.
-    #[error("{0}; where that is a server, write to it with --server URL instead of --data")]
+    /// The data directory is in use.
+    #[error("{0}; if a server uses it, write to it with --server URL instead of --data")]
     Locked(vitrine::Error),
     /// The engine failed.
     #[error(transparent)]
     Engine(vitrine::Error),
-    /// The server refused.
-    #[error("{method} {url} was refused with {status}: {detail}")]
-    Refused {
+    /// The server rejected the request.
+    #[error("{method} {url} was rejected with {status}: {detail}")]
+    Rejected {
         /// HTTP method.
         method: &'static str,
         /// Address.
         url: String,
         /// HTTP status.
         status: u16,
-        /// Field at fault, as a JSON pointer into the body.
+        /// Field with the error, as a JSON pointer into the body.
         pointer: Option<String>,
-        /// What the server said.
+        /// Message of the server.
         detail: String,
     },
-    /// The request cannot be made, or its answer is none of this API.
+    /// The request is invalid, or the response is not of this API.
     #[error("{method} {url}: {detail}")]
     Protocol {
         /// HTTP method.
         method: &'static str,
         /// Address.
         url: String,
-        /// What is wrong.
+        /// Problem.
         detail: String,
     },
-    /// The server could not be reached, tried again and again.
-    #[error(
-        "{url} does not answer: {detail}; run the same command again to go on where it stopped"
-    )]
+    /// The server could not be reached after repeated attempts.
+    #[error("{url} does not answer: {detail}; run the same command again to resume")]
     Unreachable {
         /// Address.
         url: String,
-        /// The last fault.
+        /// Last error.
         detail: String,
     },
 }
 
 impl SinkError {
-    /// Whether what was asked for was refused, as opposed to a sink that fails.
-    pub fn is_refusal(&self) -> bool {
+    /// Returns true if the request was rejected, as opposed to a failure of the sink.
+    pub fn is_rejection(&self) -> bool {
         match self {
             Self::OtherSpace { .. } => true,
             Self::Engine(error) => error.is_user(),
-            Self::Refused { status, .. } => (400..500).contains(status),
+            Self::Rejected { status, .. } => (400..500).contains(status),
             Self::Locked(_) | Self::Protocol { .. } | Self::Unreachable { .. } => false,
         }
     }
@@ -89,27 +88,28 @@ impl From<vitrine::Error> for SinkError {
     }
 }
 
-/// What became of an item that was taken.
+/// Outcome of an accepted item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// It is new.
+    /// The item is new.
     Created,
-    /// It replaced another.
+    /// The item replaced another version.
     Updated,
 }
 
-/// One outcome an item: what became of it, or why it was refused.
+/// One outcome per item: created, updated, or the reason of the rejection.
 pub type Outcomes = Vec<Result<Written, String>>;
 
-/// A collection that can be filled.
+/// Collection that can be filled.
 pub trait Sink {
-    /// Makes the collection where it is missing, adds the attributes and spaces it lacks, returns what it has then.
+    /// Creates the collection if missing, adds the attributes and spaces it lacks, and returns its
+    /// configuration.
     ///
     /// # Errors
-    /// It holds vectors of other encoders, or declares something otherwise.
+    /// The collection holds vectors of other encoders, or declares something differently.
     fn prepare(&mut self, wanted: &CollectionConfig) -> Result<CollectionConfig, SinkError>;
 
-    /// Content hashes of those of `ids` that are stored with one.
+    /// Returns the content hashes of those of `ids` that are stored with one.
     ///
     /// # Errors
     /// The sink failed.
@@ -118,26 +118,28 @@ pub trait Sink {
     /// Writes items; they are stored when this returns.
     ///
     /// # Errors
-    /// The sink failed as a whole; faults of single items are outcomes.
+    /// The sink failed as a whole; errors of single items are outcomes.
     fn write(&mut self, items: Vec<Item>) -> Result<Outcomes, SinkError>;
 }
 
-/// A database that takes events.
+/// Database that accepts events.
 pub trait EventSink {
-    /// Checks that the collection is there, so that its absence is told once and not by every event.
+    /// Checks that the collection exists, so that its absence is reported once and not for every
+    /// event.
     ///
     /// # Errors
-    /// It is not, or the sink failed.
+    /// The collection does not exist, or the sink failed.
     fn check(&self) -> Result<(), SinkError>;
 
-    /// Stores events; one result each, in their order. What is accepted is stored when this returns.
+    /// Stores events; returns one result each, in their order. Accepted events are stored when this
+    /// returns.
     ///
     /// # Errors
-    /// The sink failed as a whole; faults of single events are results.
+    /// The sink failed as a whole; errors of single events are results.
     fn append(&mut self, events: &[Event]) -> Result<Vec<EventResult>, SinkError>;
 }
 
-/// What `have` lacks of `wanted`; `None` where nothing is missing.
+/// Returns the parts of `wanted` that `have` lacks; `None` if nothing is missing.
 fn missing(
     collection: &str,
     have: &CollectionConfig,
@@ -157,7 +159,7 @@ fn missing(
         vectors: wanted.vectors.clone(),
         ..CollectionPatch::default()
     };
-    // One that is declared otherwise stays in the patch, so that the engine refuses it with its reason.
+    // Conflicting declarations stay in the patch, so that the engine rejects them with its reason.
     patch
         .attributes
         .retain(|name, kind| have.attributes.get(name) != Some(kind));

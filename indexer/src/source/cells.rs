@@ -1,13 +1,13 @@
-//! From the cells of a row to the fields of an item: texts, prices, photos, attribute values. Shared by all formats;
-//! which column goes to which field is not decided here.
+//! Conversion of cells to fields of an item: texts, prices, images, attribute values. Shared by all
+//! formats; the mapping of columns to fields is not decided here.
 
 use serde_json::{Map, Number, Value};
 use vitrine_schemas::{AttributeType, Availability, ImageRef, Price, RESERVED_NAMES};
 
-/// A row of named columns. Cells hold scalars or lists of scalars.
+/// Row of named columns. Cells hold scalars or lists of scalars.
 pub type Row = Map<String, Value>;
 
-/// The scalars of a cell, without nulls and blanks.
+/// Returns the scalars of a cell, without nulls and blanks.
 fn scalars<'a>(row: &'a Row, column: &str) -> Result<Vec<&'a Value>, String> {
     let cell = match row.get(column) {
         None => &[],
@@ -16,7 +16,7 @@ fn scalars<'a>(row: &'a Row, column: &str) -> Result<Vec<&'a Value>, String> {
     };
     if cell.iter().any(|v| v.is_object() || v.is_array()) {
         return Err(format!(
-            "column `{column}`: holds nested values; write a scalar or a list of scalars"
+            "column `{column}`: expected a scalar or a list of scalars, got nested values"
         ));
     }
     let blank = |v: &Value| v.is_null() || v.as_str().is_some_and(|s| s.trim().is_empty());
@@ -30,26 +30,26 @@ fn as_text(value: &Value) -> String {
     }
 }
 
-/// All values of a cell as texts.
+/// Returns all values of a cell as texts.
 pub(super) fn texts(row: &Row, column: &str) -> Result<Vec<String>, String> {
     Ok(scalars(row, column)?.into_iter().map(as_text).collect())
 }
 
-/// The value of a cell as text; `None` where it is blank or the column is absent.
+/// Returns the value of a cell as text; `None` if it is blank or the column is absent.
 pub(super) fn text(row: &Row, column: &str) -> Result<Option<String>, String> {
     match *scalars(row, column)? {
         [] => Ok(None),
         [value] => Ok(Some(as_text(value))),
-        _ => Err(format!("column `{column}`: holds a list; write one value")),
+        _ => Err(format!("column `{column}`: expected one value, got a list")),
     }
 }
 
-/// The id of an item.
+/// Returns the id of an item.
 pub(super) fn id(row: &Row, column: &str) -> Result<String, String> {
     text(row, column)?.ok_or_else(|| format!("column `{column}`: is empty; every item needs an id"))
 }
 
-/// Category levels as a path.
+/// Joins category levels to a path.
 pub(super) fn category_path<'a>(levels: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let levels: Vec<_> = levels
         .into_iter()
@@ -60,10 +60,10 @@ pub(super) fn category_path<'a>(levels: impl IntoIterator<Item = &'a str>) -> Op
     (!levels.is_empty()).then(|| levels.join(" > "))
 }
 
-/// A price as feeds write it: `15`, `15.00`, `15.00 USD`, `USD 15.00`.
+/// Parses a price in the forms of feeds: `15`, `15.00`, `15.00 USD`, `USD 15.00`.
 pub(super) fn price(column: &str, text: &str) -> Result<Price, String> {
     let wrong =
-        || format!("column `{column}`: `{text}` is no price; write it like `15.00` or `15.00 USD`");
+        || format!("column `{column}`: expected a price like `15.00` or `15.00 USD`, got `{text}`");
     let numeric = |c: char| c.is_ascii_digit() || c == '.';
     let start = text.find(numeric).ok_or_else(wrong)?;
     let end = text.rfind(numeric).map_or(start, |last| last + 1);
@@ -80,17 +80,17 @@ pub(super) fn price(column: &str, text: &str) -> Result<Price, String> {
     Ok(Price { amount, currency })
 }
 
-/// An ISO 4217 code.
+/// Parses an ISO 4217 code.
 pub(super) fn currency(column: &str, code: &str) -> Result<String, String> {
     if code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Ok(code.to_ascii_uppercase());
     }
     Err(format!(
-        "column `{column}`: `{code}` is no currency; write its ISO 4217 code such as `EUR`"
+        "column `{column}`: expected an ISO 4217 currency code like `EUR`, got `{code}`"
     ))
 }
 
-/// A photo: a web address or a path relative to the catalog.
+/// Parses an image reference: a web address or a path relative to the catalog.
 pub(super) fn image(text: &str) -> ImageRef {
     let is_url = ["http://", "https://"].iter().any(|scheme| {
         text.get(..scheme.len())
@@ -103,7 +103,7 @@ pub(super) fn image(text: &str) -> ImageRef {
     }
 }
 
-/// A stock state: `in stock`, `in_stock`, `In-Stock`, ...
+/// Parses a stock state: `in stock`, `in_stock`, `In-Stock`, ...
 pub(super) fn availability(column: &str, text: &str) -> Result<Availability, String> {
     let plain: String = text
         .chars()
@@ -116,24 +116,24 @@ pub(super) fn availability(column: &str, text: &str) -> Result<Availability, Str
         "preorder" => Ok(Availability::Preorder),
         "backorder" => Ok(Availability::Backorder),
         _ => Err(format!(
-            "column `{column}`: `{text}` is no availability; write in_stock, out_of_stock, preorder or backorder"
+            "column `{column}`: expected in_stock, out_of_stock, preorder or backorder, got `{text}`"
         )),
     }
 }
 
-/// Yes or no.
+/// Parses a boolean.
 pub(super) fn flag(column: &str, text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),
         _ => Err(format!(
-            "column `{column}`: `{text}` is no bool; write true or false"
+            "column `{column}`: expected true or false, got `{text}`"
         )),
     }
 }
 
-/// The value of an attribute: a scalar, or an array where there are several. Without a `kind` values stay as they are.
-/// Times pass unread, the engine checks them.
+/// Returns the value of an attribute: a scalar, or an array of several values. Without a `kind`,
+/// values are unchanged. Times are not parsed here; the engine checks them.
 pub(super) fn attribute(
     row: &Row,
     column: &str,
@@ -155,7 +155,7 @@ pub(super) fn attribute(
     Ok(one_or_many(values))
 }
 
-/// A value alone, several as an array.
+/// Returns a single value unchanged, and several as an array.
 pub(super) fn one_or_many(mut values: Vec<Value>) -> Option<Value> {
     match values.len() {
         0 | 1 => values.pop(),
@@ -171,28 +171,28 @@ fn typed(value: &Value, column: &str, kind: Option<AttributeType>) -> Result<Val
         });
     };
     let text = as_text(value);
-    let wrong = |what| format!("column `{column}`: `{text}` is no {what}");
+    let wrong = |what| format!("column `{column}`: expected {what}, got `{text}`");
     match kind {
         AttributeType::Keyword | AttributeType::Text | AttributeType::Datetime => {
             Ok(text.clone().into())
         }
         AttributeType::Category => category_path([text.as_str()])
             .map(Value::from)
-            .ok_or_else(|| wrong("category; write a path like `Clothing > Shoes`")),
+            .ok_or_else(|| wrong("a category path like `Clothing > Shoes`")),
         AttributeType::Integer => integer(&text)
             .map(Value::from)
-            .ok_or_else(|| wrong("integer; write a whole number of 64 bits")),
+            .ok_or_else(|| wrong("a 64-bit integer")),
         AttributeType::Float => text
             .parse()
             .ok()
             .and_then(Number::from_f64)
             .map(Value::from)
-            .ok_or_else(|| wrong("float; write a number")),
+            .ok_or_else(|| wrong("a number")),
         AttributeType::Bool => flag(column, &text).map(Value::from),
     }
 }
 
-/// A whole number, also where a tool wrote it as `2011.0`.
+/// Parses an integer, also in the form `2011.0` that some tools write.
 fn integer(text: &str) -> Option<i64> {
     let whole = match text.split_once('.') {
         Some((whole, zeros)) if zeros.bytes().all(|b| b == b'0') => whole,
@@ -201,8 +201,8 @@ fn integer(text: &str) -> Option<i64> {
     whole.parse().ok()
 }
 
-/// A name as attributes may have: `[A-Za-z][A-Za-z0-9_]{0,63}`, other characters become `_`. `None` for
-/// an empty name.
+/// Converts a name to an attribute name, `[A-Za-z][A-Za-z0-9_]{0,63}`: other characters become `_`.
+/// `None` for an empty name.
 pub(super) fn attribute_name(name: &str) -> Option<String> {
     let mut plain: String = name
         .trim()
@@ -221,7 +221,7 @@ pub(super) fn attribute_name(name: &str) -> Option<String> {
     Some(plain)
 }
 
-/// Whether an attribute may have this name as it is.
+/// Returns true if the name is a valid attribute name.
 pub(super) fn is_attribute_name(name: &str) -> bool {
     attribute_name(name).as_deref() == Some(name)
 }

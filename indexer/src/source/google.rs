@@ -1,4 +1,4 @@
-//! Google Merchant feeds: what their fields mean, and the tab separated form.
+//! Google Merchant feeds: the meaning of their fields, and the tab-separated form.
 
 use vitrine_schemas::Item;
 
@@ -15,7 +15,7 @@ use super::{
 /// Fields kept as keyword attributes.
 const ATTRIBUTES: [&str; 11] = [
     "color",
-    "colour",
+    "colour", // spelling: ignore
     "size",
     "material",
     "pattern",
@@ -27,7 +27,7 @@ const ATTRIBUTES: [&str; 11] = [
     "mpn",
 ];
 
-/// The records of a tab separated feed. With a mapping it is a table as any other.
+/// Returns the records of a tab-separated feed. With a mapping it is read as a plain table.
 pub(super) fn records(
     input: Input,
     mapping: &Mapping,
@@ -44,20 +44,21 @@ pub(super) fn records(
     Ok(Box::new(table.map(|line| Ok(line?.record("id", item)))))
 }
 
-/// `Image Link`, `image link` and `g:image_link` are `image_link`.
+/// Normalizes a field name: `Image Link`, `image link` and `g:image_link` become `image_link`.
 fn field_name(column: &str) -> String {
     let name = column.to_ascii_lowercase().replace(' ', "_");
     name.strip_prefix("g:").unwrap_or(&name).to_owned()
 }
 
-/// The item of an entry. Fields that are repeated hold a list.
+/// Returns the item of an entry. Repeated fields hold a list.
 pub(super) fn item(entry: &Row) -> Result<Item, String> {
     let text = |field: &str| cells::text(entry, field);
     let mut category = cells::texts(entry, "product_type")?;
     category.extend(cells::texts(entry, "google_product_category")?);
     let mut images = cells::texts(entry, "image_link")?;
     for more in cells::texts(entry, "additional_image_link")? {
-        // One cell holds several in the tab separated form; a comma in an address is written `%2C`.
+        // In the tab-separated form one cell holds several links; a comma in an address is written
+        // `%2C`.
         images.extend(more.split(',').map(|link| link.trim().to_owned()));
     }
     images.retain(|link| !link.is_empty());

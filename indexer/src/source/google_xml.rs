@@ -1,4 +1,5 @@
-//! Google Merchant feeds in XML: RSS items and Atom entries become rows. What the fields mean lives in `google`.
+//! Google Merchant feeds in XML: RSS items and Atom entries become rows. The meaning of the fields
+//! lives in `google`.
 
 use quick_xml::{
     NsReader,
@@ -17,7 +18,7 @@ use super::{
 const GOOGLE: Namespace = Namespace(b"http://base.google.com/ns/1.0");
 const ATOM: Namespace = Namespace(b"http://www.w3.org/2005/Atom");
 
-/// The records of a feed.
+/// Returns the records of a feed.
 pub(super) fn records(
     input: Input,
     mapping: &Mapping,
@@ -39,8 +40,8 @@ pub(super) fn records(
         Some(Ok(Record {
             line: entry.line,
             id: cells::text(&row, id).ok().flatten(),
-            item: match (entry.fault, &rules) {
-                (Some(fault), _) => Err(fault),
+            item: match (entry.error, &rules) {
+                (Some(error), _) => Err(error),
                 (None, Some(rules)) => rules.item(&row),
                 (None, None) => google::item(&row),
             },
@@ -51,25 +52,25 @@ pub(super) fn records(
 struct Feed {
     name: String,
     xml: NsReader<Guard>,
-    /// Open elements around the entries.
+    /// Number of open elements around the entries.
     depth: usize,
 }
 
-/// One item or entry.
+/// RSS item or Atom entry.
 struct Entry {
     line: u64,
-    /// Fields of Google's namespace; they go before the plain ones of the same name.
+    /// Fields of Google's namespace; they take precedence over plain ones of the same name.
     google: Row,
     plain: Row,
-    fault: Option<String>,
+    error: Option<String>,
 }
 
-/// An element directly below an entry, and its text.
+/// Element directly below an entry, with its text.
 struct Field {
-    /// Where it is kept; `None`: not at all.
+    /// Namespace and name of the field; `None` if it is ignored.
     key: Option<(Origin, String)>,
     text: String,
-    /// Open elements from this one on.
+    /// Number of open elements, including this one.
     depth: usize,
 }
 
@@ -81,7 +82,7 @@ enum Origin {
 
 impl Feed {
     fn find_root(&mut self) -> Result<(), SourceError> {
-        // An `&` that is not written `&amp;` is too common to give up a feed for.
+        // An `&` that is not written `&amp;` is too common to reject a feed for it.
         self.xml.config_mut().allow_dangling_amp = true;
         let mut buffer = Vec::new();
         loop {
@@ -92,7 +93,7 @@ impl Feed {
                     let encoding = encoding.unwrap_or(b"utf-8".into()).to_ascii_lowercase();
                     if !matches!(encoding.as_slice(), b"utf-8" | b"us-ascii") {
                         let name = String::from_utf8_lossy(&encoding);
-                        return Err(self.fault(format!("it is {name}; save it as UTF-8")));
+                        return Err(self.error(format!("the encoding is {name}; save it as UTF-8")));
                     }
                 }
                 Event::Start(root) if is_root(&root) => {
@@ -103,8 +104,8 @@ impl Feed {
                 Event::DocType(_) | Event::Comment(_) | Event::PI(_) => {}
                 Event::Text(text) if text.trim_ascii().is_empty() => {}
                 _ => {
-                    let reason = "it must begin with an `rss` or `feed` element";
-                    return Err(self.fault(reason.to_owned()));
+                    let reason = "expected an `rss` or `feed` root element";
+                    return Err(self.error(reason.to_owned()));
                 }
             }
         }
@@ -128,7 +129,7 @@ impl Feed {
         }
     }
 
-    /// Reads on to the end of an entry.
+    /// Reads to the end of an entry.
     fn entry(&mut self, line: u64) -> Result<Entry, SourceError> {
         let mut entry = Entry::new(line);
         let mut open: Option<Field> = None;
@@ -151,7 +152,7 @@ impl Feed {
                 (Some(field), Ok(text)) => field.text.push_str(&text),
                 (None, Ok(_)) => {}
                 (_, Err(error)) => {
-                    entry.fault = Some(format!("holds text that is not UTF-8: {error}"))
+                    entry.error = Some(format!("holds text that is not UTF-8: {error}"))
                 }
             }
             match (event, &mut open) {
@@ -172,7 +173,8 @@ impl Feed {
         }
     }
 
-    /// Where the text of an element goes. Other namespaces than Google's and Atom's say nothing about the product.
+    /// Returns the field of an element. Namespaces other than Google's and Atom's do not describe
+    /// the product.
     fn key(&self, start: &BytesStart) -> Option<(Origin, String)> {
         let (namespace, name) = self.xml.resolve_element(start.name());
         let origin = match namespace {
@@ -192,15 +194,15 @@ impl Feed {
                 line: self.xml.get_ref().line,
                 source: std::io::Error::new(error.kind(), error.to_string()),
             }),
-            Err(error) => Err(self.fault(error.to_string())),
+            Err(error) => Err(self.error(error.to_string())),
         }
     }
 
     fn cut_off(&self) -> SourceError {
-        self.fault("it ends within an element".to_owned())
+        self.error("unexpected end within an element".to_owned())
     }
 
-    fn fault(&self, reason: String) -> SourceError {
+    fn error(&self, reason: String) -> SourceError {
         SourceError::Xml {
             name: self.name.clone(),
             line: self.xml.get_ref().line,
@@ -224,11 +226,11 @@ impl Entry {
             line,
             google: Row::new(),
             plain: Row::new(),
-            fault: None,
+            error: None,
         }
     }
 
-    /// Keeps a field; what is repeated becomes a list.
+    /// Adds a field; repeated fields become a list.
     fn keep(&mut self, field: Option<Field>) {
         let Some(Field {
             key: Some((origin, name)),
@@ -251,7 +253,7 @@ impl Entry {
     fn row(&self) -> Row {
         let mut row = self.plain.clone();
         row.extend(self.google.clone());
-        // Atom's names for it.
+        // Names of the description in Atom.
         for atom in ["summary", "content"] {
             if let (false, Some(text)) = (row.contains_key("description"), row.get(atom).cloned()) {
                 row.insert("description".to_owned(), text);

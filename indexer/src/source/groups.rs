@@ -11,18 +11,19 @@ use super::{
     table::{Line, Table},
 };
 
-/// Most rows of one product: a file without first rows must not be gathered whole.
+/// Maximum number of rows of one product, so that a file without first rows is not read into
+/// memory.
 const MAX_ROWS: usize = 10_000;
 
-/// The rows of one product.
+/// Rows of one product.
 pub(super) struct Group {
     pub line: u64,
-    /// At least one.
+    /// At least one row.
     rows: Vec<Row>,
-    fault: Option<String>,
+    error: Option<String>,
 }
 
-/// Gathers rows as long as `continues(first, next)`. A faulty row spoils its product and no other.
+/// Groups rows while `continues(first, next)`. An invalid row rejects its product and no other.
 pub(super) fn groups(
     table: Table,
     continues: fn(&Row, &Row) -> bool,
@@ -41,7 +42,7 @@ fn gather(first: Line, lines: &mut Peekable<Table>, continues: fn(&Row, &Row) ->
     let mut group = Group {
         line: first.line,
         rows: vec![first.row],
-        fault: first.fault,
+        error: first.error,
     };
     while let Some(next) = lines.next_if(|next| {
         next.as_ref()
@@ -49,13 +50,13 @@ fn gather(first: Line, lines: &mut Peekable<Table>, continues: fn(&Row, &Row) ->
     }) {
         let Ok(next) = next else { break };
         if group.rows.len() == MAX_ROWS {
-            group.fault = Some(format!("has more than {MAX_ROWS} rows"));
+            group.error = Some(format!("a product has more than {MAX_ROWS} rows"));
             continue;
         }
-        let fault = next
-            .fault
-            .map(|fault| format!("line {}: {fault}", next.line));
-        group.fault = group.fault.or(fault);
+        let error = next
+            .error
+            .map(|error| format!("line {}: {error}", next.line));
+        group.error = group.error.or(error);
         group.rows.push(next.row);
     }
     group
@@ -67,8 +68,8 @@ impl Group {
         id: Option<String>,
         make: impl Fn(&Self) -> Result<Item, String>,
     ) -> Record {
-        let item = match &self.fault {
-            Some(fault) => Err(fault.clone()),
+        let item = match &self.error {
+            Some(error) => Err(error.clone()),
             None => make(&self),
         };
         Record {
@@ -82,7 +83,7 @@ impl Group {
         &self.rows[0]
     }
 
-    /// The different values of a column, in their order.
+    /// Returns the distinct values of a column, in their order.
     pub fn distinct(&self, column: &str) -> Result<Vec<String>, String> {
         let mut all = Vec::new();
         for row in &self.rows {
@@ -95,7 +96,7 @@ impl Group {
         Ok(all)
     }
 
-    /// The lowest price in a column.
+    /// Returns the lowest price of a column.
     pub fn lowest_price(&self, column: &str) -> Result<Option<Price>, String> {
         let prices = self.distinct(column)?;
         let prices = prices.iter().map(|text| cells::price(column, text));
@@ -106,12 +107,12 @@ impl Group {
     }
 }
 
-/// Keyword attributes gathered value by value.
+/// Keyword attributes collected value by value.
 #[derive(Default)]
 pub(super) struct Keywords(Map<String, Value>);
 
 impl Keywords {
-    /// Adds a value unless it is there. Names are made to fit.
+    /// Adds a value unless it is present. The name is converted to a valid one.
     pub fn add(&mut self, name: &str, value: &str) {
         let (Some(name), value) = (cells::attribute_name(name), value.trim()) else {
             return;
@@ -130,7 +131,7 @@ impl Keywords {
         }
     }
 
-    /// The attributes of an item.
+    /// Returns the attributes of an item.
     pub fn finish(self) -> Map<String, Value> {
         let scalar = |value| match value {
             Value::Array(values) => cells::one_or_many(values),

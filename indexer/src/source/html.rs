@@ -1,6 +1,6 @@
-//! HTML fragments, as shops write descriptions in them, to plain text.
+//! Conversion of HTML fragments, as shops use them in descriptions, to plain text.
 
-/// Named characters worth knowing; the first 96 of Latin-1 follow in [`LATIN1`].
+/// Common named characters; the first 96 of Latin-1 follow in [`LATIN1`].
 const NAMED: [(&str, char); 24] = [
     ("amp", '&'),
     ("lt", '<'),
@@ -28,7 +28,7 @@ const NAMED: [(&str, char); 24] = [
     ("OElig", '\u{152}'),
 ];
 
-/// The names of U+00A0 to U+00FF in their order.
+/// Names of U+00A0 to U+00FF in their order.
 const LATIN1: &str = "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn \
     sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde \
     Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde Ograve Oacute Ocirc Otilde \
@@ -36,15 +36,15 @@ const LATIN1: &str = "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf
     egrave eacute ecirc euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave \
     uacute ucirc uuml yacute thorn yuml";
 
-/// Elements within a line; all others separate words.
+/// Inline elements; all others separate words.
 const INLINE: [&str; 14] = [
     "a", "abbr", "b", "code", "em", "font", "i", "mark", "s", "small", "span", "strong", "sub", "u",
 ];
 
-/// Elements whose content is no text.
+/// Elements whose content is not text.
 const SILENT: [&str; 2] = ["script", "style"];
 
-/// The text of a fragment: no tags, entities decoded, runs of blanks as one.
+/// Returns the text of a fragment: no tags, entities decoded, whitespace collapsed.
 pub(super) fn text(html: &str) -> String {
     let mut raw = String::with_capacity(html.len());
     let mut rest = html;
@@ -76,7 +76,7 @@ struct Tag {
 }
 
 impl Tag {
-    /// The tag that `html` begins with. A `<` before anything but a name, `/` or `!` is text.
+    /// Parses the tag at the start of `html`. A `<` before anything but a name, `/` or `!` is text.
     fn at(html: &str) -> Option<Self> {
         if let Some(comment) = html.strip_prefix("<!--") {
             let len = comment.find("-->").map_or(html.len(), |end| end + 7);
@@ -120,7 +120,7 @@ fn after_closing<'a>(html: &'a str, name: &str) -> &'a str {
     found.map_or("", |at| &html[at..])
 }
 
-/// Decodes the entities; what is none stays as it is.
+/// Decodes entities; unknown ones are unchanged.
 fn decode(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
@@ -142,7 +142,7 @@ fn decode(text: &str) -> String {
     decoded
 }
 
-/// The character of an entity: `eacute`, `#233`, `#xe9`.
+/// Returns the character of an entity: `eacute`, `#233`, `#xe9`.
 pub(super) fn entity(name: &str) -> Option<char> {
     if let Some(number) = name.strip_prefix('#') {
         let code = match number.strip_prefix(['x', 'X']) {

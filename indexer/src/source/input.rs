@@ -1,4 +1,4 @@
-//! The bytes of a catalog: opened, unpacked, without a byte order mark. What they mean does not live here.
+//! Bytes of a catalog: opened, decompressed, without a byte order mark. Parsing does not live here.
 
 use std::{
     fs::File,
@@ -8,12 +8,12 @@ use std::{
 
 use super::SourceError;
 
-/// Longest record, bytes: bounds the memory that a damaged file can ask for.
+/// Maximum size of a record in bytes; bounds the memory that a damaged file can use.
 pub(super) const MAX_RECORD: usize = 16 << 20;
 
-/// An opened catalog.
+/// Opened catalog.
 pub(super) struct Input {
-    /// For messages.
+    /// Name for messages.
     pub name: String,
     pub reader: Box<dyn BufRead + Send>,
 }
@@ -42,7 +42,7 @@ impl Packing {
     }
 }
 
-/// The ending of a file's name in small letters, without that of its packing.
+/// Returns the extension of a file in lower case, without that of its compression.
 pub(super) fn ending(source: &Path) -> Option<String> {
     let name = source.to_string_lossy().to_ascii_lowercase();
     let name = [".gz", ".zst"]
@@ -52,7 +52,7 @@ pub(super) fn ending(source: &Path) -> Option<String> {
     name.rsplit_once('.').map(|(_, ending)| ending.to_owned())
 }
 
-/// How messages call a source.
+/// Returns the name of a source for messages.
 pub(super) fn name_of(source: &Path) -> String {
     if source == Path::new("-") {
         return "standard input".to_owned();
@@ -73,7 +73,7 @@ impl Input {
         Self::unpack(name, file, Packing::of_ending(source))
     }
 
-    /// A stream without a name to tell its packing from.
+    /// Opens a stream; its compression is detected from its first bytes.
     pub fn from_stream(
         name: String,
         mut stream: impl Read + Send + 'static,
@@ -128,8 +128,8 @@ fn first_read(name: &str, source: io::Error) -> SourceError {
     }
 }
 
-/// Counts lines, and fails once a record grows beyond [`MAX_RECORD`] (a quote or tag left open swallows all that
-/// follows).
+/// Reader that counts lines, and fails once a record grows beyond [`MAX_RECORD`] (an unclosed quote
+/// or tag includes all that follows).
 pub(super) struct Guard {
     reader: Box<dyn BufRead + Send>,
     /// Line of the next byte, from 1.
@@ -146,7 +146,7 @@ impl Guard {
         }
     }
 
-    /// A new record begins.
+    /// Starts a new record.
     pub fn begin(&mut self) {
         self.used = 0;
     }
@@ -156,14 +156,14 @@ impl BufRead for Guard {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.used > MAX_RECORD {
             return Err(io::Error::other(
-                "a record of more than 16 MiB; look for a quote or a tag that is not closed",
+                "a record is larger than 16 MiB; look for an unclosed quote or tag",
             ));
         }
         self.reader.fill_buf()
     }
 
     fn consume(&mut self, amount: usize) {
-        // What is consumed was filled before, so this reads nothing and cannot fail.
+        // Consumed bytes were buffered before, so this reads nothing and cannot fail.
         if let Ok(filled) = self.reader.fill_buf() {
             let breaks = filled.iter().take(amount).filter(|b| **b == b'\n').count();
             self.line += breaks as u64;

@@ -1,4 +1,4 @@
-//! JSON Lines: an item a line as the API takes it, or any object with a mapping.
+//! JSON Lines: one item per line in the format of the API, or any object with a mapping.
 
 use std::io::{self, BufRead, Read};
 
@@ -13,7 +13,7 @@ use super::{
     rules::Rules,
 };
 
-/// The lines that are not blank, numbered from 1.
+/// Returns the lines that are not blank, numbered from 1.
 pub(super) fn lines(
     mut input: Input,
 ) -> impl Iterator<Item = Result<(u64, Vec<u8>), SourceError>> + Send + use<> {
@@ -35,7 +35,7 @@ pub(super) fn lines(
     })
 }
 
-/// The records of a JSON Lines stream.
+/// Returns the records of a JSON Lines stream.
 pub(super) fn records(
     input: Input,
     mapping: &Mapping,
@@ -47,7 +47,7 @@ pub(super) fn records(
     })
 }
 
-/// The next line, of which no more than one byte beyond the limit is kept.
+/// Reads the next line, of which at most one byte beyond the limit is kept.
 fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     reader
@@ -72,15 +72,15 @@ fn read(bytes: &[u8], rules: Option<&Rules>) -> Result<Item, (Option<String>, St
     let plain = |reason: String| (None, reason);
     let text = text(bytes).map_err(plain)?;
     let Some(rules) = rules else {
-        return serde_json::from_str(text).map_err(|e| item_fault(text, &e));
+        return serde_json::from_str(text).map_err(|e| item_error(text, &e));
     };
-    let row: Row = serde_json::from_str(text)
-        .map_err(|e| plain(format!("the line is no JSON object: {e}")))?;
+    let row: Row =
+        serde_json::from_str(text).map_err(|e| plain(format!("expected a JSON object: {e}")))?;
     let id = cells::text(&row, &rules.id).ok().flatten();
     rules.item(&row).map_err(|reason| (id, reason))
 }
 
-/// A line as text, if it is UTF-8 and not too long.
+/// Returns a line as text, if it is UTF-8 and not too long.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, String> {
     if bytes.trim_ascii_end().len() > MAX_RECORD {
         return Err("the line is longer than 16 MiB".to_owned());
@@ -89,16 +89,17 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, String> {
         .map_err(|e| format!("the line is not UTF-8 from byte {} on", e.valid_up_to()))
 }
 
-/// The id of a faulty item and what is wrong with it, by the field: the parser alone does not name it.
-fn item_fault(text: &str, error: &serde_json::Error) -> (Option<String>, String) {
+/// Returns the id of an invalid item and the error with its field, which the parser alone does not
+/// name.
+fn item_error(text: &str, error: &serde_json::Error) -> (Option<String>, String) {
     let Ok(row) = serde_json::from_str::<Row>(text) else {
-        return (None, format!("the line is no JSON object: {error}"));
+        return (None, format!("expected a JSON object: {error}"));
     };
     let reason = row.iter().find_map(|(field, value)| {
         let mut alone = json!({ "id": "" });
         alone[field] = value.clone();
-        let fault = Item::deserialize(&alone).err()?;
-        Some(format!("field `{field}`: {fault}"))
+        let error = Item::deserialize(&alone).err()?;
+        Some(format!("field `{field}`: {error}"))
     });
     (
         cells::text(&row, "id").ok().flatten(),

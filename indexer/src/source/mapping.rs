@@ -1,4 +1,5 @@
-//! Mapping files, and whether a catalog has the columns they name. How a row becomes an item lives in `rules`.
+//! Mapping files, and the check that a catalog has the columns they name. The conversion of a row
+//! to an item lives in `rules`.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +10,7 @@ use vitrine_schemas::AttributeType;
 
 use super::{SourceError, rules::Rules};
 
-/// How columns become fields. The default goes by the columns' names.
+/// Columns of the fields of an item. The default recognizes columns by their names.
 #[derive(Debug, Clone, Default)]
 pub struct Mapping {
     rules: Option<Rules>,
@@ -19,7 +20,7 @@ impl Mapping {
     /// Reads a mapping file.
     ///
     /// # Errors
-    /// The file cannot be read, is no TOML, or has a key that is not known.
+    /// The file cannot be read, is not valid TOML, or has an unknown key.
     pub fn load(path: &Path) -> Result<Self, SourceError> {
         let text = std::fs::read_to_string(path).map_err(|source| SourceError::Open {
             path: path.to_owned(),
@@ -36,7 +37,7 @@ impl Mapping {
         Ok(Self { rules })
     }
 
-    /// The attributes it declares; none where columns go by their names.
+    /// Returns the attributes it declares; none if columns are recognized by their names.
     pub fn attributes(&self) -> BTreeMap<String, AttributeType> {
         self.rules
             .as_ref()
@@ -44,17 +45,17 @@ impl Mapping {
             .unwrap_or_default()
     }
 
-    /// Columns go by their names.
+    /// Returns true if columns are recognized by their names.
     pub(super) fn is_default(&self) -> bool {
         self.rules.is_none()
     }
 
-    /// The rules of the file, if it was read from one.
+    /// Returns the rules of the file, if it was read from one.
     pub(super) fn rules(&self) -> Option<&Rules> {
         self.rules.as_ref()
     }
 
-    /// The rules for a file with these columns: all that they name must be there.
+    /// Returns the rules for a file with these columns; all that they name must be present.
     pub(super) fn for_columns(&self, name: &str, columns: &[String]) -> Result<Rules, SourceError> {
         let rules = match &self.rules {
             Some(rules) => rules.clone(),

@@ -1,7 +1,7 @@
 //! Catalog readers: a file, or standard input, in one of several formats becomes a stream of items.
 //!
-//! A fault within a record rejects that record and the stream goes on; a [`SourceError`] ends it. What the items mean,
-//! how they are embedded and where they are written does not live here.
+//! An error within a record rejects that record and the stream continues; a [`SourceError`] ends
+//! it. Semantics of the items, their embedding and their destination do not live here.
 
 mod cells;
 pub mod events;
@@ -9,11 +9,11 @@ mod google;
 mod google_xml;
 mod groups;
 mod html;
+pub mod image;
 mod input;
 mod jsonl;
 pub mod mapping;
 mod parquet;
-pub mod photo;
 mod public_net;
 mod rules;
 mod shopify;
@@ -39,7 +39,7 @@ use input::Input;
 /// Layout of a catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// One JSON object a line: items as the API takes them, or any keys with a mapping.
+    /// One JSON object per line: items in the format of the API, or any keys with a mapping.
     Jsonl,
     /// Comma separated with a header line.
     Csv,
@@ -56,7 +56,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Tells the format from a file's ending.
+    /// Derives the format from the extension of a file.
     fn of(source: &Path) -> Result<Self, SourceError> {
         match input::ending(source).as_deref() {
             Some("jsonl" | "ndjson") => Ok(Self::Jsonl),
@@ -71,7 +71,7 @@ impl Format {
         }
     }
 
-    /// The name on the command line.
+    /// Returns the name on the command line.
     fn name(self) -> String {
         self.to_possible_value()
             .map(|value| value.get_name().to_owned())
@@ -84,21 +84,21 @@ impl Format {
     }
 }
 
-/// One record of a catalog.
+/// Record of a catalog.
 #[derive(Debug)]
 pub struct Record {
     /// Its first line, from 1; for Parquet its row, from 1.
     pub line: u64,
-    /// The item's id where it can be read.
+    /// Id of the item, if it can be read.
     pub id: Option<String>,
-    /// The item, or what is wrong with the record and how to mend it.
+    /// Item, or the problem of the record and how to fix it.
     pub item: Result<Item, String>,
 }
 
-/// The records of a catalog in their order. An `Err` says that the stream as a whole is broken and is the last one.
+/// Records of a catalog in their order. An `Err` is the last item: the stream as a whole is broken.
 pub type Records = Box<dyn Iterator<Item = Result<Record, SourceError>> + Send>;
 
-/// Why a catalog cannot be read, or not be read further.
+/// Errors that prevent reading a catalog, or reading it further.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum SourceError {
@@ -112,15 +112,15 @@ pub enum SourceError {
         line: u64,
         source: io::Error,
     },
-    #[error("cannot tell the format of {name}; give --format: {known}")]
+    #[error("unknown format of {name}; set --format to one of: {known}")]
     UnknownFormat { name: String, known: String },
     #[error("{name} is UTF-16; save it as UTF-8")]
     Utf16 { name: String },
     #[error("mapping {}: {reason}", path.display())]
     Mapping { path: PathBuf, reason: String },
-    #[error("format {} has a fixed mapping; leave out --mapping or read the file as csv", format.name())]
+    #[error("format {} has a fixed mapping; omit --mapping or read the file as csv", format.name())]
     FixedMapping { format: Format },
-    #[error("{name} has no column `{column}`; it has: {found}")]
+    #[error("{name} has no column `{column}`; its columns are: {found}")]
     MissingColumn {
         name: String,
         column: String,
@@ -128,7 +128,7 @@ pub enum SourceError {
     },
     #[error("{name}: {reason}")]
     Header { name: String, reason: String },
-    #[error("{name} is no sound XML feed: {reason} (line {line}, byte {byte})")]
+    #[error("{name} is not a well-formed XML feed: {reason} (line {line}, byte {byte})")]
     Xml {
         name: String,
         line: u64,
@@ -145,11 +145,11 @@ pub enum SourceError {
 
 /// Opens a catalog; `-` is standard input.
 ///
-/// Files ending in `.gz` and `.zst` are unpacked, standard input where its first bytes say so. Parquet is read from
-/// plain files only.
+/// Files ending in `.gz` and `.zst` are decompressed; the compression of standard input is detected
+/// from its first bytes. Parquet is read from plain files only.
 ///
 /// # Errors
-/// The format cannot be told, the file cannot be opened, or it has not the columns the mapping names.
+/// The format is unknown, the file cannot be opened, or it lacks columns that the mapping names.
 pub fn open(
     source: &Path,
     format: Option<Format>,

@@ -1,4 +1,5 @@
-//! Parquet files, read row by row. Lists become several values; other nested columns cannot be mapped.
+//! Parquet files, read row by row. Lists become several values; other nested columns cannot be
+//! mapped.
 
 use std::{
     fs::File,
@@ -18,10 +19,10 @@ use super::{
     input,
 };
 
-/// The last moment of the year 9999, beyond which no RFC 3339 time lies, in milliseconds since 1970.
+/// End of the year 9999, the maximum RFC 3339 time, in milliseconds since 1970.
 const MAX_MILLIS: i64 = 253_402_300_799_999;
 
-/// The rows of a file, numbered from 1.
+/// Rows of a file, numbered from 1.
 pub(super) struct Rows {
     name: String,
     columns: Vec<String>,
@@ -40,7 +41,7 @@ impl Rows {
         let packed = source.extension().is_some_and(|e| e == "gz" || e == "zst");
         if packed || source == Path::new("-") {
             let reason =
-                "Parquet is read from a plain file only, neither packed nor from standard input";
+                "Parquet can be read from an uncompressed file only, not from standard input";
             return Err(damaged(reason.to_owned()));
         }
         let file = File::open(source).map_err(|e| SourceError::Open {
@@ -87,7 +88,7 @@ impl Iterator for Rows {
     }
 }
 
-/// The records of a Parquet file.
+/// Returns the records of a Parquet file.
 pub(super) fn records(
     source: &Path,
     mapping: &Mapping,
@@ -110,15 +111,15 @@ fn next_row(rows: &mut RowIter) -> Result<Option<Row>, String> {
     Ok(cells.map(|cells| cells.map(|(name, field)| (name, value(&field))).collect()))
 }
 
-/// The crate panics on some damage and on column types it does not know.
+/// Catches panics: the crate panics on some damage and on column types it does not know.
 fn unless_panic<T>(read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(result) => result.map_err(|e| e.to_string()),
-        Err(_) => Err("is damaged or has a column of a type that is not supported".to_owned()),
+        Err(_) => Err("the file is damaged or has a column of an unsupported type".to_owned()),
     }
 }
 
-/// A cell as JSON, times as RFC 3339.
+/// Converts a cell to JSON, times to RFC 3339.
 fn value(field: &Field) -> Value {
     match field {
         Field::ListInternal(list) => list.elements().iter().map(value).collect(),

@@ -1,5 +1,6 @@
-//! Which addresses photos may be fetched from: public ones. A name is resolved once, all its addresses are checked, and
-//! only those are connected to, so a name cannot point elsewhere afterwards. Redirects go the same way.
+//! Restriction of image downloads to public addresses. A name is resolved once, all its addresses
+//! are checked, and only those are connected to, so a name cannot point elsewhere afterwards (DNS
+//! rebinding). Redirects are checked the same way.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,15 +14,15 @@ use ureq::{
     },
 };
 
-/// Resolves names and refuses those with an address that is not allowed.
+/// Resolver that rejects names with an address that is not allowed.
 #[derive(Debug)]
 pub(super) struct CheckedResolver {
     pub allows: fn(IpAddr) -> bool,
 }
 
-/// A host that photos are not fetched from.
+/// Error: a host that images are not fetched from.
 #[derive(Debug, thiserror::Error)]
-#[error("{host} is at {address}, which is no public address")]
+#[error("{host} is at {address}, which is not a public address")]
 struct NotPublic {
     host: String,
     address: IpAddr,
@@ -45,7 +46,7 @@ impl Resolver for CheckedResolver {
     }
 }
 
-/// Whether an address is one of the public internet.
+/// Returns true if an address belongs to the public internet.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -70,8 +71,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_documentation())
 }
 
-/// Only global unicast (2000::/3) is public, which leaves out loopback, unspecified, IPv4-mapped, NAT64, unique-local,
-/// link-local and multicast; within it some blocks are special or hold an IPv4 address.
+/// Only global unicast (2000::/3) is public, which excludes loopback, unspecified, IPv4-mapped,
+/// NAT64, unique-local, link-local and multicast; some blocks within it are reserved or embed an
+/// IPv4 address.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
         [0x2001, b, ..] => b >= 0x200 && b != 0xdb8, // protocol assignments (Teredo among them), documentation

@@ -1,4 +1,4 @@
-//! Which column becomes which field of an item: as a mapping file says, or by the columns' own names.
+//! Mapping of columns to fields of an item: by a mapping file, or by the columns' own names.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use vitrine_schemas::{AttributeType, ImageRef, Item, Price};
 
 use super::cells::{self, Row};
 
-/// Separates several photos in one cell.
+/// Separator of several images in one cell.
 const IMAGE_SEPARATOR: char = '|';
 
-/// Column by field.
+/// Columns by field.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rules {
@@ -30,7 +30,7 @@ pub(super) struct Rules {
     attributes: BTreeMap<String, AttributeRule>,
 }
 
-/// One column with a whole path, or one a level.
+/// One column with a whole path, or one column per level.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 enum Levels {
@@ -86,7 +86,7 @@ impl TryFrom<toml::Value> for AttributeRule {
             });
         }
         let table: Table = value.try_into().map_err(|e: toml::de::Error| {
-            format!("an attribute is a column, or {{ column, type, separator }}: {e}")
+            format!("expected a column, or {{ column, type, separator }}: {e}")
         })?;
         Ok(Self {
             column: table.column,
@@ -97,7 +97,7 @@ impl TryFrom<toml::Value> for AttributeRule {
 }
 
 impl Rules {
-    /// Reads the TOML of a mapping.
+    /// Parses the TOML of a mapping.
     pub fn parse(text: &str) -> Result<Self, String> {
         let rules: Self = toml::from_str(text).map_err(|e| e.to_string())?;
         if let Some(name) = rules
@@ -106,7 +106,7 @@ impl Rules {
             .find(|n| !cells::is_attribute_name(n))
         {
             return Err(format!(
-                "attribute `{name}`: choose a name of the form [A-Za-z][A-Za-z0-9_]{{0,63}} that is no field of an item"
+                "attribute `{name}`: expected a name of the form [A-Za-z][A-Za-z0-9_]{{0,63}} that is not a field of an item"
             ));
         }
         if let Some(code) = rules.price.as_ref().and_then(|p| p.currency_fixed.as_ref()) {
@@ -115,7 +115,7 @@ impl Rules {
         Ok(rules)
     }
 
-    /// Columns named as an item's fields are these fields, all others are attributes.
+    /// Maps columns named like fields of an item to these fields, and all others to attributes.
     pub fn by_name(columns: &[String]) -> Result<Self, String> {
         let has = |name: &str| columns.iter().find(|c| *c == name).cloned();
         let mut rules = Self {
@@ -148,7 +148,7 @@ impl Rules {
             };
             if let Some(other) = rules.attributes.insert(name.clone(), rule) {
                 return Err(format!(
-                    "the columns `{}` and `{column}` both make the attribute `{name}`; rename one, or give --mapping",
+                    "the columns `{}` and `{column}` both map to the attribute `{name}`; rename one, or use --mapping",
                     other.column
                 ));
             }
@@ -156,13 +156,13 @@ impl Rules {
         Ok(rules)
     }
 
-    /// The attributes whose types are given.
+    /// Returns the attributes with declared types.
     pub fn attributes(&self) -> BTreeMap<String, AttributeType> {
         let typed = |(name, rule): (&String, &AttributeRule)| Some((name.clone(), rule.kind?));
         self.attributes.iter().filter_map(typed).collect()
     }
 
-    /// All columns it reads.
+    /// Returns all columns it reads.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         let price = self.price.iter();
         let fields = [
@@ -192,10 +192,10 @@ impl Rules {
             .chain(self.attributes.values().map(|rule| rule.column.as_str()))
     }
 
-    /// Makes the item of a row.
+    /// Converts a row to an item.
     ///
     /// # Errors
-    /// Names the column and how to mend its value.
+    /// Names the column, its problem and how to fix it.
     pub fn item(&self, row: &Row) -> Result<Item, String> {
         let text = |column: &Option<String>| match column {
             Some(column) => cells::text(row, column),
@@ -276,7 +276,7 @@ impl Rules {
     }
 }
 
-/// The columns of `images`: a column's name, or a template such as `images/{id}.jpg`.
+/// Returns the columns of `images`: a column's name, or a template such as `images/{id}.jpg`.
 fn template_columns(template: &str) -> Vec<&str> {
     if !template.contains('{') {
         return vec![template];
@@ -287,7 +287,7 @@ fn template_columns(template: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Fills a template; `None` where one of its columns is blank.
+/// Fills a template; `None` if one of its columns is blank.
 fn fill(template: &str, row: &Row) -> Result<Option<String>, String> {
     let mut parts = template.split('{');
     let mut filled = parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,5 @@
-//! Shopify product exports: rows with the same `Handle` are one product, one row a variant or photo.
+//! Shopify product exports: rows with the same `Handle` are one product, each row a variant or an
+//! image.
 
 use vitrine_schemas::Item;
 
@@ -17,10 +18,10 @@ const OPTIONS: [(&str, &str); 3] = [
     ("Option3 Name", "Option3 Value"),
 ];
 
-/// What Shopify writes as the option value of a product without options.
+/// Option value that Shopify writes for a product without options.
 const NO_OPTION: &str = "Default Title";
 
-/// The products of an export.
+/// Returns the products of an export.
 pub(super) fn records(
     input: Input,
 ) -> Result<impl Iterator<Item = Result<Record, SourceError>> + Send, SourceError> {

@@ -1,4 +1,4 @@
-//! Rows of separated text with a header line, and plain CSV made of them.
+//! Rows of separated text with a header line, and plain CSV based on them.
 
 use std::io::Read;
 
@@ -11,22 +11,22 @@ use super::{
     input::{Guard, Input},
 };
 
-/// A row, as far as it can be read.
+/// Row, with the error that prevents using it.
 pub(super) struct Line {
     /// Its first line, from 1.
     pub line: u64,
     pub row: Row,
-    /// What is wrong with it.
-    pub fault: Option<String>,
+    /// Problem of the row.
+    pub error: Option<String>,
 }
 
 impl Line {
-    /// The record of this row alone.
+    /// Returns the record of this row alone.
     pub fn record(self, id: &str, make: impl Fn(&Row) -> Result<Item, String>) -> Record {
         Record {
             line: self.line,
             id: cells::text(&self.row, id).ok().flatten(),
-            item: self.fault.map_or_else(|| make(&self.row), Err),
+            item: self.error.map_or_else(|| make(&self.row), Err),
         }
     }
 }
@@ -44,31 +44,33 @@ impl Table {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(separator)
             .flexible(true)
-            // The `\r` of `\r\n` goes with the blanks around cells; as a terminator of its own it upsets line numbers.
+            // The `\r` of `\r
+            // ` is trimmed with the blanks around cells; as a terminator of its own it would break
+            // line numbers.
             .terminator(csv::Terminator::Any(b'\n'))
-            // All lines end, the last one too, so that they can be counted.
+            // The last line is terminated too, so that lines can be counted.
             .from_reader(Guard::new(Box::new(input.reader.chain(&b"\n"[..]))));
         let header = match reader.byte_headers() {
             Ok(header) => header.clone(),
             Err(error) => return Err(broken(&name, 1, error)),
         };
-        let fault = |reason: String| SourceError::Header {
+        let error = |reason: String| SourceError::Header {
             name: name.clone(),
             reason,
         };
         let mut columns: Vec<String> = Vec::new();
         for (at, column) in header.iter().enumerate() {
             let column = std::str::from_utf8(column)
-                .map_err(|_| fault(format!("the name of column {} is not UTF-8", at + 1)))?
+                .map_err(|_| error(format!("the name of column {} is not UTF-8", at + 1)))?
                 .trim();
             if !column.is_empty() && columns.iter().any(|c| c == column) {
-                return Err(fault(format!("has the column `{column}` twice")));
+                return Err(error(format!("duplicate column `{column}`")));
             }
             columns.push(column.to_owned());
         }
         if columns.is_empty() {
-            return Err(fault(
-                "is empty; the first line must name the columns".to_owned(),
+            return Err(error(
+                "the file is empty; its first line must name the columns".to_owned(),
             ));
         }
         Ok(Self {
@@ -86,7 +88,7 @@ impl Table {
         &self.columns
     }
 
-    /// Calls columns otherwise.
+    /// Renames the columns.
     pub fn rename(mut self, new: impl Fn(&str) -> String) -> Self {
         for column in &mut self.columns {
             *column = new(column);
@@ -96,23 +98,23 @@ impl Table {
 
     fn line(&self, line: u64, record: &csv::ByteRecord) -> Line {
         let mut row = Row::new();
-        let mut fault = (record.len() != self.columns.len()).then(|| {
+        let mut error = (record.len() != self.columns.len()).then(|| {
             format!(
-                "has {} fields where the header has {}; put fields that hold the separator in quotes",
-                record.len(),
-                self.columns.len()
+                "expected {} fields as in the header, got {}; quote fields that contain the separator",
+                self.columns.len(),
+                record.len()
             )
         });
         for (column, cell) in self.columns.iter().zip(record) {
             let text = String::from_utf8_lossy(cell);
-            if fault.is_none() && std::str::from_utf8(cell).is_err() {
-                fault = Some(format!("column `{column}`: is not UTF-8"));
+            if error.is_none() && std::str::from_utf8(cell).is_err() {
+                error = Some(format!("column `{column}`: not valid UTF-8"));
             }
             if !column.is_empty() {
                 row.insert(column.clone(), Value::from(text.trim()));
             }
         }
-        Line { line, row, fault }
+        Line { line, row, error }
     }
 }
 
@@ -128,7 +130,7 @@ impl Iterator for Table {
                 Ok(false) => return None,
                 Ok(true) if record.iter().all(|cell| cell.trim_ascii().is_empty()) => {}
                 Ok(true) => {
-                    // Counted from the end, as blank lines before a record are read with it.
+                    // Counted from the end, because blank lines before a record are read with it.
                     let cells = record.as_slice().iter();
                     let within = cells.filter(|b| **b == b'\n').count() as u64;
                     let end = self.reader.position().line();
@@ -153,7 +155,7 @@ fn broken(name: &str, line: u64, error: csv::Error) -> SourceError {
     }
 }
 
-/// The records of a CSV file.
+/// Returns the records of a CSV file.
 pub(super) fn records(
     input: Input,
     mapping: &Mapping,

@@ -1,4 +1,5 @@
-//! Vendure product imports: a row with a name begins a product, rows without one are its further variants.
+//! Vendure product imports: a row with a name begins a product, rows without one are further
+//! variants of it.
 
 use vitrine_schemas::{ImageRef, Item};
 
@@ -11,10 +12,10 @@ use super::{
     table::Table,
 };
 
-/// Separates values within a cell.
+/// Separator of values within a cell.
 const SEPARATOR: char = '|';
 
-/// The products of an import file.
+/// Returns the products of an import file.
 pub(super) fn records(
     input: Input,
 ) -> Result<impl Iterator<Item = Result<Record, SourceError>> + Send, SourceError> {
@@ -30,7 +31,7 @@ pub(super) fn records(
     }))
 }
 
-/// The slug, or one made of the name as Vendure does it.
+/// Returns the slug, or one derived from the name as Vendure does it.
 fn id(product: &Group) -> Result<String, String> {
     if let Some(slug) = cells::text(product.first(), "slug")? {
         return Ok(slug);
@@ -50,7 +51,7 @@ fn item(product: &Group) -> Result<Item, String> {
     let mut attributes = Keywords::default();
     for facet in parts(product, &["facets", "variantFacets"])? {
         let (name, value) = facet.split_once(':').ok_or_else(|| {
-            format!("column `facets`: `{facet}` is no facet; write it like `brand:Apple`")
+            format!("column `facets`: expected a facet like `brand:Apple`, got `{facet}`")
         })?;
         match name.trim() {
             "category" => category.push(value.to_owned()),
@@ -59,7 +60,7 @@ fn item(product: &Group) -> Result<Item, String> {
         }
     }
     options(product, &mut attributes)?;
-    let photo = |name: &String| match cells::image(name) {
+    let image = |name: &String| match cells::image(name) {
         ImageRef::Path(name) => ImageRef::Path(format!("images/{name}")),
         uri => uri,
     };
@@ -72,14 +73,14 @@ fn item(product: &Group) -> Result<Item, String> {
         price: product.lowest_price("price")?,
         images: parts(product, &["assets", "variantAssets"])?
             .iter()
-            .map(photo)
+            .map(image)
             .collect(),
         attributes: attributes.finish(),
         ..Item::default()
     })
 }
 
-/// The different values of columns that hold several a cell.
+/// Returns the distinct values of columns with several values per cell.
 fn parts(product: &Group, columns: &[&str]) -> Result<Vec<String>, String> {
     let mut all: Vec<String> = Vec::new();
     for column in columns {
@@ -94,7 +95,7 @@ fn parts(product: &Group, columns: &[&str]) -> Result<Vec<String>, String> {
     Ok(all)
 }
 
-/// Options: their names in the first row, their values in every row at the same place.
+/// Adds the options: their names are in the first row, their values at the same place in every row.
 fn options(product: &Group, attributes: &mut Keywords) -> Result<(), String> {
     let names = cells::text(product.first(), "optionGroups")?.unwrap_or_default();
     for values in product.distinct("optionValues")? {

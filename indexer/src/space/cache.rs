@@ -1,8 +1,10 @@
-//! Embeddings kept from run to run, by what they were made of: a changed price does not embed a text or a photo again.
+//! Cache of embeddings on disk, keyed by their input: a changed price does not embed the text or
+//! the image again.
 //!
-//! Two files, `new` and `old`. Entries are added to `new`; when it has half of the size allowed it takes the place of
-//! `old`, so what was not asked for in between is gone. An entry is `key [16], length u32, hash [8], content`; a tail that was torn
-//! off by a crash is cut at the next opening.
+//! Two files, `new` and `old`. Entries are appended to `new`; when it reaches half of the maximum
+//! size it replaces `old`, so entries that were not used in between are evicted. An entry is
+//! `key [16], length u32, hash [8], content`; a partial entry left by a crash is truncated when the
+//! file is opened.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -14,20 +16,20 @@ use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
 
 type Key = [u8; 16];
 
-/// Bytes before an entry's content.
-const HEAD: usize = 16 + 4 + 8;
+/// Bytes of an entry before its content.
+const HEADER: usize = 16 + 4 + 8;
 
-/// An embedder that looks into a folder first.
+/// An embedder with a cache on disk.
 pub struct Cached<'a> {
     inner: &'a dyn Embedder,
     store: Mutex<Store>,
 }
 
 impl<'a> Cached<'a> {
-    /// Keeps embeddings of `inner` in `dir`, `max_bytes` of them at most.
+    /// Caches embeddings of `inner` in `dir`, at most `max_bytes`.
     ///
     /// # Errors
-    /// The folder cannot be made or written to, or another run is using it.
+    /// The folder cannot be created or written to, or another process is using it.
     pub fn open(inner: &'a dyn Embedder, dir: &Path, max_bytes: u64) -> io::Result<Self> {
         let store = Mutex::new(Store::open(dir, max_bytes)?);
         Ok(Self { inner, store })
@@ -46,60 +48,60 @@ impl<'a> Cached<'a> {
         std::array::from_fn(|i| hash.as_bytes()[i])
     }
 
-    /// What is kept, and `make` of the rest in one call.
-    fn through<T>(
+    /// Returns cached embeddings, and embeds the other inputs by one call of `embed`.
+    fn get_or_embed<T>(
         &self,
         inputs: &[T],
         key: impl Fn(&T) -> Key,
-        make: impl Fn(Vec<&T>) -> Vec<Result<Embedding, EmbedError>>,
+        embed: impl Fn(Vec<&T>) -> Vec<Result<Embedding, EmbedError>>,
     ) -> Vec<Result<Embedding, EmbedError>> {
         let keys: Vec<Key> = inputs.iter().map(key).collect();
-        let found: Vec<Option<Embedding>> = {
+        let cached: Vec<Option<Embedding>> = {
             let mut store = self.store();
             keys.iter().map(|key| store.get(key)).collect()
         };
-        let lacking = inputs
+        let missing = inputs
             .iter()
-            .zip(&found)
-            .filter(|(_, found)| found.is_none());
-        let mut made = make(lacking.map(|(input, _)| input).collect()).into_iter();
+            .zip(&cached)
+            .filter(|(_, cached)| cached.is_none());
+        let mut embedded = embed(missing.map(|(input, _)| input).collect()).into_iter();
         let mut store = self.store();
-        let result = |(found, key): (Option<Embedding>, &Key)| match found {
+        let result = |(cached, key): (Option<Embedding>, &Key)| match cached {
             Some(embedding) => Ok(embedding),
             None => {
-                let missing = || Err(EmbedError::Model("no result".to_owned()));
-                let embedding = made.next().unwrap_or_else(missing)?;
+                let no_result = || Err(EmbedError::Model("no result".to_owned()));
+                let embedding = embedded.next().unwrap_or_else(no_result)?;
                 store.put(*key, &embedding);
                 Ok(embedding)
             }
         };
-        found.into_iter().zip(&keys).map(result).collect()
+        cached.into_iter().zip(&keys).map(result).collect()
     }
 }
 
 impl Embedder for Cached<'_> {
     fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
         let key = |text: &&str| self.key(" text ", text.as_bytes());
-        self.through(texts, key, |texts| {
+        self.get_or_embed(texts, key, |texts| {
             let texts: Vec<&str> = texts.into_iter().copied().collect();
             self.inner.embed_text(&texts)
         })
     }
 
-    /// Searches are seldom asked twice, so they are not kept.
+    /// Queries rarely repeat, so they are not cached.
     fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
         self.inner.embed_query(texts)
     }
 
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
         let key = |image: &ImageBytes| self.key(" image ", image);
-        self.through(images, key, |images| {
+        self.get_or_embed(images, key, |images| {
             let images: Vec<ImageBytes> = images.into_iter().cloned().collect();
             self.inner.embed_image(&images)
         })
     }
 
-    /// Looked up, so there is nothing to keep.
+    /// A lookup, so it is not cached.
     fn embed_behavior(&self, id: &str) -> Result<Option<(f32, Embedding)>, EmbedError> {
         self.inner.embed_behavior(id)
     }
@@ -127,9 +129,9 @@ struct Store {
     max_bytes: u64,
     new: Generation,
     old: Option<Generation>,
-    /// Held as long as the store is.
+    /// Locked as long as the store is open.
     _lock: File,
-    /// Nothing is written after a fault.
+    /// True after a write error; nothing is written then.
     broken: bool,
 }
 
@@ -138,7 +140,7 @@ impl Store {
         std::fs::create_dir_all(dir)?;
         let lock = File::create(dir.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::other("another run is using it"),
+            TryLockError::WouldBlock => io::Error::other("another process is using it"),
             TryLockError::Error(error) => error,
         })?;
         let old = dir.join("old");
@@ -157,7 +159,7 @@ impl Store {
             return decode(&bytes);
         }
         let embedding = decode(&self.old.as_mut()?.get(key)?)?;
-        // Asked for again, so it stays.
+        // Used again, so it moves to `new`.
         self.put(*key, &embedding);
         Some(embedding)
     }
@@ -167,13 +169,13 @@ impl Store {
             return;
         }
         if let Err(error) = self.add(key, &encode(embedding)) {
-            tracing::warn!(%error, dir = %self.dir.display(), "embeddings are not kept any more");
+            tracing::warn!(%error, dir = %self.dir.display(), "cannot write the embedding cache; embeddings are no longer cached");
             self.broken = true;
         }
     }
 
     fn add(&mut self, key: Key, content: &[u8]) -> io::Result<()> {
-        if self.new.len + (HEAD + content.len()) as u64 > self.max_bytes / 2 {
+        if self.new.len + (HEADER + content.len()) as u64 > self.max_bytes / 2 {
             std::fs::rename(self.dir.join("new"), self.dir.join("old"))?;
             let new = Generation::open(&self.dir.join("new"))?;
             self.old = Some(std::mem::replace(&mut self.new, new));
@@ -182,11 +184,11 @@ impl Store {
     }
 }
 
-/// A file of entries and where they are.
+/// A file of entries with their offsets.
 struct Generation {
     file: File,
     len: u64,
-    places: HashMap<Key, u64>,
+    offsets: HashMap<Key, u64>,
 }
 
 impl Generation {
@@ -199,38 +201,39 @@ impl Generation {
             .open(path)?;
         let size = file.metadata()?.len();
         let mut reader = BufReader::new(&file);
-        let (mut len, mut places) = (0, HashMap::new());
-        let mut head = [0; HEAD];
-        while len + HEAD as u64 <= size {
-            reader.read_exact(&mut head)?;
-            let (key, content) = read_head(&head);
-            let end = len + (HEAD + content) as u64;
+        let (mut len, mut offsets) = (0, HashMap::new());
+        let mut header = [0; HEADER];
+        while len + HEADER as u64 <= size {
+            reader.read_exact(&mut header)?;
+            let (key, content) = read_header(&header);
+            let end = len + (HEADER + content) as u64;
             if end > size {
                 break;
             }
             reader.seek_relative(content as i64)?;
-            places.insert(key, len);
+            offsets.insert(key, len);
             len = end;
         }
         drop(reader);
         file.set_len(len)?;
-        Ok(Self { file, len, places })
+        Ok(Self { file, len, offsets })
     }
 
-    /// An entry's content; `None` where there is none or it is damaged.
+    /// Returns an entry's content; `None` if it is missing or damaged.
     fn get(&mut self, key: &Key) -> Option<Vec<u8>> {
-        let mut head = [0; HEAD];
+        let mut header = [0; HEADER];
         self.file
-            .seek(SeekFrom::Start(*self.places.get(key)?))
+            .seek(SeekFrom::Start(*self.offsets.get(key)?))
             .ok()?;
-        self.file.read_exact(&mut head).ok()?;
-        let (found, len) = read_head(&head);
+        self.file.read_exact(&mut header).ok()?;
+        let (stored_key, len) = read_header(&header);
         let mut content = Vec::new();
         (&self.file)
             .take(len as u64)
             .read_to_end(&mut content)
             .ok()?;
-        (found == *key && content.len() == len && head[20..] == hash(&content)).then_some(content)
+        let is_whole = stored_key == *key && content.len() == len && header[20..] == hash(&content);
+        is_whole.then_some(content)
     }
 
     fn add(&mut self, key: Key, content: &[u8]) -> io::Result<()> {
@@ -238,15 +241,16 @@ impl Generation {
         let entry = [&key[..], &len.to_le_bytes(), &hash(content), content].concat();
         self.file.seek(SeekFrom::Start(self.len))?;
         self.file.write_all(&entry)?;
-        self.places.insert(key, self.len);
+        self.offsets.insert(key, self.len);
         self.len += entry.len() as u64;
         Ok(())
     }
 }
 
-fn read_head(head: &[u8; HEAD]) -> (Key, usize) {
-    let key = std::array::from_fn(|i| head[i]);
-    let len = u32::from_le_bytes(std::array::from_fn(|i| head[16 + i]));
+/// Returns the key and the length of the content.
+fn read_header(header: &[u8; HEADER]) -> (Key, usize) {
+    let key = std::array::from_fn(|i| header[i]);
+    let len = u32::from_le_bytes(std::array::from_fn(|i| header[16 + i]));
     (key, len as usize)
 }
 
@@ -255,7 +259,8 @@ fn hash(content: &[u8]) -> [u8; 8] {
     std::array::from_fn(|i| hash.as_bytes()[i])
 }
 
-/// For each space: length of its name, name, number of floats, floats.
+/// Serializes an embedding: for each space the length of its name, the name, the number of floats
+/// and the floats.
 fn encode(embedding: &Embedding) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (space, vector) in embedding {
@@ -282,13 +287,13 @@ fn decode(mut bytes: &[u8]) -> Option<Embedding> {
     Some(embedding)
 }
 
-/// A number and as many things of `size` bytes.
+/// Takes a count, and that many values of `size` bytes.
 fn take<'b>(bytes: &mut &'b [u8], size: usize) -> Option<&'b [u8]> {
     let (count, rest) = bytes.split_first_chunk::<4>()?;
-    let (things, rest) =
+    let (values, rest) =
         rest.split_at_checked((u32::from_le_bytes(*count) as usize).checked_mul(size)?)?;
     *bytes = rest;
-    Some(things)
+    Some(values)
 }
 
 #[cfg(test)]
@@ -297,11 +302,11 @@ mod tests {
 
     use super::*;
 
-    /// Gives a text's bytes as its vector and counts what it is asked for.
+    /// Returns the bytes of an input as its vector and counts the inputs.
     struct Counting {
         fingerprint: String,
         dims: BTreeMap<String, usize>,
-        asked: Mutex<Cell<usize>>,
+        embedded_inputs: Mutex<Cell<usize>>,
     }
 
     impl Counting {
@@ -309,12 +314,12 @@ mod tests {
             Self {
                 fingerprint: fingerprint.to_owned(),
                 dims: BTreeMap::new(),
-                asked: Mutex::default(),
+                embedded_inputs: Mutex::default(),
             }
         }
 
-        fn asked(&self) -> usize {
-            self.asked.lock().unwrap().take()
+        fn embedded_inputs(&self) -> usize {
+            self.embedded_inputs.lock().unwrap().take()
         }
 
         fn embed<'b>(
@@ -322,8 +327,8 @@ mod tests {
             inputs: impl Iterator<Item = &'b [u8]>,
         ) -> Vec<Result<Embedding, EmbedError>> {
             let one = |input: &'b [u8]| {
-                let asked = self.asked.lock().unwrap();
-                asked.set(asked.get() + 1);
+                let embedded_inputs = self.embedded_inputs.lock().unwrap();
+                embedded_inputs.set(embedded_inputs.get() + 1);
                 match input {
                     b"bad" => Err(EmbedError::Input("bad".to_owned())),
                     _ => Ok([(
@@ -364,7 +369,7 @@ mod tests {
         }
     }
 
-    const ROOM: u64 = 1 << 20;
+    const MAX_BYTES: u64 = 1 << 20;
 
     fn texts(cached: &Cached, texts: &[&str]) -> Vec<Option<Vec<f32>>> {
         let results = cached.embed_text(texts).into_iter();
@@ -378,26 +383,32 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let inner = Counting::new("f");
         let wanted = [Some(vec![97.0]), None, Some(vec![98.0, 99.0])];
-        for (round, asked) in [(0, 3), (1, 1), (2, 1)] {
-            // Round 2 comes from the file. What failed is tried again each time.
-            let cached = Cached::open(&inner, dir.path(), ROOM).unwrap();
+        for (round, embedded_inputs) in [(0, 3), (1, 1), (2, 1)] {
+            // Round 2 comes from the file. Failed inputs are retried each time.
+            let cached = Cached::open(&inner, dir.path(), MAX_BYTES).unwrap();
             assert_eq!(texts(&cached, &["a", "bad", "bc"]), wanted, "round {round}");
-            assert_eq!(inner.asked(), asked, "round {round}");
+            assert_eq!(inner.embedded_inputs(), embedded_inputs, "round {round}");
             assert_eq!(
                 texts(&cached, &["bc", "a"]),
                 [wanted[2].clone(), wanted[0].clone()]
             );
-            assert_eq!(inner.asked(), 0);
+            assert_eq!(inner.embedded_inputs(), 0);
         }
-        // A photo of the same bytes is another thing, and so is what other encoders make.
-        let cached = Cached::open(&inner, dir.path(), ROOM).unwrap();
+        // An image of the same bytes has another key, and so do the embeddings of other encoders.
+        let cached = Cached::open(&inner, dir.path(), MAX_BYTES).unwrap();
         cached.embed_image(&[b"a".to_vec()]);
-        assert_eq!(inner.asked(), 1);
-        assert!(Cached::open(&inner, dir.path(), ROOM).is_err(), "in use");
+        assert_eq!(inner.embedded_inputs(), 1);
+        assert!(
+            Cached::open(&inner, dir.path(), MAX_BYTES).is_err(),
+            "in use"
+        );
         drop(cached);
         let other = Counting::new("g");
-        texts(&Cached::open(&other, dir.path(), ROOM).unwrap(), &["a"]);
-        assert_eq!(other.asked(), 1);
+        texts(
+            &Cached::open(&other, dir.path(), MAX_BYTES).unwrap(),
+            &["a"],
+        );
+        assert_eq!(other.embedded_inputs(), 1);
     }
 
     #[test]
@@ -405,11 +416,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let inner = Counting::new("f");
         let all = ["first", "second", "third"];
-        texts(&Cached::open(&inner, dir.path(), ROOM).unwrap(), &all);
+        texts(&Cached::open(&inner, dir.path(), MAX_BYTES).unwrap(), &all);
         let whole = std::fs::read(dir.path().join("new")).unwrap();
         for cut in 0..whole.len() {
             std::fs::write(dir.path().join("new"), &whole[..cut]).unwrap();
-            let cached = Cached::open(&inner, dir.path(), ROOM).unwrap();
+            let cached = Cached::open(&inner, dir.path(), MAX_BYTES).unwrap();
             assert!(
                 texts(&cached, &all)
                     .iter()
@@ -421,7 +432,7 @@ mod tests {
             let mut bad = whole.clone();
             bad[at] ^= 0x55;
             std::fs::write(dir.path().join("new"), &bad).unwrap();
-            let cached = Cached::open(&inner, dir.path(), ROOM).unwrap();
+            let cached = Cached::open(&inner, dir.path(), MAX_BYTES).unwrap();
             let found = texts(&cached, &all);
             for (vector, text) in found.into_iter().zip(all) {
                 let wanted: Vec<f32> = text.bytes().map(f32::from).collect();
@@ -438,7 +449,7 @@ mod tests {
         for number in 0..500 {
             texts(&cached, &["always", &format!("text {number}")]);
         }
-        assert_eq!(inner.asked(), 501);
+        assert_eq!(inner.embedded_inputs(), 501);
         let size = |name: &str| std::fs::metadata(dir.path().join(name)).map_or(0, |m| m.len());
         assert!(size("new") + size("old") <= 4_000);
     }

@@ -1,17 +1,19 @@
-//! ConSE ([Norouzi et al. 2013](https://arxiv.org/abs/1312.5650)): a photo's place in the text space is the mean of its
-//! most probable classes' name vectors, weighted by their probability. No training.
+//! ConSE ([Norouzi et al. 2013](https://arxiv.org/abs/1312.5650)): the vector of an image in the
+//! text space is the mean of its most probable classes' name vectors, weighted by their
+//! probability. No training.
 
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
 
-use crate::encode::bert::{Bert, Role};
+use crate::encode::text::bert::{Bert, Role};
 use crate::encode::weights::{Weights, read_json};
-use crate::encode::{ModelError, normalise};
+use crate::encode::{ModelError, normalize};
+use crate::files::write_atomic;
 
-/// Number of classes that count.
+/// Number of most probable classes that are averaged.
 pub const TOP: usize = 10;
-/// Goes into the fingerprint: change it with anything here that moves vectors.
+/// Version, part of the fingerprint: changed with anything here that changes vectors.
 pub const PARAMS: &str = "conse-v1;top=10";
 
 /// Vectors of the class names, in the text space.
@@ -25,10 +27,11 @@ impl Conse {
         Self { vectors }
     }
 
-    /// Embeds the names in the file `path`, or takes the vectors of the cache file in `dir` for `key`.
+    /// Embeds the class names in the file `path`, or reads their vectors from the cache file in
+    /// `dir` for `key`.
     ///
     /// # Errors
-    /// The names are missing or not `classes` many, or a name could not be embedded.
+    /// The file is missing or does not have `classes` names, or a name could not be embedded.
     pub fn load(
         path: &Path,
         dir: &Path,
@@ -40,7 +43,7 @@ impl Conse {
         if names.len() != classes {
             return Err(ModelError::invalid(
                 path,
-                format!("{} class names, not {classes}", names.len()),
+                format!("expected {classes} class names, got {}", names.len()),
             ));
         }
         let cache = dir.join(format!(
@@ -56,12 +59,12 @@ impl Conse {
             .into_iter()
             .collect::<Result<Vec<_>, _>>()?;
         if let Err(error) = store(&cache, &vectors) {
-            tracing::debug!(%error, "class vectors are not cached");
+            tracing::debug!(%error, "cannot cache class vectors");
         }
         Ok(Self { vectors })
     }
 
-    /// Unit vector in the text space for class `logits`.
+    /// Returns the unit vector in the text space for class `logits`.
     pub fn embed(&self, logits: &[f32]) -> Vec<f32> {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut classes: Vec<(f32, &Vec<f32>)> = logits
@@ -69,7 +72,7 @@ impl Conse {
             .map(|l| (l - max).exp())
             .zip(&self.vectors)
             .collect();
-        // The softmax's denominator is one for all classes, and the result is scaled to unit length.
+        // The denominator of the softmax cancels, since the result is scaled to unit length.
         classes.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut vector = vec![0f32; self.vectors.first().map_or(0, Vec::len)];
         for (p, class) in classes.into_iter().take(TOP) {
@@ -78,7 +81,7 @@ impl Conse {
                 .zip(class)
                 .for_each(|(sum, v)| *sum += p * v);
         }
-        normalise(&mut vector);
+        normalize(&mut vector);
         vector
     }
 }
@@ -96,19 +99,12 @@ fn cached(path: &Path, rows: usize, dim: usize) -> Option<Vec<Vec<f32>>> {
         .then_some(vectors)
 }
 
-/// Writes beside and renames, so that a reader never sees half a file.
 fn store(path: &Path, vectors: &[Vec<f32>]) -> Result<(), ModelError> {
-    let io = |source| ModelError::Io {
-        path: path.to_owned(),
-        source,
-    };
     let tensor = Tensor::new(vectors.to_vec(), &Device::Cpu)?;
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    candle_core::safetensors::save(
-        &std::collections::HashMap::from([("class_vectors", tensor)]),
-        &temporary,
-    )?;
-    std::fs::rename(&temporary, path).map_err(io)
+    let tensors = std::collections::HashMap::from([("class_vectors", tensor)]);
+    write_atomic(path, |path| {
+        Ok(candle_core::safetensors::save(&tensors, path)?)
+    })
 }
 
 #[cfg(test)]

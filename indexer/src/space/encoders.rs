@@ -1,5 +1,5 @@
-//! The engine's [`Embedder`] over the models of a folder: encoders, and on top of them heads where some were
-//! trained, else what reaches the shared space without training.
+//! The engine's [`Embedder`] over the models of a folder: encoders, with trained heads on top of
+//! them if there are any, else with what reaches the shared space without training.
 
 mod find;
 
@@ -11,117 +11,43 @@ use ::image::RgbImage;
 use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
 
 use super::conse::{Conse, PARAMS};
-use super::heads::{self, Heads, View};
-use super::multiscale;
+use super::heads::{self, Heads, Modality};
 use super::selection::Selection;
 use super::words;
-use crate::encode::architecture::{Architecture, Takes};
-use crate::encode::bert::{Bert, Role, sentence};
-use crate::encode::cnn::Cnn;
-use crate::encode::efficientnet_lite::{CLASSES, EfficientNetLite, FEATURES};
-use crate::encode::joint::{self, Joint};
-use crate::encode::{ModelError, Precision, batch, normalise, weights};
+use crate::encode::image::ImageEncoder;
+use crate::encode::image::efficientnet_lite::multiscale;
+use crate::encode::joint::JointEncoder;
+use crate::encode::registry::{FINGERPRINT_FILES, load_image, load_joint, load_text};
+use crate::encode::text::bert::{Bert, Role, sentence};
+use crate::encode::{ModelError, Precision, batch, normalize, weights};
 use crate::image::{ImageLimits, decode};
 
-/// Files that decide what comes out, where a model has them.
-const FILES: [&str; 13] = [
-    "config.json",
-    "tokenizer.json",
-    "vocab.txt",
-    "tokenizer_config.json",
-    "modules.json",
-    "model.safetensors",
-    "open_clip_config.json",
-    "open_clip_model.safetensors",
-    "classes.json",
-    "preprocessor_config.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-    "1_Pooling/config.json",
-];
-
-enum Kind {
-    /// A text model, a photo network, and ConSE between them where the names of its classes are known.
+/// The loaded models.
+enum Models {
+    /// A text encoder and an image encoder, joined by ConSE if the class names are known.
     Separate {
         text: Box<Bert>,
-        image: Image,
+        image: Box<dyn ImageEncoder>,
         conse: Option<Conse>,
     },
-    /// One model for both.
-    Joint(Box<dyn Joint>),
+    /// One encoder of both.
+    Joint(Box<JointEncoder>),
 }
 
-enum Image {
-    /// Shows its feature maps: heads learn from all of them.
-    Lite(Box<EfficientNetLite>),
-    /// Of timm.
-    Cnn(Box<Cnn>),
-}
-
-impl Image {
-    fn load(dir: &Path) -> Result<Self, ModelError> {
-        Ok(match takes(dir, Takes::Image)? {
-            Architecture::Cnn(_) => Self::Cnn(Box::new(Cnn::load(dir)?)),
-            _ => Self::Lite(Box::new(EfficientNetLite::load(dir)?)),
-        })
-    }
-
-    fn dim(&self) -> usize {
-        match self {
-            Self::Lite(_) => FEATURES,
-            Self::Cnn(model) => model.dim(),
-        }
-    }
-
-    fn classes(&self) -> usize {
-        match self {
-            Self::Lite(_) => CLASSES,
-            Self::Cnn(model) => model.classes(),
-        }
-    }
-
-    /// Length of what heads take.
-    fn features(&self) -> usize {
-        match self {
-            Self::Lite(_) => multiscale::width(),
-            Self::Cnn(model) => model.dim(),
-        }
-    }
-
-    /// Pooled features, class logits, and what heads take, which is empty where nobody asks for it.
-    fn see(&self, photo: &RgbImage, for_heads: bool) -> Result<[Vec<f32>; 3], ModelError> {
-        match self {
-            Self::Lite(model) if for_heads => {
-                let (output, features) = multiscale::features(model, photo)?;
-                Ok([output.features, output.logits, features])
-            }
-            Self::Lite(model) => {
-                let output = model.forward(photo)?;
-                Ok([output.features, output.logits, Vec::new()])
-            }
-            Self::Cnn(model) => {
-                let output = model.forward(photo)?;
-                let features = output.features.clone();
-                Ok([output.features, output.logits, features])
-            }
-        }
-    }
-}
-
-/// Which heads go on top of the encoders.
+/// Selects the heads on top of the encoders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice<'a> {
-    /// Those in use, see [`heads::active`].
+pub enum HeadsChoice<'a> {
+    /// The active heads, see [`heads::active`].
     Active,
     /// None: the space without training.
     None,
-    /// Those of this name.
+    /// The heads with this name.
     Named(&'a str),
 }
 
 /// The encoders of a models folder.
 pub struct Encoders {
-    kind: Arc<Kind>,
+    models: Arc<Models>,
     name: String,
     heads: Option<Heads>,
     base_fingerprint: String,
@@ -130,44 +56,45 @@ pub struct Encoders {
     limits: ImageLimits,
 }
 
-/// Features of a photo for heads `[photo_width]`, and its unit vector in the shared space without them.
-pub type PhotoFeatures = (Vec<f32>, Vec<f32>);
+/// Features of an image for heads `[image_width]`, and its unit vector in the shared space without
+/// heads.
+pub type ImageFeatures = (Vec<f32>, Vec<f32>);
 
-/// What the encoders say of one photo.
-struct Seen {
-    /// Unit vector of the space `image`.
+/// Output of the encoders for one image.
+struct EncodedImage {
+    /// Unit vector in the space `image`.
     image: Vec<f32>,
-    /// Unit vector of the space `shared` without heads; `None`: it takes heads to get there.
+    /// Unit vector in the space `shared` without heads; `None` if only heads lead there.
     shared: Option<Vec<f32>>,
-    /// What heads take.
+    /// Features for heads `[image_width]`, or empty if they were not requested.
     features: Vec<f32>,
 }
 
 impl Encoders {
-    /// Loads the encoders in use of `models_dir`, see [`Selection`], and the heads in use. `precision` is that of a model
-    /// for texts alone; others are always f32.
+    /// Loads the selected encoders of `models_dir`, see [`Selection`], and the active heads.
+    /// `precision` applies to a text encoder; all other models are always f32.
     ///
     /// # Errors
-    /// A file is missing (its name is told) or does not fit.
+    /// A file is missing (the message names it) or does not fit.
     pub fn load(models_dir: &Path, precision: Precision) -> Result<Self, ModelError> {
-        Self::load_with(models_dir, precision, Choice::Active)
+        Self::load_with(models_dir, precision, HeadsChoice::Active)
     }
 
-    /// [`Encoders::load`] with other heads than those in use.
+    /// [`Encoders::load`] with a choice of heads.
     ///
     /// # Errors
     /// As [`Encoders::load`].
     pub fn load_with(
         models_dir: &Path,
         precision: Precision,
-        choice: Choice,
+        choice: HeadsChoice,
     ) -> Result<Self, ModelError> {
         let selection = Selection::load(models_dir)?;
         let encoders = Self::load_base(models_dir, &selection, precision)?;
         let name = match choice {
-            Choice::None => None,
-            Choice::Named(name) => Some(name.to_owned()),
-            Choice::Active => heads::active(models_dir)?,
+            HeadsChoice::None => None,
+            HeadsChoice::Named(name) => Some(name.to_owned()),
+            HeadsChoice::Active => heads::active(models_dir)?,
         };
         let Some(name) = name else {
             return Ok(encoders);
@@ -183,18 +110,17 @@ impl Encoders {
         precision: Precision,
     ) -> Result<Self, ModelError> {
         if let Some((dir, name)) = selection.joint(models_dir) {
-            let architecture = takes(&dir, Takes::Joint)?;
-            let loaded = joint::load(&dir, architecture)?;
-            let model = loaded.ok_or(ModelError::Missing(dir.clone()))?;
+            let model = load_joint(&dir)?;
             let dims = [("shared", model.dim()), ("image", model.dim())];
             let fingerprint = fingerprint(&[dir], model.params())?;
-            return Ok(Self::new(Kind::Joint(model), &name, fingerprint, &dims));
+            let models = Models::Joint(Box::new(model));
+            return Ok(Self::new(models, &name, fingerprint, &dims));
         }
         let (text_dir, name) = selection.text(models_dir);
         let dirs = [text_dir, selection.image(models_dir).0];
-        takes(&dirs[0], Takes::Text)?;
-        let text = Bert::load(&dirs[0], precision, selection.prefixes.clone())?;
-        let image = Image::load(&dirs[1])?;
+        let text = load_text(&dirs[0], precision, selection.prefixes.clone())?;
+        let image = load_image(&dirs[1])?;
+        // These strings and the Debug form of `Prefixes` go into the fingerprint.
         let mut params = [PARAMS, multiscale::PARAMS, words::PARAMS].join(";");
         params.push_str(&format!(";precision={}", precision.name()));
         if let Some(prefixes) = &selection.prefixes {
@@ -213,21 +139,21 @@ impl Encoders {
             ("text", text.dim()),
             ("image", image.dim()),
         ];
-        let kind = Kind::Separate {
+        let models = Models::Separate {
             text: Box::new(text),
             conse: conse.transpose()?,
             image,
         };
-        Ok(Self::new(kind, &name, fingerprint, &dims))
+        Ok(Self::new(models, &name, fingerprint, &dims))
     }
 
-    fn new(kind: Kind, name: &str, fingerprint: String, dims: &[(&str, usize)]) -> Self {
+    fn new(models: Models, name: &str, fingerprint: String, dims: &[(&str, usize)]) -> Self {
         let dims = dims
             .iter()
             .map(|(space, dim)| ((*space).to_owned(), *dim))
             .collect();
         Self {
-            kind: Arc::new(kind),
+            models: Arc::new(models),
             name: name.to_owned(),
             heads: None,
             base_fingerprint: fingerprint.clone(),
@@ -237,114 +163,116 @@ impl Encoders {
         }
     }
 
-    /// Puts `heads` on top. They decide the space `shared`, so the fingerprint is another one.
+    /// Puts `heads` on top of the encoders. They define the space `shared`, so the fingerprint
+    /// changes.
     ///
     /// # Errors
-    /// They take other features than these encoders give.
+    /// They have no text tower, or expect features of another length.
     pub fn with_heads(mut self, heads: Heads) -> Result<Self, ModelError> {
-        // What is searched for comes as text.
-        heads.tower(View::Text)?;
-        for (view, tower) in &heads.towers {
-            let (wanted, name) = (tower.shape().input, view.name());
-            let given = match view {
-                View::Text => self.text_width(),
-                View::Photo => self.photo_width(),
-                View::Behavior => heads.behavior.width(),
+        // Queries are texts.
+        heads.tower(Modality::Text)?;
+        for (modality, tower) in &heads.towers {
+            let (expected, name) = (tower.shape().input, modality.name());
+            let width = match modality {
+                Modality::Text => self.text_width(),
+                Modality::Image => self.image_width(),
+                Modality::Behavior => heads.behavior.width(),
             };
-            if wanted != given {
-                let reason =
-                    format!("the heads take {wanted} features of {name}, {given} are given");
+            if expected != width {
+                let reason = format!("the heads expect {expected} features of {name}, got {width}");
                 return Err(ModelError::Compute(reason));
             }
         }
-        let mut all = blake3::Hasher::new();
-        all.update(self.base_fingerprint.as_bytes());
-        all.update(heads.digest()?.as_bytes());
-        self.fingerprint = all.finalize().to_hex().to_string();
+        let mut hash = blake3::Hasher::new();
+        hash.update(self.base_fingerprint.as_bytes());
+        hash.update(heads.digest()?.as_bytes());
+        self.fingerprint = hash.finalize().to_hex().to_string();
         self.dims.insert("shared".to_owned(), heads.dim());
         self.heads = Some(heads);
         Ok(self)
     }
 
-    /// Fingerprint of the encoders without heads: heads trained on them fit them and no others.
+    /// Fingerprint of the encoders without heads; heads fit only the encoders they were trained on.
     pub fn base_fingerprint(&self) -> &str {
         &self.base_fingerprint
     }
 
-    /// Length of [`Encoders::text_features`].
+    /// Number of features of a text, see [`Encoders::text_features`].
     pub fn text_width(&self) -> usize {
-        match &*self.kind {
-            Kind::Separate { text, .. } => text.dim() + text.word_dim(),
-            Kind::Joint(model) => model.dim(),
+        match &*self.models {
+            Models::Separate { text, .. } => text.dim() + text.word_dim(),
+            Models::Joint(model) => model.dim(),
         }
     }
 
-    /// Length of [`Encoders::photo_features`].
-    pub fn photo_width(&self) -> usize {
-        match &*self.kind {
-            Kind::Separate { image, .. } => image.features(),
-            Kind::Joint(model) => model.dim(),
+    /// Number of features of an image, see [`Encoders::image_features`].
+    pub fn image_width(&self) -> usize {
+        match &*self.models {
+            Models::Separate { image, .. } => image.head_width(),
+            Models::Joint(model) => model.dim(),
         }
     }
 
-    /// What heads take of texts: unit vectors of the text model, and beside them what [`words`] says.
+    /// Returns the features of texts for heads, `[text_width]` each: the unit vector of the text
+    /// encoder, then the word features of [`words`].
     pub fn text_features(&self, texts: &[&str], role: Role) -> Vec<Result<Vec<f32>, EmbedError>> {
-        match &*self.kind {
-            Kind::Separate { text: model, .. } => {
+        match &*self.models {
+            Models::Separate { text: model, .. } => {
                 let vectors = model.encode(texts, role).into_iter().zip(texts);
                 let features = vectors.map(|(vector, text)| {
-                    let mut features = vector.map_err(failed)?;
-                    words::append(model, text, &mut features).map_err(failed)?;
+                    let mut features = vector.map_err(model_error)?;
+                    words::append(model, text, &mut features).map_err(model_error)?;
                     Ok(features)
                 });
                 features.collect()
             }
-            Kind::Joint(model) => batch::run(texts, |text| model.text(text).map_err(failed)),
+            Models::Joint(model) => batch::run(texts, |text| model.text(text).map_err(model_error)),
         }
     }
 
-    /// What heads take of photos, and beside it the photos' vectors in the shared space without heads: zeros where it takes
-    /// heads to get there.
-    pub fn photo_features(&self, images: &[ImageBytes]) -> Vec<Result<PhotoFeatures, EmbedError>> {
+    /// Returns the features of images for heads, `[image_width]` each, and the images' vectors in
+    /// the shared space without heads, which are zeros if only heads lead there.
+    pub fn image_features(&self, images: &[ImageBytes]) -> Vec<Result<ImageFeatures, EmbedError>> {
         batch::run(images, |bytes| {
-            let seen = self.see(bytes, true)?;
+            let encoded = self.encode_image(bytes, true)?;
             let zeros = || vec![0.0; self.untrained_width()];
-            Ok((seen.features, seen.shared.unwrap_or_else(zeros)))
+            Ok((encoded.features, encoded.shared.unwrap_or_else(zeros)))
         })
     }
 
-    /// Length of a vector in the shared space without heads; a text's is the start of its features.
+    /// Number of components in the shared space without heads; the vector of a text is the first
+    /// part of its features.
     pub fn untrained_width(&self) -> usize {
-        match &*self.kind {
-            Kind::Separate { text, .. } => text.dim(),
-            Kind::Joint(model) => model.dim(),
+        match &*self.models {
+            Models::Separate { text, .. } => text.dim(),
+            Models::Joint(model) => model.dim(),
         }
     }
 
-    /// Sets what a photo may cost.
+    /// Sets the limits for images.
     #[must_use]
     pub fn with_limits(mut self, limits: ImageLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// What heads take is left empty where nobody asks for it.
-    fn see(&self, bytes: &[u8], for_heads: bool) -> Result<Seen, EmbedError> {
-        let photo = decode(bytes, &self.limits).map_err(|e| EmbedError::Input(e.to_string()))?;
-        match &*self.kind {
-            Kind::Separate { image, conse, .. } => {
-                let seen = image.see(&photo, for_heads);
-                let [mut own, logits, features] = seen.map_err(failed)?;
-                normalise(&mut own);
-                Ok(Seen {
+    /// Decodes and encodes an image; features for heads are computed only `for_heads`.
+    fn encode_image(&self, bytes: &[u8], for_heads: bool) -> Result<EncodedImage, EmbedError> {
+        let pixels = decode(bytes, &self.limits).map_err(|e| EmbedError::Input(e.to_string()))?;
+        match &*self.models {
+            Models::Separate { image, conse, .. } => {
+                let encoded = forward(&**image, &pixels, for_heads);
+                let [mut vector, logits, features] = encoded.map_err(model_error)?;
+                normalize(&mut vector);
+                Ok(EncodedImage {
                     shared: conse.as_ref().map(|conse| conse.embed(&logits)),
-                    image: own,
+                    image: vector,
                     features,
                 })
             }
-            Kind::Joint(model) => {
-                let vector = model.image(&photo).map_err(failed)?;
-                Ok(Seen {
+            Models::Joint(model) => {
+                let vector = model.image(&pixels).map_err(model_error)?;
+                Ok(EncodedImage {
                     shared: Some(vector.clone()),
                     image: vector.clone(),
                     features: vector,
@@ -353,17 +281,17 @@ impl Encoders {
         }
     }
 
-    fn one_image(&self, bytes: &[u8]) -> Result<Embedding, EmbedError> {
-        let Seen {
+    fn embed_one_image(&self, bytes: &[u8]) -> Result<Embedding, EmbedError> {
+        let EncodedImage {
             image,
             mut shared,
             features,
-        } = self.see(bytes, self.heads.is_some())?;
+        } = self.encode_image(bytes, self.heads.is_some())?;
         if let Some(heads) = &self.heads {
-            // Heads that never saw a photo have no place for one.
-            let tower = heads.towers.get(&View::Photo);
-            let own = tower.map(|tower| tower.embed_one(&features));
-            shared = own.transpose().map_err(failed)?;
+            // Heads that were trained without images cannot embed one.
+            let tower = heads.towers.get(&Modality::Image);
+            let vector = tower.map(|tower| tower.embed_one(&features));
+            shared = vector.transpose().map_err(model_error)?;
         }
         let shared = shared.map(|vector| ("shared".to_owned(), vector));
         Ok(shared
@@ -372,17 +300,17 @@ impl Encoders {
             .collect())
     }
 
-    fn texts(&self, texts: &[&str], role: Role) -> Vec<Result<Embedding, EmbedError>> {
+    fn embed_texts(&self, texts: &[&str], role: Role) -> Vec<Result<Embedding, EmbedError>> {
         let features = self.text_features(texts, role).into_iter();
-        features.map(|r| self.one_text(r?)).collect()
+        features.map(|r| self.embed_text_features(r?)).collect()
     }
 
-    /// The vectors of a text by space, of its features.
-    fn one_text(&self, mut features: Vec<f32>) -> Result<Embedding, EmbedError> {
+    /// Returns the vectors of a text by space, from its features.
+    fn embed_text_features(&self, mut features: Vec<f32>) -> Result<Embedding, EmbedError> {
         let shared = match &self.heads {
             Some(heads) => {
-                let tower = heads.tower(View::Text).map_err(failed)?;
-                Some(tower.embed_one(&features).map_err(failed)?)
+                let tower = heads.tower(Modality::Text).map_err(model_error)?;
+                Some(tower.embed_one(&features).map_err(model_error)?)
             }
             None => None,
         };
@@ -399,37 +327,36 @@ impl Encoders {
     }
 }
 
-fn failed(error: ModelError) -> EmbedError {
+/// Returns the pooled features, the class logits, and the features for heads (empty unless
+/// `for_heads`).
+fn forward(
+    model: &dyn ImageEncoder,
+    pixels: &RgbImage,
+    for_heads: bool,
+) -> Result<[Vec<f32>; 3], ModelError> {
+    let (output, features) = if for_heads {
+        model.forward_for_heads(pixels)?
+    } else {
+        (model.forward(pixels)?, Vec::new())
+    };
+    Ok([output.features, output.logits, features])
+}
+
+fn model_error(error: ModelError) -> EmbedError {
     EmbedError::Model(error.to_string())
 }
 
-/// The architecture of the model in `dir`, which must be for `wanted`.
-fn takes(dir: &Path, wanted: Takes) -> Result<Architecture, ModelError> {
-    let architecture = Architecture::of(dir)?;
-    let found = architecture.takes();
-    if found != wanted {
-        let reason = format!(
-            "{} is a {} model, a {} model is wanted here",
-            architecture.name(),
-            found.name(),
-            wanted.name()
-        );
-        return Err(ModelError::invalid(dir, reason));
-    }
-    Ok(architecture)
-}
-
-/// blake3 over the hashes of the models' files and `params`, hexadecimal.
+/// blake3 over `params` and the hashes of the models' files, hexadecimal.
 fn fingerprint(dirs: &[PathBuf], params: &str) -> Result<String, ModelError> {
     let mut all = blake3::Hasher::new();
     all.update(params.as_bytes());
-    for (at, dir) in dirs.iter().enumerate() {
-        let behind = sentence::files_of_layers(dir)?;
-        let names = FILES.iter().map(|name| (*name).to_owned()).chain(behind);
-        for name in names {
+    for (index, dir) in dirs.iter().enumerate() {
+        let dense = sentence::dense_files(dir)?;
+        let names = FINGERPRINT_FILES.iter().map(|name| (*name).to_owned());
+        for name in names.chain(dense) {
             match weights::read(&dir.join(&name)) {
                 Ok(bytes) => {
-                    all.update(format!("\n{at} {name} ").as_bytes());
+                    all.update(format!("\n{index} {name} ").as_bytes());
                     all.update(blake3::hash(&bytes).as_bytes());
                 }
                 Err(ModelError::Missing(_)) => {}
@@ -442,30 +369,30 @@ fn fingerprint(dirs: &[PathBuf], params: &str) -> Result<String, ModelError> {
 
 impl Embedder for Encoders {
     fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
-        self.texts(texts, Role::Document)
+        self.embed_texts(texts, Role::Document)
     }
 
     fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
-        self.texts(texts, Role::Query)
+        self.embed_texts(texts, Role::Query)
     }
 
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
-        batch::run(images, |bytes| self.one_image(bytes))
+        batch::run(images, |bytes| self.embed_one_image(bytes))
     }
 
     fn embed_behavior(&self, id: &str) -> Result<Option<(f32, Embedding)>, EmbedError> {
         let Some(heads) = &self.heads else {
             return Ok(None);
         };
-        let made = heads.embed_behavior(id).map_err(failed)?;
-        let of = |(weight, vector)| (weight, [("shared".to_owned(), vector)].into());
-        Ok(made.map(of))
+        let embedded = heads.embed_behavior(id).map_err(model_error)?;
+        let in_shared = |(weight, vector)| (weight, [("shared".to_owned(), vector)].into());
+        Ok(embedded.map(in_shared))
     }
 
     fn count_tokens(&self, text: &str) -> usize {
-        match &*self.kind {
-            Kind::Separate { text: model, .. } => model.count_tokens(text),
-            Kind::Joint(model) => model.count_tokens(text),
+        match &*self.models {
+            Models::Separate { text: model, .. } => model.count_tokens(text),
+            Models::Joint(model) => model.count_tokens(text),
         }
     }
 

@@ -1,6 +1,7 @@
-//! Heads: towers, learned from a catalog and its events, that take what is known of an item to one shared space: features of
-//! its text and photos, and of who chose it. A models folder holds them as `heads/<name>/{config.json, model.safetensors}`, with
-//! `behavior.safetensors` where behaviour was learned from; `heads/active.json` names those in use.
+//! Heads: towers, trained on a catalog and its events, that map features of an item's text, images
+//! and behavior to one shared space. A models folder stores them as
+//! `heads/<name>/{config.json, model.safetensors}`, with `behavior.safetensors` if they were
+//! trained on behavior; `heads/active.json` names the active ones.
 
 mod behavior;
 
@@ -14,24 +15,26 @@ use candle_core::Tensor;
 
 pub use behavior::BehaviorFeatures;
 
-use super::tower::{Standardise, Tower, TowerShape};
+use super::tower::{Standardize, Tower, TowerShape};
 use crate::encode::ModelError;
 use crate::encode::weights::{Weights, read_json, read_json_optional};
+use crate::files::write_atomic;
 
 const FOLDER: &str = "heads";
 const ACTIVE: &str = "active.json";
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
-/// Of the files; one of another number is refused.
+/// Version of the files; other versions are rejected.
 const FORMAT: u32 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
     format: u32,
-    /// What the features come from; see [`Encoders::base_fingerprint`](super::Encoders::base_fingerprint).
+    /// Fingerprint of the encoders that compute the features; see
+    /// [`Encoders::base_fingerprint`](super::Encoders::base_fingerprint).
     encoders: String,
-    towers: BTreeMap<View, TowerShape>,
+    towers: BTreeMap<Modality, TowerShape>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,24 +43,25 @@ struct Active {
     heads: String,
 }
 
-/// What a tower looks at.
+/// Input of a tower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum View {
+pub enum Modality {
     /// An item's text.
     Text,
-    /// Its photos.
-    Photo,
-    /// Who chose it.
+    /// Its images; the name in files of heads is older.
+    #[serde(rename = "photo")] // style: ignore
+    Image,
+    /// The users who chose it.
     Behavior,
 }
 
-impl View {
-    /// As files have it.
+impl Modality {
+    /// Name in the files of heads, and so in their fingerprint.
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
-            Self::Photo => "photo",
+            Self::Image => "photo", // style: ignore
             Self::Behavior => "behavior",
         }
     }
@@ -65,28 +69,28 @@ impl View {
 
 /// Towers into one space.
 pub struct Heads {
-    /// By what they look at; at least one, all of one output.
-    pub towers: BTreeMap<View, Tower>,
-    /// What the tower of behaviour takes, by item; empty without one.
+    /// Towers by modality: at least one, all with the same output width.
+    pub towers: BTreeMap<Modality, Tower>,
+    /// Features of the behavior tower by item; empty without that tower.
     pub behavior: BehaviorFeatures,
-    /// Fingerprint of the encoders whose features the others take.
+    /// Fingerprint of the encoders that compute the features of the other towers.
     pub encoders: String,
 }
 
 impl Heads {
-    /// Random heads of the given shapes.
+    /// Returns randomly initialized heads of the given shapes.
     ///
     /// # Errors
-    /// A tensor cannot be made.
-    pub fn fresh(
+    /// A tensor cannot be created.
+    pub fn random(
         encoders: &str,
-        shapes: BTreeMap<View, (TowerShape, Standardise)>,
+        shapes: BTreeMap<Modality, (TowerShape, Standardize)>,
         seed: u64,
     ) -> Result<Self, ModelError> {
         let mut rng = SmallRng::seed_from_u64(seed);
         let mut towers = BTreeMap::new();
-        for (view, (shape, standardise)) in shapes {
-            towers.insert(view, Tower::fresh(shape, standardise, &mut rng)?);
+        for (modality, (shape, standardize)) in shapes {
+            towers.insert(modality, Tower::random(shape, standardize, &mut rng)?);
         }
         Ok(Self {
             towers,
@@ -95,17 +99,17 @@ impl Heads {
         })
     }
 
-    /// Others with towers made of these.
+    /// Returns heads whose towers are made from these by `make`.
     ///
     /// # Errors
     /// Those of `make`.
     pub fn map<E>(
         &self,
-        mut make: impl FnMut(View, &Tower) -> Result<Tower, E>,
+        mut make: impl FnMut(Modality, &Tower) -> Result<Tower, E>,
     ) -> Result<Self, E> {
         let mut towers = BTreeMap::new();
-        for (view, tower) in &self.towers {
-            towers.insert(*view, make(*view, tower)?);
+        for (modality, tower) in &self.towers {
+            towers.insert(*modality, make(*modality, tower)?);
         }
         Ok(Self {
             towers,
@@ -114,50 +118,52 @@ impl Heads {
         })
     }
 
-    /// Length of a vector.
+    /// Number of components of a vector.
     pub fn dim(&self) -> usize {
         let first = self.towers.values().next();
         first.map_or(0, |tower| tower.shape().output)
     }
 
-    /// The tower for a view.
+    /// Returns the tower of a modality.
     ///
     /// # Errors
     /// There is none.
-    pub fn tower(&self, view: View) -> Result<&Tower, ModelError> {
-        let missing = || ModelError::Compute(format!("heads without a tower for {}", view.name()));
-        self.towers.get(&view).ok_or_else(missing)
+    pub fn tower(&self, modality: Modality) -> Result<&Tower, ModelError> {
+        let missing =
+            || ModelError::Compute(format!("heads without a tower for {}", modality.name()));
+        self.towers.get(&modality).ok_or_else(missing)
     }
 
-    /// Unit vectors `[n, dim]` of features `[n, input]` of one view.
+    /// Returns the unit vectors `[n, dim]` of features `[n, input]` of one modality.
     ///
     /// # Errors
     /// There is no such tower, or the features are of another length.
-    pub fn embed(&self, view: View, features: &Tensor) -> Result<Tensor, ModelError> {
-        self.tower(view)?.embed(features)
+    pub fn embed(&self, modality: Modality, features: &Tensor) -> Result<Tensor, ModelError> {
+        self.tower(modality)?.embed(features)
     }
 
-    /// What an item's behaviour says, as a unit vector `[dim]` with its weight from 0 to 1, which grows with the people who chose
-    /// it; `None` for an item that is not known.
+    /// Returns the unit vector `[dim]` of an item's behavior with its weight from 0 to 1, which
+    /// grows with the number of users who chose the item; `None` for an unknown item.
     ///
     /// # Errors
     /// A computation failed.
     pub fn embed_behavior(&self, id: &str) -> Result<Option<(f32, Vec<f32>)>, ModelError> {
-        let Some((weight, features)) = self.behavior.of(id) else {
+        let Some((weight, features)) = self.behavior.get(id) else {
             return Ok(None);
         };
-        let vector = self.tower(View::Behavior)?.embed_one(features)?;
+        let vector = self.tower(Modality::Behavior)?.embed_one(features)?;
         Ok(Some((weight, vector)))
     }
 
-    /// blake3 over all that decides what comes out, hexadecimal.
+    /// blake3 over everything that decides the vectors, hexadecimal. The Debug form of the shapes
+    /// is part of it.
     ///
     /// # Errors
     /// A computation failed.
     pub fn digest(&self) -> Result<String, ModelError> {
         let mut all = blake3::Hasher::new();
-        for (view, tower) in &self.towers {
-            let prefix = view.name();
+        for (modality, tower) in &self.towers {
+            let prefix = modality.name();
             all.update(format!("{prefix} {:?}", tower.shape()).as_bytes());
             let tensors: BTreeMap<_, _> = tower.tensors(prefix)?.into_iter().collect();
             for (name, tensor) in tensors {
@@ -174,39 +180,40 @@ impl Heads {
     /// Loads a folder.
     ///
     /// # Errors
-    /// A file is missing, damaged, or does not fit the other or `encoders`, the fingerprint of those at hand.
+    /// A file is missing or damaged, or does not fit the other one or `encoders`, the fingerprint
+    /// of the loaded encoders.
     pub fn load(dir: &Path, encoders: &str) -> Result<Self, ModelError> {
         let path = dir.join(CONFIG);
         let config: Config = read_json(&path)?;
         if config.format != FORMAT {
-            let found = config.format;
-            let reason =
-                format!("format {found} is not known, only {FORMAT}; train the heads again");
+            let format = config.format;
+            let reason = format!("expected format {FORMAT}, got {format}; train the heads again");
             return Err(ModelError::invalid(path, reason));
         }
         if config.encoders != encoders {
             let reason = format!(
-                "trained on encoders {:.16}, those at hand are {encoders:.16}; train the heads again",
+                "trained on encoders {:.16}, but the loaded ones are {encoders:.16}; train the heads \
+                 again",
                 config.encoders
             );
             return Err(ModelError::invalid(path, reason));
         }
-        if let Some(fault) = fault(&config.towers) {
-            return Err(ModelError::invalid(path, fault));
+        if let Some(problem) = problem(&config.towers) {
+            return Err(ModelError::invalid(path, problem));
         }
         let path = dir.join(WEIGHTS);
         let weights = Weights::load(&path, "the heads")?;
         let mut towers = BTreeMap::new();
-        for (view, shape) in &config.towers {
-            let tower = Tower::load(&weights, view.name(), shape)?;
+        for (modality, shape) in &config.towers {
+            let tower = Tower::load(&weights, modality.name(), shape)?;
             if let Some(tensor) = tower.not_finite()? {
-                let name = view.name();
-                let reason = format!("tensor `{name}.{tensor}` has a number that is not finite");
+                let name = modality.name();
+                let reason = format!("tensor `{name}.{tensor}` has a value that is not finite");
                 return Err(ModelError::invalid(path, reason));
             }
-            towers.insert(*view, tower);
+            towers.insert(*modality, tower);
         }
-        let behavior = match config.towers.get(&View::Behavior) {
+        let behavior = match config.towers.get(&Modality::Behavior) {
             Some(shape) => BehaviorFeatures::load(dir, shape.input)?,
             None => BehaviorFeatures::default(),
         };
@@ -217,18 +224,18 @@ impl Heads {
         })
     }
 
-    /// Writes a folder; one that was there is replaced file by file, weights first.
+    /// Writes a folder; an existing one is replaced file by file, weights first.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
         std::fs::create_dir_all(dir).map_err(io(dir))?;
         let mut tensors = HashMap::new();
-        for (view, tower) in &self.towers {
-            tensors.extend(tower.tensors(view.name())?);
+        for (modality, tower) in &self.towers {
+            tensors.extend(tower.tensors(modality.name())?);
         }
         write_tensors(&dir.join(WEIGHTS), &tensors)?;
-        if self.towers.contains_key(&View::Behavior) {
+        if self.towers.contains_key(&Modality::Behavior) {
             self.behavior.save(dir)?;
         }
         let shapes = self.towers.iter().map(|(v, t)| (*v, t.shape().clone()));
@@ -241,43 +248,45 @@ impl Heads {
     }
 }
 
-/// What is wrong with the shapes of towers, if anything.
-fn fault(towers: &BTreeMap<View, TowerShape>) -> Option<String> {
+/// Returns the problem with the shapes of towers, if there is one.
+fn problem(towers: &BTreeMap<Modality, TowerShape>) -> Option<String> {
     let Some((first, shape)) = towers.iter().next() else {
-        return Some("`towers` is empty; name one at least".to_owned());
+        return Some("`towers` is empty; expected at least one".to_owned());
     };
-    for (view, own) in towers {
-        if let Some(fault) = own.fault() {
-            return Some(format!("{}: {fault}", view.name()));
+    for (modality, other) in towers {
+        if let Some(problem) = other.problem() {
+            return Some(format!("{}: {problem}", modality.name()));
         }
-        if own.output != shape.output {
+        if other.output != shape.output {
             return Some(format!(
-                "{} ends in {} components, {} in {}; they must be equal",
-                first.name(),
+                "expected equal outputs, got {} components for {} and {} for {}",
                 shape.output,
-                view.name(),
-                own.output
+                first.name(),
+                other.output,
+                modality.name()
             ));
         }
     }
     None
 }
 
-/// Folder of the heads called `name`.
+/// Returns the folder of the heads called `name`.
 ///
 /// # Errors
-/// The name cannot be that of a folder.
+/// The name is invalid.
 pub fn folder(models_dir: &Path, name: &str) -> Result<PathBuf, ModelError> {
-    let sound = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let is_valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let dir = models_dir.join(FOLDER);
-    if name.is_empty() || name.len() > 64 || !name.chars().all(sound) {
-        let reason = format!("`{name}` is no name of heads: 1 to 64 of a-z, A-Z, 0-9, - and _");
+    if name.is_empty() || name.len() > 64 || !name.chars().all(is_valid) {
+        let reason = format!(
+            "invalid name of heads `{name}`: use 1 to 64 characters of a-z, A-Z, 0-9, - and _"
+        );
         return Err(ModelError::invalid(dir, reason));
     }
     Ok(dir.join(name))
 }
 
-/// Name of the heads in use; `None`: the space without training.
+/// Returns the name of the active heads; `None` for the space without training.
 ///
 /// # Errors
 /// The file that names them is damaged.
@@ -286,10 +295,10 @@ pub fn active(models_dir: &Path) -> Result<Option<String>, ModelError> {
     Ok(file.map(|file| file.heads))
 }
 
-/// Puts heads into use from the next start of a program on, or none.
+/// Activates the heads called `name`, or none; programs use them after their next start.
 ///
 /// # Errors
-/// They are not there, or the choice cannot be written.
+/// The heads do not exist, or the choice cannot be written.
 pub fn activate(models_dir: &Path, name: Option<&str>) -> Result<(), ModelError> {
     let path = models_dir.join(FOLDER).join(ACTIVE);
     let Some(name) = name else {
@@ -306,7 +315,7 @@ pub fn activate(models_dir: &Path, name: Option<&str>) -> Result<(), ModelError>
     write_json(&path, &Active { heads })
 }
 
-/// Names of the heads of a models folder, sorted.
+/// Returns the names of the heads of a models folder, sorted.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -335,15 +344,13 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError + '_ {
 }
 
 fn write_tensors(path: &Path, tensors: &HashMap<String, Tensor>) -> Result<(), ModelError> {
-    let temporary = path.with_extension("tmp");
-    candle_core::safetensors::save(tensors, &temporary)?;
-    std::fs::rename(&temporary, path).map_err(io(path))
+    write_atomic(path, |path| {
+        Ok(candle_core::safetensors::save(tensors, path)?)
+    })
 }
 
-/// Writes beside and renames, so that a reader never sees half a file.
+/// Writes a value as JSON, atomically.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ModelError> {
     let json = serde_json::to_vec_pretty(value).map_err(|e| ModelError::invalid(path, e))?;
-    let temporary = path.with_extension("tmp");
-    std::fs::write(&temporary, json).map_err(io(&temporary))?;
-    std::fs::rename(&temporary, path).map_err(io(path))
+    write_atomic(path, |path| std::fs::write(path, json).map_err(io(path)))
 }

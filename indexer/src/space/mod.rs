@@ -1,10 +1,10 @@
-//! Spaces: which vectors an input gives, and how unlike inputs meet in the shared one.
+//! Vector spaces: the vectors that an input is embedded to, and how different modalities meet in
+//! the shared space.
 
 mod cache;
 pub mod conse;
 mod encoders;
 pub mod heads;
-pub mod multiscale;
 pub mod selection;
 #[cfg(test)]
 mod tests;
@@ -13,11 +13,12 @@ pub mod words;
 
 pub use crate::encode::{ModelError, Precision};
 pub use cache::Cached;
-pub use encoders::{Choice, Encoders};
+pub use encoders::{Encoders, HeadsChoice};
 
-/// Normalised weighted mean of vectors of one space: what an item with text and photos is in `shared`.
+/// Returns the normalized weighted mean of vectors of one space: the vector in `shared` of an item
+/// with a text and images.
 ///
-/// Vectors of another length than the first are left out; no parts give an empty vector.
+/// Vectors of another length than the first are skipped; without `parts` the result is empty.
 pub fn fuse(parts: &[(f32, &[f32])]) -> Vec<f32> {
     let mut sum = vec![0f32; parts.first().map_or(0, |(_, v)| v.len())];
     for (weight, vector) in parts.iter().filter(|(_, v)| v.len() == parts[0].1.len()) {
@@ -25,6 +26,6 @@ pub fn fuse(parts: &[(f32, &[f32])]) -> Vec<f32> {
             .zip(*vector)
             .for_each(|(s, v)| *s += weight * v);
     }
-    crate::encode::normalise(&mut sum);
+    crate::encode::normalize(&mut sum);
     sum
 }

@@ -1,4 +1,4 @@
-//! Which folders of the models folder are the encoders in use.
+//! Selection of the folders whose models are the encoders in use.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,37 +6,38 @@ use serde::{Deserialize, Serialize};
 
 use super::heads::write_json;
 use crate::encode::ModelError;
-use crate::encode::architecture::{Architecture, Takes};
-use crate::encode::bert::Prefixes;
+use crate::encode::registry::{Architecture, ModelKind};
+use crate::encode::text::bert::Prefixes;
 use crate::encode::weights::read_json_optional;
 
 const FILE: &str = "encoders.json";
 const TEXT: &str = "all-minilm-l6-v2";
 const CLASS_NAMES: &str = "classes.json";
-/// Number of classes of ImageNet.
-const IMAGENET: usize = 1000;
+/// Number of ImageNet classes.
+const IMAGENET_CLASSES: usize = 1000;
 const IMAGE: &str = "efficientnet-lite0";
 
-/// `encoders.json` of a models folder. Folders are relative to it; what is not named is the model that `models get` gets.
+/// `encoders.json` of a models folder. Paths are relative to the models folder; the default models
+/// are those that `models get` downloads.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Selection {
-    /// Folder of the text model.
+    /// Folder of the text encoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<PathBuf>,
-    /// What to put before texts, in place of what the text model's folder says.
+    /// Prefixes of texts, which replace those of the text encoder's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefixes: Option<Prefixes>,
-    /// Folder of the photo model.
+    /// Folder of the image encoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<PathBuf>,
-    /// Folder of one model for both; the others are left aside.
+    /// Folder of a joint encoder, which replaces the other two.
     #[serde(skip_serializing_if = "Option::is_none")]
     joint: Option<PathBuf>,
 }
 
 impl Selection {
-    /// Of a models folder.
+    /// Loads the selection of a models folder.
     ///
     /// # Errors
     /// Its file is damaged.
@@ -44,7 +45,7 @@ impl Selection {
         Ok(read_json_optional(&models_dir.join(FILE))?.unwrap_or_default())
     }
 
-    /// Becomes that of a models folder, from the next start of a program on.
+    /// Saves the selection of a models folder; programs use it after their next start.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -52,53 +53,54 @@ impl Selection {
         write_json(&models_dir.join(FILE), self)
     }
 
-    /// Puts the model in `folder` to use for what it takes. `folder` is one of the models folder by its name, else a path.
+    /// Selects the model in `folder` for its kind of input. `folder` is the name of a folder in the
+    /// models folder, else a path.
     ///
     /// # Errors
-    /// There is no model in it that is known, or prefixes are given for one that has no use for them.
+    /// It contains no supported model, or `prefixes` are given and it is not a text encoder.
     pub fn choose(
         &mut self,
         models_dir: &Path,
         folder: &Path,
         prefixes: Option<Prefixes>,
-    ) -> Result<Architecture, ModelError> {
-        let (dir, kept) = find(models_dir, folder)?;
+    ) -> Result<&'static Architecture, ModelError> {
+        let (dir, stored) = find(models_dir, folder)?;
         let architecture = Architecture::of(&dir)?;
-        let takes = architecture.takes();
-        if prefixes.is_some() && takes != Takes::Text {
-            let reason = format!("{} takes no prefixes", architecture.name());
+        let kind = architecture.kind();
+        if prefixes.is_some() && kind != ModelKind::Text {
+            let reason = format!("{} does not support prefixes", architecture.name);
             return Err(ModelError::invalid(dir, reason));
         }
-        if takes != Takes::Joint {
+        if kind != ModelKind::Joint {
             self.joint = None;
         }
-        match takes {
-            Takes::Text => (self.text, self.prefixes) = (Some(kept), prefixes),
-            Takes::Image => self.image = Some(kept),
-            Takes::Joint => self.joint = Some(kept),
+        match kind {
+            ModelKind::Text => (self.text, self.prefixes) = (Some(stored), prefixes),
+            ModelKind::Image => self.image = Some(stored),
+            ModelKind::Joint => self.joint = Some(stored),
         }
         Ok(architecture)
     }
 
-    /// Folder of the text model, and its name.
+    /// Returns the folder of the text encoder, and its name.
     pub fn text(&self, models_dir: &Path) -> (PathBuf, String) {
-        place(models_dir, self.text.as_deref().unwrap_or(Path::new(TEXT)))
+        path_and_name(models_dir, self.text.as_deref().unwrap_or(Path::new(TEXT)))
     }
 
-    /// Folder of the photo model, and its name.
+    /// Returns the folder of the image encoder, and its name.
     pub fn image(&self, models_dir: &Path) -> (PathBuf, String) {
-        place(
+        path_and_name(
             models_dir,
             self.image.as_deref().unwrap_or(Path::new(IMAGE)),
         )
     }
 
-    /// Folder of one model for both, and its name.
+    /// Returns the folder of the joint encoder, if one is selected, and its name.
     pub fn joint(&self, models_dir: &Path) -> Option<(PathBuf, String)> {
-        Some(place(models_dir, self.joint.as_deref()?))
+        Some(path_and_name(models_dir, self.joint.as_deref()?))
     }
 
-    /// This selection, then all others of the folders in the models folder.
+    /// Returns this selection, then all others that the models folder allows.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -112,11 +114,11 @@ impl Selection {
         for entry in std::fs::read_dir(models_dir).map_err(io)? {
             let entry = entry.map_err(io)?;
             let folder = Some(PathBuf::from(entry.file_name()));
-            match Architecture::of(&entry.path()).map(Architecture::takes) {
-                Ok(Takes::Text) => texts.push(folder),
-                Ok(Takes::Image) => images.push(folder),
-                Ok(Takes::Joint) => joints.push(folder),
-                // Heads, features and what else there is.
+            match Architecture::of(&entry.path()).map(Architecture::kind) {
+                Ok(ModelKind::Text) => texts.push(folder),
+                Ok(ModelKind::Image) => images.push(folder),
+                Ok(ModelKind::Joint) => joints.push(folder),
+                // Heads, features and other folders.
                 Err(_) => {}
             }
         }
@@ -135,27 +137,27 @@ impl Selection {
             joint,
             ..Self::default()
         }));
-        let mut each: Vec<Self> = Vec::with_capacity(all.len());
+        let mut unique: Vec<Self> = Vec::with_capacity(all.len());
         for selection in all {
-            if !each.contains(&selection) {
-                each.push(selection);
+            if !unique.contains(&selection) {
+                unique.push(selection);
             }
         }
-        Ok(each)
+        Ok(unique)
     }
 
-    /// File with the names of `classes` classes of the photo model, in order: its own, or those of ImageNet that
-    /// `models get` gets, where there are as many.
+    /// Returns the file with the names of the image encoder's `classes` classes, in order: its own,
+    /// or that of ImageNet (from `models get`) if the number of classes is the same.
     pub fn class_names(&self, models_dir: &Path, classes: usize) -> Option<PathBuf> {
-        let own = self.image(models_dir).0.join(CLASS_NAMES);
-        if self.image.is_none() || own.is_file() {
-            return Some(own);
+        let file = self.image(models_dir).0.join(CLASS_NAMES);
+        if self.image.is_none() || file.is_file() {
+            return Some(file);
         }
         let imagenet = models_dir.join(IMAGE).join(CLASS_NAMES);
-        (classes == IMAGENET && imagenet.is_file()).then_some(imagenet)
+        (classes == IMAGENET_CLASSES && imagenet.is_file()).then_some(imagenet)
     }
 
-    /// Names of the folders in use.
+    /// Returns the names of the folders in use.
     pub fn names(&self, models_dir: &Path) -> Vec<String> {
         match self.joint(models_dir) {
             Some((_, name)) => vec![name],
@@ -164,26 +166,28 @@ impl Selection {
     }
 }
 
-fn place(models_dir: &Path, folder: &Path) -> (PathBuf, String) {
+/// Returns the path of a folder, and its name.
+fn path_and_name(models_dir: &Path, folder: &Path) -> (PathBuf, String) {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     (models_dir.join(folder), name.into_owned())
 }
 
-/// Where a folder is, and how it is kept: by its name where it lies in the models folder, so that this can move.
+/// Returns the path of a folder, and the path to store: only the name if it is in the models
+/// folder, so that the models folder can be moved.
 ///
 /// # Errors
-/// It is not there.
+/// It does not exist.
 pub fn find(models_dir: &Path, folder: &Path) -> Result<(PathBuf, PathBuf), ModelError> {
-    let named = matches!(
+    let is_name = matches!(
         folder.components().collect::<Vec<_>>()[..],
         [Component::Normal(_)]
     );
-    if named && models_dir.join(folder).is_dir() {
+    if is_name && models_dir.join(folder).is_dir() {
         return Ok((models_dir.join(folder), folder.to_owned()));
     }
-    let whole = folder.canonicalize().map_err(|source| ModelError::Io {
+    let absolute = folder.canonicalize().map_err(|source| ModelError::Io {
         path: folder.to_owned(),
         source,
     })?;
-    Ok((whole.clone(), whole))
+    Ok((absolute.clone(), absolute))
 }

@@ -1,8 +1,8 @@
 use candle_core::{Device, Tensor};
 
 use super::fuse;
-use super::heads::{self, BehaviorFeatures, Heads, View};
-use super::tower::{Parameters, Standardise, TowerShape, forward};
+use super::heads::{self, BehaviorFeatures, Heads, Modality};
+use super::tower::{Parameters, Standardize, TowerShape, forward};
 use crate::encode::ModelError;
 
 const ENCODERS: &str = "0123456789abcdef0123456789abcdef";
@@ -20,14 +20,17 @@ fn some_heads() -> Heads {
     heads_of(7)
 }
 
-/// With a tower of behaviour, which knows two items.
+/// Heads with a behavior tower that knows two items.
 fn heads_of(seed: u64) -> Heads {
     let towers = [
-        (View::Text, (shape(3, 0, false), Standardise::none(3))),
-        (View::Photo, (shape(4, 5, true), Standardise::none(4))),
-        (View::Behavior, (shape(2, 0, false), Standardise::none(2))),
+        (Modality::Text, (shape(3, 0, false), Standardize::none(3))),
+        (Modality::Image, (shape(4, 5, true), Standardize::none(4))),
+        (
+            Modality::Behavior,
+            (shape(2, 0, false), Standardize::none(2)),
+        ),
     ];
-    let mut heads = Heads::fresh(ENCODERS, towers.into(), seed).unwrap();
+    let mut heads = Heads::random(ENCODERS, towers.into(), seed).unwrap();
     heads.behavior = BehaviorFeatures::new(2);
     heads.behavior.push("cup", 10.0, &[1.0, -1.0]);
     heads.behavior.push("pot", 90.0, &[0.5, 2.0]);
@@ -73,13 +76,13 @@ fn a_tower_computes_what_its_layers_say() {
 }
 
 #[test]
-fn features_are_standardised_and_outliers_cut() {
+fn features_are_standardized_and_outliers_cut() {
     let x = matrix(&[&[1.0, 10.0], &[3.0, 30.0]]);
-    let standardise = Standardise::of(&x).unwrap();
-    assert_eq!(standardise.mean, [2.0, 20.0]);
-    let out: Vec<Vec<f32>> = standardise.apply(&x).unwrap().to_vec2().unwrap();
+    let standardize = Standardize::of(&x).unwrap();
+    assert_eq!(standardize.mean, [2.0, 20.0]);
+    let out: Vec<Vec<f32>> = standardize.apply(&x).unwrap().to_vec2().unwrap();
     assert!((out[0][0] + 1.0).abs() < 1e-5 && (out[1][1] - 1.0).abs() < 1e-5);
-    let odd = standardise.apply(&matrix(&[&[1e9, 20.0]])).unwrap();
+    let odd = standardize.apply(&matrix(&[&[1e9, 20.0]])).unwrap();
     assert_eq!(odd.to_vec2::<f32>().unwrap()[0], [6.0, 0.0]);
 }
 
@@ -91,9 +94,9 @@ fn heads_are_read_as_they_were_written() {
     let read = Heads::load(folder.path(), ENCODERS).unwrap();
     assert_eq!(heads.digest().unwrap(), read.digest().unwrap());
     let features = [0.1, 0.2, -0.3, 0.4];
-    let photo = |heads: &Heads| heads.tower(View::Photo).unwrap().embed_one(&features);
-    assert_eq!(photo(&heads).unwrap(), photo(&read).unwrap());
-    let tower = read.tower(View::Photo).unwrap();
+    let image = |heads: &Heads| heads.tower(Modality::Image).unwrap().embed_one(&features);
+    assert_eq!(image(&heads).unwrap(), image(&read).unwrap());
+    let tower = read.tower(Modality::Image).unwrap();
     assert!(tower.embed_one(&features[1..]).is_err());
     let (weight, vector) = read.embed_behavior("pot").unwrap().expect("known");
     assert_eq!((weight, vector.len()), (0.9, 2));
@@ -132,7 +135,7 @@ fn files_that_do_not_fit_are_refused_with_the_reason() {
         std::fs::write(dir.join("config.json"), &config).unwrap();
         reason
     };
-    assert!(with("\"format\": 1", "\"format\": 2").contains("format 2 is not known"));
+    assert!(with("\"format\": 1", "\"format\": 2").contains("got format 2"));
     assert!(with("\"input\": 3", "\"input\": 9").contains("text.mean"));
     assert!(with("\"input\": 3", "\"input\": 0").contains("`input` is 0"));
     assert!(with("\"hidden\": 5", "\"hidden\": 99999999").contains("`hidden` is 99999999"));
@@ -143,7 +146,7 @@ fn files_that_do_not_fit_are_refused_with_the_reason() {
     std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
     let cut = reason(Heads::load(dir, ENCODERS));
     assert!(
-        cut.contains("behavior.safetensors") && cut.contains("not a whole"),
+        cut.contains("behavior.safetensors") && cut.contains("truncated"),
         "{cut}"
     );
     std::fs::write(&path, bytes).unwrap();
@@ -152,7 +155,7 @@ fn files_that_do_not_fit_are_refused_with_the_reason() {
     let path = dir.join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    assert!(reason(Heads::load(dir, ENCODERS)).contains("not a whole safetensors file"));
+    assert!(reason(Heads::load(dir, ENCODERS)).contains("truncated or invalid safetensors file"));
     let mut broken = bytes.clone();
     let end = broken.len();
     broken[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());

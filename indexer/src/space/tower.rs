@@ -1,5 +1,5 @@
-//! A tower: the small network that takes one kind of features to the shared space. Training (`train`) and serving
-//! run the same one.
+//! A tower: the small network that maps the features of one modality to the shared space. Training
+//! (`train`) and serving run the same code.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,27 +10,28 @@ use serde::{Deserialize, Serialize};
 use crate::encode::ModelError;
 use crate::encode::weights::Weights;
 
-/// Standardised features beyond this many deviations are cut: one odd photo must not leave the space.
+/// Standardized features are clamped to this many standard deviations: outliers must not dominate.
 const CLAMP: f32 = 6.0;
-/// Most components of an input or layer that a configuration may ask for.
+/// Maximum width of an input or a layer in a configuration.
 const MAX_WIDTH: usize = 65_536;
 
-/// Shape of a tower.
+/// Shape of a tower. Its Debug form goes into fingerprints, see
+/// [`Heads::digest`](super::heads::Heads::digest).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TowerShape {
-    /// Components of the input.
+    /// Number of components of the input.
     pub input: usize,
-    /// Units of the GELU layer; 0: a linear head without one.
+    /// Number of units of the hidden GELU layer; 0 for a linear tower.
     pub hidden: usize,
-    /// Whether the input also reaches the output through a linear map of its own, beside the hidden layer.
+    /// True if a linear shortcut connects input and output beside the hidden layer.
     pub shortcut: bool,
-    /// Components of the output.
+    /// Number of components of the output.
     pub output: usize,
 }
 
 impl TowerShape {
-    /// Names and shapes of the parameters that are learned.
+    /// Returns the names and shapes of the trained parameters.
     pub fn parameters(&self) -> Vec<(&'static str, Vec<usize>)> {
         let (i, h, o) = (self.input, self.hidden, self.output);
         let mut list = Vec::new();
@@ -46,31 +47,32 @@ impl TowerShape {
         list
     }
 
-    /// What is wrong with it, if anything.
-    pub fn fault(&self) -> Option<String> {
+    /// Returns the problem with the shape, if there is one.
+    pub fn problem(&self) -> Option<String> {
         let widths = [
             ("input", self.input, 1),
             ("hidden", self.hidden, 0),
             ("output", self.output, 1),
         ];
-        widths.into_iter().find_map(|(name, width, least)| {
-            (!(least..=MAX_WIDTH).contains(&width))
-                .then(|| format!("`{name}` is {width}; must be {least} to {MAX_WIDTH}"))
+        widths.into_iter().find_map(|(name, width, min)| {
+            (!(min..=MAX_WIDTH).contains(&width))
+                .then(|| format!("`{name}` is {width}; expected {min} to {MAX_WIDTH}"))
         })
     }
 }
 
-/// How features are brought to mean 0 and deviation 1 before the first layer: `x -> (x - mean) * scale`.
+/// Standardization of features to mean 0 and standard deviation 1 before the first layer:
+/// `x -> (x - mean) * scale`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standardise {
-    /// Mean by component.
+pub struct Standardize {
+    /// Mean of each component.
     pub mean: Vec<f32>,
-    /// One over the deviation, by component.
+    /// One over the standard deviation of each component.
     pub scale: Vec<f32>,
 }
 
-impl Standardise {
-    /// Leaves features of `d` components as they are.
+impl Standardize {
+    /// Returns the identity for features of `d` components.
     pub fn none(d: usize) -> Self {
         Self {
             mean: vec![0.0; d],
@@ -78,7 +80,7 @@ impl Standardise {
         }
     }
 
-    /// Of the rows of `features` `[n, d]`. Components that hardly vary are not blown up.
+    /// Fits the rows of `features` `[n, d]`. The scale of nearly constant components is bounded.
     ///
     /// # Errors
     /// A computation failed.
@@ -109,7 +111,7 @@ impl Standardise {
         })
     }
 
-    /// Applies it to `features` `[n, d]`.
+    /// Standardizes and clamps `features` `[n, d]`.
     ///
     /// # Errors
     /// `features` has another number of components.
@@ -122,11 +124,11 @@ impl Standardise {
     }
 }
 
-/// Parameters by name, as tensors that may be variables of a training.
+/// Parameters by name, as tensors that may be variables of an optimizer.
 pub type Parameters = BTreeMap<String, Tensor>;
 
-/// Unit vectors `[n, output]` of standardised features `[n, input]`; `mask`, where given, multiplies the hidden
-/// layer `[n, hidden]` (dropout).
+/// Returns the unit vectors `[n, output]` of standardized features `[n, input]`. An optional `mask`
+/// `[n, hidden]` is multiplied with the hidden layer (dropout).
 ///
 /// # Errors
 /// A parameter is missing or a shape does not fit.
@@ -136,7 +138,7 @@ pub fn forward(
     mask: Option<&Tensor>,
 ) -> Result<Tensor, ModelError> {
     let need = |name: &str| {
-        let missing = || ModelError::Compute(format!("a head without `{name}`"));
+        let missing = || ModelError::Compute(format!("a tower without `{name}`"));
         parameters.get(name).ok_or_else(missing)
     };
     let mut sum = None;
@@ -155,14 +157,14 @@ pub fn forward(
             None => linear,
         });
     }
-    let sum = sum.ok_or_else(|| ModelError::Compute("a head without layers".to_owned()))?;
+    let sum = sum.ok_or_else(|| ModelError::Compute("a tower without layers".to_owned()))?;
     match parameters.get("output.bias") {
         Some(bias) => unit(&sum.broadcast_add(bias)?),
         None => unit(&sum),
     }
 }
 
-/// Rows scaled to unit length.
+/// Scales rows to unit length.
 ///
 /// # Errors
 /// A computation failed.
@@ -172,30 +174,31 @@ pub fn unit(x: &Tensor) -> Result<Tensor, ModelError> {
     Ok(x.broadcast_div(&norm)?)
 }
 
-/// A tower ready to be used.
+/// A tower with its parameters.
 pub struct Tower {
     shape: TowerShape,
-    standardise: Standardise,
+    standardize: Standardize,
     parameters: Parameters,
 }
 
 impl Tower {
-    /// Of its parts.
-    pub fn new(shape: TowerShape, standardise: Standardise, parameters: Parameters) -> Self {
+    /// Returns a tower with the given parameters.
+    pub fn new(shape: TowerShape, standardize: Standardize, parameters: Parameters) -> Self {
         Self {
             shape,
-            standardise,
+            standardize,
             parameters,
         }
     }
 
-    /// Random weights, uniform within one over the root of a layer's inputs, as torch has them.
+    /// Returns a tower with random weights, uniform within one over the square root of a layer's
+    /// inputs, as in torch.
     ///
     /// # Errors
-    /// A tensor cannot be made.
-    pub fn fresh(
+    /// A tensor cannot be created.
+    pub fn random(
         shape: TowerShape,
-        standardise: Standardise,
+        standardize: Standardize,
         rng: &mut impl Rng,
     ) -> Result<Self, ModelError> {
         let mut parameters = Parameters::new();
@@ -210,16 +213,16 @@ impl Tower {
             let tensor = Tensor::from_vec(values, dims, &Device::Cpu)?;
             parameters.insert(name.to_owned(), tensor);
         }
-        Ok(Self::new(shape, standardise, parameters))
+        Ok(Self::new(shape, standardize, parameters))
     }
 
-    /// Takes the tensors `{prefix}.*` of a file.
+    /// Loads the tensors `{prefix}.*` of a file.
     ///
     /// # Errors
-    /// One is missing or of another shape.
+    /// A tensor is missing or of another shape.
     pub fn load(weights: &Weights, prefix: &str, shape: &TowerShape) -> Result<Self, ModelError> {
         let flat = |name: &str| weights.flat(&format!("{prefix}.{name}"), &[shape.input]);
-        let standardise = Standardise {
+        let standardize = Standardize {
             mean: flat("mean")?,
             scale: flat("scale")?,
         };
@@ -228,25 +231,25 @@ impl Tower {
             let tensor = weights.get(&format!("{prefix}.{name}"), &dims)?;
             parameters.insert(name.to_owned(), tensor);
         }
-        Ok(Self::new(shape.clone(), standardise, parameters))
+        Ok(Self::new(shape.clone(), standardize, parameters))
     }
 
-    /// Its shape.
+    /// Shape of the tower.
     pub fn shape(&self) -> &TowerShape {
         &self.shape
     }
 
-    /// How it standardises.
-    pub fn standardise(&self) -> &Standardise {
-        &self.standardise
+    /// Standardization of the features.
+    pub fn standardize(&self) -> &Standardize {
+        &self.standardize
     }
 
-    /// Its learned parameters.
+    /// Trained parameters.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// Name of the first tensor that is not finite.
+    /// Returns the name of the first tensor with a value that is not finite.
     ///
     /// # Errors
     /// A computation failed.
@@ -257,18 +260,18 @@ impl Tower {
                 return Ok(Some(name.clone()));
             }
         }
-        let own = [
-            ("mean", &self.standardise.mean),
-            ("scale", &self.standardise.scale),
+        let standardize = [
+            ("mean", &self.standardize.mean),
+            ("scale", &self.standardize.scale),
         ];
-        let broken = |(_, values): &(&str, &Vec<f32>)| !values.iter().all(|v| v.is_finite());
-        Ok(own
+        let is_invalid = |(_, values): &(&str, &Vec<f32>)| !values.iter().all(|v| v.is_finite());
+        Ok(standardize
             .into_iter()
-            .find(broken)
+            .find(is_invalid)
             .map(|(name, _)| name.to_owned()))
     }
 
-    /// What [`Tower::load`] reads.
+    /// Returns the tensors that [`Tower::load`] reads.
     ///
     /// # Errors
     /// A computation failed.
@@ -279,8 +282,8 @@ impl Tower {
             .map(|(name, tensor)| (format!("{prefix}.{name}"), tensor.clone()))
             .collect();
         for (name, values) in [
-            ("mean", &self.standardise.mean),
-            ("scale", &self.standardise.scale),
+            ("mean", &self.standardize.mean),
+            ("scale", &self.standardize.scale),
         ] {
             let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
             all.insert(format!("{prefix}.{name}"), tensor);
@@ -297,22 +300,22 @@ impl Tower {
         Ok(self.embed(&row)?.squeeze(0)?.to_vec1()?)
     }
 
-    /// Unit vectors `[n, output]` of features `[n, input]`, not standardised yet.
+    /// Returns the unit vectors `[n, output]` of features `[n, input]` before standardization.
     ///
     /// # Errors
     /// The features are of another length.
     pub fn embed(&self, features: &Tensor) -> Result<Tensor, ModelError> {
         check_width(&self.shape, features)?;
-        let x = self.standardise.apply(&features.to_dtype(DType::F32)?)?;
+        let x = self.standardize.apply(&features.to_dtype(DType::F32)?)?;
         forward(&self.parameters, &x, None)
     }
 }
 
 fn check_width(shape: &TowerShape, features: &Tensor) -> Result<(), ModelError> {
-    let (found, wanted) = (features.dim(1)?, shape.input);
-    if found == wanted {
+    let (width, expected) = (features.dim(1)?, shape.input);
+    if width == expected {
         return Ok(());
     }
-    let reason = format!("heads for {wanted} features were given {found}");
+    let reason = format!("the heads expect {expected} features, got {width}");
     Err(ModelError::Compute(reason))
 }

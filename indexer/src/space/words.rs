@@ -1,13 +1,14 @@
-//! What a head is told of a text beside the sentence vector: the mean of the vectors its words have before any layer has
-//! read them. A sentence encoder blurs what it seldom met, such as brands and model names; the words still tell.
+//! Word features of a text for heads, beside the sentence vector: the mean of its word embeddings
+//! before any layer. A sentence encoder blurs words that were rare in its training, such as brands
+//! and model names; the word embeddings keep them apart.
 
 use crate::encode::ModelError;
-use crate::encode::bert::Bert;
+use crate::encode::text::bert::Bert;
 
-/// Goes into the fingerprint: change it with anything here that moves features.
+/// Version, part of the fingerprint: changed with anything here that changes features.
 pub const PARAMS: &str = "words-v1";
 
-/// Appends what the words say to the sentence vector of `text`.
+/// Appends the word features of `text` to its sentence vector.
 ///
 /// # Errors
 /// The tokenizer failed on this text.

@@ -1,6 +1,6 @@
-//! AdamW ([Loshchilov and Hutter 2019](https://arxiv.org/abs/1711.05101)) over candle variables, with an exponential
-//! moving average of the weights. candle's own keeps its moments to itself, so a training with it cannot go on after
-//! a kill as if nothing had been.
+//! AdamW ([Loshchilov and Hutter 2019](https://arxiv.org/abs/1711.05101)) over candle variables,
+//! with an exponential moving average of the weights. candle's own implementation does not expose
+//! its moments, so a training with it could not resume exactly.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,30 +14,31 @@ const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
 const EPS: f32 = 1e-8;
 
-/// What is kept of one variable.
+/// State of one variable.
 struct Slot {
     var: Var,
     first: Vec<f32>,
     second: Vec<f32>,
     average: Vec<f32>,
-    /// Where weight decay pulls to, if not to zero.
+    /// Target of weight decay, if it is not zero.
     anchor: Option<Vec<f32>>,
-    /// Whether weight decay applies: weights, not biases and scales.
+    /// True if weight decay applies: for weights, not for biases and scales.
     decays: bool,
 }
 
-/// The optimiser and its variables.
+/// The optimizer and its variables.
 pub struct AdamW {
     slots: BTreeMap<String, Slot>,
     weight_decay: f32,
-    /// How much of the average stays at a step.
+    /// Momentum of the moving average.
     momentum: f32,
     step: i32,
 }
 
 impl AdamW {
-    /// Over `start`, by name. `momentum` is that of the moving average of the weights, 0 to 1; 0: the weights
-    /// themselves. Weight decay pulls to zero, or to the start where it is `anchored`.
+    /// Returns an optimizer of the parameters `start`. `momentum` is that of the moving average of
+    /// the weights, 0 to 1; with 0 the average is the weights themselves. Weight decay pulls to
+    /// zero, or to the start if it is `anchored`.
     ///
     /// # Errors
     /// A tensor cannot be copied.
@@ -51,7 +52,7 @@ impl AdamW {
         for (name, tensor) in start {
             let values: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
             let slot = Slot {
-                // A copy: a variable made of a tensor shares its memory, and `start` must stay as it is.
+                // A copy: a variable shares the memory of its tensor, and `start` must not change.
                 var: Var::from_tensor(&Tensor::from_slice(&values, tensor.shape(), &Device::Cpu)?)?,
                 first: vec![0.0; values.len()],
                 second: vec![0.0; values.len()],
@@ -69,24 +70,24 @@ impl AdamW {
         })
     }
 
-    /// The variables as they are, to compute a loss with.
+    /// Returns the current variables, to compute a loss with.
     pub fn parameters(&self) -> Parameters {
         let each = self.slots.iter();
         each.map(|(name, slot)| (name.clone(), slot.var.as_tensor().clone()))
             .collect()
     }
 
-    /// Averaged weights: what is kept of a training.
+    /// Returns the averaged weights: the result of a training.
     ///
     /// # Errors
-    /// A tensor cannot be made.
+    /// A tensor cannot be created.
     pub fn averages(&self) -> Result<Parameters, ModelError> {
         let each = self.slots.iter();
         each.map(|(name, slot)| Ok((name.clone(), shaped(&slot.average, &slot.var)?)))
             .collect()
     }
 
-    /// One step down `gradients`; a variable without one stays where it is.
+    /// Does one step of gradient descent; a variable without a gradient does not change.
     ///
     /// # Errors
     /// A gradient cannot be read.
@@ -94,7 +95,7 @@ impl AdamW {
         self.step += 1;
         let correct1 = 1.0 - BETA1.powi(self.step);
         let correct2 = 1.0 - BETA2.powi(self.step);
-        // Early on the average would hang at the start, so it follows faster.
+        // In the first steps the average follows faster, so that it is not biased toward the start.
         let keep = self
             .momentum
             .min((1.0 + self.step as f32) / (10.0 + self.step as f32));
@@ -111,13 +112,13 @@ impl AdamW {
             };
             let state = slot.first.iter_mut().zip(&mut slot.second);
             let state = state.zip(&mut slot.average);
-            for (at, ((value, g), ((first, second), average))) in
+            for (i, ((value, g), ((first, second), average))) in
                 values.iter_mut().zip(&gradient).zip(state).enumerate()
             {
                 *first = BETA1 * *first + (1.0 - BETA1) * g;
                 *second = BETA2 * *second + (1.0 - BETA2) * g * g;
                 let step = (*first / correct1) / ((*second / correct2).sqrt() + EPS);
-                let anchor = slot.anchor.as_ref().map_or(0.0, |anchor| anchor[at]);
+                let anchor = slot.anchor.as_ref().map_or(0.0, |anchor| anchor[i]);
                 *value -= pull * (*value - anchor) + rate * step;
                 *average = keep * *average + (1.0 - keep) * *value;
             }
@@ -126,26 +127,26 @@ impl AdamW {
         Ok(())
     }
 
-    /// Everything needed to go on, by name.
+    /// Returns the state needed to resume, by name.
     ///
     /// # Errors
-    /// A tensor cannot be made.
+    /// A tensor cannot be created.
     pub fn state(&self) -> Result<HashMap<String, Tensor>, ModelError> {
         let mut all = HashMap::new();
         for (name, slot) in &self.slots {
             all.insert(format!("value/{name}"), slot.var.as_tensor().copy()?);
-            for (part, values) in [
+            for (prefix, values) in [
                 ("first", &slot.first),
                 ("second", &slot.second),
                 ("average", &slot.average),
             ] {
-                all.insert(format!("{part}/{name}"), shaped(values, &slot.var)?);
+                all.insert(format!("{prefix}/{name}"), shaped(values, &slot.var)?);
             }
         }
         Ok(all)
     }
 
-    /// Takes over what [`AdamW::state`] gave after `step` steps.
+    /// Restores the result of [`AdamW::state`] after `step` steps.
     ///
     /// # Errors
     /// A tensor is missing or of another shape.

@@ -1,4 +1,4 @@
-//! What is known of items by who chose them, learned from choices alone.
+//! Behavior features of items, learned from choices alone.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,15 @@ use vitrine::cf::{Ials, IalsOptions, Matrix};
 use super::TrainError;
 use crate::space::heads::BehaviorFeatures;
 
-/// Numbers an item has.
+/// Number of features of an item.
 const FACTORS: usize = 64;
 
-/// Fewest people who chose an item for it to have any: of fewer, the factors say who that was and little else.
-const LEAST_PEOPLE: usize = 3;
+/// Minimum number of users who chose an item for it to have features: with fewer, the factors
+/// identify these users and little else.
+const MIN_USERS: usize = 3;
 
-/// Factors of items in the matrix of people and what they chose (iALS, see [`Ials`]), each item's by id.
+/// Returns the factors of items in the matrix of users and their choices (iALS, see [`Ials`]), by
+/// item id.
 ///
 /// # Errors
 /// The factors cannot be fitted.
@@ -25,12 +27,12 @@ pub fn features(choices: &[Vec<String>], seed: u64) -> Result<BehaviorFeatures, 
     if ids.is_empty() {
         return Ok(features);
     }
-    let numbers: HashMap<&str, u32> = ids.iter().copied().zip(0..).collect();
+    let columns: HashMap<&str, u32> = ids.iter().copied().zip(0..).collect();
     let triples = (0..)
         .zip(choices)
-        .flat_map(|(person, own)| own.iter().map(move |id| (person, id)));
-    let triples = triples.map(|(person, id)| (person, numbers[id.as_str()], 1.0));
-    let failed = |e: vitrine::Error| TrainError::Features(format!("factors of behaviour: {e}"));
+        .flat_map(|(user, items)| items.iter().map(move |id| (user, id)));
+    let triples = triples.map(|(user, id)| (user, columns[id.as_str()], 1.0));
+    let failed = |e: vitrine::Error| TrainError::Features(format!("factors of behavior: {e}"));
     let matrix = Matrix::from_triples(choices.len(), ids.len(), triples).map_err(failed)?;
     let options = IalsOptions {
         factors: FACTORS,
@@ -38,17 +40,18 @@ pub fn features(choices: &[Vec<String>], seed: u64) -> Result<BehaviorFeatures, 
         ..IalsOptions::default()
     };
     let fitted = Ials::fit(&matrix, &options).map_err(failed)?;
-    let mut people = vec![0_usize; ids.len()];
-    for own in choices {
-        let mut own: Vec<&String> = own.iter().collect();
-        own.sort_unstable();
-        own.dedup();
-        own.iter()
-            .for_each(|id| people[numbers[id.as_str()] as usize] += 1);
+    let mut users = vec![0_usize; ids.len()];
+    for items in choices {
+        let mut unique: Vec<&String> = items.iter().collect();
+        unique.sort_unstable();
+        unique.dedup();
+        unique
+            .iter()
+            .for_each(|id| users[columns[id.as_str()] as usize] += 1);
     }
-    for (id, people) in ids.iter().zip(people).filter(|(_, n)| *n >= LEAST_PEOPLE) {
-        if let Some(own) = fitted.item(numbers[id]) {
-            features.push(id, people as f32, own);
+    for (id, users) in ids.iter().zip(users).filter(|(_, n)| *n >= MIN_USERS) {
+        if let Some(factors) = fitted.item(columns[id]) {
+            features.push(id, users as f32, factors);
         }
     }
     Ok(features)

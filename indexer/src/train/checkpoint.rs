@@ -1,4 +1,5 @@
-//! A training on disk: one file, replaced in one step, from which it goes on as if it had not stopped.
+//! Checkpoints of a training: one file, replaced atomically, from which the training resumes
+//! exactly.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,57 +8,57 @@ use std::time::{Duration, Instant};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
-use super::session::Epoch;
+use super::{Epoch, TrainError};
 use crate::encode::ModelError;
 use crate::encode::weights::{self, Weights};
+use crate::files::write_atomic;
 use crate::space::tower::Parameters;
 
 const PROGRESS: &str = "progress";
 
-/// Where a training was, beside its tensors.
+/// Progress of a training, stored beside its tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// blake3 of recipe, data and start: a checkpoint of another training is not taken.
+    /// blake3 of recipe, data and start: a checkpoint of another training is ignored.
     pub key: String,
-    /// Steps taken.
+    /// Number of steps done.
     pub steps: usize,
     /// Epochs done.
     pub curve: Vec<Epoch>,
-    /// Epoch of the weights kept so far; 0: the start.
+    /// Number of the best epoch so far; 0 is the start.
     pub best: usize,
-    /// Their score.
+    /// Score of the best epoch.
     pub best_score: f64,
 }
 
-/// The file of a training, written every ten seconds or so.
+/// The checkpoint file of a training, written every ten seconds by default.
 pub struct Checkpoint {
     path: PathBuf,
-    every: Duration,
+    interval: Duration,
 }
 
 impl Checkpoint {
-    /// At `path`.
+    /// Returns a checkpoint stored at `path`.
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            every: Duration::from_secs(10),
+            interval: Duration::from_secs(10),
         }
     }
 
-    /// Written when `seconds` have passed since it was; 0: after each epoch.
+    /// Sets the interval of writes in seconds; 0 writes after each epoch.
     #[must_use]
     pub fn every(mut self, seconds: u64) -> Self {
-        self.every = Duration::from_secs(seconds);
+        self.interval = Duration::from_secs(seconds);
         self
     }
 
-    /// Whether it is time to write, the last time being `since`.
+    /// Returns true if the next write is due, the last one having been at `since`.
     pub fn is_due(&self, since: Instant) -> bool {
-        since.elapsed() >= self.every
+        since.elapsed() >= self.interval
     }
 
-    /// Writes `progress`, the optimiser's `state` and the `best` weights.
+    /// Writes `progress`, the optimizer's `state` and the `best` weights.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -79,12 +80,12 @@ impl Checkpoint {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| self.io(e))?;
         }
-        let temporary = self.path.with_extension("tmp");
-        candle_core::safetensors::save(&state, &temporary)?;
-        std::fs::rename(&temporary, &self.path).map_err(|e| self.io(e))
+        let save = |path: &Path| Ok(candle_core::safetensors::save(&state, path)?);
+        Ok(write_atomic(&self.path, save)?)
     }
 
-    /// What was saved for the training `key`; `None` where nothing was, or that of another training.
+    /// Loads the checkpoint of the training `key`; `None` if there is none, or one of another
+    /// training.
     ///
     /// # Errors
     /// The file is damaged.
@@ -94,18 +95,18 @@ impl Checkpoint {
             other => other?,
         };
         let damaged = |reason: &dyn std::fmt::Display| {
-            let mend = "remove it to train from the start";
-            ModelError::invalid(&self.path, format!("damaged checkpoint ({reason}); {mend}"))
+            let hint = "remove it to train from the start";
+            ModelError::invalid(&self.path, format!("damaged checkpoint ({reason}); {hint}"))
         };
         let mut tensors =
             candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| damaged(&e))?;
         let json: Vec<u8> = tensors
             .remove(PROGRESS)
             .and_then(|t| t.to_vec1().ok())
-            .ok_or_else(|| damaged(&"no progress in it"))?;
+            .ok_or_else(|| damaged(&"it has no progress"))?;
         let progress: Progress = serde_json::from_slice(&json).map_err(|e| damaged(&e))?;
         if progress.key != key {
-            tracing::info!(path = %self.path.display(), "checkpoint of another training; starting anew");
+            tracing::info!(path = %self.path.display(), "checkpoint of another training; starting from scratch");
             return Ok(None);
         }
         Ok(Some((
@@ -114,7 +115,7 @@ impl Checkpoint {
         )))
     }
 
-    /// Removes the file: the training is over.
+    /// Removes the file after the training.
     ///
     /// # Errors
     /// It cannot be removed.

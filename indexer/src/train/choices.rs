@@ -1,84 +1,86 @@
-//! Who chose what, from events.
+//! Choices of users, from events.
 
 use std::collections::BTreeMap;
 
 use vitrine::event_weight;
 use vitrine_schemas::Event;
 
-use crate::events::person;
+use crate::events::user_of;
 
-/// Items of one group at most, the latest.
-const MOST_ITEMS: usize = 256;
+/// Maximum items of a group; the latest are kept.
+const MAX_ITEMS: usize = 256;
 
+/// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
 
-/// What people bought, put into a basket, looked at or rated well, not what they hid or rated low.
+/// Items that users bought, put into a cart, viewed or rated well; not those they hid or rated low.
 #[derive(Debug, Default)]
 pub struct Choices {
-    /// By person: when, in microseconds since 1970, and what.
-    of: BTreeMap<String, Vec<(i64, String)>>,
+    /// Time in microseconds since 1970 and item of each choice, by user or session.
+    by_user: BTreeMap<String, Vec<(i64, String)>>,
 }
 
-/// Items that were chosen together, by people who are parted in those that are learned from, those that choose the epoch,
-/// and those that are held out.
+/// Groups of items that a user chose together, with the users split into training, early stopping
+/// and held-out sets.
 #[derive(Default)]
-pub struct People {
-    /// Learned from.
+pub struct UserSplit {
+    /// Groups to train on.
     pub train: Vec<Vec<String>>,
-    /// Choose the epoch.
+    /// Groups that select the best epoch.
     pub stop: Vec<Vec<String>>,
-    /// Decide on the promotion.
+    /// Groups that decide on the promotion.
     pub held_out: Vec<Vec<String>>,
 }
 
 impl Choices {
-    /// Takes in an event of a moment in microseconds since 1970.
-    pub fn take(&mut self, event: &Event, at: i64) {
+    /// Adds an event with its time in microseconds since 1970.
+    pub fn add(&mut self, event: &Event, time: i64) {
         if event_weight(event).is_none_or(|weight| weight <= 0.0) {
             return;
         }
-        let Some(person) = person(event) else {
+        let Some(user) = user_of(event) else {
             return;
         };
-        let own = self.of.entry(person).or_default();
-        own.extend(event.items.iter().map(|item| (at, item.clone())));
+        let choices = self.by_user.entry(user).or_default();
+        choices.extend(event.items.iter().map(|item| (time, item.clone())));
     }
 
-    /// Parts people by a hash of `seed` and who they are; `share` of them is held out, and a tenth of the others chooses the epoch.
+    /// Splits users by a hash of `seed` and their id: `share` of them is held out, and a tenth of
+    /// the others selects the best epoch.
     ///
-    /// What a person chose within `days` of the first choice belongs together; `None`: all a person chose.
-    pub fn parted(self, days: Option<u32>, share: f64, seed: u64) -> People {
-        let mut people = People::default();
-        for (person, items) in self.of {
-            let hash = blake3::hash(format!("{seed} {person}").as_bytes());
-            let bytes: [u8; 4] = std::array::from_fn(|at| hash.as_bytes()[at]);
-            let place = f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX);
-            let part = match place {
-                x if x < share => &mut people.held_out,
-                x if x < share + (1.0 - share) / 10.0 => &mut people.stop,
-                _ => &mut people.train,
+    /// Items that a user chose within `days` of the first choice form a group; `None`: all items of
+    /// a user.
+    pub fn split(self, days: Option<u32>, share: f64, seed: u64) -> UserSplit {
+        let mut split = UserSplit::default();
+        for (user, items) in self.by_user {
+            let hash = blake3::hash(format!("{seed} {user}").as_bytes());
+            let bytes: [u8; 4] = std::array::from_fn(|i| hash.as_bytes()[i]);
+            let position = f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX);
+            let groups = match position {
+                x if x < share => &mut split.held_out,
+                x if x < share + (1.0 - share) / 10.0 => &mut split.stop,
+                _ => &mut split.train,
             };
-            part.extend(together(items, days));
+            groups.extend(group(items, days));
         }
-        people
+        split
     }
 }
 
-/// Groups of one person's items; of each the latest, every item once.
-fn together(mut items: Vec<(i64, String)>, days: Option<u32>) -> Vec<Vec<String>> {
+/// Groups the items of one user: the latest of each group, every item once.
+fn group(mut items: Vec<(i64, String)>, days: Option<u32>) -> Vec<Vec<String>> {
     items.sort();
     let mut groups: Vec<(i64, Vec<String>)> = Vec::new();
-    for (at, item) in items {
+    for (time, item) in items {
         match groups.last_mut() {
-            Some((from, group)) if days.is_none_or(|d| at - *from < i64::from(d) * DAY) => {
-                group.retain(|known| *known != item);
+            Some((start, group)) if days.is_none_or(|d| time - *start < i64::from(d) * DAY) => {
+                group.retain(|other| *other != item);
                 group.push(item);
             }
-            _ => groups.push((at, vec![item])),
+            _ => groups.push((time, vec![item])),
         }
     }
-    let latest = |(_, mut group): (i64, Vec<String>)| {
-        group.split_off(group.len().saturating_sub(MOST_ITEMS))
-    };
+    let latest =
+        |(_, mut group): (i64, Vec<String>)| group.split_off(group.len().saturating_sub(MAX_ITEMS));
     groups.into_iter().map(latest).collect()
 }

@@ -1,4 +1,5 @@
-//! Items that the same people chose, as a training sees them: the views of each item, and who chose which.
+//! Co-purchases as training data: the features of each item by modality, and the items that each
+//! user chose.
 
 #[cfg(test)]
 mod tests;
@@ -9,248 +10,252 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use rand::{Rng, rngs::SmallRng, seq::SliceRandom};
 
-use super::{TrainError, Views};
+use super::{ItemFeatures, TrainError};
 use crate::encode::ModelError;
-use crate::space::heads::{BehaviorFeatures, Heads, View};
+use crate::space::heads::{BehaviorFeatures, Heads, Modality};
 
-/// Choices of a person that are learned from in an epoch: somebody who buys for a shop must not drown all others.
-const MOST_EACH: usize = 32;
+/// Maximum pairs of a user in an epoch: commercial buyers must not dominate the training.
+const MAX_PAIRS_PER_USER: usize = 32;
 
-/// Items and what people chose of them.
+/// Items and the choices of users among them.
 ///
-/// Two items are a pair where one person chose both and they are not of the same category; items without a category are
-/// of none, so any two of them can be.
+/// Two items are a pair if one user chose both and they are of different categories; an item
+/// without a category can be a pair with any other.
 #[derive(Clone)]
 pub struct CoPurchases {
-    /// Ids; all else goes by their places.
+    /// Item ids; other fields use their index.
     pub ids: Vec<String>,
-    views: BTreeMap<View, Rows>,
-    /// Texts and photos in the shared space without heads.
+    modalities: BTreeMap<Modality, Rows>,
+    /// Texts and images in the shared space without heads.
     untrained: [Rows; 2],
-    /// Numbers of categories; `None`: of none.
+    /// Category numbers; `None` for items without a category.
     categories: Vec<Option<u32>>,
     behavior: Arc<BehaviorFeatures>,
-    /// Places of the items of each person who has a pair.
-    people: Vec<Vec<u32>>,
+    /// Items of each user who has a pair.
+    users: Vec<Vec<u32>>,
+    /// Share of each item in all choices.
     shares: Vec<f64>,
-    /// Of whose pairs it is learned: items that may stand at their left.
+    /// Anchor items of the training pairs: those that may be on the left.
     anchors: Vec<bool>,
 }
 
-/// How much a view of an item counts, and its features.
+/// Weight of a modality of an item, and its features.
 type Weighted = (f32, Vec<f32>);
 
-/// Features of one view, a row an item, zeros where it lacks the view.
+/// Features of one modality, one row for each item, with zeros for items without it.
 #[derive(Clone)]
 struct Rows {
     features: Tensor,
     weights: Vec<f32>,
 }
 
-/// Two items that a person chose.
+/// Two items that a user chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoPurchase {
-    /// Place of the one.
+    /// Index of the anchor item.
     pub left: u32,
-    /// Place of the other, of another category.
+    /// Index of the other item, of another category.
     pub right: u32,
-    /// Place of the person.
-    pub person: u32,
+    /// Index of the user.
+    pub user: u32,
 }
 
 impl CoPurchases {
-    /// Of the items that have any view; `choices` gives each person's items by id, of which those that are not among `items`
-    /// are passed over. `behavior` may be empty.
+    /// Returns the co-purchases of items with at least one modality. `choices` holds the item ids
+    /// of each user; ids that are not among `items` are skipped. `behavior` may be empty.
     ///
     /// # Errors
-    /// Features of one view differ in length.
+    /// Features of one modality differ in length.
     pub fn of(
-        items: &[Views],
+        items: &[ItemFeatures],
         behavior: &Arc<BehaviorFeatures>,
         choices: &[Vec<String>],
     ) -> Result<Self, TrainError> {
-        let seen =
-            |v: &&Views| v.text.is_some() || v.photo.is_some() || behavior.of(&v.id).is_some();
-        let items: Vec<&Views> = items.iter().filter(seen).collect();
-        let mut views = BTreeMap::new();
-        let mut add = |view: View, rows: Rows| {
+        let has_any = |item: &&ItemFeatures| {
+            item.text.is_some() || item.image.is_some() || behavior.get(&item.id).is_some()
+        };
+        let items: Vec<&ItemFeatures> = items.iter().filter(has_any).collect();
+        let mut modalities = BTreeMap::new();
+        let mut add = |modality: Modality, rows: Rows| {
             if rows.weights.iter().any(|w| *w > 0.0) {
-                views.insert(view, rows);
+                modalities.insert(modality, rows);
             }
         };
-        let each = |of: &dyn Fn(&Views) -> Option<Weighted>| Rows::of(items.iter().map(|v| of(v)));
-        add(View::Text, each(&|v| Some((1.0, v.text.clone()?)))?);
-        add(View::Photo, each(&|v| Some((1.0, v.photo.clone()?)))?);
+        let each = |of: &dyn Fn(&ItemFeatures) -> Option<Weighted>| {
+            Rows::of(items.iter().map(|item| of(item)))
+        };
+        add(Modality::Text, each(&|v| Some((1.0, v.text.clone()?)))?);
+        add(Modality::Image, each(&|v| Some((1.0, v.image.clone()?)))?);
         add(
-            View::Behavior,
-            each(&|v| behavior.of(&v.id).map(|(w, f)| (w, f.to_vec())))?,
+            Modality::Behavior,
+            each(&|v| behavior.get(&v.id).map(|(w, f)| (w, f.to_vec())))?,
         );
         let untrained = [
             each(&|v| Some((1.0, v.untrained[0].clone()?)))?,
             each(&|v| Some((1.0, v.untrained[1].clone()?)))?,
         ];
         let mut numbers = HashMap::new();
-        let categories = items.iter().map(|v| {
+        let categories = items.iter().map(|item| {
             let next = numbers.len() as u32;
-            (!v.category.is_empty()).then(|| *numbers.entry(v.category.as_str()).or_insert(next))
+            let category = item.category.as_str();
+            (!category.is_empty()).then(|| *numbers.entry(category).or_insert(next))
         });
         let categories = categories.collect();
         let all = Self {
             ids: items.iter().map(|v| v.id.clone()).collect(),
-            views,
+            modalities,
             untrained,
             categories,
             behavior: behavior.clone(),
-            people: Vec::new(),
+            users: Vec::new(),
             shares: Vec::new(),
             anchors: vec![true; items.len()],
         };
-        Ok(all.chosen(choices))
+        Ok(all.with_choices(choices))
     }
 
-    /// The same items with other choices.
+    /// Returns the same items with other choices.
     #[must_use]
-    pub fn chosen(&self, choices: &[Vec<String>]) -> Self {
-        let places: HashMap<&str, u32> = self.ids.iter().map(String::as_str).zip(0..).collect();
-        let people = choices.iter().map(|ids| {
-            let known = ids.iter().filter_map(|id| places.get(id.as_str()));
-            let mut own: Vec<u32> = known.copied().collect();
-            own.sort_unstable();
-            own.dedup();
-            own
+    pub fn with_choices(&self, choices: &[Vec<String>]) -> Self {
+        let index_of: HashMap<&str, u32> = self.ids.iter().map(String::as_str).zip(0..).collect();
+        let users = choices.iter().map(|ids| {
+            let known = ids.iter().filter_map(|id| index_of.get(id.as_str()));
+            let mut items: Vec<u32> = known.copied().collect();
+            items.sort_unstable();
+            items.dedup();
+            items
         });
         let mut all = self.clone();
-        all.people = people.collect();
-        all.drop_people_without_pairs();
+        all.users = users.collect();
+        all.drop_users_without_pairs();
         all
     }
 
-    /// Only pairs with an item of `wanted` at the left, and no item of `unwanted` anywhere.
+    /// Restricts the pairs to those with an item of `anchors` on the left and no item of
+    /// `excluded`.
     #[must_use]
     pub fn restricted(
         mut self,
-        wanted: impl Fn(&str) -> bool,
-        unwanted: impl Fn(&str) -> bool,
+        anchors: impl Fn(&str) -> bool,
+        excluded: impl Fn(&str) -> bool,
     ) -> Self {
-        self.anchors = self.ids.iter().map(|id| wanted(id)).collect();
-        let out: Vec<bool> = self.ids.iter().map(|id| unwanted(id)).collect();
-        for own in &mut self.people {
-            own.retain(|item| !out[*item as usize]);
+        self.anchors = self.ids.iter().map(|id| anchors(id)).collect();
+        let excluded: Vec<bool> = self.ids.iter().map(|id| excluded(id)).collect();
+        for items in &mut self.users {
+            items.retain(|item| !excluded[*item as usize]);
         }
-        self.drop_people_without_pairs();
+        self.drop_users_without_pairs();
         self
     }
 
-    /// The same items as the towers of `heads` have them: what a transfer of features learns from.
+    /// Returns the same items with their features embedded by the towers of `heads`: the input of a
+    /// feature transfer.
     ///
     /// # Errors
     /// The features do not fit the towers.
-    pub fn above(&self, heads: &Heads) -> Result<Self, ModelError> {
-        let mut above = self.clone();
-        above
-            .views
-            .retain(|view, _| heads.towers.contains_key(view));
-        for (view, rows) in &mut above.views {
-            rows.features = heads.embed(*view, &rows.features)?;
+    pub fn embedded(&self, heads: &Heads) -> Result<Self, ModelError> {
+        let mut embedded = self.clone();
+        embedded
+            .modalities
+            .retain(|modality, _| heads.towers.contains_key(modality));
+        for (modality, rows) in &mut embedded.modalities {
+            rows.features = heads.embed(*modality, &rows.features)?;
         }
-        Ok(above)
+        Ok(embedded)
     }
 
-    fn drop_people_without_pairs(&mut self) {
-        let mut people = std::mem::take(&mut self.people);
-        people.retain(|own| {
-            own.iter().any(|left| {
-                self.is_anchor(*left) && own.iter().any(|right| self.is_pair(*left, *right))
+    fn drop_users_without_pairs(&mut self) {
+        let mut users = std::mem::take(&mut self.users);
+        users.retain(|items| {
+            items.iter().any(|left| {
+                self.is_anchor(*left) && items.iter().any(|right| self.is_pair(*left, *right))
             })
         });
         let mut counts = vec![0.0; self.ids.len()];
-        people
+        users
             .iter()
             .flatten()
             .for_each(|item| counts[*item as usize] += 1.0);
         let total: f64 = counts.iter().sum();
         self.shares = counts.into_iter().map(|n| n / total.max(1.0)).collect();
-        self.people = people;
+        self.users = users;
     }
 
     fn is_anchor(&self, item: u32) -> bool {
         self.anchors[item as usize]
     }
 
-    /// Whether two items may be a pair.
+    /// Returns true if two items can be a pair.
     pub fn is_pair(&self, a: u32, b: u32) -> bool {
-        let [own, other] = [a, b].map(|item| self.categories[item as usize]);
-        a != b && (own.is_none() || own != other)
+        let [left, right] = [a, b].map(|item| self.categories[item as usize]);
+        a != b && (left.is_none() || left != right)
     }
 
-    /// An item's share of all choices, 0 to 1.
+    /// Returns an item's share of all choices, 0 to 1.
     pub fn share(&self, item: u32) -> f64 {
         self.shares.get(item as usize).copied().unwrap_or_default()
     }
 
-    /// What is known of items by who chose them.
+    /// Behavior features of the items.
     pub fn behavior(&self) -> &BehaviorFeatures {
         &self.behavior
     }
 
-    /// People who have a pair.
-    pub fn people(&self) -> &[Vec<u32>] {
-        &self.people
+    /// Items of each user who has a pair.
+    pub fn users(&self) -> &[Vec<u32>] {
+        &self.users
     }
 
-    /// The views there are of any item, with the features `[n, width]` of those that have it.
+    /// Returns the modalities of the items, each with the features `[n, width]` of the items that
+    /// have it.
     ///
     /// # Errors
     /// A computation failed.
-    pub fn features(&self) -> Result<Vec<(View, Tensor)>, ModelError> {
-        let each = self.views.iter().map(|(view, rows)| {
-            let have = (0..).zip(&rows.weights).filter(|(_, w)| **w > 0.0);
-            let have: Vec<u32> = have.map(|(place, _)| place).collect();
+    pub fn features(&self) -> Result<Vec<(Modality, Tensor)>, ModelError> {
+        let each = self.modalities.iter().map(|(modality, rows)| {
+            let present = (0..).zip(&rows.weights).filter(|(_, w)| **w > 0.0);
+            let present: Vec<u32> = present.map(|(row, _)| row).collect();
             let features = rows
                 .features
-                .index_select(&Tensor::new(have, &Device::Cpu)?, 0)?;
-            Ok((*view, features))
+                .index_select(&Tensor::new(present, &Device::Cpu)?, 0)?;
+            Ok((*modality, features))
         });
         each.collect()
     }
 
-    /// All features `[items, width]` of a view, zeros for items without it.
-    pub fn rows(&self, view: View) -> Option<&Tensor> {
-        self.views.get(&view).map(|rows| &rows.features)
+    /// Returns the features `[items, width]` of a modality, with zeros for items without it.
+    pub fn rows(&self, modality: Modality) -> Option<&Tensor> {
+        self.modalities.get(&modality).map(|rows| &rows.features)
     }
 
-    /// The views an item has.
-    pub fn views_of(&self, item: u32) -> impl Iterator<Item = View> {
-        let has = move |(_, rows): &(&View, &Rows)| rows.weights[item as usize] > 0.0;
-        self.views.iter().filter(has).map(|(view, _)| *view)
+    /// Returns the modalities of an item.
+    pub fn modalities_of(&self, item: u32) -> impl Iterator<Item = Modality> {
+        let has = move |(_, rows): &(&Modality, &Rows)| rows.weights[item as usize] > 0.0;
+        let present = self.modalities.iter().filter(has);
+        present.map(|(modality, _)| *modality)
     }
 
-    /// Pairs of an epoch, see [`CoPurchases::draw`].
-    pub fn choices(&self) -> usize {
-        let of = |own: &Vec<u32>| own.iter().filter(|item| self.is_anchor(**item)).count();
-        self.people.iter().map(|own| of(own).min(MOST_EACH)).sum()
+    /// Number of pairs of an epoch, see [`CoPurchases::draw`].
+    pub fn pairs_per_epoch(&self) -> usize {
+        let anchors = |items: &Vec<u32>| items.iter().filter(|i| self.is_anchor(**i)).count();
+        let pairs = self.users.iter().map(anchors);
+        pairs.map(|n| n.min(MAX_PAIRS_PER_USER)).sum()
     }
 
-    /// The pairs of an epoch in random order: each choice of a person with another of theirs.
+    /// Draws the pairs of an epoch in random order: each choice of a user with another one of
+    /// theirs.
     pub fn draw(&self, rng: &mut SmallRng) -> Vec<CoPurchase> {
         let mut pairs = Vec::new();
-        for (person, own) in (0..).zip(&self.people) {
-            let mut anchors: Vec<u32> =
-                own.iter().copied().filter(|i| self.is_anchor(*i)).collect();
+        for (user, items) in (0..).zip(&self.users) {
+            let anchors = items.iter().copied().filter(|i| self.is_anchor(*i));
+            let mut anchors: Vec<u32> = anchors.collect();
             anchors.shuffle(rng);
-            for left in anchors.into_iter().take(MOST_EACH) {
-                let others: Vec<u32> = own
-                    .iter()
-                    .copied()
-                    .filter(|o| self.is_pair(left, *o))
-                    .collect();
+            for left in anchors.into_iter().take(MAX_PAIRS_PER_USER) {
+                let others = items.iter().copied().filter(|i| self.is_pair(left, *i));
+                let others: Vec<u32> = others.collect();
                 if !others.is_empty() {
                     let right = others[rng.random_range(0..others.len())];
-                    pairs.push(CoPurchase {
-                        left,
-                        right,
-                        person,
-                    });
+                    pairs.push(CoPurchase { left, right, user });
                 }
             }
         }
@@ -258,39 +263,46 @@ impl CoPurchases {
         pairs
     }
 
-    /// Each item as an index has it: the normalised weighted mean of its views through `heads`, `[items, dim]`.
+    /// Returns each item's vector as in an index, `[items, dim]`: the normalized weighted mean of
+    /// its modalities through `heads`.
     ///
     /// # Errors
     /// The features do not fit the heads.
     pub fn fused(&self, heads: &Heads) -> Result<Tensor, ModelError> {
-        let towers = self
-            .views
+        let with_tower = self
+            .modalities
             .iter()
-            .filter(|(view, _)| heads.towers.contains_key(view));
-        let seen = towers
-            .map(|(view, rows)| Ok((heads.embed(*view, &rows.features)?, rows.weights.as_slice())));
-        mean(seen.collect::<Result<_, ModelError>>()?)
+            .filter(|(modality, _)| heads.towers.contains_key(modality));
+        let vectors = with_tower.map(|(modality, rows)| {
+            let vectors = heads.embed(*modality, &rows.features)?;
+            Ok((vectors, rows.weights.as_slice()))
+        });
+        mean(vectors.collect::<Result<_, ModelError>>()?)
     }
 
-    /// The same in the shared space without heads; `None` where there is nothing in it.
+    /// [`CoPurchases::fused`] in the shared space without heads; `None` if no item has a vector
+    /// there.
     ///
     /// # Errors
     /// A computation failed.
     pub fn fused_untrained(&self) -> Result<Option<Tensor>, ModelError> {
-        let seen = self
+        let present = self
             .untrained
             .iter()
             .filter(|rows| rows.weights.iter().any(|w| *w > 0.0));
-        let seen: Vec<_> = seen
+        let vectors: Vec<_> = present
             .map(|rows| (rows.features.clone(), rows.weights.as_slice()))
             .collect();
-        (!seen.is_empty()).then(|| mean(seen)).transpose()
+        (!vectors.is_empty()).then(|| mean(vectors)).transpose()
     }
 
-    /// All that decides what is learned.
+    /// Hashes everything that decides the training.
+    ///
+    /// # Errors
+    /// A tensor cannot be read.
     pub fn hash_into(&self, hash: &mut blake3::Hasher) -> Result<(), ModelError> {
-        for (view, rows) in &self.views {
-            hash.update(view.name().as_bytes());
+        for (modality, rows) in &self.modalities {
+            hash.update(modality.name().as_bytes());
             for value in rows
                 .features
                 .flatten_all()?
@@ -302,7 +314,7 @@ impl CoPurchases {
             }
         }
         hash.update(
-            format!("{:?} {:?} {:?}", self.people, self.anchors, self.categories).as_bytes(),
+            format!("{:?} {:?} {:?}", self.users, self.anchors, self.categories).as_bytes(),
         );
         Ok(())
     }
@@ -323,7 +335,7 @@ impl Rows {
                 Some((_, row)) if row.len() == width => all.extend_from_slice(row),
                 Some((_, row)) => {
                     let reason = format!(
-                        "features of {} and of {width} numbers; they come from different encoders",
+                        "expected {width} features, got {}: they come from different encoders",
                         row.len()
                     );
                     return Err(TrainError::Features(reason));
@@ -341,17 +353,18 @@ impl Rows {
     }
 }
 
-/// Normalised weighted mean of rows.
-fn mean(parts: Vec<(Tensor, &[f32])>) -> Result<Tensor, ModelError> {
+/// Returns the normalized weighted mean of rows, over pairs of vectors `[n, dim]` and weights
+/// `[n]`.
+fn mean(modalities: Vec<(Tensor, &[f32])>) -> Result<Tensor, ModelError> {
     let mut sum: Option<Tensor> = None;
-    for (vectors, weights) in parts {
+    for (vectors, weights) in modalities {
         let weights = Tensor::from_slice(weights, (weights.len(), 1), &Device::Cpu)?;
-        let part = vectors.broadcast_mul(&weights)?;
+        let weighted = vectors.broadcast_mul(&weights)?;
         sum = Some(match sum {
-            Some(sum) => (sum + part)?,
-            None => part,
+            Some(sum) => (sum + weighted)?,
+            None => weighted,
         });
     }
-    let sum = sum.ok_or_else(|| ModelError::Compute("items without a view".to_owned()))?;
+    let sum = sum.ok_or_else(|| ModelError::Compute("items without a modality".to_owned()))?;
     crate::space::tower::unit(&sum)
 }

@@ -1,4 +1,5 @@
-//! Which categories a target category can learn from: how near their items lie, and how many there are.
+//! Ranking of source categories for a target category, by the similarity and the number of their
+//! items.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,49 +8,52 @@ use rand::{SeedableRng, rngs::SmallRng, seq::SliceRandom};
 use serde::Serialize;
 
 use super::{Example, Pairs, TrainError};
-use crate::space::tower::{Standardise, unit};
+use crate::space::tower::{Standardize, unit};
 
-/// Most items of a category that are compared: the figures settle long before.
-const SAMPLE: usize = 200;
-/// Nearest items of other categories that a target item looks at.
-const NEIGHBOURS: usize = 20;
-/// Fewest items a source must have.
-pub const LEAST: usize = 20;
+/// Maximum number of items of a category that are compared; the metrics converge with far fewer.
+const SAMPLE_SIZE: usize = 200;
+/// Number of nearest items of other categories for [`RankedSource::neighbor_lift`].
+const NEIGHBORS: usize = 20;
+/// Minimum number of items of a source.
+pub const MIN_SOURCE_ITEMS: usize = 20;
 
-/// A source category beside the target.
+/// A source category compared with the target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Ranked {
-    /// The category.
+pub struct RankedSource {
+    /// Category path.
     pub source: String,
-    /// Its items with text and photo.
+    /// Number of its items with text and image.
     pub items: usize,
-    /// Squared maximum mean discrepancy to the target, RBF kernel, median heuristic ([Gretton et al. 2012](https://jmlr.org/papers/v13/gretton12a.html)); 0: alike.
+    /// Squared maximum mean discrepancy to the target, RBF kernel, median heuristic ([Gretton et
+    /// al. 2012](https://jmlr.org/papers/v13/gretton12a.html)); 0 for equal distributions.
     pub mmd: f64,
-    /// Cosine of the two categories' centroids, the mean of all items taken off.
+    /// Cosine of the two categories' centroids, after subtracting the mean of all items.
     pub centroid_cosine: f64,
-    /// Share of the nearest items of other categories that lie in this one, over its share of all those items; 1: as by chance.
-    pub neighbour_lift: f64,
-    /// How alike the two are, 0 to 1: 1 where their items are spread alike and their centroids lie one way.
+    /// Share of the target's nearest items of other categories that are of this one, over its share
+    /// of all these items; 1 by chance.
+    pub neighbor_lift: f64,
+    /// Similarity of the two categories, 0 to 1: 1 for equal distributions and parallel centroids.
     pub likeness: f64,
-    /// People who touched both; absent without events.
+    /// Number of users who interacted with both; absent without events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_users: Option<usize>,
-    /// What can be hoped for, 0 to 1: of what would be known of the target, the share that this source would bring.
+    /// Expected gain, 0 to 1: the source's share of the knowledge about the target after a
+    /// transfer.
     pub expected_gain: f64,
-    /// The same in words.
+    /// Explanation in words.
     pub reason: String,
 }
 
-/// People by category, from events.
+/// Users by category, from events.
 pub type Users = BTreeMap<String, HashSet<String>>;
 
-/// The category path cut to its first `depth` levels.
+/// Returns the first `depth` levels of a category path.
 pub fn level(category: &str, depth: usize) -> String {
     let levels: Vec<&str> = category.split(" > ").take(depth).collect();
     levels.join(" > ")
 }
 
-/// Whether an item of `category` is of the domain `domain`: the category itself or one below it.
+/// Returns true if `category` is the category `domain` or below it.
 pub fn within(category: &str, domain: &str) -> bool {
     let rest = category.strip_prefix(domain);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" > "))
@@ -58,12 +62,12 @@ pub fn within(category: &str, domain: &str) -> bool {
 /// Ranks the categories on the level of `target` as sources for it, best first.
 ///
 /// # Errors
-/// The target has no items with text and photo, or there is no other category with enough of them.
+/// The target has fewer than 2 items with text and image, or no other category has enough of them.
 pub fn rank(
     examples: &[Example],
     target: &str,
     users: Option<&Users>,
-) -> Result<Vec<Ranked>, TrainError> {
+) -> Result<Vec<RankedSource>, TrainError> {
     let depth = target.split(" > ").count();
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (row, example) in examples.iter().enumerate() {
@@ -72,22 +76,22 @@ pub fn rank(
             .or_default()
             .push(row);
     }
-    let own = groups.remove(target).unwrap_or_default();
-    if own.len() < 2 {
+    let target_rows = groups.remove(target).unwrap_or_default();
+    if target_rows.len() < 2 {
         return Err(TrainError::TooFew {
-            what: format!("items with text and photo in `{target}`"),
-            found: own.len(),
-            least: 2,
+            what: format!("items with text and image in `{target}`"),
+            found: target_rows.len(),
+            min: 2,
         });
     }
-    groups.retain(|name, rows| !name.is_empty() && rows.len() >= LEAST);
+    groups.retain(|name, rows| !name.is_empty() && rows.len() >= MIN_SOURCE_ITEMS);
     if groups.is_empty() {
         return Err(TrainError::TooFew {
             what: format!(
-                "other categories of {LEAST} items with text and photo beside `{target}`"
+                "categories of {MIN_SOURCE_ITEMS} items with text and image beside `{target}`"
             ),
             found: 0,
-            least: 1,
+            min: 1,
         });
     }
     let mut rng = SmallRng::seed_from_u64(0);
@@ -98,29 +102,29 @@ pub fn rank(
         compared.extend(rows.iter().map(|row| &examples[*row]));
         (from..compared.len()).collect()
     };
-    let sample = choose(&own);
+    let sample = choose(&target_rows);
     let sources: Vec<(String, Vec<usize>, usize)> = groups
         .into_iter()
         .map(|(name, rows)| (name, choose(&rows), rows.len()))
         .collect();
     let points = Points::of(&compared)?;
-    let lifts = neighbour_lifts(&points, &sample, &sources);
-    let mut ranked: Vec<Ranked> = sources
+    let lifts = neighbor_lifts(&points, &sample, &sources);
+    let mut ranked: Vec<RankedSource> = sources
         .iter()
         .zip(lifts)
-        .map(|((name, rows, items), neighbour_lift)| {
+        .map(|((name, rows, items), neighbor_lift)| {
             let kernel = Kernel::median(&points, &sample, rows);
             let cross = kernel.mean(&points, &sample, rows);
             let within = kernel.mean(&points, &sample, &sample);
             let mmd = (within + kernel.mean(&points, rows, rows) - 2.0 * cross).max(0.0);
             let centroid_cosine = points.centroid_cosine(&sample, rows);
             let shared_users = users.map(|users| shared(users, target, name));
-            Ranked {
+            RankedSource {
                 source: name.clone(),
                 items: *items,
                 mmd,
                 centroid_cosine,
-                neighbour_lift,
+                neighbor_lift,
                 likeness: likeness(mmd, centroid_cosine),
                 shared_users,
                 expected_gain: 0.0,
@@ -129,26 +133,26 @@ pub fn rank(
         })
         .collect();
     for r in &mut ranked {
-        r.expected_gain = expected_gain(r, own.len());
+        r.expected_gain = expected_gain(r, target_rows.len());
         r.reason = reason(r, target);
     }
     ranked.sort_by(|a, b| b.expected_gain.total_cmp(&a.expected_gain));
     Ok(ranked)
 }
 
-/// Items as points: unit features of text and photo side by side, standardised over all that are compared first, so
-/// that what all share says nothing. Held as their inner products.
+/// Inner products of items as points: the concatenated unit features of text and image,
+/// standardized over all compared items first, which removes what all have in common.
 struct Points(Vec<Vec<f32>>);
 
 impl Points {
     fn of(examples: &[&Example]) -> Result<Self, TrainError> {
         let pairs = Pairs::of(examples.iter().copied())?;
-        let each = |x: &Tensor| unit(&Standardise::of(x)?.apply(x)?);
-        let both = unit(&Tensor::cat(&[each(&pairs.text)?, each(&pairs.photo)?], 1)?)?;
+        let each = |x: &Tensor| unit(&Standardize::of(x)?.apply(x)?);
+        let both = unit(&Tensor::cat(&[each(&pairs.text)?, each(&pairs.image)?], 1)?)?;
         Ok(Self(both.matmul(&both.t()?)?.to_vec2()?))
     }
 
-    /// Squared distance.
+    /// Squared distance of two items.
     fn distance(&self, a: usize, b: usize) -> f64 {
         (2.0 - 2.0 * f64::from(self.0[a][b])).max(0.0)
     }
@@ -163,18 +167,18 @@ impl Points {
     }
 }
 
-/// exp(-distance^2 / width).
+/// The kernel exp(-distance^2 / width).
 struct Kernel {
     width: f64,
 }
 
 impl Kernel {
-    /// As wide as the median squared distance between the two sets' items.
+    /// Returns a kernel whose width is the median squared distance between all items of two sets.
     fn median(points: &Points, a: &[usize], b: &[usize]) -> Self {
         let all: Vec<usize> = a.iter().chain(b).copied().collect();
         let mut distances = Vec::new();
-        for (at, i) in all.iter().enumerate() {
-            distances.extend(all[..at].iter().map(|j| points.distance(*i, *j)));
+        for (index, i) in all.iter().enumerate() {
+            distances.extend(all[..index].iter().map(|j| points.distance(*i, *j)));
         }
         let middle = distances.len() / 2;
         let (_, median, _) = distances.select_nth_unstable_by(middle, f64::total_cmp);
@@ -183,7 +187,7 @@ impl Kernel {
         }
     }
 
-    /// Mean over the pairs of two sets; an item is no pair with itself.
+    /// Mean of the kernel over the pairs of two sets, except those of an item with itself.
     fn mean(&self, points: &Points, a: &[usize], b: &[usize]) -> f64 {
         let (mut sum, mut n) = (0.0, 0usize);
         for &i in a {
@@ -199,12 +203,12 @@ impl Kernel {
 fn sample(rows: &[usize], rng: &mut SmallRng) -> Vec<usize> {
     let mut rows = rows.to_vec();
     rows.shuffle(rng);
-    rows.truncate(SAMPLE);
+    rows.truncate(SAMPLE_SIZE);
     rows
 }
 
-/// By source, see [`Ranked::neighbour_lift`].
-fn neighbour_lifts(
+/// Returns [`RankedSource::neighbor_lift`] of each source.
+fn neighbor_lifts(
     points: &Points,
     target: &[usize],
     sources: &[(String, Vec<usize>, usize)],
@@ -212,22 +216,24 @@ fn neighbour_lifts(
     let others: Vec<(usize, usize)> = sources
         .iter()
         .enumerate()
-        .flat_map(|(at, (_, rows, _))| rows.iter().map(move |row| (at, *row)))
+        .flat_map(|(source, (_, rows, _))| rows.iter().map(move |row| (source, *row)))
         .collect();
-    let k = NEIGHBOURS.min(others.len());
+    let k = NEIGHBORS.min(others.len());
     let mut counts = vec![0usize; sources.len()];
     for item in target {
         let mut near: Vec<(f64, usize)> = others
             .iter()
-            .map(|(at, row)| (points.distance(*item, *row), *at))
+            .map(|(source, row)| (points.distance(*item, *row), *source))
             .collect();
         near.select_nth_unstable_by(k - 1, |a, b| a.0.total_cmp(&b.0));
-        near[..k].iter().for_each(|(_, at)| counts[*at] += 1);
+        near[..k]
+            .iter()
+            .for_each(|(_, source)| counts[*source] += 1);
     }
-    let share = |at: usize| sources[at].1.len() as f64 / others.len() as f64;
+    let share = |source: usize| sources[source].1.len() as f64 / others.len() as f64;
     let hits = (target.len() * k) as f64;
     (0..sources.len())
-        .map(|at| counts[at] as f64 / hits / share(at))
+        .map(|source| counts[source] as f64 / hits / share(source))
         .collect()
 }
 
@@ -238,26 +244,27 @@ fn shared(users: &Users, target: &str, source: &str) -> usize {
     }
 }
 
-/// Spread and direction must both fit. Nothing here is fitted to measured gains: the discrepancy's root is a distance that
-/// is 0 for what is alike and seldom above 1, and the cosine is brought to 0 to 1.
+/// Similarity from 0 to 1, which requires similar distributions and directions. It is not fitted to
+/// measured gains: the square root of the discrepancy is a distance that is 0 for equal
+/// distributions and rarely above 1, and the cosine is mapped to 0 to 1.
 fn likeness(mmd: f64, centroid_cosine: f64) -> f64 {
     (1.0 - mmd.sqrt()).max(0.0) * (1.0 + centroid_cosine) / 2.0
 }
 
-/// What items teach grows with the logarithm of their number, as learning curves do: ten times as many are not ten times as
-/// good. [`LEAST`] is one unit of it. Volume that is not alike teaches nothing.
-fn expected_gain(ranked: &Ranked, target_items: usize) -> f64 {
-    let volume = |items: usize| (1.0 + items as f64 / LEAST as f64).ln();
-    let brought = ranked.likeness * volume(ranked.items);
-    brought / (brought + volume(target_items))
+/// Expected gain of a transfer. The value of items grows with the logarithm of their number, as in
+/// learning curves, in units of [`MIN_SOURCE_ITEMS`]; dissimilar items have no value.
+fn expected_gain(ranked: &RankedSource, target_items: usize) -> f64 {
+    let volume = |items: usize| (1.0 + items as f64 / MIN_SOURCE_ITEMS as f64).ln();
+    let gained = ranked.likeness * volume(ranked.items);
+    gained / (gained + volume(target_items))
 }
 
-fn reason(ranked: &Ranked, target: &str) -> String {
-    let alike = match ranked.neighbour_lift {
-        x if x >= 2.0 => "much like those of",
-        x if x >= 0.8 => "somewhat like those of",
-        x if x >= 0.3 => "little like those of",
-        _ => "unlike those of",
+fn reason(ranked: &RankedSource, target: &str) -> String {
+    let similarity = match ranked.neighbor_lift {
+        x if x >= 2.0 => "very similar to",
+        x if x >= 0.8 => "somewhat similar to",
+        x if x >= 0.3 => "slightly similar to",
+        _ => "dissimilar to",
     };
     let volume = match ranked.items {
         n if n >= 1000 => "many",
@@ -265,13 +272,13 @@ fn reason(ranked: &Ranked, target: &str) -> String {
         _ => "few",
     };
     let mut reason = format!(
-        "its items are {alike} {target}, and there are {volume} ({})",
+        "its items are {similarity} those of {target}, and there are {volume} ({})",
         ranked.items
     );
     match ranked.shared_users {
-        Some(0) => reason.push_str("; nobody touched both"),
-        Some(1) => reason.push_str("; one person touched both"),
-        Some(n) => reason.push_str(&format!("; {n} people touched both")),
+        Some(0) => reason.push_str("; no user interacted with both"),
+        Some(1) => reason.push_str("; one user interacted with both"),
+        Some(n) => reason.push_str(&format!("; {n} users interacted with both")),
         None => {}
     }
     reason

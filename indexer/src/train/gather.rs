@@ -1,4 +1,5 @@
-//! From items to examples: their texts and photos as features, from the cache or the encoders.
+//! Extraction of features: the texts and images of items as features, from the cache or the
+//! encoders.
 
 use std::path::PathBuf;
 
@@ -8,135 +9,144 @@ use vitrine_schemas::Item;
 
 use super::feature_cache::FeatureCache;
 use super::{Example, TrainError};
-use crate::encode::bert::Role;
-use crate::encode::normalise;
+use crate::encode::normalize;
+use crate::encode::text::bert::Role;
 use crate::pipeline::item_text;
-use crate::source::photo::Photos;
+use crate::source::image::Images;
 use crate::space::Encoders;
 
-/// Items whose photos are in memory at once.
+/// Number of items whose images are in memory at a time.
 const BATCH: usize = 64;
 
-/// How examples are made.
+/// Extraction of features.
 pub struct Gather<'a> {
-    /// Whose features.
+    /// Encoders that compute the features.
     pub encoders: &'a Encoders,
-    /// Where photos come from.
-    pub photos: Photos,
+    /// Source of the images.
+    pub images: Images,
     /// Folder of the feature caches.
     pub cache: PathBuf,
-    /// Attribute that says what photos are kin; the category where it is `None` or an item lacks it.
+    /// Attribute used as class label of the images; `None`, or an item without it, uses the
+    /// category.
     pub label: Option<String>,
 }
 
-/// What is known of an item: its text and its photos as features.
+/// Features of an item's text and images.
 #[derive(Debug, Clone)]
-pub struct Views {
-    /// Its id.
+pub struct ItemFeatures {
+    /// Item id.
     pub id: String,
-    /// Its category path, empty where it has none.
+    /// Category path; empty if the item has none.
     pub category: String,
     /// See [`Example::label`].
     pub label: String,
-    /// Features of its text, if it has one.
+    /// Features of the text, if there is one.
     pub text: Option<Vec<f32>>,
-    /// Mean features of its photos, if there is one that can be read.
-    pub photo: Option<Vec<f32>>,
-    /// Its text and its photos in the shared space without heads.
+    /// Mean features of the images, if one of them can be read.
+    pub image: Option<Vec<f32>>,
+    /// Text and images in the shared space without heads.
     pub untrained: [Option<Vec<f32>>; 2],
 }
 
-impl Views {
-    /// The example that it is, where it has text and photo.
+impl ItemFeatures {
+    /// Returns the training example, if the item has text and image.
     pub fn example(&self) -> Option<Example> {
-        let [text, photo] = &self.untrained;
+        let [text, image] = &self.untrained;
         Some(Example {
             id: self.id.clone(),
             category: self.category.clone(),
             label: self.label.clone(),
             text: self.text.clone()?,
-            photo: self.photo.clone()?,
-            untrained: [text.clone()?, photo.clone()?],
+            image: self.image.clone()?,
+            untrained: [text.clone()?, image.clone()?],
         })
     }
 }
 
-/// What became of the items.
+/// Number of items with and without usable features.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Gathered {
-    /// Items with text and photo.
+    /// Number of items with text and image.
     pub pairs: usize,
-    /// Items without text, or whose text cannot be embedded.
+    /// Number of items without text, or whose text cannot be embedded.
     pub without_text: usize,
-    /// Items without a photo that can be read.
-    pub without_photo: usize,
+    /// Number of items without a readable image.
+    pub without_image: usize,
 }
 
 impl Gather<'_> {
-    /// Examples of those of `items` that have both text and photo; `progress` is told how many items are done.
+    /// Returns examples of the `items` with both text and image; `progress` is called with the
+    /// number of items done.
     ///
     /// # Errors
-    /// The encoders or the cache failed; an item that cannot be used is counted and left out.
+    /// The encoders or the cache failed; an unusable item is counted and skipped.
     pub fn run(
         &self,
         items: &[Item],
         progress: &mut dyn FnMut(usize),
     ) -> Result<(Vec<Example>, Gathered), TrainError> {
-        let (views, counts) = self.views(items, progress)?;
-        Ok((views.iter().filter_map(Views::example).collect(), counts))
+        let (features, counts) = self.features(items, progress)?;
+        let examples = features.iter().filter_map(ItemFeatures::example);
+        Ok((examples.collect(), counts))
     }
 
-    /// What is known of each of `items`, in their order.
+    /// Returns the features of each of `items`, in their order.
     ///
     /// # Errors
     /// The encoders or the cache failed.
-    pub fn views(
+    pub fn features(
         &self,
         items: &[Item],
         progress: &mut dyn FnMut(usize),
-    ) -> Result<(Vec<Views>, Gathered), TrainError> {
+    ) -> Result<(Vec<ItemFeatures>, Gathered), TrainError> {
         let fingerprint = self.encoders.base_fingerprint();
         let open = |kind, width| FeatureCache::open(&self.cache, kind, fingerprint, width);
         let mut texts = open("text", self.encoders.text_width())?;
-        let width = self.encoders.photo_width();
-        let mut photos = open("photo", width + self.encoders.untrained_width())?;
-        let (mut views, mut counts) = (Vec::with_capacity(items.len()), Gathered::default());
-        for (at, batch) in items.chunks(BATCH).enumerate() {
+        let width = self.encoders.image_width();
+        // The name on disk is older.
+        let mut images = open("photo", width + self.encoders.untrained_width())?; // style: ignore
+        let (mut all, mut counts) = (Vec::with_capacity(items.len()), Gathered::default());
+        for (index, batch) in items.chunks(BATCH).enumerate() {
             let text = self.texts(batch, &mut texts)?;
-            let photo = self.photos(batch, &mut photos)?;
-            for ((item, text), photo) in batch.iter().zip(text).zip(photo) {
-                match (&text, &photo) {
+            let image = self.images(batch, &mut images)?;
+            for ((item, text), image) in batch.iter().zip(text).zip(image) {
+                match (&text, &image) {
                     (Some(_), Some(_)) => counts.pairs += 1,
                     (None, _) => counts.without_text += 1,
-                    (_, None) => counts.without_photo += 1,
+                    (_, None) => counts.without_image += 1,
                 }
-                views.push(self.seen(item, text, photo));
+                all.push(self.item_features(item, text, image));
             }
-            progress((at * BATCH + batch.len()).min(items.len()));
+            progress((index * BATCH + batch.len()).min(items.len()));
         }
-        Ok((views, counts))
+        Ok((all, counts))
     }
 
-    fn seen(&self, item: &Item, text: Option<Vec<f32>>, mut photo: Option<Vec<f32>>) -> Views {
-        let untrained_photo = photo.as_mut().map(|photo| {
-            let mut untrained = photo.split_off(self.encoders.photo_width());
-            normalise(&mut untrained);
+    fn item_features(
+        &self,
+        item: &Item,
+        text: Option<Vec<f32>>,
+        mut image: Option<Vec<f32>>,
+    ) -> ItemFeatures {
+        let untrained_image = image.as_mut().map(|image| {
+            let mut untrained = image.split_off(self.encoders.image_width());
+            normalize(&mut untrained);
             untrained
         });
         let width = self.encoders.untrained_width();
         let untrained_text = text.as_ref().map(|text| text[..width].to_vec());
         let category = item.category.clone().unwrap_or_default();
-        let named = self
+        let label = self
             .label
             .as_ref()
             .and_then(|name| item.attributes.get(name));
-        Views {
+        ItemFeatures {
             id: item.id.clone(),
-            label: named.map_or_else(|| category.clone(), ToString::to_string),
+            label: label.map_or_else(|| category.clone(), ToString::to_string),
             category,
             text,
-            photo,
-            untrained: [untrained_text, untrained_photo],
+            image,
+            untrained: [untrained_text, untrained_image],
         }
     }
 
@@ -146,21 +156,22 @@ impl Gather<'_> {
         cache: &mut FeatureCache,
     ) -> Result<Vec<Option<Vec<f32>>>, TrainError> {
         let texts: Vec<Option<String>> = batch.iter().map(item_text).collect();
-        let known: Vec<_> = texts.iter().flatten().collect();
-        let contents: Vec<&[u8]> = known.iter().map(|t| t.as_bytes()).collect();
-        let found = features(&contents, cache, |missing| {
-            let texts: Vec<&str> = missing.iter().map(|i| known[*i].as_str()).collect();
+        let present: Vec<_> = texts.iter().flatten().collect();
+        let contents: Vec<&[u8]> = present.iter().map(|t| t.as_bytes()).collect();
+        let features = features(&contents, cache, |missing| {
+            let texts: Vec<&str> = missing.iter().map(|i| present[*i].as_str()).collect();
             self.encoders.text_features(&texts, Role::Document)
         })?;
-        let mut found = found.into_iter();
-        let own = texts
+        let mut features = features.into_iter();
+        let by_item = texts
             .iter()
-            .map(|text| text.as_ref().and_then(|_| found.next()?));
-        Ok(own.collect())
+            .map(|text| text.as_ref().and_then(|_| features.next()?));
+        Ok(by_item.collect())
     }
 
-    /// Mean features of each item's photos, followed by what they are in the shared space without heads.
-    fn photos(
+    /// Returns the mean features of each item's images, followed by the mean of their vectors in
+    /// the shared space without heads.
+    fn images(
         &self,
         batch: &[Item],
         cache: &mut FeatureCache,
@@ -168,51 +179,52 @@ impl Gather<'_> {
         let loaded: Vec<Vec<ImageBytes>> = batch
             .par_iter()
             .map(|item| {
-                let bytes = item.images.iter().map(|image| self.photos.load(image));
+                let bytes = item.images.iter().map(|image| self.images.load(image));
                 bytes.filter_map(Result::ok).collect()
             })
             .collect();
         let all: Vec<&ImageBytes> = loaded.iter().flatten().collect();
         let contents: Vec<&[u8]> = all.iter().map(|b| b.as_slice()).collect();
-        let found = features(&contents, cache, |missing| {
-            let photos: Vec<ImageBytes> = missing.iter().map(|i| all[*i].clone()).collect();
-            let seen = self.encoders.photo_features(&photos).into_iter();
-            seen.map(|seen| seen.map(|(features, untrained)| [features, untrained].concat()))
-                .collect()
+        let features = features(&contents, cache, |missing| {
+            let images: Vec<ImageBytes> = missing.iter().map(|i| all[*i].clone()).collect();
+            let encoded = self.encoders.image_features(&images).into_iter();
+            let joined = encoded
+                .map(|result| result.map(|(features, untrained)| [features, untrained].concat()));
+            joined.collect()
         })?;
-        let mut found = found.into_iter();
-        let mut mean = |photos: &Vec<ImageBytes>| {
-            let own: Vec<Vec<f32>> = found.by_ref().take(photos.len()).flatten().collect();
-            let mut sum = own.first()?.clone();
-            for other in &own[1..] {
-                sum.iter_mut().zip(other).for_each(|(s, v)| *s += v);
+        let mut features = features.into_iter();
+        let mut mean = |images: &Vec<ImageBytes>| {
+            let rows: Vec<Vec<f32>> = features.by_ref().take(images.len()).flatten().collect();
+            let mut sum = rows.first()?.clone();
+            for row in &rows[1..] {
+                sum.iter_mut().zip(row).for_each(|(s, v)| *s += v);
             }
-            sum.iter_mut().for_each(|s| *s /= own.len() as f32);
+            sum.iter_mut().for_each(|s| *s /= rows.len() as f32);
             Some(sum)
         };
         Ok(loaded.iter().map(&mut mean).collect())
     }
 }
 
-/// Features of contents in order, `None` for those that are no text or photo; `embed` gets the positions the cache
-/// lacks.
+/// Returns the features of contents in order, `None` for invalid ones. `embed` is called with the
+/// indices that the cache lacks.
 fn features(
     contents: &[&[u8]],
     cache: &mut FeatureCache,
     embed: impl FnOnce(&[usize]) -> Vec<Result<Vec<f32>, EmbedError>>,
 ) -> Result<Vec<Option<Vec<f32>>>, TrainError> {
     let hashes: Vec<blake3::Hash> = contents.iter().map(|c| blake3::hash(c)).collect();
-    let lacks = |i: &usize| cache.get(&hashes[*i]).is_none();
-    let missing: Vec<usize> = (0..contents.len()).filter(lacks).collect();
-    for (at, result) in missing.iter().zip(embed(&missing)) {
+    let is_missing = |i: &usize| cache.get(&hashes[*i]).is_none();
+    let missing: Vec<usize> = (0..contents.len()).filter(is_missing).collect();
+    for (index, result) in missing.iter().zip(embed(&missing)) {
         match result {
-            Ok(features) => cache.put(&hashes[*at], &features)?,
+            Ok(features) => cache.put(&hashes[*index], &features)?,
             Err(EmbedError::Input(_)) => {}
             Err(error) => return Err(TrainError::Embed(error)),
         }
     }
-    let found = hashes
+    let all = hashes
         .iter()
         .map(|hash| cache.get(hash).map(<[f32]>::to_vec));
-    Ok(found.collect())
+    Ok(all.collect())
 }

@@ -1,27 +1,28 @@
-//! The guard against negative transfer: heads take the place of others only where they are better on held-out items,
-//! beyond what chance would give.
+//! The guard against negative transfer: heads replace others only if they are significantly better
+//! on held-out items.
 
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};
 
 use super::metrics::{Measured, Quality, mean};
 
-/// Fewest held-out items that a decision may rest on.
-pub const LEAST: usize = 30;
+/// Minimum number of held-out items, or users, for a decision.
+pub const MIN_SAMPLES: usize = 30;
 /// Share of resamples in which the gain must be positive.
 const CONFIDENCE: f64 = 0.975;
 const RESAMPLES: usize = 2_000;
 
-/// A space on held-out items and people, each scored so that two spaces can be compared one by one.
+/// Scores of a space on held-out items and users, one each, so that two spaces can be compared
+/// pairwise.
 #[derive(Default)]
-pub struct Judged {
-    /// Pairs of text and photo.
+pub struct HeldOutScores {
+    /// Scores of pairs of text and image.
     pub pairs: Option<Measured>,
-    /// NDCG@10 of what each held-out person chose together.
+    /// NDCG@10 of the co-purchases of each held-out user.
     pub co_purchases: Option<Vec<f64>>,
 }
 
-impl From<Measured> for Judged {
+impl From<Measured> for HeldOutScores {
     fn from(pairs: Measured) -> Self {
         Self {
             pairs: Some(pairs),
@@ -30,7 +31,7 @@ impl From<Measured> for Judged {
     }
 }
 
-impl Judged {
+impl HeldOutScores {
     fn quality(&self) -> Option<Quality> {
         self.pairs.as_ref().map(|measured| measured.quality)
     }
@@ -40,97 +41,103 @@ impl Judged {
         Some(mean(scores.iter().copied()))
     }
 
-    /// What this has more than `rival`, item by item and person by person.
+    /// Returns the gains over `rival` by metric, item by item and user by user.
     fn gains(&self, rival: &Self) -> Vec<Vec<f64>> {
-        let less = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect();
+        let differences = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect();
         let pairs = self.pairs.as_ref().zip(rival.pairs.as_ref());
-        let pairs = pairs.map(|(own, other)| less(&own.scores, &other.scores));
-        let bought = self.co_purchases.as_ref().zip(rival.co_purchases.as_ref());
-        let bought = bought.map(|(own, other)| less(own, other));
-        pairs.into_iter().chain(bought).collect()
+        let pairs = pairs.map(|(a, b)| differences(&a.scores, &b.scores));
+        let co_purchases = self.co_purchases.as_ref().zip(rival.co_purchases.as_ref());
+        let co_purchases = co_purchases.map(|(a, b)| differences(a, b));
+        pairs.into_iter().chain(co_purchases).collect()
     }
 }
 
-/// A candidate beside one rival, on the same held-out items and people.
+/// Comparison of a candidate with one rival, on the same held-out items and users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// What the rival is: the heads in use, training on the target alone.
+    /// Description of the rival: the heads in use, training on the target alone.
     pub rival: String,
-    /// The rival on the held-out items; absent where there are no pairs of text and photo.
+    /// Quality of the rival on the held-out items; absent without pairs of text and image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
-    /// NDCG@10 of the rival on what held-out people chose together; absent without events.
+    /// NDCG@10 of the rival on the co-purchases of held-out users; absent without events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub co_purchases: Option<f64>,
-    /// Score of the candidate less that of the rival: the mean of both kinds of score, where there are both.
+    /// Score of the candidate minus that of the rival; the mean over both metrics if there are
+    /// both.
     pub gain: f64,
-    /// What the gain is at least, in 97.5 % of resamples of the held-out items (paired bootstrap, [Efron 1979](https://doi.org/10.1214/aos/1176344552)).
+    /// Lower confidence bound of the gain: 97.5 % of resamples of the held-out items exceed it
+    /// (paired bootstrap, [Efron 1979](https://doi.org/10.1214/aos/1176344552)).
     pub gain_at_least: f64,
-    /// Least of the kinds of score, the most that its gain may be: below 0, that one is lost.
+    /// Upper confidence bound of the worst metric's gain; below 0 means a regression.
     pub least_gain_at_most: f64,
 }
 
-/// Whether a candidate is promoted, and on what figures. Stored beside the heads as `decision.json`.
+/// Decision on the promotion of a candidate, with its metrics. Stored with the heads as
+/// `decision.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Whether it may take the place of the heads in use.
+    /// True if it may replace the heads in use.
     pub promoted: bool,
-    /// In one sentence.
+    /// Reason in one sentence.
     pub reason: String,
-    /// Held-out items, seen neither in training nor in choosing the epoch.
+    /// Number of held-out items, used neither for training nor for early stopping.
     pub held_out: usize,
-    /// Held-out people, or visits of theirs, with items of different categories; at most so many as are asked.
-    pub people: usize,
-    /// The candidate on the items.
+    /// Number of held-out users or sessions with items of different categories that were measured.
+    #[serde(rename = "people")]
+    pub users: usize,
+    /// Quality of the candidate on the items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidate: Option<Quality>,
-    /// NDCG@10 of the candidate on what the people chose together.
+    /// NDCG@10 of the candidate on the co-purchases of the users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub co_purchases: Option<f64>,
-    /// The candidate beside each rival.
+    /// Comparison with each rival.
     pub comparisons: Vec<Comparison>,
 }
 
-/// Compares `candidate` with each of `rivals`, all measured on the same items and people in the same order.
-pub fn decide(candidate: &Judged, rivals: &[(&str, &Judged)]) -> Decision {
+/// Compares `candidate` with each of `rivals`, all measured on the same items and users in the same
+/// order.
+pub fn decide(candidate: &HeldOutScores, rivals: &[(&str, &HeldOutScores)]) -> Decision {
     let comparisons: Vec<Comparison> = rivals
         .iter()
-        .map(|(rival, judged)| {
-            let gains = candidate.gains(judged);
-            let tops = gains
+        .map(|(name, rival)| {
+            let gains = candidate.gains(rival);
+            let upper_bounds = gains
                 .iter()
-                .map(|kind| bounds(std::slice::from_ref(kind)).1);
+                .map(|metric| bounds(std::slice::from_ref(metric)).1);
             Comparison {
-                rival: (*rival).to_owned(),
-                quality: judged.quality(),
-                co_purchases: judged.ndcg(),
-                gain: mean(gains.iter().map(|kind| mean(kind.iter().copied()))),
+                rival: (*name).to_owned(),
+                quality: rival.quality(),
+                co_purchases: rival.ndcg(),
+                gain: mean(gains.iter().map(|metric| mean(metric.iter().copied()))),
                 gain_at_least: bounds(&gains).0,
-                least_gain_at_most: tops.fold(f64::INFINITY, f64::min),
+                least_gain_at_most: upper_bounds.fold(f64::INFINITY, f64::min),
             }
         })
         .collect();
     let held_out = candidate.pairs.as_ref().map_or(0, |m| m.scores.len());
-    let people = candidate.co_purchases.as_ref().map_or(0, Vec::len);
+    let users = candidate.co_purchases.as_ref().map_or(0, Vec::len);
     let (promoted, reason) = verdict(candidate, &comparisons);
     Decision {
         promoted,
         reason,
         held_out,
-        people,
+        users,
         candidate: candidate.quality(),
         co_purchases: candidate.ndcg(),
         comparisons,
     }
 }
 
-fn verdict(candidate: &Judged, comparisons: &[Comparison]) -> (bool, String) {
+/// Returns the decision and its reason.
+fn verdict(candidate: &HeldOutScores, comparisons: &[Comparison]) -> (bool, String) {
     let items = candidate.pairs.as_ref().map(|m| ("items", m.scores.len()));
-    let people = candidate.co_purchases.as_ref().map(|c| ("people", c.len()));
-    let kinds: Vec<_> = items.into_iter().chain(people).collect();
-    let few = kinds.iter().find(|(_, n)| *n < LEAST);
-    if let Some((what, n)) = few.or(kinds.is_empty().then_some(&("items", 0))) {
-        let reason = format!("{n} held-out {what} are too few to tell; {LEAST} are needed");
+    let users = candidate.co_purchases.as_ref().map(|c| ("users", c.len()));
+    let samples: Vec<_> = items.into_iter().chain(users).collect();
+    let few = samples.iter().find(|(_, n)| *n < MIN_SAMPLES);
+    if let Some((name, n)) = few.or(samples.is_empty().then_some(&("items", 0))) {
+        let reason = format!("too few held-out {name}: expected at least {MIN_SAMPLES}, got {n}");
         return (false, reason);
     }
     let worse = comparisons.iter().find(|c| c.gain <= 0.0);
@@ -140,14 +147,15 @@ fn verdict(candidate: &Judged, comparisons: &[Comparison]) -> (bool, String) {
     }
     if let Some(c) = comparisons.iter().find(|c| c.gain_at_least <= 0.0) {
         let reason = format!(
-            "better than {} by {:+.3}, which may be chance (at least {:+.3})",
+            "better than {} by {:+.3}, which may be chance (lower bound {:+.3})",
             c.rival, c.gain, c.gain_at_least
         );
         return (false, reason);
     }
     if let Some(c) = comparisons.iter().find(|c| c.least_gain_at_most < 0.0) {
         let reason = format!(
-            "better than {} on the whole, but worse in one of text with photo and chosen together ({:+.3} at most)",
+            "better than {} overall, but worse in one metric of pairs and co-purchases (upper bound \
+             {:+.3})",
             c.rival, c.least_gain_at_most
         );
         return (false, reason);
@@ -156,7 +164,7 @@ fn verdict(candidate: &Judged, comparisons: &[Comparison]) -> (bool, String) {
         .iter()
         .map(|c| {
             format!(
-                "{} by {:+.3} (at least {:+.3})",
+                "{} by {:+.3} (lower bound {:+.3})",
                 c.rival, c.gain, c.gain_at_least
             )
         })
@@ -164,15 +172,16 @@ fn verdict(candidate: &Judged, comparisons: &[Comparison]) -> (bool, String) {
     (true, format!("better than {}", gains.join(" and than ")))
 }
 
-/// Between which the mean of the means of `kinds` of gains lies, each side with [`CONFIDENCE`]. Always the same for the same gains.
-fn bounds(kinds: &[Vec<f64>]) -> (f64, f64) {
-    if kinds.is_empty() || kinds.iter().any(Vec::is_empty) {
+/// Returns the lower and upper confidence bounds of the mean over metrics of their mean gain, each
+/// with [`CONFIDENCE`]. Deterministic.
+fn bounds(metrics: &[Vec<f64>]) -> (f64, f64) {
+    if metrics.is_empty() || metrics.iter().any(Vec::is_empty) {
         return (f64::NEG_INFINITY, f64::INFINITY);
     }
-    let mut rng = SmallRng::seed_from_u64(kinds[0].len() as u64);
+    let mut rng = SmallRng::seed_from_u64(metrics[0].len() as u64);
     let mut means: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
-            mean(kinds.iter().map(|gains| {
+            mean(metrics.iter().map(|gains| {
                 let draw = (0..gains.len()).map(|_| gains[rng.random_range(0..gains.len())]);
                 draw.sum::<f64>() / gains.len() as f64
             }))

@@ -1,53 +1,55 @@
-//! Losses of the shared space. All take unit vectors as rows.
+//! Losses of the shared space. Their inputs are unit vectors as rows.
 
 use candle_core::{Device, Tensor};
 use candle_nn::{loss::cross_entropy, ops::log_softmax};
 
 use crate::encode::ModelError;
 
-/// Stands for minus infinity where a pair must not count.
+/// Logit of an excluded pair, in place of minus infinity.
 pub const NEVER: f32 = -1e4;
 
-/// Symmetric InfoNCE ([van den Oord et al. 2018](https://arxiv.org/abs/1807.03748), in both directions as
-/// [Radford et al. 2021](https://arxiv.org/abs/2103.00020)): row i of `text` and row i of `image`, both `[n, d]`, are a pair, the other
-/// rows are its negatives. `scale` `[]` is one over the temperature. The sum of both directions' means, halved.
+/// Symmetric InfoNCE ([van den Oord et al. 2018](https://arxiv.org/abs/1807.03748), in both
+/// directions as [Radford et al. 2021](https://arxiv.org/abs/2103.00020)): row i of `text` and row
+/// i of `image`, both `[n, d]`, are a pair, and the other rows are its negatives. `scale` `[]` is
+/// one over the temperature. Returns the mean over both directions, `[]`.
 ///
 /// # Errors
 /// The shapes differ.
 pub fn info_nce(text: &Tensor, image: &Tensor, scale: &Tensor) -> Result<Tensor, ModelError> {
     let n = u32::try_from(text.dim(0)?).unwrap_or(u32::MAX);
-    towards(text, image, scale, &Tensor::arange(0, n, &Device::Cpu)?)
+    info_nce_with(text, image, scale, &Tensor::arange(0, n, &Device::Cpu)?)
 }
 
 /// [`info_nce`] where the partner of row i is row `partners[i]` `[n]`.
 ///
 /// # Errors
-/// The shapes differ, or a partner is no row.
-pub fn towards(
+/// The shapes differ, or `partners` is not a permutation.
+pub fn info_nce_with(
     left: &Tensor,
     right: &Tensor,
     scale: &Tensor,
     partners: &Tensor,
 ) -> Result<Tensor, ModelError> {
     let logits = left.matmul(&right.t()?)?.broadcast_mul(scale)?;
-    let forth = cross_entropy(&logits, partners)?;
-    let back = cross_entropy(&logits.t()?.contiguous()?, &inverse(partners)?)?;
-    Ok(((forth + back)? * 0.5)?)
+    let left_to_right = cross_entropy(&logits, partners)?;
+    let right_to_left = cross_entropy(&logits.t()?.contiguous()?, &inverse(partners)?)?;
+    Ok(((left_to_right + right_to_left)? * 0.5)?)
 }
 
 fn inverse(permutation: &Tensor) -> Result<Tensor, ModelError> {
-    let forth: Vec<u32> = permutation.to_vec1()?;
-    let mut back = vec![0u32; forth.len()];
-    for (from, &to) in (0u32..).zip(&forth) {
-        let place = back.get_mut(to as usize);
-        *place.ok_or_else(|| ModelError::Compute("a partner that is no row".to_owned()))? = from;
+    let forward: Vec<u32> = permutation.to_vec1()?;
+    let mut inverse = vec![0u32; forward.len()];
+    for (from, &to) in (0u32..).zip(&forward) {
+        let out_of_range = || ModelError::Compute(format!("partner {to} is out of range"));
+        *inverse.get_mut(to as usize).ok_or_else(out_of_range)? = from;
     }
-    Ok(Tensor::new(back, &Device::Cpu)?)
+    Ok(Tensor::new(inverse, &Device::Cpu)?)
 }
 
-/// [`info_nce`] where not every other row is a negative, and rows are not drawn alike: `kept` `[n, n]` is added to the logits, 0
-/// where column j is a negative of row i and [`NEVER`] where it is not; `drawn`, logarithms `[1, n]` of how likely the rows of
-/// `left` and of `right` are to be drawn, is taken off ([Yi et al. 2019](https://doi.org/10.1145/3298689.3346996)).
+/// [`info_nce`] with excluded negatives and the logQ (sampling-bias) correction ([Yi et al.
+/// 2019](https://doi.org/10.1145/3298689.3346996)). `mask` `[n, n]` is added to the logits: 0 if
+/// column j is a negative of row i, else [`NEVER`]. `log_shares`, the logarithms `[1, n]` of the
+/// sampling probabilities of the rows of `left` and of `right`, are subtracted.
 ///
 /// # Errors
 /// The shapes differ.
@@ -55,22 +57,24 @@ pub fn info_nce_among(
     left: &Tensor,
     right: &Tensor,
     scale: &Tensor,
-    kept: &Tensor,
-    drawn: &[Tensor; 2],
+    mask: &Tensor,
+    log_shares: &[Tensor; 2],
 ) -> Result<Tensor, ModelError> {
     let n = u32::try_from(left.dim(0)?).unwrap_or(u32::MAX);
-    let own = Tensor::arange(0, n, &Device::Cpu)?;
-    let logits = (left.matmul(&right.t()?)?.broadcast_mul(scale)? + kept)?;
-    let forth = cross_entropy(&logits.broadcast_sub(&drawn[1])?, &own)?;
-    let back = cross_entropy(&logits.t()?.contiguous()?.broadcast_sub(&drawn[0])?, &own)?;
-    Ok(((forth + back)? * 0.5)?)
+    let partners = Tensor::arange(0, n, &Device::Cpu)?;
+    let logits = (left.matmul(&right.t()?)?.broadcast_mul(scale)? + mask)?;
+    let left_to_right = cross_entropy(&logits.broadcast_sub(&log_shares[1])?, &partners)?;
+    let transposed = logits.t()?.contiguous()?;
+    let right_to_left = cross_entropy(&transposed.broadcast_sub(&log_shares[0])?, &partners)?;
+    Ok(((left_to_right + right_to_left)? * 0.5)?)
 }
 
-/// Supervised contrastive loss ([Khosla et al. 2020](https://arxiv.org/abs/2004.11362), outside form): rows of one label are each other's
-/// positives, over `temperature`. Rows whose label nobody shares do not count; `None` where none does.
+/// Supervised contrastive loss ([Khosla et al. 2020](https://arxiv.org/abs/2004.11362), outside
+/// form) of `x` `[n, d]` at `temperature`: rows with the same label are positives of each other.
+/// Rows with a unique label are ignored; `None` if all are unique.
 ///
 /// # Errors
-/// `labels` are not one a row.
+/// The number of `labels` is not n.
 pub fn same_label(
     x: &Tensor,
     labels: &[u32],
@@ -101,12 +105,14 @@ pub fn same_label(
     ))
 }
 
-/// Keeps neighbourhoods (relational distillation, [Passalis and Tefas 2018](https://arxiv.org/abs/1803.10837)): the cross-entropy of each row's
-/// distribution over the other rows of `x`, over `temperature`, against that of `teacher`, over `teacher_temperature`.
+/// Preserves neighborhoods (relational distillation,
+/// [Passalis and Tefas 2018](https://arxiv.org/abs/1803.10837)): the cross-entropy of each row's
+/// distribution over the other rows of `x`, at `temperature`, against that of `teacher`, at
+/// `teacher_temperature`.
 ///
 /// # Errors
 /// The shapes differ.
-pub fn neighbourhood(
+pub fn neighborhood(
     x: &Tensor,
     temperature: f64,
     teacher: &Tensor,
@@ -117,11 +123,11 @@ pub fn neighbourhood(
     Ok((logs.mul(&target)?.sum_all()? * (-1.0 / x.dim(0)? as f64))?)
 }
 
-/// Similarities of rows over a temperature, a row's own one out of the way.
+/// Returns the similarities of rows `[n, n]` over a temperature, with the diagonal excluded.
 fn others_only(x: &Tensor, temperature: f64) -> Result<Tensor, ModelError> {
     let n = x.dim(0)?;
-    let mut own = vec![0f32; n * n];
-    own.iter_mut().step_by(n + 1).for_each(|v| *v = NEVER);
-    let own = Tensor::from_vec(own, (n, n), &Device::Cpu)?;
-    Ok(((x.matmul(&x.t()?)? * (1.0 / temperature))? + own)?)
+    let mut mask = vec![0f32; n * n];
+    mask.iter_mut().step_by(n + 1).for_each(|v| *v = NEVER);
+    let mask = Tensor::from_vec(mask, (n, n), &Device::Cpu)?;
+    Ok(((x.matmul(&x.t()?)? * (1.0 / temperature))? + mask)?)
 }

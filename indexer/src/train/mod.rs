@@ -1,6 +1,9 @@
-//! Training of heads on frozen features ([`session`]) of pairs of text and photo and of items that the same people chose ([`CoPurchases`]), how good a space is ([`metrics`]), what may take the place of
-//! what ([`guard`]), and what one category can learn from others ([`transfer`], [`domains`]). Serving a trained head
-//! is the business of [`crate::space`].
+//! Training of heads on frozen features.
+//!
+//! [`Trainer`] trains on pairs of text and image and on items that the same users chose
+//! ([`CoPurchases`]). [`metrics`] measures a space, [`guard`] decides on promotions, and
+//! [`transfer`] and [`domains`] carry knowledge from one category to another. Trained heads are
+//! served by [`crate::space`].
 
 mod adamw;
 pub mod behavior;
@@ -8,6 +11,7 @@ mod checkpoint;
 mod choices;
 mod co_objective;
 mod co_purchases;
+mod curve;
 pub mod domains;
 mod feature_cache;
 mod gather;
@@ -18,50 +22,53 @@ mod objective;
 mod pairs;
 mod recipe;
 mod report;
-pub mod session;
 mod term;
 #[cfg(test)]
 mod tests;
+pub mod trainer;
+mod training_set;
 pub mod transfer;
 
 pub use checkpoint::Checkpoint;
-pub use choices::{Choices, People};
+pub use choices::{Choices, UserSplit};
 pub use co_purchases::{CoPurchase, CoPurchases};
+pub use curve::Epoch;
 pub use feature_cache::FeatureCache;
-pub use gather::{Gather, Gathered, Views};
+pub use gather::{Gather, Gathered, ItemFeatures};
 pub use pairs::{Example, Pairs, shuffled};
 pub use recipe::Recipe;
 pub use report::{Report, Split};
-pub use session::{Epoch, Session, Trained, TrainingSet};
+pub use trainer::{Trained, Trainer};
+pub use training_set::TrainingSet;
 
 use crate::encode::ModelError;
 
-/// Why a training cannot be carried out.
+/// An error of a training.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The encoders or a file of heads.
+    /// The encoders or a file of heads cannot be used.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// An encoder failed.
     #[error("cannot embed: {0}")]
     Embed(vitrine::EmbedError),
-    /// Not enough to learn from.
-    #[error("{found} {what}, at least {least} are needed")]
+    /// There is too little training data.
+    #[error("expected at least {min} {what}, got {found}")]
     TooFew {
-        /// Of what.
+        /// Name of the missing data, plural.
         what: String,
-        /// Number there is.
+        /// Available number.
         found: usize,
-        /// Number needed.
-        least: usize,
+        /// Required number.
+        min: usize,
     },
     /// Features do not fit each other or the heads.
     #[error("{0}")]
     Features(String),
-    /// A setting out of range.
+    /// A setting is out of range.
     #[error("{0}")]
     Recipe(String),
-    /// The loss is no number any more.
+    /// The loss became NaN or infinite.
     #[error("the loss is not finite in epoch {epoch}; lower --rate")]
     Diverged {
         /// The epoch.

@@ -1,35 +1,36 @@
-//! The loss of a batch: InfoNCE between texts and photos, also of mixed pairs, and what keeps photos with their kin.
+//! The loss of pairs of text and image: InfoNCE, also of mixed pairs, and a loss that keeps images
+//! of the same class, or of the same neighborhood, together.
 
 use candle_core::{Device, Tensor};
 use rand::{Rng, rngs::SmallRng, seq::SliceRandom};
 use rand_distr::{Beta, Distribution};
 
-use super::loss::{info_nce, neighbourhood, same_label, towards};
+use super::loss::{info_nce, info_nce_with, neighborhood, same_label};
 use super::{Pairs, Recipe, TrainError};
-use crate::space::heads::{Heads, View};
+use crate::space::heads::{Heads, Modality};
 use crate::space::tower::{Parameters, forward, unit};
 
-/// Temperature of the encoder's own neighbourhoods, which are what a training without labels keeps.
+/// Temperature of the encoder's neighborhoods, which a training without labels preserves.
 pub(super) const TEACHER_TEMPERATURE: f64 = 0.05;
-/// Largest scale, that is smallest temperature 0.01, as in CLIP.
+/// Maximum scale, which is a minimum temperature of 0.01, as in CLIP.
 pub(super) const MAX_SCALE: f64 = 100.0;
 
-/// The pairs of a training, standardised.
+/// The loss over pairs, with standardized features.
 pub(super) struct Objective<'a> {
     recipe: &'a Recipe,
     text: Tensor,
-    photo: Tensor,
-    /// Unit features of the photos.
+    image: Tensor,
+    /// Unit features of the images, whose neighborhoods are preserved.
     teacher: Tensor,
     labels: Option<&'a [u32]>,
-    /// Hidden units of the text and the photo tower.
+    /// Number of hidden units of the text and the image tower.
     hidden: [usize; 2],
 }
 
-/// What a step looks at.
+/// Inputs of one step.
 pub(super) struct Batch {
     text: Tensor,
-    photo: Tensor,
+    image: Tensor,
     teacher: Tensor,
     labels: Option<Vec<u32>>,
     masks: [Option<Tensor>; 2],
@@ -43,36 +44,36 @@ struct Mix {
 }
 
 impl<'a> Objective<'a> {
-    /// Over `pairs` for towers like those of `heads`.
+    /// Returns the loss over `pairs` for towers like those of `heads`.
     pub fn new(recipe: &'a Recipe, heads: &Heads, pairs: &'a Pairs) -> Result<Self, TrainError> {
-        let (text, photo) = (heads.tower(View::Text)?, heads.tower(View::Photo)?);
+        let (text, image) = (heads.tower(Modality::Text)?, heads.tower(Modality::Image)?);
         let widths = [
             ("text", pairs.text.dim(1)?, text.shape().input),
-            ("photo", pairs.photo.dim(1)?, photo.shape().input),
+            ("image", pairs.image.dim(1)?, image.shape().input),
         ];
-        for (kind, found, wanted) in widths {
-            if found != wanted {
-                let reason = format!("{found} features of {kind}, the heads take {wanted}");
+        for (name, width, expected) in widths {
+            if width != expected {
+                let reason = format!("the heads expect {expected} features of {name}, got {width}");
                 return Err(TrainError::Features(reason));
             }
         }
         Ok(Self {
             recipe,
-            text: text.standardise().apply(&pairs.text)?,
-            photo: photo.standardise().apply(&pairs.photo)?,
-            teacher: unit(&pairs.photo)?,
+            text: text.standardize().apply(&pairs.text)?,
+            image: image.standardize().apply(&pairs.image)?,
+            teacher: unit(&pairs.image)?,
             labels: pairs.has_labels().then_some(pairs.labels.as_slice()),
-            hidden: [text.shape().hidden, photo.shape().hidden],
+            hidden: [text.shape().hidden, image.shape().hidden],
         })
     }
 
-    /// The loss `[]` of a batch.
+    /// Returns the loss `[]` of a batch.
     pub fn loss(&self, parameters: &Parameters, batch: &Batch) -> Result<Tensor, TrainError> {
-        let text = tower(parameters, "text.");
-        let photo = tower(parameters, "photo.");
+        let text = tower(parameters, &format!("{}.", Modality::Text.name()));
+        let image = tower(parameters, &format!("{}.", Modality::Image.name()));
         let scale = parameters["scale"].exp()?.minimum(MAX_SCALE)?;
         let t = forward(&text, &batch.text, batch.masks[0].as_ref())?;
-        let p = forward(&photo, &batch.photo, batch.masks[1].as_ref())?;
+        let p = forward(&image, &batch.image, batch.masks[1].as_ref())?;
         let mut loss = info_nce(&t, &p, &scale)?;
         if let Some(Mix { share, partners }) = &batch.mix {
             let mixed = |x: &Tensor| -> Result<Tensor, TrainError> {
@@ -80,28 +81,29 @@ impl<'a> Objective<'a> {
                 Ok(((x * *share)? + (others * (1.0 - share))?)?)
             };
             let mt = forward(&text, &mixed(&batch.text)?, batch.masks[0].as_ref())?;
-            let mp = forward(&photo, &mixed(&batch.photo)?, batch.masks[1].as_ref())?;
-            // Mixed texts look for clean photos, mixed photos for clean texts: each for both of its parts.
-            let own = (info_nce(&mt, &p, &scale)? + info_nce(&mp, &t, &scale)?)?;
-            let other =
-                (towards(&mt, &p, &scale, partners)? + towards(&mp, &t, &scale, partners)?)?;
-            loss = (loss + ((own * (share / 2.0))? + (other * ((1.0 - share) / 2.0))?)?)?;
+            let mp = forward(&image, &mixed(&batch.image)?, batch.masks[1].as_ref())?;
+            // Mixed texts are matched with clean images and mixed images with clean texts: each
+            // with both of its components.
+            let first = (info_nce(&mt, &p, &scale)? + info_nce(&mp, &t, &scale)?)?;
+            let second = (info_nce_with(&mt, &p, &scale, partners)?
+                + info_nce_with(&mp, &t, &scale, partners)?)?;
+            loss = (loss + ((first * (share / 2.0))? + (second * ((1.0 - share) / 2.0))?)?)?;
         }
         let recipe = self.recipe;
         match &batch.labels {
             Some(labels) if recipe.label_weight > 0.0 => {
-                if let Some(kin) = same_label(&p, labels, recipe.label_temperature)? {
-                    loss = (loss + (kin * recipe.label_weight)?)?;
+                if let Some(same) = same_label(&p, labels, recipe.label_temperature)? {
+                    loss = (loss + (same * recipe.label_weight)?)?;
                 }
             }
-            None if recipe.neighbour_weight > 0.0 && batch.text.dim(0)? > 2 => {
-                let kept = neighbourhood(
+            None if recipe.neighbor_weight > 0.0 && batch.text.dim(0)? > 2 => {
+                let kept = neighborhood(
                     &p,
                     recipe.label_temperature,
                     &batch.teacher,
                     TEACHER_TEMPERATURE,
                 )?;
-                loss = (loss + (kept * recipe.neighbour_weight)?)?;
+                loss = (loss + (kept * recipe.neighbor_weight)?)?;
             }
             Some(_) | None => {}
         }
@@ -110,7 +112,7 @@ impl<'a> Objective<'a> {
 }
 
 impl Batch {
-    /// Rows of an objective with all that is random about a step.
+    /// Returns rows of an objective with the random choices of a step.
     pub fn draw(
         rows: &[usize],
         recipe: &Recipe,
@@ -127,14 +129,14 @@ impl Batch {
                 None => x,
             })
         };
-        let (text, photo) = (dropped(&from.text)?, dropped(&from.photo)?);
+        let (text, image) = (dropped(&from.text)?, dropped(&from.image)?);
         let masks = [
             mask(recipe.dropout, (n, from.hidden[0]), rng)?,
             mask(recipe.dropout, (n, from.hidden[1]), rng)?,
         ];
         Ok(Self {
             text,
-            photo,
+            image,
             teacher: from.teacher.index_select(&index, 0)?,
             labels: from
                 .labels
@@ -161,14 +163,15 @@ impl Mix {
     }
 }
 
-/// The parameters whose names begin with `prefix`, without it.
+/// Returns the parameters whose names begin with `prefix`, named without it.
 pub(super) fn tower(parameters: &Parameters, prefix: &str) -> Parameters {
-    let own = parameters.iter();
-    own.filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone())))
+    let all = parameters.iter();
+    all.filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone())))
         .collect()
 }
 
-/// Inverted dropout: 0 with probability `rate`, else 1 / (1 - rate); `None` where nothing is dropped.
+/// Returns a mask of inverted dropout: 0 with probability `rate`, else 1 / (1 - rate); `None`
+/// without dropout.
 pub(super) fn mask(
     rate: f32,
     (rows, width): (usize, usize),

@@ -1,66 +1,67 @@
-//! The examples of a training: items with a text and a photo, as frozen features, and how they are split.
+//! Training examples: items with a text and an image, as frozen features, and their order for
+//! splits.
 
 use candle_core::{Device, Tensor};
 
 use super::TrainError;
 
-/// One item.
+/// An item with text and image.
 #[derive(Debug, Clone)]
 pub struct Example {
-    /// Its id.
+    /// Item id.
     pub id: String,
-    /// Its category path, empty where it has none.
+    /// Category path; empty if the item has none.
     pub category: String,
-    /// What photos of a kind share: the value of the label attribute, else the category.
+    /// Class label of the images: the value of the label attribute, else the category.
     pub label: String,
-    /// Features of its text.
+    /// Features of the text.
     pub text: Vec<f32>,
-    /// Mean features of its photos.
-    pub photo: Vec<f32>,
-    /// Its text and its photos in the shared space without heads.
+    /// Mean features of the images.
+    pub image: Vec<f32>,
+    /// Text and images in the shared space without heads.
     pub untrained: [Vec<f32>; 2],
 }
 
-/// Examples as matrices; row i of each is example i.
+/// Examples as matrices; row i of each matrix is example i.
 #[derive(Debug, Clone)]
 pub struct Pairs {
-    /// Ids.
+    /// Item ids.
     pub ids: Vec<String>,
     /// Features of the texts `[n, text]`.
     pub text: Tensor,
-    /// Features of the photos `[n, photo]`.
-    pub photo: Tensor,
-    /// Labels as numbers, equal within one `Pairs` only.
+    /// Features of the images `[n, image]`.
+    pub image: Tensor,
+    /// Labels as numbers, which are comparable within one `Pairs` only.
     pub labels: Vec<u32>,
-    /// Texts and photos in the shared space without heads `[n, d]`.
+    /// Texts and images in the shared space without heads `[n, d]`.
     pub untrained: [Tensor; 2],
 }
 
 impl Pairs {
-    /// Of examples.
+    /// Builds the matrices of examples.
     ///
     /// # Errors
-    /// There are none, or their features differ in length.
+    /// There are no examples, or their features differ in length.
     pub fn of<'a>(examples: impl IntoIterator<Item = &'a Example>) -> Result<Self, TrainError> {
         let examples: Vec<&Example> = examples.into_iter().collect();
         if examples.is_empty() {
             return Err(TrainError::TooFew {
-                what: "items with text and photo".to_owned(),
+                what: "items with text and image".to_owned(),
                 found: 0,
-                least: 1,
+                min: 1,
             });
         }
         let mut names: Vec<&str> = examples.iter().map(|e| e.label.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         let label = |e: &&Example| {
-            let place = names.binary_search(&e.label.as_str()).unwrap_or_default();
-            u32::try_from(place).unwrap_or(u32::MAX)
+            let index = names.binary_search(&e.label.as_str()).unwrap_or_default();
+            u32::try_from(index).unwrap_or(u32::MAX)
         };
         Ok(Self {
             ids: examples.iter().map(|e| e.id.clone()).collect(),
             text: matrix(examples.iter().map(|e| e.text.as_slice()))?,
-            photo: matrix(examples.iter().map(|e| e.photo.as_slice()))?,
+            image: matrix(examples.iter().map(|e| e.image.as_slice()))?,
             labels: examples.iter().map(label).collect(),
             untrained: [
                 matrix(examples.iter().map(|e| e.untrained[0].as_slice()))?,
@@ -69,20 +70,20 @@ impl Pairs {
         })
     }
 
-    /// Number of examples, 1 or more.
+    /// Number of examples, at least 1.
     pub fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// Never.
+    /// Always returns false.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// Whether labels say anything: some are shared, and there is more than one.
+    /// Returns true if the labels are informative: there are several, and some are shared.
     pub fn has_labels(&self) -> bool {
-        let most = self.labels.iter().max().map_or(0, |m| *m as usize + 1);
-        most > 1 && most < self.len()
+        let count = self.labels.iter().max().map_or(0, |max| *max as usize + 1);
+        count > 1 && count < self.len()
     }
 }
 
@@ -95,14 +96,14 @@ fn matrix<'a>(rows: impl Iterator<Item = &'a [f32]>) -> Result<Tensor, TrainErro
     }
     if all.len() != n * width {
         return Err(TrainError::Features(
-            "features of different length; they come from different encoders".to_owned(),
+            "features differ in length: they come from different encoders".to_owned(),
         ));
     }
     Ok(Tensor::from_vec(all, (n, width), &Device::Cpu)?)
 }
 
-/// Puts examples into the order that a split goes by: that of a hash of seed and id, so that an item stays on its
-/// side whatever else the catalog holds and however it is sorted.
+/// Sorts examples by a hash of seed and id, so that an item is always in the same set of a split,
+/// independently of the order of the catalog.
 pub fn shuffled(mut examples: Vec<Example>, seed: u64) -> Vec<Example> {
     examples
         .sort_by_cached_key(|e| *blake3::hash(format!("{seed} {}", e.id).as_bytes()).as_bytes());

@@ -1,78 +1,82 @@
-//! What decides a training beside its data.
+//! Hyperparameters of a training.
 
 use serde::{Deserialize, Serialize};
 
-/// Settings of a training. The defaults were chosen on pairs that `make bench-heads` does not report on.
+/// Hyperparameters of a training. The defaults were chosen on pairs that `make bench-heads` does
+/// not report on. Reports store them, and checkpoints hash their Debug form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
-    /// Components of the shared space.
+    /// Number of components of the shared space.
     pub dim: usize,
-    /// Units of the hidden layer of the text tower; 0: linear.
+    /// Number of hidden units of the text tower; 0 for a linear tower.
     pub text_hidden: usize,
-    /// Units of the hidden layer of the photo tower; 0: linear.
-    pub photo_hidden: usize,
-    /// Whether a linear map runs beside the hidden layers.
+    /// Number of hidden units of the image tower; 0 for a linear tower.
+    #[serde(alias = "photo_hidden")]
+    pub image_hidden: usize,
+    /// True for a linear shortcut beside the hidden layers.
     pub shortcut: bool,
-    /// Whether features are brought to mean 0 and deviation 1 first.
-    pub standardise: bool,
-    /// Share of hidden units left out at a step.
+    /// True if features are standardized to mean 0 and standard deviation 1.
+    pub standardize: bool,
+    /// Dropout rate of hidden units.
     pub dropout: f32,
-    /// Share of features left out at a step.
+    /// Dropout rate of features.
     pub feature_dropout: f32,
-    /// Parameter of the Beta distribution that pairs are mixed by ([Zhang et al. 2018](https://arxiv.org/abs/1710.09412)); 0: not mixed.
+    /// Parameter of the Beta distribution of mixup
+    /// ([Zhang et al. 2018](https://arxiv.org/abs/1710.09412)); 0 for no mixup.
     pub mixup: f32,
-    /// Pairs a step.
+    /// Batch size in pairs.
     pub batch: usize,
-    /// Most epochs.
+    /// Maximum number of epochs.
     pub epochs: usize,
-    /// Fewest steps: few pairs are gone over in more epochs than `epochs`.
+    /// Minimum number of steps: small data sets are trained for more epochs than `epochs`.
     pub least_steps: usize,
-    /// Epochs without a better held-out score after which it ends; 0: never.
+    /// Early stopping: number of epochs without a better held-out score; 0 disables it.
     pub patience: usize,
-    /// Highest learning rate.
+    /// Maximum learning rate.
     pub rate: f32,
-    /// Whether the rate rises over the first tenth and falls as a cosine; else it stays.
+    /// True for warm-up over the first tenth of the steps and cosine decay, else a constant rate.
     pub schedule: bool,
     /// Weight decay.
     pub weight_decay: f32,
-    /// Momentum of the moving average of the weights, which is what is kept; 0: the weights themselves.
+    /// Momentum of the moving average of the weights, which is the result; 0 for the weights
+    /// themselves.
     pub momentum: f32,
-    /// Temperature of InfoNCE at the start; it is learned.
+    /// Initial temperature of InfoNCE; it is trained.
     pub temperature: f32,
-    /// Weight of the loss that brings photos of one label together; 0: left out.
+    /// Weight of the loss that pulls images of the same label together; 0 disables it.
     pub label_weight: f64,
-    /// Its temperature, and that of the next.
+    /// Temperature of that loss and of the neighborhood loss.
     pub label_temperature: f64,
-    /// Weight of the loss that keeps the photos' neighbourhoods as the encoder has them, where there are no labels.
-    pub neighbour_weight: f64,
-    /// Units of the hidden layer of the tower of behaviour; 0: linear.
+    /// Weight of the loss that preserves the encoder's image neighborhoods, used without labels.
+    pub neighbor_weight: f64,
+    /// Number of hidden units of the behavior tower; 0 for a linear tower.
     pub behavior_hidden: usize,
-    /// How much of the logarithm of an item's share of the choices is taken off in that loss, 0 to 1: at 1 what is near is what is
-    /// likely, at 0 what is likelier than usual.
+    /// Strength of the logQ (sampling-bias) correction of the co-purchase loss, 0 to 1: with 1
+    /// similarity means conditional probability, with 0 it means lift.
     pub popularity_correction: f64,
-    /// Weight of the loss of items that the same people chose, beside that of pairs of text and photo.
+    /// Weight of the co-purchase loss relative to that of pairs of text and image.
     pub co_purchase_weight: f64,
-    /// Share of the pairs that are put into batches of like labels, so that negatives are hard.
+    /// Share of the pairs in batches of the same label, for hard negatives.
     pub hard_share: f32,
-    /// Decides everything random.
+    /// Random seed.
     pub seed: u64,
 }
 
-/// Fewest steps after a transfer, which has less to learn.
-const TRANSFER_STEPS: usize = 40;
+/// Minimum number of steps of a transfer, which starts from trained heads.
+const MIN_TRANSFER_STEPS: usize = 40;
 
-/// Most epochs of a joint training.
-const JOINT_EPOCHS: usize = 8;
+/// Maximum number of epochs of a joint training.
+const MAX_JOINT_EPOCHS: usize = 8;
 
 impl Default for Recipe {
     fn default() -> Self {
         Self {
             dim: 384,
             text_hidden: 0,
-            photo_hidden: 512,
+            image_hidden: 512,
             shortcut: true,
-            standardise: true,
+            standardize: true,
             dropout: 0.3,
             feature_dropout: 0.2,
             mixup: 0.0,
@@ -87,7 +91,7 @@ impl Default for Recipe {
             temperature: 0.07,
             label_weight: 0.2,
             label_temperature: 0.1,
-            neighbour_weight: 0.2,
+            neighbor_weight: 0.2,
             behavior_hidden: 0,
             popularity_correction: 0.5,
             co_purchase_weight: 1.0,
@@ -98,11 +102,11 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// The plain recipe that others are measured against: two layers on photos, one on texts, InfoNCE alone.
+    /// Returns the baseline recipe: two layers for images, one for texts, InfoNCE alone.
     pub fn plain() -> Self {
         Self {
             shortcut: false,
-            standardise: false,
+            standardize: false,
             dropout: 0.0,
             feature_dropout: 0.0,
             least_steps: 0,
@@ -110,12 +114,13 @@ impl Recipe {
             schedule: false,
             momentum: 0.0,
             label_weight: 0.0,
-            neighbour_weight: 0.0,
+            neighbor_weight: 0.0,
             ..Self::default()
         }
     }
 
-    /// With as many epochs as `pairs` need to be learned at all.
+    /// Returns the recipe with at least the number of epochs that `pairs` need for the minimum
+    /// steps.
     #[must_use]
     pub fn for_pairs(&self, pairs: usize) -> Self {
         let per_epoch = pairs.div_ceil(self.batch).max(1);
@@ -125,24 +130,26 @@ impl Recipe {
         }
     }
 
-    /// For a start that knows something already: lower rate, stronger pull back to it.
+    /// Returns the recipe for a training that starts from trained heads: a lower rate and a
+    /// stronger pull toward the start.
     #[must_use]
     pub fn for_transfer(&self, pairs: usize) -> Self {
         let recipe = Self {
             rate: self.rate * 0.3,
             weight_decay: 0.1,
             momentum: 0.9,
-            least_steps: self.least_steps.min(TRANSFER_STEPS),
+            least_steps: self.least_steps.min(MIN_TRANSFER_STEPS),
             ..self.clone()
         };
         recipe.for_pairs(pairs)
     }
 
-    /// For a joint training that starts from heads of its source: the source's pairs set the pace and are known already.
+    /// Returns the recipe for a joint training: the source's pairs set the length of an epoch, and
+    /// the initial heads were trained on them.
     #[must_use]
     pub fn for_joint(&self) -> Self {
         Self {
-            epochs: self.epochs.min(JOINT_EPOCHS),
+            epochs: self.epochs.min(MAX_JOINT_EPOCHS),
             ..self.clone()
         }
     }

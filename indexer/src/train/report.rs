@@ -1,4 +1,4 @@
-//! What a training did, for programs (JSON) and people (one HTML file that needs no other).
+//! Report of a training, as JSON and as a self-contained HTML file.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,42 +14,43 @@ use crate::space::heads::write_json;
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 240.0;
 
-/// Account of a training, stored beside the heads as `report.json`.
+/// Report of a training, stored with the heads as `report.json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Name of the heads.
     pub heads: String,
-    /// How it was trained, where knowledge was carried over: feature, model or finetune.
+    /// Kind of the transfer, if there was one: feature, model or finetune.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer: Option<super::transfer::Transfer>,
-    /// The recipe.
+    /// Hyperparameters.
     pub recipe: Recipe,
-    /// What became of the catalog's items.
+    /// Number of the catalog's items with and without features.
     pub items: Gathered,
-    /// Pairs trained on, the epoch was chosen by, and the decision was made on.
+    /// Sizes of the training, early stopping and held-out sets.
     pub split: Split,
-    /// The loss curve.
+    /// Training curve.
     pub curve: Vec<Epoch>,
-    /// The epoch kept; 0: the start.
+    /// Number of the best epoch; 0 is the start.
     pub best_epoch: usize,
-    /// Seconds of training, features not counted.
+    /// Duration of the training in seconds, without the extraction of features.
     pub seconds: f64,
-    /// Whether it may be used, and why.
+    /// Decision on the promotion.
     pub decision: Decision,
 }
 
-/// Numbers of pairs.
+/// Numbers of pairs and users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
-    /// Trained on.
+    /// Number of training pairs.
     pub train: usize,
-    /// The epoch was chosen by.
+    /// Number of pairs that select the best epoch.
     pub stop: usize,
-    /// The decision was made on.
+    /// Number of held-out pairs, which the decision is based on.
     pub held_out: usize,
-    /// People, or visits of theirs, with items of different categories, those held out among them; 0 without events.
-    #[serde(default)]
-    pub people: usize,
+    /// Number of users or sessions with items of different categories, held-out ones included; 0
+    /// without events.
+    #[serde(default, rename = "people")]
+    pub users: usize,
 }
 
 impl Report {
@@ -80,22 +81,22 @@ impl Report {
             .iter()
             .filter_map(|e| e.held_out.map(|q| q.score))
             .collect();
-        let bought: Vec<f64> = self.curve.iter().filter_map(|e| e.co_purchases).collect();
+        let ndcg: Vec<f64> = self.curve.iter().filter_map(|e| e.co_purchases).collect();
         let Split {
             train,
             stop,
             held_out,
-            people,
+            users,
         } = self.split;
         format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{name}</title><style>{STYLE}</style>\
              <h1>{name}</h1><p><b>{verdict}</b>: {reason}.</p>\
-             <p>{train} pairs trained on, {stop} chose the epoch ({best} of {epochs}), {held_out} held out. Of {people} people, or visits, that chose of several \
-             categories, {judges} are asked who are held out.</p>\
-             <table><tr><th><th colspan=\"3\">text to photo: recall at 1, 5, 10<th colspan=\"3\">photo to text\
-             <th>same label<th>score<th>chosen together: NDCG@10</tr>{rows}</table>\
-             <h2>Loss</h2>{loss}<h2>Score on the pairs that choose the epoch</h2>{score}\
-             <h2>NDCG@10 of what people who choose the epoch chose together</h2>{bought}</html>\n",
+             <p>Pairs: {train} training, {stop} early stopping (best epoch {best} of {epochs}), {held_out} held out. \
+             Users or sessions with items of several categories: {users}, of which {measured} held out.</p>\
+             <table><tr><th><th colspan=\"3\">text to image: recall at 1, 5, 10<th colspan=\"3\">image to text\
+             <th>same label<th>score<th>co-purchases: NDCG@10</tr>{rows}</table>\
+             <h2>Loss</h2>{loss}<h2>Score on the early stopping pairs</h2>{score}\
+             <h2>NDCG@10 of co-purchases of the early stopping users</h2>{ndcg}</html>\n",
             name = escape(&self.heads),
             verdict = if decision.promoted {
                 "promoted"
@@ -107,8 +108,8 @@ impl Report {
             epochs = self.curve.len(),
             loss = chart(&loss),
             score = chart(&score),
-            bought = chart(&bought),
-            judges = decision.people,
+            ndcg = chart(&ndcg),
+            measured = decision.users,
         )
     }
 }
@@ -116,27 +117,28 @@ impl Report {
 const STYLE: &str = "body{font:15px sans-serif;margin:2em;max-width:60em}td,th{padding:.2em .7em;text-align:right}\
                      th:first-child,td:first-child{text-align:left}svg{background:#f6f6f6}";
 
-fn row(name: &str, pairs: Option<&super::metrics::Quality>, bought: Option<f64>) -> String {
-    let of = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.3}"));
+/// A row of the table of metrics.
+fn row(name: &str, pairs: Option<&super::metrics::Quality>, co_purchases: Option<f64>) -> String {
+    let cell = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.3}"));
     let recalls = |r: super::metrics::Retrieval| [r.recall_1, r.recall_5, r.recall_10];
     let mut row = format!("<tr><td>{}", escape(name));
-    let both = |q: &super::metrics::Quality| [recalls(q.text_to_photo), recalls(q.photo_to_text)];
+    let both = |q: &super::metrics::Quality| [recalls(q.text_to_image), recalls(q.image_to_text)];
     let recalls = pairs.map(both).map(|both| both.concat());
-    for at in 0..6 {
-        let _ = write!(row, "<td>{}", of(recalls.as_ref().map(|all| all[at])));
+    for i in 0..6 {
+        let _ = write!(row, "<td>{}", cell(recalls.as_ref().map(|all| all[i])));
     }
     let (label, score) = (pairs.and_then(|q| q.same_label), pairs.map(|q| q.score));
     let _ = write!(
         row,
         "<td>{}<td>{}<td>{}</tr>",
-        of(label),
-        of(score),
-        of(bought)
+        cell(label),
+        cell(score),
+        cell(co_purchases)
     );
     row
 }
 
-/// A line over epochs, as SVG.
+/// A line chart over epochs, as SVG.
 fn chart(values: &[f64]) -> String {
     let (low, high) = values
         .iter()
@@ -146,8 +148,8 @@ fn chart(values: &[f64]) -> String {
     }
     let span = (high - low).max(1e-9);
     let mut points = String::new();
-    for (at, value) in values.iter().enumerate() {
-        let x = 50.0 + (WIDTH - 60.0) * at as f64 / (values.len() - 1) as f64;
+    for (i, value) in values.iter().enumerate() {
+        let x = 50.0 + (WIDTH - 60.0) * i as f64 / (values.len() - 1) as f64;
         let y = 10.0 + (HEIGHT - 30.0) * (high - value) / span;
         let _ = write!(points, "{x:.1},{y:.1} ");
     }

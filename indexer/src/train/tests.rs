@@ -5,12 +5,12 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::adamw::AdamW;
 use super::domains::{rank, within};
-use super::guard::{self, Judged, decide};
-use super::loss::{info_nce, neighbourhood, same_label, towards};
+use super::guard::{self, HeldOutScores, decide};
+use super::loss::{info_nce, info_nce_with, neighborhood, same_label};
 use super::metrics::{Measured, Quality, measure};
 use super::transfer::{Domains, Transfer, train_fresh, transfer};
 use super::{Checkpoint, Example, FeatureCache, Pairs, Recipe, TrainError};
-use crate::space::heads::{Heads, View};
+use crate::space::heads::{Heads, Modality};
 use crate::space::tower::Parameters;
 
 fn matrix(rows: &[&[f32]]) -> Tensor {
@@ -26,7 +26,8 @@ fn value(tensor: &Tensor) -> f32 {
     tensor.to_scalar().unwrap()
 }
 
-/// Examples whose text and photo are two linear views of a hidden point near that of their label.
+/// Examples whose text and image are two linear projections of a hidden point near that of their
+/// label.
 fn world(n: usize, seed: u64) -> Vec<Example> {
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut views = SmallRng::seed_from_u64(99);
@@ -35,7 +36,7 @@ fn world(n: usize, seed: u64) -> Vec<Example> {
             .map(|_| views.random_range(-1.0..1.0))
             .collect()
     };
-    let (centres, text, photo) = (view(4), view(8), view(10));
+    let (centers, text, image) = (view(4), view(8), view(10));
     let see = |view: &[f32], point: &[f32]| -> Vec<f32> {
         let rows = view.chunks_exact(6);
         rows.map(|row| row.iter().zip(point).map(|(a, b)| a * b).sum())
@@ -44,8 +45,8 @@ fn world(n: usize, seed: u64) -> Vec<Example> {
     (0..n)
         .map(|i| {
             let label = i % 4;
-            let centre = &centres[label * 6..label * 6 + 6];
-            let point: Vec<f32> = centre
+            let center = &centers[label * 6..label * 6 + 6];
+            let point: Vec<f32> = center
                 .iter()
                 .map(|c| c + rng.random_range(-0.7..0.7))
                 .collect();
@@ -59,7 +60,7 @@ fn world(n: usize, seed: u64) -> Vec<Example> {
                 category: format!("All > {label}"),
                 label: label.to_string(),
                 text: noise(see(&text, &point), &mut rng),
-                photo: noise(see(&photo, &point), &mut rng),
+                image: noise(see(&image, &point), &mut rng),
                 untrained: [point.clone(), point.iter().map(|_| rng.random()).collect()],
             }
         })
@@ -69,7 +70,7 @@ fn world(n: usize, seed: u64) -> Vec<Example> {
 fn small() -> Recipe {
     Recipe {
         dim: 6,
-        photo_hidden: 16,
+        image_hidden: 16,
         batch: 32,
         epochs: 30,
         rate: 1e-2,
@@ -80,24 +81,24 @@ fn small() -> Recipe {
 }
 
 fn quality(heads: &Heads, pairs: &Pairs) -> Quality {
-    let (text, photo) = (
-        heads.embed(View::Text, &pairs.text).unwrap(),
-        heads.embed(View::Photo, &pairs.photo).unwrap(),
+    let (text, image) = (
+        heads.embed(Modality::Text, &pairs.text).unwrap(),
+        heads.embed(Modality::Image, &pairs.image).unwrap(),
     );
-    measure(&text, &photo, Some(&pairs.labels)).unwrap().quality
+    measure(&text, &image, Some(&pairs.labels)).unwrap().quality
 }
 
 #[test]
 fn info_nce_is_what_one_computes_by_hand() {
     let text = matrix(&[&[1.0, 0.0], &[0.0, 1.0]]);
-    let photo = matrix(&[&[0.6, 0.8], &[0.8, 0.6]]);
+    let image = matrix(&[&[0.6, 0.8], &[0.8, 0.6]]);
     // logits at scale 2: [[1.2, 1.6], [1.6, 1.2]]; each row and column: ln(1 + e^0.4)
     let expected = (1.0 + 0.4f32.exp()).ln();
-    let loss = info_nce(&text, &photo, &scalar(2.0)).unwrap();
+    let loss = info_nce(&text, &image, &scalar(2.0)).unwrap();
     assert!((value(&loss) - expected).abs() < 1e-6);
-    let crossed = towards(
+    let crossed = info_nce_with(
         &text,
-        &photo,
+        &image,
         &scalar(2.0),
         &Tensor::new(&[1u32, 0], &Device::Cpu).unwrap(),
     );
@@ -110,9 +111,9 @@ fn gradients_are_those_of_finite_differences() {
     let other = matrix(&[&[0.2, 0.4], &[-0.6, 0.3], &[0.8, -0.1]]);
     let loss = |x: &Tensor| -> Tensor {
         let nce = info_nce(x, &other, &scalar(3.0)).unwrap();
-        let kin = same_label(x, &[0, 1, 0], 0.5).unwrap().unwrap();
-        let kept = neighbourhood(x, 0.5, &other, 0.5).unwrap();
-        ((nce + kin).unwrap() + kept).unwrap()
+        let same = same_label(x, &[0, 1, 0], 0.5).unwrap().unwrap();
+        let kept = neighborhood(x, 0.5, &other, 0.5).unwrap();
+        ((nce + same).unwrap() + kept).unwrap()
     };
     let at = |values: Vec<f32>| Tensor::from_vec(values, (3, 2), &Device::Cpu).unwrap();
     let var = Var::from_tensor(&at(base.clone())).unwrap();
@@ -154,11 +155,11 @@ fn adamw_takes_the_step_of_the_paper() {
         "a.weight".to_owned(),
         Tensor::new(&[1.0f32, -2.0], &Device::Cpu).unwrap(),
     )]);
-    let mut optimiser = AdamW::new(&start, 0.1, 0.0, false).unwrap();
-    let x = optimiser.parameters()["a.weight"].clone();
+    let mut optimizer = AdamW::new(&start, 0.1, 0.0, false).unwrap();
+    let x = optimizer.parameters()["a.weight"].clone();
     let loss = (x.sqr().unwrap().sum_all().unwrap() * 0.5).unwrap();
-    optimiser.step(&loss.backward().unwrap(), 0.01).unwrap();
-    let moved: Vec<f32> = optimiser.parameters()["a.weight"].to_vec1().unwrap();
+    optimizer.step(&loss.backward().unwrap(), 0.01).unwrap();
+    let moved: Vec<f32> = optimizer.parameters()["a.weight"].to_vec1().unwrap();
     // The first step is rate * sign(gradient), and decay takes rate * 0.1 of the value.
     assert!(
         (moved[0] - (1.0 - 0.001 - 0.01)).abs() < 1e-6
@@ -183,13 +184,13 @@ fn adamw_takes_the_step_of_the_paper() {
 #[test]
 fn ranks_are_counted_and_ties_split() {
     let text = matrix(&[&[1.0, 0.0], &[1.0, 0.0], &[0.0, 1.0]]);
-    let photo = matrix(&[&[1.0, 0.0], &[1.0, 0.0], &[0.0, 1.0]]);
-    let Measured { quality, scores } = measure(&text, &photo, Some(&[0, 0, 1])).unwrap();
+    let image = matrix(&[&[1.0, 0.0], &[1.0, 0.0], &[0.0, 1.0]]);
+    let Measured { quality, scores } = measure(&text, &image, Some(&[0, 0, 1])).unwrap();
     // Two that are alike share ranks 0 and 1: neither is first for certain.
-    assert!((quality.text_to_photo.recall_1 - 2.0 / 3.0 * 1.0).abs() < 0.34);
-    assert_eq!(quality.text_to_photo.recall_5, 1.0);
+    assert!((quality.text_to_image.recall_1 - 2.0 / 3.0 * 1.0).abs() < 0.34);
+    assert_eq!(quality.text_to_image.recall_5, 1.0);
     let half = 1.0 / 2.5f64.log2();
-    assert!((quality.text_to_photo.ndcg_10 - (2.0 * half + 1.0) / 3.0).abs() < 1e-9);
+    assert!((quality.text_to_image.ndcg_10 - (2.0 * half + 1.0) / 3.0).abs() < 1e-9);
     assert_eq!(quality.same_label, Some((0.5 + 0.5 + 0.0) / 3.0));
     assert!((scores.iter().sum::<f64>() / 3.0 - quality.score).abs() < 1e-12);
 }
@@ -206,8 +207,8 @@ fn a_small_world_is_learned() {
     })
     .unwrap();
     let found = quality(&trained.heads, &held_out);
-    assert!(found.text_to_photo.recall_5 > 0.8, "{found:?}");
-    assert!(found.photo_to_text.recall_5 > 0.8, "{found:?}");
+    assert!(found.text_to_image.recall_5 > 0.8, "{found:?}");
+    assert!(found.image_to_text.recall_5 > 0.8, "{found:?}");
     assert!(found.same_label.unwrap() > 0.6, "{found:?}");
     assert_eq!(epochs, trained.curve.len());
     assert!(trained.curve[0].loss > trained.curve[epochs - 1].loss);
@@ -240,17 +241,17 @@ fn a_training_goes_on_as_if_it_had_not_stopped() {
         .map(|_| ())
     }));
     assert!(stopped.is_err());
-    let mut told = Vec::new();
+    let mut epochs_run = Vec::new();
     let resumed = train_fresh(
         "e",
         &recipe,
         &pairs,
         Some(&held_out),
         Some(&checkpoint),
-        &mut |e| told.push(e.epoch),
+        &mut |e| epochs_run.push(e.epoch),
     )
     .unwrap();
-    assert_eq!(told, (1..=whole.curve.len()).collect::<Vec<_>>());
+    assert_eq!(epochs_run, (1..=whole.curve.len()).collect::<Vec<_>>());
     // JSON keeps losses to the last digit but one.
     let losses = whole.curve.iter().zip(&resumed.curve);
     assert!(
@@ -318,7 +319,7 @@ fn a_target_with_few_items_gains_from_a_source() {
             .unwrap()
             .heads;
         let score = quality(&heads, &held_out).score;
-        assert!(score > alone + 0.1, "{how:?}: {score} beside {alone}");
+        assert!(score > alone + 0.1, "{how:?}: {score} and {alone} alone");
     }
 }
 
@@ -339,7 +340,7 @@ fn features_of_another_width_are_refused() {
     let narrow: Vec<Example> = world(10, 2)
         .into_iter()
         .map(|e| Example {
-            photo: e.photo[..3].to_vec(),
+            image: e.image[..3].to_vec(),
             ..e
         })
         .collect();
@@ -352,12 +353,12 @@ fn features_of_another_width_are_refused() {
     };
     let result = transfer(Transfer::Model, &domains, &small(), 1.0, &mut |_| ());
     assert!(
-        matches!(result.err(), Some(TrainError::Features(reason)) if reason.contains("3 features of photo"))
+        matches!(result.err(), Some(TrainError::Features(reason)) if reason.contains("10 features of image, got 3"))
     );
     assert!(matches!(Pairs::of(&[]), Err(TrainError::TooFew { .. })));
 }
 
-fn measured(scores: Vec<f64>) -> Judged {
+fn measured(scores: Vec<f64>) -> HeldOutScores {
     let quality = Quality {
         score: scores.iter().sum::<f64>() / scores.len() as f64,
         ..Quality::default()
@@ -392,11 +393,17 @@ fn the_guard_refuses_what_is_worse_or_may_be_chance() {
         &[("old", &rival), ("target only", &second)],
     );
     assert!(!one_of_two.promoted && one_of_two.reason.contains("target only"));
-    let few = measured(vec![0.5; guard::LEAST - 1]);
-    assert!(!decide(&measured(vec![0.9; guard::LEAST - 1]), &[("old", &few)]).promoted);
+    let few = measured(vec![0.5; guard::MIN_SAMPLES - 1]);
+    assert!(
+        !decide(
+            &measured(vec![0.9; guard::MIN_SAMPLES - 1]),
+            &[("old", &few)]
+        )
+        .promoted
+    );
 
-    // Better on the whole, and yet one of two kinds of score is lost.
-    let both = |pairs: f64, bought: f64| Judged {
+    // Better overall, but worse in one of two metrics.
+    let both = |pairs: f64, bought: f64| HeldOutScores {
         co_purchases: Some(vec![bought; 50]),
         ..measured(vec![pairs; 100])
     };
@@ -461,7 +468,7 @@ fn near_and_large_sources_rank_first() {
                 category: format!("{category} > x"),
                 label: category.to_owned(),
                 text: point(1.0),
-                photo: point(2.0),
+                image: point(2.0),
                 untrained: [vec![1.0], vec![1.0]],
             });
         }
@@ -475,7 +482,7 @@ fn near_and_large_sources_rank_first() {
             .all(|r| (0.0..=1.0).contains(&r.expected_gain) && !r.reason.is_empty())
     );
     let of = |name: &str| ranked.iter().find(|r| r.source == name).unwrap();
-    assert!(of("Far").mmd > of("Near").mmd && of("Far").neighbour_lift < of("Near").neighbour_lift);
+    assert!(of("Far").mmd > of("Near").mmd && of("Far").neighbor_lift < of("Near").neighbor_lift);
     assert!(matches!(
         rank(&examples, "None", None),
         Err(TrainError::TooFew { .. })

@@ -1,45 +1,47 @@
-//! What a target may take from a source: nothing, its layers as they are, its weights as a start, or its data too.
+//! Transfer of knowledge from a source to a target: nothing, the layers unchanged, the weights as a
+//! start, or the data too.
 
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
 
-use super::session::{Session, Trained, TrainingSet};
-use super::{Checkpoint, CoPurchases, Epoch, Pairs, Recipe, TrainError};
+use super::{
+    Checkpoint, CoPurchases, Epoch, Pairs, Recipe, TrainError, Trained, Trainer, TrainingSet,
+};
 use crate::encode::ModelError;
-use crate::space::heads::{Heads, View};
-use crate::space::tower::{Parameters, Standardise, Tower, TowerShape};
+use crate::space::heads::{Heads, Modality};
+use crate::space::tower::{Parameters, Standardize, Tower, TowerShape};
 
-/// How knowledge is carried over.
+/// Method of a transfer.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Transfer {
-    /// The source's heads stay as they are, a new last layer above them is trained on the target.
+    /// The source's heads are frozen, and a new last layer above them is trained on the target.
     Feature,
-    /// The source's heads are where training on the target starts; weight decay pulls back to them.
+    /// Training on the target starts from the source's heads; weight decay pulls toward them.
     Model,
-    /// As `model`, with the source's pairs too: L = L_s + lambda * L_t.
+    /// As `Model`, with the source's data too: L = L_s + lambda * L_t.
     Finetune,
 }
 
-/// Source and target.
+/// Source and target of a transfer.
 pub struct Domains<'a> {
     /// Heads trained on the source.
     pub source_heads: &'a Heads,
-    /// The source; used by [`Transfer::Finetune`].
+    /// Data of the source; used by [`Transfer::Finetune`].
     pub source: TrainingSet<'a>,
-    /// The target.
+    /// Training data of the target.
     pub target: TrainingSet<'a>,
-    /// Of the target, held out: what the epoch is chosen by.
+    /// Data of the target that selects the best epoch.
     pub held_out: TrainingSet<'a>,
 }
 
-/// Fresh heads trained on `from` alone, with a tower for each view that items of it have.
+/// Trains random heads on `from` alone, with a tower for each modality of its items.
 ///
 /// # Errors
-/// See [`Session::run`].
+/// See [`Trainer::run`].
 pub fn train_fresh<'a>(
     encoders: &str,
     recipe: &Recipe,
@@ -49,9 +51,9 @@ pub fn train_fresh<'a>(
     progress: &mut dyn FnMut(&Epoch),
 ) -> Result<Trained, TrainError> {
     let from = from.into();
-    let start = fresh(encoders, recipe, from)?;
+    let start = random_heads(encoders, recipe, from)?;
     let recipe = recipe.for_pairs(from.size());
-    let session = Session {
+    let trainer = Trainer {
         recipe: &recipe,
         start: &start,
         from,
@@ -59,58 +61,59 @@ pub fn train_fresh<'a>(
         held_out: held_out.into(),
         anchored: false,
     };
-    session.run(checkpoint, progress)
+    trainer.run(checkpoint, progress)
 }
 
-/// Random heads in the shape that `recipe` asks for, with a tower for each view there is.
-fn fresh(encoders: &str, recipe: &Recipe, from: TrainingSet) -> Result<Heads, TrainError> {
-    let mut features: BTreeMap<View, Tensor> = BTreeMap::new();
-    if let Some(bought) = from.co_purchases {
-        features.extend(bought.features()?);
+/// Returns random heads of the shape given by `recipe`, with a tower for each modality of `from`.
+fn random_heads(encoders: &str, recipe: &Recipe, from: TrainingSet) -> Result<Heads, TrainError> {
+    let mut features: BTreeMap<Modality, Tensor> = BTreeMap::new();
+    if let Some(co_purchases) = from.co_purchases {
+        features.extend(co_purchases.features()?);
     }
     if let Some(pairs) = from.pairs {
-        features.insert(View::Text, pairs.text.clone());
-        features.insert(View::Photo, pairs.photo.clone());
+        features.insert(Modality::Text, pairs.text.clone());
+        features.insert(Modality::Image, pairs.image.clone());
     }
     let mut towers = BTreeMap::new();
-    for (view, features) in &features {
+    for (modality, features) in &features {
         let input = features.dim(1)?;
         let shape = TowerShape {
             input,
-            hidden: match view {
-                View::Text => recipe.text_hidden,
-                View::Photo => recipe.photo_hidden,
-                View::Behavior => recipe.behavior_hidden,
+            hidden: match modality {
+                Modality::Text => recipe.text_hidden,
+                Modality::Image => recipe.image_hidden,
+                Modality::Behavior => recipe.behavior_hidden,
             },
             shortcut: recipe.shortcut,
             output: recipe.dim,
         };
-        let standardise = match recipe.standardise {
-            true => Standardise::of(features)?,
-            false => Standardise::none(input),
+        let standardize = if recipe.standardize {
+            Standardize::of(features)?
+        } else {
+            Standardize::none(input)
         };
-        towers.insert(*view, (shape, standardise));
+        towers.insert(*modality, (shape, standardize));
     }
-    let mut heads = Heads::fresh(encoders, towers, recipe.seed)?;
-    if let Some(bought) = from.co_purchases {
-        heads.behavior = bought.behavior().clone();
+    let mut heads = Heads::random(encoders, towers, recipe.seed)?;
+    if let Some(co_purchases) = from.co_purchases {
+        heads.behavior = co_purchases.behavior().clone();
     }
     Ok(heads)
 }
 
-/// Heads for the target.
+/// Trains heads for the target.
 ///
 /// # Errors
-/// See [`Session::run`].
+/// See [`Trainer::run`].
 pub fn transfer(
-    how: Transfer,
+    method: Transfer,
     domains: &Domains,
     recipe: &Recipe,
     lambda: f64,
     progress: &mut dyn FnMut(&Epoch),
 ) -> Result<Trained, TrainError> {
     let recipe = recipe.for_transfer(domains.target.size());
-    let mut session = Session {
+    let mut trainer = Trainer {
         recipe: &recipe,
         start: domains.source_heads,
         from: domains.target,
@@ -118,40 +121,40 @@ pub fn transfer(
         held_out: domains.held_out,
         anchored: true,
     };
-    match how {
-        Transfer::Feature => feature(session, progress),
-        Transfer::Model => session.run(None, progress),
+    match method {
+        Transfer::Feature => train_last_layer(trainer, progress),
+        Transfer::Model => trainer.run(None, progress),
         Transfer::Finetune => {
             let recipe = recipe.for_joint();
-            session.recipe = &recipe;
-            session.joint = Some((domains.source, lambda));
-            session.run(None, progress)
+            trainer.recipe = &recipe;
+            trainer.joint = Some((domains.source, lambda));
+            trainer.run(None, progress)
         }
     }
 }
 
-/// What is learned from, as the source's heads have it.
+/// A training set whose features are embedded by the source's heads.
 #[derive(Default)]
-struct Above {
+struct Embedded {
     pairs: Option<Pairs>,
     co_purchases: Option<CoPurchases>,
 }
 
-impl Above {
+impl Embedded {
     fn of(heads: &Heads, set: TrainingSet) -> Result<Self, TrainError> {
         let pairs = set.pairs.map(|pairs| {
             Ok::<_, TrainError>(Pairs {
                 ids: pairs.ids.clone(),
-                text: heads.embed(View::Text, &pairs.text)?,
-                photo: heads.embed(View::Photo, &pairs.photo)?,
+                text: heads.embed(Modality::Text, &pairs.text)?,
+                image: heads.embed(Modality::Image, &pairs.image)?,
                 labels: pairs.labels.clone(),
                 untrained: pairs.untrained.clone(),
             })
         });
-        let bought = set.co_purchases.map(|bought| bought.above(heads));
+        let co_purchases = set.co_purchases.map(|all| all.embedded(heads));
         Ok(Self {
             pairs: pairs.transpose()?,
-            co_purchases: bought.transpose()?,
+            co_purchases: co_purchases.transpose()?,
         })
     }
 
@@ -163,21 +166,25 @@ impl Above {
     }
 }
 
-/// Trains a linear map, at first the identity, on what the source's heads give, and folds it into their last layer.
-fn feature(session: Session, progress: &mut dyn FnMut(&Epoch)) -> Result<Trained, TrainError> {
-    let source = session.start;
-    let from = Above::of(source, session.from)?;
-    let held_out = Above::of(source, session.held_out)?;
+/// Trains a linear map, initially the identity, above the source's heads, and folds it into their
+/// last layer.
+fn train_last_layer(
+    trainer: Trainer,
+    progress: &mut dyn FnMut(&Epoch),
+) -> Result<Trained, TrainError> {
+    let source = trainer.start;
+    let from = Embedded::of(source, trainer.from)?;
+    let held_out = Embedded::of(source, trainer.held_out)?;
     let start = source.map(|_, tower| identity(tower.shape().output))?;
-    let trained = Session {
+    let trained = Trainer {
         start: &start,
         from: from.set(),
         held_out: held_out.set(),
-        ..session
+        ..trainer
     }
     .run(None, progress)?;
     Ok(Trained {
-        heads: source.map(|view, below| fold(below, trained.heads.tower(view)?))?,
+        heads: source.map(|modality, below| fold(below, trained.heads.tower(modality)?))?,
         ..trained
     })
 }
@@ -190,12 +197,12 @@ fn identity(dim: usize) -> Result<Tower, ModelError> {
         output: dim,
     };
     let eye = Tensor::eye(dim, candle_core::DType::F32, &Device::Cpu)?;
-    // No bias: what is below loses its length to `unit`, so a bias could not be folded.
+    // No bias: the output below is scaled to unit length, so a bias could not be folded.
     let parameters = Parameters::from([("linear.weight".to_owned(), eye)]);
-    Ok(Tower::new(shape, Standardise::none(dim), parameters))
+    Ok(Tower::new(shape, Standardize::none(dim), parameters))
 }
 
-/// One tower that does what `below` and then the linear `above` do.
+/// Returns one tower that is equivalent to `below` followed by the linear `above`.
 fn fold(below: &Tower, above: &Tower) -> Result<Tower, ModelError> {
     let map = &above.parameters()["linear.weight"];
     let mut parameters = below.parameters().clone();
@@ -208,7 +215,7 @@ fn fold(below: &Tower, above: &Tower) -> Result<Tower, ModelError> {
     }
     Ok(Tower::new(
         below.shape().clone(),
-        below.standardise().clone(),
+        below.standardize().clone(),
         parameters,
     ))
 }

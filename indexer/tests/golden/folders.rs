@@ -1,12 +1,14 @@
-//! Small random models of each family, as folders that somebody could bring, against the reference libraries' vectors.
+//! Small random models of each family, in folders like those of users, compared with the vectors of
+//! the reference libraries.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use vitrine::{Embedder, Embedding};
-use vitrine_indexer::encode::bert::{Bert, Role};
-use vitrine_indexer::encode::cnn::Cnn;
 use vitrine_indexer::encode::describe;
+use vitrine_indexer::encode::image::ImageEncoder;
+use vitrine_indexer::encode::image::cnn::Cnn;
+use vitrine_indexer::encode::text::bert::{Bert, Role};
 use vitrine_indexer::image::{ImageLimits, decode};
 use vitrine_indexer::space::selection::Selection;
 use vitrine_indexer::space::{Encoders, Precision};
@@ -17,8 +19,8 @@ fn model(name: &str) -> PathBuf {
     folder().join("folders").join(name)
 }
 
-/// Each item's vector must point where the reference's does. Vectors of random models are much alike, so what all of a
-/// model's have in common is taken off both sides first.
+/// Compares the direction of each item's vector with the reference. Vectors of random models are
+/// very similar, so the mean of a model's vectors is subtracted from both sides first.
 fn compare(name: &str, key: &str, vector: impl Fn(&Value) -> Vec<f32>) {
     let items = golden(&format!("folders/{name}/golden.json"));
     let wanted: Vec<Vec<f32>> = items.iter().map(|i| floats(&i[key])).collect();
@@ -59,10 +61,13 @@ fn compare_texts(name: &str) {
 #[test]
 fn bert_with_cls_pooling_a_prompt_and_a_vocabulary_file() {
     compare_texts("bert-cls");
-    let said = describe(&model("bert-cls")).expect("loads");
-    assert_eq!((said.pooling, said.max_tokens), (Some("cls"), Some(24)));
+    let description = describe(&model("bert-cls")).expect("loads");
     assert_eq!(
-        said.prefixes.expect("prefixes").query,
+        (description.pooling, description.max_tokens),
+        (Some("cls"), Some(24))
+    );
+    assert_eq!(
+        description.prefixes.expect("prefixes").query,
         "Represent this sentence: "
     );
 }
@@ -88,16 +93,22 @@ fn mpnet_knows_distances() {
     compare_texts("mpnet");
 }
 
-fn compare_photos(name: &str, family: &str) {
-    let said = describe(&model(name)).expect("loads");
-    assert_eq!((said.architecture, said.takes), (family, "image"));
+fn compare_images(name: &str, family: &str) {
+    let description = describe(&model(name)).expect("loads");
+    assert_eq!(
+        (description.architecture, description.kind),
+        (family, "image")
+    );
     let cnn = Cnn::load(&model(name)).expect("loads");
-    assert_eq!((said.dim, said.classes), (cnn.dim(), Some(10)));
+    assert_eq!(
+        (description.dim, description.classes),
+        (cnn.dim(), Some(10))
+    );
     let see = |item: &Value| {
         let file = folder().join(item["file"].as_str().expect("file"));
         let bytes = std::fs::read(file).expect("picture");
-        let photo = decode(&bytes, &ImageLimits::default()).expect("decodes");
-        cnn.forward(&photo).expect("runs")
+        let image = decode(&bytes, &ImageLimits::default()).expect("decodes");
+        cnn.forward(&image).expect("runs")
     };
     compare(name, "vector", |item| see(item).features);
     compare(name, "logits", |item| see(item).logits);
@@ -105,32 +116,32 @@ fn compare_photos(name: &str, family: &str) {
 
 #[test]
 fn resnets_of_timm() {
-    compare_photos("resnet", "ResNet");
-    // Groups, three convolutions at the start, pooling on the way around, an odd side.
-    compare_photos("resnext-d", "ResNet");
+    compare_images("resnet", "ResNet");
+    // Groups, three convolutions in the stem, pooling in the shortcut, an odd size.
+    compare_images("resnext-d", "ResNet");
 }
 
 #[test]
 fn convnexts_of_timm() {
-    compare_photos("convnext", "ConvNeXt");
-    compare_photos("convnextv2", "ConvNeXt");
+    compare_images("convnext", "ConvNeXt");
+    compare_images("convnextv2", "ConvNeXt");
 }
 
 #[test]
 fn efficientnets_of_timm() {
-    compare_photos("efficientnet", "EfficientNet");
-    compare_photos("efficientnet-lite", "EfficientNet");
-    compare_photos("efficientnetv2", "EfficientNet");
+    compare_images("efficientnet", "EfficientNet");
+    compare_images("efficientnet-lite", "EfficientNet");
+    compare_images("efficientnetv2", "EfficientNet");
 }
 
 #[test]
 fn mobilenets_of_timm() {
-    compare_photos("mobilenetv4-small", "MobileNetV4");
-    compare_photos("mobilenetv4-medium", "MobileNetV4");
+    compare_images("mobilenetv4-small", "MobileNetV4");
+    compare_images("mobilenetv4-medium", "MobileNetV4");
 }
 
 #[test]
-fn a_photo_network_and_the_names_of_its_classes_reach_the_text_space() {
+fn an_image_network_and_the_names_of_its_classes_reach_the_text_space() {
     let Some(default) = super::models_dir() else {
         return;
     };
@@ -153,7 +164,7 @@ fn a_photo_network_and_the_names_of_its_classes_reach_the_text_space() {
         let made = encoders.embed_image(std::slice::from_ref(&ball)).remove(0);
         (encoders.fingerprint().to_owned(), made.expect("embeds"))
     };
-    // Without names there is no way to the space of texts.
+    // Without class names there is no projection to the space of texts.
     let (nameless, vectors) = embed();
     assert_eq!(vectors.keys().collect::<Vec<_>>(), ["image"]);
     assert_eq!(vectors["image"].len(), 32);
@@ -168,12 +179,12 @@ fn a_photo_network_and_the_names_of_its_classes_reach_the_text_space() {
     assert_eq!(vectors["shared"].len(), 384);
 }
 
-/// Through the selection and the embedder, as a server has it.
+/// Compares through the selection and the embedder, like a server.
 fn compare_joint(name: &str, architecture: &str) {
     let models = tempfile::tempdir().expect("folder");
     let mut selection = Selection::default();
     let chosen = selection.choose(models.path(), &model(name), None);
-    assert_eq!(chosen.expect("chosen").name(), architecture);
+    assert_eq!(chosen.expect("chosen").name, architecture);
     selection.save(models.path()).expect("saves");
     let encoders = Encoders::load(models.path(), Precision::F32).expect("loads");
     assert_eq!(encoders.model_name(), name);
@@ -242,7 +253,7 @@ fn encoders_are_found_by_their_fingerprint_whichever_are_in_use() {
     assert!(in_use.find(dir, "f").expect("a folder").is_none());
 }
 
-/// None by the small CLIP: its vocabulary has few words.
+/// Returns `None` for the small CLIP: its vocabulary has few words.
 fn red_ball(encoders: &Encoders) -> Option<Embedding> {
     encoders.embed_text(&["a red ball"]).remove(0).ok()
 }

@@ -1,4 +1,5 @@
-//! Vectors against those of the reference implementations; `scripts/golden*.py` say how they were made.
+//! Vectors compared with those of the reference implementations; `scripts/golden*.py` generated
+//! them.
 
 mod folders;
 mod refusals;
@@ -7,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use vitrine::Embedder;
-use vitrine_indexer::encode::bert::{Bert, Role};
-use vitrine_indexer::encode::efficientnet_lite::{EfficientNetLite, MAP_CHANNELS};
+use vitrine_indexer::encode::image::ImageEncoder;
+use vitrine_indexer::encode::image::efficientnet_lite::{EfficientNetLite, MAP_CHANNELS};
+use vitrine_indexer::encode::text::bert::{Bert, Role};
 use vitrine_indexer::image::{ImageLimits, decode};
 use vitrine_indexer::models;
 use vitrine_indexer::space::{Encoders, Precision};
 
-/// The models' folder; `None` when the tests of models are to be skipped.
+/// Folder of the models; `None` if the tests of models are skipped.
 fn models_dir() -> Option<PathBuf> {
     if std::env::var_os("VITRINE_SKIP_MODELS").is_some() {
         return None;
@@ -110,7 +112,7 @@ fn int8_is_near_f32_and_a_space_of_its_own() {
             &near.expect("embeds")["text"],
         );
         println!("int8 {likeness:.6} {text:.20?}");
-        // Of a text without a word there are two or three tokens, over which errors do not average out.
+        // A text without a word has two or three tokens, over which errors do not average out.
         let words = text.chars().any(char::is_alphanumeric);
         let least = if words { 0.999 } else { 0.998 };
         assert!(likeness > least, "{likeness} for {text:?}");
@@ -124,8 +126,8 @@ fn efficientnet_lite0_is_the_torch_one() {
     for item in golden("efficientnet_lite0.json") {
         let name = item["file"].as_str().expect("file");
         let bytes = std::fs::read(folder().join(name)).expect("picture");
-        let photo = decode(&bytes, &ImageLimits::default()).expect("decodes");
-        let output = model.forward(&photo).expect("runs");
+        let image = decode(&bytes, &ImageLimits::default()).expect("decodes");
+        let output = model.forward(&image).expect("runs");
         let likeness = cosine(&output.features, &floats(&item["features"]));
         let top = item["top"].as_array().expect("top");
         let worst = top
@@ -136,7 +138,7 @@ fn efficientnet_lite0_is_the_torch_one() {
             })
             .fold(0.0, f64::max);
         let (mut seen, mut pooled) = (Vec::new(), Vec::new());
-        let observed = model.observe(&photo, &mut |stage, map| {
+        let observed = model.observe(&image, &mut |stage, map| {
             seen.push(stage);
             assert_eq!(map.len() % MAP_CHANNELS[stage], 0);
             let pixels = map.chunks_exact(MAP_CHANNELS[stage]);
@@ -158,7 +160,7 @@ fn encoders_give_unit_vectors_in_order_and_spare_the_batch() {
     let encoders = Encoders::load(&dir, Precision::F32).expect("models");
     let ball = std::fs::read(folder().join("ball.png")).expect("picture");
     let wide = std::fs::read(folder().join("wide.png")).expect("picture");
-    let results = encoders.embed_image(&[ball.clone(), b"no photo".to_vec(), wide]);
+    let results = encoders.embed_image(&[ball.clone(), b"no image".to_vec(), wide]);
     assert!(results[1].as_ref().is_err_and(vitrine::EmbedError::is_user));
     let alone = encoders.embed_image(&[ball]).remove(0).expect("embeds");
     for (space, vector) in results[0].as_ref().expect("embeds") {

@@ -1,4 +1,4 @@
-//! Folders that cannot be used: each fault is told, with the file and what is wrong.
+//! Folders that cannot be used: each error names the file and the problem.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,14 +6,14 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use serde_json::Value;
-use vitrine_indexer::encode::bert::Prefixes;
 use vitrine_indexer::encode::describe;
+use vitrine_indexer::encode::text::bert::Prefixes;
 use vitrine_indexer::space::selection::Selection;
 use vitrine_indexer::space::{Encoders, Precision};
 
 use super::folder;
 
-/// A copy of a small model, to be spoilt.
+/// Copies a small model, to be corrupted.
 fn copy(name: &str) -> tempfile::TempDir {
     fn all(from: &Path, to: &Path) {
         fs::create_dir_all(to).expect("folder");
@@ -32,20 +32,20 @@ fn copy(name: &str) -> tempfile::TempDir {
     dir
 }
 
-/// What is said of `name` once `spoil` was there.
-fn said_of(name: &str, spoil: impl Fn(&Path)) -> String {
+/// Returns the error of `name` after `spoil`.
+fn error_of(name: &str, spoil: impl Fn(&Path)) -> String {
     let dir = copy(name);
     spoil(dir.path());
     describe(dir.path()).expect_err("must not load").to_string()
 }
 
-fn assert_told(said: &str, wanted: &[&str]) {
+fn assert_mentions(message: &str, wanted: &[&str]) {
     for part in wanted {
-        assert!(said.contains(part), "`{part}` is not in: {said}");
+        assert!(message.contains(part), "`{part}` is not in: {message}");
     }
 }
 
-/// Sets a value of a JSON file of the folder; null takes it away.
+/// Sets a value of a JSON file of the folder; null removes it.
 fn set(dir: &Path, file: &str, key: &str, value: Value) {
     let path = dir.join(file);
     let mut json: Value = serde_json::from_slice(&fs::read(&path).expect("file")).expect("JSON");
@@ -77,39 +77,39 @@ const MODELS: [&str; 12] = [
 fn a_missing_file_is_named() {
     for model in MODELS {
         for file in ["config.json", "model.safetensors"] {
-            let said = said_of(model, |dir| {
+            let message = error_of(model, |dir| {
                 fs::remove_file(dir.join(file)).expect("removes")
             });
-            assert_told(&said, &["missing model file", file]);
+            assert_mentions(&message, &["missing model file", file]);
         }
     }
-    let said = said_of("mpnet", |dir| {
+    let message = error_of("mpnet", |dir| {
         fs::remove_file(dir.join("tokenizer.json")).expect("removes");
     });
-    assert_told(&said, &["missing model file", "tokenizer.json"]);
-    let said = said_of("distilbert-dense", |dir| {
+    assert_mentions(&message, &["missing model file", "tokenizer.json"]);
+    let message = error_of("distilbert-dense", |dir| {
         fs::remove_file(dir.join("2_Dense/model.safetensors")).expect("removes");
     });
-    assert_told(&said, &["missing model file", "2_Dense"]);
+    assert_mentions(&message, &["missing model file", "2_Dense"]);
 }
 
 #[test]
-fn weights_that_are_cut_or_no_weights_are_told() {
+fn weights_that_are_cut_or_no_weights_are_reported() {
     for model in MODELS {
-        let said = said_of(model, |dir| {
+        let message = error_of(model, |dir| {
             let path = dir.join("model.safetensors");
             let whole = fs::read(&path).expect("weights");
             fs::write(path, &whole[..whole.len() / 2]).expect("write");
         });
-        assert_told(
-            &said,
-            &["model.safetensors", "not a whole safetensors file"],
+        assert_mentions(
+            &message,
+            &["model.safetensors", "truncated or invalid safetensors file"],
         );
     }
-    let said = said_of("bert-mean", |dir| {
+    let message = error_of("bert-mean", |dir| {
         fs::write(dir.join("model.safetensors"), b"version https://git-lfs").expect("write");
     });
-    assert_told(&said, &["not a whole safetensors file"]);
+    assert_mentions(&message, &["truncated or invalid safetensors file"]);
 }
 
 #[test]
@@ -125,28 +125,28 @@ fn a_configuration_of_other_weights_names_the_tensor() {
         ("distilbert-dense", "hidden_dim", "ffn.lin1"),
         ("clip", "projection_dim", "text_projection"),
     ] {
-        let said = said_of(model, |dir| set(dir, "config.json", key, 48.into()));
-        assert_told(&said, &["weights do not fit", tensor, "48"]);
+        let message = error_of(model, |dir| set(dir, "config.json", key, 48.into()));
+        assert_mentions(&message, &["weights do not fit", tensor, "48"]);
     }
-    // A photo network's numbers are read from its tensors; of another family there are others.
+    // The sizes of an image network are read from its tensors; other families have other tensors.
     for (model, architecture, tensor) in [
         ("resnet", "convnext_tiny", "stem.0.weight"),
         ("convnext", "efficientnet_b0", "conv_stem.weight"),
         ("efficientnet", "resnet18", "conv1.weight"),
         ("mobilenetv4-small", "efficientnet_b0", "bn2"),
     ] {
-        let said = said_of(model, |dir| {
+        let message = error_of(model, |dir| {
             set(dir, "config.json", "architecture", architecture.into());
         });
-        assert_told(&said, &["weights do not fit", tensor]);
+        assert_mentions(&message, &["weights do not fit", tensor]);
     }
-    let said = said_of("bert-mean", |dir| {
+    let message = error_of("bert-mean", |dir| {
         set(dir, "config.json", "num_hidden_layers", 3.into());
     });
-    assert_told(&said, &["encoder.layer.2", "none of that name"]);
+    assert_mentions(&message, &["encoder.layer.2", "none of that name"]);
 }
 
-/// Reads the weights, has them changed and writes them.
+/// Reads the weights, changes them and writes them.
 fn change_weights(dir: &Path, change: impl Fn(&mut HashMap<String, Tensor>)) {
     let path = dir.join("model.safetensors");
     let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).expect("weights");
@@ -155,16 +155,19 @@ fn change_weights(dir: &Path, change: impl Fn(&mut HashMap<String, Tensor>)) {
 }
 
 #[test]
-fn tensors_of_a_photo_network_that_are_missing_odd_or_too_many_are_told() {
+fn tensors_of_an_image_network_that_are_missing_odd_or_unexpected_are_reported() {
     let with = |model: &str, change: &dyn Fn(&mut HashMap<String, Tensor>)| {
-        said_of(model, |dir| change_weights(dir, change))
+        error_of(model, |dir| change_weights(dir, change))
     };
     let tensor = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).expect("tensor");
-    // Squeeze and excitation, which a plain ResNet has not.
+    // Squeeze and excitation, which a plain ResNet does not have.
     let more = with("resnet", &|t| {
         t.insert("layer1.0.se.fc1.weight".into(), tensor(&[2, 8, 1, 1]));
     });
-    assert_told(&more, &["`layer1.0.se.fc1.weight` is no part of a ResNet"]);
+    assert_mentions(
+        &more,
+        &["unexpected tensor `layer1.0.se.fc1.weight`: not part of a ResNet"],
+    );
     for (model, name) in [
         ("resnet", "layer4.0.conv1.weight"),
         ("resnext-d", "layer2.0.downsample.2.running_mean"),
@@ -178,7 +181,7 @@ fn tensors_of_a_photo_network_that_are_missing_odd_or_too_many_are_told() {
         let less = with(model, &|t| {
             t.remove(name).expect("tensor");
         });
-        assert_told(&less, &["weights do not fit", name, "none of that name"]);
+        assert_mentions(&less, &["weights do not fit", name, "none of that name"]);
     }
     for (model, name, shape) in [
         ("resnet", "conv1.weight", &[64, 3, 7, 5][..]),
@@ -191,14 +194,14 @@ fn tensors_of_a_photo_network_that_are_missing_odd_or_too_many_are_told() {
         let odd = with(model, &|t| {
             t.insert(name.into(), tensor(shape));
         });
-        assert_told(&odd, &["weights do not fit", name, &format!("{shape:?}")]);
+        assert_mentions(&odd, &["weights do not fit", name, &format!("{shape:?}")]);
     }
 }
 
 #[test]
-fn preprocessing_that_is_not_known_is_told() {
+fn preprocessing_that_is_not_known_is_reported() {
     let with = |key: &str, value: Value| {
-        said_of("resnet", |dir| {
+        error_of("resnet", |dir| {
             let path = dir.join("config.json");
             let mut json: Value =
                 serde_json::from_slice(&fs::read(&path).expect("file")).expect("JSON");
@@ -207,34 +210,34 @@ fn preprocessing_that_is_not_known_is_told() {
         })
     };
     use serde_json::json;
-    assert_told(
+    assert_mentions(
         &with("interpolation", json!("lanczos")),
-        &["`lanczos`", "bicubic and bilinear"],
+        &["interpolation", "bicubic or bilinear", "`lanczos`"],
     );
-    assert_told(
+    assert_mentions(
         &with("crop_mode", json!("border")),
-        &["`border`", "center and squash"],
+        &["crop_mode", "center or squash", "`border`"],
     );
-    assert_told(&with("crop_pct", json!(0.0)), &["crop_pct 0"]);
-    assert_told(
+    assert_mentions(&with("crop_pct", json!(0.0)), &["crop_pct 0"]);
+    assert_mentions(
         &with("input_size", json!([3, 64, 32])),
         &["input_size [3, 64, 32]"],
     );
-    assert_told(
+    assert_mentions(
         &with("input_size", json!([1, 64, 64])),
         &["input_size [1, 64, 64]"],
     );
-    assert_told(&with("std", json!([0.2, 0.0, 0.2])), &["std"]);
-    assert_told(
+    assert_mentions(&with("std", json!([0.2, 0.0, 0.2])), &["std"]);
+    assert_mentions(
         &with("mean", json!([0.5])),
         &["config.json", "invalid length 1"],
     );
 }
 
 #[test]
-fn joint_models_that_do_not_fit_are_told() {
+fn joint_models_that_do_not_fit_are_reported() {
     let part = |model: &str, part: &str, key: &str, value: u64| {
-        said_of(model, |dir| {
+        error_of(model, |dir| {
             let path = dir.join("config.json");
             let mut json: Value =
                 serde_json::from_slice(&fs::read(&path).expect("file")).expect("JSON");
@@ -243,40 +246,40 @@ fn joint_models_that_do_not_fit_are_told() {
         })
     };
     for model in ["clip", "chinese-clip", "siglip"] {
-        assert_told(
+        assert_mentions(
             &part(model, "vision_config", "num_attention_heads", 0),
             &["num_attention_heads is 0"],
         );
-        assert_told(
+        assert_mentions(
             &part(model, "vision_config", "num_attention_heads", 5),
-            &["no multiple"],
+            &["must be a multiple"],
         );
-        assert_told(
+        assert_mentions(
             &part(model, "vision_config", "patch_size", 64),
             &["patch_size 64"],
         );
-        assert_told(
+        assert_mentions(
             &part(model, "vision_config", "image_size", 9000),
             &["image_size 9000"],
         );
-        let resample = said_of(model, |dir| {
+        let resample = error_of(model, |dir| {
             set(dir, "preprocessor_config.json", "resample", 1.into());
         });
-        assert_told(&resample, &["resample 1", "bicubic"]);
-        let mean = said_of(model, |dir| {
+        assert_mentions(&resample, &["resample", "bicubic", "got 1"]);
+        let mean = error_of(model, |dir| {
             set(dir, "preprocessor_config.json", "image_mean", "grey".into());
         });
-        assert_told(&mean, &["image_mean"]);
+        assert_mentions(&mean, &["image_mean"]);
     }
-    assert_told(
+    assert_mentions(
         &part("chinese-clip", "text_config", "vocab_size", 7),
         &["word_embeddings", "7"],
     );
-    assert_told(
+    assert_mentions(
         &part("siglip", "text_config", "vocab_size", 7),
         &["token_embedding", "7"],
     );
-    let size = said_of("siglip", |dir| {
+    let size = error_of("siglip", |dir| {
         set(
             dir,
             "preprocessor_config.json",
@@ -284,39 +287,39 @@ fn joint_models_that_do_not_fit_are_told() {
             serde_json::json!({"height": 40, "width": 32}),
         );
     });
-    assert_told(&size, &["does not give squares of 32 pixels"]);
+    assert_mentions(&size, &["does not give squares of 32 pixels"]);
 }
 
 #[test]
-fn what_is_not_known_is_told_with_what_is() {
+fn unknown_settings_are_reported_with_the_known_ones() {
     let with = |model: &str, key: &str, value: Value| {
-        said_of(model, |dir| set(dir, "config.json", key, value.clone()))
+        error_of(model, |dir| set(dir, "config.json", key, value.clone()))
     };
-    assert_told(
+    assert_mentions(
         &with("bert-mean", "model_type", "t5".into()),
         &["`t5`", "bert", "xlm-roberta", "clip"],
     );
-    assert_told(
+    assert_mentions(
         &with("bert-mean", "model_type", Value::Null),
         &["config.json", "model_type"],
     );
-    assert_told(
+    assert_mentions(
         &with("bert-mean", "hidden_act", "swish".into()),
         &["`swish`", "gelu"],
     );
-    assert_told(
+    assert_mentions(
         &with("bert-mean", "num_attention_heads", 5.into()),
-        &["no multiple of num_attention_heads 5"],
+        &["must be a multiple of num_attention_heads 5"],
     );
-    assert_told(
+    assert_mentions(
         &with("bert-mean", "num_attention_heads", 0.into()),
-        &["no multiple"],
+        &["must be a multiple"],
     );
-    assert_told(
+    assert_mentions(
         &with("xlm-roberta", "max_position_embeddings", 2.into()),
         &["max_position_embeddings is 2"],
     );
-    assert_told(
+    assert_mentions(
         &with(
             "bert-mean",
             "position_embedding_type",
@@ -324,7 +327,7 @@ fn what_is_not_known_is_told_with_what_is() {
         ),
         &["must be `absolute`"],
     );
-    let pooling = said_of("bert-mean", |dir| {
+    let pooling = error_of("bert-mean", |dir| {
         set(
             dir,
             "1_Pooling/config.json",
@@ -332,8 +335,8 @@ fn what_is_not_known_is_told_with_what_is() {
             "lasttoken".into(),
         );
     });
-    assert_told(&pooling, &["pooling by lasttoken", "mean and cls"]);
-    let dense = said_of("distilbert-dense", |dir| {
+    assert_mentions(&pooling, &["unsupported pooling lasttoken", "mean or cls"]);
+    let dense = error_of("distilbert-dense", |dir| {
         set(
             dir,
             "2_Dense/config.json",
@@ -341,35 +344,35 @@ fn what_is_not_known_is_told_with_what_is() {
             "torch.nn.ReLU".into(),
         );
     });
-    assert_told(&dense, &["torch.nn.ReLU", "Tanh and Identity"]);
-    let width = said_of("distilbert-dense", |dir| {
+    assert_mentions(&dense, &["torch.nn.ReLU", "Tanh or Identity"]);
+    let width = error_of("distilbert-dense", |dir| {
         set(dir, "2_Dense/config.json", "in_features", 31.into());
     });
-    assert_told(&width, &["31 features in", "after 32"]);
-    let module = said_of("bert-mean", |dir| {
+    assert_mentions(&width, &["expected in_features 32", "got 31"]);
+    let module = error_of("bert-mean", |dir| {
         let path = dir.join("modules.json");
         let text = fs::read_to_string(&path).expect("modules");
         fs::write(path, text.replace("normalize.Normalize", "lstm.LSTM")).expect("write");
     });
-    assert_told(
+    assert_mentions(
         &module,
-        &["module `LSTM`", "Transformer, Pooling, Dense and Normalize"],
+        &["module `LSTM`", "Transformer, Pooling, Dense or Normalize"],
     );
-    let outside = said_of("bert-mean", |dir| {
+    let outside = error_of("bert-mean", |dir| {
         let path = dir.join("modules.json");
         let text = fs::read_to_string(&path).expect("modules");
         fs::write(path, text.replace("1_Pooling", "../1_Pooling")).expect("write");
     });
-    assert_told(&outside, &["`../1_Pooling`"]);
+    assert_mentions(&outside, &["`../1_Pooling`"]);
 }
 
 #[test]
-fn tokenizers_that_cannot_be_this_models_are_told() {
-    let empty = said_of("bert-mean", |dir| {
+fn tokenizers_that_cannot_be_this_models_are_reported() {
+    let empty = error_of("bert-mean", |dir| {
         fs::write(dir.join("tokenizer.json"), "{}").expect("write")
     });
-    assert_told(&empty, &["tokenizer.json"]);
-    let without = said_of("bert-mean", |dir| {
+    assert_mentions(&empty, &["tokenizer.json"]);
+    let without = error_of("bert-mean", |dir| {
         let path = dir.join("tokenizer.json");
         let mut json: Value =
             serde_json::from_slice(&fs::read(&path).expect("file")).expect("JSON");
@@ -377,13 +380,13 @@ fn tokenizers_that_cannot_be_this_models_are_told() {
         json["added_tokens"] = serde_json::json!([]);
         fs::write(path, json.to_string()).expect("write");
     });
-    assert_told(&without, &["tokenizer.json"]);
-    let no_start = said_of("bert-cls", |dir| {
+    assert_mentions(&without, &["tokenizer.json"]);
+    let no_start = error_of("bert-cls", |dir| {
         fs::write(dir.join("vocab.txt"), "[UNK]\n[SEP]\na\n").expect("write");
     });
-    assert_told(&no_start, &["vocab.txt", "no token [CLS]"]);
-    // A tokenizer of more pieces than the model has vectors.
-    let others = said_of("bert-cls", |dir| {
+    assert_mentions(&no_start, &["vocab.txt", "no token [CLS]"]);
+    // A tokenizer with more pieces than the model has vectors.
+    let others = error_of("bert-cls", |dir| {
         let more: String = (0..300).map(|i| format!("piece{i}\n")).collect();
         fs::write(
             dir.join("vocab.txt"),
@@ -391,19 +394,19 @@ fn tokenizers_that_cannot_be_this_models_are_told() {
         )
         .expect("write");
     });
-    assert_told(&others, &["is not in the vocabulary"]);
+    assert_mentions(&others, &["is not in the vocabulary"]);
 }
 
 #[test]
-fn a_choice_that_makes_no_sense_is_refused() {
+fn an_invalid_selection_is_rejected() {
     let models = tempfile::tempdir().expect("folder");
     let dir = models.path();
     let mut selection = Selection::default();
     let clip = folder().join("folders/clip");
-    let said = selection.choose(dir, &clip, Some(Prefixes::default()));
-    assert_told(
-        &said.expect_err("no prefixes").to_string(),
-        &["CLIP takes no prefixes"],
+    let message = selection.choose(dir, &clip, Some(Prefixes::default()));
+    assert_mentions(
+        &message.expect_err("no prefixes").to_string(),
+        &["CLIP does not support prefixes"],
     );
     assert!(selection.choose(dir, Path::new("nonesuch"), None).is_err());
     assert_eq!(selection, Selection::default());
@@ -414,21 +417,21 @@ fn a_choice_that_makes_no_sense_is_refused() {
             .expect("must not load")
             .to_string()
     };
-    assert_told(&load(), &["config.json", "models get"]);
+    assert_mentions(&load(), &["config.json", "models get"]);
     fs::write(dir.join("encoders.json"), "{\"text\": 5}").expect("write");
-    assert_told(&load(), &["encoders.json"]);
+    assert_mentions(&load(), &["encoders.json"]);
     let text = format!("{{\"text\": {:?}}}", clip);
     fs::write(dir.join("encoders.json"), text).expect("write");
-    assert_told(
+    assert_mentions(
         &load(),
-        &["CLIP is a joint model, a text model is wanted here"],
+        &["expected a model of kind `text`, got CLIP of kind `joint`"],
     );
 }
 
 #[test]
-fn a_mobile_clip_that_cannot_be_is_told() {
+fn a_mobile_clip_that_cannot_be_is_reported() {
     let odd = |change: &dyn Fn(&mut Value)| {
-        said_of("mobile-clip", |dir| {
+        error_of("mobile-clip", |dir| {
             let path = dir.join("open_clip_config.json");
             let mut json: Value =
                 serde_json::from_slice(&fs::read(&path).expect("file")).expect("JSON");
@@ -436,67 +439,67 @@ fn a_mobile_clip_that_cannot_be_is_told() {
             fs::write(path, json.to_string()).expect("write");
         })
     };
-    let said =
+    let message =
         odd(&|c| c["model_cfg"]["vision_cfg"]["timm_model_name"] = "vit_base_mci_224".into());
-    assert_told(
-        &said,
+    assert_mentions(
+        &message,
         &[
             "open_clip_config.json",
             "timm_model_name `vit_base_mci_224`",
             "fastvit_mci1",
         ],
     );
-    let said = odd(&|c| c["model_cfg"]["text_cfg"]["no_causal_mask"] = false.into());
-    assert_told(&said, &["no_causal_mask"]);
-    let said = odd(&|c| c["model_cfg"]["text_cfg"]["heads"] = 0.into());
-    assert_told(&said, &["heads"]);
-    let said = odd(&|c| c["model_cfg"]["vision_cfg"]["image_size"] = 0.into());
-    assert_told(&said, &["image_size 0"]);
-    let said = odd(&|c| c["preprocess_cfg"]["interpolation"] = "nearest".into());
-    assert_told(&said, &["interpolation `nearest`", "bilinear"]);
-    let said = odd(&|c| c["model_cfg"]["text_cfg"]["layers"] = 3.into());
-    assert_told(
-        &said,
+    let message = odd(&|c| c["model_cfg"]["text_cfg"]["no_causal_mask"] = false.into());
+    assert_mentions(&message, &["no_causal_mask"]);
+    let message = odd(&|c| c["model_cfg"]["text_cfg"]["heads"] = 0.into());
+    assert_mentions(&message, &["heads"]);
+    let message = odd(&|c| c["model_cfg"]["vision_cfg"]["image_size"] = 0.into());
+    assert_mentions(&message, &["image_size 0"]);
+    let message = odd(&|c| c["preprocess_cfg"]["interpolation"] = "nearest".into());
+    assert_mentions(&message, &["interpolation", "bilinear", "`nearest`"]);
+    let message = odd(&|c| c["model_cfg"]["text_cfg"]["layers"] = 3.into());
+    assert_mentions(
+        &message,
         &[
             "weights do not fit MobileCLIP",
             "resblocks.2",
             "none of that name",
         ],
     );
-    let said = odd(&|c| c["model_cfg"]["text_cfg"]["layers"] = 1.into());
-    assert_told(
-        &said,
-        &["`text.transformer.resblocks.1", "no part of a MobileCLIP"],
+    let message = odd(&|c| c["model_cfg"]["text_cfg"]["layers"] = 1.into());
+    assert_mentions(
+        &message,
+        &["`text.transformer.resblocks.1", "not part of a MobileCLIP"],
     );
 
     let weights = |change: &dyn Fn(&mut HashMap<String, Tensor>)| {
-        said_of("mobile-clip", |dir| {
+        error_of("mobile-clip", |dir| {
             let path = dir.join("open_clip_model.safetensors");
             let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).expect("weights");
             change(&mut tensors);
             candle_core::safetensors::save(&tensors, path).expect("write");
         })
     };
-    // Candle's network would do without these.
+    // Candle's network would run without these.
     for name in [
         "visual.trunk.stages.0.blocks.0.token_mixer.mixer.conv_scale.bn.bias",
         "visual.trunk.stages.3.pos_emb.pos_enc.weight",
         "visual.trunk.final_conv.se.fc1.weight",
         "visual.trunk.stem.0.conv_kxk.0.conv.weight",
     ] {
-        let said = weights(&|t| {
+        let message = weights(&|t| {
             t.remove(name).expect("tensor");
         });
-        assert_told(
-            &said,
+        assert_mentions(
+            &message,
             &["weights do not fit MobileCLIP", name, "none of that name"],
         );
     }
-    let said = said_of("mobile-clip", |dir| {
+    let message = error_of("mobile-clip", |dir| {
         fs::remove_file(dir.join("open_clip_model.safetensors")).expect("removes");
     });
-    assert_told(
-        &said,
+    assert_mentions(
+        &message,
         &["missing model file", "open_clip_model.safetensors"],
     );
 }

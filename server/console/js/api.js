@@ -1,9 +1,9 @@
-// The server. All errors are `Problem`s (RFC 9457), also those of the network.
+// Requests to the server. All errors are `Problem`s (RFC 9457), including network errors.
 
 const BASE = new URL("../v1/", document.baseURI);
 const KEY = "vitrine.key";
 
-/** An error answer: what is wrong, where, and under which id the server's log has it. */
+/** An error response: detail, pointers, and the request id in the server log. */
 export class Problem extends Error {
   constructor({ status = 0, code = "network", detail = "", errors = [], request_id = "" }) {
     super(detail);
@@ -11,18 +11,18 @@ export class Problem extends Error {
   }
 }
 
-/** The key, kept for this tab only. */
+/** The API key, stored for this tab only. */
 export const key = {
   get: () => sessionStorage.getItem(KEY) ?? "",
   set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
 };
 
-/** Path of a collection's route; every part is escaped. */
+/** Path of a collection route, with escaped parts. */
 export function of(collection, ...parts) {
   return ["collections", collection, ...parts].map(encodeURIComponent).join("/");
 }
 
-/** Address of a route below `/v1`. */
+/** URL of a route below `/v1`. */
 export function address(path, params = {}) {
   const url = new URL(path, BASE);
   for (const [name, value] of Object.entries(params)) {
@@ -31,15 +31,15 @@ export function address(path, params = {}) {
   return url;
 }
 
-/** Any address, with the key where there is one. */
+/** Requests a URL, with the API key if there is one. */
 export async function ask(url, options = {}) {
   const headers = new Headers(options.headers);
   if (key.get()) headers.set("authorization", `Bearer ${key.get()}`);
   let answer;
   try {
     answer = await fetch(url, { ...options, headers });
-  } catch (fault) {
-    if (fault.name === "AbortError") throw fault;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     throw new Problem({ detail: "The server cannot be reached. Is it running?" });
   }
   if (answer.ok) return answer;
@@ -47,17 +47,17 @@ export async function ask(url, options = {}) {
   try {
     problem = await answer.json();
   } catch {
-    problem = { detail: `The server answered ${answer.status} without saying why.` };
+    problem = { detail: `The server responded with status ${answer.status} without details.` };
   }
   throw new Problem({ code: "error", ...problem, status: answer.status });
 }
 
-/** GET as JSON. */
+/** GET of JSON. */
 export async function get(path, params, options) {
   return (await ask(address(path, params), options)).json();
 }
 
-/** POST of JSON as JSON; `tookMs` is the time it took as seen from here. */
+/** POST of JSON; `tookMs` is the round-trip time. */
 export async function post(path, body, options = {}) {
   const started = performance.now();
   const headers = { "content-type": "application/json" };

@@ -1,30 +1,30 @@
-// What made a score: one bar, a segment for each source.
+// Score bars: one segment per candidate source.
 
 import { el } from "./dom.js";
 import { figure, score, words } from "./format.js";
 
-/** In the order of the legend; a source that is not listed gets the last colour. */
+/** Names of the sources in the order of the legend; other sources get the last color. */
 export const SOURCES = {
-  query: "Near to the query",
-  lexical: "Words",
-  behavior: "Same people",
-  session: "Visits like this",
-  content: "Near to the history",
+  query: "Vector",
+  lexical: "Full text",
+  behavior: "Item neighbors",
+  session: "Similar sessions",
+  content: "Content",
   popularity: "Popular",
-  transition: "Category people go to",
+  transition: "Category transition",
   newest: "New",
   rules: "Rules",
 };
 
 export const sourceName = (source) => SOURCES[source] ?? words(source);
 
-/** Parts of a hit's score; a hit of one source is all of that. */
+/** Contributions to the score of a hit; a hit of a single source has one. */
 export function parts(hit) {
   const given = (hit.contributions ?? []).filter((part) => part.score !== 0);
   return given.length ? given : [{ source: "query", score: hit.score, raw: hit.score }];
 }
 
-/** The bar of a hit; `most` is the score that fills it, `names` are other names of sources than the common ones. */
+/** The bar of a hit; `most` is the score of a full bar, `names` overrides names of sources. */
 export function bar(hit, most, names = {}) {
   const all = parts(hit);
   const label = all.map((part) => `${names[part.source] ?? sourceName(part.source)} ${score(part.score)}`).join(", ");
@@ -36,7 +36,7 @@ export function bar(hit, most, names = {}) {
   );
 }
 
-/** The same as a table: source, its place in that source's list, its own score and its part. */
+/** The same as a table: source, rank in its list, raw score and contribution. */
 export function table(hit) {
   const rows = parts(hit).map((part) =>
     el(
@@ -48,11 +48,11 @@ export function table(hit) {
       el("td", {}, score(part.score)),
     ),
   );
-  const head = ["", "rank", "own score", "adds"].map((name) => el("th", { scope: "col" }, name));
+  const head = ["", "rank", "raw score", "contribution"].map((name) => el("th", { scope: "col" }, name));
   return el("table", { class: "parts" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows));
 }
 
-/** Names of the colours in use. */
+/** Legend of the sources in use. */
 export function legend(hits, names = {}) {
   const used = new Set(hits.flatMap((hit) => parts(hit).map((part) => part.source)));
   if (used.size < 2) return null;

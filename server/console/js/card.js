@@ -1,4 +1,4 @@
-// One item of a grid.
+// Cards of a result grid.
 
 import { el } from "./dom.js";
 import { bar } from "./bars.js";
@@ -6,19 +6,19 @@ import { leaf, price, score, titleOf, words } from "./format.js";
 import * as highlight from "./highlight.js";
 import { picture } from "./picture.js";
 
-/** Brand, category and the like, in one line. */
+/** Brand and category in one line. */
 export function facts(item) {
   return [item.brand, leaf(item.category)].filter(Boolean).join(" · ");
 }
 
-/** The same with the words found marked. */
+/** The same with matched words marked. */
 function markedFacts(hit) {
   const brand = highlight.of(hit, "brand");
   const category = leaf(hit.item.category);
   return brand ? [brand, category ? ` · ${category}` : null] : facts(hit.item);
 }
 
-/** A card; `open` is called with the item's id. Without a score it is an item that was not ranked. */
+/** A card; calls `open` with the item id. Unranked items have no score. */
 export function card(collection, hit, { most, open }) {
   const { item } = hit;
   const ranked = hit.score !== undefined;
@@ -41,7 +41,7 @@ export function card(collection, hit, { most, open }) {
   return el("li", {}, body);
 }
 
-/** Arrow keys move between the cards of a list, by lines and columns as they lie. */
+/** Moves between the cards of a list by arrow keys, by rows and columns as displayed. */
 export function arrows(list) {
   list.addEventListener("keydown", (event) => {
     const cards = [...list.querySelectorAll("button.card")];

@@ -5,10 +5,10 @@ import { figure } from "./format.js";
 
 const ROW = 30;
 
-/** Widths in units of the drawing, which is as wide as its place: on a phone fewer, so that text stays readable. */
+/** Sizes in drawing units; smaller on phones, so that text stays readable. */
 const frame = () => (matchMedia("(max-width: 40rem)").matches ? { width: 370, left: 118, right: 66, most: 17 } : { width: 640, left: 190, right: 90, most: 26 });
 
-/** Marks of an axis: some round numbers between two. */
+/** Tick marks of an axis: round numbers between two bounds. */
 export function marks(low, high, about = 5) {
   const span = high - low || 1;
   const power = 10 ** Math.floor(Math.log10(span / about));
@@ -21,7 +21,7 @@ function cut(text, most) {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
-/** A value with its interval for each row: `{name, mean, low, high, kind}`. With `zero`, the line at 0 is drawn. */
+/** Draws a value with its interval per row: `{name, mean, low, high, kind}`. With `zero`, a line at 0. */
 export function intervals(rows, { label, zero = false }) {
   const { width, left, right, most } = frame();
   const values = rows.flatMap((row) => [row.low, row.high]);
@@ -48,7 +48,7 @@ export function intervals(rows, { label, zero = false }) {
   return figureOf(label, svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": describe(label, rows) }, grid, line, drawn));
 }
 
-/** Lines over bins: `series` are `{name, kind, values}`, a value a bin; gaps where there is none. */
+/** Draws lines over bins: `series` are `{name, kind, values}`, one value per bin; missing values are gaps. */
 export function lines(bins, series, { label }) {
   const { width } = frame();
   const [height, top, bottom, left] = [230, 12, 42, 54];
@@ -74,7 +74,7 @@ function figureOf(label, drawing) {
   return el("figure", { class: "chart" }, el("figcaption", {}, label), drawing);
 }
 
-/** Which colour is whose. */
+/** Legend of the series. */
 export function legend(series) {
   return el("ul", { class: "legend" }, series.map((one) => el("li", {}, el("span", { class: "dot", dataset: { kind: one.kind } }), one.name)));
 }

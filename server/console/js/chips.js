@@ -1,18 +1,18 @@
-// What a search consists of, piece by piece; each piece can be taken away.
+// Chips: the parts of a search; each can be removed.
 
 import { el, icon, ICONS } from "./dom.js";
 import { count, figure, leaf, words } from "./format.js";
 import { picture } from "./picture.js";
-import { currentPhoto } from "./query.js";
+import { currentImage } from "./query.js";
 import { change, route } from "./route.js";
 
-/** A piece with a button that takes it away. */
+/** A chip with a remove button. */
 export function chip(kind, label, undo, { before, title, name = label } = {}) {
   const remove = el("button", { type: "button", "aria-label": `Remove ${name}`, on: { click: undo } }, icon(ICONS.close, 14));
   return el("li", { class: "chip", dataset: { kind }, title }, before, el("span", {}, label), remove);
 }
 
-/** Values or bounds, for people. */
+/** Formats values or a range. */
 export function meaning(part) {
   const { range } = part;
   if (range) {
@@ -26,20 +26,20 @@ export function meaning(part) {
   return values.length > 3 ? `${shown} or ${count(values.length - 3)} more` : shown;
 }
 
-/** One chip a piece of the query that was understood; undoing it leaves its words to the search. */
+/** One chip per interpreted part of the query; removing it returns its words to the search. */
 function understood(parts, asked) {
   return parts.map((part) => {
     const label = [part.negated ? "not " : "", words(part.field), ": ", meaning(part)].join("");
     const undo = () => change({ undo: [...asked.without, part.field] });
-    return chip("understood", label, undo, { title: `Understood from "${part.words}"` });
+    return chip("understood", label, undo, { title: `From "${part.words}"` });
   });
 }
 
 function undone(asked) {
   return asked.without.map((field) => {
     const redo = () => change({ undo: asked.without.filter((one) => one !== field) });
-    const button = el("button", { type: "button", on: { click: redo } }, "understand again");
-    return el("li", { class: "chip", dataset: { kind: "undone" } }, el("span", {}, `${words(field)} left in the words`), button);
+    const button = el("button", { type: "button", on: { click: redo } }, "extract again");
+    return el("li", { class: "chip", dataset: { kind: "undone" } }, el("span", {}, `${words(field)} not extracted`), button);
   });
 }
 
@@ -56,17 +56,17 @@ function facets({ values, ranges }) {
   return [...ofValues, ...ofRanges];
 }
 
-/** All of them. `like` is the item that is searched by, where there is one. */
+/** All chips. `like` is the item that is searched by, if any. */
 export function draw(collection, asked, answer, like) {
   const all = [];
-  const photo = currentPhoto();
-  if (asked.photo && photo) {
-    const before = el("img", { src: photo.url, alt: "", class: "mini" });
-    all.push(chip("photo", "like the photo", () => change({ photo: "" }), { before, title: photo.name }));
+  const image = currentImage();
+  if (asked.image && image) {
+    const before = el("img", { src: image.url, alt: "", class: "mini" });
+    all.push(chip("image", "similar to the image", () => change({ image: "" }), { before, title: image.name }));
   }
   if (asked.item) {
     const before = like ? picture(collection.name, like, { size: 64, alt: "" }) : null;
-    all.push(chip("item", `like ${like?.title ?? asked.item}`, () => change({ like: "" }), { before }));
+    all.push(chip("item", `similar to ${like?.title ?? asked.item}`, () => change({ like: "" }), { before }));
   }
   all.push(...understood(answer?.parts ?? [], asked), ...undone(asked), ...facets(asked.choice));
   if (asked.user) all.push(chip("user", `for ${asked.user}`, () => change({ user: "" })));

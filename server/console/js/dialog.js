@@ -1,10 +1,10 @@
-// Dialogs: one for the key, one with the keys of the keyboard.
+// Dialogs: API key and keyboard shortcuts.
 
 import { el, icon, ICONS } from "./dom.js";
 import { key } from "./api.js";
 import { problem, prose } from "./problem.js";
 
-/** An open dialog; `Esc`, the cross and a click beside it close it. */
+/** Opens a dialog; `Esc`, the close button and a click outside close it. */
 export function dialog(title, { kind = "small", closed, label = title } = {}, ...content) {
   const close = el("button", { type: "button", class: "quiet", "aria-label": "Close", on: { click: () => node.close() } }, icon(ICONS.close));
   const heading = title ? el("h2", {}, title) : null;
@@ -19,8 +19,8 @@ export function dialog(title, { kind = "small", closed, label = title } = {}, ..
   return node;
 }
 
-/** Asks for the key of the API; `done` is called once it was changed. */
-export function askForKey(done, fault) {
+/** Asks for the API key; calls `done` when it was changed. */
+export function askForKey(done, error) {
   const input = el("input", { type: "password", name: "key", autocomplete: "off", autofocus: true, value: key.get(), placeholder: "vitrine_...", "aria-label": "API key" });
   const set = (event) => {
     event.preventDefault();
@@ -28,27 +28,27 @@ export function askForKey(done, fault) {
     node.close();
     done();
   };
-  const forget = el("button", { type: "button", on: { click: (event) => ((input.value = ""), set(event)) } }, "Forget it");
-  const form = el("form", { class: "stack", on: { submit: set } }, input, el("p", { class: "fine" }, prose("Kept for this tab, and sent to this server only. `vitrine-server keys create` makes one; the console needs the action `read`.")), el("div", { class: "row end" }, key.get() ? forget : null, el("button", { type: "submit", class: "primary" }, "Use it")));
-  const node = dialog("API key", {}, fault && key.get() ? problem(fault) : null, form);
+  const forget = el("button", { type: "button", on: { click: (event) => ((input.value = ""), set(event)) } }, "Remove key");
+  const form = el("form", { class: "stack", on: { submit: set } }, input, el("p", { class: "fine" }, prose("Stored for this tab only and sent to this server only. Create a key with `vitrine-server keys create`; the console requires the action `read`.")), el("div", { class: "row end" }, key.get() ? forget : null, el("button", { type: "submit", class: "primary" }, "Save")));
+  const node = dialog("API key", {}, error && key.get() ? problem(error) : null, form);
 }
 
 const KEYS = [
-  ["/", "to the search box"],
-  ["↓", "from the search box to the results"],
-  ["← → ↑ ↓", "between results, or over the map"],
+  ["/", "go to the search box"],
+  ["↓", "go from the search box to the results"],
+  ["← → ↑ ↓", "move between results or map points"],
   ["Enter", "open the result"],
-  ["Esc", "close what is open"],
-  ["[ ]", "item before, item after, in the explorer"],
-  ["+ - 0", "nearer, farther, all of the map"],
-  ["g then s d u m h r", "to search, dialogue, rules, map, health, reports"],
-  ["t", "light, dark, or as the system has it"],
-  ["?", "this list"],
+  ["Esc", "close the item or dialog"],
+  ["[ ]", "previous or next item"],
+  ["+ - 0", "zoom in, zoom out, reset the map"],
+  ["g then s d u m h r", "go to search, dialogue, rules, map, health, reports"],
+  ["t", "switch colors: light, dark, system setting"],
+  ["?", "show this list"],
 ];
 
-/** The keys of the keyboard. */
+/** Shows the keyboard shortcuts. */
 export function help() {
   const rows = KEYS.map(([keys, text]) => [el("dt", {}, keys.split(" ").map((one) => (one === "then" ? " then " : el("kbd", {}, one)))), el("dd", {}, text)]);
-  const node = dialog("Keyboard", {}, el("dl", { class: "keys" }, rows), el("p", { class: "fine" }, "The API is described at ", el("a", { href: "../docs/" }, "/docs"), "."));
+  const node = dialog("Keyboard", {}, el("dl", { class: "keys" }, rows), el("p", { class: "fine" }, "The API is documented at ", el("a", { href: "../docs/" }, "/docs"), "."));
   return node;
 }

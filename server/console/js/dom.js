@@ -1,13 +1,13 @@
-// Elements. Text only ever becomes text nodes, so nothing that an item says is taken for markup.
+// Elements. Texts always become text nodes, so item data is never interpreted as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element. `props`: `class`, `on` (listeners), `style` (properties), `dataset`; `true` and `false` set and leave out an attribute. */
+/** Creates an element. `props`: `class`, `on` (listeners), `style` (properties), `dataset`; `true` and `false` set and omit an attribute. */
 export function el(tag, props = {}, ...children) {
   return fill(document.createElement(tag), props, children);
 }
 
-/** An element of a drawing. */
+/** Creates an SVG element. */
 export function svg(tag, props = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), props, children);
 }
@@ -25,14 +25,14 @@ function fill(node, props, children) {
   return node;
 }
 
-/** A drawing of one path on a grid of 24. */
+/** An icon: one path on a 24 x 24 grid. */
 export function icon(path, size = 18) {
   return svg("svg", { viewBox: "0 0 24 24", width: size, height: size, "aria-hidden": "true", class: "icon" }, svg("path", { d: path }));
 }
 
 export const ICONS = {
   search: "M10.5 17a6.5 6.5 0 1 1 0-13 6.5 6.5 0 0 1 0 13z M15.5 15.5L21 21",
-  photo: "M4 7h3l2-2h6l2 2h3v12H4z M12 16a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z",
+  image: "M4 7h3l2-2h6l2 2h3v12H4z M12 16a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z",
   close: "M6 6l12 12 M18 6L6 18",
   back: "M14 6l-6 6 6 6",
   key: "M8 16a4 4 0 1 1 0-8 4 4 0 0 1 0 8z M12 12h9v3 M17 12v2.500",
@@ -43,7 +43,7 @@ export const ICONS = {
   sliders: "M4 7h9 M17 7h3 M15 5v4 M4 17h3 M11 17h9 M9 15v4",
 };
 
-/** Says something to people who listen to the page. */
+/** Announces a text to screen readers. */
 export function announce(text) {
   document.getElementById("live").textContent = text;
 }

@@ -1,22 +1,22 @@
-// Facets: how many items have which value, and what was chosen of them. A field's own choice does not narrow its counts,
-// so that another value can be added.
+// Facets: counts of items by value, and the selected values. The selection of a field does not narrow
+// its own counts, so that more values can be added.
 
 import { el } from "./dom.js";
 import { count, leaf, words } from "./format.js";
 
-/** Fields that the server counts in one request. */
-const MOST = 50;
+/** Maximum number of fields that the server counts in one request. */
+const MAX_FIELDS = 50;
 
 const COUNTED = new Set(["keyword", "bool", "category"]);
 const RANGED = new Set(["integer", "float"]);
 
-/** Fields of a collection that are counted, the most useful first. */
+/** Fields of a collection to count, most useful first. */
 export function fields(collection) {
   const own = Object.entries(collection.attributes ?? {}).filter(([, type]) => COUNTED.has(type) || RANGED.has(type));
   return [["category", "category"], ["price", "float"], ["brand", "keyword"], ["availability", "keyword"], ...own].map(([name, type]) => ({ name, type }));
 }
 
-/** What the address says was chosen: `f.brand=Acme`, `r.price=50..100`. */
+/** Parses the selection of the address: `f.brand=Acme`, `r.price=50..100`. */
 export function read(params) {
   const values = {};
   const ranges = {};
@@ -33,19 +33,19 @@ export function read(params) {
   return { values, ranges };
 }
 
-/** What was chosen, without one field. */
+/** The selection without one field. */
 function without({ values, ranges }, name) {
   const rest = (from) => Object.fromEntries(Object.entries(from).filter(([key]) => key !== name));
   return { values: rest(values), ranges: rest(ranges) };
 }
 
-/** Boolean values are chosen as such. */
+/** Converts values of boolean fields to booleans. */
 export function typed(choice, collection) {
   const values = Object.entries(choice.values).map(([name, list]) => [name, collection.attributes?.[name] === "bool" ? list.map((one) => one === "true") : list]);
   return { ...choice, values: Object.fromEntries(values) };
 }
 
-/** Round bounds that part the values between least and greatest into some five ranges, finer where values are small. */
+/** Round bounds of about five ranges between min and max, finer for small values. */
 export function bounds(least, greatest) {
   if (!(greatest > least)) return [];
   const steps = [1, 2.5, 5, 10];
@@ -72,12 +72,12 @@ function spec({ name, type }, choice) {
 
 const hasOwn = (choice, { name, type }) => type !== "category" && Boolean(choice.values[name] || choice.ranges[name]);
 
-/** What to count of the fields that nothing was chosen of: they are counted with all that was chosen. */
+/** Facets of the fields without a selection: they are counted within the whole selection. */
 export const free = (collection, choice) => wanted(collection).filter((f) => !hasOwn(choice, f)).map((f) => spec(f, choice));
 
-const wanted = (collection) => fields(collection).slice(0, MOST);
+const wanted = (collection) => fields(collection).slice(0, MAX_FIELDS);
 
-/** Counts of all fields. `ask` counts; `counted` are those of the free fields, where they are known. */
+/** Counts all fields by `ask`; `counted` has the facets without a selection, if known. */
 export async function load(collection, choice, ask, counted) {
   const all = wanted(collection);
   const own = all.filter((f) => hasOwn(choice, f));
@@ -90,7 +90,7 @@ export async function load(collection, choice, ask, counted) {
   return { matching: counted ? undefined : answers[0]?.matching, facets: all.map((f) => ({ ...f, ...found.get(f.name) })) };
 }
 
-/** The facets as lists to choose from; `toggle(name, value)` is called with what is clicked. */
+/** Draws the facets as lists; calls `toggle(name, value)` on a click. */
 export function draw(facets, choice, toggle) {
   return facets.map((facet) => {
     if (facet.type === "category") return group(facet, categories(facet, choice, toggle));
@@ -131,7 +131,7 @@ function ranges(facet, choice, toggle) {
     .filter(Boolean);
 }
 
-/** One level of the tree, with the way back up. */
+/** One level of the category tree, with links to the levels above. */
 function categories(facet, choice, toggle) {
   const at = choice.values[facet.name]?.[0];
   const step = (label, path, up) => el("li", {}, el("button", { type: "button", class: up ? "link up" : "link at", on: { click: () => toggle(`f.${facet.name}`, path, true) } }, label));

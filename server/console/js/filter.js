@@ -1,4 +1,4 @@
-// Filters: the tree of the API from what was chosen, and its text form, to be joined with a filter written by hand.
+// Filters: the filter object of a facet selection, and its string form, to be combined with a filter typed by the user.
 
 const NAME = /^[A-Za-z_][\w.]*$/;
 const RESERVED = new Set(["AND", "OR", "NOT", "IN", "IS", "EMPTY", "EXISTS"]);
@@ -24,7 +24,7 @@ function condition(one) {
   return `(${text(one)})`;
 }
 
-/** A tree as text; empty where the tree is. */
+/** Formats a filter object as a string; empty for an empty filter. */
 export function text({ must = [], should = [], must_not = [] }) {
   const all = must.map(condition);
   if (should.length) all.push(`(${should.map(condition).join(" OR ")})`);
@@ -32,7 +32,7 @@ export function text({ must = [], should = [], must_not = [] }) {
   return all.join(" AND ");
 }
 
-/** What was chosen in facets: `values` by field are alternatives, `ranges` by field too. */
+/** Filter of a facet selection: the `values` and the `ranges` of a field are alternatives. */
 export function chosen({ values, ranges }) {
   const must = [];
   for (const [key, any] of Object.entries(values)) {
@@ -46,7 +46,7 @@ export function chosen({ values, ranges }) {
   return { must };
 }
 
-/** Trees and texts that all hold, as text; undefined where there is nothing to hold. */
+/** Combines filter objects and strings by AND into a string; undefined without any. */
 export function all(...parts) {
   const texts = parts.map((part) => (typeof part === "string" ? part.trim() : part ? text(part) : ""));
   const given = texts.filter(Boolean);

@@ -1,4 +1,4 @@
-// Numbers, prices and names for people.
+// Formatting of numbers, prices and names.
 
 const whole = new Intl.NumberFormat("en");
 const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -9,7 +9,7 @@ export const short = (n) => (Math.abs(n) < 10_000 ? whole.format(n) : compact.fo
 export const share = (x, digits = 1) => `${(100 * x).toFixed(digits)} %`;
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
-/** A figure with so many digits that count. */
+/** Formats a number with significant digits. */
 export function figure(x, digits = 3) {
   if (!Number.isFinite(x)) return "";
   const size = Math.abs(x);
@@ -17,7 +17,7 @@ export function figure(x, digits = 3) {
   return String(Number(size < 1 ? x.toFixed(digits + 1) : x.toPrecision(digits + 1)));
 }
 
-/** A score, with so many digits that scores of a list can be compared: those of rank fusion are small. */
+/** Formats a score with enough digits for comparison: scores of rank fusion are small. */
 export const score = (x) => x.toFixed(Math.abs(x) < 0.1 ? 4 : 3);
 
 export function bytes(n) {
@@ -36,7 +36,7 @@ export function price({ amount, currency }) {
     try {
       return new Intl.NumberFormat("en", { style: "currency", currency }).format(amount);
     } catch {
-      // Not one of the browser's currencies.
+      // The browser does not know the currency.
       return `${cents.format(amount)} ${currency}`;
     }
   }
@@ -51,7 +51,7 @@ export function time(text) {
 /** Last level of a category. */
 export const leaf = (category) => category?.split(" > ").at(-1) ?? "";
 
-/** `in_stock` as people write it. */
+/** Formats an identifier such as `in_stock` as words. */
 export const words = (name) => name.replaceAll("_", " ");
 
 export const titleOf = (item) => item.title || item.id;

@@ -1,4 +1,4 @@
-// The explorer: one item, why it was found, and what is like it.
+// The explorer: an item, why it was found, and similar items.
 
 import { el } from "./dom.js";
 import { get, of } from "./api.js";
@@ -13,14 +13,14 @@ import { change, go, route } from "./route.js";
 
 const SCOPES = { any: "All", same: "Same category", cross: "Other categories", together: "Bought together" };
 
-/** What the sources are called where the query is an item. */
-const AROUND = { query: "Near to it" };
+/** Names of the sources if the query is an item. */
+const AROUND = { query: "Similar vector" };
 
 let node = null;
 let opened = null;
 let scope = "any";
 
-/** Shows the item with the id, or nothing; called at every change of the address. */
+/** Shows the item with the id, or nothing; called whenever the address changes. */
 export async function show(app, collection, id) {
   if (!id || !collection) return hide();
   if (node && opened === `${collection.name} ${id}`) return;
@@ -45,8 +45,8 @@ export async function show(app, collection, id) {
     node.setAttribute("aria-label", titleOf(item));
     content.replaceChildren(...draw(app, collection, item).filter(Boolean));
     node.querySelector(".sheet").scrollTop = 0;
-  } catch (fault) {
-    if (opened === now) content.replaceChildren(problem(fault));
+  } catch (error) {
+    if (opened === now) content.replaceChildren(problem(error));
   }
 }
 
@@ -55,7 +55,7 @@ function hide() {
   node?.close();
 }
 
-/** The neighbours of the item in the grid. */
+/** Goes to the previous or next item of the grid. */
 function step(app, event) {
   const by = { "[": -1, "]": 1 }[event.key];
   if (!by || event.target.closest("input, select, textarea")) return;
@@ -65,11 +65,11 @@ function step(app, event) {
 }
 
 function draw(app, collection, item) {
-  const photos = shown(item);
-  const main = el("div", { class: "photo" }, picture(collection.name, item, { size: 1024 }));
+  const images = shown(item);
+  const main = el("div", { class: "image" }, picture(collection.name, item, { size: 1024 }));
   const choose = (n) => () => main.replaceChildren(picture(collection.name, item, { n, size: 1024 }));
-  const others = photos.length > 1 ? el("div", { class: "thumbs" }, photos.map((n) => el("button", { type: "button", "aria-label": `Photo ${n + 1}`, on: { click: choose(n) } }, picture(collection.name, item, { n, size: 128, alt: "" })))) : null;
-  const likeThis = el("button", { type: "button", on: { click: () => go("search", { c: collection.name, like: item.id }) } }, "Search like this");
+  const others = images.length > 1 ? el("div", { class: "thumbs" }, images.map((n) => el("button", { type: "button", "aria-label": `Image ${n + 1}`, on: { click: choose(n) } }, picture(collection.name, item, { n, size: 128, alt: "" })))) : null;
+  const likeThis = el("button", { type: "button", on: { click: () => go("search", { c: collection.name, like: item.id }) } }, "Search for similar items");
   const about = el(
     "div",
     { class: "about" },
@@ -91,23 +91,23 @@ function attributes(item) {
   return rows.length ? el("dl", { class: "attributes" }, el("dt", {}, "id"), el("dd", {}, el("code", {}, item.id)), rows) : el("dl", { class: "attributes" }, el("dt", {}, "id"), el("dd", {}, el("code", {}, item.id)));
 }
 
-/** The record as stored; vectors by their length. */
+/** The record as stored, with the lengths of vectors. */
 function record(item) {
   const short = { ...item, vectors: Object.fromEntries(Object.entries(item.vectors ?? {}).map(([name, vector]) => [name, `${vector.length} components`])) };
   return el("details", { class: "record" }, el("summary", {}, "Record"), el("pre", { tabindex: "0" }, JSON.stringify(short, null, 2)));
 }
 
-/** Why the item is in the results that it was opened from. */
+/** Explains why the item is in the results that it was opened from. */
 function why(app, item) {
   const found = app.hits.get(item.id);
   if (!found || found.hit.score === undefined) return null;
   const { hit, most, answer } = found;
-  const place = [...app.hits.keys()].indexOf(item.id) + 1;
+  const rank = [...app.hits.keys()].indexOf(item.id) + 1;
   const reason = hit.reason ? el("p", {}, hit.reason.text) : null;
   const { explain } = answer;
-  const plan = explain ? `plan: ${answer.plan}; ${count(explain.compared)} distances among ${plural(explain.matching, "vector")} that the filter lets through` : "recommended";
-  const said = highlight.isMarked(hit, "description") ? el("p", { class: "snippet" }, highlight.of(hit, "description")) : null;
-  return el("section", { class: "why", "aria-label": "Why it was found" }, el("h3", {}, `Place ${place}, score ${score(hit.score)}`), reason, said, bars.bar(hit, most), bars.table(hit), el("p", { class: "fine" }, plan));
+  const plan = explain ? `plan: ${answer.plan}; ${count(explain.compared)} distances among ${plural(explain.matching, "vector")} that match the filter` : "recommended";
+  const snippet = highlight.isMarked(hit, "description") ? el("p", { class: "snippet" }, highlight.of(hit, "description")) : null;
+  return el("section", { class: "why", "aria-label": "Why it was found" }, el("h3", {}, `Rank ${rank}, score ${score(hit.score)}`), reason, snippet, bars.bar(hit, most), bars.table(hit), el("p", { class: "fine" }, plan));
 }
 
 function similar(app, collection, item) {
@@ -116,7 +116,7 @@ function similar(app, collection, item) {
   const spaces = Object.keys(item.vectors ?? {});
   const space = el("select", { "aria-label": "Space", on: { change: () => load() } }, spaces.map((name) => el("option", { value: name }, name)));
   if (spaces.includes("shared")) space.value = "shared";
-  const tabs = el("div", { class: "tabs", role: "tablist", "aria-label": "Where from" }, Object.entries(SCOPES).map(([name, label]) => el("button", { type: "button", role: "tab", dataset: { scope: name }, on: { click: () => ((scope = name), load()) } }, label)));
+  const tabs = el("div", { class: "tabs", role: "tablist", "aria-label": "Scope" }, Object.entries(SCOPES).map(([name, label]) => el("button", { type: "button", role: "tab", dataset: { scope: name }, on: { click: () => ((scope = name), load()) } }, label)));
   tabs.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     const all = [...tabs.children];
@@ -143,9 +143,9 @@ function similar(app, collection, item) {
       const most = Math.max(...answer.hits.map((hit) => hit.score), 0);
       list.replaceChildren(...answer.hits.map((hit) => row(collection, hit, most)));
       legend.replaceChildren(...[bars.legend(answer.hits, AROUND)].filter(Boolean));
-      if (!answer.hits.length) list.replaceChildren(scope === "together" ? empty("Nobody bought it with another", "Baskets come from purchase events: one person, one day.") : empty("Nothing is like it there"));
-    } catch (fault) {
-      list.replaceChildren(problem(fault));
+      if (!answer.hits.length) list.replaceChildren(scope === "together" ? empty("Never bought together with another item", "A basket is the purchase events of one user on one day.") : empty("No similar items"));
+    } catch (error) {
+      list.replaceChildren(problem(error));
     }
   }
   load();
@@ -154,7 +154,7 @@ function similar(app, collection, item) {
 
 function row(collection, hit, most) {
   const { item } = hit;
-  const people = hit.baskets ? el("span", { class: "fine" }, `${hit.baskets} baskets`) : null;
+  const baskets = hit.baskets ? el("span", { class: "fine" }, `${hit.baskets} baskets`) : null;
   return el(
     "li",
     {},
@@ -163,7 +163,7 @@ function row(collection, hit, most) {
       { type: "button", class: "line-item", dataset: { id: item.id }, on: { click: () => change({ open: item.id }) } },
       picture(collection.name, item, { size: 128, alt: "" }),
       el("span", { class: "about" }, el("span", { class: "title" }, titleOf(item)), el("span", { class: "facts" }, facts(item)), el("span", { class: "reason" }, hit.reason?.text ?? "")),
-      el("span", { class: "measure" }, el("span", { class: "score" }, score(hit.score)), bars.bar(hit, most, AROUND), people),
+      el("span", { class: "measure" }, el("span", { class: "score" }, score(hit.score)), bars.bar(hit, most, AROUND), baskets),
     ),
   );
 }

@@ -1,8 +1,8 @@
-// Keys that work anywhere but in a field.
+// Keyboard shortcuts outside of input fields.
 
 const typing = (target) => target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
 
-/** `actions` by key; `g` waits for a second key, which is looked up as `g s`. */
+/** Registers `actions` by key; two keys in sequence are looked up as `g s`. */
 export function listen(actions) {
   let before = "";
   let since = 0;

@@ -1,4 +1,4 @@
-// The page: which collection, which view, and what is open over it.
+// The page: collection, view, and the item that is open.
 
 import { el, icon, ICONS } from "./dom.js";
 import { get, key } from "./api.js";
@@ -24,24 +24,24 @@ const VIEWS = {
   reports: { label: "Reports", module: reports, withoutCollection: true },
 };
 
-/** The second key of `g r` where another view has its first letter. */
+/** Second key of the shortcut `g X` of views whose first letter is taken. */
 const KEYS = { rules: "u" };
 
 const main = document.getElementById("main");
 const picker = document.getElementById("collection");
-const app = { hits: new Map(), collections: [], refresh, needKey: (fault) => document.querySelector("dialog") ?? askForKey(start, fault) };
+const app = { hits: new Map(), collections: [], refresh, needKey: (error) => document.querySelector("dialog") ?? askForKey(start, error) };
 let current = null;
 
-/** Asks for the collections, then shows what the address says. */
+/** Loads the collections, then shows the view of the address. */
 async function start() {
   drawTools();
   picker.parentElement.hidden = true;
   try {
     app.collections = await get("collections");
-  } catch (fault) {
+  } catch (error) {
     leave();
-    main.replaceChildren(problem(fault, el("button", { type: "button", on: { click: start } }, "Try again")));
-    if (fault.status === 401) app.needKey(fault);
+    main.replaceChildren(problem(error, el("button", { type: "button", on: { click: start } }, "Try again")));
+    if (error.status === 401) app.needKey(error);
     return;
   }
   picker.replaceChildren(...app.collections.map((one) => el("option", { value: one.name }, `${one.name} (${short(one.items)})`)));
@@ -50,7 +50,7 @@ async function start() {
   refresh();
 }
 
-/** The collection of the address, by its name or an alias; else that with photos or the first. */
+/** The collection of the address, by name or alias; by default the first with images, or the first. */
 function collection(params) {
   const wanted = params.get("c");
   if (!wanted) return app.collections.find((one) => one.vector_counts.image) ?? app.collections[0];
@@ -72,7 +72,7 @@ function refresh() {
   if (!shown && !VIEWS[view].withoutCollection) {
     leave();
     const wanted = params.get("c");
-    const what = wanted ? empty(`No collection "${wanted}"`, "Choose another one above.") : empty("No collection yet", "Fill one with `vitrine-indexer index`, or send items to the API.", el("a", { href: "../docs/" }, "How"));
+    const what = wanted ? empty(`No collection "${wanted}"`, "Choose another collection above.") : empty("No collection yet", "Fill a collection with `vitrine-indexer index`, or send items to the API.", el("a", { href: "../docs/" }, "API documentation"));
     main.replaceChildren(what);
     return;
   }
@@ -81,7 +81,7 @@ function refresh() {
     leave();
     current = { view, ...VIEWS[view].module.mount(main, app) };
   }
-  // What is open over the view does not change the view.
+  // The open item does not change the view.
   const below = new URLSearchParams(params);
   below.delete("open");
   const text = `${shown?.name} ${below}`;
@@ -102,7 +102,7 @@ picker.addEventListener("change", () => {
   go(view, view === "search" ? [["c", picker.value], ...kept] : { c: picker.value });
 });
 
-const THEMES = { "": ["half", "as the system has it"], light: ["sun", "light"], dark: ["moon", "dark"] };
+const THEMES = { "": ["half", "system setting"], light: ["sun", "light"], dark: ["moon", "dark"] };
 
 function theme() {
   const { dataset } = document.documentElement;
@@ -120,7 +120,7 @@ function drawTools() {
   const button = (label, drawing, click, props = {}) => el("button", { type: "button", class: "quiet", "aria-label": label, title: label, on: { click }, ...props }, icon(ICONS[drawing]));
   document.getElementById("tools").replaceChildren(
     button(key.get() ? "API key (set)" : "API key", "key", () => askForKey(start), { dataset: { set: key.get() ? "yes" : "no" } }),
-    button(`Colours: ${title}`, name, theme),
+    button(`Colors: ${title}`, name, theme),
     button("Keyboard", "help", help, { "aria-keyshortcuts": "?" }),
   );
 }

@@ -1,6 +1,6 @@
-// The text format of Prometheus, as far as the console needs it.
+// Parser of the Prometheus text format, as far as the console needs it.
 
-/** Samples of a text: `{name, labels, value}`. */
+/** Parses samples: `{name, labels, value}`. */
 export function parse(text) {
   const lines = text.split("\n").filter((line) => line && !line.startsWith("#"));
   return lines.flatMap((line) => {
@@ -14,19 +14,19 @@ export function parse(text) {
 /** The value of a gauge without labels. */
 export const one = (samples, name) => samples.find((sample) => sample.name === name)?.value;
 
-/** Requests, faults and a bound of the median and of the 95th percentile by route, busiest first. */
+/** Requests, failures, and upper bounds of the median and 95th percentile by route, busiest first. */
 export function routes(samples) {
   const by = new Map();
   const of = (labels) => {
     const name = `${labels.method} ${labels.route}`;
-    if (!by.has(name)) by.set(name, { name, count: 0, seconds: 0, buckets: [], faults: 0 });
+    if (!by.has(name)) by.set(name, { name, count: 0, seconds: 0, buckets: [], failures: 0 });
     return by.get(name);
   };
   for (const { name, labels, value } of samples) {
     if (name === "vitrine_http_request_seconds_bucket") of(labels).buckets.push([Number(labels.le.replace("+Inf", "Infinity")), value]);
     if (name === "vitrine_http_request_seconds_count") of(labels).count = value;
     if (name === "vitrine_http_request_seconds_sum") of(labels).seconds = value;
-    if (name === "vitrine_http_requests_total" && labels.status >= "500") of(labels).faults += value;
+    if (name === "vitrine_http_requests_total" && labels.status >= "500") of(labels).failures += value;
   }
   const all = [...by.values()].filter((route) => route.count);
   for (const route of all) {

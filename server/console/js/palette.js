@@ -1,9 +1,9 @@
-// Colours of kinds, told apart also by people who see few of them (after Paul Tol's schemes). The numbers are those of
-// `--k0` and on in views.css.
+// Colorblind-safe colors of categories (after Paul Tol's schemes). The numbers are those of `--k0` and
+// following in views.css.
 
 export const KINDS = 10;
 
-/** A kind's colour number by name: the most frequent first, all after the last share the grey one. */
+/** Color number by name: most frequent first; all beyond the last color share the gray one. */
 export function ranked(names) {
   const counts = new Map();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -11,8 +11,8 @@ export function ranked(names) {
   return sorted.map(([name, count], at) => ({ name, count, kind: Math.min(at, KINDS) }));
 }
 
-/** The colours as the theme has them now; the last one is that of all others. */
-export function colours(node) {
+/** The colors of the current theme; the last one is for all others. */
+export function colors(node) {
   const style = getComputedStyle(node);
   const names = [...Array.from({ length: KINDS }, (_, n) => `--k${n}`), "--k-other"];
   const probe = document.createElement("span");

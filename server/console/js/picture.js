@@ -1,16 +1,16 @@
-// Photos of items. A photo that cannot be had leaves a tile with the item's initials in its place.
+// Images of items. An image that is not available is replaced by a tile with the item's initials.
 
 import { el } from "./dom.js";
 import { address, ask, key, of } from "./api.js";
 import { titleOf } from "./format.js";
 
-/** Photos that the server may have: web addresses are fetched by nobody. */
+/** Numbers of the images that the server may have: URIs are not fetched. */
 export function shown(item) {
   const numbered = (item.images ?? []).map((image, n) => [image, n]);
   return numbered.filter(([image]) => !image.uri).map(([, n]) => n);
 }
 
-/** A frame with photo `n` of an item, or with its tile. */
+/** A frame with image `n` of an item, or with a tile. */
 export function picture(collection, item, { n = shown(item)[0], size = 320, alt = titleOf(item) } = {}) {
   const frame = el("div", { class: "picture" });
   if (n === undefined) {
@@ -27,7 +27,7 @@ export function picture(collection, item, { n = shown(item)[0], size = 320, alt 
   return frame;
 }
 
-/** A photo's address can carry no key, so its bytes are asked for. */
+/** Loads an image with the API key, which an image element cannot send. */
 async function withKey(url, image) {
   const blob = await (await ask(url)).blob();
   const local = URL.createObjectURL(blob);

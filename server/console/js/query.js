@@ -1,38 +1,38 @@
-// From the address to the requests that answer it.
+// Builds the requests of the address.
 
 import { get, of, post, Problem } from "./api.js";
 import * as facets from "./facets.js";
 import { all, chosen } from "./filter.js";
 
-/** Hits of a first page. */
+/** Hits of the first page. */
 export const PAGE = 24;
 
-/** The photo that is searched by. It is too large for an address, so a link to a search by photo cannot be shared. */
-let photo = null;
-export const currentPhoto = () => photo;
-export function setPhoto(next) {
-  if (photo) URL.revokeObjectURL(photo.url);
-  photo = next;
+/** Image of the current search. It is too large for an address, so links to image searches cannot be shared. */
+let image = null;
+export const currentImage = () => image;
+export function setImage(next) {
+  if (image) URL.revokeObjectURL(image.url);
+  image = next;
 }
 
-/** A photo from a file, as the API takes it. */
-export async function readPhoto(file) {
-  const MOST = 20 * 1024 * 1024;
-  if (file.size > MOST) throw new Error(`${file.name || "The photo"} has more than 20 MiB; choose a smaller one.`);
+/** Reads an image file as base64, as the API expects it. */
+export async function readImage(file) {
+  const MAX_BYTES = 20 * 1024 * 1024;
+  if (file.size > MAX_BYTES) throw new Error(`${file.name || "The image"} is larger than 20 MiB; choose a smaller one.`);
   const bytes = new Uint8Array(await file.arrayBuffer());
   let text = "";
   for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-  return { name: file.name || "photo", base64: btoa(text), url: URL.createObjectURL(file) };
+  return { name: file.name || "image", base64: btoa(text), url: URL.createObjectURL(file) };
 }
 
-/** What the address asks for. */
+/** Parses the parameters of the address. */
 export function read(params) {
   const limit = Number(params.get("n"));
   return {
     text: params.get("q") ?? "",
     item: params.get("like") ?? "",
-    photo: params.get("photo") ? photo : null,
-    lostPhoto: Boolean(params.get("photo") && !photo),
+    image: params.get("image") ? image : null,
+    lostImage: Boolean(params.get("image") && !image),
     user: params.get("user") ?? "",
     hand: params.get("filter") ?? "",
     space: params.get("space") ?? "",
@@ -46,9 +46,9 @@ export function read(params) {
   };
 }
 
-/** The search that is asked for with what was chosen in facets; nothing where there are neither words, nor a photo, nor an item. */
+/** The search request with the facet selection; null without text, image and item. */
 function search(collection, asked, choice) {
-  const query = asked.photo ? { image: asked.photo.base64 } : asked.item ? { item: asked.item } : asked.text ? { text: asked.text } : null;
+  const query = asked.image ? { image: asked.image.base64 } : asked.item ? { item: asked.item } : asked.text ? { text: asked.text } : null;
   if (!query) return null;
   return {
     query,
@@ -63,7 +63,7 @@ function search(collection, asked, choice) {
 
 const filter = (collection, asked, choice) => all(chosen(facets.typed(choice, collection)), asked.hand);
 
-/** The hits, by search, recommendation, or as the items lie; those of a search with counts of the facets that nothing was chosen of. */
+/** Loads hits by search, recommendation or scroll; a search also returns the facets without a selection. */
 export async function hits(collection, asked, signal) {
   const { limit } = asked;
   const diversify = asked.mmr ? { mmr: Number(asked.mmr) } : undefined;
@@ -74,18 +74,18 @@ export async function hits(collection, asked, signal) {
     const { value, tookMs } = await post_(["search"], body);
     return { ...value, roundTripMs: tookMs, request: body, kind: "search" };
   }
-  const own = filter(collection, asked, asked.choice);
+  const selected = filter(collection, asked, asked.choice);
   if (asked.user) {
-    const body = { user: asked.user, filter: own, limit, diversify };
+    const body = { user: asked.user, filter: selected, limit, diversify };
     const { value, tookMs } = await post_(["recommend"], body);
     return { ...value, roundTripMs: tookMs, request: body, kind: "recommend" };
   }
-  const body = { filter: own, limit };
+  const body = { filter: selected, limit };
   const { value, tookMs } = await post_(["items", "scroll"], body);
   return { hits: value.items.map((item) => ({ id: item.id, item })), more: Boolean(value.next_cursor), roundTripMs: tookMs, request: body, kind: "browse" };
 }
 
-/** What counts facets: of what a search matches, where there is one, else of what the filter lets through. It takes a list of what to count and what is chosen meanwhile. */
+/** Returns a function that counts facets over the matches of the search or, without a search, of the filter. It takes a list of [facets, selection]. */
 export function counting(collection, asked, signal) {
   if (!search(collection, asked, asked.choice)) {
     const one = async ([counted, choice]) => (await post(of(collection.name, "facets"), { filter: filter(collection, asked, choice), facets: counted }, { signal })).value;
@@ -102,5 +102,5 @@ export function counting(collection, asked, signal) {
   };
 }
 
-/** An item with all that is stored of it. */
+/** Loads an item with all stored fields. */
 export const item = (collection, id, signal) => get(of(collection.name, "items", id), {}, { signal });

@@ -1,4 +1,4 @@
-// One evaluation report, drawn: those of recommenders with charts, any other one as tables.
+// Evaluation reports: reports of recommenders as charts, all others as tables.
 
 import { el } from "./dom.js";
 import * as chart from "./chart.js";
@@ -8,10 +8,10 @@ const NAMES = { ndcg: "NDCG", mrr: "MRR", map: "MAP", f1: "F1", hit_rate: "hit r
 const nameOf = (metric) => NAMES[metric] ?? words(metric);
 const isInterval = (value) => value && typeof value === "object" && ["mean", "low", "high"].every((key) => Number.isFinite(value[key]));
 
-/** Whether a report is one of `evaluate recommend`. */
+/** True if a report is one of `evaluate recommend`. */
 const isOfRecommenders = (report) => Array.isArray(report.models) && report.models.every((model) => Array.isArray(model.at) && model.at.length) && report.models.length > 0;
 
-/** The report; what is not known is shown as it is. */
+/** Draws a report; unknown formats are shown generically. */
 export function draw(report) {
   return isOfRecommenders(report) ? recommenders(report) : generic(report);
 }
@@ -33,9 +33,9 @@ function recommenders(report) {
     body.replaceChildren(
       ...[
         chart.intervals(rows, { label: `${title}, with 95 % intervals` }),
-        compared.length ? chart.intervals(compared.map((one) => ({ name: one.model, kind: kindOf(one.model), ...one.difference })), { label: `${title}: more than ${compared[0].against}, user by user`, zero: true }) : null,
+        compared.length ? chart.intervals(compared.map((one) => ({ name: one.model, kind: kindOf(one.model), ...one.difference })), { label: `${title}: difference to ${compared[0].against}, paired by user`, zero: true }) : null,
         compared.length ? el("ul", { class: "verdicts" }, compared.map(verdict)) : null,
-        el("h3", {}, `All figures at ${by.k}`),
+        el("h3", {}, `All metrics at ${by.k}`),
         figures(report.models, by.k, metrics),
       ].filter(Boolean),
     );
@@ -43,7 +43,7 @@ function recommenders(report) {
   redraw();
   return [
     facts(report),
-    el("div", { class: "row" }, pick("Figure", "metric", metrics, nameOf), pick("Depth", "k", depths, String)),
+    el("div", { class: "row" }, pick("Metric", "metric", metrics, nameOf), pick("Depth", "k", depths, String)),
     body,
     breakdown(report.models, "by_user", "users", "Recall by events of the user", kinds),
     breakdown(report.models, "by_item", "held_out", "Recall by events of the held-out item", kinds),
@@ -53,7 +53,7 @@ function recommenders(report) {
 
 function verdict({ model, against, verdict: said, difference }) {
   const range = `${figure(difference.mean)} (${figure(difference.low)} to ${figure(difference.high)})`;
-  const text = said === "undecided" ? `${model} and ${against} are not told apart: ${range}` : `${model} is ${said} than ${against}: ${range}`;
+  const text = said === "undecided" ? `no significant difference between ${model} and ${against}: ${range}` : `${model} is ${said} than ${against}: ${range}`;
   return el("li", { dataset: { verdict: said } }, text);
 }
 
@@ -89,7 +89,7 @@ function figures(models, k, metrics) {
       el("thead", {}, el("tr", {}, ["model", ...columns.map(nameOf), "fit, s", "users/s"].map((name) => el("th", { scope: "col" }, name)))),
       el("tbody", {}, rows.map(({ model, at }) => el("tr", {}, el("th", { scope: "row" }, model.model), columns.map((name) => cell(at, name)), speed(model)))),
     ),
-    "All figures",
+    "All metrics",
   );
 }
 
@@ -107,7 +107,7 @@ function settings(models) {
 
 const scroll = (node, label) => el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label }, node);
 
-/** Anything: figures as they are, lists of alike objects as tables, the rest folded. */
+/** Draws any value: numbers as they are, lists of objects as tables, the rest recursively. */
 function generic(value) {
   const isPlain = (one) => one === null || typeof one !== "object";
   const text = (one) => (typeof one === "number" ? figure(one) : isInterval(one) ? `${figure(one.mean)} (${figure(one.low)} to ${figure(one.high)})` : String(one ?? ""));

@@ -1,4 +1,4 @@
-// The page's state is the part of its address after `#`: `#/search?c=shop&q=red+chair`. So a link shows what its sender saw.
+// The state of the page is in the fragment of its address, so that it can be linked: `#/search?c=shop&q=red+chair`.
 
 let listener = () => {};
 
@@ -8,13 +8,13 @@ export function route() {
   return { view: path || "search", params: new URLSearchParams(query) };
 }
 
-/** Address of a view. */
+/** Link to a view. */
 export function link(view, params) {
   const text = new URLSearchParams(params).toString();
   return `#/${view}${text ? `?${text}` : ""}`;
 }
 
-/** Goes to a view; `replace` leaves no step back. */
+/** Goes to a view; `replace` adds no history entry. */
 export function go(view, params, { replace = false } = {}) {
   const hash = link(view, params);
   if (hash === location.hash) return;
@@ -22,7 +22,7 @@ export function go(view, params, { replace = false } = {}) {
   listener();
 }
 
-/** Changes some parameters: a list is set as often as it is long, an empty value is taken out. */
+/** Changes parameters: a list sets a parameter repeatedly, an empty value removes it. */
 export function change(changes, options) {
   const { view, params } = route();
   for (const [name, value] of Object.entries(changes)) {
@@ -34,7 +34,7 @@ export function change(changes, options) {
   go(view, params, options);
 }
 
-/** Calls back when the address changes, by us or by the browser. */
+/** Calls back when the address changes, by the page or by the browser. */
 export function watch(callback) {
   listener = callback;
   addEventListener("popstate", callback);

@@ -1,13 +1,13 @@
-// Points on a canvas, to be zoomed and walked over. Nothing here knows what they stand for.
+// Scatter plot on a canvas with zoom, pan and keyboard navigation, independent of the data.
 
 import { el } from "./dom.js";
-import { colours } from "./palette.js";
+import { colors } from "./palette.js";
 
 const NEAR = 14;
-const MOST_ZOOM = 200;
+const MAX_ZOOM = 200;
 
-/** A canvas of `{x, y, kind, label}`. `hover(point, at)` is called with a point or with none, `follow(at)` when
- * the point has moved, `open(point)` when it was chosen. */
+/** Creates a plot of `{x, y, kind, label}`. Calls `hover(point, at)` with a point or null, `follow(at)`
+ * when the point has moved, `open(point)` when it was chosen. */
 export function scatter({ label, hover, follow, open }) {
   const canvas = el("canvas", { tabindex: "0", role: "application", "aria-label": label });
   const node = el("div", { class: "scatter" }, canvas);
@@ -39,7 +39,7 @@ export function scatter({ label, hover, follow, open }) {
 
   function draw() {
     frame = 0;
-    const { kinds, ink, ground } = (paint ??= colours(node));
+    const { kinds, ink, ground } = (paint ??= colors(node));
     const ratio = devicePixelRatio || 1;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
@@ -66,7 +66,7 @@ export function scatter({ label, hover, follow, open }) {
     write(ink, ground);
   }
 
-  /** Names at the middle of their points, where they do not lie over each other. */
+  /** Draws names at the middle of their points, unless they overlap. */
   function write(ink, ground) {
     if (lit) return;
     pen.font = "600 13px system-ui, sans-serif";
@@ -89,7 +89,7 @@ export function scatter({ label, hover, follow, open }) {
   }
 
   function zoom(factor, x = width / 2, y = height / 2) {
-    const next = Math.min(MOST_ZOOM, Math.max(0.5, view.zoom * factor));
+    const next = Math.min(MAX_ZOOM, Math.max(0.5, view.zoom * factor));
     const by = next / view.zoom;
     const [dx, dy] = [x - width / 2, y - height / 2];
     view = { zoom: next, x: dx - (dx - view.x) * by, y: dy - (dy - view.y) * by };
@@ -124,7 +124,7 @@ export function scatter({ label, hover, follow, open }) {
     ask();
   }
 
-  // Pointers: one drags, two pinch, none that moved opens.
+  // Pointers: one drags, two pinch; a click opens.
   const down = new Map();
   let moved = 0;
   const place = (event) => [event.offsetX, event.offsetY];

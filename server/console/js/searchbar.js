@@ -1,22 +1,22 @@
-// The search box with its photo, and the options below it.
+// The search box with image upload, and the search options.
 
 import { el, icon, ICONS } from "./dom.js";
-import { readPhoto, setPhoto } from "./query.js";
+import { readImage, setImage } from "./query.js";
 import { change } from "./route.js";
 
-/** The form; `refresh(asked, collection)` shows what the address says, `failed` gets faults of photos. */
+/** Creates the form; `refresh(asked, collection)` shows the state of the address, `failed` gets errors of images. */
 export function searchbar({ failed }) {
-  const text = el("input", { type: "search", id: "query", name: "q", placeholder: "Search by words, or drop a photo", "aria-label": "Search", autocomplete: "off", spellcheck: "false", enterkeyhint: "search", "aria-keyshortcuts": "/" });
-  const file = el("input", { type: "file", id: "photo", accept: "image/*", class: "hidden", "aria-label": "Search by photo" });
+  const text = el("input", { type: "search", id: "query", name: "q", placeholder: "Search by text, or drop an image", "aria-label": "Search", autocomplete: "off", spellcheck: "false", enterkeyhint: "search", "aria-keyshortcuts": "/" });
+  const file = el("input", { type: "file", id: "image", accept: "image/*", class: "hidden", "aria-label": "Search by image" });
   const options = el("button", { type: "button", class: "quiet", title: "Options", "aria-label": "Options", "aria-expanded": "false", "aria-controls": "options", on: { click: () => unfold(panel.hidden) } }, icon(ICONS.sliders));
-  const box = el("div", { class: "box" }, icon(ICONS.search), text, el("label", { class: "quiet", for: "photo", title: "Search by photo" }, icon(ICONS.photo), file), options, el("button", { type: "submit", class: "primary" }, "Search"));
-  const user = field("user", "Shopper", "a user of the events: results in the order of their taste");
+  const box = el("div", { class: "box" }, icon(ICONS.search), text, el("label", { class: "quiet", for: "image", title: "Search by image" }, icon(ICONS.image), file), options, el("button", { type: "submit", class: "primary" }, "Search"));
+  const user = field("user", "User", "user id, as in events: personalizes the ranking");
   const filter = field("filter", "Filter", 'price <= 300 AND NOT brand = "Acme"');
   const space = select("space", "Space", []);
-  const mode = select("mode", "Found by", [["", "words and meaning"], ["lexical", "words"], ["vector", "meaning"]]);
-  const mmr = select("mmr", "Variety", [["", "none"], ["0.8", "some"], ["0.6", "much"], ["0.4", "most"]]);
-  const exact = check("exact", "Exact", "Compare with every vector");
-  const plain = check("plain", "Words as they are", "Do not take prices, colours and the like out of the query");
+  const mode = select("mode", "Mode", [["", "hybrid"], ["lexical", "full text"], ["vector", "vector"]]);
+  const mmr = select("mmr", "Diversity", [["", "none"], ["0.8", "low"], ["0.6", "medium"], ["0.4", "high"]]);
+  const exact = check("exact", "Exact", "Compare with all vectors");
+  const plain = check("plain", "No query understanding", "Do not extract prices, colors and so on from the query");
   const panel = el("div", { class: "options", id: "options", hidden: true }, user.row, filter.row, mode.row, space.row, mmr.row, exact.row, plain.row);
   const form = el("form", { class: "searchbar", role: "search", on: { submit } }, box, panel);
 
@@ -29,20 +29,20 @@ export function searchbar({ failed }) {
     event.preventDefault();
     const asked = { q: text.value.trim(), user: user.input.value.trim(), filter: filter.input.value.trim(), space: space.input.value, mode: mode.input.value, mmr: mmr.input.value, exact: exact.input.checked ? "1" : "", plain: plain.input.checked ? "1" : "" };
     const isNew = asked.q !== shown;
-    // Other words are another question: what was undone in the old ones does not count.
-    change({ ...asked, n: "", ...(isNew ? { undo: [] } : {}), ...(isNew && asked.q ? { like: "", photo: "" } : {}) });
+    // Another text is another query: undone interpretations of the old one are dropped.
+    change({ ...asked, n: "", ...(isNew ? { undo: [] } : {}), ...(isNew && asked.q ? { like: "", image: "" } : {}) });
   }
 
   let shown = "";
   for (const one of [mode, space, mmr, exact, plain]) one.input.addEventListener("change", () => form.requestSubmit());
 
-  async function take(photo) {
-    if (!photo) return;
+  async function take(image) {
+    if (!image) return;
     try {
-      setPhoto(await readPhoto(photo));
-      change({ photo: String(Date.now()), q: "", like: "", undo: [], n: "" });
-    } catch (fault) {
-      failed(fault);
+      setImage(await readImage(image));
+      change({ image: String(Date.now()), q: "", like: "", undo: [], n: "" });
+    } catch (error) {
+      failed(error);
     }
   }
   file.addEventListener("change", () => take(file.files[0]).then(() => (file.value = "")));

@@ -1,25 +1,27 @@
-//! Some records that are parsed and written together.
+//! Batches of records that are parsed and written together.
 
 use vitrine::Collection;
 use vitrine_schemas::{ImportLine, Item, WriteResponse, WriteStatus, WriteSummary};
 
 use super::{Header, Record};
 use crate::{
-    body,
     embedders::Embedders,
     error::{ApiError, ApiResult},
-    report,
+    http::body,
+    import::write_report,
 };
 
-/// A batch with so many records, or so many bytes, is written.
-const FULL: usize = 256;
-const FULL_BYTES: usize = 8 << 20;
+/// Records at which a batch is full.
+const BATCH_RECORDS: usize = 256;
 
-/// How a record becomes an item.
+/// Bytes at which a batch is full.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Parser of item records.
 pub enum Parser {
-    /// It is a JSON object.
+    /// Records are JSON objects.
     Json,
-    /// It is a row below a header.
+    /// Records are CSV rows below this header.
     Csv(Header),
 }
 
@@ -31,7 +33,7 @@ impl Parser {
         }
     }
 
-    /// The id of a record that is no item, where it can be read.
+    /// Returns the id of an invalid record, if it can be read.
     fn id(&self, bytes: &[u8]) -> Option<String> {
         #[derive(serde::Deserialize)]
         struct Identified {
@@ -51,13 +53,13 @@ pub struct Batch {
     bytes: usize,
 }
 
-/// What became of a batch: lines of the answer, and totals.
+/// Outcome of a batch: lines of the response, and totals.
 pub struct Written {
-    /// One line a record.
+    /// One line per record.
     pub lines: Vec<u8>,
     /// Totals.
     pub summary: WriteSummary,
-    /// Nothing was stored, for want of room that sealing will make.
+    /// True if nothing was stored because memory is full until vectors are sealed.
     pub retry: bool,
 }
 
@@ -68,23 +70,24 @@ impl Batch {
         self.records.push(record);
     }
 
-    /// Whether it is to be written now.
+    /// Returns true if the batch is to be written now.
     pub fn is_full(&self) -> bool {
-        self.records.len() >= FULL || self.bytes >= FULL_BYTES
+        self.records.len() >= BATCH_RECORDS || self.bytes >= BATCH_BYTES
     }
 
-    /// Whether it has no record.
+    /// Returns true if the batch has no records.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// The records themselves.
+    /// Returns the records.
     pub fn into_records(self) -> Vec<Record> {
         self.records
     }
 
-    /// Parses and writes; a bad record costs itself only. What comes back as created or updated is stored. Where there is
-    /// no room for the records, each is answered with that; [`Written::retry`] tells whether waiting would mend it.
+    /// Parses and writes the batch; an invalid record does not affect the others. Records reported
+    /// as created or updated are stored. If memory or disk is full, every record is rejected with
+    /// that error; [`Written::retry`] is true if waiting helps.
     pub fn write(
         &self,
         parser: &Parser,
@@ -93,10 +96,10 @@ impl Batch {
     ) -> ApiResult<Written> {
         let (mut items, mut read) = (Vec::new(), Vec::with_capacity(self.records.len()));
         for record in &self.records {
-            let (id, fault) = match &record.bytes {
+            let (id, error) = match &record.bytes {
                 None => (None, Some(too_long())),
                 Some(bytes) => match parser.parse(bytes) {
-                    Err(fault) => (parser.id(bytes), Some(fault)),
+                    Err(error) => (parser.id(bytes), Some(error)),
                     Ok(item) => {
                         let id = item.id.clone();
                         items.push(item);
@@ -104,10 +107,10 @@ impl Batch {
                     }
                 },
             };
-            read.push((record.line, id, fault));
+            read.push((record.line, id, error));
         }
         let count = items.len();
-        embedders.embed_twice(collection, &mut items);
+        embedders.embed_for_both_spaces(collection, &mut items);
         let mut retry = false;
         let outcomes: Vec<ApiResult<WriteStatus>> = match collection.upsert(items) {
             Ok(outcomes) => outcomes
@@ -115,7 +118,7 @@ impl Batch {
                 .map(|outcome| outcome.map_err(ApiError::from))
                 .collect(),
             Err(e) if e.is_full() => {
-                retry = matches!(e, vitrine::Error::Unsettled { .. });
+                retry = matches!(e, vitrine::Error::MemoryFullUntilSealed { .. });
                 let refused = ApiError::from(e);
                 (0..count).map(|_| Err(refused.clone())).collect()
             }
@@ -123,14 +126,14 @@ impl Batch {
         };
         let mut outcomes = outcomes.into_iter();
         let mut report = WriteResponse::default();
-        for (line, id, fault) in read {
-            let outcome = match fault {
-                Some(fault) => Err(fault),
+        for (line, id, error) in read {
+            let outcome = match error {
+                Some(error) => Err(error),
                 None => outcomes
                     .next()
                     .unwrap_or_else(|| Err(ApiError::internal("an item has no outcome"))),
             };
-            report::record(&mut report, line, id, outcome);
+            write_report::record(&mut report, line, id, outcome);
         }
         let results = report.results.into_iter().map(ImportLine::Result);
         Ok(Written {
@@ -141,7 +144,7 @@ impl Batch {
     }
 }
 
-/// One line of the answer.
+/// Serializes a line of the response.
 pub fn line(line: &ImportLine) -> Vec<u8> {
     let mut bytes = serde_json::to_vec(line).unwrap_or_default();
     bytes.push(b'\n');

@@ -1,4 +1,4 @@
-//! Batches of records out of a request's body, as they come.
+//! Reads batches of records from a request body.
 
 use std::time::{Duration, Instant};
 
@@ -6,15 +6,15 @@ use actix_web::web::Payload;
 use tokio::time::timeout_at;
 
 use super::{Batch, Format, Record, Splitter};
-use crate::{body::next_chunk, error::ApiResult};
+use crate::{error::ApiResult, http::body::next_chunk};
 
-/// A record waits so long for others to share its batch.
-const GATHERING: Duration = Duration::from_millis(100);
+/// Maximum time that a record waits for others to fill its batch.
+const MAX_BATCH_DELAY: Duration = Duration::from_millis(100);
 
-/// Longest pause of a sender, who may have to make the items first.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Maximum pause between chunks; a sender may have to compute the items first.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The batches of a body. Nothing is read ahead: a sender is as fast as the writing.
+/// Batches of a body. Nothing is read ahead: writing throttles the sender.
 pub struct Batches {
     payload: Payload,
     splitter: Splitter,
@@ -22,7 +22,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Of a body whose records have at most `limit` bytes.
+    /// Reads a body whose records have at most `limit` bytes.
     pub fn new(payload: Payload, format: Format, limit: usize) -> Self {
         Self {
             payload,
@@ -31,7 +31,7 @@ impl Batches {
         }
     }
 
-    /// One record; none at the end.
+    /// Returns the next record, None at the end.
     pub async fn record(&mut self) -> ApiResult<Option<Record>> {
         loop {
             let record = self.splitter.pop();
@@ -42,18 +42,18 @@ impl Batches {
         }
     }
 
-    /// The next batch; none at the end.
+    /// Returns the next batch, None at the end.
     pub async fn next(&mut self) -> ApiResult<Option<Batch>> {
         let mut batch = Batch::default();
         let Some(first) = self.record().await? else {
             return Ok(None);
         };
         batch.push(first);
-        let due = Instant::now() + GATHERING;
+        let due = Instant::now() + MAX_BATCH_DELAY;
         while !batch.is_full() {
             match timeout_at(due.into(), self.record()).await {
                 Ok(Ok(Some(record))) => batch.push(record),
-                Ok(Err(fault)) => return Err(fault),
+                Ok(Err(error)) => return Err(error),
                 Ok(Ok(None)) | Err(_) => break,
             }
         }
@@ -61,7 +61,7 @@ impl Batches {
     }
 
     async fn read(&mut self) -> ApiResult<()> {
-        match next_chunk(&mut self.payload, PATIENCE).await? {
+        match next_chunk(&mut self.payload, CHUNK_TIMEOUT).await? {
             Some(chunk) => self.splitter.push(&chunk),
             None => {
                 self.splitter.finish();

@@ -1,4 +1,4 @@
-//! Events out of records: parsed, stored in batches, answered a line each.
+//! Event records: parsed, stored in batches, with one result line each.
 
 use std::io::Write;
 
@@ -8,32 +8,33 @@ use vitrine::{
     schemas::{Event, EventImportParams, EventLine, EventResult, EventStatus, EventSummary},
 };
 use vitrine_indexer::source::events::{
-    EventFormat, EventMapping, EventRecord, EventRecords, Fault, JsonEvents, Row, RowEvents, open,
+    EventFormat, EventMapping, EventRecord, EventRecords, FieldError, JsonEvents, Row, RowEvents,
+    open,
 };
 
 use super::{Batch, header::cells};
 use crate::error::{ApiError, ApiResult};
 
-/// Rows of a Parquet file stored together.
-const ROWS: usize = 1000;
+/// Rows of a Parquet file in one batch.
+const BATCH_ROWS: usize = 1000;
 
-/// How a record becomes an event.
+/// Parser of event records.
 pub enum EventParser {
-    /// It is a JSON object.
+    /// Records are JSON objects.
     Json(JsonEvents),
-    /// It is a row below a header.
+    /// Records are CSV rows below a header.
     Csv(Vec<String>, RowEvents),
 }
 
-/// What became of a batch: lines of the answer, and totals.
-pub struct StoredEvents {
-    /// One line a record.
+/// Outcome of a batch: lines of the response, and totals.
+pub struct StoredBatch {
+    /// One line per record.
     pub lines: Vec<u8>,
     /// Totals.
     pub summary: EventSummary,
 }
 
-/// The mapping that the query string gives.
+/// Builds the mapping given by the query string.
 pub fn mapping(params: &EventImportParams) -> ApiResult<EventMapping> {
     let mapping = EventMapping {
         user: params.user.clone(),
@@ -50,17 +51,17 @@ pub fn mapping(params: &EventImportParams) -> ApiResult<EventMapping> {
     };
     match mapping.check() {
         Ok(()) => Ok(mapping),
-        Err(fault) => Err(ApiError::invalid("", format!("query string: {fault}"))),
+        Err(error) => Err(ApiError::invalid("", format!("query string: {error}"))),
     }
 }
 
 impl EventParser {
-    /// Of JSON lines.
+    /// Creates a parser of JSON lines.
     pub fn json(mapping: &EventMapping, collection: &str) -> Self {
         Self::Json(JsonEvents::new(mapping, collection))
     }
 
-    /// Of rows below this header.
+    /// Creates a parser of CSV rows below a header.
     pub fn csv(header: &[u8], mapping: &EventMapping, collection: &str) -> ApiResult<Self> {
         let columns: Vec<String> = cells(header)?.iter().map(|c| c.trim().to_owned()).collect();
         let rules = mapping
@@ -74,32 +75,34 @@ impl EventParser {
             Self::Json(json) => return json.record(line, bytes),
             Self::Csv(columns, rows) => (columns, rows),
         };
-        let faulty = |reason: String| EventRecord {
+        let rejected = |reason: String| EventRecord {
             line,
             id: None,
-            event: Err(Fault::whole(reason)),
+            event: Err(FieldError::whole(reason)),
         };
         let cells = match cells(bytes) {
             Ok(cells) if cells.len() == columns.len() => cells,
             Ok(cells) => {
-                let (found, wanted) = (cells.len(), columns.len());
-                return faulty(format!("the row has {found} cells, the header {wanted}"));
+                let (found, expected) = (cells.len(), columns.len());
+                return rejected(format!(
+                    "expected {expected} cells as in the header, got {found}"
+                ));
             }
-            Err(fault) => return faulty(fault.detail),
+            Err(error) => return rejected(error.detail),
         };
         let cells = columns.iter().cloned().zip(cells.iter().map(Into::into));
         rows.record(line, &cells.collect::<Row>())
     }
 
-    /// Parses and stores a batch; a bad record costs itself only.
-    pub fn store(&self, batch: Batch, database: &Database) -> ApiResult<StoredEvents> {
+    /// Parses and stores a batch; an invalid record does not affect the others.
+    pub fn store(&self, batch: Batch, database: &Database) -> ApiResult<StoredBatch> {
         let records = batch.into_records().into_iter();
         let records = records.map(|record| match &record.bytes {
             Some(bytes) => self.record(record.line, bytes),
             None => EventRecord {
                 line: record.line,
                 id: None,
-                event: Err(Fault::whole(
+                event: Err(FieldError::whole(
                     "the line is longer than limits.import_line_bytes; shorten it or raise the limit",
                 )),
             },
@@ -108,10 +111,10 @@ impl EventParser {
     }
 }
 
-/// A Parquet file as sent: its end says what is in it, so it is read once it is all there.
+/// A received Parquet file: its metadata is at the end, so it is read once it is complete.
 pub struct ParquetEvents {
     records: EventRecords,
-    // Removed with it.
+    // Deleted when dropped.
     _file: NamedTempFile,
 }
 
@@ -127,22 +130,22 @@ impl ParquetEvents {
         })
     }
 
-    /// Stores the next rows; none at the end.
-    pub fn store(&mut self, database: &Database) -> ApiResult<Option<StoredEvents>> {
-        let mut rows = Vec::with_capacity(ROWS);
-        for record in self.records.by_ref().take(ROWS) {
+    /// Stores the next rows; returns None at the end.
+    pub fn store(&mut self, database: &Database) -> ApiResult<Option<StoredBatch>> {
+        let mut rows = Vec::with_capacity(BATCH_ROWS);
+        for record in self.records.by_ref().take(BATCH_ROWS) {
             let record = record
                 .map_err(|e| ApiError::invalid("", without_path(&self._file, &e.to_string())))?;
             rows.push(record);
         }
-        match rows.is_empty() {
-            true => Ok(None),
-            false => store(rows.into_iter(), database).map(Some),
+        if rows.is_empty() {
+            return Ok(None);
         }
+        store(rows.into_iter(), database).map(Some)
     }
 }
 
-/// Where the server keeps the body is nobody's business.
+/// Hides the path of the temporary file from the message.
 fn without_path(file: &NamedTempFile, text: &str) -> String {
     text.replace(&file.path().display().to_string(), "the file")
 }
@@ -150,20 +153,20 @@ fn without_path(file: &NamedTempFile, text: &str) -> String {
 fn store(
     records: impl Iterator<Item = EventRecord>,
     database: &Database,
-) -> ApiResult<StoredEvents> {
-    let (mut events, mut read): (Vec<Event>, Vec<(u64, Option<Fault>)>) = Default::default();
+) -> ApiResult<StoredBatch> {
+    let (mut events, mut read): (Vec<Event>, Vec<(u64, Option<FieldError>)>) = Default::default();
     for record in records {
-        let fault = record.event.map(|event| events.push(event)).err();
-        read.push((record.line, fault));
+        let error = record.event.map(|event| events.push(event)).err();
+        read.push((record.line, error));
     }
     let mut stored = database.append_events(&events)?.into_iter();
-    let mut answer = StoredEvents {
+    let mut outcome = StoredBatch {
         lines: Vec::new(),
         summary: EventSummary::default(),
     };
-    for (line, fault) in read {
-        let result = match fault {
-            Some(fault) => rejected(fault),
+    for (line, error) in read {
+        let result = match error {
+            Some(error) => rejected(error),
             None => stored
                 .next()
                 .ok_or_else(|| ApiError::internal("an event has no result"))?,
@@ -172,16 +175,16 @@ fn store(
             index: line,
             ..result
         };
-        answer.summary.count(&result);
-        answer.lines.extend(event_line(&EventLine::Result(result)));
+        outcome.summary.count(&result);
+        outcome.lines.extend(event_line(&EventLine::Result(result)));
     }
-    Ok(answer)
+    Ok(outcome)
 }
 
-fn rejected(fault: Fault) -> EventResult {
-    let error = match fault.field.as_str() {
-        "" => fault.reason,
-        field => format!("/{field}: {}", fault.reason),
+fn rejected(error: FieldError) -> EventResult {
+    let error = match error.field.as_str() {
+        "" => error.reason,
+        field => format!("/{field}: {}", error.reason),
     };
     EventResult {
         index: 0,
@@ -192,7 +195,7 @@ fn rejected(fault: Fault) -> EventResult {
     }
 }
 
-/// One line of the answer.
+/// Serializes a line of the response.
 pub fn event_line(line: &EventLine) -> Vec<u8> {
     let mut bytes = serde_json::to_vec(line).unwrap_or_default();
     bytes.push(b'\n');

@@ -1,75 +1,76 @@
-//! The header of a CSV file, and the items in the rows below it.
+//! CSV header, and parsing of the item rows below it.
 //!
-//! A column is named after a field of `Item` or an attribute of the collection, whose type its cells are read by. An
-//! empty cell is no value; a cell that is a JSON array has several. `price` may carry its currency (`12.50 EUR`),
-//! `images` holds web addresses, `vectors.SPACE` a JSON array of numbers.
+//! A column is named after a field of `Item` or an attribute of the collection, whose type
+//! determines how its cells are parsed. An empty cell has no value; a JSON array has several
+//! values. `price` may include its currency (`12.50 EUR`), `images` holds URIs, `vectors.SPACE` a
+//! JSON array of numbers.
 
 use serde_json::{Map, Value, json};
 use vitrine_schemas::{AttributeType, CollectionConfig, FieldError, Item};
 
 use crate::{
-    body::pointer,
     error::{ApiError, ApiResult},
+    http::body::pointer,
 };
 
-/// The columns of a file.
+/// Columns of a CSV file.
 pub struct Header {
     columns: Vec<Column>,
 }
 
 struct Column {
     name: String,
-    kind: Kind,
+    kind: ColumnKind,
 }
 
-enum Kind {
+enum ColumnKind {
     Text,
     Flag,
     Price,
     Images,
-    /// Of a space.
+    /// Vector of a space.
     Vector(String),
     Attribute(String, AttributeType),
 }
 
 impl Header {
-    /// Reads the first row; columns that the collection has no place for are refused, all at once.
+    /// Parses the first row; reports all unknown and duplicate columns at once.
     pub fn read(row: &[u8], config: &CollectionConfig) -> ApiResult<Self> {
-        let (mut columns, mut faults) = (Vec::<Column>::new(), Vec::new());
+        let (mut columns, mut errors) = (Vec::<Column>::new(), Vec::new());
         for name in cells(row)?.iter().map(str::trim) {
-            let fault = if columns.iter().any(|column| column.name == name) {
-                "is there twice"
-            } else if let Some(kind) = Kind::of(name, config) {
+            let problem = if columns.iter().any(|column| column.name == name) {
+                "is duplicated"
+            } else if let Some(kind) = ColumnKind::of(name, config) {
                 let name = name.to_owned();
                 columns.push(Column { name, kind });
                 continue;
             } else {
-                "is neither a field of an item nor an attribute of the collection; declare it, or leave it out"
+                "is neither an item field nor an attribute of the collection; declare it or remove the column"
             };
-            faults.push(FieldError {
+            errors.push(FieldError {
                 pointer: format!("/{name}"),
-                detail: format!("column `{name}` {fault}"),
+                detail: format!("column `{name}` {problem}"),
             });
         }
         if !columns.iter().any(|column| column.name == "id") {
-            faults.push(FieldError {
+            errors.push(FieldError {
                 pointer: "/id".into(),
                 detail: "the first row must name the columns, one of them `id`".into(),
             });
         }
-        if faults.is_empty() {
+        if errors.is_empty() {
             Ok(Self { columns })
         } else {
-            Err(vitrine::Error::Invalid(faults).into())
+            Err(vitrine::Error::Invalid(errors).into())
         }
     }
 
-    /// The item in a row.
+    /// Parses the item of a row.
     pub fn item(&self, row: &[u8]) -> ApiResult<Item> {
         let cells = cells(row)?;
         if cells.len() != self.columns.len() {
-            let (found, wanted) = (cells.len(), self.columns.len());
-            let detail = format!("the row has {found} cells, the header {wanted}");
+            let (found, expected) = (cells.len(), self.columns.len());
+            let detail = format!("expected {expected} cells as in the header, got {found}");
             return Err(ApiError::invalid("", detail));
         }
         let mut fields = Map::new();
@@ -86,7 +87,7 @@ impl Header {
             .map_err(|e| ApiError::invalid(pointer(e.path()), e.inner().to_string()))
     }
 
-    /// The id in a row that may be no item.
+    /// Returns the id of a row, which may be invalid otherwise.
     pub fn id(&self, row: &[u8]) -> Option<String> {
         let at = self.columns.iter().position(|column| column.name == "id")?;
         cells(row).ok()?.get(at).map(str::to_owned)
@@ -96,9 +97,9 @@ impl Header {
 impl Column {
     fn put(&self, value: Value, fields: &mut Map<String, Value>) {
         let (field, key) = match &self.kind {
-            Kind::Vector(space) => ("vectors", space),
-            Kind::Attribute(name, _) => ("attributes", name),
-            Kind::Text | Kind::Flag | Kind::Price | Kind::Images => {
+            ColumnKind::Vector(space) => ("vectors", space),
+            ColumnKind::Attribute(name, _) => ("attributes", name),
+            ColumnKind::Text | ColumnKind::Flag | ColumnKind::Price | ColumnKind::Images => {
                 fields.insert(self.name.clone(), value);
                 return;
             }
@@ -108,7 +109,7 @@ impl Column {
     }
 }
 
-impl Kind {
+impl ColumnKind {
     fn of(column: &str, config: &CollectionConfig) -> Option<Self> {
         Some(match column {
             "id" | "title" | "description" | "category" | "brand" | "availability"
@@ -142,7 +143,7 @@ impl Kind {
             }
             Self::Vector(_) => match array(cell) {
                 Some(numbers) => Ok(numbers.into()),
-                None => Err("must be a JSON array of numbers".into()),
+                None => Err("expected a JSON array of numbers".into()),
             },
             Self::Attribute(_, kind) => match (kind, array(cell)) {
                 (AttributeType::Text, _) | (_, None) => scalar(*kind, cell),
@@ -160,7 +161,7 @@ fn scalar(kind: AttributeType, cell: &str) -> Result<Value, String> {
         | AttributeType::Text => Ok(cell.into()),
         AttributeType::Integer => match cell.parse::<i64>() {
             Ok(whole) => Ok(whole.into()),
-            Err(_) => Err(format!("`{cell}` is no whole number")),
+            Err(_) => Err(format!("expected a 64-bit integer, got `{cell}`")),
         },
         AttributeType::Float => number(cell),
         AttributeType::Bool => flag(cell),
@@ -171,14 +172,14 @@ fn number(cell: &str) -> Result<Value, String> {
     let number = cell.parse::<f64>().ok().filter(|x| x.is_finite());
     number
         .map(Value::from)
-        .ok_or_else(|| format!("`{cell}` is no number; write it like 12.50"))
+        .ok_or_else(|| format!("expected a number such as 12.50, got `{cell}`"))
 }
 
 fn flag(cell: &str) -> Result<Value, String> {
     match cell.to_ascii_lowercase().as_str() {
         "true" | "1" => Ok(true.into()),
         "false" | "0" => Ok(false.into()),
-        _ => Err(format!("`{cell}` is neither true nor false")),
+        _ => Err(format!("expected true, false, 1 or 0, got `{cell}`")),
     }
 }
 
@@ -187,7 +188,7 @@ fn array(cell: &str) -> Option<Vec<Value>> {
         .then(|| serde_json::from_str(cell).ok())?
 }
 
-/// The cells of a row.
+/// Splits a row into cells.
 pub(super) fn cells(row: &[u8]) -> ApiResult<csv::StringRecord> {
     let mut record = csv::StringRecord::new();
     csv::ReaderBuilder::new()

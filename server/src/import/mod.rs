@@ -1,15 +1,17 @@
-//! A stream of items or events in, a stream of results out: records are cut out of the body, then parsed and written in batches.
+//! Streaming imports: splits the body into records, parses and writes them in batches, and streams
+//! the results back.
 
-mod answer;
 mod batch;
 mod batches;
 mod events;
 mod header;
 mod record;
+mod stream;
+pub mod write_report;
 
-pub(crate) use answer::{Steps, answer};
 pub use batch::{Batch, Parser, Written, line};
 pub use batches::Batches;
-pub use events::{EventParser, ParquetEvents, StoredEvents, event_line, mapping};
+pub use events::{EventParser, ParquetEvents, StoredBatch, event_line, mapping};
 pub use header::Header;
 pub use record::{Format, Record, Splitter};
+pub(crate) use stream::{Steps, respond};

@@ -1,54 +1,56 @@
-//! Cuts a byte stream into records: lines, or rows of a CSV file, whose quoted cells may hold line ends.
+//! Splits a byte stream into records: lines, or CSV rows, whose quoted cells may contain line
+//! breaks.
 
 use std::collections::VecDeque;
 
-/// What spreadsheets put before UTF-8.
+/// UTF-8 byte order mark that spreadsheets write.
 const BYTE_ORDER_MARK: [u8; 3] = *b"\xef\xbb\xbf";
 
-/// What a body holds.
+/// Format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A JSON object a line.
+    /// One JSON object per line.
     Ndjson,
-    /// Rows of cells.
+    /// CSV rows.
     Csv,
 }
 
 /// One record as sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Line it starts on, from 1.
+    /// Line that it starts on, from 1.
     pub line: u64,
-    /// Its bytes without the line end; none where there were too many.
+    /// Bytes without the line end; None if there were too many.
     pub bytes: Option<Vec<u8>>,
 }
 
 impl Record {
-    /// Bytes held.
+    /// Returns the number of bytes.
     pub fn size(&self) -> usize {
         self.bytes.as_ref().map_or(0, Vec::len)
     }
 }
 
-/// Where in a CSV row the reading is. JSON lines are `Plain` from end to end.
+/// Parser state within a CSV row. JSON lines are always `Plain`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Before the first byte of a cell: only here a quote opens.
+enum State {
+    /// Before the first byte of a cell: only here a quote opens a quoted cell.
     CellStart,
     Plain,
     Quoted,
-    /// After a quote within quotes: another one is a quote itself, anything else ends the quoted part.
+    /// After a quote within quotes: another quote is an escaped one, anything else ends the quotes.
     QuoteInQuoted,
-    /// In a record that is too long, up to the next line end, quoted or not: an open quote must not eat the rest.
+    /// In a record that is too long, up to the next line end, quoted or not: an open quote must not
+    /// consume the rest.
     TooLong,
 }
 
-/// Collects bytes and gives whole records.
+/// Collects bytes and returns whole records.
 pub struct Splitter {
     format: Format,
-    /// Longest record.
+    /// Maximum length of a record.
     limit: usize,
-    place: Place,
+    state: State,
     /// The record so far.
     bytes: Vec<u8>,
     /// Line of the next byte, and of the record's first one.
@@ -58,12 +60,12 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    /// For records of at most `limit` bytes.
+    /// Creates a splitter for records of at most `limit` bytes.
     pub fn new(format: Format, limit: usize) -> Self {
         Self {
             format,
             limit,
-            place: Place::CellStart,
+            state: State::CellStart,
             bytes: Vec::new(),
             line: 1,
             start: 1,
@@ -71,55 +73,55 @@ impl Splitter {
         }
     }
 
-    /// Takes the next bytes of the stream.
+    /// Adds the next bytes of the stream.
     pub fn push(&mut self, chunk: &[u8]) {
         for &byte in chunk {
-            let ends = byte == b'\n' && self.place != Place::Quoted;
+            let ends = byte == b'\n' && self.state != State::Quoted;
             self.line += u64::from(byte == b'\n');
             if ends {
                 self.end();
                 continue;
             }
-            self.place = self.follow(byte);
-            if self.place != Place::TooLong {
+            self.state = self.next_state(byte);
+            if self.state != State::TooLong {
                 self.bytes.push(byte);
             }
             if self.line == 1 && self.bytes == BYTE_ORDER_MARK {
                 self.bytes.clear();
-                self.place = Place::CellStart;
+                self.state = State::CellStart;
             }
         }
     }
 
-    /// Takes the end of the stream: the last record needs no line end.
+    /// Ends the stream: the last record needs no line end.
     pub fn finish(&mut self) {
-        if !self.bytes.is_empty() || self.place == Place::TooLong {
+        if !self.bytes.is_empty() || self.state == State::TooLong {
             self.end();
         }
     }
 
-    /// The next whole record; blank lines are none.
+    /// Returns the next whole record; blank lines are skipped.
     pub fn pop(&mut self) -> Option<Record> {
         self.ready.pop_front()
     }
 
-    fn follow(&self, byte: u8) -> Place {
-        if self.bytes.len() >= self.limit || self.place == Place::TooLong {
-            return Place::TooLong;
+    fn next_state(&self, byte: u8) -> State {
+        if self.bytes.len() >= self.limit || self.state == State::TooLong {
+            return State::TooLong;
         }
-        match (self.format, self.place, byte) {
-            (Format::Ndjson, ..) => Place::Plain,
-            (_, Place::CellStart, b'"') | (_, Place::QuoteInQuoted, b'"') => Place::Quoted,
-            (_, Place::Quoted, b'"') => Place::QuoteInQuoted,
-            (_, Place::Quoted, _) => Place::Quoted,
-            (_, _, b',') => Place::CellStart,
-            _ => Place::Plain,
+        match (self.format, self.state, byte) {
+            (Format::Ndjson, ..) => State::Plain,
+            (_, State::CellStart, b'"') | (_, State::QuoteInQuoted, b'"') => State::Quoted,
+            (_, State::Quoted, b'"') => State::QuoteInQuoted,
+            (_, State::Quoted, _) => State::Quoted,
+            (_, _, b',') => State::CellStart,
+            _ => State::Plain,
         }
     }
 
     fn end(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
-        let too_long = self.place == Place::TooLong;
+        let too_long = self.state == State::TooLong;
         if too_long || !bytes.trim_ascii().is_empty() {
             if bytes.last() == Some(&b'\r') {
                 bytes.pop();
@@ -129,7 +131,7 @@ impl Splitter {
                 bytes: (!too_long).then_some(bytes),
             });
         }
-        self.place = Place::CellStart;
+        self.state = State::CellStart;
         self.start = self.line;
     }
 }

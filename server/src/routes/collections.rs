@@ -10,28 +10,31 @@ use vitrine_schemas::{
 
 use super::CollectionPath;
 use crate::{
-    body::Body,
-    call::Call,
     error::ApiResult,
-    openapi::{Bodied, Conflicting, Gated, Keyed, Named},
+    http::{
+        body::Body,
+        request_context::RequestContext,
+        responses::{AuthErrors, BodyErrors, ConflictErrors, NotFoundErrors, OverloadErrors},
+    },
 };
 
 /// List collections
 ///
-/// Those the key covers, by their own name or an alias.
+/// Lists the collections that the key covers, by name or alias.
 #[utoipa::path(
     get, path = "/v1/collections", tag = "collections", operation_id = "list_collections",
-    responses((status = 200, description = "In the order of their names", body = Vec<CollectionInfo>), Keyed, Gated),
+    responses((status = 200, description = "Collections, sorted by name", body = Vec<CollectionInfo>), AuthErrors, OverloadErrors),
 )]
-pub async fn list(call: Call) -> ApiResult<Json<Vec<CollectionInfo>>> {
-    let mut all = call.read(|database| Ok(database.collections())).await?;
-    all.retain(|info| call.covers(&info.name) || info.aliases.iter().any(|a| call.covers(a)));
+pub async fn list(context: RequestContext) -> ApiResult<Json<Vec<CollectionInfo>>> {
+    let mut all = context.read(|database| Ok(database.collections())).await?;
+    all.retain(|info| context.covers(&info.name) || info.aliases.iter().any(|a| context.covers(a)));
     Ok(Json(all))
 }
 
 /// Create a collection
 ///
-/// The same again is no error; another configuration under the same name is.
+/// Idempotent: repeating a request is not an error. A different configuration under the same name
+/// is a conflict.
 #[utoipa::path(
     put, path = "/v1/collections/{c}", tag = "collections", operation_id = "create_collection",
     params(CollectionPath),
@@ -39,14 +42,14 @@ pub async fn list(call: Call) -> ApiResult<Json<Vec<CollectionInfo>>> {
         "attributes": {"color": "keyword", "size": "float"},
         "vectors": {"shared": {"dim": 384, "metric": "cosine"}}
     })),
-    responses((status = 200, description = "It is there", body = CollectionInfo), Keyed, Gated, Bodied, Conflicting),
+    responses((status = 200, description = "The collection", body = CollectionInfo), AuthErrors, OverloadErrors, BodyErrors, ConflictErrors),
 )]
 pub async fn put(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<CollectionConfig>,
 ) -> ApiResult<Json<CollectionInfo>> {
-    let info = call.write(move |database| {
+    let info = context.write(move |database| {
         database.create_collection(&path.c, body.0)?;
         database.info(&path.c)
     });
@@ -58,14 +61,14 @@ pub async fn put(
     patch, path = "/v1/collections/{c}", tag = "collections", operation_id = "patch_collection",
     params(CollectionPath),
     request_body(content = CollectionPatch, example = json!({"attributes": {"season": "keyword"}})),
-    responses((status = 200, description = "Added", body = CollectionInfo), Keyed, Gated, Bodied, Named),
+    responses((status = 200, description = "The collection after the change", body = CollectionInfo), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors),
 )]
 pub async fn patch(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<CollectionPatch>,
 ) -> ApiResult<Json<CollectionInfo>> {
-    let info = call.write(move |database| {
+    let info = context.write(move |database| {
         database.patch_collection(&path.c, body.0)?;
         database.info(&path.c)
     });
@@ -76,59 +79,66 @@ pub async fn patch(
 #[utoipa::path(
     get, path = "/v1/collections/{c}", tag = "collections", operation_id = "get_collection",
     params(CollectionPath),
-    responses((status = 200, description = "Its configuration and state", body = CollectionInfo), Keyed, Gated, Named),
+    responses((status = 200, description = "Configuration and state", body = CollectionInfo), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn get(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<CollectionInfo>> {
-    let info = call.read(move |database| database.info(&path.c));
+pub async fn get(
+    context: RequestContext,
+    path: Path<CollectionPath>,
+) -> ApiResult<Json<CollectionInfo>> {
+    let info = context.read(move |database| database.info(&path.c));
     Ok(Json(info.await?))
 }
 
 /// Drop a collection
 ///
-/// With its items, events and aliases. It is named by its own name, not by an alias.
+/// Drops the collection with its items, events and aliases. The path must have its own name, not an
+/// alias.
 #[utoipa::path(
     delete, path = "/v1/collections/{c}", tag = "collections", operation_id = "drop_collection",
     params(CollectionPath),
-    responses((status = 204, description = "Dropped"), Keyed, Gated, Named),
+    responses((status = 204, description = "Dropped"), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn delete(call: Call, path: Path<CollectionPath>) -> ApiResult<HttpResponse> {
-    let dropped = call.write(move |database| database.drop_collection(&path.c));
+pub async fn delete(
+    context: RequestContext,
+    path: Path<CollectionPath>,
+) -> ApiResult<HttpResponse> {
+    let dropped = context.write(move |database| database.drop_collection(&path.c));
     dropped.await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// List aliases
 ///
-/// Those the key covers, by the alias or its collection.
+/// Lists the aliases that the key covers, by alias or collection.
 #[utoipa::path(
     get, path = "/v1/aliases", tag = "aliases", operation_id = "list_aliases",
-    responses((status = 200, description = "All aliases", body = Aliases), Keyed, Gated),
+    responses((status = 200, description = "Aliases", body = Aliases), AuthErrors, OverloadErrors),
 )]
-pub async fn aliases(call: Call) -> ApiResult<Json<Aliases>> {
-    let mut aliases = call.read(|database| Ok(database.aliases())).await?;
-    aliases.retain(|alias, target| call.covers(alias) || call.covers(target));
+pub async fn aliases(context: RequestContext) -> ApiResult<Json<Aliases>> {
+    let mut aliases = context.read(|database| Ok(database.aliases())).await?;
+    aliases.retain(|alias, target| context.covers(alias) || context.covers(target));
     Ok(Json(Aliases { aliases }))
 }
 
 /// Change aliases
 ///
-/// All actions take effect in one step, or none does.
+/// Applies all actions atomically.
 #[utoipa::path(
     post, path = "/v1/aliases", tag = "aliases", operation_id = "change_aliases",
     request_body(content = AliasRequest, example = json!({
         "actions": [{"action": "set", "alias": "live", "collection": "shop"}]
     })),
-    responses((status = 200, description = "All aliases now", body = Aliases), Keyed, Gated, Bodied, Named, Conflicting),
+    responses((status = 200, description = "Aliases after the change", body = Aliases), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, ConflictErrors),
 )]
-pub async fn apply(call: Call, body: Body<AliasRequest>) -> ApiResult<Json<Aliases>> {
+pub async fn apply(context: RequestContext, body: Body<AliasRequest>) -> ApiResult<Json<Aliases>> {
     let actions = body.0.actions;
-    call.check(actions.iter().flat_map(|action| match action {
+    context.check(actions.iter().flat_map(|action| match action {
         AliasAction::Set { alias, collection } => vec![alias.as_str(), collection],
         AliasAction::Remove { alias } => vec![alias.as_str()],
     }))?;
-    let mut aliases = call
+    let mut aliases = context
         .write(move |database| database.apply_aliases(&actions))
         .await?;
-    aliases.retain(|alias, target| call.covers(alias) || call.covers(target));
+    aliases.retain(|alias, target| context.covers(alias) || context.covers(target));
     Ok(Json(Aliases { aliases }))
 }

@@ -1,5 +1,5 @@
-//! The console: a page for people, built into the program. It needs nothing from elsewhere, and its content-security
-//! policy lets it load nothing from elsewhere.
+//! The web console, built into the program. It loads nothing from other origins, as enforced by its
+//! content security policy.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -10,21 +10,22 @@ use actix_web::{
 };
 
 use crate::{
-    cached,
     error::{ApiError, ApiResult},
+    http::etag,
 };
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
     connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'";
 
-/// Browsers ask each time whether a file is as it was: its name stays when the program is replaced.
-const FRESH: u32 = 0;
+/// Cache lifetime in seconds. Browsers revalidate each time, since file names do not change with
+/// the version of the program.
+const MAX_AGE_S: u32 = 0;
 
 macro_rules! files {
     ($($name:literal)+) => { [$(($name, include_str!(concat!("../../console/", $name)))),+] };
 }
 
-/// Files of the page; a test compares them with the folder.
+/// Files of the console; a test compares them with the folder.
 pub const FILES: [(&str, &str); 39] = files![
     "index.html"
     "icon.svg"
@@ -95,23 +96,23 @@ static BY_NAME: LazyLock<BTreeMap<&str, File>> = LazyLock::new(|| {
     FILES.into_iter().map(file).collect()
 });
 
-/// The page's links are relative to `/console/`.
+/// Redirects to `/console/`, which the links of the page are relative to.
 pub async fn console() -> Redirect {
     Redirect::to("/console/").see_other()
 }
 
-/// A file of the page.
+/// Returns a file of the console.
 pub async fn file(request: HttpRequest, name: Path<String>) -> ApiResult<HttpResponse> {
     let name = Some(name.as_str()).filter(|name| !name.is_empty());
     let file = BY_NAME.get(name.unwrap_or("index.html"));
     let file = file.ok_or_else(ApiError::route_not_found)?;
-    let (mut answer, has) = cached::answer(&request, cached::tag(&file.hash), FRESH);
-    answer
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+    let (mut response, is_cached) = etag::respond(&request, etag::tag(&file.hash), MAX_AGE_S);
+    response
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
         .insert_header((header::X_FRAME_OPTIONS, "DENY"));
-    if has {
-        return Ok(answer.finish());
+    if is_cached {
+        return Ok(response.finish());
     }
-    Ok(answer.content_type(file.media_type).body(file.text))
+    Ok(response.content_type(file.media_type).body(file.text))
 }

@@ -12,43 +12,53 @@ use vitrine_schemas::{
 };
 
 use crate::{
-    body::Body,
-    call::Call,
-    dialogues::{self, Input, Outcome, Read},
+    dialogue_store::VersionedDialogue,
     error::{ApiError, ApiResult},
-    openapi::{Bodied, Conflicting, Encoded, Gated, Keyed, Named},
+    http::{
+        body::Body,
+        request_context::RequestContext,
+        responses::{
+            AuthErrors, BodyErrors, ConflictErrors, EncoderErrors, NotFoundErrors, OverloadErrors,
+        },
+    },
+    search::dialogue::{self, Input, Outcome},
 };
 
-/// Path of a dialogue's routes.
+/// Path parameters of dialogue routes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct DialoguePath {
-    /// Dialogue.
+    /// Dialogue id.
     #[param(example = "7f5d1b1e-6f0e-4a49-9d4b-2f6f3f1f9a10")]
     pub d: String,
 }
 
 /// Begin a dialogue
 ///
-/// A search that is refined turn by turn, in English or Chinese: "cheaper", "in blue", "more like the second", "not leather", "any
-/// brand", "undo", "start over", 便宜一点, 要蓝色的, 更像第二个, 不要皮的. No model is asked: the same turn on the same state always gives the
-/// same state. Each answer has the turn with what was understood and the state before and after, the whole dialogue, and hits as a
-/// search has them; where nothing is found, what to take away. Dialogues are kept in memory, and forgotten when nobody goes on with
-/// them for half an hour (`limits.dialogue_idle_s`) or when there are too many: `resume` goes on with one from an answer, so it also
-/// outlives the server. Nothing is kept of the shopper but what was said, and `user` and `session` where they are given.
+/// Starts a search that is refined turn by turn, in English or Chinese: "cheaper", "in blue", "more
+/// like the second", "not leather", "any brand", "undo", "start over", 便宜一点, 要蓝色的, 更像第二个, 不要皮的. No
+/// language model is used: the same turn on the same state always gives the same state. Each
+/// response has the interpreted turn with the state before and after, the whole dialogue, and
+/// search results; if nothing is found, the conditions to remove. Dialogues are kept in memory and
+/// expire after half an hour without use (`limits.dialogue_idle_s`) or when there are too many:
+/// `resume` continues one from a response, also after a restart. Only the texts and, if given,
+/// `user` and `session` are stored.
 #[utoipa::path(
     post, path = "/v1/dialogues", tag = "dialogues", operation_id = "begin_dialogue",
     request_body(content = DialogueRequest, examples(
-        ("with its first turn" = (value = json!({"collection": "shop", "text": "red running shoes under $50", "search": {"limit": 20}}))),
-        ("gone on with" = (value = json!({"resume": {"collection": "shop", "state": {"text": "waterproof", "filters": [
+        ("with a first turn" = (value = json!({"collection": "shop", "text": "red running shoes under $50", "search": {"limit": 20}}))),
+        ("resumed" = (value = json!({"resume": {"collection": "shop", "state": {"text": "waterproof", "filters": [
             {"field": "color", "values": ["red"], "negated": false, "words": "red"}
         ]}}, "text": "in blue"})))
     )),
     responses(
-        (status = 201, description = "Begun", body = DialogueResponse), Keyed, Gated, Bodied, Named, Conflicting, Encoded,
+        (status = 201, description = "The new dialogue", body = DialogueResponse), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, ConflictErrors, EncoderErrors,
     ),
 )]
-pub async fn begin(call: Call, body: Body<DialogueRequest>) -> ApiResult<HttpResponse> {
+pub async fn begin(
+    context: RequestContext,
+    body: Body<DialogueRequest>,
+) -> ApiResult<HttpResponse> {
     let DialogueRequest {
         collection,
         search,
@@ -73,134 +83,139 @@ pub async fn begin(call: Call, body: Body<DialogueRequest>) -> ApiResult<HttpRes
         _ => {
             return Err(ApiError::invalid(
                 "",
-                "must have exactly one of collection, resume",
+                "expected exactly one of collection, resume",
             ));
         }
     };
-    call.check([dialogue.collection.as_str()].into_iter())?;
-    dialogues::check(&call, &dialogue, at).await?;
+    context.check([dialogue.collection.as_str()].into_iter())?;
+    dialogue::check(&context, &dialogue, at).await?;
     let outcome = match text {
-        Some(text) => dialogues::turn(&call, dialogue, Input::Text(text)).await?,
-        None => dialogues::page(&call, dialogue, None, None).await?,
+        Some(text) => dialogue::turn(&context, dialogue, Input::Text(text)).await?,
+        None => dialogue::page(&context, dialogue, None, None).await?,
     };
     let id = uuid::Uuid::new_v4().to_string();
-    call.state
+    context
+        .state
         .dialogues
         .add(id.clone(), outcome.dialogue.clone());
-    Ok(HttpResponse::Created().json(response(&call, id, outcome)))
+    Ok(HttpResponse::Created().json(response(&context, id, outcome)))
 }
 
-/// Look at a dialogue
+/// Get a dialogue
 ///
-/// Its state, its turns and what was shown; it is not asked again.
+/// Returns state, turns and shown items without searching again.
 #[utoipa::path(
     get, path = "/v1/dialogues/{d}", tag = "dialogues", operation_id = "get_dialogue",
     params(DialoguePath),
-    responses((status = 200, description = "The dialogue", body = DialogueResponse), Keyed, Named),
+    responses((status = 200, description = "The dialogue", body = DialogueResponse), AuthErrors, NotFoundErrors),
 )]
-pub async fn get(call: Call, path: Path<DialoguePath>) -> ApiResult<Json<DialogueResponse>> {
+pub async fn get(
+    context: RequestContext,
+    path: Path<DialoguePath>,
+) -> ApiResult<Json<DialogueResponse>> {
     let id = path.into_inner().d;
-    let dialogue = read(&call, &id)?.dialogue;
+    let dialogue = read(&context, &id)?.dialogue;
     let outcome = Outcome {
         dialogue,
         turn: None,
         answer: None,
         relaxations: Vec::new(),
     };
-    Ok(Json(response(&call, id, outcome)))
+    Ok(Json(response(&context, id, outcome)))
 }
 
-/// Say something
+/// Add a turn
 ///
-/// What the shopper says, or a control that they used: `like` and `exclude` an item, `drop` parts of the state, `undo`, `reset`.
+/// Sends a text of the shopper or a control: `like` or `exclude` an item, `drop` parts of the
+/// state, `undo`, `reset`.
 #[utoipa::path(
-    post, path = "/v1/dialogues/{d}/turns", tag = "dialogues", operation_id = "say",
+    post, path = "/v1/dialogues/{d}/turns", tag = "dialogues", operation_id = "add_turn",
     params(DialoguePath),
     request_body(content = TurnRequest, examples(
-        ("relative to what is shown" = (value = json!({"text": "like the second, but cheaper"}))),
+        ("relative to shown items" = (value = json!({"text": "like the second, but cheaper"}))),
         ("Chinese" = (value = json!({"text": "要蓝色的，不要皮的"}))),
-        ("without a part" = (value = json!({"drop": ["color"]}))),
-        ("taken back" = (value = json!({"undo": true})))
+        ("remove a condition" = (value = json!({"drop": ["color"]}))),
+        ("undo" = (value = json!({"undo": true})))
     )),
     responses(
-        (status = 200, description = "What was understood and found", body = DialogueResponse),
-        Keyed, Gated, Bodied, Named, Conflicting, Encoded,
+        (status = 200, description = "The interpreted turn and the results", body = DialogueResponse),
+        AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, ConflictErrors, EncoderErrors,
     ),
 )]
 pub async fn turn(
-    call: Call,
+    context: RequestContext,
     path: Path<DialoguePath>,
     body: Body<TurnRequest>,
 ) -> ApiResult<Json<DialogueResponse>> {
     let id = path.into_inner().d;
     let input = Input::try_from(body.0)?;
-    let since = read(&call, &id)?;
-    let outcome = dialogues::turn(&call, since.dialogue.clone(), input).await?;
-    keep(&call, id, &since, outcome)
+    let since = read(&context, &id)?;
+    let outcome = dialogue::turn(&context, since.dialogue.clone(), input).await?;
+    store(&context, id, &since, outcome)
 }
 
-/// See a page
+/// Get a page of results
 ///
-/// The first page of what the dialogue searches for, or the next by the `next_cursor` of the one before: the shopper counts on,
-/// so "the twelfth" is the second of the second page of ten.
+/// Returns the first page of results of the dialogue, or the next one by the `next_cursor` of the
+/// previous page. Positions count on: "the twelfth" is the second item of the second page of ten.
 #[utoipa::path(
     post, path = "/v1/dialogues/{d}/page", tag = "dialogues", operation_id = "dialogue_page",
     params(DialoguePath),
     request_body(content = DialoguePageRequest, example = json!({"limit": 20})),
     responses(
-        (status = 200, description = "What was found", body = DialogueResponse),
-        Keyed, Gated, Bodied, Named, Conflicting, Encoded,
+        (status = 200, description = "The results", body = DialogueResponse),
+        AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, ConflictErrors, EncoderErrors,
     ),
 )]
 pub async fn page(
-    call: Call,
+    context: RequestContext,
     path: Path<DialoguePath>,
     body: Body<DialoguePageRequest>,
 ) -> ApiResult<Json<DialogueResponse>> {
     let id = path.into_inner().d;
     let DialoguePageRequest { cursor, limit } = body.0;
-    let since = read(&call, &id)?;
-    let outcome = dialogues::page(&call, since.dialogue.clone(), cursor, limit).await?;
-    keep(&call, id, &since, outcome)
+    let since = read(&context, &id)?;
+    let outcome = dialogue::page(&context, since.dialogue.clone(), cursor, limit).await?;
+    store(&context, id, &since, outcome)
 }
 
-/// Forget a dialogue
+/// Delete a dialogue
 ///
-/// What was said is gone when this is answered.
+/// The dialogue is erased when the response is sent.
 #[utoipa::path(
     delete, path = "/v1/dialogues/{d}", tag = "dialogues", operation_id = "delete_dialogue",
     params(DialoguePath),
-    responses((status = 204, description = "Forgotten"), Keyed, Named),
+    responses((status = 204, description = "Deleted"), AuthErrors, NotFoundErrors),
 )]
-pub async fn delete(call: Call, path: Path<DialoguePath>) -> ApiResult<HttpResponse> {
+pub async fn delete(context: RequestContext, path: Path<DialoguePath>) -> ApiResult<HttpResponse> {
     let id = path.into_inner().d;
-    read(&call, &id)?;
-    call.state.dialogues.remove(&id);
+    read(&context, &id)?;
+    context.state.dialogues.remove(&id);
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn read(call: &Call, id: &str) -> ApiResult<Read> {
-    let found = call.state.dialogues.get(id);
+fn read(context: &RequestContext, id: &str) -> ApiResult<VersionedDialogue> {
+    let found = context.state.dialogues.get(id);
     let found = found.ok_or_else(ApiError::dialogue_not_found)?;
-    call.check([found.dialogue.collection.as_str()].into_iter())?;
+    context.check([found.dialogue.collection.as_str()].into_iter())?;
     Ok(found)
 }
 
-fn keep(
-    call: &Call,
+fn store(
+    context: &RequestContext,
     id: String,
-    since: &Read,
+    since: &VersionedDialogue,
     outcome: Outcome,
 ) -> ApiResult<Json<DialogueResponse>> {
-    let kept = &call.state.dialogues;
-    if !kept.replace(&id, since, outcome.dialogue.clone()) {
+    let dialogues = &context.state.dialogues;
+    if !dialogues.replace(&id, since, outcome.dialogue.clone()) {
         return Err(ApiError::dialogue_changed());
     }
-    Ok(Json(response(call, id, outcome)))
+    Ok(Json(response(context, id, outcome)))
 }
 
-fn response(call: &Call, id: String, outcome: Outcome) -> DialogueResponse {
-    let expires = Utc::now() + call.state.dialogues.idle();
+fn response(context: &RequestContext, id: String, outcome: Outcome) -> DialogueResponse {
+    let expires = Utc::now() + context.state.dialogues.idle();
     DialogueResponse {
         id,
         expires_at: expires.to_rfc3339_opts(SecondsFormat::Secs, true),

@@ -1,4 +1,4 @@
-//! The API's description, for programs and for people.
+//! Swagger UI of the OpenAPI document.
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,29 +8,14 @@ use actix_web::{
 };
 use utoipa_swagger_ui::Config;
 
-use crate::{
-    error::{ApiError, ApiResult},
-    openapi,
-};
+use crate::error::{ApiError, ApiResult};
 
-/// Description of the API
-#[utoipa::path(
-    get, path = "/openapi.json", tag = "operations", operation_id = "openapi", security(()),
-    responses((status = 200, description = "OpenAPI 3.1", body = Object)),
-)]
-pub async fn description() -> HttpResponse {
-    static TEXT: LazyLock<String> = LazyLock::new(openapi::text);
-    HttpResponse::Ok()
-        .content_type("application/json")
-        .body(TEXT.as_str())
-}
-
-/// The page's links are relative to `/docs/`.
+/// Redirects to `/docs/`, which the links of the page are relative to.
 pub async fn docs() -> Redirect {
     Redirect::to("/docs/").see_other()
 }
 
-/// A file of the page that shows the description.
+/// Returns a file of the Swagger UI.
 pub async fn file(name: Path<String>) -> ApiResult<HttpResponse> {
     static CONFIG: LazyLock<Arc<Config<'static>>> =
         LazyLock::new(|| Arc::new(Config::from("/openapi.json")));

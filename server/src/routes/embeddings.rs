@@ -1,4 +1,4 @@
-//! Embeddings in the form of the OpenAI API.
+//! OpenAI-compatible embeddings.
 
 use std::time::Instant;
 
@@ -11,33 +11,36 @@ use vitrine_schemas::{
 };
 
 use crate::{
-    body::Body,
-    call::Call,
     error::ApiResult,
-    openapi::{Bodied, Encoded, Gated, Keyed},
+    http::{
+        body::Body,
+        request_context::RequestContext,
+        responses::{AuthErrors, BodyErrors, EncoderErrors, OverloadErrors},
+    },
 };
 
-/// Most texts of a request.
-const MOST: usize = 2048;
+/// Maximum number of texts of a request.
+const MAX_TEXTS: usize = 2048;
 
-/// Texts embedded between two looks at the clock.
-const AT_ONCE: usize = 32;
+/// Texts embedded between two checks of the deadline.
+const BATCH_SIZE: usize = 32;
 
 /// Embed texts
 ///
-/// By the server's text model, whatever `model` names; longer texts are cut to what the model sees.
+/// Uses the server's text model, whatever `model` names; longer texts are truncated to the model's
+/// maximum length.
 #[utoipa::path(
     post, path = "/v1/embeddings", tag = "embeddings", operation_id = "embed",
     request_body(content = EmbeddingsRequest, example = json!({"input": ["red running shoes", "blue"]})),
-    responses((status = 200, description = "One vector a text", body = EmbeddingsResponse), Keyed, Gated, Bodied, Encoded),
+    responses((status = 200, description = "One vector per text", body = EmbeddingsResponse), AuthErrors, OverloadErrors, BodyErrors, EncoderErrors),
 )]
 pub async fn post(
-    call: Call,
+    context: RequestContext,
     body: Body<EmbeddingsRequest>,
 ) -> ApiResult<Json<EmbeddingsResponse>> {
-    let embedder = call.state.embedders.in_use()?;
-    let deadline = call.deadline();
-    let answer = call.run(&call.state.embeds, deadline, move |_| {
+    let embedder = context.state.embedders.in_use()?;
+    let deadline = context.deadline();
+    let answer = context.run(&context.state.embeds, deadline, move |_| {
         answer(&*embedder, body.0, deadline)
     });
     Ok(Json(answer.await?))
@@ -52,7 +55,7 @@ fn answer(
     check(&texts)?;
     let mut data = Vec::with_capacity(texts.len());
     let mut tokens = 0;
-    for texts in texts.chunks(AT_ONCE) {
+    for texts in texts.chunks(BATCH_SIZE) {
         if Instant::now() >= deadline {
             return Err(Error::DeadlineExceeded);
         }
@@ -61,9 +64,9 @@ fn answer(
             .iter()
             .map(|t| embedder.count_tokens(t))
             .sum::<usize>() as u64;
-        for made in embedder.embed_text(&texts) {
+        for embedding in embedder.embed_text(&texts) {
             let index = data.len();
-            let vector = text_vector(made, index)?;
+            let vector = text_vector(embedding, index)?;
             check_dimensions(request.dimensions, vector.len())?;
             data.push(EmbeddingObject {
                 object: "embedding".into(),
@@ -84,40 +87,43 @@ fn answer(
 }
 
 fn check(texts: &[String]) -> vitrine::Result<()> {
-    if texts.is_empty() || texts.len() > MOST {
-        let detail = format!("must be 1 to {MOST} texts, there are {}", texts.len());
+    if texts.is_empty() || texts.len() > MAX_TEXTS {
+        let detail = format!("expected 1 to {MAX_TEXTS} texts, got {}", texts.len());
         return Err(Error::invalid("/input", detail));
     }
     match texts.iter().position(|text| text.is_empty()) {
         None => Ok(()),
         Some(0) if texts.len() == 1 => Err(Error::invalid("/input", "must not be empty")),
-        Some(at) => Err(Error::invalid(format!("/input/{at}"), "must not be empty")),
+        Some(index) => Err(Error::invalid(
+            format!("/input/{index}"),
+            "must not be empty",
+        )),
     }
 }
 
-fn check_dimensions(wanted: Option<usize>, dim: usize) -> vitrine::Result<()> {
-    match wanted {
-        Some(wanted) if wanted != dim => Err(Error::invalid(
+fn check_dimensions(requested: Option<usize>, dim: usize) -> vitrine::Result<()> {
+    match requested {
+        Some(requested) if requested != dim => Err(Error::invalid(
             "/dimensions",
-            format!("the model gives {dim}; leave `dimensions` out"),
+            format!("expected {dim}, the model's dimension, got {requested}; omit `dimensions`"),
         )),
         _ => Ok(()),
     }
 }
 
-/// The vector in the text space, or in the shared one where the model has no other.
+/// Returns the vector of the `text` space, or of the shared space if the model has no other.
 fn text_vector(
-    made: Result<vitrine::Embedding, EmbedError>,
+    embedding: Result<vitrine::Embedding, EmbedError>,
     index: usize,
 ) -> vitrine::Result<Vec<f32>> {
-    let mut spaces = made.map_err(|fault| match fault {
-        EmbedError::Input(fault) => Error::invalid(format!("/input/{index}"), fault),
+    let mut spaces = embedding.map_err(|error| match error {
+        EmbedError::Input(message) => Error::invalid(format!("/input/{index}"), message),
         other => other.into(),
     })?;
     spaces
         .remove("text")
         .or_else(|| spaces.remove("shared"))
-        .ok_or_else(|| EmbedError::Model("no vector of a text".into()).into())
+        .ok_or_else(|| EmbedError::Model("the model returned no text vector".into()).into())
 }
 
 fn value(vector: Vec<f32>, format: EncodingFormat) -> EmbeddingValue {

@@ -1,4 +1,4 @@
-//! Behaviour events.
+//! Behavior events.
 
 use std::{io::Write, sync::Arc, time::Duration};
 
@@ -15,39 +15,45 @@ use vitrine_schemas::{
 
 use super::ItemPath;
 use crate::{
-    body::{Body, media_type, next_chunk},
-    call::Call,
     error::{ApiError, ApiResult, REQUEST_ID, current_request_id},
-    import::{
-        Batches, EventParser, Format, ParquetEvents, Steps, StoredEvents, answer, event_line,
-        mapping,
+    http::{
+        body::{Body, media_type, next_chunk},
+        request_context::RequestContext,
+        responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
     },
-    openapi::{Bodied, Gated, Keyed, Named, Stored},
+    import::{
+        Batches, EventParser, Format, ParquetEvents, Steps, StoredBatch, event_line, mapping,
+        respond,
+    },
     state::AppState,
 };
 
-/// Longest pause of the sender of a file.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Maximum pause between chunks of a file.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Bytes of a file gathered before they are written.
-const GATHERED: usize = 1 << 20;
+/// Bytes of a file buffered before they are written.
+const WRITE_BUFFER_BYTES: usize = 1 << 20;
 
 /// Store events
 ///
-/// One event or an array of them; one result each. An event sent again under its id is stored once. One dated up to a
-/// day in the future (a wrong clock) is stored with the time of arrival and marked `skewed`, a later one is refused;
-/// one that comes more than a week after its time is stored and marked `late`.
+/// Stores an event or an array of events; one result each. An event sent again under the same id is
+/// stored once. An event dated up to a day in the future (wrong clock) is stored with the time of
+/// arrival and marked `skewed`, a later one is rejected; one that arrives more than a week late is
+/// stored and marked `late`.
 #[utoipa::path(
     post, path = "/v1/events", tag = "events", operation_id = "store_events",
     request_body(content = EventsRequest, example = json!([
         {"kind": "view", "collection": "shop", "user": "u1", "items": ["SKU1"]}
     ])),
-    responses((status = 200, description = "One result an event", body = EventsResponse), Keyed, Gated, Bodied, Stored),
+    responses((status = 200, description = "One result per event", body = EventsResponse), AuthErrors, OverloadErrors, BodyErrors, StorageErrors),
 )]
-pub async fn post(call: Call, body: Body<EventsRequest>) -> ApiResult<Json<EventsResponse>> {
+pub async fn post(
+    context: RequestContext,
+    body: Body<EventsRequest>,
+) -> ApiResult<Json<EventsResponse>> {
     let events = body.0.into_vec();
-    call.check(events.iter().map(|event| event.collection.as_str()))?;
-    let results = call
+    context.check(events.iter().map(|event| event.collection.as_str()))?;
+    let results = context
         .write(move |database| database.append_events(&events))
         .await?;
     let mut summary = EventSummary::default();
@@ -57,11 +63,13 @@ pub async fn post(call: Call, body: Body<EventsRequest>) -> ApiResult<Json<Event
 
 /// Import events
 ///
-/// Streamed in and out. The body holds an event a line, or CSV with a header, or a Parquet file, which is read once it is
-/// all there. The answer has one result a line, in order, with the line's number from 1 (of a Parquet file the row's);
-/// blank lines have none. An event told to be accepted is stored; sent again, it is a duplicate, so that an import that
-/// broke off is simply sent again. The last line is `{"summary": ...}`, or `{"error": ...}` where the import was given
-/// up. Read the answer while you send: the server stops reading when you do.
+/// Streams in both directions. The body has one JSON event per line, CSV with a header, or a
+/// Parquet file, which is read when it is complete. The response has one result per line, in order,
+/// with the line number from 1 (the row number of a Parquet file); blank lines have no result. An
+/// event reported as accepted is stored; if it is sent again, it is a duplicate, so an interrupted
+/// import can be repeated. The last line is `{"summary": ...}`, or `{"error": ...}` if the import
+/// was aborted. Read the response while you send: the server stops reading the body when you do
+/// not.
 #[utoipa::path(
     post, path = "/v1/events/import", tag = "events", operation_id = "import_events",
     params(EventImportParams),
@@ -70,15 +78,15 @@ pub async fn post(call: Call, body: Body<EventsRequest>) -> ApiResult<Json<Event
             (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"),
             (Vec<u8> = "application/vnd.apache.parquet")
         ),
-        description = "Events",
+        description = "Events: one per line, CSV or Parquet",
     ),
     responses(
-        (status = 200, description = "One result a line", body = EventLine, content_type = "application/x-ndjson"),
-        Keyed, Gated, Bodied, Named, Stored,
+        (status = 200, description = "One result per line", body = EventLine, content_type = "application/x-ndjson"),
+        AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors,
     ),
 )]
 pub async fn import(
-    call: Call,
+    context: RequestContext,
     params: Params<EventImportParams>,
     request: HttpRequest,
     payload: Payload,
@@ -91,12 +99,13 @@ pub async fn import(
         PARQUET,
     ];
     let media = media_type(&request, &types)?;
-    call.check(std::iter::once(params.collection.as_str()))?;
+    context.check(std::iter::once(params.collection.as_str()))?;
     let mapping = mapping(&params)?;
     let name = params.collection.clone();
-    call.read(move |database| database.collection(&name).map(drop))
+    context
+        .read(move |database| database.collection(&name).map(drop))
         .await?;
-    let (collection, limits) = (params.collection.as_str(), &call.state.limits);
+    let (collection, limits) = (params.collection.as_str(), &context.state.limits);
     let feed = if media.as_deref() == Some(PARQUET) {
         let file = receive(payload, limits.import_file_bytes).await?;
         let (mapping, collection) = (mapping.clone(), collection.to_owned());
@@ -122,21 +131,21 @@ pub async fn import(
     };
     let import = Import {
         feed,
-        state: call.state,
-        time: call.time,
+        state: context.state,
+        timeout: context.timeout,
         summary: EventSummary::default(),
     };
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
-        .streaming(answer(import)))
+        .streaming(respond(import)))
 }
 
-/// Writes a body of at most `limit` bytes into a file of its own.
+/// Writes a body of at most `limit` bytes to a temporary file.
 async fn receive(mut payload: Payload, limit: u64) -> ApiResult<NamedTempFile> {
     let mut file = NamedTempFile::new().map_err(ApiError::internal)?;
-    let (mut gathered, mut size) = (BytesMut::new(), 0);
+    let (mut buffer, mut size) = (BytesMut::new(), 0);
     loop {
-        let chunk = next_chunk(&mut payload, PATIENCE).await?;
+        let chunk = next_chunk(&mut payload, CHUNK_TIMEOUT).await?;
         let ended = chunk.is_none();
         let chunk = chunk.unwrap_or_default();
         size += chunk.len() as u64;
@@ -145,13 +154,13 @@ async fn receive(mut payload: Payload, limit: u64) -> ApiResult<NamedTempFile> {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body_too_large",
                 format!(
-                    "the file is larger than limits.import_file_bytes, {limit}; send it in parts"
+                    "the file is longer than limits.import_file_bytes ({limit}); split it or raise the limit"
                 ),
             ));
         }
-        gathered.extend_from_slice(&chunk);
-        if ended || gathered.len() >= GATHERED {
-            let bytes = gathered.split();
+        buffer.extend_from_slice(&chunk);
+        if ended || buffer.len() >= WRITE_BUFFER_BYTES {
+            let bytes = buffer.split();
             let write = move || file.write_all(&bytes).map(|()| file);
             let written = web::block(write).await.map_err(ApiError::internal)?;
             file = written.map_err(ApiError::internal)?;
@@ -162,19 +171,19 @@ async fn receive(mut payload: Payload, limit: u64) -> ApiResult<NamedTempFile> {
     }
 }
 
-/// Where the events come from.
+/// Source of the events.
 enum Feed {
     Records(Batches, Arc<EventParser>),
-    /// Away while it is read.
+    /// None while it is being read.
     Parquet(Option<ParquetEvents>),
 }
 
-/// An import under way.
+/// A running import.
 struct Import {
     feed: Feed,
     state: Data<AppState>,
-    /// A batch may take so long.
-    time: Duration,
+    /// Timeout of a batch.
+    timeout: Duration,
     summary: EventSummary,
 }
 
@@ -188,8 +197,8 @@ impl Steps for Import {
             Ok(None) => EventLine::Summary {
                 summary: self.summary.clone(),
             },
-            Err(fault) => EventLine::Error {
-                error: fault.problem(),
+            Err(error) => EventLine::Error {
+                error: error.problem(),
             },
         };
         (event_line(&last), false)
@@ -197,7 +206,7 @@ impl Steps for Import {
 }
 
 impl Import {
-    async fn store(&mut self) -> ApiResult<Option<StoredEvents>> {
+    async fn store(&mut self) -> ApiResult<Option<StoredBatch>> {
         let database = self.state.database.clone();
         match &mut self.feed {
             Feed::Records(batches, parser) => {
@@ -206,15 +215,15 @@ impl Import {
                 };
                 let parser = parser.clone();
                 let work = move || parser.store(batch, &database).map(Some);
-                self.state.writes.run_in_turn(self.time, work).await
+                self.state.writes.run_in_turn(self.timeout, work).await
             }
-            Feed::Parquet(place) => {
-                let Some(mut parquet) = place.take() else {
+            Feed::Parquet(slot) => {
+                let Some(mut parquet) = slot.take() else {
                     return Ok(None);
                 };
                 let work = move || parquet.store(&database).map(|stored| (stored, parquet));
-                let (stored, parquet) = self.state.writes.run_in_turn(self.time, work).await?;
-                *place = Some(parquet);
+                let (stored, parquet) = self.state.writes.run_in_turn(self.timeout, work).await?;
+                *slot = Some(parquet);
                 Ok(stored)
             }
         }
@@ -223,20 +232,20 @@ impl Import {
 
 /// Events of an item
 ///
-/// How many of each kind there are, and the latest, the newest first.
+/// Returns the number of events by kind, and the latest events, newest first.
 #[utoipa::path(
     get, path = "/v1/collections/{c}/items/{id}/events", tag = "events", operation_id = "item_events",
     params(ItemPath, ItemEventsParams),
-    responses((status = 200, description = "Counts and events", body = ItemEvents), Keyed, Gated, Named),
+    responses((status = 200, description = "Counts and events", body = ItemEvents), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn of_item(
-    call: Call,
+    context: RequestContext,
     path: Path<ItemPath>,
     params: Params<ItemEventsParams>,
 ) -> ApiResult<Json<ItemEvents>> {
-    let found = call.read(move |database| {
+    let events = context.read(move |database| {
         let collection = database.collection(&path.c)?;
         collection.item_events(&path.id, params.limit)
     });
-    Ok(Json(found.await?))
+    Ok(Json(events.await?))
 }

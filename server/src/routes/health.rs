@@ -8,10 +8,9 @@ use actix_web::{
 };
 
 use crate::{
-    call::Call,
     error::{ApiError, ApiResult},
-    gauges::Moment,
-    openapi::Keyed,
+    http::{request_context::RequestContext, responses::AuthErrors},
+    ops::metrics::MetricsSnapshot,
 };
 
 type Status = BTreeMap<&'static str, &'static str>;
@@ -23,7 +22,7 @@ fn ok() -> Json<Status> {
 /// Health
 #[utoipa::path(
     get, path = "/healthz", tag = "operations", operation_id = "health", security(()),
-    responses((status = 200, description = "The server answers", body = BTreeMap<String, String>)),
+    responses((status = 200, description = "The server responds", body = BTreeMap<String, String>)),
 )]
 pub async fn healthz() -> Json<Status> {
     ok()
@@ -40,10 +39,11 @@ pub async fn livez() -> Json<Status> {
 
 /// Readiness
 ///
-/// The server listens once the database is open and its indexes are built: before that there is no answer.
+/// The server starts to listen when the database is open and its indexes are loaded; earlier
+/// connections are refused.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", operation_id = "ready", security(()),
-    responses((status = 200, description = "Requests are taken", body = BTreeMap<String, String>)),
+    responses((status = 200, description = "The server accepts requests", body = BTreeMap<String, String>)),
 )]
 pub async fn readyz() -> Json<Status> {
     ok()
@@ -51,29 +51,29 @@ pub async fn readyz() -> Json<Status> {
 
 /// Metrics
 ///
-/// In the text format of Prometheus. The key must cover every collection.
+/// Prometheus text format. The key must cover all collections.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations", operation_id = "metrics",
-    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"), Keyed),
+    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"), AuthErrors),
 )]
-pub async fn metrics(call: Call) -> ApiResult<HttpResponse> {
-    let state = call.state.clone();
-    // Not behind a gate: an overloaded server must be seen to be one.
+pub async fn metrics(context: RequestContext) -> ApiResult<HttpResponse> {
+    let state = context.state.clone();
+    // Not behind a gate: metrics must be readable on an overloaded server.
     let text = web::block(move || {
-        let under_way = [
+        let running = [
             ("search", state.searches.in_use()),
             ("write", state.writes.in_use()),
             ("embed", state.embeds.in_use()),
-            ("image", state.images.in_use()),
+            ("image", state.thumbnails.in_use()),
         ];
         let database = &state.database;
-        let moment = Moment {
+        let snapshot = MetricsSnapshot {
             collections: &database.collections(),
-            under_way: &under_way,
+            running: &running,
             usage: &database.usage()?,
             bounds: database.bounds(),
         };
-        state.metrics.render(&moment).map_err(ApiError::internal)
+        state.metrics.render(&snapshot).map_err(ApiError::internal)
     })
     .await
     .map_err(ApiError::internal)??;

@@ -1,4 +1,4 @@
-//! Photos of items, made small.
+//! Thumbnails of item images.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -10,91 +10,94 @@ use utoipa::IntoParams;
 use vitrine_indexer::image::{ImageLimits, thumbnail};
 
 use crate::{
-    cached,
-    call::Call,
     error::{ApiError, ApiResult},
-    openapi::{Gated, Keyed, Named},
-    photos,
+    http::{
+        etag,
+        request_context::RequestContext,
+        responses::{AuthErrors, NotFoundErrors, OverloadErrors},
+    },
+    images,
 };
 
-/// Seconds in which a browser does not ask again.
-const FRESH: u32 = 600;
+/// Cache lifetime in seconds.
+const MAX_AGE_S: u32 = 600;
 
-/// Path of a photo.
+/// Path parameters of an image.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct ImagePath {
     /// Collection or alias.
     #[param(example = "shop")]
     pub c: String,
-    /// Item.
+    /// Item id.
     #[param(example = "SKU1")]
     pub id: String,
-    /// Which of its photos, from 0.
+    /// Image number, from 0.
     #[param(example = 0)]
     pub n: usize,
 }
 
-/// Query string of a photo.
+/// Query parameters of an image.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ImageParams {
-    /// Most pixels of its longer side, 16 to 2048; smaller photos keep their size.
-    #[serde(default = "half")]
+    /// Maximum length of the longer side in pixels, 16 to 2048; smaller images keep their size.
+    #[serde(default = "default_size")]
     #[param(minimum = 16, maximum = 2048)]
     pub size: u32,
 }
 
-fn half() -> u32 {
+fn default_size() -> u32 {
     512
 }
 
-/// Get a photo
+/// Get an image
 ///
-/// As a JPEG, upright and shrunk, whatever the file is. Photos by path are read from the folder that the server is
-/// configured with (`images.root`); photos by web address are not fetched. `if-none-match` is heeded.
+/// Returns a JPEG thumbnail, rotated upright. Images by path are read from the configured folder
+/// (`images.root`); images by URI are not fetched. Supports `if-none-match`.
 #[utoipa::path(
     get, path = "/v1/collections/{c}/items/{id}/images/{n}", tag = "items", operation_id = "get_image",
     params(ImagePath, ImageParams),
     responses(
-        (status = 200, description = "The photo", body = [u8], content_type = "image/jpeg"),
-        (status = 304, description = "The caller has it"),
-        Keyed, Gated, Named,
+        (status = 200, description = "The image", body = [u8], content_type = "image/jpeg"),
+        (status = 304, description = "Not modified"),
+        AuthErrors, OverloadErrors, NotFoundErrors,
     ),
 )]
 pub async fn get(
-    call: Call,
+    context: RequestContext,
     request: HttpRequest,
     path: Path<ImagePath>,
     params: Params<ImageParams>,
 ) -> ApiResult<HttpResponse> {
     if !(16..=2048).contains(&params.size) {
-        return Err(ApiError::invalid("/size", "must be 16 to 2048"));
+        let detail = format!("expected 16 to 2048, got {}", params.size);
+        return Err(ApiError::invalid("/size", detail));
     }
-    let deadline = call.deadline();
+    let deadline = context.deadline();
     let ImagePath { c, id, n } = path.into_inner();
-    let (collection, item) = call
+    let (collection, item) = context
         .read(move |database| {
             let collection = database.collection(&c)?;
             Ok((collection.name().to_owned(), collection.get(&id, false)?))
         })
         .await?;
     let size = params.size;
-    let photo = call.state.photos.find(&collection, &item, n)?;
-    let identity = format!("{} {size}", photo.identity());
-    let tag = cached::tag(&blake3::hash(identity.as_bytes()));
-    let (mut answer, has) = cached::answer(&request, tag, FRESH);
-    if has {
-        return Ok(answer.finish());
+    let image = context.state.images.find(&collection, &item, n)?;
+    let identity = format!("{} {size}", image.identity());
+    let tag = etag::tag(&blake3::hash(identity.as_bytes()));
+    let (mut response, is_cached) = etag::respond(&request, tag, MAX_AGE_S);
+    if is_cached {
+        return Ok(response.finish());
     }
-    let state = call.state.clone();
-    let jpeg = call.state.images.run(deadline, move || {
-        let bytes = state.photos.find(&collection, &item, n)?.read()?;
+    let state = context.state.clone();
+    let jpeg = context.state.thumbnails.run(deadline, move || {
+        let bytes = state.images.find(&collection, &item, n)?.read()?;
         thumbnail(&bytes, &ImageLimits::default(), size)
-            .map_err(|e| photos::not_found(e.to_string()))
+            .map_err(|e| images::not_found(e.to_string()))
     });
-    Ok(answer
+    Ok(response
         .content_type("image/jpeg")
         .insert_header((
             header::CONTENT_SECURITY_POLICY,

@@ -1,5 +1,5 @@
-//! Bulk writes: items stream in, results stream out. A client reads the answer while it sends: who does not read is
-//! not read from either.
+//! Bulk import: items stream in, results stream out. A client must read the response while it
+//! sends: otherwise the server stops reading the body.
 
 use std::{
     sync::Arc,
@@ -15,38 +15,42 @@ use vitrine_schemas::{ImportLine, WriteSummary};
 
 use super::CollectionPath;
 use crate::{
-    body::media_type,
-    call::Call,
     error::ApiResult,
-    import::{Batches, Format, Header, Parser, Steps, answer, line},
-    openapi::{Bodied, Gated, Keyed, Named},
+    http::{
+        body::media_type,
+        request_context::RequestContext,
+        responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors},
+    },
+    import::{Batches, Format, Header, Parser, Steps, line, respond},
     state::AppState,
 };
 
-/// Between two looks whether sealing has made room.
-const SEALING: Duration = Duration::from_millis(250);
+/// Pause between retries while vectors are being sealed.
+const SEAL_POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Import items
 ///
-/// Streamed in and out. The body holds a JSON object a line, or CSV: its header names fields of an item and
-/// attributes of the collection. The answer has one result a line, in order, with the line's number from 1; blank lines
-/// have none. An item told to be created or updated is stored. The last line is `{"summary": ...}`, or `{"error": ...}`
-/// where the import was given up. Where memory or disk is short, lines are rejected as `memory_full`, `memory_full_until_sealed` or
-/// `disk_full`, after waiting for what sealing frees: send those again once there is room. Read the answer while you send: the server stops reading when you do.
+/// Streams in both directions. The body has one JSON object per line, or CSV whose header names
+/// item fields and attributes of the collection. The response has one result per line, in order,
+/// with the line number from 1; blank lines have no result. An item reported as created or updated
+/// is stored. The last line is `{"summary": ...}`, or `{"error": ...}` if the import was aborted.
+/// If memory or disk is full, lines are rejected with `memory_full`, `memory_full_until_sealed` or
+/// `disk_full`, after waiting for vectors to be sealed: send those again later. Read the response
+/// while you send: the server stops reading the body when you do not.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/items/import", tag = "items", operation_id = "import_items",
     params(CollectionPath),
     request_body(
         content((String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv")),
-        description = "Items, one a line",
+        description = "Items, one per line",
     ),
     responses(
-        (status = 200, description = "One result a line", body = ImportLine, content_type = "application/x-ndjson"),
-        Keyed, Gated, Bodied, Named,
+        (status = 200, description = "One result per line", body = ImportLine, content_type = "application/x-ndjson"),
+        AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors,
     ),
 )]
 pub async fn import(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     request: HttpRequest,
     payload: Payload,
@@ -56,14 +60,14 @@ pub async fn import(
         Some("text/csv") => Format::Csv,
         _ => Format::Ndjson,
     };
-    let (collection, config) = call
+    let (collection, config) = context
         .write(move |database| {
             let collection = database.collection(&path.c)?;
             let config = collection.config();
             Ok((collection, config))
         })
         .await?;
-    let mut batches = Batches::new(payload, format, call.state.limits.import_line_bytes);
+    let mut batches = Batches::new(payload, format, context.state.limits.import_line_bytes);
     let parser = match format {
         Format::Ndjson => Parser::Json,
         Format::Csv => {
@@ -74,22 +78,22 @@ pub async fn import(
     let import = Import {
         batches,
         target: Arc::new((parser, collection)),
-        state: call.state,
-        time: call.time,
+        state: context.state,
+        timeout: context.timeout,
         summary: WriteSummary::default(),
     };
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
-        .streaming(answer(import)))
+        .streaming(respond(import)))
 }
 
-/// An import under way.
+/// A running import.
 struct Import {
     batches: Batches,
     target: Arc<(Parser, Arc<Collection>)>,
     state: Data<AppState>,
-    /// A batch may take so long.
-    time: Duration,
+    /// Timeout of a batch.
+    timeout: Duration,
     summary: WriteSummary,
 }
 
@@ -100,8 +104,8 @@ impl Steps for Import {
             Ok(None) => ImportLine::Summary {
                 summary: self.summary.clone(),
             },
-            Err(fault) => ImportLine::Error {
-                error: fault.problem(),
+            Err(error) => ImportLine::Error {
+                error: error.problem(),
             },
         };
         (line(&last), false)
@@ -114,16 +118,16 @@ impl Import {
             return Ok(None);
         };
         let batch = Arc::new(batch);
-        let until = Instant::now() + self.time;
+        let deadline = Instant::now() + self.timeout;
         let written = loop {
             let (target, batch, state) = (self.target.clone(), batch.clone(), self.state.clone());
             let write = move || batch.write(&target.0, &target.1, &state.embedders);
-            let written = self.state.writes.run_in_turn(self.time, write).await?;
-            if !written.retry || Instant::now() >= until {
+            let written = self.state.writes.run_in_turn(self.timeout, write).await?;
+            if !written.retry || Instant::now() >= deadline {
                 break written;
             }
-            // Sealing will make room; the sender is slowed down by the waiting.
-            tokio::time::sleep(SEALING).await;
+            // Sealing frees memory; waiting slows the sender down.
+            tokio::time::sleep(SEAL_POLL_INTERVAL).await;
         };
         self.summary += written.summary;
         Ok(Some(written.lines))

@@ -11,17 +11,22 @@ use vitrine_schemas::{
 
 use super::{CollectionPath, ItemPath};
 use crate::{
-    body::Body,
-    call::Call,
     error::{ApiError, ApiResult},
-    openapi::{Bodied, Conflicting, Gated, Keyed, Named, Stored},
-    report,
+    http::{
+        body::Body,
+        request_context::RequestContext,
+        responses::{
+            AuthErrors, BodyErrors, ConflictErrors, NotFoundErrors, OverloadErrors, StorageErrors,
+        },
+    },
+    import::write_report,
 };
 
 /// Write items
 ///
-/// An item replaces the one with its id as a whole. An item that is refused costs itself only: see its result. Where they would
-/// pass a bound on memory or disk, none is stored: 507, or 429 where it is enough to wait.
+/// An item replaces the stored item with the same id as a whole. A rejected item does not affect
+/// the others: see its result. If a memory or disk limit would be exceeded, no item is stored: 507,
+/// or 429 if waiting is enough.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/items", tag = "items", operation_id = "write_items",
     params(CollectionPath),
@@ -29,58 +34,61 @@ use crate::{
         "id": "SKU1", "title": "Red running shoes", "category": "Clothing > Shoes",
         "price": {"amount": 80, "currency": "EUR"}, "attributes": {"color": "red"}
     }])),
-    responses((status = 200, description = "One result an item", body = WriteResponse), Keyed, Gated, Bodied, Named, Stored),
+    responses((status = 200, description = "One result per item", body = WriteResponse), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn put(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<Vec<Item>>,
 ) -> ApiResult<Json<WriteResponse>> {
     let mut items = body.0;
     let ids: Vec<_> = items.iter().map(|item| item.id.clone()).collect();
-    let state = call.state.clone();
-    let outcomes = call.write(move |database| {
+    let state = context.state.clone();
+    let outcomes = context.write(move |database| {
         let collection = database.collection(&path.c)?;
-        state.embedders.embed_twice(&collection, &mut items);
+        state
+            .embedders
+            .embed_for_both_spaces(&collection, &mut items);
         collection.upsert(items)
     });
     let outcomes = outcomes.await?;
     let mut response = WriteResponse::default();
     for ((index, id), outcome) in (0..).zip(ids).zip(outcomes) {
         let outcome = outcome.map_err(ApiError::from);
-        report::record(&mut response, index, Some(id), outcome);
+        write_report::record(&mut response, index, Some(id), outcome);
     }
     Ok(Json(response))
 }
 
 /// Get an item
 ///
-/// With its vectors.
+/// Returns the item with its vectors.
 #[utoipa::path(
     get, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "get_item",
     params(ItemPath),
-    responses((status = 200, description = "The item", body = Item), Keyed, Gated, Named),
+    responses((status = 200, description = "The item", body = Item), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn get(call: Call, path: Path<ItemPath>) -> ApiResult<Json<Item>> {
-    let item = call.read(move |database| database.collection(&path.c)?.get(&path.id, true));
+pub async fn get(context: RequestContext, path: Path<ItemPath>) -> ApiResult<Json<Item>> {
+    let item = context.read(move |database| database.collection(&path.c)?.get(&path.id, true));
     Ok(Json(item.await?))
 }
 
-/// Change an item
+/// Patch an item
 ///
-/// A field that is absent stays, `null` removes it, `attributes` and `vectors` merge by key.
+/// Absent fields stay, `null` removes a field, `attributes` and `vectors` merge by key.
 #[utoipa::path(
     patch, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "patch_item",
     params(ItemPath),
     request_body(content = Object, example = json!({"price": {"amount": 60}, "attributes": {"color": null}})),
-    responses((status = 200, description = "The item as it is now", body = Item), Keyed, Gated, Bodied, Named, Conflicting, Stored),
+    responses((status = 200, description = "The item after the change", body = Item), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, ConflictErrors, StorageErrors),
 )]
 pub async fn patch(
-    call: Call,
+    context: RequestContext,
     path: Path<ItemPath>,
     body: Body<ItemPatch>,
 ) -> ApiResult<Json<Item>> {
-    let item = call.write(move |database| database.collection(&path.c)?.patch(&path.id, &body.0));
+    let item =
+        context.write(move |database| database.collection(&path.c)?.patch(&path.id, &body.0));
     Ok(Json(item.await?))
 }
 
@@ -88,10 +96,10 @@ pub async fn patch(
 #[utoipa::path(
     delete, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "delete_item",
     params(ItemPath),
-    responses((status = 204, description = "Deleted"), Keyed, Gated, Named),
+    responses((status = 204, description = "Deleted"), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn delete(call: Call, path: Path<ItemPath>) -> ApiResult<HttpResponse> {
-    let deleted = call.write(move |database| {
+pub async fn delete(context: RequestContext, path: Path<ItemPath>) -> ApiResult<HttpResponse> {
+    let deleted = context.write(move |database| {
         let ItemPath { c, id } = path.into_inner();
         match database.collection(&c)?.delete(std::slice::from_ref(&id))? {
             0 => Err(vitrine::Error::ItemNotFound(id)),
@@ -102,21 +110,21 @@ pub async fn delete(call: Call, path: Path<ItemPath>) -> ApiResult<HttpResponse>
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Page through items
+/// Scroll through items
 ///
-/// In the order of their ids, hidden ones included.
+/// Returns items sorted by id, including hidden items.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/items/scroll", tag = "items", operation_id = "scroll_items",
     params(CollectionPath),
     request_body(content = ScrollRequest, example = json!({"filter": "brand = \"Acme\"", "limit": 100})),
-    responses((status = 200, description = "A page", body = ScrollResponse), Keyed, Gated, Bodied, Named),
+    responses((status = 200, description = "A page of items", body = ScrollResponse), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors),
 )]
 pub async fn scroll(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<ScrollRequest>,
 ) -> ApiResult<Json<ScrollResponse>> {
-    let page = call.read(move |database| {
+    let page = context.read(move |database| {
         let request = body.0;
         database.collection(&path.c)?.scroll(
             request.filter.as_ref(),
@@ -131,20 +139,20 @@ pub async fn scroll(
 
 /// Count items
 ///
-/// Hidden ones included.
+/// Includes hidden items.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/items/count", tag = "items", operation_id = "count_items",
     params(CollectionPath),
     request_body(content = CountRequest, example = json!({"filter": "price <= 300"})),
-    responses((status = 200, description = "The exact number", body = CountResponse), Keyed, Gated, Bodied, Named),
+    responses((status = 200, description = "Exact count", body = CountResponse), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors),
 )]
 pub async fn count(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<CountRequest>,
 ) -> ApiResult<Json<CountResponse>> {
     let filter = body.0.filter;
-    let count = call.read(move |database| database.collection(&path.c)?.count(filter.as_ref()));
+    let count = context.read(move |database| database.collection(&path.c)?.count(filter.as_ref()));
     Ok(Json(CountResponse {
         count: count.await?,
     }))
@@ -152,7 +160,7 @@ pub async fn count(
 
 /// Facets
 ///
-/// How many of the matching items have which value; exact, over all matches. Hidden items do not count.
+/// Counts the matching items by value, exactly and over all matches. Hidden items are not counted.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/facets", tag = "search", operation_id = "facets",
     params(CollectionPath),
@@ -164,14 +172,14 @@ pub async fn count(
             {"field": "price", "ranges": [{"to": 50}, {"from": 50, "to": 100}, {"from": 100}]}
         ]
     })),
-    responses((status = 200, description = "One facet a field", body = FacetsResponse), Keyed, Gated, Bodied, Named),
+    responses((status = 200, description = "One facet per field", body = FacetsResponse), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors),
 )]
 pub async fn facets(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<FacetsRequest>,
 ) -> ApiResult<Json<FacetsResponse>> {
-    let facets = call.read(move |database| database.collection(&path.c)?.facets(&body.0));
+    let facets = context.read(move |database| database.collection(&path.c)?.facets(&body.0));
     Ok(Json(facets.await?))
 }
 
@@ -180,14 +188,14 @@ pub async fn facets(
     post, path = "/v1/collections/{c}/items/delete", tag = "items", operation_id = "delete_items",
     params(CollectionPath),
     request_body(content = DeleteRequest, example = json!({"filter": "availability = out_of_stock"})),
-    responses((status = 200, description = "How many there were", body = DeleteResponse), Keyed, Gated, Bodied, Named),
+    responses((status = 200, description = "Number of deleted items", body = DeleteResponse), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors),
 )]
 pub async fn delete_matching(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<DeleteRequest>,
 ) -> ApiResult<Json<DeleteResponse>> {
-    let deleted = call.write(move |database| {
+    let deleted = context.write(move |database| {
         let collection = database.collection(&path.c)?;
         collection.delete_matching(&body.0.filter)
     });

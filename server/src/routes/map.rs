@@ -1,30 +1,32 @@
-//! A flat picture of a vector space.
+//! Two-dimensional map of a vector space.
 
 use actix_web::web::{Json, Path, Query as Params};
 use vitrine_schemas::{MapParams, MapResponse};
 
 use super::CollectionPath;
 use crate::{
-    call::Call,
     error::ApiResult,
-    openapi::{Gated, Keyed, Named},
+    http::{
+        request_context::RequestContext,
+        responses::{AuthErrors, NotFoundErrors, OverloadErrors},
+    },
 };
 
 /// Map
 ///
-/// A sample of the items, placed by the two principal components of their vectors: the same at each call. What lies near
-/// to each other in the space lies near to each other here, but not the other way round; `variance` says how much of the
-/// spread is seen.
+/// Returns a sample of the items at the first two principal components of their vectors; the same
+/// sample at each call. Items that are near in the space are near on the map, but not vice versa;
+/// `variance` is the share of the variance that the map shows.
 #[utoipa::path(
     get, path = "/v1/collections/{c}/map", tag = "search", operation_id = "map",
     params(CollectionPath, MapParams),
-    responses((status = 200, description = "The sample", body = MapResponse), Keyed, Gated, Named),
+    responses((status = 200, description = "Sampled items with coordinates", body = MapResponse), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn map(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     params: Params<MapParams>,
 ) -> ApiResult<Json<MapResponse>> {
-    let answer = call.read(move |database| database.collection(&path.c)?.map(&params));
+    let answer = context.read(move |database| database.collection(&path.c)?.map(&params));
     Ok(Json(answer.await?))
 }

@@ -1,4 +1,5 @@
-//! Handlers, one file a noun: translate, call the engine under a permit, translate back.
+//! Handlers, one file per noun: translate the request, call the engine under a permit, translate
+//! the result.
 
 pub mod collections;
 pub mod console;
@@ -29,7 +30,7 @@ use utoipa::IntoParams;
 
 use crate::error::{ApiError, ApiResult};
 
-/// Path of a collection's routes.
+/// Path parameters of collection routes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct CollectionPath {
@@ -38,38 +39,41 @@ pub struct CollectionPath {
     pub c: String,
 }
 
-/// Path of an item's routes.
+/// Path parameters of item routes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct ItemPath {
     /// Collection or alias.
     #[param(example = "shop")]
     pub c: String,
-    /// Item.
+    /// Item id.
     #[param(example = "SKU1")]
     pub id: String,
 }
 
-/// Path of something that is set for a collection.
+/// Path parameters of setting routes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct SettingPath {
     /// Collection or alias.
     #[param(example = "shop")]
     pub c: String,
-    /// Its id.
+    /// Id of the setting.
     #[param(example = "black-friday")]
     pub id: String,
 }
 
-/// The id of a body is that of its path; it may be left out.
-pub fn named(id: &mut String, path: &str) -> ApiResult<()> {
+/// Sets the id of a body to that of its path.
+///
+/// # Errors
+/// The body has another id.
+pub fn set_id(id: &mut String, path: &str) -> ApiResult<()> {
     if id.is_empty() {
         path.clone_into(id);
     }
     if id == path {
         return Ok(());
     }
-    let detail = format!("is `{id}`, the path says `{path}`; leave it out");
+    let detail = format!("expected `{path}` as in the path, got `{id}`; omit the field");
     Err(ApiError::invalid("/id", detail))
 }

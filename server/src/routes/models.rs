@@ -1,4 +1,4 @@
-//! Trained models of a collection, and training.
+//! Models of a collection, and training.
 
 use actix_web::{
     HttpResponse,
@@ -11,60 +11,62 @@ use vitrine_schemas::{ModelInfo, ModelsResponse, Task, TrainParams};
 
 use super::CollectionPath;
 use crate::{
-    call::Call,
     error::{ApiError, ApiResult},
-    openapi::{Gated, Keyed, Named},
+    http::{
+        request_context::RequestContext,
+        responses::{AuthErrors, NotFoundErrors, OverloadErrors},
+    },
 };
 
-/// Path of a model's routes.
+/// Path parameters of a model.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct ModelPath {
     /// Collection or alias.
     #[param(example = "shop")]
     pub c: String,
-    /// Version of the model.
+    /// Model version.
     pub version: u64,
 }
 
-/// Path of a task.
+/// Path parameters of a task.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct TaskPath {
-    /// Task.
+    /// Task id.
     pub id: String,
 }
 
 /// Train
 ///
-/// Learns from the events of now, at once; the server also does so by itself when a tenth of them is new. With
-/// `wait=false` the answer is a task to ask for.
+/// Trains on the current events immediately; the server also retrains by itself when a tenth of the
+/// events is new. With `wait=false` the response is a task to poll.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/train", tag = "models", operation_id = "train",
     params(CollectionPath, TrainParams),
     responses(
-        (status = 200, description = "What was trained", body = ModelInfo),
-        (status = 202, description = "Training", body = Task),
-        Keyed, Gated, Named,
+        (status = 200, description = "The trained model", body = ModelInfo),
+        (status = 202, description = "The started task", body = Task),
+        AuthErrors, OverloadErrors, NotFoundErrors,
     ),
 )]
 pub async fn train(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     params: Params<TrainParams>,
 ) -> ApiResult<HttpResponse> {
     if params.wait {
-        let info = call
+        let info = context
             .write(move |database| database.collection(&path.c)?.train(&Training::default()))
             .await?;
         return Ok(HttpResponse::Ok().json(info));
     }
     let name = path.into_inner().c;
-    let collection = call
+    let collection = context
         .read(move |database| database.collection(&name))
         .await?;
-    let task = call.state.tasks.start(collection.name());
-    let (id, state) = (task.id.clone(), call.state.clone());
+    let task = context.state.tasks.start(collection.name());
+    let (id, state) = (task.id.clone(), context.state.clone());
     actix_web::rt::spawn(async move {
         let trained = web::block(move || collection.train(&Training::default())).await;
         let trained = match trained {
@@ -78,27 +80,33 @@ pub async fn train(
 
 /// List models
 ///
-/// Those stored, the newest first; `held_out` says how well each foretold what people did last.
+/// Lists the stored models; `held_out` has the accuracy of each on the latest events.
 #[utoipa::path(
     get, path = "/v1/collections/{c}/models", tag = "models", operation_id = "list_models",
     params(CollectionPath),
-    responses((status = 200, description = "The newest first", body = ModelsResponse), Keyed, Gated, Named),
+    responses((status = 200, description = "Models, newest first", body = ModelsResponse), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn list(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<ModelsResponse>> {
-    let models = call.read(move |database| Ok(database.collection(&path.c)?.models()));
+pub async fn list(
+    context: RequestContext,
+    path: Path<CollectionPath>,
+) -> ApiResult<Json<ModelsResponse>> {
+    let models = context.read(move |database| Ok(database.collection(&path.c)?.models()));
     Ok(Json(models.await?))
 }
 
 /// Activate a model
 ///
-/// Answers by another stored model from now on, until the next training.
+/// Serves recommendations from another stored model until the next training.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/models/{version}/activate", tag = "models", operation_id = "activate_model",
     params(ModelPath),
-    responses((status = 200, description = "It answers now", body = ModelInfo), Keyed, Gated, Named),
+    responses((status = 200, description = "The active model", body = ModelInfo), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn activate(call: Call, path: Path<ModelPath>) -> ApiResult<Json<ModelInfo>> {
-    let info = call.write(move |database| {
+pub async fn activate(
+    context: RequestContext,
+    path: Path<ModelPath>,
+) -> ApiResult<Json<ModelInfo>> {
+    let info = context.write(move |database| {
         let collection = database.collection(&path.c)?;
         collection.activate_model(path.version)
     });
@@ -107,21 +115,21 @@ pub async fn activate(call: Call, path: Path<ModelPath>) -> ApiResult<Json<Model
 
 /// Get a task
 ///
-/// The last 1000 are known, until the server ends.
+/// The last 1000 tasks are kept, until the server stops.
 #[utoipa::path(
     get, path = "/v1/tasks/{id}", tag = "models", operation_id = "get_task",
     params(TaskPath),
-    responses((status = 200, description = "How far it is", body = Task), Keyed, Gated, Named),
+    responses((status = 200, description = "State of the task", body = Task), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn task(call: Call, path: Path<TaskPath>) -> ApiResult<Json<Task>> {
-    let task = call.state.tasks.get(&path.id);
-    let task = task.filter(|task| call.covers(&task.collection));
+pub async fn task(context: RequestContext, path: Path<TaskPath>) -> ApiResult<Json<Task>> {
+    let task = context.state.tasks.get(&path.id);
+    let task = task.filter(|task| context.covers(&task.collection));
     task.map(Json).ok_or_else(|| {
         ApiError::new(
             actix_web::http::StatusCode::NOT_FOUND,
             "task_not_found",
             format!(
-                "no task `{}`; the last 1000 since the start are known",
+                "no task `{}`; the last 1000 tasks since the start of the server are kept",
                 path.id
             ),
         )

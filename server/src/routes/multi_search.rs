@@ -9,69 +9,78 @@ use vitrine_schemas::{
 };
 
 use crate::{
-    body::{self, Body},
-    call::Call,
     error::{ApiError, ApiResult},
-    openapi::{Bodied, Keyed},
-    preset::Sent,
-    search,
+    http::{
+        body::{self, Body},
+        request_context::RequestContext,
+        responses::{AuthErrors, BodyErrors},
+    },
+    search::{self, preset::BodyWithPresence},
 };
 
-/// Most searches of a request.
-const MOST: usize = 50;
+/// Maximum number of searches of a request.
+const MAX_SEARCHES: usize = 50;
 
-/// The searches before they are read, so that a fault in one is its own.
+/// Searches before they are parsed, so that an invalid one does not affect the others.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Unread {
+pub struct UnparsedSearches {
     searches: Vec<Value>,
 }
 
-/// A search, and which of its fields were sent; described by `MultiSearch`.
+/// A search with the names of the fields sent; described by `MultiSearch`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Read {
+struct ParsedSearch {
     collection: String,
-    search: Sent<SearchRequest>,
+    search: BodyWithPresence<SearchRequest>,
 }
 
 /// Search several times
 ///
-/// Up to 50 searches, of one collection or of several, at the same time and within one deadline. Each has its own result in the
-/// order asked: an answer, or the problem that it would have been answered with alone.
+/// Runs up to 50 searches in one or several collections concurrently, within one deadline. Each has
+/// its own result, in the order of the request: a response, or the problem that the search alone
+/// would have returned.
 #[utoipa::path(
     post, path = "/v1/multi_search", tag = "search", operation_id = "multi_search",
     request_body(content = MultiSearchRequest, example = json!({"searches": [
         {"collection": "shop", "search": {"query": {"text": "red running shoes"}, "limit": 5}},
         {"collection": "posts", "search": {"query": {"text": "how to choose running shoes"}, "limit": 3}}
     ]})),
-    responses((status = 200, description = "One result a search", body = MultiSearchResponse), Keyed, Bodied),
+    responses((status = 200, description = "One result per search", body = MultiSearchResponse), AuthErrors, BodyErrors),
 )]
-pub async fn multi_search(call: Call, body: Body<Unread>) -> ApiResult<Json<MultiSearchResponse>> {
+pub async fn multi_search(
+    context: RequestContext,
+    body: Body<UnparsedSearches>,
+) -> ApiResult<Json<MultiSearchResponse>> {
     let searches = body.0.searches;
-    if searches.is_empty() || searches.len() > MOST {
-        let detail = format!("has {} searches; send 1 to {MOST}", searches.len());
+    if searches.is_empty() || searches.len() > MAX_SEARCHES {
+        let detail = format!(
+            "expected 1 to {MAX_SEARCHES} searches, got {}",
+            searches.len()
+        );
         return Err(ApiError::invalid("/searches", detail));
     }
-    let deadline = call.deadline();
-    let (call, work) = (&call, searches.into_iter().enumerate());
+    let deadline = context.deadline();
+    let (context, work) = (&context, searches.into_iter().enumerate());
     let results = stream::iter(work)
-        .map(|(i, search)| async move { result(run(&call.until(deadline), i, search).await) })
-        // Half of the permits: others search too.
-        .buffered(call.state.limits.search_permits.div_ceil(2));
+        .map(|(i, search)| async move { result(run(&context.until(deadline), i, search).await) })
+        // At most half of the permits: leaves capacity for other requests.
+        .buffered(context.state.limits.search_permits.div_ceil(2));
     Ok(Json(MultiSearchResponse {
         results: results.collect().await,
     }))
 }
 
-async fn run(call: &Call, i: usize, search: Value) -> ApiResult<SearchResponse> {
-    let at = format!("/searches/{i}");
-    let Read { collection, search } = body::read_value(search).map_err(|e| e.below(&at))?;
-    call.check([collection.as_str()].into_iter())?;
-    let completed = search.completed(call, &collection).await;
-    let search = completed.map_err(|e| e.below(&format!("{at}/search")))?;
-    let answer = search::run(call, &collection, search).await;
-    answer.map_err(|e| e.below(&format!("{at}/search")))
+async fn run(context: &RequestContext, i: usize, search: Value) -> ApiResult<SearchResponse> {
+    let pointer = format!("/searches/{i}");
+    let ParsedSearch { collection, search } =
+        body::read_value(search).map_err(|e| e.below(&pointer))?;
+    context.check([collection.as_str()].into_iter())?;
+    let completed = search.completed(context, &collection).await;
+    let search = completed.map_err(|e| e.below(&format!("{pointer}/search")))?;
+    let answer = search::run(context, &collection, search).await;
+    answer.map_err(|e| e.below(&format!("{pointer}/search")))
 }
 
 fn result(outcome: ApiResult<SearchResponse>) -> MultiSearchResult {
@@ -81,10 +90,10 @@ fn result(outcome: ApiResult<SearchResponse>) -> MultiSearchResult {
             answer: Some(answer),
             problem: None,
         },
-        Err(fault) => MultiSearchResult {
-            status: fault.status.as_u16(),
+        Err(error) => MultiSearchResult {
+            status: error.status.as_u16(),
             answer: None,
-            problem: Some(fault.problem()),
+            problem: Some(error.problem()),
         },
     }
 }

@@ -1,4 +1,4 @@
-//! Saved query configurations.
+//! Presets: saved search configurations.
 
 use actix_web::{
     HttpResponse,
@@ -6,39 +6,41 @@ use actix_web::{
 };
 use vitrine_schemas::{Preset, Presets};
 
-use super::{CollectionPath, SettingPath, named, setting};
+use super::{CollectionPath, SettingPath, set_id, setting};
 use crate::{
-    body::Body,
-    call::Call,
     error::ApiResult,
-    openapi::{Bodied, Gated, Keyed, Named, Stored},
+    http::{
+        body::Body,
+        request_context::RequestContext,
+        responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
+    },
 };
 
 /// List presets
 #[utoipa::path(
     get, path = "/v1/collections/{c}/presets", tag = "settings", operation_id = "list_presets",
     params(CollectionPath),
-    responses((status = 200, description = "In the order of their names", body = Presets), Keyed, Gated, Named),
+    responses((status = 200, description = "Presets, sorted by id", body = Presets), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn list(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<Presets>> {
-    let presets = setting::all(&call, path).await?;
+pub async fn list(context: RequestContext, path: Path<CollectionPath>) -> ApiResult<Json<Presets>> {
+    let presets = setting::all(&context, path).await?;
     Ok(Json(Presets { presets }))
 }
 
 /// Replace all presets
 ///
-/// These take the place of all there are, in one step, or none does. At most 100.
+/// Replaces all presets atomically. At most 100.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/presets", tag = "settings", operation_id = "replace_presets",
     params(CollectionPath),
-    responses((status = 200, description = "All presets now", body = Presets), Keyed, Gated, Bodied, Named, Stored),
+    responses((status = 200, description = "Presets after the change", body = Presets), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn replace(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<Presets>,
 ) -> ApiResult<Json<Presets>> {
-    let presets = setting::replace(&call, path, body.0.presets).await?;
+    let presets = setting::replace(&context, path, body.0.presets).await?;
     Ok(Json(Presets { presets }))
 }
 
@@ -46,16 +48,17 @@ pub async fn replace(
 #[utoipa::path(
     get, path = "/v1/collections/{c}/presets/{id}", tag = "settings", operation_id = "get_preset",
     params(SettingPath),
-    responses((status = 200, description = "As it was set", body = Preset), Keyed, Gated, Named),
+    responses((status = 200, description = "The preset", body = Preset), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn get(call: Call, path: Path<SettingPath>) -> ApiResult<Json<Preset>> {
-    setting::get(&call, path).await
+pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<Json<Preset>> {
+    setting::get(&context, path).await
 }
 
 /// Set a preset
 ///
-/// A way to search, which requests name with `preset`. A field that a request has itself counts instead, as a whole; so a storefront
-/// sends what is asked, and how it is answered is changed here. It is checked like a search.
+/// A saved search configuration that requests refer to with `preset`. Fields of the request
+/// override those of the preset, as a whole: a storefront sends the query, and the preset controls
+/// how it is answered. A preset is validated like a search.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/presets/{id}", tag = "settings", operation_id = "put_preset",
     params(SettingPath),
@@ -66,24 +69,24 @@ pub async fn get(call: Call, path: Path<SettingPath>) -> ApiResult<Json<Preset>>
             "diversify": {"max_per": {"brand": 6}}
         }
     })),
-    responses((status = 200, description = "As it is set", body = Preset), Keyed, Gated, Bodied, Named, Stored),
+    responses((status = 200, description = "The preset as stored", body = Preset), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn put(
-    call: Call,
+    context: RequestContext,
     path: Path<SettingPath>,
     body: Body<Preset>,
 ) -> ApiResult<Json<Preset>> {
-    let mut one = body.0;
-    named(&mut one.id, &path.id)?;
-    setting::put(&call, path, one).await
+    let mut preset = body.0;
+    set_id(&mut preset.id, &path.id)?;
+    setting::put(&context, path, preset).await
 }
 
 /// Delete a preset
 #[utoipa::path(
     delete, path = "/v1/collections/{c}/presets/{id}", tag = "settings", operation_id = "delete_preset",
     params(SettingPath),
-    responses((status = 204, description = "It is gone"), Keyed, Gated, Named),
+    responses((status = 204, description = "Deleted"), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn delete(call: Call, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
-    setting::delete::<Preset>(&call, path).await
+pub async fn delete(context: RequestContext, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
+    setting::delete::<Preset>(&context, path).await
 }

@@ -1,4 +1,4 @@
-//! Recommendations from behaviour and content.
+//! Recommendations from behavior and content.
 
 use actix_web::web::{Json, Path, Query as Params};
 use vitrine_schemas::{
@@ -8,17 +8,20 @@ use vitrine_schemas::{
 
 use super::{CollectionPath, ItemPath};
 use crate::{
-    body::Body,
-    call::Call,
     error::ApiResult,
-    openapi::{Bodied, Gated, Keyed, Named},
+    http::{
+        body::Body,
+        request_context::RequestContext,
+        responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors},
+    },
 };
 
 /// Recommend
 ///
-/// For a user, a visit or some items, from what the same people touched, from content and from what is popular; each hit
-/// says what contributed and why. Always gives min(limit, items that match and are not excluded) hits. Items that were
-/// hidden or rejected never come back; nor, unless asked, what is out of stock or was touched before.
+/// Recommends items for a user, a session or given items, from behavior, content and popularity.
+/// Each hit has the contribution of each source and a reason. Always returns min(limit, eligible
+/// items) hits. Hidden and disliked items are never recommended; items that are out of stock or
+/// that the user interacted with before only on request.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/recommend", tag = "recommendations", operation_id = "recommend",
     params(CollectionPath),
@@ -26,15 +29,15 @@ use crate::{
         ("for a user" = (value = json!({"user": "u1", "filter": "price <= 300", "limit": 5}))),
         ("from items" = (value = json!({"positives": [{"id": "SKU1", "weight": 3.0}], "negatives": ["SKU2"]})))
     )),
-    responses((status = 200, description = "Best first", body = RecommendResponse), Keyed, Gated, Bodied, Named),
+    responses((status = 200, description = "Hits, best first", body = RecommendResponse), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors),
 )]
 pub async fn recommend(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<RecommendRequest>,
 ) -> ApiResult<Json<RecommendResponse>> {
-    let deadline = call.deadline();
-    let answer = call.read(move |database| {
+    let deadline = context.deadline();
+    let answer = context.read(move |database| {
         let collection = database.collection(&path.c)?;
         collection.recommend(&body.0, Some(deadline))
     });
@@ -43,19 +46,19 @@ pub async fn recommend(
 
 /// Bought together
 ///
-/// Items that the same people bought on the same day as this one.
+/// Returns items that the same users bought on the same day as this one.
 #[utoipa::path(
     get, path = "/v1/collections/{c}/items/{id}/bought_together", tag = "recommendations",
     operation_id = "bought_together",
     params(ItemPath, BoughtTogetherParams),
-    responses((status = 200, description = "Best first", body = BoughtTogetherResponse), Keyed, Gated, Named),
+    responses((status = 200, description = "Hits, best first", body = BoughtTogetherResponse), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn bought_together(
-    call: Call,
+    context: RequestContext,
     path: Path<ItemPath>,
     params: Params<BoughtTogetherParams>,
 ) -> ApiResult<Json<BoughtTogetherResponse>> {
-    let answer = call.read(move |database| {
+    let answer = context.read(move |database| {
         let collection = database.collection(&path.c)?;
         collection.bought_together(&path.id, &params)
     });
@@ -64,33 +67,37 @@ pub async fn bought_together(
 
 /// Popular
 ///
-/// What most was done with in a window of time, the latest counting most; in a category, or all. Hidden, expired and,
-/// unless asked for, sold out items are left out.
+/// Returns the items with the most events in a time window, recent events counting more, of all
+/// categories or of one. Hidden and expired items are excluded, as are, by default, items that are
+/// out of stock.
 #[utoipa::path(
     get, path = "/v1/collections/{c}/popular", tag = "recommendations", operation_id = "popular",
     params(CollectionPath, PopularParams),
-    responses((status = 200, description = "Best first", body = PopularResponse), Keyed, Gated, Named),
+    responses((status = 200, description = "Hits, best first", body = PopularResponse), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn popular(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     params: Params<PopularParams>,
 ) -> ApiResult<Json<PopularResponse>> {
-    let answer = call.read(move |database| database.collection(&path.c)?.popular(&params));
+    let answer = context.read(move |database| database.collection(&path.c)?.popular(&params));
     Ok(Json(answer.await?))
 }
 
 /// Train the blend
 ///
-/// Learns how behaviour, content and popularity are joined in one ranking: models are fitted to the earlier events, the
-/// blend to what people chose later. It is used only where it beats rank fusion and every source alone on people it was
-/// not learned from; `promoted` says so.
+/// Learns the weights of behavior, content and popularity in the ranking: models are fitted to the
+/// earlier events, the blend to the later choices. The blend is used only if it beats rank fusion
+/// and every single source on held-out users; `promoted` is true then.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/train/blend", tag = "recommendations", operation_id = "train_blend",
     params(CollectionPath),
-    responses((status = 200, description = "What was learned and how good it is", body = BlendInfo), Keyed, Gated, Bodied, Named),
+    responses((status = 200, description = "The learned blend and its quality", body = BlendInfo), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors),
 )]
-pub async fn train_blend(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<BlendInfo>> {
-    let info = call.write(move |database| database.collection(&path.c)?.train_blend());
+pub async fn train_blend(
+    context: RequestContext,
+    path: Path<CollectionPath>,
+) -> ApiResult<Json<BlendInfo>> {
+    let info = context.write(move |database| database.collection(&path.c)?.train_blend());
     Ok(Json(info.await?))
 }

@@ -1,4 +1,4 @@
-//! What evaluations found.
+//! Evaluation reports.
 
 use actix_web::web::{Json, Path};
 use serde::Deserialize;
@@ -7,33 +7,34 @@ use utoipa::IntoParams;
 use vitrine_schemas::ReportsResponse;
 
 use crate::{
-    call::Call,
     error::ApiResult,
-    openapi::{Gated, Keyed},
+    http::{
+        request_context::RequestContext,
+        responses::{AuthErrors, OverloadErrors},
+    },
 };
 
-/// Path of a report.
+/// Path parameters of a report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct ReportPath {
-    /// Name as listed.
+    /// Report name, as listed.
     pub r: String,
 }
 
 /// List reports
 ///
-/// Those in the folder that the server is configured with (`reports_dir`), the newest first. The key must cover every
-/// collection.
+/// Lists the reports in the configured folder (`reports_dir`). The key must cover all collections.
 #[utoipa::path(
     get, path = "/v1/reports", tag = "reports", operation_id = "list_reports",
-    responses((status = 200, description = "The newest first", body = ReportsResponse), Keyed, Gated),
+    responses((status = 200, description = "Reports, newest first", body = ReportsResponse), AuthErrors, OverloadErrors),
 )]
-pub async fn list(call: Call) -> ApiResult<Json<ReportsResponse>> {
-    let state = call.state.clone();
-    let reports = call
+pub async fn list(context: RequestContext) -> ApiResult<Json<ReportsResponse>> {
+    let state = context.state.clone();
+    let reports = context
         .state
         .searches
-        .run(call.deadline(), move || state.reports.list());
+        .run(context.deadline(), move || state.reports.list());
     Ok(Json(ReportsResponse {
         reports: reports.await?,
     }))
@@ -41,19 +42,22 @@ pub async fn list(call: Call) -> ApiResult<Json<ReportsResponse>> {
 
 /// Get a report
 ///
-/// As `vitrine-indexer evaluate` wrote it. The key must cover every collection.
+/// Returns a report as written by `vitrine-indexer evaluate`. The key must cover all collections.
 #[utoipa::path(
     get, path = "/v1/reports/{r}", tag = "reports", operation_id = "get_report",
     params(ReportPath),
     responses(
         (status = 200, description = "The report", body = Object),
         (status = 404, description = "No such report", body = vitrine_schemas::Problem, content_type = "application/problem+json"),
-        Keyed, Gated,
+        AuthErrors, OverloadErrors,
     ),
 )]
-pub async fn get(call: Call, path: Path<ReportPath>) -> ApiResult<Json<Map<String, Value>>> {
-    let state = call.state.clone();
+pub async fn get(
+    context: RequestContext,
+    path: Path<ReportPath>,
+) -> ApiResult<Json<Map<String, Value>>> {
+    let state = context.state.clone();
     let work = move || state.reports.read(&path.r);
-    let report = call.state.searches.run(call.deadline(), work);
+    let report = context.state.searches.run(context.deadline(), work);
     Ok(Json(report.await?))
 }

@@ -1,4 +1,4 @@
-//! Rules of merchandising.
+//! Merchandising rules.
 
 use actix_web::{
     HttpResponse,
@@ -6,80 +6,84 @@ use actix_web::{
 };
 use vitrine_schemas::{Rule, Rules, RulesTestRequest, RulesTestResponse};
 
-use super::{CollectionPath, SettingPath, named, setting};
+use super::{CollectionPath, SettingPath, set_id, setting};
 use crate::{
-    body::Body,
-    call::Call,
     error::ApiResult,
-    openapi::{Bodied, Gated, Keyed, Named, Stored},
+    http::{
+        body::Body,
+        request_context::RequestContext,
+        responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
+    },
 };
 
 /// List rules
 #[utoipa::path(
     get, path = "/v1/collections/{c}/rules", tag = "settings", operation_id = "list_rules",
     params(CollectionPath),
-    responses((status = 200, description = "In the order of their ids", body = Rules), Keyed, Gated, Named),
+    responses((status = 200, description = "Rules, sorted by id", body = Rules), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn list(call: Call, path: Path<CollectionPath>) -> ApiResult<Json<Rules>> {
-    let rules = setting::all(&call, path).await?;
+pub async fn list(context: RequestContext, path: Path<CollectionPath>) -> ApiResult<Json<Rules>> {
+    let rules = setting::all(&context, path).await?;
     Ok(Json(Rules { rules }))
 }
 
 /// Replace all rules
 ///
-/// These take the place of all there are, in one step, or none does. At most 1,000.
+/// Replaces all rules atomically. At most 1,000.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/rules", tag = "settings", operation_id = "replace_rules",
     params(CollectionPath),
-    responses((status = 200, description = "All rules now", body = Rules), Keyed, Gated, Bodied, Named, Stored),
+    responses((status = 200, description = "Rules after the change", body = Rules), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn replace(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<Rules>,
 ) -> ApiResult<Json<Rules>> {
-    let rules = setting::replace(&call, path, body.0.rules).await?;
+    let rules = setting::replace(&context, path, body.0.rules).await?;
     Ok(Json(Rules { rules }))
 }
 
-/// Try rules
+/// Test rules
 ///
-/// Which of them act on a question at some time, and what keeps the others from it.
+/// Returns which rules apply to a query at a point in time, and why the others do not.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/rules/test", tag = "settings", operation_id = "test_rules",
     params(CollectionPath),
     request_body(content = RulesTestRequest, example = json!({"text": "running shoes", "at": "2026-11-27T00:00:00Z"})),
-    responses((status = 200, description = "One a rule", body = RulesTestResponse), Keyed, Gated, Bodied, Named),
+    responses((status = 200, description = "One result per rule", body = RulesTestResponse), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors),
 )]
 pub async fn test(
-    call: Call,
+    context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<RulesTestRequest>,
 ) -> ApiResult<Json<RulesTestResponse>> {
-    let tried = call.read(move |database| database.collection(&path.c)?.try_rules(&body.0));
-    Ok(Json(tried.await?))
+    let results = context.read(move |database| database.collection(&path.c)?.test_rules(&body.0));
+    Ok(Json(results.await?))
 }
 
 /// Get a rule
 #[utoipa::path(
     get, path = "/v1/collections/{c}/rules/{id}", tag = "settings", operation_id = "get_rule",
     params(SettingPath),
-    responses((status = 200, description = "As it was set", body = Rule), Keyed, Gated, Named),
+    responses((status = 200, description = "The rule", body = Rule), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn get(call: Call, path: Path<SettingPath>) -> ApiResult<Json<Rule>> {
-    setting::get(&call, path).await
+pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<Json<Rule>> {
+    setting::get(&context, path).await
 }
 
 /// Set a rule
 ///
-/// It acts on searches, similar items and recommendations from the next one on. What it hides or filters out is not found, so
-/// pages are full and totals right; scores are multiplied, what is buried put last and pins at their places after candidates were
-/// found. A request leaves rules aside with `"rules": false`; answers name those that acted.
+/// A rule applies to searches, similar items and recommendations, starting with the next request.
+/// Items that it hides or filters out are excluded from the candidates, so pages are full and
+/// totals are right. Boosts multiply scores, buried items go last and pinned items take their
+/// positions after candidates were found. `"rules": false` in a request disables rules; responses
+/// list the rules that applied.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/rules/{id}", tag = "settings", operation_id = "put_rule",
     params(SettingPath),
     request_body(content = Rule, examples(
-        ("a campaign" = (value = json!({
+        ("campaign" = (value = json!({
             "when": {"query": {"contains": ["running shoes", "跑鞋"]}, "paths": ["search"]},
             "then": {
                 "pin": [{"id": "SKU1", "position": 1}],
@@ -89,24 +93,28 @@ pub async fn get(call: Call, path: Path<SettingPath>) -> ApiResult<Json<Rule>> {
             },
             "valid_from": "2026-11-27T00:00:00+08:00", "valid_until": "2026-12-01T00:00:00+08:00"
         }))),
-        ("a category page" = (value = json!({
+        ("category page" = (value = json!({
             "when": {"categories": ["Clothing > Shoes"]}, "then": {"filter": "price >= 20"}
         })))
     )),
-    responses((status = 200, description = "As it is set", body = Rule), Keyed, Gated, Bodied, Named, Stored),
+    responses((status = 200, description = "The rule as stored", body = Rule), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
-pub async fn put(call: Call, path: Path<SettingPath>, body: Body<Rule>) -> ApiResult<Json<Rule>> {
+pub async fn put(
+    context: RequestContext,
+    path: Path<SettingPath>,
+    body: Body<Rule>,
+) -> ApiResult<Json<Rule>> {
     let mut rule = body.0;
-    named(&mut rule.id, &path.id)?;
-    setting::put(&call, path, rule).await
+    set_id(&mut rule.id, &path.id)?;
+    setting::put(&context, path, rule).await
 }
 
 /// Delete a rule
 #[utoipa::path(
     delete, path = "/v1/collections/{c}/rules/{id}", tag = "settings", operation_id = "delete_rule",
     params(SettingPath),
-    responses((status = 204, description = "It is gone"), Keyed, Gated, Named),
+    responses((status = 204, description = "Deleted"), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn delete(call: Call, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
-    setting::delete::<Rule>(&call, path).await
+pub async fn delete(context: RequestContext, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
+    setting::delete::<Rule>(&context, path).await
 }

@@ -1,4 +1,4 @@
-//! What the routes of rules, synonyms and presets do alike.
+//! Generic handlers of settings: rules, synonyms and presets.
 
 use actix_web::{
     HttpResponse,
@@ -7,26 +7,28 @@ use actix_web::{
 use vitrine::Setting;
 
 use super::{CollectionPath, SettingPath};
-use crate::{call::Call, error::ApiResult};
+use crate::{error::ApiResult, http::request_context::RequestContext};
 
-pub async fn all<S>(call: &Call, path: Path<CollectionPath>) -> ApiResult<Vec<S>>
+/// Returns all settings of a kind.
+pub async fn all<S>(context: &RequestContext, path: Path<CollectionPath>) -> ApiResult<Vec<S>>
 where
     S: Setting + Send + 'static,
 {
-    call.read(move |database| Ok(database.collection(&path.c)?.settings()))
+    context
+        .read(move |database| Ok(database.collection(&path.c)?.settings()))
         .await
 }
 
-/// Puts these in the place of all; gives those that there are then.
+/// Replaces all settings of a kind; returns the new ones.
 pub async fn replace<S>(
-    call: &Call,
+    context: &RequestContext,
     path: Path<CollectionPath>,
     settings: Vec<S>,
 ) -> ApiResult<Vec<S>>
 where
     S: Setting + Send + 'static,
 {
-    let all = call.write(move |database| {
+    let all = context.write(move |database| {
         let collection = database.collection(&path.c)?;
         collection.replace_settings(settings)?;
         Ok(collection.settings())
@@ -34,27 +36,34 @@ where
     all.await
 }
 
-pub async fn get<S>(call: &Call, path: Path<SettingPath>) -> ApiResult<Json<S>>
+/// Returns a setting.
+pub async fn get<S>(context: &RequestContext, path: Path<SettingPath>) -> ApiResult<Json<S>>
 where
     S: Setting + Send + 'static,
 {
-    let one = call.read(move |database| database.collection(&path.c)?.setting(&path.id));
-    Ok(Json(one.await?))
+    let setting = context.read(move |database| database.collection(&path.c)?.setting(&path.id));
+    Ok(Json(setting.await?))
 }
 
-pub async fn put<S>(call: &Call, path: Path<SettingPath>, one: S) -> ApiResult<Json<S>>
+/// Sets a setting; returns it as stored.
+pub async fn put<S>(
+    context: &RequestContext,
+    path: Path<SettingPath>,
+    setting: S,
+) -> ApiResult<Json<S>>
 where
     S: Setting + Send + 'static,
 {
-    let put = call.write(move |database| database.collection(&path.c)?.put_setting(one));
+    let put = context.write(move |database| database.collection(&path.c)?.put_setting(setting));
     Ok(Json(put.await?))
 }
 
-pub async fn delete<S>(call: &Call, path: Path<SettingPath>) -> ApiResult<HttpResponse>
+/// Deletes a setting.
+pub async fn delete<S>(context: &RequestContext, path: Path<SettingPath>) -> ApiResult<HttpResponse>
 where
     S: Setting + Send + 'static,
 {
-    let deleted = call.write(move |database| {
+    let deleted = context.write(move |database| {
         let collection = database.collection(&path.c)?;
         collection.delete_setting::<S>(&path.id)
     });

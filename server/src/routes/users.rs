@@ -1,4 +1,4 @@
-//! What is stored of a user or of a visit: given out whole, or erased.
+//! Export and erasure of the data of a user or session.
 
 use std::sync::Arc;
 
@@ -9,94 +9,100 @@ use actix_web::{
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use vitrine::{Collection, StoredEvents, Who};
-use vitrine_schemas::{EraseResponse, Event, PersonParams};
+use vitrine::{Collection, StoredEvents, Subject};
+use vitrine_schemas::{EraseResponse, Event, SubjectParams};
 
 use crate::{
-    call::Call,
     error::{ApiResult, REQUEST_ID, current_request_id},
-    openapi::{Gated, Keyed, Named},
+    http::{
+        request_context::RequestContext,
+        responses::{AuthErrors, NotFoundErrors, OverloadErrors},
+    },
 };
 
-/// Path of a user's routes.
+/// Path parameters of user routes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct UserPath {
-    /// User, as in events.
+    /// User id, as in events.
     #[param(example = "u1")]
     pub u: String,
 }
 
-/// Path of a visit's routes.
+/// Path parameters of session routes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct SessionPath {
-    /// Visit, as in events.
+    /// Session id, as in events.
     #[param(example = "s1")]
     pub s: String,
 }
 
 /// Export a user's events
 ///
-/// All that is stored of a user, an event a line, by collection the oldest first; streamed. An answer that breaks off
-/// without its last line end is not whole.
+/// Streams all stored events of a user, one per line, by collection and oldest first. A response
+/// that does not end with a line end is incomplete.
 #[utoipa::path(
     get, path = "/v1/users/{u}/export", tag = "users", operation_id = "export_user",
-    params(UserPath, PersonParams),
+    params(UserPath, SubjectParams),
     responses(
-        (status = 200, description = "An event a line", body = Event, content_type = "application/x-ndjson"),
-        Keyed, Gated, Named,
+        (status = 200, description = "One event per line", body = Event, content_type = "application/x-ndjson"),
+        AuthErrors, OverloadErrors, NotFoundErrors,
     ),
 )]
 pub async fn export(
-    call: Call,
+    context: RequestContext,
     path: Path<UserPath>,
-    params: Params<PersonParams>,
+    params: Params<SubjectParams>,
 ) -> ApiResult<HttpResponse> {
-    give_out(call, Who::User(path.into_inner().u), &params).await
+    stream_events(context, Subject::User(path.into_inner().u), &params).await
 }
 
-/// Export a visit's events
+/// Export a session's events
 ///
-/// All that is stored of a visit, with a user or without, an event a line, by collection the oldest first; streamed. An
-/// answer that breaks off without its last line end is not whole.
+/// Streams all stored events of a session, with or without a user, one per line, by collection and
+/// oldest first. A response that does not end with a line end is incomplete.
 #[utoipa::path(
     get, path = "/v1/sessions/{s}/export", tag = "users", operation_id = "export_session",
-    params(SessionPath, PersonParams),
+    params(SessionPath, SubjectParams),
     responses(
-        (status = 200, description = "An event a line", body = Event, content_type = "application/x-ndjson"),
-        Keyed, Gated, Named,
+        (status = 200, description = "One event per line", body = Event, content_type = "application/x-ndjson"),
+        AuthErrors, OverloadErrors, NotFoundErrors,
     ),
 )]
 pub async fn export_session(
-    call: Call,
+    context: RequestContext,
     path: Path<SessionPath>,
-    params: Params<PersonParams>,
+    params: Params<SubjectParams>,
 ) -> ApiResult<HttpResponse> {
-    give_out(call, Who::Session(path.into_inner().s), &params).await
+    stream_events(context, Subject::Session(path.into_inner().s), &params).await
 }
 
-async fn give_out(call: Call, who: Who, params: &PersonParams) -> ApiResult<HttpResponse> {
-    let events = StoredEvents::new(who, collections(&call, params).await?)?;
+async fn stream_events(
+    context: RequestContext,
+    who: Subject,
+    params: &SubjectParams,
+) -> ApiResult<HttpResponse> {
+    let events = StoredEvents::new(who, collections(&context, params).await?)?;
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
-        .streaming(lines(call, events)))
+        .streaming(lines(context, events)))
 }
 
-/// A failed step ends the stream as a broken one.
-fn lines(call: Call, events: StoredEvents) -> impl Stream<Item = ApiResult<Bytes>> {
+/// Streams the events; a failed step breaks the stream off.
+fn lines(context: RequestContext, events: StoredEvents) -> impl Stream<Item = ApiResult<Bytes>> {
     let id = current_request_id();
-    stream::unfold(Some((call, events)), move |state| {
+    stream::unfold(Some((context, events)), move |state| {
         let id = id.clone();
         async move {
-            let (call, mut events) = state?;
-            let (gate, time) = (&call.state.searches, call.time);
+            let (context, mut events) = state?;
+            let (gate, timeout) = (&context.state.searches, context.timeout);
             let work = move || Ok((events.step()?, events));
-            let step = REQUEST_ID.scope(id, gate.run_in_turn(time, work)).await;
+            let step = REQUEST_ID.scope(id, gate.run_in_turn(timeout, work)).await;
             match step {
                 Ok((None, _)) => None,
-                Ok((Some(found), events)) => Some((Ok(as_lines(&found)), Some((call, events)))),
-                Err(fault) => Some((Err(fault), None)),
+                Ok((Some(page), events)) => Some((Ok(as_lines(&page)), Some((context, events)))),
+                Err(error) => Some((Err(error), None)),
             }
         }
     })
@@ -109,73 +115,81 @@ fn as_lines(events: &[Event]) -> Bytes {
 
 /// Erase a user
 ///
-/// Their events, and what nobody else did in their visits, are gone when this is answered: from the store, from the
-/// memory and from what recommendations go by; so are their dialogues. Models forget them with the training that this brings about, older
-/// versions included.
+/// Erases the user's events, including events of their sessions that belong to no other user, and
+/// their dialogues. Both are gone from storage, memory and recommendations when the response is
+/// sent. Retraining starts immediately; older models are then dropped.
 #[utoipa::path(
     delete, path = "/v1/users/{u}", tag = "users", operation_id = "erase_user",
-    params(UserPath, PersonParams),
-    responses((status = 200, description = "Events erased", body = EraseResponse), Keyed, Gated, Named),
+    params(UserPath, SubjectParams),
+    responses((status = 200, description = "Number of erased events by collection", body = EraseResponse), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn erase(
-    call: Call,
+    context: RequestContext,
     path: Path<UserPath>,
-    params: Params<PersonParams>,
+    params: Params<SubjectParams>,
 ) -> ApiResult<Json<EraseResponse>> {
-    forget(call, Who::User(path.into_inner().u), &params).await
+    erase_data(context, Subject::User(path.into_inner().u), &params).await
 }
 
-/// Erase a visit
+/// Erase a session
 ///
-/// All its events, those of users included, are gone when this is answered, as with a user: for those who were here
-/// without a name.
+/// Erases all events of the session, including those with a user, as for a user. For anonymous
+/// visitors.
 #[utoipa::path(
     delete, path = "/v1/sessions/{s}", tag = "users", operation_id = "erase_session",
-    params(SessionPath, PersonParams),
-    responses((status = 200, description = "Events erased", body = EraseResponse), Keyed, Gated, Named),
+    params(SessionPath, SubjectParams),
+    responses((status = 200, description = "Number of erased events by collection", body = EraseResponse), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn erase_session(
-    call: Call,
+    context: RequestContext,
     path: Path<SessionPath>,
-    params: Params<PersonParams>,
+    params: Params<SubjectParams>,
 ) -> ApiResult<Json<EraseResponse>> {
-    forget(call, Who::Session(path.into_inner().s), &params).await
+    erase_data(context, Subject::Session(path.into_inner().s), &params).await
 }
 
-async fn forget(call: Call, who: Who, params: &PersonParams) -> ApiResult<Json<EraseResponse>> {
-    let collections = collections(&call, params).await?;
-    forget_dialogues(&call, &who, &collections).await?;
-    let erased = call.write(move |database| database.erase(&who, &collections));
+async fn erase_data(
+    context: RequestContext,
+    who: Subject,
+    params: &SubjectParams,
+) -> ApiResult<Json<EraseResponse>> {
+    let collections = collections(&context, params).await?;
+    erase_dialogues(&context, &who, &collections).await?;
+    let erased = context.write(move |database| database.erase(&who, &collections));
     Ok(Json(erased.await?))
 }
 
-/// Dialogues are under the name that they were begun with, which may be an alias.
-async fn forget_dialogues(
-    call: &Call,
-    who: &Who,
+/// Erases dialogues; a dialogue has the collection name that it was started with, which may be an
+/// alias.
+async fn erase_dialogues(
+    context: &RequestContext,
+    who: &Subject,
     collections: &[Arc<Collection>],
 ) -> ApiResult<()> {
-    let aliases = call.read(|database| Ok(database.aliases())).await?;
-    let is_there = |name: &str| {
+    let aliases = context.read(|database| Ok(database.aliases())).await?;
+    let is_affected = |name: &str| {
         let name = aliases.get(name).map_or(name, String::as_str);
         collections.iter().any(|c| c.name() == name)
     };
-    call.state.dialogues.remove_where(|dialogue| {
+    context.state.dialogues.remove_where(|dialogue| {
         let is_theirs = match who {
-            Who::User(user) => dialogue.search.user.as_ref() == Some(user),
-            Who::Session(session) => dialogue.search.session.as_ref() == Some(session),
+            Subject::User(user) => dialogue.search.user.as_ref() == Some(user),
+            Subject::Session(session) => dialogue.search.session.as_ref() == Some(session),
         };
-        is_theirs && is_there(&dialogue.collection)
+        is_theirs && is_affected(&dialogue.collection)
     });
     Ok(())
 }
 
-/// The collection asked for, or all that the key covers.
-async fn collections(call: &Call, params: &PersonParams) -> ApiResult<Vec<Arc<Collection>>> {
+/// Returns the requested collection, or all that the key covers.
+async fn collections(
+    context: &RequestContext,
+    params: &SubjectParams,
+) -> ApiResult<Vec<Arc<Collection>>> {
     let named = params.collection.clone();
-    call.check(named.as_deref().into_iter())?;
-    let everything = named.is_none();
-    let (mut found, aliases) = call
+    context.check(named.as_deref().into_iter())?;
+    let is_all = named.is_none();
+    let (mut found, aliases) = context
         .read(move |database| {
             let found = match &named {
                 Some(name) => vec![database.collection(name)?],
@@ -184,11 +198,11 @@ async fn collections(call: &Call, params: &PersonParams) -> ApiResult<Vec<Arc<Co
             Ok((found, database.aliases()))
         })
         .await?;
-    if everything {
+    if is_all {
         found.retain(|collection| {
             let name = collection.name();
             let mut names = aliases.iter().filter(|(_, n)| *n == name).map(|(a, _)| a);
-            call.covers(name) || names.any(|alias| call.covers(alias))
+            context.covers(name) || names.any(|alias| context.covers(alias))
         });
     }
     Ok(found)

@@ -1,8 +1,8 @@
-//! Keys: who may do what.
+//! API keys and the access they grant.
 
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
-use vitrine_server::keys::{
+use vitrine_server::auth::{
     Action::{self, Admin, Read, Write},
     Key, Keys,
 };

@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use crate::harness::{Setup, ids, with};
 
-/// Shares of the right titles that are on the first page of ten, and first, below which search is not good enough.
-const LEAST_ON_PAGE: f64 = 0.95;
-const LEAST_FIRST: f64 = 0.85;
+/// Minimum share of the right titles on the first page of ten.
+const MIN_ON_PAGE: f64 = 0.95;
+
+/// Minimum share of the right titles in first place.
+const MIN_FIRST: f64 = 0.85;
 
 fn pairs() -> Vec<Value> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/chinese/pairs.jsonl");
@@ -69,12 +71,9 @@ async fn every_query_with_a_right_title_finds_it_by_words_and_understood() {
         assert!(missed.is_empty(), "{how}: not found: {missed:?}");
         let all = pairs.len() as f64;
         assert!(
-            on_page as f64 / all >= LEAST_ON_PAGE,
+            on_page as f64 / all >= MIN_ON_PAGE,
             "{how}: {on_page}; {later:?}"
         );
-        assert!(
-            first as f64 / all >= LEAST_FIRST,
-            "{how}: {first}; {later:?}"
-        );
+        assert!(first as f64 / all >= MIN_FIRST, "{how}: {first}; {later:?}");
     }
 }

@@ -1,3 +1,5 @@
+//! Collections and aliases.
+
 use serde_json::json;
 
 use crate::harness::api;
@@ -10,7 +12,7 @@ async fn a_collection_is_made_changed_and_dropped() {
     assert_eq!(made["vectors"]["shared"]["metric"], "cosine");
     assert_eq!(made["items"], 0);
     let again = api.put("/v1/collections/shop", config).await.ok();
-    assert_eq!(again, made, "the same again is no error");
+    assert_eq!(again, made, "idempotent");
 
     let other = json!({"vectors": {"shared": {"dim": 4}}});
     let answer = api.put("/v1/collections/shop", other).await;

@@ -1,4 +1,4 @@
-//! Encoders made of three words.
+//! Test encoders that know three colors.
 
 use std::{
     collections::BTreeMap,
@@ -12,16 +12,17 @@ use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
 pub struct Colors {
     fingerprint: &'static str,
     dims: BTreeMap<String, usize>,
-    /// Told when the text `wait` is being embedded; it then takes until `go` is told.
+    /// Signaled when the text `wait` is being embedded; embedding it then blocks until `go` is
+    /// signaled.
     entered: mpsc::UnboundedSender<()>,
     go: Mutex<std::sync::mpsc::Receiver<()>>,
 }
 
-/// The test's end of the text `wait`: told when it is being embedded, and what lets that end.
+/// Control of the text `wait`: a signal that it is being embedded, and one that lets it finish.
 pub type Waiting = (mpsc::UnboundedReceiver<()>, std::sync::mpsc::Sender<()>);
 
 impl Colors {
-    /// The encoders and their waiting end.
+    /// Returns the encoders and the control of the text `wait`.
     pub fn new() -> (Self, Waiting) {
         let (entered, told) = mpsc::unbounded_channel();
         let (go, wait) = std::sync::mpsc::channel();
@@ -35,7 +36,7 @@ impl Colors {
         (colors, (told, go))
     }
 
-    /// Other encoders, of which the axes point the other way.
+    /// Returns other encoders, with reversed axes.
     pub fn find(fingerprint: &str) -> Option<Arc<dyn Embedder>> {
         let other = Self {
             fingerprint: "colors-2",
@@ -57,7 +58,11 @@ impl Colors {
                 wait.recv().expect("the test lives");
                 vec![1.0, 1.0, 1.0]
             }
-            other => return Err(EmbedError::Input(format!("`{other}` is no color"))),
+            other => {
+                return Err(EmbedError::Input(format!(
+                    "expected a color, got `{other}`"
+                )));
+            }
         };
         let sign = if self.fingerprint == "colors-1" {
             1.0

@@ -1,4 +1,4 @@
-//! The console's files, and what a browser is told to make of them.
+//! Files of the console and their headers.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

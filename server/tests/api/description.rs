@@ -1,4 +1,4 @@
-//! The OpenAPI document says what the route table does.
+//! The OpenAPI document matches the route table.
 
 use std::collections::BTreeSet;
 

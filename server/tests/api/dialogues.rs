@@ -1,11 +1,11 @@
-//! Searches refined turn by turn.
+//! Dialogues.
 
 use serde_json::{Value, json};
-use vitrine_server::keys::{Action, Key, Keys};
+use vitrine_server::auth::{Action, Key, Keys};
 
 use crate::harness::{Setup, api, header, ids, request, with};
 
-const PATH: &str = "/v1/dialogues";
+const DIALOGUES: &str = "/v1/dialogues";
 
 fn by_words() -> Setup {
     Setup {
@@ -15,7 +15,7 @@ fn by_words() -> Setup {
 }
 
 fn turns(begun: &Value) -> String {
-    format!("{PATH}/{}/turns", begun["id"].as_str().expect("an id"))
+    format!("{DIALOGUES}/{}/turns", begun["id"].as_str().expect("an id"))
 }
 
 fn hits(answer: &Value) -> Vec<&str> {
@@ -27,7 +27,7 @@ async fn turns_change_the_state_and_can_be_taken_back() {
     let api = with(by_words()).await;
     api.shop().await;
     let body = json!({"collection": "shop", "text": "red shoes under 100", "search": {"facets": [{"field": "color"}]}});
-    let begun = api.post(PATH, body).await;
+    let begun = api.post(DIALOGUES, body).await;
     assert_eq!(begun.status, 201);
     let begun = begun.ok();
     assert_eq!(hits(&begun), ["shoe"]);
@@ -72,7 +72,7 @@ async fn a_hit_is_searched_by_with_the_conditions_that_hold() {
     let api = with(by_words()).await;
     api.shop().await;
     let begun = api
-        .post(PATH, json!({"collection": "shop", "text": "clothing"}))
+        .post(DIALOGUES, json!({"collection": "shop", "text": "clothing"}))
         .await
         .ok();
     assert_eq!(hits(&begun).len(), 2, "{begun}");
@@ -109,7 +109,7 @@ async fn a_hit_is_searched_by_with_the_conditions_that_hold() {
     );
     assert_eq!(
         none["dialogue"]["turns"], lamp["dialogue"]["turns"],
-        "it is no turn to take back"
+        "nothing to undo"
     );
 }
 
@@ -124,7 +124,7 @@ async fn what_only_filters_finds_what_they_let_through() {
         ("不要红色的，100以上", vec!["boot"]),
     ] {
         let begun = api
-            .post(PATH, json!({"collection": "shop", "text": text}))
+            .post(DIALOGUES, json!({"collection": "shop", "text": text}))
             .await
             .ok();
         assert_eq!(hits(&begun), wanted, "{begun}");
@@ -144,9 +144,9 @@ async fn pages_go_on_and_places_count_on() {
     let api = with(by_words()).await;
     api.shop().await;
     let body = json!({"collection": "shop", "text": "under 200", "search": {"limit": 1}});
-    let begun = api.post(PATH, body).await.ok();
+    let begun = api.post(DIALOGUES, body).await.ok();
     assert_eq!(hits(&begun), ["lamp"]);
-    let page = format!("{PATH}/{}/page", begun["id"].as_str().unwrap());
+    let page = format!("{DIALOGUES}/{}/page", begun["id"].as_str().unwrap());
     let cursor = &begun["answer"]["next_cursor"];
     let second = api
         .post(&page, json!({"cursor": cursor, "limit": 2}))
@@ -172,7 +172,10 @@ async fn a_dialogue_goes_on_after_a_restart() {
     let first = with(by_words()).await;
     first.shop().await;
     let begun = first
-        .post(PATH, json!({"collection": "shop", "text": "red shoes"}))
+        .post(
+            DIALOGUES,
+            json!({"collection": "shop", "text": "red shoes"}),
+        )
         .await
         .ok();
     let green = first
@@ -182,11 +185,11 @@ async fn a_dialogue_goes_on_after_a_restart() {
     let second = with(by_words()).await;
     second.shop().await;
     second
-        .get(&format!("{PATH}/{}", begun["id"].as_str().unwrap()))
+        .get(&format!("{DIALOGUES}/{}", begun["id"].as_str().unwrap()))
         .await
         .problem(404, "dialogue_not_found");
     let body = json!({"resume": green["dialogue"], "text": "like the first"});
-    let resumed = second.post(PATH, body).await.ok();
+    let resumed = second.post(DIALOGUES, body).await.ok();
     assert_eq!(resumed["dialogue"]["state"]["like"]["id"], "boot");
     let say = turns(&resumed);
     for expected in [&green, &begun] {
@@ -199,7 +202,7 @@ async fn a_dialogue_goes_on_after_a_restart() {
 }
 
 #[actix_web::test]
-async fn faults_are_at_their_fields() {
+async fn errors_name_their_fields() {
     let api = with(by_words()).await;
     api.shop().await;
     let resumed = |change: Value| {
@@ -258,14 +261,20 @@ async fn faults_are_at_their_fields() {
             "/resume/shown",
         ),
     ] {
-        let problem = api.post(PATH, body).await.problem(400, "invalid_argument");
+        let problem = api
+            .post(DIALOGUES, body)
+            .await
+            .problem(400, "invalid_argument");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
-    api.post(PATH, json!({"collection": "none"}))
+    api.post(DIALOGUES, json!({"collection": "none"}))
         .await
         .problem(404, "collection_not_found");
 
-    let begun = api.post(PATH, json!({"collection": "shop"})).await.ok();
+    let begun = api
+        .post(DIALOGUES, json!({"collection": "shop"}))
+        .await
+        .ok();
     assert!(begun.get("answer").is_none());
     let say = turns(&begun);
     for (body, pointer) in [
@@ -306,11 +315,11 @@ async fn dialogues_are_forgotten_with_their_shopper_and_by_themselves() {
         json!({}),
     ] {
         let body = json!({"collection": "shop", "search": search});
-        let id = api.post(PATH, body).await.ok()["id"]
+        let id = api.post(DIALOGUES, body).await.ok()["id"]
             .as_str()
             .unwrap()
             .to_owned();
-        begun.push(format!("{PATH}/{id}"));
+        begun.push(format!("{DIALOGUES}/{id}"));
     }
     api.delete("/v1/users/u1?collection=shop").await.ok();
     api.delete("/v1/sessions/s1").await.ok();
@@ -356,10 +365,10 @@ async fn a_key_speaks_only_of_what_it_covers() {
     .await
     .ok();
     let body = json!({"collection": "shop"});
-    send("POST", PATH, body.clone(), &posts)
+    send("POST", DIALOGUES, body.clone(), &posts)
         .await
         .problem(403, "forbidden");
-    let begun = send("POST", PATH, body, &shop).await.ok();
+    let begun = send("POST", DIALOGUES, body, &shop).await.ok();
     let say = turns(&begun);
     send("POST", &say, json!({"text": "red"}), &posts)
         .await

@@ -1,3 +1,5 @@
+//! OpenAI-compatible embeddings.
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
@@ -48,7 +50,7 @@ async fn many_texts_keep_their_order() {
 }
 
 #[actix_web::test]
-async fn input_that_is_no_text_is_refused() {
+async fn input_that_is_not_text_is_rejected() {
     let api = api().await;
     let cases: [(Value, &str, &str); 8] = [
         (json!(""), "/input", "empty"),
@@ -60,12 +62,12 @@ async fn input_that_is_no_text_is_refused() {
         (json!(vec!["red"; 2049]), "/input", "2049"),
         (json!(["red", "mauve"]), "/input/1", "mauve"),
     ];
-    for (input, pointer, mend) in cases {
+    for (input, pointer, hint) in cases {
         let answer = api.post("/v1/embeddings", json!({"input": input})).await;
         let problem = answer.problem(400, "invalid_argument");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
         assert!(
-            problem["detail"].as_str().unwrap().contains(mend),
+            problem["detail"].as_str().unwrap().contains(hint),
             "{problem}"
         );
     }

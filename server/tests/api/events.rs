@@ -1,3 +1,5 @@
+//! Events: storing, importing, exporting and erasing.
+
 use serde_json::{Value, json};
 
 use crate::harness::{NDJSON, Setup, api, lines, raw, with};
@@ -20,7 +22,7 @@ async fn one_event_or_many_are_stored_with_a_result_each() {
 }
 
 #[actix_web::test]
-async fn a_fault_in_an_event_is_named_by_its_place() {
+async fn an_error_in_an_event_names_its_line_and_field() {
     let api = api().await;
     let body = json!([{"kind": "gaze", "collection": "shop", "user": "u", "items": ["a"]}]);
     let problem = api.post("/v1/events", body).await;
@@ -103,7 +105,7 @@ async fn csv_goes_by_names_or_by_the_query_string() {
         "user_id,item,event,time\nu,shoe,view,2026-01-01\nu,shoe,view\n,shoe,view,2026-01-02\n";
     let (results, last) = lines(api.send(raw("POST", IMPORT, "text/csv", csv)).await);
     assert_eq!(last["summary"]["accepted"], 1);
-    assert!(results[1]["error"].as_str().unwrap().contains("3 cells"));
+    assert!(results[1]["error"].as_str().unwrap().contains("got 3"));
     assert!(results[2]["error"].as_str().unwrap().starts_with("/user: "));
     let csv = "who;what\n".replace(';', ",") + "v,shoe|hat\n";
     let path = format!("{IMPORT}&user=who&items=what&items_separator=%7C&default_kind=like");
@@ -128,7 +130,7 @@ async fn csv_goes_by_names_or_by_the_query_string() {
 }
 
 #[actix_web::test]
-async fn a_file_that_is_no_parquet_or_too_large_is_refused() {
+async fn a_file_that_is_not_parquet_or_too_large_is_rejected() {
     let mut setup = Setup::default();
     setup.limits.import_file_bytes = 100;
     let api = with(setup).await;
@@ -185,14 +187,14 @@ async fn a_user_is_given_out_and_erased() {
 }
 
 #[actix_web::test]
-async fn a_visit_without_a_name_is_given_out_and_erased() {
+async fn an_anonymous_session_is_exported_and_erased() {
     let api = api().await;
     api.shop().await;
     let mut body = String::new();
     for n in 0..6 {
-        let visit = ["one", "other"][n % 2];
+        let session = ["one", "other"][n % 2];
         let event =
-            json!({"id": n.to_string(), "kind": "view", "session": visit, "items": ["shoe"]});
+            json!({"id": n.to_string(), "kind": "view", "session": session, "items": ["shoe"]});
         body += &format!("{event}\n");
     }
     lines(api.send(raw("POST", IMPORT, NDJSON, body)).await);

@@ -1,4 +1,4 @@
-//! The app over a fresh data directory.
+//! Test harness: the app over a fresh data directory.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -19,16 +19,16 @@ use serde_json::{Value, json};
 use vitrine::{Database, Embedder, Options};
 use vitrine_server::{
     app,
+    auth::Keys,
     config::{Config, Images, Limits},
     embedders::Embedders,
-    keys::Keys,
-    middleware::request_id,
+    http::middleware,
     state::AppState,
 };
 
 use crate::colors::{Colors, Waiting};
 
-/// How a server is set up.
+/// Configuration of a test server.
 pub struct Setup {
     pub limits: Limits,
     pub keys: Keys,
@@ -56,7 +56,7 @@ pub struct Api<S> {
     _data: tempfile::TempDir,
 }
 
-/// An answer, read.
+/// A response that has been read.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -74,7 +74,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
-    /// The body of a good answer.
+    /// Returns the body of a successful response.
     pub fn ok(self) -> Value {
         assert!(self.status.is_success(), "{self:?}");
         if self.text.is_empty() {
@@ -84,7 +84,7 @@ impl Answer {
         }
     }
 
-    /// The problem in an answer of this status and code, complete in all its parts.
+    /// Returns the problem of a response with this status and code; checks that it is complete.
     pub fn problem(self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         assert_eq!(self.header("content-type"), "application/problem+json");
@@ -97,7 +97,7 @@ impl Answer {
     }
 }
 
-/// A server with default limits, no keys and the encoders.
+/// Returns a server with default limits, no keys and the test encoders.
 pub async fn api() -> Api<
     impl Service<
         Request,
@@ -108,7 +108,7 @@ pub async fn api() -> Api<
     with(Setup::default()).await
 }
 
-/// A server.
+/// Returns a server.
 pub async fn with(
     setup: Setup,
 ) -> Api<
@@ -137,7 +137,7 @@ pub async fn with(
     let state = AppState::new(Arc::new(database), embedders, config, setup.keys);
     let service = App::new()
         .app_data(web::Data::new(state.expect("a state")))
-        .wrap(from_fn(request_id::layer))
+        .wrap(from_fn(middleware::layer))
         .configure(app::routes)
         .route("/panic", web::get().to(panicking));
     Api {
@@ -151,12 +151,12 @@ async fn panicking() -> String {
     panic!("asked to")
 }
 
-/// A request with a JSON body.
+/// Builds a request with a JSON body.
 pub fn request(method: &str, path: &str, body: &Value) -> TestRequest {
     raw(method, path, "application/json", body.to_string())
 }
 
-/// A request with any body.
+/// Builds a request with any body.
 pub fn raw(method: &str, path: &str, media_type: &str, body: impl Into<web::Bytes>) -> TestRequest {
     let method = method.parse().expect("a method");
     let mut request = TestRequest::with_uri(path).method(method).set_payload(body);
@@ -175,9 +175,9 @@ where
         read(self.head(request).await).await
     }
 
-    /// The answer before its body is read.
+    /// Returns the response before its body is read.
     pub async fn head(&self, request: TestRequest) -> HttpResponse {
-        // As the HTTP server does with an error that no layer has answered.
+        // As the HTTP server does with an error that no middleware has handled.
         match self.service.call(request.to_request()).await {
             Ok(response) => response.into_parts().1.map_into_boxed_body(),
             Err(error) => error.error_response(),
@@ -204,7 +204,7 @@ where
         self.send(request("PATCH", path, &body)).await
     }
 
-    /// Makes the collection `shop` with three items.
+    /// Creates the collection `shop` with three items.
     pub async fn shop(&self) {
         let config = json!({
             "attributes": {"color": "keyword", "sizes": "float", "stock": "integer", "eco": "bool"},
@@ -228,10 +228,10 @@ where
     }
 }
 
-/// Type of imports and of their answers.
+/// Media type of imports and their responses.
 pub const NDJSON: &str = "application/x-ndjson";
 
-/// The lines of an import's answer, the last one apart.
+/// Returns the lines of an import response, and the last line separately.
 pub fn lines(answer: Answer) -> (Vec<Value>, Value) {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("content-type"), NDJSON);
@@ -241,7 +241,7 @@ pub fn lines(answer: Answer) -> (Vec<Value>, Value) {
     (lines, last)
 }
 
-/// Reads an answer to its end.
+/// Reads a response to its end.
 pub async fn read(response: HttpResponse) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = to_bytes(response.into_body()).await;
@@ -253,7 +253,7 @@ pub async fn read(response: HttpResponse) -> Answer {
     }
 }
 
-/// Ids of the hits or items of an answer.
+/// Returns the ids of the hits or items of a response.
 pub fn ids(answer: &Value) -> Vec<&str> {
     let list = answer.get("hits").or(answer.get("items"));
     let list = list.and_then(Value::as_array).expect("hits or items");
@@ -262,7 +262,7 @@ pub fn ids(answer: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// A header of a request.
+/// Builds a request header.
 pub fn header(name: &'static str, value: &str) -> (HeaderName, HeaderValue) {
     let value = HeaderValue::from_str(value).expect("a header's value");
     (HeaderName::from_static(name), value)

@@ -1,4 +1,4 @@
-//! Photos of items: shrunk, told apart, and read from their folder only.
+//! Thumbnails of item images: sizes, entity tags, and confinement to the folder.
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
@@ -6,29 +6,29 @@ use actix_web::{body::to_bytes, http::StatusCode, test::TestRequest};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 use vitrine_server::{
+    auth::{Action, Key, Keys},
     config::Images,
-    keys::{Action, Key, Keys},
 };
 
 use crate::harness::{Setup, header, with};
 
-/// 96 x 96, or so.
-const PHOTO: &[u8] = include_bytes!("../../../indexer/tests/golden/ball.png");
+/// About 96 x 96 pixels.
+const IMAGE: &[u8] = include_bytes!("../../../indexer/tests/golden/ball.png");
 
-/// A folder with a photo, and around it what must not be read.
+/// Creates a folder with an image, surrounded by files that must not be read.
 fn folder() -> tempfile::TempDir {
     let outside = tempfile::tempdir().expect("a folder");
-    let root = outside.path().join("photos");
+    let root = outside.path().join("images");
     fs::create_dir_all(root.join("deep")).unwrap();
-    fs::write(root.join("deep/ball.png"), PHOTO).unwrap();
-    fs::write(outside.path().join("secret.png"), PHOTO).unwrap();
+    fs::write(root.join("deep/ball.png"), IMAGE).unwrap();
+    fs::write(outside.path().join("secret.png"), IMAGE).unwrap();
     fs::write(root.join("page.jpg"), "<html><script>alert(1)</script>").unwrap();
     fs::write(
         root.join("drawing.svg"),
         "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
     )
     .unwrap();
-    fs::write(root.join("cut.png"), &PHOTO[..PHOTO.len() / 2]).unwrap();
+    fs::write(root.join("cut.png"), &IMAGE[..IMAGE.len() / 2]).unwrap();
     symlink("deep/ball.png", root.join("inside.png")).unwrap();
     symlink("../secret.png", root.join("outside.png")).unwrap();
     symlink(outside.path(), root.join("up")).unwrap();
@@ -37,7 +37,7 @@ fn folder() -> tempfile::TempDir {
 
 fn setup(root: &Path) -> Setup {
     let images = Images {
-        root: Some(root.join("photos")),
+        root: Some(root.join("images")),
         ..Images::default()
     };
     Setup {
@@ -73,9 +73,9 @@ macro_rules! jpeg {
 }
 
 #[actix_web::test]
-async fn a_photo_is_a_jpeg_of_the_size_asked_for_and_known_by_its_tag() {
+async fn an_image_is_a_jpeg_of_the_size_asked_for_and_known_by_its_tag() {
     let folder = folder();
-    let bytes = STANDARD.encode(PHOTO);
+    let bytes = STANDARD.encode(IMAGE);
     let images = json!([{"path": "deep/ball.png"}, {"path": "inside.png"}, {"bytes": bytes}]);
     let api = shop!(setup(folder.path()), images);
     let (headers, large) = jpeg!(api, &path(0));
@@ -94,8 +94,8 @@ async fn a_photo_is_a_jpeg_of_the_size_asked_for_and_known_by_its_tag() {
     let again = api.send(again).await;
     assert_eq!((again.status.as_u16(), again.text.as_str()), (304, ""));
     fs::write(
-        folder.path().join("photos/deep/ball.png"),
-        [PHOTO, b"more"].concat(),
+        folder.path().join("images/deep/ball.png"),
+        [IMAGE, b"more"].concat(),
     )
     .unwrap();
     let (changed, _) = jpeg!(api, &path(0));
@@ -107,10 +107,10 @@ async fn a_photo_is_a_jpeg_of_the_size_asked_for_and_known_by_its_tag() {
 }
 
 #[actix_web::test]
-async fn no_path_leads_out_of_the_folder_and_only_photos_are_shown() {
+async fn no_path_leads_out_of_the_folder_and_only_images_are_shown() {
     let folder = folder();
     let absolute = folder.path().join("secret.png");
-    let within = folder.path().join("photos/deep/ball.png");
+    let within = folder.path().join("images/deep/ball.png");
     let images = json!([
         {"path": "../secret.png"},
         {"path": "deep/../../secret.png"},
@@ -125,7 +125,7 @@ async fn no_path_leads_out_of_the_folder_and_only_photos_are_shown() {
         {"path": "page.jpg"},
         {"path": "drawing.svg"},
         {"path": "cut.png"},
-        {"uri": "http://127.0.0.1/photo.jpg"},
+        {"uri": "http://127.0.0.1/image.jpg"},
         {"bytes": "no base64"},
         {"bytes": ""},
     ]);
@@ -165,7 +165,7 @@ async fn a_collection_has_its_own_folder_also_by_its_alias() {
 
     let images = Images {
         root: Some(folder.path().into()),
-        roots: [("shop".into(), folder.path().join("photos/deep"))].into(),
+        roots: [("shop".into(), folder.path().join("images/deep"))].into(),
     };
     let setup = Setup {
         images,
@@ -179,7 +179,7 @@ async fn a_collection_has_its_own_folder_also_by_its_alias() {
 }
 
 #[actix_web::test]
-async fn a_photo_needs_a_key_that_covers_its_collection() {
+async fn an_image_needs_a_key_that_covers_its_collection() {
     let (key, secret) =
         Key::create("other".into(), vec![Action::Read], vec!["other".into()]).unwrap();
     let setup = Setup {

@@ -1,3 +1,5 @@
+//! Streaming import of items.
+
 use serde_json::{Value, json};
 
 use crate::harness::{NDJSON, Setup, api, lines, raw, read, with};
@@ -105,8 +107,8 @@ async fn csv_is_read_by_the_types_of_the_collection() {
     assert_eq!(numbers, [2, 5, 6, 7, 8, 9], "the line a row starts on");
     assert!(error(&lines[2]).contains("/price") && error(&lines[2]).contains("12.50"));
     assert_eq!(lines[2]["id"], "c");
-    assert!(error(&lines[3]).contains("whole number"));
-    assert!(error(&lines[4]).contains("2 cells"));
+    assert!(error(&lines[3]).contains("64-bit integer"));
+    assert!(error(&lines[4]).contains("got 2"));
     let a = api.get("/v1/collections/shop/items/a").await.ok();
     assert_eq!(a["title"], "Say \"hi\",\r\nfriend");
     assert_eq!(a["price"], json!({"amount": 12.5, "currency": "EUR"}));
@@ -136,7 +138,7 @@ async fn a_quote_left_open_does_not_eat_the_rest() {
 async fn a_header_is_refused_before_anything_is_written() {
     let api = api().await;
     api.shop().await;
-    let body = "title,colour,title\nT,red,T\n";
+    let body = "title,colr,title\nT,red,T\n";
     let answer = api.send(raw("POST", IMPORT, "text/csv", body)).await;
     let problem = answer.problem(400, "invalid_argument");
     let pointers: Vec<_> = problem["errors"]
@@ -145,13 +147,13 @@ async fn a_header_is_refused_before_anything_is_written() {
         .iter()
         .map(|e| &e["pointer"])
         .collect();
-    assert_eq!(pointers, ["/colour", "/title", "/id"]);
+    assert_eq!(pointers, ["/colr", "/title", "/id"]);
     let answer = api.send(raw("POST", IMPORT, "text/csv", "")).await;
     answer.problem(400, "invalid_argument");
 }
 
 #[actix_web::test]
-async fn what_is_no_import_is_refused_as_a_whole() {
+async fn an_invalid_import_is_rejected_as_a_whole() {
     let api = api().await;
     let answer = api.send(raw("POST", IMPORT, NDJSON, "{}")).await;
     answer.problem(404, "collection_not_found");

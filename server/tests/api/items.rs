@@ -1,3 +1,5 @@
+//! Items: write, read, patch, delete, scroll, count.
+
 use serde_json::json;
 
 use crate::harness::{api, ids};
@@ -8,7 +10,7 @@ async fn items_are_written_one_result_each() {
     api.shop().await;
     let items = json!([
         {"id": "shoe", "title": "Other shoe"},
-        {"id": "hat", "attributes": {"colour": "red"}},
+        {"id": "hat", "attributes": {"colr": "red"}},
         {"id": "new"}
     ]);
     let written = api.put("/v1/collections/shop/items", items).await.ok();
@@ -20,10 +22,10 @@ async fn items_are_written_one_result_each() {
     assert_eq!(refused["index"], 1);
     assert_eq!(refused["id"], "hat");
     assert_eq!(refused["code"], "invalid_argument");
-    let fault = refused["error"].as_str().unwrap();
+    let error = refused["error"].as_str().unwrap();
     assert!(
-        fault.contains("/attributes/colour") && fault.contains("color"),
-        "{fault}"
+        error.contains("/attributes/colr") && error.contains("color"),
+        "{error}"
     );
     let shoe = api.get("/v1/collections/shop/items/shoe").await.ok();
     assert_eq!(shoe, json!({"id": "shoe", "title": "Other shoe"}));

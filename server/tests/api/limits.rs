@@ -1,4 +1,4 @@
-//! Load: refusals, deadlines, metrics.
+//! Limits: overload, deadlines, memory and disk; metrics.
 
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,7 @@ async fn metrics_count_routes_not_paths() {
     }
 }
 
-/// So many items with vectors of 3 components, from a number on.
+/// Returns `count` items with vectors of 3 components, numbered from `from`.
 fn items(from: usize, count: usize) -> Vec<Value> {
     let item = |n| json!({"id": format!("item-{n}"), "vectors": {"shared": [n, 1, 2]}});
     (from..from + count).map(item).collect()
@@ -117,7 +117,8 @@ async fn what_would_pass_the_memory_bound_is_refused_and_the_rest_goes_on() {
     api.put(path, json!(items(0, 50))).await.ok();
     assert_eq!(api.get("/v1/collections/shop").await.ok()["items"], 53);
 
-    // An import answers line by line; what it rejects for want of room can be sent again once there is some.
+    // An import reports line by line; lines rejected because memory is full can be sent again
+    // later.
     let import = format!("{path}/import");
     let sent = items(100, 600);
     let answer = api.send(raw("POST", &import, "", lines(&sent))).await;

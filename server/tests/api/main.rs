@@ -1,6 +1,7 @@
-//! The HTTP API in process, with encoders made of three words.
+//! Tests of the HTTP API in process, with test encoders that know three colors.
 
 mod access;
+mod bad_requests;
 mod chinese;
 mod collections;
 mod colors;
@@ -9,7 +10,7 @@ mod description;
 mod dialogues;
 mod embeddings;
 mod events;
-mod faults;
+
 mod harness;
 mod images;
 mod import;

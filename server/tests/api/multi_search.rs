@@ -1,11 +1,11 @@
 //! Several searches in one request.
 
 use serde_json::{Value, json};
-use vitrine_server::keys::{Action, Key, Keys};
+use vitrine_server::auth::{Action, Key, Keys};
 
 use crate::harness::{Setup, api, header, ids, request, with};
 
-const PATH: &str = "/v1/multi_search";
+const MULTI_SEARCH: &str = "/v1/multi_search";
 
 #[actix_web::test]
 async fn answers_come_in_order_and_are_those_of_single_searches() {
@@ -20,7 +20,7 @@ async fn answers_come_in_order_and_are_those_of_single_searches() {
         .iter()
         .map(|s| json!({"collection": "shop", "search": s}))
         .collect();
-    let found = api.post(PATH, json!({"searches": body})).await.ok();
+    let found = api.post(MULTI_SEARCH, json!({"searches": body})).await.ok();
     let results = found["results"].as_array().unwrap();
     assert_eq!(results.len(), 3);
     for (result, search) in results.iter().zip(searches) {
@@ -33,7 +33,7 @@ async fn answers_come_in_order_and_are_those_of_single_searches() {
 }
 
 #[actix_web::test]
-async fn a_fault_of_one_is_its_own_and_points_into_the_body() {
+async fn an_error_of_one_search_does_not_affect_others_and_points_into_the_body() {
     let api = api().await;
     api.shop().await;
     let good = json!({"query": {"vector": [1, 0, 0]}});
@@ -65,7 +65,10 @@ async fn a_fault_of_one_is_its_own_and_points_into_the_body() {
         ),
     ];
     let searches: Vec<&Value> = cases.iter().map(|(search, ..)| search).collect();
-    let found = api.post(PATH, json!({"searches": searches})).await.ok();
+    let found = api
+        .post(MULTI_SEARCH, json!({"searches": searches}))
+        .await
+        .ok();
     for (i, (search, status, pointer)) in cases.iter().enumerate() {
         let result = &found["results"][i];
         assert_eq!(result["status"], *status, "{search}: {result}");
@@ -83,7 +86,7 @@ async fn a_fault_of_one_is_its_own_and_points_into_the_body() {
 }
 
 #[actix_web::test]
-async fn too_many_none_and_what_is_no_list_are_refused() {
+async fn too_many_no_searches_and_other_types_are_rejected() {
     let api = api().await;
     api.shop().await;
     let one = json!({"collection": "shop", "search": {"query": {"vector": [1, 0, 0]}}});
@@ -94,10 +97,15 @@ async fn too_many_none_and_what_is_no_list_are_refused() {
         (json!({"searches": [one], "more": 1}), "/more"),
         (json!({}), ""),
     ] {
-        let problem = api.post(PATH, body).await.problem(400, "invalid_argument");
+        let problem = api
+            .post(MULTI_SEARCH, body)
+            .await
+            .problem(400, "invalid_argument");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
-    let found = api.post(PATH, json!({"searches": vec![&one; 50]})).await;
+    let found = api
+        .post(MULTI_SEARCH, json!({"searches": vec![&one; 50]}))
+        .await;
     let found = found.ok();
     let all = found["results"].as_array().unwrap();
     assert!(
@@ -134,7 +142,7 @@ async fn a_key_finds_only_what_it_covers() {
     let body = json!({"searches": [
         {"collection": "shop", "search": search}, {"collection": "secret", "search": search}, {"collection": "none", "search": search}
     ]});
-    let asked = request("POST", PATH, &body).insert_header(bearer(&secret));
+    let asked = request("POST", MULTI_SEARCH, &body).insert_header(bearer(&secret));
     let found = api.send(asked).await.ok();
     let statuses: Vec<_> = (0..3)
         .map(|i| found["results"][i]["status"].as_u64().unwrap())
@@ -144,5 +152,7 @@ async fn a_key_finds_only_what_it_covers() {
         [200, 403, 403],
         "whether another collection is there is not told"
     );
-    api.post(PATH, body).await.problem(401, "unauthorized");
+    api.post(MULTI_SEARCH, body)
+        .await
+        .problem(401, "unauthorized");
 }

@@ -1,3 +1,5 @@
+//! Recommendations, popular items, models and blends.
+
 use serde_json::json;
 
 use crate::harness::{api, ids};

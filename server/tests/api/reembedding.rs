@@ -1,4 +1,4 @@
-//! A collection goes over to other encoders: queries by text are embedded by those whose spaces they search.
+//! Re-embedding: queries by text are embedded by the encoders of the spaces that they search.
 
 use serde_json::json;
 
@@ -52,7 +52,7 @@ async fn a_collection_goes_over_to_other_encoders_and_back() {
     let answer = api.put(&format!("{REEMBEDDING}/vectors"), body).await.ok();
     assert_eq!(answer, json!({"filled": 3, "left_out": 0, "stale": 0}));
 
-    // An item that is all text is embedded by the server for the encoders that it was not written with.
+    // The server embeds a text-only item for the encoders that it was not written with.
     let fresh = json!([{"id": "hat", "title": "blue", "vectors": {"shared": [0, 0, 1]}}]);
     api.put(&format!("{SHOP}/items"), fresh).await.ok();
     assert_eq!(api.get(REEMBEDDING).await.ok()["other"]["items"], 4);

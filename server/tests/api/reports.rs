@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink};
 
 use actix_web::test::TestRequest;
 use serde_json::json;
-use vitrine_server::keys::{Action, Key, Keys};
+use vitrine_server::auth::{Action, Key, Keys};
 
 use crate::harness::{Setup, api, header, with};
 

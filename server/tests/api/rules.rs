@@ -1,3 +1,5 @@
+//! Merchandising rules.
+
 use serde_json::{Value, json};
 
 use crate::harness::{api, ids};
@@ -141,7 +143,7 @@ async fn rules_are_tried_on_a_question_to_come() {
     let tried = api.post(&test, json!({"text": "lamp"})).await.ok();
     assert_eq!(
         tried,
-        json!({"rules": [{"id": "later", "hindrance": "not_yet_valid"}]})
+        json!({"rules": [{"id": "later", "inactive_reason": "not_yet_valid"}]})
     );
     let at = "2100-01-01T00:00:00Z";
     let tried = api
@@ -155,7 +157,7 @@ async fn rules_are_tried_on_a_question_to_come() {
         .ok();
     assert_eq!(
         tried,
-        json!({"rules": [{"id": "later", "hindrance": "query"}]})
+        json!({"rules": [{"id": "later", "inactive_reason": "query"}]})
     );
     let problem = api
         .post(&test, json!({"at": "soon"}))

@@ -1,3 +1,5 @@
+//! Search and similar items.
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
@@ -94,7 +96,7 @@ async fn a_query_that_cannot_be_embedded_is_refused_at_its_field() {
         (json!({"text": " "}), "/query/text"),
         (json!({"image": "not base64!"}), "/query/image"),
         (
-            json!({"image": STANDARD.encode("no photo")}),
+            json!({"image": STANDARD.encode("no image")}),
             "/query/image",
         ),
         (json!({"vector": [1, 2]}), "/query/vector"),
@@ -178,7 +180,7 @@ async fn a_text_is_searched_by_words_and_meaning_at_once() {
 }
 
 #[actix_web::test]
-async fn what_is_understood_of_a_text_filters_and_is_told() {
+async fn what_is_understood_of_a_text_filters_and_is_reported() {
     let api = api().await;
     api.shop().await;
     let body =
@@ -200,7 +202,7 @@ async fn what_is_understood_of_a_text_filters_and_is_told() {
 }
 
 #[actix_web::test]
-async fn what_words_cannot_be_is_told() {
+async fn invalid_lexical_options_are_reported() {
     let api = api().await;
     api.shop().await;
     for (body, pointer) in [

@@ -14,7 +14,7 @@ fn lexical(text: &str) -> Value {
 }
 
 #[actix_web::test]
-async fn synonyms_are_set_used_told_and_removed() {
+async fn synonyms_are_set_used_reported_and_removed() {
     let api = api().await;
     api.shop().await;
     assert!(ids(&api.post(SEARCH, lexical("footwear")).await.ok()).is_empty());
@@ -98,7 +98,7 @@ async fn a_preset_says_what_a_request_leaves_open() {
     let problem = found.problem(404, "setting_not_found");
     let detail = problem["detail"].as_str().expect("a detail");
     assert!(
-        detail.contains("`pages`") && detail.contains("there are: page"),
+        detail.contains("`pages`") && detail.contains("existing: page"),
         "{detail}"
     );
     let both = json!({"searches": [

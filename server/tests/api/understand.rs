@@ -1,3 +1,5 @@
+//! Query understanding and facets.
+
 use serde_json::json;
 
 use crate::harness::{api, ids};
@@ -24,7 +26,7 @@ async fn a_text_becomes_a_filter_that_search_takes() {
 }
 
 #[actix_web::test]
-async fn facets_are_counted_and_faults_point() {
+async fn facets_are_counted_and_errors_have_pointers() {
     let api = api().await;
     api.shop().await;
     let path = "/v1/collections/shop/facets";
@@ -32,7 +34,7 @@ async fn facets_are_counted_and_faults_point() {
     let counted = api.post(path, asked).await.ok();
     assert_eq!(counted["facets"][0]["field"], "color");
     assert!(counted["matching"].as_u64().unwrap() > 0);
-    let wrong = json!({"facets": [{"field": "colour"}]});
+    let wrong = json!({"facets": [{"field": "colr"}]});
     let problem = api.post(path, wrong).await.problem(400, "invalid_argument");
     assert_eq!(problem["errors"][0]["pointer"], "/facets/0/field");
     let long = json!({"text": "x".repeat(5000)});

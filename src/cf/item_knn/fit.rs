@@ -1,4 +1,4 @@
-//! Co-occurrences of all pairs of items, of which each item keeps its nearest.
+//! Fit of item neighborhoods from the co-occurrences of all pairs of items.
 
 use super::{ItemKnnOptions, ItemNeighbor, Weighting, nearest};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     cf::{Matrix, Row},
 };
 
-/// Each row's `limit` entries of most weight.
+/// Returns the `limit` entries of most weight of each row.
 pub(super) fn heaviest(interactions: &Matrix, limit: usize) -> Result<Matrix> {
     if interactions.iter().all(|row| row.indices.len() <= limit) {
         return Ok(interactions.clone());
@@ -28,7 +28,7 @@ fn weighted(interactions: &Matrix, weighting: Weighting) -> Matrix {
     };
     let users = interactions.rows() as f32;
     let common = interactions.column_counts();
-    // Always positive, even of an item that everybody has.
+    // Always positive, even for an item that all users have.
     let idf: Vec<f32> = common.iter().map(|n| (users / *n as f32).ln_1p()).collect();
     let lengths: Vec<f32> = interactions
         .iter()
@@ -41,15 +41,15 @@ fn weighted(interactions: &Matrix, weighting: Weighting) -> Matrix {
     })
 }
 
-/// What finding neighbours reads.
+/// Inputs of the computation of neighbors.
 pub(super) struct Fit<'a> {
     users: Matrix,
     by_item: Matrix,
-    /// What each user counts.
+    /// Weight of each user.
     shares: Vec<f32>,
     /// Squared norm of each item.
     pub norms: Vec<f32>,
-    /// Powers of them, by which similarities are divided.
+    /// Powers of the norms, the divisors of similarities.
     source: Vec<f32>,
     target: Vec<f32>,
     options: &'a ItemKnnOptions,
@@ -76,24 +76,24 @@ impl<'a> Fit<'a> {
         for (user, weight) in self.by_item.row(item).iter() {
             overlap.add(self.users.row(user), weight * self.shares[user]);
         }
-        let mut found = Vec::with_capacity(overlap.touched.len());
+        let mut neighbors = Vec::with_capacity(overlap.touched.len());
         for other in overlap.touched.drain(..) {
             let number = other as usize;
             let (dot, users) = std::mem::take(&mut overlap.sums[number]);
             if number != item {
                 let norm = self.source[item] * self.target[number] + self.options.shrinkage;
-                found.push(ItemNeighbor {
+                neighbors.push(ItemNeighbor {
                     item: other,
                     similarity: dot / norm,
                     users,
                 });
             }
         }
-        nearest(found, self.options.neighbors)
+        nearest(neighbors, self.options.neighbors)
     }
 }
 
-/// Products and co-counts of one item with all others.
+/// Products and common users of one item with all others.
 pub(super) struct Overlap {
     sums: Vec<(f32, u32)>,
     /// Items with a sum.

@@ -1,4 +1,4 @@
-//! Item neighbourhoods: items that the same users had, with the number of those users to explain it.
+//! Item neighborhoods: items with common users, and the number of these users as an explanation.
 
 mod fit;
 mod live;
@@ -13,19 +13,19 @@ use rayon::prelude::*;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use super::{Matrix, Recommender, Request, Scored, known, rank};
+use super::{Matrix, Recommender, Request, Scored, kinds::ModelKind, known_items, rank, tune};
 use crate::Result;
 pub use live::LiveItemKnn;
 pub use options::{ItemKnnOptions, Weighting};
 
-/// A neighbour of an item.
+/// A neighbor of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ItemNeighbor {
-    /// Number of the neighbour.
+    /// Number of the neighbor.
     pub item: u32,
-    /// Higher is nearer.
+    /// Similarity; higher is nearer.
     pub similarity: f32,
-    /// Users who had both.
+    /// Number of users with both items.
     pub users: u32,
 }
 
@@ -34,31 +34,32 @@ fn nearer(a: &ItemNeighbor, b: &ItemNeighbor) -> Ordering {
     by_similarity.then(a.item.cmp(&b.item))
 }
 
-/// The `limit` nearest, in order.
-fn nearest(mut found: Vec<ItemNeighbor>, limit: usize) -> Vec<ItemNeighbor> {
-    if found.len() > limit {
-        found.select_nth_unstable_by(limit - 1, nearer);
-        found.truncate(limit);
-        found.shrink_to_fit();
+/// Returns the `limit` nearest, in order.
+fn nearest(mut neighbors: Vec<ItemNeighbor>, limit: usize) -> Vec<ItemNeighbor> {
+    if neighbors.len() > limit {
+        neighbors.select_nth_unstable_by(limit - 1, nearer);
+        neighbors.truncate(limit);
+        neighbors.shrink_to_fit();
     }
-    found.sort_unstable_by(nearer);
-    found
+    neighbors.sort_unstable_by(nearer);
+    neighbors
 }
 
-/// The nearest neighbours of every item (Sarwar, Karypis, Konstan and Riedl 2001; Deshpande and Karypis 2004). An
-/// item scores the sum over the history of weight times similarity, so the parts of the sum explain it.
-/// [`LiveItemKnn`] counts what happens after the fit.
+/// The nearest neighbors of every item (Sarwar, Karypis, Konstan and Riedl 2001; Deshpande and
+/// Karypis 2004). The score of an item is the sum over the history of weight times similarity,
+/// whose terms explain it. [`LiveItemKnn`] counts events after the fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ItemKnn {
     options: ItemKnnOptions,
     /// Squared norm of each item.
     norms: Vec<f32>,
-    /// Neighbours of each item, the nearest first.
+    /// Neighbors of each item, the nearest first.
     neighbors: Vec<Vec<ItemNeighbor>>,
 }
 
 impl ItemKnn {
-    /// Fits to users x items, in time of the sum over users of their squared number of items.
+    /// Fits to users x items. The time is proportional to the sum over users of the squared number
+    /// of their items.
     ///
     /// # Errors
     /// Options out of range.
@@ -66,11 +67,11 @@ impl ItemKnn {
         Self::fit_where(interactions, options, |_| true)
     }
 
-    /// The same where only histories of `items` will be asked about: others get no neighbours.
+    /// Fits for histories of `items` only: other items get no neighbors.
     ///
     /// # Errors
     /// Options out of range.
-    pub fn fit_of(
+    pub fn fit_for_items(
         interactions: &Matrix,
         options: &ItemKnnOptions,
         items: &RoaringBitmap,
@@ -88,9 +89,12 @@ impl ItemKnn {
         let items = 0..interactions.columns();
         let neighbors = items.into_par_iter().map_init(
             || fit::Overlap::new(interactions.columns()),
-            |overlap, item| match wanted(item) {
-                true => fit.neighbors(item, overlap),
-                false => Vec::new(),
+            |overlap, item| {
+                if wanted(item) {
+                    fit.neighbors(item, overlap)
+                } else {
+                    Vec::new()
+                }
             },
         );
         Ok(Self {
@@ -100,39 +104,60 @@ impl ItemKnn {
         })
     }
 
-    /// Whether the parts fit together, for one that was read.
-    pub(super) fn is_sound(&self) -> bool {
-        let items = self.neighbors.len();
-        let mut neighbors = self.neighbors.iter().flatten();
-        self.options.check().is_ok()
-            && self.norms.len() == items
-            && self.norms.iter().all(|n| *n >= 0.0 && n.is_finite())
-            && neighbors.all(|n| (n.item as usize) < items && n.similarity.is_finite())
-    }
-
-    /// How it was fitted.
+    /// Returns the options of the fit.
     pub fn options(&self) -> &ItemKnnOptions {
         &self.options
     }
 
-    /// Neighbours of an item, the nearest first; none of an unknown item.
+    /// Returns the neighbors of an item, the nearest first; empty for an unknown item.
     pub fn neighbors(&self, item: u32) -> &[ItemNeighbor] {
         self.neighbors.get(item as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// The items of a history that speak for `item`, the strongest first, each as the history's item with its part
-    /// of the score.
+    /// Returns the items of a history that contribute to the score of `item`, the strongest first,
+    /// each with its contribution.
     pub fn reasons(&self, history: &[(u32, f32)], item: u32) -> Vec<Scored> {
-        let part = |(from, weight): (usize, f32)| {
+        let contribution = |(from, weight): (usize, f32)| {
             let neighbor = self.neighbors[from].iter().find(|n| n.item == item)?;
             Some(Scored {
                 item: from as u32,
                 score: weight * neighbor.similarity,
             })
         };
-        let mut parts: Vec<_> = known(history, self.items()).filter_map(part).collect();
-        parts.sort_by(rank::order);
-        parts
+        let history = known_items(history, self.items());
+        let mut reasons: Vec<_> = history.filter_map(contribution).collect();
+        reasons.sort_by(rank::order);
+        reasons
+    }
+}
+
+impl ModelKind for ItemKnn {
+    type Options = ItemKnnOptions;
+
+    const NAME: &'static str = "item-knn";
+    const AUTO_MAX_ITEMS: Option<usize> = Some(usize::MAX);
+
+    fn fit_matrix(interactions: &Matrix, options: &ItemKnnOptions) -> Result<Self> {
+        Self::fit(interactions, options)
+    }
+
+    fn tuned(options: &ItemKnnOptions, held_out: &tune::HeldOut) -> Result<ItemKnnOptions> {
+        tune::item_knn_on_held_out(held_out, options)
+    }
+
+    /// Neighbors of 12 bytes, and one row of sums per thread.
+    fn training_memory(options: &ItemKnnOptions, _users: u64, items: u64) -> u64 {
+        let threads = rayon::current_num_threads() as u64;
+        items * (options.neighbors as u64).min(items) * 12 + threads * items * 16
+    }
+
+    fn is_consistent(&self) -> bool {
+        let items = self.neighbors.len();
+        let mut neighbors = self.neighbors.iter().flatten();
+        self.options.check().is_ok()
+            && self.norms.len() == items
+            && self.norms.iter().all(|n| *n >= 0.0 && n.is_finite())
+            && neighbors.all(|n| (n.item as usize) < items && n.similarity.is_finite())
     }
 }
 
@@ -144,7 +169,7 @@ impl Recommender for ItemKnn {
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
         out.clear();
         out.resize(self.neighbors.len(), 0.0);
-        for (item, weight) in known(history, self.items()) {
+        for (item, weight) in known_items(history, self.items()) {
             for neighbor in &self.neighbors[item] {
                 out[neighbor.item as usize] += weight * neighbor.similarity;
             }
@@ -153,11 +178,11 @@ impl Recommender for ItemKnn {
 
     fn recommend(&self, history: &[(u32, f32)], k: usize, excluded: &RoaringBitmap) -> Vec<Scored> {
         let request = Request { history, excluded };
-        self.best(&request, k, &mut sums::Sums::new(self.items()))
+        self.top_k(&request, k, &mut sums::Sums::new(self.items()))
     }
 
     fn recommend_many(&self, requests: &[Request<'_>], k: usize) -> Vec<Vec<Scored>> {
-        let best = |sums: &mut sums::Sums, request: &Request<'_>| self.best(request, k, sums);
+        let best = |sums: &mut sums::Sums, request: &Request<'_>| self.top_k(request, k, sums);
         let requests = requests.par_iter().with_min_len(64);
         requests
             .map_init(|| sums::Sums::new(self.items()), best)
@@ -166,20 +191,21 @@ impl Recommender for ItemKnn {
 }
 
 impl ItemKnn {
-    /// The same as from all scores, in time of the neighbours of the history only.
-    fn best(&self, request: &Request<'_>, k: usize, sums: &mut sums::Sums) -> Vec<Scored> {
-        for (item, weight) in known(request.history, self.items()) {
+    /// Returns the same as a ranking of all scores, in time proportional to the neighbors of the
+    /// history.
+    fn top_k(&self, request: &Request<'_>, k: usize, sums: &mut sums::Sums) -> Vec<Scored> {
+        for (item, weight) in known_items(request.history, self.items()) {
             for neighbor in &self.neighbors[item] {
                 sums.add(neighbor.item, weight * neighbor.similarity);
             }
         }
-        let best = rank::best_of(sums.drain(request.excluded), k);
-        // Items without a sum have score 0: they come before negative ones, and where there are too few.
+        let best = rank::top_k_of(sums.drain(request.excluded), k);
+        // Items without a sum have score 0: they rank above negative ones, and fill the rest.
         if best.len() == k && best.iter().all(|s| s.score > 0.0) {
             return best;
         }
         let mut scores = Vec::new();
         self.scores(request.history, &mut scores);
-        rank::best(&mut scores, k, request.excluded)
+        rank::top_k(&mut scores, k, request.excluded)
     }
 }

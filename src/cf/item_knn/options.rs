@@ -1,48 +1,51 @@
-//! How neighbours are found.
+//! Options of [`ItemKnn`](super::ItemKnn).
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// What an entry of the matrix counts.
+/// Weight of an entry of the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Weighting {
-    /// The weight as it is: cosine.
+    /// Plain weights: cosine.
     Plain,
-    /// Okapi BM25 (Robertson and Zaragoza 2009) with users as documents and items as terms: repeated events
-    /// saturate, long histories and common items count less.
+    /// Okapi BM25 (Robertson and Zaragoza 2009) with users as documents and items as terms:
+    /// repeated events saturate; long histories and common items count less.
     Bm25 {
         /// Saturation of the weight, usually 0.5 to 2.
         k1: f32,
-        /// Part of the discount for long histories that is given, 0 to 1.
+        /// Strength of the discount for long histories, 0 to 1.
         b: f32,
     },
 }
 
-/// How neighbours are found.
+/// Options of [`ItemKnn`](super::ItemKnn).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ItemKnnOptions {
-    /// Neighbours kept of each item.
+    /// Number of neighbors kept per item.
     pub neighbors: usize,
-    /// What an entry counts.
+    /// Weighting of the entries.
     pub weighting: Weighting,
-    /// How much of the squared norm of the item in the history is divided by; the neighbour's takes the rest. 0.5
-    /// is symmetric; above it, popular neighbours are held back less (asymmetric cosine, Aiolli 2013).
+    /// Exponent of the squared norm of the history's item in the normalization; that of the
+    /// neighbor is `1 - alpha`. 0.5 is symmetric; above it, popular neighbors are penalized less
+    /// (asymmetric cosine, Aiolli 2013).
     pub alpha: f32,
-    /// A user of `n` items counts `n^-user_power`: 0 is plain cosine, 1 the random walk of RP3beta (Paudel,
-    /// Christoffel, Newell and Bernstein 2016) and the linear part of GF-CF.
+    /// A user of `n` items has weight `n^-user_power`: 0 is plain cosine, 1 the random walk of
+    /// RP3beta (Paudel, Christoffel, Newell and Bernstein 2016) and the linear part of GF-CF.
     pub user_power: f32,
-    /// Added to the product of the norms: similarities resting on few users shrink.
+    /// Added to the product of the norms: similarities that rest on few users shrink.
     pub shrinkage: f32,
-    /// Items of a user looked at, those of most weight; a robot's history would cost its square.
+    /// Maximum number of items of a user, those of most weight: the history of a bot would take
+    /// quadratic time.
     pub history: usize,
 }
 
 impl Default for ItemKnnOptions {
-    /// Wide optima on check-ins (Gowalla) and sparse purchases (Amazon Sports), but for the shrinkage, which is between
-    /// what is best for either: `make bench-cf`, [`tune`](crate::cf::tune).
+    /// Wide optima on check-ins (Gowalla) and sparse purchases (Amazon Sports), except for the
+    /// shrinkage, which is between the best values of the two: `make bench-cf`,
+    /// [`tune`](crate::cf::tune).
     fn default() -> Self {
         Self {
             neighbors: 200,
@@ -78,12 +81,12 @@ impl ItemKnnOptions {
         }
     }
 
-    /// What similarities from items of these squared norms are divided by.
+    /// Returns the divisors of similarities from items with these squared norms.
     pub(super) fn sources(&self, norms: &[f32]) -> Vec<f32> {
         norms.iter().map(|n| n.powf(self.alpha)).collect()
     }
 
-    /// What similarities to items of these squared norms are divided by.
+    /// Returns the divisors of similarities to items with these squared norms.
     pub(super) fn targets(&self, norms: &[f32]) -> Vec<f32> {
         norms.iter().map(|n| n.powf(1.0 - self.alpha)).collect()
     }

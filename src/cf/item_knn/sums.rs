@@ -1,12 +1,12 @@
-//! Sums of few of many items.
+//! Sparse sums by item.
 
 use roaring::RoaringBitmap;
 
 use crate::cf::Scored;
 
-/// A sum for each item that has one, to be filled and emptied many times.
+/// A sum for each of a few items, filled and emptied many times.
 pub(super) struct Sums {
-    /// NaN where there is none.
+    /// Sum by item; NaN if there is none.
     sums: Vec<f32>,
     touched: Vec<u32>,
 }
@@ -28,10 +28,10 @@ impl Sums {
         *sum += value;
     }
 
-    /// Empties it into items with their sums, without those excluded and without sums that are not finite.
+    /// Empties the sums; returns the items that are not excluded and whose sum is finite.
     pub fn drain(&mut self, excluded: &RoaringBitmap) -> Vec<Scored> {
-        let few = excluded.len() < self.touched.len() as u64;
-        if few {
+        let few_excluded = excluded.len() < self.touched.len() as u64;
+        if few_excluded {
             for item in excluded {
                 match self.sums.get_mut(item as usize) {
                     Some(sum) => *sum = f32::NAN,
@@ -39,13 +39,13 @@ impl Sums {
                 }
             }
         }
-        let mut found = Vec::with_capacity(self.touched.len());
+        let mut scored = Vec::with_capacity(self.touched.len());
         for item in self.touched.drain(..) {
             let score = std::mem::replace(&mut self.sums[item as usize], f32::NAN);
-            if score.is_finite() && (few || !excluded.contains(item)) {
-                found.push(Scored { item, score });
+            if score.is_finite() && (few_excluded || !excluded.contains(item)) {
+                scored.push(Scored { item, score });
             }
         }
-        found
+        scored
     }
 }

@@ -96,7 +96,7 @@ fn neighbors_carry_their_users_and_explain_scores() {
 }
 
 #[test]
-fn robots_are_cut_and_only_the_nearest_kept() {
+fn bots_are_limited_and_only_the_nearest_kept() {
     let triples = (0..40)
         .map(|i| (0, i, 1.0 + i as f32))
         .chain((0..40).map(|i| (1 + i % 3, i, 1.0)));
@@ -113,7 +113,7 @@ fn robots_are_cut_and_only_the_nearest_kept() {
 }
 
 #[test]
-fn options_out_of_range_are_refused() {
+fn options_out_of_range_are_rejected() {
     let matrix = random(1, 3, 3, 0.5);
     let good = ItemKnnOptions::default();
     let bad = [
@@ -141,7 +141,7 @@ fn options_out_of_range_are_refused() {
     );
 }
 
-/// Users, items and weights in an order of time: users come back, some to what they had.
+/// Users, items and weights in the order of time: users return, some to items they had.
 fn events(seed: u64, users: u32, items: u32) -> Vec<(u32, u32, f32)> {
     let (first, again) = (
         random(seed, users, items, 0.2),
@@ -170,7 +170,7 @@ fn fitted(
 }
 
 #[test]
-fn events_as_they_come_count_as_in_a_new_fit() {
+fn events_count_as_in_a_new_fit() {
     for (seed, alpha, shrinkage) in [(0, 0.5, 0.0), (7, 0.7, 3.0), (20, 0.0, 10.0)] {
         let options = ItemKnnOptions {
             alpha,
@@ -180,7 +180,7 @@ fn events_as_they_come_count_as_in_a_new_fit() {
         };
         let events = events(seed, 30, 20);
         let (known, new) = events.split_at(events.len() / 2);
-        // The last items are unknown to the fit.
+        // The fit does not know the last items.
         let base: Vec<_> = known.iter().copied().filter(|e| e.1 < 15).collect();
         let mut live = LiveItemKnn::new(Arc::new(fitted(&base, 30, 15, &options)));
         live.grow(20);
@@ -195,13 +195,13 @@ fn events_as_they_come_count_as_in_a_new_fit() {
             had.push((*user, *item, *weight));
         }
         let again = fitted(&events, 30, 20, &options);
-        let (mut found, mut expected) = (Vec::new(), Vec::new());
+        let (mut scores, mut expected) = (Vec::new(), Vec::new());
         for item in 0..20 {
             let history = [(item, 1.0), ((item + 3) % 20, 2.0)];
-            live.scores(&history, &mut found);
+            live.scores(&history, &mut scores);
             again.scores(&history, &mut expected);
             close(
-                &found,
+                &scores,
                 &expected.iter().map(|s| f64::from(*s)).collect::<Vec<_>>(),
                 1e-5,
             );
@@ -217,20 +217,20 @@ fn events_as_they_come_count_as_in_a_new_fit() {
                 users(again.neighbors(item).to_vec())
             );
             let total: f32 = live.reasons(&history, 5).iter().map(|r| r.score).sum();
-            assert!((total - found[5]).abs() <= 1e-5 * found[5].abs());
+            assert!((total - scores[5]).abs() <= 1e-5 * scores[5].abs());
         }
     }
 }
 
 #[test]
-fn what_cannot_be_counted_is_refused() {
+fn events_that_cannot_be_counted_are_rejected() {
     let events = events(1, 10, 8);
     let bm25 = ItemKnnOptions {
         weighting: Weighting::Bm25 { k1: 1.0, b: 0.5 },
         ..Default::default()
     };
     let mut live = LiveItemKnn::new(Arc::new(fitted(&events, 10, 8, &bm25)));
-    assert!(!live.counts() && live.add(&[(1, 1.0)], 0, 1.0).is_err());
+    assert!(!live.counts_events() && live.add(&[(1, 1.0)], 0, 1.0).is_err());
     let plain = fitted(&events, 10, 8, &ItemKnnOptions::default());
     let mut live = LiveItemKnn::new(Arc::new(plain));
     live.grow(4);
@@ -240,7 +240,7 @@ fn what_cannot_be_counted_is_refused() {
         assert!(live.add(&[(1, 1.0)], item, weight).is_err());
     }
     live.add(&[(u32::MAX, 1.0), (1, f32::NAN)], 0, 1.0)
-        .expect("what is unknown is passed over");
+        .expect("unknown items are ignored");
     assert_eq!(live.pairs(), 0);
     live.add(&[(1, 1.0), (2, 1.0)], 0, 1.0).expect("valid");
     live.add(&[(1, 1.0)], 0, 1.0).expect("valid");

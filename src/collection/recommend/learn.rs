@@ -1,5 +1,5 @@
-//! Learning how sources are joined from the events of the collection: models of the earlier part answer for the people
-//! of the later part, whose choices are known.
+//! Learning a blend from the events of the collection: models of the earlier events make candidates
+//! for the users and sessions of the later events, whose chosen items are known.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,47 +8,50 @@ use rayon::prelude::*;
 use roaring::RoaringBitmap;
 use vitrine_schemas::{BlendInfo, recommend::Strategy};
 
-use super::{
-    super::Collection,
-    LEAST,
-    history::{Given, History},
-    sources::{Ask, Sources},
-};
 use crate::{
     Error, Result,
-    behaviour::{Log, Model},
-    events::Who,
-    index::Allowed,
+    behavior::{Log, Model},
+    collection::{
+        Collection,
+        ranking::pool_size::PoolSize,
+        recommend::sources::{SourceRequest, Sources},
+        shopper::history::{History, HistoryItem},
+    },
+    events::Subject,
+    index::CandidateFilter,
     query::blend::{BlendModel, Example, LearnOptions, learn},
     storage::Batch,
 };
 
-/// Share of the events that are held out: the latest.
-const HELD_OUT: f64 = 0.2;
+/// Share of the events that are held out, the latest ones.
+const HELD_OUT_SHARE: f64 = 0.2;
 
-/// People asked about; of more, those whose hash comes first.
-const PEOPLE: usize = 3_000;
+/// Maximum number of examples; of more subjects, those with the smallest hashes are used.
+const MAX_EXAMPLES: usize = 3_000;
 
-/// What is known of the events when they are cut in two.
-struct Parts {
+/// Events, split by time into training and held-out events.
+struct EventSplit {
+    /// Times of the first event, of the first held-out event and of the last event, microseconds
+    /// since 1970.
     first: i64,
     cut: i64,
     last: i64,
     earlier: RwLock<Log>,
-    /// Items that people chose from the cut on.
-    later: BTreeMap<Who, Vec<String>>,
+    /// Ids of the items in the held-out events of each user or session.
+    later: BTreeMap<Subject, Vec<String>>,
 }
 
 impl Collection {
-    /// Learns how the sources are joined: models are fitted to the earlier events, the blend to what people chose later.
-    /// It answers from then on only where it beats rank fusion and every source alone on people it was not learned from.
+    /// Learns the blend of the sources: models are fitted to the earlier events, the blend to the
+    /// items that were chosen later. The blend is promoted only if it beats rank fusion and every
+    /// source alone on held-out users and sessions.
     ///
     /// # Errors
-    /// Too few events.
+    /// There are too few events.
     pub fn train_blend(&self) -> Result<BlendInfo> {
-        let parts = self.cut_events()?;
-        let model = self.behaviour.fit_alike(&parts.earlier)?;
-        let examples = self.examples(&parts, &model)?;
+        let split = self.split_events()?;
+        let model = self.behavior.fit_with_active_settings(&split.earlier)?;
+        let examples = self.examples(&split, &model)?;
         let (mut blend, figures) = learn(&examples, &LearnOptions::default())?;
         let weights = blend
             .parts
@@ -57,9 +60,9 @@ impl Collection {
         let info = BlendInfo {
             version: blake3::hash(&blend.encode()?).to_hex()[..16].to_owned(),
             trained_at: chrono::Utc::now().to_rfc3339(),
-            first_event: rfc3339(parts.first),
-            held_out_from: rfc3339(parts.cut),
-            last_event: rfc3339(parts.last),
+            first_event: rfc3339(split.first),
+            held_out_from: rfc3339(split.cut),
+            last_event: rfc3339(split.last),
             weights: weights.collect(),
             user_evidence: blend.user_evidence,
             item_evidence: blend.item_evidence,
@@ -74,7 +77,7 @@ impl Collection {
     }
 
     fn use_blend(&self, blend: BlendModel) -> Result<()> {
-        // A collection that was dropped meanwhile must not come back to the store.
+        // A collection that was dropped meanwhile must not be written to the store again.
         let _writer = self.lock()?;
         let mut batch = Batch::default();
         batch.put_blend(self.id, blend.encode()?);
@@ -83,18 +86,21 @@ impl Collection {
         Ok(())
     }
 
-    fn cut_events(&self) -> Result<Parts> {
+    fn split_events(&self) -> Result<EventSplit> {
         let mut times = Vec::new();
         self.store.scan_events(self.id, |at, event| {
             times.extend(event.items.iter().map(|_| at.micros));
             Ok(true)
         })?;
         times.sort_unstable();
-        let held_out = (times.len() as f64 * (1.0 - HELD_OUT)) as usize;
+        let held_out = (times.len() as f64 * (1.0 - HELD_OUT_SHARE)) as usize;
         let (Some(first), Some(cut), Some(last)) =
             (times.first(), times.get(held_out), times.last())
         else {
-            return Err(Error::invalid("/events", "there are none to learn from"));
+            return Err(Error::invalid(
+                "/events",
+                "expected events to learn from, got none",
+            ));
         };
         let mut earlier = Log::new(Vec::new(), &self.config().behavior);
         let mut later = BTreeMap::<_, Vec<String>>::new();
@@ -103,14 +109,14 @@ impl Collection {
                 earlier.add(&event, at.micros);
                 return Ok(true);
             }
-            let user = event.user.clone().map(Who::User);
-            let who = user.or_else(|| event.session.clone().map(Who::Session));
-            if let Some(who) = who.filter(|_| earlier.weight(&event).is_some()) {
-                later.entry(who).or_default().extend(event.items);
+            let user = event.user.clone().map(Subject::User);
+            let subject = user.or_else(|| event.session.clone().map(Subject::Session));
+            if let Some(subject) = subject.filter(|_| earlier.weight(&event).is_some()) {
+                later.entry(subject).or_default().extend(event.items);
             }
             Ok(true)
         })?;
-        Ok(Parts {
+        Ok(EventSplit {
             first: *first,
             cut: *cut,
             last: *last,
@@ -119,43 +125,45 @@ impl Collection {
         })
     }
 
-    /// A question for each person of the later part, answered by what was known before.
-    fn examples(&self, parts: &Parts, model: &Model) -> Result<Vec<Example>> {
-        let mut people: Vec<_> = parts.later.iter().collect();
-        people
-            .sort_by_cached_key(|(who, _)| *blake3::hash(format!("{who:?}").as_bytes()).as_bytes());
-        people.truncate(PEOPLE);
-        let earlier = parts.earlier.read();
+    /// Returns an example for each user or session of the held-out events, with candidates by the
+    /// earlier events.
+    fn examples(&self, split: &EventSplit, model: &Model) -> Result<Vec<Example>> {
+        let hash = |subject: &Subject| *blake3::hash(format!("{subject:?}").as_bytes()).as_bytes();
+        let mut subjects: Vec<_> = split.later.iter().collect();
+        subjects.sort_by_cached_key(|(subject, _)| hash(subject));
+        subjects.truncate(MAX_EXAMPLES);
+        let earlier = split.earlier.read();
         let log: &Log = &earlier;
         let blend = BlendModel::rrf();
-        let example =
-            |(who, chosen): &(&Who, &Vec<String>)| self.example(who, chosen, log, model, &blend);
-        let examples: Result<Vec<_>> = people.par_iter().map(example).collect();
+        let example = |(subject, chosen): &(&Subject, &Vec<String>)| {
+            self.example(subject, chosen, log, model, &blend)
+        };
+        let examples: Result<Vec<_>> = subjects.par_iter().map(example).collect();
         Ok(examples?.into_iter().flatten().collect())
     }
 
-    /// None where nothing new was chosen.
+    /// Returns the example of a user or session; None if no new item was chosen.
     fn example(
         &self,
-        who: &Who,
+        subject: &Subject,
         chosen: &[String],
         log: &Log,
         model: &Model,
         blend: &BlendModel,
     ) -> Result<Option<Example>> {
-        let person = match who {
-            Who::User(name) => log.user(name),
-            Who::Session(name) => log.session(name),
+        let activity = match subject {
+            Subject::User(name) => log.user(name),
+            Subject::Session(name) => log.session(name),
         };
-        let given = |(item, weight)| Given {
+        let history_item = |(item, weight)| HistoryItem {
             id: log.name(item).to_owned(),
             weight,
         };
-        let items = person.map(|p| p.history().into_iter().map(given).collect());
-        let history = History::from_items(items.unwrap_or_default(), log);
-        // One person at a time, so that writes do not wait for all.
+        let items = activity.map(|a| a.history().into_iter().map(history_item).collect());
+        let history = History::of_items(items.unwrap_or_default(), log);
+        // Locks the state for one example at a time, so that writes do not wait for all.
         let state = self.state.read();
-        let live = |id: &String| state.numbers.get(id).copied();
+        let live = |id: &String| state.internal_ids.get(id).copied();
         let seen: RoaringBitmap = history.items.iter().filter_map(|g| live(&g.id)).collect();
         let chosen: Vec<u32> = chosen
             .iter()
@@ -165,23 +173,23 @@ impl Collection {
         if chosen.is_empty() {
             return Ok(None);
         }
-        let allowed = Allowed::from(state.allowed(None)?.numbers() - seen);
+        let eligible = CandidateFilter::from(state.allowed(None)?.internal_ids() - seen);
         let sources = Sources {
             state: &state,
             log,
             model: Some(model),
         };
-        let found = sources.ask(&Ask {
+        let request = SourceRequest {
             history: &history,
-            allowed: &allowed,
-            count: LEAST,
+            eligible: &eligible,
             blend,
             space: None,
             strategy: Strategy::default(),
             deadline: None,
-        })?;
+        };
+        let gathered = sources.gather(&request, PoolSize::RECOMMENDATION.min)?;
         Ok(Some(Example {
-            question: found.question,
+            candidate_set: gathered.candidates,
             chosen,
         }))
     }

@@ -1,4 +1,4 @@
-//! What is popular in a category and a window of time.
+//! Popular items of a category in a time window.
 
 use std::time::Instant;
 
@@ -6,36 +6,42 @@ use vitrine_schemas::{
     FilterSpec, Item, PopularHit, PopularParams, PopularResponse, Reason, RulePath,
 };
 
-use super::{
-    super::{Collection, State, acting::About, reader::check_limit},
-    best::{best, best_allowed, known},
-};
 use crate::{
     Error, Result,
-    behaviour::{Log, day_of},
+    behavior::{Log, day_of},
     cf::Scored,
+    collection::{
+        Collection, State,
+        ranking::merchandising::RuleContext,
+        shopper::top_k::{logged, top_k, top_k_eligible},
+        state::read::check_limit,
+    },
 };
 
-/// Longest window, in days.
-const LONGEST: u32 = 3_660;
+/// Maximum window, in days.
+const MAX_WINDOW_DAYS: u32 = 3_660;
 
 /// Microseconds of a day.
-const DAY: i64 = 86_400 * 1_000_000;
+const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 
 impl Collection {
-    /// The most popular items of a window that ends with the last event, events fading by half in half the window.
+    /// Returns the most popular items of a window that ends with the last event. Events decay with
+    /// a half-life of half the window.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with pointers to the parameters.
     pub fn popular(&self, params: &PopularParams) -> Result<PopularResponse> {
         let started = Instant::now();
         check_limit(params.limit)?;
-        if !(1..=LONGEST).contains(&params.window_days) {
+        if !(1..=MAX_WINDOW_DAYS).contains(&params.window_days) {
             return Err(Error::invalid(
                 "/window_days",
-                format!("must be 1 to {LONGEST}"),
+                format!("must be 1 to {MAX_WINDOW_DAYS}"),
             ));
         }
         let state = self.state.read();
         let filter = params.filter.clone().map(FilterSpec::Text);
-        let about = About {
+        let context = RuleContext {
             is_on: true,
             path: RulePath::Recommend,
             text: None,
@@ -44,39 +50,39 @@ impl Collection {
             item: None,
         };
         let matching = state.allowed(filter.as_ref())?;
-        let rules = self.acting(&state, &about, matching.numbers())?;
-        let mut allowed = rules.restricted(matching).numbers() - state.expired()?;
+        let merchandising = self.merchandising(&state, &context, matching.internal_ids())?;
+        let mut eligible = merchandising.restricted(matching).internal_ids() - state.expired()?;
         if params.exclude_out_of_stock {
-            allowed -= state.out_of_stock()?;
+            eligible -= state.out_of_stock()?;
         }
         if let Some(category) = &params.category {
-            allowed &= state.in_categories(std::slice::from_ref(category))?;
+            eligible &= state.in_categories(std::slice::from_ref(category))?;
         }
-        let log = self.behaviour.log.read();
-        // Not the clock: where events come late or are old, the last ones are still what is popular.
+        let log = self.behavior.log.read();
+        // Ends with the last event instead of now, so that late or old events still count.
         let now = chrono::Utc::now().timestamp_micros();
         let last = day_of(log.last().unwrap_or(now).min(now));
         let window = Window {
             first: last - params.window_days as i32 + 1,
             last,
         };
-        let found = if allowed.len() < log.names().len() as u64 / 4 {
-            let asked = known(&state, &log, &allowed);
-            let scored = asked.filter_map(|(item, number)| {
-                let score = window.score(&log, number)?;
+        let top = if eligible.len() < log.names().len() as u64 / 4 {
+            let logged = logged(&state, &log, &eligible);
+            let scored = logged.filter_map(|(item, log_id)| {
+                let score = window.score(&log, log_id)?;
                 Some(Scored { item, score })
             });
-            best(scored.collect(), params.limit)
+            top_k(scored.collect(), params.limit)
         } else {
             let all = 0..log.names().len() as u32;
             let scored = all.filter_map(|item| {
                 let score = window.score(&log, item)?;
                 Some(Scored { item, score })
             });
-            best_allowed(scored.collect(), params.limit, &state, &log, &allowed)
+            top_k_eligible(scored.collect(), params.limit, &state, &log, &eligible)
         };
-        let hits = self.popular_hits(&state, &log, &window, &found)?;
-        let end = (i64::from(last) + 1) * DAY;
+        let hits = self.popular_hits(&state, &log, &window, &top)?;
+        let end = (i64::from(last) + 1) * MICROS_PER_DAY;
         let until = chrono::DateTime::<chrono::Utc>::from_timestamp_micros(end);
         Ok(PopularResponse {
             hits,
@@ -90,9 +96,9 @@ impl Collection {
         state: &State,
         log: &Log,
         window: &Window,
-        found: &[Scored],
+        top: &[Scored],
     ) -> Result<Vec<PopularHit>> {
-        let live = found
+        let live = top
             .iter()
             .filter_map(|s| Some((s, state.ids.get(&s.item)?)));
         let (scored, ids): (Vec<_>, Vec<&str>) = live.map(|(s, id)| (s, id.as_str())).unzip();
@@ -116,7 +122,7 @@ impl Collection {
     }
 }
 
-/// Days that count, both ends included.
+/// A range of days, both ends included.
 struct Window {
     first: i32,
     last: i32,
@@ -127,12 +133,12 @@ impl Window {
         self.last - self.first + 1
     }
 
-    /// What was done with an item of the log; None where nothing was.
+    /// Returns the decayed weight of the events with an item of the log; None if there are none.
     fn score(&self, log: &Log, item: u32) -> Option<f32> {
-        let half = self.days() as f32 / 2.0;
+        let half_life = self.days() as f32 / 2.0;
         let days = log.daily.between(item, self.first, self.last).iter();
-        let fade = |day: i32| (-(self.last - day) as f32 / half).exp2();
-        let score: f32 = days.map(|d| d.weight * fade(d.day)).sum();
+        let decay = |day: i32| (-(self.last - day) as f32 / half_life).exp2();
+        let score: f32 = days.map(|d| d.weight * decay(d.day)).sum();
         (score > 0.0).then_some(score)
     }
 

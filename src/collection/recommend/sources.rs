@@ -1,59 +1,60 @@
-//! What each source proposes for one question.
+//! Candidates of a recommendation by source: item neighbors, similar sessions, content, popularity.
 
 use std::{collections::BTreeMap, time::Instant};
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{Fallback, Source, recommend::Strategy};
 
-use super::{
-    super::State,
-    best::{best, best_allowed, known},
-    content::Content,
-    history::History,
-    neighbors::Scores,
-};
 use crate::{
     Result,
-    behaviour::{Log, Model},
+    behavior::{Log, Model},
     cf::Scored,
-    index::Allowed,
-    query::blend::{BlendModel, Question},
+    collection::{
+        State,
+        shopper::{
+            content::Content,
+            history::History,
+            neighbors::NeighborScores,
+            top_k::{logged, top_k, top_k_eligible},
+        },
+    },
+    index::CandidateFilter,
+    query::blend::{BlendModel, CandidateSet},
 };
 
-/// What sources read.
-pub(super) struct Sources<'a> {
+/// Data that the sources read.
+pub(in crate::collection) struct Sources<'a> {
     pub state: &'a State,
     pub log: &'a Log,
-    /// What was learned last, if anything.
+    /// The active behavior model; None if none is trained.
     pub model: Option<&'a Model>,
 }
 
-/// What candidates are wanted for.
-pub(super) struct Ask<'a> {
+/// Parameters of a recommendation's candidates.
+pub(in crate::collection) struct SourceRequest<'a> {
     pub history: &'a History,
-    pub allowed: &'a Allowed,
-    /// Candidates of each source.
-    pub count: usize,
+    pub eligible: &'a CandidateFilter,
     pub blend: &'a BlendModel,
     pub space: Option<&'a str>,
     pub strategy: Strategy,
     pub deadline: Option<Instant>,
 }
 
-/// Candidates, and what gave them.
-pub(super) struct Found {
-    pub question: Question,
-    /// Candidates by source.
+/// Candidates with the sources that found them.
+pub(in crate::collection) struct SourceCandidates {
+    pub candidates: CandidateSet,
+    /// Number of candidates by source.
     pub counts: BTreeMap<Source, u64>,
     pub fallbacks: Vec<Fallback>,
     pub content: Option<Content>,
 }
 
 impl Sources<'_> {
-    /// The union of what the sources that count propose, each scoring what the others found.
-    pub fn ask(&self, ask: &Ask<'_>) -> Result<Found> {
-        let (history, allowed, count) = (ask.history, ask.allowed.numbers(), ask.count);
-        let counts_for = |source| ask.blend.weight(source, history.evidence()) > 0.0;
+    /// Returns the union of `count` candidates of each source that has a weight; each source also
+    /// scores the candidates of the others.
+    pub fn gather(&self, request: &SourceRequest<'_>, count: usize) -> Result<SourceCandidates> {
+        let (history, eligible) = (request.history, request.eligible.internal_ids());
+        let has_weight = |source| request.blend.weight(source, history.evidence()) > 0.0;
         let mut fallbacks = Vec::new();
         let mut lists: Vec<(Source, Vec<Scored>)> = Vec::new();
         if history.items.is_empty() {
@@ -62,94 +63,104 @@ impl Sources<'_> {
         if self.model.is_none() {
             fallbacks.push(Fallback::NoModel);
         }
-        let model = |source| self.model.filter(|_| counts_for(source));
+        let model = |source| self.model.filter(|_| has_weight(source));
         let items = self.log.names().len();
         let behavior = model(Source::Behavior)
-            .map(|model| Scores::of(model, &history.numbers, items, ask.strategy));
-        let session = model(Source::Session)
-            .map(|model| Scores::of_sessions(&model.sessions.near(&history.numbers), items));
+            .map(|model| NeighborScores::of(model, &history.logged, items, request.strategy));
+        let session = model(Source::Session).map(|model| {
+            NeighborScores::of_sessions(&model.sessions.similar_to(&history.logged), items)
+        });
         let scores = [(Source::Behavior, behavior), (Source::Session, session)];
         let scores = scores.map(|(source, scores)| Some((source, scores?)));
         for (source, scores) in scores.iter().flatten() {
-            lists.push((*source, self.neighbors(scores, allowed, count)));
+            lists.push((*source, self.neighbors(scores, eligible, count)));
         }
-        let content = Content::of(self.state, history, ask.space, ask.strategy)?;
-        let content = content.filter(|_| counts_for(Source::Content));
+        let content = Content::of(self.state, history, request.space, request.strategy)?;
+        let content = content.filter(|_| has_weight(Source::Content));
         match &content {
             Some(content) => {
-                let found = content.find(count, ask.allowed, ask.deadline)?;
-                lists.push((Source::Content, found));
+                let nearest = content.nearest(count, request.eligible, request.deadline)?;
+                lists.push((Source::Content, nearest));
             }
-            None if history.items.is_empty() || !counts_for(Source::Content) => {}
+            None if history.items.is_empty() || !has_weight(Source::Content) => {}
             None => fallbacks.push(Fallback::NoVectors),
         }
         let popularity = model(Source::Popularity);
         if let Some(model) = popularity {
-            lists.push((Source::Popularity, self.popular(model, allowed, count)));
+            lists.push((Source::Popularity, self.popular(model, eligible, count)));
         }
         lists.retain(|(_, list)| !list.is_empty());
-        let mut question = Question::of(history.evidence(), &lists);
-        let number = |item: u32| self.log.number(self.state.ids.get(&item)?);
+        let mut candidates = CandidateSet::of(history.evidence(), &lists);
+        let log_id = |item: u32| self.log.number(self.state.ids.get(&item)?);
         for (source, scores) in scores.iter().flatten() {
-            question.complete(*source, |item| scores.get(number(item)?));
+            candidates.score_missing(*source, |item| scores.get(log_id(item)?));
         }
         if let Some(content) = &content {
-            question.complete(Source::Content, |item| content.score(item));
+            candidates.score_missing(Source::Content, |item| content.score(item));
         }
         if let Some(model) = popularity {
-            question.complete(Source::Popularity, |item| {
-                model.popular.score(number(item)?)
+            candidates.score_missing(Source::Popularity, |item| {
+                model.popular.score(log_id(item)?)
             });
         }
-        for candidate in &mut question.candidates {
-            let events = number(candidate.item).map_or(0, |n| self.log.daily.count(n));
+        for candidate in &mut candidates.candidates {
+            let events = log_id(candidate.item).map_or(0, |id| self.log.daily.count(id));
             candidate.events = events as f32;
         }
         let counts = lists.iter().map(|(s, list)| (*s, list.len() as u64));
-        Ok(Found {
+        Ok(SourceCandidates {
             counts: counts.collect(),
-            question,
+            candidates,
             fallbacks,
             content,
         })
     }
 
-    /// Neighbours of the history among the allowed items.
-    fn neighbors(&self, scores: &Scores, allowed: &RoaringBitmap, count: usize) -> Vec<Scored> {
+    /// Returns the eligible items with the best scores.
+    fn neighbors(
+        &self,
+        scores: &NeighborScores,
+        eligible: &RoaringBitmap,
+        count: usize,
+    ) -> Vec<Scored> {
         let touched = scores.touched();
-        // Few items are asked for their scores; many scores for their items.
-        if allowed.len() < touched.len() as u64 {
-            let scored = known(self.state, self.log, allowed).filter_map(|(item, number)| {
-                let score = scores.get(number)?;
+        // Looks up the scores of few eligible items, or the items of few scores.
+        if eligible.len() < touched.len() as u64 {
+            let scored = logged(self.state, self.log, eligible);
+            let scored = scored.filter_map(|(item, log_id)| {
+                let score = scores.get(log_id)?;
                 Some(Scored { item, score })
             });
-            return best(scored.collect(), count);
+            return top_k(scored.collect(), count);
         }
         let scored = touched.iter().filter_map(|item| {
             let score = scores.get(*item)?;
             Some(Scored { item: *item, score })
         });
-        best_allowed(scored.collect(), count, self.state, self.log, allowed)
+        top_k_eligible(scored.collect(), count, self.state, self.log, eligible)
     }
 
-    /// The most popular of the allowed items.
-    fn popular(&self, model: &Model, allowed: &RoaringBitmap, count: usize) -> Vec<Scored> {
-        let mut found = Vec::with_capacity(count);
-        // Down the list until it would have been cheaper to ask every allowed item.
-        for one in model.popular.order().take(count + allowed.len() as usize) {
-            let number = self.state.numbers.get(self.log.name(one.item));
-            if let Some(number) = number.filter(|n| allowed.contains(**n)) {
-                let (item, score) = (*number, one.score);
-                found.push(Scored { item, score });
+    /// Returns the most popular eligible items.
+    fn popular(&self, model: &Model, eligible: &RoaringBitmap, count: usize) -> Vec<Scored> {
+        let mut top = Vec::with_capacity(count);
+        // Goes down the list until it is cheaper to look up the score of every eligible item.
+        let order = model.popular.order();
+        for popular in order.take(count + eligible.len() as usize) {
+            let internal_id = self.state.internal_ids.get(self.log.name(popular.item));
+            if let Some(internal_id) = internal_id.filter(|id| eligible.contains(**id)) {
+                top.push(Scored {
+                    item: *internal_id,
+                    score: popular.score,
+                });
             }
-            if found.len() == count {
-                return found;
+            if top.len() == count {
+                return top;
             }
         }
-        let scored = known(self.state, self.log, allowed).filter_map(|(item, number)| {
-            let score = model.popular.score(number)?;
+        let scored = logged(self.state, self.log, eligible).filter_map(|(item, log_id)| {
+            let score = model.popular.score(log_id)?;
             Some(Scored { item, score })
         });
-        best(scored.collect(), count)
+        top_k(scored.collect(), count)
     }
 }

@@ -1,48 +1,51 @@
-//! What settings may be.
+//! Validation of rules, synonyms and stop words.
 
 use vitrine_schemas::{FilterSpec, QueryCondition, Rule, RuleThen, Selection, StopWords, Synonym};
 
-use super::{State, check_name};
 use crate::{
     Error, Result,
-    collection::rfc3339_micros,
+    clock::rfc3339_micros,
+    collection::settings::{State, check_name},
     lexical::{MOST_WORDS, tokens},
     payload::levels,
 };
 
-/// The id that is the name of a route.
+/// Reserved id, the name of a route.
 const RESERVED: &str = "test";
 
-/// Longest text that a query is compared with, and longest description, in bytes.
-const MOST_BYTES: usize = 1_000;
+/// Maximum bytes of a text that a query is compared with, and of a description.
+const MAX_TEXT_BYTES: usize = 1_000;
 
-/// Texts, ids and categories in a list.
-const MOST_LISTED: usize = 1_000;
+/// Maximum number of texts, ids or categories in a list.
+const MAX_LIST_LEN: usize = 1_000;
 
-/// Pins and boosts of a rule.
-const MOST_PINS: usize = 100;
-const MOST_BOOSTS: usize = 20;
+/// Maximum number of pins and boosts of a rule.
+const MAX_PINS: usize = 100;
+const MAX_BOOSTS: usize = 20;
 
-/// Last place that can be pinned.
-const LAST: usize = 1_000;
+/// Last position that can be pinned.
+const MAX_PIN_POSITION: usize = 1_000;
 
-/// Words of a synonym, on each side.
-const MOST_SYNONYMS: usize = 50;
+/// Maximum number of words of a synonym, on each side.
+const MAX_SYNONYMS: usize = 50;
 
-/// Greatest factor.
-const MOST_FACTOR: f32 = 1_000.0;
+/// Maximum boost factor.
+const MAX_FACTOR: f32 = 1_000.0;
 
-pub(super) fn rule(rule: &Rule, state: &State) -> Result<()> {
+pub(in crate::collection) fn rule(rule: &Rule, state: &State) -> Result<()> {
     check_name("/id", &rule.id)?;
     if rule.id == RESERVED {
-        return Err(Error::invalid("/id", "`test` is a route; use another id"));
+        return Err(Error::invalid(
+            "/id",
+            "`test` is reserved; choose another id",
+        ));
     }
     if rule
         .description
         .as_ref()
-        .is_some_and(|d| d.len() > MOST_BYTES)
+        .is_some_and(|d| d.len() > MAX_TEXT_BYTES)
     {
-        let detail = format!("has more than {MOST_BYTES} bytes");
+        let detail = format!("is longer than {MAX_TEXT_BYTES} bytes");
         return Err(Error::invalid("/description", detail));
     }
     let time = |at: &str, time: &Option<String>| {
@@ -54,7 +57,7 @@ pub(super) fn rule(rule: &Rule, state: &State) -> Result<()> {
     if let (Some(from), Some(until)) = (from, until)
         && from >= until
     {
-        let detail = "must be after valid_from, or the rule never acts";
+        let detail = "must be after valid_from, or the rule never applies";
         return Err(Error::invalid("/valid_until", detail));
     }
     match &rule.when.query {
@@ -65,7 +68,7 @@ pub(super) fn rule(rule: &Rule, state: &State) -> Result<()> {
     listed("/when/categories", rule.when.categories.len(), 0)?;
     for (at, path) in rule.when.categories.iter().enumerate() {
         if levels(path).is_empty() {
-            let detail = "is no category: write a path like `Clothing > Shoes`";
+            let detail = "is not a category path; expected e.g. `Clothing > Shoes`";
             return Err(Error::invalid(format!("/when/categories/{at}"), detail));
         }
     }
@@ -74,31 +77,34 @@ pub(super) fn rule(rule: &Rule, state: &State) -> Result<()> {
 
 fn then(then: &RuleThen, state: &State) -> Result<()> {
     if *then == RuleThen::default() {
-        let detail = "does nothing: give pin, boost, bury, hide or filter";
+        let detail = "has no effect: expected pin, boost, bury, hide or filter";
         return Err(Error::invalid("", detail));
     }
-    at_most("/pin", then.pin.len(), MOST_PINS)?;
+    at_most("/pin", then.pin.len(), MAX_PINS)?;
     for (at, pin) in then.pin.iter().enumerate() {
-        if !(1..=LAST).contains(&pin.position) {
-            let detail = format!("is {}: must be 1 to {LAST}", pin.position);
+        if !(1..=MAX_PIN_POSITION).contains(&pin.position) {
+            let detail = format!("expected 1 to {MAX_PIN_POSITION}, got {}", pin.position);
             return Err(Error::invalid(format!("/pin/{at}/position"), detail));
         }
         let before = &then.pin[..at];
         if before.iter().any(|p| p.position == pin.position) {
-            let detail = format!("place {} is taken by another pin of the rule", pin.position);
+            let detail = format!(
+                "position {} is used by another pin of the rule",
+                pin.position
+            );
             return Err(Error::invalid(format!("/pin/{at}/position"), detail));
         }
         if before.iter().any(|p| p.id == pin.id) {
-            let detail = format!("`{}` is pinned already: an item has one place", pin.id);
+            let detail = format!("`{}` is already pinned; an item has one position", pin.id);
             return Err(Error::invalid(format!("/pin/{at}/id"), detail));
         }
     }
-    at_most("/boost", then.boost.len(), MOST_BOOSTS)?;
+    at_most("/boost", then.boost.len(), MAX_BOOSTS)?;
     for (at, boost) in then.boost.iter().enumerate() {
         let factor = boost.factor;
-        if !(factor > 0.0 && factor <= MOST_FACTOR) {
+        if !(factor > 0.0 && factor <= MAX_FACTOR) {
             let detail = format!(
-                "is {factor}: must be above 0 and at most {MOST_FACTOR}; to keep items out, use hide"
+                "expected more than 0 and at most {MAX_FACTOR}, got {factor}; to exclude items, use hide"
             );
             return Err(Error::invalid(format!("/boost/{at}/factor"), detail));
         }
@@ -115,27 +121,30 @@ fn then(then: &RuleThen, state: &State) -> Result<()> {
     }
 }
 
-pub(super) fn synonym(synonym: &Synonym) -> Result<()> {
+pub(in crate::collection) fn synonym(synonym: &Synonym) -> Result<()> {
     check_name("/id", &synonym.id)?;
     for (at, list) in [("/words", &synonym.words), ("/to", &synonym.to)] {
-        if list.len() > MOST_SYNONYMS {
-            let detail = format!("has {} entries, at most {MOST_SYNONYMS}", list.len());
+        if list.len() > MAX_SYNONYMS {
+            let detail = format!("has {} entries; the limit is {MAX_SYNONYMS}", list.len());
             return Err(Error::invalid(at, detail));
         }
         words(at, list)?;
     }
     match (synonym.words.len(), synonym.to.is_empty()) {
-        (0, _) => Err(Error::invalid("/words", "is empty: name one at least")),
+        (0, _) => Err(Error::invalid(
+            "/words",
+            "is empty; expected at least one entry",
+        )),
         (1, true) => {
-            let detail = "has one word alone: name others that mean the same, or give `to`";
+            let detail = "has a single word: add words of the same meaning, or `to`";
             Err(Error::invalid("/words", detail))
         }
         _ => Ok(()),
     }
 }
 
-pub(super) fn stop_words(stop: &StopWords) -> Result<()> {
-    at_most("/words", stop.words.len(), MOST_LISTED)?;
+pub(in crate::collection) fn stop_words(stop: &StopWords) -> Result<()> {
+    at_most("/words", stop.words.len(), MAX_LIST_LEN)?;
     words("/words", &stop.words)
 }
 
@@ -148,9 +157,9 @@ fn words(at: &str, list: &[String]) -> Result<()> {
     for (i, text) in list.iter().enumerate() {
         let words = tokens(text).len();
         let detail = match () {
-            () if text.len() > MOST_BYTES => format!("has more than {MOST_BYTES} bytes"),
+            () if text.len() > MAX_TEXT_BYTES => format!("is longer than {MAX_TEXT_BYTES} bytes"),
             () if words == 0 => "has no word".to_owned(),
-            () if words > MOST_WORDS => format!("has {words} words, at most {MOST_WORDS}"),
+            () if words > MOST_WORDS => format!("has {words} words; the limit is {MOST_WORDS}"),
             () => continue,
         };
         return Err(Error::invalid(format!("{at}/{i}"), detail));
@@ -171,19 +180,19 @@ fn filter(at: &str, spec: &FilterSpec, state: &State) -> Result<()> {
     evaluated.map(|_| ()).map_err(|e| e.under(at))
 }
 
-fn listed(at: &str, len: usize, least: usize) -> Result<()> {
-    if len < least {
-        return Err(Error::invalid(at, "is empty: name one at least"));
+fn listed(at: &str, len: usize, min: usize) -> Result<()> {
+    if len < min {
+        return Err(Error::invalid(at, "is empty; expected at least one entry"));
     }
-    at_most(at, len, MOST_LISTED)
+    at_most(at, len, MAX_LIST_LEN)
 }
 
-fn at_most(at: &str, len: usize, most: usize) -> Result<()> {
-    if len <= most {
+fn at_most(at: &str, len: usize, max: usize) -> Result<()> {
+    if len <= max {
         return Ok(());
     }
     Err(Error::invalid(
         at,
-        format!("has {len} entries, at most {most}"),
+        format!("has {len} entries; the limit is {max}"),
     ))
 }

@@ -1,5 +1,5 @@
-//! What the people of a shop set for a collection: rules, synonyms, stop words, presets. Stored beside the records, read through a snapshot, so
-//! that no search waits for a change.
+//! Settings of a collection: rules, synonyms, stop words and presets. They are stored with the
+//! records and read through a snapshot, so that searches never wait for a change.
 
 mod check;
 mod check_preset;
@@ -11,46 +11,49 @@ use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use vitrine_schemas::{Preset, Rule, StopWords, Synonym};
 
-use super::{Collection, State, check_name};
 use crate::{
     Error, Result,
+    collection::{Collection, State, check_name},
     lexical::{self, Thesaurus, Wording},
     rules::RuleSet,
     storage::{Batch, Store},
 };
 
-/// Something that is set, by its id.
+/// A kind of setting, stored by id.
 pub trait Setting: Serialize + DeserializeOwned + Clone {
-    /// Its letter in the store.
-    const LETTER: u8;
-    /// What it is called.
+    /// First byte of its keys in the store.
+    const KEY_PREFIX: u8;
+    /// Name of the kind.
     const NAME: &'static str;
-    /// The field of a list of them.
+    /// Name of a list of them in JSON.
     const LIST: &'static str;
-    /// How many there may be.
-    const MOST: usize;
+    /// Maximum number in a collection.
+    const MAX_COUNT: usize;
 
-    /// Its id.
+    /// Returns its id.
     fn id(&self) -> &str;
 
-    /// Gives it an id where it has none, if it can.
+    /// Assigns an id if it has none and the kind allows it.
     fn name(&mut self) {}
 
-    /// Refuses what cannot be, with pointers into it.
+    /// Checks it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with pointers into it.
     fn check(&self, collection: &Collection) -> Result<()>;
 
-    /// All of the kind.
+    /// Returns all settings of the kind.
     fn all(stored: &Stored) -> &BTreeMap<String, Self>;
 
-    /// All of the kind.
+    /// Returns all settings of the kind, to change them.
     fn all_mut(stored: &mut Stored) -> &mut BTreeMap<String, Self>;
 }
 
 impl Setting for Rule {
-    const LETTER: u8 = b'r';
+    const KEY_PREFIX: u8 = b'r';
     const NAME: &'static str = "rule";
     const LIST: &'static str = "rules";
-    const MOST: usize = 1_000;
+    const MAX_COUNT: usize = 1_000;
 
     fn id(&self) -> &str {
         &self.id
@@ -70,10 +73,10 @@ impl Setting for Rule {
 }
 
 impl Setting for Synonym {
-    const LETTER: u8 = b'y';
+    const KEY_PREFIX: u8 = b'y';
     const NAME: &'static str = "synonym";
     const LIST: &'static str = "synonyms";
-    const MOST: usize = 20_000;
+    const MAX_COUNT: usize = 20_000;
 
     fn id(&self) -> &str {
         &self.id
@@ -100,10 +103,10 @@ impl Setting for Synonym {
 }
 
 impl Setting for Preset {
-    const LETTER: u8 = b'p';
+    const KEY_PREFIX: u8 = b'p';
     const NAME: &'static str = "preset";
     const LIST: &'static str = "presets";
-    const MOST: usize = 100;
+    const MAX_COUNT: usize = 100;
 
     fn id(&self) -> &str {
         &self.id
@@ -122,10 +125,10 @@ impl Setting for Preset {
     }
 }
 
-/// The letter of stop words in the store; there is one record of them, with an empty id.
+/// Key prefix of the stop words; they are one record, with an empty id.
 const STOP_WORDS: u8 = b'w';
 
-/// All that is set.
+/// All settings of a collection.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
     rules: BTreeMap<String, Rule>,
@@ -134,9 +137,9 @@ pub struct Stored {
     presets: BTreeMap<String, Preset>,
 }
 
-/// What searches read.
+/// Prepared settings that searches read.
 #[derive(Default)]
-pub(super) struct Snapshot {
+pub(in crate::collection) struct Snapshot {
     stored: Stored,
     pub rules: RuleSet,
     pub wording: Wording,
@@ -165,14 +168,14 @@ impl Snapshot {
 }
 
 /// The settings of a collection.
-pub(super) struct Settings {
+pub(in crate::collection) struct Settings {
     now: ArcSwap<Snapshot>,
-    /// Held while they are changed; whether the collection was dropped.
+    /// Held during a change; true once the collection is dropped.
     change: Mutex<bool>,
 }
 
 impl Settings {
-    /// Reads them.
+    /// Reads the settings from the store.
     pub fn open(store: &Store, collection: u32) -> Result<Self> {
         let stored = Stored {
             rules: read(store, collection)?,
@@ -189,7 +192,7 @@ impl Settings {
         })
     }
 
-    /// As they are now.
+    /// Returns the current snapshot.
     pub fn now(&self) -> Arc<Snapshot> {
         self.now.load_full()
     }
@@ -201,53 +204,53 @@ impl Settings {
 }
 
 fn read<S: Setting>(store: &Store, collection: u32) -> Result<BTreeMap<String, S>> {
-    let stored = store.settings::<S>(collection, S::LETTER)?;
+    let stored = store.settings::<S>(collection, S::KEY_PREFIX)?;
     let named = stored.into_iter().map(|s| (s.id().to_owned(), s));
     Ok(named.collect())
 }
 
 impl Collection {
-    /// All settings of a kind, in the order of their ids.
+    /// Returns all settings of a kind, in the order of their ids.
     pub fn settings<S: Setting>(&self) -> Vec<S> {
         let now = self.settings.now();
         S::all(&now.stored).values().cloned().collect()
     }
 
-    /// One of them.
+    /// Returns a setting by id.
     ///
     /// # Errors
-    /// There is none of this id.
+    /// [`Error::SettingNotFound`].
     pub fn setting<S: Setting>(&self, id: &str) -> Result<S> {
         let now = self.settings.now();
         let all = S::all(&now.stored);
         all.get(id).cloned().ok_or_else(|| missing(all, id))
     }
 
-    /// Adds one, or replaces the one of its id.
+    /// Adds a setting, or replaces the one with its id.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with pointers into it; too many; the store.
+    /// [`Error::Invalid`] with pointers into it, too many settings, or the store failed.
     pub fn put_setting<S: Setting>(&self, mut setting: S) -> Result<S> {
         setting.name();
         setting.check(self)?;
         self.change(|stored, batch| {
             let all = S::all_mut(stored);
-            if all.len() >= S::MOST && !all.contains_key(setting.id()) {
+            if all.len() >= S::MAX_COUNT && !all.contains_key(setting.id()) {
                 return Err(too_many::<S>(""));
             }
-            batch.put_setting(self.id, S::LETTER, setting.id(), &setting)?;
+            batch.put_setting(self.id, S::KEY_PREFIX, setting.id(), &setting)?;
             all.insert(setting.id().to_owned(), setting.clone());
             Ok(setting)
         })
     }
 
-    /// Puts these in the place of all there are, in one step.
+    /// Replaces all settings of a kind atomically.
     ///
     /// # Errors
-    /// As for one of them, with pointers such as `/rules/3/then`; an id that comes twice.
+    /// As [`Collection::put_setting`], with pointers such as `/rules/3/then`; a duplicate id.
     pub fn replace_settings<S: Setting>(&self, settings: Vec<S>) -> Result<()> {
         let list = S::LIST;
-        if settings.len() > S::MOST {
+        if settings.len() > S::MAX_COUNT {
             return Err(too_many::<S>(&format!("/{list}")));
         }
         let mut named = BTreeMap::new();
@@ -257,44 +260,44 @@ impl Collection {
             setting.check(self).map_err(|e| e.under(&at))?;
             let id = setting.id().to_owned();
             if named.insert(id.clone(), setting).is_some() {
-                let detail = format!("`{id}` comes twice: each {} has an id of its own", S::NAME);
+                let detail = format!("duplicate id `{id}`: each {} needs its own", S::NAME);
                 return Err(Error::invalid(format!("{at}/id"), detail));
             }
         }
         self.change(|stored, batch| {
-            batch.delete_settings(self.id, S::LETTER);
+            batch.delete_settings(self.id, S::KEY_PREFIX);
             for (id, setting) in &named {
-                batch.put_setting(self.id, S::LETTER, id, setting)?;
+                batch.put_setting(self.id, S::KEY_PREFIX, id, setting)?;
             }
             *S::all_mut(stored) = named;
             Ok(())
         })
     }
 
-    /// Removes one.
+    /// Removes a setting by id.
     ///
     /// # Errors
-    /// There is none of this id; the store.
+    /// [`Error::SettingNotFound`], or the store failed.
     pub fn delete_setting<S: Setting>(&self, id: &str) -> Result<()> {
         self.change(|stored, batch| {
             let all = S::all_mut(stored);
             if all.remove(id).is_none() {
                 return Err(missing(all, id));
             }
-            batch.delete_setting(self.id, S::LETTER, id);
+            batch.delete_setting(self.id, S::KEY_PREFIX, id);
             Ok(())
         })
     }
 
-    /// Words that queries are rid of.
+    /// Returns the stop words.
     pub fn stop_words(&self) -> StopWords {
         self.settings.now().stored.stop_words.clone()
     }
 
-    /// Sets them.
+    /// Sets the stop words.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with pointers into them; the store.
+    /// [`Error::Invalid`] with pointers into them, or the store failed.
     pub fn set_stop_words(&self, words: StopWords) -> Result<()> {
         check::stop_words(&words)?;
         self.change(|stored, batch| {
@@ -312,7 +315,7 @@ impl Collection {
         let mut stored = self.settings.now().stored.clone();
         let mut batch = Batch::default();
         let changed = change(&mut stored, &mut batch)?;
-        self.gauge.admit_disk(batch.bytes())?;
+        self.limiter.admit_disk(batch.bytes())?;
         self.store.write(batch)?;
         self.settings.now.store(Arc::new(Snapshot::of(stored)));
         Ok(changed)
@@ -328,5 +331,5 @@ fn missing<S: Setting>(all: &BTreeMap<String, S>, id: &str) -> Error {
 }
 
 fn too_many<S: Setting>(at: &str) -> Error {
-    Error::invalid(at, format!("there may be {} {} at most", S::MOST, S::LIST))
+    Error::invalid(at, format!("expected at most {} {}", S::MAX_COUNT, S::LIST))
 }

@@ -1,10 +1,11 @@
-//! The neighbours of each vertex as one block of 1-bit codes, beside the links: a step of the walk reads one piece of
-//! memory from start to end and has estimates for all neighbours (SymphonyQG, Gou et al. 2024).
+//! Blocks of 1-bit codes of the neighbors of each vertex, stored with its links: an expansion of a
+//! graph search reads one contiguous block and has estimates for all neighbors (SymphonyQG, Gou et
+//! al. 2024).
 
 use super::{
     DEGREE, NONE,
-    memory::Memory,
-    points::{Lift, row},
+    buffer::Buffer,
+    points::{MipsToL2, row},
     prefetch::prefetch,
 };
 use crate::{
@@ -14,49 +15,51 @@ use crate::{
 
 const _: () = assert!(DEGREE == BLOCK, "a block codes all links of a vertex");
 
-/// Bytes of 32 links, and of 32 factors of a kind.
-const ARRAY: usize = BLOCK * 4;
+/// Bytes of an array of 32 links or factors.
+const ARRAY_BYTES: usize = BLOCK * 4;
 
-/// Blocks by position: links, factors added, factors multiplied, bits.
+/// Blocks by point offset: links, added factors, multiplied factors, bits.
 pub(super) struct Blocks {
     codec: RaBitQ,
-    bytes: usize,
-    memory: Memory,
+    /// Number of bytes of a block.
+    block_bytes: usize,
+    buffer: Buffer,
 }
 
 impl Blocks {
-    /// Codes the neighbours named by `links`; vectors by position. None where the vectors are too long.
+    /// Encodes the neighbors that `links` lists; `vector` returns vectors by point offset. None if
+    /// the vectors have too many components.
     pub fn new<'a>(
-        lift: Lift,
+        to_l2: MipsToL2,
         links: &[u32],
         vector: impl Fn(u32) -> &'a [f32] + Sync,
         mean: Vec<f32>,
         threads: usize,
     ) -> Result<Option<Self>> {
-        let Some(codec) = RaBitQ::new(mean, SEED) else {
+        let Some(codec) = RaBitQ::new(mean, ROTATION_SEED) else {
             return Ok(None);
         };
-        let bytes = 3 * ARRAY + codec.block_bytes();
+        let bytes = 3 * ARRAY_BYTES + codec.block_bytes();
         let count = links.len() / DEGREE;
-        let mut memory = Memory::zeroed(count * bytes)?;
-        let part = count.div_ceil(threads).max(1);
+        let mut buffer = Buffer::zeroed(count * bytes)?;
+        let per_thread = count.div_ceil(threads).max(1);
         std::thread::scope(|scope| {
-            let blocks = memory.of_mut::<u8>().chunks_mut(part * bytes);
-            for (start, blocks) in (0..count).step_by(part).zip(blocks) {
+            let shares = buffer.as_mut_slice::<u8>().chunks_mut(per_thread * bytes);
+            for (start, blocks) in (0..count).step_by(per_thread).zip(shares) {
                 let (codec, vector) = (&codec, &vector);
                 scope.spawn(move || {
                     let mut encoder = codec.encoder();
-                    let mut lifted = vec![0.0; lift.lifted_dim()];
-                    for (at, block) in (start as u32..).zip(blocks.chunks_exact_mut(bytes)) {
-                        lift.lift(vector(at), &mut lifted);
-                        encoder.centre(&lifted);
-                        let links = row(links, at, DEGREE);
-                        let (head, bits) = block.split_at_mut(3 * ARRAY);
+                    let mut transformed = vec![0.0; to_l2.transformed_dim()];
+                    for (vertex, block) in (start as u32..).zip(blocks.chunks_exact_mut(bytes)) {
+                        to_l2.transform(vector(vertex), &mut transformed);
+                        encoder.center(&transformed);
+                        let links = row(links, vertex, DEGREE);
+                        let (head, bits) = block.split_at_mut(3 * ARRAY_BYTES);
                         let head: &mut [u32] = bytemuck::cast_slice_mut(head);
                         head[..DEGREE].copy_from_slice(links);
                         for (i, to) in links.iter().enumerate().take_while(|(_, to)| **to != NONE) {
-                            lift.lift(vector(*to), &mut lifted);
-                            let factors = encoder.neighbour(&lifted, i, bits);
+                            to_l2.transform(vector(*to), &mut transformed);
+                            let factors = encoder.neighbor(&transformed, i, bits);
                             head[DEGREE + i] = factors.add.to_bits();
                             head[2 * DEGREE + i] = factors.scale.to_bits();
                         }
@@ -66,58 +69,59 @@ impl Blocks {
         });
         Ok(Some(Self {
             codec,
-            bytes,
-            memory,
+            block_bytes: bytes,
+            buffer,
         }))
     }
 
-    /// Blocks that [`Blocks::bytes`] gave; `load` is told the length of one. None where the vectors are too long.
+    /// Restores blocks from what [`Blocks::bytes`] returned; `load` receives the number of bytes of
+    /// a block. None if the vectors have too many components.
     pub fn open<E>(
         mean: Vec<f32>,
-        load: impl FnOnce(usize) -> Result<Memory, E>,
+        load: impl FnOnce(usize) -> Result<Buffer, E>,
     ) -> Option<Result<Self, E>> {
-        let codec = RaBitQ::new(mean, SEED)?;
-        let bytes = 3 * ARRAY + codec.block_bytes();
-        Some(load(bytes).map(|memory| Self {
+        let codec = RaBitQ::new(mean, ROTATION_SEED)?;
+        let bytes = 3 * ARRAY_BYTES + codec.block_bytes();
+        Some(load(bytes).map(|buffer| Self {
             codec,
-            bytes,
-            memory,
+            block_bytes: bytes,
+            buffer,
         }))
     }
 
-    /// All blocks, to be stored.
+    /// Returns all blocks, to be stored.
     pub fn bytes(&self) -> &[u8] {
-        self.memory.of()
+        self.buffer.as_slice()
     }
 
-    /// What the codes were made relative to, to be stored.
+    /// Returns the vector that the codes are relative to, to be stored.
     pub fn mean(&self) -> &[f32] {
         self.codec.mean()
     }
 
-    /// Prepares a lifted query.
+    /// Prepares a transformed query.
     pub fn query(&self, vector: &[f32], query: &mut RotatedQuery) {
         self.codec.query(vector, query);
     }
 
-    /// Links of a position, [`NONE`] after the last.
-    pub fn links(&self, position: u32) -> &[u32; DEGREE] {
-        self.arrays(position).0
+    /// Returns the links of a point, [`NONE`] after the last.
+    pub fn links(&self, offset: u32) -> &[u32; DEGREE] {
+        self.arrays(offset).0
     }
 
-    /// Calls `near` for each neighbour with an estimate below `worst`. `vertex` is the squared distance of the query
-    /// to the position.
+    /// Calls `near` for each neighbor of a vertex with an estimate below `worst`. `vertex_distance`
+    /// is the squared distance of the query to the vertex.
     #[inline]
     pub fn scan(
         &self,
         query: &RotatedQuery,
-        position: u32,
-        vertex: f32,
+        vertex: u32,
+        vertex_distance: f32,
         worst: f32,
         mut near: impl FnMut(u32, f32),
     ) {
-        let (links, adds, scales, bits) = self.arrays(position);
-        let estimates = query.estimate(vertex, adds, scales, bits);
+        let (links, adds, scales, bits) = self.arrays(vertex);
+        let estimates = query.estimate(vertex_distance, adds, scales, bits);
         for (to, estimate) in links.iter().zip(estimates) {
             if estimate < worst && *to != NONE {
                 near(*to, estimate);
@@ -125,17 +129,17 @@ impl Blocks {
         }
     }
 
-    /// Has the processor fetch what a scan of the position reads.
+    /// Prefetches the block of a vertex.
     #[inline]
-    pub fn prefetch(&self, position: u32) {
-        prefetch(row::<u8>(self.memory.of(), position, self.bytes));
+    pub fn prefetch(&self, vertex: u32) {
+        prefetch(row::<u8>(self.buffer.as_slice(), vertex, self.block_bytes));
     }
 
-    fn arrays(&self, position: u32) -> (&[u32; 32], &[f32; 32], &[f32; 32], &[u8]) {
-        let block: &[u8] = row(self.memory.of(), position, self.bytes);
-        let (head, bits) = block.split_at(3 * ARRAY);
-        let (links, factors) = head.split_at(ARRAY);
-        let (adds, scales) = factors.split_at(ARRAY);
+    fn arrays(&self, vertex: u32) -> (&[u32; 32], &[f32; 32], &[f32; 32], &[u8]) {
+        let block: &[u8] = row(self.buffer.as_slice(), vertex, self.block_bytes);
+        let (head, bits) = block.split_at(3 * ARRAY_BYTES);
+        let (links, factors) = head.split_at(ARRAY_BYTES);
+        let (adds, scales) = factors.split_at(ARRAY_BYTES);
         (array(links), array(adds), array(scales), bits)
     }
 }
@@ -144,5 +148,6 @@ fn array<T: bytemuck::Pod>(bytes: &[u8]) -> &[T; BLOCK] {
     bytemuck::from_bytes(bytes)
 }
 
-/// Of the rotation: any will do, but a stored block has to be read with the one it was made with.
-const SEED: u64 = 0x5eed;
+/// Seed of the rotation: any number is suitable, but stored blocks must be read with the one they
+/// were made with.
+const ROTATION_SEED: u64 = 0x5eed;

@@ -1,8 +1,9 @@
 //! Segment files: a header, then arrays at page boundaries. docs/storage-format.md draws them.
 //!
-//! A file is a cache of what RocksDB has: one that is damaged, of another version or cut short is an error here and
-//! is built again by the caller. Every length is checked against the file before anything is read, every array against
-//! its checksum, every link against the number of vectors.
+//! A file is a cache of what RocksDB stores: one that is damaged, truncated or of another version
+//! is an error here, and the caller builds it again. Every length is checked against the file
+//! before anything is read, every array against its checksum, every link against the number of
+//! vectors.
 
 use std::{
     fs::{self, File},
@@ -16,25 +17,26 @@ use serde::{Deserialize, Serialize};
 use vitrine_schemas::Metric;
 
 use super::{
-    Codes, DEGREE, Graph, NONE, SealedIndex,
+    Codes, DEGREE, NONE, SealedSegment,
     blocks::Blocks,
-    memory::Memory,
-    points::{Lift, Points},
-    positions::Positions,
+    buffer::Buffer,
+    point_offsets::PointOffsets,
+    points::{MipsToL2, Points},
+    segment::{Graph, next_serial},
 };
 use crate::{
     Error, Result,
-    quantize::{Fit, Int8, Projected, Terms},
+    quantize::{CodeTerms, Int8, Projected, ProjectionFit},
 };
 
-/// The first bytes of a file, with the version of the format.
+/// First bytes of a file, with the version of the format.
 const MAGIC: &[u8; 8] = b"VITSEG\x00\x02";
 
-/// Arrays start at multiples.
+/// Alignment of arrays in the file.
 const PAGE: usize = 4096;
 
-/// A longer header is damage, not a header.
-const MOST_HEADER: usize = 1 << 20;
+/// Maximum number of bytes of a header; a longer one is damage.
+const MAX_HEADER_BYTES: usize = 1 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -42,20 +44,21 @@ struct Header {
     dim: usize,
     radius: f32,
     vectors: usize,
+    /// Number of entry points.
     entries: u32,
     codes: Codes,
-    /// Of the int8 codes, where there are any.
+    /// Step of the int8 codes, if there are any.
     step: Option<f32>,
     projection: Option<Projection>,
     arrays: Vec<Array>,
 }
 
-/// Of projected codes.
+/// Parameters of projected codes.
 #[derive(Serialize, Deserialize)]
 struct Projection {
-    /// Bytes of a code.
+    /// Number of bytes of a code.
     bytes: usize,
-    fit: Fit,
+    fit: ProjectionFit,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,8 +69,11 @@ struct Array {
     crc32: u32,
 }
 
-impl SealedIndex {
-    /// Writes the index to a file that is there as a whole or not at all.
+impl SealedSegment {
+    /// Writes the segment to a file, which is there as a whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
     pub fn save(&self, path: &Path) -> Result<()> {
         self.write(path).map_err(|source| Error::Io {
             path: path.to_path_buf(),
@@ -78,11 +84,11 @@ impl SealedIndex {
     fn write(&self, path: &Path) -> io::Result<()> {
         let arrays = self.arrays();
         let mut header = Header {
-            metric: self.lift.metric,
-            dim: self.lift.dim,
-            radius: self.lift.radius,
-            vectors: self.numbers.len(),
-            entries: self.entries,
+            metric: self.to_l2.metric,
+            dim: self.to_l2.dim,
+            radius: self.to_l2.radius,
+            vectors: self.internal_ids.len(),
+            entries: self.entry_points,
             codes: self.codes(),
             step: self.points.int8().map(|i| i.parts().1),
             projection: match &self.points {
@@ -128,73 +134,79 @@ impl SealedIndex {
         Ok(())
     }
 
-    /// Everything that is stored, by name.
+    /// Returns the arrays to store, by name.
     fn arrays(&self) -> Vec<(&'static str, &[u8])> {
-        let mut arrays = vec![("numbers", bytemuck::cast_slice(&self.numbers))];
+        let mut arrays = vec![("numbers", bytemuck::cast_slice(&self.internal_ids))];
         match &self.points {
             Points::Projected { codec, codes } => {
                 let (mean, directions, steps) = codec.parts();
                 arrays.push(("mean", bytemuck::cast_slice(mean)));
                 arrays.push(("directions", bytemuck::cast_slice(directions)));
                 arrays.push(("steps", bytemuck::cast_slice(steps)));
-                arrays.push(("codes", codes.of()));
+                arrays.push(("codes", codes.as_slice()));
             }
-            Points::Coded { int8, codes, terms } => {
-                arrays.push(("mean", bytemuck::cast_slice(int8.parts().0)));
-                arrays.push(("codes", codes.of()));
+            Points::Int8 {
+                codec,
+                codes,
+                terms,
+            } => {
+                arrays.push(("mean", bytemuck::cast_slice(codec.parts().0)));
+                arrays.push(("codes", codes.as_slice()));
                 arrays.push(("terms", bytemuck::cast_slice(terms)));
             }
             Points::Full { .. } => {}
         }
         match &self.graph {
-            Graph::Links(links) => arrays.push(("links", links.of())),
+            Graph::Links(links) => arrays.push(("links", links.as_slice())),
             Graph::Blocks(blocks) => {
-                arrays.push(("centre", bytemuck::cast_slice(blocks.mean())));
+                arrays.push(("centre", bytemuck::cast_slice(blocks.mean()))); // spelling: ignore
                 arrays.push(("blocks", blocks.bytes()));
             }
         }
-        arrays.push(("vectors", self.vectors.of()));
+        arrays.push(("vectors", self.vectors.as_slice()));
         arrays
     }
 
-    /// Opens a file. The vectors stay there and are mapped, the rest is read into memory.
+    /// Opens a file. The vectors are mapped from it, the rest is read into memory.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where the file is not what [`SealedIndex::save`] wrote.
+    /// [`Error::Corrupt`] if the file is not what [`SealedSegment::save`] wrote; [`Error::Io`];
+    /// [`Error::OutOfMemory`].
     pub fn open(path: &Path) -> Result<Self> {
         let io = |source| Error::Io {
             path: path.to_path_buf(),
             source,
         };
         let file = File::open(path).map_err(io)?;
-        // SAFETY: the map is read only, and the files are this process's own: they are written whole before they are
-        // opened (rename), never changed, and the data directory is locked against other processes.
+        // SAFETY: the map is read only, and the files belong to this process: they are written
+        // whole before they are opened (rename), never changed, and the data directory is locked
+        // against other processes.
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
         Reader::new(&Arc::new(map))
-            .and_then(|reader| reader.index(path))
+            .and_then(|reader| reader.segment(path))
             .map_err(|e| match e {
-                Fault::Damaged(detail) => Error::Corrupt {
+                OpenError::Damaged(detail) => Error::Corrupt {
                     column: "segment",
                     detail: format!("{}: {detail}", path.display()),
                 },
-                Fault::Other(e) => e,
+                OpenError::Other(e) => e,
             })
     }
 }
 
-enum Fault {
+enum OpenError {
     Damaged(String),
     Other(Error),
 }
 
-impl From<Error> for Fault {
+impl From<Error> for OpenError {
     fn from(e: Error) -> Self {
         Self::Other(e)
     }
 }
 
-fn damaged(detail: impl Into<String>) -> Fault {
-    Fault::Damaged(detail.into())
+fn damaged(detail: impl Into<String>) -> OpenError {
+    OpenError::Damaged(detail.into())
 }
 
 struct Reader<'a> {
@@ -203,139 +215,155 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(map: &'a Arc<Mmap>) -> Result<Self, Fault> {
+    fn new(map: &'a Arc<Mmap>) -> Result<Self, OpenError> {
         let start = MAGIC.len() + 8;
-        let head = map.get(..start).ok_or_else(|| damaged("is cut short"))?;
+        let head = map.get(..start).ok_or_else(|| damaged("truncated file"))?;
         if &head[..MAGIC.len()] != MAGIC {
-            return Err(damaged("is no segment of this version"));
+            return Err(damaged("not a segment file of this version"));
         }
-        let number = |at: usize| {
-            let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
+        let number = |start: usize| {
+            let bytes = [
+                head[start],
+                head[start + 1],
+                head[start + 2],
+                head[start + 3],
+            ];
             u32::from_le_bytes(bytes)
         };
         let len = number(8) as usize;
-        let json = (len <= MOST_HEADER)
+        let json = (len <= MAX_HEADER_BYTES)
             .then(|| map.get(start..start + len))
             .flatten()
-            .ok_or_else(|| damaged("is cut short"))?;
+            .ok_or_else(|| damaged("truncated file"))?;
         if crc32fast::hash(json) != number(12) {
-            return Err(damaged("the header has another checksum"));
+            return Err(damaged("header checksum mismatch"));
         }
         let header: Header =
             serde_json::from_slice(json).map_err(|e| damaged(format!("header: {e}")))?;
         if header.dim == 0 || header.vectors == 0 || header.vectors >= NONE as usize {
-            return Err(damaged("the header makes no sense"));
+            return Err(damaged("invalid header"));
         }
         Ok(Self { map, header })
     }
 
-    /// An array of `bytes` bytes, checked.
-    fn array(&self, name: &str, bytes: Option<usize>) -> Result<Memory, Fault> {
+    /// Returns an array of `bytes` bytes, checked and mapped from the file.
+    fn array(&self, name: &str, bytes: Option<usize>) -> Result<Buffer, OpenError> {
         let array = self
             .header
             .arrays
             .iter()
             .find(|a| a.name == name)
-            .ok_or_else(|| damaged(format!("has no {name}")))?;
+            .ok_or_else(|| damaged(format!("missing array `{name}`")))?;
         if Some(array.bytes) != bytes || !array.offset.is_multiple_of(PAGE) {
-            return Err(damaged(format!("{name} has a wrong length")));
+            return Err(damaged(format!("wrong length of array `{name}`")));
         }
         let end = array.offset.checked_add(array.bytes);
         let range = end
             .map(|end| array.offset..end)
             .filter(|r| r.end <= self.map.len())
-            .ok_or_else(|| damaged(format!("{name} is cut short")))?;
+            .ok_or_else(|| damaged(format!("truncated array `{name}`")))?;
         if crc32fast::hash(&self.map[range.clone()]) != array.crc32 {
-            return Err(damaged(format!("{name} has another checksum")));
+            return Err(damaged(format!("checksum mismatch of array `{name}`")));
         }
-        Ok(Memory::Mapped {
+        Ok(Buffer::Mapped {
             map: self.map.clone(),
             range,
         })
     }
 
-    /// An array of `count` rows of `bytes` bytes, in memory.
-    fn load(&self, name: &str, bytes: usize) -> Result<Memory, Fault> {
+    /// Reads an array with `bytes` bytes per vector into memory.
+    fn load(&self, name: &str, bytes: usize) -> Result<Buffer, OpenError> {
         let bytes = self.header.vectors.checked_mul(bytes);
-        Ok(Memory::copy_of(self.array(name, bytes)?.of())?)
+        Ok(Buffer::copy_of(self.array(name, bytes)?.as_slice())?)
     }
 
-    fn numbers_of_f32(&self, name: &str, len: usize) -> Result<Vec<f32>, Fault> {
-        Ok(self.array(name, len.checked_mul(4))?.of().to_vec())
+    fn read_f32(&self, name: &str, len: usize) -> Result<Vec<f32>, OpenError> {
+        Ok(self.array(name, len.checked_mul(4))?.as_slice().to_vec())
     }
 
-    fn projected(&self, dim: usize, projection: &Projection) -> Result<Projected, Fault> {
+    fn projected(&self, dim: usize, projection: &Projection) -> Result<Projected, OpenError> {
         let Projection { bytes, fit } = *projection;
-        if !Projected::is_code(bytes, dim) || !fit.is_sound() {
-            return Err(damaged("the projection makes no sense"));
+        if !Projected::is_code(bytes, dim) || !fit.is_valid() {
+            return Err(damaged("invalid projection"));
         }
         let (directions, steps) = Projected::part_lens(bytes, dim);
         Ok(Projected::from_parts(
-            self.numbers_of_f32("mean", dim)?,
-            self.array("directions", Some(directions))?.of().to_vec(),
-            self.numbers_of_f32("steps", steps)?,
+            self.read_f32("mean", dim)?,
+            self.array("directions", Some(directions))?
+                .as_slice()
+                .to_vec(),
+            self.read_f32("steps", steps)?,
             fit,
             bytes,
         ))
     }
 
-    fn index(&self, path: &Path) -> Result<SealedIndex, Fault> {
+    fn segment(&self, path: &Path) -> Result<SealedSegment, OpenError> {
         let header = &self.header;
-        let lift = Lift {
+        let to_l2 = MipsToL2 {
             metric: header.metric,
             dim: header.dim,
             radius: header.radius,
         };
-        let row = header.dim.checked_mul(size_of::<f32>());
-        let vectors = self.array("vectors", row.and_then(|r| r.checked_mul(header.vectors)))?;
-        let numbers = self.load("numbers", size_of::<u32>())?.of().to_vec();
-        let positions = Positions::new(&numbers).ok_or_else(|| damaged("a number comes twice"))?;
+        let row_bytes = header.dim.checked_mul(size_of::<f32>());
+        let bytes = row_bytes.and_then(|r| r.checked_mul(header.vectors));
+        let vectors = self.array("vectors", bytes)?;
+        let internal_ids = self.load("numbers", size_of::<u32>())?.as_slice().to_vec();
+        let offsets =
+            PointOffsets::new(&internal_ids).ok_or_else(|| damaged("duplicate item id"))?;
         let points = match (&header.projection, header.step) {
             (Some(projection), _) => {
-                let codec = self.projected(lift.lifted_dim(), projection)?;
+                let codec = self.projected(to_l2.transformed_dim(), projection)?;
                 Points::Projected {
                     codes: self.load("codes", codec.code_bytes())?,
                     codec,
                 }
             }
             (_, Some(step)) => {
-                let mean = self.numbers_of_f32("mean", lift.lifted_dim())?;
-                let int8 = Int8::from_parts(mean, step);
-                Points::Coded {
-                    codes: self.load("codes", int8.code_bytes())?,
-                    terms: self.load("terms", size_of::<Terms>())?.of().to_vec(),
-                    int8,
+                let mean = self.read_f32("mean", to_l2.transformed_dim())?;
+                let codec = Int8::from_parts(mean, step);
+                Points::Int8 {
+                    codes: self.load("codes", codec.code_bytes())?,
+                    terms: self
+                        .load("terms", size_of::<CodeTerms>())?
+                        .as_slice()
+                        .to_vec(),
+                    codec,
                 }
             }
-            _ => Points::new(lift, vectors.of::<f32>().chunks_exact(header.dim), false)?,
+            _ => {
+                let vectors = vectors.as_slice::<f32>().chunks_exact(header.dim);
+                Points::new(to_l2, vectors, false)?
+            }
         };
         let graph = match header.codes {
             Codes::RaBitQ => {
-                let mean = self.numbers_of_f32("centre", lift.lifted_dim())?;
+                let mean = self.read_f32("centre", to_l2.transformed_dim())?; // spelling: ignore
                 let blocks = Blocks::open(mean, |bytes| self.load("blocks", bytes))
-                    .ok_or_else(|| damaged("has too long vectors"))??;
+                    .ok_or_else(|| damaged("too many components for 1-bit codes"))??;
                 Graph::Blocks(blocks)
             }
             _ => Graph::Links(self.load("links", DEGREE * size_of::<u32>())?),
         };
-        let index = SealedIndex {
-            lift,
-            members: numbers.iter().collect(),
-            numbers,
-            positions,
-            entries: header.entries,
+        let segment = SealedSegment {
+            to_l2,
+            members: internal_ids.iter().collect(),
+            internal_ids,
+            offsets,
+            entry_points: header.entries,
             points,
             graph,
             vectors,
             file: Some(path.to_path_buf()),
-            serial: super::next_serial(),
+            serial: next_serial(),
             unreachable: Default::default(),
         };
         let count = header.vectors as u32;
-        let inside = |links: &[u32]| links.iter().all(|to| *to < count || *to == NONE);
-        if !(1..=count).contains(&header.entries) || !(0..count).all(|p| inside(index.links(p))) {
-            return Err(damaged("a link leads nowhere"));
+        let in_range = |links: &[u32]| links.iter().all(|to| *to < count || *to == NONE);
+        let entries_valid = (1..=count).contains(&header.entries);
+        if !entries_valid || !(0..count).all(|p| in_range(segment.link_row(p))) {
+            return Err(damaged("link out of range"));
         }
-        Ok(index)
+        Ok(segment)
     }
 }

@@ -1,76 +1,80 @@
-//! Order of the positions: breadth-first, so that vectors walked one after the other lie near each other, and with
-//! every vector reachable.
+//! Order of the points: breadth-first, so that vectors expanded one after the other are near each
+//! other in memory, and with every vector reachable.
 
 use super::{DEGREE, NONE};
 
-/// Repairs `links` ([`DEGREE`] a point, [`NONE`] after the last) until a walk from the first `entries` points can
-/// reach every point, and gives the points in breadth-first order; the entries stay first.
+/// Repairs `links` ([`DEGREE`] per point, [`NONE`] after the last) until a search from the first
+/// `entry_points` points can reach every point, and returns the points in breadth-first order;
+/// entry points stay first.
 ///
-/// What no walk could reach (near-duplicates crowd each other out of the links) is put between two linked points:
-/// one of those it links to links to it instead of to its farthest, which it takes over.
-pub(super) fn reachable_order(links: &mut [u32], entries: usize) -> Vec<u32> {
+/// A point that no search could reach (near-duplicates crowd each other out of the links) is
+/// inserted between two linked points: one of those it links to links to it instead of to its
+/// farthest neighbor, which becomes a neighbor of the point.
+pub(super) fn reachable_order(links: &mut [u32], entry_points: usize) -> Vec<u32> {
     let mut order = Order::new(links.len() / DEGREE);
-    (0..entries as u32).for_each(|entry| order.visit(entry));
-    order.reach(links);
-    let mut lost: Vec<u32> = (0..order.seen.len() as u32)
-        .filter(|at| !order.seen[*at as usize])
+    (0..entry_points as u32).for_each(|entry| order.append(entry));
+    order.follow_links(links);
+    let mut unreached: Vec<u32> = (0..order.seen.len() as u32)
+        .filter(|point| !order.seen[*point as usize])
         .collect();
-    while !lost.is_empty() {
-        let before = lost.len();
-        lost.retain(|at| {
-            if !order.seen[*at as usize] && splice(links, *at, &order.seen) {
-                order.visit(*at);
-                order.reach(links);
+    while !unreached.is_empty() {
+        let before = unreached.len();
+        unreached.retain(|point| {
+            if !order.seen[*point as usize] && splice(links, *point, &order.seen) {
+                order.append(*point);
+                order.follow_links(links);
             }
-            !order.seen[*at as usize]
+            !order.seen[*point as usize]
         });
-        // A group that links only to itself hangs on any point that was reached.
-        if lost.len() == before {
-            let at = lost.swap_remove(0);
-            let anchor = order.order[at as usize % order.order.len()];
-            take_place(links, anchor, at);
-            order.visit(at);
-            order.reach(links);
+        // A group that links only to itself is linked from any point that was reached.
+        if unreached.len() == before {
+            let point = unreached.swap_remove(0);
+            let parent = order.order[point as usize % order.order.len()];
+            insert_link(links, parent, point);
+            order.append(point);
+            order.follow_links(links);
         }
     }
     order.order
 }
 
-/// Has one of those that `at` links to link to it; false where none of them is reached.
-fn splice(links: &mut [u32], at: u32, reached: &[bool]) -> bool {
-    let parent = row(links, at)
+/// Makes one of the points that `point` links to link to it. Returns false if none of them is
+/// reached.
+fn splice(links: &mut [u32], point: u32, reached: &[bool]) -> bool {
+    let parent = row(links, point)
         .iter()
         .copied()
         .find(|to| *to != NONE && reached[*to as usize]);
     if let Some(parent) = parent {
-        take_place(links, parent, at);
+        insert_link(links, parent, point);
     }
     parent.is_some()
 }
 
-/// Puts a link to `at` into the row of `parent`, in the last place; `at` links to what stood there.
-fn take_place(links: &mut [u32], parent: u32, at: u32) {
+/// Writes a link to `point` into the first free place of the row of `parent`, or the last; a link
+/// that was there is moved to the row of `point`.
+fn insert_link(links: &mut [u32], parent: u32, point: u32) {
     let place = |links: &[u32], of: u32| {
         let free = row(links, of).iter().position(|to| *to == NONE);
         of as usize * DEGREE + free.unwrap_or(DEGREE - 1)
     };
     let from = place(links, parent);
-    let moved = std::mem::replace(&mut links[from], at);
-    if moved != NONE && moved != at && !row(links, at).contains(&moved) {
-        let to = place(links, at);
+    let moved = std::mem::replace(&mut links[from], point);
+    if moved != NONE && moved != point && !row(links, point).contains(&moved) {
+        let to = place(links, point);
         links[to] = moved;
     }
 }
 
-fn row(links: &[u32], at: u32) -> &[u32] {
-    super::points::row(links, at, DEGREE)
+fn row(links: &[u32], point: u32) -> &[u32] {
+    super::points::row(links, point, DEGREE)
 }
 
-/// What has been reached, in breadth-first order.
+/// The points reached so far, in breadth-first order.
 struct Order {
     order: Vec<u32>,
     seen: Vec<bool>,
-    /// Of the order, how many had their links followed.
+    /// Number of points of the order whose links were followed.
     followed: usize,
 }
 
@@ -83,18 +87,18 @@ impl Order {
         }
     }
 
-    fn visit(&mut self, at: u32) {
-        if !std::mem::replace(&mut self.seen[at as usize], true) {
-            self.order.push(at);
+    fn append(&mut self, point: u32) {
+        if !std::mem::replace(&mut self.seen[point as usize], true) {
+            self.order.push(point);
         }
     }
 
-    fn reach(&mut self, links: &[u32]) {
-        while let Some(at) = self.order.get(self.followed).copied() {
-            row(links, at)
+    fn follow_links(&mut self, links: &[u32]) {
+        while let Some(point) = self.order.get(self.followed).copied() {
+            row(links, point)
                 .iter()
                 .filter(|to| **to != NONE)
-                .for_each(|to| self.visit(*to));
+                .for_each(|to| self.append(*to));
             self.followed += 1;
         }
     }

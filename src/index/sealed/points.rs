@@ -1,41 +1,36 @@
-//! The vectors of a graph as its builder and its walks compare them.
+//! The points of a graph: vectors or codes as construction and searches compare them.
 //!
-//! Every metric becomes squared Euclidean distance: unit vectors have it from cosine; for inner products a component
-//! is added that brings all vectors to one length (Bachrach et al. 2014), so that the nearest has the largest product.
+//! Every metric becomes squared Euclidean distance: cosine distance of unit vectors is proportional
+//! to it; for inner products a component is added that gives all vectors the same norm (MIPS to L2,
+//! Bachrach et al. 2014), so that the nearest has the largest product.
 
 use vitrine_schemas::Metric;
 
-use super::{memory::Memory, prefetch::prefetch};
+use super::{
+    buffer::Buffer,
+    prefetch::prefetch,
+    tuning::{EF_WIDENING_FROM, ENCODE_BATCH, MAX_EF_WIDENING, SCAN_BATCH},
+};
 use crate::{
     Result, distance,
-    quantize::{Int8, Projected, ProjectedQuery, Query, Terms},
+    quantize::{CodeTerms, Int8, Int8Query, Projected, ProjectedQuery},
 };
 
-/// Points that a scan has the processor fetch while it compares as many.
-const AHEAD: usize = 16;
-
-/// Vectors lifted at a time.
-const LIFTED: usize = 256;
-
-/// Codes may tell so many times less of a query than of the vectors before a walk is made wider, and so much wider at most.
-const USUAL: f32 = 1.5;
-const MOST_WIDENING: f32 = 4.0;
-
-/// How vectors of a metric are laid into Euclidean space.
+/// Map of the vectors of a metric into Euclidean space; the identity but for inner products.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Lift {
+pub(super) struct MipsToL2 {
     pub metric: Metric,
-    /// Components of the vectors as they come.
+    /// Number of components of the original vectors.
     pub dim: usize,
-    /// Square of the length that all vectors are brought to; of inner products only.
+    /// Square of the norm that all vectors get; for inner products only.
     pub radius: f32,
 }
 
-impl Lift {
-    /// The lift for these vectors.
-    pub fn of<'a>(metric: Metric, dim: usize, vectors: impl Iterator<Item = &'a [f32]>) -> Self {
+impl MipsToL2 {
+    /// Fits the map to vectors.
+    pub fn fit<'a>(metric: Metric, dim: usize, vectors: impl Iterator<Item = &'a [f32]>) -> Self {
         let radius = match metric {
-            Metric::Dot => vectors.map(square).fold(0.0, f32::max),
+            Metric::Dot => vectors.map(squared_norm).fold(0.0, f32::max),
             _ => 0.0,
         };
         Self {
@@ -45,45 +40,47 @@ impl Lift {
         }
     }
 
-    /// Components of a lifted vector.
-    pub fn lifted_dim(&self) -> usize {
+    /// Number of components of a transformed vector.
+    pub fn transformed_dim(&self) -> usize {
         self.dim + usize::from(self.metric == Metric::Dot)
     }
 
-    /// Lifts a vector of the index.
-    pub fn lift(&self, vector: &[f32], out: &mut [f32]) {
+    /// Transforms a vector of the segment into `out` ([`MipsToL2::transformed_dim`] components).
+    pub fn transform(&self, vector: &[f32], out: &mut [f32]) {
         out[..self.dim].copy_from_slice(vector);
         if self.metric == Metric::Dot {
-            out[self.dim] = (self.radius - square(vector)).max(0.0).sqrt();
+            out[self.dim] = (self.radius - squared_norm(vector)).max(0.0).sqrt();
         }
     }
 
-    /// Mean of the lifted vectors.
+    /// Returns the mean of the transformed vectors.
     pub fn mean<'a>(&self, vectors: impl ExactSizeIterator<Item = &'a [f32]>) -> Vec<f32> {
         let count = vectors.len() as f64;
-        let mut sums = vec![0.0_f64; self.lifted_dim()];
-        let mut lifted = vec![0.0; self.lifted_dim()];
+        let mut sums = vec![0.0_f64; self.transformed_dim()];
+        let mut transformed = vec![0.0; self.transformed_dim()];
         for v in vectors {
-            self.lift(v, &mut lifted);
+            self.transform(v, &mut transformed);
             sums.iter_mut()
-                .zip(&lifted)
+                .zip(&transformed)
                 .for_each(|(s, x)| *s += f64::from(*x));
         }
         sums.iter().map(|s| (s / count) as f32).collect()
     }
 
-    /// Squared distance of a lifted vector to a lifted query, from their distance by the metric.
-    pub fn squared(&self, lifted_by: f32, distance: f32) -> f32 {
+    /// Returns the squared Euclidean distance of a transformed vector and a transformed query, from
+    /// their distance by the metric and [`MipsToL2::query_scale`].
+    pub fn squared_l2(&self, query_scale: f32, distance: f32) -> f32 {
         match self.metric {
             Metric::Cosine => 2.0 * distance,
             Metric::L2 => distance * distance,
-            Metric::Dot => 2.0 * (self.radius + lifted_by * distance),
+            Metric::Dot => 2.0 * (self.radius + query_scale * distance),
         }
     }
 
-    /// What a query of inner products is multiplied by when it is lifted.
+    /// Returns the factor that the transformation applies to a query of inner products; 1
+    /// otherwise.
     pub fn query_scale(&self, query: &[f32]) -> f32 {
-        let scale = (self.radius / square(query)).sqrt();
+        let scale = (self.radius / squared_norm(query)).sqrt();
         if self.metric == Metric::Dot && scale.is_normal() {
             scale
         } else {
@@ -91,122 +88,129 @@ impl Lift {
         }
     }
 
-    /// Lifts a query. Its length does not change the order of inner products: it gets that of the vectors, for which
-    /// codes are made.
-    pub fn lift_query(&self, query: &[f32]) -> Vec<f32> {
-        let mut lifted = query.to_vec();
+    /// Transforms a query. Its norm does not affect the order of inner products: it gets that of
+    /// the vectors, which the codes are made for.
+    pub fn transform_query(&self, query: &[f32]) -> Vec<f32> {
+        let mut transformed = query.to_vec();
         if self.metric == Metric::Dot {
             let scale = self.query_scale(query);
-            lifted.iter_mut().for_each(|x| *x *= scale);
-            lifted.push(0.0);
+            transformed.iter_mut().for_each(|x| *x *= scale);
+            transformed.push(0.0);
         }
-        lifted
+        transformed
     }
 }
 
-/// Squared length.
-pub(super) fn square(vector: &[f32]) -> f32 {
+/// Returns the squared norm of a vector.
+pub(super) fn squared_norm(vector: &[f32]) -> f32 {
     -distance::distance(Metric::Dot, vector, vector)
 }
 
-/// Lifted vectors to build a graph over: coded, or as they are where 8 bits do not suffice.
+/// Transformed vectors that a graph is built over, by point offset: encoded, or full where 8 bits
+/// do not suffice.
 pub(super) enum Points {
     Projected {
         codec: Projected,
-        codes: Memory,
+        codes: Buffer,
     },
-    Coded {
-        int8: Int8,
-        codes: Memory,
-        terms: Vec<Terms>,
+    Int8 {
+        codec: Int8,
+        codes: Buffer,
+        terms: Vec<CodeTerms>,
     },
     Full {
         dim: usize,
-        vectors: Memory,
+        vectors: Buffer,
     },
 }
 
-/// A point that others are compared with.
+/// A query prepared to be compared with points.
 #[derive(Default)]
-pub(super) struct Probe<'a> {
-    code: Query,
+pub(super) struct PreparedQuery<'a> {
+    int8: Int8Query,
     projected: ProjectedQuery,
     vector: &'a [f32],
 }
 
-impl Probe<'_> {
-    /// See [`ProjectedQuery::unknown`].
-    pub fn unknown(&self) -> f32 {
-        self.projected.unknown()
+impl PreparedQuery<'_> {
+    /// See [`ProjectedQuery::residual_norm`].
+    pub fn residual_norm(&self) -> f32 {
+        self.projected.residual_norm()
     }
 }
 
 impl Points {
-    /// Lifts and codes `vectors`; `coded: false` keeps them as they are.
+    /// Transforms `vectors` and encodes them as int8; `coded: false` keeps them as they are.
     pub fn new<'a>(
-        lift: Lift,
+        to_l2: MipsToL2,
         vectors: impl ExactSizeIterator<Item = &'a [f32]> + Clone,
         coded: bool,
     ) -> Result<Self> {
-        let dim = lift.lifted_dim();
+        let dim = to_l2.transformed_dim();
         let count = vectors.len();
-        let mut buffer = vec![0.0; dim];
+        let mut transformed = vec![0.0; dim];
         let fitted = coded
             .then(|| {
-                Int8::fit(dim, |visit| {
+                Int8::fit(dim, |add| {
                     for v in vectors.clone() {
-                        lift.lift(v, &mut buffer);
-                        visit(&buffer);
+                        to_l2.transform(v, &mut transformed);
+                        add(&transformed);
                     }
                 })
             })
             .flatten();
-        let Some(int8) = fitted else {
-            let mut memory = Memory::zeroed(count * dim * size_of::<f32>())?;
-            for (row, v) in memory.of_mut().chunks_exact_mut(dim).zip(vectors) {
-                lift.lift(v, row);
+        let Some(codec) = fitted else {
+            let mut buffer = Buffer::zeroed(count * dim * size_of::<f32>())?;
+            for (row, v) in buffer.as_mut_slice().chunks_exact_mut(dim).zip(vectors) {
+                to_l2.transform(v, row);
             }
             return Ok(Self::Full {
                 dim,
-                vectors: memory,
+                vectors: buffer,
             });
         };
-        let bytes = int8.code_bytes();
-        let mut codes = Memory::zeroed(count * bytes)?;
+        let bytes = codec.code_bytes();
+        let mut codes = Buffer::zeroed(count * bytes)?;
         let terms = codes
-            .of_mut()
+            .as_mut_slice()
             .chunks_exact_mut(bytes)
             .zip(vectors)
             .map(|(code, v)| {
-                lift.lift(v, &mut buffer);
-                int8.encode(&buffer, code)
+                to_l2.transform(v, &mut transformed);
+                codec.encode(&transformed, code)
             })
             .collect();
-        Ok(Self::Coded { int8, codes, terms })
+        Ok(Self::Int8 {
+            codec,
+            codes,
+            terms,
+        })
     }
 
-    /// Lifts and codes `vectors`.
+    /// Transforms `vectors` and encodes them by their principal components.
     pub fn projected(
-        lift: Lift,
+        to_l2: MipsToL2,
         codec: Projected,
         vectors: &[&[f32]],
         threads: usize,
     ) -> Result<Self> {
-        let (dim, bytes) = (lift.lifted_dim(), codec.code_bytes());
-        let mut codes = Memory::zeroed(vectors.len() * bytes)?;
-        let part = vectors.len().div_ceil(threads.max(1)).max(1);
+        let (dim, bytes) = (to_l2.transformed_dim(), codec.code_bytes());
+        let mut codes = Buffer::zeroed(vectors.len() * bytes)?;
+        let per_thread = vectors.len().div_ceil(threads.max(1)).max(1);
         std::thread::scope(|scope| {
-            let parts = codes.of_mut::<u8>().chunks_mut(part * bytes);
-            for (codes, vectors) in parts.zip(vectors.chunks(part)) {
+            let shares = codes.as_mut_slice::<u8>().chunks_mut(per_thread * bytes);
+            for (codes, vectors) in shares.zip(vectors.chunks(per_thread)) {
                 let codec = &codec;
                 scope.spawn(move || {
-                    let mut lifted = vec![0.0; LIFTED * dim];
-                    let batches = vectors.chunks(LIFTED).zip(codes.chunks_mut(LIFTED * bytes));
+                    let mut transformed = vec![0.0; ENCODE_BATCH * dim];
+                    let batches = vectors
+                        .chunks(ENCODE_BATCH)
+                        .zip(codes.chunks_mut(ENCODE_BATCH * bytes));
                     for (vectors, codes) in batches {
-                        for (row, v) in lifted.chunks_exact_mut(dim).zip(vectors) {
-                            lift.lift(v, row);
+                        for (row, v) in transformed.chunks_exact_mut(dim).zip(vectors) {
+                            to_l2.transform(v, row);
                         }
-                        codec.encode(&lifted[..vectors.len() * dim], codes);
+                        codec.encode(&transformed[..vectors.len() * dim], codes);
                     }
                 });
             }
@@ -214,171 +218,200 @@ impl Points {
         Ok(Self::Projected { codec, codes })
     }
 
-    /// The same points in another order: `order` has the old place of each.
+    /// Returns the same points in another order: `order` has the old point offset of each.
     pub fn reordered(self, order: &[u32]) -> Result<Self> {
-        let rows = |memory: &Memory, bytes: usize| -> Result<Memory> {
-            let mut out = Memory::zeroed(memory.len())?;
-            let places = out.of_mut::<u8>().chunks_exact_mut(bytes).zip(order);
-            places.for_each(|(place, at)| place.copy_from_slice(row(memory.of(), *at, bytes)));
+        let reorder = |buffer: &Buffer, bytes: usize| -> Result<Buffer> {
+            let mut out = Buffer::zeroed(buffer.len())?;
+            let rows = out.as_mut_slice::<u8>().chunks_exact_mut(bytes).zip(order);
+            rows.for_each(|(out, old)| out.copy_from_slice(row(buffer.as_slice(), *old, bytes)));
             Ok(out)
         };
         Ok(match self {
             Self::Projected { codec, codes } => Self::Projected {
-                codes: rows(&codes, codec.code_bytes())?,
+                codes: reorder(&codes, codec.code_bytes())?,
                 codec,
             },
-            Self::Coded { int8, codes, terms } => Self::Coded {
-                codes: rows(&codes, int8.code_bytes())?,
-                int8,
-                terms: order.iter().map(|at| terms[*at as usize]).collect(),
+            Self::Int8 {
+                codec,
+                codes,
+                terms,
+            } => Self::Int8 {
+                codes: reorder(&codes, codec.code_bytes())?,
+                codec,
+                terms: order.iter().map(|old| terms[*old as usize]).collect(),
             },
             Self::Full { dim, vectors } => Self::Full {
-                vectors: rows(&vectors, dim * size_of::<f32>())?,
+                vectors: reorder(&vectors, dim * size_of::<f32>())?,
                 dim,
             },
         })
     }
 
-    /// The int8 codec, where it is used.
+    /// The int8 codec; None if other points are used.
     pub fn int8(&self) -> Option<&Int8> {
         match self {
-            Self::Coded { int8, .. } => Some(int8),
+            Self::Int8 { codec, .. } => Some(codec),
             Self::Projected { .. } | Self::Full { .. } => None,
         }
     }
 
-    /// Whether they are coded.
+    /// True if the points are encoded.
     pub fn is_coded(&self) -> bool {
         !matches!(self, Self::Full { .. })
     }
 
-    /// Bytes that a comparison reads.
+    /// Number of bytes that a comparison reads.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Projected { codec, .. } => codec.code_bytes(),
-            Self::Coded { int8, .. } => int8.code_bytes(),
+            Self::Int8 { codec, .. } => codec.code_bytes(),
             Self::Full { dim, .. } => dim * size_of::<f32>(),
         }
     }
 
-    /// Bytes in memory.
+    /// Number of bytes in memory.
     pub fn len_bytes(&self) -> usize {
         match self {
             Self::Projected { codec, codes } => codes.len() + codec.len_bytes(),
-            Self::Coded { codes, terms, .. } => codes.len() + size_of_val(terms.as_slice()),
+            Self::Int8 { codes, terms, .. } => codes.len() + size_of_val(terms.as_slice()),
             Self::Full { vectors, .. } => vectors.len(),
         }
     }
 
-    /// Prepares to compare points with a lifted vector.
-    pub fn probe<'a>(&self, lifted: &'a [f32]) -> Probe<'a> {
-        let mut probe = Probe {
-            vector: lifted,
-            ..Probe::default()
+    /// Prepares a transformed query.
+    pub fn prepare_query<'a>(&self, transformed: &'a [f32]) -> PreparedQuery<'a> {
+        let mut query = PreparedQuery {
+            vector: transformed,
+            ..PreparedQuery::default()
         };
         match self {
-            Self::Projected { codec, .. } => codec.query(lifted, &mut probe.projected),
-            Self::Coded { int8, .. } => probe.code = int8.query(lifted),
+            Self::Projected { codec, .. } => codec.query(transformed, &mut query.projected),
+            Self::Int8 { codec, .. } => query.int8 = codec.query(transformed),
             Self::Full { .. } => {}
         }
-        probe
+        query
     }
 
-    /// Points `probe` at the point `at`.
-    pub fn aim<'a>(&'a self, probe: &mut Probe<'a>, at: u32) {
+    /// Makes a point the query.
+    pub fn set_query_to<'a>(&'a self, query: &mut PreparedQuery<'a>, offset: u32) {
         match self {
             Self::Projected { codec, codes } => {
-                let code = row(codes.of(), at, codec.code_bytes());
-                codec.aim(&mut probe.projected, code);
+                let code = row(codes.as_slice(), offset, codec.code_bytes());
+                codec.set_query_to(&mut query.projected, code);
             }
-            Self::Coded { int8, codes, terms } => {
-                let code = row(codes.of(), at, int8.code_bytes());
-                probe.code.set(code, terms[at as usize]);
+            Self::Int8 {
+                codec,
+                codes,
+                terms,
+            } => {
+                let code = row(codes.as_slice(), offset, codec.code_bytes());
+                query.int8.set(code, terms[offset as usize]);
             }
-            Self::Full { dim, vectors } => probe.vector = row(vectors.of(), at, *dim),
+            Self::Full { dim, vectors } => query.vector = row(vectors.as_slice(), offset, *dim),
         }
     }
 
-    /// Squared distance of the probe's point to the point `to`, estimated where they are projected.
+    /// Returns the squared distance of the query to a point, estimated if points are projected.
     #[inline]
-    pub fn distance(&self, probe: &Probe, to: u32) -> f32 {
+    pub fn distance(&self, query: &PreparedQuery, offset: u32) -> f32 {
         match self {
             Self::Projected { codec, codes } => {
                 let mut distance = 0.0;
-                codec.distances(&probe.projected, codes.of(), &[to], |_, d| distance = d);
+                let offsets = [offset];
+                codec.distances(&query.projected, codes.as_slice(), &offsets, |_, d| {
+                    distance = d;
+                });
                 distance
             }
-            Self::Coded { int8, codes, terms } => {
-                let code = row(codes.of(), to, int8.code_bytes());
-                int8.distance(&probe.code, code, terms[to as usize])
+            Self::Int8 {
+                codec,
+                codes,
+                terms,
+            } => {
+                let code = row(codes.as_slice(), offset, codec.code_bytes());
+                codec.distance(&query.int8, code, terms[offset as usize])
             }
             Self::Full { dim, vectors } => {
-                let vector = row(vectors.of(), to, *dim);
-                distance::distance(Metric::L2, probe.vector, vector).powi(2)
+                let vector = row(vectors.as_slice(), offset, *dim);
+                distance::distance(Metric::L2, query.vector, vector).powi(2)
             }
         }
     }
 
-    /// Calls `each` with [`Points::distance`] to each of `points`.
+    /// Calls `each` with [`Points::distance`] to each of some points.
     #[inline]
-    pub fn distances(&self, probe: &Probe, points: &[u32], mut each: impl FnMut(u32, f32)) {
+    pub fn distances(
+        &self,
+        query: &PreparedQuery,
+        offsets: &[u32],
+        mut each: impl FnMut(u32, f32),
+    ) {
         let Self::Projected { codec, codes } = self else {
-            return points
+            return offsets
                 .iter()
-                .for_each(|p| each(*p, self.distance(probe, *p)));
+                .for_each(|p| each(*p, self.distance(query, *p)));
         };
-        codec.distances(&probe.projected, codes.of(), points, each);
+        codec.distances(&query.projected, codes.as_slice(), offsets, each);
     }
 
-    /// As [`Points::distances`], of points that are not on their way into the cache.
+    /// Calls `each` as [`Points::distances`] does, for points that were not prefetched.
     #[inline]
-    pub fn scan(&self, probe: &Probe, points: &[u32], mut each: impl FnMut(u32, f32)) {
-        let ahead = points.chunks(AHEAD).skip(1).chain([&[][..]]);
-        for (points, ahead) in points.chunks(AHEAD).zip(ahead) {
+    pub fn scan(&self, query: &PreparedQuery, offsets: &[u32], mut each: impl FnMut(u32, f32)) {
+        let ahead = offsets.chunks(SCAN_BATCH).skip(1).chain([&[][..]]);
+        for (offsets, ahead) in offsets.chunks(SCAN_BATCH).zip(ahead) {
             ahead.iter().for_each(|p| self.prefetch(*p));
-            self.distances(probe, points, &mut each);
+            self.distances(query, offsets, &mut each);
         }
     }
 
-    /// By how much a near vector's distance may be estimated too high; None where estimates are as good as distances.
-    pub fn error(&self, probe: &Probe) -> Option<f32> {
+    /// Returns the maximum by which a near vector's squared distance is overestimated
+    /// ([`super::tuning::ERROR_QUANTILE`]); None if estimates are as good as distances.
+    pub fn error_bound(&self, query: &PreparedQuery) -> Option<f32> {
         match self {
-            Self::Projected { codec, .. } => Some(codec.fit().error * probe.projected.unknown()),
+            Self::Projected { codec, .. } => {
+                Some(codec.fit().error * query.projected.residual_norm())
+            }
             _ => None,
         }
     }
 
-    /// How many times as many candidates as usual a walk has to keep, since codes tell less of this query than of one like
-    /// the vectors.
-    pub fn widening(&self, probe: &Probe) -> f32 {
+    /// Returns the factor of the beam width for a query that the codes approximate worse than a
+    /// query like the vectors.
+    pub fn ef_widening(&self, query: &PreparedQuery) -> f32 {
         match self {
             Self::Projected { codec, .. } => {
-                let ratio = probe.projected.unknown() / codec.fit().unknown;
-                (ratio / USUAL).clamp(1.0, MOST_WIDENING)
+                let ratio = query.projected.residual_norm() / codec.fit().residual_norm;
+                (ratio / EF_WIDENING_FROM).clamp(1.0, MAX_EF_WIDENING)
             }
             _ => 1.0,
         }
     }
 
-    /// Has the processor fetch a point that will be compared soon.
+    /// Prefetches a point.
     #[inline]
-    pub fn prefetch(&self, at: u32) {
+    pub fn prefetch(&self, offset: u32) {
         match self {
             Self::Projected { codec, codes } => {
-                prefetch(row::<u8>(codes.of(), at, codec.code_bytes()));
+                prefetch(row::<u8>(codes.as_slice(), offset, codec.code_bytes()));
             }
-            Self::Coded { int8, codes, terms } => {
-                prefetch(row::<i8>(codes.of(), at, int8.code_bytes()));
-                prefetch(std::slice::from_ref(&terms[at as usize]));
+            Self::Int8 {
+                codec,
+                codes,
+                terms,
+            } => {
+                prefetch(row::<i8>(codes.as_slice(), offset, codec.code_bytes()));
+                prefetch(std::slice::from_ref(&terms[offset as usize]));
             }
-            Self::Full { dim, vectors } => prefetch(row::<f32>(vectors.of(), at, *dim)),
+            Self::Full { dim, vectors } => {
+                prefetch(row::<f32>(vectors.as_slice(), offset, *dim));
+            }
         }
     }
 }
 
-/// One of equally long rows.
+/// Returns one of the rows, `len` numbers each, of a matrix.
 #[inline]
-pub(super) fn row<T>(all: &[T], at: u32, len: usize) -> &[T] {
-    let start = at as usize * len;
+pub(super) fn row<T>(all: &[T], index: u32, len: usize) -> &[T] {
+    let start = index as usize * len;
     &all[start..start + len]
 }

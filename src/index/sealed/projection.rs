@@ -1,185 +1,179 @@
-//! Whether the vectors of an index may be walked by their leading principal components, and by how many: decided by how well
-//! those find the neighbours of some of the vectors.
+//! Choice of the number of leading principal components for projected codes, if they suffice for a
+//! segment: a trial measures how well they find the neighbors of some of the vectors.
 
 use vitrine_schemas::Metric;
 
-use super::points::{Lift, Points};
+use super::{
+    points::{MipsToL2, Points},
+    tuning::{
+        ERROR_QUANTILE, MAX_BYTES_PER_COMPONENT, MIN_PROJECTED_VECTORS, MIN_SAMPLE,
+        MIN_TRIAL_RECALL, MIN_VARIANCE_SHARE, SAMPLE_PER_COMPONENT, TRIAL_CANDIDATES,
+        TRIAL_NEIGHBORS, TRIAL_QUERIES, TRIAL_VECTORS,
+    },
+};
 use crate::{
     Result,
     distance::{self, CHUNK},
-    index::{Neighbor, best::best_of},
-    quantize::{Fit, MOST_DIM, Principal, Projected, kept},
+    index::{Neighbor, top_k::top_k},
+    quantize::{MAX_PROJECTED_DIM, PrincipalComponents, Projected, ProjectionFit, kept_components},
 };
 
-/// Vectors below which finding the components costs more than it saves.
-const LEAST: usize = 4_096;
-
-/// Vectors that the components are found from; as many for each component where that is more.
-const SAMPLE: (usize, usize) = (8_192, 8);
-
-/// Vectors whose neighbours are looked for, and among how many.
-const ASKED: usize = 128;
-const AMONG: usize = 32_768;
-
-/// Neighbours looked for, among so many with the least estimates.
-const NEAR: usize = 10;
-const RANKED: usize = 24;
-
-/// Share of the estimates that the error is not above.
-const HARDLY: f64 = 0.99;
-
-/// Share of the variance that codes have to keep to be tried.
-const LEAST_SHARE: f32 = 0.5;
-
-/// Share of the neighbours that has to be found.
-const FOUND: f64 = 0.99;
-
-/// Most bytes of a code for each component of the vectors.
-const MOST_BYTES: f64 = 0.55;
-
-/// The shortest codes that are good enough, where there are any. `vectors` are in random order.
-pub(super) fn choose(lift: Lift, vectors: &[&[f32]], threads: usize) -> Result<Option<Projected>> {
-    let dim = lift.lifted_dim();
-    if vectors.len() < LEAST || dim > MOST_DIM {
+/// Returns the codec with the shortest codes that are good enough; None if there are none.
+/// `vectors` are in random order.
+pub(super) fn choose(
+    to_l2: MipsToL2,
+    vectors: &[&[f32]],
+    threads: usize,
+) -> Result<Option<Projected>> {
+    let dim = to_l2.transformed_dim();
+    if vectors.len() < MIN_PROJECTED_VECTORS || dim > MAX_PROJECTED_DIM {
         return Ok(None);
     }
-    let (asked, others) = vectors.split_at(ASKED);
-    let among = &others[..others.len().min(AMONG)];
-    let count = SAMPLE.0.max(SAMPLE.1 * dim).min(others.len());
+    let (queries, others) = vectors.split_at(TRIAL_QUERIES);
+    let candidates = &others[..others.len().min(TRIAL_VECTORS)];
+    let count = MIN_SAMPLE.max(SAMPLE_PER_COMPONENT * dim).min(others.len());
     let mut sample = vec![0.0; count * dim];
-    // From the end: of many vectors, others than those that are looked among.
+    // From the end: if there are many vectors, others than the candidates of the trial.
     for (row, v) in sample.chunks_exact_mut(dim).zip(others.iter().rev()) {
-        lift.lift(v, row);
+        to_l2.transform(v, row);
     }
-    let Some(principal) = Principal::fit(dim, sample) else {
+    let Some(principal) = PrincipalComponents::fit(dim, sample) else {
         return Ok(None);
     };
-    let trial = Trial::new(lift, asked, among)?;
+    let trial = Trial::new(to_l2, queries, candidates)?;
     for bytes in (CHUNK..).step_by(CHUNK) {
-        let least = principal.share(kept(bytes)) >= LEAST_SHARE;
-        if bytes as f64 > MOST_BYTES * dim as f64 {
+        let keeps_enough = principal.share(kept_components(bytes)) >= MIN_VARIANCE_SHARE;
+        if bytes as f64 > MAX_BYTES_PER_COMPONENT * dim as f64 {
             break;
         }
-        if !least {
+        if !keeps_enough {
             continue;
         }
         let codec = Projected::new(&principal, bytes);
         let fit = trial.fit(&codec)?;
         let codec = codec.with_fit(fit);
-        let found = trial.found(codec.clone(), threads)?;
-        tracing::debug!(bytes, found, ?fit, "leading components tried");
-        if found >= FOUND {
+        let recall = trial.recall(codec.clone(), threads)?;
+        tracing::debug!(bytes, recall, ?fit, "tried leading components");
+        if recall >= MIN_TRIAL_RECALL {
             return Ok(Some(codec));
         }
-        if kept(bytes) >= dim {
+        if kept_components(bytes) >= dim {
             break;
         }
     }
     Ok(None)
 }
 
-/// Vectors that ask for their neighbours among others.
+/// Queries and the vectors among which their neighbors are searched.
 struct Trial<'a> {
-    lift: Lift,
-    among: &'a [&'a [f32]],
-    asked: Vec<Asked>,
+    to_l2: MipsToL2,
+    candidates: &'a [&'a [f32]],
+    queries: Vec<TrialQuery>,
 }
 
-struct Asked {
-    /// As a query.
-    lifted: Vec<f32>,
-    /// Places of the neighbours.
-    near: Vec<u32>,
+struct TrialQuery {
+    transformed: Vec<f32>,
+    /// The true neighbors: indexes of candidates.
+    neighbors: Vec<u32>,
 }
 
 impl<'a> Trial<'a> {
-    fn new(lift: Lift, asked: &[&[f32]], among: &'a [&'a [f32]]) -> Result<Self> {
-        let places: Vec<u32> = (0..among.len() as u32).collect();
-        let asked = asked.iter().map(|v| {
-            let near = best_of(&places, NEAR, lift.dim * 4, None, |places, best| {
-                for &id in places {
-                    let distance = distance::distance(lift.metric, v, among[id as usize]);
+    fn new(to_l2: MipsToL2, queries: &[&[f32]], candidates: &'a [&'a [f32]]) -> Result<Self> {
+        let all: Vec<u32> = (0..candidates.len() as u32).collect();
+        let queries = queries.iter().map(|v| {
+            let near = top_k(&all, TRIAL_NEIGHBORS, to_l2.dim * 4, None, |ids, best| {
+                for &id in ids {
+                    let distance = distance::distance(to_l2.metric, v, candidates[id as usize]);
                     best.push(Neighbor { id, distance });
                 }
             })?;
-            Ok(Asked {
-                lifted: lift.lift_query(v),
-                near: near.iter().map(|n| n.id).collect(),
+            Ok(TrialQuery {
+                transformed: to_l2.transform_query(v),
+                neighbors: near.iter().map(|n| n.id).collect(),
             })
         });
         Ok(Self {
-            lift,
-            among,
-            asked: asked.collect::<Result<_>>()?,
+            to_l2,
+            candidates,
+            queries: queries.collect::<Result<_>>()?,
         })
     }
 
-    /// Measures the estimates of neighbours' distances.
-    fn fit(&self, codec: &Projected) -> Result<Fit> {
-        let near = self.asked.iter().flat_map(|a| a.near.iter());
-        let near: Vec<_> = near.map(|place| self.among[*place as usize]).collect();
-        let mut lifted = vec![0.0; self.lift.lifted_dim()];
-        let exact = self.each(|query, at| {
-            self.lift.lift(near[at as usize], &mut lifted);
-            distance::distance(Metric::L2, query, &lifted).powi(2)
+    /// Measures the estimates of neighbors' distances.
+    fn fit(&self, codec: &Projected) -> Result<ProjectionFit> {
+        let near = self.queries.iter().flat_map(|q| q.neighbors.iter());
+        let near: Vec<_> = near.map(|id| self.candidates[*id as usize]).collect();
+        let mut transformed = vec![0.0; self.to_l2.transformed_dim()];
+        let exact = self.per_pair(|query, pair| {
+            self.to_l2.transform(near[pair as usize], &mut transformed);
+            distance::distance(Metric::L2, query, &transformed).powi(2)
         });
-        let points = |fit| Points::projected(self.lift, codec.clone().with_fit(fit), &near, 1);
-        let estimated =
-            |points: &Points| self.each(|query, at| points.distance(&points.probe(query), at));
+        let points = |fit| Points::projected(self.to_l2, codec.clone().with_fit(fit), &near, 1);
+        let estimated = |points: &Points| {
+            self.per_pair(|query, pair| points.distance(&points.prepare_query(query), pair))
+        };
         let sum = |all: &[f32]| all.iter().map(|d| f64::from(*d)).sum::<f64>();
-        let none = sum(&estimated(&points(Fit::with(0.0))?));
-        let all = sum(&estimated(&points(Fit::with(1.0))?));
-        let left = ((sum(&exact) - none) / (all - none)) as f32;
-        let left = if left.is_finite() {
-            left.clamp(0.0, 1.0)
+        let none = sum(&estimated(&points(ProjectionFit::with_share(0.0))?));
+        let all = sum(&estimated(&points(ProjectionFit::with_share(1.0))?));
+        let share = ((sum(&exact) - none) / (all - none)) as f32;
+        let share = if share.is_finite() {
+            share.clamp(0.0, 1.0)
         } else {
             0.0
         };
-        let points = points(Fit::with(left))?;
-        let mut unknown = self.each(|query, _| points.probe(query).unknown());
-        let errors = estimated(&points).into_iter().zip(&exact).zip(&unknown);
-        let mut errors: Vec<f32> = errors.map(|((e, d), u)| (e - d).max(0.0) / u).collect();
-        Ok(Fit {
-            left,
-            error: quantile(&mut errors, HARDLY),
-            unknown: quantile(&mut unknown, 0.5),
+        let points = points(ProjectionFit::with_share(share))?;
+        let mut residuals = self.per_pair(|query, _| points.prepare_query(query).residual_norm());
+        let errors = estimated(&points).into_iter().zip(&exact).zip(&residuals);
+        let mut errors: Vec<f32> = errors.map(|((e, d), r)| (e - d).max(0.0) / r).collect();
+        Ok(ProjectionFit {
+            residual_share: share,
+            error: quantile(&mut errors, ERROR_QUANTILE),
+            residual_norm: quantile(&mut residuals, 0.5),
         })
     }
 
-    /// Something of each who asks and each of their neighbours, which are numbered through.
-    fn each(&self, mut of: impl FnMut(&[f32], u32) -> f32) -> Vec<f32> {
+    /// Returns one value per (query, neighbor) pair, in row-major order; `value` gets the query and
+    /// the index of the pair.
+    fn per_pair(&self, mut value: impl FnMut(&[f32], u32) -> f32) -> Vec<f32> {
         let pairs = self
-            .asked
+            .queries
             .iter()
-            .flat_map(|a| a.near.iter().map(move |_| a));
-        pairs.zip(0..).map(|(a, at)| of(&a.lifted, at)).collect()
+            .flat_map(|q| q.neighbors.iter().map(move |_| q));
+        pairs
+            .zip(0..)
+            .map(|(q, pair)| value(&q.transformed, pair))
+            .collect()
     }
 
-    /// The share of neighbours found by codes.
-    fn found(&self, codec: Projected, threads: usize) -> Result<f64> {
-        let points = Points::projected(self.lift, codec, self.among, threads)?;
-        let places: Vec<u32> = (0..self.among.len() as u32).collect();
-        let (mut found, mut total) = (0, 0);
-        for Asked { lifted, near } in &self.asked {
-            let probe = points.probe(lifted);
-            let best = best_of(&places, RANKED, points.bytes(), None, |places, best| {
-                points.distances(&probe, places, |id, distance| {
+    /// Returns the share of neighbors found by codes.
+    fn recall(&self, codec: Projected, threads: usize) -> Result<f64> {
+        let points = Points::projected(self.to_l2, codec, self.candidates, threads)?;
+        let all: Vec<u32> = (0..self.candidates.len() as u32).collect();
+        let (mut hits, mut total) = (0, 0);
+        for TrialQuery {
+            transformed,
+            neighbors,
+        } in &self.queries
+        {
+            let query = points.prepare_query(transformed);
+            let best = top_k(&all, TRIAL_CANDIDATES, points.bytes(), None, |ids, best| {
+                points.distances(&query, ids, |id, distance| {
                     best.push(Neighbor { id, distance });
                 });
             })?;
-            found += near
+            hits += neighbors
                 .iter()
                 .filter(|n| best.iter().any(|b| b.id == **n))
                 .count();
-            total += near.len();
+            total += neighbors.len();
         }
-        Ok(found as f64 / total.max(1) as f64)
+        Ok(hits as f64 / total.max(1) as f64)
     }
 }
 
-/// The number that the share `share` of all is not above; 0 of none.
-fn quantile(all: &mut [f32], share: f64) -> f32 {
+/// Returns the `q`-quantile of some numbers; 0 if there are none.
+fn quantile(all: &mut [f32], q: f64) -> f32 {
     all.sort_unstable_by(f32::total_cmp);
-    let at = (share * all.len() as f64) as usize;
-    all.get(at).or(all.last()).copied().unwrap_or_default()
+    let index = (q * all.len() as f64) as usize;
+    all.get(index).or(all.last()).copied().unwrap_or_default()
 }

@@ -1,13 +1,19 @@
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, StandardNormal};
+use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::{points::square, *};
+use super::{points::squared_norm, *};
+use crate::{
+    Error, distance,
+    index::{Neighbor, Progress},
+};
 
 const DIM: usize = 128;
 const COUNT: usize = 6_000;
 
-/// Vectors that lie near a space of fewer components, as those of encoders do: turned into [`DIM`] components, plus noise.
+/// Vectors near a subspace of fewer components, as those of encoders are: mapped into [`DIM`]
+/// components, plus noise.
 struct Source {
     random: StdRng,
     turn: Vec<[f32; DIM]>,
@@ -50,19 +56,42 @@ impl Source {
     }
 }
 
-fn build(metric: Metric, vectors: &[Vec<f32>], codes: Codes) -> SealedIndex {
-    let rows: Vec<_> = (0..).zip(vectors.iter().map(Vec::as_slice)).collect();
-    SealedIndex::build(metric, DIM, &rows, codes, &Progress::default()).unwrap()
+fn graph_search(segment: &SealedSegment, vector: &[f32], ef: usize) -> Vec<Neighbor> {
+    let query = SegmentQuery {
+        vector,
+        k: 10,
+        ef,
+        deadline: None,
+    };
+    segment.graph_search(&query).unwrap().0
 }
 
-/// Share of the 10 nearest, ties counted, that walks find.
-fn recall(index: &SealedIndex, queries: &[Vec<f32>], ef: usize) -> f64 {
+fn build(metric: Metric, vectors: &[Vec<f32>], codes: Codes) -> SealedSegment {
+    let rows: Vec<_> = (0..).zip(vectors.iter().map(Vec::as_slice)).collect();
+    SealedSegment::build(metric, DIM, &rows, codes, &Progress::default()).unwrap()
+}
+
+fn scan(
+    segment: &SealedSegment,
+    vector: &[f32],
+    matching: &RoaringBitmap,
+    by_codes: bool,
+) -> Vec<Neighbor> {
+    let query = SegmentQuery {
+        vector,
+        k: 10,
+        ef: 10,
+        deadline: None,
+    };
+    segment.scan(&query, matching, None, by_codes).unwrap()
+}
+
+/// Returns the share of the 10 nearest, ties counted, that graph searches find.
+fn recall(index: &SealedSegment, queries: &[Vec<f32>], ef: usize) -> f64 {
     let mut hits = 0;
     for query in queries {
-        let truth = index
-            .scan(query, 10, index.members(), None, false, None)
-            .unwrap();
-        let (found, _) = index.walk(query, 10, ef, None).unwrap();
+        let truth = scan(index, query, index.members(), false);
+        let found = graph_search(index, query, ef);
         assert_eq!(found.len(), 10);
         hits += found
             .iter()
@@ -77,7 +106,7 @@ fn leading_components_suffice_where_others_are_noise() {
     for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
         let mut source = Source::new(12, 0.1);
         let mut all = source.vectors(metric, COUNT);
-        // Colours of one product: copies that hardly differ.
+        // Colors of one product: near-duplicates.
         for at in 0..500 {
             all[at + 1_000] = all[at % 50].iter().map(|x| x * 1.0001).collect();
         }
@@ -99,16 +128,13 @@ fn leading_components_suffice_where_others_are_noise() {
             }
         }
         let matching = (0..COUNT as u32).filter(|n| n % 3 == 0).collect();
-        let nearest = |coded| {
-            index
-                .scan(&queries[0], 10, &matching, None, coded, None)
-                .unwrap()
-        };
+        let nearest = |by_codes| scan(&index, &queries[0], &matching, by_codes);
         assert_eq!(nearest(true), nearest(false));
     }
 }
 
-/// A flat spectrum has no leading components: whatever is chosen finds about as much as a byte a component.
+/// A flat spectrum has no leading components: the chosen codes find about as much as one byte per
+/// component.
 #[test]
 fn noise_is_not_projected_at_the_cost_of_recall() {
     for metric in [Metric::L2, Metric::Cosine] {
@@ -121,7 +147,7 @@ fn noise_is_not_projected_at_the_cost_of_recall() {
     }
 }
 
-/// Queries that lie in the components left out, as texts do in a space of photos.
+/// Queries with large residuals, as texts have in a space of images.
 #[test]
 fn queries_from_elsewhere_are_answered() {
     for metric in [Metric::L2, Metric::Cosine, Metric::Dot] {
@@ -130,7 +156,7 @@ fn queries_from_elsewhere_are_answered() {
         let index = build(metric, &all, Codes::Projected);
         let mut queries = source.vectors(metric, 200);
         for query in &mut queries {
-            let size = square(query).sqrt();
+            let size = squared_norm(query).sqrt();
             for x in query.iter_mut() {
                 *x += 0.1 * size * source.random.random_range(-1.0..1.0);
             }
@@ -159,15 +185,15 @@ fn few_or_equal_vectors_are_not_projected() {
 #[test]
 fn a_file_keeps_the_projection_and_damage_is_seen() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("part.seg");
+    let path = folder.path().join("segment.seg");
     let mut source = Source::new(12, 0.1);
     let all = source.vectors(Metric::Dot, COUNT);
     let built = build(Metric::Dot, &all, Codes::Projected);
     built.save(&path).unwrap();
-    let opened = SealedIndex::open(&path).unwrap();
+    let opened = SealedSegment::open(&path).unwrap();
     assert_eq!(opened.codes(), Codes::Projected);
     for query in source.vectors(Metric::Dot, 20) {
-        let found = |index: &SealedIndex| index.walk(&query, 10, 40, None).unwrap().0;
+        let found = |segment: &SealedSegment| graph_search(segment, &query, 40);
         assert_eq!(found(&opened), found(&built));
     }
     let whole = std::fs::read(&path).unwrap();
@@ -175,9 +201,9 @@ fn a_file_keeps_the_projection_and_damage_is_seen() {
         let mut torn = whole.clone();
         torn[at] ^= 0x41;
         std::fs::write(&path, &torn).unwrap();
-        match SealedIndex::open(&path) {
+        match SealedSegment::open(&path) {
             Err(Error::Corrupt { .. }) => {}
-            // Between two arrays.
+            // The byte is padding between two arrays.
             Ok(_) => assert!(whole[at] == 0, "{at}"),
             Err(e) => panic!("{at}: {e}"),
         }

@@ -1,45 +1,46 @@
-//! From a source's score to something that can be added to those of other sources.
+//! Calibration: maps a source's raw scores to values that can be added to those of other sources.
 
 use serde::{Deserialize, Serialize};
 use vitrine_schemas::Source;
 
-use super::question::{Question, Signal};
+use super::candidate_set::{CandidateSet, Signal};
 
 /// The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009).
-const RANK: f32 = 60.0;
+const RRF_CONSTANT: f32 = 60.0;
 
-/// Least relative score that a logarithm is taken of.
-const LEAST: f32 = 1e-4;
+/// Minimum input of the logarithm of [`Link::LogLogistic`].
+const MIN_LOG_INPUT: f32 = 1e-4;
 
-/// Steps of Newton's method; it is done after fewer.
-const STEPS: usize = 50;
+/// Maximum number of steps of Newton's method; it converges after fewer.
+const MAX_NEWTON_STEPS: usize = 50;
 
-/// What of a signal is looked at.
+/// Property of a signal that is calibrated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
-    /// 1 / (60 + rank); nothing for candidates that are not in the source's list.
+    /// 1 / (60 + rank); no value for candidates that are not in the source's list.
     Rank,
-    /// The score between the least and the greatest of this question, 0 to 1.
+    /// The score scaled from the minimum and maximum of the candidate set to 0 to 1.
     Relative,
-    /// The score as it is.
+    /// The raw score.
     Raw,
 }
 
-/// How it becomes a value to add.
+/// Function from the scaled signal to the value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
-    /// As it is.
+    /// The scaled signal itself.
     Identity,
-    /// The probability `1 / (1 + exp(-(intercept + slope x)))` that the candidate is chosen (Platt 1999).
+    /// The probability `1 / (1 + exp(-(intercept + slope x)))` that the candidate is chosen (Platt
+    /// 1999).
     Logistic {
         /// Log odds at 0.
         intercept: f32,
-        /// Above 0: a higher score is never worth less.
+        /// Above 0, so that the value rises with the score.
         slope: f32,
     },
-    /// The same of the logarithm of `x`: a power law where choices are rare.
+    /// The logistic function of the logarithm of `x`: a power law where choices are rare.
     LogLogistic {
         /// Log odds at 1.
         intercept: f32,
@@ -51,26 +52,27 @@ pub enum Link {
 /// A strictly increasing map from a source's signal to a value of 0 or more.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// What of a signal is looked at.
+    /// Property of a signal that is calibrated.
     pub scale: Scale,
-    /// How it becomes a value.
+    /// Function from the scaled signal to the value.
     pub link: Link,
 }
 
 impl Calibration {
-    /// Reciprocal rank.
+    /// The reciprocal rank.
     pub const RANK: Self = Self {
         scale: Scale::Rank,
         link: Link::Identity,
     };
 
-    /// Score between the least and the greatest (Bruch, Gai and Ingber 2023).
+    /// The score scaled to 0 to 1 (Bruch, Gai and Ingber 2023).
     pub const RELATIVE: Self = Self {
         scale: Scale::Relative,
         link: Link::Identity,
     };
 
-    /// Value of a signal, `range` being the least and greatest score of the source in this question.
+    /// Returns the value of a signal; `range` is the minimum and maximum score of the source in the
+    /// candidate set.
     pub(super) fn value(&self, signal: Option<Signal>, range: (f32, f32)) -> f32 {
         let Some(x) = signal.and_then(|s| self.scale.of(s, range)) else {
             return 0.0;
@@ -79,23 +81,27 @@ impl Calibration {
             Link::Identity => x.max(0.0),
             Link::Logistic { intercept, slope } => sigmoid(intercept + slope * x),
             Link::LogLogistic { intercept, slope } => {
-                sigmoid(intercept + slope * x.max(LEAST).ln())
+                sigmoid(intercept + slope * x.max(MIN_LOG_INPUT).ln())
             }
         }
     }
 
-    /// What a source's signals in `questions` can be mapped by: fixed maps, and those fitted to which were `chosen`.
-    pub(super) fn options(source: Source, questions: &[(&Question, &[bool])]) -> Vec<Self> {
+    /// Returns the calibrations to choose from for a source: fixed ones, and ones fitted to the
+    /// chosen candidates. `candidate_sets` come with one flag per candidate, true if it was chosen.
+    pub(super) fn options(
+        source: Source,
+        candidate_sets: &[(&CandidateSet, &[bool])],
+    ) -> Vec<Self> {
         let mut options = vec![Self::RANK, Self::RELATIVE];
         for scale in [Scale::Rank, Scale::Relative, Scale::Raw] {
-            let samples = samples(scale, source, questions);
-            // Of scores below 0 there is no logarithm.
+            let samples = samples(scale, source, candidate_sets);
+            // Scores of 0 and below have no logarithm.
             let positive = samples.iter().all(|(x, _, _)| *x > 0.0);
             let logistic = |(intercept, slope)| Link::Logistic { intercept, slope };
             let links = [
                 (scale != Scale::Rank).then(|| fit(&samples, |x| x).map(logistic)),
                 (scale != Scale::Raw || positive).then(|| {
-                    fit(&samples, |x| x.max(LEAST).ln())
+                    fit(&samples, |x| x.max(MIN_LOG_INPUT).ln())
                         .map(|(intercept, slope)| Link::LogLogistic { intercept, slope })
                 }),
             ];
@@ -109,7 +115,7 @@ impl Calibration {
 impl Scale {
     fn of(self, signal: Signal, (low, high): (f32, f32)) -> Option<f32> {
         match self {
-            Self::Rank => (signal.rank > 0).then(|| 1.0 / (RANK + signal.rank as f32)),
+            Self::Rank => (signal.rank > 0).then(|| 1.0 / (RRF_CONSTANT + signal.rank as f32)),
             Self::Relative if high > low => Some((signal.score - low) / (high - low)),
             Self::Relative => Some(1.0),
             Self::Raw => Some(signal.score),
@@ -121,26 +127,27 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Candidates taken into a fit that were not chosen, about; those chosen are all taken.
-const NEGATIVES: usize = 40_000;
+/// Approximate maximum number of unchosen candidates in a fit; all chosen ones are used.
+const MAX_NEGATIVES: usize = 40_000;
 
-/// (x, chosen, how many it stands for) of the candidates that the source scores.
+/// Returns (x, chosen, weight) of the candidates that the source scores; the weight is the number
+/// of candidates that a sample stands for.
 fn samples(
     scale: Scale,
     source: Source,
-    questions: &[(&Question, &[bool])],
+    candidate_sets: &[(&CandidateSet, &[bool])],
 ) -> Vec<(f32, bool, f64)> {
     let mut all = Vec::new();
-    for (question, chosen) in questions {
-        let range = question.range(source);
-        for (candidate, chosen) in question.candidates.iter().zip(*chosen) {
+    for (candidate_set, chosen) in candidate_sets {
+        let range = candidate_set.score_range(source);
+        for (candidate, chosen) in candidate_set.candidates.iter().zip(*chosen) {
             let signal = candidate.signals.get(source);
             if let Some(x) = signal.and_then(|s| scale.of(s, range)) {
                 all.push((x, *chosen, 1.0));
             }
         }
     }
-    let step = all.len().div_ceil(NEGATIVES).max(1);
+    let step = all.len().div_ceil(MAX_NEGATIVES).max(1);
     let mut nth = 0;
     all.retain_mut(|(_, chosen, weight)| {
         if *chosen {
@@ -153,8 +160,8 @@ fn samples(
     all
 }
 
-/// Logistic regression of one variable by Newton's method: (intercept, slope), or None where it does not tell the
-/// chosen from the others or gets the order wrong.
+/// Logistic regression of one variable by Newton's method. Returns (intercept, slope), or None if
+/// the variable does not separate the chosen candidates or if the slope is negative.
 fn fit(samples: &[(f32, bool, f64)], of: impl Fn(f32) -> f32) -> Option<(f32, f32)> {
     let points: Vec<(f64, f64, f64)> = samples
         .iter()
@@ -173,8 +180,8 @@ fn fit(samples: &[(f32, bool, f64)], of: impl Fn(f32) -> f32) -> Option<(f32, f3
     }
     let deviation = variance.sqrt();
     let (mut a, mut b) = ((chosen / (total - chosen)).ln(), 0.0);
-    for _ in 0..STEPS {
-        // A prior on the slope keeps it finite where the two can be told apart without fault.
+    for _ in 0..MAX_NEWTON_STEPS {
+        // A prior on the slope keeps it finite where the classes are perfectly separable.
         let (mut ga, mut gb) = (0.0, -b);
         let (mut haa, mut hab, mut hbb) = (1e-9, 0.0, 1.0);
         for (x, y, weight) in &points {
@@ -209,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_fit_finds_the_odds_it_was_drawn_from() {
-        // Of 1,000 candidates at each x, as many are chosen as the formula says.
+        // 1,000 candidates per x, chosen with the frequency that the formula gives.
         let mut samples = Vec::new();
         for step in 0..=20_u8 {
             let x = f32::from(step) / 10.0;

@@ -1,43 +1,46 @@
-//! Learning a blend from questions whose answers are known.
+//! Learning a blend from candidate sets whose chosen items are known.
 
 use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
 use vitrine_schemas::{BlendFigures, BlendMethod, Difference, Source};
 
-use super::{BlendModel, Calibration, Question, model::share};
+use super::{BlendModel, Calibration, CandidateSet, model::evidence_share};
 use crate::{Error, Result, cf::metrics::Interval};
 
-/// Questions of each half that have an answer among their candidates; fewer say nothing.
-const LEAST: usize = 20;
+/// Minimum number of examples, in each half, with a chosen item among the candidates.
+const MIN_ANSWERED_EXAMPLES: usize = 20;
 
-/// Rounds over all coordinates; it stops when a round gains nothing.
-const ROUNDS: usize = 8;
+/// Maximum number of rounds over all coordinates; the ascent stops once a round gains nothing.
+const MAX_ROUNDS: usize = 8;
 
-/// Gain of NDCG below which a change is not made: the blend stays as simple as it can.
-const GAIN: f64 = 1e-5;
+/// Minimum gain of NDCG to accept a change, which keeps the blend simple.
+const MIN_GAIN: f64 = 1e-5;
 
-const FACTORS: [f32; 8] = [0.25, 0.5, 0.75, 0.9, 1.1, 1.33, 2.0, 4.0];
-const STARTS: [f32; 5] = [0.05, 0.1, 0.25, 0.5, 1.0];
-const HALVES: [f32; 8] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
+/// Factors by which a weight is changed.
+const WEIGHT_FACTORS: [f32; 8] = [0.25, 0.5, 0.75, 0.9, 1.1, 1.33, 2.0, 4.0];
+/// Fractions of the largest weight that a weight of 0 is changed to.
+const START_FRACTIONS: [f32; 5] = [0.05, 0.1, 0.25, 0.5, 1.0];
+/// Values of the two evidence constants that are compared.
+const EVIDENCE_CONSTANTS: [f32; 8] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
 
-/// A question and what was chosen after it was asked.
+/// A candidate set with the items that were chosen afterwards.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
-    /// The question.
-    pub question: Question,
-    /// Items chosen, those included that no source found.
+    /// Candidates with their signals.
+    pub candidate_set: CandidateSet,
+    /// Internal ids of the chosen items, including those that no source found.
     pub chosen: Vec<u32>,
 }
 
-/// How a blend is learned and judged.
+/// Options for learning and evaluating a blend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LearnOptions {
-    /// Places that count: NDCG at this depth is what is learned for.
+    /// Depth of the NDCG that is maximized.
     pub depth: usize,
-    /// Draws of the bootstrap.
+    /// Number of bootstrap resamples.
     pub resamples: usize,
-    /// Of the bootstrap.
+    /// Seed of the bootstrap.
     pub seed: u64,
 }
 
@@ -51,55 +54,57 @@ impl Default for LearnOptions {
     }
 }
 
-/// Learns on every other example and judges on the rest: coordinate ascent on NDCG (Metzler and Croft 2007) over each
-/// source's weight and calibration and the two constants of evidence. The same examples give the same blend.
+/// Learns a blend on every other example and evaluates it on the rest.
+///
+/// Coordinate ascent on NDCG (Metzler and Croft 2007) over the weight and calibration of each
+/// source and the two evidence constants. The same examples give the same blend.
 ///
 /// # Errors
-/// Too few examples with an answer among the candidates.
+/// Too few examples with a chosen item among the candidates.
 pub fn learn(examples: &[Example], options: &LearnOptions) -> Result<(BlendModel, BlendFigures)> {
     let prepared: Vec<_> = examples.iter().filter_map(Prepared::of).collect();
     let half = |n: usize| -> Vec<&Prepared<'_>> { prepared.iter().skip(n).step_by(2).collect() };
-    let (fitted, judged) = (half(0), half(1));
-    for half in [&fitted, &judged] {
+    let (fitted, held_out) = (half(0), half(1));
+    for half in [&fitted, &held_out] {
         let useful = half.iter().filter(|e| e.chosen.contains(&true)).count();
-        if useful < LEAST {
+        if useful < MIN_ANSWERED_EXAMPLES {
             return Err(Error::invalid(
                 "/events",
                 format!(
-                    "there are {useful} held-out questions with an answer among the candidates in one half, {LEAST} are \
-                     needed to learn a blend"
+                    "there are {useful} held-out shoppers with a chosen item among the candidates in one \
+                     half; at least {MIN_ANSWERED_EXAMPLES} are needed to learn a blend"
                 ),
             ));
         }
     }
     let model = Ascent::new(&fitted, options.depth).climb();
-    let figures = judge(&model, &judged, options);
+    let figures = evaluate(&model, &held_out, options);
     Ok((model, figures))
 }
 
-/// An example with what its evaluation needs.
+/// An example prepared for evaluation.
 struct Prepared<'a> {
-    question: &'a Question,
-    /// Whether each candidate was chosen.
+    candidate_set: &'a CandidateSet,
+    /// One flag per candidate, true if it was chosen.
     chosen: Vec<bool>,
-    /// Different items chosen.
+    /// Number of distinct chosen items.
     relevant: usize,
 }
 
 impl<'a> Prepared<'a> {
     fn of(example: &'a Example) -> Option<Self> {
         let items: HashSet<_> = example.chosen.iter().copied().collect();
-        let candidates = example.question.candidates.iter();
+        let candidates = example.candidate_set.candidates.iter();
         (!items.is_empty()).then(|| Self {
-            question: &example.question,
+            candidate_set: &example.candidate_set,
             chosen: candidates.map(|c| items.contains(&c.item)).collect(),
             relevant: items.len(),
         })
     }
 
-    /// NDCG of the ranking by `totals`; what has none is not ranked.
+    /// Returns the NDCG of the ranking by `totals`; candidates with a total of 0 are not ranked.
     fn ndcg(&self, totals: &[f32], depth: usize) -> f64 {
-        let item = |place: usize| self.question.candidates[place].item;
+        let item = |place: usize| self.candidate_set.candidates[place].item;
         let hits = (0..totals.len()).filter(|at| self.chosen[*at] && totals[*at] > 0.0);
         let gain: f64 = hits
             .map(|at| {
@@ -123,24 +128,25 @@ fn discount(place: usize, depth: usize) -> f64 {
     1.0 / (place as f64 + 1.0).log2()
 }
 
-/// The search for the best blend. Values of each source lie ready, so that a change costs a pass over them.
+/// Coordinate ascent over blends. The calibrated values of each source are precomputed, so that a
+/// change costs one pass over them.
 struct Ascent<'a> {
     examples: &'a [&'a Prepared<'a>],
     depth: usize,
-    sources: Vec<Options>,
+    sources: Vec<SourceOptions>,
 }
 
-/// What a source may be calibrated by.
-struct Options {
+/// Calibrations of a source with their precomputed values.
+struct SourceOptions {
     source: Source,
     calibrations: Vec<Calibration>,
-    /// What makes the best value of a question 1 on average, by calibration.
+    /// Factor, by calibration, that makes the best value of a candidate set 1 on average.
     units: Vec<f32>,
     /// Values by calibration, example and candidate.
     values: Vec<Vec<Vec<f32>>>,
 }
 
-/// A point of the search: per source a weight and a calibration.
+/// A point of the ascent: a weight and a calibration per source, and the evidence constants.
 #[derive(Clone)]
 struct Point {
     weights: Vec<f32>,
@@ -151,16 +157,16 @@ struct Point {
 
 impl<'a> Ascent<'a> {
     fn new(examples: &'a [&'a Prepared<'a>], depth: usize) -> Self {
-        let labelled: Vec<_> = examples
+        let labeled: Vec<_> = examples
             .iter()
-            .map(|e| (e.question, e.chosen.as_slice()))
+            .map(|e| (e.candidate_set, e.chosen.as_slice()))
             .collect();
-        let present = Source::ALL.into_iter().filter(|source| {
-            let mut candidates = examples.iter().flat_map(|e| &e.question.candidates);
+        let present = Source::VARIANTS.into_iter().filter(|source| {
+            let mut candidates = examples.iter().flat_map(|e| &e.candidate_set.candidates);
             candidates.any(|c| c.signals.get(*source).is_some())
         });
         Self {
-            sources: present.map(|s| Options::new(s, &labelled)).collect(),
+            sources: present.map(|s| SourceOptions::new(s, &labeled)).collect(),
             examples,
             depth,
         }
@@ -180,7 +186,7 @@ impl<'a> Ascent<'a> {
             weights: vec![1.0; count],
             ..alone(0)
         };
-        // From each source alone and from all of them: the way up is not the same from everywhere.
+        // Starts from each source alone and from all of them, since the ascent finds local maxima.
         let starts = (0..count).map(alone).chain([equal]);
         let best = starts
             .map(|start| self.ascend(start))
@@ -190,16 +196,16 @@ impl<'a> Ascent<'a> {
 
     fn ascend(&self, mut at: Point) -> (Point, f64) {
         let mut best = self.mean(&at);
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let before = best;
             for coordinate in 0..2 * self.sources.len() + 2 {
-                let tried = self
+                let points = self
                     .moves(&at, coordinate)
                     .into_iter()
                     .map(|point| (self.mean(&point), point));
-                let found = tried.reduce(|a, b| if b.0 > a.0 { b } else { a });
-                if let Some((value, point)) = found
-                    && value > best + GAIN
+                let best_point = points.reduce(|a, b| if b.0 > a.0 { b } else { a });
+                if let Some((value, point)) = best_point
+                    && value > best + MIN_GAIN
                 {
                     (best, at) = (value, point);
                 }
@@ -211,7 +217,7 @@ impl<'a> Ascent<'a> {
         (at, best)
     }
 
-    /// Points that differ from `at` in one coordinate.
+    /// Returns the points that differ from `at` in one coordinate.
     fn moves(&self, at: &Point, coordinate: usize) -> Vec<Point> {
         let count = self.sources.len();
         let change = |apply: &dyn Fn(&mut Point)| {
@@ -220,7 +226,7 @@ impl<'a> Ascent<'a> {
             point
         };
         if let Some(n) = coordinate.checked_sub(2 * count) {
-            return HALVES
+            return EVIDENCE_CONSTANTS
                 .iter()
                 .map(|half| {
                     change(&|p| match n {
@@ -238,24 +244,24 @@ impl<'a> Ascent<'a> {
         }
         let weight = at.weights[source];
         let others = at.weights.iter().filter(|w| **w > 0.0).count() > usize::from(weight > 0.0);
-        let tried: Vec<f32> = match weight > 0.0 {
-            true => FACTORS
+        let weights: Vec<f32> = if weight > 0.0 {
+            WEIGHT_FACTORS
                 .iter()
                 .map(|f| weight * f)
                 .chain(others.then_some(0.0))
-                .collect(),
-            false => {
-                let most = at.weights.iter().copied().fold(0.0, f32::max);
-                STARTS.iter().map(|s| most * s).collect()
-            }
+                .collect()
+        } else {
+            let largest = at.weights.iter().copied().fold(0.0, f32::max);
+            START_FRACTIONS.iter().map(|s| largest * s).collect()
         };
-        tried
+        weights
             .iter()
             .map(|weight| change(&|p| p.weights[source] = *weight))
             .collect()
     }
 
-    /// Mean NDCG, summed in the order of the examples so that it is the same on any number of threads.
+    /// Returns the mean NDCG, summed in the order of the examples so that it is the same on any
+    /// number of threads.
     fn mean(&self, at: &Point) -> f64 {
         let one = |totals: &mut Vec<f32>, n: usize| {
             self.totals(at, n, totals);
@@ -267,20 +273,20 @@ impl<'a> Ascent<'a> {
     }
 
     fn totals(&self, at: &Point, example: usize, totals: &mut Vec<f32>) {
-        let question = self.examples[example].question;
+        let candidate_set = self.examples[example].candidate_set;
         totals.clear();
-        totals.resize(question.candidates.len(), 0.0);
-        let of_user = share(question.evidence, at.user_evidence);
+        totals.resize(candidate_set.candidates.len(), 0.0);
+        let of_user = evidence_share(candidate_set.evidence, at.user_evidence);
         for (n, options) in self.sources.iter().enumerate() {
             let weight = at.weights[n] * options.units[at.chosen[n]];
             if weight == 0.0 {
                 continue;
             }
             let values = &options.values[at.chosen[n]][example];
-            let summed = totals.iter_mut().zip(values).zip(&question.candidates);
+            let summed = totals.iter_mut().zip(values).zip(&candidate_set.candidates);
             if options.source.is_behavior() {
                 for ((total, value), candidate) in summed {
-                    let trust = of_user * share(candidate.events, at.item_evidence);
+                    let trust = of_user * evidence_share(candidate.events, at.item_evidence);
                     *total += weight * trust * value;
                 }
             } else {
@@ -309,24 +315,24 @@ impl<'a> Ascent<'a> {
     }
 }
 
-impl Options {
-    fn new(source: Source, questions: &[(&Question, &[bool])]) -> Self {
-        let calibrations = Calibration::options(source, questions);
+impl SourceOptions {
+    fn new(source: Source, candidate_sets: &[(&CandidateSet, &[bool])]) -> Self {
+        let calibrations = Calibration::options(source, candidate_sets);
         let values: Vec<Vec<Vec<f32>>> = calibrations
             .iter()
             .map(|calibration| {
-                let of = |(question, _): &(&Question, &[bool])| {
-                    let range = question.range(source);
-                    let candidates = question.candidates.iter();
+                let of = |(candidate_set, _): &(&CandidateSet, &[bool])| {
+                    let range = candidate_set.score_range(source);
+                    let candidates = candidate_set.candidates.iter();
                     let values =
                         candidates.map(|c| calibration.value(c.signals.get(source), range));
                     values.collect()
                 };
-                questions.iter().map(of).collect()
+                candidate_sets.iter().map(of).collect()
             })
             .collect();
-        let unit = |questions: &Vec<Vec<f32>>| {
-            let best = questions
+        let unit = |by_example: &Vec<Vec<f32>>| {
+            let best = by_example
                 .iter()
                 .map(|q| q.iter().copied().fold(0.0, f32::max));
             let best: Vec<f32> = best.filter(|b| *b > 0.0).collect();
@@ -342,11 +348,16 @@ impl Options {
     }
 }
 
-/// NDCG of the blend, of each source alone and of plain rank fusion, on examples it was not learned from.
-fn judge(model: &BlendModel, examples: &[&Prepared<'_>], options: &LearnOptions) -> BlendFigures {
+/// Returns the NDCG of the blend, of each source alone and of plain rank fusion on held-out
+/// examples.
+fn evaluate(
+    model: &BlendModel,
+    examples: &[&Prepared<'_>],
+    options: &LearnOptions,
+) -> BlendFigures {
     let figures = |blend: &BlendModel| -> Vec<f64> {
         let one = |example: &&Prepared<'_>| {
-            let scored = blend.score(example.question);
+            let scored = blend.score(example.candidate_set);
             let totals: Vec<f32> = scored.iter().map(|r| r.score).collect();
             example.ndcg(&totals, options.depth)
         };

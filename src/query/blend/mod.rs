@@ -1,20 +1,21 @@
-//! One ranking from what several sources say of the same candidates.
+//! One ranking from the scores that several sources give to the same candidates.
 //!
-//! A [`Question`] holds the candidates with what each source says of them. A [`BlendModel`] gives each a score: the sum
-//! over the sources of weight times calibrated signal, so the parts of the sum explain it. Where nothing was learned,
-//! it is weighted reciprocal rank fusion; [`learn`] finds calibrations and weights from questions whose answers are
-//! known. Where candidates come from, and what may be shown at all, is not decided here.
+//! A [`CandidateSet`] holds the candidates with the signals of each source. A [`BlendModel`] scores
+//! each candidate: the sum over the sources of weight times calibrated signal, so that the
+//! contributions explain the score. Until a blend is learned, it is weighted reciprocal rank
+//! fusion; [`learn`] fits calibrations and weights to candidate sets whose chosen items are known.
+//! The candidates and the eligible items are decided by the caller.
 
 mod calibration;
+mod candidate_set;
 mod learn;
 mod model;
-mod question;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
     calibration::{Calibration, Link, Scale},
+    candidate_set::{Candidate, CandidateSet, Signal, Signals},
     learn::{Example, LearnOptions, learn},
-    model::{BlendModel, Part, Ranked},
-    question::{Candidate, Question, Signal, Signals},
+    model::{BlendModel, BlendPart, Ranked},
 };

@@ -1,4 +1,4 @@
-//! What a blend consists of, and how it ranks.
+//! The blend model: weights and calibrations of the sources, and ranking by their weighted sum.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -7,64 +7,67 @@ use vitrine_schemas::{BlendInfo, BlendMethod, BlendUse, Source};
 
 use super::{
     Calibration,
-    question::{Candidate, Question, SOURCES, Signal, Signals},
+    candidate_set::{Candidate, CandidateSet, SOURCE_COUNT, Signal, Signals},
 };
 use crate::{Error, Result};
 
-/// Version of what is stored.
+/// Version of the stored format.
 const FORMAT: u32 = 1;
 
-/// Items of a history, and events with an item, at which behaviour counts half of what it can, unless learned.
-const USER_EVIDENCE: f32 = 1.0;
-const ITEM_EVIDENCE: f32 = 16.0;
+/// Default number of history items, and of events with an item, at which behavior counts half of
+/// its weight.
+const DEFAULT_USER_EVIDENCE: f32 = 1.0;
+const DEFAULT_ITEM_EVIDENCE: f32 = 16.0;
 
-/// What vectors and words of a query count, scores taken relative to the best (Bruch, Gai and Ingber 2023). Found on a quarter of
-/// Home Depot's judged terms with MiniLM, where .2 to .5 for vectors differ little; rank fusion is worse (`make bench-relevance`).
-const HYBRID: [(Source, f32); 2] = [(Source::Query, 0.35), (Source::Lexical, 1.0)];
+/// Weights of vector and full-text search in a hybrid search, scores scaled to 0 to 1 (Bruch, Gai
+/// and Ingber 2023). Found on a quarter of Home Depot's judged terms with MiniLM, where .2 to .5
+/// for vectors differ little; rank fusion is worse (`make bench-relevance`).
+const HYBRID_WEIGHTS: [(Source, f32); 2] = [(Source::Query, 0.35), (Source::Lexical, 1.0)];
 
-/// What sources count across categories, scores taken relative to the best. Found on half of the baskets of a grocery and of
-/// Amazon's purchases in two categories (`make bench-cross`).
-const ACROSS: [(Source, f32); 4] = [
+/// Weights of the sources for items of other categories, scores scaled to 0 to 1. Found on half of
+/// the baskets of a grocery and of Amazon's purchases in two categories (`make bench-cross`).
+const CROSS_CATEGORY_WEIGHTS: [(Source, f32); 4] = [
     (Source::Query, 1.0),
     (Source::Behavior, 2.0),
     (Source::Popularity, 1.0),
     (Source::Transition, 0.75),
 ];
 
-/// Events with an item at which its people count half of what they can, across categories; and events for each item of a shop
-/// at which popularity and transitions do.
-const ACROSS_EVIDENCE: f32 = 40.0;
+/// Number of events with an item at which item neighbors count half of their weight across
+/// categories; and number of events per item of the shop at which popularity and transitions do.
+const CROSS_CATEGORY_EVIDENCE: f32 = 40.0;
 const SHOP_EVIDENCE: f32 = 1.0;
 
-/// What popularity counts in a search: fame must not outdo what was asked for.
-const FAME: f32 = 0.1;
+/// Weight of popularity in a search: popularity must not outweigh relevance.
+const POPULARITY_SEARCH_WEIGHT: f32 = 0.1;
 
-/// A source's share in a blend.
+/// Weight and calibration of a source in a blend.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Part {
-    /// What its value is multiplied by, 0 or more.
+pub struct BlendPart {
+    /// Factor of the calibrated value, 0 or more.
     pub weight: f32,
-    /// From its signals to values.
+    /// Map from the source's signals to values.
     pub calibration: Calibration,
 }
 
-/// A ranking function: the score of a candidate is the sum over the sources of weight x evidence x calibrated signal.
+/// A ranking function: the score of a candidate is the sum over the sources of weight x evidence x
+/// calibrated signal.
 ///
-/// Evidence is `n / (n + user_evidence)` times `m / (m + item_evidence)` for what rests on behaviour, `n` being the
-/// items of the history and `m` the events with the candidate, and 1 for other sources: content leads where nobody has
-/// done anything, behaviour where much was done.
+/// Evidence is `n / (n + user_evidence)` times `m / (m + item_evidence)` for behavior sources, with
+/// `n` items in the history and `m` events with the candidate, and 1 for other sources: content
+/// leads where there are few events, behavior where there are many.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BlendModel {
     format: u32,
-    /// How it came about.
+    /// Method that the weights come from.
     pub method: BlendMethod,
-    /// Sources that take part.
-    pub parts: BTreeMap<Source, Part>,
-    /// Items of a history at which behaviour counts half of its weight.
+    /// Sources of the blend.
+    pub parts: BTreeMap<Source, BlendPart>,
+    /// Number of history items at which behavior counts half of its weight.
     pub user_evidence: f32,
-    /// Events with a candidate at which behaviour counts half of its weight.
+    /// Number of events with a candidate at which behavior counts half of its weight.
     pub item_evidence: f32,
-    /// What it was learned from and how good it was, where it was learned.
+    /// Training data and figures of a learned blend.
     pub info: Option<BlendInfo>,
 }
 
@@ -73,14 +76,14 @@ pub struct BlendModel {
 pub struct Ranked {
     /// The candidate.
     pub candidate: Candidate,
-    /// Sum of the parts; higher is better.
+    /// Sum of the contributions; higher is better.
     pub score: f32,
-    parts: [f32; SOURCES],
+    parts: [f32; SOURCE_COUNT],
 }
 
 impl Ranked {
-    /// An item that no source found.
-    pub(crate) fn unfound(item: u32) -> Self {
+    /// Returns an item that no source found, with score 0.
+    pub(crate) fn unscored(item: u32) -> Self {
         Self {
             candidate: Candidate {
                 item,
@@ -88,20 +91,21 @@ impl Ranked {
                 signals: Signals::default(),
             },
             score: 0.0,
-            parts: [0.0; SOURCES],
+            parts: [0.0; SOURCE_COUNT],
         }
     }
 
-    /// An item that one source alone found, with that source's score; `rank` is its place there, from 1.
-    pub(crate) fn alone(source: Source, item: u32, score: f32, rank: u32) -> Self {
-        let mut one = Self::unfound(item);
-        one.candidate.signals.set(source, Signal { score, rank });
-        one.score = score;
-        one.parts[source as usize] = score;
-        one
+    /// Returns an item with the score and the rank (from 1) of a single source.
+    pub(crate) fn from_source(source: Source, item: u32, score: f32, rank: u32) -> Self {
+        let mut ranked = Self::unscored(item);
+        ranked.candidate.signals.set(source, Signal { score, rank });
+        ranked.score = score;
+        ranked.parts[source as usize] = score;
+        ranked
     }
 
-    /// Multiplies the score, which is a part of its own then. A score below 0 rises by as much as one above 0 would.
+    /// Multiplies the score; the difference becomes the contribution of the rules. A negative score
+    /// rises by as much as a positive one would.
     pub(crate) fn multiply(&mut self, factor: f32) {
         if factor == 1.0 {
             return;
@@ -116,9 +120,9 @@ impl Ranked {
         self.score += part;
     }
 
-    /// What each source adds to the score, where it adds anything; the greatest first.
-    pub fn parts(&self) -> Vec<(Source, f32)> {
-        let all = Source::ALL.into_iter().zip(self.parts);
+    /// Returns the nonzero contributions of the sources to the score, the greatest first.
+    pub fn contributions(&self) -> Vec<(Source, f32)> {
+        let all = Source::VARIANTS.into_iter().zip(self.parts);
         let mut parts: Vec<_> = all.filter(|(_, part)| *part != 0.0).collect();
         parts.sort_by(|a, b| b.1.total_cmp(&a.1));
         parts
@@ -126,9 +130,10 @@ impl Ranked {
 }
 
 impl BlendModel {
-    /// Weighted reciprocal rank fusion with the default weights: what is used until something is learned. Popularity leads
-    /// while items have few events, and gives way to behaviour with more. Weight of popularity and evidence of items are
-    /// from films and a grocery at 300 to 50,000 events (`make bench-prior`): there more of either gains little.
+    /// Returns weighted reciprocal rank fusion with the default weights, which is used until a
+    /// blend is learned. Popularity leads while items have few events, and gives way to behavior
+    /// with more. The weight of popularity and the evidence of items are from films and a grocery
+    /// at 300 to 50,000 events (`make bench-prior`): there more of either gains little.
     pub fn rrf() -> Self {
         let weights = [
             (Source::Query, 1.0),
@@ -140,44 +145,47 @@ impl BlendModel {
             (Source::Newest, 0.01),
         ];
         Self {
-            user_evidence: USER_EVIDENCE,
-            item_evidence: ITEM_EVIDENCE,
+            user_evidence: DEFAULT_USER_EVIDENCE,
+            item_evidence: DEFAULT_ITEM_EVIDENCE,
             ..Self::of(BlendMethod::Rrf, weights, |_| Calibration::RANK)
         }
     }
 
-    /// Words and vectors of a query, without anything known of a shopper.
+    /// Returns the blend of full-text and vector search for an unknown shopper.
     pub fn hybrid() -> Self {
-        Self::of(BlendMethod::Weighted, HYBRID, |_| Calibration::RELATIVE)
+        Self::of(BlendMethod::Weighted, HYBRID_WEIGHTS, |_| {
+            Calibration::RELATIVE
+        })
     }
 
-    /// What goes with an item in other categories, in a shop with so many events for each item. The evidence of a question is
-    /// the events with the item.
+    /// Returns the blend for items of other categories, in a shop with `events` events per item.
+    /// The evidence of its candidate sets is the number of events with the query item.
     pub fn cross(events: f32) -> Self {
-        let weights = ACROSS.map(|(source, weight)| match source {
+        let weights = CROSS_CATEGORY_WEIGHTS.map(|(source, weight)| match source {
             Source::Popularity | Source::Transition => {
-                (source, weight * share(events, SHOP_EVIDENCE))
+                (source, weight * evidence_share(events, SHOP_EVIDENCE))
             }
             _ => (source, weight),
         });
         Self {
-            user_evidence: ACROSS_EVIDENCE,
+            user_evidence: CROSS_CATEGORY_EVIDENCE,
             ..Self::of(BlendMethod::Weighted, weights, |_| Calibration::RELATIVE)
         }
     }
 
-    /// The same blend for searches: with parts for the query, where a learned one has none.
-    pub fn for_search(&self, both: bool) -> Self {
+    /// Returns the blend adapted to searches: adds the query sources that a learned blend lacks.
+    pub fn for_search(&self, is_hybrid: bool) -> Self {
         let mut blend = self.clone();
         if blend.method == BlendMethod::Rrf {
-            let fame = blend.parts.get_mut(&Source::Popularity);
-            fame.into_iter().for_each(|part| part.weight = FAME);
+            if let Some(popularity) = blend.parts.get_mut(&Source::Popularity) {
+                popularity.weight = POPULARITY_SEARCH_WEIGHT;
+            }
             return blend;
         }
-        for (source, weight) in HYBRID {
-            // Alone, a part of the query counts as much as all that is learned.
-            let weight = if both { weight } else { 1.0 };
-            blend.parts.entry(source).or_insert(Part {
+        for (source, weight) in HYBRID_WEIGHTS {
+            // A single query source counts as much as all learned sources together.
+            let weight = if is_hybrid { weight } else { 1.0 };
+            blend.parts.entry(source).or_insert(BlendPart {
                 weight,
                 calibration: Calibration::RELATIVE,
             });
@@ -185,14 +193,16 @@ impl BlendModel {
         blend
     }
 
-    /// Rank fusion with weights of the caller's; sources not named take no part. Evidence does not change them.
+    /// Returns rank fusion with the given weights; other sources are left out. Evidence does not
+    /// change the weights.
     pub fn rrf_with(weights: &BTreeMap<Source, f32>) -> Self {
         let weights = weights.iter().map(|(source, weight)| (*source, *weight));
         Self::of(BlendMethod::Rrf, weights, |_| Calibration::RANK)
     }
 
-    /// A weighted sum with weights of the caller's, of scores calibrated as `self` has learned to, or else relative to
-    /// the best. Sources not named take no part. Evidence does not change the weights.
+    /// Returns a weighted sum with the given weights, of scores calibrated as in the `learned`
+    /// blend, or else scaled to 0 to 1. Other sources are left out. Evidence does not change the
+    /// weights.
     pub fn weighted(learned: Option<&Self>, weights: &BTreeMap<Source, f32>) -> Self {
         let weights = weights.iter().map(|(source, weight)| (*source, *weight));
         Self::of(BlendMethod::Weighted, weights, |source| {
@@ -210,7 +220,7 @@ impl BlendModel {
             let calibration = calibration(source);
             (
                 source,
-                Part {
+                BlendPart {
                     weight,
                     calibration,
                 },
@@ -226,37 +236,42 @@ impl BlendModel {
         }
     }
 
-    /// What a source counts for a history of so many items.
+    /// Returns the weight of a source for a history of `evidence` items.
     pub fn weight(&self, source: Source, evidence: f32) -> f32 {
         let weight = self.parts.get(&source).map_or(0.0, |p| p.weight);
         if source.is_behavior() {
-            weight * share(evidence, self.user_evidence)
+            weight * evidence_share(evidence, self.user_evidence)
         } else {
             weight
         }
     }
 
-    /// All candidates, the best first, equal scores by number.
-    pub fn rank(&self, question: &Question) -> Vec<Ranked> {
-        let mut ranked = self.score(question);
+    /// Returns all candidates, best first, equal scores by internal id.
+    pub fn rank(&self, candidate_set: &CandidateSet) -> Vec<Ranked> {
+        let mut ranked = self.score(candidate_set);
         ranked.sort_unstable_by(order);
         ranked
     }
 
-    /// All candidates in the order of the question.
-    pub(super) fn score(&self, question: &Question) -> Vec<Ranked> {
+    /// Returns all candidates in the order of the candidate set.
+    pub(super) fn score(&self, candidate_set: &CandidateSet) -> Vec<Ranked> {
         let used: Vec<_> = self
             .parts
             .iter()
             .map(|(source, part)| {
-                let weight = self.weight(*source, question.evidence);
-                (*source, weight, part.calibration, question.range(*source))
+                let weight = self.weight(*source, candidate_set.evidence);
+                (
+                    *source,
+                    weight,
+                    part.calibration,
+                    candidate_set.score_range(*source),
+                )
             })
             .filter(|(_, weight, ..)| *weight > 0.0)
             .collect();
         let one = |candidate: &Candidate| {
-            let trust = share(candidate.events, self.item_evidence);
-            let mut parts = [0.0; SOURCES];
+            let trust = evidence_share(candidate.events, self.item_evidence);
+            let mut parts = [0.0; SOURCE_COUNT];
             for (source, weight, calibration, range) in &used {
                 let value = calibration.value(candidate.signals.get(*source), *range);
                 let trust = if source.is_behavior() { trust } else { 1.0 };
@@ -268,23 +283,23 @@ impl BlendModel {
                 parts,
             }
         };
-        question.candidates.iter().map(one).collect()
+        candidate_set.candidates.iter().map(one).collect()
     }
 
-    /// For an answer.
-    pub fn used(&self) -> BlendUse {
+    /// Returns the method and version, as they appear in responses.
+    pub fn usage(&self) -> BlendUse {
         BlendUse {
             method: self.method,
             version: self.info.as_ref().map(|info| info.version.clone()),
         }
     }
 
-    /// For the store.
+    /// Encodes the blend for the store.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         serde_json::to_vec(self).map_err(|e| Error::Storage(e.to_string()))
     }
 
-    /// From the store.
+    /// Decodes a stored blend.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
         let corrupt = |detail: String| Error::Corrupt {
             column: "models",
@@ -300,14 +315,16 @@ impl BlendModel {
         let numbers = model.parts.values().map(|p| p.weight);
         let mut numbers = numbers.chain([model.user_evidence, model.item_evidence]);
         if !numbers.all(|x| x >= 0.0 && x.is_finite()) {
-            return Err(corrupt("a weight of a blend is no weight".to_owned()));
+            return Err(corrupt(
+                "expected finite weights of 0 or more in a blend".to_owned(),
+            ));
         }
         Ok(model)
     }
 }
 
-/// What `n` of evidence counts where `half` counts one half.
-pub(super) fn share(n: f32, half: f32) -> f32 {
+/// Returns `n / (n + half)`: the weight of `n` pieces of evidence, 0 to 1.
+pub(super) fn evidence_share(n: f32, half: f32) -> f32 {
     if half > 0.0 { n / (n + half) } else { 1.0 }
 }
 

@@ -4,8 +4,7 @@ use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use vitrine_schemas::{BlendMethod, Source};
 
-use super::*;
-use crate::{Error, cf::Scored};
+use crate::{Error, cf::Scored, query::blend::*};
 
 fn list(items: &[(u32, f32)]) -> Vec<Scored> {
     let scored = |(item, score): &(u32, f32)| Scored {
@@ -15,8 +14,8 @@ fn list(items: &[(u32, f32)]) -> Vec<Scored> {
     items.iter().map(scored).collect()
 }
 
-fn order(model: &BlendModel, question: &Question) -> Vec<u32> {
-    let ranked = model.rank(question);
+fn order(model: &BlendModel, candidate_set: &CandidateSet) -> Vec<u32> {
+    let ranked = model.rank(candidate_set);
     ranked.iter().map(|r| r.candidate.item).collect()
 }
 
@@ -27,10 +26,14 @@ fn without_labels_it_is_weighted_reciprocal_rank_fusion() {
         (Source::Content, list(&[(3, 0.8), (5, 0.7)])),
         (Source::Popularity, list(&[(5, 0.2)])),
     ];
-    let mut question = Question::of(3.0, &lists);
-    question.candidates.iter_mut().for_each(|c| c.events = 48.0);
-    let ranked = BlendModel::rrf().rank(&question);
-    // Three items of a history and a constant of one, 48 events with the item and one of 16: behaviour counts 9/16.
+    let mut candidate_set = CandidateSet::of(3.0, &lists);
+    candidate_set
+        .candidates
+        .iter_mut()
+        .for_each(|c| c.events = 48.0);
+    let ranked = BlendModel::rrf().rank(&candidate_set);
+    // Three items of a history and a constant of one, 48 events with the item and one of 16:
+    // behavior counts 9/16.
     let behavior = 9.0 / 16.0;
     let expected = [
         (5, 0.5 / 62.0 + 1.0 / 61.0),
@@ -41,7 +44,7 @@ fn without_labels_it_is_weighted_reciprocal_rank_fusion() {
         assert_eq!(found.candidate.item, item);
         assert!((found.score - score).abs() < 1e-7, "{found:?}");
     }
-    let first = ranked[1].parts()[0].0;
+    let first = ranked[1].contributions()[0].0;
     assert_eq!(first, Source::Behavior, "the greatest part first");
     assert_eq!(ranked.len(), 3);
 }
@@ -52,19 +55,19 @@ fn what_others_found_is_scored_without_a_rank() {
         (Source::Behavior, list(&[(1, 1.0), (2, 0.5)])),
         (Source::Content, list(&[(1, 0.4)])),
     ];
-    let mut question = Question::of(1.0, &lists);
-    question.complete(Source::Content, |item| (item == 2).then_some(0.9));
+    let mut candidate_set = CandidateSet::of(1.0, &lists);
+    candidate_set.score_missing(Source::Content, |item| (item == 2).then_some(0.9));
     let given = BTreeMap::from([(Source::Content, 1.0)]);
     assert_eq!(
-        order(&BlendModel::weighted(None, &given), &question),
+        order(&BlendModel::weighted(None, &given), &candidate_set),
         [2, 1]
     );
     // Ranks are of the source's own list.
-    assert_eq!(order(&BlendModel::rrf_with(&given), &question), [1, 2]);
+    assert_eq!(order(&BlendModel::rrf_with(&given), &candidate_set), [1, 2]);
 }
 
 #[test]
-fn evidence_moves_weight_from_content_to_behaviour() {
+fn evidence_moves_weight_from_content_to_behavior() {
     let mut model = BlendModel::weighted(
         None,
         &BTreeMap::from([(Source::Behavior, 1.0), (Source::Content, 0.5)]),
@@ -75,9 +78,9 @@ fn evidence_moves_weight_from_content_to_behaviour() {
             (Source::Behavior, list(&[(1, 1.0)])),
             (Source::Content, list(&[(2, 1.0)])),
         ];
-        let mut question = Question::of(evidence, &lists);
-        question.candidates[0].events = events;
-        order(&model, &question)
+        let mut candidate_set = CandidateSet::of(evidence, &lists);
+        candidate_set.candidates[0].events = events;
+        order(&model, &candidate_set)
     };
     assert_eq!(asked(1.0, 100.0), [2, 1], "one item of history");
     assert_eq!(asked(20.0, 100.0), [1, 2], "twenty");
@@ -108,7 +111,7 @@ fn examples(count: usize, seed: u64) -> Vec<Example> {
         best.sort_by(|a, b| taste[*b as usize].total_cmp(&taste[*a as usize]));
         best.truncate(3);
         Example {
-            question: Question::of(5.0, &lists),
+            candidate_set: CandidateSet::of(5.0, &lists),
             chosen: best,
         }
     };
@@ -126,18 +129,18 @@ fn what_was_learned_beats_every_source_and_rank_fusion_on_the_other_half() {
     assert!(figures.beats_others(), "{figures:?}");
     assert!(figures.over_best_source.low > 0.0, "{figures:?}");
     assert_eq!(figures.questions, 1000);
-    let share = |source: Source| {
+    let learned_share = |source: Source| {
         let part = model.parts[&source];
         part.weight
     };
-    assert!(share(Source::Behavior) > 0.0 && share(Source::Content) > 0.0);
+    assert!(learned_share(Source::Behavior) > 0.0 && learned_share(Source::Content) > 0.0);
     // The noise may break ties, no more.
     let fresh = examples(300, 2);
     let mut without = model.clone();
     without.parts.remove(&Source::Popularity);
     let changed = fresh
         .iter()
-        .filter(|e| order(&model, &e.question)[0] != order(&without, &e.question)[0]);
+        .filter(|e| order(&model, &e.candidate_set)[0] != order(&without, &e.candidate_set)[0]);
     assert!(changed.count() < 60);
 }
 
@@ -149,14 +152,14 @@ fn what_chance_alone_makes_better_is_not_promoted() {
         let mut examples = examples(120, 100 + seed);
         for example in &mut examples {
             let known = |source: Source| -> Vec<Scored> {
-                let candidates = example.question.candidates.iter();
+                let candidates = example.candidate_set.candidates.iter();
                 let score = |c: &Candidate| Some((c.item, c.signals.get(source)?.score));
                 let mut found: Vec<_> = candidates.filter_map(score).collect();
                 found.sort_by(|a, b| b.1.total_cmp(&a.1));
                 list(&found)
             };
             let lists = [Source::Behavior, Source::Popularity].map(|s| (s, known(s)));
-            example.question = Question::of(5.0, &lists);
+            example.candidate_set = CandidateSet::of(5.0, &lists);
         }
         let options = LearnOptions {
             depth: 5,
@@ -203,24 +206,24 @@ proptest! {
         scores in prop::collection::vec((0_usize..6, 0_u32..20, -3.0_f32..10.0), 0..60),
         weights in prop::collection::vec(0.0_f32..100.0, 6), evidence in 0.0_f32..50.0, method in 0..3
     ) {
-        let mut lists: Vec<_> = Source::ALL.into_iter().map(|s| (s, Vec::new())).collect();
+        let mut lists: Vec<_> = Source::VARIANTS.into_iter().map(|s| (s, Vec::new())).collect();
         for (source, item, score) in scores {
             lists[source].1.push(Scored { item, score });
         }
-        let question = Question::of(evidence, &lists);
-        let weights = Source::ALL.into_iter().zip(weights).collect();
+        let candidate_set = CandidateSet::of(evidence, &lists);
+        let weights = Source::VARIANTS.into_iter().zip(weights).collect();
         let model = match method {
             0 => BlendModel::rrf(),
             1 => BlendModel::rrf_with(&weights),
             _ => BlendModel::weighted(None, &weights),
         };
-        let ranked = model.rank(&question);
-        prop_assert_eq!(ranked.len(), question.candidates.len());
+        let ranked = model.rank(&candidate_set);
+        prop_assert_eq!(ranked.len(), candidate_set.candidates.len());
         prop_assert!(ranked.is_sorted_by(|a, b| a.score >= b.score));
         for one in ranked {
-            let sum: f32 = one.parts().iter().map(|(_, part)| part).sum();
+            let sum: f32 = one.contributions().iter().map(|(_, part)| part).sum();
             prop_assert!((sum - one.score).abs() <= 1e-5 * one.score.max(1.0), "{} {}", sum, one.score);
-            prop_assert!(one.parts().is_sorted_by(|a, b| a.1 >= b.1));
+            prop_assert!(one.contributions().is_sorted_by(|a, b| a.1 >= b.1));
         }
     }
 }

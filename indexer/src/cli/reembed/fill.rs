@@ -1,4 +1,4 @@
-//! `reembed run`: begins or goes on, compares, and switches where that is asked for and nothing speaks against it.
+//! `reembed run`: starts or resumes a re-embedding, compares, and switches if requested and safe.
 
 use std::{collections::BTreeSet, io::Write, path::PathBuf};
 
@@ -16,15 +16,15 @@ use crate::{
     },
     error::CommandError,
     pipeline::{Options, Progress, Rejects},
-    reembedding::{self, Comparison, Filled},
+    reembedding::{self, Comparison, FillSummary},
     sink::{HttpSink, SinkError},
-    space::{Choice, Encoders},
+    space::{Encoders, HeadsChoice},
 };
 
-/// Space that heads decide.
+/// Space whose vectors depend on the heads.
 const SHARED: &str = "shared";
 
-/// Times that what was written meanwhile is embedded before a switch.
+/// Number of passes over items written meanwhile before a switch.
 const CATCH_UPS: usize = 10;
 
 #[derive(Debug, Args)]
@@ -33,44 +33,49 @@ pub struct RunArgs {
     server: Remote,
     #[command(flatten)]
     models: Models,
-    /// Heads on top of the encoders, `none` for none [default: those in use].
+    /// Heads on top of the encoders, `none` for no heads [default: the active ones].
     #[arg(long, value_name = "NAME")]
     heads: Option<String>,
-    /// A space to be re-embedded, may be given several times [default: `shared` alone where only the heads are others, else all].
+    /// Space to re-embed; may be repeated [default: `shared` alone if only the heads change, else
+    /// all].
     #[arg(long = "space", value_name = "NAME")]
     spaces: Vec<String>,
-    /// Items embedded and sent together.
+    /// Number of items embedded and sent together.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = batch)]
     batch: usize,
     /// Weight of the text in an item's shared vector.
     #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
     text_weight: f32,
-    /// Weight of the photos in an item's shared vector.
+    /// Weight of the images in an item's shared vector.
     #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
     image_weight: f32,
-    /// Weight of behaviour in an item's shared vector, where the heads know it; of few people less.
+    /// Weight of behavior in an item's shared vector, if the heads know it; lower for items with
+    /// few users.
     #[arg(long, value_name = "W", default_value_t = 0.5, value_parser = weight)]
     behavior_weight: f32,
-    /// MiB of embeddings kept from run to run; 0 keeps none.
+    /// Size of the embedding cache in MiB, kept between runs; 0 disables it.
     #[arg(long, value_name = "MIB", default_value_t = 512)]
     embedding_cache: u64,
-    /// File that lists what could not be embedded, a JSON object a line; `line` is the item's version.
+    /// Write items that could not be embedded to this file, one JSON object per line; `line` is the
+    /// item's version.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Note items that cannot be embedded as such, so that they do not stand in the way: searches in the new spaces do not find them.
+    /// Mark items that cannot be embedded, so that they do not block the switch; searches in the
+    /// new spaces do not find them.
     #[arg(long)]
     leave_out: bool,
-    /// Leave out the comparison.
+    /// Skip the comparison.
     #[arg(long, conflicts_with = "switch")]
     no_compare: bool,
-    /// Switch where every item has vectors and the new spaces are no worse.
+    /// Switch if every item has vectors and the new spaces are not worse.
     #[arg(long)]
     switch: bool,
-    /// How much lower nDCG@10 may be, at the lower end of its 95 % interval, and not count as worse.
+    /// Maximum loss of nDCG@10, at the lower end of its 95 % interval, that does not count as
+    /// worse.
     #[arg(long, value_name = "X", default_value_t = 0.01, requires = "switch")]
     tolerance: f64,
     #[command(flatten)]
-    questions: compare::Questions,
+    queries: compare::QueryArgs,
 }
 
 pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
@@ -78,9 +83,9 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Outcome, CommandError>
     let mut rejects = rejects(args.rejects.as_deref())?;
     let models_dir = args.models.dir.path();
     let choice = match args.heads.as_deref() {
-        None => Choice::Active,
-        Some("none") => Choice::None,
-        Some(name) => Choice::Named(name),
+        None => HeadsChoice::Active,
+        Some("none") => HeadsChoice::None,
+        Some(name) => HeadsChoice::Named(name),
     };
     let encoders = Encoders::load_with(&models_dir, args.models.precision, choice)?;
     let before = server.info()?.config.fingerprint;
@@ -99,11 +104,11 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Outcome, CommandError>
     let mut summary = json!(filled);
     summary["left_out"] = left_out.into();
     writeln!(out, "{summary}")?;
-    if filled.photos_gone > 0 {
-        let items = filled.photos_gone;
+    if filled.images_gone > 0 {
+        let items = filled.images_gone;
         tracing::warn!(
             items,
-            "their photos were sent along and are not kept, so their text alone was embedded; index them anew after the switch"
+            "their images were uploaded and not stored, so only their text was embedded; index them again after the switch"
         );
     }
     let mut outcome = match filled.failed > left_out {
@@ -114,13 +119,13 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Outcome, CommandError>
         return Ok(outcome);
     }
     let info = server.reembedding()?;
-    let comparisons = compare::run(&server, &info, &args.questions, out)?;
+    let comparisons = compare::run(&server, &info, &args.queries, out)?;
     if args.switch {
         match args.doubt(&comparisons) {
             Some(doubt) => {
                 writeln!(
                     out,
-                    "\nnot switched: {doubt}; `reembed switch` does it all the same"
+                    "\nnot switched: {doubt}; use `reembed switch` to switch anyway"
                 )?;
                 outcome = Outcome::Partial;
             }
@@ -135,7 +140,8 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Outcome, CommandError>
 }
 
 impl RunArgs {
-    /// What is re-embedded. Under the same encoders with other heads, `text` and `image` stay what they are.
+    /// Returns the spaces to re-embed. With the same encoders and other heads, `text` and `image`
+    /// are unchanged.
     fn spaces(
         &self,
         encoders: &Encoders,
@@ -171,7 +177,7 @@ impl RunArgs {
         embedder: &dyn Embedder,
         info: &ReembeddingInfo,
         rejects: &mut Rejects,
-    ) -> Result<Filled, CommandError> {
+    ) -> Result<FillSummary, CommandError> {
         let set = reembedding::set_of(info, embedder.fingerprint());
         let mut progress = Progress::new(set.map(|set| set.pending));
         let options = Options {
@@ -179,29 +185,30 @@ impl RunArgs {
             text_weight: self.text_weight,
             image_weight: self.image_weight,
             behavior_weight: self.behavior_weight,
-            base: self.questions.photos.clone(),
-            fetch_images: self.questions.fetch_images,
+            base: self.queries.images.clone(),
+            fetch_images: self.queries.fetch_images,
             ..Options::default()
         };
         let filled = reembedding::fill(server, embedder, info, rejects, &mut progress, options);
         Ok(filled?)
     }
 
-    /// What speaks against a switch.
+    /// Returns the reason not to switch, if there is one.
     fn doubt(&self, comparisons: &[Comparison]) -> Option<String> {
         if comparisons.is_empty() {
             return Some("nothing could be compared".to_owned());
         }
         let worse = comparisons
             .iter()
-            .find(|c| !c.is_no_worse(self.tolerance))?;
+            .find(|c| !c.is_not_worse(self.tolerance))?;
         Some(format!(
             "{}: the new spaces may be worse by more than {}",
             worse.title, self.tolerance
         ))
     }
 
-    /// Switches; what was written meanwhile is embedded first. What was left out on purpose is no hindrance.
+    /// Switches after embedding items written meanwhile. Items marked as not embeddable do not
+    /// prevent it.
     fn switch(
         &self,
         server: &HttpSink,
@@ -210,7 +217,7 @@ impl RunArgs {
     ) -> Result<ReembeddingInfo, CommandError> {
         for _ in 0..CATCH_UPS {
             match server.switch(false) {
-                Err(SinkError::Refused { status: 409, .. }) => {}
+                Err(SinkError::Rejected { status: 409, .. }) => {}
                 switched => return Ok(switched?),
             }
             let info = server.reembedding()?;

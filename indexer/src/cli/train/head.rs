@@ -1,4 +1,4 @@
-//! `train head`: a catalog in, heads out, in use where the guard lets them.
+//! `train head`: trains heads on a catalog, and activates them if the guard promotes them.
 
 mod parts;
 
@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use serde_json::json;
 
-use self::parts::{Learned, Parts};
+use self::parts::{LearningSet, TrainingParts};
 use super::super::{Outcome, catalog::Catalog};
 use crate::{
     error::CommandError,
@@ -31,58 +31,60 @@ use crate::{
 pub(in crate::cli) struct HeadArgs {
     #[command(flatten)]
     catalog: Catalog,
-    /// Name of the heads, a folder under heads/ in the folder of the models [default: the first number not taken].
+    /// Name of the heads, a folder under heads/ in the folder of the models [default: the first
+    /// free number].
     #[arg(long)]
     name: Option<String>,
-    /// Carry knowledge over from --source-category to --target: `feature` (the source's heads stay, a new last layer
-    /// is trained), `model` (they are the start), `finetune` (L = L_s + lambda * L_t).
+    /// Transfer knowledge from --source-category to --target: `feature` (the source's heads are
+    /// frozen, a new last layer is trained), `model` (training starts from them), `finetune` (L =
+    /// L_s + lambda * L_t).
     #[arg(long, value_enum, requires = "source_category", requires = "target")]
     transfer: Option<Transfer>,
-    /// Category to learn from, or several; `*`: all but the target.
+    /// Category to learn from; may be repeated; `*`: all but the target.
     #[arg(long, value_name = "CATEGORY", requires = "transfer")]
     source_category: Vec<String>,
-    /// Category the heads are for; all items where it is left out.
+    /// Category that the heads are for [default: all items].
     #[arg(long, value_name = "CATEGORY")]
     target: Option<String>,
     /// Weight of the target's loss in `finetune`.
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive, requires = "transfer")]
     lambda: f64,
-    /// Learn from items that the same people chose too: from the events of this file or, without one, from those of the
-    /// collection. Items then have what behaviour says of them in their vectors.
+    /// Also learn from items that the same users chose: from the events of this file or, without a
+    /// file, from those of the collection. The vectors of items then include behavior.
     #[arg(long, value_name = "EVENTS", num_args = 0..=1)]
     co_purchases: Option<Option<PathBuf>>,
-    /// Days from a first choice within which what somebody chose belongs together; all of it where it is left out.
+    /// Days from a first choice within which choices of a user are paired [default: unlimited].
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..), requires = "co_purchases")]
     within_days: Option<u32>,
     /// TOML file that maps the columns of the event file to fields of an event.
     #[arg(long, value_name = "FILE", requires = "co_purchases")]
     events_mapping: Option<PathBuf>,
-    /// Weight of the loss of items that the same people chose, beside that of texts and their photos.
+    /// Weight of the co-purchase loss, relative to that of texts and their images.
     #[arg(long, value_name = "X", default_value_t = Recipe::default().co_purchase_weight, value_parser = positive, requires = "co_purchases")]
     co_purchase_weight: f64,
-    /// What near means among items that people chose: 1 likely beside each other, so that what all choose is near to much; 0
-    /// likelier than elsewhere, however seldom.
-    #[arg(long, value_name = "X", default_value_t = Recipe::default().popularity_correction, value_parser = part, requires = "co_purchases")]
+    /// Strength of the logQ (popularity) correction of the co-purchase loss: 1 = similarity is
+    /// conditional probability, so popular items are near to many; 0 = similarity is lift.
+    #[arg(long, value_name = "X", default_value_t = Recipe::default().popularity_correction, value_parser = fraction, requires = "co_purchases")]
     popularity_correction: f64,
-    /// Share of the items, and of the people, that is held out: the decision is made on it.
+    /// Share of the items, and of the users, that is held out for the decision of the guard.
     #[arg(long, value_name = "SHARE", default_value_t = 0.15, value_parser = share)]
     hold_out: f64,
-    /// Most epochs.
+    /// Maximum number of epochs.
     #[arg(long, value_name = "N", default_value_t = Recipe::default().epochs)]
     epochs: usize,
-    /// Pairs a step.
+    /// Pairs per step.
     #[arg(long, value_name = "N", default_value_t = Recipe::default().batch)]
     batch: usize,
-    /// Highest learning rate.
+    /// Maximum learning rate.
     #[arg(long, value_name = "X", default_value_t = Recipe::default().rate)]
     rate: f32,
-    /// Decides everything random, the split too.
+    /// Random seed, also of the split.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Threads to train with [default: all].
+    /// Number of training threads [default: all].
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Put the heads into use where the guard promotes them; else `vitrine-indexer heads use` does.
+    /// Activate the heads if the guard promotes them; otherwise use `vitrine-indexer heads use`.
     #[arg(long)]
     activate: bool,
 }
@@ -94,7 +96,7 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-fn part(text: &str) -> Result<f64, String> {
+fn fraction(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
         _ => Err("must be 0 to 1".to_owned()),
@@ -121,7 +123,7 @@ impl HeadArgs {
         }
     }
 
-    /// Who chose what; nothing where it is not asked for.
+    /// Returns the choices of each user; empty without --co-purchases.
     fn choices(&self) -> Result<Choices, CommandError> {
         let mut choices = Choices::default();
         let Some(place) = &self.co_purchases else {
@@ -137,16 +139,19 @@ impl HeadArgs {
                 match record?.event {
                     Ok(event) => {
                         let at = micros(&event).ok().flatten();
-                        choices.take(&event, at.unwrap_or_default());
+                        choices.add(&event, at.unwrap_or_default());
                     }
                     Err(_) => unread += 1,
                 }
             }
             if unread > 0 {
-                tracing::warn!(unread, "events left out; `events import` tells why");
+                tracing::warn!(
+                    unread,
+                    "events skipped; `events import` reports the reasons"
+                );
             }
         } else if let Some(collection) = self.catalog.stored()? {
-            collection.visit_events(|at, event| choices.take(&event, at))?;
+            collection.for_each_event(|at, event| choices.add(&event, at))?;
         } else {
             let reason =
                 "--co-purchases: name an event file, or a collection by --data and --collection";
@@ -155,19 +160,26 @@ impl HeadArgs {
         Ok(choices)
     }
 
-    /// Heads, and after a transfer those trained on the target alone.
+    /// Returns the heads and, after a transfer, those trained on the target alone.
     fn train(
         &self,
         encoders: &Encoders,
-        parts: &Parts,
+        parts: &TrainingParts,
         folder: &Path,
     ) -> Result<(Trained, Option<Heads>), TrainError> {
         let recipe = self.recipe();
-        let fresh = |of: &Learned, stop: &Learned, file: &str, what| {
+        let fresh = |of: &LearningSet, stop: &LearningSet, file: &str, what| {
             let base = encoders.base_fingerprint();
             let checkpoint = Checkpoint::new(&folder.join(file));
             let (from, stop) = (of.set(), stop.set());
-            train_fresh(base, &recipe, from, stop, Some(&checkpoint), &mut say(what))
+            train_fresh(
+                base,
+                &recipe,
+                from,
+                stop,
+                Some(&checkpoint),
+                &mut log_epochs(what),
+            )
         };
         let alone = fresh(
             &parts.target,
@@ -175,7 +187,7 @@ impl HeadArgs {
             "checkpoint.safetensors",
             "training",
         )?;
-        let Some(how) = self.transfer else {
+        let Some(method) = self.transfer else {
             return Ok((alone, None));
         };
         let source = fresh(
@@ -190,13 +202,19 @@ impl HeadArgs {
             target: parts.target.set(),
             held_out: parts.stop.set(),
         };
-        let trained = transfer(how, &domains, &recipe, self.lambda, &mut say("transfer"))?;
+        let trained = transfer(
+            method,
+            &domains,
+            &recipe,
+            self.lambda,
+            &mut log_epochs("transfer"),
+        )?;
         Ok((trained, Some(alone.heads)))
     }
 }
 
 /// Logs epochs.
-fn say(what: &'static str) -> impl FnMut(&Epoch) {
+fn log_epochs(what: &'static str) -> impl FnMut(&Epoch) {
     move |e| {
         let round = |x: f64| (x * 1000.0).round() / 1000.0;
         let score = e.held_out.map(|q| round(q.score));
@@ -217,7 +235,7 @@ pub(super) fn run(args: &HeadArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     let folder = heads::folder(&models, &name)?;
     let items = args.catalog.items()?;
     let (encoders, views, counts) = args.catalog.views(&items)?;
-    let parts = Parts::of(args, &views, args.choices()?)?;
+    let parts = TrainingParts::of(args, &views, args.choices()?)?;
     let started = Instant::now();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0));
     let pool = pool
@@ -237,7 +255,7 @@ pub(super) fn run(args: &HeadArgs, out: &mut dyn Write) -> Result<Outcome, Comma
             train: parts.target.pairs(),
             stop: parts.stop.pairs(),
             held_out: parts.held_out.pairs(),
-            people: parts.people(),
+            users: parts.users(),
         },
         curve: trained.curve,
         best_epoch: trained.best,
@@ -253,10 +271,10 @@ pub(super) fn run(args: &HeadArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     Ok(Outcome::Complete)
 }
 
-/// A name that no finished heads have: those in use must not change under a running server.
-fn free_name(models: &Path, wanted: Option<&str>) -> Result<String, CommandError> {
+/// Returns a name without finished heads: active heads must not change under a running server.
+fn free_name(models: &Path, requested: Option<&str>) -> Result<String, CommandError> {
     let taken = heads::list(models)?;
-    match wanted {
+    match requested {
         Some(name) if taken.iter().any(|t| t == name) => {
             let name = name.to_owned();
             Err(CommandError::HeadsExist { name })
@@ -269,12 +287,12 @@ fn free_name(models: &Path, wanted: Option<&str>) -> Result<String, CommandError
     }
 }
 
-/// Measures the candidate beside the heads in use (or the space without any) and, after a transfer, beside heads trained
-/// on the target alone.
+/// Compares the candidate with the active heads (or the space without heads) and, after a transfer,
+/// with heads trained on the target alone.
 fn decide(
     models: &Path,
     encoders: &Encoders,
-    parts: &Parts,
+    parts: &TrainingParts,
     candidate: &Heads,
     alone: Option<&Heads>,
 ) -> Result<guard::Decision, CommandError> {
@@ -282,17 +300,17 @@ fn decide(
     let current = match heads::active(models)? {
         Some(name) => {
             let heads = Heads::load(&heads::folder(models, &name)?, encoders.base_fingerprint())?;
-            ("the heads in use", held_out.judge(&heads)?)
+            ("the heads in use", held_out.measure(&heads)?)
         }
-        None => ("the space without heads", held_out.judge_untrained()?),
+        None => ("the space without heads", held_out.measure_untrained()?),
     };
-    let mut rivals = vec![current];
+    let mut baselines = vec![current];
     if let Some(alone) = alone {
-        rivals.push(("training on the target alone", held_out.judge(alone)?));
+        baselines.push(("training on the target alone", held_out.measure(alone)?));
     }
-    let rivals: Vec<_> = rivals
+    let baselines: Vec<_> = baselines
         .iter()
-        .map(|(name, judged)| (*name, judged))
+        .map(|(name, metrics)| (*name, metrics))
         .collect();
-    Ok(guard::decide(&held_out.judge(candidate)?, &rivals))
+    Ok(guard::decide(&held_out.measure(candidate)?, &baselines))
 }

@@ -1,18 +1,18 @@
-//! A buffer that starts at a cache line, so that no vector load crosses one.
+//! A buffer aligned to cache lines, so that no vector load crosses one.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use bytemuck::{Pod, Zeroable};
 
-/// Bytes of a cache line.
+/// Size of a cache line in bytes.
 const LINE: usize = 64;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
 struct Line([u8; LINE]);
 
-/// Numbers in whole cache lines.
+/// Values in whole cache lines.
 #[derive(Clone)]
 pub struct Aligned<T> {
     lines: Vec<Line>,
@@ -21,7 +21,7 @@ pub struct Aligned<T> {
 }
 
 impl<T: Pod> Aligned<T> {
-    /// `len` zeros.
+    /// Returns a buffer of `len` zeros.
     pub fn zeros(len: usize) -> Self {
         let mut zeros = Self {
             lines: Vec::new(),
@@ -32,7 +32,8 @@ impl<T: Pod> Aligned<T> {
         zeros
     }
 
-    /// Changes the length; what is there stays, in part or followed by zeros or by what had been cut off before.
+    /// Changes the length. Existing values stay; new ones are zeros, or values that were truncated
+    /// before.
     pub fn resize(&mut self, len: usize) {
         let lines = (len * size_of::<T>()).div_ceil(LINE);
         if lines > self.lines.len() {

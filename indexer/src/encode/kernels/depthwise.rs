@@ -1,11 +1,12 @@
-//! Convolutions of each channel by itself, over rows of pixels with their channels side by side (NHWC).
+//! Depthwise convolutions over rows of pixels, channels last (NHWC).
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Output pixels made at once: the sides of the usual networks (7, 14, 28, 56, 112) are multiples of it.
+/// Output pixels of a tile: the sides of the usual networks (7, 14, 28, 56, 112) are multiples of
+/// it.
 const PIXELS: usize = 7;
 
-/// A depthwise convolution with bias, its values cut off at both ends of a range.
+/// A depthwise convolution with bias, whose outputs are clamped to a range.
 pub struct Depthwise {
     /// `[kernel, kernel, channels]`.
     weight: Vec<f32>,
@@ -16,8 +17,9 @@ pub struct Depthwise {
 }
 
 impl Depthwise {
-    /// Of `weight` `[channels, kernel, kernel]`, as torch stores it; kernel 3, 5 or 7, stride 1 or 2. `range` is
-    /// [`Activation::range`](super::Activation::range).
+    /// Packs `weight` `[channels, kernel, kernel]`, as torch stores it; kernel 3, 5 or 7, stride 1
+    /// or
+    /// 2. `range` is [`Activation::range`](super::Activation::range).
     pub fn new(
         weight: &[f32],
         bias: Vec<f32>,
@@ -46,12 +48,12 @@ impl Depthwise {
         }
     }
 
-    /// Length of a side of the kernel.
+    /// Side of the kernel.
     pub fn kernel(&self) -> usize {
         self.kernel
     }
 
-    /// Step from one output to the next, in pixels of the input.
+    /// Stride in pixels of the input.
     pub fn stride(&self) -> usize {
         self.stride
     }
@@ -61,8 +63,9 @@ impl Depthwise {
         self.bias.len()
     }
 
-    /// One row of output pixels `[pixels, channels]` of `kernel` rows of input pixels, `[kernel, width, channels]`, borders
-    /// included: `width` is at least `(pixels - 1) * stride + kernel`.
+    /// Computes one row of output pixels `[pixels, channels]` from `kernel` rows of input pixels
+    /// `[kernel, width, channels]`, padding included: `width` is at least
+    /// `(pixels - 1) * stride + kernel`.
     pub fn row(&self, input: &[f32], width: usize, output: &mut [f32]) {
         Arch::new().dispatch(Row {
             convolution: self,
@@ -110,7 +113,8 @@ impl Row<'_> {
         for channel in (0..whole).step_by(S::F32_LANES) {
             if pixels < PIXELS {
                 for pixel in 0..pixels {
-                    // SAFETY: the asserts above; `pixel` is below `pixels`, and a vector's channels below `channels`.
+                    // SAFETY: the asserts above; `pixel` is below `pixels`, and a vector's channels
+                    // are below `channels`.
                     unsafe {
                         tile::<S, K, STRIDE, 1>(
                             simd,
@@ -126,9 +130,9 @@ impl Row<'_> {
                 continue;
             }
             for pixel in (0..pixels).step_by(PIXELS) {
-                // The last ones are made twice where the row is no multiple.
+                // The last tile overlaps the one before if the row is not a multiple of it.
                 let pixel = pixel.min(pixels - PIXELS);
-                // SAFETY: as above, for PIXELS pixels from `pixel` on.
+                // SAFETY: as above, for PIXELS pixels starting at `pixel`.
                 unsafe {
                     tile::<S, K, STRIDE, PIXELS>(
                         simd,
@@ -153,14 +157,14 @@ impl Row<'_> {
 }
 
 impl Depthwise {
-    /// The scalar twin: one channel of one output pixel.
+    /// Scalar version: one channel of one output pixel.
     pub(super) fn scalar(&self, input: &[f32], width: usize, pixel: usize, channel: usize) -> f32 {
         let (kernel, channels) = (self.kernel, self.channels());
         let mut sum = self.bias[channel];
         for ky in 0..kernel {
             for kx in 0..kernel {
-                let at = ky * width + pixel * self.stride + kx;
-                sum += input[at * channels + channel]
+                let position = ky * width + pixel * self.stride + kx;
+                sum += input[position * channels + channel]
                     * self.weight[(ky * kernel + kx) * channels + channel];
             }
         }
@@ -168,11 +172,12 @@ impl Depthwise {
     }
 }
 
-/// A vector of channels of `P` output pixels.
+/// Computes one vector of channels of `P` output pixels.
 ///
 /// # Safety
-/// `output` holds `pixel + P` pixels, `input` `K` rows of `width` pixels, `width` is at least `(pixel + P - 1) * STRIDE + K`, and
-/// `channel` and the vector's other channels are below the number of channels.
+/// `output` has at least `pixel + P` pixels, `input` has `K` rows of `width` pixels, `width` is at
+/// least `(pixel + P - 1) * STRIDE + K`, and `channel` and the vector's other channels are below
+/// the number of channels.
 #[inline(always)]
 unsafe fn tile<S: Simd, const K: usize, const STRIDE: usize, const P: usize>(
     simd: S,
@@ -184,9 +189,9 @@ unsafe fn tile<S: Simd, const K: usize, const STRIDE: usize, const P: usize>(
     output: &mut [f32],
 ) {
     let channels = convolution.bias.len();
-    // SAFETY: every offset is within what the caller vouches for.
-    let load = |from: &[f32], at: usize| unsafe {
-        from.as_ptr().add(at).cast::<S::f32s>().read_unaligned()
+    // SAFETY: every offset is within the bounds that the caller guarantees.
+    let load = |from: &[f32], offset: usize| unsafe {
+        from.as_ptr().add(offset).cast::<S::f32s>().read_unaligned()
     };
     let mut sums = [load(&convolution.bias, channel); P];
     for ky in 0..K {
@@ -196,12 +201,12 @@ unsafe fn tile<S: Simd, const K: usize, const STRIDE: usize, const P: usize>(
                 (ky * K + kx).wrapping_mul(channels).wrapping_add(channel),
             );
             for (p, sum) in sums.iter_mut().enumerate() {
-                let place = ky
+                let position = ky
                     .wrapping_mul(width)
                     .wrapping_add((pixel.wrapping_add(p)).wrapping_mul(STRIDE))
                     .wrapping_add(kx);
                 *sum = simd.mul_add_e_f32s(
-                    load(input, place.wrapping_mul(channels).wrapping_add(channel)),
+                    load(input, position.wrapping_mul(channels).wrapping_add(channel)),
                     weight,
                     *sum,
                 );
@@ -213,8 +218,8 @@ unsafe fn tile<S: Simd, const K: usize, const STRIDE: usize, const P: usize>(
         let value = super::vector::clamp(simd, sum, low, high);
         // SAFETY: as for `load`.
         unsafe {
-            let at = output.as_mut_ptr().add((pixel + p) * channels + channel);
-            at.cast::<S::f32s>().write_unaligned(value);
+            let target = output.as_mut_ptr().add((pixel + p) * channels + channel);
+            target.cast::<S::f32s>().write_unaligned(value);
         }
     }
 }

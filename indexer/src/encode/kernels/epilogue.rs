@@ -1,17 +1,17 @@
-//! What happens to a product's sums on their way from registers to memory.
+//! Epilogue of a matrix product: scale, bias and activation, applied when sums are stored.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::vector;
 
-/// A function of the finished sum.
+/// Activation function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
-    /// The sum itself.
+    /// Identity.
     Identity,
     /// [Gaussian error linear unit](https://arxiv.org/abs/1606.08415), by the error function.
     Gelu,
-    /// Not below 0.
+    /// `max(x, 0)`.
     Relu,
     /// Clamped to 0..=6.
     Relu6,
@@ -20,7 +20,8 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// What it leaves of all values, where it only cuts them off; of the others: all.
+    /// Returns the output range of an activation that only clamps; an unbounded range for the
+    /// others.
     pub fn range(self) -> (f32, f32) {
         match self {
             Self::Identity | Self::Gelu | Self::Silu => (f32::NEG_INFINITY, f32::INFINITY),
@@ -41,7 +42,7 @@ impl Activation {
     }
 }
 
-/// An activation of all `values`, in place.
+/// Applies an activation to all `values`, in place.
 pub fn activate(values: &mut [f32], activation: Activation) {
     if activation != Activation::Identity {
         Arch::new().dispatch(Activate { values, activation });
@@ -67,21 +68,21 @@ impl WithSimd for Activate<'_> {
     }
 }
 
-/// `activation(scale * sum + bias)`, stored or added to what is there.
+/// `activation(scale * sum + bias)`, stored or added to the output.
 #[derive(Clone, Copy)]
 pub struct Epilogue<'a> {
-    /// One value a column; none is zero.
+    /// One value for each column; `None` is zero.
     pub bias: Option<&'a [f32]>,
     /// Factor of each sum.
     pub scale: f32,
     /// Applied after scale and bias.
     pub activation: Activation,
-    /// Whether the result is added to what is in memory.
+    /// True if the result is added to the output.
     pub add: bool,
 }
 
 impl Epilogue<'_> {
-    /// The sum as it is.
+    /// Stores the plain sum.
     pub const NONE: Self = Self {
         bias: None,
         scale: 1.0,
@@ -89,7 +90,7 @@ impl Epilogue<'_> {
         add: false,
     };
 
-    /// Stores vectors of a row, the first of which is column `start`; `out` has no more values than they do.
+    /// Stores vectors of a row, starting at column `start`; `out` has at most as many values.
     #[inline(always)]
     pub fn store<S: Simd, const VECTORS: usize>(
         &self,
@@ -100,8 +101,8 @@ impl Epilogue<'_> {
     ) {
         let scale = simd.splat_f32s(self.scale);
         let bias = self.bias.map(|b| &b[start..start + out.len()]);
-        for (at, sum) in sums.into_iter().enumerate() {
-            let from = (at * S::F32_LANES).min(out.len());
+        for (index, sum) in sums.into_iter().enumerate() {
+            let from = (index * S::F32_LANES).min(out.len());
             let to = (from + S::F32_LANES).min(out.len());
             let bias = bias.map_or(simd.splat_f32s(0.0), |b| load(simd, &b[from..to]));
             let mut value = simd.mul_add_e_f32s(sum, scale, bias);

@@ -1,8 +1,9 @@
-//! Products of 8-bit integers: weights with a scale for each [`GROUP`] of a column, activations with a scale and an offset for each
-//! group of a row, made anew for each input (block-wise quantization, [Dettmers et al. 2022](https://arxiv.org/abs/2110.02861)).
+//! Matrix products of 8-bit integers: weights with a scale for each [`GROUP`] of a column,
+//! activations with a scale and an offset for each group of a row, quantized dynamically
+//! (block-wise quantization, [Dettmers et al. 2022](https://arxiv.org/abs/2110.02861)).
 //!
-//! With `x = low + scale q` for a row's group and `w = s p` for a column's, `x w = s scale (q p) + low s sum(p)`: the integer
-//! sum is exact on every machine.
+//! With `x = low + scale q` for a row's group and `w = s p` for a column's group,
+//! `x w = s scale (q p) + low s sum(p)`: the integer sum is exact on every machine.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -10,31 +11,33 @@ use super::aligned::Aligned;
 use super::epilogue::Epilogue;
 use super::matmul::Place;
 use super::packed::WIDTH;
-use super::tile_int8::{Kernel, LANES, MOST_COLUMNS, ROWS, STEP, Sums};
+use super::tile_int8::{Kernel, LANE_PRODUCTS, LANES, MAX_COLUMNS, ROWS, Sums};
 
-/// Values of a row or column that share a scale: with 128 of them, some texts come out below a cosine of 0.999 to f32.
+/// Values of a row or column that share a scale. With 128, some text vectors have a cosine to f32
+/// below 0.999.
 const GROUP: usize = 64;
 
-/// Weights `[k, n]` as integers from -127 to 127, in panels as [`super::packed::Packed`], [`STEP`] rows interleaved.
+/// Weights `[k, n]` as integers from -127 to 127, in panels as in [`super::packed::Packed`], with
+/// [`LANE_PRODUCTS`] rows interleaved.
 pub struct PackedInt8 {
     k: usize,
     n: usize,
     kernel: Kernel,
     data: Aligned<i8>,
-    /// By group and column: what 1 stands for.
+    /// Scale by group and column.
     scales: Aligned<f32>,
-    /// By group and column: sum of the weights as they are after rounding.
+    /// Sum of the dequantized weights by group and column.
     sums: Aligned<f32>,
 }
 
 impl PackedInt8 {
-    /// Of a matrix stored as `[n, k]`.
+    /// Quantizes and packs a matrix stored as `[n, k]`.
     pub fn transposed(weight: &[f32], k: usize) -> Self {
         Self::with_kernel(weight, k, Kernel::best())
     }
 
     pub(super) fn with_kernel(weight: &[f32], k: usize, kernel: Kernel) -> Self {
-        let (n, stride) = (weight.len() / k, k.next_multiple_of(STEP));
+        let (n, stride) = (weight.len() / k, k.next_multiple_of(LANE_PRODUCTS));
         let (columns, groups) = (n.next_multiple_of(LANES), k.div_ceil(GROUP));
         let mut packed = Self {
             k,
@@ -48,8 +51,8 @@ impl PackedInt8 {
             let panel = column / (WIDTH * LANES) * (WIDTH * LANES);
             let wide = (columns - panel).min(WIDTH * LANES);
             for (group, weights) in weights.chunks(GROUP).enumerate() {
-                let most = weights.iter().fold(0f32, |most, w| most.max(w.abs()));
-                let scale = most / 127.0;
+                let max = weights.iter().fold(0f32, |max, w| max.max(w.abs()));
+                let scale = max / 127.0;
                 let mut sum = 0i32;
                 for (row, weight) in (group * GROUP..).zip(weights) {
                     let value = if scale > 0.0 {
@@ -57,8 +60,9 @@ impl PackedInt8 {
                     } else {
                         0
                     };
-                    let step = row / STEP * wide + column - panel;
-                    packed.data[panel * stride + step * STEP + row % STEP] = value;
+                    let step = row / LANE_PRODUCTS * wide + column - panel;
+                    packed.data[panel * stride + step * LANE_PRODUCTS + row % LANE_PRODUCTS] =
+                        value;
                     sum += i32::from(value);
                 }
                 packed.scales[group * columns + column] = scale;
@@ -68,7 +72,7 @@ impl PackedInt8 {
         packed
     }
 
-    /// Rows.
+    /// Number of rows.
     pub fn k(&self) -> usize {
         self.k
     }
@@ -77,16 +81,16 @@ impl PackedInt8 {
 /// Rows `[rows, k]` as integers from 0 to 255.
 pub struct QuantizedRows {
     data: Vec<u8>,
-    /// By row and group: (what 1 stands for, what 0 stands for).
+    /// (scale, offset) by row and group.
     scales: Vec<(f32, f32)>,
     rows: usize,
     stride: usize,
 }
 
 impl QuantizedRows {
-    /// Rounds rows of `k` values.
+    /// Quantizes rows of `k` values.
     pub fn new(values: &[f32], k: usize) -> Self {
-        let stride = k.next_multiple_of(STEP);
+        let stride = k.next_multiple_of(LANE_PRODUCTS);
         let rows = values.len() / k;
         let mut data = vec![0; rows * stride];
         let mut scales = Vec::with_capacity(rows * k.div_ceil(GROUP));
@@ -106,7 +110,7 @@ impl QuantizedRows {
     }
 }
 
-/// Adding this to a float from 0 to 255 rounds it; the integer is then in the lowest byte.
+/// Adding this to a float from 0 to 255 rounds it, with the integer in the lowest byte.
 const ROUND: f32 = 8_388_608.0;
 
 struct Quantize<'a> {
@@ -137,7 +141,7 @@ impl WithSimd for Quantize<'_> {
     }
 }
 
-/// The least and the most of `values`.
+/// Returns the minimum and maximum of `values`.
 #[inline(always)]
 fn bounds<S: Simd>(simd: S, values: &[f32]) -> (f32, f32) {
     let (head, tail) = S::as_simd_f32s(values);
@@ -149,7 +153,7 @@ fn bounds<S: Simd>(simd: S, values: &[f32]) -> (f32, f32) {
         .fold(ends, |(low, high), x| (low.min(*x), high.max(*x)))
 }
 
-/// `out = epilogue(left * right)`, `[rows, n]`, at `place`.
+/// Computes `out = epilogue(left * right)`, `[rows, n]`, with the layout `place`.
 pub fn matmul(
     left: &QuantizedRows,
     right: &PackedInt8,
@@ -187,9 +191,11 @@ impl WithSimd for Product<'_> {
                     let end = (start + vectors * LANES).min(self.right.n);
                     let out = &mut self.out[self.place.start(row)..][start..end];
                     let totals = S::as_simd_f32s(&totals[..]).0;
-                    for (at, (out, total)) in out.chunks_mut(S::F32_LANES).zip(totals).enumerate() {
+                    for (index, (out, total)) in
+                        out.chunks_mut(S::F32_LANES).zip(totals).enumerate()
+                    {
                         self.epilogue
-                            .store(simd, [*total], start + at * S::F32_LANES, out);
+                            .store(simd, [*total], start + index * S::F32_LANES, out);
                     }
                 }
             }
@@ -198,7 +204,7 @@ impl WithSimd for Product<'_> {
 }
 
 impl Product<'_> {
-    /// Sums of [`ROWS`] rows from `top` on and of the columns of a panel.
+    /// Returns the sums of [`ROWS`] rows, starting at `top`, by the columns of a panel.
     #[inline(always)]
     fn tile<S: Simd>(&self, simd: S, top: usize, start: usize, vectors: usize) -> Sums {
         let (left, right) = (self.left, self.right);
@@ -206,24 +212,27 @@ impl Product<'_> {
         let columns = right.n.next_multiple_of(LANES);
         let groups = right.k.div_ceil(GROUP);
         let panel = &right.data[start * left.stride..][..wide * left.stride];
-        let mut sums: Sums = [[0.0; MOST_COLUMNS]; ROWS];
+        let mut sums: Sums = [[0.0; MAX_COLUMNS]; ROWS];
         let mut totals = sums;
-        // Past the last row the last one is multiplied again and thrown away.
-        let number = |i: usize| (top + i).min(left.rows - 1);
+        // Rows past the last one repeat it; their results are discarded.
+        let row = |i: usize| (top + i).min(left.rows - 1);
         for group in 0..groups {
-            let part = group * GROUP..((group + 1) * GROUP).min(left.stride);
+            let range = group * GROUP..((group + 1) * GROUP).min(left.stride);
             let rows: [&[u8]; ROWS] =
-                std::array::from_fn(|i| &left.data[number(i) * left.stride..][part.clone()]);
+                std::array::from_fn(|i| &left.data[row(i) * left.stride..][range.clone()]);
             right.kernel.run(
                 rows,
-                &panel[part.start * wide..part.end * wide],
+                &panel[range.start * wide..range.end * wide],
                 vectors,
                 &mut sums,
             );
-            let at = group * columns + start;
-            let (scales, weights) = (&right.scales[at..at + wide], &right.sums[at..at + wide]);
+            let offset = group * columns + start;
+            let (scales, weights) = (
+                &right.scales[offset..offset + wide],
+                &right.sums[offset..offset + wide],
+            );
             for (i, (sums, totals)) in sums.iter().zip(&mut totals).enumerate() {
-                let (scale, low) = left.scales[number(i) * groups + group];
+                let (scale, low) = left.scales[row(i) * groups + group];
                 widen(
                     simd,
                     &sums[..wide],
@@ -239,7 +248,7 @@ impl Product<'_> {
     }
 }
 
-/// Adds to `totals` what the integer sums of a group stand for.
+/// Adds the dequantized integer sums of a group to `totals`.
 #[inline(always)]
 fn widen<S: Simd>(
     simd: S,

@@ -19,7 +19,7 @@ enum Weight {
 }
 
 impl Linear {
-    /// Of `weight` `[bias.len(), k]`, as torch stores it.
+    /// Packs `weight` `[bias.len(), k]`, as torch stores it.
     pub fn new(
         weight: &[f32],
         bias: Vec<f32>,
@@ -38,7 +38,7 @@ impl Linear {
         }
     }
 
-    /// Rows `[rows, n]` of rows `[rows, k]`.
+    /// Computes rows `[rows, n]` from rows `[rows, k]`.
     pub fn forward(&self, input: &[f32], output: &mut [f32]) {
         self.run(input, output, Place::rows(self.bias.len()), false);
     }
@@ -48,7 +48,7 @@ impl Linear {
         self.run(input, output, Place::rows(self.bias.len()), true);
     }
 
-    /// [`Linear::forward`], rows at `place` of `output`.
+    /// [`Linear::forward`] with the output layout `place`.
     pub fn forward_to(&self, input: &[f32], output: &mut [f32], place: Place) {
         self.run(input, output, place, false);
     }

@@ -1,36 +1,37 @@
-//! Products of row-major activations with weights packed once, by a register tile of rows x three vectors of columns
-//! (the scheme of [Goto and van de Geijn 2008](https://doi.org/10.1145/1356052.1356053), without their packing of the
-//! left side, which a row-major matrix with few rows does not repay).
+//! Matrix products of row-major activations with prepacked weights, by a register tile of rows x
+//! three vectors of columns (the scheme of [Goto and van de Geijn
+//! 2008](https://doi.org/10.1145/1356052.1356053), without packing the left side, which does not
+//! pay off for a row-major matrix with few rows).
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::epilogue::Epilogue;
 use super::packed::{Packed, WIDTH};
 
-/// A matrix inside a larger one: `rows` rows that start `stride` apart.
+/// A view of a matrix: `rows` rows that start `stride` values apart.
 #[derive(Clone, Copy)]
 pub struct Rows<'a> {
-    /// From the first value on.
+    /// Values, starting with the first one of the matrix.
     pub data: &'a [f32],
-    /// Values from a row's start to the next one's.
+    /// Number of values from the start of a row to the next one.
     pub stride: usize,
     /// Number of rows.
     pub rows: usize,
 }
 
-/// Where the rows of a product go.
+/// Layout of the output rows of a product.
 #[derive(Clone, Copy)]
 pub struct Place {
-    /// Values from a row's start to the next one's.
+    /// Number of values from the start of a row to the next one.
     pub stride: usize,
-    /// Rows after which `gap` more values are left out: lines of pixels in a frame with a border.
+    /// Number of rows after which `gap` values are skipped: lines of pixels in a padded frame.
     pub line: usize,
-    /// Values left out after a line.
+    /// Number of values skipped after a line.
     pub gap: usize,
 }
 
 impl Place {
-    /// Rows `stride` apart.
+    /// Returns a layout of rows that start `stride` values apart.
     pub fn rows(stride: usize) -> Self {
         Self {
             stride,
@@ -39,14 +40,14 @@ impl Place {
         }
     }
 
-    /// Where a row starts.
+    /// Offset of a row.
     #[inline(always)]
     pub fn start(self, row: usize) -> usize {
         row * self.stride + row / self.line * self.gap
     }
 }
 
-/// `out = epilogue(left * right)`, `[rows, n]`, at `place`.
+/// Computes `out = epilogue(left * right)`, `[rows, n]`, with the layout `place`.
 pub fn matmul(left: Rows, right: &Packed, epilogue: Epilogue, out: &mut [f32], place: Place) {
     Arch::new().dispatch(Product {
         left,
@@ -70,7 +71,7 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // 24 sums and what they are made of fit 32 registers; 12 fit 16.
+        // 24 sums with their operands fit 32 registers; 12 fit 16.
         if S::REGISTER_COUNT >= 32 {
             self.run::<S, 8>(simd);
         } else {
@@ -83,17 +84,17 @@ impl Product<'_> {
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
         let (k, n) = (self.right.k, self.right.n);
-        let (lanes, mut start, mut at) = (S::F32_LANES, 0, 0);
+        let (lanes, mut start, mut offset) = (S::F32_LANES, 0, 0);
         while start < n {
             let vectors = (n - start).div_ceil(lanes).min(WIDTH);
-            let panel = &self.right.data[at..at + vectors * lanes * k];
+            let panel = &self.right.data[offset..offset + vectors * lanes * k];
             match vectors {
                 3 => self.panel::<S, ROWS, 3>(simd, panel, start),
                 2 => self.panel::<S, ROWS, 2>(simd, panel, start),
                 _ => self.panel::<S, ROWS, 1>(simd, panel, start),
             }
             start += vectors * lanes;
-            at += panel.len();
+            offset += panel.len();
         }
     }
 
@@ -117,7 +118,7 @@ impl Product<'_> {
     }
 }
 
-/// All rows by one panel.
+/// Product of all rows with one panel.
 struct Panel<'a, const ROWS: usize, const VECTORS: usize> {
     left: Rows<'a>,
     k: usize,
@@ -138,7 +139,7 @@ impl<const ROWS: usize, const VECTORS: usize> WithSimd for Panel<'_, ROWS, VECTO
         let end = (self.start + VECTORS * S::F32_LANES).min(self.n);
         let mut top = 0;
         while top < self.left.rows {
-            // Past the last row the last one is multiplied again and thrown away.
+            // Rows past the last one repeat it; their results are discarded.
             let rows: [&[f32]; ROWS] = std::array::from_fn(|i| {
                 let row = (top + i).min(self.left.rows - 1);
                 &self.left.data[row * self.left.stride..][..self.k]
@@ -154,7 +155,7 @@ impl<const ROWS: usize, const VECTORS: usize> WithSimd for Panel<'_, ROWS, VECTO
     }
 }
 
-/// The inner loop: sums over k of one value of each row times the vectors of a step.
+/// Inner loop: sums over k of one value of each row times the vectors of a step.
 #[inline(always)]
 fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,

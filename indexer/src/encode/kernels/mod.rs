@@ -1,8 +1,9 @@
-//! Vector code of the encoders: products of matrices in f32 and int8 and what surrounds them.
+//! SIMD kernels of the encoders: matrix products in f32 and int8, convolutions, activations.
 //!
-//! Written once over the vectors of [pulp], which picks AVX-512, AVX2, NEON or plain floats at run time. Only the
-//! integer product (`tile_int8`) needs instructions that pulp has not, and `depthwise` loads without a check of each bound: these two hold
-//! all unsafe code of the crate, each with a scalar twin.
+//! The code is generic over the vectors of [pulp], which selects AVX-512, AVX2, NEON or scalar code
+//! at run time. Only the integer product (`tile_int8`) needs instructions that pulp lacks, and
+//! `depthwise` loads without bounds checks: these two contain all unsafe code of the crate, each
+//! with a scalar version.
 
 mod aligned;
 mod depthwise;

@@ -1,25 +1,25 @@
-//! Right sides of products, in the order in which the kernels read them.
+//! Packed right sides of matrix products, in the order in which the kernels read them.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::aligned::Aligned;
 
-/// Vectors a tile is wide.
+/// Width of a tile in vectors.
 pub const WIDTH: usize = 3;
 
-/// A right side `[k, n]`, cut into panels of as many columns as a tile is wide, each stored row by row; the last one is
-/// as many vectors wide as it needs.
+/// A right side `[k, n]`, split into panels of the columns of a tile, each stored row by row; the
+/// last panel has only as many vectors as needed.
 pub struct Packed {
-    /// Rows.
+    /// Number of rows.
     pub k: usize,
-    /// Columns.
+    /// Number of columns.
     pub n: usize,
     /// The panels, one after another.
     pub data: Aligned<f32>,
 }
 
 impl Packed {
-    /// An empty one, to be filled.
+    /// Returns an empty matrix, to be filled.
     pub fn empty() -> Self {
         Self {
             k: 0,
@@ -28,25 +28,25 @@ impl Packed {
         }
     }
 
-    /// Of a matrix stored as `[n, k]`: the form of a linear layer's weights in torch.
+    /// Packs a matrix stored as `[n, k]`, as torch stores the weights of a linear layer.
     pub fn transposed(weight: &[f32], k: usize) -> Self {
         let mut packed = Self::empty();
         packed.set_transposed(weight, k, k, weight.len() / k);
         packed
     }
 
-    /// Becomes the transposed of `n` rows of `k` values that start `stride` apart.
+    /// Packs the transpose of `n` rows of `k` values that start `stride` values apart.
     pub fn set_transposed(&mut self, rows: &[f32], stride: usize, k: usize, n: usize) {
         self.each_panel(k, n, |start, wide, panel| {
-            for (at, row) in rows.chunks(stride).skip(start).take(wide).enumerate() {
+            for (column, row) in rows.chunks(stride).skip(start).take(wide).enumerate() {
                 for (steps, value) in panel.chunks_exact_mut(wide).zip(&row[..k]) {
-                    steps[at] = *value;
+                    steps[column] = *value;
                 }
             }
         });
     }
 
-    /// Becomes `k` rows of `n` values that start `stride` apart.
+    /// Packs `k` rows of `n` values that start `stride` values apart.
     pub fn set(&mut self, rows: &[f32], stride: usize, k: usize, n: usize) {
         self.each_panel(k, n, |start, wide, panel| {
             let used = wide.min(n - start);
@@ -56,7 +56,8 @@ impl Packed {
         });
     }
 
-    /// Takes on a size and calls `fill` with each panel's first column, its width and its values, which are zeros.
+    /// Sets the size and calls `fill` with each panel's first column, its width and its zeroed
+    /// values.
     fn each_panel(&mut self, k: usize, n: usize, fill: impl Fn(usize, usize, &mut [f32])) {
         let lanes = Arch::new().dispatch(Lanes);
         (self.k, self.n) = (k, n);
@@ -73,7 +74,7 @@ impl Packed {
     }
 }
 
-/// Floats in a vector of this machine.
+/// Number of floats in a vector of this machine.
 struct Lanes;
 
 impl WithSimd for Lanes {

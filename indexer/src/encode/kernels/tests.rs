@@ -1,4 +1,4 @@
-//! Each kernel against its scalar twin, over sizes drawn at random.
+//! Tests of each kernel against its scalar version, over random sizes.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use super::tile_int8::Kernel;
 use super::*;
 use crate::encode::Precision;
 
-/// `n` reproducible values in -1..1.
+/// Returns `n` reproducible values in -1..1.
 fn values(seed: u64, n: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -19,7 +19,7 @@ fn values(seed: u64, n: usize) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
-/// `x W^T + b` in f64.
+/// Computes `x W^T + b` in f64.
 fn linear(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f64> {
     let k = weight.len() / bias.len();
     let dot = |row: &[f32], w: &[f32]| {
@@ -52,7 +52,7 @@ fn near(found: &[f32], wanted: &[f64], most: f64) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The normal distribution function by its series, which is 0 or 1 beyond 8 as far as floats can tell.
+/// Computes the normal distribution function by its series; beyond 8 it is 0 or 1 in floats.
 fn phi(x: f64) -> f64 {
     if x.abs() > 8.0 {
         return if x > 0.0 { 1.0 } else { 0.0 };
@@ -129,7 +129,7 @@ proptest! {
             found
         };
         let portable = product(Kernel::Portable);
-        // Half a step of each side: 1/255 for x in -1..1, 1/254 for w.
+        // Half a quantization step of each side: 1/255 for x in -1..1, 1/254 for w.
         near(&portable, &wanted, 0.008 * k as f64)?;
         for kernel in [Kernel::Avx512Vnni, Kernel::AvxVnni] {
             if kernel.is_there() {

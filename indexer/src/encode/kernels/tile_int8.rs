@@ -1,19 +1,19 @@
-//! The inner loops of [`super::int8`]: one for AVX-512 VNNI, one for AVX-VNNI, one for every machine. Their sums are equal.
+//! Inner loops of [`super::int8`] for AVX-512 VNNI, AVX-VNNI and portable Rust, with equal results.
 
 use super::packed::WIDTH;
 
-/// Rows of a tile.
+/// Number of rows of a tile.
 pub const ROWS: usize = 8;
-/// Products added up in one lane by one instruction.
-pub const STEP: usize = 4;
-/// Columns of a vector, by every kernel: no vector of [`pulp`] is wider.
+/// Number of products that one instruction adds up in a lane.
+pub const LANE_PRODUCTS: usize = 4;
+/// Columns of a vector for every kernel; vectors of [`pulp`] are not wider.
 pub const LANES: usize = 16;
-/// Columns of the widest tile.
-pub const MOST_COLUMNS: usize = WIDTH * LANES;
+/// Number of columns of the widest tile.
+pub const MAX_COLUMNS: usize = WIDTH * LANES;
 /// A tile of sums, as floats.
-pub type Sums = [[f32; MOST_COLUMNS]; ROWS];
+pub type Sums = [[f32; MAX_COLUMNS]; ROWS];
 
-/// Which loop a machine runs.
+/// Inner loop for a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernel {
     /// 512 bits.
@@ -25,7 +25,7 @@ pub enum Kernel {
 }
 
 impl Kernel {
-    /// The fastest one here.
+    /// Returns the fastest kernel of this machine.
     pub fn best() -> Self {
         let all = [Self::Avx512Vnni, Self::AvxVnni];
         all.into_iter()
@@ -33,7 +33,7 @@ impl Kernel {
             .unwrap_or(Self::Portable)
     }
 
-    /// Whether this machine can run it.
+    /// Returns true if this machine supports the kernel.
     pub fn is_there(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         match self {
@@ -50,14 +50,15 @@ impl Kernel {
         self == Self::Portable
     }
 
-    /// Sums of each row times each column of `panel`, which is `vectors` wide.
+    /// Computes the sums of each row times each column of `panel`, which is `vectors` wide.
     #[inline(always)]
     pub fn run(self, rows: [&[u8]; ROWS], panel: &[i8], vectors: usize, sums: &mut Sums) {
         let len = panel.len() / (vectors * LANES);
-        assert!(len.is_multiple_of(STEP) && panel.len() == len * vectors * LANES);
+        assert!(len.is_multiple_of(LANE_PRODUCTS) && panel.len() == len * vectors * LANES);
         assert!(rows.iter().all(|row| row.len() == len));
         match self {
-            // SAFETY: the kernel is chosen by `best`, which found its features; the lengths are checked above.
+            // SAFETY: `best` selected the kernel after detecting its CPU features; the lengths are
+            // checked above.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => unsafe {
                 match vectors {
@@ -87,16 +88,16 @@ impl Kernel {
     }
 }
 
-/// The scalar twin of the others.
+/// Scalar version of the kernels.
 #[inline(always)]
 fn portable(rows: [&[u8]; ROWS], panel: &[i8], columns: usize, sums: &mut Sums) {
     for (row, out) in rows.into_iter().zip(sums) {
-        let mut totals = [0i32; MOST_COLUMNS];
+        let mut totals = [0i32; MAX_COLUMNS];
         for (left, right) in row
-            .chunks_exact(STEP)
-            .zip(panel.chunks_exact(columns * STEP))
+            .chunks_exact(LANE_PRODUCTS)
+            .zip(panel.chunks_exact(columns * LANE_PRODUCTS))
         {
-            for (total, right) in totals.iter_mut().zip(right.chunks_exact(STEP)) {
+            for (total, right) in totals.iter_mut().zip(right.chunks_exact(LANE_PRODUCTS)) {
                 for (l, r) in left.iter().zip(right) {
                     *total += i32::from(*l) * i32::from(*r);
                 }
@@ -112,14 +113,15 @@ fn portable(rows: [&[u8]; ROWS], panel: &[i8], columns: usize, sums: &mut Sums) 
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{MOST_COLUMNS, ROWS, STEP, Sums};
+    use super::{LANE_PRODUCTS, MAX_COLUMNS, ROWS, Sums};
 
     /// # Safety
-    /// All rows are of one length, a multiple of [`STEP`], and the panel is as long for each of its 16 * `V` columns.
+    /// All rows have the same length, a multiple of [`LANE_PRODUCTS`], and the panel has this
+    /// length for each of its 16 * `V` columns.
     #[target_feature(enable = "avx512f,avx512vnni")]
     pub unsafe fn avx512<const V: usize>(rows: [&[u8]; ROWS], panel: &[i8], sums: &mut Sums) {
         let mut totals = [[_mm512_setzero_si512(); V]; ROWS];
-        for step in 0..rows[0].len() / STEP {
+        for step in 0..rows[0].len() / LANE_PRODUCTS {
             // SAFETY: `step` is below the number of steps of the panel and of each row.
             unsafe {
                 let right = panel.as_ptr().add(step * V * 64);
@@ -127,7 +129,10 @@ mod x86 {
                     std::array::from_fn(|v| _mm512_loadu_si512(right.add(v * 64).cast()));
                 for (totals, row) in totals.iter_mut().zip(&rows) {
                     let left = _mm512_set1_epi32(
-                        row.as_ptr().add(step * STEP).cast::<i32>().read_unaligned(),
+                        row.as_ptr()
+                            .add(step * LANE_PRODUCTS)
+                            .cast::<i32>()
+                            .read_unaligned(),
                     );
                     for (total, right) in totals.iter_mut().zip(right) {
                         *total = _mm512_dpbusd_epi32(*total, left, right);
@@ -144,15 +149,15 @@ mod x86 {
     }
 
     /// # Safety
-    /// As [`avx512`], of 8 * `V` columns.
+    /// As [`avx512`], with 8 * `V` columns.
     #[target_feature(enable = "avx2,avxvnni")]
     pub unsafe fn avx2<const V: usize>(
         rows: [&[u8]; 2],
         panel: &[i8],
-        sums: &mut [[f32; MOST_COLUMNS]; 2],
+        sums: &mut [[f32; MAX_COLUMNS]; 2],
     ) {
         let mut totals = [[_mm256_setzero_si256(); V]; 2];
-        for step in 0..rows[0].len() / STEP {
+        for step in 0..rows[0].len() / LANE_PRODUCTS {
             // SAFETY: `step` is below the number of steps of the panel and of each row.
             unsafe {
                 let right = panel.as_ptr().add(step * V * 32);
@@ -160,7 +165,10 @@ mod x86 {
                     std::array::from_fn(|v| _mm256_loadu_si256(right.add(v * 32).cast()));
                 for (totals, row) in totals.iter_mut().zip(&rows) {
                     let left = _mm256_set1_epi32(
-                        row.as_ptr().add(step * STEP).cast::<i32>().read_unaligned(),
+                        row.as_ptr()
+                            .add(step * LANE_PRODUCTS)
+                            .cast::<i32>()
+                            .read_unaligned(),
                     );
                     for (total, right) in totals.iter_mut().zip(right) {
                         *total = _mm256_dpbusd_avx_epi32(*total, left, right);

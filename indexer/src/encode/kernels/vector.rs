@@ -1,4 +1,4 @@
-//! Functions of vectors: exponential, GELU, softmax, layer norm.
+//! Vectorized functions: exponential, GELU, softmax, layer norm.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -19,9 +19,11 @@ fn polynomial<S: Simd, const N: usize>(simd: S, x: S::f32s, coefficients: [f32; 
     sum
 }
 
-/// Where the normal distribution function is 1 for our purposes: x * (1 - phi) is below 2e-6 beyond.
+/// Argument above which the normal distribution function is treated as 1: the error x * (1 - phi)
+/// is below 2e-6.
 const GELU_END: f32 = 5.0;
-/// Minimax fit of `(phi(x) - 1/2) / x` over `t = 2 x^2 / GELU_END^2 - 1`; the error of x * phi is below 2e-6.
+/// Minimax fit of `(phi(x) - 1/2) / x` over `t = 2 x^2 / GELU_END^2 - 1`; the error of x * phi is
+/// below 2e-6.
 const GELU: [f32; 12] = [
     1.413_637_5e-1,
     -7.029_823e-2,
@@ -37,7 +39,7 @@ const GELU: [f32; 12] = [
     -1.096_344e-3,
 ];
 
-/// `x * phi(x)` with the normal distribution function phi.
+/// Computes `x * phi(x)` with the normal distribution function phi.
 #[inline(always)]
 pub fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let near = clamp(simd, x, -GELU_END, GELU_END);
@@ -48,7 +50,7 @@ pub fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.mul_f32s(x, phi)
 }
 
-/// Adding this rounds a float to an integer, which then is in the low bits.
+/// Adding this rounds a float to an integer, stored in the low bits.
 const ROUND: f32 = 12_582_912.0;
 /// Taylor coefficients of `2^f`: ln(2)^k / k!; the error is below 2e-7 for f in -0.5..=0.5.
 const EXP2: [f32; 7] = [
@@ -61,7 +63,7 @@ const EXP2: [f32; 7] = [
     1.540_353e-4,
 ];
 
-/// `e^x` for x up to 87; below -87 it is next to zero.
+/// Computes `e^x` for x up to 87; below -87 the result is almost zero.
 #[inline(always)]
 fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let x = simd.max_f32s(x, simd.splat_f32s(-87.0));
@@ -75,7 +77,7 @@ fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.transmute_f32s_u32s(simd.add_u32s(power, exponent))
 }
 
-/// `x / (1 + e^-x)`; beyond 88 on the negative side it is next to zero.
+/// Computes `x / (1 + e^-x)`; below -88 the result is almost zero.
 #[inline(always)]
 pub fn silu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let negative = simd.min_f32s(simd.neg_f32s(x), simd.splat_f32s(87.0));
@@ -83,7 +85,7 @@ pub fn silu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.div_f32s(x, below)
 }
 
-/// Softmax of each row of `[rows, len]`, in place.
+/// Computes the softmax of each row of `[rows, len]`, in place.
 pub fn softmax(values: &mut [f32], len: usize) {
     Arch::new().dispatch(Softmax { values, len });
 }
@@ -101,20 +103,20 @@ impl WithSimd for Softmax<'_> {
         for row in self.values.chunks_exact_mut(self.len) {
             let (head, tail) = S::as_mut_simd_f32s(row);
             let low = simd.splat_f32s(f32::NEG_INFINITY);
-            let most = head.iter().fold(low, |most, x| simd.max_f32s(most, *x));
-            let most = tail
+            let max = head.iter().fold(low, |max, x| simd.max_f32s(max, *x));
+            let max = tail
                 .iter()
-                .fold(simd.reduce_max_f32s(most), |most, x| most.max(*x));
-            let most = simd.splat_f32s(most);
+                .fold(simd.reduce_max_f32s(max), |max, x| max.max(*x));
+            let max = simd.splat_f32s(max);
             let mut sum = simd.splat_f32s(0.0);
             for x in head.iter_mut() {
-                *x = exp(simd, simd.sub_f32s(*x, most));
+                *x = exp(simd, simd.sub_f32s(*x, max));
                 sum = simd.add_f32s(sum, *x);
             }
             let mut sum = simd.reduce_sum_f32s(sum);
             if !tail.is_empty() {
-                let part = exp(simd, simd.sub_f32s(simd.partial_load_f32s(tail), most));
-                simd.partial_store_f32s(tail, part);
+                let exps = exp(simd, simd.sub_f32s(simd.partial_load_f32s(tail), max));
+                simd.partial_store_f32s(tail, exps);
                 sum += tail.iter().sum::<f32>();
             }
             let factor = simd.splat_f32s(1.0 / sum);
@@ -126,7 +128,8 @@ impl WithSimd for Softmax<'_> {
     }
 }
 
-/// [Layer normalisation](https://arxiv.org/abs/1607.06450) of each row of `[rows, weight.len()]`, in place.
+/// Applies [layer normalization](https://arxiv.org/abs/1607.06450) to each row of
+/// `[rows, weight.len()]`, in place.
 pub fn layer_norm(values: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
     Arch::new().dispatch(LayerNorm {
         values,
@@ -156,9 +159,9 @@ impl WithSimd for LayerNorm<'_> {
             let zero = simd.splat_f32s(0.0);
             let sum = head.iter().fold(zero, |sum, x| simd.add_f32s(sum, *x));
             let mean = (simd.reduce_sum_f32s(sum) + tail.iter().sum::<f32>()) / len as f32;
-            let centre = simd.splat_f32s(mean);
+            let center = simd.splat_f32s(mean);
             let squares = head.iter().fold(zero, |sum, x| {
-                let x = simd.sub_f32s(*x, centre);
+                let x = simd.sub_f32s(*x, center);
                 simd.mul_add_e_f32s(x, x, sum)
             });
             let rest: f32 = tail.iter().map(|x| (x - mean) * (x - mean)).sum();
@@ -166,7 +169,7 @@ impl WithSimd for LayerNorm<'_> {
             let factor = 1.0 / (variance + self.eps).sqrt();
             let scale = simd.splat_f32s(factor);
             for ((x, w), b) in head.iter_mut().zip(weight).zip(bias) {
-                let unit = simd.mul_f32s(simd.sub_f32s(*x, centre), scale);
+                let unit = simd.mul_f32s(simd.sub_f32s(*x, center), scale);
                 *x = simd.mul_add_e_f32s(unit, *w, *b);
             }
             for ((x, w), b) in tail.iter_mut().zip(weight_tail).zip(bias_tail) {

@@ -1,17 +1,18 @@
-//! A pickle machine for state dicts: a fixed set of operations, bounds checked, no code of the file's.
+//! A pickle machine for state dicts: a fixed set of bounds-checked operations that never execute
+//! code of the file.
 //!
-//! Values are copied on write, so a container changed after it was memoised keeps its old form in the memo;
-//! state dicts do not look there again.
+//! Values are copied on write, so a container that changes after it was memoized keeps its old form
+//! in the memo; state dicts do not read it again.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{Dtype, PthError, TensorRef};
 
-/// Deepest nesting: keeps recursion (also in drop) short.
+/// Maximum nesting, which bounds recursion (also in `drop`).
 const MAX_DEPTH: usize = 16;
 
-/// A container and how deep it nests.
+/// A container with its nesting depth.
 #[derive(Debug, Clone)]
 pub struct Node<T> {
     pub items: Vec<T>,
@@ -69,32 +70,32 @@ impl Value {
     }
 }
 
-/// A place in the file.
+/// A read position in the file.
 pub struct Cursor<'a> {
     bytes: &'a [u8],
-    at: usize,
+    offset: usize,
 }
 
 impl<'a> Cursor<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, offset: 0 }
     }
 
     pub fn error(&self, reason: impl Into<String>) -> PthError {
         PthError {
-            at: self.at,
+            offset: self.offset,
             reason: reason.into(),
         }
     }
 
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], PthError> {
         let end = self
-            .at
+            .offset
             .checked_add(len)
             .filter(|&end| end <= self.bytes.len());
-        let end = end.ok_or_else(|| self.error("the file is cut off"))?;
-        let taken = &self.bytes[self.at..end];
-        self.at = end;
+        let end = end.ok_or_else(|| self.error("the file is truncated"))?;
+        let taken = &self.bytes[self.offset..end];
+        self.offset = end;
         Ok(taken)
     }
 
@@ -119,8 +120,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn line(&mut self) -> Result<&'a str, PthError> {
-        let len = self.bytes[self.at..].iter().position(|&b| b == b'\n');
-        let line = self.take(len.ok_or_else(|| self.error("the file is cut off"))?)?;
+        let len = self.bytes[self.offset..].iter().position(|&b| b == b'\n');
+        let line = self.take(len.ok_or_else(|| self.error("the file is truncated"))?)?;
         self.byte()?;
         std::str::from_utf8(line).map_err(|_| self.error("a name is not UTF-8"))
     }
@@ -185,7 +186,7 @@ impl<'a> Cursor<'a> {
                     };
                     memo.get(&slot)
                         .cloned()
-                        .ok_or_else(|| self.error("no such memo"))?
+                        .ok_or_else(|| self.error("missing memo entry"))?
                 }
                 b'c' => Value::Class(Rc::new(format!("{} {}", self.line()?, self.line()?))),
                 b'R' => {
@@ -196,7 +197,7 @@ impl<'a> Cursor<'a> {
                     let id = self.pop(&mut stack)?;
                     self.storage(&id)?
                 }
-                // Attributes of the state dict (`_metadata`) say nothing about tensors.
+                // Attributes of the state dict (`_metadata`) are not needed for tensors.
                 b'b' => {
                     self.pop(&mut stack)?;
                     continue;
@@ -321,7 +322,7 @@ impl<'a> Cursor<'a> {
             && kind.as_str() == "storage"
         {
             let dtype = Dtype::of(class)
-                .ok_or_else(|| self.error(format!("storage `{class}` is not known")))?;
+                .ok_or_else(|| self.error(format!("storage `{class}` is not supported")))?;
             return Ok(Value::Storage(dtype, key.clone()));
         }
         Err(self.error("an unknown persistent id"))

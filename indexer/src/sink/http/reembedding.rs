@@ -1,4 +1,4 @@
-//! The re-embedding of a running server's collection.
+//! Re-embedding of a running server's collection.
 
 use serde_json::json;
 use vitrine_schemas::{
@@ -9,48 +9,49 @@ use vitrine_schemas::{
 use super::{HttpSink, percent_encode};
 use crate::sink::SinkError;
 
-const PATH: &str = "/reembedding";
+const ROUTE: &str = "/reembedding";
 
 /// Result of a request.
-type Answer<T> = Result<T, SinkError>;
+type Response<T> = Result<T, SinkError>;
 
 impl HttpSink {
-    /// What the collection is.
+    /// Returns the description of the collection.
     ///
     /// # Errors
-    /// It is not there, or the server cannot be reached. So for all that follow.
-    pub fn info(&self) -> Answer<CollectionInfo> {
+    /// The collection does not exist, or the server cannot be reached; the same holds for all
+    /// methods that follow.
+    pub fn info(&self) -> Response<CollectionInfo> {
         self.call("GET", "", None)
     }
 
-    /// The re-embedding under way.
+    /// Returns the re-embedding in progress.
     ///
     /// # Errors
-    /// None is.
-    pub fn reembedding(&self) -> Answer<ReembeddingInfo> {
-        self.call("GET", PATH, None)
+    /// No re-embedding is in progress.
+    pub fn reembedding(&self) -> Response<ReembeddingInfo> {
+        self.call("GET", ROUTE, None)
     }
 
-    /// Begins a re-embedding; the same again is no error.
+    /// Starts a re-embedding; repeating the same request is not an error.
     ///
     /// # Errors
-    /// Another one is under way, or the server does not have the encoders.
-    pub fn begin(&self, request: &ReembeddingRequest) -> Answer<ReembeddingInfo> {
-        self.call("POST", PATH, Some(&json!(request).to_string()))
+    /// Another one is in progress, or the server does not have the encoders.
+    pub fn begin(&self, request: &ReembeddingRequest) -> Response<ReembeddingInfo> {
+        self.call("POST", ROUTE, Some(&json!(request).to_string()))
     }
 
-    /// Items that lack vectors of the encoders with this fingerprint.
+    /// Returns items that lack vectors of the encoders with this fingerprint.
     ///
     /// # Errors
-    /// No re-embedding to or from these encoders is under way.
+    /// No re-embedding to or from these encoders is in progress.
     pub fn pending(
         &self,
         fingerprint: &str,
         after: Option<u32>,
         limit: usize,
-    ) -> Answer<PendingResponse> {
+    ) -> Response<PendingResponse> {
         let fingerprint = percent_encode(fingerprint);
-        let mut path = format!("{PATH}/pending?fingerprint={fingerprint}&limit={limit}");
+        let mut path = format!("{ROUTE}/pending?fingerprint={fingerprint}&limit={limit}");
         if let Some(after) = after {
             path.push_str(&format!("&after={after}"));
         }
@@ -60,50 +61,51 @@ impl HttpSink {
     /// Sends vectors of pending items, 1 to 1000.
     ///
     /// # Errors
-    /// As [`HttpSink::pending`], or one of them is refused; nothing is stored then.
-    pub fn fill(&self, request: &FillRequest) -> Answer<FillResponse> {
-        let path = format!("{PATH}/vectors");
+    /// As [`HttpSink::pending`], or one of the vectors is rejected; then nothing is stored.
+    pub fn fill(&self, request: &FillRequest) -> Response<FillResponse> {
+        let path = format!("{ROUTE}/vectors");
         self.call("PUT", &path, Some(&json!(request).to_string()))
     }
 
-    /// Has searches see the new spaces.
+    /// Switches searches to the new spaces.
     ///
     /// # Errors
-    /// Searches would lose items and `force` does not say that they may.
-    pub fn switch(&self, force: bool) -> Answer<ReembeddingInfo> {
-        self.call("POST", &format!("{PATH}/switch?force={force}"), None)
+    /// Searches would lose items and `force` is false.
+    pub fn switch(&self, force: bool) -> Response<ReembeddingInfo> {
+        self.call("POST", &format!("{ROUTE}/switch?force={force}"), None)
     }
 
-    /// Has searches see the spaces from before the switch.
+    /// Switches searches back to the old spaces.
     ///
     /// # Errors
     /// As [`HttpSink::switch`].
-    pub fn roll_back(&self, force: bool) -> Answer<ReembeddingInfo> {
-        self.call("POST", &format!("{PATH}/rollback?force={force}"), None)
+    pub fn roll_back(&self, force: bool) -> Response<ReembeddingInfo> {
+        self.call("POST", &format!("{ROUTE}/rollback?force={force}"), None)
     }
 
-    /// Drops the spaces that searches do not see.
+    /// Drops the inactive spaces.
     ///
     /// # Errors
-    /// No re-embedding is under way.
-    pub fn end(&self) -> Answer<()> {
-        self.call("DELETE", PATH, None)
+    /// No re-embedding is in progress.
+    pub fn end(&self) -> Response<()> {
+        self.call("DELETE", ROUTE, None)
     }
 
-    /// A page of 1000 items without vectors, in the order of their ids; `cursor` is `next_cursor` of the page before.
+    /// Returns a page of 1000 items without vectors, in the order of their ids; `cursor` is
+    /// `next_cursor` of the previous page.
     ///
     /// # Errors
     /// See [`HttpSink::info`].
-    pub fn page(&self, cursor: Option<&str>) -> Answer<ScrollResponse> {
+    pub fn page(&self, cursor: Option<&str>) -> Response<ScrollResponse> {
         let body = json!({"limit": 1000, "cursor": cursor});
         self.call("POST", "/items/scroll", Some(&body.to_string()))
     }
 
-    /// Those of at most 1000 ids that are there, without vectors.
+    /// Returns those of at most 1000 ids that exist, without vectors.
     ///
     /// # Errors
     /// See [`HttpSink::info`].
-    pub fn items(&self, ids: &[String]) -> Answer<ScrollResponse> {
+    pub fn items(&self, ids: &[String]) -> Response<ScrollResponse> {
         let body = json!({"limit": 1000, "filter": {"must": [{"has_id": ids}]}});
         self.call("POST", "/items/scroll", Some(&body.to_string()))
     }

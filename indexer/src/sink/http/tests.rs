@@ -1,4 +1,4 @@
-//! The sink against a server of a few canned answers.
+//! The sink against a server with a few canned responses.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -10,7 +10,8 @@ use super::*;
 
 type Answer = (&'static str, String);
 
-/// Answers one request after the other with these, then is gone; returns its address and the requests that came.
+/// Starts a server that sends these responses, one per request, and then stops; returns its address
+/// and the received requests.
 fn server(answers: Vec<Answer>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -44,7 +45,7 @@ fn server(answers: Vec<Answer>) -> (String, Receiver<String>) {
 
 fn sink(url: &str) -> HttpSink {
     HttpSink {
-        patience: Duration::from_secs(1),
+        retry_for: Duration::from_secs(1),
         ..HttpSink::new(url, "shop", Some("secret".into()))
     }
 }
@@ -99,7 +100,7 @@ fn vectors_of_other_encoders_are_refused() {
     other.fingerprint = Some("g".into());
     let error = sink(&url).prepare(&other).unwrap_err();
     assert!(matches!(&error, SinkError::OtherSpace { found, .. } if found == "f"));
-    assert!(error.is_refusal());
+    assert!(error.is_rejection());
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn a_busy_server_is_waited_for_and_outcomes_are_read() {
 }
 
 #[test]
-fn a_refusal_is_told_and_not_repeated() {
+fn a_rejection_is_reported_and_not_retried() {
     let problem = json!({"detail": "the key may not write"}).to_string();
     let (url, _requests) = server(vec![("403 Forbidden", problem)]);
     let error = sink(&url).write(vec![Item::default()]).unwrap_err();
@@ -142,7 +143,7 @@ fn a_refusal_is_told_and_not_repeated() {
 }
 
 #[test]
-fn another_server_is_found_out() {
+fn another_server_is_detected() {
     let (url, _requests) = server(vec![("200 OK", "<html>".to_owned())]);
     let error = sink(&url).prepare(&wanted()).unwrap_err().to_string();
     assert!(error.contains("is this a Vitrine server?"), "{error}");
@@ -169,11 +170,11 @@ fn a_name_stays_within_its_segment() {
 }
 
 #[test]
-fn items_go_in_parts() {
+fn items_are_sent_in_batches() {
     let items = ["aaaa", "bb", "c", "dddddddddddd", "e"].map(str::to_owned);
-    let sizes: Vec<_> = parts(&items, 8).map(<[String]>::len).collect();
+    let sizes: Vec<_> = batches(&items, 8).map(<[String]>::len).collect();
     assert_eq!(sizes, [2, 1, 1, 1]);
-    assert_eq!(parts(&[], 8).count(), 0);
+    assert_eq!(batches(&[], 8).count(), 0);
 }
 
 #[test]
@@ -189,11 +190,11 @@ fn a_refused_setting_names_its_line() {
         ok(json!({})),
         ("400 Bad Request", refused.to_string()),
     ]);
-    let fault = crate::settings::push(&file, &sink(&url)).unwrap_err();
-    let told = fault.to_string();
+    let error = crate::settings::push(&file, &sink(&url)).unwrap_err();
+    let message = error.to_string();
     assert!(
-        told.ends_with("settings.json: line 4: /rules/0/then: does nothing"),
-        "{told}"
+        message.ends_with("settings.json: line 4: /rules/0/then: does nothing"),
+        "{message}"
     );
     let sent: Vec<_> = requests.iter().collect();
     assert!(sent[0].starts_with("PUT /v1/collections/shop/stop_words "));

@@ -1,4 +1,5 @@
-//! Mapping files of events, and the columns that go by their own names. How a row becomes an event lives in `rules`.
+//! Mapping files of events, and the column names that are recognized without one. The conversion of
+//! a row to an event lives in `rules`.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -7,7 +8,7 @@ use vitrine_schemas::EventKind;
 
 use super::{super::mapping::require, EventRules, SourceError};
 
-/// Names under which a column is found without a mapping, the first that is there.
+/// Column names that are recognized without a mapping; the first one present is used.
 const NAMES: [(&str, &[&str]); 7] = [
     ("user", &["user", "user_id", "customer_id", "visitor_id"]),
     ("items", &["items", "item", "item_id", "product_id"]),
@@ -18,28 +19,28 @@ const NAMES: [(&str, &[&str]); 7] = [
     ("id", &["id", "event_id"]),
 ];
 
-/// Which column becomes which field of an event. The default goes by the columns' names.
+/// Columns of the fields of an event. The default recognizes columns by their names.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventMapping {
-    /// Column of the shopper.
+    /// Column of the user.
     pub user: Option<String>,
-    /// Column of the visit.
+    /// Column of the session.
     pub session: Option<String>,
     /// Column of the item or items.
     pub items: Option<String>,
-    /// Separates several items in one cell.
+    /// Separator of several items in one cell.
     pub items_separator: Option<String>,
-    /// Column of what happened.
+    /// Column of the event kind.
     pub kind: Option<String>,
-    /// What happened, by the words of the column.
+    /// Event kind of each value of the column.
     pub kinds: BTreeMap<String, EventKind>,
-    /// What happened where there is no column or its cell is blank.
+    /// Event kind of rows without the column or with a blank cell.
     pub default_kind: Option<EventKind>,
     /// Column of the time.
     pub ts: Option<String>,
-    /// Form of the times, in the letters of strftime; without it RFC 3339, the usual forms with the year first, and
-    /// seconds, milli-, micro- or nanoseconds since 1970 are known.
+    /// Format of the times in strftime notation; without it, RFC 3339, common formats with the year
+    /// first, and seconds, milli-, micro- or nanoseconds since 1970 are recognized.
     pub ts_format: Option<String>,
     /// Column of the rating or amount.
     pub value: Option<String>,
@@ -51,25 +52,25 @@ impl EventMapping {
     /// Reads a mapping file.
     ///
     /// # Errors
-    /// The file cannot be read, is no TOML, has a key that is not known, or a `ts_format` that is none.
+    /// The file cannot be read, is not valid TOML, has an unknown key, or an invalid `ts_format`.
     pub fn load(path: &Path) -> Result<Self, SourceError> {
         let text = std::fs::read_to_string(path).map_err(|source| SourceError::Open {
             path: path.to_owned(),
             source,
         })?;
-        let fault = |reason: String| SourceError::Mapping {
+        let error = |reason: String| SourceError::Mapping {
             path: path.to_owned(),
             reason,
         };
-        let mapping: Self = toml::from_str(&text).map_err(|e| fault(e.to_string()))?;
-        mapping.check().map_err(fault)?;
+        let mapping: Self = toml::from_str(&text).map_err(|e| error(e.to_string()))?;
+        mapping.check().map_err(error)?;
         Ok(mapping)
     }
 
-    /// Whether `ts_format` is one and the separator is not empty.
+    /// Checks that `ts_format` is valid and that the separator is not empty.
     ///
     /// # Errors
-    /// What is wrong, by its key.
+    /// Names the key and the problem.
     pub fn check(&self) -> Result<(), String> {
         if let Some(format) = &self.ts_format {
             super::time::check_format(format).map_err(|e| format!("ts_format: {e}"))?;
@@ -80,7 +81,7 @@ impl EventMapping {
         Ok(())
     }
 
-    /// Whether it names a column.
+    /// Returns true if it names a column.
     fn names_columns(&self) -> bool {
         self.columns().next().is_some()
     }
@@ -98,13 +99,13 @@ impl EventMapping {
         columns.into_iter().flatten().map(String::as_str)
     }
 
-    /// The rules for JSON objects: none where they are events as the API takes them.
+    /// Returns the rules for JSON objects; `None` if these are events in the format of the API.
     pub(super) fn rules(&self) -> Option<EventRules> {
         self.names_columns().then(|| EventRules::new(self.clone()))
     }
 
-    /// The rules for a file with these columns. Those that the mapping names must be there; where it names none, columns
-    /// go by their names.
+    /// Returns the rules for a file with these columns. Columns that the mapping names must be
+    /// present; others are recognized by their names.
     ///
     /// # Errors
     /// A column is missing.
@@ -141,7 +142,7 @@ impl EventMapping {
             Some(field) => Err(SourceError::Header {
                 name: name.to_owned(),
                 reason: format!(
-                    "no column is known to be {field}; name it in a mapping; it has: {}",
+                    "no column for {field}; name it in a mapping; the columns are: {}",
                     columns.join(", ")
                 ),
             }),

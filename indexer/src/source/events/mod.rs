@@ -1,8 +1,9 @@
-//! Event readers: a file, or standard input, becomes a stream of behaviour events.
+//! Event readers: a file, or standard input, becomes a stream of behavior events.
 //!
-//! JSON Lines hold events as the API takes them, or any objects with a mapping; CSV, TSV and Parquet have columns, which
-//! go by their names or by a mapping. A fault within a record rejects that record and the stream goes on; a
-//! [`SourceError`] ends it. What is known of an event without its collection is checked here, the rest by the engine.
+//! JSON Lines hold events in the format of the API, or any objects with a mapping; CSV, TSV and
+//! Parquet have columns, which are recognized by their names or by a mapping. An error within a
+//! record rejects that record and the stream continues; a [`SourceError`] ends it. Checks that need
+//! no collection are made here, the rest by the engine.
 
 mod mapping;
 mod rules;
@@ -18,7 +19,7 @@ use vitrine_schemas::{Event, EventKind};
 
 pub use super::cells::Row;
 pub use mapping::EventMapping;
-pub use rules::{EventRules, Fault};
+pub use rules::{EventRules, FieldError};
 
 use super::{
     SourceError, cells,
@@ -31,7 +32,7 @@ use super::{
 /// Layout of an event file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EventFormat {
-    /// One JSON object a line: events as the API takes them, or any keys with a mapping.
+    /// One JSON object per line: events in the format of the API, or any keys with a mapping.
     Jsonl,
     /// Comma separated with a header line.
     Csv,
@@ -42,7 +43,7 @@ pub enum EventFormat {
 }
 
 impl EventFormat {
-    /// Tells the format from a file's ending.
+    /// Derives the format from the extension of a file.
     fn of(source: &Path) -> Result<Self, SourceError> {
         match input::ending(source).as_deref() {
             Some("jsonl" | "ndjson") => Ok(Self::Jsonl),
@@ -57,25 +58,26 @@ impl EventFormat {
     }
 }
 
-/// One record of an event file.
+/// Record of an event file.
 #[derive(Debug)]
 pub struct EventRecord {
     /// Its first line, from 1; for Parquet its row, from 1.
     pub line: u64,
-    /// The event's id where it has one that can be read.
+    /// Id of the event, if it can be read.
     pub id: Option<String>,
-    /// The event, or what is wrong with the record and how to mend it.
-    pub event: Result<Event, Fault>,
+    /// Event, or the problem of the record and how to fix it.
+    pub event: Result<Event, FieldError>,
 }
 
-/// The records of an event file in their order. An `Err` says that the stream as a whole is broken and is the last one.
+/// Records of an event file in their order. An `Err` is the last item: the stream as a whole is
+/// broken.
 pub type EventRecords = Box<dyn Iterator<Item = Result<EventRecord, SourceError>> + Send>;
 
-/// Opens an event file; `-` is standard input. Packed files are unpacked as catalogs are. Events that name no collection
-/// belong to `collection`; those that name another are faulty.
+/// Opens an event file; `-` is standard input. Compressed files are decompressed as for catalogs.
+/// Events that name no collection belong to `collection`; those of another collection are errors.
 ///
 /// # Errors
-/// The format cannot be told, the file cannot be opened, or it has not the columns that are needed.
+/// The format is unknown, the file cannot be opened, or it lacks required columns.
 pub fn open(
     source: &Path,
     format: Option<EventFormat>,
@@ -104,8 +106,8 @@ pub fn open(
             Box::new(until_broken(table.map(move |line| {
                 let line = line?;
                 let mut record = events.record(line.line, &line.row);
-                if let Some(reason) = line.fault {
-                    record.event = Err(Fault::whole(reason));
+                if let Some(reason) = line.error {
+                    record.event = Err(FieldError::whole(reason));
                 }
                 Ok(record)
             })))
@@ -134,14 +136,14 @@ fn until_broken<T>(
     })
 }
 
-/// Rows of named columns that hold events of a collection.
+/// Reader of rows of named columns that hold events of a collection.
 pub struct RowEvents {
     rules: EventRules,
     collection: String,
 }
 
 impl RowEvents {
-    /// By these rules.
+    /// Creates a reader with these rules.
     pub fn new(rules: EventRules, collection: &str) -> Self {
         Self {
             rules,
@@ -149,7 +151,7 @@ impl RowEvents {
         }
     }
 
-    /// The record in a row.
+    /// Returns the record of a row.
     pub fn record(&self, line: u64, row: &Row) -> EventRecord {
         let mut event = self.rules.event(row, &self.collection);
         if let Ok(event) = &mut event {
@@ -163,16 +165,17 @@ impl RowEvents {
     }
 }
 
-/// JSON objects that hold events of a collection.
+/// Reader of JSON objects that hold events of a collection.
 pub struct JsonEvents {
-    /// Where keys are mapped.
+    /// Present if keys are mapped.
     rows: Option<RowEvents>,
     collection: String,
     default_kind: Option<EventKind>,
 }
 
 impl JsonEvents {
-    /// By a mapping; where it names no column, they are events as the API takes them.
+    /// Creates a reader with a mapping; one that names no column reads events in the format of the
+    /// API.
     pub fn new(mapping: &EventMapping, collection: &str) -> Self {
         let rules = mapping.rules();
         Self {
@@ -182,17 +185,16 @@ impl JsonEvents {
         }
     }
 
-    /// The record in a line.
+    /// Returns the record of a line.
     pub fn record(&self, line: u64, bytes: &[u8]) -> EventRecord {
         let row = jsonl::text(bytes).and_then(|text| {
-            serde_json::from_str::<Row>(text)
-                .map_err(|e| format!("the line is no JSON object: {e}"))
+            serde_json::from_str::<Row>(text).map_err(|e| format!("expected a JSON object: {e}"))
         });
         match (row, &self.rows) {
             (Err(reason), _) => EventRecord {
                 line,
                 id: None,
-                event: Err(Fault::whole(reason)),
+                event: Err(FieldError::whole(reason)),
             },
             (Ok(row), Some(rows)) => rows.record(line, &row),
             (Ok(row), None) => EventRecord {
@@ -206,13 +208,13 @@ impl JsonEvents {
         }
     }
 
-    /// An event in the form of the API; the collection may be left out.
-    fn as_sent(&self, mut row: Row) -> Result<Event, Fault> {
+    /// Parses an event in the format of the API; the collection is optional.
+    fn as_sent(&self, mut row: Row) -> Result<Event, FieldError> {
         let own = self.collection.as_str();
         let named = row.entry("collection").or_insert_with(|| own.into());
         if named != own {
             let reason = format!("is {named}, these are events of `{own}`; leave it out");
-            return Err(Fault::of("collection", reason));
+            return Err(FieldError::of("collection", reason));
         }
         if let Some(kind) = self.default_kind {
             row.entry("kind").or_insert_with(|| json!(kind));
@@ -220,7 +222,7 @@ impl JsonEvents {
         serde_path_to_error::deserialize(Value::Object(row)).map_err(|e| {
             let path = e.path().to_string();
             let field = path.split(['[', '.']).next().unwrap_or_default();
-            Fault {
+            FieldError {
                 field: field.to_owned(),
                 reason: e.inner().to_string(),
             }
@@ -228,7 +230,8 @@ impl JsonEvents {
     }
 }
 
-/// An event without id and time would be another one each time it is read: its place and content tell it.
+/// Gives an event without id and time an id made of its line and content, so that reading it again
+/// does not make another event.
 fn name_by_place(event: &mut Event, line: u64) {
     if event.id.is_none() && event.ts.is_none() {
         let content = serde_json::to_vec(event).unwrap_or_default();

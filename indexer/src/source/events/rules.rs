@@ -1,4 +1,4 @@
-//! From a row of named columns to an event.
+//! Conversion of a row of named columns to an event.
 
 use serde::Deserialize;
 use serde::de::{IntoDeserializer, value::Error as ValueError};
@@ -10,16 +10,16 @@ use super::{
     EventMapping, time,
 };
 
-/// What is wrong with a record.
+/// Error in a field of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct FieldError {
     /// Field of the event; empty for the record as a whole.
     pub field: String,
-    /// What is wrong and how to mend it.
+    /// Problem and how to fix it.
     pub reason: String,
 }
 
-impl Fault {
+impl FieldError {
     pub(super) fn of(field: &str, reason: impl Into<String>) -> Self {
         Self {
             field: field.to_owned(),
@@ -27,13 +27,13 @@ impl Fault {
         }
     }
 
-    /// Of the record as a whole.
+    /// Creates an error of the record as a whole.
     pub fn whole(reason: impl Into<String>) -> Self {
         Self::of("", reason)
     }
 }
 
-/// A mapping whose columns are known to be there.
+/// Mapping whose columns are present in the file.
 #[derive(Debug, Clone)]
 pub struct EventRules(EventMapping);
 
@@ -42,17 +42,17 @@ impl EventRules {
         Self(mapping)
     }
 
-    /// The id of a row that may be no event.
+    /// Returns the id of a row, which may not be a valid event.
     pub fn id(&self, row: &Row) -> Option<String> {
         let column = self.0.id.as_ref()?;
         texts(row, column).ok()?.pop()
     }
 
-    /// The event in a row.
+    /// Returns the event of a row.
     ///
     /// # Errors
-    /// The field that is at fault.
-    pub fn event(&self, row: &Row, collection: &str) -> Result<Event, Fault> {
+    /// Names the field and the problem.
+    pub fn event(&self, row: &Row, collection: &str) -> Result<Event, FieldError> {
         let mapping = &self.0;
         let text = |field, column: &Option<String>| one(row, field, column.as_deref());
         let (user, session) = (
@@ -60,26 +60,32 @@ impl EventRules {
             text("session", &mapping.session)?,
         );
         if user.is_none() && session.is_none() {
-            return Err(Fault::of(
+            return Err(FieldError::of(
                 "user",
-                "is blank, and there is no session; give one of them",
+                "is blank, and so is session; one of them is required",
             ));
         }
         let kind = match text("kind", &mapping.kind)? {
             Some(word) => self.kind(&word)?,
             None => mapping
                 .default_kind
-                .ok_or_else(|| Fault::of("kind", "is blank; fill it or give a default kind"))?,
+                .ok_or_else(|| FieldError::of("kind", "is blank; fill it or set a default kind"))?,
         };
         let value = text("value", &mapping.value)?.map(|v| match v.parse::<f64>() {
             Ok(value) if value.is_finite() => Ok(value),
-            _ => Err(Fault::of("value", format!("`{v}` is no number"))),
+            _ => Err(FieldError::of(
+                "value",
+                format!("expected a number, got `{v}`"),
+            )),
         });
         let ts = text("ts", &mapping.ts)?.map(|text| {
-            time::rfc3339(&text, mapping.ts_format.as_deref()).map_err(|e| Fault::of("ts", e))
+            time::rfc3339(&text, mapping.ts_format.as_deref()).map_err(|e| FieldError::of("ts", e))
         });
         if mapping.ts.is_some() && ts.is_none() {
-            return Err(Fault::of("ts", "is blank; give the time of the event"));
+            return Err(FieldError::of(
+                "ts",
+                "is blank; the time of the event is required",
+            ));
         }
         Ok(Event {
             id: text("id", &mapping.id)?,
@@ -94,9 +100,9 @@ impl EventRules {
         })
     }
 
-    fn items(&self, row: &Row) -> Result<Vec<String>, Fault> {
+    fn items(&self, row: &Row) -> Result<Vec<String>, FieldError> {
         let column = self.0.items.as_deref().unwrap_or("items");
-        let cells = texts(row, column).map_err(|e| Fault::of("items", e))?;
+        let cells = texts(row, column).map_err(|e| FieldError::of("items", e))?;
         let items: Vec<String> = match &self.0.items_separator {
             None => cells,
             Some(separator) => cells
@@ -107,12 +113,15 @@ impl EventRules {
                 .collect(),
         };
         if items.is_empty() {
-            return Err(Fault::of("items", "is blank; name at least one item"));
+            return Err(FieldError::of(
+                "items",
+                "is blank; at least one item is required",
+            ));
         }
         Ok(items)
     }
 
-    fn kind(&self, word: &str) -> Result<EventKind, Fault> {
+    fn kind(&self, word: &str) -> Result<EventKind, FieldError> {
         if let Some(kind) = self.0.kinds.get(word) {
             return Ok(*kind);
         }
@@ -121,32 +130,33 @@ impl EventRules {
             plain.as_str(),
         ))
         .map_err(|_| {
-            Fault::of(
+            FieldError::of(
                 "kind",
                 format!(
-                    "`{word}` is no kind; use view, click, add_to_cart, purchase, rating, like or hide, \
-                     or say in the mapping what it means: kinds = {{ \"{word}\" = \"view\" }}"
+                    "expected view, click, add_to_cart, purchase, rating, like or hide, got `{word}`; \
+                     use one of these or map it to a kind in the mapping: kinds = {{ \"{word}\" = \"view\" }}"
                 ),
             )
         })
     }
 }
 
-fn one(row: &Row, field: &'static str, column: Option<&str>) -> Result<Option<String>, Fault> {
+fn one(row: &Row, field: &'static str, column: Option<&str>) -> Result<Option<String>, FieldError> {
     let Some(column) = column else {
         return Ok(None);
     };
-    let mut cells = texts(row, column).map_err(|e| Fault::of(field, e))?;
+    let mut cells = texts(row, column).map_err(|e| FieldError::of(field, e))?;
     match cells.len() {
         0 | 1 => Ok(cells.pop()),
-        _ => Err(Fault::of(
+        _ => Err(FieldError::of(
             field,
-            format!("column `{column}` holds a list; write one value"),
+            format!("column `{column}`: expected one value, got a list"),
         )),
     }
 }
 
-/// The values of a cell. Tools write whole numbers as `17850.0` where a column has blanks: the number is meant.
+/// Returns the values of a cell. Tools write integers as `17850.0` if a column has blanks; these
+/// are read as integers.
 fn texts(row: &Row, column: &str) -> Result<Vec<String>, String> {
     let whole = |number: &f64| number.fract() == 0.0 && number.abs() < 2_f64.powi(53);
     let cell = row.get(column).filter(|value| value.is_f64());

@@ -40,10 +40,10 @@ fn event(record: &EventRecord) -> Value {
 }
 
 /// Line and field of every faulty record.
-fn faults(records: &[EventRecord]) -> Vec<(u64, &str)> {
+fn errors(records: &[EventRecord]) -> Vec<(u64, &str)> {
     let faulty = records.iter().filter_map(|r| match &r.event {
         Ok(_) => None,
-        Err(fault) => Some((r.line, fault.field.as_str())),
+        Err(error) => Some((r.line, error.field.as_str())),
     });
     faulty.collect()
 }
@@ -118,7 +118,7 @@ fn each_bad_record_is_rejected_by_line_and_field() {
         (7, "value"),
         (8, ""),
     ];
-    assert_eq!(faults(&records), wanted);
+    assert_eq!(errors(&records), wanted);
     assert!(records[7].event.is_ok());
 
     let lines =
@@ -128,9 +128,9 @@ fn each_bad_record_is_rejected_by_line_and_field() {
         {\"kind\": \"view\", \"user\": \"u\", \"items\": [\"a\"], \"collection\": \"other\"}\n\
         {\"kind\": \"view\", \"usr\": \"u\", \"items\": [\"a\"]}\n{\"kind\"";
     let records = read(&folder.file("e.jsonl", lines), &EventMapping::default());
-    let faults = faults(&records);
+    let errors = errors(&records);
     assert_eq!(
-        faults[..5],
+        errors[..5],
         [
             (3, ""),
             (4, ""),
@@ -140,7 +140,7 @@ fn each_bad_record_is_rejected_by_line_and_field() {
         ]
     );
     assert_eq!(
-        faults.iter().map(|f| f.0).collect::<Vec<_>>(),
+        errors.iter().map(|f| f.0).collect::<Vec<_>>(),
         [3, 4, 5, 6, 7, 8, 9]
     );
     let unknown = records[6].event.as_ref().unwrap_err();
@@ -148,7 +148,7 @@ fn each_bad_record_is_rejected_by_line_and_field() {
 }
 
 #[test]
-fn a_file_that_lacks_what_events_need_is_refused_as_a_whole() {
+fn a_file_without_required_columns_is_rejected() {
     let folder = Folder::new();
     let bad = |name: &str, text: &str, mapping: &EventMapping| {
         let path = folder.file(name, text);
@@ -223,7 +223,7 @@ fn times_are_read_where_they_read_one_way_only() {
 }
 
 #[test]
-fn an_event_without_id_and_time_is_told_by_its_place() {
+fn an_event_without_id_and_time_is_identified_by_its_line() {
     let folder = Folder::new();
     let path = folder.file("e.csv", "user,item\nu,a\nu,a\n");
     let mapping = EventMapping {
@@ -239,7 +239,7 @@ fn an_event_without_id_and_time_is_told_by_its_place() {
 }
 
 #[test]
-fn packed_files_are_unpacked() {
+fn compressed_files_are_decompressed() {
     let folder = Folder::new();
     let text = b"user,item,kind\nu,a,view\n";
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -298,5 +298,5 @@ fn parquet_times_and_whole_numbers_are_read_as_meant() {
         event(&records[0]),
         json!({"kind": "purchase", "collection": "shop", "user": "17850", "items": ["85123A"], "ts": "2026-01-31T12:00:00Z"})
     );
-    assert_eq!(faults(&records), [(2, "user")]);
+    assert_eq!(errors(&records), [(2, "user")]);
 }

@@ -1,37 +1,37 @@
-//! Times as event files write them. Those without an offset are UTC.
+//! Times in the formats of event files. Those without an offset are UTC.
 
 use chrono::{
     DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc,
     format::{Item, StrftimeItems},
 };
 
-/// Forms with the year first, which read one way only. `T` and `/` are read as ` ` and `-`.
+/// Unambiguous formats with the year first. `T` and `/` are read as ` ` and `-`.
 const TIMES: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
 
-/// Brings a time to RFC 3339 in UTC.
+/// Converts a time to RFC 3339 in UTC.
 ///
 /// # Errors
-/// It cannot be read.
+/// The time cannot be parsed.
 pub(super) fn rfc3339(text: &str, format: Option<&str>) -> Result<String, String> {
     let time = match format {
         Some(format) => by_format(text, format)
-            .ok_or_else(|| format!("`{text}` is no time of the form {format}"))?,
+            .ok_or_else(|| format!("expected a time of the format {format}, got `{text}`"))?,
         None => known(text).ok_or_else(|| {
             format!(
-                "`{text}` is no time that reads one way only; write 2026-01-31T12:00:00Z, 2026-01-31 12:00:00 or seconds \
-                 since 1970, or give its form as ts_format"
+                "expected an unambiguous time like 2026-01-31T12:00:00Z, 2026-01-31 12:00:00 or seconds since \
+                 1970, got `{text}`; set ts_format for other formats"
             )
         })?,
     };
     Ok(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-/// Whether a form is one.
+/// Checks that a format is valid.
 pub(super) fn check_format(format: &str) -> Result<(), String> {
     let wrong = StrftimeItems::new(format).any(|item| matches!(item, Item::Error));
     if wrong || !format.contains('%') {
         return Err(format!(
-            "`{format}` is no form; write it like %d/%m/%Y %H:%M"
+            "expected a strftime format like %d/%m/%Y %H:%M, got `{format}`"
         ));
     }
     Ok(())
@@ -71,8 +71,8 @@ fn midnight(date: NaiveDate) -> DateTime<Utc> {
     date.and_time(chrono::NaiveTime::MIN).and_utc()
 }
 
-/// A number since 1970, in the unit that puts it nearest to our time: seconds reach to the year 5138, milliseconds
-/// from 1973 on.
+/// Parses a number since 1970, in the unit that puts it nearest to the present: seconds reach to
+/// the year 5138, milliseconds start in 1973.
 fn epoch(text: &str) -> Option<DateTime<Utc>> {
     let number: f64 = text.parse().ok().filter(|n: &f64| n.is_finite())?;
     let micros = match number.abs() {

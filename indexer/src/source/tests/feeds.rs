@@ -44,7 +44,7 @@ fn rss_items_are_read() {
             (
                 21,
                 "2",
-                "column `price`: `free` is no price; write it like `15.00` or `15.00 USD`"
+                "column `price`: expected a price like `15.00` or `15.00 USD`, got `free`"
             ),
             (22, "?", "column `id`: is empty; every item needs an id"),
             (23, "3", ""),
@@ -122,7 +122,7 @@ fn a_damaged_feed_ends_in_an_error_with_its_place() {
         (
             cut.as_bytes(),
             2,
-            "it ends within an element (line 22, byte",
+            "unexpected end within an element (line 22, byte",
         ),
         (crossed.as_bytes(), 3, "(line 24, byte"),
         (&whole[..whole.len() - 10], 4, "(line 25, byte"),
@@ -134,20 +134,20 @@ fn a_damaged_feed_ends_in_an_error_with_its_place() {
         assert_eq!(records.len(), sound + 1);
         let error = records[sound].as_ref().unwrap_err().to_string();
         assert!(
-            error.contains("is no sound XML feed") && error.contains(reason),
+            error.contains("is not a well-formed XML feed") && error.contains(reason),
             "{error}"
         );
     }
     for (feed, reason) in [
-        ("", "it must begin with an `rss` or `feed` element"),
+        ("", "expected an `rss` or `feed` root element"),
         (
             "<html><body/></html>",
-            "it must begin with an `rss` or `feed` element",
+            "expected an `rss` or `feed` root element",
         ),
-        ("{}", "it must begin with an `rss` or `feed` element"),
+        ("{}", "expected an `rss` or `feed` root element"),
         (
             "<?xml version='1.0' encoding='ISO-8859-1'?><rss/>",
-            "it is iso-8859-1; save it as UTF-8",
+            "the encoding is iso-8859-1; save it as UTF-8",
         ),
     ] {
         let error = catalog("a.xml", feed).error(&Mapping::default());
@@ -160,11 +160,11 @@ fn a_damaged_feed_ends_in_an_error_with_its_place() {
     ]
     .concat();
     let records = catalog("a.xml", broken).read();
-    let faults: Vec<_> = outcomes(&records)
+    let errors: Vec<_> = outcomes(&records)
         .into_iter()
-        .map(|(_, id, fault)| (id, fault.is_empty()))
+        .map(|(_, id, error)| (id, error.is_empty()))
         .collect();
-    assert_eq!(faults, [("1", false), ("2", true)]);
+    assert_eq!(errors, [("1", false), ("2", true)]);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn an_endless_element_is_given_up() {
             .as_ref()
             .unwrap_err()
             .to_string()
-            .contains("a record of more than 16 MiB")
+            .contains("a record is larger than 16 MiB")
     );
 }
 
@@ -193,18 +193,16 @@ fn tab_separated_feeds_are_read() {
         1\t5\" nail, long\thttps://x.org/1.jpg\thttps://x.org/2.jpg,https://x.org/3.jpg\tHardware > Nails\tEUR 2\tpreorder\n\
         2\tbr\xffken\t\t\t\t\t\n3\tx\n4\ty\t\t\t\t\tsold\n";
     let records = catalog("a.tsv", tsv).read();
-    let faults = outcomes(&records);
-    assert_eq!(faults[1], (3, "2", "column `title`: is not UTF-8"));
+    let errors = outcomes(&records);
+    assert_eq!(errors[1], (3, "2", "column `title`: not valid UTF-8"));
     assert!(
-        faults[2]
+        errors[2]
             .2
-            .starts_with("has 2 fields where the header has 7")
+            .starts_with("expected 7 fields as in the header, got 2")
     );
-    assert!(
-        faults[3]
-            .2
-            .starts_with("column `availability`: `sold` is no availability")
-    );
+    assert!(errors[3].2.starts_with(
+        "column `availability`: expected in_stock, out_of_stock, preorder or backorder, got `sold`"
+    ));
     let item = records[0].item.as_ref().unwrap();
     assert_eq!(item.title.as_deref(), Some("5\" nail, long"));
     assert_eq!(item.images.len(), 3);
@@ -226,7 +224,7 @@ fn tab_separated_feeds_are_read() {
     );
     let error = catalog("a.tsv", tsv).error(&mapping("id = 'sku'"));
     assert!(
-        error.contains("has no column `sku`; it has: ID, Title"),
+        error.contains("has no column `sku`; its columns are: ID, Title"),
         "{error}"
     );
 }

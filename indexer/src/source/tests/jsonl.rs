@@ -26,7 +26,7 @@ fn lines_are_items_and_faulty_ones_are_rejected_alone() {
             "field `title`: invalid type: integer `5`, expected a string",
         ),
         (5, "?", "missing field `id`"),
-        (6, "?", "the line is no JSON object: expected"),
+        (6, "?", "expected a JSON object: expected"),
         (7, "?", "the line is not UTF-8 from byte 19 on"),
         (
             8,
@@ -78,21 +78,17 @@ fn keys_are_columns_of_a_mapping() {
 [1]
 "#;
     let records = catalog("a.jsonl", lines).read_as(None, &mapping).unwrap();
-    let faults = outcomes(&records);
-    assert_eq!(faults[1].2, "column `name`: holds a list; write one value");
+    let errors = outcomes(&records);
+    assert_eq!(errors[1].2, "column `name`: expected one value, got a list");
     assert_eq!(
-        faults[2].2,
-        "column `sz`: holds nested values; write a scalar or a list of scalars"
+        errors[2].2,
+        "column `sz`: expected a scalar or a list of scalars, got nested values"
     );
     assert_eq!(
-        faults[3],
-        (
-            4,
-            "10",
-            "column `sz`: `1.5` is no integer; write a whole number of 64 bits"
-        )
+        errors[3],
+        (4, "10", "column `sz`: expected a 64-bit integer, got `1.5`")
     );
-    assert!(faults[4].2.starts_with("the line is no JSON object"));
+    assert!(errors[4].2.starts_with("expected a JSON object"));
     let item = items(records.into_iter().take(1).collect()).remove(0);
     assert_eq!((item.id.as_str(), item.images.len()), ("7", 2));
     assert_eq!(json!(item.attributes), json!({"size": [41, 42]}));

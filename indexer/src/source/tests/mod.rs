@@ -1,10 +1,10 @@
 //! Tests of the readers by format, through [`open`](super::open).
 
 mod feeds;
+mod images;
 mod jsonl;
 mod packed;
 mod parquet;
-mod photos;
 mod shops;
 mod tables;
 
@@ -15,7 +15,7 @@ use vitrine_schemas::Item;
 
 use super::{Format, Mapping, Record, SourceError, open};
 
-/// A catalog file in a folder of its own.
+/// Catalog file in a folder of its own.
 struct Catalog {
     path: PathBuf,
     _folder: TempDir,
@@ -53,22 +53,22 @@ impl Catalog {
     }
 }
 
-/// The items, all of which must be sound.
+/// Returns the items, all of which must be valid.
 fn items(records: Vec<Record>) -> Vec<Item> {
     records.into_iter().map(|r| r.item.unwrap()).collect()
 }
 
-/// Line, id and fault of every record; the fault of a sound one is empty.
+/// Returns line, id and error of every record; the error of a valid one is empty.
 fn outcomes(records: &[Record]) -> Vec<(u64, &str, &str)> {
     fn outcome(record: &Record) -> (u64, &str, &str) {
-        let fault = record.item.as_ref().err().map_or("", String::as_str);
-        (record.line, record.id.as_deref().unwrap_or("?"), fault)
+        let error = record.item.as_ref().err().map_or("", String::as_str);
+        (record.line, record.id.as_deref().unwrap_or("?"), error)
     }
     records.iter().map(outcome).collect()
 }
 
 #[test]
-fn the_ending_tells_the_format() {
+fn the_extension_selects_the_format() {
     let of = |name: &str| Format::of(name.as_ref()).ok();
     assert_eq!(of("a.jsonl"), Some(Format::Jsonl));
     assert_eq!(of("dir.csv/a.NDJSON.gz"), Some(Format::Jsonl));

@@ -1,4 +1,4 @@
-//! Packed files and streams.
+//! Compressed files and streams.
 
 use std::io::{Cursor, Read, Write};
 
@@ -18,8 +18,8 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn files_are_unpacked_by_their_ending() {
-    // Several members make one stream, as `cat a.gz b.gz` does.
+fn files_are_decompressed_by_their_extension() {
+    // Several members make one stream, as with `cat a.gz b.gz`.
     let (gz, zst) = (
         [gzip(LINES), gzip(b"{\"id\":\"3\"}")].concat(),
         [zstd(LINES), zstd(b"{\"id\":\"3\"}")].concat(),
@@ -58,7 +58,7 @@ fn a_truncated_file_ends_in_an_error() {
 }
 
 #[test]
-fn what_is_not_packed_as_it_says_is_an_error() {
+fn a_file_with_another_compression_than_its_extension_is_an_error() {
     for name in ["a.jsonl.gz", "a.jsonl.zst"] {
         assert!(
             catalog(name, LINES)
@@ -77,8 +77,8 @@ fn what_is_not_packed_as_it_says_is_an_error() {
 }
 
 #[test]
-fn a_stream_is_unpacked_by_its_first_bytes() {
-    /// Gives a byte a time, as a slow pipe may.
+fn a_stream_is_decompressed_by_its_first_bytes() {
+    /// Reader of one byte at a time, like a slow pipe.
     struct Slow(Cursor<Vec<u8>>);
     impl Read for Slow {
         fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {

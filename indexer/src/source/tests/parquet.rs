@@ -119,7 +119,9 @@ fn columns_can_be_mapped() {
     );
     let error = file.error(&mapping("id = 'sku'"));
     assert!(
-        error.ends_with("has no column `sku`; it has: id, title, price, tags, year, created_at"),
+        error.ends_with(
+            "has no column `sku`; its columns are: id, title, price, tags, year, created_at"
+        ),
         "{error}"
     );
 }
@@ -133,7 +135,7 @@ fn only_plain_files_are_read() {
         assert!(
             error
                 .to_string()
-                .contains("Parquet is read from a plain file only")
+                .contains("Parquet can be read from an uncompressed file only")
         );
     }
 }
@@ -154,7 +156,7 @@ fn damaged_files_end_in_errors() {
     for at in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0xff;
-        // Some damage is not seen; none may take the process down.
+        // Some damage is not detected; none may crash the process.
         let _ = catalog("a.parquet", damaged).read_as(None, &Mapping::default());
     }
 }

@@ -23,7 +23,7 @@ fn shopify_rows_are_grouped_by_handle() {
     let records = catalog("a.csv", SHOPIFY)
         .read_as(Some(Format::Shopify), &Mapping::default())
         .unwrap();
-    let fields = "line 9: has 13 fields where the header has 15; put fields that hold the separator in quotes";
+    let fields = "line 9: expected 15 fields as in the header, got 13; quote fields that contain the separator";
     assert_eq!(
         outcomes(&records),
         [
@@ -32,7 +32,7 @@ fn shopify_rows_are_grouped_by_handle() {
             (
                 7,
                 "cap",
-                "column `Variant Price`: `x` is no price; write it like `15.00` or `15.00 USD`"
+                "column `Variant Price`: expected a price like `15.00` or `15.00 USD`, got `x`"
             ),
             (8, "hat", fields),
             (10, "bag", ""),
@@ -82,19 +82,19 @@ fn vendure_rows_without_a_name_continue_the_product() {
     let records = catalog("a.csv", VENDURE)
         .read_as(Some(Format::Vendure), &Mapping::default())
         .unwrap();
-    let faults = outcomes(&records);
-    assert_eq!(faults[0], (2, "laptop", ""));
-    assert_eq!(faults[2], (5, "\u{e9}cran-4k", ""));
+    let errors = outcomes(&records);
+    assert_eq!(errors[0], (2, "laptop", ""));
+    assert_eq!(errors[2], (5, "\u{e9}cran-4k", ""));
     assert_eq!(
-        faults[3],
+        errors[3],
         (
             6,
             "desk",
-            "column `facets`: `oak` is no facet; write it like `brand:Apple`"
+            "column `facets`: expected a facet like `brand:Apple`, got `oak`"
         )
     );
-    assert_eq!(faults.len(), 4);
-    let photo = |name| ImageRef::Path(format!("images/{name}.jpg"));
+    assert_eq!(errors.len(), 4);
+    let image = |name| ImageRef::Path(format!("images/{name}.jpg"));
     let laptop = Item {
         id: "laptop".into(),
         title: Some("Laptop".into()),
@@ -105,7 +105,7 @@ fn vendure_rows_without_a_name_continue_the_product() {
             amount: 1199.0,
             currency: None,
         }),
-        images: vec![photo("a"), photo("b"), photo("c")],
+        images: vec![image("a"), image("b"), image("c")],
         attributes: json!({"color": "silver", "screen_size": ["13 inch", "15 inch"], "RAM": "8GB"})
             .as_object()
             .cloned()

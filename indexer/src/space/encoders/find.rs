@@ -1,4 +1,4 @@
-//! Encoders by the fingerprint of their vectors.
+//! Finding encoders by the fingerprint of their vectors.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use crate::space::heads::{self, Heads};
 use crate::space::selection::Selection;
 
 impl Encoders {
-    /// The encoders whose vectors have this fingerprint: these, those in use or others of the models folder, with any of its heads, in
-    /// any precision. Models that are loaded already are shared. Looking through all takes seconds.
+    /// Returns the encoders whose vectors have this fingerprint, or `None`: these, the selected
+    /// ones or others of the models folder, with any of its heads, in any precision. Models that
+    /// are loaded already are shared. Trying all combinations takes seconds.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -24,16 +25,16 @@ impl Encoders {
                 let base = match Self::load_base(models_dir, &selection, *precision) {
                     Ok(base) if base.base_fingerprint != self.base_fingerprint => base,
                     Ok(_) => continue,
-                    // Not all models go together, and one that is damaged is no fault of the others.
+                    // Not all models can be combined, and a damaged one must not hide the others.
                     Err(error) => {
-                        tracing::debug!(?selection, %error, "encoders passed over");
+                        tracing::debug!(?selection, %error, "encoders skipped");
                         break;
                     }
                 };
                 if let Some(found) = base.with_any_heads(models_dir, fingerprint)? {
                     return Ok(Some(found));
                 }
-                // Models for both have one precision.
+                // Joint models have one precision.
                 if selection.joint(models_dir).is_some() {
                     break;
                 }
@@ -48,26 +49,26 @@ impl Encoders {
         fingerprint: &str,
     ) -> Result<Option<Self>, ModelError> {
         if self.base_fingerprint == fingerprint {
-            return Ok(Some(self.bare()));
+            return Ok(Some(self.without_heads()));
         }
         for name in heads::list(models_dir)? {
             let heads = Heads::load(&heads::folder(models_dir, &name)?, &self.base_fingerprint);
-            match heads.and_then(|heads| self.bare().with_heads(heads)) {
+            match heads.and_then(|heads| self.without_heads().with_heads(heads)) {
                 Ok(encoders) if encoders.fingerprint == fingerprint => return Ok(Some(encoders)),
                 Ok(_) => {}
-                // Heads of other encoders are no fault.
-                Err(error) => tracing::debug!(name, %error, "heads passed over"),
+                // Heads of other encoders are expected here.
+                Err(error) => tracing::debug!(name, %error, "heads skipped"),
             }
         }
         Ok(None)
     }
 
-    /// The same models without heads.
-    fn bare(&self) -> Self {
+    /// Returns the same models without heads.
+    fn without_heads(&self) -> Self {
         let mut dims = self.dims.clone();
         dims.insert("shared".to_owned(), self.untrained_width());
         Self {
-            kind: Arc::clone(&self.kind),
+            models: Arc::clone(&self.models),
             name: self.name.clone(),
             heads: None,
             base_fingerprint: self.base_fingerprint.clone(),

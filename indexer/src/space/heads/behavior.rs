@@ -1,5 +1,5 @@
-//! What is known of items by who chose them: the features of the tower of behaviour, kept beside it, since no encoder can make
-//! them anew.
+//! Behavior features of items: the input of the behavior tower, stored with it, since no encoder
+//! can recompute them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,22 +12,24 @@ use crate::encode::weights::Weights;
 
 const FILE: &str = "behavior.safetensors";
 
-/// People at which an item's behaviour counts half: of few, what they chose besides is chance.
-const HALF: f32 = 10.0;
+/// Number of users at which an item's behavior has weight 1/2: the choices of few users are noise.
+const HALF_WEIGHT_USERS: f32 = 10.0;
 
-/// Features of items by who chose them, such as their factors in a matrix of people and items.
+/// Behavior features of items, such as their factors in the matrix of users and items.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BehaviorFeatures {
-    places: HashMap<String, usize>,
-    /// In the order of the rows.
+    row_of: HashMap<String, usize>,
+    /// Item ids in the order of the rows.
     ids: Vec<String>,
-    people: Vec<f32>,
+    /// Number of users who chose each item.
+    users: Vec<f32>,
     width: usize,
+    /// `[items, width]`.
     rows: Vec<f32>,
 }
 
 impl BehaviorFeatures {
-    /// Of no items yet, `width` numbers each.
+    /// Returns features of no items yet, with `width` components each.
     pub fn new(width: usize) -> Self {
         Self {
             width,
@@ -35,14 +37,15 @@ impl BehaviorFeatures {
         }
     }
 
-    /// Adds an item that `people` chose; one that is there already, or whose features are of another length, is left out.
-    pub fn push(&mut self, id: &str, people: f32, features: &[f32]) {
-        if features.len() != self.width || self.places.contains_key(id) {
+    /// Adds an item that `users` users chose; an item that exists, or whose features are of another
+    /// length, is skipped.
+    pub fn push(&mut self, id: &str, users: f32, features: &[f32]) {
+        if features.len() != self.width || self.row_of.contains_key(id) {
             return;
         }
-        self.places.insert(id.to_owned(), self.ids.len());
+        self.row_of.insert(id.to_owned(), self.ids.len());
         self.ids.push(id.to_owned());
-        self.people.push(people);
+        self.users.push(users);
         self.rows.extend_from_slice(features);
     }
 
@@ -51,60 +54,59 @@ impl BehaviorFeatures {
         self.ids.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no items.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// Numbers an item has.
+    /// Number of features of an item.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// An item's features `[width]` with their weight, n / (n + 10) for n people who chose it.
-    pub fn of(&self, id: &str) -> Option<(f32, &[f32])> {
-        let place = *self.places.get(id)?;
-        let people = self.people.get(place)?;
-        let features = self
-            .rows
-            .get(place * self.width..(place + 1) * self.width)?;
-        Some((people / (people + HALF), features))
+    /// Returns an item's features `[width]` with their weight, n / (n + 10) for n users who chose
+    /// it.
+    pub fn get(&self, id: &str) -> Option<(f32, &[f32])> {
+        let row = *self.row_of.get(id)?;
+        let users = self.users.get(row)?;
+        let features = self.rows.get(row * self.width..(row + 1) * self.width)?;
+        Some((users / (users + HALF_WEIGHT_USERS), features))
     }
 
-    /// Takes in all that decides what comes out.
+    /// Hashes everything that decides the vectors.
     pub(super) fn hash_into(&self, all: &mut blake3::Hasher) {
         for id in &self.ids {
             all.update(&(id.len() as u64).to_le_bytes());
             all.update(id.as_bytes());
         }
-        for value in self.people.iter().chain(&self.rows) {
+        for value in self.users.iter().chain(&self.rows) {
             all.update(&value.to_le_bytes());
         }
     }
 
     pub(super) fn load(dir: &Path, width: usize) -> Result<Self, ModelError> {
         let path = dir.join(FILE);
-        let broken = |reason: String| ModelError::invalid(&path, reason);
+        let invalid = |reason: String| ModelError::invalid(&path, reason);
         let bytes = crate::encode::weights::read(&path)?;
         let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
-            .map_err(|e| broken(format!("not a whole safetensors file: {e}")))?;
+            .map_err(|e| invalid(format!("truncated or invalid safetensors file: {e}")))?;
         let ids: Vec<u8> = tensors
             .remove("ids")
             .and_then(|ids| ids.to_vec1().ok())
-            .ok_or_else(|| broken("tensor `ids` of bytes is missing".to_owned()))?;
+            .ok_or_else(|| invalid("tensor `ids` of bytes is missing".to_owned()))?;
         let ids: Vec<String> =
-            serde_json::from_slice(&ids).map_err(|e| broken(format!("tensor `ids`: {e}")))?;
+            serde_json::from_slice(&ids).map_err(|e| invalid(format!("tensor `ids`: {e}")))?;
         let weights = Weights::from_tensors(tensors, "the heads")?;
-        let people = weights.flat("people", &[ids.len()])?;
+        let users = weights.flat("people", &[ids.len()])?;
         let rows = weights.flat("rows", &[ids.len(), width])?;
         let mut features = Self::new(width);
-        for ((id, people), row) in ids.iter().zip(people).zip(rows.chunks_exact(width)) {
-            if !(people >= 0.0 && row.iter().all(|x| x.is_finite())) {
+        for ((id, users), row) in ids.iter().zip(users).zip(rows.chunks_exact(width)) {
+            if !(users >= 0.0 && row.iter().all(|x| x.is_finite())) {
                 let reason =
-                    format!("item `{id}` has a number that is not finite, or negative people");
-                return Err(broken(reason));
+                    format!("item `{id}` has a value that is not finite, or negative `people`");
+                return Err(invalid(reason));
             }
-            features.push(id, people, row);
+            features.push(id, users, row);
         }
         Ok(features)
     }
@@ -120,7 +122,7 @@ impl BehaviorFeatures {
             ),
             (
                 "people".to_owned(),
-                Tensor::from_slice(&self.people, n, &Device::Cpu)?,
+                Tensor::from_slice(&self.users, n, &Device::Cpu)?,
             ),
             (
                 "rows".to_owned(),

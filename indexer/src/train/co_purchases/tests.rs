@@ -3,18 +3,18 @@ use std::sync::Arc;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::*;
-use crate::train::guard::{Judged, decide};
+use crate::train::guard::{HeldOutScores, decide};
 use crate::train::metrics::measure_co_purchases;
 use crate::train::transfer::{Domains, Transfer, train_fresh, transfer};
 use crate::train::{Recipe, TrainingSet, behavior};
 
-fn item(id: &str, category: &str, text: &[f32]) -> Views {
-    Views {
+fn item(id: &str, category: &str, text: &[f32]) -> ItemFeatures {
+    ItemFeatures {
         id: id.to_owned(),
         category: category.to_owned(),
         label: category.to_owned(),
         text: Some(text.to_vec()),
-        photo: None,
+        image: None,
         untrained: [Some(text.to_vec()), None],
     }
 }
@@ -23,15 +23,16 @@ fn ids(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// 40 items in each of two categories. An item has a style of 8, told by a text that also tells the category, far louder.
-/// People choose of one style.
-fn world(seed: u64, people: usize) -> (Vec<Views>, Vec<Vec<String>>) {
+/// Returns 40 items in each of two categories, and choices of users. An item has one of 8 styles,
+/// encoded in a text that encodes the category much more strongly. Users choose items of one style.
+fn world(seed: u64, users: usize) -> (Vec<ItemFeatures>, Vec<Vec<String>>) {
     let mut views = SmallRng::seed_from_u64(99);
     let mut items = Vec::new();
     for category in 0..2 {
         for n in 0..40 {
             let mut text: Vec<f32> = (0..12).map(|_| views.random_range(-0.2..0.2)).collect();
-            // Styles stand at other places of the text in the other category, so that likeness says nothing.
+            // The encodings of a style differ between the categories, so that similarity is
+            // useless.
             text[(n % 8 + 3 * category) % 8] += 1.0;
             text[8 + category] += 4.0;
             items.push(item(
@@ -42,7 +43,7 @@ fn world(seed: u64, people: usize) -> (Vec<Views>, Vec<Vec<String>>) {
         }
     }
     let mut rng = SmallRng::seed_from_u64(seed);
-    let choices = (0..people).map(|_| {
+    let choices = (0..users).map(|_| {
         let style = rng.random_range(0..8);
         let mut one =
             |category: usize| format!("{category}-{}", style + 8 * rng.random_range(0..5));
@@ -60,7 +61,7 @@ fn small() -> Recipe {
         rate: 1e-2,
         dropout: 0.0,
         feature_dropout: 0.0,
-        neighbour_weight: 0.0,
+        neighbor_weight: 0.0,
         ..Recipe::default()
     }
 }
@@ -77,7 +78,7 @@ fn mean(scores: &[f64]) -> f64 {
 }
 
 #[test]
-fn pairs_are_of_one_person_and_of_two_categories() {
+fn pairs_are_of_one_user_and_of_two_categories() {
     let items = [
         item("cup", "Home", &[1.0]),
         item("pot", "Home", &[2.0]),
@@ -92,7 +93,7 @@ fn pairs_are_of_one_person_and_of_two_categories() {
     let known = Arc::default();
     let bought = CoPurchases::of(&items, &known, &choices).expect("features fit");
     assert_eq!(
-        bought.people(),
+        bought.users(),
         [[0, 2]],
         "a pair of one category is none, nor is one item"
     );
@@ -105,20 +106,20 @@ fn pairs_are_of_one_person_and_of_two_categories() {
         .collect();
     drawn.sort_unstable();
     assert_eq!(drawn, [(0, 2), (2, 0)]);
-    assert_eq!(bought.choices(), 2);
+    assert_eq!(bought.pairs_per_epoch(), 2);
     let from_hats = bought.clone().restricted(|id| id == "hat", |_| false);
     assert_eq!(
         from_hats.draw(&mut rng),
         [CoPurchase {
             left: 2,
             right: 0,
-            person: 0
+            user: 0
         }]
     );
     assert!(
         bought
             .restricted(|_| true, |id| id == "hat")
-            .people()
+            .users()
             .is_empty()
     );
 }
@@ -155,7 +156,7 @@ fn ndcg_by_hand() {
 }
 
 #[test]
-fn heads_learn_what_is_chosen_together_from_texts_and_from_behaviour() {
+fn heads_learn_what_is_chosen_together_from_texts_and_from_behavior() {
     let (items, train) = world(1, 300);
     let (_, test) = world(2, 100);
     let known = Arc::new(behavior::features(&train, 0).expect("factors"));
@@ -167,24 +168,24 @@ fn heads_learn_what_is_chosen_together_from_texts_and_from_behaviour() {
     let test = CoPurchases::of(&items, &known, &test).expect("features fit");
     let heads =
         train_fresh("e", &small(), set(&train), set(&test), None, &mut |_| ()).expect("trained");
-    let judge = |heads: &Heads, from: &CoPurchases| {
+    let evaluate = |heads: &Heads, from: &CoPurchases| {
         measure_co_purchases(&from.fused(heads).expect("fits"), from).expect("computed")
     };
     let space = test.fused_untrained().expect("computed").expect("texts");
     let before = measure_co_purchases(&space, &test).expect("computed");
-    let after = judge(&heads.heads, &test);
+    let after = evaluate(&heads.heads, &test);
     assert!(
         mean(&after) > 0.5 && mean(&before) < 0.25,
         "{} {}",
         mean(&after),
         mean(&before)
     );
-    let best = heads.curve[heads.best - 1].co_purchases.expect("judged");
+    let best = heads.curve[heads.best - 1].co_purchases.expect("evaluated");
     assert!((best - mean(&after)).abs() < 1e-6);
 
-    // Each view has learned for itself: what nobody chose yet is found by its text.
+    // Each modality is trained on its own: items that nobody chose yet are found by their text.
     let unknown = CoPurchases::of(&items, &Arc::default(), &world(2, 100).1).expect("features fit");
-    assert!(mean(&judge(&heads.heads, &unknown)) > 0.5);
+    assert!(mean(&evaluate(&heads.heads, &unknown)) > 0.5);
     let (weight, _) = heads
         .heads
         .embed_behavior("0-3")
@@ -192,7 +193,7 @@ fn heads_learn_what_is_chosen_together_from_texts_and_from_behaviour() {
         .expect("known");
     assert!(weight > 0.3 && weight < 1.0);
 
-    let of = |scores: Vec<f64>| Judged {
+    let of = |scores: Vec<f64>| HeldOutScores {
         pairs: None,
         co_purchases: Some(scores),
     };
@@ -201,7 +202,7 @@ fn heads_learn_what_is_chosen_together_from_texts_and_from_behaviour() {
         &[("the space without heads", &of(before.clone()))],
     );
     assert!(
-        decision.promoted && decision.people == after.len(),
+        decision.promoted && decision.users == after.len(),
         "{}",
         decision.reason
     );
@@ -210,7 +211,7 @@ fn heads_learn_what_is_chosen_together_from_texts_and_from_behaviour() {
 }
 
 #[test]
-fn a_target_learns_from_what_people_chose_elsewhere() {
+fn a_target_learns_from_what_users_chose_elsewhere() {
     let (items, choices) = world(1, 300);
     let source = CoPurchases::of(&items, &Arc::default(), &choices).expect("features fit");
     let from = train_fresh(
@@ -222,10 +223,10 @@ fn a_target_learns_from_what_people_chose_elsewhere() {
         &mut |_| (),
     )
     .expect("trained");
-    // Of the target there are three people.
+    // The target has only three users.
     let target = CoPurchases::of(&items, &Arc::default(), &world(3, 3).1).expect("features fit");
     let test = CoPurchases::of(&items, &Arc::default(), &world(2, 100).1).expect("features fit");
-    let judge = |heads: &Heads| {
+    let evaluate = |heads: &Heads| {
         mean(&measure_co_purchases(&test.fused(heads).expect("fits"), &test).expect("computed"))
     };
     let alone = train_fresh(
@@ -248,16 +249,16 @@ fn a_target_learns_from_what_people_chose_elsewhere() {
             .expect("trained")
             .heads;
         assert!(
-            judge(&heads) > judge(&alone.heads) + 0.1,
+            evaluate(&heads) > evaluate(&alone.heads) + 0.1,
             "{how:?}: {} {}",
-            judge(&heads),
-            judge(&alone.heads)
+            evaluate(&heads),
+            evaluate(&alone.heads)
         );
     }
 }
 
 #[test]
-fn a_view_that_heads_have_no_tower_for_is_passed_over() {
+fn a_modality_without_a_tower_is_skipped() {
     let (items, choices) = world(1, 100);
     let plain = CoPurchases::of(&items, &Arc::default(), &choices).expect("features fit");
     let from = train_fresh(
@@ -285,5 +286,5 @@ fn a_view_that_heads_have_no_tower_for_is_passed_over() {
     let heads = transfer(Transfer::Model, &domains, &small(), 1.0, &mut |_| ())
         .expect("trained")
         .heads;
-    assert_eq!(heads.towers.keys().collect::<Vec<_>>(), [&View::Text]);
+    assert_eq!(heads.towers.keys().collect::<Vec<_>>(), [&Modality::Text]);
 }

@@ -1,4 +1,4 @@
-// A dialogue: the box, what was said and understood, what is searched for with a way to take each part back, and the grid.
+// Dialogue: text box, turns with their interpretation, removable parts of the search, and results.
 
 import { Problem } from "../api.js";
 import { arrows, card } from "../card.js";
@@ -12,13 +12,13 @@ import { change } from "../route.js";
 const HINTS = ["cheaper", "in blue", "more like the second", "under 50", "any brand", "便宜一点", "要蓝色的", "更像第二个"];
 
 export function mount(root, app) {
-  const input = el("input", { type: "search", id: "say", name: "say", placeholder: "Say what you look for, then: cheaper, in blue, more like the second", "aria-label": "Say", autocomplete: "off", spellcheck: "false", enterkeyhint: "send", "aria-keyshortcuts": "/" });
+  const input = el("input", { type: "search", id: "say", name: "say", placeholder: "Describe what you look for, then refine: cheaper, in blue, more like the second", "aria-label": "Message", autocomplete: "off", spellcheck: "false", enterkeyhint: "send", "aria-keyshortcuts": "/" });
   const undo = el("button", { type: "button", on: { click: () => send({ undo: true }) } }, "Undo");
   const reset = el("button", { type: "button", on: { click: () => send({ reset: true }) } }, "Start over");
-  const form = el("form", { class: "searchbar", on: { submit } }, el("div", { class: "box" }, input, undo, reset, el("button", { type: "submit", class: "primary" }, "Say")));
+  const form = el("form", { class: "searchbar", on: { submit } }, el("div", { class: "box" }, input, undo, reset, el("button", { type: "submit", class: "primary" }, "Send")));
   const hints = el("ul", { class: "hints", "aria-label": "Examples" }, HINTS.map((text) => el("li", {}, el("button", { type: "button", class: "link", on: { click: () => ((input.value = text), form.requestSubmit()) } }, text))));
-  const state = el("ul", { class: "chips", "aria-label": "What is searched for" });
-  const log = el("ol", { class: "turns", "aria-label": "What was said" });
+  const state = el("ul", { class: "chips", "aria-label": "Current search" });
+  const log = el("ol", { class: "turns", "aria-label": "Turns" });
   const notice = el("div", { class: "notice" });
   const status = el("p", { class: "status" });
   const grid = el("ul", { class: "grid", "aria-label": "Results" });
@@ -28,7 +28,7 @@ export function mount(root, app) {
     if (event.key === "ArrowDown") grid.querySelector("button.card")?.focus();
   });
   const results = el("section", { class: "results", "aria-label": "Results" }, status, notice, grid, below);
-  const said = el("aside", { class: "said", "aria-label": "Dialogue" }, el("h2", { class: "small" }, "Said"), log);
+  const said = el("aside", { class: "said", "aria-label": "Dialogue" }, el("h2", { class: "small" }, "Turns"), log);
   root.append(form, hints, state, el("div", { class: "columns talk" }, said, results));
 
   let collection = null;
@@ -44,7 +44,7 @@ export function mount(root, app) {
     if (text) send({ text });
   }
 
-  /** Asks; `ask` gets a signal and gives an answer of the dialogue. */
+  /** Runs a request; `ask` gets a signal and returns a response of the dialogue. */
   async function run(ask, { adds = false } = {}) {
     running?.abort();
     running = new AbortController();
@@ -60,8 +60,8 @@ export function mount(root, app) {
       input.value = "";
       draw();
       change({ d: answer.id, say: "" }, { replace: true });
-    } catch (fault) {
-      if (fault.name !== "AbortError") fail(fault);
+    } catch (error) {
+      if (error.name !== "AbortError") fail(error);
     } finally {
       clearTimeout(late);
       if (!signal.aborted) results.removeAttribute("aria-busy");
@@ -113,12 +113,12 @@ export function mount(root, app) {
     return (answer?.turn?.unclear ?? []).map(({ words, detail }) => el("p", { class: "unclear", role: "status" }, el("strong", {}, words || "That"), `: ${detail}.`));
   }
 
-  /** Where nothing is found: what to take away. */
+  /** Suggestions if nothing was found. */
   function relaxed() {
     const { relaxations = [] } = answer ?? {};
     if (!relaxations.length) return null;
     const offers = relaxations.map(({ drop, matches }) => el("li", {}, el("button", { type: "button", on: { click: () => send({ drop }) } }, `${drop.map(dialogue.dropped).join(", ")} (${plural(matches, "item")})`)));
-    return el("div", { class: "relaxed" }, el("strong", {}, "Nothing matches all of it. Try:"), el("ul", { class: "row" }, offers));
+    return el("div", { class: "relaxed" }, el("strong", {}, "No item matches all conditions. Try:"), el("ul", { class: "row" }, offers));
   }
 
   function drawHits() {
@@ -128,16 +128,16 @@ export function mount(root, app) {
     app.hits = new Map(hits.map((hit) => [hit.id, { hit, most, answer: found }]));
     const next = found?.next_cursor;
     const more = next ? el("button", { type: "button", class: "more", on: { click: () => run((signal) => dialogue.more(answer.id, next, signal), { adds: true }) } }, "More") : null;
-    const nothing = !found ? empty("Nothing is searched for", "Say what you look for, in English or Chinese.") : hits.length ? null : answer.relaxations?.length ? null : empty("Nothing matches", "Undo, or start over.");
+    const nothing = !found ? empty("No search yet", "Describe what you look for, in English or Chinese.") : hits.length ? null : answer.relaxations?.length ? null : empty("Nothing matches", "Undo, or start over.");
     below.replaceChildren(...[more, nothing].filter(Boolean));
     const total = found?.total;
     const about = total?.relation === "gte" ? "at least " : "";
     const first = total?.value > hits.length ? `${count(hits.length)} of ${about}${plural(total.value, "item")}` : plural(hits.length, "item");
-    status.replaceChildren(found ? [first, found.plan, `${milliseconds(answer.tookMs)} in all`].join(" · ") : "");
+    status.replaceChildren(found ? [first, found.plan, `${milliseconds(answer.tookMs)} total`].join(" · ") : "");
     if (found) announce([first, ...dialogue.parts(answer.dialogue.state, nameOf).map(({ label }) => label)].join("; "));
   }
 
-  /** A card with the place that a turn can name, and the two controls that need no words. */
+  /** A card with the position that a turn can refer to, and two controls. */
   function place(hit, at, most) {
     const made = card(collection.name, hit, { most, open: (id) => change({ open: id }) });
     const name = titleOf(hit.item);
@@ -149,16 +149,16 @@ export function mount(root, app) {
     return made;
   }
 
-  function fail(fault) {
-    const shown = fault instanceof Problem ? fault : new Problem({ code: "page", detail: `The page failed: ${fault.message}` });
-    if (fault.status === 401 || fault.status === 403) app.needKey(fault);
-    if (fault.code === "dialogue_not_found") {
+  function fail(error) {
+    const shown = error instanceof Problem ? error : new Problem({ code: "page", detail: `The page failed: ${error.message}` });
+    if (error.status === 401 || error.status === 403) app.needKey(error);
+    if (error.code === "dialogue_not_found") {
       answer = null;
       hits = [];
       draw();
     }
     notice.replaceChildren(problem(shown));
-    if (!(fault instanceof Problem)) console.error(fault);
+    if (!(error instanceof Problem)) console.error(error);
   }
 
   return {

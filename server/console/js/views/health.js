@@ -1,4 +1,4 @@
-// Health: what each collection holds, how its indexes are, what was learned, and what the server does.
+// Health: contents, indexes and models of each collection, and server metrics.
 
 import { el } from "../dom.js";
 import { ask, get, of } from "../api.js";
@@ -23,16 +23,16 @@ export function mount(root, app) {
         const collections = await get("collections");
         const learned = await Promise.all(collections.map((one) => (one.events.model ? modelsOf(one) : [])));
         keepOpen(cards, collections.length ? collections.map((one, n) => card(one, learned[n])) : [empty("No collection yet")]);
-      } catch (fault) {
-        if (fault.status === 401) app.needKey(fault);
-        cards.replaceChildren(problem(fault));
+      } catch (error) {
+        if (error.status === 401) app.needKey(error);
+        cards.replaceChildren(problem(error));
       }
       await lookAtServer();
     }
     timer = setTimeout(look, EVERY_MS);
   }
 
-  /** Asked for again only where another model answers. */
+  /** Loads the models again only if the active model changed. */
   async function modelsOf({ name, events }) {
     const known = models.get(name);
     if (known?.version === events.model) return known.list;
@@ -45,8 +45,8 @@ export function mount(root, app) {
     try {
       const text = await (await ask(new URL("../metrics", document.baseURI))).text();
       server.replaceChildren(...drawServer(metrics.parse(text)));
-    } catch (fault) {
-      server.replaceChildren(el("h2", {}, "Server"), fault.status === 403 ? el("p", { class: "fine" }, "Its figures need a key that covers every collection.") : problem(fault));
+    } catch (error) {
+      server.replaceChildren(el("h2", {}, "Server"), error.status === 403 ? el("p", { class: "fine" }, "Metrics require a key that covers all collections.") : problem(error));
     }
   }
 
@@ -56,7 +56,7 @@ export function mount(root, app) {
   };
 }
 
-/** New content; what was folded open stays so. */
+/** Replaces the content; open details stay open. */
 function keepOpen(node, content) {
   const open = new Set([...node.querySelectorAll("details[open]")].map((one) => one.dataset.name));
   node.replaceChildren(...content);
@@ -67,12 +67,12 @@ function state(kind, text, title) {
   return el("span", { class: "state", dataset: { kind }, title }, text);
 }
 
-/** What can be said of an index at a glance. */
+/** Summarizes the state of an index. */
 function verdict(index) {
-  if (index.unreachable > 0) return state("bad", plural(index.unreachable, "vector") + " unreachable", "No walk through the graph reaches them; they are spliced in when the part is made anew.");
+  if (index.unreachable > 0) return state("bad", plural(index.unreachable, "vector") + " unreachable", "No graph search reaches them; they are reconnected when the segment is rebuilt.");
   if (index.recall && index.recall.mean < 0.95) return state("bad", `recall ${share(index.recall.mean)}`);
   if (index.building) return state("busy", `building, ${share(index.building.done / Math.max(1, index.building.vectors), 0)}`);
-  if (index.unreachable === undefined) return state("busy", "not looked at yet");
+  if (index.unreachable === undefined) return state("busy", "not checked yet");
   return state("good", "healthy");
 }
 
@@ -84,10 +84,10 @@ function card(collection, models) {
     "section",
     { class: "panel", "aria-label": name },
     el("header", { class: "row between" }, el("h2", {}, el("a", { href: link("search", { c: name }) }, name)), aliases.length ? el("span", { class: "fine" }, `also ${aliases.join(", ")}`) : null),
-    el("div", { class: "figures" }, stat(count(items), "items"), stat(bytes(collection.records_bytes + Object.values(indexes).reduce((sum, one) => sum + one.memory_bytes, 0)), "in memory"), stat(count(events.touches), "items in events"), stat(count(events.users), "users")),
+    el("div", { class: "figures" }, stat(count(items), "items"), stat(bytes(collection.records_bytes + Object.values(indexes).reduce((sum, one) => sum + one.memory_bytes, 0)), "in memory"), stat(count(events.touches), "event items"), stat(count(events.users), "users")),
     used.length ? indexTable(used, vectors, collection.vectors) : el("p", { class: "fine" }, "No vectors yet."),
     idle.length ? el("p", { class: "fine" }, `No vectors in ${idle.join(", ")}.`) : null,
-    behaviour(name, events, models),
+    behavior(name, events, models),
   );
 }
 
@@ -108,25 +108,25 @@ function indexTable(indexes, vectors, spaces) {
       el("span", { title: `${spaces[space].dim} components, ${spaces[space].metric}` }, space),
       verdict(index),
       count(vectors[space]),
-      el("span", { title: `${count(index.sealed)} sealed, ${count(index.unsealed)} not yet` }, all ? share(index.sealed / all, 0) : ""),
-      count(index.parts),
+      el("span", { title: `${count(index.sealed)} sealed, ${count(index.unsealed)} growing` }, all ? share(index.sealed / all, 0) : ""),
+      count(index.segments),
       recall,
       bytes(index.memory_bytes),
       bytes(index.file_bytes),
     ];
   });
-  return table(["space", "state", "vectors", "sealed", "parts", "recall", "memory", "files"], rows, "Indexes");
+  return table(["space", "state", "vectors", "sealed", "segments", "recall", "memory", "files"], rows, "Indexes");
 }
 
-function behaviour(name, events, models) {
-  if (!events.touches) return el("p", { class: "fine" }, "No events yet: search and similar items go by content alone.");
+function behavior(name, events, models) {
+  if (!events.touches) return el("p", { class: "fine" }, "No events yet: search and similar items use content only.");
   const rows = models.map((one) => {
     const own = one.held_out.find((figures) => figures.model === one.model);
-    return [`${one.version}${one.active ? " (answers)" : ""}`, words(one.model), own ? figure(own.recall_at_20) : "", own ? figure(own.ndcg_at_20) : "", count(one.interactions), `${figure(one.seconds, 1)} s`, time(one.trained_at)];
+    return [`${one.version}${one.active ? " (active)" : ""}`, words(one.model), own ? figure(own.recall_at_20) : "", own ? figure(own.ndcg_at_20) : "", count(one.interactions), `${figure(one.seconds, 1)} s`, time(one.trained_at)];
   });
   const active = models.find((one) => one.active);
   const summary = active ? `Model ${active.version}: ${words(active.model)}, trained ${time(active.trained_at)}` : "No model trained yet";
-  return el("details", { dataset: { name } }, el("summary", {}, summary), rows.length ? table(["version", "model", "recall@20", "NDCG@20", "learned from", "took", "trained"], rows, "Models") : null);
+  return el("details", { dataset: { name } }, el("summary", {}, summary), rows.length ? table(["version", "model", "recall@20", "NDCG@20", "events used", "duration", "trained"], rows, "Models") : null);
 }
 
 function drawServer(samples) {
@@ -138,11 +138,11 @@ function drawServer(samples) {
   };
   const busy = samples.filter((sample) => sample.name === "vitrine_permits_in_use" && sample.value > 0).map((sample) => `${count(sample.value)} ${sample.labels.kind ?? Object.values(sample.labels)[0]}`);
   const seconds = (s) => (s === undefined ? "" : s === Infinity ? "> 10 s" : `≤ ${milliseconds(s * 1000)}`);
-  const rows = metrics.routes(samples).slice(0, 12).map((route) => [route.name, count(route.count), seconds(route.p50), seconds(route.p95), milliseconds((1000 * route.seconds) / route.count), route.faults ? state("bad", count(route.faults)) : "0"]);
+  const rows = metrics.routes(samples).slice(0, 12).map((route) => [route.name, count(route.count), seconds(route.p50), seconds(route.p95), milliseconds((1000 * route.seconds) / route.count), route.failures ? state("bad", count(route.failures)) : "0"]);
   return [
     el("h2", {}, "Server"),
-    el("div", { class: "meters" }, meter("Bounded memory", one("memory_bytes"), one("memory_limit_bytes")), meter("RocksDB, memory", one("store_memory_bytes")), meter("RocksDB, disk", one("store_disk_bytes")), meter("Free disk", one("disk_free_bytes"))),
-    el("p", { class: "fine" }, busy.length ? `Under way: ${busy.join(", ")}` : "Nothing under way."),
+    el("div", { class: "meters" }, meter("Index memory", one("memory_bytes"), one("memory_limit_bytes")), meter("RocksDB, memory", one("store_memory_bytes")), meter("RocksDB, disk", one("store_disk_bytes")), meter("Free disk", one("disk_free_bytes"))),
+    el("p", { class: "fine" }, busy.length ? `Running: ${busy.join(", ")}` : "No running requests."),
     table(["route", "requests", "p50", "p95", "mean", "failed"], rows, "Requests since the start"),
   ];
 }

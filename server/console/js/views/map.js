@@ -1,4 +1,4 @@
-// The map: items of a space, placed by its two principal components and coloured by category.
+// Map: items of a vector space by the first two principal components, colored by category.
 
 import { announce, el } from "../dom.js";
 import { get, of } from "../api.js";
@@ -20,7 +20,7 @@ export function mount(root) {
   const legend = el("ul", { class: "kinds", "aria-label": "Categories" });
   const note = el("div", { class: "note", hidden: true });
   const plot = scatter({ label: "Map of the space. Arrow keys go from item to item, Enter opens one, plus and minus zoom.", hover: point, follow, open: (one) => change({ open: one.id }) });
-  const zooms = el("div", { class: "zooms" }, [["+", "Nearer", () => plot.zoom(1.5)], ["−", "Farther", () => plot.zoom(1 / 1.5)], ["0", "0: all of it", plot.reset]].map(([text, label, click]) => el("button", { type: "button", "aria-label": label, title: label, on: { click } }, text)));
+  const zooms = el("div", { class: "zooms" }, [["+", "Zoom in", () => plot.zoom(1.5)], ["−", "Zoom out", () => plot.zoom(1 / 1.5)], ["0", "Reset zoom (0)", plot.reset]].map(([text, label, click]) => el("button", { type: "button", "aria-label": label, title: label, on: { click } }, text)));
   plot.node.append(zooms, note);
   const nothing = el("div", {});
   const columns = el("div", { class: "map" }, plot.node, legend);
@@ -37,15 +37,15 @@ export function mount(root) {
     running?.abort();
     running = new AbortController();
     nothing.replaceChildren();
-    if (!spaces.length) return none(empty("No vectors to place", "Items have a place on the map once they have vectors."));
+    if (!spaces.length) return none(empty("No vectors", "Only items with vectors are on the map."));
     columns.hidden = false;
     columns.setAttribute("aria-busy", "true");
     try {
       const asked = { space: space.value, sample: sample.value, filter: filter.value };
       const map = await get(of(collection.name, "map"), asked, { signal: running.signal });
       draw(collection, map);
-    } catch (fault) {
-      if (fault.name !== "AbortError") none(problem(fault));
+    } catch (error) {
+      if (error.name !== "AbortError") none(problem(error));
     } finally {
       columns.removeAttribute("aria-busy");
     }
@@ -69,7 +69,7 @@ export function mount(root) {
     drawLegend(kinds);
     const [x, y] = map.variance;
     const of_ = map.points.length < map.matching ? `a sample of ${count(map.points.length)} of ${plural(map.matching, "item")}` : plural(map.points.length, "item");
-    status.replaceChildren(`${of_} · the two axes show ${share(x + y, 0)} of the spread (${share(x, 0)} and ${share(y, 0)}): what is near in the space is near here, but not the other way round`);
+    status.replaceChildren(`${of_} · the two axes show ${share(x + y, 0)} of the variance (${share(x, 0)} and ${share(y, 0)}): items near in the space are near here, but not vice versa`);
     announce(of_);
   }
 
@@ -86,8 +86,8 @@ export function mount(root) {
   function point(one, at) {
     note.hidden = !one;
     if (!one) return;
-    const photo = { id: one.id, title: one.title, category: one.category, images: shown.vector_counts.image ? [{}] : [] };
-    note.replaceChildren(picture(shown.name, photo, { size: 256, alt: "" }), el("strong", {}, titleOf(one)), el("span", { class: "fine" }, one.category ?? ""));
+    const image = { id: one.id, title: one.title, category: one.category, images: shown.vector_counts.image ? [{}] : [] };
+    note.replaceChildren(picture(shown.name, image, { size: 256, alt: "" }), el("strong", {}, titleOf(one)), el("span", { class: "fine" }, one.category ?? ""));
     follow(at);
     announce(`${titleOf(one)}, ${one.category ?? ""}`);
   }
@@ -100,13 +100,13 @@ export function mount(root) {
   return { update, focus: () => plot.node.querySelector("canvas").focus(), close: () => (running?.abort(), plot.close()) };
 }
 
-/** The level of categories that tells the points apart: the first with more than one. */
+/** The first category level with more than one value. */
 function level(points) {
   const at = (depth) => new Set(points.map((one) => (one.category ?? "").split(" > ").slice(0, depth).join(" > "))).size;
   return [1, 2, 3].find((depth) => at(depth) > 1) ?? 1;
 }
 
-/** Where a category's name is written: at the median of its points. */
+/** Position of a category name: the median of its points. */
 function middle(points, name) {
   const own = points.filter((one) => one.name === name);
   const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];

@@ -1,4 +1,4 @@
-// Evaluation reports: which there are, and one of them.
+// Evaluation reports: the list and the selected report.
 
 import { el } from "../dom.js";
 import { get } from "../api.js";
@@ -23,11 +23,11 @@ export function mount(root, app) {
     let reports = [];
     try {
       ({ reports } = await get("reports"));
-    } catch (fault) {
-      if (fault.status === 401) app.needKey(fault);
+    } catch (error) {
+      if (error.status === 401) app.needKey(error);
       list.replaceChildren();
-      const detail = fault.status === 403 ? el("p", { class: "fine" }, "Reports need a key that covers every collection.") : null;
-      shown.replaceChildren(...[problem(fault), detail].filter(Boolean));
+      const detail = error.status === 403 ? el("p", { class: "fine" }, "Reports require a key that covers all collections.") : null;
+      shown.replaceChildren(...[problem(error), detail].filter(Boolean));
       return;
     }
     if (!reports.length) {
@@ -41,8 +41,8 @@ export function mount(root, app) {
     try {
       const found = await get(`reports/${encodeURIComponent(name)}`);
       shown.replaceChildren(el("h2", {}, name), ...report.draw(found));
-    } catch (fault) {
-      shown.replaceChildren(problem(fault));
+    } catch (error) {
+      shown.replaceChildren(problem(error));
     }
   }
 

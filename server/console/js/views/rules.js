@@ -1,4 +1,4 @@
-// Rules of a collection: what each does, for which questions and when, whether it is on, and which would act on a question.
+// Merchandising rules of a collection: effects, conditions and validity, and a test with a query.
 
 import { get, of, post } from "../api.js";
 import { el } from "../dom.js";
@@ -6,11 +6,11 @@ import { text as filterText } from "../filter.js";
 import { leaf, plural, time, words } from "../format.js";
 import { empty, problem } from "../problem.js";
 
-const HINDRANCES = { disabled: "is off", not_yet_valid: "its time has not come", expired: "its time is over", path: "for other paths", query: "for other words", category: "for other categories" };
+const INACTIVE_REASONS = { disabled: "disabled", not_yet_valid: "not valid yet", expired: "expired", path: "other kinds of requests", query: "query does not match", category: "other categories" };
 
 const selection = (items) => (Array.isArray(items) ? plural(items.length, "item") : typeof items === "string" ? items : filterText(items));
 
-/** What a rule does, a line a thing. */
+/** Describes the effects of a rule, one line each. */
 function effects({ pin = [], boost = [], bury, hide, filter }) {
   return [
     ...pin.map(({ id, position }) => `pins ${id} at ${position}`),
@@ -22,12 +22,12 @@ function effects({ pin = [], boost = [], bury, hide, filter }) {
 }
 
 function condition({ query, categories = [], paths = [] }) {
-  const said = query ? Object.entries(query).map(([kind, list]) => `the query ${kind} ${list.map((one) => `"${one}"`).join(" or ")}`) : [];
-  const all = [...said, categories.length ? `in ${categories.map(leaf).join(" or ")}` : null, paths.length ? `on ${paths.map(words).join(", ")}` : null].filter(Boolean);
-  return all.length ? all.join(", ") : "every question";
+  const texts = query ? Object.entries(query).map(([kind, list]) => `the query ${kind} ${list.map((one) => `"${one}"`).join(" or ")}`) : [];
+  const all = [...texts, categories.length ? `in ${categories.map(leaf).join(" or ")}` : null, paths.length ? `on ${paths.map(words).join(", ")}` : null].filter(Boolean);
+  return all.length ? all.join(", ") : "all requests";
 }
 
-/** Whether a rule acts at this time, and until when. */
+/** State of a rule at a point in time, and its validity. */
 function validity({ enabled, valid_from: from, valid_until: until }, now = Date.now()) {
   const span = [from ? `from ${time(from)}` : null, until ? `until ${time(until)}` : null].filter(Boolean).join(" ") || "always";
   if (!enabled) return ["off", span];
@@ -37,8 +37,8 @@ function validity({ enabled, valid_from: from, valid_until: until }, now = Date.
 }
 
 export function mount(root) {
-  const input = el("input", { type: "search", name: "question", placeholder: "Which rules act on a query?", "aria-label": "Query to try", autocomplete: "off" });
-  const form = el("form", { class: "searchbar", on: { submit: tryOut } }, el("div", { class: "box" }, input, el("button", { type: "submit", class: "primary" }, "Try")));
+  const input = el("input", { type: "search", name: "question", placeholder: "Which rules apply to a query?", "aria-label": "Query to test", autocomplete: "off" });
+  const form = el("form", { class: "searchbar", on: { submit: tryOut } }, el("div", { class: "box" }, input, el("button", { type: "submit", class: "primary" }, "Test")));
   const status = el("p", { class: "status" });
   const notice = el("div", { class: "notice" });
   const list = el("ul", { class: "rules", "aria-label": "Rules" });
@@ -59,8 +59,8 @@ export function mount(root) {
       const on = rules.filter((rule) => validity(rule)[0] === "on").length;
       status.textContent = rules.length ? `${plural(rules.length, "rule")}, ${on} on` : "";
       if (!rules.length) notice.replaceChildren(empty("No rules", "Rules pin, boost, bury, hide and filter: `PUT /v1/collections/{c}/rules/{id}`."));
-    } catch (fault) {
-      if (fault.name !== "AbortError") notice.replaceChildren(problem(fault));
+    } catch (error) {
+      if (error.name !== "AbortError") notice.replaceChildren(problem(error));
     } finally {
       root.removeAttribute("aria-busy");
     }
@@ -72,21 +72,21 @@ export function mount(root) {
     if (!text) return draw(new Map());
     try {
       const { value } = await post(of(collection.name, "rules", "test"), { text });
-      draw(new Map(value.rules.map((one) => [one.id, one.hindrance ?? ""])));
+      draw(new Map(value.rules.map((one) => [one.id, one.inactive_reason ?? ""])));
       notice.replaceChildren();
-    } catch (fault) {
-      notice.replaceChildren(problem(fault));
+    } catch (error) {
+      notice.replaceChildren(problem(error));
     }
     return undefined;
   }
 
-  function draw(tried) {
-    list.replaceChildren(...rules.map((rule) => item(rule, tried.get(rule.id))));
+  function draw(results) {
+    list.replaceChildren(...rules.map((rule) => item(rule, results.get(rule.id))));
   }
 
-  function item(rule, hindrance) {
+  function item(rule, reason) {
     const [state, span] = validity(rule);
-    const outcome = hindrance === undefined ? null : el("span", { class: "outcome", dataset: { acts: hindrance ? "no" : "yes" } }, hindrance ? `does not act: ${HINDRANCES[hindrance] ?? words(hindrance)}` : "acts");
+    const outcome = reason === undefined ? null : el("span", { class: "outcome", dataset: { acts: reason ? "no" : "yes" } }, reason ? `does not apply: ${INACTIVE_REASONS[reason] ?? words(reason)}` : "applies");
     return el(
       "li",
       { class: "rule", dataset: { id: rule.id, state } },
@@ -99,10 +99,10 @@ export function mount(root) {
   return { update, focus: () => input.focus(), close: () => running?.abort() };
 }
 
-/** What rules did to an answer, one line each. */
+/** Describes the effects of rules on a response, one line each. */
 export function used(list = []) {
   return list.map(({ id, pinned = [], boosted, buried, hidden }) => {
     const did = [pinned.length ? `pinned ${pinned.length}` : null, boosted ? `boosted ${boosted}` : null, buried ? `buried ${buried}` : null, hidden ? `hid ${hidden}` : null].filter(Boolean);
-    return `${id}: ${did.join(", ") || "acted"}`;
+    return `${id}: ${did.join(", ") || "applied"}`;
   });
 }

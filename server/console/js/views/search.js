@@ -1,4 +1,4 @@
-// Search: the box, the pieces of the query, facets, and the grid.
+// Search: box, chips, facets and results.
 
 import { announce, el } from "../dom.js";
 import { Problem } from "../api.js";
@@ -14,7 +14,7 @@ import { change, link, route } from "../route.js";
 import { used } from "./rules.js";
 
 export function mount(root, app) {
-  const bar = searchbar({ failed: (fault) => notice.replaceChildren(problem(fault)) });
+  const bar = searchbar({ failed: (error) => notice.replaceChildren(problem(error)) });
   const pieces = el("ul", { class: "chips", "aria-label": "Parts of the search" });
   const notice = el("div", { class: "notice" });
   const status = el("p", { class: "status" });
@@ -45,9 +45,9 @@ export function mount(root, app) {
     late = setTimeout(() => grid.replaceChildren(...waiting()), 150);
     try {
       await run(collection, asked, signal);
-    } catch (fault) {
-      if (fault.name === "AbortError") return;
-      fail(fault, asked);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      fail(error, asked);
     } finally {
       if (!signal.aborted) results.removeAttribute("aria-busy");
     }
@@ -57,17 +57,17 @@ export function mount(root, app) {
     const like = asked.item ? query.item(collection, asked.item, signal).catch(() => null) : null;
     const draw = async (answer) => pieces.replaceChildren(...chips.draw(collection, asked, answer?.understood, await like));
     if (!asked.text) await draw();
-    if (asked.lostPhoto) {
+    if (asked.lostImage) {
       clearTimeout(late);
       grid.replaceChildren();
-      below.replaceChildren(empty("The photo is not here", "A link holds no photo. Choose or drop it again."));
+      below.replaceChildren(empty("The image is not available", "Links do not include the image. Choose or drop it again."));
       return;
     }
     const answer = await query.hits(collection, asked, signal);
     drawHits(collection, asked, answer);
     await draw(answer);
     const counted = facets.load(collection, asked.choice, query.counting(collection, asked, signal), answer.facets?.fields);
-    const found = await counted.catch((fault) => fault);
+    const found = await counted.catch((error) => error);
     if (signal.aborted) return;
     if (found instanceof Error) side.replaceChildren(problem(found));
     else drawFacets(found, asked);
@@ -94,7 +94,7 @@ export function mount(root, app) {
     app.hits = new Map(answer.hits.map((hit) => [hit.id, { hit, most, answer }]));
     const isMore = answer.more ?? (answer.hits.length === asked.limit && asked.limit < 1000);
     const more = el("button", { type: "button", class: "more", on: { click: () => change({ n: String(Math.min(1000, asked.limit + query.PAGE)) }, { replace: true }) } }, "More");
-    below.replaceChildren(...(answer.hits.length ? (isMore ? [more] : []) : [empty("Nothing matches", "Take a part of the search away, or use fewer words.")]));
+    below.replaceChildren(...(answer.hits.length ? (isMore ? [more] : []) : [empty("Nothing matches", "Remove a condition or use fewer words.")]));
   }
 
   function drawStatus(collection, asked, answer, matching) {
@@ -102,16 +102,16 @@ export function mount(root, app) {
     const total = answer.total?.value ?? matching;
     const about = answer.total?.relation === "gte" ? "at least " : "";
     const first = total > n ? `${count(n)} of ${about}${plural(total, "item")}` : plural(n, "item");
-    const how = { browse: "in the order of ids", recommend: "recommended", search: answer.plan }[answer.kind];
-    const took = answer.took_ms === undefined ? milliseconds(answer.roundTripMs) : `${milliseconds(answer.took_ms)} in the engine, ${milliseconds(answer.roundTripMs)} in all`;
-    const facts = [first, how, answer.blend ? `joined by ${words(answer.blend.method)}` : null, took];
-    const explain = answer.explain ? `${count(answer.explain.compared)} distances; the filter lets ${plural(answer.explain.matching, "vector")} through` : undefined;
+    const how = { browse: "sorted by id", recommend: "recommended", search: answer.plan }[answer.kind];
+    const took = answer.took_ms === undefined ? milliseconds(answer.roundTripMs) : `${milliseconds(answer.took_ms)} in the engine, ${milliseconds(answer.roundTripMs)} total`;
+    const facts = [first, how, answer.blend ? `blend: ${words(answer.blend.method)}` : null, took];
+    const explain = answer.explain ? `${count(answer.explain.compared)} distances; ${plural(answer.explain.matching, "vector")} match the filter` : undefined;
     const refine = asked.text ? el("a", { href: link("dialogue", { c: collection.name, say: asked.text }) }, "Refine in a dialogue") : null;
     status.replaceChildren(...[el("span", { title: explain }, facts.filter(Boolean).join(" · ")), fallbacks(answer), acted(collection, answer), legend(answer.hits), refine].filter(Boolean));
     const corrections = Object.entries(answer.corrections ?? {});
     if (corrections.length) {
       const say = corrections.map(([typed, meant], n) => [n ? ", " : "", el("mark", {}, meant), ` instead of "${typed}"`]);
-      notice.replaceChildren(el("p", {}, "Looked for ", say, "."));
+      notice.replaceChildren(el("p", {}, "Showing results for ", say, "."));
     }
     announce(first);
   }
@@ -121,17 +121,17 @@ export function mount(root, app) {
   }
 
   function fallbacks({ fallbacks: list }) {
-    return list?.length ? el("span", { class: "fine" }, `without: ${list.map(words).join(", ")}`) : null;
+    return list?.length ? el("span", { class: "fine" }, `fallbacks: ${list.map(words).join(", ")}`) : null;
   }
 
-  function fail(fault, asked) {
+  function fail(error, asked) {
     clearTimeout(late);
     for (const part of [grid, below, status, side]) part.replaceChildren();
-    const shown = fault instanceof Problem ? fault : new Problem({ code: "page", detail: `The page failed: ${fault.message}` });
-    if (fault.status === 401 || fault.status === 403) app.needKey(fault);
+    const shown = error instanceof Problem ? error : new Problem({ code: "page", detail: `The page failed: ${error.message}` });
+    if (error.status === 401 || error.status === 403) app.needKey(error);
     const again = el("button", { type: "button", on: { click: () => app.refresh() } }, "Try again");
     notice.replaceChildren(problem(shown, again));
-    if (!(fault instanceof Problem)) console.error(fault, asked);
+    if (!(error instanceof Problem)) console.error(error, asked);
   }
 
   return {

@@ -1,4 +1,4 @@
-//! What a training learns from, is stopped by and is decided on.
+//! Data of a training: pairs to learn from, for early stopping, and for the decision of the guard.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,40 +10,40 @@ use crate::{
     error::CommandError,
     space::heads::Heads,
     train::{
-        Choices, CoPurchases, Example, Pairs, TrainError, TrainingSet, Views, behavior,
+        Choices, CoPurchases, Example, ItemFeatures, Pairs, TrainError, TrainingSet, behavior,
         domains::within,
-        guard::Judged,
+        guard::HeldOutScores,
         metrics::{measure, measure_co_purchases},
-        session::{LEAST_HELD_OUT, judge_pairs},
         shuffled,
+        trainer::{MIN_HELD_OUT, evaluate_pairs},
     },
 };
 
-/// Fewest items with text and photo, or people who chose several items, that heads are trained on.
-const LEAST: usize = 5;
+/// Minimum number of items with text and image, or of users who chose several items, to train on.
+const MIN_PAIRS: usize = 5;
 
-/// Pairs of text and photo, and items that the same people chose; of neither there may be none.
+/// Pairs of text and image, and co-purchases; either may be absent.
 #[derive(Default)]
-pub(super) struct Learned {
+pub(super) struct LearningSet {
     pairs: Option<Pairs>,
     co_purchases: Option<CoPurchases>,
 }
 
-/// All parts of a training. What chooses the epoch must not decide on the promotion.
-pub(super) struct Parts {
-    pub target: Learned,
-    pub stop: Learned,
-    pub held_out: Learned,
-    pub source: Learned,
-    pub source_stop: Learned,
+/// All parts of a training. Data for early stopping must not decide on the promotion.
+pub(super) struct TrainingParts {
+    pub target: LearningSet,
+    pub stop: LearningSet,
+    pub held_out: LearningSet,
+    pub source: LearningSet,
+    pub source_stop: LearningSet,
 }
 
-impl Learned {
+impl LearningSet {
     fn of(examples: &[Example], co_purchases: Option<CoPurchases>) -> Result<Self, TrainError> {
         let pairs = (!examples.is_empty()).then(|| Pairs::of(examples));
         Ok(Self {
             pairs: pairs.transpose()?,
-            co_purchases: co_purchases.filter(|bought| !bought.people().is_empty()),
+            co_purchases: co_purchases.filter(|bought| !bought.users().is_empty()),
         })
     }
 
@@ -54,31 +54,34 @@ impl Learned {
         }
     }
 
-    /// Number of pairs of text and photo.
+    /// Number of pairs of text and image.
     pub fn pairs(&self) -> usize {
         self.pairs.as_ref().map_or(0, Pairs::len)
     }
 
-    /// Number of people who chose items that are a pair.
-    pub fn people(&self) -> usize {
+    /// Number of users with a pair of chosen items.
+    pub fn users(&self) -> usize {
         self.co_purchases
             .as_ref()
-            .map_or(0, |bought| bought.people().len())
+            .map_or(0, |bought| bought.users().len())
     }
 
-    pub fn judge(&self, heads: &Heads) -> Result<Judged, TrainError> {
-        let pairs = self.pairs.as_ref().map(|pairs| judge_pairs(heads, pairs));
+    pub fn measure(&self, heads: &Heads) -> Result<HeldOutScores, TrainError> {
+        let pairs = self
+            .pairs
+            .as_ref()
+            .map(|pairs| evaluate_pairs(heads, pairs));
         let bought = self.co_purchases.as_ref().map(|bought| {
             Ok::<_, TrainError>(measure_co_purchases(&bought.fused(heads)?, bought)?)
         });
-        Ok(Judged {
+        Ok(HeldOutScores {
             pairs: pairs.transpose()?,
             co_purchases: bought.transpose()?,
         })
     }
 
-    /// The space without heads.
-    pub fn judge_untrained(&self) -> Result<Judged, TrainError> {
+    /// Measures the space without heads.
+    pub fn measure_untrained(&self) -> Result<HeldOutScores, TrainError> {
         let pairs = self.pairs.as_ref().map(|pairs| {
             let labels = pairs.has_labels().then_some(pairs.labels.as_slice());
             measure(&pairs.untrained[0], &pairs.untrained[1], labels)
@@ -92,18 +95,18 @@ impl Learned {
             }
             None => None,
         };
-        Ok(Judged {
+        Ok(HeldOutScores {
             pairs: pairs.transpose()?,
             co_purchases: bought,
         })
     }
 
     fn size(&self) -> usize {
-        self.pairs().max(self.people())
+        self.pairs().max(self.users())
     }
 }
 
-/// Examples by what they are for.
+/// Examples by purpose.
 struct Split {
     target: Vec<Example>,
     stop: Vec<Example>,
@@ -113,25 +116,26 @@ struct Split {
 }
 
 impl Split {
-    /// By a hash of the seed and their ids.
-    fn of(args: &HeadArgs, views: &[Views]) -> Self {
-        let examples = views.iter().filter_map(Views::example);
-        let (own, others): (Vec<_>, Vec<_>) = examples.partition(|e| args.is_target(&e.category));
-        let mut own = shuffled(own, args.seed);
+    /// Splits by a hash of the seed and the item ids.
+    fn of(args: &HeadArgs, views: &[ItemFeatures]) -> Self {
+        let examples = views.iter().filter_map(ItemFeatures::example);
+        let (target, others): (Vec<_>, Vec<_>) =
+            examples.partition(|e| args.is_target(&e.category));
+        let mut target = shuffled(target, args.seed);
         let out = |n: usize, share: f64| (n as f64 * share).round() as usize;
-        let mut held_out = own.split_off(own.len() - out(own.len(), args.hold_out));
-        let stop = Some(out(own.len(), 0.1)).filter(|n| *n >= LEAST_HELD_OUT);
-        let stop = own.split_off(own.len() - stop.unwrap_or_default());
-        // Too few pairs teach nothing beside what people chose.
-        if own.len() < LEAST && args.co_purchases.is_some() {
-            own.clear();
+        let mut held_out = target.split_off(target.len() - out(target.len(), args.hold_out));
+        let stop = Some(out(target.len(), 0.1)).filter(|n| *n >= MIN_HELD_OUT);
+        let stop = target.split_off(target.len() - stop.unwrap_or_default());
+        // Too few pairs add nothing to co-purchases.
+        if target.len() < MIN_PAIRS && args.co_purchases.is_some() {
+            target.clear();
             held_out.clear();
         }
         let source = others.into_iter().filter(|e| args.is_source(&e.category));
         let mut source = shuffled(source.collect(), args.seed);
         let source_stop = source.split_off(source.len() - source.len() / 10);
         Self {
-            target: own,
+            target,
             stop,
             held_out,
             source,
@@ -152,29 +156,33 @@ impl HeadArgs {
     }
 }
 
-impl Parts {
-    /// Parts items by a hash of the seed and their ids, and people likewise.
+impl TrainingParts {
+    /// Splits items by a hash of the seed and their ids, and users likewise.
     ///
-    /// A person who is held out is no part of what is known of items by their behaviour. Items that are held out, or choose the
-    /// epoch, are nobody's choice in training.
-    pub fn of(args: &HeadArgs, views: &[Views], choices: Choices) -> Result<Self, CommandError> {
+    /// Behavior features of items exclude held-out users. Items that are held out, or used for
+    /// early stopping, are excluded from the choices of training.
+    pub fn of(
+        args: &HeadArgs,
+        views: &[ItemFeatures],
+        choices: Choices,
+    ) -> Result<Self, CommandError> {
         let split = Split::of(args, views);
-        let people = choices.parted(args.within_days, args.hold_out, args.seed);
+        let users = choices.split(args.within_days, args.hold_out, args.seed);
         let (mut target, mut stop, mut held_out, mut source, mut source_stop) = Default::default();
         if args.co_purchases.is_some() {
-            let behavior = Arc::new(behavior::features(&people.train, args.seed)?);
-            let train = CoPurchases::of(views, &behavior, &people.train)?;
+            let behavior = Arc::new(behavior::features(&users.train, args.seed)?);
+            let train = CoPurchases::of(views, &behavior, &users.train)?;
             let category = views.iter().map(|v| (v.id.as_str(), v.category.as_str()));
             let category: HashMap<&str, &str> = category.collect();
             let of = |id: &str| category.get(id).copied().unwrap_or_default();
-            let judges = split
+            let excluded = split
                 .held_out
                 .iter()
                 .chain(&split.stop)
                 .chain(&split.source_stop);
-            let judges: HashSet<&str> = judges.map(|e| e.id.as_str()).collect();
-            let is_judge = |id: &str| judges.contains(id);
-            // The target's items with any of others; the source's among themselves.
+            let excluded: HashSet<&str> = excluded.map(|e| e.id.as_str()).collect();
+            let is_excluded = |id: &str| excluded.contains(id);
+            // Items of the target paired with any others; items of the source only with each other.
             let in_target = |bought: CoPurchases, is_out: &dyn Fn(&str) -> bool| {
                 Some(bought.restricted(|id| args.is_target(of(id)), is_out))
             };
@@ -182,42 +190,42 @@ impl Parts {
                 let is_out = |id: &str| !args.is_source(of(id)) || is_out(id);
                 Some(bought.restricted(|_| true, is_out))
             };
-            let all = |_: &str| false;
-            stop = in_target(train.chosen(&people.stop), &all);
-            held_out = in_target(train.chosen(&people.held_out), &all);
-            source = in_source(train.clone(), &is_judge);
-            source_stop = in_source(train.chosen(&people.stop), &all);
-            target = in_target(train, &is_judge);
+            let none = |_: &str| false;
+            stop = in_target(train.with_choices(&users.stop), &none);
+            held_out = in_target(train.with_choices(&users.held_out), &none);
+            source = in_source(train.clone(), &is_excluded);
+            source_stop = in_source(train.with_choices(&users.stop), &none);
+            target = in_target(train, &is_excluded);
         }
         let parts = Self {
-            target: Learned::of(&split.target, target)?,
-            stop: Learned::of(&split.stop, stop)?,
-            held_out: Learned::of(&split.held_out, held_out)?,
-            source: Learned::of(&split.source, source)?,
-            source_stop: Learned::of(&split.source_stop, source_stop)?,
+            target: LearningSet::of(&split.target, target)?,
+            stop: LearningSet::of(&split.stop, stop)?,
+            held_out: LearningSet::of(&split.held_out, held_out)?,
+            source: LearningSet::of(&split.source, source)?,
+            source_stop: LearningSet::of(&split.source_stop, source_stop)?,
         };
         parts.check(args)?;
         Ok(parts)
     }
 
-    /// People with items of different categories.
-    pub fn people(&self) -> usize {
-        self.target.people() + self.stop.people() + self.held_out.people()
+    /// Number of users with items of different categories.
+    pub fn users(&self) -> usize {
+        self.target.users() + self.stop.users() + self.held_out.users()
     }
 
     fn check(&self, args: &HeadArgs) -> Result<(), TrainError> {
-        if args.co_purchases.is_some() && self.target.people() < LEAST {
+        if args.co_purchases.is_some() && self.target.users() < MIN_PAIRS {
             return Err(TrainError::TooFew {
-                what: "people who chose items of different categories of this catalog".to_owned(),
-                found: self.target.people(),
-                least: LEAST,
+                what: "users who chose items of different categories of this catalog".to_owned(),
+                found: self.target.users(),
+                min: MIN_PAIRS,
             });
         }
         let target = args.target.as_deref();
-        if self.target.size() < LEAST {
+        if self.target.size() < MIN_PAIRS {
             return Err(too_few(target, self.target.size()));
         }
-        if args.transfer.is_some() && self.source.size() < LEAST {
+        if args.transfer.is_some() && self.source.size() < MIN_PAIRS {
             let category = args.source_category.join(", ");
             return Err(too_few(Some(&category), self.source.size()));
         }
@@ -225,11 +233,11 @@ impl Parts {
     }
 }
 
-fn too_few(category: Option<&str>, found: usize) -> TrainError {
+fn too_few(category: Option<&str>, count: usize) -> TrainError {
     let place = category.map_or(String::new(), |c| format!(" in `{c}`"));
     TrainError::TooFew {
-        what: format!("items with text and photo to train on{place}"),
-        found,
-        least: LEAST,
+        what: format!("items with text and image to train on{place}"),
+        found: count,
+        min: MIN_PAIRS,
     }
 }

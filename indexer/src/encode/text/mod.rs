@@ -1,0 +1,4 @@
+//! Text encoders and tokenization.
+
+pub mod bert;
+pub mod tokenizer;

@@ -1,0 +1,82 @@
+//! Specification of a model to evaluate, by name and settings.
+
+use std::{fmt, str::FromStr};
+
+use vitrine::{
+    Error,
+    cf::{ModelSettings, Recommender, parse_options, split::Interaction, to_spec_string},
+};
+
+use super::{
+    Dataset, EvaluateError, Protocol,
+    blend::{Blend, BlendOptions},
+    content::{Content, ContentOptions},
+    fitted::FittedModel,
+    random::{Random, RandomOptions},
+};
+
+/// Model to evaluate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelSpec {
+    /// Learns from behavior.
+    Behavior(ModelSettings),
+    /// Uses the vectors of the items.
+    Content(ContentOptions),
+    /// Random scores.
+    Random(RandomOptions),
+    /// Joins several sources by learned weights.
+    Blend(Box<BlendOptions>),
+}
+
+impl FromStr for ModelSpec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.split(':').next() {
+            Some("content") => parse_options(text).map(Self::Content),
+            Some("blend") => parse_options(text).map(|o| Self::Blend(Box::new(o))),
+            Some("random") => parse_options(text).map(Self::Random),
+            _ => text.parse().map(Self::Behavior),
+        }
+    }
+}
+
+impl fmt::Display for ModelSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Behavior(settings) => settings.fmt(f),
+            Self::Content(options) => f.write_str(&to_spec_string("content", options)),
+            Self::Random(options) => f.write_str(&to_spec_string("random", options)),
+            Self::Blend(options) => f.write_str(&to_spec_string("blend", options)),
+        }
+    }
+}
+
+impl ModelSpec {
+    /// Fits the model.
+    ///
+    /// # Errors
+    /// Options out of range; vectors are required and missing.
+    pub fn fit(
+        &self,
+        data: &Dataset,
+        train: &[Interaction],
+        protocol: &Protocol,
+    ) -> Result<FittedModel, EvaluateError> {
+        let (users, items) = (data.users(), data.items());
+        let model: Box<dyn Recommender> = match self {
+            // These models use the times of single events.
+            Self::Behavior(settings) if settings.uses_times() => {
+                Box::new(settings.fit(train, users, items)?)
+            }
+            Self::Behavior(settings) => {
+                Box::new(settings.fit(&protocol.weights.merged(train), users, items)?)
+            }
+            Self::Content(_) if data.vectors.is_empty() => return Err(EvaluateError::NoVectors),
+            Self::Content(options) => Box::new(Content::new(data.vectors.clone(), items, *options)),
+            Self::Random(options) => Box::new(Random::new(items, *options)),
+            Self::Blend(options) => return Blend::fit(options, data, train, protocol),
+        };
+        Ok(FittedModel { model, note: None })
+    }
+}

@@ -1,0 +1,98 @@
+//! Outermost middleware: request id, panics, log line and metrics.
+
+use std::{panic::AssertUnwindSafe, time::Instant};
+
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+use futures_util::FutureExt;
+
+use crate::{
+    error::{ApiError, REQUEST_ID},
+    state::AppState,
+};
+
+/// Wraps all requests.
+pub async fn layer<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let id = request
+        .headers()
+        .get("x-request-id")
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| is_valid_id(id))
+        .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
+    REQUEST_ID.scope(id.clone(), serve(request, next, id)).await
+}
+
+async fn serve<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+    id: String,
+) -> Result<ServiceResponse<B>, Error> {
+    let started = Instant::now();
+    let method = label(request.method());
+    let route = request
+        .match_pattern()
+        .unwrap_or_else(|| "unmatched".into());
+    let state = request.app_data::<web::Data<AppState>>().cloned();
+    let answer = AssertUnwindSafe(next.call(request))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(ApiError::internal("a handler panicked").into()))
+        .map(|mut response| {
+            if let Ok(value) = HeaderValue::from_str(&id) {
+                let name = HeaderName::from_static("x-request-id");
+                response.headers_mut().insert(name, value);
+            }
+            response
+        });
+    let status = match &answer {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    };
+    let elapsed = started.elapsed();
+    if let Some(state) = state {
+        let metrics = &state.metrics;
+        let labels = [method, &route];
+        metrics
+            .duration
+            .with_label_values(&labels)
+            .observe(elapsed.as_secs_f64());
+        metrics
+            .requests
+            .with_label_values(&[method, &route, status.as_str()])
+            .inc();
+    }
+    tracing::debug!(request_id = %id, %method, %route, status = status.as_u16(), ms = elapsed.as_millis() as u64, "request");
+    answer
+}
+
+/// Returns the metric label of a method; unknown methods share one, so that clients cannot create
+/// time series.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+fn is_valid_id(id: &str) -> bool {
+    (1..=128).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}

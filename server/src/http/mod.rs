@@ -1,0 +1,9 @@
+//! HTTP: access control, request context and bodies, conditional requests, and the error responses
+//! of the OpenAPI document. No route lives here.
+
+pub mod access;
+pub mod body;
+pub mod etag;
+pub mod middleware;
+pub mod request_context;
+pub mod responses;

@@ -1,0 +1,116 @@
+//! Context of a request besides path, query and body: shared state, timeout and API key.
+
+use std::{
+    future::{Ready, ready},
+    time::{Duration, Instant},
+};
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
+use vitrine::Database;
+
+use crate::{
+    auth::Key,
+    error::{ApiError, ApiResult},
+    ops::limits::Gate,
+    state::AppState,
+};
+
+/// Context of the request being served.
+pub struct RequestContext {
+    /// Shared state.
+    pub state: web::Data<AppState>,
+    /// Timeout, counted from the end of the request body.
+    pub timeout: Duration,
+    key: Option<Key>,
+}
+
+impl RequestContext {
+    /// Returns the deadline of work that starts now.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    /// Returns a context of the same caller with the time left until a deadline.
+    pub fn until(&self, deadline: Instant) -> Self {
+        Self {
+            state: self.state.clone(),
+            timeout: deadline.saturating_duration_since(Instant::now()),
+            key: self.key.clone(),
+        }
+    }
+
+    /// Runs a read of the database under a search permit.
+    pub async fn read<T, F>(&self, work: F) -> ApiResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Database) -> vitrine::Result<T> + Send + 'static,
+    {
+        self.run(&self.state.searches, self.deadline(), work).await
+    }
+
+    /// Runs a change of the database under a write permit.
+    pub async fn write<T, F>(&self, work: F) -> ApiResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Database) -> vitrine::Result<T> + Send + 'static,
+    {
+        self.run(&self.state.writes, self.deadline(), work).await
+    }
+
+    /// Runs work on the database under a permit of the gate.
+    pub async fn run<T, F>(&self, gate: &Gate, deadline: Instant, work: F) -> ApiResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Database) -> vitrine::Result<T> + Send + 'static,
+    {
+        let database = self.state.database.clone();
+        gate.run(deadline, move || Ok(work(&database)?)).await
+    }
+
+    /// Returns true if the key covers the collection or alias; for names in bodies and lists.
+    pub fn covers(&self, name: &str) -> bool {
+        self.key.as_ref().is_none_or(|key| key.covers(name))
+    }
+
+    /// Fails with 403 if the key does not cover one of the collections or aliases.
+    pub fn check<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> ApiResult<()> {
+        if names.all(|name| self.covers(name)) {
+            Ok(())
+        } else {
+            Err(ApiError::forbidden())
+        }
+    }
+}
+
+impl FromRequest for RequestContext {
+    type Error = ApiError;
+    type Future = Ready<ApiResult<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(from_request(request))
+    }
+}
+
+fn from_request(request: &HttpRequest) -> ApiResult<RequestContext> {
+    let state = request
+        .app_data::<web::Data<AppState>>()
+        .cloned()
+        .ok_or_else(|| ApiError::internal("the state is missing"))?;
+    let ms = match request.headers().get("x-timeout-ms") {
+        None => state.limits.timeout_ms,
+        Some(value) => value
+            .to_str()
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .filter(|ms| (1..=600_000).contains(ms))
+            .ok_or_else(|| {
+                let detail = "header x-timeout-ms: expected an integer from 1 to 600000";
+                ApiError::invalid("", detail)
+            })?,
+    };
+    Ok(RequestContext {
+        timeout: Duration::from_millis(ms),
+        key: request.extensions().get().cloned(),
+        state,
+    })
+}

@@ -1,0 +1,300 @@
+//! Prometheus metrics: request counters and gauges of the current state.
+
+use prometheus::{
+    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    proto::MetricFamily,
+};
+use vitrine::{
+    Bounds,
+    bounds::Usage,
+    schemas::{BehaviorInfo, CollectionInfo, IndexInfo},
+};
+
+/// Request metrics, counted as requests are served.
+pub struct Metrics {
+    registry: Registry,
+    /// Requests by method, route and status.
+    pub requests: IntCounterVec,
+    /// Seconds until the response head, by method and route.
+    pub duration: HistogramVec,
+}
+
+impl Metrics {
+    /// Registers the request metrics.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let requests = IntCounterVec::new(
+            Opts::new("vitrine_http_requests_total", "Requests served"),
+            &["method", "route", "status"],
+        )?;
+        let duration = HistogramVec::new(
+            HistogramOpts::new(
+                "vitrine_http_request_seconds",
+                "Seconds until the response head",
+            ),
+            &["method", "route"],
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(duration.clone()))?;
+        Ok(Self {
+            registry,
+            requests,
+            duration,
+        })
+    }
+
+    /// Returns all metrics and the gauges of a snapshot in the Prometheus text format.
+    pub fn render(&self, snapshot: &MetricsSnapshot) -> prometheus::Result<String> {
+        let mut families = self.registry.gather();
+        families.extend(snapshot.gather()?);
+        TextEncoder::new().encode_to_string(&families)
+    }
+}
+
+/// Current state of the database, shown as gauges.
+pub struct MetricsSnapshot<'a> {
+    /// Collections.
+    pub collections: &'a [CollectionInfo],
+    /// Running calls by kind.
+    pub running: &'a [(&'a str, usize)],
+    /// Resources in use.
+    pub usage: &'a Usage,
+    /// Resource limits.
+    pub bounds: Bounds,
+}
+
+impl MetricsSnapshot<'_> {
+    /// Returns all gauges.
+    pub fn gather(&self) -> prometheus::Result<Vec<MetricFamily>> {
+        let gauges = Gauges(Registry::new());
+        let names = |c: &CollectionInfo| vec![c.name.clone()];
+        let items = self.collections.iter().map(|c| (names(c), c.items));
+        gauges.add_integers(
+            "vitrine_collection_items",
+            "Live items",
+            &["collection"],
+            items,
+        )?;
+        let records = self.collections.iter();
+        gauges.add_integers(
+            "vitrine_collection_records_bytes",
+            "Memory of ids and filters",
+            &["collection"],
+            records.map(|c| (names(c), c.records_bytes)),
+        )?;
+        let permits = self.running.iter();
+        gauges.add_integers(
+            "vitrine_permits_in_use",
+            "Running calls",
+            &["kind"],
+            permits.map(|(kind, count)| (vec![(*kind).to_owned()], *count as u64)),
+        )?;
+        self.events(&gauges)?;
+        self.indexes(&gauges)?;
+        self.database(&gauges)?;
+        Ok(gauges.0.gather())
+    }
+
+    /// Adds gauges of the event log and models, by collection.
+    fn events(&self, gauges: &Gauges) -> prometheus::Result<()> {
+        type Figure = (&'static str, &'static str, fn(&BehaviorInfo) -> u64);
+        let figures: [Figure; 6] = [
+            (
+                "vitrine_behavior_touches",
+                "Items in events held in memory",
+                |e| e.touches,
+            ),
+            ("vitrine_behavior_users", "Users in memory", |e| e.users),
+            ("vitrine_behavior_sessions", "Sessions in memory", |e| {
+                e.sessions
+            }),
+            ("vitrine_behavior_memory_bytes", "Memory of events", |e| {
+                e.memory_bytes
+            }),
+            (
+                "vitrine_events_expired",
+                "Events removed since the start because of their age",
+                |e| e.expired,
+            ),
+            (
+                "vitrine_model_version",
+                "Version of the active model, 0 for none",
+                |e| e.model.unwrap_or(0),
+            ),
+        ];
+        for (name, help, figure) in figures {
+            let values = self.collections.iter();
+            let values = values.map(|c| (vec![c.name.clone()], figure(&c.events)));
+            gauges.add_integers(name, help, &["collection"], values)?;
+        }
+        Ok(())
+    }
+
+    /// Adds gauges of the indexes, by collection and vector space.
+    fn indexes(&self, gauges: &Gauges) -> prometheus::Result<()> {
+        let by = &["collection", "space"];
+        let all = || {
+            self.collections.iter().flat_map(|c| {
+                let indexes = c.indexes.iter();
+                indexes.map(move |(space, index)| (vec![c.name.clone(), space.clone()], index))
+            })
+        };
+        let plain: [IndexGauge; 7] = [
+            ("sealed_vectors", "Vectors in sealed segments", |i| {
+                Some(i.sealed)
+            }),
+            ("unsealed_vectors", "Vectors in the growing segment", |i| {
+                Some(i.unsealed)
+            }),
+            ("segments", "Sealed segments", |i| Some(i.segments)),
+            ("mapped_bytes", "Vectors mapped from files", |i| {
+                Some(i.mapped_bytes)
+            }),
+            ("file_bytes", "Segment files", |i| Some(i.file_bytes)),
+            (
+                "unreachable_vectors",
+                "Vectors that no graph search reaches, once checked",
+                |i| i.unreachable,
+            ),
+            (
+                "recall_samples",
+                "Searches whose recall was measured",
+                |i| Some(i.recall.as_ref()?.samples),
+            ),
+        ];
+        for (name, help, value) in plain {
+            let values = all().filter_map(|(labels, i)| Some((labels, value(i)?)));
+            gauges.add_integers(&format!("vitrine_index_{name}"), help, by, values)?;
+        }
+        let building = all().filter_map(|(labels, i)| Some((labels, i.building.as_ref()?)));
+        let building: Vec<_> = building.collect();
+        let values = building.iter().map(|(l, b)| (l.clone(), b.vectors));
+        gauges.add_integers(
+            "vitrine_index_building_vectors",
+            "Vectors of segments being built",
+            by,
+            values,
+        )?;
+        let values = building.iter().map(|(l, b)| (l.clone(), b.done));
+        gauges.add_integers(
+            "vitrine_index_building_done",
+            "Vectors of segments being built that are done",
+            by,
+            values,
+        )?;
+        let memory = all().flat_map(|(labels, i)| {
+            let components = [
+                ("sealed", i.memory.sealed_bytes),
+                ("unsealed", i.memory.unsealed_bytes),
+                ("growing", i.memory.growing_bytes),
+                ("building", i.memory.building_bytes),
+            ];
+            components.map(|(component, bytes)| {
+                ([labels.as_slice(), &[component.to_owned()]].concat(), bytes)
+            })
+        });
+        let by_component = &["collection", "space", "component"];
+        gauges.add_integers(
+            "vitrine_index_memory_bytes",
+            "Memory of indexes",
+            by_component,
+            memory,
+        )?;
+        let recall = all().filter_map(|(labels, i)| Some((labels, i.recall.as_ref()?.mean)));
+        gauges.add_floats(
+            "vitrine_index_recall_at_10",
+            "Recall of sampled searches",
+            by,
+            recall,
+        )
+    }
+
+    /// Adds gauges of the whole database.
+    fn database(&self, gauges: &Gauges) -> prometheus::Result<()> {
+        let (usage, bounds) = (self.usage, self.bounds);
+        let single = [
+            (
+                "memory_bytes",
+                "Memory counted against limits.memory_bytes",
+                Some(usage.memory_bytes),
+            ),
+            (
+                "memory_limit_bytes",
+                "limits.memory_bytes",
+                bounds.memory_bytes,
+            ),
+            (
+                "store_memory_bytes",
+                "Memory of RocksDB",
+                Some(usage.store_memory_bytes),
+            ),
+            (
+                "store_disk_bytes",
+                "Size of the RocksDB tables",
+                Some(usage.store_disk_bytes),
+            ),
+            (
+                "disk_free_bytes",
+                "Free disk space of the data directory",
+                usage.disk_free_bytes,
+            ),
+            (
+                "disk_reserve_bytes",
+                "limits.disk_reserve_bytes",
+                Some(bounds.disk_reserve_bytes),
+            ),
+        ];
+        for (name, help, value) in single {
+            let values = value.map(|v| (Vec::new(), v)).into_iter();
+            gauges.add_integers(&format!("vitrine_{name}"), help, &[], values)?;
+        }
+        let rejected = [
+            ("memory", usage.refused_memory),
+            ("disk", usage.refused_disk),
+        ];
+        let rejected = rejected.into_iter().map(|(b, n)| (vec![b.to_owned()], n));
+        gauges.add_integers(
+            "vitrine_writes_refused",
+            "Writes rejected by a resource limit",
+            &["bound"],
+            rejected,
+        )
+    }
+}
+
+/// Name, help and value of an index gauge.
+type IndexGauge<'a> = (&'a str, &'a str, fn(&IndexInfo) -> Option<u64>);
+
+struct Gauges(Registry);
+
+impl Gauges {
+    fn add_integers(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        values: impl Iterator<Item = (Vec<String>, u64)>,
+    ) -> prometheus::Result<()> {
+        let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        for (labels, value) in values {
+            gauge
+                .with_label_values(&labels)
+                .set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+        self.0.register(Box::new(gauge))
+    }
+
+    fn add_floats(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        values: impl Iterator<Item = (Vec<String>, f64)>,
+    ) -> prometheus::Result<()> {
+        let gauge = GaugeVec::new(Opts::new(name, help), labels)?;
+        for (labels, value) in values {
+            gauge.with_label_values(&labels).set(value);
+        }
+        self.0.register(Box::new(gauge))
+    }
+}

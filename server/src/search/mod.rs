@@ -1,0 +1,340 @@
+//! Search requests: query understanding, embedding, and the search in the engine.
+
+pub mod dialogue;
+pub mod preset;
+
+use std::{mem::replace, sync::Arc};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use vitrine::{EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target};
+use vitrine_schemas::{
+    CollectionConfig, Fallback, Filter, FilterSpec, LexicalSpec, Operator, Query, SearchMode,
+    SearchRequest, SearchResponse, UnderstandRequest, UnderstandResponse,
+};
+
+use crate::{
+    embedders::Embedders,
+    error::{ApiError, ApiResult},
+    http::request_context::RequestContext,
+};
+
+/// Maximum length of a query text in bytes.
+const MAX_TEXT_BYTES: usize = 4_096;
+
+/// Interpretation of a query text.
+pub struct Meaning {
+    /// Remaining search text; may be empty.
+    pub text: String,
+    /// Conditions taken out of the text.
+    pub filter: Filter,
+    /// True if it comes with the request, as in a dialogue, and not from the text: cursors are then
+    /// bound to it.
+    pub is_given: bool,
+}
+
+/// Runs a search; understands its text first if requested.
+pub async fn run(
+    context: &RequestContext,
+    c: &str,
+    request: SearchRequest,
+) -> ApiResult<SearchResponse> {
+    if request.ef.is_some_and(|ef| !(1..=10_000).contains(&ef)) {
+        return Err(ApiError::invalid("/ef", "must be 1 to 10000"));
+    }
+    let words = words(&request)?;
+    let understood = understand(context, c, &request).await?;
+    let meaning = understood.as_ref().map(|u| Meaning {
+        text: u.text.clone(),
+        filter: u.filter.clone(),
+        is_given: false,
+    });
+    let mut answer = answer(context, c, request, words, meaning).await?;
+    answer.understood = understood;
+    Ok(answer)
+}
+
+/// Runs a search with known full-text terms and interpretation.
+pub async fn answer(
+    context: &RequestContext,
+    c: &str,
+    mut request: SearchRequest,
+    words: Option<String>,
+    meaning: Option<Meaning>,
+) -> ApiResult<SearchResponse> {
+    let deadline = context.deadline();
+    let mut identity = identity_of(&mut request);
+    if let Some(meaning) = meaning.as_ref().filter(|m| m.is_given) {
+        identity += &serde_json::to_string(&meaning.filter).unwrap_or_default();
+    }
+    // Price, color and so on are in the filter; a text of nothing else ranks what passes it.
+    let left = meaning.as_ref().map(|m| m.text.clone());
+    let left = left.filter(|text| !text.trim().is_empty());
+    let text = match &request.query {
+        Query::Text(text) => Some(text.clone()),
+        _ => words.clone(),
+    };
+    let mut fallback = None;
+    let (mut target, mut to_embed) = (None, None);
+    match request.query {
+        Query::Vector(vector) => target = Some(Target::Vector(vector)),
+        Query::Item(id) => target = Some(Target::Item(id)),
+        // A filter only: matches are returned in storage order.
+        Query::Text(text) if text.is_empty() => {}
+        Query::Text(_) if request.mode == Some(SearchMode::Lexical) => {}
+        // No vectors were requested explicitly.
+        Query::Text(_) if request.mode.is_none() && !context.state.embedders.is_loaded() => {
+            fallback = Some(Fallback::NoEncoder);
+        }
+        Query::Text(text) => to_embed = Some(Query::Text(left.clone().unwrap_or(text))),
+        query @ Query::Image(_) => to_embed = Some(query),
+    }
+    // The remaining words may match no item ("under 10", undone): then the whole text ranks.
+    let whole = words.clone().filter(|_| left.is_some());
+    let search = Search {
+        target,
+        lexical: words.map(|words| lexical(left.unwrap_or(words), request.lexical)),
+        text,
+        without_rules: !request.rules,
+        space: request.space,
+        fingerprint: request.fingerprint,
+        filter: request.filter,
+        understood: meaning.map(|m| FilterSpec::Tree(m.filter)),
+        limit: request.limit,
+        ef: request.ef,
+        exact: request.exact,
+        with_vectors: request.with_vectors,
+        explain: request.explain,
+        deadline: Some(deadline),
+        cursor: request.cursor,
+        cursor_key: identity,
+        facets: request.facets,
+        facets_over: request.facets_over,
+        highlight: request.highlight,
+    };
+    let shopper = Shopper {
+        user: request.user,
+        session: request.session,
+        blend: request.blend,
+        diversify: request.diversify,
+    };
+    let mut answer = match to_embed.map(Arc::new) {
+        None => find(context, c, search, shopper, whole).await?,
+        Some(query) => {
+            let mut embedded = with_vector(context, c, search.clone(), query.clone()).await?;
+            let first = find(context, c, embedded, shopper.clone(), whole.clone()).await;
+            match first {
+                // The spaces that it was embedded for were dropped concurrently; others are in use.
+                Err(e) if e.code == "fingerprint_mismatch" && search.fingerprint.is_none() => {
+                    embedded = with_vector(context, c, search, query).await?;
+                    find(context, c, embedded, shopper, whole).await?
+                }
+                first => first?,
+            }
+        }
+    };
+    answer.fallbacks.extend(fallback);
+    Ok(answer)
+}
+
+/// Adds the vector of a query. It is searched in the spaces that its encoders fill, even if other
+/// spaces are in use by then.
+async fn with_vector(
+    context: &RequestContext,
+    c: &str,
+    mut search: Search,
+    query: Arc<Query>,
+) -> ApiResult<Search> {
+    let (state, c) = (context.state.clone(), c.to_owned());
+    let deadline = search.deadline.unwrap_or_else(|| context.deadline());
+    let embedded = context.run(&context.state.embeds, deadline, move |database| {
+        let config = database
+            .collection(&c)?
+            .config_of(search.fingerprint.as_deref())?;
+        let vector = embed(&state.embedders, &query, &config, &search.space)?;
+        search.target = Some(Target::Vector(vector));
+        search.fingerprint.clone_from(&config.fingerprint);
+        Ok(search)
+    });
+    embedded.await
+}
+
+async fn find(
+    context: &RequestContext,
+    c: &str,
+    mut search: Search,
+    shopper: Shopper,
+    whole: Option<String>,
+) -> ApiResult<SearchResponse> {
+    let c = c.to_owned();
+    let deadline = search.deadline.unwrap_or_else(|| context.deadline());
+    let answer = context.run(&context.state.searches, deadline, move |database| {
+        let collection = database.collection(&c)?;
+        let mut answer = collection.search(&search, &shopper)?;
+        let is_empty = |answer: &SearchResponse| {
+            // Pinned items count in the total even if the search did not find them.
+            let pinned: usize = answer.rules.iter().map(|rule| rule.pinned.len()).sum();
+            answer.total.is_none_or(|t| t.value == pinned as u64)
+        };
+        if search.target.is_some() || !is_empty(&answer) {
+            return Ok(answer);
+        }
+        if let (Some(words), Some(whole)) = (&mut search.lexical, whole) {
+            words.text = whole;
+            answer = collection.search(&search, &shopper)?;
+        }
+        // All words may match no item (a color in another language): then only the filter selects.
+        let empty_filter = FilterSpec::Tree(Filter::default());
+        let understood = search.understood.as_ref();
+        if understood.is_some_and(|f| *f != empty_filter) && is_empty(&answer) {
+            search.lexical = None;
+            answer = collection.search(&search, &shopper)?;
+        }
+        Ok(answer)
+    });
+    answer.await
+}
+
+/// Returns the validated full-text query; None in a search by vector alone.
+pub fn words(request: &SearchRequest) -> ApiResult<Option<String>> {
+    let lexical_text = request.lexical.as_ref().and_then(|l| l.text.as_ref());
+    let (pointer, text) = match (&request.query, lexical_text) {
+        (Query::Text(_), Some(_)) => {
+            let detail =
+                "cannot be combined with a query by text; use it with a vector, image or item";
+            return Err(ApiError::invalid("/lexical/text", detail));
+        }
+        (Query::Text(text), None) => ("/query/text", Some(text)),
+        (_, lexical_text) => ("/lexical/text", lexical_text),
+    };
+    if let Some(text) = text {
+        if text.trim().is_empty() {
+            return Err(ApiError::invalid(pointer, "must not be empty"));
+        }
+        if text.len() > MAX_TEXT_BYTES {
+            let detail = format!(
+                "is {} bytes long; the limit is {MAX_TEXT_BYTES}",
+                text.len()
+            );
+            return Err(ApiError::invalid(pointer, detail));
+        }
+    }
+    match (request.mode, text) {
+        (Some(SearchMode::Vector), _) => Ok(None),
+        (Some(SearchMode::Hybrid | SearchMode::Lexical), None) => Err(ApiError::invalid(
+            "/mode",
+            "requires a text: query by text, or set `lexical.text`",
+        )),
+        (Some(SearchMode::Lexical), _) if !matches!(request.query, Query::Text(_)) => Err(
+            ApiError::invalid("/mode", "`lexical` requires a query by text"),
+        ),
+        (_, text) => Ok(text.cloned()),
+    }
+}
+
+async fn understand(
+    context: &RequestContext,
+    c: &str,
+    request: &SearchRequest,
+) -> ApiResult<Option<UnderstandResponse>> {
+    let Some(spec) = &request.understand else {
+        return Ok(None);
+    };
+    let Query::Text(text) = &request.query else {
+        return Err(ApiError::invalid("/understand", "requires a query by text"));
+    };
+    let understand = UnderstandRequest {
+        text: text.clone(),
+        without: spec.without.clone(),
+    };
+    let c = c.to_owned();
+    let answer = context.read(move |database| database.collection(&c)?.understand(&understand));
+    Ok(Some(answer.await?))
+}
+
+fn lexical(text: String, spec: Option<LexicalSpec>) -> LexicalQuery {
+    let spec = spec.unwrap_or_default();
+    LexicalQuery {
+        text,
+        prefix: spec.prefix,
+        all: spec.operator == Operator::And,
+        typos: spec.typos,
+        without_synonyms: !spec.synonyms,
+    }
+}
+
+/// Serializes the request without page size and cursor; cursors are bound to it. The query, which
+/// may be a large image, is hashed and not copied.
+fn identity_of(request: &mut SearchRequest) -> String {
+    let query = replace(&mut request.query, Query::Item(String::new()));
+    let (limit, cursor) = (replace(&mut request.limit, 0), request.cursor.take());
+    let mut json = serde_json::to_string(request).unwrap_or_default();
+    match &query {
+        Query::Vector(vector) => {
+            let mut hasher = blake3::Hasher::new();
+            for x in vector {
+                hasher.update(&x.to_le_bytes());
+            }
+            json += hasher.finalize().to_hex().as_str();
+        }
+        Query::Image(image) => json += blake3::hash(image.as_bytes()).to_hex().as_str(),
+        Query::Text(_) | Query::Item(_) => {
+            json += &serde_json::to_string(&query).unwrap_or_default();
+        }
+    }
+    (request.query, request.limit, request.cursor) = (query, limit, cursor);
+    json
+}
+
+/// Embeds the query for the space with the encoders that filled the collection.
+fn embed(
+    embedders: &Embedders,
+    query: &Query,
+    config: &CollectionConfig,
+    space: &str,
+) -> vitrine::Result<Vec<f32>> {
+    let embedder = embedders.of(config.fingerprint.as_deref())?;
+    let mut vectors = encode(&*embedder, query)?;
+    let vector = vectors.remove(space).ok_or_else(|| {
+        let spaces: Vec<_> = vectors.keys().map(String::as_str).collect();
+        Error::invalid(
+            "/space",
+            format!(
+                "a query of this kind has no vector in `{space}`; use {}",
+                spaces.join(" or ")
+            ),
+        )
+    })?;
+    match config.vectors.get(space) {
+        Some(declared) if declared.dim != vector.len() => Err(Error::invalid(
+            "/space",
+            format!(
+                "expected {} components for `{space}`, got {} from the encoders; search it by vector or item",
+                declared.dim,
+                vector.len()
+            ),
+        )),
+        _ => Ok(vector),
+    }
+}
+
+fn encode(embedder: &dyn Embedder, query: &Query) -> vitrine::Result<Embedding> {
+    let (pointer, mut embedded) = match query {
+        Query::Text(text) if text.trim().is_empty() => {
+            return Err(Error::invalid("/query/text", "must not be empty"));
+        }
+        Query::Text(text) => ("/query/text", embedder.embed_query(&[text])),
+        Query::Image(text) => {
+            let bytes = STANDARD
+                .decode(text)
+                .map_err(|e| Error::invalid("/query/image", format!("is not base64: {e}")))?;
+            ("/query/image", embedder.embed_image(&[bytes]))
+        }
+        Query::Vector(_) | Query::Item(_) => return Ok(Embedding::new()),
+    };
+    match embedded.pop() {
+        Some(Ok(vectors)) => Ok(vectors),
+        Some(Err(EmbedError::Input(message))) => Err(Error::invalid(pointer, message)),
+        Some(Err(error)) => Err(error.into()),
+        None => Err(EmbedError::Model("no result".into()).into()),
+    }
+}

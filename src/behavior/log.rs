@@ -1,0 +1,409 @@
+//! In-memory log of the touches of users and sessions.
+//!
+//! A touch takes 32 bytes. Touches are stored in the order of arrival; those of a user or session
+//! form a linked list, the latest first. Users and sessions are identified by the hash of the name.
+//! Items have numbers of their own, which outlive the versions of an item and are never reused,
+//! since models share them.
+
+use std::{collections::HashMap, ops::Range};
+
+use vitrine_schemas::{BehaviorConfig, Event, EventKind};
+
+use super::{
+    activity::{Activity, Touch},
+    daily::Daily,
+    rows::{NONE, Row, Rows},
+    subjects::{Key, SubjectTable},
+    weights::Weights,
+};
+use crate::events::Subject;
+
+/// Rows copied while a log is locked.
+const SLICE: u64 = 1 << 18;
+
+/// All touches, by user and by session.
+#[derive(Default)]
+pub(crate) struct Log {
+    names: Vec<String>,
+    numbers: HashMap<String, u32>,
+    rows: Rows,
+    users: SubjectTable,
+    /// Sessions, also of known users: their items are closer in time, and counted once more.
+    sessions: SubjectTable,
+    weights: Weights,
+    /// Number of rows that are not erased.
+    live: u64,
+    /// Events of each item by day.
+    pub daily: Daily,
+    last: Option<i64>,
+    /// First row that the last training did not read.
+    training_mark: u64,
+}
+
+/// A touch, and the touches before it.
+pub(super) struct Arrival {
+    pub touch: Touch,
+    /// Earlier touches of the user, then of the session, for those that the event has; the latest
+    /// first.
+    pub before: Vec<Vec<Touch>>,
+}
+
+impl Log {
+    /// Creates an empty log; `names` are the ids of the items by number.
+    pub fn new(names: Vec<String>, config: &BehaviorConfig) -> Self {
+        let numbers = names.iter().cloned().zip(0..).collect();
+        Self {
+            names,
+            numbers,
+            weights: Weights::new(config),
+            ..Self::default()
+        }
+    }
+
+    /// Applies new weights, also to the events in the log.
+    pub fn configure(&mut self, config: &BehaviorConfig) {
+        self.weights = Weights::new(config);
+        self.daily = Daily::default();
+        for row in self.rows.iter(0).filter(|row| row.item != NONE) {
+            if let Some(weight) = self.weights.of(row.kind, row.value) {
+                self.daily.add(row.item, row.micros(), weight);
+            }
+        }
+    }
+
+    /// Adds an event.
+    pub fn add(&mut self, event: &Event, micros: i64) {
+        let user = event.user.as_deref().map(|u| self.users.number_of(u));
+        let session = event.session.as_deref().map(|s| self.sessions.number_of(s));
+        for id in &event.items {
+            let row = Row {
+                item: self.number_of(id),
+                user: user.unwrap_or(NONE),
+                session: session.unwrap_or(NONE),
+                before_user: NONE,
+                before_session: NONE,
+                seconds: u32::try_from(micros.div_euclid(1_000_000).max(0)).unwrap_or(u32::MAX),
+                value: event.value.map_or(f32::NAN, |v| v as f32),
+                kind: event.kind,
+            };
+            self.push(row);
+        }
+    }
+
+    fn push(&mut self, mut row: Row) {
+        let Some(number) = self.rows.next() else {
+            // Not expected: compaction drops the oldest rows long before.
+            tracing::error!("the event log is full; an event is stored but not learned from");
+            return;
+        };
+        row.before_user = self.users.set_last(row.user, number);
+        row.before_session = self.sessions.set_last(row.session, number);
+        if let Some(weight) = self.weights.of(row.kind, row.value) {
+            self.daily.add(row.item, row.micros(), weight);
+        }
+        self.last = self.last.max(Some(row.micros()));
+        self.rows.push(row);
+        self.live += 1;
+    }
+
+    fn number_of(&mut self, id: &str) -> u32 {
+        if let Some(number) = self.numbers.get(id) {
+            return *number;
+        }
+        let number = self.names.len() as u32;
+        self.names.push(id.to_owned());
+        self.numbers.insert(id.to_owned(), number);
+        number
+    }
+
+    /// Returns the number of touches.
+    pub fn touches(&self) -> u64 {
+        self.live
+    }
+
+    /// Returns the ids of the items by number.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Returns the time of the last event, in microseconds with a resolution of one second.
+    pub fn last(&self) -> Option<i64> {
+        self.last
+    }
+
+    /// Returns the id of an item number; empty if there is none.
+    pub fn name(&self, item: u32) -> &str {
+        self.names.get(item as usize).map_or("", String::as_str)
+    }
+
+    /// Returns the weight of an event; None if it is negative feedback on its items.
+    pub fn weight(&self, event: &Event) -> Option<f32> {
+        let value = event.value.map_or(f32::NAN, |v| v as f32);
+        self.weights.of(event.kind, value)
+    }
+
+    /// Returns the number of an item id, if there are events with it.
+    pub fn number(&self, id: &str) -> Option<u32> {
+        self.numbers.get(id).copied()
+    }
+
+    /// Returns the number of users and of sessions.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.users.len(), self.sessions.len())
+    }
+
+    /// Returns the bytes of memory.
+    pub fn memory(&self) -> usize {
+        // Each id is held twice, with its length and the allocator's overhead, and has a number.
+        let ids: usize = self.names.iter().map(|n| 2 * (n.len() + 40) + 8).sum();
+        let subjects = self.users.memory() + self.sessions.memory();
+        ids + subjects + self.rows.memory() + self.daily.memory()
+    }
+
+    /// Returns the activity of a user.
+    pub fn user(&self, user: &str) -> Option<Activity> {
+        self.of_user(self.users.last(user)?, self.end())
+    }
+
+    /// Returns the activity in a session.
+    pub fn session(&self, session: &str) -> Option<Activity> {
+        self.of_session(self.sessions.last(session)?, self.end())
+    }
+
+    /// Returns the number of the next row.
+    pub fn end(&self) -> u64 {
+        self.rows.len()
+    }
+
+    /// Marks the end of the log as the start of a training.
+    pub fn set_training_mark(&mut self) {
+        self.training_mark = self.end();
+    }
+
+    /// Returns the first row that the last training did not read.
+    pub fn training_mark(&self) -> u64 {
+        self.training_mark
+    }
+
+    /// Returns the first row of an event later than `micros`.
+    pub fn after(&self, micros: i64) -> u64 {
+        let later = |row: &Row| row.item != NONE && row.micros() > micros;
+        let row = self.rows.iter(0).position(later);
+        row.map_or(self.end(), |row| row as u64)
+    }
+
+    /// Returns a row with up to `limit` touches before it; None if it is erased or negative
+    /// feedback.
+    pub(super) fn arrival(&self, row: u64, limit: usize) -> Option<Arrival> {
+        let row = self.rows.iter(row).next().filter(|r| r.item != NONE)?;
+        let of_user = self.rows.chain(row.before_user, |row| row.before_user);
+        let of_session = self
+            .rows
+            .chain(row.before_session, |row| row.before_session);
+        let mut before = Vec::new();
+        if row.user != NONE {
+            before.push(self.touches_of(of_user.take(limit)));
+        }
+        if row.session != NONE {
+            before.push(self.touches_of(of_session.take(limit)));
+        }
+        Some(Arrival {
+            touch: self.touch(row)?,
+            before,
+        })
+    }
+
+    fn touches_of<'a>(&self, rows: impl Iterator<Item = (u32, &'a Row)>) -> Vec<Touch> {
+        rows.filter_map(|(_, row)| self.touch(row)).collect()
+    }
+
+    /// Returns the touch of a row; None if it is negative feedback.
+    fn touch(&self, row: &Row) -> Option<Touch> {
+        Some(Touch {
+            item: row.item,
+            weight: self.weights.of(row.kind, row.value)?,
+            micros: row.micros(),
+            bought: row.kind == EventKind::Purchase,
+        })
+    }
+
+    /// Returns the numbers assigned to users and to sessions, forgotten ones included.
+    pub fn capacities(&self) -> (usize, usize) {
+        (self.users.capacity(), self.sessions.capacity())
+    }
+
+    /// Returns the activities of a range of user numbers, from the rows before `end`.
+    pub fn users(&self, numbers: Range<usize>, end: u64) -> impl Iterator<Item = Activity> {
+        let users = self.users.last_rows(numbers);
+        users.filter_map(move |last| self.of_user(last, end))
+    }
+
+    /// Returns the activities of a range of session numbers, from the rows before `end`.
+    pub fn sessions(&self, numbers: Range<usize>, end: u64) -> impl Iterator<Item = Activity> {
+        let sessions = self.sessions.last_rows(numbers);
+        sessions.filter_map(move |last| self.of_session(last, end))
+    }
+
+    fn of_user(&self, last: u32, end: u64) -> Option<Activity> {
+        let rows = self.rows.chain(last, |row| row.before_user);
+        self.activity(rows.filter(|(number, _)| u64::from(*number) < end), false)
+    }
+
+    fn of_session(&self, last: u32, end: u64) -> Option<Activity> {
+        let rows = self.rows.chain(last, |row| row.before_session);
+        self.activity(rows.filter(|(number, _)| u64::from(*number) < end), true)
+    }
+
+    fn activity<'a>(
+        &'a self,
+        latest_first: impl Iterator<Item = (u32, &'a Row)>,
+        is_session: bool,
+    ) -> Option<Activity> {
+        let mut activity = Activity::default();
+        for (_, row) in latest_first {
+            activity.repeats_user |= is_session && row.user != NONE;
+            match self.touch(row) {
+                Some(touch) => activity.touches.push(touch),
+                None => {
+                    activity.rejected.insert(row.item);
+                }
+            }
+        }
+        activity.touches.reverse();
+        let is_empty = activity.touches.is_empty() && activity.rejected.is_empty();
+        (!is_empty).then_some(activity)
+    }
+
+    /// Erases a session, or a user with the events of their sessions that belong to no other user.
+    pub fn erase(&mut self, subject: &Subject) {
+        let erased = match subject {
+            Subject::User(name) => self.forget_user(name),
+            Subject::Session(name) => self.forget_session(name),
+        };
+        self.live -= erased.len() as u64;
+        for number in erased {
+            let Some(row) = self.rows.erase(number) else {
+                continue;
+            };
+            if let Some(weight) = self.weights.of(row.kind, row.value) {
+                self.daily.remove(row.item, row.micros(), weight);
+            }
+        }
+    }
+
+    /// Forgets a session; returns its rows.
+    fn forget_session(&mut self, session: &str) -> Vec<u32> {
+        let removed = self.sessions.remove(session);
+        let last = removed.map_or(NONE, |(_, last)| last);
+        let rows = self.rows.chain(last, |row| row.before_session);
+        rows.map(|(number, _)| number).collect()
+    }
+
+    /// Forgets a user, and the sessions without another user; returns the rows of the user, and
+    /// those of their sessions without a user.
+    fn forget_user(&mut self, user: &str) -> Vec<u32> {
+        let Some((number, last)) = self.users.remove(user) else {
+            return Vec::new();
+        };
+        let of_user = self.rows.chain(last, |row| row.before_user);
+        let mut erased: Vec<u32> = Vec::new();
+        let mut sessions: Vec<u32> = Vec::new();
+        for (at, row) in of_user {
+            erased.push(at);
+            sessions.push(row.session);
+        }
+        sessions.sort_unstable();
+        sessions.dedup();
+        sessions.retain(|session| {
+            let last = self.sessions.last_of(*session);
+            let mut others = false;
+            for (at, row) in self.rows.chain(last, |row| row.before_session) {
+                if row.user == number || row.user == NONE {
+                    erased.push(at);
+                } else {
+                    others = true;
+                }
+            }
+            !others
+        });
+        self.sessions.remove_numbers(&sessions);
+        erased.sort_unstable();
+        erased.dedup();
+        erased
+    }
+
+    /// Returns true if there are over 12.5 % more rows than `max_rows`, or too many erased rows.
+    pub fn needs_compaction(&self, max_rows: u64) -> bool {
+        let dead = self.rows.len() - self.live;
+        self.live > max_rows + max_rows / 8 || dead > 10_000 + self.live / 4
+    }
+
+    /// Begins a copy of about the latest `max_rows` rows, without those older than `from`, in
+    /// seconds since 1970.
+    pub(super) fn copy(&self, max_rows: u64, from: u32) -> LogCopy {
+        let mut copy = Self::new(self.names.clone(), &BehaviorConfig::default());
+        copy.weights = self.weights.clone();
+        let dead = self.rows.len() - self.live;
+        let surplus = self.live.saturating_sub(max_rows);
+        LogCopy {
+            copy,
+            users: self.users.keys(),
+            sessions: self.sessions.keys(),
+            next: surplus + if surplus > 0 { dead } else { 0 },
+            end: self.rows.len(),
+            from,
+        }
+    }
+}
+
+/// A copy in progress of a log that grows meanwhile.
+pub(super) struct LogCopy {
+    copy: Log,
+    users: Vec<Option<Key>>,
+    sessions: Vec<Option<Key>>,
+    /// Next row to copy.
+    next: u64,
+    /// Row to stop at.
+    end: u64,
+    /// Minimum time, in seconds since 1970.
+    from: u32,
+}
+
+impl LogCopy {
+    /// Copies a slice; returns true if rows are left.
+    pub fn step(&mut self, log: &Log) -> bool {
+        let end = self.end.min(self.next + SLICE);
+        self.rows(log, end);
+        end < self.end
+    }
+
+    /// Copies the rows added meanwhile, and returns the copy.
+    pub fn finish(mut self, log: &Log) -> Log {
+        for id in &log.names[self.copy.names.len()..] {
+            self.copy.number_of(id);
+        }
+        self.copy.weights = log.weights.clone();
+        (self.users, self.sessions) = (log.users.keys(), log.sessions.keys());
+        self.rows(log, log.rows.len());
+        self.copy
+    }
+
+    fn rows(&mut self, log: &Log, end: u64) {
+        let count = end.saturating_sub(self.next) as usize;
+        for (number, row) in (self.next..).zip(log.rows.iter(self.next)).take(count) {
+            if row.item != NONE && row.seconds >= self.from {
+                let user = self.copy.users.adopt(row.user, &self.users);
+                let session = self.copy.sessions.adopt(row.session, &self.sessions);
+                self.copy.push(Row {
+                    user,
+                    session,
+                    ..*row
+                });
+            }
+            if number < log.training_mark {
+                self.copy.training_mark = self.copy.end();
+            }
+        }
+        self.next = end;
+    }
+}

@@ -1,0 +1,298 @@
+//! Behavior of the users of a collection, and the models learned from it.
+//!
+//! The event store keeps every event; this module holds in memory what recommendations need: the
+//! log of touches of items by users and sessions ([`Log`]), and the models of the last training
+//! ([`Model`]). Histories are read from the log at query time, so events count at once. Item
+//! neighborhoods are updated with each event ([`Live`](live::Live)); sessions, popularity and
+//! models other than item-kNN are updated by the next training. Models are stored, so that a
+//! restart needs no training.
+
+mod activity;
+mod daily;
+mod held_out;
+mod live;
+mod log;
+mod model;
+mod models;
+mod popular;
+mod rows;
+mod settings;
+mod subjects;
+#[cfg(test)]
+mod tests;
+mod training;
+mod training_data;
+mod weights;
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use parking_lot::{Mutex, RwLock};
+use vitrine_schemas::{BehaviorConfig, BehaviorInfo, Event};
+
+pub(crate) use self::{activity::Activity, daily::day_of, log::Log, model::Model};
+pub use self::{training::Training, weights::event_weight};
+use crate::{
+    Error, Result,
+    events::Subject,
+    storage::{Batch, EventRef, ModelList, Store},
+};
+
+/// Share of new touches in the log from which training is due.
+const MIN_NEW_SHARE: f64 = 0.1;
+
+/// Pause between trainings, as a multiple of the duration of the last one.
+const PAUSE_PER_TRAINING_TIME: u32 = 10;
+
+/// Minimum pause between trainings.
+const MIN_TRAINING_PAUSE: Duration = Duration::from_secs(2);
+
+/// Interval of the removal of old events.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Number of touches after which the size of the log is measured again.
+const MEASURE_EVERY: u64 = 1024;
+
+/// Events removed per batch.
+const EXPIRY_BATCH: usize = 1000;
+
+/// Microseconds in a day.
+const DAY: f64 = 86_400.0 * 1e6;
+
+/// Behavior of the users of one collection.
+pub(crate) struct Behavior {
+    pub log: RwLock<Log>,
+    model: RwLock<Option<Arc<Model>>>,
+    store: Arc<Store>,
+    collection: u32,
+    config: RwLock<BehaviorConfig>,
+    /// Stored models; None once the collection is dropped.
+    list: Mutex<Option<ModelList>>,
+    /// Time when the next training is due; locked during a training.
+    due: Mutex<Option<Instant>>,
+    /// Locked while the log is replaced or partly erased.
+    replacing: Mutex<()>,
+    /// Time of the next removal of old events.
+    expiry: Mutex<Instant>,
+    /// Number of events removed since the start.
+    expired: AtomicU64,
+    /// Bytes of the log when last measured.
+    log_bytes: AtomicU64,
+}
+
+impl Behavior {
+    /// Reads the events and the active model.
+    pub fn open(store: Arc<Store>, collection: u32, config: &BehaviorConfig) -> Result<Self> {
+        let list = models::read_list(&store, collection)?;
+        let log = Log::new(store.model_items(collection)?, config);
+        let behavior = Self {
+            log: RwLock::new(log),
+            model: RwLock::default(),
+            store,
+            collection,
+            config: RwLock::new(config.clone()),
+            list: Mutex::new(Some(list)),
+            due: Mutex::default(),
+            replacing: Mutex::default(),
+            expiry: Mutex::new(Instant::now()),
+            expired: AtomicU64::new(0),
+            log_bytes: AtomicU64::new(0),
+        };
+        behavior.expire()?;
+        let mut log = behavior.log.write();
+        behavior.store.scan_events(collection, |reference, event| {
+            log.add(&event, reference.micros);
+            // Events come oldest first, so the latest are kept.
+            if log.needs_compaction(config.max_touches) {
+                let mut copy = log.copy(config.max_touches, 0);
+                while copy.step(&log) {}
+                *log = copy.finish(&log);
+            }
+            Ok(true)
+        })?;
+        behavior.measure(&log);
+        drop(log);
+        behavior.load_active()?;
+        Ok(behavior)
+    }
+
+    /// Applies new training settings.
+    pub fn configure(&self, config: &BehaviorConfig) {
+        self.log.write().configure(config);
+        *self.config.write() = config.clone();
+        *self.expiry.lock() = Instant::now();
+    }
+
+    /// Adds a stored event to the log; returns true if the log was measured.
+    pub fn ingest_event(&self, event: &Event, micros: i64) -> bool {
+        let mut log = self.log.write();
+        let (from, before) = (log.end(), log.touches() / MEASURE_EVERY);
+        log.add(event, micros);
+        if let Some(model) = self.model() {
+            model.count(&log, from..log.end());
+        }
+        let measured = log.touches() / MEASURE_EVERY != before;
+        if measured {
+            self.measure(&log);
+        }
+        measured
+    }
+
+    fn measure(&self, log: &Log) {
+        self.log_bytes.store(log.memory() as u64, Relaxed);
+    }
+
+    /// Returns the approximate bytes of memory: the log as last measured, and the model, estimated
+    /// by its stored size.
+    pub fn bytes(&self) -> u64 {
+        let model = self.model().map_or(0, |m| m.info().stored_bytes);
+        self.log_bytes.load(Relaxed) + model
+    }
+
+    /// Returns the active model.
+    pub fn model(&self) -> Option<Arc<Model>> {
+        self.model.read().clone()
+    }
+
+    /// Returns the statistics of the log.
+    pub fn info(&self) -> BehaviorInfo {
+        let log = self.log.read();
+        let (users, sessions) = log.counts();
+        let model = self.model();
+        let counted = model.as_ref().map_or(0, |m| m.live().memory());
+        BehaviorInfo {
+            touches: log.touches(),
+            users: users as u64,
+            sessions: sessions as u64,
+            items: log.names().len() as u64,
+            memory_bytes: (log.memory() + counted) as u64,
+            expired: self.expired.load(Relaxed),
+            model: model.map(|m| m.info().version),
+        }
+    }
+
+    /// Returns the time before which events are removed, in microseconds since 1970.
+    pub fn horizon(&self) -> Option<i64> {
+        let days = self.config.read().retention_days?;
+        Some(Utc::now().timestamp_micros() - (days * DAY) as i64)
+    }
+
+    /// Removes old events, compacts the log if needed, and trains if enough is new; returns true if
+    /// it trained.
+    pub fn maintain(&self) -> Result<bool> {
+        let due = {
+            let mut expiry = self.expiry.lock();
+            let due = Instant::now() >= *expiry;
+            if due {
+                *expiry = Instant::now() + EXPIRY_INTERVAL;
+            }
+            due
+        };
+        if due && self.expire()? > 0 {
+            self.compact_log();
+        }
+        if self
+            .log
+            .read()
+            .needs_compaction(self.config.read().max_touches)
+        {
+            self.compact_log();
+        }
+        self.train_if_due()
+    }
+
+    /// Removes events older than the retention; returns their number.
+    fn expire(&self) -> Result<u64> {
+        let Some(horizon) = self.horizon() else {
+            return Ok(0);
+        };
+        let mut expired = 0;
+        loop {
+            let mut batch = Batch::default();
+            let mut count = 0;
+            self.store
+                .scan_events(self.collection, |reference, event| {
+                    let old = reference.micros < horizon && count < EXPIRY_BATCH;
+                    if old {
+                        batch.delete_event(self.collection, reference, &event);
+                        count += 1;
+                    }
+                    Ok(old)
+                })?;
+            if count == 0 {
+                break;
+            }
+            self.store.write(batch)?;
+            expired += count as u64;
+        }
+        self.expired.fetch_add(expired, Relaxed);
+        if expired > 0 {
+            tracing::info!(events = expired, "removed events older than retention_days");
+        }
+        Ok(expired)
+    }
+
+    /// Replaces the log by a copy of the rows to keep; the log is read and written meanwhile.
+    fn compact_log(&self) {
+        let _replacing = self.replacing.lock();
+        let from = self.horizon().unwrap_or(0).div_euclid(1_000_000).max(0);
+        let from = u32::try_from(from).unwrap_or(u32::MAX);
+        let mut copy = self.log.read().copy(self.config.read().max_touches, from);
+        while copy.step(&self.log.read()) {}
+        let mut log = self.log.write();
+        *log = copy.finish(&log);
+        self.measure(&log);
+    }
+
+    /// Erases all events of a session; or of a user, their events and those without a user in their
+    /// sessions. Returns the number of events. No event may be stored meanwhile. Models are
+    /// replaced by the next training, which is due immediately.
+    pub fn erase(&self, subject: &Subject) -> Result<u64> {
+        let _replacing = self.replacing.lock();
+        let mut events = self.events_of(subject)?;
+        if matches!(subject, Subject::User(_)) {
+            let sessions = events.iter().filter_map(|(_, e)| e.session.clone());
+            let sessions: BTreeSet<_> = sessions.collect();
+            for session in sessions {
+                let session = self.events_of(&Subject::Session(session))?;
+                events.extend(session.into_iter().filter(|(_, e)| e.user.is_none()));
+            }
+        }
+        if events.is_empty() {
+            return Ok(0);
+        }
+        let mut list = self.list.lock();
+        let mut next = list.clone().ok_or(Error::Cancelled)?;
+        next.erased = true;
+        let mut batch = Batch::default();
+        for (reference, event) in &events {
+            batch.delete_event(self.collection, *reference, event);
+        }
+        batch.put_model_list(self.collection, &next)?;
+        self.store.write(batch)?;
+        self.store.flush()?;
+        *list = Some(next);
+        drop(list);
+        self.log.write().erase(subject);
+        Ok(events.len() as u64)
+    }
+
+    /// Returns all events of a user or session.
+    fn events_of(&self, subject: &Subject) -> Result<Vec<(EventRef, Event)>> {
+        let (listing, name) = (subject.listing(), subject.name());
+        self.store
+            .listed_events(self.collection, listing, name, None, usize::MAX)
+    }
+
+    /// Stops storing models; the collection is dropped.
+    pub fn close(&self) {
+        *self.list.lock() = None;
+    }
+}

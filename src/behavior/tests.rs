@@ -1,0 +1,232 @@
+//! The log against lists of events, and live neighborhoods against a new fit.
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+use vitrine_schemas::{BehaviorConfig, Event};
+
+use super::{training_data::TrainingData, *};
+use crate::cf::{ItemKnn, ItemKnnOptions, Matrix};
+
+fn event(value: Value) -> Event {
+    let mut fields = json!({"kind": "view", "collection": "shop"});
+    let given = value.as_object().expect("fields").clone();
+    fields.as_object_mut().expect("fields").extend(given);
+    serde_json::from_value(fields).expect("an event")
+}
+
+fn log(events: &[Event]) -> Log {
+    let mut log = Log::new(Vec::new(), &BehaviorConfig::default());
+    for (second, event) in (0..).zip(events) {
+        log.add(event, second * 1_000_000);
+    }
+    log
+}
+
+fn user(name: &str) -> Subject {
+    Subject::User(name.to_owned())
+}
+
+/// Names and weights of the touched items, and names of the rejected items.
+fn seen(log: &Log, activity: Option<Activity>) -> (Vec<(String, f32)>, Vec<String>) {
+    let Some(activity) = activity else {
+        return Default::default();
+    };
+    let touched = activity.touches.iter();
+    let touched = touched.map(|t| (log.names()[t.item as usize].clone(), t.weight));
+    let rejected = activity
+        .rejected
+        .iter()
+        .map(|i| log.names()[i as usize].clone());
+    (touched.collect(), rejected.collect())
+}
+
+#[test]
+fn kinds_and_ratings_have_the_configured_weights_also_afterwards() {
+    let mut log = log(&[
+        event(json!({"user": "u", "items": ["a", "b"]})),
+        event(json!({"user": "u", "kind": "rating", "value": 2.5, "items": ["c"]})),
+        event(json!({"user": "u", "kind": "rating", "value": 4.0, "items": ["d"]})),
+        event(json!({"user": "u", "kind": "rating", "items": ["e"]})),
+        event(json!({"user": "u", "kind": "hide", "items": ["f"]})),
+    ]);
+    let pairs = |list: &[(&str, f32)]| -> Vec<_> {
+        list.iter().map(|(n, w)| ((*n).to_owned(), *w)).collect()
+    };
+    let (touched, rejected) = seen(&log, log.user("u"));
+    assert_eq!(
+        touched,
+        pairs(&[("a", 1.0), ("b", 1.0), ("d", 3.0), ("e", 3.0)])
+    );
+    assert_eq!(rejected, ["c", "f"]);
+    let config = json!({"weights": {"view": 0.5}, "liked_rating": 2.0});
+    log.configure(&serde_json::from_value(config).expect("a configuration"));
+    let (touched, rejected) = seen(&log, log.user("u"));
+    assert_eq!(
+        touched,
+        pairs(&[("a", 0.5), ("b", 0.5), ("c", 3.0), ("d", 3.0), ("e", 3.0)])
+    );
+    assert_eq!(rejected, ["f"]);
+    assert!(log.user("nobody").is_none() && log.session("u").is_none());
+}
+
+#[test]
+fn an_erased_user_is_gone_with_the_sessions_of_no_other_user() {
+    let mut log = log(&[
+        event(json!({"user": "u", "session": "own", "items": ["a"]})),
+        event(json!({"session": "own", "items": ["b"]})),
+        event(json!({"user": "u", "session": "shared", "items": ["c"]})),
+        event(json!({"user": "v", "session": "shared", "items": ["d"]})),
+        event(json!({"session": "shared", "items": ["e"]})),
+        event(json!({"session": "other", "items": ["f"]})),
+    ]);
+    log.erase(&user("u"));
+    assert!(log.user("u").is_none() && log.session("own").is_none());
+    let names = |activity| -> Vec<_> {
+        let (touched, _) = seen(&log, activity);
+        touched.into_iter().map(|(name, _)| name).collect()
+    };
+    assert_eq!(names(log.user("v")), ["d"]);
+    assert_eq!(names(log.session("shared")), ["d"]);
+    assert_eq!(names(log.session("other")), ["f"]);
+    assert_eq!((log.touches(), log.counts()), (2, (1, 2)));
+    log.erase(&user("u"));
+    assert_eq!(log.touches(), 2);
+}
+
+#[test]
+fn an_erased_session_is_gone_whichever_user_it_belongs_to() {
+    let mut log = log(&[
+        event(json!({"session": "erased", "items": ["a", "b"]})),
+        event(json!({"user": "u", "session": "erased", "items": ["c"]})),
+        event(json!({"user": "u", "session": "other", "items": ["d"]})),
+    ]);
+    log.erase(&Subject::Session("erased".into()));
+    assert!(log.session("erased").is_none());
+    assert_eq!(seen(&log, log.user("u")).0, [("d".to_owned(), 1.0)]);
+    assert_eq!((log.touches(), log.counts()), (1, (1, 1)));
+    log.erase(&Subject::Session("none".into()));
+    assert_eq!(log.touches(), 1);
+}
+
+/// Random events, erasures and copies against lists by user.
+#[test]
+fn a_log_equals_lists_by_user_through_erasures_and_copies() {
+    let seed = rand::rng().random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut log = Log::new(vec!["i3".into()], &BehaviorConfig::default());
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut copying = None;
+    for second in 0..40_000_i64 {
+        let user = format!("u{}", random.random_range(0..40));
+        let item = format!("i{}", random.random_range(0..30));
+        let of_user =
+            event(json!({"user": user, "session": format!("s of {user}"), "items": [item]}));
+        log.add(&of_user, second * 1_000_000);
+        users.entry(user).or_default().push(item);
+        match random.random_range(0..2_000) {
+            0..4 if copying.is_none() => {
+                let user = format!("u{}", random.random_range(0..40));
+                log.erase(&Subject::User(user.clone()));
+                users.remove(&user);
+            }
+            4..8 if copying.is_none() => copying = Some(log.copy(u64::MAX, 0)),
+            8..16 => {
+                if let Some(mut copy) = copying.take() {
+                    if copy.step(&log) {
+                        copying = Some(copy);
+                    } else {
+                        log = copy.finish(&log);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let touched: usize = users.values().map(Vec::len).sum();
+    assert_eq!(log.touches(), touched as u64);
+    assert_eq!(log.names()[0], "i3", "numbers are kept");
+    for number in 0..40 {
+        let user = format!("u{number}");
+        let expected = users.remove(&user).unwrap_or_default();
+        for activity in [log.user(&user), log.session(&format!("s of {user}"))] {
+            let (touched, _) = seen(&log, activity);
+            let touched: Vec<_> = touched.into_iter().map(|(name, _)| name).collect();
+            assert_eq!(touched, expected, "{user}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_keeps_the_latest_and_leaves_out_the_old() {
+    let events: Vec<_> = (0..1000)
+        .map(|n| event(json!({"user": format!("u{}", n % 7), "items": [format!("i{n}")]})))
+        .collect();
+    let mut log = log(&events);
+    assert!(!log.needs_compaction(1000) && log.needs_compaction(500));
+    let compacted = |log: &Log, most, from| {
+        let mut copy = log.copy(most, from);
+        while copy.step(log) {}
+        copy.finish(log)
+    };
+    let small = compacted(&log, 300, 0);
+    assert_eq!((small.touches(), small.names().len()), (300, 1000));
+    let (touched, _) = seen(&small, small.user("u0"));
+    assert_eq!(touched.first().expect("a touch").0, "i700");
+    assert_eq!(compacted(&log, 1000, 900).touches(), 100);
+    log.erase(&user("u0"));
+    assert_eq!(compacted(&log, 1000, 0).touches(), log.touches());
+}
+
+/// Events during a training and during a copy of the log are counted exactly once.
+#[test]
+fn rows_from_the_mark_on_are_those_a_training_did_not_read() {
+    let seed = rand::rng().random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut add_events = |log: &mut Log, count: i64| {
+        for second in 0..count {
+            let user = random.random_range(0..30);
+            let item = random.random_range(0..20);
+            let view = json!({"user": format!("u{user}"), "items": [format!("i{item}")]});
+            log.add(&event(view), second * 1_000_000);
+        }
+    };
+    let config = BehaviorConfig::default();
+    let mut log = Log::new(Vec::new(), &config);
+    add_events(&mut log, 500);
+    let shared = RwLock::new(log);
+    let data = TrainingData::from_log(&shared, &config).expect("gathered");
+    let fit = |data: &TrainingData| {
+        let (subjects, items) = (data.subjects as usize, data.names.len());
+        let matrix = Matrix::from_triples(subjects, items, data.touched.clone()).expect("valid");
+        ItemKnn::fit(&matrix, &ItemKnnOptions::default()).expect("fits")
+    };
+    let mut live = live::Live::new(fit(&data), fit(&data));
+    add_events(&mut shared.write(), 200);
+    // A copy leaves out erased rows, so that row numbers change.
+    shared.write().erase(&user("u3"));
+    let mut copying = shared.read().copy(u64::MAX, 0);
+    while copying.step(&shared.read()) {}
+    let copy = copying.finish(&shared.read());
+    assert!(
+        copy.training_mark() < shared.read().training_mark() && copy.end() < shared.read().end()
+    );
+    (copy.training_mark()..copy.end()).for_each(|row| live.count(&copy, row));
+    let shared = RwLock::new(copy);
+    let again = fit(&TrainingData::from_log(&shared, &config).expect("gathered"));
+    // The first fit includes u3; common users are otherwise the same as in one fit to all events.
+    for item in 0..20 {
+        for neighbor in again.neighbors(item) {
+            let counted = live.item_knn.neighbors(item);
+            let counted = counted
+                .iter()
+                .find(|n| n.item == neighbor.item)
+                .expect("a neighbor");
+            let more = counted.users - neighbor.users;
+            assert!(more <= 1, "{item} {neighbor:?} {counted:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Memory of a collection, by purpose.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use vitrine_schemas::Item;
+
+use crate::{
+    bounds::Memory,
+    collection::{Collection, State, state::space_set::Vectors},
+    index::SpaceIndex,
+};
+
+/// Bytes of an item besides its id and its values: entries of two maps and a few bits.
+const ITEM_BYTES: u64 = 150;
+
+/// Bytes of a value of an item.
+const VALUE_BYTES: u64 = 4;
+
+impl State {
+    /// Returns the approximate bytes of ids, filters and other columns.
+    pub(in crate::collection) fn records_bytes(&self) -> u64 {
+        self.live.len() * ITEM_BYTES + 2 * self.id_bytes + self.payload.bytes()
+    }
+
+    /// Returns the bytes in memory of items and their indexes.
+    fn bytes(&self) -> u64 {
+        let spaces = self.every_space();
+        self.records_bytes() + spaces.map(|s| s.stats().memory_bytes()).sum::<u64>()
+    }
+
+    /// Returns these bytes once everything is sealed and deleted vectors are dropped, by merges of
+    /// at most `merge` bytes.
+    fn settled_bytes(&self, merge: Option<u64>) -> u64 {
+        let settled = |space: &Arc<SpaceIndex>| {
+            space.settled_bytes(&(space.members() - &self.live), merge_room(space, merge))
+        };
+        self.records_bytes() + self.every_space().map(settled).sum::<u64>()
+    }
+}
+
+/// Returns the bytes of an item with its vectors before they are sealed.
+pub(in crate::collection) fn wanted_bytes(
+    item: &Item,
+    vectors: &Vectors,
+    indexes: &BTreeMap<String, Arc<SpaceIndex>>,
+) -> u64 {
+    let values = item.attributes.len() as u64 + 6;
+    let record = ITEM_BYTES + 2 * item.id.len() as u64 + VALUE_BYTES * values;
+    let spaces = vectors.keys().filter_map(|name| indexes.get(name));
+    record + spaces.map(|s| s.unsealed_vector_bytes()).sum::<u64>()
+}
+
+/// Returns the maximum number of vectors of a merge of `bytes`.
+pub(in crate::collection) fn merge_room(space: &SpaceIndex, bytes: Option<u64>) -> u64 {
+    bytes.map_or(u64::MAX, |bytes| bytes / space.build_vector_bytes())
+}
+
+impl Collection {
+    /// Returns the bytes in memory: items, indexes, events, the model learned from them, running
+    /// builds.
+    pub(in crate::collection) fn bytes(&self) -> u64 {
+        let builds: u64 = self.builds.read().iter().map(|b| b.bytes).sum();
+        self.state.read().bytes() + self.behavior.bytes() + self.category_stats.bytes() + builds
+    }
+
+    /// Returns these bytes once nothing is left to seal or merge.
+    pub(in crate::collection) fn settled_bytes(&self) -> u64 {
+        let merge = self.limiter.bounds().merge_memory_bytes;
+        let others = self.behavior.bytes() + self.category_stats.bytes();
+        self.state.read().settled_bytes(merge) + others
+    }
+
+    /// Reports the memory of the collection to the limiter.
+    pub(in crate::collection) fn report(&self) {
+        let memory = Memory {
+            now: self.bytes(),
+            settled: self.settled_bytes(),
+        };
+        self.limiter.report(self.id, memory);
+    }
+}

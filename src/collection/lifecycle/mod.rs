@@ -1,0 +1,8 @@
+//! Life cycle of a collection: opening, background maintenance, closing, and statistics.
+
+pub(super) mod maintain;
+pub(super) mod memory;
+mod open;
+pub(super) mod recall_canary;
+mod state_file;
+pub(super) mod stats;

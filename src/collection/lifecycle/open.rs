@@ -1,0 +1,360 @@
+//! Opening and closing. The state and the segments are read from their files, everything else from
+//! the store. Schema changes.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
+
+use parking_lot::{Mutex, RwLock};
+use roaring::RoaringBitmap;
+use vitrine_schemas::CollectionConfig;
+
+use crate::{
+    Clock, Error, Result,
+    behavior::Behavior,
+    bounds::ResourceLimiter,
+    collection::{
+        Collection, State, Writer,
+        lifecycle::{
+            maintain::{new_space, open_space, remove_files},
+            recall_canary::RecallCanary,
+            state_file::{self, Stored},
+        },
+        settings::Settings,
+        state::space_set::{InactiveSet, SpaceSet},
+    },
+    index::SpaceIndex,
+    lexical::LexicalIndex,
+    payload::PayloadIndex,
+    query::blend::BlendModel,
+    storage::{Batch, ManifestEntry, Placement, SegmentList, Store},
+};
+
+/// Vectors read at once; limits the memory of a rebuild.
+const CHUNK_VECTORS: usize = 4096;
+
+impl Collection {
+    /// Opens the indexes and the state of a collection; a missing or outdated file is rebuilt from
+    /// the records.
+    pub(crate) fn open(
+        name: &str,
+        entry: &ManifestEntry,
+        store: Arc<Store>,
+        limiter: Arc<ResourceLimiter>,
+        canary: bool,
+        clock: Clock,
+    ) -> Result<Self> {
+        let started = Instant::now();
+        let (id, config) = (entry.id, &entry.config);
+        let mut list = store.segment_list(id)?;
+        let writes = store.writes(id)?;
+        let ((spaces, state), (behavior, lexical)) = rayon::join(
+            || {
+                rayon::join(
+                    || open_spaces(&store, entry, &list),
+                    || open_state(name, &store, entry, writes),
+                )
+            },
+            || {
+                rayon::join(
+                    || Behavior::open(store.clone(), id, &config.behavior),
+                    || LexicalIndex::open(&store.lexical(id)),
+                )
+            },
+        );
+        let lexical = lexical?;
+        let (mut state, mut next, is_saved) = state?;
+        remove_damaged(&store, id, &mut list, &spaces)?;
+        for (space, index) in &spaces {
+            // An internal id in a segment must not be used again, though its item is deleted.
+            let sealed = index.members();
+            next = next.max(sealed.max().map_or(0, |n| n.saturating_add(1)));
+            let missing: Vec<_> = (&state.live - sealed).iter().collect();
+            for chunk in missing.chunks(CHUNK_VECTORS) {
+                read_vectors(&store, id, chunk, space, index)?;
+            }
+        }
+        state.take_sets(&store, entry, &spaces)?;
+        next = next.max(lexical.covered());
+        state.catch_up(&lexical, &store, id)?;
+        lexical.remove(lexical.numbers()? - &state.live)?;
+        lexical.refresh()?;
+        let blend = read_blend(&store, name, id)?;
+        let settings = Settings::open(&store, id)?;
+        tracing::info!(
+            collection = name,
+            items = state.live.len(),
+            seconds = started.elapsed().as_secs_f64(),
+            "collection open"
+        );
+        let collection = Self {
+            name: name.to_string(),
+            id,
+            store,
+            limiter,
+            state: RwLock::new(state),
+            writer: Mutex::new(Writer {
+                next,
+                writes,
+                written: Instant::now(),
+                saved: is_saved.then_some(writes),
+                dropped: false,
+            }),
+            segments: Mutex::new(list),
+            sealing: Mutex::default(),
+            merging: Mutex::default(),
+            builds: RwLock::default(),
+            closing: AtomicBool::new(false),
+            behavior: behavior?,
+            canary: RecallCanary::new(canary),
+            lexical,
+            category_stats: Default::default(),
+            settings,
+            clock,
+            blend: RwLock::new(blend),
+        };
+        collection.report();
+        Ok(collection)
+    }
+
+    /// Applies an extended schema, also to the inactive set. The caller has validated and stored
+    /// it.
+    pub(crate) fn grow(&self, entry: &ManifestEntry) {
+        let config = &entry.config;
+        self.writer.lock().saved = None;
+        let mut state = self.state.write();
+        for (name, kind) in &config.attributes {
+            if !state.config.attributes.contains_key(name) {
+                state.payload.add_attribute(name, *kind);
+            }
+        }
+        for (name, space) in &config.vectors {
+            if !state.spaces.contains_key(name) {
+                let index = Arc::new(new_space(space));
+                state.spaces.insert(name.clone(), index.clone());
+                if let Some(other) = &mut state.other {
+                    other.set.spaces.insert(name.clone(), index);
+                }
+            }
+        }
+        self.behavior.configure(&config.behavior);
+        state.config = Arc::new(config.clone());
+        if let (Some(other), Some(stored)) = (&mut state.other, &entry.reembedding) {
+            other.set.config = Arc::new(stored.config.clone());
+        }
+    }
+
+    /// Refuses all later writes, then runs `then` while no write is under way.
+    pub(crate) fn close<T>(&self, then: impl FnOnce() -> Result<T>) -> Result<T> {
+        let mut writer = self.writer.lock();
+        self.behavior.close();
+        self.settings.close();
+        let result = then()?;
+        writer.dropped = true;
+        self.cancel_maintenance();
+        self.limiter.forget(self.id);
+        state_file::remove(&self.store, self.id);
+        if let Err(e) = remove_files(&self.store, self.id, &SegmentList::default()) {
+            tracing::warn!(
+                collection = self.name,
+                "segment files were not removed: {e}"
+            );
+        }
+        if let Err(e) = self.lexical.drop_files(&self.store.lexical(self.id)) {
+            tracing::warn!(
+                collection = self.name,
+                "full-text index was not removed: {e}"
+            );
+        }
+        Ok(result)
+    }
+}
+
+/// Returns the learned blend. An unreadable one does not fail the opening, since it can be learned
+/// again.
+fn read_blend(store: &Store, name: &str, id: u32) -> Result<Option<Arc<BlendModel>>> {
+    let stored = store.blend(id)?;
+    let read = stored.map(|bytes| BlendModel::decode(&bytes)).transpose();
+    Ok(read
+        .inspect_err(|e| {
+            tracing::warn!(
+                collection = name,
+                "the learned blend is unreadable, using rank fusion: {e}"
+            )
+        })
+        .ok()
+        .flatten()
+        .map(Arc::new))
+}
+
+/// Removes files that could not be opened, from the list and from disk.
+fn remove_damaged(
+    store: &Store,
+    collection: u32,
+    list: &mut SegmentList,
+    spaces: &BTreeMap<String, Arc<SpaceIndex>>,
+) -> Result<()> {
+    let opened: BTreeMap<_, _> = spaces
+        .iter()
+        .map(|(name, index)| (name.clone(), index.files()))
+        .filter(|(_, files)| !files.is_empty())
+        .collect();
+    list.files.retain(|_, files| !files.is_empty());
+    if opened != list.files {
+        list.files = opened;
+        let mut batch = Batch::default();
+        batch.put_segments(collection, list)?;
+        store.write(batch)?;
+    }
+    remove_files(store, collection, list)
+}
+
+/// Opens the indexes of all sets, by stored name.
+fn open_spaces(
+    store: &Store,
+    entry: &ManifestEntry,
+    list: &SegmentList,
+) -> BTreeMap<String, Arc<SpaceIndex>> {
+    let other = entry.reembedding.iter().map(|r| (&r.config, &r.placement));
+    let sets = std::iter::once((&entry.config, &entry.placement)).chain(other);
+    let spaces = sets.flat_map(|(config, placement)| {
+        let spaces = config.vectors.iter();
+        spaces.map(|(name, space)| (placement.name(name), space))
+    });
+    let spaces: BTreeMap<_, _> = spaces.collect();
+    let open = |(name, space): (&str, _)| {
+        let files = list.files.get(name).map_or(&[][..], Vec::as_slice);
+        (name.to_owned(), Arc::new(open_space(store, files, space)))
+    };
+    spaces.into_iter().map(open).collect()
+}
+
+impl State {
+    /// Assigns the indexes to the sets.
+    fn take_sets(
+        &mut self,
+        store: &Store,
+        entry: &ManifestEntry,
+        indexes: &BTreeMap<String, Arc<SpaceIndex>>,
+    ) -> Result<()> {
+        let set = |config: &CollectionConfig, placement: &Placement| {
+            let spaces = config.vectors.keys().filter_map(|name| {
+                let index = indexes.get(placement.name(name))?;
+                Some((name.clone(), index.clone()))
+            });
+            Ok::<_, Error>(SpaceSet {
+                config: Arc::new(config.clone()),
+                spaces: spaces.collect(),
+                left_out: match &entry.reembedding {
+                    Some(_) => self.read_left_out(store, entry.id, placement)?,
+                    None => RoaringBitmap::new(),
+                },
+                placement: placement.clone(),
+            })
+        };
+        let current = set(&entry.config, &entry.placement)?;
+        let other = entry.reembedding.as_ref().map(|stored| {
+            Ok::<_, Error>(InactiveSet {
+                set: set(&stored.config, &stored.placement)?,
+                started: stored.started.clone(),
+                is_switched: stored.is_switched,
+                switched: stored.switched.clone(),
+            })
+        });
+        self.other = other.transpose()?;
+        self.spaces = current.spaces;
+        self.placement = current.placement;
+        self.left_out = current.left_out;
+        Ok(())
+    }
+
+    fn read_left_out(
+        &self,
+        store: &Store,
+        id: u32,
+        placement: &Placement,
+    ) -> Result<RoaringBitmap> {
+        let live: Vec<u32> = self.live.iter().collect();
+        let mut left_out = RoaringBitmap::new();
+        for chunk in live.chunks(CHUNK_VECTORS) {
+            let marks = store.vectors(id, chunk, &placement.left_out())?;
+            left_out.extend(marks.into_iter().map(|(number, _)| number));
+        }
+        Ok(left_out)
+    }
+}
+
+/// Returns the state without its spaces, the next internal id, and true if it was read from a
+/// current file.
+fn open_state(
+    name: &str,
+    store: &Store,
+    entry: &ManifestEntry,
+    writes: u64,
+) -> Result<(State, u32, bool)> {
+    let (id, config) = (entry.id, &entry.config);
+    let mut state = State {
+        payload: PayloadIndex::new(config),
+        config: Arc::new(config.clone()),
+        internal_ids: BTreeMap::new(),
+        ids: HashMap::new(),
+        live: RoaringBitmap::new(),
+        hidden: RoaringBitmap::new(),
+        categories: HashMap::new(),
+        spaces: BTreeMap::new(),
+        placement: Placement::default(),
+        left_out: RoaringBitmap::new(),
+        other: None,
+        filters: Default::default(),
+        vocabulary: Default::default(),
+        superseded: HashMap::new(),
+        id_bytes: 0,
+    };
+    if let Some(stored) = Stored::load(store, id, config, writes) {
+        let entries = stored.internal_ids.iter();
+        state.ids = entries.map(|(id, n)| (*n, id.clone())).collect();
+        let entries = stored.internal_ids.iter();
+        state.id_bytes = entries.map(|(id, _)| id.len() as u64).sum();
+        state.live = stored.internal_ids.iter().map(|(_, n)| *n).collect();
+        state.internal_ids = stored.internal_ids.into_iter().collect();
+        state.hidden = stored.hidden;
+        state.categories = stored.categories;
+        state.payload = stored.payload;
+        return Ok((state, stored.next, true));
+    }
+    let mut next = 0;
+    store.scan_items(id, |internal_id, item| {
+        next = next.max(internal_id.saturating_add(1));
+        state.add(internal_id, &item);
+        if state.live.len().is_multiple_of(100_000) {
+            tracing::info!(collection = name, items = state.live.len(), "reading items");
+        }
+        Ok(())
+    })?;
+    Ok((state, next, false))
+}
+
+/// Reads vectors that are in no segment into the index.
+fn read_vectors(
+    store: &Store,
+    id: u32,
+    internal_ids: &[u32],
+    space: &str,
+    index: &SpaceIndex,
+) -> Result<()> {
+    let dim = index.dim();
+    let vectors = store.vectors(id, internal_ids, space)?;
+    if let Some((internal_id, wrong)) = vectors.iter().find(|(_, v)| v.len() != dim) {
+        let detail = format!(
+            "internal id {internal_id} in space `{space}`: expected {dim} components, got {}",
+            wrong.len()
+        );
+        let column = "vectors";
+        return Err(Error::Corrupt { column, detail });
+    }
+    let rows: Vec<_> = vectors.iter().map(|(n, v)| (*n, v.as_slice())).collect();
+    index.insert(&rows);
+    Ok(())
+}

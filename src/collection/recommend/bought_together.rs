@@ -1,0 +1,77 @@
+//! Items bought by the same user within a day.
+
+use vitrine_schemas::{
+    BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, FilterSpec, Item, Reason,
+    RulePath,
+};
+
+use crate::{
+    Error, Result,
+    cf::ItemNeighbor,
+    collection::{Collection, ranking::merchandising::RuleContext, state::read::check_limit},
+};
+
+impl Collection {
+    /// Returns the items that were bought by the same users on the same day, up to the last
+    /// purchase.
+    ///
+    /// # Errors
+    /// The limit or the filter is invalid, or the item does not exist.
+    pub fn bought_together(
+        &self,
+        id: &str,
+        params: &BoughtTogetherParams,
+    ) -> Result<BoughtTogetherResponse> {
+        check_limit(params.limit)?;
+        let state = self.state.read();
+        if !state.internal_ids.contains_key(id) {
+            return Err(Error::ItemNotFound(id.to_owned()));
+        }
+        let filter = params.filter.clone().map(FilterSpec::Text);
+        let context = RuleContext {
+            is_on: true,
+            path: RulePath::Recommend,
+            text: None,
+            filters: [filter.as_ref(), None],
+            categories: &[],
+            item: Some(id),
+        };
+        let matching = state.allowed(filter.as_ref())?;
+        let merchandising = self.merchandising(&state, &context, matching.internal_ids())?;
+        let eligible = merchandising.restricted(matching);
+        let expired = state.expired()?;
+        let is_eligible = |id: u32| eligible.internal_ids().contains(id) && !expired.contains(id);
+        let log = self.behavior.log.read();
+        let (Some(model), Some(log_id)) = (self.behavior.model(), log.number(id)) else {
+            return Ok(BoughtTogetherResponse { hits: Vec::new() });
+        };
+        let neighbors = model.live().baskets.neighbors(log_id);
+        let neighbors = neighbors.iter().filter(|neighbor| {
+            let internal_id = state.internal_ids.get(log.name(neighbor.item));
+            internal_id.is_some_and(|id| is_eligible(*id))
+        });
+        let neighbors: Vec<_> = neighbors.take(params.limit).collect();
+        let mut ids = vec![id];
+        ids.extend(neighbors.iter().map(|neighbor| log.name(neighbor.item)));
+        let mut records = self.load_many(&state, &ids)?.into_iter();
+        let title = records.next().flatten().and_then(|item| item.title);
+        let title = title.unwrap_or_else(|| id.to_owned());
+        let hit = |(neighbor, item): (&&ItemNeighbor, Option<Item>)| {
+            let (item, baskets) = (item?, u64::from(neighbor.users));
+            Some(BoughtTogetherHit {
+                id: item.id.clone(),
+                score: neighbor.similarity,
+                baskets,
+                reason: Reason {
+                    code: "bought_together".into(),
+                    items: vec![id.to_owned()],
+                    text: format!("Bought together with {title}, {baskets} times"),
+                },
+                item,
+            })
+        };
+        Ok(BoughtTogetherResponse {
+            hits: neighbors.iter().zip(records).filter_map(hit).collect(),
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! Context of a search: the shopper's profile, the blend, the rules and the eligible items.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use vitrine_schemas::{
+    BlendMethod, FacetsOver, Fallback, RulePath, SearchExplanation, SearchFacets, Source,
+    SourceUse, Total, TotalRelation,
+};
+
+use crate::{
+    Error, Result, Search, Shopper, Target,
+    collection::{
+        Collection, State,
+        ranking::{
+            contributions::source_usage,
+            merchandising::{Merchandising, RuleContext},
+            pool_size::PoolSize,
+        },
+        search::{candidates::SearchPool, vector::VectorMatches},
+        shopper::ShopperProfile,
+    },
+    index::CandidateFilter,
+    query::blend::{BlendModel, CandidateSet, Ranked},
+};
+
+/// A search request, resolved against the state of the collection.
+pub(super) struct SearchContext<'a> {
+    pub collection: &'a Collection,
+    pub state: &'a State,
+    pub request: &'a Search,
+    pub shopper: &'a Shopper,
+    pub profile: ShopperProfile<'a>,
+    /// The blend of the sources; None if hits are ranked by the scores of a single source.
+    pub blend: Option<BlendModel>,
+    pub merchandising: Merchandising,
+    /// Items that may be hits.
+    pub eligible: Arc<CandidateFilter>,
+}
+
+impl<'a> SearchContext<'a> {
+    /// Resolves a request among the items in `scope` (None: all), with the rules of `path`.
+    pub fn new(
+        collection: &'a Collection,
+        state: &'a State,
+        request: &'a Search,
+        shopper: &'a Shopper,
+        scope: Option<&RoaringBitmap>,
+        path: RulePath,
+    ) -> Result<Self> {
+        let has_filter = request.filter.is_some() || request.understood.is_some();
+        if request.is_filter_only() && !has_filter {
+            let detail = "expected a text, a vector or a filter, got none";
+            return Err(Error::invalid("/query", detail));
+        }
+        let space = request.target.as_ref().map(|_| request.space.as_str());
+        let profile = ShopperProfile::new(collection, state, shopper, space)?;
+        let blend = search_blend(collection, request, shopper, &profile)?;
+        let mut eligible = state.allowed(request.filter.as_ref())?;
+        let rule_context = RuleContext {
+            is_on: !request.without_rules,
+            path,
+            text: request.text.as_deref(),
+            filters: [request.filter.as_ref(), request.understood.as_ref()],
+            categories: &[],
+            item: match &request.target {
+                Some(Target::Item(id)) => Some(id),
+                _ => None,
+            },
+        };
+        let mut merchandising =
+            collection.merchandising(state, &rule_context, eligible.internal_ids())?;
+        let excluded = profile.rejected() | merchandising.hidden();
+        if !excluded.is_disjoint(eligible.internal_ids()) {
+            eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() - &excluded));
+        }
+        let understood = request.understood.as_ref();
+        let understood = understood.map(|f| state.matching(Some(f))).transpose()?;
+        let scope = match (understood, scope) {
+            (Some(understood), Some(scope)) => Some(understood & scope),
+            (understood, scope) => understood.or_else(|| scope.cloned()),
+        };
+        if let Some(scope) = merchandising.narrowed_scope(scope) {
+            eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() & scope));
+        }
+        merchandising.retain_pins(eligible.internal_ids());
+        Ok(Self {
+            collection,
+            state,
+            request,
+            shopper,
+            profile,
+            blend,
+            merchandising,
+            eligible,
+        })
+    }
+
+    /// Returns true if several sources or rules contribute to the ranking, so that a page is
+    /// selected from a larger pool, and hits come with contributions.
+    pub fn is_multi_source(&self) -> bool {
+        self.blend.is_some() || !self.merchandising.stage.is_empty()
+    }
+
+    /// Returns the number of candidates of each source to start with.
+    pub fn initial_pool_size(&self) -> usize {
+        let limit = self.request.limit;
+        match self.shopper.diversify {
+            Some(_) => PoolSize::SEARCH.diversified().initial(limit),
+            None if self.is_multi_source() => PoolSize::SEARCH.initial(limit),
+            None => limit,
+        }
+    }
+
+    fn pins(&self) -> RoaringBitmap {
+        let pins = self.merchandising.stage.pins.iter();
+        pins.map(|pin| pin.number).collect()
+    }
+
+    /// Returns the number of items that match; of a hybrid search a lower bound.
+    pub fn total(&self, pool: &SearchPool, ranked: &[Ranked]) -> Total {
+        let pins = self.pins();
+        let (value, relation) = match (&pool.lexical, &pool.vector) {
+            (Some(lexical), None) => (lexical.all.union_len(&pins), TotalRelation::Eq),
+            (Some(lexical), Some(_)) => {
+                let found = internal_ids(ranked);
+                (lexical.all.union_len(&found), TotalRelation::Gte)
+            }
+            (None, Some(vector)) => {
+                let without = pins.iter().filter(|id| vector.score(*id).is_none());
+                let matching = vector.matching() + without.count() as u64;
+                (matching, TotalRelation::Eq)
+            }
+            (None, None) => (self.eligible.internal_ids().len(), TotalRelation::Eq),
+        };
+        Total { value, relation }
+    }
+
+    /// Returns the value counts of the requested fields, among the matches or the candidates.
+    pub fn facets(&self, pool: &SearchPool, ranked: &[Ranked]) -> Result<Option<SearchFacets>> {
+        if self.request.facets.is_empty() {
+            return Ok(None);
+        }
+        let eligible = self.eligible.internal_ids();
+        let matches = || match (&pool.lexical, &pool.vector) {
+            (Some(lexical), None) => &lexical.all | self.pins(),
+            (Some(lexical), Some(_)) => &lexical.all | internal_ids(ranked),
+            (None, Some(vector)) => vector.members() & eligible | self.pins(),
+            (None, None) => eligible.clone(),
+        };
+        let items = match self.request.facets_over {
+            FacetsOver::Matches => matches(),
+            FacetsOver::Candidates => internal_ids(ranked),
+        };
+        Ok(Some(SearchFacets {
+            over: self.request.facets_over,
+            items: items.len(),
+            fields: self.state.facets(&self.request.facets, &items)?,
+        }))
+    }
+
+    /// Returns how the candidates were found.
+    pub fn explanation(&self, pool: &SearchPool) -> SearchExplanation {
+        let (lexical, live) = (pool.lexical.as_ref(), self.state.live.len());
+        let without_vector = || {
+            let matching = self.eligible.internal_ids().len();
+            SearchExplanation {
+                plan: String::new(),
+                matching,
+                members: live,
+                selectivity: matching as f64 / live.max(1) as f64,
+                compared: lexical.map_or(0, |l| l.all.len()),
+            }
+        };
+        let vector = pool.vector.as_ref();
+        SearchExplanation {
+            plan: pool.plan(),
+            ..vector.map_or_else(without_vector, VectorMatches::explanation)
+        }
+    }
+
+    /// Returns the sources of the ranking; none if a single source ranks.
+    pub fn source_usage(&self, set: &CandidateSet) -> Vec<SourceUse> {
+        let Some(blend) = &self.blend else {
+            return Vec::new();
+        };
+        let counts = Source::VARIANTS.map(|source| {
+            let candidates = set.candidates.iter();
+            let scored = candidates.filter(|c| c.signals.get(source).is_some());
+            (source, scored.count() as u64)
+        });
+        source_usage(blend, self.profile.evidence(), counts)
+    }
+
+    /// Returns the parts of personalization that lack data.
+    pub fn fallbacks(&self) -> Vec<Fallback> {
+        let shopper = self.shopper;
+        if shopper.is_default() {
+            return Vec::new();
+        }
+        let is_known = shopper.user.is_some() || shopper.session.is_some();
+        let lacks_history = is_known && self.profile.evidence() == 0.0;
+        let method = self.blend.as_ref().map(|b| b.method);
+        let is_rrf = method == Some(BlendMethod::Rrf);
+        let fallbacks = [
+            (lacks_history, Fallback::NoHistory),
+            (!self.profile.has_model(), Fallback::NoModel),
+            (shopper.blend.is_none() && is_rrf, Fallback::NoLearnedBlend),
+        ];
+        let missing = fallbacks.into_iter().filter(|(is_missing, _)| *is_missing);
+        missing.map(|(_, fallback)| fallback).collect()
+    }
+}
+
+fn internal_ids(ranked: &[Ranked]) -> RoaringBitmap {
+    ranked.iter().map(|hit| hit.candidate.item).collect()
+}
+
+/// Returns the blend of a search; None if a single source ranks by its own scores.
+fn search_blend(
+    collection: &Collection,
+    request: &Search,
+    shopper: &Shopper,
+    profile: &ShopperProfile<'_>,
+) -> Result<Option<BlendModel>> {
+    let is_hybrid = request.is_hybrid();
+    if shopper.is_anonymous() && is_hybrid {
+        return Ok(Some(BlendModel::hybrid()));
+    }
+    if shopper.is_default() {
+        return Ok(None);
+    }
+    let blend = collection.blend(shopper.blend.as_ref())?;
+    let is_unlearned = profile.evidence() == 0.0 && blend.method == BlendMethod::Rrf;
+    // Rank fusion is worse than scores if there are only a text and a vector.
+    if is_hybrid && is_unlearned && shopper.blend.is_none() {
+        return Ok(Some(BlendModel::hybrid()));
+    }
+    let has_weights = shopper.blend.as_ref().is_some_and(|b| b.weights.is_some());
+    Ok(Some(if has_weights {
+        BlendModel::clone(&blend)
+    } else {
+        blend.for_search(is_hybrid)
+    }))
+}

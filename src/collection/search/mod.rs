@@ -1,0 +1,140 @@
+//! Vector, full-text and hybrid searches, optionally personalized for a shopper.
+//!
+//! `context` resolves a request, `candidates` gathers what the query finds, `ranking` makes a page
+//! of it, and this module builds the response.
+
+mod candidates;
+mod context;
+mod dialogue;
+mod highlights;
+mod map;
+pub(super) mod understand;
+mod vector;
+
+use std::{collections::HashSet, time::Instant};
+
+use roaring::RoaringBitmap;
+use vitrine_schemas::{Hit, RulePath, SearchResponse};
+
+use crate::{
+    Result, Search, Shopper,
+    collection::{
+        Collection, State,
+        ranking::{
+            RankedPage, RankingRequest, cursor::Cursor, diversify, page::Page, pool_size::PoolSize,
+        },
+        search::{
+            candidates::{SearchCandidates, SearchPool},
+            context::SearchContext,
+        },
+        state::read::check_limit,
+    },
+    query::blend::BlendModel,
+};
+
+impl Collection {
+    /// Searches for a shopper: returns exactly min(limit, matching items that the shopper did not
+    /// reject) hits. If several sources are blended, the score is the sum of the contributions.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) with pointers into the request, items and vectors
+    /// that do not exist, the deadline.
+    pub fn search(&self, request: &Search, shopper: &Shopper) -> Result<SearchResponse> {
+        if request.lexical.is_some() {
+            self.refresh_texts()?;
+        }
+        let path = RulePath::Search;
+        self.search_in(&self.state.read(), request, shopper, None, path)
+    }
+
+    /// Searches among the items in `scope` (None: all), with the rules of `path`. Texts are those
+    /// of the last refresh.
+    pub(in crate::collection) fn search_in(
+        &self,
+        state: &State,
+        request: &Search,
+        shopper: &Shopper,
+        scope: Option<&RoaringBitmap>,
+        path: RulePath,
+    ) -> Result<SearchResponse> {
+        let started = Instant::now();
+        check_limit(request.limit)?;
+        if let Some(spec) = &shopper.diversify {
+            diversify::check(spec, state)?;
+        }
+        let context = SearchContext::new(self, state, request, shopper, scope, path)?;
+        let (cursor, key) = (request.cursor.as_deref(), request.cursor_key.as_str());
+        let ranking = RankingRequest {
+            state,
+            eligible: context.eligible.internal_ids(),
+            merchandising: &context.merchandising,
+            diversify: shopper.diversify.as_ref(),
+            space: request.target.as_ref().map(|_| request.space.as_str()),
+            shares: &[],
+            limit: request.limit,
+            cursor: Cursor::decode(cursor, key, context.initial_pool_size())?,
+            max_pool_size: PoolSize::SEARCH.max,
+        };
+        let candidates = SearchCandidates {
+            context: &context,
+            shown: ranking.cursor.len() as usize,
+        };
+        let RankedPage {
+            pool,
+            ranked,
+            page,
+            pool_size,
+        } = self.rank_page(&ranking, &candidates)?;
+        let hits = self.search_hits(&context, &ranking, &pool, &page)?;
+        let next_cursor = ranking.next_cursor(pool_size, &hits, key, |next| {
+            ranked.len() as u64 > next.len() || !pool.is_exhausted
+        });
+        let lexical = pool.lexical.as_ref();
+        Ok(SearchResponse {
+            next_cursor,
+            total: Some(context.total(&pool, &ranked)),
+            facets: context.facets(&pool, &ranked)?,
+            corrections: lexical.map_or_else(Default::default, |l| l.corrections.clone()),
+            synonyms: lexical.map_or_else(Default::default, |l| l.synonyms.clone()),
+            understood: None,
+            plan: pool.plan(),
+            explain: request.explain.then(|| context.explanation(&pool)),
+            sources: context.source_usage(&pool.candidates),
+            blend: context.blend.as_ref().map(BlendModel::usage),
+            fallbacks: context.fallbacks(),
+            diversity: page.diversity,
+            rules: context.merchandising.rule_usage(state, &hits),
+            hits,
+            took_ms: started.elapsed().as_secs_f64() * 1e3,
+        })
+    }
+
+    /// Returns the hits of a page with records, reasons, highlights and vectors.
+    fn search_hits(
+        &self,
+        context: &SearchContext<'_>,
+        ranking: &RankingRequest<'_>,
+        pool: &SearchPool,
+        page: &Page,
+    ) -> Result<Vec<Hit>> {
+        let mut hits = if context.is_multi_source() {
+            self.explained_hits(ranking, page, &context.profile.explainer())?
+        } else {
+            self.plain_hits(ranking, page)?
+        };
+        let terms = pool.lexical.iter().flat_map(|l| &l.terms);
+        let terms: HashSet<&str> = terms.map(String::as_str).collect();
+        for hit in &mut hits {
+            if let Some(reason) = &mut hit.reason {
+                highlights::name_words(reason, &hit.item, &terms);
+            }
+            if context.request.highlight {
+                hit.highlights = highlights::highlights(&hit.item, &terms);
+            }
+            if context.request.with_vectors {
+                hit.item.vectors = self.load(context.state, &hit.id, true)?.vectors;
+            }
+        }
+        Ok(hits)
+    }
+}

@@ -1,0 +1,131 @@
+//! Understanding of query texts with the field values of the collection's items.
+
+use std::{collections::BTreeMap, ops::Range as Span, sync::Arc};
+
+use parking_lot::Mutex;
+use vitrine_schemas::{
+    Condition, Filter, Match, Range, Scalar, UnderstandRequest, UnderstandResponse, UnderstoodPart,
+    filter::{MatchCondition, RangeCondition},
+};
+
+use crate::{
+    Result,
+    collection::{Collection, State, schema},
+    understanding::{Constraint, PriceRange, Understanding, Vocabulary},
+};
+
+/// Maximum number of distinct values of a field in the vocabulary; a field with more holds names of
+/// items rather than properties.
+const MAX_VALUES: usize = 20_000;
+
+/// Maximum length of a text, in bytes.
+const MAX_TEXT_BYTES: usize = 4_096;
+
+/// Fields whose values are codes, not words.
+const CODE_FIELDS: [&str; 2] = ["availability", "currency"];
+
+/// Cached vocabulary of a state; cleared by every change.
+#[derive(Default)]
+pub(in crate::collection) struct VocabularyCache(Mutex<Option<Arc<Vocabulary>>>);
+
+impl VocabularyCache {
+    /// Clears the cache.
+    pub fn clear(&mut self) {
+        *self.0.get_mut() = None;
+    }
+}
+
+impl State {
+    /// Returns the words that name field values of the items.
+    pub(in crate::collection) fn vocabulary(&self) -> Arc<Vocabulary> {
+        let mut cached = self.vocabulary.0.lock();
+        let make = || {
+            let values = self.payload.keywords(MAX_VALUES);
+            let values = values.filter(|(field, ..)| !CODE_FIELDS.contains(field));
+            Arc::new(Vocabulary::new(values))
+        };
+        cached.get_or_insert_with(make).clone()
+    }
+}
+
+impl Collection {
+    /// Finds the field values and prices that a text names.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`]: the text is too long.
+    pub fn understand(&self, request: &UnderstandRequest) -> Result<UnderstandResponse> {
+        schema::limit("/text", request.text.len(), MAX_TEXT_BYTES)?;
+        let vocabulary = self.state.read().vocabulary();
+        let without: Vec<_> = request.without.iter().map(String::as_str).collect();
+        let understood = Understanding::of(&request.text, &vocabulary, &without);
+        Ok(UnderstandResponse {
+            filter: filter(&understood),
+            parts: parts(&request.text, &understood),
+            text: understood.text,
+        })
+    }
+}
+
+fn filter(understood: &Understanding) -> Filter {
+    let any = |(field, values): (&str, Vec<&str>)| {
+        let values = values.into_iter().map(|v| Scalar::Str(v.to_owned()));
+        Condition::Match(MatchCondition {
+            key: field.to_owned(),
+            r#match: Match::Any(values.collect()),
+        })
+    };
+    let price = understood.price();
+    let price = (!price.is_empty()).then(|| {
+        Condition::Range(RangeCondition {
+            key: "price".to_owned(),
+            range: range(price),
+        })
+    });
+    Filter {
+        must: understood
+            .must()
+            .into_iter()
+            .map(any)
+            .chain(price)
+            .collect(),
+        should: Vec::new(),
+        must_not: understood.must_not().into_iter().map(any).collect(),
+    }
+}
+
+fn range(price: PriceRange) -> Range {
+    Range {
+        gte: price.gte.map(Scalar::Float),
+        lte: price.lte.map(Scalar::Float),
+        ..Range::default()
+    }
+}
+
+/// Returns one part per piece of the text, also if a piece names several values.
+fn parts(text: &str, understood: &Understanding) -> Vec<UnderstoodPart> {
+    let mut pieces: BTreeMap<(usize, usize), UnderstoodPart> = BTreeMap::new();
+    for part in &understood.parts {
+        let Span { start, end } = part.span;
+        let characters = |at: usize| text[..at].chars().count() as u64;
+        let piece = pieces
+            .entry((start, end))
+            .or_insert_with(|| UnderstoodPart {
+                words: text[start..end].to_owned(),
+                start: characters(start),
+                end: characters(end),
+                field: "price".to_owned(),
+                values: Vec::new(),
+                range: None,
+                negated: false,
+            });
+        match &part.constraint {
+            Constraint::Must { field, value } | Constraint::MustNot { field, value } => {
+                piece.field.clone_from(field);
+                piece.values.push(value.clone());
+                piece.negated = matches!(part.constraint, Constraint::MustNot { .. });
+            }
+            Constraint::Price(price) => piece.range = Some(range(*price)),
+        }
+    }
+    pieces.into_values().collect()
+}

@@ -1,0 +1,224 @@
+//! Nearest neighbors among live, visible, matching items.
+
+use std::{sync::Arc, time::Instant};
+
+use roaring::RoaringBitmap;
+use vitrine_schemas::{Hit, Metric, SearchExplanation, SearchResponse, Source};
+
+use crate::{
+    Error, Result, Target, VectorSearch,
+    collection::{
+        Collection, State, lifecycle::recall_canary::Sample, schema, state::read::check_limit,
+    },
+    distance,
+    index::{CandidateFilter, Plan, SearchParams, SpaceIndex, Trace},
+    query::blend::Ranked,
+};
+
+/// Maximum number of equal distances that are cut in the order of ids; of more, any may be
+/// returned.
+const MAX_TIES: usize = 4096;
+
+/// Nearest neighbors of a query.
+pub(in crate::collection) struct VectorMatches {
+    /// Internal ids and scores, best first, equal scores in the order of ids.
+    pub hits: Vec<(u32, f32)>,
+    trace: Trace,
+    /// The index that was searched.
+    index: Arc<SpaceIndex>,
+    vector: Vec<f32>,
+    metric: Metric,
+}
+
+impl VectorMatches {
+    /// Returns the response without its hits.
+    pub fn response(&self, request: &VectorSearch) -> SearchResponse {
+        SearchResponse {
+            plan: self.plan().to_owned(),
+            explain: request.explain.then(|| self.explanation()),
+            ..SearchResponse::default()
+        }
+    }
+
+    /// Returns the name of the search plan.
+    pub fn plan(&self) -> &'static str {
+        self.trace.plan.as_str()
+    }
+
+    /// Returns the number of eligible items with a vector.
+    pub fn matching(&self) -> u64 {
+        self.trace.matching
+    }
+
+    /// Returns the items with a vector in the searched space; some may not be live.
+    pub fn members(&self) -> RoaringBitmap {
+        self.index.members()
+    }
+
+    /// Returns the plan and cost of the search.
+    pub fn explanation(&self) -> SearchExplanation {
+        SearchExplanation::from(self.trace)
+    }
+
+    /// Returns an item that is not among the hits, with its score.
+    pub fn unranked(&self, internal_id: u32) -> Ranked {
+        match self.score(internal_id) {
+            Some(score) => Ranked::from_source(Source::Query, internal_id, score, 0),
+            None => Ranked::unscored(internal_id),
+        }
+    }
+
+    /// Returns the score of any item; None if it has no vector.
+    pub fn score(&self, internal_id: u32) -> Option<f32> {
+        let vector = self.index.vector(internal_id)?;
+        let distance = distance::distance(self.metric, &self.vector, &vector);
+        Some(distance::score(self.metric, distance))
+    }
+}
+
+impl Collection {
+    /// Searches by vector only, without merchandising rules. Returns exactly min(limit, matches)
+    /// hits, equal scores in the order of ids.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with pointers into the request, items and vectors that do not exist, the
+    /// deadline.
+    pub fn search_vectors(&self, request: &VectorSearch) -> Result<SearchResponse> {
+        self.search_vectors_in(&self.state.read(), request, None)
+    }
+
+    /// Searches among the items in `scope`; None for all.
+    pub(in crate::collection) fn search_vectors_in(
+        &self,
+        state: &State,
+        request: &VectorSearch,
+        scope: Option<&RoaringBitmap>,
+    ) -> Result<SearchResponse> {
+        let started = Instant::now();
+        check_limit(request.limit)?;
+        let mut allowed = state.allowed(request.filter.as_ref())?;
+        if let Some(scope) = scope {
+            allowed = Arc::new(CandidateFilter::from(allowed.internal_ids() & scope));
+        }
+        let matches = self.nearest(state, request, &allowed, request.limit)?;
+        let mut response = matches.response(request);
+        for (internal_id, score) in &matches.hits {
+            let Some(id) = state.ids.get(internal_id) else {
+                continue;
+            };
+            response.hits.push(Hit {
+                id: id.clone(),
+                score: *score,
+                contributions: Vec::new(),
+                reason: None,
+                highlights: Vec::new(),
+                group: None,
+                item: self.load(state, id, request.with_vectors)?,
+            });
+        }
+        response.took_ms = started.elapsed().as_secs_f64() * 1e3;
+        Ok(response)
+    }
+
+    /// Returns the min(limit, matches) nearest items of `allowed`, which already passed the
+    /// request's filter.
+    pub(in crate::collection) fn nearest(
+        &self,
+        state: &State,
+        request: &VectorSearch,
+        allowed: &Arc<CandidateFilter>,
+        limit: usize,
+    ) -> Result<VectorMatches> {
+        let set = state.set_of(request.fingerprint.as_deref())?;
+        let index = set.space(&request.space)?;
+        let metric = set
+            .config
+            .vectors
+            .get(&request.space)
+            .map(|s| (s.dim, s.metric));
+        let (dim, metric) = metric.ok_or_else(|| Error::invalid("/space", "no such space"))?;
+        let mut query_item = None;
+        let vector = match &request.target {
+            Target::Vector(v) => {
+                let mut v = v.clone();
+                schema::check_vector("/query/vector", &mut v, dim, metric)?;
+                v
+            }
+            Target::Item(id) => {
+                let internal_id = *state
+                    .internal_ids
+                    .get(id)
+                    .ok_or_else(|| Error::ItemNotFound(id.clone()))?;
+                query_item = Some(internal_id);
+                index.vector(internal_id).ok_or_else(|| Error::NoVector {
+                    id: id.clone(),
+                    space: request.space.clone(),
+                })?
+            }
+        };
+        // Searches for more than `limit` items until the last is farther than the one at the limit,
+        // so that ties are cut by id.
+        let mut k = limit + 1 + usize::from(query_item.is_some());
+        let (mut neighbors, trace) = loop {
+            let params = SearchParams {
+                k,
+                ef: request.ef,
+                exact: request.exact,
+                filter: Some(allowed.as_ref()),
+                deadline: request.deadline,
+            };
+            let (neighbors, trace) = index.search(&vector, &params)?;
+            let has_more = neighbors.len() == k;
+            let others: Vec<_> = neighbors
+                .into_iter()
+                .filter(|n| Some(n.id) != query_item)
+                .collect();
+            let is_tied = match (others.get(limit - 1), others.last()) {
+                (Some(a), Some(b)) => a.distance == b.distance && has_more,
+                _ => false,
+            };
+            if !is_tied || k > MAX_TIES {
+                break (others, trace);
+            }
+            k *= 2;
+        };
+        let is_current = Arc::ptr_eq(set.config, &state.config);
+        if trace.plan != Plan::Exact && is_current {
+            self.canary.offer(|| Sample {
+                space: request.space.clone(),
+                index: index.clone(),
+                vector: vector.clone(),
+                limit,
+                ef: request.ef,
+                allowed: allowed.clone(),
+            });
+        }
+        neighbors.sort_by(|a, b| {
+            a.distance
+                .total_cmp(&b.distance)
+                .then_with(|| state.ids.get(&a.id).cmp(&state.ids.get(&b.id)))
+        });
+        let scored = neighbors.into_iter().take(limit);
+        Ok(VectorMatches {
+            hits: scored
+                .map(|n| (n.id, distance::score(metric, n.distance)))
+                .collect(),
+            trace,
+            index: index.clone(),
+            vector,
+            metric,
+        })
+    }
+}
+
+impl From<Trace> for SearchExplanation {
+    fn from(trace: Trace) -> Self {
+        Self {
+            plan: trace.plan.as_str().to_owned(),
+            matching: trace.matching,
+            members: trace.members,
+            selectivity: trace.matching as f64 / trace.members.max(1) as f64,
+            compared: trace.compared,
+        }
+    }
+}

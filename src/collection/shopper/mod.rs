@@ -1,0 +1,113 @@
+//! The shopper: histories, content and item neighbors that personalize rankings, and reasons.
+
+pub(super) mod content;
+pub(super) mod history;
+pub(super) mod neighbors;
+pub(super) mod reason;
+pub(super) mod top_k;
+
+use std::{cell::OnceCell, sync::Arc};
+
+use parking_lot::RwLockReadGuard;
+use roaring::RoaringBitmap;
+use vitrine_schemas::{Source, recommend::Strategy};
+
+use crate::{
+    Result, Shopper,
+    behavior::{Log, Model},
+    collection::{
+        Collection, State,
+        shopper::{
+            content::Content, history::History, neighbors::NeighborScores, reason::HistoryExplainer,
+        },
+    },
+    query::blend::{BlendModel, CandidateSet},
+};
+
+/// History and models that rank the hits of a search for a shopper.
+pub(in crate::collection) struct ShopperProfile<'a> {
+    state: &'a State,
+    log: RwLockReadGuard<'a, Log>,
+    model: Option<Arc<Model>>,
+    history: History,
+    content: Option<Content>,
+}
+
+impl<'a> ShopperProfile<'a> {
+    /// Loads the profile of a shopper; content is compared in `space`.
+    pub fn new(
+        collection: &'a Collection,
+        state: &'a State,
+        shopper: &Shopper,
+        space: Option<&str>,
+    ) -> Result<Self> {
+        let log = collection.behavior.log.read();
+        let (user, session) = (shopper.user.as_deref(), shopper.session.as_deref());
+        let history = History::of_shopper(user, session, state, &log);
+        Ok(Self {
+            content: Content::of(state, &history, space, Strategy::default())?,
+            model: collection.behavior.model(),
+            state,
+            log,
+            history,
+        })
+    }
+
+    /// Returns the items that the shopper rejected.
+    pub fn rejected(&self) -> &RoaringBitmap {
+        &self.history.excluded
+    }
+
+    /// Returns the evidence of the history: the number of its items that have events.
+    pub fn evidence(&self) -> f32 {
+        self.history.evidence()
+    }
+
+    /// Returns true if a behavior model is trained.
+    pub fn has_model(&self) -> bool {
+        self.model.is_some()
+    }
+
+    /// Adds the signals of the personal sources with a weight in the blend to the candidates of a
+    /// search.
+    pub fn score_candidates(&self, set: &mut CandidateSet, blend: &BlendModel) {
+        let has_weight = |source| blend.weight(source, self.evidence()) > 0.0;
+        let log_id = |item: u32| self.log.number(self.state.ids.get(&item)?);
+        if let Some(model) = &self.model {
+            let (items, history) = (self.log.names().len(), &self.history.logged);
+            if has_weight(Source::Behavior) {
+                let scores = NeighborScores::of(model, history, items, Strategy::default());
+                set.rank_by(Source::Behavior, |item| scores.get(log_id(item)?));
+            }
+            if has_weight(Source::Session) {
+                let sessions = model.sessions.similar_to(history);
+                let scores = NeighborScores::of_sessions(&sessions, items);
+                set.rank_by(Source::Session, |item| scores.get(log_id(item)?));
+            }
+            if has_weight(Source::Popularity) {
+                set.rank_by(Source::Popularity, |item| {
+                    model.popular.score(log_id(item)?)
+                });
+            }
+            for candidate in &mut set.candidates {
+                let events = log_id(candidate.item).map_or(0, |id| self.log.daily.count(id));
+                candidate.events = events as f32;
+            }
+        }
+        let content = self.content.as_ref();
+        if let Some(content) = content.filter(|_| has_weight(Source::Content)) {
+            set.rank_by(Source::Content, |item| content.score(item));
+        }
+    }
+
+    /// Returns the explainer of hits by the shopper's history.
+    pub fn explainer(&self) -> HistoryExplainer<'_> {
+        HistoryExplainer {
+            log: &self.log,
+            model: self.model.as_deref(),
+            history: &self.history,
+            content: self.content.as_ref(),
+            similar_sessions: OnceCell::new(),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Reasons: why an item is recommended, by the source that contributed most to its score.
+
+use std::cell::OnceCell;
+
+use vitrine_schemas::{Reason, Source};
+
+use crate::{
+    behavior::{Log, Model},
+    cf::{Scored, SimilarSessions},
+    collection::{
+        ranking::{
+            contributions::main_source,
+            hits::{Explainer, Titles},
+        },
+        shopper::{content::Content, history::History},
+    },
+    query::blend::Ranked,
+};
+
+/// Maximum number of items named in a reason.
+const MAX_NAMED_ITEMS: usize = 3;
+
+/// Explains hits by the history of a shopper.
+pub(in crate::collection) struct HistoryExplainer<'a> {
+    pub log: &'a Log,
+    pub model: Option<&'a Model>,
+    pub history: &'a History,
+    pub content: Option<&'a Content>,
+    /// Similar sessions, computed for the first reason that needs them.
+    pub similar_sessions: OnceCell<SimilarSessions<'a>>,
+}
+
+/// A reason without its text, which needs the titles of the named items.
+pub(in crate::collection) struct ReasonDraft {
+    source: Source,
+    /// Ids of the named items, the strongest first.
+    items: Vec<String>,
+}
+
+impl Explainer for HistoryExplainer<'_> {
+    type Draft = ReasonDraft;
+
+    /// Popularity contributes to every hit, so it is the reason only if no other source
+    /// contributes.
+    fn draft(&self, hit: &Ranked, id: &str) -> ReasonDraft {
+        let is_direct = |source, _| !matches!(source, Source::Popularity | Source::Rules);
+        let source = main_source(hit, is_direct).unwrap_or(Source::Newest);
+        let items = match source {
+            Source::Behavior => self.neighbors_in_history(id),
+            Source::Session => self.items_of_similar_sessions(id),
+            Source::Content => match self.content {
+                Some(content) => {
+                    let nearest = content.nearest_in_history(hit.candidate.item);
+                    let nearest = nearest.into_iter().take(MAX_NAMED_ITEMS);
+                    nearest
+                        .map(|at| self.history.items[at].id.clone())
+                        .collect()
+                }
+                None => self.liked(),
+            },
+            Source::Query
+            | Source::Lexical
+            | Source::Popularity
+            | Source::Transition
+            | Source::Newest
+            | Source::Rules => Vec::new(),
+        };
+        ReasonDraft { source, items }
+    }
+
+    fn named_items<'d>(&'d self, draft: &'d ReasonDraft) -> &'d [String] {
+        &draft.items
+    }
+
+    fn reason(&self, draft: ReasonDraft, titles: &Titles) -> Reason {
+        let named = draft.items.iter();
+        let named: Vec<_> = named
+            .map(|id| titles.get(id).unwrap_or(id).as_str())
+            .collect();
+        let named = named.join(", ");
+        let (code, text) = match draft.source {
+            Source::Query => ("matches", "Matches the search".to_owned()),
+            Source::Lexical => ("has_words", "Matches the words of the search".to_owned()),
+            Source::Behavior => (
+                "also_liked",
+                format!("Customers who chose {named} also chose this"),
+            ),
+            Source::Session => (
+                "alike",
+                format!("Shoppers like you, who chose {named}, also chose this"),
+            ),
+            Source::Content => ("similar", format!("Similar to {named}")),
+            Source::Popularity => ("popular", "Popular now".to_owned()),
+            Source::Transition => (
+                "transition",
+                "From a category customers also shop".to_owned(),
+            ),
+            Source::Newest | Source::Rules => ("new", "New in the catalog".to_owned()),
+        };
+        Reason {
+            code: code.to_owned(),
+            items: draft.items,
+            text,
+        }
+    }
+}
+
+impl<'a> HistoryExplainer<'a> {
+    fn neighbors_in_history(&self, id: &str) -> Vec<String> {
+        let logged = self.model.zip(self.log.number(id));
+        let history = &self.history.logged;
+        let scored = logged.map(|(m, item)| m.live().item_knn.reasons(history, item));
+        self.named(scored.unwrap_or_default())
+    }
+
+    fn items_of_similar_sessions(&self, id: &str) -> Vec<String> {
+        let logged = self.model.zip(self.log.number(id));
+        let votes = logged.map(|(model, item)| self.similar_sessions(model).reasons(item));
+        self.named(votes.unwrap_or_default())
+    }
+
+    fn similar_sessions(&self, model: &'a Model) -> &SimilarSessions<'a> {
+        let near = || model.sessions.similar_to(&self.history.logged);
+        self.similar_sessions.get_or_init(near)
+    }
+
+    fn named(&self, items: Vec<Scored>) -> Vec<String> {
+        let positive = items.into_iter().filter(|s| s.score > 0.0);
+        let names = positive.map(|s| self.log.name(s.item).to_owned());
+        names.take(MAX_NAMED_ITEMS).collect()
+    }
+
+    fn liked(&self) -> Vec<String> {
+        let liked = self.history.liked().map(|item| item.id.clone());
+        liked.take(MAX_NAMED_ITEMS).collect()
+    }
+}

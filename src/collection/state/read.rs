@@ -1,0 +1,188 @@
+//! Reads without a search: by id, in the order of ids, counts and facets.
+
+use std::ops::Bound;
+
+use roaring::RoaringBitmap;
+use vitrine_schemas::{
+    Condition, Event, Facet, FacetSpec, FacetsRequest, FacetsResponse, Filter, FilterSpec, Item,
+    Match, Scalar, filter::MatchCondition,
+};
+
+use crate::{
+    Error, Result,
+    collection::{Collection, State},
+};
+
+/// Maximum number of facets in one request.
+const MAX_FACETS: usize = 50;
+
+impl State {
+    /// Returns the live internal ids that match, hidden ones included.
+    pub(in crate::collection) fn matching(
+        &self,
+        filter: Option<&FilterSpec>,
+    ) -> Result<RoaringBitmap> {
+        match filter {
+            None => Ok(self.live.clone()),
+            Some(f) => self
+                .payload
+                .evaluate(f, &self.live, &|id| self.internal_ids.get(id).copied())
+                .map_err(|e| e.under("/filter")),
+        }
+    }
+
+    /// Counts the values of 1 to 50 fields among some items.
+    pub(in crate::collection) fn facets(
+        &self,
+        specs: &[FacetSpec],
+        among: &RoaringBitmap,
+    ) -> Result<Vec<Facet>> {
+        if !(1..=MAX_FACETS).contains(&specs.len()) {
+            return Err(Error::invalid("/facets", "must name 1 to 50 fields"));
+        }
+        let facets = specs.iter().enumerate().map(|(at, spec)| {
+            let facet = self.payload.facet(spec, among);
+            facet.map_err(|e| e.under(&format!("/facets/{at}")))
+        });
+        facets.collect()
+    }
+
+    /// Returns the items of these categories and of those below them.
+    pub(in crate::collection) fn in_categories(&self, paths: &[String]) -> Result<RoaringBitmap> {
+        let any = paths.iter().map(|path| Scalar::Str(path.clone()));
+        let condition = Condition::Match(MatchCondition {
+            key: "category".into(),
+            r#match: Match::Any(any.collect()),
+        });
+        self.matching(Some(&FilterSpec::Tree(Filter {
+            must: vec![condition],
+            ..Filter::default()
+        })))
+    }
+
+    /// Returns the items that are out of stock.
+    pub(in crate::collection) fn out_of_stock(&self) -> Result<RoaringBitmap> {
+        self.matching(Some(&FilterSpec::Text(
+            "availability = out_of_stock".into(),
+        )))
+    }
+
+    /// Returns the items whose `expires_at` has passed.
+    pub(in crate::collection) fn expired(&self) -> Result<RoaringBitmap> {
+        let now = chrono::Utc::now().to_rfc3339();
+        self.matching(Some(&FilterSpec::Text(format!("expires_at <= '{now}'"))))
+    }
+}
+
+impl Collection {
+    /// Returns an item by id.
+    ///
+    /// # Errors
+    /// [`Error::ItemNotFound`].
+    pub fn get(&self, id: &str, with_vectors: bool) -> Result<Item> {
+        self.load(&self.state.read(), id, with_vectors)
+    }
+
+    /// Returns the hash of the content that the item's vectors were made from.
+    pub fn content_hash(&self, id: &str) -> Result<Option<String>> {
+        Ok(self.get(id, false)?.content_hash)
+    }
+
+    /// Returns a page of items in the order of ids, and the cursor of the next page: the last id.
+    pub fn scroll(
+        &self,
+        filter: Option<&FilterSpec>,
+        limit: usize,
+        cursor: Option<&str>,
+        with_vectors: bool,
+    ) -> Result<(Vec<Item>, Option<String>)> {
+        check_limit(limit)?;
+        let state = self.state.read();
+        let matching = state.matching(filter)?;
+        let from = cursor.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = state
+            .internal_ids
+            .range::<str, _>((from, Bound::Unbounded))
+            .filter(|(_, n)| matching.contains(**n));
+        let mut items = Vec::new();
+        for (id, _) in rest.by_ref().take(limit) {
+            items.push(self.load(&state, id, with_vectors)?);
+        }
+        let more = rest.next().is_some();
+        let next = items.last().filter(|_| more).map(|i: &Item| i.id.clone());
+        Ok((items, next))
+    }
+
+    /// Counts the matching items exactly, hidden ones included.
+    pub fn count(&self, filter: Option<&FilterSpec>) -> Result<u64> {
+        Ok(self.state.read().matching(filter)?.len())
+    }
+
+    /// Counts values among the matching items that are not hidden.
+    pub fn facets(&self, request: &FacetsRequest) -> Result<FacetsResponse> {
+        let state = self.state.read();
+        let allowed = state.allowed(request.filter.as_ref())?;
+        Ok(FacetsResponse {
+            matching: allowed.internal_ids().len(),
+            facets: state.facets(&request.facets, allowed.internal_ids())?,
+        })
+    }
+
+    /// Calls `each` for every stored event in the order of time, in microseconds since 1970.
+    pub fn for_each_event(&self, mut each: impl FnMut(i64, Event)) -> Result<()> {
+        self.store.scan_events(self.id, |at, event| {
+            each(at.micros, event);
+            Ok(true)
+        })
+    }
+
+    pub(in crate::collection) fn load(
+        &self,
+        state: &State,
+        id: &str,
+        with_vectors: bool,
+    ) -> Result<Item> {
+        let missing = || Error::ItemNotFound(id.to_string());
+        let number = *state.internal_ids.get(id).ok_or_else(missing)?;
+        let mut item = match state.superseded.get(id) {
+            Some((_, item)) => item.clone(),
+            None => self.store.item(self.id, id)?.ok_or_else(missing)?.1,
+        };
+        if with_vectors {
+            for (space, index) in &state.spaces {
+                if let Some(vector) = index.vector(number) {
+                    item.vectors.insert(space.clone(), vector);
+                }
+            }
+            // The item may have been written with vectors of other encoders than the active ones.
+            if item.fingerprint.is_some() && state.config.fingerprint.is_some() {
+                item.fingerprint.clone_from(&state.config.fingerprint);
+            }
+        }
+        Ok(item)
+    }
+
+    /// Returns several items without vectors, in the order of the ids; None for missing ones.
+    pub(in crate::collection) fn load_many(
+        &self,
+        state: &State,
+        ids: &[&str],
+    ) -> Result<Vec<Option<Item>>> {
+        let records = self.store.items(self.id, ids)?.into_iter().zip(ids);
+        let live = |(record, id): (Option<(u32, Item)>, &&str)| {
+            let current = match state.superseded.get(*id) {
+                Some((_, item)) => Some(item.clone()),
+                None => record.map(|(_, item)| item),
+            };
+            current.filter(|_| state.internal_ids.contains_key(*id))
+        };
+        Ok(records.map(live).collect())
+    }
+}
+
+pub(in crate::collection) fn check_limit(limit: usize) -> Result<()> {
+    if (1..=1000).contains(&limit) {
+        return Ok(());
+    }
+    Err(Error::invalid("/limit", "must be 1 to 1000"))
+}

@@ -1,0 +1,303 @@
+//! Writes: validate, index the vectors (not visible yet), write one batch, publish. Searches do not
+//! wait for the store.
+
+mod lexical;
+mod reembedding;
+
+use std::{collections::HashMap, time::Instant};
+
+use serde_json::{Map, Value};
+use vitrine_schemas::{FilterSpec, Item, ItemPatch, WriteStatus};
+
+use crate::{
+    Error, Result,
+    collection::{
+        Collection, Writer, lifecycle::memory::wanted_bytes, schema, state::space_set::Vectors,
+        write::lexical::texts,
+    },
+    storage::Batch,
+};
+
+impl Collection {
+    /// Writes items; each replaces the item of the same id as a whole. Returns one result per item,
+    /// in order.
+    ///
+    /// # Errors
+    /// No room, or the store failed; nothing was stored then. An invalid item is an error in its
+    /// result.
+    pub fn upsert(&self, items: Vec<Item>) -> Result<Vec<Result<WriteStatus>>> {
+        let mut writer = self.lock()?;
+        let configs = self.state.read().configs();
+        let mut results = Vec::with_capacity(items.len());
+        let is_known = |id: &str| self.state.read().internal_ids.contains_key(id);
+        // In the order sent, so that the same input builds the same index; the last duplicate wins.
+        let mut accepted: Vec<Item> = Vec::with_capacity(items.len());
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for mut item in items {
+            results.push(schema::check_item(&configs, &mut item).map(|()| {
+                if let Some(place) = places.get(&item.id) {
+                    accepted[*place] = item;
+                    return WriteStatus::Updated;
+                }
+                let status = if is_known(&item.id) {
+                    WriteStatus::Updated
+                } else {
+                    WriteStatus::Created
+                };
+                places.insert(item.id.clone(), accepted.len());
+                accepted.push(item);
+                status
+            }));
+        }
+        self.commit(&mut writer, accepted)?;
+        Ok(results)
+    }
+
+    /// Changes some fields of an item: absent fields stay, `null` removes, `attributes` and
+    /// `vectors` are merged by key.
+    pub fn patch(&self, id: &str, patch: &ItemPatch) -> Result<Item> {
+        let mut writer = self.lock()?;
+        let old = self.patched_item(id, patch)?;
+        let mut value = serde_json::to_value(&old).map_err(|e| Error::Storage(e.to_string()))?;
+        if let Some(fields) = value.as_object_mut() {
+            merge(fields, patch);
+        }
+        let mut item: Item =
+            serde_json::from_value(value).map_err(|e| Error::invalid("", e.to_string()))?;
+        if item.id != id {
+            return Err(Error::invalid("/id", "cannot be changed; write a new item"));
+        }
+        let configs = self.state.read().configs();
+        schema::check_item(&configs, &mut item)?;
+        let brings_vectors = patch.contains_key("vectors") || patch.contains_key("other_vectors");
+        if !brings_vectors {
+            // Not normalized again: the stored vectors must stay bit-identical.
+            item.vectors = old.vectors.clone();
+        }
+        let config = self.config();
+        if !brings_vectors && texts(&config, &old) == texts(&config, &item) {
+            self.rewrite(&mut writer, old, &item)?;
+        } else {
+            if !brings_vectors {
+                let state = self.state.read();
+                let internal_id = state.internal_ids.get(id);
+                item.other_vectors =
+                    internal_id.and_then(|n| state.beside(item.fingerprint.as_deref(), *n));
+            }
+            self.commit(&mut writer, vec![item.clone()])?;
+            item.other_vectors = None;
+        }
+        Ok(item)
+    }
+
+    /// Returns the item that a patch applies to, with the vectors of the set of its fingerprint.
+    fn patched_item(&self, id: &str, patch: &ItemPatch) -> Result<Item> {
+        let state = self.state.read();
+        let mut item = self.load(&state, id, true)?;
+        if let (Some(Value::String(fingerprint)), Some(internal_id)) =
+            (patch.get("fingerprint"), state.internal_ids.get(id))
+            && item.fingerprint.as_ref() != Some(fingerprint)
+            && let Ok(set) = state.set_of(Some(fingerprint))
+        {
+            let vectors = set.spaces.iter();
+            let vectors =
+                vectors.filter_map(|(s, index)| Some((s.clone(), index.vector(*internal_id)?)));
+            item.vectors = vectors.collect();
+        }
+        Ok(item)
+    }
+
+    /// Deletes by id; returns the number of deleted items.
+    pub fn delete(&self, ids: &[String]) -> Result<u64> {
+        let mut writer = self.lock()?;
+        self.remove(&mut writer, ids)
+    }
+
+    /// Deletes the matching items; returns their internal_id. An empty filter is refused.
+    pub fn delete_matching(&self, filter: &FilterSpec) -> Result<u64> {
+        let empty = match filter {
+            FilterSpec::Text(text) => text.trim().is_empty(),
+            FilterSpec::Tree(f) => {
+                f.must.is_empty() && f.should.is_empty() && f.must_not.is_empty()
+            }
+        };
+        if empty {
+            return Err(Error::invalid(
+                "/filter",
+                "is empty and would delete everything; drop the collection instead",
+            ));
+        }
+        let mut writer = self.lock()?;
+        let ids = {
+            let state = self.state.read();
+            let found = state.matching(Some(filter))?;
+            found
+                .iter()
+                .filter_map(|n| state.ids.get(&n).cloned())
+                .collect::<Vec<_>>()
+        };
+        self.remove(&mut writer, &ids)
+    }
+
+    pub(in crate::collection) fn lock(&self) -> Result<parking_lot::MutexGuard<'_, Writer>> {
+        let writer = self.writer.lock();
+        if writer.dropped {
+            return Err(Error::CollectionNotFound(self.name.clone()));
+        }
+        Ok(writer)
+    }
+
+    fn commit(&self, writer: &mut Writer, items: Vec<Item>) -> Result<()> {
+        let mut batch = Batch::default();
+        let mut fresh: Vec<(u32, Item)> = Vec::with_capacity(items.len());
+        let mut vectors: Vec<Vectors> = Vec::with_capacity(items.len());
+        let mut replaced = Vec::new();
+        let mut wanted = 0;
+        let mut next = writer.next;
+        let indexes = self.state.read().indexes();
+        for mut item in items {
+            let (before, own) = {
+                let state = self.state.read();
+                let before = state.internal_ids.get(&item.id).copied();
+                (before, state.place(&mut item, before))
+            };
+            wanted += wanted_bytes(&item, &own, &indexes);
+            let internal_id = next;
+            next = internal_id.checked_add(1).ok_or_else(|| {
+                Error::Storage(
+                    "internal ids exhausted; copy the items into a new collection".into(),
+                )
+            })?;
+            if before.is_some()
+                && let Some(old) = self.store.item(self.id, &item.id)?
+            {
+                self.delete_vectors(&mut batch, old.0);
+                replaced.push(old);
+            }
+            batch.put_item(self.id, internal_id, &item)?;
+            for (space, vector) in &own {
+                batch.put_vector(self.id, internal_id, space, vector);
+            }
+            fresh.push((internal_id, item));
+            vectors.push(own);
+        }
+        self.admit(&batch, wanted)?;
+        writer.next = next;
+        for (space, index) in &indexes {
+            let rows: Vec<_> = fresh
+                .iter()
+                .zip(&vectors)
+                .filter_map(|((n, _), v)| v.get(space).map(|v| (*n, v.as_slice())))
+                .collect();
+            if !rows.is_empty() {
+                index.insert(&rows);
+            }
+        }
+        self.index_texts(&self.config(), &fresh);
+        self.publish(writer, batch, replaced, &fresh)
+    }
+
+    /// Rewrites a record whose vectors and texts did not change; it keeps its internal id.
+    fn rewrite(&self, writer: &mut Writer, mut old: Item, item: &Item) -> Result<()> {
+        old.vectors.clear();
+        let mut record = item.clone();
+        record.vectors.clear();
+        let internal_id = self.state.read().internal_ids.get(&item.id).copied();
+        let internal_id = internal_id.ok_or_else(|| Error::ItemNotFound(item.id.clone()))?;
+        let mut batch = Batch::default();
+        batch.put_item(self.id, internal_id, &record)?;
+        self.admit(&batch, 0)?;
+        self.publish(
+            writer,
+            batch,
+            vec![(internal_id, old)],
+            &[(internal_id, record)],
+        )
+    }
+
+    fn remove(&self, writer: &mut Writer, ids: &[String]) -> Result<u64> {
+        let mut batch = Batch::default();
+        let mut gone: HashMap<u32, Item> = HashMap::new();
+        for id in ids {
+            if let Some((internal_id, item)) = self.store.item(self.id, id)? {
+                batch.delete_item(self.id, id);
+                self.delete_vectors(&mut batch, internal_id);
+                gone.insert(internal_id, item);
+            }
+        }
+        let count = gone.len() as u64;
+        self.publish(writer, batch, gone.into_iter().collect(), &[])?;
+        Ok(count)
+    }
+
+    /// Refuses a write that exceeds the limits on memory or disk.
+    pub(in crate::collection) fn admit(&self, batch: &Batch, wanted: u64) -> Result<()> {
+        // Once in the write-ahead log, once in the tables, and once more while tables are
+        // compacted.
+        self.limiter.admit_disk(3 * batch.bytes())?;
+        let settled = || self.settled_bytes();
+        self.limiter
+            .admit_memory(self.id, self.bytes(), settled, wanted)
+    }
+
+    /// Stores a batch, then publishes it in one step: `old` goes, `new` comes. Until then
+    /// concurrent searches see the old records.
+    fn publish(
+        &self,
+        writer: &mut Writer,
+        mut batch: Batch,
+        old: Vec<(u32, Item)>,
+        new: &[(u32, Item)],
+    ) -> Result<()> {
+        writer.writes += 1;
+        writer.written = Instant::now();
+        batch.put_writes(self.id, writer.writes);
+        if !old.is_empty() {
+            let superseded = old
+                .into_iter()
+                .map(|(n, item)| (item.id.clone(), (n, item)));
+            self.state.write().superseded = superseded.collect();
+        }
+        let stored = self.store.write(batch);
+        let mut state = self.state.write();
+        let superseded = std::mem::take(&mut state.superseded);
+        stored?;
+        for (internal_id, item) in superseded.values() {
+            state.remove(*internal_id, item);
+        }
+        for (internal_id, item) in new {
+            state.add(*internal_id, item);
+        }
+        let gone = superseded.values().map(|(internal_id, _)| *internal_id);
+        let gone: Vec<_> = gone.filter(|n| !state.live.contains(*n)).collect();
+        drop(state);
+        self.remove_texts(gone);
+        self.report();
+        Ok(())
+    }
+
+    fn delete_vectors(&self, batch: &mut Batch, internal_id: u32) {
+        for name in self.state.read().stored_names() {
+            batch.delete_vector(self.id, internal_id, &name);
+        }
+    }
+}
+
+fn merge(fields: &mut Map<String, Value>, patch: &Map<String, Value>) {
+    for (key, value) in patch {
+        match (fields.get_mut(key), value) {
+            (_, Value::Null) => {
+                fields.shift_remove(key);
+            }
+            (Some(Value::Object(inner)), Value::Object(changes)) => merge(inner, changes),
+            (None, Value::Object(changes)) if key == "attributes" || key == "vectors" => {
+                let mut inner = Map::new();
+                merge(&mut inner, changes);
+                fields.insert(key.clone(), Value::Object(inner));
+            }
+            _ => {
+                fields.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The event store: events are checked, deduplicated by id and stored in one batch per call; the
+//! events of a subject or an item are read back.
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashSet, sync::Arc};
+
+use chrono::Utc;
+use vitrine_schemas::{Event, EventResult, EventStatus, ItemEvents};
+
+use crate::{
+    Collection, Error, Result,
+    events::{self, Arrival, Subject},
+    storage::{Batch, EventRef, Store},
+};
+
+/// Events read per step of [`StoredEvents`].
+const STEP_EVENTS: usize = 500;
+
+/// Maximum number of events returned for an item.
+const MAX_ITEM_EVENTS: usize = 1000;
+
+/// An accepted event, to be added to the log of its collection once it is stored.
+struct AcceptedEvent {
+    collection: Arc<Collection>,
+    micros: i64,
+    event: Event,
+}
+
+/// Checks and stores events; `find` resolves the name or alias of a collection.
+pub(super) fn append(
+    store: &Store,
+    events: &[Event],
+    find: impl Fn(&str) -> Option<Arc<Collection>>,
+) -> Result<Vec<EventResult>> {
+    let mut appender = Appender {
+        store,
+        now: Utc::now().timestamp_micros(),
+        batch: Batch::default(),
+        seen: HashSet::new(),
+        accepted: Vec::new(),
+    };
+    let mut results = Vec::with_capacity(events.len());
+    for (index, event) in events.iter().enumerate() {
+        let mut result = EventResult {
+            index: index as u64,
+            status: EventStatus::Rejected,
+            skewed: false,
+            late: false,
+            error: None,
+        };
+        match appender.append(event, &find, &mut result) {
+            Ok(()) => {}
+            Err(e) if e.is_user() => result.error = Some(e.to_string()),
+            Err(e) => return Err(e),
+        }
+        results.push(result);
+    }
+    store.write(appender.batch)?;
+    for AcceptedEvent {
+        collection,
+        micros,
+        event,
+    } in appender.accepted
+    {
+        collection.ingest_event(&event, micros);
+    }
+    Ok(results)
+}
+
+/// State of one call of [`append`].
+struct Appender<'a> {
+    store: &'a Store,
+    /// Time of arrival, microseconds since 1970.
+    now: i64,
+    batch: Batch,
+    /// Collections and hashes of the ids of this call.
+    seen: HashSet<(u32, [u8; 16])>,
+    accepted: Vec<AcceptedEvent>,
+}
+
+impl Appender<'_> {
+    fn append(
+        &mut self,
+        event: &Event,
+        find: &impl Fn(&str) -> Option<Arc<Collection>>,
+        result: &mut EventResult,
+    ) -> Result<()> {
+        let collection = find(&event.collection)
+            .ok_or_else(|| Error::CollectionNotFound(event.collection.clone()))?;
+        events::check(event)?;
+        let arrival = Arrival::of(event, self.now, collection.events_from())?;
+        let mut event = event.clone();
+        // Stored under the real name, so that switching an alias does not split a user's events.
+        event.collection = collection.name().to_owned();
+        if event.ts.is_none() || arrival.skewed {
+            event.ts = Some(events::rfc3339(arrival.micros));
+        }
+        let content = serde_json::to_vec(&event).map_err(|e| Error::Storage(e.to_string()))?;
+        let id = event
+            .id
+            .get_or_insert_with(|| blake3::hash(&content).to_hex()[..32].to_owned());
+        let reference = EventRef::new(arrival.micros, id);
+        let id = collection.id();
+        if self.store.has_event(id, &reference)? || !self.seen.insert((id, reference.hash)) {
+            result.status = EventStatus::Duplicate;
+            return Ok(());
+        }
+        self.batch.put_event(id, reference, &event)?;
+        result.status = if event.items.iter().all(|item| collection.has_item(item)) {
+            EventStatus::Accepted
+        } else {
+            EventStatus::UnknownItems
+        };
+        (result.skewed, result.late) = (arrival.skewed, arrival.late);
+        self.accepted.push(AcceptedEvent {
+            collection,
+            micros: arrival.micros,
+            event,
+        });
+        Ok(())
+    }
+}
+
+impl Collection {
+    /// Returns the number of events of an item by kind, and its latest `limit` events.
+    ///
+    /// # Errors
+    /// `limit` is above 1000.
+    pub fn item_events(&self, item: &str, limit: usize) -> Result<ItemEvents> {
+        if limit > MAX_ITEM_EVENTS {
+            let detail = format!("must be 0 to {MAX_ITEM_EVENTS}");
+            return Err(Error::invalid("/limit", detail));
+        }
+        let (mut events, mut latest) = (ItemEvents::default(), Vec::new());
+        let store = self.store();
+        store.scan_item_events(self.id(), item, |reference, kind| {
+            *events.counts.entry(kind).or_default() += 1;
+            if latest.len() < limit {
+                latest.push(reference);
+            }
+            Ok(true)
+        })?;
+        for reference in latest {
+            events.latest.extend(store.event(self.id(), reference)?);
+        }
+        Ok(events)
+    }
+}
+
+/// The events of a user or session in some collections, read in steps.
+pub struct StoredEvents {
+    subject: Subject,
+    /// Collections still to be read, the next one last.
+    collections: Vec<Arc<Collection>>,
+    after: Option<EventRef>,
+}
+
+impl StoredEvents {
+    /// Prepares to read the events of `subject` in these collections.
+    ///
+    /// # Errors
+    /// The name is empty or too long.
+    pub fn new(subject: Subject, mut collections: Vec<Arc<Collection>>) -> Result<Self> {
+        subject.check()?;
+        collections.reverse();
+        Ok(Self {
+            subject,
+            collections,
+            after: None,
+        })
+    }
+
+    /// Returns the next events, collection by collection, the oldest first; None at the end.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn step(&mut self) -> Result<Option<Vec<Event>>> {
+        while let Some(collection) = self.collections.last() {
+            let events = collection.store().listed_events(
+                collection.id(),
+                self.subject.listing(),
+                self.subject.name(),
+                self.after,
+                STEP_EVENTS,
+            )?;
+            self.after = events.last().map(|(reference, _)| *reference);
+            if self.after.is_some() {
+                return Ok(Some(events.into_iter().map(|(_, event)| event).collect()));
+            }
+            self.collections.pop();
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,215 @@
+//! The event store through the database: erasure, export, retention, restarts.
+
+use serde_json::{Value, json};
+use vitrine_schemas::{Event, EventKind, EventStatus, RecommendRequest};
+
+use super::*;
+use crate::{Database, Options, Training};
+
+fn open(path: &std::path::Path) -> Database {
+    let options = Options {
+        // No background work during a test.
+        index_threads: 0,
+        ..Options::default()
+    };
+    Database::open(path, options).expect("open")
+}
+
+fn shop(db: &Database, behavior: Value) -> Arc<Collection> {
+    let config = json!({"vectors": {"shared": {"dim": 2}}, "behavior": behavior});
+    let config = serde_json::from_value(config).expect("a configuration");
+    db.create_collection("shop", config).expect("create")
+}
+
+fn user_named(name: &str) -> Subject {
+    Subject::User(name.to_owned())
+}
+
+fn event(user: Option<&str>, session: Option<&str>, item: &str, ts: &str) -> Event {
+    let event = json!({
+        "kind": "purchase", "collection": "shop", "user": user, "session": session, "items": [item], "ts": ts
+    });
+    serde_json::from_value(event).expect("an event")
+}
+
+fn store(db: &Database, events: &[Event]) {
+    for result in db.append_events(events).expect("stored") {
+        assert_eq!(result.status, EventStatus::UnknownItems, "{result:?}");
+    }
+}
+
+fn exported(db: &Database, user: &str) -> Vec<Event> {
+    let mut events = StoredEvents::new(user_named(user), db.open_collections()).expect("a subject");
+    let mut all = Vec::new();
+    while let Some(more) = events.step().expect("read") {
+        all.extend(more);
+    }
+    all
+}
+
+/// Events of many users with some items, all of one day.
+fn crowd() -> Vec<Event> {
+    let many = (0..600).map(|n| {
+        let (user, item) = (format!("user {}", n % 60), format!("item {}", n * 7 % 23));
+        let ts = format!("2026-05-01T{:02}:{:02}:00Z", n / 60, n % 60);
+        event(Some(&user), None, &item, &ts)
+    });
+    many.collect()
+}
+
+const SECRET: &str = "anna@example.org";
+
+#[test]
+fn nothing_is_left_of_an_erased_user() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let session = "anna's session";
+    {
+        let db = open(dir.path());
+        let shop = shop(&db, json!({"keep_models": 5, "model": "graph_filter"}));
+        store(&db, &crowd());
+        let mut events = vec![
+            event(Some(SECRET), Some(session), "tent", "2026-05-02T10:00:00Z"),
+            event(None, Some(session), "lamp", "2026-05-02T09:00:00Z"),
+            event(Some("other"), Some(session), "rope", "2026-05-02T11:00:00Z"),
+        ];
+        events[0].id = Some(format!("order of {SECRET}"));
+        events.extend((0..1200).map(|n| {
+            let ts = format!(
+                "2026-04-{:02}T{:02}:{:02}:00Z",
+                1 + n / 60 % 28,
+                n % 24,
+                n % 60
+            );
+            event(Some(SECRET), None, &format!("item {}", n % 23), &ts)
+        }));
+        store(&db, &events);
+        shop.train(&Training::default()).expect("trained");
+        shop.train(&Training::default()).expect("trained");
+        assert_eq!(exported(&db, SECRET).len(), 1201);
+        assert!(db.store().mentions(SECRET).expect("scanned") > 1201);
+        let erased = db
+            .erase(&user_named(SECRET), &db.open_collections())
+            .expect("erased");
+        assert_eq!(erased.events, [("shop".to_owned(), 1202)].into());
+        assert_eq!(db.store().mentions(SECRET).expect("scanned"), 0);
+        assert!(exported(&db, SECRET).is_empty());
+        let request = json!({"user": SECRET});
+        let request: RecommendRequest = serde_json::from_value(request).expect("a request");
+        assert_eq!(shop.recommend(&request, None).expect("answered").history, 0);
+        assert_eq!(shop.behavior_info().touches, 601);
+        // Not closed properly: the lock is released with the value, the log is not flushed.
+    }
+    let db = open(dir.path());
+    let shop = db.collection("shop").expect("there");
+    assert_eq!(db.store().mentions(SECRET).expect("scanned"), 0);
+    assert_eq!(shop.behavior_info().touches, 601);
+    // The events of other users in the session stay.
+    let left = crowd().len() as u64 + 1;
+    assert_eq!(shop.behavior_info().touches, left);
+    assert_eq!(shop.models().models.len(), 2, "until the next training");
+    assert!(
+        shop.maintain_behavior().expect("trained"),
+        "which is due at once"
+    );
+    let models = shop.models().models;
+    assert_eq!(models.len(), 1, "and replaces those that knew the user");
+    assert_eq!((models[0].version, models[0].interactions), (3, left));
+    assert!(!shop.maintain_behavior().expect("nothing to do"));
+    let again = db.append_events(&[event(
+        Some(SECRET),
+        Some(session),
+        "tent",
+        "2026-05-02T10:00:00Z",
+    )]);
+    let status = again.expect("stored")[0].status;
+    assert_eq!(
+        status,
+        EventStatus::UnknownItems,
+        "no duplicate of what was erased"
+    );
+}
+
+#[test]
+fn events_older_than_they_are_kept_are_removed() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let ago = |days: i64| {
+        let time = Utc::now() - chrono::TimeDelta::days(days);
+        time.to_rfc3339()
+    };
+    let all: Vec<_> = (0..2500)
+        .map(|n| event(Some("u"), Some("s"), &format!("i{n}"), &ago(n % 50 + 1)))
+        .collect();
+    let db = open(dir.path());
+    let shop = shop(&db, json!({}));
+    store(&db, &all);
+    let patch = serde_json::from_value(json!({"behavior": {"retention_days": 30.5}}));
+    let shop = {
+        db.patch_collection("shop", patch.expect("a patch"))
+            .expect("patched");
+        assert!(shop.maintain_behavior().expect("removed"));
+        shop
+    };
+    let info = shop.behavior_info();
+    assert_eq!((info.expired, info.touches), (1000, 1500));
+    assert_eq!(exported(&db, "u").len(), 1500);
+    assert_eq!(shop.item_events("i49", 10).expect("read").counts.len(), 0);
+    let rejected = db.append_events(&[event(Some("u"), None, "a", &ago(31))]);
+    let rejected = &rejected.expect("answered")[0];
+    assert!(rejected.error.as_deref().expect("rejected").contains("/ts"));
+    drop(shop);
+    drop(db);
+    let db = open(dir.path());
+    let info = db.info("shop").expect("there");
+    assert_eq!((info.events.touches, info.events.expired), (1500, 0));
+}
+
+#[test]
+fn a_collection_that_is_dropped_takes_its_events_and_models_with_it() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let db = open(dir.path());
+    let shop = shop(&db, json!({}));
+    store(&db, &crowd());
+    shop.train(&Training::default()).expect("trained");
+    db.drop_collection("shop").expect("dropped");
+    assert_eq!(db.store().mentions("user 1").expect("scanned"), 0);
+    assert!(shop.train(&Training::default()).is_err());
+    assert_eq!(db.store().mentions("item 1").expect("scanned"), 0);
+}
+
+#[test]
+fn events_of_an_item_are_counted_by_kind() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let db = open(dir.path());
+    let shop = shop(&db, json!({}));
+    let at = |n| format!("2026-05-01T00:00:{n:02}Z");
+    let mut all: Vec<_> = (0..5)
+        .map(|n| event(Some("u"), None, "a", &at(n)))
+        .collect();
+    all[1].kind = EventKind::View;
+    all.push(event(Some("u"), None, "ab", &at(9)));
+    store(&db, &all);
+    let events = shop.item_events("a", 2).expect("read");
+    let counts = [(EventKind::View, 1), (EventKind::Purchase, 4)];
+    assert_eq!(events.counts, counts.into());
+    let times: Vec<_> = events.latest.iter().map(|e| e.ts.clone()).collect();
+    assert_eq!(times, [Some(at(4)), Some(at(3))]);
+    assert!(shop.item_events("a", 1001).is_err());
+}
+
+#[test]
+fn events_of_a_longer_name_are_not_those_of_the_user() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let db = open(dir.path());
+    let shop = shop(&db, json!({}));
+    let names = ["u", "u\0", "u\0\0\0\0\0\0\0\u{1}", "uu"];
+    let all = names.map(|name| event(Some(name), None, "a", "2026-05-01T00:00:00Z"));
+    store(&db, &all);
+    for name in names {
+        let events = exported(&db, name);
+        assert_eq!(events.len(), 1, "{name:?}");
+        assert_eq!(events[0].user.as_deref(), Some(name));
+    }
+    db.erase(&user_named("u"), &[shop]).expect("erased");
+    assert_eq!(exported(&db, "u\0").len(), 1);
+    assert!(db.erase(&user_named(""), &[]).is_err());
+}

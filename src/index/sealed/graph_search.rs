@@ -1,0 +1,339 @@
+//! Best-first search over the links of a sealed segment.
+//!
+//! - [`beam_search`] goes through all points (the ground layer's search of HNSW: Malkov & Yashunin
+//!   2018, algorithm 2): over plain links ([`GraphSearch::search_links`]), or over blocks of links
+//!   with 1-bit codes of the neighbors ([`GraphSearch::search_blocks`], as SymphonyQG, Gou et al.
+//!   2024);
+//! - [`acorn_search`] ranks only points that match a filter, and looks through points that do not
+//!   match where too few direct neighbors do ([`GraphSearch::search_filtered`], ACORN-1, Patel et
+//!   al. 2024).
+
+use std::{cell::RefCell, time::Instant};
+
+use super::{
+    DEGREE, NONE, SealedSegment,
+    beam::{Beam, Candidate, VisitedList},
+    blocks::Blocks,
+    points::{PreparedQuery, row},
+    prefetch::prefetch,
+    segment::Graph,
+    tuning::{DEADLINE_CHECK_INTERVAL, HOP1_PREFETCH_DISTANCE, MAX_MATCHES_PER_EXPANSION},
+};
+use crate::{Result, index::check_deadline, quantize::RotatedQuery};
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Memory reused by the searches of a thread.
+#[derive(Default)]
+struct Scratch {
+    state: SearchState,
+    exact: Beam,
+    query: RotatedQuery,
+}
+
+#[derive(Default)]
+struct SearchState {
+    visited: VisitedList,
+    beam: Beam,
+}
+
+/// Sizes of a beam search.
+pub(super) struct BeamWidth {
+    /// Number of candidates kept to be expanded.
+    pub ef: usize,
+    /// Number of results kept, nearest first.
+    pub keep: usize,
+}
+
+/// Result of a graph search.
+pub(super) struct GraphSearchResult<'a> {
+    /// The nearest points found.
+    pub beam: &'a Beam,
+    /// Number of points compared.
+    pub compared: usize,
+    /// See [`super::points::Points::error_bound`].
+    pub error: Option<f32>,
+}
+
+/// Searches all points and passes the result to `then`.
+pub(super) fn beam_search<R>(
+    segment: &SealedSegment,
+    query: &[f32],
+    width: &BeamWidth,
+    deadline: Option<Instant>,
+    then: impl FnOnce(GraphSearchResult) -> R,
+) -> Result<R> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let transformed = segment.to_l2.transform_query(query);
+        let state = &mut scratch.state;
+        let mut search = GraphSearch::new(segment, &transformed, width.ef, deadline, state);
+        match &segment.graph {
+            Graph::Links(links) => {
+                search.search_links(links.as_slice())?;
+                Ok(then(search.result()))
+            }
+            Graph::Blocks(blocks) => {
+                blocks.query(&transformed, &mut scratch.query);
+                scratch.exact.reset(width.keep);
+                search.search_blocks(blocks, &scratch.query, &mut scratch.exact)?;
+                Ok(then(GraphSearchResult {
+                    beam: &scratch.exact,
+                    ..search.result()
+                }))
+            }
+        }
+    })
+}
+
+/// Searches the points that `matches` accepts, from `seeds` on, which match, and passes the result
+/// to `then`.
+pub(super) fn acorn_search<R>(
+    segment: &SealedSegment,
+    query: &[f32],
+    ef: usize,
+    seeds: &[u32],
+    matches: impl Fn(u32) -> bool,
+    deadline: Option<Instant>,
+    then: impl FnOnce(GraphSearchResult) -> R,
+) -> Result<R> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let transformed = segment.to_l2.transform_query(query);
+        let state = &mut scratch.state;
+        let mut search = GraphSearch::new(segment, &transformed, ef, deadline, state);
+        search.search_filtered(seeds, matches)?;
+        Ok(then(search.result()))
+    })
+}
+
+struct GraphSearch<'a> {
+    segment: &'a SealedSegment,
+    query: PreparedQuery<'a>,
+    visited: &'a mut VisitedList,
+    beam: &'a mut Beam,
+    deadline: Option<Instant>,
+    /// Number of points compared so far.
+    compared: usize,
+}
+
+impl<'a> GraphSearch<'a> {
+    fn new(
+        segment: &'a SealedSegment,
+        transformed: &'a [f32],
+        ef: usize,
+        deadline: Option<Instant>,
+        state: &'a mut SearchState,
+    ) -> Self {
+        let query = segment.points.prepare_query(transformed);
+        let wider = ef as f32 * segment.points.ef_widening(&query);
+        state.visited.reset(segment.internal_ids.len());
+        state
+            .beam
+            .reset((wider as usize).min(segment.internal_ids.len()).max(ef));
+        Self {
+            segment,
+            query,
+            visited: &mut state.visited,
+            beam: &mut state.beam,
+            deadline,
+            compared: 0,
+        }
+    }
+
+    fn result(&self) -> GraphSearchResult<'_> {
+        GraphSearchResult {
+            beam: self.beam,
+            compared: self.compared,
+            error: self.segment.points.error_bound(&self.query),
+        }
+    }
+
+    /// Compares the points that the search starts from. One batch is fetched while the one before
+    /// is compared.
+    fn seed(&mut self, mut seeds: impl Iterator<Item = u32>) {
+        let (mut fetched, mut fetched_len) = ([0; DEGREE], 0);
+        loop {
+            let (mut batch, mut len) = ([0; DEGREE], 0);
+            for (slot, seed) in batch.iter_mut().zip(&mut seeds) {
+                *slot = seed;
+                len += 1;
+            }
+            let mut fresh = [0; DEGREE];
+            let fresh_len = self.mark_and_fetch(&batch[..len], &mut fresh);
+            self.compare(&fetched[..fetched_len]);
+            if len == 0 {
+                return;
+            }
+            (fetched, fetched_len) = (fresh, fresh_len);
+        }
+    }
+
+    /// Marks points as visited and prefetches those that were not, which are written to `fresh`.
+    /// Returns their number.
+    #[inline]
+    fn mark_and_fetch(&mut self, offsets: &[u32], fresh: &mut [u32]) -> usize {
+        let mut count = 0;
+        // Branch-free, because the branch is unpredictable.
+        for &offset in offsets {
+            fresh[count] = offset;
+            count += usize::from(self.visited.mark(offset));
+        }
+        let points = &self.segment.points;
+        fresh[..count].iter().for_each(|p| points.prefetch(*p));
+        count
+    }
+
+    /// Compares points, which were prefetched.
+    #[inline]
+    fn compare(&mut self, fresh: &[u32]) {
+        self.compared += fresh.len();
+        let beam = &mut *self.beam;
+        self.segment
+            .points
+            .distances(&self.query, fresh, |offset, distance| {
+                if distance < beam.worst() {
+                    beam.insert(Candidate { distance, offset });
+                }
+            });
+    }
+
+    /// Calls `step` with the nearest candidate that was not expanded, until there is none.
+    fn expand_all(&mut self, mut step: impl FnMut(&mut Self, Candidate)) -> Result<()> {
+        let mut expanded = 0_usize;
+        while let Some(candidate) = self.beam.expand() {
+            step(self, candidate);
+            expanded += 1;
+            if expanded.is_multiple_of(DEADLINE_CHECK_INTERVAL) {
+                check_deadline(self.deadline)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares all neighbors of each candidate.
+    fn search_links(&mut self, links: &[u32]) -> Result<()> {
+        self.seed(0..self.segment.entry_points);
+        self.expand_all(|search, Candidate { offset, .. }| {
+            if let Some(next) = search.beam.next_unexpanded() {
+                prefetch(row(links, next.offset, DEGREE));
+            }
+            let mut fresh = [0; DEGREE];
+            let hop1 = links_of(row(links, offset, DEGREE));
+            let count = search.mark_and_fetch(hop1, &mut fresh);
+            search.compare(&fresh[..count]);
+        })
+    }
+
+    /// Estimates all neighbors of a candidate at once, and compares the candidate itself, whose
+    /// distance was an estimate: exact distances go into `exact`.
+    fn search_blocks(
+        &mut self,
+        blocks: &Blocks,
+        rotated: &RotatedQuery,
+        exact: &mut Beam,
+    ) -> Result<()> {
+        self.seed(0..self.segment.entry_points);
+        self.expand_all(|search, Candidate { offset, .. }| {
+            let points = &search.segment.points;
+            let distance = points.distance(&search.query, offset);
+            if let Some(next) = search.beam.next_unexpanded() {
+                blocks.prefetch(next.offset);
+                points.prefetch(next.offset);
+            }
+            search.compared += 1;
+            let worst = search.beam.worst();
+            let (visited, beam) = (&mut *search.visited, &mut *search.beam);
+            blocks.scan(rotated, offset, distance, worst, |offset, distance| {
+                // A point whose estimate is too far from here may come again, with the estimate of
+                // a nearer vertex.
+                if visited.mark(offset) {
+                    beam.insert(Candidate { distance, offset });
+                }
+            });
+            if distance < exact.worst() {
+                exact.insert(Candidate { distance, offset });
+            }
+        })
+    }
+
+    /// Expands each match to its direct neighbors that match (hop 1). If these are too few, it adds
+    /// the matches among the neighbors of those that do not match (hop 2). Only matches are
+    /// compared.
+    fn search_filtered(&mut self, seeds: &[u32], matches: impl Fn(u32) -> bool) -> Result<()> {
+        self.seed(seeds.iter().copied());
+        let mut matching = [0; DEGREE];
+        let (mut hop1_others, mut hop2_others) = ([0; DEGREE], [0; DEGREE]);
+        let mut fresh = [0; 2 * DEGREE];
+        self.expand_all(|search, Candidate { offset, .. }| {
+            let segment = search.segment;
+            if let Some(next) = search.beam.next_unexpanded() {
+                prefetch(segment.link_row(next.offset));
+            }
+            let hop1 = links_of(segment.link_row(offset));
+            let mut match_count =
+                partition_by_match(hop1, &matches, &mut matching, &mut hop1_others);
+            let others_len = search.mark_in_place(&mut hop1_others, hop1.len() - match_count);
+            let mut fresh_len = search.mark_and_fetch(&matching[..match_count], &mut fresh);
+            let fetch_links = |i: usize| {
+                if i < others_len {
+                    prefetch(segment.link_row(hop1_others[i]));
+                }
+            };
+            (0..HOP1_PREFETCH_DISTANCE).for_each(fetch_links);
+            for (i, via) in hop1_others[..others_len].iter().enumerate() {
+                if match_count >= MAX_MATCHES_PER_EXPANSION {
+                    break;
+                }
+                fetch_links(i + HOP1_PREFETCH_DISTANCE);
+                let hop2 = links_of(segment.link_row(*via));
+                let hop2_count =
+                    partition_by_match(hop2, &matches, &mut matching, &mut hop2_others);
+                match_count += hop2_count;
+                fresh_len +=
+                    search.mark_and_fetch(&matching[..hop2_count], &mut fresh[fresh_len..]);
+            }
+            search.compare(&fresh[..fresh_len]);
+        })
+    }
+
+    /// Marks the first `len` points as visited and keeps only those that were not, in place.
+    /// Returns their number.
+    #[inline]
+    fn mark_in_place(&mut self, offsets: &mut [u32; DEGREE], len: usize) -> usize {
+        let mut count = 0;
+        for i in 0..len {
+            let offset = offsets[i];
+            offsets[count] = offset;
+            count += usize::from(self.visited.mark(offset));
+        }
+        count
+    }
+}
+
+/// Returns the links of a row, without the placeholders after the last.
+#[inline]
+fn links_of(row: &[u32]) -> &[u32] {
+    let len = row.iter().position(|to| *to == NONE);
+    &row[..len.unwrap_or(row.len())]
+}
+
+/// Partitions points into those that match and the others, branch-free. Returns the number that
+/// match.
+#[inline]
+fn partition_by_match(
+    offsets: &[u32],
+    matches: impl Fn(u32) -> bool,
+    matching: &mut [u32; DEGREE],
+    others: &mut [u32; DEGREE],
+) -> usize {
+    let (mut match_count, mut other_count) = (0, 0);
+    for &offset in offsets {
+        let is_match = matches(offset);
+        matching[match_count] = offset;
+        others[other_count] = offset;
+        match_count += usize::from(is_match);
+        other_count += usize::from(!is_match);
+    }
+    match_count
+}

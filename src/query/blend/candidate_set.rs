@@ -1,0 +1,142 @@
+//! Candidates of one request with the signal of each source.
+
+use std::collections::HashMap;
+
+use vitrine_schemas::Source;
+
+use crate::cf::Scored;
+
+/// Number of sources.
+pub(super) const SOURCE_COUNT: usize = Source::VARIANTS.len();
+
+/// Score of a candidate by one source.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Signal {
+    /// Raw score; higher is better. Comparable only with other scores of the same source.
+    pub score: f32,
+    /// Rank in the source's list, from 1; 0 if only another source found the candidate.
+    pub rank: u32,
+}
+
+/// Signals of all sources for a candidate.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Signals([Option<Signal>; SOURCE_COUNT]);
+
+impl Signals {
+    /// Returns the signal of `source`; None if the source does not score the candidate.
+    pub fn get(&self, source: Source) -> Option<Signal> {
+        self.0[source as usize]
+    }
+
+    /// Sets the signal of `source`.
+    pub fn set(&mut self, source: Source, signal: Signal) {
+        self.0[source as usize] = Some(signal);
+    }
+}
+
+/// An item to rank.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// Internal id of the item.
+    pub item: u32,
+    /// Number of events with the item: the evidence for its behavior signals.
+    pub events: f32,
+    /// Signals of the sources.
+    pub signals: Signals,
+}
+
+/// Candidates with the score that each source gives them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CandidateSet {
+    /// Number of items in the history: the evidence for the behavior signals of this shopper.
+    pub evidence: f32,
+    /// Candidates, each item once.
+    pub candidates: Vec<Candidate>,
+}
+
+impl CandidateSet {
+    /// Merges the sources' lists, each sorted best first. Scores that are not finite are skipped.
+    pub fn of(evidence: f32, lists: &[(Source, Vec<Scored>)]) -> Self {
+        let mut offsets = HashMap::new();
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for (source, list) in lists {
+            let finite = list.iter().filter(|s| s.score.is_finite());
+            for (hit, rank) in finite.zip(1..) {
+                let offset = *offsets.entry(hit.item).or_insert_with(|| {
+                    candidates.push(Candidate {
+                        item: hit.item,
+                        events: 0.0,
+                        signals: Signals::default(),
+                    });
+                    candidates.len() - 1
+                });
+                let signals = &mut candidates[offset].signals;
+                if signals.get(*source).is_none() {
+                    let score = hit.score;
+                    signals.set(*source, Signal { score, rank });
+                }
+            }
+        }
+        Self {
+            evidence,
+            candidates,
+        }
+    }
+
+    /// Adds the scores of `source` for candidates that only other sources found, so that the length
+    /// of a list does not decide. `score` returns None for an item that the source does not know.
+    pub fn score_missing(&mut self, source: Source, score: impl Fn(u32) -> Option<f32>) {
+        for candidate in &mut self.candidates {
+            if candidate.signals.get(source).is_none()
+                && let Some(score) = score(candidate.item)
+                && score.is_finite()
+            {
+                candidate.signals.set(source, Signal { score, rank: 0 });
+            }
+        }
+    }
+
+    /// Scores and ranks the present candidates by `source`. `score` returns None for an item that
+    /// the source does not know.
+    pub fn rank_by(&mut self, source: Source, score: impl Fn(u32) -> Option<f32>) {
+        let all = self.candidates.iter().enumerate();
+        let mut scored: Vec<(usize, u32, f32)> = all
+            .filter_map(|(offset, c)| Some((offset, c.item, score(c.item)?)))
+            .filter(|(_, _, score)| score.is_finite())
+            .collect();
+        scored.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.1.cmp(&b.1)));
+        for ((offset, _, score), rank) in scored.into_iter().zip(1..) {
+            let signal = Signal { score, rank };
+            self.candidates[offset].signals.set(source, signal);
+        }
+    }
+
+    /// Appends items that no other source found, best first, with the score 1 / rank.
+    pub fn append(&mut self, source: Source, items: &[u32]) {
+        for (item, rank) in items.iter().zip(1..) {
+            let mut signals = Signals::default();
+            let score = 1.0 / rank as f32;
+            signals.set(source, Signal { score, rank });
+            self.candidates.push(Candidate {
+                item: *item,
+                events: 0.0,
+                signals,
+            });
+        }
+    }
+
+    /// Returns the minimum and maximum score of a source. Items unknown to a behavior source count
+    /// 0, so its minimum is at most 0. Vector scores have no such bound, so the minimum of the
+    /// candidates is used.
+    pub(super) fn score_range(&self, source: Source) -> (f32, f32) {
+        let floor = match source {
+            Source::Query | Source::Content => f32::INFINITY,
+            // For full-text search, no match at all is the minimum.
+            _ => 0.0,
+        };
+        let scores = self.candidates.iter().filter_map(|c| c.signals.get(source));
+        scores.fold((floor, f32::NEG_INFINITY), |(low, high), s| {
+            (low.min(s.score), high.max(s.score))
+        })
+    }
+}
