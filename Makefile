@@ -17,14 +17,14 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: setup build models ## install, build, fetch the models and a sample shop, index it, serve it
-	@scripts/demo.sh $(BIN)
+	@scripts/demo/demo.sh $(BIN)
 
 test: setup models ## install missing packages, run every test
-	scripts/run-tests.sh
+	scripts/check/tests.sh
 	cargo test --release --workspace --doc
 
 setup:
-	@scripts/setup.sh
+	@scripts/setup/packages.sh
 
 build: setup ## release binaries
 	cargo build --release --workspace --bins
@@ -42,21 +42,21 @@ docs: setup ## API docs of the crates, warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
 
 openapi: build ## write schemas/openapi.json and schemas/json/*.json
-	scripts/openapi.sh write $(BIN)
+	scripts/check/openapi.sh write $(BIN)
 
 openapi-drift: build ## fail if the committed contract differs from the code
-	scripts/openapi.sh check $(BIN)
+	scripts/check/openapi.sh check $(BIN)
 
 TYPOS := $(CACHE)/lint-venv/bin/typos
 
-$(TYPOS): scripts/requirements-lint.txt
+$(TYPOS): scripts/setup/requirements-lint.txt
 	python3 -m venv $(CACHE)/lint-venv
-	$(CACHE)/lint-venv/bin/python -m pip install --quiet -r scripts/requirements-lint.txt
+	$(CACHE)/lint-venv/bin/python -m pip install --quiet -r scripts/setup/requirements-lint.txt
 	touch $@
 
 style: setup $(TYPOS) ## spelling, and how comments, constants and messages are written
 	$(TYPOS) .
-	python3 scripts/check_style.py
+	python3 scripts/check/style.py
 
 check: fmt style clippy test docs openapi-drift ## everything CI runs
 
@@ -70,23 +70,23 @@ docs-site: $(MDBOOK) ## docs/ as a book, in HTML
 	@echo "$(CACHE)/book/index.html"
 
 check-docs: build models ## run every command and request of README.md and docs/, check their links
-	python3 scripts/check_docs.py $(BIN)
+	python3 scripts/check/docs.py $(BIN)
 
-$(PY): scripts/requirements.txt
+$(PY): scripts/setup/requirements.txt
 	python3 -m venv $(CACHE)/venv
-	$(PY) -m pip install --quiet -r scripts/requirements.txt
+	$(PY) -m pip install --quiet -r scripts/setup/requirements.txt
 
 check-api: build models $(PY) ## schemathesis against a running server
-	scripts/check-api.sh $(BIN) $(CACHE)/venv
+	scripts/check/api.sh $(BIN) $(CACHE)/venv
 
 check-client: build models $(PY) ## the official openai client against a running server
-	scripts/check-client.sh $(BIN) $(CACHE)/venv
+	scripts/check/client.sh $(BIN) $(CACHE)/venv
 
 check-console: build models $(PY) ## the console in Debian's Chromium, with screenshots
-	scripts/check-console.sh $(BIN) $(CACHE)/venv
+	scripts/check/console.sh $(BIN) $(CACHE)/venv
 
 bad-input: build models ## each kind of invalid input, with the response
-	scripts/bad-input.sh $(BIN)
+	scripts/check/bad-input.sh $(BIN)
 
 crash: setup ## 100 kill -9 rounds of a server under import
 	VITRINE_CRASH_ROUNDS=100 cargo test --release --workspace --test e2e -- --nocapture crash
@@ -142,7 +142,7 @@ bench-cf: setup $(BENCH_PY) ## collaborative filters: accuracy, time compared wi
 
 bench-cross: build models ## cross-category similar items compared with nearest neighbors and popularity: fashion, Amazon pairs, the grocery (VITRINE_DATA)
 	cargo build --release --workspace --example cross
-	scripts/cross.sh $(BIN) $(BENCH_CROSS)
+	scripts/study/cross.sh $(BIN) $(BENCH_CROSS)
 
 bench-recommend: setup ## p50 to p99 of recommendations and personalized searches, 100,000 items, 1,000,000 events
 	cargo build --release --workspace --example recommend
@@ -162,16 +162,16 @@ bench-prior: setup build models ## tune the default blend weights on MovieLens (
 	$(BIN)/examples/blend --cache $(CACHE)/bench prior --films $(VITRINE_DATA)/ml-100k --grocery $(CACHE)/demo/grocery
 
 bench-relevance: build models ## lexical, vector and hybrid search against relevance judgments: Home Depot, Abt-Buy (VITRINE_DATA)
-	scripts/relevance.sh $(BIN)
+	scripts/study/relevance.sh $(BIN)
 
 bench-data: setup $(BENCH_PY) ## create the vectors of bench-filters
 	cd benches && $(BENCH_PY) -m harness --ours none --data fashion-mnist,home-depot --codes= --peers= --out $(CACHE)/bench/none
 
 fashion: build models ## index the fashion catalog with a kill -9 in the middle, report retrieval quality (VITRINE_DATA)
-	scripts/fashion.sh $(BIN)
+	scripts/study/fashion.sh $(BIN)
 
 reembed: build models ## re-embed the live fashion catalog with trained heads under queries, switch and roll back (VITRINE_DATA)
-	scripts/reembed.sh $(BIN)
+	scripts/study/reembed.sh $(BIN)
 
 clean: ## remove the demo's data
 	rm -rf $(CACHE)/demo

@@ -1,5 +1,5 @@
-//! What rules and synonyms cost a search: by words, by vector and by both, without any, with many for other texts, and with some that
-//! act. Compare within one run.
+//! Cost of rules and synonyms in text, vector and hybrid search: without any, with many for other
+//! texts, and with some that apply. Compare within one run.
 // criterion's macro makes a public function without docs.
 #![allow(missing_docs)]
 

@@ -1,7 +1,9 @@
-//! Search over HTTP beside search in process: the same collection, queries and number of clients, one after the other in one run.
+//! Search over HTTP beside search in process: the same collection, queries and number of clients,
+//! one after the other in one run.
 //!
-//! On a small machine clients and server share the cores, so besides the rate it tells the processor time that a search takes: of
-//! this process in the first case, of the server alone in the second.
+//! On a small machine clients and server share the cores, so besides the rate it tells the
+//! processor time that a search takes: of this process in the first case, of the server alone in
+//! the second.
 
 use std::{
     fs,
@@ -32,7 +34,7 @@ struct Args {
     /// Vectors to search for.
     #[arg(long)]
     queries: PathBuf,
-    /// Items, the first so many of the file, again and again with a little noise where it has fewer.
+    /// Number of items: the first rows of the file, repeated with a little noise if it has fewer.
     #[arg(long, default_value_t = 100_000)]
     items: usize,
     /// The `vitrine-server` binary.
@@ -75,7 +77,10 @@ fn main() -> Outcome<()> {
             explain: false,
             deadline: None,
         };
-        assert_eq!(shop.search_vectors(&search).expect("an answer").hits.len(), LIMIT);
+        assert_eq!(
+            shop.search_vectors(&search).expect("an answer").hits.len(),
+            LIMIT
+        );
     };
     queries.iter().take(1_000).for_each(search);
     let own = std::process::id();
@@ -105,7 +110,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Imports the items, unless they are there, into one sealed part.
+/// Imports the items, unless they are stored already, into one segment.
 fn fill(args: &Args, base: &npy::Matrix) -> Outcome<()> {
     let db = Database::open(&args.data, Options::default())?;
     let config: CollectionConfig = serde_json::from_value(json!({
@@ -208,7 +213,8 @@ fn say(case: &str, clients: usize, measured: &Measured) {
 /// Seconds of the processor that a process has had.
 fn cpu(process: u32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process runs");
-    // After the name, which may hold anything: user and system time, in ticks of 10 ms, are the 12th and 13th.
+    // After the name, which may hold anything: user and system time, in ticks of 10 ms, are the
+    // 12th and 13th.
     let (_, fields) = text.rsplit_once(')').expect("a name");
     let ticks = fields.split_whitespace().skip(11).take(2);
     ticks

@@ -99,5 +99,5 @@ def _peer(number, folder, metric, threads, repeat, sender):
                 found = index.search(queries, K, width)
                 best = min(best, time.perf_counter() - started)
             sender.send(("searched", (width, np.asarray(found), len(queries) / best)))
-    except Exception as error:  # Any fault of a peer is a line in the report.
+    except Exception as error:  # Any error of a peer is a line in the report.
         sender.send(("error", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"))

@@ -525,7 +525,7 @@ fn a_folder_is_inspected_chosen_and_left() {
     let refused = with("use", "resnet", &["--query-prefix", "find: "]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(
-        text(&refused.stderr).contains("takes no prefixes"),
+        text(&refused.stderr).contains("does not support prefixes"),
         "{refused:?}"
     );
     let used = json(&with("use", "siglip", &[]));

@@ -200,11 +200,11 @@ pub struct ModelsResponse {
 #[into_params(parameter_in = Query)]
 pub struct TrainParams {
     /// `false`: respond immediately with a task to poll.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub wait: bool,
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 

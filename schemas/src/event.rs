@@ -273,12 +273,12 @@ pub struct EraseResponse {
 #[into_params(parameter_in = Query)]
 pub struct ItemEventsParams {
     /// Maximum number of latest events, 0 to 1000.
-    #[serde(default = "ten")]
+    #[serde(default = "default_limit")]
     #[param(minimum = 0, maximum = 1000)]
     pub limit: usize,
 }
 
-fn ten() -> usize {
+fn default_limit() -> usize {
     10
 }
 

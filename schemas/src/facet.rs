@@ -23,7 +23,7 @@ pub struct FacetSpec {
     /// Field: a keyword, boolean, category, number or time.
     pub field: String,
     /// Maximum number of values listed, 1 to 1000.
-    #[serde(default = "ten")]
+    #[serde(default = "default_limit")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: usize,
     /// Order of the values.
@@ -33,7 +33,7 @@ pub struct FacetSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<String>,
     /// Categories: number of levels counted, from the top or from `under`.
-    #[serde(default = "one")]
+    #[serde(default = "default_depth")]
     #[schema(minimum = 1, maximum = 16)]
     pub depth: usize,
     /// Numbers and times: ranges to count, at most 100.
@@ -41,11 +41,11 @@ pub struct FacetSpec {
     pub ranges: Vec<FacetRange>,
 }
 
-fn ten() -> usize {
+fn default_limit() -> usize {
     10
 }
 
-fn one() -> usize {
+fn default_depth() -> usize {
     1
 }
 

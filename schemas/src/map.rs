@@ -9,21 +9,21 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Query)]
 pub struct MapParams {
     /// Vector space; defaults to `shared`.
-    #[serde(default = "shared")]
+    #[serde(default = "default_space")]
     pub space: String,
     /// Maximum number of items, 1 to 10000.
-    #[serde(default = "two_thousand")]
+    #[serde(default = "default_sample")]
     #[param(minimum = 1, maximum = 10000)]
     pub sample: usize,
     /// Filter in string form.
     pub filter: Option<String>,
 }
 
-fn shared() -> String {
+fn default_space() -> String {
     "shared".into()
 }
 
-fn two_thousand() -> usize {
+fn default_sample() -> usize {
     2000
 }
 

@@ -41,7 +41,7 @@ impl<'de> Deserialize<'de> for WeightedItem {
         #[serde(deny_unknown_fields)]
         struct Object {
             id: String,
-            #[serde(default = "one")]
+            #[serde(default = "default_weight")]
             weight: f32,
         }
         struct IdOrObject;
@@ -54,7 +54,10 @@ impl<'de> Deserialize<'de> for WeightedItem {
 
             fn visit_str<E: de::Error>(self, id: &str) -> Result<Self::Value, E> {
                 let id = id.to_owned();
-                Ok(WeightedItem { id, weight: one() })
+                Ok(WeightedItem {
+                    id,
+                    weight: default_weight(),
+                })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
@@ -66,15 +69,15 @@ impl<'de> Deserialize<'de> for WeightedItem {
     }
 }
 
-fn one() -> f32 {
+fn default_weight() -> f32 {
     1.0
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
-fn ten() -> usize {
+fn default_limit() -> usize {
     10
 }
 
@@ -108,7 +111,7 @@ pub struct RecommendRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterSpec>,
     /// Maximum number of hits, 1 to 1000.
-    #[serde(default = "ten")]
+    #[serde(default = "default_limit")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: usize,
     /// Vector space of the content source. Default: the only one, or `shared`.
@@ -124,19 +127,19 @@ pub struct RecommendRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
     /// Exclude items that the user interacted with before.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub exclude_seen: bool,
     /// Exclude items that the user bought before; set to false for consumables.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub exclude_bought: bool,
     /// Exclude items that are out of stock.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub exclude_out_of_stock: bool,
     /// Ids of items to exclude.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
     /// Apply the merchandising rules of the collection.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub rules: bool,
 }
 
@@ -146,7 +149,7 @@ pub struct RecommendRequest {
 #[into_params(parameter_in = Query)]
 pub struct BoughtTogetherParams {
     /// Maximum number of hits, 1 to 1000.
-    #[serde(default = "ten")]
+    #[serde(default = "default_limit")]
     #[param(minimum = 1, maximum = 1000)]
     pub limit: usize,
     /// Filter in string form.
@@ -240,21 +243,21 @@ pub struct PopularParams {
     pub category: Option<String>,
     /// Length of the window in days, up to and including the day of the last event. The half-life
     /// of an event is half of it.
-    #[serde(default = "thirty")]
+    #[serde(default = "default_window_days")]
     #[param(minimum = 1, maximum = 3660)]
     pub window_days: u32,
     /// Maximum number of hits, 1 to 1000.
-    #[serde(default = "ten")]
+    #[serde(default = "default_limit")]
     #[param(minimum = 1, maximum = 1000)]
     pub limit: usize,
     /// Filter in string form.
     pub filter: Option<String>,
     /// Exclude items that are out of stock.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub exclude_out_of_stock: bool,
 }
 
-fn thirty() -> u32 {
+fn default_window_days() -> u32 {
     30
 }
 

@@ -18,7 +18,7 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Disabled rules do not apply.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub enabled: bool,
     /// Start of validity, inclusive, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,7 +176,7 @@ pub struct RulesTestRequest {
     #[serde(default)]
     pub categories: Vec<String>,
     /// Kind of request.
-    #[serde(default = "search")]
+    #[serde(default = "default_path")]
     pub path: RulePath,
     /// Time, RFC 3339; defaults to now.
     #[serde(default)]
@@ -218,11 +218,11 @@ pub enum InactiveReason {
     Category,
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
-fn search() -> RulePath {
+fn default_path() -> RulePath {
     RulePath::Search
 }
 

@@ -61,10 +61,10 @@ pub struct LexicalSpec {
     #[serde(default)]
     pub operator: Operator,
     /// Words that no item has also match words within one or two edits.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub typos: bool,
     /// Also match the synonyms of the collection.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub synonyms: bool,
 }
 
@@ -80,7 +80,7 @@ impl Default for LexicalSpec {
     }
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
@@ -176,7 +176,7 @@ pub struct SearchRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversify: Option<DiversifySpec>,
     /// Apply the merchandising rules of the collection.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub rules: bool,
     /// Id of a preset, which provides the fields that this request does not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -243,7 +243,7 @@ pub struct SimilarParams {
     /// Field to group by: only the best hit of each value is returned.
     pub group_by: Option<String>,
     /// Apply the merchandising rules of the collection.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub rules: bool,
 }
 

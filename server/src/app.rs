@@ -29,7 +29,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn at(path: &'static str) -> Self {
+    fn new(path: &'static str) -> Self {
         Self {
             path,
             methods: Vec::new(),
@@ -85,141 +85,145 @@ pub fn table() -> Vec<Entry> {
     const PATCH: Method = Method::PATCH;
     const DELETE: Method = Method::DELETE;
     vec![
-        Entry::at("/healthz").on(GET, Open, health::healthz),
-        Entry::at("/livez").on(GET, Open, health::livez),
-        Entry::at("/readyz").on(GET, Open, health::readyz),
-        Entry::at("/metrics").on(GET, Everything(Read), health::metrics),
-        Entry::at("/openapi.json").on(GET, Open, openapi::document),
-        Entry::at("/docs").on(GET, Open, docs::docs),
-        Entry::at("/docs/{file:.*}").on(GET, Open, docs::file),
-        Entry::at("/console").on(GET, Open, console::console),
-        Entry::at("/console/{file:.*}").on(GET, Open, console::file),
-        Entry::at("/v1/aliases")
+        Entry::new("/healthz").on(GET, Open, health::healthz),
+        Entry::new("/livez").on(GET, Open, health::livez),
+        Entry::new("/readyz").on(GET, Open, health::readyz),
+        Entry::new("/metrics").on(GET, Everything(Read), health::metrics),
+        Entry::new("/openapi.json").on(GET, Open, openapi::document),
+        Entry::new("/docs").on(GET, Open, docs::docs),
+        Entry::new("/docs/{file:.*}").on(GET, Open, docs::file),
+        Entry::new("/console").on(GET, Open, console::console),
+        Entry::new("/console/{file:.*}").on(GET, Open, console::file),
+        Entry::new("/v1/aliases")
             .on(GET, Key(Read), collections::aliases)
             .on(POST, Key(Admin), collections::apply),
-        Entry::at("/v1/events").on(POST, Key(Write), events::post),
-        Entry::at("/v1/events/import").on(POST, Key(Write), events::import),
-        Entry::at("/v1/users/{u}").on(DELETE, Key(Admin), users::erase),
-        Entry::at("/v1/users/{u}/export").on(GET, Key(Admin), users::export),
-        Entry::at("/v1/sessions/{s}").on(DELETE, Key(Admin), users::erase_session),
-        Entry::at("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),
-        Entry::at("/v1/tasks/{id}").on(GET, Key(Read), models::task),
-        Entry::at("/v1/embeddings").on(POST, Key(Read), embeddings::post),
-        Entry::at("/v1/multi_search").on(POST, Key(Read), multi_search::multi_search),
-        Entry::at("/v1/dialogues").on(POST, Key(Read), dialogues::begin),
-        Entry::at("/v1/dialogues/{d}")
+        Entry::new("/v1/events").on(POST, Key(Write), events::post),
+        Entry::new("/v1/events/import").on(POST, Key(Write), events::import),
+        Entry::new("/v1/users/{u}").on(DELETE, Key(Admin), users::erase),
+        Entry::new("/v1/users/{u}/export").on(GET, Key(Admin), users::export),
+        Entry::new("/v1/sessions/{s}").on(DELETE, Key(Admin), users::erase_session),
+        Entry::new("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),
+        Entry::new("/v1/tasks/{id}").on(GET, Key(Read), models::task),
+        Entry::new("/v1/embeddings").on(POST, Key(Read), embeddings::post),
+        Entry::new("/v1/multi_search").on(POST, Key(Read), multi_search::multi_search),
+        Entry::new("/v1/dialogues").on(POST, Key(Read), dialogues::begin),
+        Entry::new("/v1/dialogues/{d}")
             .on(GET, Key(Read), dialogues::get)
             .on(DELETE, Key(Read), dialogues::delete),
-        Entry::at("/v1/dialogues/{d}/turns").on(POST, Key(Read), dialogues::turn),
-        Entry::at("/v1/dialogues/{d}/page").on(POST, Key(Read), dialogues::page),
-        Entry::at("/v1/reports").on(GET, Everything(Read), reports::list),
-        Entry::at("/v1/reports/{r}").on(GET, Everything(Read), reports::get),
-        Entry::at("/v1/collections").on(GET, Key(Read), collections::list),
-        Entry::at("/v1/collections/{c}")
+        Entry::new("/v1/dialogues/{d}/turns").on(POST, Key(Read), dialogues::turn),
+        Entry::new("/v1/dialogues/{d}/page").on(POST, Key(Read), dialogues::page),
+        Entry::new("/v1/reports").on(GET, Everything(Read), reports::list),
+        Entry::new("/v1/reports/{r}").on(GET, Everything(Read), reports::get),
+        Entry::new("/v1/collections").on(GET, Key(Read), collections::list),
+        Entry::new("/v1/collections/{c}")
             .on(GET, Collection(Read), collections::get)
             .on(PUT, Collection(Admin), collections::put)
             .on(PATCH, Collection(Admin), collections::patch)
             .on(DELETE, Collection(Admin), collections::delete),
-        Entry::at("/v1/collections/{c}/understand").on(
+        Entry::new("/v1/collections/{c}/understand").on(
             POST,
             Collection(Read),
             understand::understand,
         ),
-        Entry::at("/v1/collections/{c}/map").on(GET, Collection(Read), map::map),
-        Entry::at("/v1/collections/{c}/search").on(POST, Collection(Read), search::search),
-        Entry::at("/v1/collections/{c}/rules")
+        Entry::new("/v1/collections/{c}/map").on(GET, Collection(Read), map::map),
+        Entry::new("/v1/collections/{c}/search").on(POST, Collection(Read), search::search),
+        Entry::new("/v1/collections/{c}/rules")
             .on(GET, Collection(Read), rules::list)
             .on(PUT, Collection(Write), rules::replace),
-        Entry::at("/v1/collections/{c}/rules/test").on(POST, Collection(Read), rules::test),
-        Entry::at("/v1/collections/{c}/rules/{id}")
+        Entry::new("/v1/collections/{c}/rules/test").on(POST, Collection(Read), rules::test),
+        Entry::new("/v1/collections/{c}/rules/{id}")
             .on(GET, Collection(Read), rules::get)
             .on(PUT, Collection(Write), rules::put)
             .on(DELETE, Collection(Write), rules::delete),
-        Entry::at("/v1/collections/{c}/synonyms")
+        Entry::new("/v1/collections/{c}/synonyms")
             .on(GET, Collection(Read), synonyms::list)
             .on(PUT, Collection(Write), synonyms::replace),
-        Entry::at("/v1/collections/{c}/synonyms/{id}")
+        Entry::new("/v1/collections/{c}/synonyms/{id}")
             .on(GET, Collection(Read), synonyms::get)
             .on(PUT, Collection(Write), synonyms::put)
             .on(DELETE, Collection(Write), synonyms::delete),
-        Entry::at("/v1/collections/{c}/presets")
+        Entry::new("/v1/collections/{c}/presets")
             .on(GET, Collection(Read), presets::list)
             .on(PUT, Collection(Write), presets::replace),
-        Entry::at("/v1/collections/{c}/presets/{id}")
+        Entry::new("/v1/collections/{c}/presets/{id}")
             .on(GET, Collection(Read), presets::get)
             .on(PUT, Collection(Write), presets::put)
             .on(DELETE, Collection(Write), presets::delete),
-        Entry::at("/v1/collections/{c}/stop_words")
+        Entry::new("/v1/collections/{c}/stop_words")
             .on(GET, Collection(Read), synonyms::stop_words)
             .on(PUT, Collection(Write), synonyms::put_stop_words),
-        Entry::at("/v1/collections/{c}/items").on(PUT, Collection(Write), items::put),
-        Entry::at("/v1/collections/{c}/items/import").on(POST, Collection(Write), import::import),
-        Entry::at("/v1/collections/{c}/items/scroll").on(POST, Collection(Read), items::scroll),
-        Entry::at("/v1/collections/{c}/items/count").on(POST, Collection(Read), items::count),
-        Entry::at("/v1/collections/{c}/facets").on(POST, Collection(Read), items::facets),
-        Entry::at("/v1/collections/{c}/items/delete").on(
+        Entry::new("/v1/collections/{c}/items").on(PUT, Collection(Write), items::put),
+        Entry::new("/v1/collections/{c}/items/import").on(POST, Collection(Write), import::import),
+        Entry::new("/v1/collections/{c}/items/scroll").on(POST, Collection(Read), items::scroll),
+        Entry::new("/v1/collections/{c}/items/count").on(POST, Collection(Read), items::count),
+        Entry::new("/v1/collections/{c}/facets").on(POST, Collection(Read), items::facets),
+        Entry::new("/v1/collections/{c}/items/delete").on(
             POST,
             Collection(Write),
             items::delete_matching,
         ),
-        Entry::at("/v1/collections/{c}/items/{id}")
+        Entry::new("/v1/collections/{c}/items/{id}")
             .on(GET, Collection(Read), items::get)
             .on(PATCH, Collection(Write), items::patch)
             .on(DELETE, Collection(Write), items::delete),
-        Entry::at("/v1/collections/{c}/items/{id}/images/{n}").on(
+        Entry::new("/v1/collections/{c}/items/{id}/images/{n}").on(
             GET,
             Collection(Read),
             images::get,
         ),
-        Entry::at("/v1/collections/{c}/items/{id}/similar").on(
+        Entry::new("/v1/collections/{c}/items/{id}/similar").on(
             GET,
             Collection(Read),
             search::similar,
         ),
-        Entry::at("/v1/collections/{c}/items/{id}/bought_together").on(
+        Entry::new("/v1/collections/{c}/items/{id}/bought_together").on(
             GET,
             Collection(Read),
             recommend::bought_together,
         ),
-        Entry::at("/v1/collections/{c}/recommend").on(POST, Collection(Read), recommend::recommend),
-        Entry::at("/v1/collections/{c}/items/{id}/events").on(
+        Entry::new("/v1/collections/{c}/recommend").on(
+            POST,
+            Collection(Read),
+            recommend::recommend,
+        ),
+        Entry::new("/v1/collections/{c}/items/{id}/events").on(
             GET,
             Collection(Admin),
             events::of_item,
         ),
-        Entry::at("/v1/collections/{c}/train").on(POST, Collection(Write), models::train),
-        Entry::at("/v1/collections/{c}/models").on(GET, Collection(Read), models::list),
-        Entry::at("/v1/collections/{c}/models/{version}/activate").on(
+        Entry::new("/v1/collections/{c}/train").on(POST, Collection(Write), models::train),
+        Entry::new("/v1/collections/{c}/models").on(GET, Collection(Read), models::list),
+        Entry::new("/v1/collections/{c}/models/{version}/activate").on(
             POST,
             Collection(Admin),
             models::activate,
         ),
-        Entry::at("/v1/collections/{c}/reembedding")
+        Entry::new("/v1/collections/{c}/reembedding")
             .on(GET, Collection(Read), reembedding::get)
             .on(POST, Collection(Admin), reembedding::begin)
             .on(DELETE, Collection(Admin), reembedding::end),
-        Entry::at("/v1/collections/{c}/reembedding/pending").on(
+        Entry::new("/v1/collections/{c}/reembedding/pending").on(
             GET,
             Collection(Read),
             reembedding::pending,
         ),
-        Entry::at("/v1/collections/{c}/reembedding/vectors").on(
+        Entry::new("/v1/collections/{c}/reembedding/vectors").on(
             PUT,
             Collection(Write),
             reembedding::fill,
         ),
-        Entry::at("/v1/collections/{c}/reembedding/switch").on(
+        Entry::new("/v1/collections/{c}/reembedding/switch").on(
             POST,
             Collection(Admin),
             reembedding::switch,
         ),
-        Entry::at("/v1/collections/{c}/reembedding/rollback").on(
+        Entry::new("/v1/collections/{c}/reembedding/rollback").on(
             POST,
             Collection(Admin),
             reembedding::roll_back,
         ),
-        Entry::at("/v1/collections/{c}/popular").on(GET, Collection(Read), recommend::popular),
-        Entry::at("/v1/collections/{c}/train/blend").on(
+        Entry::new("/v1/collections/{c}/popular").on(GET, Collection(Read), recommend::popular),
+        Entry::new("/v1/collections/{c}/train/blend").on(
             POST,
             Collection(Write),
             recommend::train_blend,

@@ -138,7 +138,7 @@ impl ApiError {
     }
 
     /// Replaces all pointers by one; for errors of something derived from that field.
-    pub fn at(mut self, pointer: &str) -> Self {
+    pub fn with_pointer(mut self, pointer: &str) -> Self {
         for error in &mut self.errors {
             pointer.clone_into(&mut error.pointer);
         }

@@ -40,8 +40,8 @@ use crate::{
     behavior::Behavior,
     bounds::ResourceLimiter,
     collection::{
-        lifecycle::recall_canary::RecallCanary, settings::Settings, similar::category_stats::CategoryStats,
-        state::State,
+        lifecycle::recall_canary::RecallCanary, settings::Settings,
+        similar::category_stats::CategoryStats, state::State,
     },
     events::Subject,
     index::Progress,

@@ -420,7 +420,10 @@ fn what_is_accounted_is_what_is_there() {
     let index = SpaceIndex::new(32, Metric::L2, Codes::Int8);
     index.insert(&rows(&all));
     let growing = index.stats();
-    assert_eq!(growing.unsealed_bytes, 6_000 * index.unsealed_vector_bytes());
+    assert_eq!(
+        growing.unsealed_bytes,
+        6_000 * index.unsealed_vector_bytes()
+    );
     assert_eq!((growing.growing_bytes, growing.sealed_bytes), (0, 0));
     let none = RoaringBitmap::new();
     let half: RoaringBitmap = (0..3_000).collect();

@@ -1,5 +1,5 @@
-//! How text becomes terms: English words by their stems, Chinese by a dictionary (jieba) and by pairs of characters, units of
-//! measure in one spelling.
+//! Text analysis: English words by their stems, Chinese by a dictionary (jieba) and by pairs of
+//! characters, units of measure in one spelling.
 //!
 //! Terms of one word share a position, so that phrases hold whichever of them is asked for.
 
@@ -11,7 +11,7 @@ use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Longest term, in bytes: longer ones are cut. No word of a product is that long.
-const MOST_BYTES: usize = 64;
+const MAX_TERM_BYTES: usize = 64;
 
 /// Units after a number, by their spellings. They are terms of their own: "in" is also a word.
 const UNITS: &[(&str, &[&str])] = &[
@@ -34,8 +34,8 @@ const UNITS: &[(&str, &[&str])] = &[
     ("_g", &["g", "gram", "grams", "克"]),
 ];
 
-/// English words that tell nothing about a product.
-const STOP: &[&str] = &[
+/// Words without information about a product.
+const STOP_WORDS: &[&str] = &[
     "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "in", "is", "it", "its",
     "of", "on", "or", "that", "the", "this", "to", "was", "were", "will", "with", "的", "了", "和",
     "与", "或", "在", "是",
@@ -51,7 +51,8 @@ pub(super) struct Analyzed {
     pub position: usize,
     /// Bytes of the text.
     pub span: Range<usize>,
-    /// As written, in lower case and without accents: what a typing error is looked for in.
+    /// True if the term is as written, in lower case and without accents; typos are corrected in
+    /// these.
     pub plain: bool,
 }
 
@@ -87,12 +88,12 @@ pub(super) fn analyze(text: &str) -> Vec<Analyzed> {
     analysis.found
 }
 
-/// Whether a term says nothing.
+/// Returns true for a stop word.
 pub(super) fn is_stop(term: &str) -> bool {
-    STOP.contains(&term)
+    STOP_WORDS.contains(&term)
 }
 
-/// Whether it is a Chinese character.
+/// Returns true for a Chinese character.
 pub(super) fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
 }
@@ -118,7 +119,7 @@ impl Kind {
         }
     }
 
-    /// Whether a run of this kind goes on at `next`, where `rest` begins.
+    /// Returns true if a run of this kind continues at `next`, the first character of `rest`.
     fn goes_on(self, next: char, rest: &str) -> bool {
         match self {
             Self::Mark | Self::Other => false,
@@ -203,7 +204,7 @@ impl Analysis {
     }
 
     fn push(&mut self, mut term: String, span: Range<usize>, plain: bool) {
-        while term.len() > MOST_BYTES {
+        while term.len() > MAX_TERM_BYTES {
             term.pop();
         }
         if !term.is_empty() {
@@ -237,9 +238,10 @@ pub(super) fn fold(word: &str) -> String {
 
 pub(super) fn stem(word: &str) -> String {
     static ENGLISH: LazyLock<Stemmer> = LazyLock::new(|| Stemmer::create(Algorithm::English));
-    match word.is_ascii() {
-        true => ENGLISH.stem(word).into_owned(),
-        false => word.to_owned(),
+    if word.is_ascii() {
+        ENGLISH.stem(word).into_owned()
+    } else {
+        word.to_owned()
     }
 }
 
@@ -305,7 +307,7 @@ mod tests {
         );
         assert_eq!(terms("ＡＢＣ"), ["abc"]);
         assert_eq!(terms(""), Vec::<String>::new());
-        assert_eq!(analyze(&"x".repeat(1000))[0].term.len(), MOST_BYTES);
+        assert_eq!(analyze(&"x".repeat(1000))[0].term.len(), MAX_TERM_BYTES);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where the words of a query are in a text.
+//! Highlighting of the words of a query in a text.
 
 use std::{collections::HashSet, ops::Range};
 
@@ -6,13 +6,13 @@ use vitrine_schemas::Fragment;
 
 use super::analyzer::analyze;
 
-/// Characters of a text that are shown.
-const MOST_CHARACTERS: usize = 240;
+/// Maximum number of characters of a highlighted text.
+const MAX_CHARACTERS: usize = 240;
 
 /// Characters before the first word where a text is cut.
-const BEFORE: usize = 60;
+const CHARACTERS_BEFORE: usize = 60;
 
-/// The text in pieces; None where it has none of the terms.
+/// Returns the text in fragments; `None` if it has none of the terms.
 pub fn highlight(text: &str, terms: &HashSet<&str>) -> Option<Vec<Fragment>> {
     let spans = matched(text, terms);
     let first = spans.first()?.start;
@@ -74,16 +74,16 @@ fn window(text: &str, first: usize) -> Range<usize> {
         let mut at = text.char_indices().map(|(at, _)| at);
         at.nth(characters).unwrap_or(text.len())
     };
-    if bytes_of(text, MOST_CHARACTERS) == text.len() {
+    if bytes_of(text, MAX_CHARACTERS) == text.len() {
         return 0..text.len();
     }
     let before = text[..first].char_indices().rev().map(|(at, _)| at);
-    let mut start = before.take(BEFORE).last().unwrap_or(first);
+    let mut start = before.take(CHARACTERS_BEFORE).last().unwrap_or(first);
     if start > 0 {
         let space = text[start..first].find(char::is_whitespace);
         start += space.map_or(0, |at| at + 1);
     }
-    start..start + bytes_of(&text[start..], MOST_CHARACTERS)
+    start..start + bytes_of(&text[start..], MAX_CHARACTERS)
 }
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
             shown.contains("[needle]") && shown.starts_with("hay "),
             "{shown}"
         );
-        assert!(shown.chars().count() <= MOST_CHARACTERS + 2);
+        assert!(shown.chars().count() <= MAX_CHARACTERS + 2);
         let text = "针".repeat(1000) + "红色";
         assert!(super::highlight(&text, &["红色"].into()).is_some());
     }

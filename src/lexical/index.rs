@@ -1,8 +1,9 @@
-//! The inverted index of a collection, on disk beside RocksDB. It is a cache: what is missing from it is added again at
-//! open, and a damaged one is made anew.
+//! The inverted index of a collection, on disk beside RocksDB. It is a cache: missing items are
+//! added at open, and a damaged index is rebuilt.
 //!
-//! Numbers only grow, and the texts of a number never change. So a commit needs to say no more than up to which number it
-//! has everything ([`LexicalIndex::covered`]), and an index that is behind is mended by adding what comes after.
+//! Internal ids only grow, and the texts of an internal id never change. So a commit only stores
+//! the internal id up to which it has everything ([`LexicalIndex::covered`]), and an index that is
+//! behind is repaired by adding later items.
 
 use std::{fs, path::Path};
 
@@ -23,19 +24,19 @@ use super::{LexicalError, analyzer::Analyzer};
 const ANALYZER: &str = "vitrine-1";
 
 /// Bytes of terms the writer collects before it makes a segment.
-const ARENA: usize = 32 << 20;
+const WRITER_MEMORY_BYTES: usize = 32 << 20;
 
 /// Texts of an item that are searched, with their names.
 pub const FIELDS: [&str; 5] = ["title", "brand", "category", "attributes", "description"];
 
-/// What is indexed of an item: one text for each of [`FIELDS`], empty where it has none.
+/// Indexed texts of an item, one for each of [`FIELDS`]; empty if the item has none.
 pub type Texts = [String; FIELDS.len()];
 
 /// The inverted index of one collection.
 pub struct LexicalIndex {
     index: Index,
     pub(super) fields: [Field; FIELDS.len()],
-    number: Field,
+    id_field: Field,
     reader: IndexReader,
     writer: Mutex<Writer>,
 }
@@ -45,25 +46,26 @@ struct Writer {
     open: Option<IndexWriter>,
     /// Changes that searches do not see yet.
     pending: u64,
-    /// All numbers below were added.
+    /// All internal ids below were added.
     added: u32,
-    /// All numbers below are in what was committed.
+    /// All internal ids below are in what was committed.
     covered: u32,
     /// Something went wrong: what is not committed is lost.
     failed: bool,
 }
 
 impl LexicalIndex {
-    /// Opens or makes the index in a folder; one that is damaged or of another analyzer is made anew, empty.
+    /// Opens or creates the index in a folder; a damaged one or one of another analyzer is replaced
+    /// by an empty one.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub fn open(folder: &Path) -> Result<Self, LexicalError> {
         match Self::try_open(folder) {
             Ok(index) => Ok(index),
-            Err(fault) => {
+            Err(error) => {
                 if folder.exists() {
-                    tracing::warn!(folder = %folder.display(), "the lexical index is made anew: {fault}");
+                    tracing::warn!(folder = %folder.display(), "rebuilding the lexical index: {error}");
                     fs::remove_dir_all(folder).map_err(|e| LexicalError::io(folder, e))?;
                 }
                 Self::try_open(folder)
@@ -72,7 +74,7 @@ impl LexicalIndex {
     }
 
     fn try_open(folder: &Path) -> Result<Self, LexicalError> {
-        let (schema, fields, number) = schema();
+        let (schema, fields, internal_id) = schema();
         fs::create_dir_all(folder).map_err(|e| LexicalError::io(folder, e))?;
         let directory =
             tantivy::directory::MmapDirectory::open(folder).map_err(tantivy::TantivyError::from)?;
@@ -97,14 +99,14 @@ impl LexicalIndex {
         Ok(Self {
             index,
             fields,
-            number,
+            id_field: internal_id,
             reader,
             writer,
         })
     }
 
-    /// Adds items, in rising order of their numbers; `end` is the number after the last one. Items without text are passed
-    /// over. Searches see them after [`LexicalIndex::refresh`].
+    /// Adds items, in rising order of their internal ids; `end` is the internal id after the last
+    /// one. Items without text are passed over. Searches see them after [`LexicalIndex::refresh`].
     ///
     /// # Errors
     /// The index cannot be written; see [`LexicalIndex::begin_again`].
@@ -114,12 +116,12 @@ impl LexicalIndex {
         end: u32,
     ) -> Result<(), LexicalError> {
         self.change(|index, writer| {
-            for (number, texts) in items {
+            for (internal_id, texts) in items {
                 if texts.iter().all(String::is_empty) {
                     continue;
                 }
                 let mut document = TantivyDocument::new();
-                document.add_u64(index.number, u64::from(number));
+                document.add_u64(index.id_field, u64::from(internal_id));
                 for (field, text) in index.fields.iter().zip(texts) {
                     if !text.is_empty() {
                         document.add_text(*field, text);
@@ -133,14 +135,15 @@ impl LexicalIndex {
         })
     }
 
-    /// Removes the items of these numbers, so that they no longer take room and count in no frequency.
+    /// Removes the items of these internal ids, so that they no longer take room and count in no
+    /// frequency.
     ///
     /// # Errors
     /// The index cannot be written.
-    pub fn remove(&self, numbers: impl IntoIterator<Item = u32>) -> Result<(), LexicalError> {
+    pub fn remove(&self, internal_ids: impl IntoIterator<Item = u32>) -> Result<(), LexicalError> {
         self.change(|index, writer| {
-            for number in numbers {
-                let term = Term::from_field_u64(index.number, u64::from(number));
+            for internal_id in internal_ids {
+                let term = Term::from_field_u64(index.id_field, u64::from(internal_id));
                 index.writer(writer)?.delete_term(term);
                 writer.pending += 1;
             }
@@ -148,7 +151,7 @@ impl LexicalIndex {
         })
     }
 
-    /// Makes searches see all that was added; whether anything was new.
+    /// Makes all changes visible to searches. Returns true if there were any.
     ///
     /// # Errors
     /// The index cannot be written.
@@ -170,11 +173,12 @@ impl LexicalIndex {
         })
     }
 
-    /// Gives back the memory and threads of the writer where nothing is pending; the next change takes new ones.
+    /// Frees the memory and threads of the writer if nothing is pending; the next change opens a
+    /// new one.
     ///
     /// # Errors
     /// A merge of files failed.
-    pub fn rest(&self) -> Result<(), LexicalError> {
+    pub fn release_writer(&self) -> Result<(), LexicalError> {
         let mut writer = self.writer.lock();
         if writer.pending == 0
             && let Some(open) = writer.open.take()
@@ -195,12 +199,14 @@ impl LexicalIndex {
         fs::remove_dir_all(folder).map_err(|e| LexicalError::io(folder, e))
     }
 
-    /// All numbers below this one are in what was committed, of items that were there when they were added.
+    /// All internal ids below this one are in what was committed, of items that were there when
+    /// they were added.
     pub fn covered(&self) -> u32 {
         self.writer.lock().covered
     }
 
-    /// Whether a change failed, so that numbers from [`LexicalIndex::covered`] on have to be added again.
+    /// Returns true if a change failed, so that internal ids from [`LexicalIndex::covered`] on have
+    /// to be added again.
     pub fn has_failed(&self) -> bool {
         self.writer.lock().failed
     }
@@ -215,9 +221,13 @@ impl LexicalIndex {
         };
     }
 
-    /// Bytes in memory of the writer, at most.
+    /// Returns the maximum memory of the writer, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        self.writer.lock().open.as_ref().map_or(0, |_| ARENA as u64)
+        self.writer
+            .lock()
+            .open
+            .as_ref()
+            .map_or(0, |_| WRITER_MEMORY_BYTES as u64)
     }
 
     fn change<T>(
@@ -233,15 +243,15 @@ impl LexicalIndex {
         changed
     }
 
-    /// All numbers that searches see.
-    pub fn numbers(&self) -> Result<RoaringBitmap, LexicalError> {
-        let mut numbers = RoaringBitmap::new();
+    /// All internal ids that searches see.
+    pub fn internal_ids(&self) -> Result<RoaringBitmap, LexicalError> {
+        let mut internal_ids = RoaringBitmap::new();
         for segment in self.searcher().segment_readers() {
-            let column = segment.fast_fields().u64(NUMBER)?;
+            let column = segment.fast_fields().u64(ID_FIELD)?;
             let alive = segment.doc_ids_alive().filter_map(|doc| column.first(doc));
-            numbers.extend(alive.filter_map(|n| u32::try_from(n).ok()));
+            internal_ids.extend(alive.filter_map(|n| u32::try_from(n).ok()));
         }
-        Ok(numbers)
+        Ok(internal_ids)
     }
 
     /// Bytes on disk.
@@ -262,7 +272,7 @@ impl LexicalIndex {
             let options = IndexWriterOptions::builder()
                 .num_worker_threads(1)
                 .num_merge_threads(1)
-                .memory_budget_per_thread(ARENA)
+                .memory_budget_per_thread(WRITER_MEMORY_BYTES)
                 .build();
             let open: IndexWriter = self.index.writer_with_options(options)?;
             open.set_merge_policy(Box::new(LogMergePolicy::default()));
@@ -272,8 +282,8 @@ impl LexicalIndex {
     }
 }
 
-/// Name of the field with the item's number.
-pub(super) const NUMBER: &str = "number";
+/// Name of the field with the item's internal id.
+pub(super) const ID_FIELD: &str = "number";
 
 fn schema() -> (Schema, [Field; FIELDS.len()], Field) {
     let mut builder = Schema::builder();
@@ -282,6 +292,6 @@ fn schema() -> (Schema, [Field; FIELDS.len()], Field) {
         .set_index_option(IndexRecordOption::WithFreqsAndPositions);
     let text = TextOptions::default().set_indexing_options(indexing);
     let fields = FIELDS.map(|name| builder.add_text_field(name, text.clone()));
-    let number = builder.add_u64_field(NUMBER, NumericOptions::default() | FAST | INDEXED);
-    (builder.build(), fields, number)
+    let internal_id = builder.add_u64_field(ID_FIELD, NumericOptions::default() | FAST | INDEXED);
+    (builder.build(), fields, internal_id)
 }

@@ -1,4 +1,5 @@
-//! Lexical search: items by the words of their texts (BM25, Robertson and Zaragoza 2009, by tantivy).
+//! Full-text search: finds items by the words of their texts (BM25, Robertson and Zaragoza 2009, by
+//! tantivy).
 
 mod analyzer;
 mod highlight;
@@ -7,24 +8,24 @@ mod phrases;
 mod query;
 mod spelling;
 mod stop_words;
-mod thesaurus;
+mod synonyms;
 
 use std::path::{Path, PathBuf};
 
 pub use self::{
     highlight::{highlight, matching_words},
     index::{FIELDS, LexicalIndex, Texts},
-    phrases::{MOST_WORDS, Phrases, Token, tokens},
-    query::{Found, LexicalQuery, Match},
+    phrases::{MAX_PHRASE_WORDS, Phrases, Token, tokens},
+    query::{LexicalMatch, LexicalQuery, LexicalResults},
     stop_words::StopWords,
-    thesaurus::{Thesaurus, Wording},
+    synonyms::{QueryRewrite, Synonyms},
 };
 pub(crate) use analyzer::han_words;
 
-/// What can go wrong with the index. All of it is mended by making it anew.
+/// Errors of the index. All are repaired by rebuilding it.
 #[derive(Debug, thiserror::Error)]
 pub enum LexicalError {
-    /// The library's.
+    /// Error of tantivy.
     #[error(transparent)]
     Index(#[from] tantivy::TantivyError),
     /// A file does not have the checksum it was written with.
@@ -38,8 +39,8 @@ pub enum LexicalError {
         /// Cause.
         source: std::io::Error,
     },
-    /// A change before failed.
-    #[error("a change of the lexical index failed before")]
+    /// An earlier change failed.
+    #[error("an earlier change of the lexical index failed")]
     Closed,
 }
 

@@ -1,6 +1,7 @@
-//! Texts that are looked for in other texts, word by word.
+//! Lookup of phrases in texts, word by word.
 //!
-//! Words are compared by their stems. Chinese is compared by characters: where a word ends depends on what stands around it.
+//! Words are compared by their stems. Chinese is compared by characters: the ends of words depend
+//! on their context.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,13 +13,13 @@ use super::analyzer::{analyze, is_han};
 /// Between the words of a key; in no text, for control characters are no part of a word.
 const SEPARATOR: char = '\u{1f}';
 
-/// Words of a phrase, or Chinese characters, at most.
-pub const MOST_WORDS: usize = 32;
+/// Maximum number of words, or of Chinese characters, of a phrase.
+pub const MAX_PHRASE_WORDS: usize = 32;
 
 /// A word of a text, or a character of a Chinese one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// What is compared.
+    /// Compared form.
     pub key: String,
     /// Bytes of the text.
     pub span: Range<usize>,
@@ -50,8 +51,8 @@ pub fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// Phrases with what they stand for. A search costs a look-up for each word of a text and each length that phrases have,
-/// however many there are.
+/// Values by phrase. A search costs one lookup per word of the text and per distinct phrase length,
+/// independent of the number of phrases.
 #[derive(Clone, Debug)]
 pub struct Phrases<T> {
     values: HashMap<String, Vec<T>>,
@@ -77,12 +78,12 @@ impl<T> Phrases<T> {
         }
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no phrases.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// What the whole text stands for.
+    /// Returns the values of the phrase that is the whole text.
     pub fn of(&self, text: &[Token]) -> &[T] {
         self.values.get(&key(text)).map_or(&[], Vec::as_slice)
     }

@@ -1,4 +1,4 @@
-//! A text as a query over the index, and the items it finds.
+//! Full-text queries and their results.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -15,75 +15,75 @@ use tantivy::{
 };
 
 use super::{
-    FIELDS, LexicalError, LexicalIndex, Wording,
+    FIELDS, LexicalError, LexicalIndex, QueryRewrite,
     analyzer::{Analyzed, analyze, fold, stem},
-    index::NUMBER,
+    index::ID_FIELD,
     spelling,
-    thesaurus::{Other, Piece},
+    synonyms::{Other, Piece},
 };
 
-/// What a word counts in each field.
-const BOOSTS: [f32; FIELDS.len()] = [1.0, 0.8, 0.6, 0.5, 0.4];
+/// Score factor of each field.
+const FIELD_BOOSTS: [f32; FIELDS.len()] = [1.0, 0.8, 0.6, 0.5, 0.4];
 
-/// What a field adds in which a word counts less than in the best one.
-const TIE: f32 = 0.1;
+/// Share of the scores of fields other than the best one.
+const TIE_BREAKER: f32 = 0.1;
 
-/// What two words side by side add, as in the query.
-const PAIR: f32 = 0.15;
+/// Score factor of two adjacent words of the query.
+const PAIR_BOOST: f32 = 0.15;
 
-/// What a word counts that is a guess, for each letter changed.
-const GUESS: f32 = 0.6;
+/// Score factor per edit for typo matches.
+const TYPO_FACTOR: f32 = 0.6;
 
-/// What a synonym counts.
-const SYNONYM: f32 = 0.8;
+/// Score factor of synonyms.
+const SYNONYM_FACTOR: f32 = 0.8;
 
-/// Words of a query that count; the rest is passed over.
-const MOST_WORDS: usize = 32;
+/// Maximum number of words of a query; the rest is ignored.
+const MAX_QUERY_WORDS: usize = 32;
 
-/// Ends of the last word that are tried when it is not finished.
-const MOST_PREFIX: usize = 20;
+/// Maximum number of completions of an unfinished last word.
+const MAX_COMPLETIONS: usize = 20;
 
-/// A part of a query, and whether it must match.
+/// A part of a query, and if it must match.
 type Clause = (Occur, Box<dyn Query>);
 
-/// What is looked for.
+/// A full-text query.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LexicalQuery {
-    /// Words; those in quotes must be there side by side.
+    /// Words; those in quotes must be adjacent.
     pub text: String,
-    /// The last word may go on: search as you type.
+    /// True if the last word may be unfinished: search as you type.
     pub prefix: bool,
-    /// All words must be there.
+    /// True if all words must match.
     pub all: bool,
-    /// A word that no item has stands for those that differ in a letter or two.
+    /// True if a word that no item has also matches words within one or two edits.
     pub typos: bool,
-    /// Look for the words alone, not for what stands for them.
+    /// True if synonyms are not searched.
     pub without_synonyms: bool,
 }
 
-/// An item found.
+/// An item that matches.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Match {
-    /// Number of the item.
-    pub number: u32,
+pub struct LexicalMatch {
+    /// Internal id.
+    pub internal_id: u32,
     /// BM25 over the fields; higher is better.
     pub score: f32,
 }
 
-/// What was found.
+/// Results of a full-text search.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
-    /// Best first, equals by number.
-    pub matches: Vec<Match>,
-    /// Scores of the items that were asked for besides, where they match.
+pub struct LexicalResults {
+    /// Best first, ties by internal id.
+    pub matches: Vec<LexicalMatch>,
+    /// Scores of the additional items that match.
     pub also: BTreeMap<u32, f32>,
     /// All items that match.
     pub all: RoaringBitmap,
-    /// Words that no item has and what was looked for instead.
+    /// Corrections of words that no item has.
     pub corrections: BTreeMap<String, String>,
-    /// Words that stand for others, and what was looked for besides.
+    /// Synonyms searched besides, by phrase.
     pub synonyms: BTreeMap<String, Vec<String>>,
-    /// Terms looked for, guesses included: what is to be highlighted.
+    /// Terms searched, corrections included; they are highlighted.
     pub terms: Vec<String>,
 }
 
@@ -95,28 +95,28 @@ impl LexicalIndex {
     pub fn search(
         &self,
         query: &LexicalQuery,
-        wording: &Wording,
+        rewrite: &QueryRewrite,
         k: usize,
         allowed: &RoaringBitmap,
         also: &RoaringBitmap,
-    ) -> Result<Found, LexicalError> {
+    ) -> Result<LexicalResults, LexicalError> {
         let searcher = self.searcher();
-        let mut found = Found::default();
+        let mut found = LexicalResults::default();
         let Some(query) = Builder {
             searcher: &searcher,
             fields: &self.fields,
             query,
-            wording,
+            rewrite,
             found: &mut found,
         }
         .build()?
         else {
             return Ok(found);
         };
-        let (matches, all, also) = searcher.search(&*query, &Best { k, allowed, also })?;
+        let (matches, all, also) = searcher.search(&*query, &TopMatches { k, allowed, also })?;
         found.matches = matches;
         found.all = all;
-        found.also = also.into_iter().map(|m| (m.number, m.score)).collect();
+        found.also = also.into_iter().map(|m| (m.internal_id, m.score)).collect();
         Ok(found)
     }
 }
@@ -125,8 +125,8 @@ struct Builder<'a> {
     searcher: &'a Searcher,
     fields: &'a [Field; FIELDS.len()],
     query: &'a LexicalQuery,
-    wording: &'a Wording,
-    found: &'a mut Found,
+    rewrite: &'a QueryRewrite,
+    found: &'a mut LexicalResults,
 }
 
 impl Builder<'_> {
@@ -142,9 +142,9 @@ impl Builder<'_> {
                 clauses.push((Occur::Must, self.phrase(&words)?));
             }
         }
-        let wording = self.wording;
-        let mut words = wording.stop_words.strip(&text, analyze(&text));
-        words.truncate(MOST_WORDS);
+        let rewrite = self.rewrite;
+        let mut words = rewrite.stop_words.strip(&text, analyze(&text));
+        words.truncate(MAX_QUERY_WORDS);
         let occur = if self.query.all {
             Occur::Must
         } else {
@@ -152,7 +152,7 @@ impl Builder<'_> {
         };
         let mut pieces = match self.query.without_synonyms {
             true => Vec::new(),
-            false => wording.thesaurus.pieces(&text),
+            false => rewrite.synonyms.pieces(&text),
         }
         .into_iter()
         .peekable();
@@ -186,7 +186,7 @@ impl Builder<'_> {
         Ok((!clauses.is_empty()).then(|| Box::new(BooleanQuery::new(clauses)) as Box<dyn Query>))
     }
 
-    /// Words of a piece, or what stands for them.
+    /// Returns the query of the words of a span, or of its alternatives.
     fn piece(
         &mut self,
         piece: &Piece<'_>,
@@ -229,7 +229,7 @@ impl Builder<'_> {
         Ok(best_of(any, 0.0))
     }
 
-    /// What stands for a piece of `words` words; None where no item has it.
+    /// Returns the query of an alternative of a span of `words` words; `None` if no item has it.
     fn other(&self, other: &Other, words: usize) -> Result<Option<Box<dyn Query>>, LexicalError> {
         for word in &other.terms {
             if spelling::frequency(self.searcher, self.fields, &word.term)? == 0 {
@@ -237,21 +237,24 @@ impl Builder<'_> {
             }
         }
         let query = self.phrase(&other.terms)?;
-        // A phrase scores the sum of its words: that must not outdo what was asked for.
+        // A phrase scores the sum of its words: that must not outweigh the original words.
         let share = (words as f32 / other.terms.len() as f32).min(1.0);
-        Ok(Some(Box::new(BoostQuery::new(query, SYNONYM * share))))
+        Ok(Some(Box::new(BoostQuery::new(
+            query,
+            SYNONYM_FACTOR * share,
+        ))))
     }
 
-    /// What two words side by side add.
+    /// Returns the query that boosts two adjacent words.
     fn pair(&self, pair: &[Analyzed]) -> Result<Option<Clause>, LexicalError> {
         if pair[1].position != pair[0].position + 1 {
             return Ok(None);
         }
-        let query = BoostQuery::new(self.phrase(pair)?, PAIR);
+        let query = BoostQuery::new(self.phrase(pair)?, PAIR_BOOST);
         Ok(Some((Occur::Should, Box::new(query))))
     }
 
-    /// A word of the query in any field, or what it may have been meant as, unless something stands for it.
+    /// Returns the query of a word in any field, or of its corrections unless it has synonyms.
     fn word(
         &mut self,
         words: &[Analyzed],
@@ -267,7 +270,11 @@ impl Builder<'_> {
         let known = spelling::frequency(self.searcher, self.fields, &word.term)? > 0;
         if unfinished && word.plain {
             let written = fold(&text[word.span.clone()]);
-            terms.extend(self.endings(&written)?.into_iter().map(|t| (t, SYNONYM)));
+            terms.extend(
+                self.endings(&written)?
+                    .into_iter()
+                    .map(|t| (t, SYNONYM_FACTOR)),
+            );
         }
         if !known && !has_others && terms.len() == 1 && word.plain && self.query.typos {
             terms.extend(self.meant(word, text, next)?);
@@ -305,11 +312,11 @@ impl Builder<'_> {
         }
         Ok(near
             .into_iter()
-            .map(|g| (g.term, GUESS.powi(i32::from(g.edits))))
+            .map(|g| (g.term, TYPO_FACTOR.powi(i32::from(g.edits))))
             .collect())
     }
 
-    /// Terms that begin with `start`, the most frequent first.
+    /// Returns the terms that begin with `start`, the most frequent first.
     fn endings(&self, start: &str) -> Result<Vec<String>, LexicalError> {
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
         for field in self.fields {
@@ -329,25 +336,25 @@ impl Builder<'_> {
         found.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         Ok(found
             .into_iter()
-            .take(MOST_PREFIX)
+            .take(MAX_COMPLETIONS)
             .map(|(term, _)| term)
             .collect())
     }
 
-    /// A term in whichever field it counts most.
+    /// Returns the query of a term in its best field.
     fn term(&self, term: &str, weight: f32) -> Result<Box<dyn Query>, LexicalError> {
         let mut in_fields: Vec<Box<dyn Query>> = Vec::new();
-        for (field, boost) in self.fields.iter().zip(BOOSTS) {
+        for (field, boost) in self.fields.iter().zip(FIELD_BOOSTS) {
             let term = Term::from_field_text(*field, term);
             if self.searcher.doc_freq(&term)? > 0 {
                 let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
                 in_fields.push(Box::new(BoostQuery::new(Box::new(query), boost * weight)));
             }
         }
-        Ok(best_of(in_fields, TIE))
+        Ok(best_of(in_fields, TIE_BREAKER))
     }
 
-    /// Words side by side in one field.
+    /// Returns the query of adjacent words in one field.
     fn phrase(&self, words: &[Analyzed]) -> Result<Box<dyn Query>, LexicalError> {
         let [first, _, ..] = words else {
             return words
@@ -355,7 +362,7 @@ impl Builder<'_> {
                 .map_or(Ok(best_of(Vec::new(), 0.0)), |w| self.term(&w.term, 1.0));
         };
         let mut in_fields: Vec<Box<dyn Query>> = Vec::new();
-        for (field, boost) in self.fields.iter().zip(BOOSTS) {
+        for (field, boost) in self.fields.iter().zip(FIELD_BOOSTS) {
             let term = |w: &Analyzed| {
                 (
                     w.position - first.position,
@@ -376,7 +383,7 @@ impl Builder<'_> {
     }
 }
 
-/// The best of several queries; the others count `tie` of what they score.
+/// Returns the maximum of several queries plus `tie` times the other scores.
 fn best_of(mut queries: Vec<Box<dyn Query>>, tie: f32) -> Box<dyn Query> {
     match queries.len() {
         0 => Box::new(EmptyQuery),
@@ -385,7 +392,7 @@ fn best_of(mut queries: Vec<Box<dyn Query>>, tie: f32) -> Box<dyn Query> {
     }
 }
 
-/// The text without what is in quotes, and that.
+/// Returns the text without its quoted phrases, and these.
 fn quoted(text: &str) -> (String, Vec<&str>) {
     let pieces: Vec<&str> = text.split(['"', '\u{201c}', '\u{201d}']).collect();
     // An odd mark is one of inches: nothing is quoted.
@@ -415,36 +422,36 @@ fn quoted(text: &str) -> (String, Vec<&str>) {
     (rest.join(" "), phrases)
 }
 
-/// Keeps the best of the allowed, and which matched.
-struct Best<'a> {
+/// Collects the best eligible matches, and all that matched.
+struct TopMatches<'a> {
     k: usize,
     allowed: &'a RoaringBitmap,
     also: &'a RoaringBitmap,
 }
 
-struct BestOfSegment {
+struct SegmentTopMatches {
     k: usize,
     /// Allowed documents of the segment.
-    numbers: Column<u64>,
+    internal_ids: Column<u64>,
     allowed: RoaringBitmap,
     also: RoaringBitmap,
-    found: Vec<Match>,
-    found_also: Vec<Match>,
+    found: Vec<LexicalMatch>,
+    found_also: Vec<LexicalMatch>,
     all: RoaringBitmap,
 }
 
-impl Collector for Best<'_> {
-    type Fruit = (Vec<Match>, RoaringBitmap, Vec<Match>);
-    type Child = BestOfSegment;
+impl Collector for TopMatches<'_> {
+    type Fruit = (Vec<LexicalMatch>, RoaringBitmap, Vec<LexicalMatch>);
+    type Child = SegmentTopMatches;
 
     fn for_segment(
         &self,
         _: SegmentOrdinal,
         segment: &SegmentReader,
-    ) -> tantivy::Result<BestOfSegment> {
-        Ok(BestOfSegment {
+    ) -> tantivy::Result<SegmentTopMatches> {
+        Ok(SegmentTopMatches {
             k: self.k,
-            numbers: segment.fast_fields().u64(NUMBER)?,
+            internal_ids: segment.fast_fields().u64(ID_FIELD)?,
             allowed: self.allowed.clone(),
             also: self.also.clone(),
             found: Vec::new(),
@@ -459,9 +466,9 @@ impl Collector for Best<'_> {
 
     fn merge_fruits(&self, parts: Vec<Self::Fruit>) -> tantivy::Result<Self::Fruit> {
         let (mut matches, mut all, mut also) = (Vec::new(), RoaringBitmap::new(), Vec::new());
-        for (found, numbers, asked) in parts {
+        for (found, internal_ids, asked) in parts {
             matches.extend(found);
-            all |= numbers;
+            all |= internal_ids;
             also.extend(asked);
         }
         cut(&mut matches, self.k);
@@ -469,19 +476,22 @@ impl Collector for Best<'_> {
     }
 }
 
-impl SegmentCollector for BestOfSegment {
-    type Fruit = (Vec<Match>, RoaringBitmap, Vec<Match>);
+impl SegmentCollector for SegmentTopMatches {
+    type Fruit = (Vec<LexicalMatch>, RoaringBitmap, Vec<LexicalMatch>);
 
     fn collect(&mut self, doc: DocId, score: Score) {
-        let number = self.numbers.first(doc).and_then(|n| u32::try_from(n).ok());
-        let Some(number) = number.filter(|n| self.allowed.contains(*n)) else {
+        let internal_id = self
+            .internal_ids
+            .first(doc)
+            .and_then(|n| u32::try_from(n).ok());
+        let Some(internal_id) = internal_id.filter(|n| self.allowed.contains(*n)) else {
             return;
         };
-        self.all.insert(number);
-        if self.also.contains(number) {
-            self.found_also.push(Match { number, score });
+        self.all.insert(internal_id);
+        if self.also.contains(internal_id) {
+            self.found_also.push(LexicalMatch { internal_id, score });
         }
-        self.found.push(Match { number, score });
+        self.found.push(LexicalMatch { internal_id, score });
         if self.found.len() >= 4 * self.k.max(64) {
             cut(&mut self.found, self.k);
         }
@@ -493,8 +503,12 @@ impl SegmentCollector for BestOfSegment {
     }
 }
 
-/// Leaves the best `k`, best first.
-fn cut(found: &mut Vec<Match>, k: usize) {
-    found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.number.cmp(&b.number)));
+/// Keeps the best `k`, best first.
+fn cut(found: &mut Vec<LexicalMatch>, k: usize) {
+    found.sort_unstable_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then(a.internal_id.cmp(&b.internal_id))
+    });
     found.truncate(k);
 }

@@ -1,5 +1,5 @@
-//! What a word that is in no item may have been meant as: words near to it by edit distance, its halves, or itself joined to
-//! the next.
+//! Corrections of a word that is in no item: words within a small edit distance, its two halves, or
+//! the word joined to the next.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use tantivy::{Searcher, Term, query::FuzzyTermQuery, schema::Field};
 
 use super::LexicalError;
 
-/// Words a wrong one may stand for.
-const MOST: usize = 8;
+/// Maximum number of corrections of a word.
+const MAX_CORRECTIONS: usize = 8;
 
-/// A word that was meant, perhaps.
+/// A possible correction.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Guess {
+pub(super) struct Correction {
     pub term: String,
     /// Letters changed.
     pub edits: u8,
@@ -32,7 +32,8 @@ pub(super) fn frequency(
     Ok(counts.sum::<tantivy::Result<u64>>()?)
 }
 
-/// Letters that may be wrong in a word: none in short ones, for most of those would become another word.
+/// Returns the maximum number of edits of a word: none for short ones, most of which would become
+/// another word.
 fn edits(word: &str) -> u8 {
     match word.chars().count() {
         0..=3 => 0,
@@ -41,13 +42,13 @@ fn edits(word: &str) -> u8 {
     }
 }
 
-/// Words of the index near to `word`, the nearest and most frequent first. The first letter is taken to be right, as it
-/// nearly always is, unless the word is long.
+/// Returns the words of the index near `word`, the nearest and most frequent first. The first
+/// letter is assumed to be right, as it nearly always is, unless the word is long.
 pub(super) fn near(
     searcher: &Searcher,
     fields: &[Field],
     word: &str,
-) -> Result<Vec<Guess>, LexicalError> {
+) -> Result<Vec<Correction>, LexicalError> {
     if word.chars().any(|c| !c.is_alphabetic()) {
         return Ok(Vec::new());
     }
@@ -79,7 +80,7 @@ pub(super) fn near(
     }
     let guesses = found
         .into_iter()
-        .map(|(term, (edits, items))| Guess { term, edits, items });
+        .map(|(term, (edits, items))| Correction { term, edits, items });
     let first = word.chars().next();
     let mut guesses: Vec<_> = guesses
         .filter(|g| g.edits > 1 || g.term.chars().next() == first || word.len() > 5)
@@ -90,7 +91,7 @@ pub(super) fn near(
             .then(b.items.cmp(&a.items))
             .then(a.term.cmp(&b.term))
     });
-    guesses.truncate(MOST);
+    guesses.truncate(MAX_CORRECTIONS);
     Ok(guesses)
 }
 

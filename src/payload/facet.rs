@@ -13,7 +13,7 @@ use super::{
 use crate::{Error, Result};
 
 /// Bounds of a request.
-const MOST_RANGES: usize = 100;
+const MAX_RANGES: usize = 100;
 const LIMITS: std::ops::RangeInclusive<usize> = 1..=1000;
 const DEPTHS: std::ops::RangeInclusive<usize> = 1..=16;
 
@@ -21,7 +21,8 @@ impl PayloadIndex {
     /// Counts the values of a field among `matching` items.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with pointers into the spec: no such field, one that has no facets, bounds out of range.
+    /// [`Error::Invalid`] with pointers into the spec: no such field, one that has no facets,
+    /// bounds out of range.
     pub fn facet(&self, spec: &FacetSpec, matching: &RoaringBitmap) -> Result<Facet> {
         let field = self.field(&spec.field).ok_or_else(|| {
             Error::invalid(
@@ -73,7 +74,8 @@ impl PayloadIndex {
         Ok(facet)
     }
 
-    /// The values of all keyword and category fields that have at most `most` different ones, as `(field, value)`.
+    /// Returns the values of all keyword and category fields that have at most `most` different
+    /// ones, as `(field, value)`.
     pub fn keywords(&self, most: usize) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.built_in.iter().chain(&self.attributes);
         let columns = fields.filter_map(move |(name, field)| {
@@ -114,7 +116,7 @@ fn counts(column: &KeywordColumn, spec: &FacetSpec, matching: &RoaringBitmap) ->
 }
 
 fn interval(kind: AttributeType, range: &FacetRange) -> Result<Interval, String> {
-    let mut interval = Interval::ALL;
+    let mut interval = Interval::UNBOUNDED;
     if let Some(from) = &range.from {
         Bound::AtLeast.narrow(&mut interval, kind, from)?;
     }
@@ -150,7 +152,7 @@ fn check(spec: &FacetSpec, kind: AttributeType) -> Result<()> {
         ),
         (
             "/ranges",
-            spec.ranges.len() <= MOST_RANGES,
+            spec.ranges.len() <= MAX_RANGES,
             "are too many, at most 100",
         ),
     ];

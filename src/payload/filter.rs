@@ -1,7 +1,8 @@
 //! Evaluates a filter to the bitmap of the items that pass.
 //!
-//! Each condition narrows the set of candidates, and later conditions only look at what is left. A faulty filter is
-//! an error even where nothing is left, so that whether it is accepted never depends on the data.
+//! Each condition narrows the set of candidates, and later conditions only look at the remaining
+//! ones. An invalid filter is an error even if no candidate remains: acceptance never depends on
+//! the data.
 
 use std::borrow::Cow;
 
@@ -12,32 +13,30 @@ use vitrine_schemas::{
 };
 
 use super::{
-    Column, Field, PayloadIndex,
+    Column, Field, MAX_DEPTH, PayloadIndex,
     numeric::{Bound, Interval},
     parse,
 };
 use crate::{Error, Result};
 
-/// Most filters nested in each other.
-pub(super) const MAX_DEPTH: usize = 16;
-
-/// Most conditions in a filter, nested filters counted.
+/// Maximum number of conditions of a filter, including nested filters.
 const MAX_NODES: usize = 1_000;
 
 impl PayloadIndex {
-    /// The items of `universe` that pass. `number_of` finds an item's number by its id. Errors point into the
-    /// tree form; those of the string form point at the whole ("") and name the field or the position.
+    /// Returns the items of `universe` that pass. `id_of` returns the internal id of an item id.
+    /// Errors point into the tree form; those of the string form have the pointer "" and name the
+    /// field or the position.
     pub fn evaluate(
         &self,
         spec: &FilterSpec,
         universe: &RoaringBitmap,
-        number_of: &dyn Fn(&str) -> Option<u32>,
+        id_of: &dyn Fn(&str) -> Option<u32>,
     ) -> Result<RoaringBitmap> {
         match spec {
-            FilterSpec::Tree(tree) => self.evaluate_tree(tree, universe, number_of),
+            FilterSpec::Tree(tree) => self.evaluate_tree(tree, universe, id_of),
             FilterSpec::Text(text) => {
                 let tree = parse::parse(text)?;
-                self.evaluate_tree(&tree, universe, number_of)
+                self.evaluate_tree(&tree, universe, id_of)
                     .map_err(without_pointers)
             }
         }
@@ -47,18 +46,15 @@ impl PayloadIndex {
         &self,
         tree: &Filter,
         universe: &RoaringBitmap,
-        number_of: &dyn Fn(&str) -> Option<u32>,
+        id_of: &dyn Fn(&str) -> Option<u32>,
     ) -> Result<RoaringBitmap> {
         check_size(tree, 1, "", &mut 0)?;
-        let evaluation = Evaluation {
-            index: self,
-            number_of,
-        };
+        let evaluation = Evaluation { index: self, id_of };
         evaluation.filter(tree, universe, "")
     }
 }
 
-/// Categories that all that passes is in, one of each condition on them at least.
+/// Returns the categories that a filter requires; a matching item is in at least one per condition.
 pub(crate) fn categories(spec: &FilterSpec) -> Result<Vec<String>> {
     fn collect(tree: &Filter, depth: usize, found: &mut Vec<String>) {
         for condition in &tree.must {
@@ -89,7 +85,7 @@ pub(crate) fn categories(spec: &FilterSpec) -> Result<Vec<String>> {
 
 struct Evaluation<'a> {
     index: &'a PayloadIndex,
-    number_of: &'a dyn Fn(&str) -> Option<u32>,
+    id_of: &'a dyn Fn(&str) -> Option<u32>,
 }
 
 impl Evaluation<'_> {
@@ -111,7 +107,7 @@ impl Evaluation<'_> {
         Ok(left)
     }
 
-    /// The items of `universe` that meet the condition.
+    /// Returns the items of `universe` that meet the condition.
     fn condition(
         &self,
         condition: &Condition,
@@ -126,7 +122,7 @@ impl Evaluation<'_> {
                 Ok(universe - &field.present)
             }
             Condition::HasId(c) => {
-                let numbers = c.has_id.iter().filter_map(|id| (self.number_of)(id));
+                let numbers = c.has_id.iter().filter_map(|id| (self.id_of)(id));
                 Ok(numbers.collect::<RoaringBitmap>() & universe)
             }
             Condition::Nested(tree) => self.filter(tree, universe, at),
@@ -141,7 +137,7 @@ impl Evaluation<'_> {
             Match::Any(values) => (values.as_slice(), "any", false),
             Match::Except(values) => (values.as_slice(), "except", true),
         };
-        let fault = |i: usize, detail: String| {
+        let error = |i: usize, detail: String| {
             let item = if form == "value" {
                 String::new()
             } else {
@@ -156,7 +152,7 @@ impl Evaluation<'_> {
             Column::Keyword(column) => {
                 let mut wanted = Vec::with_capacity(values.len());
                 for (i, value) in values.iter().enumerate() {
-                    wanted.push(keyword(field.kind, value).map_err(|e| fault(i, e))?);
+                    wanted.push(keyword(field.kind, value).map_err(|e| error(i, e))?);
                 }
                 Ok(if except {
                     column.except(&wanted)
@@ -167,7 +163,7 @@ impl Evaluation<'_> {
             Column::Numeric(column) => {
                 let mut wanted = Vec::with_capacity(values.len());
                 for (i, value) in values.iter().enumerate() {
-                    wanted.push(Interval::equal(field.kind, value).map_err(|e| fault(i, e))?);
+                    wanted.push(Interval::equal(field.kind, value).map_err(|e| error(i, e))?);
                 }
                 if except {
                     return Ok(column.except(&wanted));
@@ -192,13 +188,13 @@ impl Evaluation<'_> {
                 return Err(Error::invalid(
                     format!("{at}/range"),
                     format!(
-                        "`{key}` has no order: use match; ranges are for integer, float and datetime fields"
+                        "`{key}` does not support ranges; use match (ranges are for integer, float and datetime fields)"
                     ),
                 ));
             }
         };
         let Range { gt, gte, lt, lte } = range;
-        let mut interval = Interval::ALL;
+        let mut interval = Interval::UNBOUNDED;
         let mut bounded = false;
         for (name, bound, value) in [
             ("gt", Bound::Above, gt),
@@ -227,21 +223,21 @@ impl Evaluation<'_> {
             let known = self.index.known();
             Error::invalid(
                 at,
-                format!("no field `{key}` to filter by; there are: {known}"),
+                format!("no field `{key}` to filter by; expected one of {known}"),
             )
         })
     }
 }
 
-/// A filter value as the string it is kept by.
+/// Returns the stored string of a filter value.
 fn keyword(kind: AttributeType, value: &Scalar) -> Result<Cow<'_, str>, String> {
     match (kind, value) {
         (AttributeType::Bool, Scalar::Bool(b)) => {
             Ok(Cow::Borrowed(if *b { "true" } else { "false" }))
         }
-        (AttributeType::Bool, _) => Err("is compared with true or false".to_owned()),
+        (AttributeType::Bool, _) => Err("expected true or false".to_owned()),
         (_, Scalar::Str(s)) => Ok(Cow::Borrowed(s)),
-        _ => Err("is compared with a string: put the value in quotes".to_owned()),
+        _ => Err("expected a string; put the value in quotes".to_owned()),
     }
 }
 
@@ -251,10 +247,10 @@ fn not_filterable(key: &str, at: &str) -> Error {
     Error::invalid(format!("{at}/key"), detail)
 }
 
-/// Bounds the work and the recursion before either begins.
+/// Limits the work and the recursion in advance.
 fn check_size(tree: &Filter, depth: usize, at: &str, nodes: &mut usize) -> Result<()> {
     if depth > MAX_DEPTH {
-        let detail = format!("is nested more than {MAX_DEPTH} deep: flatten the filter");
+        let detail = format!("is nested more than {MAX_DEPTH} deep; flatten the filter");
         return Err(Error::invalid(at, detail));
     }
     for (list, name) in [
@@ -278,7 +274,7 @@ fn check_size(tree: &Filter, depth: usize, at: &str, nodes: &mut usize) -> Resul
     Ok(())
 }
 
-/// Pointers into a tree mean nothing to who sent a string.
+/// Clears pointers: the request has no tree to point into.
 fn without_pointers(error: Error) -> Error {
     match error {
         Error::Invalid(mut errors) => {

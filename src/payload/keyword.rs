@@ -1,7 +1,7 @@
 //! Fields of strings: a bitmap of items per value.
 //!
-//! A category path also counts for every path above it: `Clothing > Shoes > Boots` is found under `Clothing`
-//! and `Clothing > Shoes`. Booleans are the strings `true` and `false`.
+//! A category path also counts for every path above it: `Clothing > Shoes > Boots` is found under
+//! `Clothing` and `Clothing > Shoes`. Booleans are the strings `true` and `false`.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -16,8 +16,9 @@ type Values = HashMap<String, RoaringBitmap>;
 pub(super) struct KeywordColumn {
     /// By the whole value.
     pub(super) exact: Values,
-    /// Categories: by the value and each path above it. An item with two values under one path is in a path's
-    /// bitmap once, so removing is only safe for the whole item, as [`super::PayloadIndex::remove`] does.
+    /// Categories: by the value and each path above it. An item with two values under one path is
+    /// in a path's bitmap once, so removing is only safe for the whole item, as
+    /// [`super::PayloadIndex::remove`] does.
     pub(super) below: Option<Values>,
 }
 

@@ -1,4 +1,4 @@
-//! What an item is labeled with in a field of keywords, and who else is.
+//! Values of an item in a keyword field, and the items that share them.
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::Item;
@@ -19,7 +19,7 @@ impl PayloadIndex {
             )),
             None => Err(Error::invalid(
                 at,
-                format!("there is no field `{key}`; there are: {}", self.known()),
+                format!("no field `{key}`; expected one of {}", self.known()),
             )),
         }
     }

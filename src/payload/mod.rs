@@ -1,9 +1,9 @@
-//! Filterable fields of a collection, held in memory: which items have which value.
+//! Filterable fields of a collection, held in memory: the items that have each value.
 //!
-//! Strings, categories and booleans are a bitmap of item numbers per value (`keyword`); numbers and times a sorted
-//! column of such bitmaps (`numeric`). `filter` turns a filter tree into one bitmap with them, `parse` the string
-//! form into a tree. A field may hold many values; a condition holds where any of them meets it.
-//! Reading records and ranking do not belong here.
+//! Strings, categories and booleans are a bitmap of internal ids per value (`keyword`); numbers and
+//! times a sorted column of such bitmaps (`numeric`). `filter` turns a filter tree into one bitmap
+//! with them, `parse` the string form into a tree. A field may hold many values; a condition holds
+//! where any of them meets it. Reading records and ranking do not belong here.
 
 mod facet;
 mod filter;
@@ -35,10 +35,13 @@ const BUILT_IN: [(&str, AttributeType); 7] = [
     ("price", AttributeType::Float),
 ];
 
+/// Maximum nesting of filters.
+const MAX_DEPTH: usize = 16;
+
 /// Prefix that names an attribute even where a built-in field has its name.
 const ATTRIBUTES: &str = "attributes.";
 
-/// The values of all filterable fields, by item number.
+/// The values of all filterable fields, by internal id.
 #[derive(Serialize, Deserialize)]
 pub struct PayloadIndex {
     built_in: BTreeMap<String, Field>,
@@ -63,7 +66,7 @@ enum Column {
 }
 
 impl PayloadIndex {
-    /// An empty index of the built-in fields and the declared attributes.
+    /// Returns an empty index of the built-in fields and the declared attributes.
     pub fn new(config: &CollectionConfig) -> Self {
         let field = |(name, kind): &(&str, _)| ((*name).to_owned(), Field::new(*kind));
         let mut index = Self {
@@ -109,7 +112,7 @@ impl PayloadIndex {
         }
     }
 
-    /// Bytes in memory, about.
+    /// Returns the approximate memory, in bytes.
     pub fn bytes(&self) -> u64 {
         let fields = self.built_in.values().chain(self.attributes.values());
         fields.map(Field::bytes).sum()
@@ -188,7 +191,8 @@ impl Field {
     }
 }
 
-/// Whether a value fits an attribute's type: a scalar or an array of scalars. The message says the mend.
+/// Checks a value against the type of its attribute: a scalar or an array of scalars. The message
+/// contains a hint.
 pub fn check_value(ty: AttributeType, value: &Value) -> Result<(), String> {
     if let Value::Array(all) = value {
         for (at, value) in all.iter().enumerate() {
@@ -208,7 +212,7 @@ fn check_scalar(ty: AttributeType, value: &Value) -> Result<(), String> {
                 .is_some_and(|s| !keyword::levels(s).is_empty()),
             "a category path such as \"Clothing > Shoes\"",
         ),
-        AttributeType::Integer => (value.is_i64(), "a whole number of 64 bits"),
+        AttributeType::Integer => (value.is_i64(), "a 64-bit integer"),
         AttributeType::Float => (numeric::key(ty, value).is_some(), "a number"),
         AttributeType::Bool => (value.is_boolean(), "true or false"),
         AttributeType::Datetime => (

@@ -1,8 +1,9 @@
 //! Fields of numbers and times: a sorted column of bitmaps.
 //!
-//! Every value becomes an `i128` key of the same order, so one column serves all types exactly: integers as they
-//! are (f64 would blur them beyond 2^53), floats by the order of their bits, times as nanoseconds since 1970.
-//! A bound is turned into the least or greatest key that meets it, whichever number type it was given as.
+//! Every value becomes an `i128` key of the same order, so one column serves all types exactly:
+//! integers as they are (f64 would blur them beyond 2^53), floats by the order of their bits, times
+//! as nanoseconds since 1970. A bound is turned into the least or greatest key that meets it,
+//! whichever number type it was given as.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +72,7 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    pub(super) const ALL: Self = Self {
+    pub(super) const UNBOUNDED: Self = Self {
         low: i128::MIN,
         high: i128::MAX,
     };
@@ -119,10 +120,10 @@ impl Bound {
                 )),
             },
             (AttributeType::Datetime, _) => {
-                Err("a datetime field is compared with an RFC 3339 string".to_owned())
+                Err("expected an RFC 3339 string for a datetime field".to_owned())
             }
             (_, Scalar::Str(_) | Scalar::Bool(_)) => {
-                Err("a number field is compared with a number".to_owned())
+                Err("expected a number for a number field".to_owned())
             }
             (_, Scalar::Float(f)) if !f.is_finite() => Err("must be a finite number".to_owned()),
             (AttributeType::Float, Scalar::Float(f)) => Ok(self.step(float_key(*f))),

@@ -8,9 +8,9 @@
 //!       | ["NOT"] "IN" "[" value ("," value)* "]" | ["NOT"] "EXISTS" | "IS" ["NOT"] "EMPTY"
 //! ```
 //!
-//! Words of the grammar are case-insensitive. A value is a quoted string, a number, `true`, `false`, or a bare word,
-//! which is a string. `!=` and `NOT IN` are the negation of `=` and `IN`, so items without the field pass.
-//! Only parentheses recurse, and their depth is capped.
+//! Words of the grammar are case-insensitive. A value is a quoted string, a number, `true`,
+//! `false`, or a bare word, which is a string. `!=` and `NOT IN` are the negation of `=` and `IN`,
+//! so items without the field pass. Only parentheses recurse, and their depth is capped.
 
 mod lexer;
 
@@ -20,19 +20,19 @@ use vitrine_schemas::{
 };
 
 use self::lexer::{Token, tokens};
-use super::filter::MAX_DEPTH;
+use super::MAX_DEPTH;
 use crate::{Error, Result};
 
-/// Longest string form.
+/// Maximum length of the string form, in bytes.
 const MAX_BYTES: usize = 16 << 10;
 
-/// Words that are no bare field name or value.
+/// Words that cannot be a bare field name or value.
 const RESERVED: [&str; 7] = ["AND", "OR", "NOT", "IN", "IS", "EMPTY", "EXISTS"];
 
-/// Reads the string form into a tree.
+/// Parses the string form into a tree.
 pub(super) fn parse(text: &str) -> Result<Filter> {
     if text.len() > MAX_BYTES {
-        let detail = format!("is {} bytes long, the most is {MAX_BYTES}", text.len());
+        let detail = format!("is {} bytes long; the limit is {MAX_BYTES}", text.len());
         return Err(Error::invalid("", detail));
     }
     let mut parser = Parser {
@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str) -> Result<Filter> {
     };
     let condition = parser.or(1)?;
     if parser.peek().is_some() {
-        return Err(parser.fault("AND, OR or the end"));
+        return Err(parser.expected("AND, OR or the end"));
     }
     Ok(match condition {
         Condition::Nested(tree) => tree,
@@ -128,13 +128,13 @@ impl Parser {
         let key = match self.peek() {
             Some(Token::Quoted(key)) => key.clone(),
             Some(Token::Word(key)) if !reserved(key) => key.clone(),
-            _ => return Err(self.fault("a field name")),
+            _ => return Err(self.expected("a field name")),
         };
         self.next += 1;
         if self.take_word("IS") {
             let not = self.take_word("NOT");
             if !self.take_word("EMPTY") {
-                return Err(self.fault("EMPTY"));
+                return Err(self.expected("EMPTY"));
             }
             return Ok((not, is_empty(key)));
         }
@@ -147,14 +147,14 @@ impl Parser {
             return Ok((not, Condition::Match(MatchCondition { key, r#match })));
         }
         if not {
-            return Err(self.fault("IN or EXISTS"));
+            return Err(self.expected("IN or EXISTS"));
         }
         let Some(Token::Symbol(symbol)) = self.peek() else {
-            return Err(self.fault(TESTS));
+            return Err(self.expected(TESTS));
         };
         let symbol = *symbol;
         if !matches!(symbol, "=" | "!=" | "<" | "<=" | ">" | ">=") {
-            return Err(self.fault(TESTS));
+            return Err(self.expected(TESTS));
         }
         self.next += 1;
         let value = self.value()?;
@@ -190,7 +190,7 @@ impl Parser {
             Some(Token::Word(word)) if !reserved(word) => {
                 scalar(word).map_err(|detail| error_at(self.position(), detail))?
             }
-            _ => return Err(self.fault("a value (words such as AND need quotes)")),
+            _ => return Err(self.expected("a value (words such as AND need quotes)")),
         };
         self.next += 1;
         Ok(value)
@@ -212,13 +212,13 @@ impl Parser {
 
     fn expect(&mut self, symbol: &'static str, expected: &str) -> Result<()> {
         if self.peek() != Some(&Token::Symbol(symbol)) {
-            return Err(self.fault(expected));
+            return Err(self.expected(expected));
         }
         self.next += 1;
         Ok(())
     }
 
-    fn fault(&self, expected: &str) -> Error {
+    fn expected(&self, expected: &str) -> Error {
         let found = match self.peek() {
             None => "the end".to_owned(),
             Some(Token::Symbol(s)) => format!("`{s}`"),
@@ -227,7 +227,7 @@ impl Parser {
         };
         error_at(
             self.position(),
-            &format!("expected {expected}, found {found}"),
+            &format!("expected {expected}, got {found}"),
         )
     }
 }

@@ -3,7 +3,7 @@ use roaring::RoaringBitmap;
 use serde_json::{Value, json};
 use vitrine_schemas::{filter::*, *};
 
-use crate::{payload::*, Error};
+use crate::{Error, payload::*};
 
 fn config() -> CollectionConfig {
     let types = json!({
@@ -63,7 +63,7 @@ fn tree(filter: Value) -> crate::Result<Vec<u32>> {
     evaluate(&build(&shop()), serde_json::from_value(filter).unwrap())
 }
 
-fn fault<T: std::fmt::Debug>(result: crate::Result<T>) -> (String, String) {
+fn error<T: std::fmt::Debug>(result: crate::Result<T>) -> (String, String) {
     match result {
         Err(Error::Invalid(e)) => (e[0].pointer.clone(), e[0].detail.clone()),
         other => panic!("{other:?}"),
@@ -187,19 +187,19 @@ fn faults_name_the_place() {
             "no field `?`",
         ),
     ] {
-        let (at, detail) = fault(tree(filter));
+        let (at, detail) = error(tree(filter));
         assert_eq!(at, pointer);
         assert!(detail.contains(says), "{detail}");
     }
     for (filter, says) in [
-        ("", "at character 1: expected a field name, found the end"),
+        ("", "at character 1: expected a field name, got the end"),
         ("price < ", "at character 9: expected a value"),
         ("préço % 3", "at character 7: expected =,"),
         ("color IN red", "at character 10: expected `[`"),
         ("(price < 3", "at character 11: expected `)`"),
         (
             "price < 3 4",
-            "at character 11: expected AND, OR or the end, found `4`",
+            "at character 11: expected AND, OR or the end, got `4`",
         ),
         (
             "color = 'red",
@@ -213,7 +213,7 @@ fn faults_name_the_place() {
         ("price ! 3", "at character 7: unexpected `!`"),
         ("colr = red", "no field `colr`"),
     ] {
-        let (at, detail) = fault(text(filter));
+        let (at, detail) = error(text(filter));
         assert_eq!(at, "");
         assert!(detail.contains(says), "{filter}: {detail}");
     }
@@ -223,19 +223,19 @@ fn faults_name_the_place() {
 fn caps() {
     let nested = |n: usize| (1..n).fold(json!({}), |inner, _| json!({"must": [inner]}));
     assert!(tree(nested(16)).is_ok());
-    assert!(fault(tree(nested(17))).1.contains("16 deep"));
+    assert!(error(tree(nested(17))).1.contains("16 deep"));
     assert!(
-        fault(tree(json!({"must": vec![json!({"has_id": []}); 1001]})))
+        error(tree(json!({"must": vec![json!({"has_id": []}); 1001]})))
             .1
             .contains("1000 conditions")
     );
-    assert!(fault(text(&"(".repeat(9_000))).1.contains("16 deep"));
+    assert!(error(text(&"(".repeat(9_000))).1.contains("16 deep"));
     assert!(
-        fault(text(&"NOT ".repeat(4_000)))
+        error(text(&"NOT ".repeat(4_000)))
             .1
             .contains("a field name")
     );
-    assert!(fault(text(&" ".repeat(20_000))).1.contains("16384"));
+    assert!(error(text(&" ".repeat(20_000))).1.contains("16384"));
 }
 
 #[test]
@@ -483,7 +483,7 @@ proptest! {
         ] {
             let key = numeric::key(kind, &value).unwrap();
             let meets = |side: numeric::Bound| {
-                let mut interval = numeric::Interval::ALL;
+                let mut interval = numeric::Interval::UNBOUNDED;
                 side.narrow(&mut interval, kind, &bound).unwrap();
                 interval.low <= key && key <= interval.high
             };

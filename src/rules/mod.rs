@@ -1,7 +1,9 @@
-//! Rules of merchandising: which of them act on a question, and the stage at which they change a ranking.
+//! Merchandising rules: the rules that apply to a request, and the ranking stage that executes
+//! them.
 //!
-//! What is hidden or filtered out never becomes a candidate, so pages are full, totals right. The rest is one stage after the
-//! candidates: scores are multiplied, what is buried goes to the end, pins take their places.
+//! Hidden items and those filtered out never become candidates, so that pages are full and totals
+//! right. The rest is one stage after the
+//! candidates: scores are multiplied, buried items move to the end, pins take their positions.
 
 mod set;
 mod stage;
@@ -9,6 +11,6 @@ mod stage;
 mod tests;
 
 pub use self::{
-    set::{Asked, RuleSet},
+    set::{RuleQuery, RuleSet},
     stage::{Pinned, Stage, placed, places},
 };

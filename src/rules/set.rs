@@ -1,40 +1,43 @@
-//! Rules, made ready to be asked which of them act.
+//! Rules of a collection, prepared for lookup.
 
 use std::collections::BTreeSet;
 
 use vitrine_schemas::{InactiveReason, QueryCondition, Rule, RulePath};
 
-use crate::{clock::rfc3339_micros, lexical::{Phrases, StopWords}};
+use crate::{
+    clock::rfc3339_micros,
+    lexical::{Phrases, StopWords},
+};
 
-/// What a question is like.
+/// Properties of a request that rules depend on.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// Where it is asked.
+pub struct RuleQuery<'a> {
+    /// Kind of request.
     pub path: RulePath,
-    /// Text of the query, where it has one.
+    /// Text of the query, if any.
     pub text: Option<&'a str>,
-    /// Categories that it is about, as paths.
+    /// Categories of the request, as paths.
     pub categories: &'a [String],
-    /// When, microseconds since 1970.
+    /// Time, in microseconds since 1970.
     pub at: i64,
 }
 
-/// The rules of a collection. What it costs to ask does not grow with the rules that are for other texts.
+/// Rules of a collection. The cost of a lookup does not grow with the rules for other texts.
 #[derive(Debug, Default)]
 pub struct RuleSet {
-    /// In the order of their ids.
-    rules: Vec<Ready>,
-    /// By texts that a query is.
+    /// Rules in the order of their ids.
+    rules: Vec<PreparedRule>,
+    /// Rules by the text that a query is.
     is: Phrases<usize>,
-    /// By texts that it contains.
+    /// Rules by phrases that a query contains.
     contains: Phrases<usize>,
-    /// For all texts and none.
+    /// Rules without a condition on the text.
     any: Vec<usize>,
     stop_words: StopWords,
 }
 
 #[derive(Debug)]
-struct Ready {
+struct PreparedRule {
     rule: Rule,
     from: Option<i64>,
     until: Option<i64>,
@@ -43,7 +46,7 @@ struct Ready {
 }
 
 impl RuleSet {
-    /// Of rules in the order of their ids.
+    /// Prepares rules, sorted by id.
     pub fn new<'a>(rules: impl IntoIterator<Item = &'a Rule>, stop_words: StopWords) -> Self {
         let mut set = Self {
             stop_words,
@@ -63,7 +66,7 @@ impl RuleSet {
             }
             // Checked when it was stored.
             let time = |time: &Option<String>| rfc3339_micros("", time.as_deref()?).ok();
-            set.rules.push(Ready {
+            set.rules.push(PreparedRule {
                 from: time(&rule.valid_from),
                 until: time(&rule.valid_until),
                 categories: rule.when.categories.iter().map(|c| levels(c)).collect(),
@@ -73,33 +76,33 @@ impl RuleSet {
         set
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no rules.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// Whether it matters what categories a question is about.
-    pub fn asks_for_categories(&self) -> bool {
+    /// Returns true if a rule depends on the categories of the request.
+    pub fn uses_categories(&self) -> bool {
         self.rules.iter().any(|r| !r.categories.is_empty())
     }
 
-    /// Those that act on a question, in the order of their ids.
-    pub fn acting(&self, asked: &Asked<'_>) -> Vec<&Rule> {
-        let texts = self.for_text(asked.text);
-        let about: Vec<_> = asked.categories.iter().map(|c| levels(c)).collect();
+    /// Returns the rules that apply to a request, sorted by id.
+    pub fn matching(&self, query: &RuleQuery<'_>) -> Vec<&Rule> {
+        let texts = self.for_text(query.text);
+        let about: Vec<_> = query.categories.iter().map(|c| levels(c)).collect();
         let ready = texts.into_iter().map(|at| &self.rules[at]);
-        let acting = ready.filter(|ready| ready.inactive_reason(asked, &about).is_none());
+        let acting = ready.filter(|ready| ready.inactive_reason(query, &about).is_none());
         acting.map(|ready| &ready.rule).collect()
     }
 
-    /// All rules, each with what keeps it from acting.
-    pub fn tried(&self, asked: &Asked<'_>) -> Vec<(&Rule, Option<InactiveReason>)> {
-        let texts = self.for_text(asked.text);
-        let about: Vec<_> = asked.categories.iter().map(|c| levels(c)).collect();
+    /// Returns all rules, each with the reason why it does not apply, if so.
+    pub fn explain(&self, query: &RuleQuery<'_>) -> Vec<(&Rule, Option<InactiveReason>)> {
+        let texts = self.for_text(query.text);
+        let about: Vec<_> = query.categories.iter().map(|c| levels(c)).collect();
         let all = self.rules.iter().enumerate();
         all.map(|(at, ready)| {
             let text = || (!texts.contains(&at)).then_some(InactiveReason::Query);
-            let inactive_reason = ready.inactive_reason(asked, &about).or_else(text);
+            let inactive_reason = ready.inactive_reason(query, &about).or_else(text);
             (&ready.rule, inactive_reason)
         })
         .collect()
@@ -117,18 +120,22 @@ impl RuleSet {
     }
 }
 
-impl Ready {
-    /// What but the text keeps it from acting.
-    fn inactive_reason(&self, asked: &Asked<'_>, about: &[Vec<String>]) -> Option<InactiveReason> {
+impl PreparedRule {
+    /// Returns the reason why the rule does not apply, other than the text.
+    fn inactive_reason(
+        &self,
+        query: &RuleQuery<'_>,
+        about: &[Vec<String>],
+    ) -> Option<InactiveReason> {
         let paths = &self.rule.when.paths;
         let is_about = |wanted: &Vec<String>| about.iter().any(|path| path.starts_with(wanted));
         if !self.rule.enabled {
             Some(InactiveReason::Disabled)
-        } else if self.from.is_some_and(|from| asked.at < from) {
+        } else if self.from.is_some_and(|from| query.at < from) {
             Some(InactiveReason::NotYetValid)
-        } else if self.until.is_some_and(|until| asked.at >= until) {
+        } else if self.until.is_some_and(|until| query.at >= until) {
             Some(InactiveReason::Expired)
-        } else if !paths.is_empty() && !paths.contains(&asked.path) {
+        } else if !paths.is_empty() && !paths.contains(&query.path) {
             Some(InactiveReason::Path)
         } else if !self.categories.is_empty() && !self.categories.iter().any(is_about) {
             Some(InactiveReason::Category)

@@ -1,4 +1,4 @@
-//! What rules do to a ranking.
+//! Ranking stage of merchandising rules.
 
 use std::sync::Arc;
 
@@ -6,62 +6,62 @@ use roaring::RoaringBitmap;
 
 use crate::{index::CandidateFilter, query::blend::Ranked};
 
-/// An item at a fixed place.
+/// An item at a fixed position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pinned {
-    /// Number of the item.
-    pub number: u32,
-    /// Place among all hits, from 1.
+    /// Internal id of the item.
+    pub internal_id: u32,
+    /// Position among all hits, from 1.
     pub position: usize,
-    /// Which of the acting rules says so.
+    /// Index of the rule among the applicable rules.
     pub rule: usize,
 }
 
-/// What the acting rules do to a ranking.
+/// Effects of the applicable rules on a ranking.
 #[derive(Default)]
 pub struct Stage {
-    /// By position, then by rule; each item once.
+    /// Pins by position, then by rule; each item once.
     pub pins: Vec<Pinned>,
-    /// Items, what their scores are multiplied by, and by which rule.
+    /// Items with the factor of their scores and the rule.
     pub boosts: Vec<(Arc<CandidateFilter>, f32, usize)>,
-    /// Items that come last, and by which rule.
+    /// Items placed last, with the rule.
     pub buried: Vec<(Arc<CandidateFilter>, usize)>,
 }
 
 impl Stage {
-    /// Whether a ranking stays as it is.
+    /// Returns true if the ranking stays the same.
     pub fn is_empty(&self) -> bool {
         self.pins.is_empty() && self.boosts.is_empty() && self.buried.is_empty()
     }
 
-    /// Sorts pins, and leaves of those of one item the first.
-    pub fn settle(&mut self) {
+    /// Sorts the pins and keeps the first one of each item.
+    pub fn finish_pins(&mut self) {
         self.pins.sort_by_key(|pin| (pin.position, pin.rule));
         let mut seen = RoaringBitmap::new();
-        self.pins.retain(|pin| seen.insert(pin.number));
+        self.pins.retain(|pin| seen.insert(pin.internal_id));
     }
 
-    /// Whether an item has a place of its own.
-    pub fn is_pinned(&self, number: u32) -> bool {
-        self.pins.iter().any(|pin| pin.number == number)
+    /// Returns true if the item is pinned.
+    pub fn is_pinned(&self, internal_id: u32) -> bool {
+        self.pins.iter().any(|pin| pin.internal_id == internal_id)
     }
 
-    /// Whether an item comes after all others.
-    pub fn is_buried(&self, number: u32) -> bool {
+    /// Returns true if the item is buried.
+    pub fn is_buried(&self, internal_id: u32) -> bool {
         let mut buried = self.buried.iter();
-        buried.any(|(items, _)| items.internal_ids().contains(number))
+        buried.any(|(items, _)| items.internal_ids().contains(internal_id))
     }
 
-    /// What the score of an item is multiplied by.
-    pub fn factor(&self, number: u32) -> f32 {
+    /// Returns the factor of the score of an item.
+    pub fn factor(&self, internal_id: u32) -> f32 {
         let boosts = self.boosts.iter();
-        let of = boosts.filter(|(items, ..)| items.internal_ids().contains(number));
+        let of = boosts.filter(|(items, ..)| items.internal_ids().contains(internal_id));
         of.map(|(_, factor, _)| factor).product()
     }
 
-    /// The ranking with multiplied scores, what is buried at the end, and behind it the pins that are missing, as `unfound` makes
-    /// them. Equals stay in their order.
-    pub fn applied(&self, mut ranked: Vec<Ranked>, unfound: impl Fn(u32) -> Ranked) -> Vec<Ranked> {
+    /// Returns the ranking with multiplied scores and buried items at the end, followed by the
+    /// missing pins, made by `unfound`. Ties keep their order.
+    pub fn apply(&self, mut ranked: Vec<Ranked>, unfound: impl Fn(u32) -> Ranked) -> Vec<Ranked> {
         if !self.boosts.is_empty() {
             for one in &mut ranked {
                 one.multiply(self.factor(one.candidate.item));
@@ -74,16 +74,19 @@ impl Stage {
             ranked = kept.into_iter().chain(buried).collect();
         }
         for pin in &self.pins {
-            if ranked.iter().all(|one| one.candidate.item != pin.number) {
-                ranked.push(unfound(pin.number));
+            if ranked
+                .iter()
+                .all(|one| one.candidate.item != pin.internal_id)
+            {
+                ranked.push(unfound(pin.internal_id));
             }
         }
         ranked
     }
 }
 
-/// How many of the pins are on the page of `limit` hits that follows `offset` others. `pins` are the positions of those that were
-/// not shown, rising.
+/// Returns the number of pins on the page of `limit` hits after the first `offset`. `pins` are the
+/// positions of those not shown yet, ascending.
 pub fn places(pins: &[usize], offset: usize, limit: usize) -> usize {
     let mut next = pins.iter().peekable();
     let slots = offset + 1..=offset + limit;
@@ -92,8 +95,9 @@ pub fn places(pins: &[usize], offset: usize, limit: usize) -> usize {
         .count()
 }
 
-/// The page of at most `limit` hits that follows `offset` others: each pin at its position, or at the next free place where that is
-/// taken or behind; where nothing else is left, those that remain follow. `pins` are those not shown, by their positions.
+/// Returns the page of at most `limit` hits after the first `offset`: each pin at its position, or
+/// at the next free one if that is taken or on an earlier page; once there are no other hits, the
+/// remaining pins follow. `pins` are those not shown yet, by position.
 pub fn placed<T>(
     pins: Vec<(usize, T)>,
     others: impl IntoIterator<Item = T>,

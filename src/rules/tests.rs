@@ -2,7 +2,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use vitrine_schemas::{InactiveReason, Rule, RulePath, Source};
 
-use crate::{rules::{Asked, Pinned, RuleSet, Stage, placed, places}, lexical::StopWords, query::blend::Ranked};
+use crate::{
+    lexical::StopWords,
+    query::blend::Ranked,
+    rules::{Pinned, RuleQuery, RuleSet, Stage, placed, places},
+};
 
 fn set(rules: &[(&str, Value)]) -> RuleSet {
     let rules: Vec<Rule> = rules
@@ -19,7 +23,7 @@ fn set(rules: &[(&str, Value)]) -> RuleSet {
 
 fn acting(set: &RuleSet, text: Option<&str>, categories: &[&str], at: i64) -> Vec<String> {
     let categories: Vec<String> = categories.iter().map(|c| (*c).to_owned()).collect();
-    let acting = set.acting(&Asked {
+    let acting = set.matching(&RuleQuery {
         path: RulePath::Search,
         text,
         categories: &categories,
@@ -87,20 +91,30 @@ fn time_counts_from_the_first_moment_to_before_the_last() {
         let wanted = if acts { vec!["on"] } else { vec![] };
         assert_eq!(acting(&set, None, &[], at * second), wanted, "{at}");
     }
-    let asked = Asked {
+    let asked = RuleQuery {
         path: RulePath::Similar,
         text: None,
         categories: &[],
         at: 30 * second,
     };
-    let why: Vec<_> = set.tried(&asked).into_iter().map(|(_, why)| why).collect();
-    assert_eq!(why, [Some(InactiveReason::Disabled), Some(InactiveReason::Expired)]);
+    let why: Vec<_> = set
+        .explain(&asked)
+        .into_iter()
+        .map(|(_, why)| why)
+        .collect();
+    assert_eq!(
+        why,
+        [
+            Some(InactiveReason::Disabled),
+            Some(InactiveReason::Expired)
+        ]
+    );
 }
 
 #[test]
 fn multiplied_scores_are_the_sum_of_their_parts() {
     for (score, factor) in [(2.0, 3.0), (2.0, 0.5), (-2.0, 3.0), (-2.0, 0.5), (0.0, 9.0)] {
-        let mut one = Ranked::alone(Source::Query, 1, score, 1);
+        let mut one = Ranked::from_source(Source::Query, 1, score, 1);
         one.multiply(factor);
         let sum: f32 = one.contributions().iter().map(|(_, part)| part).sum();
         assert_eq!(one.score, sum);
@@ -108,7 +122,8 @@ fn multiplied_scores_are_the_sum_of_their_parts() {
     }
 }
 
-/// The whole list, made the simplest way: what is left of the ranking, then each pin put in at its place.
+/// The whole list, made the simplest way: what is left of the ranking, then each pin put in at its
+/// place.
 fn whole(ranked: &[u32], pins: &[(usize, u32)]) -> Vec<u32> {
     let mut list: Vec<u32> = ranked.to_vec();
     list.retain(|n| pins.iter().all(|(_, pin)| pin != n));
@@ -119,7 +134,8 @@ fn whole(ranked: &[u32], pins: &[(usize, u32)]) -> Vec<u32> {
 }
 
 proptest! {
-    /// Pages of any sizes make up the list that a naive stage makes: nothing twice, nothing lost, pins at their places.
+    /// Pages of any sizes make up the list that a naive stage makes: nothing twice, nothing lost,
+    /// pins at their places.
     #[test]
     fn pages_make_up_the_list(
         length in 0_u32..60, wanted in prop::collection::btree_map(1_usize..80, 0_u32..90, 0..8),
@@ -128,10 +144,10 @@ proptest! {
         let ranked: Vec<u32> = (0..length).collect();
         let mut stage = Stage::default();
         for (rule, (position, number)) in wanted.into_iter().enumerate() {
-            stage.pins.push(Pinned { number, position, rule });
+            stage.pins.push(Pinned { internal_id: number, position, rule });
         }
-        stage.settle();
-        let pins: Vec<(usize, u32)> = stage.pins.iter().map(|p| (p.position, p.number)).collect();
+        stage.finish_pins();
+        let pins: Vec<(usize, u32)> = stage.pins.iter().map(|p| (p.position, p.internal_id)).collect();
         let naive = whole(&ranked, &pins);
         let mut shown: Vec<u32> = Vec::new();
         for limit in limits {

@@ -73,7 +73,7 @@ def test_what_cannot_be_done_and_what_to_take_away_are_told(open_page):
     shown = titles(v)
     say(v, "more like the ninetieth")
     say(v, "like number 90")
-    assert re.search(r"like number 90: there is no such place: \d+ are shown", v.page.inner_text(".notice"))
+    assert re.search(r"like number 90: no such position; \d+ items are shown", v.page.inner_text(".notice"))
     assert titles(v) == shown or len(titles(v)) > 0
     say(v, "under 1")
     assert "No item matches all conditions" in v.page.inner_text(".notice")

@@ -125,7 +125,7 @@ fn taken_over(server: &Server) {
         (&json!(4), &json!(1)),
         "{text}"
     );
-    assert!(text.contains("by title, the item itself is right: 4 queries"));
+    assert!(text.contains("known-item search by title: 4 queries"));
     assert!(text.contains("new less before: nDCG@10"), "{text}");
     // Switches only on request, and never if items would be lost.
     assert_eq!(stage(), "filling");

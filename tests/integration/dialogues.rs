@@ -9,9 +9,8 @@ use std::{
 
 use serde::Deserialize;
 use vitrine::{
-    dialogue,
+    nlu::{dialogue, understanding::Vocabulary},
     schemas::{ActKind, DialogueState, Range, Scalar, ShownItem},
-    understanding::Vocabulary,
 };
 
 /// Share of exact turns below which the reading is not good enough.
@@ -139,7 +138,7 @@ fn check(name: &str) {
         let (mut state, mut before) = (DialogueState::default(), Vec::new());
         for (n, turn) in dialogue.turns.iter().enumerate() {
             let seen = if n == 0 { &[][..] } else { &page };
-            let said = dialogue::read(&turn.text, &shops[&dialogue.shop], &state, seen);
+            let said = dialogue::interpret_turn(&turn.text, &shops[&dialogue.shop], &state, seen);
             let after = match said.undo {
                 true => before.pop().unwrap_or_default(),
                 false => {
@@ -178,14 +177,14 @@ fn check(name: &str) {
 fn each_piece_says_its_words_and_what_it_does() {
     let shops = shops();
     let page = shown(&[("a".into(), 80.0), ("b".into(), 40.0), ("c".into(), 60.0)]);
-    let start = dialogue::read(
+    let start = dialogue::interpret_turn(
         "red dresses under 100",
         &shops["en"],
         &DialogueState::default(),
         &[],
     )
     .after;
-    let said = dialogue::read(
+    let said = dialogue::interpret_turn(
         "like the second but cheaper, in blue, any price limit, waterproof",
         &shops["en"],
         &start,
@@ -221,7 +220,8 @@ fn what_cannot_be_done_says_why_and_changes_nothing() {
         id: "a".into(),
         price: None,
     }];
-    let start = dialogue::read("red dresses", &shops["en"], &DialogueState::default(), &[]).after;
+    let start =
+        dialogue::interpret_turn("red dresses", &shops["en"], &DialogueState::default(), &[]).after;
     for (text, seen, detail) in [
         ("more like the third", &page[..], "1 are shown"),
         ("不要第三个", &page[..], "1 are shown"),
@@ -230,7 +230,7 @@ fn what_cannot_be_done_says_why_and_changes_nothing() {
         ("cheaper", &no_price[..], "no price"),
         ("cheaper than the second", &page[..], "1 are shown"),
     ] {
-        let said = dialogue::read(text, &shops["en"], &start, seen);
+        let said = dialogue::interpret_turn(text, &shops["en"], &start, seen);
         assert!(said.unclear[0].detail.contains(detail), "{text}: {said:?}");
         assert_eq!(
             (said.unclear.len(), &said.after),
@@ -272,8 +272,9 @@ fn any_turn_is_taken() {
         .flat_map(|v| turns.iter().map(move |t| (v, t)))
     {
         for (at, _) in text.char_indices() {
-            let said = dialogue::read(&text[at..], vocabulary, &DialogueState::default(), &page);
-            dialogue::read(&text[..at], vocabulary, &said.after, &page);
+            let said =
+                dialogue::interpret_turn(&text[at..], vocabulary, &DialogueState::default(), &page);
+            dialogue::interpret_turn(&text[..at], vocabulary, &said.after, &page);
             dialogue::words(&said.after);
         }
     }

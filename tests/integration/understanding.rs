@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use vitrine::understanding::{PriceRange, Understanding, Vocabulary};
+use vitrine::nlu::understanding::{PriceRange, Understanding, Vocabulary};
 
 /// Share of exact parses below which the parser is not good enough.
 const MIN_CASES: f64 = 0.9;

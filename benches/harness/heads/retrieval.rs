@@ -1,5 +1,5 @@
-//! Text to image, image to text, image to image of one article type, over the number of pairs
-//! trained on.
+//! Retrieval from text to image, image to text, and image to image of the same article type, by the
+//! number of training pairs.
 
 use std::error::Error;
 use std::time::Instant;

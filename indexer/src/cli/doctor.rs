@@ -97,11 +97,11 @@ fn encoders(dir: &Path) -> Finding {
     made.extend(encoders.embed_image(&[png.into_inner()]));
     for embedding in made {
         for (space, vector) in embedding.map_err(|e| e.to_string())? {
-            let sound = vector.iter().all(|x| x.is_finite());
-            if !sound || encoders.dims().get(&space) != Some(&vector.len()) {
+            let is_finite = vector.iter().all(|x| x.is_finite());
+            if !is_finite || encoders.dims().get(&space) != Some(&vector.len()) {
                 return Err(format!(
-                    "the vector of space `{space}` is not what it should be; get the models again with \
-                     `vitrine-indexer models get`"
+                    "the vector of space `{space}` has another dimension or a value that is not finite; \
+                     fetch the models again with `vitrine-indexer models get`"
                 ));
             }
         }

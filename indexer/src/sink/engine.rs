@@ -68,7 +68,7 @@ impl Sink for EngineSink {
             .map(|outcome| match outcome {
                 Ok(WriteStatus::Created) => Ok(Written::Created),
                 Ok(WriteStatus::Updated) => Ok(Written::Updated),
-                Ok(WriteStatus::Rejected) => Err("refused".to_owned()),
+                Ok(WriteStatus::Rejected) => Err("rejected".to_owned()),
                 Err(error) => Err(error.to_string()),
             })
             .collect())

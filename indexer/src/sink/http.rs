@@ -328,7 +328,7 @@ impl Sink for HttpSink {
                         WriteStatus::Created => Ok(Written::Created),
                         WriteStatus::Updated => Ok(Written::Updated),
                         WriteStatus::Rejected => {
-                            Err(result.error.unwrap_or_else(|| "refused".to_owned()))
+                            Err(result.error.unwrap_or_else(|| "rejected".to_owned()))
                         }
                     }),
             );

@@ -135,7 +135,7 @@ fn files_that_do_not_fit_are_refused_with_the_reason() {
         std::fs::write(dir.join("config.json"), &config).unwrap();
         reason
     };
-    assert!(with("\"format\": 1", "\"format\": 2").contains("got format 2"));
+    assert!(with("\"format\": 1", "\"format\": 2").contains("expected format 1, got 2"));
     assert!(with("\"input\": 3", "\"input\": 9").contains("text.mean"));
     assert!(with("\"input\": 3", "\"input\": 0").contains("`input` is 0"));
     assert!(with("\"hidden\": 5", "\"hidden\": 99999999").contains("`hidden` is 99999999"));

@@ -1,4 +1,4 @@
-//! Vectors compared with those of the reference implementations; `scripts/golden*.py` generated
+//! Vectors compared with those of the reference implementations; `scripts/golden/` generated
 //! them.
 
 mod folders;

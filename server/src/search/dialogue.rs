@@ -1,7 +1,7 @@
 //! Turns of a dialogue: a turn changes the state, the state is searched, and the items shown are
 //! what the next turn refers to.
 
-use vitrine::dialogue;
+use vitrine::nlu::dialogue;
 use vitrine_schemas::{
     ActKind, Dialogue, DialogueAct, DialogueSearch, DialogueState, DialogueTurn, FilterSpec,
     LexicalSpec, Query, Relaxation, SearchRequest, SearchResponse, ShownItem, TurnRequest, Unclear,
@@ -126,7 +126,7 @@ pub async fn check(context: &RequestContext, dialogue: &Dialogue, at: &str) -> A
     });
     let (filtered, matching_state) = counted.await?;
     filtered.map_err(|e| ApiError::from(e).below(&format!("{at}/search")))?;
-    matching_state.map_err(|e| ApiError::from(e).at(&format!("{at}/state/filters")))?;
+    matching_state.map_err(|e| ApiError::from(e).with_pointer(&format!("{at}/state/filters")))?;
     Ok(())
 }
 
@@ -199,7 +199,7 @@ async fn interpret(
     context: &RequestContext,
     dialogue: &Dialogue,
     input: Input,
-) -> ApiResult<(String, dialogue::Said)> {
+) -> ApiResult<(String, dialogue::TurnInterpretation)> {
     let mut after = dialogue.state.clone();
     let act = |kind, field: Option<&str>, item: Option<&str>| DialogueAct {
         kind,
@@ -226,7 +226,7 @@ async fn interpret(
             return Err(ApiError::invalid("/undo", "there is no turn to undo"));
         }
         Input::Undo => {
-            let interpretation = dialogue::Said {
+            let interpretation = dialogue::TurnInterpretation {
                 acts: vec![act(ActKind::Undo, None, None)],
                 unclear: Vec::new(),
                 undo: true,
@@ -241,7 +241,7 @@ async fn interpret(
         }
         Input::Exclude(id) => {
             let id = find_item(context, dialogue, id).await?.id;
-            dialogue::exclude(&mut after, &id);
+            dialogue::exclude_item(&mut after, &id);
             vec![act(ActKind::Exclude, None, Some(&id))]
         }
         Input::Drop(parts) => {
@@ -265,7 +265,7 @@ async fn interpret(
             vec![act(ActKind::Reset, None, None)]
         }
     };
-    let interpretation = dialogue::Said {
+    let interpretation = dialogue::TurnInterpretation {
         acts,
         unclear: Vec::new(),
         undo: false,

@@ -38,8 +38,9 @@ pub async fn run(
     c: &str,
     request: SearchRequest,
 ) -> ApiResult<SearchResponse> {
-    if request.ef.is_some_and(|ef| !(1..=10_000).contains(&ef)) {
-        return Err(ApiError::invalid("/ef", "must be 1 to 10000"));
+    if let Some(ef) = request.ef.filter(|ef| !(1..=10_000).contains(ef)) {
+        let detail = format!("expected 1 to 10000, got {ef}");
+        return Err(ApiError::invalid("/ef", detail));
     }
     let words = words(&request)?;
     let understood = understand(context, c, &request).await?;
@@ -66,7 +67,7 @@ pub async fn answer(
     if let Some(meaning) = meaning.as_ref().filter(|m| m.is_given) {
         identity += &serde_json::to_string(&meaning.filter).unwrap_or_default();
     }
-    // Price, color and so on are in the filter; a text of nothing else ranks what passes it.
+    // Price, color and so on are in the filter; without other words the whole text ranks.
     let left = meaning.as_ref().map(|m| m.text.clone());
     let left = left.filter(|text| !text.trim().is_empty());
     let text = match &request.query {

@@ -105,7 +105,7 @@ async fn a_hit_is_searched_by_with_the_conditions_that_hold() {
         none["turn"]["unclear"][0]["detail"]
             .as_str()
             .unwrap()
-            .contains("no such place")
+            .contains("no such position")
     );
     assert_eq!(
         none["dialogue"]["turns"], lamp["dialogue"]["turns"],
@@ -325,9 +325,10 @@ async fn dialogues_are_forgotten_with_their_shopper_and_by_themselves() {
     api.delete("/v1/sessions/s1").await.ok();
     for (path, is_there) in begun.iter().zip([false, true, false, true]) {
         let answer = api.get(path).await;
-        match is_there {
-            true => drop(answer.ok()),
-            false => drop(answer.problem(404, "dialogue_not_found")),
+        if is_there {
+            answer.ok();
+        } else {
+            answer.problem(404, "dialogue_not_found");
         }
     }
     assert_eq!(api.delete(&begun[3]).await.status, 204);

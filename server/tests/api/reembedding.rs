@@ -1,8 +1,18 @@
 //! Re-embedding: queries by text are embedded by the encoders of the spaces that they search.
 
-use serde_json::json;
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
-use crate::harness::{api, ids};
+use serde_json::json;
+use vitrine_server::embedders::Embedders;
+
+use crate::{
+    colors::Colors,
+    harness::{api, ids},
+};
 
 const SHOP: &str = "/v1/collections/shop";
 const REEMBEDDING: &str = "/v1/collections/shop/reembedding";
@@ -118,4 +128,24 @@ async fn encoders_that_the_server_does_not_have_are_refused_before_it_is_too_lat
         .await
         .problem(400, "invalid_argument");
     assert_eq!(problem["errors"][0]["pointer"], "/vectors");
+}
+
+#[test]
+fn concurrent_lookups_of_encoders_all_end() {
+    let find = |fingerprint: &str| {
+        thread::sleep(Duration::from_millis(200));
+        Ok(Colors::find(fingerprint))
+    };
+    let (colors, _waiting) = Colors::new();
+    let embedders = Embedders::new(Some(Arc::new(colors)), Some(Box::new(find)));
+    let embedders = Arc::new(embedders);
+    let (sender, receiver) = mpsc::channel();
+    for _ in 0..4 {
+        let (embedders, sender) = (embedders.clone(), sender.clone());
+        thread::spawn(move || sender.send(embedders.of(Some("colors-2")).is_ok()));
+    }
+    for _ in 0..4 {
+        let found = receiver.recv_timeout(Duration::from_secs(10));
+        assert_eq!(found, Ok(true), "a lookup is blocked");
+    }
 }

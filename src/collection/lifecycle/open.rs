@@ -79,7 +79,7 @@ impl Collection {
         state.take_sets(&store, entry, &spaces)?;
         next = next.max(lexical.covered());
         state.catch_up(&lexical, &store, id)?;
-        lexical.remove(lexical.numbers()? - &state.live)?;
+        lexical.remove(lexical.internal_ids()? - &state.live)?;
         lexical.refresh()?;
         let blend = read_blend(&store, name, id)?;
         let settings = Settings::open(&store, id)?;

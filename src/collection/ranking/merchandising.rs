@@ -14,7 +14,7 @@ use crate::{
     collection::{Collection, State},
     index::CandidateFilter,
     payload::categories,
-    rules::{Asked, Pinned, Stage},
+    rules::{Pinned, RuleQuery, Stage},
 };
 
 /// Properties of a request that the conditions of rules refer to.
@@ -57,24 +57,24 @@ impl Collection {
         if !context.is_on || settings.rules.is_empty() {
             return Ok(merchandising);
         }
-        let categories = if settings.rules.asks_for_categories() {
+        let categories = if settings.rules.uses_categories() {
             self.categories(state, context)?
         } else {
             Vec::new()
         };
-        let query = Asked {
+        let query = RuleQuery {
             path: context.path,
             text: context.text,
             categories: &categories,
             at: self.clock.now(),
         };
-        for rule in settings.rules.acting(&query) {
+        for rule in settings.rules.matching(&query) {
             merchandising.add_rule(state, rule, matching)?;
         }
         let query_item = context.item.and_then(|id| state.internal_ids.get(id));
         let pins = &mut merchandising.stage.pins;
-        pins.retain(|pin| Some(&pin.number) != query_item);
-        merchandising.stage.settle();
+        pins.retain(|pin| Some(&pin.internal_id) != query_item);
+        merchandising.stage.finish_pins();
         Ok(merchandising)
     }
 
@@ -91,7 +91,7 @@ impl Collection {
         let at = request.at.as_deref();
         let at = at.map(|time| rfc3339_micros("/at", time)).transpose()?;
         let settings = self.settings.now();
-        let tried = settings.rules.tried(&Asked {
+        let tried = settings.rules.explain(&RuleQuery {
             path: request.path,
             text: request.text.as_deref(),
             categories: &request.categories,
@@ -129,7 +129,7 @@ impl Merchandising {
         let (index, then) = (self.usage.len(), &rule.then);
         let pins = then.pin.iter().filter_map(|pin| {
             Some(Pinned {
-                number: *state.internal_ids.get(&pin.id)?,
+                internal_id: *state.internal_ids.get(&pin.id)?,
                 position: pin.position,
                 rule: index,
             })
@@ -190,7 +190,9 @@ impl Merchandising {
 
     /// Removes the pins of items that are not eligible.
     pub fn retain_pins(&mut self, eligible: &RoaringBitmap) {
-        self.stage.pins.retain(|pin| eligible.contains(pin.number));
+        self.stage
+            .pins
+            .retain(|pin| eligible.contains(pin.internal_id));
     }
 
     /// Returns the effects of each rule; boosts, burials and pins are counted on the page of
@@ -204,7 +206,12 @@ impl Merchandising {
             let Some(internal_id) = state.internal_ids.get(id).copied() else {
                 continue;
             };
-            if let Some(pin) = self.stage.pins.iter().find(|pin| pin.number == internal_id) {
+            if let Some(pin) = self
+                .stage
+                .pins
+                .iter()
+                .find(|pin| pin.internal_id == internal_id)
+            {
                 usage[pin.rule].pinned.push(id.clone());
                 continue;
             }

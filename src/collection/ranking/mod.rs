@@ -124,7 +124,7 @@ impl RankingRequest<'_> {
     /// Returns the ranking of a pool after boosts, burials and pins.
     fn merchandised<S: CandidateSource>(&self, source: &S, pool: &S::Pool) -> Vec<Ranked> {
         let stage = &self.merchandising.stage;
-        stage.applied(source.rank(pool), |id| source.unscored(pool, id))
+        stage.apply(source.rank(pool), |id| source.unscored(pool, id))
     }
 
     /// Returns the number of hits on a page that are pinned or not buried.

@@ -28,7 +28,7 @@ impl Collection {
         let stage = &request.merchandising.stage;
         let offset = request.cursor.len() as usize;
         let pins = stage.pins.iter();
-        let pins = pins.filter(|pin| !request.was_shown(pin.number));
+        let pins = pins.filter(|pin| !request.was_shown(pin.internal_id));
         let positions: Vec<usize> = pins.clone().map(|pin| pin.position).collect();
         let unpinned = request.limit - places(&positions, offset, request.limit);
         let is_taken = |id: u32| stage.is_pinned(id) || request.was_shown(id);
@@ -60,10 +60,12 @@ impl Collection {
         };
         let mut pinned = Vec::new();
         for pin in pins {
-            let hit = ranked.iter().find(|r| r.candidate.item == pin.number);
+            let hit = ranked.iter().find(|r| r.candidate.item == pin.internal_id);
             if let Some(hit) = hit {
                 let group = match request.diversify {
-                    Some(spec) => self.group(request.state, spec, pin.number, request.eligible)?,
+                    Some(spec) => {
+                        self.group(request.state, spec, pin.internal_id, request.eligible)?
+                    }
                     None => None,
                 };
                 pinned.push((pin.position, (*hit, group)));

@@ -10,7 +10,7 @@ use crate::{
         ranking::CandidateSource,
         search::{context::SearchContext, vector::VectorMatches},
     },
-    lexical::Found,
+    lexical::LexicalResults,
     query::blend::{CandidateSet, Ranked},
 };
 
@@ -24,7 +24,7 @@ pub(super) struct SearchCandidates<'a> {
 /// Candidates of a search.
 pub(super) struct SearchPool {
     pub vector: Option<VectorMatches>,
-    pub lexical: Option<Found>,
+    pub lexical: Option<LexicalResults>,
     /// Lists of the sources that found them.
     lists: Vec<(Source, Vec<Scored>)>,
     /// Candidates to blend; empty if a single source ranks.
@@ -57,7 +57,7 @@ impl CandidateSource for SearchCandidates<'_> {
             let found = vector.iter().flat_map(|vector| &vector.hits);
             collection.lexical.search(
                 query,
-                &settings.wording,
+                &settings.query_rewrite,
                 size,
                 eligible.internal_ids(),
                 &found.map(|(internal_id, _)| *internal_id).collect(),
@@ -74,7 +74,7 @@ impl CandidateSource for SearchCandidates<'_> {
         }
         if let Some(lexical) = &lexical {
             let scored = lexical.matches.iter().map(|m| Scored {
-                item: m.number,
+                item: m.internal_id,
                 score: m.score,
             });
             lists.push((Source::Lexical, scored.collect()));

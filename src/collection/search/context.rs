@@ -114,7 +114,7 @@ impl<'a> SearchContext<'a> {
 
     fn pins(&self) -> RoaringBitmap {
         let pins = self.merchandising.stage.pins.iter();
-        pins.map(|pin| pin.number).collect()
+        pins.map(|pin| pin.internal_id).collect()
     }
 
     /// Returns the number of items that match; of a hybrid search a lower bound.

@@ -5,7 +5,7 @@ use vitrine_schemas::{DialogueState, FilterSpec, Relaxation, ShownItem};
 use crate::{
     Error, Result,
     collection::{Collection, schema},
-    dialogue::{self, Said},
+    nlu::dialogue::{self, TurnInterpretation},
 };
 
 /// Maximum length of a turn, in bytes.
@@ -22,13 +22,13 @@ impl Collection {
         text: &str,
         state: &DialogueState,
         shown: &[ShownItem],
-    ) -> Result<Said> {
+    ) -> Result<TurnInterpretation> {
         if text.trim().is_empty() {
             return Err(Error::invalid("/text", "must not be empty"));
         }
         schema::limit("/text", text.len(), MAX_TURN_BYTES)?;
         let vocabulary = self.state.read().vocabulary();
-        Ok(dialogue::read(text, &vocabulary, state, shown))
+        Ok(dialogue::interpret_turn(text, &vocabulary, state, shown))
     }
 
     /// Returns the constraints to drop from a state that nothing matches, those that leave the most

@@ -11,7 +11,7 @@ use vitrine_schemas::{
 use crate::{
     Result,
     collection::{Collection, State, schema},
-    understanding::{Constraint, PriceRange, Understanding, Vocabulary},
+    nlu::understanding::{Constraint, PriceRange, Understanding, Vocabulary},
 };
 
 /// Maximum number of distinct values of a field in the vocabulary; a field with more holds names of

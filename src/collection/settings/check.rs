@@ -6,7 +6,7 @@ use crate::{
     Error, Result,
     clock::rfc3339_micros,
     collection::settings::{State, check_name},
-    lexical::{MOST_WORDS, tokens},
+    lexical::{MAX_PHRASE_WORDS, tokens},
     payload::levels,
 };
 
@@ -159,7 +159,9 @@ fn words(at: &str, list: &[String]) -> Result<()> {
         let detail = match () {
             () if text.len() > MAX_TEXT_BYTES => format!("is longer than {MAX_TEXT_BYTES} bytes"),
             () if words == 0 => "has no word".to_owned(),
-            () if words > MOST_WORDS => format!("has {words} words; the limit is {MOST_WORDS}"),
+            () if words > MAX_PHRASE_WORDS => {
+                format!("has {words} words; the limit is {MAX_PHRASE_WORDS}")
+            }
             () => continue,
         };
         return Err(Error::invalid(format!("{at}/{i}"), detail));

@@ -14,7 +14,7 @@ use vitrine_schemas::{Preset, Rule, StopWords, Synonym};
 use crate::{
     Error, Result,
     collection::{Collection, State, check_name},
-    lexical::{self, Thesaurus, Wording},
+    lexical::{self, QueryRewrite, Synonyms},
     rules::RuleSet,
     storage::{Batch, Store},
 };
@@ -142,24 +142,24 @@ pub struct Stored {
 pub(in crate::collection) struct Snapshot {
     stored: Stored,
     pub rules: RuleSet,
-    pub wording: Wording,
+    pub query_rewrite: QueryRewrite,
 }
 
 impl Snapshot {
     fn of(stored: Stored) -> Self {
         let words = stored.stop_words.words.iter().map(String::as_str);
         let stop_words = lexical::StopWords::new(words, stored.stop_words.keep_common);
-        let mut thesaurus = Thesaurus::default();
+        let mut synonyms = Synonyms::default();
         for synonym in stored.synonyms.values() {
             match synonym.to.as_slice() {
-                [] => thesaurus.add_equal(&synonym.words),
-                to => thesaurus.add_one_way(&synonym.words, to),
+                [] => synonyms.add_equal(&synonym.words),
+                to => synonyms.add_one_way(&synonym.words, to),
             }
         }
         Self {
             rules: RuleSet::new(stored.rules.values(), stop_words.clone()),
-            wording: Wording {
-                thesaurus,
+            query_rewrite: QueryRewrite {
+                synonyms,
                 stop_words,
             },
             stored,

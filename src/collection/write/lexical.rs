@@ -134,7 +134,7 @@ impl Collection {
         };
         if is_quiet {
             self.refresh_texts()?;
-            self.lexical.rest()?;
+            self.lexical.release_writer()?;
         }
         Ok(())
     }

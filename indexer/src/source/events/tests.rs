@@ -1,4 +1,4 @@
-//! Event files of each format, sound and faulty.
+//! Event files of each format, valid and invalid.
 
 use std::{fs, io::Write, path::PathBuf, sync::Arc};
 
@@ -39,7 +39,7 @@ fn event(record: &EventRecord) -> Value {
     json!(record.event.as_ref().unwrap_or_else(|f| panic!("{f:?}")))
 }
 
-/// Line and field of every faulty record.
+/// Line and field of every invalid record.
 fn errors(records: &[EventRecord]) -> Vec<(u64, &str)> {
     let faulty = records.iter().filter_map(|r| match &r.event {
         Ok(_) => None,

@@ -79,7 +79,7 @@ fn the_extension_selects_the_format() {
     let error = Format::of("-".as_ref()).unwrap_err().to_string();
     assert_eq!(
         error,
-        "cannot tell the format of standard input; give --format: \
+        "unknown format of standard input; set --format to one of: \
          jsonl, csv, parquet, google-xml, google-tsv, shopify, vendure"
     );
 }

@@ -1,0 +1,211 @@
+//! Amounts of money and the bounds they set: "under $50", "20 to 40", "1.5万以内", "两百块左右".
+
+use super::{
+    lexicon::{Bound, LEXICON, Role, has},
+    tokens::{Kind, Token},
+    vocabulary::Vocabulary,
+};
+
+/// Width of "around" to either side, as a share of the amount.
+const AROUND_SHARE: f64 = 0.2;
+
+/// Bounds of the price, both included.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PriceRange {
+    /// At least.
+    pub gte: Option<f64>,
+    /// At most.
+    pub lte: Option<f64>,
+}
+
+impl PriceRange {
+    /// Returns true if there is no bound.
+    pub fn is_empty(&self) -> bool {
+        self.gte.is_none() && self.lte.is_none()
+    }
+
+    fn of(bound: Bound, amount: f64) -> Self {
+        let cents = |x: f64| (x * 100.0).round() / 100.0;
+        match bound {
+            Bound::Max => Self {
+                gte: None,
+                lte: Some(amount),
+            },
+            Bound::Min => Self {
+                gte: Some(amount),
+                lte: None,
+            },
+            Bound::Around | Bound::Between => Self {
+                gte: Some(cents(amount * (1.0 - AROUND_SHARE))),
+                lte: Some(cents(amount * (1.0 + AROUND_SHARE))),
+            },
+        }
+    }
+}
+
+/// Returns the price bounds at the beginning of `tokens`, with the number of tokens.
+pub(super) fn price_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(usize, PriceRange)> {
+    let bound_at = |tokens: &[Token]| {
+        let (n, role) = vocabulary.role_at(tokens, |r| matches!(r, Role::Bound(_)))?;
+        let Role::Bound(bound) = role else {
+            return None;
+        };
+        Some((n, bound))
+    };
+    let (skipped, before) = bound_at(tokens).map_or((0, None), |(n, bound)| (n, Some(bound)));
+    let (n, low) = amount_at(&tokens[skipped..])?;
+    let mut at = skipped + n;
+    // "budget 500 to 800" is a range; in "under 50 and 20" nobody knows.
+    let joins = |t: &Token| {
+        let form = t.form.as_str();
+        has(&LEXICON.amounts.ranges, form) && (form != "and" || before == Some(Bound::Between))
+    };
+    if tokens.get(at).is_some_and(joins)
+        && let Some((n, high)) = amount_at(&tokens[at + 1..])
+        && low <= high
+    {
+        return Some((
+            at + 1 + n,
+            PriceRange {
+                gte: Some(low),
+                lte: Some(high),
+            },
+        ));
+    }
+    // In "over 50 under 200" the second bound belongs to the second amount.
+    let after = bound_at(&tokens[at..]).filter(|(n, bound)| {
+        before.is_none_or(|b| b == *bound) && amount_at(&tokens[at + n..]).is_none()
+    });
+    at += after.map_or(0, |(n, _)| n);
+    let bound = before.or(after.map(|(_, bound)| bound))?;
+    (bound != Bound::Between).then(|| (at, PriceRange::of(bound, low)))
+}
+
+/// An amount with or without a currency, and its length.
+fn amount_at(tokens: &[Token]) -> Option<(usize, f64)> {
+    let mut at = currency_at(tokens);
+    let (n, mut amount) = match tokens.get(at)?.kind {
+        Kind::Number(amount) => (1, amount),
+        _ => han_number(&tokens[at..])?,
+    };
+    at += n;
+    while let Some(factor) = tokens
+        .get(at)
+        .and_then(|t| LEXICON.amounts.factors.get(&t.form))
+    {
+        amount *= factor;
+        at += 1;
+    }
+    let after = currency_at(&tokens[at..]);
+    let is_money = after > 0 || currency_at(tokens) > 0;
+    (amount.is_finite() && (is_money || !is_measured(tokens, at))).then_some((at + after, amount))
+}
+
+/// Returns true if a unit follows the first `n` tokens: "256g", "13 inch", 500毫升 are not prices.
+fn is_measured(tokens: &[Token], n: usize) -> bool {
+    let Some(next) = tokens.get(n) else {
+        return false;
+    };
+    let form = next.form.as_str();
+    let units = &LEXICON.amounts.units;
+    match next.kind {
+        Kind::Word => has(units, form) || next.start == tokens[n - 1].end,
+        Kind::Han => units.iter().any(|unit| {
+            let forms = tokens[n..].iter().map(|t| t.form.as_str());
+            unit.chars().count() <= tokens.len() - n
+                && forms.take(unit.chars().count()).collect::<String>() == *unit
+        }),
+        _ => has(units, form),
+    }
+}
+
+/// Length of a currency's name.
+fn currency_at(tokens: &[Token]) -> usize {
+    let longest = (1..=3.min(tokens.len())).rev();
+    let name = |n: usize| {
+        tokens[..n]
+            .iter()
+            .map(|t| t.form.as_str())
+            .collect::<String>()
+    };
+    longest
+        .into_iter()
+        .find(|n| has(&LEXICON.amounts.currencies, &name(*n)))
+        .unwrap_or(0)
+}
+
+/// A number below 100,000,000 in Chinese characters, and its length.
+fn han_number(tokens: &[Token]) -> Option<(usize, f64)> {
+    let (mut total, mut section, mut digit, mut n) = (0.0, 0.0, None, 0);
+    for token in tokens.iter().take_while(|t| t.kind == Kind::Han) {
+        let c = token.form.chars().next()?;
+        if let Some(value) = "零一二三四五六七八九".chars().position(|d| d == c) {
+            digit = Some(value as f64);
+        } else if c == '两' {
+            digit = Some(2.0);
+        } else if let Some(unit) = [('十', 10.0), ('百', 100.0), ('千', 1000.0)]
+            .iter()
+            .find(|u| u.0 == c)
+        {
+            section += digit.take().unwrap_or(1.0) * unit.1;
+        } else if c == '万' && n > 0 {
+            total = (section + digit.take().unwrap_or(0.0)) * 1e4;
+            section = 0.0;
+        } else {
+            break;
+        }
+        n += 1;
+    }
+    (n > 0).then(|| (n, total + section + digit.unwrap_or(0.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nlu::tokens::tokens;
+
+    fn price(text: &str) -> Option<(Option<f64>, Option<f64>)> {
+        let (_, range) = price_at(&tokens(text), &Vocabulary::new([]))?;
+        Some((range.gte, range.lte))
+    }
+
+    #[test]
+    fn bounds_in_both_languages() {
+        let most = |x| Some((None, Some(x)));
+        let least = |x| Some((Some(x), None));
+        let both = |a, b| Some((Some(a), Some(b)));
+        for (text, expected) in [
+            ("under $50", most(50.0)),
+            ("no more than 1,200.50 usd", most(1200.5)),
+            ("$9.99 or less", most(9.99)),
+            ("1.5k or more", least(1500.0)),
+            ("between 20 and 40", both(20.0, 40.0)),
+            ("$30-$60", both(30.0, 60.0)),
+            ("around 1000", both(800.0, 1200.0)),
+            ("500元以下", most(500.0)),
+            ("不超过两百块", most(200.0)),
+            ("一千二百元以上", least(1200.0)),
+            ("1.5万以内", most(15000.0)),
+            ("十万元以内", most(100000.0)),
+            ("100到200元", both(100.0, 200.0)),
+            ("3000元左右", both(2400.0, 3600.0)),
+            ("over 50 under 200", least(50.0)),
+            ("不超过200元以内", most(200.0)),
+            ("budget 500 to 800", both(500.0, 800.0)),
+            ("预算500到800", both(500.0, 800.0)),
+            ("max 256g", None),
+            ("under 13 inches", None),
+            ("under 13 inches under 900", None),
+            ("不超过500毫升", None),
+            ("3岁以上", None),
+            ("20-40cm", None),
+            ("under $13 inch", most(13.0)),
+            ("between 20", None),
+            ("40 to 20", None),
+            ("50", None),
+            ("under the bridge", None),
+        ] {
+            assert_eq!(price(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Edits of conditions: "any color", "need not be leather", "also in blue", and all remaining
+//! words.
+
+use std::collections::{BTreeMap, HashMap};
+
+use vitrine_schemas::{ActKind, DialogueAct, Range, Scalar};
+
+use super::{
+    reader::{Reader, bare},
+    state,
+    trimming::trimmed,
+};
+use crate::nlu::{
+    lexicon::{LEXICON, Phrase},
+    tokens::{Kind, key, tokens},
+    understanding::{Constraint, Understanding},
+    vocabulary::{Lookup, Vocabulary},
+};
+
+/// Values of a field that a turn names.
+#[derive(Default)]
+struct Wanted {
+    /// Byte offset of the first value.
+    start: usize,
+    values: Vec<String>,
+    words: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// Interprets "any color", "no price limit", 颜色不限, 什么牌子都行.
+    pub(super) fn any_field(&mut self, at: usize) -> Option<usize> {
+        if let Some(n) = self.phrase(at, &[Phrase::AnyAll]) {
+            for filter in std::mem::take(&mut self.state.filters) {
+                let mut act = bare(ActKind::Drop);
+                act.field = Some(filter.field);
+                self.push(at..at + n, act);
+            }
+            return Some(self.take(at, n));
+        }
+        let lead = self.phrase(at, &[Phrase::Any]).unwrap_or_default();
+        let from = if lead > 0 {
+            self.skip_small(at + lead)
+        } else {
+            at
+        };
+        let (n, field) = self.field(from)?;
+        let limit = self.phrase(from + n, &[Phrase::Limit]).unwrap_or_default();
+        let mut end = from + n + limit;
+        let after = match lead {
+            0 => {
+                end = self.skip_small(end);
+                self.phrase(end, &[Phrase::NoMatter])?
+            }
+            _ => self
+                .found(end, &[Phrase::NoMatter, Phrase::Fine])
+                .map_or(0, |(n, _)| n),
+        };
+        state::drop_part(&mut self.state, &field);
+        let n = end + after - at;
+        let mut act = bare(ActKind::Drop);
+        act.field = Some(field);
+        self.push(at..at + n, act);
+        Some(self.take(at, n))
+    }
+
+    /// Interprets "doesn't have to be leather", 不一定要蓝色.
+    pub(super) fn need_not(&mut self, at: usize) -> Option<usize> {
+        let n = self.phrase(at, &[Phrase::NeedNot])?;
+        let from = self.skip_small(at + n);
+        let (m, Lookup::Values(meanings)) = self.vocabulary.longest_at(self.tokens.get(from..)?)?
+        else {
+            return None;
+        };
+        for meaning in meanings {
+            let values = [meaning.value.clone()];
+            let held = self
+                .state
+                .filters
+                .iter()
+                .any(|f| f.field == meaning.field && f.values.contains(&meaning.value));
+            state::clear(&mut self.state, &meaning.field, &values);
+            if held {
+                let mut act = bare(ActKind::Drop);
+                act.field = Some(meaning.field.clone());
+                act.values = values.into();
+                self.push(at..from + m, act);
+            }
+        }
+        Some(self.take(at, from + m - at))
+    }
+
+    /// Interprets "also", "or", "instead", which apply to the remaining values and words.
+    pub(super) fn manner(&mut self, at: usize) -> Option<usize> {
+        let (n, phrase) = self.found(at, &[Phrase::Instead, Phrase::Also, Phrase::Or])?;
+        let first = self.tokens[..at]
+            .iter()
+            .zip(&self.taken)
+            .all(|(t, taken)| *taken || t.kind == Kind::Break);
+        match phrase {
+            _ if self.is_value(at, n) => return None,
+            Phrase::Or if !first => return None,
+            Phrase::Instead => self.instead = true,
+            _ => self.add_values = true,
+        }
+        Some(self.take(at, n))
+    }
+
+    /// Interprets the remaining words as a query.
+    pub(super) fn remaining_query(&mut self) {
+        let left = self.left();
+        let understood = Understanding::of(&left, self.vocabulary, &[]);
+        let mut wanted: BTreeMap<(String, bool), Wanted> = BTreeMap::new();
+        for part in &understood.parts {
+            let words = self.text[part.span.clone()].to_owned();
+            let (field, value, negated) = match &part.constraint {
+                Constraint::Must { field, value } => (field, value, false),
+                Constraint::MustNot { field, value } => (field, value, true),
+                Constraint::Price(price) => {
+                    let range = Range {
+                        gte: price.gte.map(Scalar::Float),
+                        lte: price.lte.map(Scalar::Float),
+                        ..Range::default()
+                    };
+                    state::bound(&mut self.state, &range, &words);
+                    let act = DialogueAct {
+                        field: Some("price".into()),
+                        range: Some(range),
+                        words,
+                        ..bare(ActKind::Filter)
+                    };
+                    self.acts.push((part.span.start, act));
+                    continue;
+                }
+            };
+            let entry = wanted.entry((field.clone(), negated)).or_default();
+            if entry.words.is_empty() {
+                entry.start = part.span.start;
+            }
+            for (list, one) in [(&mut entry.values, value), (&mut entry.words, &words)] {
+                if !list.contains(one) {
+                    list.push(one.clone());
+                }
+            }
+        }
+        for ((field, negated), one) in wanted {
+            let (values, words) = (one.values, one.words.join(" "));
+            if negated {
+                state::exclude(&mut self.state, &field, &values, &words);
+            } else {
+                state::require(&mut self.state, &field, &values, &words, self.add_values);
+            }
+            let kind = if self.add_values && !negated {
+                ActKind::Add
+            } else {
+                ActKind::Filter
+            };
+            let act = DialogueAct {
+                field: Some(field),
+                values,
+                words,
+                negated,
+                ..bare(kind)
+            };
+            self.acts.push((one.start, act));
+        }
+        let words = trimmed(&understood.text);
+        if !words.is_empty() {
+            state::set_text(&mut self.state, &words, self.instead);
+            let act = DialogueAct {
+                words,
+                field: Some("text".into()),
+                ..bare(ActKind::Words)
+            };
+            self.acts.push((self.text.len(), act));
+        }
+    }
+
+    /// Returns the field whose name begins at a token, with the number of tokens.
+    fn field(&self, at: usize) -> Option<(usize, String)> {
+        let ahead = self.tokens.get(at..)?;
+        (1..=3.min(ahead.len()))
+            .rev()
+            .find_map(|n| Some((n, self.fields.get(&key(&ahead[..n]))?.clone())))
+    }
+}
+
+/// Returns the fields by their names: their own, and those of the same group in the lexicon.
+pub(super) fn fields(vocabulary: &Vocabulary) -> HashMap<String, String> {
+    let mut by_word = HashMap::new();
+    for (name, group) in &LEXICON.fields {
+        for word in group {
+            by_word.insert(key(&tokens(word)), name.clone());
+        }
+    }
+    for field in vocabulary.fields() {
+        let own = key(&tokens(&field.replace('_', " ")));
+        let is_own = |word: &String| key(&tokens(word)) == own;
+        let mut groups = LEXICON.fields.values();
+        let group = groups.find(|group| group.iter().any(is_own));
+        for word in group.into_iter().flatten() {
+            by_word.insert(key(&tokens(word)), field.to_owned());
+        }
+        by_word.insert(own, field.to_owned());
+    }
+    by_word
+}

@@ -1,0 +1,289 @@
+//! Interpretation of a turn. Phrases about the dialogue (positions, "cheaper", "any color") are
+//! found first and taken out; the rest is interpreted as a query.
+
+use std::{collections::HashMap, ops::Range};
+
+use vitrine_schemas::{ActKind, DialogueAct, DialogueState, ShownItem, Unclear};
+
+use super::{TurnInterpretation, edits::fields, phrases::longest_at};
+use crate::nlu::{
+    lexicon::{LEXICON, Phrase, has},
+    tokens::{Kind, Token, tokens},
+    vocabulary::{Lookup, Vocabulary},
+};
+
+/// Interprets a turn in the state `before`. `shown` are the items that the shopper sees.
+pub fn interpret_turn(
+    text: &str,
+    vocabulary: &Vocabulary,
+    before: &DialogueState,
+    shown: &[ShownItem],
+) -> TurnInterpretation {
+    let tokens = tokens(text);
+    let mut reader = Reader {
+        text,
+        tokens: &tokens,
+        vocabulary,
+        fields: fields(vocabulary),
+        shown,
+        taken: vec![false; tokens.len()],
+        acts: Vec::new(),
+        unclear: Vec::new(),
+        add_values: false,
+        instead: false,
+        state: before.clone(),
+    };
+    if reader.is_undo() {
+        return TurnInterpretation {
+            acts: vec![reader.act(0..tokens.len(), ActKind::Undo)],
+            unclear: Vec::new(),
+            undo: true,
+            after: before.clone(),
+        };
+    }
+    let mut at = reader.opening();
+    while at < tokens.len() {
+        at += reader.step(at).max(1);
+    }
+    reader.remaining_query();
+    reader.compare();
+    reader.acts.sort_by_key(|(start, _)| *start);
+    TurnInterpretation {
+        acts: reader.acts.into_iter().map(|(_, act)| act).collect(),
+        unclear: reader.unclear,
+        undo: false,
+        after: reader.state,
+    }
+}
+
+/// State of the interpretation of a turn.
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
+    pub(super) tokens: &'a [Token],
+    pub(super) vocabulary: &'a Vocabulary,
+    /// Fields by their names in the lexicon.
+    pub(super) fields: HashMap<String, String>,
+    pub(super) shown: &'a [ShownItem],
+    /// True for tokens that were interpreted.
+    pub(super) taken: Vec<bool>,
+    /// Acts with the byte offset of their first word.
+    pub(super) acts: Vec<(usize, DialogueAct)>,
+    pub(super) unclear: Vec<Unclear>,
+    /// True if values are added to those required before.
+    pub(super) add_values: bool,
+    /// True if words replace the text.
+    pub(super) instead: bool,
+    pub(super) state: DialogueState,
+}
+
+impl Reader<'_> {
+    /// Returns true if the turn only undoes the previous one.
+    fn is_undo(&self) -> bool {
+        let from = self.skip(0, &[Phrase::Filler, Phrase::Polite]);
+        [0, from]
+            .into_iter()
+            .any(|at| match self.phrase(at, &[Phrase::Undo]) {
+                Some(n) => {
+                    self.skip(at + n, &[Phrase::Filler, Phrase::Closing]) == self.tokens.len()
+                }
+                None => false,
+            })
+    }
+
+    /// Takes courtesy and a reset at the beginning. Returns the offset of the next token.
+    fn opening(&mut self) -> usize {
+        let mut at = 0;
+        if let Some(n) = self.phrase(0, &[Phrase::Filler, Phrase::Polite])
+            && self.ends(n)
+            && !self.is_value(0, n)
+        {
+            self.take(0, n + 1);
+            at = (n + 1).min(self.tokens.len());
+        }
+        let from = self.skip(at, &[Phrase::Filler]);
+        let (Some(n), None) = (
+            self.phrase(from, &[Phrase::Reset]),
+            self.phrase(from, &[Phrase::AnyAll]),
+        ) else {
+            return at;
+        };
+        let next = from + n;
+        let goes_on = n > 1
+            || self
+                .tokens
+                .get(next)
+                .is_some_and(|t| ["and", "then", "with"].contains(&t.form.as_str()));
+        if !self.ends(next) && !goes_on || self.is_value(from, n) {
+            return at;
+        }
+        self.take(at, next - at);
+        self.push(
+            from..next,
+            DialogueAct {
+                ..bare(ActKind::Reset)
+            },
+        );
+        self.state = DialogueState::default();
+        next
+    }
+
+    /// Interprets a dialogue phrase that begins at a token. Returns the number of tokens to skip.
+    fn step(&mut self, at: usize) -> usize {
+        if self.tokens[at].kind == Kind::Break {
+            return 1;
+        }
+        let value = match self.vocabulary.longest_at(&self.tokens[at..]) {
+            Some((n, Lookup::Values(_))) => n,
+            _ => 0,
+        };
+        let n = self
+            .comparison(at)
+            .or_else(|| self.item(at))
+            .or_else(|| self.any_field(at))
+            .or_else(|| self.need_not(at))
+            .or_else(|| self.manner(at))
+            .unwrap_or_default();
+        match n {
+            0 => value.max(1),
+            n => n,
+        }
+    }
+
+    /// Returns the text with blanks for interpreted tokens, so that byte offsets stay the same.
+    pub(super) fn left(&self) -> String {
+        let mut left = String::with_capacity(self.text.len());
+        let mut at = 0;
+        let taken = self
+            .tokens
+            .iter()
+            .zip(&self.taken)
+            .filter(|(_, taken)| **taken);
+        for (token, _) in taken {
+            left.push_str(&self.text[at..token.start]);
+            left.extend(std::iter::repeat_n(' ', token.end - token.start));
+            at = token.end;
+        }
+        left.push_str(&self.text[at..]);
+        left
+    }
+
+    pub(super) fn phrase(&self, at: usize, wanted: &[Phrase]) -> Option<usize> {
+        self.found(at, wanted).map(|(n, _)| n)
+    }
+
+    pub(super) fn found(&self, at: usize, wanted: &[Phrase]) -> Option<(usize, Phrase)> {
+        longest_at(self.tokens.get(at..)?, wanted)
+    }
+
+    /// Returns the first token from `at` that is neither a sign nor part of one of the phrases.
+    fn skip(&self, mut at: usize, phrases: &[Phrase]) -> usize {
+        while let Some(token) = self.tokens.get(at) {
+            at += match self.phrase(at, phrases) {
+                Some(n) => n,
+                None if matches!(token.kind, Kind::Break | Kind::Sign) => 1,
+                None => break,
+            };
+        }
+        at
+    }
+
+    pub(super) fn skip_small(&self, mut at: usize) -> usize {
+        while self
+            .tokens
+            .get(at)
+            .is_some_and(|t| has(&LEXICON.small_words, &t.form))
+        {
+            at += 1;
+        }
+        at
+    }
+
+    /// Returns true if a value of at least `n` tokens begins at the token.
+    pub(super) fn is_value(&self, at: usize, n: usize) -> bool {
+        matches!(self.vocabulary.longest_at(&self.tokens[at..]), Some((m, Lookup::Values(_))) if m >= n)
+    }
+
+    pub(super) fn is_negated(&self, at: usize) -> bool {
+        let before = |n: usize| at.checked_sub(n).map(|at| self.tokens[at].form.as_str());
+        matches!(before(1), Some("不" | "别" | "not" | "no"))
+            || before(1) == Some("要") && before(2) == Some("不")
+    }
+
+    /// Returns true if a clause ends before the token.
+    pub(super) fn ends(&self, at: usize) -> bool {
+        self.tokens.get(at).is_none_or(|t| t.kind == Kind::Break)
+    }
+
+    /// Returns true if the phrase before the token is complete.
+    pub(super) fn closes(&self, at: usize) -> bool {
+        const NEXT: &[Phrase] = &[
+            Phrase::Filler,
+            Phrase::Closing,
+            Phrase::Cheaper,
+            Phrase::Pricier,
+            Phrase::Instead,
+            Phrase::Also,
+            Phrase::Not,
+        ];
+        self.ends(at)
+            || self.found(at, NEXT).is_some()
+            || matches!(
+                self.vocabulary.longest_at(&self.tokens[at..]),
+                Some((_, Lookup::Role(_)))
+            )
+    }
+
+    pub(super) fn take(&mut self, at: usize, n: usize) -> usize {
+        let end = (at + n).min(self.taken.len());
+        self.taken[at..end].fill(true);
+        n
+    }
+
+    pub(super) fn words(&self, at: Range<usize>) -> String {
+        match (
+            self.tokens.get(at.start),
+            self.tokens.get(at.end.saturating_sub(1)),
+        ) {
+            (Some(first), Some(last)) => self.text[first.start..last.end].to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    pub(super) fn act(&self, at: Range<usize>, kind: ActKind) -> DialogueAct {
+        DialogueAct {
+            words: self.words(at),
+            ..bare(kind)
+        }
+    }
+
+    pub(super) fn push(&mut self, at: Range<usize>, act: DialogueAct) {
+        let start = self.tokens[at.start].start;
+        let words = self.words(at);
+        self.acts.push((start, DialogueAct { words, ..act }));
+    }
+
+    pub(super) fn unclear(&mut self, at: Range<usize>, detail: &str) {
+        self.unclear.push(Unclear {
+            words: self.words(at),
+            detail: detail.into(),
+        });
+    }
+
+    pub(super) fn missing(&mut self, at: Range<usize>) {
+        let detail = format!("no such position; {} items are shown", self.shown.len());
+        self.unclear(at, &detail);
+    }
+}
+
+pub(super) fn bare(kind: ActKind) -> DialogueAct {
+    DialogueAct {
+        kind,
+        words: String::new(),
+        field: None,
+        values: Vec::new(),
+        range: None,
+        negated: false,
+        item: None,
+        basis: None,
+    }
+}

@@ -1,0 +1,149 @@
+//! Changes of the search state. There is one condition per field and polarity; a required value is
+//! not excluded anymore, and an excluded one is not required anymore.
+
+use vitrine_schemas::{DialogueFilter, DialogueState, Range, ShownItem};
+
+use super::price::narrowed;
+
+/// Separator of the names in a category path.
+const PATH_SEPARATOR: &str = " > ";
+
+/// Removes a part: the conditions on a field, `text`, `like` or `excluded`. Returns false if the
+/// state does not have it.
+pub fn drop_part(state: &mut DialogueState, part: &str) -> bool {
+    match part {
+        "text" => !std::mem::take(&mut state.text).is_empty(),
+        "like" => state.like.take().is_some(),
+        "excluded" => !std::mem::take(&mut state.excluded).is_empty(),
+        field => {
+            let before = state.filters.len();
+            state.filters.retain(|f| f.field != field);
+            state.filters.len() < before
+        }
+    }
+}
+
+/// Requires one of the values; with `add`, or one of those required before.
+pub(super) fn require(
+    state: &mut DialogueState,
+    field: &str,
+    values: &[String],
+    words: &str,
+    add: bool,
+) {
+    without(state, field, values, true);
+    put(state, field, values, words, false, add);
+}
+
+/// Excludes items with one of the values.
+pub(super) fn exclude(state: &mut DialogueState, field: &str, values: &[String], words: &str) {
+    without(state, field, values, false);
+    put(state, field, values, words, true, true);
+}
+
+/// Drops the values from all conditions, required or excluded.
+pub(super) fn clear(state: &mut DialogueState, field: &str, values: &[String]) {
+    without(state, field, values, true);
+    without(state, field, values, false);
+}
+
+/// Bounds the price.
+pub(super) fn bound(state: &mut DialogueState, range: &Range, words: &str) {
+    let is_price = |f: &&mut DialogueFilter| f.field == "price" && f.range.is_some();
+    match state.filters.iter_mut().find(is_price) {
+        Some(there) => {
+            there.range = there.range.as_ref().map(|old| narrowed(old, range));
+            words.clone_into(&mut there.words);
+        }
+        None => state.filters.push(DialogueFilter {
+            field: "price".into(),
+            values: Vec::new(),
+            range: Some(range.clone()),
+            negated: false,
+            words: words.into(),
+        }),
+    }
+}
+
+/// Sets the reference item, which replaces the text.
+pub fn like(state: &mut DialogueState, item: ShownItem) {
+    state.text.clear();
+    state.excluded.retain(|id| *id != item.id);
+    state.like = Some(item);
+}
+
+/// Excludes an item.
+pub fn exclude_item(state: &mut DialogueState, id: &str) {
+    if state.like.as_ref().is_some_and(|l| l.id == id) {
+        state.like = None;
+    }
+    if !state.excluded.iter().any(|e| e == id) {
+        state.excluded.push(id.into());
+    }
+}
+
+/// Adds words to the text, or replaces it with `instead`.
+pub(super) fn set_text(state: &mut DialogueState, words: &str, instead: bool) {
+    if instead || state.text.is_empty() {
+        words.clone_into(&mut state.text);
+    } else if !contains(&state.text, words) {
+        state.text = format!("{} {words}", state.text);
+    }
+}
+
+fn contains(text: &str, words: &str) -> bool {
+    format!(" {text} ").contains(&format!(" {words} "))
+}
+
+fn put(
+    state: &mut DialogueState,
+    field: &str,
+    values: &[String],
+    words: &str,
+    negated: bool,
+    add: bool,
+) {
+    let same =
+        |f: &&mut DialogueFilter| f.field == field && f.negated == negated && f.range.is_none();
+    let Some(there) = state.filters.iter_mut().find(same) else {
+        state.filters.push(DialogueFilter {
+            field: field.into(),
+            values: values.to_vec(),
+            range: None,
+            negated,
+            words: words.into(),
+        });
+        return;
+    };
+    if !add {
+        there.values.clear();
+        there.words.clear();
+    }
+    for value in values {
+        if !there.values.contains(value) {
+            there.values.push(value.clone());
+        }
+    }
+    there.words = [there.words.as_str(), words].join(" ").trim().to_owned();
+}
+
+/// Removes values from the conditions on the field, and conditions without any value.
+fn without(state: &mut DialogueState, field: &str, values: &[String], negated: bool) {
+    for there in &mut state.filters {
+        if there.field != field || there.negated != negated || there.range.is_some() {
+            continue;
+        }
+        let before = there.values.len();
+        there.values.retain(|v| !values.contains(v));
+        if there.values.len() < before {
+            let names = there
+                .values
+                .iter()
+                .map(|v| v.rsplit(PATH_SEPARATOR).next().unwrap_or(v));
+            there.words = names.collect::<Vec<_>>().join(" ");
+        }
+    }
+    state
+        .filters
+        .retain(|f| f.range.is_some() || !f.values.is_empty());
+}

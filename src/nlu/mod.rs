@@ -1,0 +1,10 @@
+//! Query understanding without a model: constraints of queries (`understanding`) and turns of
+//! dialogues (`dialogue`), by the values of a collection (`vocabulary`) and by words of shoppers in
+//! English and Chinese (`lexicon/*.toml`). The same text always gives the same result.
+
+mod amounts;
+pub mod dialogue;
+mod lexicon;
+mod tokens;
+pub mod understanding;
+mod vocabulary;
