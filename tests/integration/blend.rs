@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 use vitrine::{
-    Collection, Database, Error, Options,
-    schemas::{BlendMethod, Event, Fallback, RecommendRequest, RecommendResponse, Source},
+    Collection, Database, Error, Options, Training,
+    schemas::{
+        BlendMethod, Event, Fallback, ModelChoice, RecommendRequest, RecommendResponse, Source,
+    },
 };
 
 use crate::support::{Fixture, config, put};
@@ -34,6 +36,16 @@ fn event(user: usize, item: String, day: usize) -> Event {
     .expect("an event")
 }
 
+/// Training of one kind of model: held-out figures of this small, symmetric data depend on the
+/// order of items and on the rounding of the processor, so the automatic choice may differ after a
+/// restart.
+fn item_knn() -> Training {
+    Training {
+        model: Some(ModelChoice::ItemKnn),
+        ..Training::default()
+    }
+}
+
 /// Four groups of 20 items, alike by their vectors. The first ten of a group are of two kinds: the
 /// same people choose one kind, which only behavior can tell; the last ten are so new that only
 /// content knows them.
@@ -59,7 +71,7 @@ fn stock(db: &Database) -> std::sync::Arc<Collection> {
         events.push(event(user, format!("g{group}i{}", 10 + user / 8 % 10), 21));
     }
     db.append_events(&events).expect("stored");
-    shop.train(&vitrine::Training::default()).expect("trained");
+    shop.train(&item_knn()).expect("trained");
     shop
 }
 
@@ -96,7 +108,7 @@ fn a_learned_blend_beats_its_sources_and_is_there_after_a_restart() {
     assert_eq!(before.blend.version.as_ref(), Some(&version));
     let db = Database::open(dir.path(), Options::default()).expect("open");
     let shop = db.collection("shop").expect("open");
-    shop.train(&vitrine::Training::default()).expect("trained");
+    shop.train(&item_knn()).expect("trained");
     let after = ask(&shop, user);
     assert_eq!(after.blend, before.blend);
     let ids = |answer: &RecommendResponse| -> Vec<String> {

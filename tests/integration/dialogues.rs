@@ -223,12 +223,12 @@ fn what_cannot_be_done_says_why_and_changes_nothing() {
     let start =
         dialogue::interpret_turn("red dresses", &shops["en"], &DialogueState::default(), &[]).after;
     for (text, seen, detail) in [
-        ("more like the third", &page[..], "1 are shown"),
-        ("不要第三个", &page[..], "1 are shown"),
+        ("more like the third", &page[..], "1 items are shown"),
+        ("不要第三个", &page[..], "1 items are shown"),
         ("more like this one", &page[..], "which one"),
         ("更像这个", &page[..], "which one"),
         ("cheaper", &no_price[..], "no price"),
-        ("cheaper than the second", &page[..], "1 are shown"),
+        ("cheaper than the second", &page[..], "1 items are shown"),
     ] {
         let said = dialogue::interpret_turn(text, &shops["en"], &start, seen);
         assert!(said.unclear[0].detail.contains(detail), "{text}: {said:?}");

@@ -66,7 +66,7 @@ impl Comparison {
     }
 }
 
-/// Returns in_flight-item queries for collections without judgments: `count` items drawn at random
+/// Returns known-item queries for collections without judgments: `count` items drawn at random
 /// (from `among`, if given), each by its title and, if it can be read, by its image. The only
 /// relevant item is the item itself.
 ///
@@ -115,11 +115,11 @@ pub fn known_item_queries(
     });
     let mut groups = vec![
         QueryGroup {
-            title: "in_flight-item search by title".to_owned(),
+            title: "known-item search by title".to_owned(),
             queries: by_title.collect(),
         },
         QueryGroup {
-            title: "in_flight-item search by image".to_owned(),
+            title: "known-item search by image".to_owned(),
             queries: by_image.collect(),
         },
     ];

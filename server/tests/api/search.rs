@@ -167,7 +167,7 @@ async fn a_text_is_searched_by_words_and_meaning_at_once() {
     let found = api.post(SEARCH, body).await.ok();
     assert_eq!(found["plan"], "exact+lexical");
     assert_eq!(found["hits"][0]["id"], "lamp");
-    assert_eq!(found["hits"][0]["reason"]["text"], "Has blue");
+    assert_eq!(found["hits"][0]["reason"]["text"], "Matches: blue");
     assert_eq!(found["total"], json!({"value": 3, "relation": "gte"}));
     assert_eq!(found["facets"]["items"], 3);
     let fragments = &found["hits"][0]["highlights"][0]["fragments"];

@@ -11,7 +11,7 @@ use crate::{
     quantize::{MAX_PROJECTED_DIM, PrincipalComponents},
 };
 
-/// Maximum internal_id of items of a map.
+/// Maximum number of items of a map.
 const MAX_SAMPLE: usize = 10_000;
 
 impl Collection {

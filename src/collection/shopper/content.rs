@@ -21,7 +21,7 @@ use crate::{
 /// Power of the cosines in the strategy `sum`. With 1 the sum is the cosine to the mean, which is
 /// near to no item of a diverse history; with more, an item that is very near to one item of the
 /// history comes before one that is slightly near to all. On the shop, the grocery and the films of
-/// `make bench-blend` and `make bench-prior` it ranks better, at any internal_id of events.
+/// `make bench-blend` and `make bench-prior` it ranks better, at any number of events.
 const COSINE_POWER: i32 = 4;
 
 /// Similarity to the vectors of a history.

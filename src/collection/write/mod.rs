@@ -113,7 +113,7 @@ impl Collection {
         self.remove(&mut writer, ids)
     }
 
-    /// Deletes the matching items; returns their internal_id. An empty filter is refused.
+    /// Deletes the matching items; returns their number. An empty filter is refused.
     pub fn delete_matching(&self, filter: &FilterSpec) -> Result<u64> {
         let empty = match filter {
             FilterSpec::Text(text) => text.trim().is_empty(),

@@ -54,7 +54,7 @@ fn bytes_are_standard_base64() {
     let images = Images::new(".".into(), false);
     assert_eq!(
         images.load(&ImageRef::Bytes("cGhvdG8/".into())).unwrap(),
-        b"image?"
+        b"photo?"
     );
     for wrong in ["cGhvdG8_", "cGhvdG8", "x"] {
         assert!(
