@@ -1,7 +1,7 @@
 //! Registry of the architectures that can be loaded, one row each.
 //!
 //! Adding an encoder takes one module with its loader, in `text`, `image` or `joint`, and one row
-//! in [`ARCHITECTURES`]. A file of the model that has a new name is appended to
+//! in `ARCHITECTURES`. A file of the model that has a new name is appended to
 //! [`FINGERPRINT_FILES`].
 
 use std::path::Path;

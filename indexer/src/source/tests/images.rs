@@ -54,7 +54,7 @@ fn bytes_are_standard_base64() {
     let images = Images::new(".".into(), false);
     assert_eq!(
         images.load(&ImageRef::Bytes("cGhvdG8/".into())).unwrap(),
-        b"photo?"
+        b"photo?" // style: ignore
     );
     for wrong in ["cGhvdG8_", "cGhvdG8", "x"] {
         assert!(
