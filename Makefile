@@ -58,7 +58,7 @@ style: setup $(TYPOS) ## spelling, and how comments, constants and messages are 
 	$(TYPOS) .
 	python3 scripts/check/style.py
 
-check: fmt style clippy test docs openapi-drift ## everything CI runs
+check: fmt style clippy test docs openapi-drift check-docs ## everything CI runs
 
 MDBOOK := $(CACHE)/tools/bin/mdbook
 
