@@ -620,7 +620,7 @@ fn heads_are_trained_on_co_purchases() {
         "{decision}"
     );
     let report = fs::read_to_string(models.join("heads/1/report.html")).unwrap();
-    assert!(report.contains("chosen together"));
+    assert!(report.contains("co-purchases: NDCG@10"));
 
     let import = "events import --source events.jsonl --data d --collection shop";
     assert!(run(dir, import).status.success());
