@@ -1,14 +1,10 @@
 //! The one-way crate graph and the fences around single dependencies, kept by a test.
 
-use std::{collections::BTreeMap, path::Path, process::Command};
+use std::{collections::BTreeMap, process::Command};
 
 use serde_json::Value;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the server crate lies in the workspace")
-}
+use crate::sources::{SOURCES, files, root};
 
 #[test]
 fn crates_depend_one_way_only() {
@@ -66,10 +62,7 @@ fn fenced_dependencies_stay_behind_their_fence() {
         ("candle_core", vec!["indexer/"]),
         ("tokenizers", vec!["indexer/"]),
     ];
-    let mut files = Vec::new();
-    for folder in ["src", "indexer/src", "server/src", "schemas/src"] {
-        collect(&root().join(folder), &mut files);
-    }
+    let files: Vec<_> = SOURCES.iter().flat_map(|folder| files(folder)).collect();
     assert!(files.len() > 40, "the sources were found");
     for file in files {
         let text = std::fs::read_to_string(&file).expect("a source file");
@@ -85,17 +78,6 @@ fn fenced_dependencies_stay_behind_their_fence() {
                 !used || inside,
                 "{path} names {name}, which belongs in {allowed:?}"
             );
-        }
-    }
-}
-
-fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a source folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            files.push(path);
         }
     }
 }

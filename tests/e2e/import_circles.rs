@@ -11,7 +11,7 @@ use std::{
 
 use syn::{Attribute, Item, UseTree, visit::Visit}; // style: ignore
 
-const CRATES: [&str; 4] = ["schemas/src", "src", "indexer/src", "server/src"];
+use crate::sources::{SOURCES, files, root};
 
 /// Circles that are left from before this test. The list may only get shorter.
 const KNOWN_CIRCLES: [&str; 7] = [
@@ -36,10 +36,9 @@ struct Module {
 
 #[test]
 fn modules_of_a_folder_do_not_import_each_other_in_a_circle() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut circles = Vec::new();
-    for name in CRATES {
-        let modules = read_crate(&root.join(name));
+    for name in SOURCES {
+        let modules = read_crate(name);
         assert!(modules.len() > 10, "{name}: the sources were found");
         for (folder, arrows) in arrows(&modules) {
             for circle in circles_of(&arrows) {
@@ -70,11 +69,10 @@ fn a_circle_is_found() {
     assert!(circles_of(&BTreeSet::from([arrow("a", "b"), arrow("a", "c")])).is_empty());
 }
 
-fn read_crate(folder: &Path) -> BTreeMap<ModulePath, Module> {
-    let mut files = Vec::new();
-    collect(folder, &mut files);
+fn read_crate(name: &str) -> BTreeMap<ModulePath, Module> {
+    let folder = root().join(name);
     let module = |file: &PathBuf| {
-        let path = module_path(file.strip_prefix(folder).expect("a file of the crate"))?;
+        let path = module_path(file.strip_prefix(&folder).expect("a file of the crate"))?;
         let text = std::fs::read_to_string(file).expect("a source file");
         let parsed = syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let mut reader = Reader {
@@ -84,7 +82,7 @@ fn read_crate(folder: &Path) -> BTreeMap<ModulePath, Module> {
         reader.visit_file(&parsed);
         Some((path, reader.module))
     };
-    files.iter().filter_map(module).collect()
+    files(name).iter().filter_map(module).collect()
 }
 
 /// Returns the path of a file's module below the crate; None for unit tests and programs.
@@ -278,15 +276,4 @@ fn circles_of(arrows: &BTreeSet<(String, String)>) -> Vec<Vec<String>> {
         }
     }
     circles.into_iter().collect()
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a source folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            files.push(path);
-        }
-    }
 }

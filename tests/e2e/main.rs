@@ -6,4 +6,5 @@ mod crash;
 mod harness;
 mod import_circles;
 mod reembedding;
+mod sources;
 mod startup;
