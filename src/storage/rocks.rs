@@ -383,11 +383,5 @@ fn check_format(path: &Path, create: bool) -> Result<()> {
         return Err(io(std::io::ErrorKind::NotFound.into()));
     }
     fs::create_dir_all(path).map_err(io)?;
-    // By rename, so that a crash does not leave a partial version file.
-    let made = path.join(format!("{FORMAT_FILE}.new"));
-    fs::write(&made, format!("{FORMAT}\n")).map_err(io)?;
-    fs::File::open(&made)
-        .and_then(|f| f.sync_all())
-        .map_err(io)?;
-    fs::rename(&made, &file).map_err(io)
+    write_atomic(&file, format!("{FORMAT}\n").as_bytes())
 }
