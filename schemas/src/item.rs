@@ -9,21 +9,28 @@ use utoipa::ToSchema;
 use crate::Problem;
 
 /// Reserved names that attributes cannot have: the fields of an item.
-pub const RESERVED_NAMES: [&str; 13] = [
+pub const RESERVED_NAMES: [&str; 17] = [
     "id",
     "title",
     "description",
     "category",
     "brand",
     "price",
+    "original_price",
+    "sale_price",
+    "on_sale",
     "images",
     "availability",
+    "variants",
     "created_at",
     "expires_at",
     "attributes",
     "hidden",
     "vectors",
 ];
+
+/// Maximum number of variants of an item; Shopify's limit.
+pub const MAX_VARIANTS: usize = 2048;
 
 /// A product (or news article, post, ...), as written by clients and stored by the engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -43,9 +50,16 @@ pub struct Item {
     /// Brand or manufacturer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brand: Option<String>,
-    /// Current price.
+    /// Price outside of the time of `sale_price`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
+    /// Former or recommended price, shown struck out beside `price`; never asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_price: Option<Price>,
+    /// Price of a sale, asked instead of `price` during its time. Filters, facets and sorting by
+    /// `price` use the price that is asked now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale_price: Option<SalePrice>,
     /// Images; the first is the main image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageRef>,
@@ -63,6 +77,9 @@ pub struct Item {
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
     pub attributes: Map<String, Value>,
+    /// Variants (sizes, colors, ...), in the order shown; at most [`MAX_VARIANTS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Variant>,
     /// Hidden items are stored but never returned by a search.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
@@ -103,6 +120,58 @@ pub struct Price {
     /// ISO 4217 code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+}
+
+/// The price of a sale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SalePrice {
+    /// Amount in the currency's main unit.
+    pub amount: f64,
+    /// ISO 4217 code; default: that of `price`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Time from which it is asked, RFC 3339; default: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<String>,
+    /// Time from which it is no longer asked, RFC 3339; default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<String>,
+}
+
+/// A variant of an item: what is put into the cart. A field that is absent is that of the item.
+///
+/// For filters, an item with variants is a set of rows, one per variant, and it matches if one of
+/// its variants meets the whole filter: `size = M AND availability = in_stock` is a size M that is
+/// in stock.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Identifier, 1 to 512 bytes, unique within the item: the SKU if there is one.
+    pub id: String,
+    /// Name, if it differs from that of the item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Price outside of the time of `sale_price`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// Former or recommended price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_price: Option<Price>,
+    /// Price of a sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale_price: Option<SalePrice>,
+    /// Availability.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Availability>,
+    /// Images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImageRef>,
+    /// Attributes as declared in the schema of the collection: options such as `size`, and `sku`
+    /// and `gtin`. They replace those of the item by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub attributes: Map<String, Value>,
 }
 
 /// Location of an image: exactly one of `uri`, `path` and `bytes`.

@@ -61,8 +61,8 @@ pub use facet::{
 };
 pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
 pub use item::{
-    Availability, ImageRef, ImportLine, Item, ItemPatch, OtherVectors, Price, RESERVED_NAMES,
-    WriteResponse, WriteResult, WriteStatus, WriteSummary,
+    Availability, ImageRef, ImportLine, Item, ItemPatch, MAX_VARIANTS, OtherVectors, Price,
+    RESERVED_NAMES, SalePrice, Variant, WriteResponse, WriteResult, WriteStatus, WriteSummary,
 };
 pub use map::{MapParams, MapPoint, MapResponse};
 pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult};
