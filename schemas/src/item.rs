@@ -174,6 +174,18 @@ pub struct Variant {
     pub attributes: Map<String, Value>,
 }
 
+/// What a hit offers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Offer {
+    /// Price that is asked now, for the variant if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// Variant that matches the filter and most words of the query; of several such, the first one
+    /// that is not out of stock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<Variant>,
+}
+
 /// Location of an image: exactly one of `uri`, `path` and `bytes`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

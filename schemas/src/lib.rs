@@ -61,7 +61,7 @@ pub use facet::{
 };
 pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
 pub use item::{
-    Availability, ImageRef, ImportLine, Item, ItemPatch, MAX_VARIANTS, OtherVectors, Price,
+    Availability, ImageRef, ImportLine, Item, ItemPatch, MAX_VARIANTS, Offer, OtherVectors, Price,
     RESERVED_NAMES, SalePrice, Variant, WriteResponse, WriteResult, WriteStatus, WriteSummary,
 };
 pub use map::{MapParams, MapPoint, MapResponse};

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Fallback, FilterSpec, Group,
-    Item, RuleUse, Scope, SourceUse,
+    Item, Offer, RuleUse, Scope, SourceUse,
 };
 
 /// Strategy for combining the items of a history.
@@ -182,6 +182,9 @@ pub struct RecommendHit {
     /// The group that the hit represents, if the response is grouped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
+    /// Price that is asked now, and the variant that matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
     /// The item.
     pub item: Item,
 }
@@ -223,6 +226,9 @@ pub struct BoughtTogetherHit {
     pub baskets: u64,
     /// Reason.
     pub reason: Reason,
+    /// Price that is asked now, and the variant that matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
     /// The item.
     pub item: Item,
 }
@@ -272,6 +278,9 @@ pub struct PopularHit {
     pub events: u64,
     /// Reason.
     pub reason: Reason,
+    /// Price that is asked now, and the variant that matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
     /// The item.
     pub item: Item,
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Facet, FacetSpec, Fallback,
-    FilterSpec, Group, Item, Reason, RuleUse, SourceUse, UnderstandResponse,
+    FilterSpec, Group, Item, Offer, Reason, RuleUse, SourceUse, UnderstandResponse,
 };
 
 /// Query: exactly one of text, image, vector and item.
@@ -266,6 +266,9 @@ pub struct Hit {
     /// The group that the hit represents, if the response is grouped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
+    /// Price that is asked now, and the variant that matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
     /// The item.
     pub item: Item,
 }

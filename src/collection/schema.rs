@@ -1,8 +1,15 @@
 //! Validation of schemas and items. Every error names its field and the fix.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
-use vitrine_schemas::{BehaviorConfig, CollectionConfig, EventKind, Item, Metric, RESERVED_NAMES};
+use serde_json::{Map, Value};
+use vitrine_schemas::{
+    BehaviorConfig, CollectionConfig, EventKind, Item, MAX_VARIANTS, Metric, Price, RESERVED_NAMES,
+    SalePrice, Variant,
+};
 
 use crate::{
     Error, Result, clock::rfc3339_micros, collection::state::space_set::Configs, distance, payload,
@@ -135,14 +142,11 @@ pub(in crate::collection) fn check_item(configs: &Configs, item: &mut Item) -> R
         item.description.as_ref().map_or(0, String::len),
         1 << 20,
     )?;
-    if let Some(price) = &item.price
-        && !(price.amount.is_finite() && price.amount >= 0.0)
-    {
-        return Err(Error::invalid(
-            "/price/amount",
-            "must be a finite number, 0 or more",
-        ));
-    }
+    check_prices(
+        "",
+        [&item.price, &item.original_price],
+        item.sale_price.as_ref(),
+    )?;
     let times = [
         ("/created_at", &item.created_at),
         ("/expires_at", &item.expires_at),
@@ -152,8 +156,80 @@ pub(in crate::collection) fn check_item(configs: &Configs, item: &mut Item) -> R
             rfc3339_micros(at, time)?;
         }
     }
-    for (name, value) in &item.attributes {
-        let pointer = format!("/attributes/{}", escape(name));
+    check_attributes("", config, &item.attributes)?;
+    check_variants(config, &item.variants)?;
+    check_sets(configs, item)?;
+    let size = serde_json::to_vec(item).map_err(|e| Error::invalid("", e.to_string()))?;
+    limit("", size.len(), 2 << 20)
+}
+
+/// Checks the prices of an item or a variant at the pointer `at`.
+fn check_prices(at: &str, prices: [&Option<Price>; 2], sale: Option<&SalePrice>) -> Result<()> {
+    let amounts = ["price", "original_price"].into_iter().zip(prices);
+    let amounts = amounts.filter_map(|(name, price)| Some((name, price.as_ref()?.amount)));
+    let sale_amount = sale.map(|sale| ("sale_price", sale.amount));
+    for (name, amount) in amounts.chain(sale_amount) {
+        if !(amount.is_finite() && amount >= 0.0) {
+            return Err(Error::invalid(
+                format!("{at}/{name}/amount"),
+                format!("expected a finite number, 0 or more, got {amount}"),
+            ));
+        }
+    }
+    let Some(sale) = sale else { return Ok(()) };
+    let time = |name: &str, time: &Option<String>| {
+        let pointer = format!("{at}/sale_price/{name}");
+        let time = time.as_deref().map(|time| rfc3339_micros(&pointer, time));
+        time.transpose()
+    };
+    let (starts, ends) = (
+        time("starts_at", &sale.starts_at)?,
+        time("ends_at", &sale.ends_at)?,
+    );
+    if starts
+        .zip(ends)
+        .is_some_and(|(starts, ends)| ends <= starts)
+    {
+        let detail = "expected a time after `starts_at`; exchange the two";
+        return Err(Error::invalid(format!("{at}/sale_price/ends_at"), detail));
+    }
+    Ok(())
+}
+
+fn check_variants(config: &CollectionConfig, variants: &[Variant]) -> Result<()> {
+    if variants.len() > MAX_VARIANTS {
+        let detail = format!(
+            "expected at most {MAX_VARIANTS} variants, got {}",
+            variants.len()
+        );
+        return Err(Error::invalid("/variants", detail));
+    }
+    let mut ids = HashSet::new();
+    for (position, variant) in variants.iter().enumerate() {
+        let at = format!("/variants/{position}");
+        limit(&format!("{at}/id"), variant.id.len(), 512)?;
+        if variant.id.is_empty() || !ids.insert(variant.id.as_str()) {
+            let detail = format!(
+                "expected an id that is unique within the item, got `{}`; use the SKU",
+                variant.id
+            );
+            return Err(Error::invalid(format!("{at}/id"), detail));
+        }
+        let prices = [&variant.price, &variant.original_price];
+        check_prices(&at, prices, variant.sale_price.as_ref())?;
+        check_attributes(&at, config, &variant.attributes)?;
+    }
+    Ok(())
+}
+
+/// Checks the attributes of an item or a variant at the pointer `at`.
+fn check_attributes(
+    at: &str,
+    config: &CollectionConfig,
+    attributes: &Map<String, Value>,
+) -> Result<()> {
+    for (name, value) in attributes {
+        let pointer = format!("{at}/attributes/{}", escape(name));
         let Some(kind) = config.attributes.get(name) else {
             let known: Vec<_> = config.attributes.keys().map(String::as_str).collect();
             return Err(Error::invalid(
@@ -163,9 +239,7 @@ pub(in crate::collection) fn check_item(configs: &Configs, item: &mut Item) -> R
         };
         payload::check_value(*kind, value).map_err(|e| Error::invalid(pointer, e))?;
     }
-    check_sets(configs, item)?;
-    let size = serde_json::to_vec(item).map_err(|e| Error::invalid("", e.to_string()))?;
-    limit("", size.len(), 2 << 20)
+    Ok(())
 }
 
 /// Checks the vectors of an item, each against the set of spaces that its encoders fill.

@@ -51,6 +51,10 @@ impl Maintainer {
             Ok(c.maintain(JobKind::Seal, 1)? || c.follow(1))
         })?;
         started.spawn("index-merge", move |c| c.maintain(JobKind::Merge, threads))?;
+        started.spawn("sales", |c| {
+            c.advance_sales();
+            Ok(false)
+        })?;
         let mut watch = Watch::new()?;
         started.spawn("watch", move |c| watch.step(c))?;
         Ok(started)

@@ -18,7 +18,7 @@ const LIMITS: std::ops::RangeInclusive<usize> = 1..=1000;
 const DEPTHS: std::ops::RangeInclusive<usize> = 1..=16;
 
 impl PayloadIndex {
-    /// Counts the values of a field among `matching` items.
+    /// Counts the items by their values of a field, among `matching` rows.
     ///
     /// # Errors
     /// [`Error::Invalid`] with pointers into the spec: no such field, one that has no facets,
@@ -35,14 +35,15 @@ impl PayloadIndex {
             field: spec.field.clone(),
             values: Vec::new(),
             more_values: 0,
-            missing: matching.len() - matching.intersection_len(&field.present),
+            missing: self.count_items(matching, matching)
+                - self.count_items(&field.present, matching),
             ranges: Vec::new(),
             min: None,
             max: None,
         };
         match &field.column {
             Column::Keyword(column) => {
-                let mut values = counts(column, spec, matching);
+                let mut values = self.counts(column, spec, matching);
                 facet.more_values = values.len().saturating_sub(spec.limit) as u64;
                 match spec.sort {
                     FacetSort::Count => {
@@ -62,7 +63,7 @@ impl PayloadIndex {
                         .map_err(|e| Error::invalid(format!("/ranges/{at}"), e))?;
                     facet.ranges.push(FacetRangeCount {
                         range: range.clone(),
-                        count: column.range(interval).intersection_len(matching),
+                        count: self.count_items(&column.range(interval), matching),
                     });
                 }
             }
@@ -72,6 +73,40 @@ impl PayloadIndex {
             }
         }
         Ok(facet)
+    }
+
+    /// Returns the number of items with a row in both sets.
+    fn count_items(&self, rows: &RoaringBitmap, matching: &RoaringBitmap) -> u64 {
+        if self.rows.is_empty() {
+            return rows.intersection_len(matching);
+        }
+        self.items_of(rows & matching).len()
+    }
+
+    /// Returns the values that some matching row has, in any order.
+    fn counts(
+        &self,
+        column: &KeywordColumn,
+        spec: &FacetSpec,
+        matching: &RoaringBitmap,
+    ) -> Vec<FacetValue> {
+        let under = spec.under.as_deref().map(levels).unwrap_or_default();
+        let wanted = |value: &str| {
+            let path = levels(value);
+            let depth = path.len().saturating_sub(under.len());
+            path.starts_with(&under) && (1..=spec.depth).contains(&depth)
+        };
+        let tree = column.below.is_some();
+        let values = column.below.as_ref().unwrap_or(&column.exact);
+        values
+            .iter()
+            .filter(|(value, _)| !tree || wanted(value))
+            .map(|(value, rows)| FacetValue {
+                value: value.clone(),
+                count: self.count_items(rows, matching),
+            })
+            .filter(|v| v.count > 0)
+            .collect()
     }
 
     /// Returns the values of all keyword and category fields that have at most `most` different
@@ -92,27 +127,6 @@ impl PayloadIndex {
             values.map(move |v| (name.as_str(), v.as_str()))
         })
     }
-}
-
-/// Values that some matching item has, in any order.
-fn counts(column: &KeywordColumn, spec: &FacetSpec, matching: &RoaringBitmap) -> Vec<FacetValue> {
-    let under = spec.under.as_deref().map(levels).unwrap_or_default();
-    let wanted = |value: &str| {
-        let path = levels(value);
-        let depth = path.len().saturating_sub(under.len());
-        path.starts_with(&under) && (1..=spec.depth).contains(&depth)
-    };
-    let tree = column.below.is_some();
-    let values = column.below.as_ref().unwrap_or(&column.exact);
-    values
-        .iter()
-        .filter(|(value, _)| !tree || wanted(value))
-        .map(|(value, items)| FacetValue {
-            value: value.clone(),
-            count: items.intersection_len(matching),
-        })
-        .filter(|v| v.count > 0)
-        .collect()
 }
 
 fn interval(kind: AttributeType, range: &FacetRange) -> Result<Interval, String> {

@@ -1,4 +1,4 @@
-//! Evaluates a filter to the bitmap of the items that pass.
+//! Evaluates a filter to the bitmap of the rows that pass.
 //!
 //! Each condition narrows the set of candidates, and later conditions only look at the remaining
 //! ones. An invalid filter is an error even if no candidate remains: acceptance never depends on
@@ -23,7 +23,8 @@ use crate::{Error, Result};
 const MAX_NODES: usize = 1_000;
 
 impl PayloadIndex {
-    /// Returns the items of `universe` that pass. `id_of` returns the internal id of an item id.
+    /// Returns the items of `universe` with a row that passes. `id_of` returns the internal id of
+    /// an item id.
     /// Errors point into the tree form; those of the string form have the pointer "" and name the
     /// field or the position.
     pub fn evaluate(
@@ -32,6 +33,19 @@ impl PayloadIndex {
         universe: &RoaringBitmap,
         id_of: &dyn Fn(&str) -> Option<u32>,
     ) -> Result<RoaringBitmap> {
+        let rows = self.evaluate_rows(spec, universe, id_of)?;
+        Ok(self.items_of(rows))
+    }
+
+    /// Returns the rows of the items of `universe` that pass, with the errors of
+    /// [`PayloadIndex::evaluate`].
+    pub fn evaluate_rows(
+        &self,
+        spec: &FilterSpec,
+        universe: &RoaringBitmap,
+        id_of: &dyn Fn(&str) -> Option<u32>,
+    ) -> Result<RoaringBitmap> {
+        let universe = &*self.rows.rows_of(universe);
         match spec {
             FilterSpec::Tree(tree) => self.evaluate_tree(tree, universe, id_of),
             FilterSpec::Text(text) => {
@@ -107,7 +121,7 @@ impl Evaluation<'_> {
         Ok(left)
     }
 
-    /// Returns the items of `universe` that meet the condition.
+    /// Returns the rows of `universe` that meet the condition.
     fn condition(
         &self,
         condition: &Condition,
@@ -122,8 +136,8 @@ impl Evaluation<'_> {
                 Ok(universe - &field.present)
             }
             Condition::HasId(c) => {
-                let numbers = c.has_id.iter().filter_map(|id| (self.id_of)(id));
-                Ok(numbers.collect::<RoaringBitmap>() & universe)
+                let items = c.has_id.iter().filter_map(|id| (self.id_of)(id));
+                Ok(self.index.rows_of(&items.collect()) & universe)
             }
             Condition::Nested(tree) => self.filter(tree, universe, at),
         }

@@ -3,7 +3,7 @@
 use roaring::RoaringBitmap;
 use vitrine_schemas::Item;
 
-use super::{ATTRIBUTES, BUILT_IN, Column, PayloadIndex, built_in_value, keyword, values};
+use super::{ATTRIBUTES, BUILT_IN, Column, PayloadIndex, RowValues, keyword, scalars};
 use crate::{Error, Result};
 
 impl PayloadIndex {
@@ -24,33 +24,43 @@ impl PayloadIndex {
         }
     }
 
-    /// The item's values in a field of keywords; a category as its whole path.
+    /// Returns the values of an item and its variants in a field of keywords; a category as its
+    /// whole path.
     pub fn labels(&self, key: &str, item: &Item) -> Vec<String> {
         let Some(Column::Keyword(column)) = self.field(key).map(|f| &f.column) else {
             return Vec::new();
         };
-        let built_in = BUILT_IN.iter().any(|(name, _)| *name == key);
-        let found = if built_in {
-            built_in_value(key, item)
-        } else {
-            let name = key
-                .strip_prefix(ATTRIBUTES)
-                .filter(|_| !item.attributes.contains_key(key));
-            item.attributes.get(name.unwrap_or(key)).cloned()
-        };
-        let all = found.iter().flat_map(values);
-        all.map(|value| match column.below {
-            Some(_) => keyword::join(&keyword::levels(&keyword::text(value))),
-            None => keyword::text(value).into_owned(),
-        })
-        .collect()
+        let is_built_in = BUILT_IN.iter().any(|(name, _)| *name == key);
+        let mut labels = Vec::new();
+        for row in RowValues::all(item) {
+            let found = if is_built_in {
+                row.built_in(key, false)
+            } else {
+                row.attribute(key, ATTRIBUTES).cloned()
+            };
+            for value in found.iter().flat_map(scalars) {
+                let label = match column.below {
+                    Some(_) => keyword::join(&keyword::levels(&keyword::text(value))),
+                    None => keyword::text(value).into_owned(),
+                };
+                if !labels.contains(&label) {
+                    labels.push(label);
+                }
+            }
+        }
+        labels
     }
 
-    /// Items with a value in a field of keywords; of a category those of this very path.
+    /// Returns the items with a value in a field of keywords; of a category those of this very
+    /// path.
     pub fn labeled(&self, key: &str, value: &str) -> RoaringBitmap {
-        match self.field(key).map(|f| &f.column) {
-            Some(Column::Keyword(column)) => column.exact.get(value).cloned().unwrap_or_default(),
-            _ => RoaringBitmap::new(),
-        }
+        let column = self.field(key).map(|field| &field.column);
+        let rows = match column {
+            Some(Column::Keyword(column)) => column.exact.get(value),
+            _ => None,
+        };
+        rows.map_or_else(RoaringBitmap::new, |rows| {
+            self.rows.items_of(rows).into_owned()
+        })
     }
 }

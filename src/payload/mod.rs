@@ -3,7 +3,8 @@
 //! Strings, categories and booleans are a bitmap of internal ids per value (`keyword`); numbers and
 //! times a sorted column of such bitmaps (`numeric`). `filter` turns a filter tree into one bitmap
 //! with them, `parse` the string form into a tree. A field may hold many values; a condition holds
-//! where any of them meets it. Reading records and ranking do not belong here.
+//! where any of them meets it. The columns hold rows: items, or the variants of items (`rows`).
+//! Reading records and ranking do not belong here.
 
 mod facet;
 mod filter;
@@ -11,29 +12,28 @@ mod keyword;
 mod labels;
 mod numeric;
 mod parse;
+mod row_values;
+mod rows;
+mod sales;
 #[cfg(test)]
 mod tests;
+mod variants;
 
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use vitrine_schemas::{AttributeType, Availability, CollectionConfig, Item};
+use vitrine_schemas::{AttributeType, CollectionConfig, Item};
 
-pub(crate) use self::{filter::categories, keyword::levels};
-use self::{keyword::KeywordColumn, numeric::NumericColumn};
-
-/// Filterable fields every item has beside its declared attributes.
-const BUILT_IN: [(&str, AttributeType); 7] = [
-    ("availability", AttributeType::Keyword),
-    ("brand", AttributeType::Keyword),
-    ("category", AttributeType::Category),
-    ("created_at", AttributeType::Datetime),
-    ("currency", AttributeType::Keyword),
-    ("expires_at", AttributeType::Datetime),
-    ("price", AttributeType::Float),
-];
+pub(crate) use self::{filter::categories, keyword::levels, rows::FIRST_VARIANT_ROW};
+use self::{
+    keyword::KeywordColumn,
+    numeric::NumericColumn,
+    row_values::{BUILT_IN, RowValues, scalars},
+    rows::VariantRows,
+    sales::Sales,
+};
 
 /// Maximum nesting of filters.
 const MAX_DEPTH: usize = 16;
@@ -41,18 +41,20 @@ const MAX_DEPTH: usize = 16;
 /// Prefix that names an attribute even where a built-in field has its name.
 const ATTRIBUTES: &str = "attributes.";
 
-/// The values of all filterable fields, by internal id.
+/// The values of all filterable fields, by row.
 #[derive(Serialize, Deserialize)]
 pub struct PayloadIndex {
     built_in: BTreeMap<String, Field>,
     attributes: BTreeMap<String, Field>,
+    rows: VariantRows,
+    sales: Sales,
 }
 
 /// One field.
 #[derive(Serialize, Deserialize)]
 struct Field {
     kind: AttributeType,
-    /// Items that have a value.
+    /// Rows that have a value.
     present: RoaringBitmap,
     column: Column,
 }
@@ -72,6 +74,8 @@ impl PayloadIndex {
         let mut index = Self {
             built_in: BUILT_IN.iter().map(field).collect(),
             attributes: BTreeMap::new(),
+            rows: VariantRows::default(),
+            sales: Sales::default(),
         };
         for (name, kind) in &config.attributes {
             index.add_attribute(name, *kind);
@@ -87,25 +91,52 @@ impl PayloadIndex {
     }
 
     /// Adds an item, whose values [`check_value`] has passed; a value of a wrong type is left out.
-    pub fn insert(&mut self, number: u32, item: &Item) {
-        self.change(item, |field, value| field.insert(number, value));
+    /// Its sales are off until the next [`PayloadIndex::advance_sales`].
+    pub fn insert(&mut self, internal_id: u32, item: &Item) {
+        if item.variants.is_empty() {
+            self.insert_row(internal_id, RowValues::of_item(item));
+            return;
+        }
+        let rows = self.rows.insert(internal_id, item.variants.len()).to_vec();
+        for (row, values) in rows.into_iter().zip(RowValues::all(item)) {
+            self.insert_row(row, values);
+        }
+    }
+
+    fn insert_row(&mut self, row: u32, values: RowValues<'_>) {
+        if let Some(sale) = values.sale() {
+            self.sales.insert(row, sale);
+        }
+        self.change(values, false, |field, value| field.insert(row, value));
     }
 
     /// Removes an item as it was inserted.
-    pub fn remove(&mut self, number: u32, item: &Item) {
-        self.change(item, |field, value| field.remove(number, value));
+    pub fn remove(&mut self, internal_id: u32, item: &Item) {
+        if item.variants.is_empty() {
+            self.remove_row(internal_id, RowValues::of_item(item));
+            return;
+        }
+        let rows = self.rows.remove(internal_id);
+        for (row, values) in rows.into_iter().zip(RowValues::all(item)) {
+            self.remove_row(row, values);
+        }
     }
 
-    /// Hands each of the item's filterable values to its field.
-    fn change(&mut self, item: &Item, apply: impl Fn(&mut Field, &Value)) {
+    fn remove_row(&mut self, row: u32, values: RowValues<'_>) {
+        let is_on = self.sales.remove(row);
+        self.change(values, is_on, |field, value| field.remove(row, value));
+    }
+
+    /// Hands each of a row's filterable values to its field.
+    fn change(&mut self, row: RowValues<'_>, is_on: bool, apply: impl Fn(&mut Field, &Value)) {
         for (name, field) in &mut self.built_in {
-            if let Some(value) = built_in_value(name, item) {
+            if let Some(value) = row.built_in(name, is_on) {
                 apply(field, &value);
             }
         }
-        for (name, value) in &item.attributes {
+        for (name, value) in row.attributes() {
             if let Some(field) = self.attributes.get_mut(name) {
-                for value in values(value) {
+                for value in scalars(value) {
                     apply(field, value);
                 }
             }
@@ -115,7 +146,7 @@ impl PayloadIndex {
     /// Returns the approximate memory, in bytes.
     pub fn bytes(&self) -> u64 {
         let fields = self.built_in.values().chain(self.attributes.values());
-        fields.map(Field::bytes).sum()
+        fields.map(Field::bytes).sum::<u64>() + self.rows.bytes()
     }
 
     fn field(&self, key: &str) -> Option<&Field> {
@@ -161,29 +192,29 @@ impl Field {
         }
     }
 
-    fn insert(&mut self, number: u32, value: &Value) {
+    fn insert(&mut self, row: u32, value: &Value) {
         if check_scalar(self.kind, value).is_err() {
             return;
         }
-        self.present.insert(number);
+        self.present.insert(row);
         match &mut self.column {
-            Column::Keyword(column) => column.insert(number, &keyword::text(value)),
+            Column::Keyword(column) => column.insert(row, &keyword::text(value)),
             Column::Numeric(column) => {
                 if let Some(key) = numeric::key(self.kind, value) {
-                    column.insert(number, key);
+                    column.insert(row, key);
                 }
             }
             Column::Text => {}
         }
     }
 
-    fn remove(&mut self, number: u32, value: &Value) {
-        self.present.remove(number);
+    fn remove(&mut self, row: u32, value: &Value) {
+        self.present.remove(row);
         match &mut self.column {
-            Column::Keyword(column) => column.remove(number, &keyword::text(value)),
+            Column::Keyword(column) => column.remove(row, &keyword::text(value)),
             Column::Numeric(column) => {
                 if let Some(key) = numeric::key(self.kind, value) {
-                    column.remove(number, key);
+                    column.remove(row, key);
                 }
             }
             Column::Text => {}
@@ -227,31 +258,5 @@ fn check_scalar(ty: AttributeType, value: &Value) -> Result<(), String> {
             Err(format!("is nested: give {expected} or an array of such"))
         }
         _ => Err(format!("is {value}: must be {expected}")),
-    }
-}
-
-fn values(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(all) => all,
-        one => std::slice::from_ref(one),
-    }
-}
-
-fn built_in_value(name: &str, item: &Item) -> Option<Value> {
-    let text = |s: &Option<String>| s.clone().map(Value::String);
-    match name {
-        "brand" => text(&item.brand),
-        "category" => text(&item.category),
-        "created_at" => text(&item.created_at),
-        "expires_at" => text(&item.expires_at),
-        "currency" => text(&item.price.as_ref()?.currency),
-        "price" => serde_json::Number::from_f64(item.price.as_ref()?.amount).map(Value::Number),
-        "availability" => Some(Value::from(match item.availability? {
-            Availability::InStock => "in_stock",
-            Availability::OutOfStock => "out_of_stock",
-            Availability::Preorder => "preorder",
-            Availability::Backorder => "backorder",
-        })),
-        _ => None,
     }
 }

@@ -302,7 +302,7 @@ fn own(item: &Item, key: &str) -> Vec<Value> {
         key => item
             .attributes
             .get(key)
-            .map_or(vec![], |v| values(v).to_vec()),
+            .map_or(vec![], |v| scalars(v).to_vec()),
     }
 }
 
@@ -374,6 +374,22 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
         };
         all.into_iter().enumerate().map(build).collect()
     })
+}
+
+/// An item whose variants have the prices and attributes of some items.
+fn as_variants(number: usize, rows: &[Item]) -> Item {
+    let variants = rows.iter().map(|row| Variant {
+        id: row.id.clone(),
+        price: row.price.clone(),
+        attributes: row.attributes.clone(),
+        ..Variant::default()
+    });
+    Item {
+        id: number.to_string(),
+        category: rows[0].category.clone(),
+        variants: variants.collect(),
+        ..Item::default()
+    }
 }
 
 fn number() -> impl Strategy<Value = Scalar> {
@@ -463,6 +479,30 @@ proptest! {
         let expected: RoaringBitmap =
             universe.iter().filter(|n| passes(&items[*n as usize], &filter)).collect();
         prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_item_passes_where_one_of_its_variants_does(rows in items(), filter in filters(), group in 1_usize..4) {
+        let groups: Vec<&[Item]> = rows.chunks(group).collect();
+        let items: Vec<Item> = groups.iter().enumerate().map(|(n, rows)| as_variants(n, rows)).collect();
+        let mut index = build(&items);
+        let universe: RoaringBitmap = (0..items.len() as u32).collect();
+        let number_of = |id: &str| id.parse().ok().filter(|n: &u32| n.to_string() == id);
+        let found = index.evaluate(&FilterSpec::Tree(filter.clone()), &universe, &number_of).unwrap();
+        let expected: RoaringBitmap = universe.iter().filter(|n| {
+            let item = &items[*n as usize];
+            let mut rows = groups[*n as usize].iter().map(|row| Item {
+                id: item.id.clone(),
+                category: item.category.clone(),
+                ..row.clone()
+            });
+            rows.any(|row| passes(&row, &filter))
+        }).collect();
+        prop_assert_eq!(found, expected);
+        for (n, item) in items.iter().enumerate() {
+            index.remove(n as u32, item);
+        }
+        prop_assert!(index.built_in.values().chain(index.attributes.values()).all(|f| f.present.is_empty()));
     }
 
     #[test]

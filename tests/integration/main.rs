@@ -23,5 +23,6 @@ mod states;
 mod support;
 mod synonyms;
 mod understanding;
+mod variants;
 mod watch;
 mod words;

@@ -38,6 +38,20 @@ impl Collection {
         Ok(false)
     }
 
+    /// Changes the prices of the sales that have begun or ended.
+    pub(crate) fn advance_sales(&self) {
+        let now = self.clock.now();
+        if !self.state.read().payload.has_due_sales(now) {
+            return;
+        }
+        let mut state = self.state.write();
+        if state.payload.advance_sales(now) {
+            state.filters.clear();
+            drop(state);
+            self.writer.lock().saved = None;
+        }
+    }
+
     /// Adds vectors to the growing graphs; returns true if one was behind.
     pub(crate) fn follow(&self, threads: usize) -> bool {
         let _sealing = self.sealing.lock();

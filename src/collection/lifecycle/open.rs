@@ -115,6 +115,7 @@ impl Collection {
             clock,
             blend: RwLock::new(blend),
         };
+        collection.advance_sales();
         collection.report();
         Ok(collection)
     }

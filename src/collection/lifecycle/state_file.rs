@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// First bytes of the file, with the version of the format.
-const MAGIC: &[u8; 8] = b"VITSTA\x00\x01";
+const MAGIC: &[u8; 8] = b"VITSTA\x00\x02";
 
 /// Bytes before the body: magic, checksum, length.
 const HEAD: usize = 8 + 4 + 8;

@@ -77,6 +77,7 @@ impl Collection {
                 }),
                 highlights: Vec::new(),
                 group: group.clone(),
+                offer: None,
             })
         });
         Ok(hits.collect())
@@ -105,6 +106,7 @@ impl Collection {
                 reason: None,
                 highlights: Vec::new(),
                 group: group.clone(),
+                offer: None,
                 item,
             })
         });

@@ -16,6 +16,7 @@ pub(super) mod cursor;
 pub(super) mod diversify;
 pub(super) mod hits;
 pub(super) mod merchandising;
+pub(super) mod offer;
 pub(super) mod page;
 pub(super) mod pool_size;
 

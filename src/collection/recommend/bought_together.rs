@@ -56,6 +56,7 @@ impl Collection {
         let mut records = self.load_many(&state, &ids)?.into_iter();
         let title = records.next().flatten().and_then(|item| item.title);
         let title = title.unwrap_or_else(|| id.to_owned());
+        let offers = state.offers([filter.as_ref(), None])?;
         let hit = |(neighbor, item): (&&ItemNeighbor, Option<Item>)| {
             let (item, baskets) = (item?, u64::from(neighbor.users));
             Some(BoughtTogetherHit {
@@ -67,6 +68,7 @@ impl Collection {
                     items: vec![id.to_owned()],
                     text: format!("Bought together with {title}, {baskets} times"),
                 },
+                offer: offers.of(&item),
                 item,
             })
         };

@@ -10,7 +10,7 @@ mod learn;
 mod popular;
 mod sources;
 
-use std::{cell::OnceCell, sync::Arc, time::Instant};
+use std::{cell::OnceCell, collections::HashSet, sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
@@ -123,7 +123,9 @@ impl Collection {
             content: pool.candidates.content.as_ref(),
             similar_sessions: OnceCell::new(),
         };
-        let hits = self.explained_hits(&ranking, &page, &explainer)?;
+        let mut hits = self.explained_hits(&ranking, &page, &explainer)?;
+        let offers = state.offers([request.filter.as_ref(), None])?;
+        offers.add_to(&mut hits, &HashSet::new());
         let next_cursor = ranking.next_cursor(pool_size, &hits, &key, |next| {
             let left = || ranking.eligible.iter().filter_map(|id| state.ids.get(&id));
             // The items that are left are counted only near the end.
@@ -267,6 +269,7 @@ fn recommend_hit(hit: Hit) -> Option<RecommendHit> {
         contributions: hit.contributions,
         reason: hit.reason?,
         group: hit.group,
+        offer: hit.offer,
         item: hit.item,
     })
 }

@@ -81,7 +81,7 @@ impl Collection {
             });
             top_k_eligible(scored.collect(), params.limit, &state, &log, &eligible)
         };
-        let hits = self.popular_hits(&state, &log, &window, &top)?;
+        let hits = self.popular_hits(&state, &log, filter.as_ref(), &window, &top)?;
         let end = (i64::from(last) + 1) * MICROS_PER_DAY;
         let until = chrono::DateTime::<chrono::Utc>::from_timestamp_micros(end);
         Ok(PopularResponse {
@@ -95,6 +95,7 @@ impl Collection {
         &self,
         state: &State,
         log: &Log,
+        filter: Option<&FilterSpec>,
         window: &Window,
         top: &[Scored],
     ) -> Result<Vec<PopularHit>> {
@@ -102,6 +103,7 @@ impl Collection {
             .iter()
             .filter_map(|s| Some((s, state.ids.get(&s.item)?)));
         let (scored, ids): (Vec<_>, Vec<&str>) = live.map(|(s, id)| (s, id.as_str())).unzip();
+        let offers = state.offers([filter, None])?;
         let hit = |(scored, item): (&Scored, Option<Item>)| {
             let item = item?;
             let events = log.number(&item.id).map_or(0, |n| window.events(log, n));
@@ -114,6 +116,7 @@ impl Collection {
                     items: Vec::new(),
                     text: format!("Popular: {events} events in {} days", window.days()),
                 },
+                offer: offers.of(&item),
                 item,
             })
         };

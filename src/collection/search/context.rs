@@ -34,6 +34,8 @@ pub(super) struct SearchContext<'a> {
     /// The blend of the sources; None if hits are ranked by the scores of a single source.
     pub blend: Option<BlendModel>,
     pub merchandising: Merchandising,
+    /// Rows of variants that match; None if all do.
+    rows: Option<RoaringBitmap>,
     /// Items that may be hits.
     pub eligible: Arc<CandidateFilter>,
 }
@@ -76,6 +78,13 @@ impl<'a> SearchContext<'a> {
         }
         let understood = request.understood.as_ref();
         let understood = understood.map(|f| state.matching(Some(f))).transpose()?;
+        let filters = [&request.filter, &request.understood].map(Option::as_ref);
+        let rows = state.matching_rows(filters)?;
+        // Of both filters at once, so that they hold for one variant.
+        let understood = match (understood, &rows) {
+            (Some(_), Some(rows)) => Some(state.payload.items_of(rows.clone())),
+            (understood, _) => understood,
+        };
         let scope = match (understood, scope) {
             (Some(understood), Some(scope)) => Some(understood & scope),
             (understood, scope) => understood.or_else(|| scope.cloned()),
@@ -92,6 +101,7 @@ impl<'a> SearchContext<'a> {
             profile,
             blend,
             merchandising,
+            rows,
             eligible,
         })
     }
@@ -155,7 +165,9 @@ impl<'a> SearchContext<'a> {
         Ok(Some(SearchFacets {
             over: self.request.facets_over,
             items: items.len(),
-            fields: self.state.facets(&self.request.facets, &items)?,
+            fields: self
+                .state
+                .facets(&self.request.facets, &items, self.rows.as_ref())?,
         }))
     }
 

@@ -124,6 +124,9 @@ impl Collection {
         };
         let terms = pool.lexical.iter().flat_map(|l| &l.terms);
         let terms: HashSet<&str> = terms.map(String::as_str).collect();
+        let filters = [&context.request.filter, &context.request.understood];
+        let offers = context.state.offers(filters.map(Option::as_ref))?;
+        offers.add_to(&mut hits, &terms);
         for hit in &mut hits {
             if let Some(reason) = &mut hit.reason {
                 highlights::name_words(reason, &hit.item, &terms);

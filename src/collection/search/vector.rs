@@ -102,10 +102,12 @@ impl Collection {
         }
         let matches = self.nearest(state, request, &allowed, request.limit)?;
         let mut response = matches.response(request);
+        let offers = state.offers([request.filter.as_ref(), None])?;
         for (internal_id, score) in &matches.hits {
             let Some(id) = state.ids.get(internal_id) else {
                 continue;
             };
+            let item = self.load(state, id, request.with_vectors)?;
             response.hits.push(Hit {
                 id: id.clone(),
                 score: *score,
@@ -113,7 +115,8 @@ impl Collection {
                 reason: None,
                 highlights: Vec::new(),
                 group: None,
-                item: self.load(state, id, request.with_vectors)?,
+                offer: offers.of(&item),
+                item,
             });
         }
         response.took_ms = started.elapsed().as_secs_f64() * 1e3;

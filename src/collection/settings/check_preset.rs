@@ -64,7 +64,7 @@ fn check(search: &SearchRequest, collection: &Collection) -> Result<()> {
         evaluated.map_err(|e| e.under("/filter"))?;
     }
     if !search.facets.is_empty() {
-        state.facets(&search.facets, &Default::default())?;
+        state.facets(&search.facets, &Default::default(), None)?;
     }
     Ok(())
 }

@@ -1,7 +1,11 @@
 //! Similar items of other categories: near by category-centered vectors, chosen by the same users,
 //! or popular in categories that users go to from the item's own.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
@@ -141,7 +145,10 @@ impl Collection {
             category_of: &pool.category_of,
             query_item: [id.to_owned()],
         };
-        let hits = self.explained_hits(&ranking, &page, &explainer)?;
+        let mut hits = self.explained_hits(&ranking, &page, &explainer)?;
+        let filter = params.filter.clone().map(FilterSpec::Text);
+        let offers = state.offers([filter.as_ref(), None])?;
+        offers.add_to(&mut hits, &HashSet::new());
         Ok(SearchResponse {
             plan: pool.plan().to_owned(),
             explain: params.explain.then(|| pool.explanation()),

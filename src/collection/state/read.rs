@@ -31,17 +31,42 @@ impl State {
         }
     }
 
-    /// Counts the values of 1 to 50 fields among some items.
+    /// Returns the rows of live items that match all of the filters; None if there are no filters,
+    /// or if no item has variants, so that the rows are the items.
+    pub(in crate::collection) fn matching_rows(
+        &self,
+        filters: [Option<&FilterSpec>; 2],
+    ) -> Result<Option<RoaringBitmap>> {
+        let mut rows: Option<RoaringBitmap> = None;
+        for filter in filters.into_iter().flatten() {
+            if !self.payload.has_variants() {
+                return Ok(None);
+            }
+            let id_of = |id: &str| self.internal_ids.get(id).copied();
+            let matching = self.payload.evaluate_rows(filter, &self.live, &id_of);
+            let matching = matching.map_err(|e| e.under("/filter"))?;
+            rows = Some(rows.map_or_else(|| matching.clone(), |rows| rows & &matching));
+        }
+        Ok(rows)
+    }
+
+    /// Counts the values of 1 to 50 fields among some items, of those with variants by `rows`
+    /// (None: all rows).
     pub(in crate::collection) fn facets(
         &self,
         specs: &[FacetSpec],
         among: &RoaringBitmap,
+        rows: Option<&RoaringBitmap>,
     ) -> Result<Vec<Facet>> {
         if !(1..=MAX_FACETS).contains(&specs.len()) {
             return Err(Error::invalid("/facets", "must name 1 to 50 fields"));
         }
+        let mut matching = self.payload.rows_of(among);
+        if let Some(rows) = rows {
+            matching &= rows;
+        }
         let facets = specs.iter().enumerate().map(|(at, spec)| {
-            let facet = self.payload.facet(spec, among);
+            let facet = self.payload.facet(spec, &matching);
             facet.map_err(|e| e.under(&format!("/facets/{at}")))
         });
         facets.collect()
@@ -60,11 +85,15 @@ impl State {
         })))
     }
 
-    /// Returns the items that are out of stock.
+    /// Returns the items that are out of stock, with all their variants.
     pub(in crate::collection) fn out_of_stock(&self) -> Result<RoaringBitmap> {
-        self.matching(Some(&FilterSpec::Text(
-            "availability = out_of_stock".into(),
-        )))
+        let out_of_stock = FilterSpec::Text("availability = out_of_stock".into());
+        let items = self.matching(Some(&out_of_stock))?;
+        if !self.payload.has_variants() {
+            return Ok(items);
+        }
+        let others = FilterSpec::Text("NOT availability = out_of_stock".into());
+        Ok(items - self.matching(Some(&others))?)
     }
 
     /// Returns the items whose `expires_at` has passed.
@@ -122,9 +151,10 @@ impl Collection {
     pub fn facets(&self, request: &FacetsRequest) -> Result<FacetsResponse> {
         let state = self.state.read();
         let allowed = state.allowed(request.filter.as_ref())?;
+        let rows = state.matching_rows([request.filter.as_ref(), None])?;
         Ok(FacetsResponse {
             matching: allowed.internal_ids().len(),
-            facets: state.facets(&request.facets, allowed.internal_ids())?,
+            facets: state.facets(&request.facets, allowed.internal_ids(), rows.as_ref())?,
         })
     }
 

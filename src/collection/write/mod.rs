@@ -15,6 +15,7 @@ use crate::{
         Collection, Writer, lifecycle::memory::wanted_bytes, schema, state::space_set::Vectors,
         write::lexical::texts,
     },
+    payload::FIRST_VARIANT_ROW,
     storage::Batch,
 };
 
@@ -163,11 +164,11 @@ impl Collection {
             };
             wanted += wanted_bytes(&item, &own, &indexes);
             let internal_id = next;
-            next = internal_id.checked_add(1).ok_or_else(|| {
-                Error::Storage(
-                    "internal ids exhausted; copy the items into a new collection".into(),
-                )
-            })?;
+            if internal_id >= FIRST_VARIANT_ROW {
+                let detail = "internal ids exhausted; copy the items into a new collection";
+                return Err(Error::Storage(detail.into()));
+            }
+            next = internal_id + 1;
             if before.is_some()
                 && let Some(old) = self.store.item(self.id, &item.id)?
             {
@@ -268,6 +269,7 @@ impl Collection {
         for (internal_id, item) in new {
             state.add(*internal_id, item);
         }
+        state.payload.advance_sales(self.clock.now());
         let gone = superseded.values().map(|(internal_id, _)| *internal_id);
         let gone: Vec<_> = gone.filter(|n| !state.live.contains(*n)).collect();
         drop(state);

@@ -1,0 +1,81 @@
+//! What a hit offers: the price that is asked now, and the variant that matched.
+
+use std::collections::HashSet;
+
+use roaring::RoaringBitmap;
+use serde_json::Value;
+use vitrine_schemas::{Availability, FilterSpec, Hit, Item, Offer, Variant};
+
+use crate::{Result, collection::State, lexical::matching_words};
+
+/// Offers of the items that match a request.
+pub(in crate::collection) struct Offers<'a> {
+    state: &'a State,
+    /// Rows that match; None for all.
+    rows: Option<RoaringBitmap>,
+}
+
+impl State {
+    /// Returns the offers of the items that match all of the filters.
+    pub(in crate::collection) fn offers(
+        &self,
+        filters: [Option<&FilterSpec>; 2],
+    ) -> Result<Offers<'_>> {
+        Ok(Offers {
+            state: self,
+            rows: self.matching_rows(filters)?,
+        })
+    }
+}
+
+impl Offers<'_> {
+    /// Returns the offer of an item; None if it has no price and no variants.
+    pub fn of(&self, item: &Item) -> Option<Offer> {
+        self.of_terms(item, &HashSet::new())
+    }
+
+    /// Sets the offers of hits that were found by the terms of a query.
+    pub fn add_to(&self, hits: &mut [Hit], terms: &HashSet<&str>) {
+        for hit in hits {
+            hit.offer = self.of_terms(&hit.item, terms);
+        }
+    }
+
+    fn of_terms(&self, item: &Item, terms: &HashSet<&str>) -> Option<Offer> {
+        let internal_id = *self.state.internal_ids.get(&item.id)?;
+        let payload = &self.state.payload;
+        let mut positions = payload.matching_variants(internal_id, self.rows.as_ref());
+        if positions.is_empty() {
+            // A pinned item is shown although it does not match.
+            positions = (0..item.variants.len()).collect();
+        }
+        let variants = positions.into_iter().filter_map(|position| {
+            let variant = item.variants.get(position)?;
+            let sold_out = variant.availability == Some(Availability::OutOfStock);
+            Some((
+                usize::MAX - matched_terms(variant, terms),
+                sold_out,
+                position,
+            ))
+        });
+        let position = variants.min().map(|(.., position)| position);
+        let offer = Offer {
+            variant: position.and_then(|position| item.variants.get(position).cloned()),
+            price: payload.asked_price(internal_id, item, position),
+        };
+        (offer != Offer::default()).then_some(offer)
+    }
+}
+
+/// Returns the number of terms that the texts of a variant contain.
+fn matched_terms(variant: &Variant, terms: &HashSet<&str>) -> usize {
+    if terms.is_empty() {
+        return 0;
+    }
+    let strings = variant.attributes.values().filter_map(Value::as_str);
+    let texts = strings
+        .chain([variant.id.as_str()])
+        .chain(variant.title.as_deref());
+    let words: HashSet<String> = texts.flat_map(|text| matching_words(text, terms)).collect();
+    words.len()
+}
