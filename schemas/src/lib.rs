@@ -21,6 +21,7 @@ pub mod map;
 pub mod multi_search;
 pub mod preset;
 pub mod problem;
+pub mod reason;
 pub mod recommend;
 pub mod reembedding;
 pub mod report;
@@ -28,6 +29,7 @@ pub mod rule;
 pub mod search;
 pub mod synonym;
 pub mod understand;
+pub mod vector_space;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
 pub use behavior::{
@@ -40,7 +42,7 @@ pub use blend::{
 };
 pub use collection::{
     AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo,
-    IndexMemory, Metric, Quantization, RecallInfo, VectorSpace,
+    IndexMemory, RecallInfo,
 };
 pub use dialogue::{
     ActKind, Dialogue, DialogueAct, DialogueFilter, DialoguePageRequest, DialogueRequest,
@@ -68,9 +70,10 @@ pub use map::{MapParams, MapPoint, MapResponse};
 pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult};
 pub use preset::{Preset, Presets};
 pub use problem::{FieldError, Problem};
+pub use reason::Reason;
 pub use recommend::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,
-    PopularResponse, Reason, RecommendHit, RecommendRequest, RecommendResponse, WeightedItem,
+    PopularResponse, RecommendHit, RecommendRequest, RecommendResponse, WeightedItem,
 };
 pub use reembedding::{
     EmbeddedItem, FillRequest, FillResponse, PendingItem, PendingParams, PendingResponse,
@@ -89,3 +92,4 @@ pub use search::{
 };
 pub use synonym::{StopWords, Synonym, Synonyms};
 pub use understand::{UnderstandRequest, UnderstandResponse, UnderstoodPart};
+pub use vector_space::{Metric, Quantization, VectorSpace};

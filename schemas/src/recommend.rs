@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Fallback, FilterSpec, Group,
-    Item, RuleUse, Scope, SourceUse,
+    Item, Reason, RuleUse, Scope, SourceUse,
 };
 
 /// Strategy for combining the items of a history.
@@ -154,18 +154,6 @@ pub struct BoughtTogetherParams {
     pub limit: usize,
     /// Filter in string form.
     pub filter: Option<String>,
-}
-
-/// Reason for a hit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Reason {
-    /// `also_liked`, `alike`, `similar`, `bridge`, `transition`, `bought_together`, `matches`,
-    /// `popular`, `new` or `pinned`.
-    pub code: String,
-    /// Items that the reason is based on, strongest first.
-    pub items: Vec<String>,
-    /// Text for shoppers.
-    pub text: String,
 }
 
 /// A recommended item.

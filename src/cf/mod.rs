@@ -14,6 +14,7 @@ mod kinds;
 mod dense;
 mod ease;
 mod graph_filter;
+pub mod held_out;
 mod ials;
 mod item_knn;
 mod matrix;

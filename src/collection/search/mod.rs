@@ -8,6 +8,7 @@ mod context;
 mod dialogue;
 mod highlights;
 mod map;
+mod pool;
 pub(super) mod understand;
 mod vector;
 
@@ -23,10 +24,7 @@ use crate::{
         ranking::{
             RankedPage, RankingRequest, cursor::Cursor, diversify, page::Page, pool_size::PoolSize,
         },
-        search::{
-            candidates::{SearchCandidates, SearchPool},
-            context::SearchContext,
-        },
+        search::{candidates::SearchCandidates, context::SearchContext, pool::SearchPool},
         state::read::check_limit,
     },
     query::blend::BlendModel,

@@ -1,8 +1,7 @@
 //! Understanding of query texts with the field values of the collection's items.
 
-use std::{collections::BTreeMap, ops::Range as Span, sync::Arc};
+use std::{collections::BTreeMap, ops::Range as Span};
 
-use parking_lot::Mutex;
 use vitrine_schemas::{
     Condition, Filter, Match, Range, Scalar, UnderstandRequest, UnderstandResponse, UnderstoodPart,
     filter::{MatchCondition, RangeCondition},
@@ -10,43 +9,12 @@ use vitrine_schemas::{
 
 use crate::{
     Result,
-    collection::{Collection, State, schema},
-    nlu::understanding::{Constraint, PriceRange, Understanding, Vocabulary},
+    collection::{Collection, schema},
+    nlu::understanding::{Constraint, PriceRange, Understanding},
 };
-
-/// Maximum number of distinct values of a field in the vocabulary; a field with more holds names of
-/// items rather than properties.
-const MAX_VALUES: usize = 20_000;
 
 /// Maximum length of a text, in bytes.
 const MAX_TEXT_BYTES: usize = 4_096;
-
-/// Fields whose values are codes, not words.
-const CODE_FIELDS: [&str; 2] = ["availability", "currency"];
-
-/// Cached vocabulary of a state; cleared by every change.
-#[derive(Default)]
-pub(in crate::collection) struct VocabularyCache(Mutex<Option<Arc<Vocabulary>>>);
-
-impl VocabularyCache {
-    /// Clears the cache.
-    pub fn clear(&mut self) {
-        *self.0.get_mut() = None;
-    }
-}
-
-impl State {
-    /// Returns the words that name field values of the items.
-    pub(in crate::collection) fn vocabulary(&self) -> Arc<Vocabulary> {
-        let mut cached = self.vocabulary.0.lock();
-        let make = || {
-            let values = self.payload.keywords(MAX_VALUES);
-            let values = values.filter(|(field, ..)| !CODE_FIELDS.contains(field));
-            Arc::new(Vocabulary::new(values))
-        };
-        cached.get_or_insert_with(make).clone()
-    }
-}
 
 impl Collection {
     /// Finds the field values and prices that a text names.
