@@ -21,6 +21,32 @@ impl Collection {
     ///
     /// # Errors
     /// [`crate::Error::Invalid`]: the text is too long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
+    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
+    /// # let items = json!([
+    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
+    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
+    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
+    /// # ]);
+    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
+    /// let request = json!({"text": "red shoes under $50"});
+    /// let understood = shop.understand(&serde_json::from_value(request)?)?;
+    /// let fields: Vec<_> = understood.parts.iter().map(|part| part.field.as_str()).collect();
+    /// assert!(fields.contains(&"color") && fields.contains(&"price"), "{fields:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn understand(&self, request: &UnderstandRequest) -> Result<UnderstandResponse> {
         schema::limit("/text", request.text.len(), MAX_TEXT_BYTES)?;
         let vocabulary = self.state.read().vocabulary();
