@@ -42,6 +42,57 @@ pub type Embedding = BTreeMap<String, Vec<f32>>;
 
 /// Turns text and images into vectors. Returns one result per input, in order: a bad image costs
 /// that image alone.
+///
+/// # Examples
+///
+/// Every text becomes the counts of two letters, as a unit vector of one space:
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
+///
+/// struct Letters(BTreeMap<String, usize>);
+///
+/// impl Embedder for Letters {
+///     fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
+///         let embed = |text: &&str| {
+///             let count = |letter: char| text.matches(letter).count() as f32;
+///             let (a, b) = (count('a'), count('b'));
+///             let norm = a.hypot(b);
+///             if norm == 0.0 {
+///                 return Err(EmbedError::Input("expected an a or b".into()));
+///             }
+///             Ok(BTreeMap::from([("shared".to_owned(), vec![a / norm, b / norm])]))
+///         };
+///         texts.iter().map(embed).collect()
+///     }
+///     fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
+///         self.embed_text(texts)
+///     }
+///     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
+///         images.iter().map(|_| Err(EmbedError::Unavailable("image"))).collect()
+///     }
+///     fn embed_behavior(&self, _: &str) -> Result<Option<(f32, Embedding)>, EmbedError> {
+///         Ok(None)
+///     }
+///     fn count_tokens(&self, text: &str) -> usize {
+///         text.len()
+///     }
+///     fn model_name(&self) -> &str {
+///         "letters"
+///     }
+///     fn fingerprint(&self) -> &str {
+///         "letters-1"
+///     }
+///     fn dims(&self) -> &BTreeMap<String, usize> {
+///         &self.0
+///     }
+/// }
+///
+/// let letters = Letters(BTreeMap::from([("shared".to_owned(), 2)]));
+/// let vectors = letters.embed_text(&["aab", "xyz"]);
+/// assert_eq!(vectors.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false]);
+/// ```
 pub trait Embedder: Send + Sync {
     /// Embeds texts of items; `result.len() == texts.len()`.
     fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>>;

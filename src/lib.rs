@@ -2,6 +2,31 @@
 //!
 //! RocksDB is the system of record; index and state files can be rebuilt from it. HTTP and
 //! machine-learning types do not belong here.
+//!
+//! # Examples
+//!
+//! ```
+//! use serde_json::json;
+//! use vitrine::{Database, LexicalQuery, Options, Search, Shopper};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let database = Database::open(folder.path(), Options::default())?;
+//! let shop = database.create_collection("shop", Default::default())?;
+//! let items = json!([{"id": "a", "title": "Red running shoes"}, {"id": "b", "title": "Blue hat"}]);
+//! for outcome in shop.upsert(serde_json::from_value(items)?)? {
+//!     outcome?;
+//! }
+//! let request = Search {
+//!     lexical: Some(LexicalQuery { text: "running shoes".into(), ..Default::default() }),
+//!     limit: 10,
+//!     ..Default::default()
+//! };
+//! let response = shop.search(&request, &Shopper::default())?;
+//! assert_eq!(response.hits[0].id, "a");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `examples/` has longer programs: search by vectors and words, and recommendations from events.
 
 mod behavior;
 pub mod bounds;
@@ -35,6 +60,11 @@ pub use lexical::LexicalQuery;
 pub use query::{Search, Shopper, Target, VectorSearch};
 pub use storage::Durability;
 pub use vitrine_schemas as schemas;
+
+/// Runs the examples of the book's page on the library.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust-library.md")]
+struct RustLibraryPage;
 
 /// Default log filter of the programs; hnsw_rs logs every graph it builds.
 pub const LOG_FILTER: &str = "info,hnsw_rs=warn";

@@ -1,24 +1,14 @@
-//! Collections: schema, vector spaces and state.
+//! Collections: schema and state.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{BehaviorConfig, BehaviorInfo, BehaviorPatch, ReembeddingInfo};
-
-/// Distance of a vector space. Responses have a score, where higher is better.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// 1 - cosine similarity; score = cosine similarity.
-    #[default]
-    Cosine,
-    /// Inner product; score = inner product.
-    Dot,
-    /// Euclidean distance; score = 1 / (1 + distance).
-    L2,
-}
+use crate::{
+    BehaviorConfig, BehaviorInfo, BehaviorPatch, ReembeddingInfo, VectorSpace,
+    vector_space::is_default,
+};
 
 /// Type of an attribute. Each type accepts one value or an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -46,42 +36,6 @@ impl AttributeType {
     pub fn is_words(self) -> bool {
         matches!(self, Self::Keyword | Self::Category | Self::Text)
     }
-}
-
-/// Quantized codes of sealed segments, used by graph search; hits are reranked by their full
-/// vectors.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Quantization {
-    /// Four bits per component of the leading principal components if they find the neighbors of
-    /// sampled vectors; otherwise int8, or full vectors if 8 bits cannot distinguish them.
-    #[default]
-    Auto,
-    /// No codes: full vectors in memory.
-    None,
-    /// One byte per component.
-    Int8,
-    /// RaBitQ: one bit per component for each neighbor in the graph, in addition to int8; needs
-    /// more memory.
-    Rabitq,
-}
-
-/// A vector space of a collection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct VectorSpace {
-    /// Number of components, 1 to 8192.
-    pub dim: usize,
-    /// Distance of the space.
-    #[serde(default)]
-    pub metric: Metric,
-    /// Quantization of its index.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub quantization: Quantization,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// Configuration of a new collection.

@@ -3,7 +3,13 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        KnownFormat, RefOr, SchemaFormat,
+        schema::{AnyOfBuilder, ObjectBuilder, Schema, Type},
+    },
+};
 
 /// A filter in string form or as an object.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -105,7 +111,7 @@ pub enum Match {
 }
 
 /// A filter value.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Scalar {
     /// true or false
@@ -117,6 +123,25 @@ pub enum Scalar {
     /// string (keyword, category, RFC 3339 time)
     Str(String),
 }
+
+// Implemented by hand: an integer is a number too, so the derived `oneOf` would match twice.
+impl PartialSchema for Scalar {
+    fn schema() -> RefOr<Schema> {
+        let of = |kind: Type| ObjectBuilder::new().schema_type(kind);
+        let int = of(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+        let float = of(Type::Number).format(Some(SchemaFormat::KnownFormat(KnownFormat::Double)));
+        let string = of(Type::String).description(Some("keyword, category, or RFC 3339 time"));
+        AnyOfBuilder::new()
+            .item(of(Type::Boolean))
+            .item(int)
+            .item(float)
+            .item(string)
+            .description(Some("A filter value."))
+            .into()
+    }
+}
+
+impl ToSchema for Scalar {}
 
 /// Range of numbers, or of RFC 3339 strings for datetime fields.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -4,6 +4,71 @@
 //! A leaf crate: it depends on neither the engine, nor a web framework, nor an encoder. Types have
 //! `serde` and `utoipa` derives only; validation that needs state (dimensions, fingerprints,
 //! unknown fields in filters) is in the engine.
+//!
+//! # Examples
+//!
+//! (They are here because the comments of the types become descriptions in the OpenAPI document.)
+//!
+//! An item; unknown fields are errors, so that a misspelled one is noticed:
+//!
+//! ```
+//! use vitrine_schemas::Item;
+//!
+//! let item: Item = serde_json::from_str(
+//!     r#"{
+//!         "id": "SKU1",
+//!         "title": "Red running shoes",
+//!         "category": "Clothing > Shoes",
+//!         "price": {"amount": 59.0, "currency": "EUR"},
+//!         "attributes": {"color": ["red", "white"]},
+//!         "vectors": {"shared": [0.6, 0.8]}
+//!     }"#,
+//! )?;
+//! assert_eq!(item.vectors["shared"].len(), 2);
+//!
+//! let misspelled = serde_json::from_str::<Item>(r#"{"id": "SKU1", "titel": "Shoes"}"#);
+//! assert!(misspelled.unwrap_err().to_string().contains("unknown field `titel`"));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! A search; fields left out have their defaults:
+//!
+//! ```
+//! use vitrine_schemas::{FilterSpec, SearchRequest};
+//!
+//! let request: SearchRequest = serde_json::from_str(
+//!     r#"{"query": {"text": "red shoes"}, "filter": "price <= 100", "facets": [{"field": "brand"}]}"#,
+//! )?;
+//! assert_eq!(request.filter, Some(FilterSpec::Text("price <= 100".into())));
+//! assert_eq!((request.space.as_str(), request.limit), ("shared", 10));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! A filter in its two forms:
+//!
+//! ```
+//! use vitrine_schemas::{Condition, FilterSpec};
+//!
+//! let text: FilterSpec = serde_json::from_str(r#""price <= 100""#)?;
+//! let tree: FilterSpec =
+//!     serde_json::from_str(r#"{"must": [{"key": "price", "range": {"lte": 100}}]}"#)?;
+//! assert!(matches!(text, FilterSpec::Text(_)));
+//! let FilterSpec::Tree(tree) = tree else { panic!("a tree") };
+//! assert!(matches!(tree.must[0], Condition::Range(_)));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! An event:
+//!
+//! ```
+//! use vitrine_schemas::{Event, EventKind};
+//!
+//! let event: Event = serde_json::from_str(
+//!     r#"{"kind": "add_to_cart", "collection": "shop", "session": "s1", "items": ["SKU1"]}"#,
+//! )?;
+//! assert_eq!(event.kind, EventKind::AddToCart);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 pub mod alias;
 pub mod behavior;
@@ -21,6 +86,7 @@ pub mod map;
 pub mod multi_search;
 pub mod preset;
 pub mod problem;
+pub mod reason;
 pub mod recommend;
 pub mod reembedding;
 pub mod report;
@@ -28,6 +94,7 @@ pub mod rule;
 pub mod search;
 pub mod synonym;
 pub mod understand;
+pub mod vector_space;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
 pub use behavior::{
@@ -40,7 +107,7 @@ pub use blend::{
 };
 pub use collection::{
     AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo,
-    IndexMemory, Metric, Quantization, RecallInfo, VectorSpace,
+    IndexMemory, RecallInfo,
 };
 pub use dialogue::{
     ActKind, Dialogue, DialogueAct, DialogueFilter, DialoguePageRequest, DialogueRequest,
@@ -68,9 +135,10 @@ pub use map::{MapParams, MapPoint, MapResponse};
 pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult};
 pub use preset::{Preset, Presets};
 pub use problem::{FieldError, Problem};
+pub use reason::Reason;
 pub use recommend::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,
-    PopularResponse, Reason, RecommendHit, RecommendRequest, RecommendResponse, WeightedItem,
+    PopularResponse, RecommendHit, RecommendRequest, RecommendResponse, WeightedItem,
 };
 pub use reembedding::{
     EmbeddedItem, FillRequest, FillResponse, PendingItem, PendingParams, PendingResponse,
@@ -89,3 +157,4 @@ pub use search::{
 };
 pub use synonym::{StopWords, Synonym, Synonyms};
 pub use understand::{UnderstandRequest, UnderstandResponse, UnderstoodPart};
+pub use vector_space::{Metric, Quantization, VectorSpace};

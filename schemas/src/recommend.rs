@@ -4,11 +4,17 @@ use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{
+        KnownFormat, RefOr, SchemaFormat,
+        schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, Type},
+    },
+};
 
 use crate::{
     BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Fallback, FilterSpec, Group,
-    Item, Offer, RuleUse, Scope, SourceUse,
+    Item, Offer, Reason, RuleUse, Scope, SourceUse,
 };
 
 /// Strategy for combining the items of a history.
@@ -26,13 +32,41 @@ pub enum Strategy {
 }
 
 /// An item with a weight. An id alone has the weight 1.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WeightedItem {
     /// Item id.
     pub id: String,
     /// Weight; by default a view has 1 and a purchase 5.
     pub weight: f32,
 }
+
+// Implemented by hand: an id alone is accepted too.
+impl PartialSchema for WeightedItem {
+    fn schema() -> RefOr<Schema> {
+        let id = || {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .description(Some("Item id."))
+        };
+        let weight = ObjectBuilder::new()
+            .schema_type(Type::Number)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Float)))
+            .description(Some("Weight; by default a view has 1 and a purchase 5."))
+            .default(Some(default_weight().into()));
+        let object = ObjectBuilder::new()
+            .property("id", id())
+            .required("id")
+            .property("weight", weight)
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        OneOfBuilder::new()
+            .item(id())
+            .item(object)
+            .description(Some("An item with a weight. An id alone has the weight 1."))
+            .into()
+    }
+}
+
+impl ToSchema for WeightedItem {}
 
 // Implemented by hand, so that an id alone is accepted and errors keep line and field.
 impl<'de> Deserialize<'de> for WeightedItem {
@@ -154,18 +188,6 @@ pub struct BoughtTogetherParams {
     pub limit: usize,
     /// Filter in string form.
     pub filter: Option<String>,
-}
-
-/// Reason for a hit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Reason {
-    /// `also_liked`, `alike`, `similar`, `bridge`, `transition`, `bought_together`, `matches`,
-    /// `popular`, `new` or `pinned`.
-    pub code: String,
-    /// Items that the reason is based on, strongest first.
-    pub items: Vec<String>,
-    /// Text for shoppers.
-    pub text: String,
 }
 
 /// A recommended item.

@@ -91,7 +91,9 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/metrics").on(GET, Everything(Read), health::metrics),
         Entry::new("/openapi.json").on(GET, Open, openapi::document),
         Entry::new("/docs").on(GET, Open, docs::docs),
-        Entry::new("/docs/{file:.*}").on(GET, Open, docs::file),
+        Entry::new("/docs/api").on(GET, Open, docs::api),
+        Entry::new("/docs/api/{file:.*}").on(GET, Open, docs::api_file),
+        Entry::new("/docs/{page:.*}").on(GET, Open, docs::page),
         Entry::new("/console").on(GET, Open, console::console),
         Entry::new("/console/{file:.*}").on(GET, Open, console::file),
         Entry::new("/v1/aliases")

@@ -97,7 +97,7 @@ impl ApiError {
         Self::new(
             StatusCode::NOT_FOUND,
             "route_not_found",
-            "no such route; see /docs for all routes",
+            "no such route; see /docs/api for all routes",
         )
     }
 

@@ -5,7 +5,7 @@ use vitrine_schemas::HeldOut;
 use super::{settings, training_data::TrainingData};
 use crate::{
     Result,
-    cf::{Matrix, ModelSettings, tune},
+    cf::{Matrix, ModelSettings, held_out},
 };
 
 /// Maximum number of users whose last item is held out: enough to tell models apart at little cost.
@@ -18,7 +18,7 @@ const MIN_TEST_USERS: usize = 50;
 const MIN_USER_ITEMS: usize = 3;
 
 /// All interactions except the last item of some users.
-pub(super) struct LastItems(tune::HeldOut);
+pub(super) struct LastItems(held_out::HeldOut);
 
 impl LastItems {
     /// Holds out the last items; None if too few users have enough items.
@@ -46,7 +46,7 @@ impl LastItems {
             triples.extend_from_slice(train);
         }
         let train = Matrix::from_triples(data.subjects as usize, data.names.len(), triples)?;
-        Ok(Some(Self(tune::HeldOut { train, tested })))
+        Ok(Some(Self(held_out::HeldOut { train, tested })))
     }
 
     /// Returns the settings with those that depend on the data tuned to predict the last items.

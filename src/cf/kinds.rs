@@ -11,7 +11,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Matrix, Recommender, split::Interaction, tune::HeldOut};
+use super::{Matrix, Recommender, held_out::HeldOut, split::Interaction};
 use crate::Result;
 
 /// A kind of model that can be configured, trained and stored.
@@ -159,7 +159,7 @@ macro_rules! models {
             ///
             /// # Errors
             /// Options out of range.
-            pub(crate) fn tuned(&self, held_out: &tune::HeldOut) -> Result<Self> {
+            pub(crate) fn tuned(&self, held_out: &held_out::HeldOut) -> Result<Self> {
                 use kinds::ModelKind;
                 match self {
                     $(Self::$kind(options) => $kind::tuned(options, held_out).map(Self::$kind),)+

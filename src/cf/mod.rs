@@ -14,6 +14,7 @@ mod kinds;
 mod dense;
 mod ease;
 mod graph_filter;
+pub mod held_out;
 mod ials;
 mod item_knn;
 mod matrix;
@@ -80,6 +81,22 @@ pub struct Request<'a> {
 /// A history lists items with weights, the oldest first. Unknown items and weights that are not
 /// finite are ignored. Without any known item, all scores are equal, except for models that include
 /// popularity.
+///
+/// # Examples
+///
+/// ```
+/// use roaring::RoaringBitmap;
+/// use vitrine::cf::{Matrix, ModelSettings, Recommender};
+///
+/// // Users 0 and 1 chose the items 0 and 1, user 2 the items 2 and 3.
+/// let pairs = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 2), (2, 3)];
+/// let matrix = Matrix::from_triples(3, 4, pairs.map(|(user, item)| (user, item, 1.0)))?;
+/// let settings: ModelSettings = "item-knn:shrinkage=0".parse()?;
+/// let model = settings.fit_matrix(&matrix)?;
+/// let best = model.recommend(&[(0, 1.0)], 1, &RoaringBitmap::from([0]));
+/// assert_eq!(best[0].item, 1);
+/// # Ok::<(), vitrine::Error>(())
+/// ```
 pub trait Recommender: Send + Sync {
     /// Returns the number of items: scores are for `0..items`.
     fn items(&self) -> usize;

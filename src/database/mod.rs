@@ -80,6 +80,23 @@ struct View {
 
 impl Database {
     /// Opens the directory with its indexes; vectors in no segment are sealed in the background.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vitrine::{Database, Durability, Options};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let options = Options { durability: Durability::Fsync, ..Options::default() };
+    /// let database = Database::open(folder.path(), options.clone())?;
+    /// database.create_collection("shop", Default::default())?;
+    /// database.close()?;
+    /// drop(database);
+    ///
+    /// let again = Database::open(folder.path(), options)?;
+    /// assert_eq!(again.collection("shop")?.name(), "shop");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         let store = Arc::new(Store::open(path, options.durability, options.create)?);
         let seals = options.index_threads > 0;
@@ -134,6 +151,26 @@ impl Database {
     }
 
     /// Creates a collection; creating it again with the same configuration succeeds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// let config = serde_json::from_value(json!({
+    ///     "attributes": {"color": "keyword", "stock": "integer"},
+    ///     "vectors": {"shared": {"dim": 384, "metric": "cosine"}},
+    /// }))?;
+    /// let shop = database.create_collection("shop", config)?;
+    /// assert_eq!(shop.config().vectors["shared"].dim, 384);
+    ///
+    /// let error = database.create_collection("my shop", Default::default()).err();
+    /// assert_eq!(error.map(|e| e.code()), Some("invalid_argument"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn create_collection(
         &self,
         name: &str,
@@ -344,6 +381,29 @@ impl Database {
     }
 
     /// Stores events; returns one result per event.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    /// use vitrine::schemas::EventStatus;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// # database.create_collection("shop", Default::default())?;
+    /// let events = serde_json::from_value::<Vec<_>>(json!([
+    ///     {"kind": "view", "collection": "shop", "user": "u1", "items": ["a"]},
+    ///     {"kind": "purchase", "collection": "shop", "session": "s1", "items": ["b", "c"]},
+    ///     {"kind": "view", "collection": "shop", "items": ["a"]},
+    /// ]))?;
+    /// let results = database.append_events(&events)?;
+    /// // Stored, although the collection has no such items yet.
+    /// assert_eq!(results[0].status, EventStatus::UnknownItems);
+    /// // Neither user nor session: this event alone is rejected.
+    /// assert_eq!(results[2].status, EventStatus::Rejected);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn append_events(&self, events: &[Event]) -> Result<Vec<EventResult>> {
         self.limiter.admit_disk(EVENT_BYTES * events.len() as u64)?;
         let _one = self.events.lock();

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use vitrine::cf::{Matrix, Recommender, metrics::Interval, tune::HeldOut};
+use vitrine::cf::{Matrix, Recommender, held_out::HeldOut, metrics::Interval};
 
 use crate::{
     Outcome,

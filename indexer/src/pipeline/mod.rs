@@ -169,6 +169,51 @@ impl<'a> Pipeline<'a> {
     /// # Errors
     /// The catalog is truncated or the sink fails; items written before stay, and a new run resumes
     /// there.
+    ///
+    /// # Examples
+    ///
+    /// `embedder` is usually an [`Encoders`](crate::space::Encoders); this one gives every text the
+    /// same vector.
+    ///
+    /// ```
+    /// # use std::collections::BTreeMap;
+    /// # use vitrine::{EmbedError, Embedder, Embedding, ImageBytes};
+    /// # struct Constant(BTreeMap<String, usize>);
+    /// # impl Embedder for Constant {
+    /// #     fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
+    /// #         texts.iter().map(|_| Ok([("shared".to_owned(), vec![1.0, 0.0])].into())).collect()
+    /// #     }
+    /// #     fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> { self.embed_text(texts) }
+    /// #     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
+    /// #         images.iter().map(|_| Err(EmbedError::Unavailable("image"))).collect()
+    /// #     }
+    /// #     fn embed_behavior(&self, _: &str) -> Result<Option<(f32, Embedding)>, EmbedError> { Ok(None) }
+    /// #     fn count_tokens(&self, _: &str) -> usize { 1 }
+    /// #     fn model_name(&self) -> &str { "constant" }
+    /// #     fn fingerprint(&self) -> &str { "constant" }
+    /// #     fn dims(&self) -> &BTreeMap<String, usize> { &self.0 }
+    /// # }
+    /// use vitrine_indexer::{
+    ///     pipeline::{Options, Pipeline, Progress, Rejects},
+    ///     sink::EngineSink,
+    ///     source::{self, Mapping},
+    /// };
+    ///
+    /// # let embedder = Constant(BTreeMap::from([("shared".to_owned(), 2)]));
+    /// let folder = tempfile::tempdir()?;
+    /// let file = folder.path().join("products.csv");
+    /// std::fs::write(&file, "id,title\nSKU1,Red shoes\nSKU2,Blue hat\n")?;
+    ///
+    /// let data = folder.path().join("data");
+    /// let mut sink = EngineSink::open(&data, "shop", vitrine::Options::default())?;
+    /// let (mut rejects, mut progress) = (Rejects::create(None)?, Progress::new(None));
+    /// let records = source::open(&file, None, &Mapping::default())?;
+    /// let pipeline =
+    ///     Pipeline::new(&embedder, &mut sink, &mut rejects, &mut progress, Options::default());
+    /// let summary = pipeline.run(records)?;
+    /// assert_eq!((summary.created, summary.rejected), (2, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run(mut self, records: Records) -> Result<Summary, IndexError> {
         let started = Instant::now();
         self.config = self.sink.prepare(&self.wanted())?;

@@ -21,6 +21,22 @@ impl Mapping {
     ///
     /// # Errors
     /// The file cannot be read, is not valid TOML, or has an unknown key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vitrine_indexer::source::{self, Mapping};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let (file, mapping) = (folder.path().join("shop.csv"), folder.path().join("mapping.toml"));
+    /// std::fs::write(&file, "sku,name\nSKU1,Red shoes\n")?;
+    /// std::fs::write(&mapping, "id = \"sku\"\ntitle = \"name\"\n")?;
+    ///
+    /// let mut records = source::open(&file, None, &Mapping::load(&mapping)?)?;
+    /// let record = records.next().expect("a record")?;
+    /// assert_eq!(record.item.expect("an item").id, "SKU1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(path: &Path) -> Result<Self, SourceError> {
         let text = std::fs::read_to_string(path).map_err(|source| SourceError::Open {
             path: path.to_owned(),

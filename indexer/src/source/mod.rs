@@ -150,6 +150,24 @@ pub enum SourceError {
 ///
 /// # Errors
 /// The format is unknown, the file cannot be opened, or it lacks columns that the mapping names.
+///
+/// # Examples
+///
+/// ```
+/// use vitrine_indexer::source::{self, Mapping};
+///
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("products.csv");
+/// std::fs::write(&file, "id,title,price\nSKU1,Red shoes,59.00\nSKU2,Blue hat,cheap\n")?;
+///
+/// let records = source::open(&file, None, &Mapping::default())?.collect::<Result<Vec<_>, _>>()?;
+/// let first = records[0].item.as_ref().expect("an item");
+/// assert_eq!(first.title.as_deref(), Some("Red shoes"));
+/// // The second price is not a number: this record alone is an error, with its line.
+/// assert!(records[1].item.is_err());
+/// assert_eq!(records[1].line, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn open(
     source: &Path,
     format: Option<Format>,

@@ -35,7 +35,14 @@ fn setup<const N: usize>(keys: [(Key, String); N]) -> (Setup, [String; N]) {
 async fn without_a_valid_key_only_health_and_description_are_open() {
     let (setup, _) = setup([key(&[Read], &["*"])]);
     let api = with(setup).await;
-    for path in ["/healthz", "/livez", "/readyz", "/openapi.json", "/docs/"] {
+    for path in [
+        "/healthz",
+        "/livez",
+        "/readyz",
+        "/openapi.json",
+        "/docs/",
+        "/docs/api/",
+    ] {
         assert_eq!(api.get(path).await.status, 200, "{path}");
     }
     for path in [

@@ -74,12 +74,56 @@ async fn every_path_parameter_and_reference_is_there() {
 async fn it_is_served_with_pages_to_read_it() {
     let api = api().await;
     assert_eq!(api.get("/openapi.json").await.ok(), document());
-    let docs = api.get("/docs").await;
-    assert_eq!(docs.header("location"), "/docs/");
-    let page = api.get("/docs/").await;
+    let docs = api.get("/docs/api").await;
+    assert_eq!(docs.header("location"), "/docs/api/");
+    let page = api.get("/docs/api/").await;
     assert!(page.text.contains("swagger-ui"), "{page:?}");
-    let script = api.get("/docs/swagger-initializer.js").await;
+    let script = api.get("/docs/api/swagger-initializer.js").await;
     assert!(script.text.contains("/openapi.json"), "{script:?}");
-    let none = api.get("/docs/none.js").await;
+    let none = api.get("/docs/api/none.js").await;
     none.problem(404, "route_not_found");
+}
+
+/// Returns the alternatives of a schema, each by its type.
+fn alternatives(schema: &Value, keyword: &str) -> Vec<String> {
+    let list = schema[keyword].as_array().expect("alternatives").iter();
+    list.map(|one| one["type"].as_str().expect("a type").to_owned())
+        .collect()
+}
+
+#[test]
+fn a_value_of_a_filter_may_match_several_types_and_a_weighted_item_one() {
+    let schemas = &document()["components"]["schemas"];
+    let scalar = alternatives(&schemas["Scalar"], "anyOf");
+    assert_eq!(scalar, ["boolean", "integer", "number", "string"]);
+    let weighted = &schemas["WeightedItem"];
+    assert_eq!(alternatives(weighted, "oneOf"), ["string", "object"]);
+    let object = &weighted["oneOf"][1];
+    assert_eq!(object["required"], serde_json::json!(["id"]));
+    assert_eq!(object["properties"]["weight"]["default"], 1.0);
+    assert_eq!(object["additionalProperties"], false);
+}
+
+#[test]
+fn no_alternative_of_one_of_is_contained_in_another() {
+    fn check(value: &Value, at: &str, checked: &mut usize) {
+        if let Some(list) = value["oneOf"].as_array() {
+            let types: Vec<_> = list.iter().filter_map(|one| one["type"].as_str()).collect();
+            let both = types.contains(&"integer") && types.contains(&"number");
+            assert!(!both, "{at}: an integer is a number too; use anyOf");
+            *checked += 1;
+        }
+        match value {
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    check(field, &format!("{at}/{name}"), checked);
+                }
+            }
+            Value::Array(list) => list.iter().for_each(|one| check(one, at, checked)),
+            _ => {}
+        }
+    }
+    let mut checked = 0;
+    check(&document(), "", &mut checked);
+    assert!(checked > 10, "{checked}");
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_requests;
+mod book;
 mod chinese;
 mod collections;
 mod colors;

@@ -6,6 +6,7 @@ mod options;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod tuning;
 
 use std::cmp::Ordering;
 
@@ -13,7 +14,9 @@ use rayon::prelude::*;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use super::{Matrix, Recommender, Request, Scored, kinds::ModelKind, known_items, rank, tune};
+use super::{
+    Matrix, Recommender, Request, Scored, held_out::HeldOut, kinds::ModelKind, known_items, rank,
+};
 use crate::Result;
 pub use live::LiveItemKnn;
 pub use options::{ItemKnnOptions, Weighting};
@@ -141,8 +144,8 @@ impl ModelKind for ItemKnn {
         Self::fit(interactions, options)
     }
 
-    fn tuned(options: &ItemKnnOptions, held_out: &tune::HeldOut) -> Result<ItemKnnOptions> {
-        tune::item_knn_on_held_out(held_out, options)
+    fn tuned(options: &ItemKnnOptions, held_out: &HeldOut) -> Result<ItemKnnOptions> {
+        tuning::shrinkage_on_held_out(held_out, options)
     }
 
     /// Neighbors of 12 bytes, and one row of sums per thread.

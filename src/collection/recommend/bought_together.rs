@@ -17,6 +17,36 @@ impl Collection {
     ///
     /// # Errors
     /// The limit or the filter is invalid, or the item does not exist.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    /// use vitrine::{Training, schemas::BoughtTogetherParams};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
+    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
+    /// # let items = json!([
+    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
+    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
+    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
+    /// # ]);
+    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
+    /// let basket = json!([{"kind": "purchase", "collection": "shop", "user": "u1", "items": ["a", "c"]}]);
+    /// database.append_events(&serde_json::from_value::<Vec<_>>(basket)?)?;
+    /// shop.train(&Training::default())?;
+    ///
+    /// let params = BoughtTogetherParams { limit: 5, filter: None };
+    /// let response = shop.bought_together("a", &params)?;
+    /// assert_eq!(response.hits[0].id, "c");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bought_together(
         &self,
         id: &str,

@@ -44,6 +44,38 @@ impl Collection {
     ///
     /// # Errors
     /// A parameter is out of range, or the training needs more memory than configured.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    /// use vitrine::Training;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
+    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
+    /// # let items = json!([
+    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
+    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
+    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
+    /// # ]);
+    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
+    /// let basket = |user: u32| {
+    ///     json!({"kind": "purchase", "collection": "shop", "user": format!("u{user}"), "items": ["a", "c"]})
+    /// };
+    /// let events: Vec<_> = (0..5).map(basket).map(serde_json::from_value).collect::<Result<_, _>>()?;
+    /// database.append_events(&events)?;
+    ///
+    /// let model = shop.train(&Training::default())?;
+    /// assert!(model.active);
+    /// assert_eq!(shop.models().models.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn train(&self, training: &Training) -> Result<ModelInfo> {
         self.behavior.train(training)
     }
@@ -53,6 +85,37 @@ impl Collection {
     ///
     /// # Errors
     /// [`Error::Invalid`] with pointers into the request, the deadline.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
+    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
+    /// # let items = json!([
+    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
+    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
+    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
+    /// # ]);
+    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
+    /// let event = json!([{"kind": "view", "collection": "shop", "user": "u1", "items": ["a"]}]);
+    /// database.append_events(&serde_json::from_value::<Vec<_>>(event)?)?;
+    ///
+    /// let request = serde_json::from_value(json!({"user": "u1", "limit": 2}))?;
+    /// let response = shop.recommend(&request, None)?;
+    /// assert_eq!(response.hits.len(), 2);
+    /// // Seen items are excluded; the similar item comes first, with a reason.
+    /// assert_eq!(response.hits[0].id, "b");
+    /// assert!(!response.hits[0].reason.text.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recommend(
         &self,
         request: &RecommendRequest,

@@ -8,9 +8,8 @@ use crate::{
     collection::{
         State,
         ranking::CandidateSource,
-        search::{context::SearchContext, vector::VectorMatches},
+        search::{context::SearchContext, pool::SearchPool},
     },
-    lexical::LexicalResults,
     query::blend::{CandidateSet, Ranked},
 };
 
@@ -19,18 +18,6 @@ pub(super) struct SearchCandidates<'a> {
     pub context: &'a SearchContext<'a>,
     /// Number of hits on earlier pages.
     pub shown: usize,
-}
-
-/// Candidates of a search.
-pub(super) struct SearchPool {
-    pub vector: Option<VectorMatches>,
-    pub lexical: Option<LexicalResults>,
-    /// Lists of the sources that found them.
-    lists: Vec<(Source, Vec<Scored>)>,
-    /// Candidates to blend; empty if a single source ranks.
-    pub candidates: CandidateSet,
-    /// True if there are no other matches.
-    pub is_exhausted: bool,
 }
 
 impl CandidateSource for SearchCandidates<'_> {
@@ -119,20 +106,6 @@ impl CandidateSource for SearchCandidates<'_> {
         match (&self.context.blend, &pool.vector) {
             (None, Some(vector)) => vector.unranked(internal_id),
             _ => Ranked::unscored(internal_id),
-        }
-    }
-}
-
-impl SearchPool {
-    /// Returns how the candidates were found, such as `graph+lexical`.
-    pub fn plan(&self) -> String {
-        let vector = self.vector.as_ref().map(|vector| vector.plan());
-        let lexical = self.lexical.as_ref().map(|_| "lexical");
-        let plans: Vec<_> = vector.into_iter().chain(lexical).collect();
-        if plans.is_empty() {
-            "filter".to_owned()
-        } else {
-            plans.join("+")
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
             merchandising::{Merchandising, RuleContext},
             pool_size::PoolSize,
         },
-        search::{candidates::SearchPool, vector::VectorMatches},
+        search::{pool::SearchPool, vector::VectorMatches},
         shopper::ShopperProfile,
     },
     index::CandidateFilter,

@@ -8,6 +8,7 @@ mod context;
 mod dialogue;
 mod highlights;
 mod map;
+mod pool;
 pub(super) mod understand;
 mod vector;
 
@@ -23,10 +24,7 @@ use crate::{
         ranking::{
             RankedPage, RankingRequest, cursor::Cursor, diversify, page::Page, pool_size::PoolSize,
         },
-        search::{
-            candidates::{SearchCandidates, SearchPool},
-            context::SearchContext,
-        },
+        search::{candidates::SearchCandidates, context::SearchContext, pool::SearchPool},
         state::read::check_limit,
     },
     query::blend::BlendModel,
@@ -39,6 +37,40 @@ impl Collection {
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) with pointers into the request, items and vectors
     /// that do not exist, the deadline.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    /// use vitrine::{LexicalQuery, Search, Shopper, Target, schemas::FilterSpec};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
+    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
+    /// # let items = json!([
+    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
+    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
+    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
+    /// # ]);
+    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
+    /// let request = Search {
+    ///     target: Some(Target::Vector(vec![1.0, 0.1])),
+    ///     space: "shared".into(),
+    ///     lexical: Some(LexicalQuery { text: "shoes".into(), ..Default::default() }),
+    ///     filter: Some(FilterSpec::Text("price < 50".into())),
+    ///     limit: 10,
+    ///     ..Search::default()
+    /// };
+    /// let response = shop.search(&request, &Shopper::default())?;
+    /// assert_eq!(response.hits[0].id, "a");
+    /// assert!(response.hits.iter().all(|hit| hit.id != "b"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn search(&self, request: &Search, shopper: &Shopper) -> Result<SearchResponse> {
         if request.lexical.is_some() {
             self.refresh_texts()?;

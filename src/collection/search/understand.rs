@@ -1,8 +1,7 @@
 //! Understanding of query texts with the field values of the collection's items.
 
-use std::{collections::BTreeMap, ops::Range as Span, sync::Arc};
+use std::{collections::BTreeMap, ops::Range as Span};
 
-use parking_lot::Mutex;
 use vitrine_schemas::{
     Condition, Filter, Match, Range, Scalar, UnderstandRequest, UnderstandResponse, UnderstoodPart,
     filter::{MatchCondition, RangeCondition},
@@ -10,49 +9,44 @@ use vitrine_schemas::{
 
 use crate::{
     Result,
-    collection::{Collection, State, schema},
-    nlu::understanding::{Constraint, PriceRange, Understanding, Vocabulary},
+    collection::{Collection, schema},
+    nlu::understanding::{Constraint, PriceRange, Understanding},
 };
-
-/// Maximum number of distinct values of a field in the vocabulary; a field with more holds names of
-/// items rather than properties.
-const MAX_VALUES: usize = 20_000;
 
 /// Maximum length of a text, in bytes.
 const MAX_TEXT_BYTES: usize = 4_096;
-
-/// Fields whose values are codes, not words.
-const CODE_FIELDS: [&str; 2] = ["availability", "currency"];
-
-/// Cached vocabulary of a state; cleared by every change.
-#[derive(Default)]
-pub(in crate::collection) struct VocabularyCache(Mutex<Option<Arc<Vocabulary>>>);
-
-impl VocabularyCache {
-    /// Clears the cache.
-    pub fn clear(&mut self) {
-        *self.0.get_mut() = None;
-    }
-}
-
-impl State {
-    /// Returns the words that name field values of the items.
-    pub(in crate::collection) fn vocabulary(&self) -> Arc<Vocabulary> {
-        let mut cached = self.vocabulary.0.lock();
-        let make = || {
-            let values = self.payload.keywords(MAX_VALUES);
-            let values = values.filter(|(field, ..)| !CODE_FIELDS.contains(field));
-            Arc::new(Vocabulary::new(values))
-        };
-        cached.get_or_insert_with(make).clone()
-    }
-}
 
 impl Collection {
     /// Finds the field values and prices that a text names.
     ///
     /// # Errors
     /// [`crate::Error::Invalid`]: the text is too long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
+    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
+    /// # let items = json!([
+    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
+    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
+    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
+    /// # ]);
+    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
+    /// let request = json!({"text": "red shoes under $50"});
+    /// let understood = shop.understand(&serde_json::from_value(request)?)?;
+    /// let fields: Vec<_> = understood.parts.iter().map(|part| part.field.as_str()).collect();
+    /// assert!(fields.contains(&"color") && fields.contains(&"price"), "{fields:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn understand(&self, request: &UnderstandRequest) -> Result<UnderstandResponse> {
         schema::limit("/text", request.text.len(), MAX_TEXT_BYTES)?;
         let vocabulary = self.state.read().vocabulary();

@@ -30,6 +30,32 @@ impl Collection {
     /// # Errors
     /// [`Error::Invalid`] with pointers to the parameters, an item or a vector that does not exist,
     /// the deadline.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
+    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
+    /// # let items = json!([
+    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
+    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
+    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
+    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
+    /// # ]);
+    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
+    /// let params = serde_json::from_value(json!({"scope": "any", "limit": 2}))?;
+    /// let response = shop.similar("a", &params, None)?;
+    /// let ids: Vec<_> = response.hits.iter().map(|hit| hit.id.as_str()).collect();
+    /// assert_eq!(ids, ["b", "c"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn similar(
         &self,
         id: &str,

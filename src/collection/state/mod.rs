@@ -3,6 +3,7 @@
 pub(super) mod filter_cache;
 pub(super) mod read;
 pub(super) mod space_set;
+mod vocabulary_cache;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,10 +13,7 @@ use std::{
 use roaring::RoaringBitmap;
 use vitrine_schemas::{CollectionConfig, Item};
 
-use crate::{
-    Result, collection::search::understand, index::SpaceIndex, payload::PayloadIndex,
-    storage::Placement,
-};
+use crate::{Result, index::SpaceIndex, payload::PayloadIndex, storage::Placement};
 
 /// Everything that readers see: ids, filters, vector spaces and the re-embedding under way.
 pub(in crate::collection) struct State {
@@ -37,7 +35,7 @@ pub(in crate::collection) struct State {
     /// The inactive set of spaces, during a re-embedding.
     pub(super) other: Option<space_set::InactiveSet>,
     pub(super) filters: filter_cache::FilterCache,
-    pub(super) vocabulary: understand::VocabularyCache,
+    pub(super) vocabulary: vocabulary_cache::VocabularyCache,
     /// Records that are being replaced or deleted, as readers see them until the write is stored.
     pub(super) superseded: HashMap<String, (u32, Item)>,
     /// Bytes of all ids.

@@ -26,6 +26,28 @@ impl Collection {
     /// # Errors
     /// No room, or the store failed; nothing was stored then. An invalid item is an error in its
     /// result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    /// use vitrine::schemas::WriteStatus;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// # let shop = database.create_collection("shop", Default::default())?;
+    /// let items = json!([
+    ///     {"id": "a", "title": "Red shoes", "category": "Clothing > Shoes"},
+    ///     {"id": "b", "attributes": {"color": "red"}},
+    /// ]);
+    /// let outcomes = shop.upsert(serde_json::from_value(items)?)?;
+    /// assert_eq!(outcomes[0].as_ref().ok(), Some(&WriteStatus::Created));
+    /// // `color` is not declared: this item alone is refused.
+    /// assert!(outcomes[1].is_err());
+    /// assert_eq!(shop.count(None)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn upsert(&self, items: Vec<Item>) -> Result<Vec<Result<WriteStatus>>> {
         let mut writer = self.lock()?;
         let configs = self.state.read().configs();

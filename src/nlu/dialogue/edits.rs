@@ -1,7 +1,7 @@
 //! Edits of conditions: "any color", "need not be leather", "also in blue", and all remaining
 //! words.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use vitrine_schemas::{ActKind, DialogueAct, Range, Scalar};
 
@@ -11,10 +11,10 @@ use super::{
     trimming::trimmed,
 };
 use crate::nlu::{
-    lexicon::{LEXICON, Phrase},
-    tokens::{Kind, key, tokens},
+    lexicon::Phrase,
+    tokens::{Kind, key},
     understanding::{Constraint, Understanding},
-    vocabulary::{Lookup, Vocabulary},
+    vocabulary::Lookup,
 };
 
 /// Values of a field that a turn names.
@@ -182,25 +182,4 @@ impl Reader<'_> {
             .rev()
             .find_map(|n| Some((n, self.fields.get(&key(&ahead[..n]))?.clone())))
     }
-}
-
-/// Returns the fields by their names: their own, and those of the same group in the lexicon.
-pub(super) fn fields(vocabulary: &Vocabulary) -> HashMap<String, String> {
-    let mut by_word = HashMap::new();
-    for (name, group) in &LEXICON.fields {
-        for word in group {
-            by_word.insert(key(&tokens(word)), name.clone());
-        }
-    }
-    for field in vocabulary.fields() {
-        let own = key(&tokens(&field.replace('_', " ")));
-        let is_own = |word: &String| key(&tokens(word)) == own;
-        let mut groups = LEXICON.fields.values();
-        let group = groups.find(|group| group.iter().any(is_own));
-        for word in group.into_iter().flatten() {
-            by_word.insert(key(&tokens(word)), field.to_owned());
-        }
-        by_word.insert(own, field.to_owned());
-    }
-    by_word
 }

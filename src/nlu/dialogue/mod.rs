@@ -4,6 +4,7 @@
 
 mod comparisons;
 mod edits;
+mod field_names;
 mod phrases;
 mod positions;
 mod price;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, ops::Range};
 
 use vitrine_schemas::{ActKind, DialogueAct, DialogueState, ShownItem, Unclear};
 
-use super::{TurnInterpretation, edits::fields, phrases::longest_at};
+use super::{TurnInterpretation, field_names::fields, phrases::longest_at};
 use crate::nlu::{
     lexicon::{LEXICON, Phrase, has},
     tokens::{Kind, Token, tokens},

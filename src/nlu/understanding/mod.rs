@@ -50,6 +50,18 @@ pub struct Understanding {
 
 impl Understanding {
     /// Interprets a text. Constraints on the fields `without` stay in the text: this undoes a part.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vitrine::nlu::understanding::{Understanding, Vocabulary};
+    ///
+    /// let vocabulary = Vocabulary::new([("color", "red"), ("brand", "Acme")]);
+    /// let understood = Understanding::of("red acme shoes under $50", &vocabulary, &[]);
+    /// assert_eq!(understood.must()["color"], ["red"]);
+    /// assert_eq!(understood.price().lte, Some(50.0));
+    /// assert_eq!(understood.text, "shoes");
+    /// ```
     pub fn of(text: &str, vocabulary: &Vocabulary, without: &[&str]) -> Self {
         grammar::parse(text, vocabulary, without)
     }

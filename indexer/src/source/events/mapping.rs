@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 use vitrine_schemas::EventKind;
 
-use super::{super::mapping::require, EventRules, SourceError};
+use super::{super::mapping::require, SourceError};
 
 /// Column names that are recognized without a mapping; the first one present is used.
 const NAMES: [(&str, &[&str]); 7] = [
@@ -82,7 +82,7 @@ impl EventMapping {
     }
 
     /// Returns true if it names a column.
-    fn names_columns(&self) -> bool {
+    pub(super) fn names_columns(&self) -> bool {
         self.columns().next().is_some()
     }
 
@@ -99,17 +99,9 @@ impl EventMapping {
         columns.into_iter().flatten().map(String::as_str)
     }
 
-    /// Returns the rules for JSON objects; `None` if these are events in the format of the API.
-    pub(super) fn rules(&self) -> Option<EventRules> {
-        self.names_columns().then(|| EventRules::new(self.clone()))
-    }
-
-    /// Returns the rules for a file with these columns. Columns that the mapping names must be
+    /// Returns the mapping with the columns of a file. Columns that the mapping names must be
     /// present; others are recognized by their names.
-    ///
-    /// # Errors
-    /// A column is missing.
-    pub fn for_columns(&self, name: &str, columns: &[String]) -> Result<EventRules, SourceError> {
+    pub(super) fn with_columns(&self, name: &str, columns: &[String]) -> Result<Self, SourceError> {
         let mut mapping = self.clone();
         if !mapping.names_columns() {
             let fields = [
@@ -138,7 +130,7 @@ impl EventMapping {
             _ => None,
         };
         match missing {
-            None => Ok(EventRules::new(mapping)),
+            None => Ok(mapping),
             Some(field) => Err(SourceError::Header {
                 name: name.to_owned(),
                 reason: format!(

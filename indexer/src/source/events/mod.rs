@@ -78,6 +78,21 @@ pub type EventRecords = Box<dyn Iterator<Item = Result<EventRecord, SourceError>
 ///
 /// # Errors
 /// The format is unknown, the file cannot be opened, or it lacks required columns.
+///
+/// # Examples
+///
+/// ```
+/// use vitrine_indexer::source::events::{self, EventMapping};
+///
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("events.csv");
+/// std::fs::write(&file, "user,item,kind,ts\nu1,SKU1,view,2025-06-01T12:00:00Z\n")?;
+///
+/// let mut records = events::open(&file, None, &EventMapping::default(), "shop")?;
+/// let event = records.next().expect("a record")?.event.expect("an event");
+/// assert_eq!((event.collection.as_str(), event.items[0].as_str()), ("shop", "SKU1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn open(
     source: &Path,
     format: Option<EventFormat>,

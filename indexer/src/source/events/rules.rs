@@ -7,7 +7,7 @@ use vitrine_schemas::{Event, EventKind};
 
 use super::{
     super::cells::{self, Row},
-    EventMapping, time,
+    EventMapping, SourceError, time,
 };
 
 /// Error in a field of a record.
@@ -33,15 +33,27 @@ impl FieldError {
     }
 }
 
+impl EventMapping {
+    /// Returns the rules for JSON objects; `None` if these are events in the format of the API.
+    pub(super) fn rules(&self) -> Option<EventRules> {
+        self.names_columns().then(|| EventRules(self.clone()))
+    }
+
+    /// Returns the rules for a file with these columns. Columns that the mapping names must be
+    /// present; others are recognized by their names.
+    ///
+    /// # Errors
+    /// A column is missing.
+    pub fn for_columns(&self, name: &str, columns: &[String]) -> Result<EventRules, SourceError> {
+        self.with_columns(name, columns).map(EventRules)
+    }
+}
+
 /// Mapping whose columns are present in the file.
 #[derive(Debug, Clone)]
 pub struct EventRules(EventMapping);
 
 impl EventRules {
-    pub(super) fn new(mapping: EventMapping) -> Self {
-        Self(mapping)
-    }
-
     /// Returns the id of a row, which may not be a valid event.
     pub fn id(&self, row: &Row) -> Option<String> {
         let column = self.0.id.as_ref()?;

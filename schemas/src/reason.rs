@@ -1,0 +1,16 @@
+//! Reasons for hits, shown to shoppers.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Reason for a hit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Reason {
+    /// `also_liked`, `alike`, `similar`, `bridge`, `transition`, `bought_together`, `matches`,
+    /// `popular`, `new` or `pinned`.
+    pub code: String,
+    /// Items that the reason is based on, strongest first.
+    pub items: Vec<String>,
+    /// Text for shoppers.
+    pub text: String,
+}

@@ -1,0 +1,34 @@
+//! Candidates of a search, as its sources found them.
+
+use vitrine_schemas::Source;
+
+use crate::{
+    cf::Scored, collection::search::vector::VectorMatches, lexical::LexicalResults,
+    query::blend::CandidateSet,
+};
+
+/// Candidates of a search.
+pub(super) struct SearchPool {
+    pub vector: Option<VectorMatches>,
+    pub lexical: Option<LexicalResults>,
+    /// Lists of the sources that found them.
+    pub lists: Vec<(Source, Vec<Scored>)>,
+    /// Candidates to blend; empty if a single source ranks.
+    pub candidates: CandidateSet,
+    /// True if there are no other matches.
+    pub is_exhausted: bool,
+}
+
+impl SearchPool {
+    /// Returns how the candidates were found, such as `graph+lexical`.
+    pub fn plan(&self) -> String {
+        let vector = self.vector.as_ref().map(|vector| vector.plan());
+        let lexical = self.lexical.as_ref().map(|_| "lexical");
+        let plans: Vec<_> = vector.into_iter().chain(lexical).collect();
+        if plans.is_empty() {
+            "filter".to_owned()
+        } else {
+            plans.join("+")
+        }
+    }
+}
