@@ -26,6 +26,7 @@ pub mod reembedding;
 pub mod report;
 pub mod rule;
 pub mod search;
+pub mod sort;
 pub mod synonym;
 pub mod understand;
 
@@ -87,5 +88,6 @@ pub use search::{
     SearchFacets, SearchMode, SearchRequest, SearchResponse, SimilarParams, Total, TotalRelation,
     UnderstandSpec,
 };
+pub use sort::{SortKey, SortOrder, SortSpec};
 pub use synonym::{StopWords, Synonym, Synonyms};
 pub use understand::{UnderstandRequest, UnderstandResponse, UnderstoodPart};

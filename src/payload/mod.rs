@@ -7,10 +7,13 @@
 
 mod facet;
 mod filter;
+mod forward;
 mod keyword;
 mod labels;
 mod numeric;
 mod parse;
+mod rows;
+mod sort;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +24,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vitrine_schemas::{AttributeType, Availability, CollectionConfig, Item};
 
-pub(crate) use self::{filter::categories, keyword::levels};
+pub(crate) use self::{
+    filter::categories,
+    keyword::levels,
+    numeric::float_key,
+    sort::{Group, SortValue, ValueOrder},
+};
 use self::{keyword::KeywordColumn, numeric::NumericColumn};
 
 /// Filterable fields every item has beside its declared attributes.
@@ -155,8 +163,12 @@ impl Field {
     fn bytes(&self) -> u64 {
         let items = self.present.len();
         match &self.column {
-            Column::Keyword(column) => 6 * items + 180 * column.values() as u64,
-            Column::Numeric(column) => 4 * items + 130 * column.values() as u64,
+            Column::Keyword(column) => {
+                6 * items + 180 * column.values() as u64 + column.forward_bytes() as u64
+            }
+            Column::Numeric(column) => {
+                4 * items + 130 * column.values() as u64 + column.forward_bytes() as u64
+            }
             Column::Text => items,
         }
     }
@@ -217,7 +229,7 @@ fn check_scalar(ty: AttributeType, value: &Value) -> Result<(), String> {
         AttributeType::Bool => (value.is_boolean(), "true or false"),
         AttributeType::Datetime => (
             numeric::key(ty, value).is_some(),
-            "an RFC 3339 time such as \"2026-01-31T12:00:00Z\"",
+            "an RFC 3339 time such as \"2026-01-31T12:00:00Z\", or a day such as \"2026-01-31\"",
         ),
     };
     match value {

@@ -5,12 +5,15 @@ use std::ops::Bound;
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
     Condition, Event, Facet, FacetSpec, FacetsRequest, FacetsResponse, Filter, FilterSpec, Item,
-    Match, Scalar, filter::MatchCondition,
+    Match, Scalar, SortSpec, filter::MatchCondition,
 };
 
 use crate::{
     Error, Result,
-    collection::{Collection, State},
+    collection::{
+        Collection, State,
+        ranking::order::{self, Position},
+    },
 };
 
 /// Maximum number of facets in one request.
@@ -110,6 +113,37 @@ impl Collection {
         }
         let more = rest.next().is_some();
         let next = items.last().filter(|_| more).map(|i: &Item| i.id.clone());
+        Ok((items, next))
+    }
+
+    /// Returns a page of items in the order of `sort`, and the cursor of the next page.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: a key that items cannot be sorted by, or a cursor of another request.
+    pub fn scroll_sorted(
+        &self,
+        filter: Option<&FilterSpec>,
+        sort: &[SortSpec],
+        limit: usize,
+        cursor: Option<&str>,
+        with_vectors: bool,
+    ) -> Result<(Vec<Item>, Option<String>)> {
+        check_limit(limit)?;
+        let state = self.state.read();
+        order::check(sort, &state, false)?;
+        let order = self.item_order(&state, sort, None)?;
+        let after = cursor
+            .map(|cursor| Position::decode(cursor, sort.len()))
+            .transpose()?;
+        let matching = state.matching(filter)?;
+        let first = order.first(&matching, after.as_ref(), limit + 1);
+        let page = &first[..limit.min(first.len())];
+        let mut items = Vec::with_capacity(page.len());
+        for id in page.iter().filter_map(|item| state.ids.get(item)) {
+            items.push(self.load(&state, id, with_vectors)?);
+        }
+        let last = page.last().filter(|_| first.len() > limit);
+        let next = last.and_then(|item| order.position(*item)?.encode());
         Ok((items, next))
     }
 
