@@ -64,6 +64,7 @@ fn run(data: &Path) -> Result<(RecommendResponse, BoughtTogetherResponse), Box<d
     let params = BoughtTogetherParams {
         limit: 2,
         filter: None,
+        exclude_out_of_stock: true,
     };
     let together = shop.bought_together("tent", &params)?;
     database.close()?;

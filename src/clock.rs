@@ -33,11 +33,14 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Parses an RFC 3339 time; returns microseconds since 1970.
+/// Parses an RFC 3339 time, or a day, which begins at midnight UTC; returns microseconds since 1970.
 ///
 /// # Errors
 /// [`Error::Invalid`] at `pointer`.
 pub(crate) fn rfc3339_micros(pointer: &str, time: &str) -> Result<i64> {
+    if let Some(midnight) = midnight(time) {
+        return Ok(midnight.timestamp_micros());
+    }
     match chrono::DateTime::parse_from_rfc3339(time) {
         Ok(t) => Ok(t.timestamp_micros()),
         Err(e) => Err(Error::invalid(
@@ -45,4 +48,11 @@ pub(crate) fn rfc3339_micros(pointer: &str, time: &str) -> Result<i64> {
             format!("expected an RFC 3339 time such as 2026-01-31T12:00:00Z, got `{time}` ({e})"),
         )),
     }
+}
+
+/// Returns the begin of a day such as `2026-01-31` in UTC; None for any other text.
+pub(crate) fn midnight(day: &str) -> Option<chrono::DateTime<chrono::Utc>> {
+    let is_day = day.len() == "2026-01-31".len();
+    let day = day.parse::<chrono::NaiveDate>().ok().filter(|_| is_day)?;
+    Some(day.and_time(chrono::NaiveTime::MIN).and_utc())
 }

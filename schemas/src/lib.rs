@@ -92,6 +92,7 @@ pub mod reembedding;
 pub mod report;
 pub mod rule;
 pub mod search;
+pub mod sort;
 pub mod synonym;
 pub mod understand;
 pub mod vector_space;
@@ -155,6 +156,7 @@ pub use search::{
     SearchFacets, SearchMode, SearchRequest, SearchResponse, SimilarParams, Total, TotalRelation,
     UnderstandSpec,
 };
+pub use sort::{SortKey, SortOrder, SortSpec};
 pub use synonym::{StopWords, Synonym, Synonyms};
 pub use understand::{UnderstandRequest, UnderstandResponse, UnderstoodPart};
 pub use vector_space::{Metric, Quantization, VectorSpace};

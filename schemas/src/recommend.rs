@@ -188,6 +188,9 @@ pub struct BoughtTogetherParams {
     pub limit: usize,
     /// Filter in string form.
     pub filter: Option<String>,
+    /// Exclude items that are out of stock.
+    #[serde(default = "default_true")]
+    pub exclude_out_of_stock: bool,
 }
 
 /// A recommended item.

@@ -149,6 +149,9 @@ pub struct RuleUse {
     /// Number of items of this page whose scores it changed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub boosted: u64,
+    /// True if its boosts had no effect, because the request sorts the hits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub boosts_ignored: bool,
     /// Number of items of this page that it buried.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub buried: u64,

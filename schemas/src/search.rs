@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Facet, FacetSpec, Fallback,
-    FilterSpec, Group, Item, Offer, Reason, RuleUse, SourceUse, UnderstandResponse,
+    FilterSpec, Group, Item, Offer, Reason, RuleUse, SortSpec, SourceUse, UnderstandResponse,
 };
 
 /// Query: exactly one of text, image, vector and item.
@@ -99,7 +99,10 @@ pub struct UnderstandSpec {
 #[serde(rename_all = "snake_case")]
 pub enum FacetsOver {
     /// All matches of all pages. With a text: items with any of its terms and, in a hybrid search,
-    /// those found by vector. By vector only: all items that match the filter and have a vector.
+    /// those of the 100 nearest that are as near as the best items with the terms; if no item has
+    /// any of the terms, all items that match the filter and have a vector. By vector only: all
+    /// items that match the filter and have a vector. Without a query: all items that match the
+    /// filter.
     #[default]
     Matches,
     /// The ranked candidates of this page.
@@ -110,8 +113,9 @@ pub enum FacetsOver {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchRequest {
-    /// Query.
-    pub query: Query,
+    /// Query; without one, or with an empty text, all items that match the filter are hits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<Query>,
     /// Fingerprint of the encoders whose spaces are searched; default: those in use. During a
     /// re-embedding there are two. Clients that send their own vectors should set it, so that a
     /// switch does not affect them.
@@ -140,6 +144,17 @@ pub struct SearchRequest {
     /// `next_cursor` of the previous page; all other fields except `limit` must be unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// Number of hits to skip, for page numbers; `offset + limit` is at most 10,000. Not together
+    /// with `cursor`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schema(minimum = 0, maximum = 9999)]
+    pub offset: usize,
+    /// Keys that the matches are sorted by, at most 8: `["price:asc"]`. Items without a value come
+    /// last, ties are sorted by id. Default: relevance; without a query, popularity if there are
+    /// events, then the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 8)]
+    pub sort: Vec<SortSpec>,
     /// Facets to count, at most 50 fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facets: Vec<FacetSpec>,
@@ -181,6 +196,10 @@ pub struct SearchRequest {
     /// Id of a preset, which provides the fields that this request does not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 fn default_space() -> String {
@@ -227,6 +246,9 @@ pub struct SimilarParams {
     pub limit: usize,
     /// Filter in string form.
     pub filter: Option<String>,
+    /// Do not return items that are out of stock.
+    #[serde(default = "default_true")]
+    pub exclude_out_of_stock: bool,
     /// Return an explanation of the search.
     #[serde(default)]
     pub explain: bool,
@@ -345,8 +367,8 @@ pub struct SearchResponse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub understood: Option<UnderstandResponse>,
     /// Plan of the search: `graph`, `scan` (quantized codes of all matches, then the vectors of the
-    /// best), `exact`, `lexical`, or a combination such as `graph+lexical`; `filter` if the whole
-    /// text became a filter, so that neither words nor a vector rank: latest written first;
+    /// best), `exact`, `lexical`, or a combination such as `graph+lexical`; `filter` without a
+    /// query, or if the whole text became a filter; with `+sort` if the matches are sorted;
     /// `behavior` if similar items of an item without a vector come from behavior.
     pub plan: String,
     /// Explanation, if requested.
@@ -394,6 +416,10 @@ pub struct ScrollRequest {
     /// Filter: only items that match.
     #[serde(default)]
     pub filter: Option<FilterSpec>,
+    /// Keys that the items are sorted by, at most 8, as in a search; default: by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 8)]
+    pub sort: Vec<SortSpec>,
     /// Page size, 1 to 1000; defaults to 100.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 1000)]
@@ -406,7 +432,7 @@ pub struct ScrollRequest {
     pub with_vectors: bool,
 }
 
-/// A page of items, sorted by id.
+/// A page of items, sorted by id unless the request sorts them.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ScrollResponse {
     /// The items.

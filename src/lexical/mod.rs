@@ -16,7 +16,7 @@ pub use self::{
     highlight::{highlight, matching_words},
     index::{FIELDS, LexicalIndex, Texts},
     phrases::{MAX_PHRASE_WORDS, Phrases, Token, tokens},
-    query::{LexicalMatch, LexicalQuery, LexicalResults},
+    query::{LexicalMatch, LexicalQuery, LexicalResults, LexicalSelection},
     stop_words::StopWords,
     synonyms::{QueryRewrite, Synonyms},
 };

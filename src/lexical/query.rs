@@ -43,6 +43,13 @@ const MAX_QUERY_WORDS: usize = 32;
 /// Maximum number of completions of an unfinished last word.
 const MAX_COMPLETIONS: usize = 20;
 
+/// Number of best items that tell the level of the vectors of full-text matches.
+const REFERENCES: usize = 10;
+
+/// Maximum number of matches tied with the last one that are kept, so that ties are cut by id; of
+/// more, any may be returned.
+const MAX_TIES: usize = 4_096;
+
 /// A part of a query, and if it must match.
 type Clause = (Occur, Box<dyn Query>);
 
@@ -79,6 +86,9 @@ pub struct LexicalResults {
     pub also: BTreeMap<u32, f32>,
     /// All items that match.
     pub all: RoaringBitmap,
+    /// The best visible items, also those that are not allowed, best first; at most
+    /// [`REFERENCES`].
+    pub best_of_all: Vec<u32>,
     /// Corrections of words that no item has.
     pub corrections: BTreeMap<String, String>,
     /// Synonyms searched besides, by phrase.
@@ -87,8 +97,28 @@ pub struct LexicalResults {
     pub terms: Vec<String>,
 }
 
+impl LexicalResults {
+    /// Returns the score of the last of the best matches.
+    pub fn last_score(&self) -> Option<f32> {
+        self.matches.last().map(|last| last.score)
+    }
+}
+
+/// Items that a full-text search collects.
+#[derive(Clone, Copy)]
+pub struct LexicalSelection<'a> {
+    /// Number of best matches; more if they are tied with the last one.
+    pub k: usize,
+    /// Items that may match.
+    pub allowed: &'a RoaringBitmap,
+    /// Items whose scores are returned if they match.
+    pub also: &'a RoaringBitmap,
+    /// Items among which [`LexicalResults::best_of_all`] is found.
+    pub visible: &'a RoaringBitmap,
+}
+
 impl LexicalIndex {
-    /// The best `k` of the allowed items, and the scores of those of `also` that match.
+    /// Finds the items of a selection that match.
     ///
     /// # Errors
     /// The index cannot be read.
@@ -96,9 +126,7 @@ impl LexicalIndex {
         &self,
         query: &LexicalQuery,
         rewrite: &QueryRewrite,
-        k: usize,
-        allowed: &RoaringBitmap,
-        also: &RoaringBitmap,
+        selection: &LexicalSelection<'_>,
     ) -> Result<LexicalResults, LexicalError> {
         let searcher = self.searcher();
         let mut found = LexicalResults::default();
@@ -113,10 +141,13 @@ impl LexicalIndex {
         else {
             return Ok(found);
         };
-        let (matches, all, also) = searcher.search(&*query, &TopMatches { k, allowed, also })?;
-        found.matches = matches;
-        found.all = all;
-        found.also = also.into_iter().map(|m| (m.internal_id, m.score)).collect();
+        let collected = searcher.search(&*query, &TopMatches(*selection))?;
+        let also = collected.also.into_iter();
+        found.also = also.map(|m| (m.internal_id, m.score)).collect();
+        let best = collected.best_of_all.into_iter().take(REFERENCES);
+        found.best_of_all = best.map(|m| m.internal_id).collect();
+        found.matches = collected.best;
+        found.all = collected.all;
         Ok(found)
     }
 }
@@ -423,25 +454,31 @@ fn quoted(text: &str) -> (String, Vec<&str>) {
 }
 
 /// Collects the best eligible matches, and all that matched.
-struct TopMatches<'a> {
-    k: usize,
-    allowed: &'a RoaringBitmap,
-    also: &'a RoaringBitmap,
+struct TopMatches<'a>(LexicalSelection<'a>);
+
+/// Matches of a segment, or of all segments.
+#[derive(Default)]
+struct Collected {
+    best: Vec<LexicalMatch>,
+    also: Vec<LexicalMatch>,
+    best_of_all: Vec<LexicalMatch>,
+    all: RoaringBitmap,
 }
 
 struct SegmentTopMatches {
     k: usize,
-    /// Allowed documents of the segment.
+    /// Internal ids by document of the segment.
     internal_ids: Column<u64>,
     allowed: RoaringBitmap,
     also: RoaringBitmap,
-    found: Vec<LexicalMatch>,
-    found_also: Vec<LexicalMatch>,
-    all: RoaringBitmap,
+    visible: RoaringBitmap,
+    found: Collected,
+    /// Number of best matches at which all but `k` are dropped.
+    capacity: usize,
 }
 
 impl Collector for TopMatches<'_> {
-    type Fruit = (Vec<LexicalMatch>, RoaringBitmap, Vec<LexicalMatch>);
+    type Fruit = Collected;
     type Child = SegmentTopMatches;
 
     fn for_segment(
@@ -449,14 +486,20 @@ impl Collector for TopMatches<'_> {
         _: SegmentOrdinal,
         segment: &SegmentReader,
     ) -> tantivy::Result<SegmentTopMatches> {
+        let LexicalSelection {
+            k,
+            allowed,
+            also,
+            visible,
+        } = self.0;
         Ok(SegmentTopMatches {
-            k: self.k,
+            k,
             internal_ids: segment.fast_fields().u64(ID_FIELD)?,
-            allowed: self.allowed.clone(),
-            also: self.also.clone(),
-            found: Vec::new(),
-            found_also: Vec::new(),
-            all: RoaringBitmap::new(),
+            allowed: allowed.clone(),
+            also: also.clone(),
+            visible: visible.clone(),
+            found: Collected::default(),
+            capacity: 4 * k.max(64),
         })
     }
 
@@ -464,51 +507,68 @@ impl Collector for TopMatches<'_> {
         true
     }
 
-    fn merge_fruits(&self, parts: Vec<Self::Fruit>) -> tantivy::Result<Self::Fruit> {
-        let (mut matches, mut all, mut also) = (Vec::new(), RoaringBitmap::new(), Vec::new());
-        for (found, internal_ids, asked) in parts {
-            matches.extend(found);
-            all |= internal_ids;
-            also.extend(asked);
+    fn merge_fruits(&self, segments: Vec<Collected>) -> tantivy::Result<Collected> {
+        let mut merged = Collected::default();
+        for found in segments {
+            merged.best.extend(found.best);
+            merged.also.extend(found.also);
+            merged.best_of_all.extend(found.best_of_all);
+            merged.all |= found.all;
         }
-        cut(&mut matches, self.k);
-        Ok((matches, all, also))
+        cut(&mut merged.best, self.0.k);
+        cut(&mut merged.best_of_all, REFERENCES);
+        Ok(merged)
     }
 }
 
 impl SegmentCollector for SegmentTopMatches {
-    type Fruit = (Vec<LexicalMatch>, RoaringBitmap, Vec<LexicalMatch>);
+    type Fruit = Collected;
 
     fn collect(&mut self, doc: DocId, score: Score) {
-        let internal_id = self
-            .internal_ids
-            .first(doc)
-            .and_then(|n| u32::try_from(n).ok());
-        let Some(internal_id) = internal_id.filter(|n| self.allowed.contains(*n)) else {
+        let internal_id = self.internal_ids.first(doc);
+        let Some(internal_id) = internal_id.and_then(|n| u32::try_from(n).ok()) else {
             return;
         };
-        self.all.insert(internal_id);
-        if self.also.contains(internal_id) {
-            self.found_also.push(LexicalMatch { internal_id, score });
+        let found = LexicalMatch { internal_id, score };
+        let best_of_all = &mut self.found.best_of_all;
+        let last = best_of_all.get(REFERENCES - 1);
+        if last.is_none_or(|last| score > last.score) && self.visible.contains(internal_id) {
+            let at = best_of_all.partition_point(|other| other.score >= score);
+            best_of_all.insert(at, found);
+            best_of_all.truncate(REFERENCES);
         }
-        self.found.push(LexicalMatch { internal_id, score });
-        if self.found.len() >= 4 * self.k.max(64) {
-            cut(&mut self.found, self.k);
+        if !self.allowed.contains(internal_id) {
+            return;
+        }
+        self.found.all.insert(internal_id);
+        if self.also.contains(internal_id) {
+            self.found.also.push(found);
+        }
+        self.found.best.push(found);
+        if self.found.best.len() >= self.capacity {
+            cut(&mut self.found.best, self.k);
+            self.capacity = self.capacity.max(2 * self.found.best.len());
         }
     }
 
-    fn harvest(mut self) -> Self::Fruit {
-        cut(&mut self.found, self.k);
-        (self.found, self.all, self.found_also)
+    fn harvest(mut self) -> Collected {
+        cut(&mut self.found.best, self.k);
+        self.found
     }
 }
 
-/// Keeps the best `k`, best first.
+/// Keeps the best `k`, best first, and those that are tied with the last one.
 fn cut(found: &mut Vec<LexicalMatch>, k: usize) {
     found.sort_unstable_by(|a, b| {
         b.score
             .total_cmp(&a.score)
             .then(a.internal_id.cmp(&b.internal_id))
     });
-    found.truncate(k);
+    let Some(last) = k.checked_sub(1).and_then(|last| found.get(last)) else {
+        return;
+    };
+    let score = last.score;
+    let tied = found[k..].iter().take(MAX_TIES);
+    let tied = tied.take_while(|other| other.score == score).count();
+    found.truncate(k + tied);
 }

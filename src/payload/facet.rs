@@ -1,4 +1,7 @@
-//! Counts values among items: a bitmap intersection a value.
+//! Counts values among items.
+//!
+//! A field with few values is counted by an intersection of bitmaps per value, any other by one
+//! pass over the items and their values ([`super::forward`]).
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
@@ -6,9 +9,10 @@ use vitrine_schemas::{
 };
 
 use super::{
-    Column, PayloadIndex,
-    keyword::{KeywordColumn, levels},
-    numeric::{self, Bound, Interval},
+    Column, FIRST_VARIANT_ROW, Field, PayloadIndex,
+    forward::{Dictionary, ForwardStrings},
+    keyword::{KeywordColumn, join, levels},
+    numeric::{self, Bound, Interval, NumericColumn},
 };
 use crate::{Error, Result};
 
@@ -16,6 +20,10 @@ use crate::{Error, Result};
 const MAX_RANGES: usize = 100;
 const LIMITS: std::ops::RangeInclusive<usize> = 1..=1000;
 const DEPTHS: std::ops::RangeInclusive<usize> = 1..=16;
+
+/// Cost of intersecting one container of a bitmap, as a multiple of the cost of counting the value
+/// of an item (`make bench-search-scale`).
+const CONTAINER_COST: u64 = 30;
 
 impl PayloadIndex {
     /// Counts the items by their values of a field, among `matching` rows.
@@ -43,29 +51,12 @@ impl PayloadIndex {
         };
         match &field.column {
             Column::Keyword(column) => {
-                let mut values = self.counts(column, spec, matching);
+                let values = self.counts(column, spec, matching);
                 facet.more_values = values.len().saturating_sub(spec.limit) as u64;
-                match spec.sort {
-                    FacetSort::Count => {
-                        values.sort_by(|a, b| b.count.cmp(&a.count).then(a.value.cmp(&b.value)));
-                    }
-                    FacetSort::Value => values.sort_by(|a, b| a.value.cmp(&b.value)),
-                }
-                values.truncate(spec.limit);
-                facet.values = values;
+                facet.values = first_values(values, spec);
             }
             Column::Numeric(column) => {
-                let bound = |key: Option<i128>| key.and_then(|k| numeric::scalar(field.kind, k));
-                let (least, greatest) = column.extremes(matching);
-                (facet.min, facet.max) = (bound(least), bound(greatest));
-                for (at, range) in spec.ranges.iter().enumerate() {
-                    let interval = interval(field.kind, range)
-                        .map_err(|e| Error::invalid(format!("/ranges/{at}"), e))?;
-                    facet.ranges.push(FacetRangeCount {
-                        range: range.clone(),
-                        count: self.count_items(&column.range(interval), matching),
-                    });
-                }
+                self.count_numbers(field, column, spec, matching, &mut facet)?;
             }
             Column::Text => {
                 let mend = "is of type text, which has no facets; declare it as keyword";
@@ -83,30 +74,142 @@ impl PayloadIndex {
         self.items_of(rows & matching).len()
     }
 
-    /// Returns the values that some matching row has, in any order.
-    fn counts(
-        &self,
-        column: &KeywordColumn,
+    /// Returns the values that some matching row has with their counts, in any order.
+    fn counts<'a>(
+        &'a self,
+        column: &'a KeywordColumn,
         spec: &FacetSpec,
         matching: &RoaringBitmap,
-    ) -> Vec<FacetValue> {
-        let under = spec.under.as_deref().map(levels).unwrap_or_default();
-        let wanted = |value: &str| {
-            let path = levels(value);
-            let depth = path.len().saturating_sub(under.len());
-            path.starts_with(&under) && (1..=spec.depth).contains(&depth)
-        };
-        let tree = column.below.is_some();
+    ) -> Vec<(&'a str, u64)> {
+        let wanted = wanted(spec);
         let values = column.below.as_ref().unwrap_or(&column.exact);
-        values
-            .iter()
-            .filter(|(value, _)| !tree || wanted(value))
-            .map(|(value, rows)| FacetValue {
-                value: value.clone(),
-                count: self.count_items(rows, matching),
-            })
-            .filter(|v| v.count > 0)
-            .collect()
+        let containers = u64::from(matching.statistics().n_containers);
+        if values.len() as u64 * containers * CONTAINER_COST > matching.len() {
+            return self.counts_by_item(column, spec, matching);
+        }
+        let tree = column.below.is_some();
+        let values = values.iter().filter(|(value, _)| !tree || wanted(value));
+        let counts = values.map(|(value, rows)| {
+            let count = self.count_items(rows, matching);
+            (value.as_str(), count)
+        });
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn counts_by_item<'a>(
+        &'a self,
+        column: &'a KeywordColumn,
+        spec: &FacetSpec,
+        matching: &RoaringBitmap,
+    ) -> Vec<(&'a str, u64)> {
+        let forward = column.forward();
+        let mut counts = vec![0_u32; forward.values.len()];
+        let of_variants = self.ids_of_variants(forward, matching);
+        let Some(below) = &column.below else {
+            for row in matching.range(..FIRST_VARIANT_ROW) {
+                for id in forward.ids(row) {
+                    counts[*id as usize] += 1;
+                }
+            }
+            for id in of_variants.into_iter().flatten() {
+                counts[id as usize] += 1;
+            }
+            return named(&counts, |id| forward.values.name(id));
+        };
+        // An item counts once for a path, also if several of its categories are below it.
+        let mut several = of_variants;
+        for row in matching.range(..FIRST_VARIANT_ROW) {
+            match forward.ids(row) {
+                [] => {}
+                [id] => counts[*id as usize] += 1,
+                ids => several.push(ids.to_vec()),
+            }
+        }
+        let (mut paths, wanted) = (Dictionary::default(), wanted(spec));
+        let mut paths_of = |id: u32| -> Vec<usize> {
+            let levels = levels(forward.values.name(id));
+            let all = (1..=levels.len()).map(|depth| join(&levels[..depth]));
+            let all = all.filter(|path| wanted(path));
+            all.map(|path| paths.intern(&path) as usize).collect()
+        };
+        let mut by_path: Vec<u64> = Vec::new();
+        let mut add = |paths: Vec<usize>, count: u64| {
+            for path in paths {
+                by_path.resize(by_path.len().max(path + 1), 0);
+                by_path[path] += count;
+            }
+        };
+        for (id, count) in (0..).zip(&counts).filter(|(_, count)| **count > 0) {
+            add(paths_of(id), u64::from(*count));
+        }
+        for ids in several {
+            let mut above: Vec<usize> = ids.iter().flat_map(|id| paths_of(*id)).collect();
+            above.sort_unstable();
+            above.dedup();
+            add(above, 1);
+        }
+        let named = by_path.iter().zip(0..).filter_map(|(count, id)| {
+            let (path, _) = below.get_key_value(paths.name(id))?;
+            Some((path.as_str(), *count))
+        });
+        named.collect()
+    }
+
+    /// Returns the distinct ids of each item with variants among `matching` rows.
+    fn ids_of_variants(&self, forward: &ForwardStrings, matching: &RoaringBitmap) -> Vec<Vec<u32>> {
+        let rows = self.rows.by_item(matching);
+        let items = rows.chunk_by(|a, b| a.0 == b.0).map(|rows| {
+            let ids = rows.iter().flat_map(|(_, row)| forward.ids(*row));
+            let mut ids: Vec<u32> = ids.copied().collect();
+            ids.sort_unstable();
+            ids.dedup();
+            ids
+        });
+        items.collect()
+    }
+
+    /// Counts the ranges of a numeric field, and finds the least and greatest value.
+    fn count_numbers(
+        &self,
+        field: &Field,
+        column: &NumericColumn,
+        spec: &FacetSpec,
+        matching: &RoaringBitmap,
+        facet: &mut Facet,
+    ) -> Result<()> {
+        let mut intervals = Vec::with_capacity(spec.ranges.len());
+        for (at, range) in spec.ranges.iter().enumerate() {
+            let interval = interval(field.kind, range);
+            intervals.push(interval.map_err(|e| Error::invalid(format!("/ranges/{at}"), e))?);
+        }
+        let forward = column.forward();
+        let mut counts = vec![0_u64; intervals.len()];
+        // The last item that counted in each range, so that several values of an item count once.
+        let mut counted = vec![None; intervals.len()];
+        let mut extremes: Option<(i128, i128)> = None;
+        let own = matching.range(..FIRST_VARIANT_ROW).map(|row| (row, row));
+        for (item, row) in own.chain(self.rows.by_item(matching)) {
+            forward.for_each(row, |key| {
+                let (least, greatest) = extremes.unwrap_or((key, key));
+                extremes = Some((least.min(key), greatest.max(key)));
+                let ranges = intervals.iter().zip(&mut counts).zip(&mut counted);
+                for ((interval, count), last) in ranges {
+                    let is_inside = interval.low <= key && key <= interval.high;
+                    if is_inside && *last != Some(item) {
+                        *count += 1;
+                        *last = Some(item);
+                    }
+                }
+            });
+        }
+        let value = |key| numeric::scalar(field.kind, key);
+        facet.min = extremes.and_then(|(least, _)| value(least));
+        facet.max = extremes.and_then(|(_, greatest)| value(greatest));
+        let ranges = spec.ranges.iter().cloned().zip(counts);
+        facet.ranges = ranges
+            .map(|(range, count)| FacetRangeCount { range, count })
+            .collect();
+        Ok(())
     }
 
     /// Returns the values of all keyword and category fields that have at most `most` different
@@ -127,6 +230,41 @@ impl PayloadIndex {
             values.map(move |v| (name.as_str(), v.as_str()))
         })
     }
+}
+
+/// Returns a test of the paths that a specification asks for.
+fn wanted(spec: &FacetSpec) -> impl Fn(&str) -> bool {
+    let under = spec.under.as_deref().map(levels).unwrap_or_default();
+    move |value| {
+        let path = levels(value);
+        let depth = path.len().saturating_sub(under.len());
+        path.starts_with(&under) && (1..=spec.depth).contains(&depth)
+    }
+}
+
+/// Returns the values with a count above 0.
+fn named<'a>(counts: &[u32], name: impl Fn(u32) -> &'a str) -> Vec<(&'a str, u64)> {
+    let counted = counts.iter().zip(0..).filter(|(count, _)| **count > 0);
+    let named = counted.map(|(count, id)| (name(id), u64::from(*count)));
+    named.collect()
+}
+
+/// Returns the values to list, in their order.
+fn first_values(mut values: Vec<(&str, u64)>, spec: &FacetSpec) -> Vec<FacetValue> {
+    let order = |a: &(&str, u64), b: &(&str, u64)| match spec.sort {
+        FacetSort::Count => b.1.cmp(&a.1).then(a.0.cmp(b.0)),
+        FacetSort::Value => a.0.cmp(b.0),
+    };
+    if values.len() > spec.limit {
+        values.select_nth_unstable_by(spec.limit, order);
+        values.truncate(spec.limit);
+    }
+    values.sort_unstable_by(order);
+    let values = values.into_iter().map(|(value, count)| FacetValue {
+        value: value.to_owned(),
+        count,
+    });
+    values.collect()
 }
 
 fn interval(kind: AttributeType, range: &FacetRange) -> Result<Interval, String> {

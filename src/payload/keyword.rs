@@ -3,11 +3,13 @@
 //! A category path also counts for every path above it: `Clothing > Shoes > Boots` is found under
 //! `Clothing` and `Clothing > Shoes`. Booleans are the strings `true` and `false`.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, sync::OnceLock};
 
 use roaring::{MultiOps, RoaringBitmap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::forward::ForwardStrings;
 
 type Values = HashMap<String, RoaringBitmap>;
 
@@ -20,6 +22,9 @@ pub(super) struct KeywordColumn {
     /// in a path's bitmap once, so removing is only safe for the whole item, as
     /// [`super::PayloadIndex::remove`] does.
     pub(super) below: Option<Values>,
+    /// Whole values by item, once a facet or an order needed them.
+    #[serde(skip)]
+    forward: OnceLock<ForwardStrings>,
 }
 
 impl KeywordColumn {
@@ -27,6 +32,7 @@ impl KeywordColumn {
         Self {
             exact: Values::new(),
             below: None,
+            forward: OnceLock::new(),
         }
     }
 
@@ -34,6 +40,7 @@ impl KeywordColumn {
         Self {
             exact: Values::new(),
             below: Some(Values::new()),
+            forward: OnceLock::new(),
         }
     }
 
@@ -41,16 +48,20 @@ impl KeywordColumn {
         let add = |values: &mut Values, value: String| {
             values.entry(value).or_default().insert(number);
         };
-        match &mut self.below {
-            None => add(&mut self.exact, value.to_owned()),
+        let value = match &mut self.below {
+            None => value.to_owned(),
             Some(below) => {
                 let levels = levels(value);
                 for depth in 1..=levels.len() {
                     add(below, join(&levels[..depth]));
                 }
-                add(&mut self.exact, join(&levels));
+                join(&levels)
             }
+        };
+        if let Some(forward) = self.forward.get_mut() {
+            forward.insert(number, &value);
         }
+        add(&mut self.exact, value);
     }
 
     pub(super) fn remove(&mut self, number: u32, value: &str) {
@@ -62,16 +73,36 @@ impl KeywordColumn {
                 }
             }
         };
-        match &mut self.below {
-            None => drop(&mut self.exact, value),
+        let value = match &mut self.below {
+            None => Cow::Borrowed(value),
             Some(below) => {
                 let levels = levels(value);
                 for depth in 1..=levels.len() {
                     drop(below, &join(&levels[..depth]));
                 }
-                drop(&mut self.exact, &join(&levels));
+                Cow::Owned(join(&levels))
             }
+        };
+        if let Some(forward) = self.forward.get_mut() {
+            forward.remove(number, &value);
         }
+        drop(&mut self.exact, &value);
+    }
+
+    /// Returns the whole values by row.
+    pub(super) fn forward(&self) -> &ForwardStrings {
+        self.forward.get_or_init(|| {
+            let mut forward = ForwardStrings::default();
+            for (value, rows) in &self.exact {
+                forward.insert_all(rows, value);
+            }
+            forward
+        })
+    }
+
+    /// Returns the approximate memory of the values by item, in bytes.
+    pub(super) fn forward_bytes(&self) -> usize {
+        self.forward.get().map_or(0, ForwardStrings::bytes)
     }
 
     /// Values that some item has.

@@ -8,6 +8,7 @@
 
 mod facet;
 mod filter;
+mod forward;
 mod keyword;
 mod labels;
 mod numeric;
@@ -15,6 +16,7 @@ mod parse;
 mod row_values;
 mod rows;
 mod sales;
+mod sort;
 #[cfg(test)]
 mod tests;
 mod variants;
@@ -26,7 +28,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vitrine_schemas::{AttributeType, CollectionConfig, Item};
 
-pub(crate) use self::{filter::categories, keyword::levels, rows::FIRST_VARIANT_ROW};
+pub(crate) use self::{
+    filter::categories,
+    keyword::levels,
+    numeric::float_key,
+    rows::FIRST_VARIANT_ROW,
+    sort::{Group, SortValue, ValueOrder},
+};
 use self::{
     keyword::KeywordColumn,
     numeric::NumericColumn,
@@ -186,8 +194,12 @@ impl Field {
     fn bytes(&self) -> u64 {
         let items = self.present.len();
         match &self.column {
-            Column::Keyword(column) => 6 * items + 180 * column.values() as u64,
-            Column::Numeric(column) => 4 * items + 130 * column.values() as u64,
+            Column::Keyword(column) => {
+                6 * items + 180 * column.values() as u64 + column.forward_bytes() as u64
+            }
+            Column::Numeric(column) => {
+                4 * items + 130 * column.values() as u64 + column.forward_bytes() as u64
+            }
             Column::Text => items,
         }
     }
@@ -248,7 +260,7 @@ fn check_scalar(ty: AttributeType, value: &Value) -> Result<(), String> {
         AttributeType::Bool => (value.is_boolean(), "true or false"),
         AttributeType::Datetime => (
             numeric::key(ty, value).is_some(),
-            "an RFC 3339 time such as \"2026-01-31T12:00:00Z\"",
+            "an RFC 3339 time such as \"2026-01-31T12:00:00Z\", or a day such as \"2026-01-31\"",
         ),
     };
     match value {

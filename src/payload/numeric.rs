@@ -5,7 +5,7 @@
 //! as nanoseconds since 1970. A bound is turned into the least or greatest key that meets it,
 //! whichever number type it was given as.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use chrono::DateTime;
 use roaring::{MultiOps, RoaringBitmap};
@@ -13,15 +13,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vitrine_schemas::{AttributeType, Scalar};
 
+use super::forward::ForwardKeys;
+use crate::clock::midnight;
+
 /// Items by number, sorted.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct NumericColumn {
-    values: BTreeMap<i128, RoaringBitmap>,
+    pub(super) values: BTreeMap<i128, RoaringBitmap>,
+    /// Keys by item, once a facet or an order needed them.
+    #[serde(skip)]
+    forward: OnceLock<ForwardKeys>,
 }
 
 impl NumericColumn {
     pub(super) fn insert(&mut self, number: u32, key: i128) {
         self.values.entry(key).or_default().insert(number);
+        if let Some(forward) = self.forward.get_mut() {
+            forward.insert(number, key);
+        }
     }
 
     pub(super) fn remove(&mut self, number: u32, key: i128) {
@@ -31,6 +40,25 @@ impl NumericColumn {
                 self.values.remove(&key);
             }
         }
+        if let Some(forward) = self.forward.get_mut() {
+            forward.remove(number, key);
+        }
+    }
+
+    /// Returns the keys by row.
+    pub(super) fn forward(&self) -> &ForwardKeys {
+        self.forward.get_or_init(|| {
+            let mut forward = ForwardKeys::default();
+            for (key, rows) in &self.values {
+                forward.insert_all(rows, *key);
+            }
+            forward
+        })
+    }
+
+    /// Returns the approximate memory of the keys by item, in bytes.
+    pub(super) fn forward_bytes(&self) -> usize {
+        self.forward.get().map_or(0, ForwardKeys::bytes)
     }
 
     /// Values that some item has.
@@ -46,14 +74,6 @@ impl NumericColumn {
         }
         let found = self.values.range(interval.low..=interval.high);
         found.map(|(_, numbers)| numbers).union()
-    }
-
-    /// The least and the greatest key of any of `items`.
-    pub(super) fn extremes(&self, items: &RoaringBitmap) -> (Option<i128>, Option<i128>) {
-        let has = |(_, numbers): &(&i128, &RoaringBitmap)| !numbers.is_disjoint(items);
-        let key = |(key, _): (&i128, &RoaringBitmap)| *key;
-        let least = self.values.iter().find(has).map(key);
-        (least, self.values.iter().rev().find(has).map(key))
     }
 
     /// Items with a value in none of the intervals.
@@ -116,7 +136,8 @@ impl Bound {
             (AttributeType::Datetime, Scalar::Str(s)) => match time_key(s) {
                 Some(key) => Ok(self.step(key)),
                 None => Err(format!(
-                    "`{s}` is not an RFC 3339 time such as \"2026-01-31T12:00:00Z\""
+                    "`{s}` is not an RFC 3339 time such as \"2026-01-31T12:00:00Z\", or a day such \
+                     as \"2026-01-31\""
                 )),
             },
             (AttributeType::Datetime, _) => {
@@ -181,13 +202,15 @@ pub(super) fn key(kind: AttributeType, value: &Value) -> Option<i128> {
 }
 
 /// Negative floats order backwards by their bits; -0 is 0.
-fn float_key(f: f64) -> i128 {
+pub(crate) fn float_key(f: f64) -> i128 {
     let bits = (f + 0.0).to_bits() as i64;
     i128::from(if bits < 0 { i64::MIN - bits } else { bits })
 }
 
+/// A day without a time begins at midnight UTC.
 fn time_key(time: &str) -> Option<i128> {
-    let time = DateTime::parse_from_rfc3339(time).ok()?;
+    let exact = DateTime::parse_from_rfc3339(time).map(|time| time.to_utc());
+    let time = exact.ok().or_else(|| midnight(time))?;
     Some(i128::from(time.timestamp()) * 1_000_000_000 + i128::from(time.timestamp_subsec_nanos()))
 }
 

@@ -91,6 +91,15 @@ impl VariantRows {
         Cow::Owned(rows)
     }
 
+    /// Returns the rows of variants among some rows, each after its item, in the order of items.
+    pub(super) fn by_item(&self, rows: &RoaringBitmap) -> Vec<(u32, u32)> {
+        let variants = rows.range(FIRST_VARIANT_ROW..);
+        let owned = variants.map(|row| (self.owners[(row - FIRST_VARIANT_ROW) as usize], row));
+        let mut owned: Vec<_> = owned.collect();
+        owned.sort_unstable();
+        owned
+    }
+
     /// Returns the items that some rows belong to.
     pub(super) fn items_of<'a>(&self, rows: &'a RoaringBitmap) -> Cow<'a, RoaringBitmap> {
         if rows.max().is_none_or(|row| row < FIRST_VARIANT_ROW) {

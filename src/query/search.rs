@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
-use vitrine_schemas::{BlendSpec, DiversifySpec, FacetSpec, FacetsOver, FilterSpec};
+use vitrine_schemas::{BlendSpec, DiversifySpec, FacetSpec, FacetsOver, FilterSpec, SortSpec};
 
 use crate::{
     lexical::LexicalQuery,
     query::{Target, VectorSearch},
 };
 
-/// A search by vector, by full text, or by both in one blended ranking.
+/// A search by vector, by full text, or by both in one blended ranking; or by neither, which
+/// returns all items that match the filter.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
     /// The query vector or item.
@@ -41,6 +42,11 @@ pub struct Search {
     pub explain: bool,
     /// Time at which the search fails with a timeout.
     pub deadline: Option<Instant>,
+    /// Keys that the matches are sorted by; default: relevance, and without a query, popularity if
+    /// there are events, then the latest first.
+    pub sort: Vec<SortSpec>,
+    /// Number of hits to skip; not together with `cursor`.
+    pub offset: usize,
     /// The `next_cursor` of the previous page.
     pub cursor: Option<String>,
     /// The caller's request without limit and cursor: a cursor is valid only for the same key.

@@ -317,6 +317,9 @@ fn what_is_sold_out_in_all_variants_is_not_recommended() {
     let request: RecommendRequest = serde_json::from_value(request).expect("a request");
     let response = shop.recommend(&request, None).expect("recommendations");
     let hits: Vec<_> = response.hits.into_iter().map(|hit| hit.id).collect();
-    assert!(hits.contains(&"shirt".to_owned()), "a size is in stock: {hits:?}");
+    assert!(
+        hits.contains(&"shirt".to_owned()),
+        "a size is in stock: {hits:?}"
+    );
     assert!(!hits.contains(&"coat".to_owned()), "{hits:?}");
 }

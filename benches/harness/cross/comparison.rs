@@ -103,6 +103,7 @@ pub fn anywhere(space: &str, limit: usize) -> SimilarParams {
         space: space.to_owned(),
         limit,
         filter: None,
+        exclude_out_of_stock: false,
         explain: false,
         mmr: None,
         max_per_category: None,

@@ -102,6 +102,7 @@ pub fn run(args: &Args, selection: Selection) -> Outcome<()> {
     })?;
     comparison.add("bought together, of other categories", &queries, |basket| {
         let params = BoughtTogetherParams {
+            exclude_out_of_stock: false,
             limit: K,
             filter: without(&basket.category),
         };

@@ -112,7 +112,7 @@ pub async fn delete(context: RequestContext, path: Path<ItemPath>) -> ApiResult<
 
 /// Scroll through items
 ///
-/// Returns items sorted by id, including hidden items.
+/// Returns items sorted by id, or as `sort` says, including hidden items.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/items/scroll", tag = "items", operation_id = "scroll_items",
     params(CollectionPath),
@@ -126,12 +126,13 @@ pub async fn scroll(
 ) -> ApiResult<Json<ScrollResponse>> {
     let page = context.read(move |database| {
         let request = body.0;
-        database.collection(&path.c)?.scroll(
-            request.filter.as_ref(),
-            request.limit.unwrap_or(100),
-            request.cursor.as_deref(),
-            request.with_vectors,
-        )
+        let collection = database.collection(&path.c)?;
+        let (filter, cursor) = (request.filter.as_ref(), request.cursor.as_deref());
+        let (limit, with_vectors) = (request.limit.unwrap_or(100), request.with_vectors);
+        match request.sort.as_slice() {
+            [] => collection.scroll(filter, limit, cursor, with_vectors),
+            sort => collection.scroll_sorted(filter, sort, limit, cursor, with_vectors),
+        }
     });
     let (items, next_cursor) = page.await?;
     Ok(Json(ScrollResponse { items, next_cursor }))

@@ -19,7 +19,8 @@ use crate::{
 /// Search
 ///
 /// Searches by text, image, vector or item among the items that match the filter. Always returns
-/// min(limit, matches) hits. Text queries combine full-text and vector search (`mode: hybrid`) by
+/// min(limit, matches) hits. Without a query, or with an empty text, all items that match the
+/// filter are hits: a category page. `sort` puts the matches in an order of field values. Text queries combine full-text and vector search (`mode: hybrid`) by
 /// default. Send the `x-request-id` of the response as `request_id` of the events that follow from
 /// it.
 #[utoipa::path(
@@ -34,6 +35,9 @@ use crate::{
         ("full-text search as you type, with facets" = (value = json!({
             "query": {"text": "red running sho"}, "mode": "lexical", "lexical": {"prefix": true},
             "facets": [{"field": "brand"}], "highlight": true
+        }))),
+        ("category page, sorted by price" = (value = json!({
+            "filter": "category = \"Clothing > Shoes\"", "sort": ["price:asc"], "facets": [{"field": "brand"}], "offset": 24, "limit": 24
         }))),
         ("query understanding" = (value = json!({"query": {"text": "red running shoes under $50, not leather"}, "understand": {}}))),
         ("text and your own vector" = (value = json!({

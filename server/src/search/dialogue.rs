@@ -334,7 +334,7 @@ async fn search(
     request.limit = limit.unwrap_or(request.limit);
     request.cursor = cursor;
     let words = match &request.query {
-        Query::Text(text) if text.is_empty() => None,
+        None => None,
         _ => search::words(&request)?,
     };
     let meaning = Meaning {
@@ -359,8 +359,10 @@ fn request(search: &DialogueSearch, state: &DialogueState) -> SearchRequest {
         ..LexicalSpec::default()
     });
     let query = match &state.like {
-        Some(item) => Query::Item(item.id.clone()),
-        None => Query::Text(dialogue::words(state)),
+        Some(item) => Some(Query::Item(item.id.clone())),
+        None => Some(dialogue::words(state))
+            .filter(|text| !text.is_empty())
+            .map(Query::Text),
     };
     SearchRequest {
         query,
@@ -373,6 +375,8 @@ fn request(search: &DialogueSearch, state: &DialogueState) -> SearchRequest {
         understand: None,
         limit: search.limit,
         cursor: None,
+        offset: 0,
+        sort: Vec::new(),
         facets: search.facets.clone(),
         facets_over: search.facets_over,
         highlight: search.highlight,

@@ -42,6 +42,7 @@ pub async fn run(
         let detail = format!("expected 1 to 10000, got {ef}");
         return Err(ApiError::invalid("/ef", detail));
     }
+    let request = without_empty_text(request);
     let words = words(&request)?;
     let understood = understand(context, c, &request).await?;
     let meaning = understood.as_ref().map(|u| Meaning {
@@ -71,23 +72,22 @@ pub async fn answer(
     let left = meaning.as_ref().map(|m| m.text.clone());
     let left = left.filter(|text| !text.trim().is_empty());
     let text = match &request.query {
-        Query::Text(text) => Some(text.clone()),
+        Some(Query::Text(text)) => Some(text.clone()),
         _ => words.clone(),
     };
     let mut fallback = None;
     let (mut target, mut to_embed) = (None, None);
     match request.query {
-        Query::Vector(vector) => target = Some(Target::Vector(vector)),
-        Query::Item(id) => target = Some(Target::Item(id)),
-        // A filter only: matches are returned in storage order.
-        Query::Text(text) if text.is_empty() => {}
-        Query::Text(_) if request.mode == Some(SearchMode::Lexical) => {}
+        None => {}
+        Some(Query::Vector(vector)) => target = Some(Target::Vector(vector)),
+        Some(Query::Item(id)) => target = Some(Target::Item(id)),
+        Some(Query::Text(_)) if request.mode == Some(SearchMode::Lexical) => {}
         // No vectors were requested explicitly.
-        Query::Text(_) if request.mode.is_none() && !context.state.embedders.is_loaded() => {
+        Some(Query::Text(_)) if request.mode.is_none() && !context.state.embedders.is_loaded() => {
             fallback = Some(Fallback::NoEncoder);
         }
-        Query::Text(text) => to_embed = Some(Query::Text(left.clone().unwrap_or(text))),
-        query @ Query::Image(_) => to_embed = Some(query),
+        Some(Query::Text(text)) => to_embed = Some(Query::Text(left.clone().unwrap_or(text))),
+        Some(query @ Query::Image(_)) => to_embed = Some(query),
     }
     // The remaining words may match no item ("under 10", undone): then the whole text ranks.
     let whole = words.clone().filter(|_| left.is_some());
@@ -106,6 +106,8 @@ pub async fn answer(
         with_vectors: request.with_vectors,
         explain: request.explain,
         deadline: Some(deadline),
+        sort: request.sort,
+        offset: request.offset,
         cursor: request.cursor,
         cursor_key: identity,
         facets: request.facets,
@@ -199,12 +201,18 @@ async fn find(
 pub fn words(request: &SearchRequest) -> ApiResult<Option<String>> {
     let lexical_text = request.lexical.as_ref().and_then(|l| l.text.as_ref());
     let (pointer, text) = match (&request.query, lexical_text) {
-        (Query::Text(_), Some(_)) => {
+        (None, Some(_)) => {
+            let detail = "requires a query by vector, image or item; send a text as `query.text`";
+            return Err(ApiError::invalid("/lexical/text", detail));
+        }
+        // Without a query there is nothing to search in one way or another.
+        (None, None) => return Ok(None),
+        (Some(Query::Text(_)), Some(_)) => {
             let detail =
                 "cannot be combined with a query by text; use it with a vector, image or item";
             return Err(ApiError::invalid("/lexical/text", detail));
         }
-        (Query::Text(text), None) => ("/query/text", Some(text)),
+        (Some(Query::Text(text)), None) => ("/query/text", Some(text)),
         (_, lexical_text) => ("/lexical/text", lexical_text),
     };
     if let Some(text) = text {
@@ -225,7 +233,7 @@ pub fn words(request: &SearchRequest) -> ApiResult<Option<String>> {
             "/mode",
             "requires a text: query by text, or set `lexical.text`",
         )),
-        (Some(SearchMode::Lexical), _) if !matches!(request.query, Query::Text(_)) => Err(
+        (Some(SearchMode::Lexical), _) if !matches!(request.query, Some(Query::Text(_))) => Err(
             ApiError::invalid("/mode", "`lexical` requires a query by text"),
         ),
         (_, text) => Ok(text.cloned()),
@@ -240,8 +248,10 @@ async fn understand(
     let Some(spec) = &request.understand else {
         return Ok(None);
     };
-    let Query::Text(text) = &request.query else {
-        return Err(ApiError::invalid("/understand", "requires a query by text"));
+    let text = match &request.query {
+        Some(Query::Text(text)) => text,
+        None => return Ok(None),
+        Some(_) => return Err(ApiError::invalid("/understand", "requires a query by text")),
     };
     let understand = UnderstandRequest {
         text: text.clone(),
@@ -250,6 +260,13 @@ async fn understand(
     let c = c.to_owned();
     let answer = context.read(move |database| database.collection(&c)?.understand(&understand));
     Ok(Some(answer.await?))
+}
+
+/// Returns the request without its query if that is an empty text, as of an empty search box.
+fn without_empty_text(mut request: SearchRequest) -> SearchRequest {
+    let is_empty = |query: &Query| matches!(query, Query::Text(text) if text.trim().is_empty());
+    request.query = request.query.filter(|query| !is_empty(query));
+    request
 }
 
 fn lexical(text: String, spec: Option<LexicalSpec>) -> LexicalQuery {
@@ -266,19 +283,19 @@ fn lexical(text: String, spec: Option<LexicalSpec>) -> LexicalQuery {
 /// Serializes the request without page size and cursor; cursors are bound to it. The query, which
 /// may be a large image, is hashed and not copied.
 fn identity_of(request: &mut SearchRequest) -> String {
-    let query = replace(&mut request.query, Query::Item(String::new()));
+    let query = request.query.take();
     let (limit, cursor) = (replace(&mut request.limit, 0), request.cursor.take());
     let mut json = serde_json::to_string(request).unwrap_or_default();
     match &query {
-        Query::Vector(vector) => {
+        Some(Query::Vector(vector)) => {
             let mut hasher = blake3::Hasher::new();
             for x in vector {
                 hasher.update(&x.to_le_bytes());
             }
             json += hasher.finalize().to_hex().as_str();
         }
-        Query::Image(image) => json += blake3::hash(image.as_bytes()).to_hex().as_str(),
-        Query::Text(_) | Query::Item(_) => {
+        Some(Query::Image(image)) => json += blake3::hash(image.as_bytes()).to_hex().as_str(),
+        Some(Query::Text(_) | Query::Item(_)) | None => {
             json += &serde_json::to_string(&query).unwrap_or_default();
         }
     }

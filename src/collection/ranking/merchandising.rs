@@ -188,6 +188,13 @@ impl Merchandising {
         Arc::new(CandidateFilter::from(items))
     }
 
+    /// Removes the boosts, which have no effect on sorted hits; the rules report it.
+    pub fn ignore_boosts(&mut self) {
+        for (.., rule) in self.stage.boosts.drain(..) {
+            self.usage[rule].boosts_ignored = true;
+        }
+    }
+
     /// Removes the pins of items that are not eligible.
     pub fn retain_pins(&mut self, eligible: &RoaringBitmap) {
         self.stage

@@ -17,6 +17,7 @@ pub(super) mod diversify;
 pub(super) mod hits;
 pub(super) mod merchandising;
 pub(super) mod offer;
+pub(super) mod order;
 pub(super) mod page;
 pub(super) mod pool_size;
 
@@ -72,6 +73,11 @@ pub(in crate::collection) trait CandidateSource {
         Ranked::unscored(internal_id)
     }
 
+    /// Returns true if a larger pool would not change the hits of the page.
+    fn is_settled(&self, _pool: &Self::Pool, _page: &Page) -> bool {
+        true
+    }
+
     /// Adds other candidates to the largest pool if its page lacks `missing` hits. Returns true if
     /// there were any.
     fn fill(&self, _request: &RankingRequest<'_>, _pool: &mut Self::Pool, _missing: usize) -> bool {
@@ -102,7 +108,7 @@ impl Collection {
             let mut ranked = request.merchandised(source, &pool);
             let mut page = self.page(request, &ranked)?;
             let can_grow = pool_size < request.max_pool_size && !source.is_exhausted(&pool);
-            if page.is_short && can_grow {
+            if can_grow && (page.is_short || !source.is_settled(&pool, &page)) {
                 pool_size = (pool_size * POOL_GROWTH).min(request.max_pool_size);
                 continue;
             }
@@ -151,10 +157,22 @@ impl RankingRequest<'_> {
         key: &str,
         has_more: impl FnOnce(&Cursor) -> bool,
     ) -> Option<String> {
+        let ids: Vec<&str> = hits.iter().map(|hit| hit.id.as_str()).collect();
+        self.cursor_after(pool_size, &ids, key, has_more)
+    }
+
+    /// Returns the cursor after a page of the items with these ids.
+    pub fn cursor_after(
+        &self,
+        pool_size: usize,
+        ids: &[&str],
+        key: &str,
+        has_more: impl FnOnce(&Cursor) -> bool,
+    ) -> Option<String> {
         let mut next = self.cursor.clone();
         next.pool_size = pool_size;
-        next.add_page(hits.iter().map(|hit| hit.id.as_str()));
-        if hits.len() < self.limit || !has_more(&next) {
+        next.add_page(ids.iter().copied());
+        if ids.len() < self.limit || !has_more(&next) {
             return None;
         }
         next.encode(key)

@@ -4,15 +4,17 @@ use std::collections::HashSet;
 
 use roaring::RoaringBitmap;
 use serde_json::Value;
-use vitrine_schemas::{Availability, FilterSpec, Hit, Item, Offer, Variant};
+use vitrine_schemas::{Availability, FilterSpec, Hit, Item, Offer, SortOrder, SortSpec, Variant};
 
-use crate::{Result, collection::State, lexical::matching_words};
+use crate::{Result, collection::State, lexical::matching_words, payload::float_key};
 
 /// Offers of the items that match a request.
 pub(in crate::collection) struct Offers<'a> {
     state: &'a State,
     /// Rows that match; None for all.
     rows: Option<RoaringBitmap>,
+    /// Order of prices, where the hits are sorted by price.
+    price_order: Option<SortOrder>,
 }
 
 impl State {
@@ -24,11 +26,20 @@ impl State {
         Ok(Offers {
             state: self,
             rows: self.matching_rows(filters)?,
+            price_order: None,
         })
     }
 }
 
 impl Offers<'_> {
+    /// Offers the variants that hits are sorted by.
+    pub fn sorted_by(mut self, sort: &[SortSpec]) -> Self {
+        let first = sort.first().and_then(|spec| spec.key().ok());
+        let by_price = first.filter(|key| key.field == "price");
+        self.price_order = by_price.map(|key| key.order.unwrap_or(SortOrder::Asc));
+        self
+    }
+
     /// Returns the offer of an item; None if it has no price and no variants.
     pub fn of(&self, item: &Item) -> Option<Offer> {
         self.of_terms(item, &HashSet::new())
@@ -52,11 +63,9 @@ impl Offers<'_> {
         let variants = positions.into_iter().filter_map(|position| {
             let variant = item.variants.get(position)?;
             let sold_out = variant.availability == Some(Availability::OutOfStock);
-            Some((
-                usize::MAX - matched_terms(variant, terms),
-                sold_out,
-                position,
-            ))
+            let price = self.price_key(internal_id, item, position);
+            let unmatched = usize::MAX - matched_terms(variant, terms);
+            Some((price, unmatched, sold_out, position))
         });
         let position = variants.min().map(|(.., position)| position);
         let offer = Offer {
@@ -64,6 +73,19 @@ impl Offers<'_> {
             price: payload.asked_price(internal_id, item, position),
         };
         (offer != Offer::default()).then_some(offer)
+    }
+
+    /// Returns a key that is least for the variant that an item is sorted by; equal for all variants
+    /// if hits are not sorted by price.
+    fn price_key(&self, internal_id: u32, item: &Item, position: usize) -> Option<i128> {
+        let order = self.price_order?;
+        let payload = &self.state.payload;
+        let price = payload.asked_price(internal_id, item, Some(position));
+        let key = price.map_or(i128::MAX, |price| float_key(price.amount));
+        Some(match order {
+            SortOrder::Asc => key,
+            SortOrder::Desc => -key,
+        })
     }
 }
 

@@ -22,6 +22,15 @@ pub(in crate::collection) struct Page {
     pub is_short: bool,
 }
 
+impl Page {
+    /// Removes the first hits, which are on earlier pages.
+    pub fn skip(&mut self, count: usize) {
+        let count = count.min(self.hits.len());
+        self.hits.drain(..count);
+        self.groups.drain(..count);
+    }
+}
+
 impl Collection {
     /// Selects a page of `ranked`, which is sorted best first and contains every pin.
     pub(super) fn page(&self, request: &RankingRequest<'_>, ranked: &[Ranked]) -> Result<Page> {

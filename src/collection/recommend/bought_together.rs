@@ -69,8 +69,11 @@ impl Collection {
         let matching = state.allowed(filter.as_ref())?;
         let merchandising = self.merchandising(&state, &context, matching.internal_ids())?;
         let eligible = merchandising.restricted(matching);
-        let expired = state.expired()?;
-        let is_eligible = |id: u32| eligible.internal_ids().contains(id) && !expired.contains(id);
+        let mut excluded = state.expired()?;
+        if params.exclude_out_of_stock {
+            excluded |= state.out_of_stock()?;
+        }
+        let is_eligible = |id: u32| eligible.internal_ids().contains(id) && !excluded.contains(id);
         let log = self.behavior.log.read();
         let (Some(model), Some(log_id)) = (self.behavior.model(), log.number(id)) else {
             return Ok(BoughtTogetherResponse { hits: Vec::new() });

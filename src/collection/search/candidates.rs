@@ -1,5 +1,6 @@
-//! Candidates of a search: the nearest vectors, full-text matches, or the newest items of a filter.
+//! Candidates of a search: the nearest vectors, full-text matches, or the first items of a filter.
 
+use roaring::RoaringBitmap;
 use vitrine_schemas::Source;
 
 use crate::{
@@ -7,11 +8,16 @@ use crate::{
     cf::Scored,
     collection::{
         State,
-        ranking::CandidateSource,
-        search::{context::SearchContext, pool::SearchPool},
+        ranking::{CandidateSource, page::Page},
+        search::{context::SearchContext, pool::SearchPool, vector::VectorMatches},
     },
-    query::blend::{CandidateSet, Ranked},
+    lexical::{LexicalResults, LexicalSelection},
+    query::blend::{BlendModel, CandidateSet, Ranked},
 };
+
+/// Number of nearest vectors of a hybrid search that may match besides the items with its words, and
+/// of the first candidates that scores are scaled by.
+pub(super) const MATCH_DEPTH: usize = 100;
 
 /// Candidate source of a search.
 pub(super) struct SearchCandidates<'a> {
@@ -25,35 +31,36 @@ impl CandidateSource for SearchCandidates<'_> {
 
     fn gather(&self, mut size: usize) -> Result<SearchPool> {
         let SearchContext {
-            collection,
-            state,
-            request,
-            profile,
-            eligible,
-            ..
+            request, profile, ..
         } = self.context;
         if !self.context.is_multi_source() {
             // The pool is as large as the page, so it has to contain the earlier pages.
             size += self.shown;
         }
-        let vector = request.vector_search();
-        let vector = vector.map(|search| collection.nearest(state, &search, eligible, size));
-        let vector = vector.transpose()?;
-        let settings = collection.settings.now();
-        let lexical = request.lexical.as_ref().map(|query| {
-            let found = vector.iter().flat_map(|vector| &vector.hits);
-            collection.lexical.search(
-                query,
-                &settings.query_rewrite,
-                size,
-                eligible.internal_ids(),
-                &found.map(|(internal_id, _)| *internal_id).collect(),
-            )
-        });
-        let lexical = lexical.transpose()?;
+        let mut vector = self.nearest(match request.is_hybrid() {
+            true => MATCH_DEPTH,
+            false => size,
+        })?;
+        let lexical = self.lexical(vector.as_ref(), size)?;
+        let mut near = None;
+        if let (Some(vector), Some(lexical)) = (&mut vector, &lexical) {
+            if lexical.best_of_all.is_empty() {
+                // No item has any of the words: a search by vector.
+                if let Some(nearest) = self.nearest(size.max(MATCH_DEPTH))? {
+                    *vector = nearest;
+                }
+            } else {
+                near = Some(near_items(vector, &lexical.best_of_all));
+            }
+        }
         let mut lists: Vec<(Source, Vec<Scored>)> = Vec::new();
         if let Some(vector) = &vector {
-            let scored = vector.hits.iter().map(|(item, score)| Scored {
+            let is_match = |item: u32| {
+                let has_words = || lexical.as_ref().is_some_and(|l| l.also.contains_key(&item));
+                near.as_ref().is_none_or(|near| near.contains(item)) || has_words()
+            };
+            let hits = vector.hits.iter().filter(|(item, _)| is_match(*item));
+            let scored = hits.map(|(item, score)| Scored {
                 item: *item,
                 score: *score,
             });
@@ -66,27 +73,37 @@ impl CandidateSource for SearchCandidates<'_> {
             });
             lists.push((Source::Lexical, scored.collect()));
         }
-        if request.is_filter_only() {
-            let newest = eligible.internal_ids().iter().rev().take(size);
-            let newest = newest.map(|item| Scored { item, score: 0.0 });
-            lists.push((Source::Newest, newest.collect()));
+        if request.is_filter_only() && !self.context.is_ordered() {
+            lists.extend(self.default_order(size)?);
         }
-        let is_exhausted = lists.iter().all(|(_, list)| list.len() < size);
+        // The nearest items that match are few, and all in the list.
+        let complete = near.as_ref().map(|_| Source::Query);
+        let mut others = lists.iter().filter(|(source, _)| Some(*source) != complete);
+        let is_exhausted = match request.is_filter_only() {
+            true => lists.iter().map(|(_, list)| list.len()).sum::<usize>() < size,
+            false => others.all(|(_, list)| list.len() < size),
+        };
         let mut candidates = CandidateSet::default();
+        let mut bound = None;
         if let Some(blend) = &self.context.blend {
             candidates = CandidateSet::of(profile.evidence(), &lists);
             if let (Some(vector), Some(lexical)) = (&vector, &lexical) {
-                let score = |internal_id: u32| lexical.also.get(&internal_id).copied();
-                candidates.score_missing(Source::Lexical, score);
-                candidates.score_missing(Source::Query, |internal_id| vector.score(internal_id));
+                score_both(&mut candidates, vector, lexical);
+                candidates.set_ranges(&hybrid_ranges(vector, lexical));
+                if near.is_some() && !is_exhausted && self.context.shopper.is_anonymous() {
+                    let last = [vector.hits.last().map(|h| h.1), lexical.last_score()];
+                    bound = Some(upper_bound(blend, &candidates, last));
+                }
             }
             profile.score_candidates(&mut candidates, blend);
         }
         Ok(SearchPool {
             vector,
             lexical,
+            near,
             lists,
             candidates,
+            bound,
             is_exhausted,
         })
     }
@@ -95,9 +112,22 @@ impl CandidateSource for SearchCandidates<'_> {
         pool.is_exhausted
     }
 
+    fn is_settled(&self, pool: &SearchPool, page: &Page) -> bool {
+        let stage = &self.context.merchandising.stage;
+        let Some(bound) = pool.bound.filter(|_| stage.boosts.is_empty()) else {
+            return true;
+        };
+        let is_regular = |hit: &&Ranked| {
+            let item = hit.candidate.item;
+            !stage.is_pinned(item) && !stage.is_buried(item)
+        };
+        let mut hits = page.hits.iter().filter(is_regular);
+        hits.all(|hit| hit.score > bound)
+    }
+
     fn rank(&self, pool: &SearchPool) -> Vec<Ranked> {
         match &self.context.blend {
-            Some(blend) => blend.rank(&pool.candidates),
+            Some(blend) => in_order_of_ids(self.context.state, blend.rank(&pool.candidates)),
             None => rank_single_source(self.context.state, &pool.lists),
         }
     }
@@ -110,20 +140,158 @@ impl CandidateSource for SearchCandidates<'_> {
     }
 }
 
-/// Returns the list of a single source, equal scores in the order of ids. Items that only a filter
-/// chose keep their order, newest first.
-fn rank_single_source(state: &State, lists: &[(Source, Vec<Scored>)]) -> Vec<Ranked> {
-    let all = lists.iter().flat_map(|(source, list)| {
-        let ranked = list.iter().zip(1..);
-        ranked.map(|(s, rank)| Ranked::from_source(*source, s.item, s.score, rank))
-    });
-    let mut ranked: Vec<_> = all.collect();
-    if lists.iter().any(|(source, _)| *source == Source::Newest) {
-        return ranked;
+impl SearchCandidates<'_> {
+    fn nearest(&self, size: usize) -> Result<Option<VectorMatches>> {
+        let SearchContext {
+            collection,
+            state,
+            request,
+            eligible,
+            ..
+        } = self.context;
+        let vector = request.vector_search();
+        let vector = vector.map(|search| collection.nearest(state, &search, eligible, size));
+        vector.transpose()
     }
+
+    fn lexical(
+        &self,
+        vector: Option<&VectorMatches>,
+        size: usize,
+    ) -> Result<Option<LexicalResults>> {
+        let context = self.context;
+        let Some(query) = &context.request.lexical else {
+            return Ok(None);
+        };
+        let settings = context.collection.settings.now();
+        let visible = context.state.allowed(None)?;
+        let found = vector.into_iter().flat_map(|vector| &vector.hits);
+        let selection = LexicalSelection {
+            k: size,
+            allowed: context.eligible.internal_ids(),
+            also: &found.map(|(internal_id, _)| *internal_id).collect(),
+            visible: visible.internal_ids(),
+        };
+        let rewrite = &settings.query_rewrite;
+        let found = context
+            .collection
+            .lexical
+            .search(query, rewrite, &selection)?;
+        Ok(Some(found))
+    }
+
+    /// Returns the first items of a search without a query: by popularity, then the latest.
+    fn default_order(&self, size: usize) -> Result<[(Source, Vec<Scored>); 2]> {
+        let SearchContext {
+            collection,
+            state,
+            eligible,
+            ..
+        } = self.context;
+        let order = collection.item_order(state, &[], None, None)?;
+        let first = order.first(eligible.internal_ids(), None, size);
+        let (mut popular, mut newest) = (Vec::new(), Vec::new());
+        for item in first {
+            match order.popularity(item) {
+                Some(score) => popular.push(Scored { item, score }),
+                None => newest.push(Scored { item, score: 0.0 }),
+            }
+        }
+        Ok([(Source::Popularity, popular), (Source::Newest, newest)])
+    }
+}
+
+/// Returns the items whose vectors are as near to the query as those of the best full-text matches:
+/// a hybrid search has these matches besides those with its words. The level is the median of the
+/// scores of `references`, the best items of the whole collection, so that it does not depend on
+/// the filter. Without a vector among them, all nearest items match.
+fn near_items(vector: &VectorMatches, references: &[u32]) -> RoaringBitmap {
+    let scores = references.iter().filter_map(|item| vector.score(*item));
+    let mut scores: Vec<f32> = scores.collect();
+    scores.sort_unstable_by(f32::total_cmp);
+    let level = scores.get(scores.len() / 2).copied();
+    let hits = vector.hits.iter();
+    let near = hits.filter(|(_, score)| level.is_none_or(|level| *score >= level));
+    near.map(|(item, _)| *item).collect()
+}
+
+/// Adds the scores of each source for the candidates of the other one.
+fn score_both(set: &mut CandidateSet, vector: &VectorMatches, lexical: &LexicalResults) {
+    let score = |internal_id: u32| lexical.also.get(&internal_id).copied();
+    set.score_missing(Source::Lexical, score);
+    set.score_missing(Source::Query, |internal_id| vector.score(internal_id));
+}
+
+/// Returns the ranges that the scores of a hybrid search are scaled from: those of the first
+/// candidates of each source. They do not depend on the page, so scores do not either.
+fn hybrid_ranges(vector: &VectorMatches, lexical: &LexicalResults) -> [(Source, (f32, f32)); 2] {
+    let nearest = vector.hits.iter().take(MATCH_DEPTH);
+    let nearest = nearest.map(|(item, score)| Scored {
+        item: *item,
+        score: *score,
+    });
+    let words = lexical.matches.iter().take(MATCH_DEPTH).map(|m| Scored {
+        item: m.internal_id,
+        score: m.score,
+    });
+    let lists = [
+        (Source::Query, nearest.collect()),
+        (Source::Lexical, words.collect()),
+    ];
+    let mut first = CandidateSet::of(0.0, &lists);
+    score_both(&mut first, vector, lexical);
+    let (low, high) = first.score_range(Source::Query);
+    // Where vectors alone rank, those beyond the first ones must keep their order.
+    let low = match lexical.matches.is_empty() && high > 0.0 {
+        true => low.min(0.0),
+        false => low,
+    };
+    [
+        (Source::Query, (low, high)),
+        (Source::Lexical, first.score_range(Source::Lexical)),
+    ]
+}
+
+/// Returns the score of an item with these scores by vector and full text (Fagin's threshold
+/// algorithm): what no list contains scores at most what the lists end with.
+fn upper_bound(blend: &BlendModel, candidates: &CandidateSet, last: [Option<f32>; 2]) -> f32 {
+    let sources = [Source::Query, Source::Lexical];
+    let lists = sources.into_iter().zip(last).filter_map(|(source, score)| {
+        let item = 0;
+        Some((
+            source,
+            vec![Scored {
+                item,
+                score: score?,
+            }],
+        ))
+    });
+    let lists: Vec<_> = lists.collect();
+    let mut unseen = CandidateSet::of(candidates.evidence, &lists);
+    unseen.set_ranges(&sources.map(|source| (source, candidates.score_range(source))));
+    let ranked = blend.rank(&unseen);
+    ranked.first().map_or(f32::INFINITY, |hit| hit.score)
+}
+
+/// Puts candidates of equal scores in the order of their ids.
+fn in_order_of_ids(state: &State, mut ranked: Vec<Ranked>) -> Vec<Ranked> {
     ranked.sort_by(|a, b| {
         let id = |hit: &Ranked| state.ids.get(&hit.candidate.item);
         b.score.total_cmp(&a.score).then_with(|| id(a).cmp(&id(b)))
     });
     ranked
+}
+
+/// Returns the list of a single source, equal scores in the order of ids. Items that only a filter
+/// chose keep their order.
+fn rank_single_source(state: &State, lists: &[(Source, Vec<Scored>)]) -> Vec<Ranked> {
+    let all = lists.iter().flat_map(|(source, list)| {
+        let ranked = list.iter().zip(1..);
+        ranked.map(|(s, rank)| Ranked::from_source(*source, s.item, s.score, rank))
+    });
+    let ranked: Vec<_> = all.collect();
+    match lists.iter().any(|(source, _)| *source == Source::Newest) {
+        true => ranked,
+        false => in_order_of_ids(state, ranked),
+    }
 }

@@ -13,16 +13,25 @@ use crate::{
     collection::{
         Collection, State,
         ranking::{
+            RankingRequest,
             contributions::source_usage,
+            cursor::Cursor,
             merchandising::{Merchandising, RuleContext},
+            order,
             pool_size::PoolSize,
         },
-        search::{pool::SearchPool, vector::VectorMatches},
+        search::{candidates::MATCH_DEPTH, pool::SearchPool, vector::VectorMatches},
         shopper::ShopperProfile,
     },
     index::CandidateFilter,
     query::blend::{BlendModel, CandidateSet, Ranked},
 };
+
+/// Maximum number of hits up to the end of a page that is addressed by an offset.
+const MAX_WINDOW: usize = 10_000;
+
+/// Minimum number of items without a query that are ranked for a shopper.
+const BROWSED_CANDIDATES: usize = 1_000;
 
 /// A search request, resolved against the state of the collection.
 pub(super) struct SearchContext<'a> {
@@ -35,7 +44,7 @@ pub(super) struct SearchContext<'a> {
     pub blend: Option<BlendModel>,
     pub merchandising: Merchandising,
     /// Rows of variants that match; None if all do.
-    rows: Option<RoaringBitmap>,
+    pub rows: Option<RoaringBitmap>,
     /// Items that may be hits.
     pub eligible: Arc<CandidateFilter>,
 }
@@ -50,11 +59,8 @@ impl<'a> SearchContext<'a> {
         scope: Option<&RoaringBitmap>,
         path: RulePath,
     ) -> Result<Self> {
-        let has_filter = request.filter.is_some() || request.understood.is_some();
-        if request.is_filter_only() && !has_filter {
-            let detail = "expected a text, a vector or a filter, got none";
-            return Err(Error::invalid("/query", detail));
-        }
+        check_window(request)?;
+        order::check(&request.sort, state, !request.is_filter_only())?;
         let space = request.target.as_ref().map(|_| request.space.as_str());
         let profile = ShopperProfile::new(collection, state, shopper, space)?;
         let blend = search_blend(collection, request, shopper, &profile)?;
@@ -93,6 +99,9 @@ impl<'a> SearchContext<'a> {
             eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() & scope));
         }
         merchandising.retain_pins(eligible.internal_ids());
+        if !request.sort.is_empty() {
+            merchandising.ignore_boosts();
+        }
         Ok(Self {
             collection,
             state,
@@ -106,6 +115,30 @@ impl<'a> SearchContext<'a> {
         })
     }
 
+    /// Returns true if the hits have an explicit order: that of the request, or the default one of
+    /// a search without a query that neither a shopper nor a rule changes.
+    pub fn is_ordered(&self) -> bool {
+        let is_plain = self.blend.is_none() && self.merchandising.stage.boosts.is_empty();
+        let is_diverse = self.shopper.diversify.is_some();
+        !self.request.sort.is_empty() || (self.request.is_filter_only() && is_plain && !is_diverse)
+    }
+
+    /// Returns the request of a page of `limit` hits to the ranking pipeline.
+    pub fn ranking(&self, cursor: Cursor, limit: usize) -> RankingRequest<'_> {
+        let request = self.request;
+        RankingRequest {
+            state: self.state,
+            eligible: self.eligible.internal_ids(),
+            merchandising: &self.merchandising,
+            diversify: self.shopper.diversify.as_ref(),
+            space: request.target.as_ref().map(|_| request.space.as_str()),
+            shares: &[],
+            limit,
+            cursor,
+            max_pool_size: PoolSize::SEARCH.max,
+        }
+    }
+
     /// Returns true if several sources or rules contribute to the ranking, so that a page is
     /// selected from a larger pool, and hits come with contributions.
     pub fn is_multi_source(&self) -> bool {
@@ -114,8 +147,12 @@ impl<'a> SearchContext<'a> {
 
     /// Returns the number of candidates of each source to start with.
     pub fn initial_pool_size(&self) -> usize {
-        let limit = self.request.limit;
+        let limit = self.request.offset + self.request.limit;
         match self.shopper.diversify {
+            // A shopper may like any of the items.
+            _ if self.request.is_filter_only() && self.blend.is_some() => {
+                BROWSED_CANDIDATES.max(PoolSize::SEARCH.initial(limit))
+            }
             Some(_) => PoolSize::SEARCH.diversified().initial(limit),
             None if self.is_multi_source() => PoolSize::SEARCH.initial(limit),
             None => limit,
@@ -127,21 +164,38 @@ impl<'a> SearchContext<'a> {
         pins.map(|pin| pin.internal_id).collect()
     }
 
-    /// Returns the number of items that match; of a hybrid search a lower bound.
-    pub fn total(&self, pool: &SearchPool, ranked: &[Ranked]) -> Total {
+    /// Returns the items that match, without pins that do not.
+    pub fn matches(&self, pool: &SearchPool) -> RoaringBitmap {
+        let eligible = self.eligible.internal_ids();
+        match (&pool.lexical, &pool.vector) {
+            (Some(lexical), None) => lexical.all.clone(),
+            (Some(lexical), Some(vector)) => match &pool.near {
+                Some(near) => &lexical.all | near,
+                None => vector.members() & eligible,
+            },
+            (None, Some(vector)) => vector.members() & eligible,
+            (None, None) => eligible.clone(),
+        }
+    }
+
+    /// Returns the number of items that match. It is a lower bound if more vectors than were looked
+    /// at are near the query.
+    pub fn total(&self, pool: &SearchPool) -> Total {
         let pins = self.pins();
-        let (value, relation) = match (&pool.lexical, &pool.vector) {
-            (Some(lexical), None) => (lexical.all.union_len(&pins), TotalRelation::Eq),
-            (Some(lexical), Some(_)) => {
-                let found = internal_ids(ranked);
-                (lexical.all.union_len(&found), TotalRelation::Gte)
-            }
-            (None, Some(vector)) => {
+        let value = match (&pool.lexical, &pool.vector, &pool.near) {
+            (None, Some(vector), _) | (Some(_), Some(vector), None) => {
                 let without = pins.iter().filter(|id| vector.score(*id).is_none());
-                let matching = vector.matching() + without.count() as u64;
-                (matching, TotalRelation::Eq)
+                vector.matching() + without.count() as u64
             }
-            (None, None) => (self.eligible.internal_ids().len(), TotalRelation::Eq),
+            _ => self.matches(pool).union_len(&pins),
+        };
+        let is_cut = pool
+            .near
+            .as_ref()
+            .is_some_and(|near| near.len() >= MATCH_DEPTH as u64);
+        let relation = match is_cut {
+            true => TotalRelation::Gte,
+            false => TotalRelation::Eq,
         };
         Total { value, relation }
     }
@@ -151,15 +205,8 @@ impl<'a> SearchContext<'a> {
         if self.request.facets.is_empty() {
             return Ok(None);
         }
-        let eligible = self.eligible.internal_ids();
-        let matches = || match (&pool.lexical, &pool.vector) {
-            (Some(lexical), None) => &lexical.all | self.pins(),
-            (Some(lexical), Some(_)) => &lexical.all | internal_ids(ranked),
-            (None, Some(vector)) => vector.members() & eligible | self.pins(),
-            (None, None) => eligible.clone(),
-        };
         let items = match self.request.facets_over {
-            FacetsOver::Matches => matches(),
+            FacetsOver::Matches => self.matches(pool) | self.pins(),
             FacetsOver::Candidates => internal_ids(ranked),
         };
         Ok(Some(SearchFacets {
@@ -226,6 +273,22 @@ impl<'a> SearchContext<'a> {
 
 fn internal_ids(ranked: &[Ranked]) -> RoaringBitmap {
     ranked.iter().map(|hit| hit.candidate.item).collect()
+}
+
+fn check_window(request: &Search) -> Result<()> {
+    if request.offset > 0 && request.cursor.is_some() {
+        let detail = "cannot be combined with `cursor`; a cursor continues after the page before";
+        return Err(Error::invalid("/offset", detail));
+    }
+    let end = request.offset.saturating_add(request.limit);
+    if request.offset > 0 && end > MAX_WINDOW {
+        let detail = format!(
+            "expected offset + limit of at most {MAX_WINDOW}, got {end}; follow `next_cursor`, or \
+             narrow the filter"
+        );
+        return Err(Error::invalid("/offset", detail));
+    }
+    Ok(())
 }
 
 /// Returns the blend of a search; None if a single source ranks by its own scores.

@@ -8,7 +8,9 @@ mod context;
 mod dialogue;
 mod highlights;
 mod map;
+mod ordered;
 mod pool;
+mod scroll;
 pub(super) mod understand;
 mod vector;
 
@@ -21,9 +23,7 @@ use crate::{
     Result, Search, Shopper,
     collection::{
         Collection, State,
-        ranking::{
-            RankedPage, RankingRequest, cursor::Cursor, diversify, page::Page, pool_size::PoolSize,
-        },
+        ranking::{RankedPage, RankingRequest, cursor::Cursor, diversify, page::Page},
         search::{candidates::SearchCandidates, context::SearchContext, pool::SearchPool},
         state::read::check_limit,
     },
@@ -95,18 +95,12 @@ impl Collection {
             diversify::check(spec, state)?;
         }
         let context = SearchContext::new(self, state, request, shopper, scope, path)?;
+        if context.is_ordered() {
+            return self.ordered_search(&context, started);
+        }
         let (cursor, key) = (request.cursor.as_deref(), request.cursor_key.as_str());
-        let ranking = RankingRequest {
-            state,
-            eligible: context.eligible.internal_ids(),
-            merchandising: &context.merchandising,
-            diversify: shopper.diversify.as_ref(),
-            space: request.target.as_ref().map(|_| request.space.as_str()),
-            shares: &[],
-            limit: request.limit,
-            cursor: Cursor::decode(cursor, key, context.initial_pool_size())?,
-            max_pool_size: PoolSize::SEARCH.max,
-        };
+        let cursor = Cursor::decode(cursor, key, context.initial_pool_size())?;
+        let ranking = context.ranking(cursor, request.offset + request.limit);
         let candidates = SearchCandidates {
             context: &context,
             shown: ranking.cursor.len() as usize,
@@ -114,17 +108,19 @@ impl Collection {
         let RankedPage {
             pool,
             ranked,
-            page,
+            mut page,
             pool_size,
         } = self.rank_page(&ranking, &candidates)?;
+        page.skip(request.offset);
         let hits = self.search_hits(&context, &ranking, &pool, &page)?;
+        // Page numbers need no cursor.
         let next_cursor = ranking.next_cursor(pool_size, &hits, key, |next| {
             ranked.len() as u64 > next.len() || !pool.is_exhausted
         });
         let lexical = pool.lexical.as_ref();
         Ok(SearchResponse {
             next_cursor,
-            total: Some(context.total(&pool, &ranked)),
+            total: Some(context.total(&pool)),
             facets: context.facets(&pool, &ranked)?,
             corrections: lexical.map_or_else(Default::default, |l| l.corrections.clone()),
             synonyms: lexical.map_or_else(Default::default, |l| l.synonyms.clone()),
@@ -154,12 +150,24 @@ impl Collection {
         } else {
             self.plain_hits(ranking, page)?
         };
+        self.decorate(context, pool, &mut hits)?;
+        Ok(hits)
+    }
+
+    /// Adds highlights, the words of reasons and vectors to hits, as requested.
+    fn decorate(
+        &self,
+        context: &SearchContext<'_>,
+        pool: &SearchPool,
+        hits: &mut [Hit],
+    ) -> Result<()> {
         let terms = pool.lexical.iter().flat_map(|l| &l.terms);
         let terms: HashSet<&str> = terms.map(String::as_str).collect();
         let filters = [&context.request.filter, &context.request.understood];
         let offers = context.state.offers(filters.map(Option::as_ref))?;
-        offers.add_to(&mut hits, &terms);
-        for hit in &mut hits {
+        let offers = offers.sorted_by(&context.request.sort);
+        offers.add_to(hits, &terms);
+        for hit in hits {
             if let Some(reason) = &mut hit.reason {
                 highlights::name_words(reason, &hit.item, &terms);
             }
@@ -170,6 +178,6 @@ impl Collection {
                 hit.item.vectors = self.load(context.state, &hit.id, true)?.vectors;
             }
         }
-        Ok(hits)
+        Ok(())
     }
 }

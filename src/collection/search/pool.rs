@@ -1,5 +1,6 @@
 //! Candidates of a search, as its sources found them.
 
+use roaring::RoaringBitmap;
 use vitrine_schemas::Source;
 
 use crate::{
@@ -11,10 +12,16 @@ use crate::{
 pub(super) struct SearchPool {
     pub vector: Option<VectorMatches>,
     pub lexical: Option<LexicalResults>,
+    /// Items of a hybrid search that match by their vectors; None without a full-text query, and if
+    /// no item has any of its words, so that all vectors match.
+    pub near: Option<RoaringBitmap>,
     /// Lists of the sources that found them.
     pub lists: Vec<(Source, Vec<Scored>)>,
     /// Candidates to blend; empty if a single source ranks.
     pub candidates: CandidateSet,
+    /// Maximum score of the matches of a hybrid search that are not among the candidates; None if
+    /// unknown, or if there are no such matches.
+    pub bound: Option<f32>,
     /// True if there are no other matches.
     pub is_exhausted: bool,
 }

@@ -5,7 +5,12 @@ use vitrine_schemas::{Preset, SearchRequest};
 
 use crate::{
     Error, Result,
-    collection::{Collection, ranking::diversify, settings::check_name, state::read::check_limit},
+    collection::{
+        Collection,
+        ranking::{diversify, order},
+        settings::check_name,
+        state::read::check_limit,
+    },
 };
 
 /// Fields of a search that a preset cannot set.
@@ -55,6 +60,8 @@ fn check(search: &SearchRequest, collection: &Collection) -> Result<()> {
     collection.blend(search.blend.as_ref())?;
     let state = collection.state.read();
     state.space(&search.space)?;
+    // A search with the preset may have a query.
+    order::check(&search.sort, &state, true)?;
     if let Some(spec) = &search.diversify {
         diversify::check(spec, &state)?;
     }

@@ -191,7 +191,7 @@ impl Collection {
         let scope = match named.as_slice() {
             [] => matching.internal_ids().clone(),
             named => matching.internal_ids() & union(named),
-        };
+        } - state.unavailable(params)?;
         let transitions = self.transitions(state);
         let categories = categories_by_likelihood(state, &category, &scope, transitions.as_deref());
         let eligible = categories

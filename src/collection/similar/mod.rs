@@ -67,7 +67,12 @@ impl Collection {
         if params.scope == Scope::Cross {
             return self.cross_category(&state, id, params, deadline);
         }
-        let scope = self.scope(&state, id, params)?;
+        let mut scope = self.scope(&state, id, params)?;
+        let unavailable = state.unavailable(params)?;
+        if !unavailable.is_empty() {
+            let all = || state.live.clone();
+            scope = Some(scope.unwrap_or_else(all) - unavailable);
+        }
         let request = VectorSearch {
             target: Target::Item(id.to_string()),
             fingerprint: None,
@@ -159,6 +164,16 @@ impl Collection {
             fallbacks: Vec::new(),
             ..response
         })
+    }
+}
+
+impl State {
+    /// Returns the items that are not offered as similar because they are out of stock.
+    pub(super) fn unavailable(&self, params: &SimilarParams) -> Result<RoaringBitmap> {
+        match params.exclude_out_of_stock {
+            true => self.out_of_stock(),
+            false => Ok(RoaringBitmap::new()),
+        }
     }
 }
 

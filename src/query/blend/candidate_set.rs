@@ -52,6 +52,8 @@ pub struct CandidateSet {
     pub evidence: f32,
     /// Candidates, each item once.
     pub candidates: Vec<Candidate>,
+    /// Minimum and maximum scores of sources that are not those of the candidates.
+    ranges: Vec<(Source, (f32, f32))>,
 }
 
 impl CandidateSet {
@@ -80,7 +82,14 @@ impl CandidateSet {
         Self {
             evidence,
             candidates,
+            ranges: Vec::new(),
         }
+    }
+
+    /// Sets the minimum and maximum score of some sources, so that scaled scores do not depend on
+    /// the other candidates.
+    pub fn set_ranges(&mut self, ranges: &[(Source, (f32, f32))]) {
+        self.ranges = ranges.to_vec();
     }
 
     /// Adds the scores of `source` for candidates that only other sources found, so that the length
@@ -128,7 +137,10 @@ impl CandidateSet {
     /// Returns the minimum and maximum score of a source. Items unknown to a behavior source count
     /// 0, so its minimum is at most 0. Vector scores have no such bound, so the minimum of the
     /// candidates is used.
-    pub(super) fn score_range(&self, source: Source) -> (f32, f32) {
+    pub fn score_range(&self, source: Source) -> (f32, f32) {
+        if let Some((_, range)) = self.ranges.iter().find(|(of, _)| *of == source) {
+            return *range;
+        }
         let floor = match source {
             Source::Query | Source::Content => f32::INFINITY,
             // For full-text search, no match at all is the minimum.
