@@ -12,7 +12,10 @@
 //! let folder = tempfile::tempdir()?;
 //! let database = Database::open(folder.path(), Options::default())?;
 //! let shop = database.create_collection("shop", Default::default())?;
-//! let items = json!([{"id": "a", "title": "Red running shoes"}, {"id": "b", "title": "Blue hat"}]);
+//! let items = json!([
+//!     {"id": "a", "title": "Red running shoes"},
+//!     {"id": "b", "title": "Blue hat"},
+//! ]);
 //! for outcome in shop.upsert(serde_json::from_value(items)?)? {
 //!     outcome?;
 //! }

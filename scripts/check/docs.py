@@ -164,7 +164,7 @@ def check_links():
                 problems.append(f"{where}: link to {target}: no such file")
             elif anchor and file.suffix == ".md" and anchor not in headings(file.read_text()):
                 problems.append(f"{where}: link to {target}: no such heading")
-            elif document.parent.name == "docs" and (ROOT / "docs") not in file.parents:
+            elif document.parent == ROOT / "docs" and (ROOT / "docs") not in file.parents:
                 problems.append(f"{where}: link to {target}: points outside of the book")
         for path in SOURCE.findall(document.read_text()):
             if document.name != "CHANGELOG.md" and not (ROOT / path).exists():
