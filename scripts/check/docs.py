@@ -50,7 +50,7 @@ FENCE = re.compile(r"^(`{3,})\s*(.*)$")
 OPTIONS = {"status", "exit", "server", "request", "method", "check-config"}
 ADDRESS = re.compile(r"\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0):7280\b")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-SOURCE = re.compile(r"`((?:src|schemas|indexer|server|tests|benches|scripts)/[\w./-]*)`")
+SOURCE = re.compile(r"`((?:src|schemas|indexer|server|tests|benches|examples|scripts)/[\w./-]*)`")
 REFUSED = re.compile(r'"status":\s*"rejected"|"rejected":\s*[1-9]')
 
 # Replaces curl: records status and errors, fails if the status is not the expected one.
