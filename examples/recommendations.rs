@@ -38,7 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// who has just bought a tent.
 fn run(data: &Path) -> Result<(RecommendResponse, BoughtTogetherResponse), Box<dyn Error>> {
     let database = Database::open(data, Options::default())?;
-    let shop = database.create_collection("shop", Default::default())?;
+    // A collection has at least one vector space; these items have no vectors.
+    let config = serde_json::from_value(json!({"vectors": {"shared": {"dim": 2}}}))?;
+    let shop = database.create_collection("shop", config)?;
     let items = ["tent", "sleeping bag", "stove", "coffee", "mug"].map(|id| Item {
         id: id.into(),
         title: Some(id.into()),

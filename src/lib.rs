@@ -11,8 +11,12 @@
 //!
 //! let folder = tempfile::tempdir()?;
 //! let database = Database::open(folder.path(), Options::default())?;
-//! let shop = database.create_collection("shop", Default::default())?;
-//! let items = json!([{"id": "a", "title": "Red running shoes"}, {"id": "b", "title": "Blue hat"}]);
+//! let config = json!({"vectors": {"shared": {"dim": 2}}});
+//! let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
+//! let items = json!([
+//!     {"id": "a", "title": "Red running shoes"},
+//!     {"id": "b", "title": "Blue hat"},
+//! ]);
 //! for outcome in shop.upsert(serde_json::from_value(items)?)? {
 //!     outcome?;
 //! }
@@ -63,6 +67,7 @@ pub use vitrine_schemas as schemas;
 
 /// Runs the examples of the book's page on the library.
 #[cfg(doctest)]
+#[allow(rustdoc::invalid_codeblock_attributes)]
 #[doc = include_str!("../docs/rust-library.md")]
 struct RustLibraryPage;
 

@@ -37,7 +37,7 @@
 //! use vitrine_schemas::{FilterSpec, SearchRequest};
 //!
 //! let request: SearchRequest = serde_json::from_str(
-//!     r#"{"query": {"text": "red shoes"}, "filter": "price <= 100", "facets": [{"field": "brand"}]}"#,
+//!     r#"{"query": {"text": "red shoes"}, "filter": "price <= 100"}"#,
 //! )?;
 //! assert_eq!(request.filter, Some(FilterSpec::Text("price <= 100".into())));
 //! assert_eq!((request.space.as_str(), request.limit), ("shared", 10));

@@ -50,7 +50,7 @@ FENCE = re.compile(r"^(`{3,})\s*(.*)$")
 OPTIONS = {"status", "exit", "server", "request", "method", "check-config"}
 ADDRESS = re.compile(r"\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0):7280\b")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-SOURCE = re.compile(r"`((?:src|schemas|indexer|server|tests|benches|scripts)/[\w./-]*)`")
+SOURCE = re.compile(r"`((?:src|schemas|indexer|server|tests|benches|examples|scripts)/[\w./-]*)`")
 REFUSED = re.compile(r'"status":\s*"rejected"|"rejected":\s*[1-9]')
 
 # Replaces curl: records status and errors, fails if the status is not the expected one.
@@ -164,7 +164,7 @@ def check_links():
                 problems.append(f"{where}: link to {target}: no such file")
             elif anchor and file.suffix == ".md" and anchor not in headings(file.read_text()):
                 problems.append(f"{where}: link to {target}: no such heading")
-            elif document.parent.name == "docs" and (ROOT / "docs") not in file.parents:
+            elif document.parent == ROOT / "docs" and (ROOT / "docs") not in file.parents:
                 problems.append(f"{where}: link to {target}: points outside of the book")
         for path in SOURCE.findall(document.read_text()):
             if document.name != "CHANGELOG.md" and not (ROOT / path).exists():

@@ -77,7 +77,8 @@ ask "curl -fsS $grocery/recommend -H 'content-type: application/json' -d '{\"use
 cat <<END
 
 open   $URL/console        to search and look around
-       $URL/docs           the API, to read and try
+       $URL/docs           the documents
+       $URL/docs/api       the API, to read and try
        $URL/openapi.json   its description
        $URL/metrics        Prometheus
 END

@@ -84,12 +84,14 @@ impl Database {
     /// # Examples
     ///
     /// ```
+    /// use serde_json::json;
     /// use vitrine::{Database, Durability, Options};
     ///
     /// let folder = tempfile::tempdir()?;
     /// let options = Options { durability: Durability::Fsync, ..Options::default() };
     /// let database = Database::open(folder.path(), options.clone())?;
-    /// database.create_collection("shop", Default::default())?;
+    /// let config = json!({"vectors": {"shared": {"dim": 2}}});
+    /// database.create_collection("shop", serde_json::from_value(config)?)?;
     /// database.close()?;
     /// drop(database);
     ///
@@ -391,7 +393,8 @@ impl Database {
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let database = Database::open(folder.path(), Options::default())?;
-    /// # database.create_collection("shop", Default::default())?;
+    /// # let config = json!({"vectors": {"shared": {"dim": 2}}});
+    /// # database.create_collection("shop", serde_json::from_value(config)?)?;
     /// let events = serde_json::from_value::<Vec<_>>(json!([
     ///     {"kind": "view", "collection": "shop", "user": "u1", "items": ["a"]},
     ///     {"kind": "purchase", "collection": "shop", "session": "s1", "items": ["b", "c"]},

@@ -183,11 +183,15 @@ impl<'a> Pipeline<'a> {
     /// #     fn embed_text(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
     /// #         texts.iter().map(|_| Ok([("shared".to_owned(), vec![1.0, 0.0])].into())).collect()
     /// #     }
-    /// #     fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> { self.embed_text(texts) }
+    /// #     fn embed_query(&self, texts: &[&str]) -> Vec<Result<Embedding, EmbedError>> {
+    /// #         self.embed_text(texts)
+    /// #     }
     /// #     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
     /// #         images.iter().map(|_| Err(EmbedError::Unavailable("image"))).collect()
     /// #     }
-    /// #     fn embed_behavior(&self, _: &str) -> Result<Option<(f32, Embedding)>, EmbedError> { Ok(None) }
+    /// #     fn embed_behavior(&self, _: &str) -> Result<Option<(f32, Embedding)>, EmbedError> {
+    /// #         Ok(None)
+    /// #     }
     /// #     fn count_tokens(&self, _: &str) -> usize { 1 }
     /// #     fn model_name(&self) -> &str { "constant" }
     /// #     fn fingerprint(&self) -> &str { "constant" }

@@ -49,6 +49,6 @@ const KEYS = [
 /** Shows the keyboard shortcuts. */
 export function help() {
   const rows = KEYS.map(([keys, text]) => [el("dt", {}, keys.split(" ").map((one) => (one === "then" ? " then " : el("kbd", {}, one)))), el("dd", {}, text)]);
-  const node = dialog("Keyboard", {}, el("dl", { class: "keys" }, rows), el("p", { class: "fine" }, "The API is documented at ", el("a", { href: "../docs/" }, "/docs"), "."));
+  const node = dialog("Keyboard", {}, el("dl", { class: "keys" }, rows), el("p", { class: "fine" }, "Documents: ", el("a", { href: "../docs/" }, "/docs"), ", API reference: ", el("a", { href: "../docs/api/" }, "/docs/api"), "."));
   return node;
 }

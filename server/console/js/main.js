@@ -72,7 +72,7 @@ function refresh() {
   if (!shown && !VIEWS[view].withoutCollection) {
     leave();
     const wanted = params.get("c");
-    const what = wanted ? empty(`No collection "${wanted}"`, "Choose another collection above.") : empty("No collection yet", "Fill a collection with `vitrine-indexer index`, or send items to the API.", el("a", { href: "../docs/" }, "API documentation"));
+    const what = wanted ? empty(`No collection "${wanted}"`, "Choose another collection above.") : empty("No collection yet", "Fill a collection with `vitrine-indexer index`, or send items to the API.", el("a", { href: "../docs/quick-start.html" }, "Quick start"));
     main.replaceChildren(what);
     return;
   }

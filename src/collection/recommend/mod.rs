@@ -47,29 +47,19 @@ impl Collection {
     ///
     /// # Examples
     ///
+    /// The shop has red shoes (`a`, 40 EUR), blue shoes (`b`, 60 EUR) and a red hat (`c`, 20 EUR).
+    ///
     /// ```
     /// use serde_json::json;
-    /// # use vitrine::{Database, Options};
     /// use vitrine::Training;
     ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let database = Database::open(folder.path(), Options::default())?;
-    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
-    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
-    /// # let items = json!([
-    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
-    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
-    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
-    /// # ]);
-    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
-    /// let basket = |user: u32| {
-    ///     json!({"kind": "purchase", "collection": "shop", "user": format!("u{user}"), "items": ["a", "c"]})
-    /// };
-    /// let events: Vec<_> = (0..5).map(basket).map(serde_json::from_value).collect::<Result<_, _>>()?;
-    /// database.append_events(&events)?;
+    /// # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc_shop.rs")); }
+    /// # let (_folder, database, shop) = support::shop()?;
+    /// let events = json!([
+    ///     {"kind": "purchase", "collection": "shop", "user": "u1", "items": ["a", "c"]},
+    ///     {"kind": "purchase", "collection": "shop", "user": "u2", "items": ["a", "c"]},
+    /// ]);
+    /// database.append_events(&serde_json::from_value::<Vec<_>>(events)?)?;
     ///
     /// let model = shop.train(&Training::default())?;
     /// assert!(model.active);
@@ -88,23 +78,13 @@ impl Collection {
     ///
     /// # Examples
     ///
+    /// The shop has red shoes (`a`, 40 EUR), blue shoes (`b`, 60 EUR) and a red hat (`c`, 20 EUR).
+    ///
     /// ```
     /// use serde_json::json;
-    /// # use vitrine::{Database, Options};
     ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let database = Database::open(folder.path(), Options::default())?;
-    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
-    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
-    /// # let items = json!([
-    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
-    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
-    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
-    /// # ]);
-    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
+    /// # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc_shop.rs")); }
+    /// # let (_folder, database, shop) = support::shop()?;
     /// let event = json!([{"kind": "view", "collection": "shop", "user": "u1", "items": ["a"]}]);
     /// database.append_events(&serde_json::from_value::<Vec<_>>(event)?)?;
     ///

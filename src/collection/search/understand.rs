@@ -24,23 +24,13 @@ impl Collection {
     ///
     /// # Examples
     ///
+    /// The shop has red shoes (`a`, 40 EUR), blue shoes (`b`, 60 EUR) and a red hat (`c`, 20 EUR).
+    ///
     /// ```
     /// use serde_json::json;
-    /// # use vitrine::{Database, Options};
     ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let database = Database::open(folder.path(), Options::default())?;
-    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
-    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
-    /// # let items = json!([
-    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
-    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
-    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
-    /// # ]);
-    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
+    /// # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc_shop.rs")); }
+    /// # let (_folder, _database, shop) = support::shop()?;
     /// let request = json!({"text": "red shoes under $50"});
     /// let understood = shop.understand(&serde_json::from_value(request)?)?;
     /// let fields: Vec<_> = understood.parts.iter().map(|part| part.field.as_str()).collect();

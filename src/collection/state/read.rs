@@ -146,25 +146,14 @@ impl Collection {
     ///
     /// # Examples
     ///
+    /// The shop has red shoes (`a`, 40 EUR), blue shoes (`b`, 60 EUR) and a red hat (`c`, 20 EUR).
+    ///
     /// ```
-    /// use serde_json::json;
-    /// # use vitrine::{Database, Options};
     /// use vitrine::schemas::FilterSpec;
     ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let database = Database::open(folder.path(), Options::default())?;
-    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
-    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
-    /// # let items = json!([
-    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
-    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
-    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
-    /// # ]);
-    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
-    /// let filter = FilterSpec::Text("color = red AND NOT category IN [Hats]".into());
+    /// # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc_shop.rs")); }
+    /// # let (_folder, _database, shop) = support::shop()?;
+    /// let filter = FilterSpec::Text("color = red AND NOT category IN [hat]".into());
     /// assert_eq!(shop.count(Some(&filter))?, 1);
     ///
     /// let mistake = FilterSpec::Text("color = red AND".into());
@@ -179,28 +168,18 @@ impl Collection {
     ///
     /// # Examples
     ///
+    /// The shop has red shoes (`a`, 40 EUR), blue shoes (`b`, 60 EUR) and a red hat (`c`, 20 EUR).
+    ///
     /// ```
     /// use serde_json::json;
-    /// # use vitrine::{Database, Options};
     ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let database = Database::open(folder.path(), Options::default())?;
-    /// # let config = json!({"attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}});
-    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
-    /// # let items = json!([
-    /// #     {"id": "a", "title": "Red shoes", "category": "Shoes", "price": {"amount": 40.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [1.0, 0.0]}},
-    /// #     {"id": "b", "title": "Blue shoes", "category": "Shoes", "price": {"amount": 60.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "blue"}, "vectors": {"shared": [0.8, 0.6]}},
-    /// #     {"id": "c", "title": "Red hat", "category": "Hats", "price": {"amount": 20.0, "currency": "EUR"},
-    /// #      "attributes": {"color": "red"}, "vectors": {"shared": [0.0, 1.0]}},
-    /// # ]);
-    /// # for outcome in shop.upsert(serde_json::from_value(items)?)? { outcome?; }
-    /// let request = json!({"filter": "category = Shoes", "facets": [{"field": "color"}]});
+    /// # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc_shop.rs")); }
+    /// # let (_folder, _database, shop) = support::shop()?;
+    /// let request = json!({"filter": "category = shoes", "facets": [{"field": "color"}]});
     /// let response = shop.facets(&serde_json::from_value(request)?)?;
     /// assert_eq!(response.matching, 2);
-    /// let colors: Vec<_> = response.facets[0].values.iter().map(|v| (v.value.as_str(), v.count)).collect();
-    /// assert_eq!(colors, [("blue", 1), ("red", 1)]);
+    /// let colors = &response.facets[0].values;
+    /// assert_eq!((colors[0].value.as_str(), colors[0].count), ("blue", 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn facets(&self, request: &FacetsRequest) -> Result<FacetsResponse> {

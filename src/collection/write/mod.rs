@@ -36,7 +36,8 @@ impl Collection {
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let database = Database::open(folder.path(), Options::default())?;
-    /// # let shop = database.create_collection("shop", Default::default())?;
+    /// # let config = json!({"vectors": {"shared": {"dim": 2}}});
+    /// # let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
     /// let items = json!([
     ///     {"id": "a", "title": "Red shoes", "category": "Clothing > Shoes"},
     ///     {"id": "b", "attributes": {"color": "red"}},
