@@ -9,7 +9,6 @@ mod mapping;
 mod rules;
 #[cfg(test)]
 mod tests;
-mod time;
 
 use std::path::Path;
 
@@ -23,10 +22,12 @@ pub use rules::{EventRules, FieldError};
 
 use super::{
     SourceError, cells,
-    input::{self, Input},
+    input::{self, Input, Reading},
     jsonl,
     parquet::Rows,
     table::Table,
+    text::{ReadAs, TextOptions, encoding::Content},
+    time,
 };
 
 /// Layout of an event file.
@@ -73,8 +74,15 @@ pub struct EventRecord {
 /// broken.
 pub type EventRecords = Box<dyn Iterator<Item = Result<EventRecord, SourceError>> + Send>;
 
-/// Opens an event file; `-` is standard input. Compressed files are decompressed as for catalogs.
-/// Events that name no collection belong to `collection`; those of another collection are errors.
+/// Opened event file.
+pub struct OpenedEvents {
+    /// Records in their order.
+    pub records: EventRecords,
+    /// Form of the text; `None` for Parquet.
+    pub read_as: Option<ReadAs>,
+}
+
+/// Opens an event file whose encoding and separator are detected, see [`open_as`].
 ///
 /// # Errors
 /// The format is unknown, the file cannot be opened, or it lacks required columns.
@@ -84,11 +92,45 @@ pub fn open(
     mapping: &EventMapping,
     collection: &str,
 ) -> Result<EventRecords, SourceError> {
+    Ok(open_as(source, format, mapping, collection, &TextOptions::default())?.records)
+}
+
+/// Opens an event file; `-` is standard input. Compressed files are decompressed as for catalogs.
+/// Events that name no collection belong to `collection`; those of another collection are errors.
+///
+/// # Errors
+/// The format is unknown, the file cannot be opened, or it lacks required columns.
+pub fn open_as(
+    source: &Path,
+    format: Option<EventFormat>,
+    mapping: &EventMapping,
+    collection: &str,
+    text: &TextOptions,
+) -> Result<OpenedEvents, SourceError> {
     let format = format.map_or_else(|| EventFormat::of(source), Ok)?;
+    let reading = Reading {
+        text: text.clone(),
+        ..Reading::default()
+    };
+    let records = records(source, format, mapping, collection, &reading);
+    match (records, reading.read_as.get().cloned()) {
+        (Ok(records), read_as) => Ok(OpenedEvents { records, read_as }),
+        (Err(error), Some(read_as)) => Err(error.with_form(read_as)),
+        (Err(error), None) => Err(error),
+    }
+}
+
+fn records(
+    source: &Path,
+    format: EventFormat,
+    mapping: &EventMapping,
+    collection: &str,
+    reading: &Reading,
+) -> Result<EventRecords, SourceError> {
     Ok(match format {
         EventFormat::Jsonl => {
             let events = JsonEvents::new(mapping, collection);
-            let lines = jsonl::lines(Input::open(source)?);
+            let lines = jsonl::lines(Input::open(source, reading, Content::Json)?);
             Box::new(until_broken(lines.map(move |line| {
                 let (line, bytes) = line?;
                 Ok(events.record(line, &bytes))
@@ -100,7 +142,7 @@ pub fn open(
             } else {
                 b'\t'
             };
-            let table = Table::open(Input::open(source)?, separator)?;
+            let table = Table::open(Input::open(source, reading, Content::Table)?, separator)?;
             let rules = mapping.for_columns(table.name(), table.columns())?;
             let events = RowEvents::new(rules, collection);
             Box::new(until_broken(table.map(move |line| {
