@@ -213,6 +213,7 @@ pub struct JsonEvents {
     rows: Option<RowEvents>,
     collection: String,
     default_kind: Option<EventKind>,
+    ts_format: Option<String>,
 }
 
 impl JsonEvents {
@@ -224,6 +225,7 @@ impl JsonEvents {
             rows: rules.map(|rules| RowEvents::new(rules, collection)),
             collection: collection.to_owned(),
             default_kind: mapping.default_kind,
+            ts_format: mapping.ts_format.clone(),
         }
     }
 
@@ -261,14 +263,20 @@ impl JsonEvents {
         if let Some(kind) = self.default_kind {
             row.entry("kind").or_insert_with(|| json!(kind));
         }
-        serde_path_to_error::deserialize(Value::Object(row)).map_err(|e| {
-            let path = e.path().to_string();
-            let field = path.split(['[', '.']).next().unwrap_or_default();
-            FieldError {
-                field: field.to_owned(),
-                reason: e.inner().to_string(),
-            }
-        })
+        let mut event: Event =
+            serde_path_to_error::deserialize(Value::Object(row)).map_err(|e| {
+                let path = e.path().to_string();
+                let field = path.split(['[', '.']).next().unwrap_or_default();
+                FieldError {
+                    field: field.to_owned(),
+                    reason: e.inner().to_string(),
+                }
+            })?;
+        if let Some(ts) = &event.ts {
+            let ts = time::rfc3339(ts, self.ts_format.as_deref());
+            event.ts = Some(ts.map_err(|reason| FieldError::of("ts", reason))?);
+        }
+        Ok(event)
     }
 }
 
