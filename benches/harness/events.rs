@@ -139,6 +139,7 @@ impl Events {
             items: vec![format!("item-{item:07}")],
             ts: Some(time.to_rfc3339()),
             value: None,
+            quantity: None,
             request_id: None,
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::AddAssign};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{
-        MapAccess, SeqAccess, Visitor,
+        Error, MapAccess, SeqAccess, Visitor,
         value::{MapAccessDeserializer, SeqAccessDeserializer},
     },
 };
@@ -27,6 +27,8 @@ pub enum EventKind {
     Rating,
     Like,
     Hide,
+    /// Takes back the latest purchase of its items by the user or session.
+    Return,
 }
 
 /// A behavior event.
@@ -48,16 +50,68 @@ pub struct Event {
     pub session: Option<String>,
     /// Item ids, at least one.
     pub items: Vec<String>,
-    /// Time, RFC 3339; the time of arrival if absent or up to a day in the future. Later times are
-    /// rejected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Time, RFC 3339, or a number of seconds, milli-, micro- or nanoseconds since 1970; the time of
+    /// arrival if absent or up to a day in the future. Later times are rejected.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "text_or_number"
+    )]
+    #[schema(value_type = Option<EventTime>)]
     pub ts: Option<String>,
+    /// Number of pieces of each item; a negative number of a purchase is a return. A return without
+    /// it takes back the latest purchase as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<f64>,
     /// Rating or amount; must not be negative for a purchase (a return is not a purchase).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     /// `request_id` of the search that led to the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+/// Time of an event.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum EventTime {
+    /// RFC 3339, such as `2026-01-31T12:00:00Z`.
+    Text(String),
+    /// Seconds, milli-, micro- or nanoseconds since 1970.
+    Number(f64),
+}
+
+/// Reads a time that is a text or a number; numbers become texts.
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct Time;
+    impl<'de> Visitor<'de> for Time {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an RFC 3339 time such as 2026-01-31T12:00:00Z, or a number since 1970")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Some(text.to_owned()))
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+
+        fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+    }
+    deserializer.deserialize_any(Time)
 }
 
 /// Body of `POST /v1/events`: one event or an array of them.
@@ -247,8 +301,16 @@ pub struct EventImportParams {
     pub ts_format: Option<String>,
     /// Column of the rating or amount.
     pub value: Option<String>,
+    /// Column of the number of pieces; negative ones are returns.
+    pub quantity: Option<String>,
     /// Column of the event id.
     pub id: Option<String>,
+    /// Encoding of a CSV file, such as `windows-1252`; detected if absent.
+    pub encoding: Option<String>,
+    /// Separator of a CSV file: a character, or `tab`; detected if absent.
+    pub delimiter: Option<String>,
+    /// Quote of a CSV file: a character, or `none`; a double quote if absent.
+    pub quote: Option<String>,
 }
 
 /// Query parameters of the routes of a user or session.

@@ -71,8 +71,11 @@ impl Log {
         }
     }
 
-    /// Adds an event.
+    /// Adds an event; returns are not touches.
     pub fn add(&mut self, event: &Event, micros: i64) {
+        if event.kind == EventKind::Return {
+            return;
+        }
         let user = event.user.as_deref().map(|u| self.users.number_of(u));
         let session = event.session.as_deref().map(|s| self.sessions.number_of(s));
         for id in &event.items {
@@ -82,7 +85,7 @@ impl Log {
                 session: session.unwrap_or(NONE),
                 before_user: NONE,
                 before_session: NONE,
-                seconds: u32::try_from(micros.div_euclid(1_000_000).max(0)).unwrap_or(u32::MAX),
+                seconds: seconds(micros),
                 value: event.value.map_or(f32::NAN, |v| v as f32),
                 kind: event.kind,
             };
@@ -280,8 +283,39 @@ impl Log {
             Subject::User(name) => self.forget_user(name),
             Subject::Session(name) => self.forget_session(name),
         };
-        self.live -= erased.len() as u64;
-        for number in erased {
+        self.erase_rows(&erased);
+    }
+
+    /// Erases an item of a purchase that was taken back.
+    pub fn take_back(&mut self, purchase: &Event, micros: i64, item: &str) {
+        let Some(item) = self.number(item) else {
+            return;
+        };
+        let user = purchase.user.as_deref();
+        let session = purchase.session.as_deref();
+        let matches = |row: &Row| {
+            (row.item, row.kind, row.seconds) == (item, EventKind::Purchase, seconds(micros))
+        };
+        let number = |(number, row): (u32, &Row)| matches(row).then_some(number);
+        let erased: Vec<u32> = match (user, session) {
+            (Some(user), _) => {
+                let last = self.users.last(user).unwrap_or(NONE);
+                let rows = self.rows.chain(last, |row| row.before_user);
+                rows.filter_map(number).collect()
+            }
+            (None, Some(session)) => {
+                let last = self.sessions.last(session).unwrap_or(NONE);
+                let rows = self.rows.chain(last, |row| row.before_session);
+                rows.filter_map(number).collect()
+            }
+            (None, None) => return,
+        };
+        self.erase_rows(&erased);
+    }
+
+    fn erase_rows(&mut self, numbers: &[u32]) {
+        self.live -= numbers.len() as u64;
+        for &number in numbers {
             let Some(row) = self.rows.erase(number) else {
                 continue;
             };
@@ -354,6 +388,11 @@ impl Log {
             from,
         }
     }
+}
+
+/// Returns the seconds since 1970 of a row.
+fn seconds(micros: i64) -> u32 {
+    u32::try_from(micros.div_euclid(1_000_000).max(0)).unwrap_or(u32::MAX)
 }
 
 /// A copy in progress of a log that grows meanwhile.

@@ -284,6 +284,12 @@ impl Behavior {
         Ok(events.len() as u64)
     }
 
+    /// Forgets an item of a purchase that was taken back; neighborhoods follow at the next training.
+    pub fn take_back(&self, purchase: &Event, micros: i64, item: &str) {
+        let _replacing = self.replacing.lock();
+        self.log.write().take_back(purchase, micros, item);
+    }
+
     /// Returns all events of a user or session.
     fn events_of(&self, subject: &Subject) -> Result<Vec<(EventRef, Event)>> {
         let (listing, name) = (subject.listing(), subject.name());

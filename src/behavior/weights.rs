@@ -28,10 +28,10 @@ impl Weights {
         }
     }
 
-    /// Returns the weight of a touch; None if it is negative feedback. `value` is NaN if absent.
+    /// Returns the weight of a touch; None if it is negative feedback or a return. `value` is NaN if absent.
     pub fn of(&self, kind: EventKind, value: f32) -> Option<f32> {
         match kind {
-            EventKind::Hide => None,
+            EventKind::Hide | EventKind::Return => None,
             EventKind::Rating if value < self.liked_rating => None,
             _ => Some(self.by_kind.get(&kind).copied().unwrap_or(1.0)),
         }

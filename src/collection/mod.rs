@@ -118,6 +118,11 @@ impl Collection {
         }
     }
 
+    /// Forgets an item of a purchase that was taken back.
+    pub(crate) fn take_back(&self, purchase: &Event, micros: i64, item: &str) {
+        self.behavior.take_back(purchase, micros, item);
+    }
+
     /// Removes expired events, and trains if enough events are new; returns true if it did either.
     pub(crate) fn maintain_behavior(&self) -> Result<bool> {
         let changed = self.behavior.maintain()?;

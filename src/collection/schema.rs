@@ -79,8 +79,8 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
         if !(0.0..=1000.0).contains(weight) {
             return Err(Error::invalid(pointer, "must be 0 to 1000"));
         }
-        if *kind == EventKind::Hide && *weight != 0.0 {
-            let detail = "`hide` is a negative signal and has no weight; leave it out";
+        if matches!(kind, EventKind::Hide | EventKind::Return) && *weight != 0.0 {
+            let detail = "`hide` and `return` have no weight; leave them out";
             return Err(Error::invalid(pointer, detail));
         }
     }

@@ -1,13 +1,14 @@
 //! The event store: events are checked, deduplicated by id and stored in one batch per call; the
 //! events of a subject or an item are read back.
 
+mod returns;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::HashSet, sync::Arc};
 
 use chrono::Utc;
-use vitrine_schemas::{Event, EventResult, EventStatus, ItemEvents};
+use vitrine_schemas::{Event, EventKind, EventResult, EventStatus, ItemEvents};
 
 use crate::{
     Collection, Error, Result,
@@ -57,15 +58,7 @@ pub(super) fn append(
         }
         results.push(result);
     }
-    store.write(appender.batch)?;
-    for AcceptedEvent {
-        collection,
-        micros,
-        event,
-    } in appender.accepted
-    {
-        collection.ingest_event(&event, micros);
-    }
+    appender.flush()?;
     Ok(results)
 }
 
@@ -81,6 +74,46 @@ struct Appender<'a> {
 }
 
 impl Appender<'_> {
+    /// Stores the accepted events and adds them to the logs.
+    fn flush(&mut self) -> Result<()> {
+        self.store.write(std::mem::take(&mut self.batch))?;
+        for AcceptedEvent {
+            collection,
+            micros,
+            event,
+        } in self.accepted.drain(..)
+        {
+            collection.ingest_event(&event, micros);
+        }
+        Ok(())
+    }
+
+    /// Stores a return together with the changed purchases.
+    fn take_back(
+        &mut self,
+        collection: &Collection,
+        reference: EventRef,
+        event: &Event,
+    ) -> Result<()> {
+        // Purchases of this call are looked up in the store.
+        self.flush()?;
+        let changes = returns::changes(self.store, collection.id(), reference, event)?;
+        for change in &changes {
+            let after = (!change.after.items.is_empty()).then_some(&change.after);
+            let id = collection.id();
+            self.batch
+                .replace_event(id, change.at, &change.before, after)?;
+        }
+        self.batch.put_event(collection.id(), reference, event)?;
+        self.flush()?;
+        for change in &changes {
+            for item in change.taken() {
+                collection.take_back(&change.before, change.at.micros, item);
+            }
+        }
+        Ok(())
+    }
+
     fn append(
         &mut self,
         event: &Event,
@@ -89,12 +122,14 @@ impl Appender<'_> {
     ) -> Result<()> {
         let collection = find(&event.collection)
             .ok_or_else(|| Error::CollectionNotFound(event.collection.clone()))?;
-        events::check(event)?;
-        let arrival = Arrival::of(event, self.now, collection.events_from())?;
         let mut event = event.clone();
+        events::normalize(&mut event);
+        events::check(&event)?;
+        let arrival = Arrival::of(&event, self.now, collection.events_from())?;
         // Stored under the real name, so that switching an alias does not split a user's events.
         event.collection = collection.name().to_owned();
-        if event.ts.is_none() || arrival.skewed {
+        let is_text = |ts: &String| ts.parse::<f64>().is_err();
+        if !event.ts.as_ref().is_some_and(is_text) || arrival.skewed {
             event.ts = Some(events::rfc3339(arrival.micros));
         }
         let content = serde_json::to_vec(&event).map_err(|e| Error::Storage(e.to_string()))?;
@@ -107,7 +142,11 @@ impl Appender<'_> {
             result.status = EventStatus::Duplicate;
             return Ok(());
         }
-        self.batch.put_event(id, reference, &event)?;
+        if event.kind == EventKind::Return {
+            self.take_back(&collection, reference, &event)?;
+        } else {
+            self.batch.put_event(id, reference, &event)?;
+        }
         result.status = if event.items.iter().all(|item| collection.has_item(item)) {
             EventStatus::Accepted
         } else {

@@ -17,6 +17,9 @@ const MAX_AHEAD: i64 = DAY;
 /// Delay of arrival after which an event counts as late, in microseconds.
 const LATE_AFTER: i64 = 7 * DAY;
 
+/// Minimum number of seconds since 1970 that is read as a time; smaller ones stand for no time.
+const MIN_SECONDS: f64 = 1e8;
+
 /// The time of an event as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arrival {
@@ -33,10 +36,10 @@ impl Arrival {
     /// are in microseconds since 1970.
     ///
     /// # Errors
-    /// The time is not RFC 3339, too far in the future, or before `from`.
+    /// The time is neither RFC 3339 nor a number since 1970, too far in the future, or before `from`.
     pub fn of(event: &Event, now: i64, from: Option<i64>) -> Result<Self> {
         let given = match &event.ts {
-            Some(ts) => rfc3339_micros("/ts", ts)?,
+            Some(ts) => micros(ts)?,
             None => now,
         };
         let ahead = given.saturating_sub(now);
@@ -55,6 +58,27 @@ impl Arrival {
             late: -ahead > LATE_AFTER,
         })
     }
+}
+
+/// Parses a time: RFC 3339, or a number since 1970 in the unit that puts it nearest to the present.
+fn micros(ts: &str) -> Result<i64> {
+    let Some(number) = ts.parse().ok().filter(|n: &f64| n.is_finite()) else {
+        return rfc3339_micros("/ts", ts);
+    };
+    let micros = match number {
+        n if n < MIN_SECONDS => {
+            let detail = format!(
+                "expected an RFC 3339 time such as 2026-01-31T12:00:00Z, or a number of seconds, milli-, \
+                 micro- or nanoseconds since 1970 (from 1973 on), got {ts}"
+            );
+            return Err(Error::invalid("/ts", detail));
+        }
+        n if n < 1e11 => number * 1e6,
+        n if n < 1e14 => number * 1e3,
+        n if n < 1e17 => number,
+        _ => number / 1e3,
+    };
+    Ok(micros as i64)
 }
 
 /// Formats microseconds since 1970 as RFC 3339 in UTC.

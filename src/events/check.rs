@@ -47,9 +47,36 @@ pub(crate) fn check(event: &Event) -> Result<()> {
         }
         Some(value) if value < 0.0 && event.kind == EventKind::Purchase => Err(Error::invalid(
             "/value",
-            format!("expected an amount of 0 or more, got {value}; leave returns out"),
+            format!(
+                "expected an amount of 0 or more, got {value}; send an event of kind `return` instead"
+            ),
+        )),
+        _ => check_quantity(event),
+    }
+}
+
+fn check_quantity(event: &Event) -> Result<()> {
+    match event.quantity {
+        Some(quantity) if !quantity.is_finite() || quantity <= 0.0 => Err(Error::invalid(
+            "/quantity",
+            format!("expected a number above 0 (below 0 only for purchases), got {quantity}"),
         )),
         _ => Ok(()),
+    }
+}
+
+/// Makes a purchase of a negative quantity a return. A quantity of one is the same as none.
+pub(crate) fn normalize(event: &mut Event) {
+    let takes_back = match event.kind {
+        EventKind::Purchase => event.quantity.is_some_and(|quantity| quantity < 0.0),
+        EventKind::Return => true,
+        _ => false,
+    };
+    if takes_back {
+        event.kind = EventKind::Return;
+        event.quantity = event.quantity.map(f64::abs);
+    } else {
+        event.quantity = event.quantity.filter(|quantity| *quantity != 1.0);
     }
 }
 

@@ -7,5 +7,5 @@ mod check;
 mod subject;
 
 pub(crate) use arrival::{Arrival, rfc3339};
-pub(crate) use check::check;
+pub(crate) use check::{check, normalize};
 pub use subject::Subject;

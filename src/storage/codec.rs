@@ -165,7 +165,7 @@ pub(super) fn decode_event(bytes: &[u8]) -> Result<Event> {
 }
 
 /// Kinds of events, in the order of their bytes.
-const KINDS: [EventKind; 7] = [
+const KINDS: [EventKind; 8] = [
     EventKind::View,
     EventKind::Click,
     EventKind::AddToCart,
@@ -173,6 +173,7 @@ const KINDS: [EventKind; 7] = [
     EventKind::Rating,
     EventKind::Like,
     EventKind::Hide,
+    EventKind::Return,
 ];
 
 pub(super) fn kind_of(byte: u8) -> Option<EventKind> {

@@ -34,6 +34,26 @@ impl Batch {
         }
     }
 
+    /// Replaces an event by one with fewer items. Without any (`None`) it is deleted, but its id stays
+    /// known, so that it is not stored again.
+    pub fn replace_event(
+        &mut self,
+        collection: u32,
+        at: EventRef,
+        before: &Event,
+        after: Option<&Event>,
+    ) -> Result<()> {
+        self.delete_event(collection, at, before);
+        match after {
+            Some(after) => self.put_event(collection, at, after),
+            None => {
+                let (key, time) = known_id(collection, at);
+                self.0.push(Op::Put(FAMILY, key, time));
+                Ok(())
+            }
+        }
+    }
+
     /// Deletes all events of a collection.
     pub fn delete_events(&mut self, collection: u32) {
         for (from, to) in keys::all_of_events(collection) {
@@ -42,10 +62,15 @@ impl Batch {
     }
 }
 
+/// Returns the key and value by which an id is known.
+fn known_id(collection: u32, at: EventRef) -> (Vec<u8>, Vec<u8>) {
+    let time = at.micros.to_be_bytes().to_vec();
+    (keys::event_id(collection, &at.hash), time)
+}
+
 /// Returns the secondary keys of an event, with their values.
 fn listings(collection: u32, at: EventRef, event: &Event) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let time = at.micros.to_be_bytes().to_vec();
-    let mut keys = vec![(keys::event_id(collection, &at.hash), time)];
+    let mut keys = vec![known_id(collection, at)];
     let people = [
         (Listing::User, event.user.as_deref()),
         (Listing::Session, event.session.as_deref()),

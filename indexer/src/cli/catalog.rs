@@ -13,7 +13,7 @@ use vitrine_schemas::Item;
 use super::Models;
 use crate::{
     error::CommandError,
-    source::{self, Format, Mapping, image::Images},
+    source::{self, Format, Mapping, image::Images, text::TextOptions},
     space::{Encoders, HeadsChoice},
     train::{Gather, Gathered, ItemFeatures},
 };
@@ -36,6 +36,8 @@ pub(super) struct Catalog {
     /// TOML file that maps the catalog's columns to fields.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
+    #[command(flatten)]
+    text: TextOptions,
     /// Base folder of relative image paths [default: folder of the catalog file, else the working
     /// directory].
     #[arg(long, value_name = "DIR")]
@@ -83,7 +85,7 @@ impl Catalog {
                 None => Mapping::default(),
             };
             let mut items = Vec::new();
-            for record in source::open(path, self.format, &mapping)? {
+            for record in source::open_as(path, self.format, &mapping, &self.text)?.records {
                 items.extend(record?.item.ok());
             }
             return Ok(items);

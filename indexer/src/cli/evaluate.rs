@@ -15,7 +15,10 @@ use super::Outcome;
 use crate::{
     error::CommandError,
     evaluate::{Dataset, Evaluation, HoldOut, ModelSpec, Protocol, Weights},
-    source::events::{EventFormat, EventMapping, open},
+    source::{
+        events::{EventFormat, EventMapping, open_as},
+        text::TextOptions,
+    },
 };
 
 /// Number of unreadable records that are reported one by one.
@@ -113,6 +116,8 @@ struct Behavior {
     /// Event kind of records that do not name one.
     #[arg(long, value_name = "KIND", value_parser = super::events::kind, requires = "events")]
     default_kind: Option<EventKind>,
+    #[command(flatten)]
+    text: TextOptions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -240,7 +245,7 @@ impl Behavior {
             None => EventMapping::default(),
         };
         mapping.default_kind = self.default_kind.or(mapping.default_kind);
-        let records = open(path, self.format, &mapping, "evaluated")?;
+        let records = open_as(path, self.format, &mapping, "evaluated", &self.text)?.records;
         let mut refused = 0;
         let data = Dataset::from_records(path, records, &mut |line, error| {
             refused += 1;

@@ -18,7 +18,10 @@ use crate::{
     events,
     pipeline::Progress,
     sink::EventSink,
-    source::events::{EventFormat, EventMapping, open},
+    source::{
+        events::{EventFormat, EventMapping, open_as},
+        text::TextOptions,
+    },
 };
 
 #[derive(Debug, Subcommand)]
@@ -48,6 +51,8 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "KIND", value_parser = kind)]
     default_kind: Option<EventKind>,
     #[command(flatten)]
+    text: TextOptions,
+    #[command(flatten)]
     target: Target,
     /// Collection that holds the items.
     #[arg(long, value_name = "NAME")]
@@ -71,9 +76,16 @@ pub(super) fn run(command: &EventsCommand, out: &mut dyn Write) -> Result<Outcom
         None => EventMapping::default(),
     };
     mapping.default_kind = args.default_kind.or(mapping.default_kind);
-    let read = || open(&args.source, args.format, &mapping, &args.collection);
+    let read = || {
+        let (format, collection) = (args.format, &args.collection);
+        open_as(&args.source, format, &mapping, collection, &args.text)
+    };
     let limit = usize::try_from(args.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-    let records = read()?.take(limit);
+    let opened = read()?;
+    if let Some(read_as) = &opened.read_as {
+        tracing::info!("{} is read with {read_as}", args.source.display());
+    }
+    let records = opened.records.take(limit);
     let mut rejects = rejects(args.rejects.as_deref())?;
     let mut sink: Box<dyn EventSink> = match args.target.http(&args.collection) {
         Some(sink) => Box::new(sink),
@@ -83,13 +95,17 @@ pub(super) fn run(command: &EventsCommand, out: &mut dyn Write) -> Result<Outcom
     // Counted by reading the file once more, which is cheap compared with storing.
     let is_file = std::fs::metadata(&args.source).is_ok_and(|facts| facts.is_file());
     let total = match is_file && args.source != Path::new("-") {
-        true => Some(read()?.take(limit).count() as u64),
+        true => Some(read()?.records.take(limit).count() as u64),
         false => None,
     };
     let mut progress = Progress::new(total);
     let summary = events::import(records, &mut *sink, &mut rejects, &mut progress)?;
     drop(progress);
-    writeln!(out, "{}", json!(summary))?;
+    let mut report = json!(summary);
+    if let Some(read_as) = opened.read_as {
+        report["read_as"] = json!(read_as);
+    }
+    writeln!(out, "{report}")?;
     Ok(if summary.events.rejected == 0 {
         Outcome::Complete
     } else {

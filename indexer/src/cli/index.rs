@@ -18,7 +18,10 @@ use crate::{
     models,
     pipeline::{MAX_BATCH, Options, Pipeline, Progress},
     sink::Sink,
-    source::{self, Format, Mapping, Records},
+    source::{
+        self, Format, Mapping, Records,
+        text::{ReadAs, TextOptions},
+    },
     space::{Cached, Encoders},
 };
 
@@ -33,6 +36,8 @@ pub(super) struct IndexArgs {
     /// TOML file that maps the catalog's columns to fields.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
+    #[command(flatten)]
+    text: TextOptions,
     #[command(flatten)]
     target: Target,
     /// Collection to fill; created if missing.
@@ -88,7 +93,10 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
         None => Mapping::default(),
     };
     // Fast checks come before slow work.
-    let records = open(args, &mapping)?;
+    let (records, read_as) = open(args, &mapping)?;
+    if let Some(read_as) = &read_as {
+        tracing::info!("{} is read with {read_as}", args.source.display());
+    }
     let mut rejects = rejects(args.rejects.as_deref())?;
     let encoders = args.models.load()?;
     let mut sink = sink(args)?;
@@ -109,7 +117,11 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
     let run = Pipeline::new(embedder, &mut *sink, &mut rejects, &mut progress, options);
     let summary = run.run(records)?;
     drop(progress);
-    writeln!(out, "{}", json!(summary))?;
+    let mut report = json!(summary);
+    if let Some(read_as) = read_as {
+        report["read_as"] = json!(read_as);
+    }
+    writeln!(out, "{report}")?;
     Ok(if summary.is_clean() {
         Outcome::Complete
     } else {
@@ -140,12 +152,16 @@ fn sink(args: &IndexArgs) -> Result<Box<dyn Sink>, CommandError> {
     })
 }
 
-fn open(args: &IndexArgs, mapping: &Mapping) -> Result<Records, CommandError> {
-    let records = source::open(&args.source, args.format, mapping)?;
-    Ok(match args.limit {
-        Some(limit) => Box::new(records.take(usize::try_from(limit).unwrap_or(usize::MAX))),
-        None => records,
-    })
+fn open(args: &IndexArgs, mapping: &Mapping) -> Result<(Records, Option<ReadAs>), CommandError> {
+    let opened = source::open_as(&args.source, args.format, mapping, &args.text)?;
+    let records = match args.limit {
+        Some(limit) => {
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            Box::new(opened.records.take(limit))
+        }
+        None => opened.records,
+    };
+    Ok((records, opened.read_as))
 }
 
 /// Returns the number of records, to estimate the remaining time: reading a file twice is cheap
@@ -155,5 +171,5 @@ fn total(args: &IndexArgs, mapping: &Mapping) -> Result<Option<u64>, CommandErro
     if !is_file || args.source == Path::new("-") {
         return Ok(None);
     }
-    Ok(Some(open(args, mapping)?.count() as u64))
+    Ok(Some(open(args, mapping)?.0.count() as u64))
 }

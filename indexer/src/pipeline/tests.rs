@@ -511,7 +511,10 @@ fn what_was_read_before_the_catalog_broke_off_is_written() {
         id: None,
         item: serde_json::from_value(titled(0..9)[i as usize].clone()).map_err(|e| e.to_string()),
     };
-    let broken = SourceError::Utf16 { name: "x".into() };
+    let broken = SourceError::UnknownFormat {
+        name: "x".into(),
+        known: String::new(),
+    };
     let records = (0..4).map(move |i| Ok(item(i))).chain([Err(broken)]);
     assert!(matches!(
         shop.run_records(records),

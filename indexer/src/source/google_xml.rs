@@ -26,6 +26,7 @@ pub(super) fn records(
     let rules = mapping.rules().cloned();
     let mut feed = Feed {
         name: input.name,
+        encoding: input.encoding.name(),
         xml: NsReader::from_reader(Guard::new(input.reader)),
         depth: 0,
     };
@@ -51,6 +52,8 @@ pub(super) fn records(
 
 struct Feed {
     name: String,
+    /// Name of the encoding.
+    encoding: &'static str,
     xml: NsReader<Guard>,
     /// Number of open elements around the entries.
     depth: usize,
@@ -88,20 +91,12 @@ impl Feed {
         loop {
             buffer.clear();
             match self.read(&mut buffer)? {
-                Event::Decl(decl) => {
-                    let encoding = decl.encoding().and_then(Result::ok);
-                    let encoding = encoding.unwrap_or(b"utf-8".into()).to_ascii_lowercase();
-                    if !matches!(encoding.as_slice(), b"utf-8" | b"us-ascii") {
-                        let name = String::from_utf8_lossy(&encoding);
-                        return Err(self.error(format!("the encoding is {name}; save it as UTF-8")));
-                    }
-                }
                 Event::Start(root) if is_root(&root) => {
                     self.depth = 1;
                     return Ok(());
                 }
                 Event::Empty(root) if is_root(&root) => return Ok(()),
-                Event::DocType(_) | Event::Comment(_) | Event::PI(_) => {}
+                Event::Decl(_) | Event::DocType(_) | Event::Comment(_) | Event::PI(_) => {}
                 Event::Text(text) if text.trim_ascii().is_empty() => {}
                 _ => {
                     let reason = "expected an `rss` or `feed` root element";
@@ -152,7 +147,9 @@ impl Feed {
                 (Some(field), Ok(text)) => field.text.push_str(&text),
                 (None, Ok(_)) => {}
                 (_, Err(error)) => {
-                    entry.error = Some(format!("holds text that is not UTF-8: {error}"))
+                    let (name, field) = (self.encoding, field_name(&open));
+                    let reason = format!("{field}not valid {name} ({error}); set --encoding");
+                    entry.error = Some(reason);
                 }
             }
             match (event, &mut open) {
@@ -210,6 +207,12 @@ impl Feed {
             reason,
         }
     }
+}
+
+/// Returns the beginning of a message about an open field.
+fn field_name(field: &Option<Field>) -> String {
+    let key = field.as_ref().and_then(|field| field.key.as_ref());
+    key.map_or(String::new(), |(_, name)| format!("field `{name}`: "))
 }
 
 fn is_root(start: &BytesStart) -> bool {

@@ -1,21 +1,52 @@
-//! Bytes of a catalog: opened, decompressed, without a byte order mark. Parsing does not live here.
+//! Bytes of a catalog: opened, decompressed, decoded to UTF-8, without a byte order mark. Parsing
+//! does not live here.
 
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Cursor, Read},
     path::Path,
+    sync::{Arc, OnceLock},
 };
 
-use super::SourceError;
+use encoding_rs::{Encoding, UTF_8};
+
+use super::{
+    SourceError,
+    text::{
+        HEAD, ReadAs, TextOptions,
+        encoding::{self, Content, Decoded},
+    },
+};
 
 /// Maximum size of a record in bytes; bounds the memory that a damaged file can use.
 pub(super) const MAX_RECORD: usize = 16 << 20;
+
+/// Bytes read from a file at once.
+const BUFFER: usize = 256 << 10;
+
+/// Options of an input, and where the detected form is noted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reading {
+    pub text: TextOptions,
+    pub read_as: Arc<OnceLock<ReadAs>>,
+}
+
+impl Reading {
+    /// Notes the form of a text; the first note counts.
+    pub fn note(&self, read_as: ReadAs) {
+        self.read_as.get_or_init(|| read_as);
+    }
+}
 
 /// Opened catalog.
 pub(super) struct Input {
     /// Name for messages.
     pub name: String,
+    /// Text in UTF-8; bytes that do not fit the encoding are not UTF-8.
     pub reader: Box<dyn BufRead + Send>,
+    /// Encoding of the file.
+    pub encoding: &'static Encoding,
+    pub reading: Reading,
 }
 
 #[derive(Clone, Copy)]
@@ -61,32 +92,40 @@ pub(super) fn name_of(source: &Path) -> String {
 }
 
 impl Input {
-    pub fn open(source: &Path) -> Result<Self, SourceError> {
+    pub fn open(source: &Path, reading: &Reading, content: Content) -> Result<Self, SourceError> {
         let name = name_of(source);
         if source == Path::new("-") {
-            return Self::from_stream(name, io::stdin());
+            return Self::from_stream(name, io::stdin(), reading, content);
         }
         let file = File::open(source).map_err(|e| SourceError::Open {
             path: source.to_owned(),
             source: e,
         })?;
-        Self::unpack(name, file, Packing::of_ending(source))
+        match Packing::of_ending(source) {
+            None => Self::from_stream(name, file, reading, content),
+            packing => Self::unpack(name, file, packing, reading, content),
+        }
     }
 
     /// Opens a stream; its compression is detected from its first bytes.
     pub fn from_stream(
         name: String,
         mut stream: impl Read + Send + 'static,
+        reading: &Reading,
+        content: Content,
     ) -> Result<Self, SourceError> {
-        let head = take_head(&name, &mut stream)?;
+        let head = take_head(&name, &mut stream, 4)?;
         let packing = Packing::of_magic(&head);
-        Self::unpack(name, Cursor::new(head).chain(stream), packing)
+        let stream = Cursor::new(head).chain(stream);
+        Self::unpack(name, stream, packing, reading, content)
     }
 
     fn unpack(
         name: String,
         stream: impl Read + Send + 'static,
         packing: Option<Packing>,
+        reading: &Reading,
+        content: Content,
     ) -> Result<Self, SourceError> {
         let mut stream: Box<dyn Read + Send> = match packing {
             None => Box::new(stream),
@@ -98,25 +137,42 @@ impl Input {
                 Err(source) => return Err(first_read(&name, source)),
             },
         };
-        let head = take_head(&name, &mut stream)?;
-        let text = match &*head {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(SourceError::Utf16 { name }),
-            [0xef, 0xbb, 0xbf, rest @ ..] => rest.to_vec(),
-            _ => head,
+        let head = take_head(&name, &mut stream, HEAD)?;
+        let encoding = match reading.text.encoding {
+            Some(encoding) => encoding,
+            None => encoding::detect(&head, head.len() < HEAD, content).map_err(|reason| {
+                SourceError::Header {
+                    name: name.clone(),
+                    reason,
+                }
+            })?,
         };
-        let reader = BufReader::with_capacity(64 << 10, Cursor::new(text).chain(stream));
+        let mut raw = Cursor::new(head);
+        raw.set_position(encoding::mark_length(encoding, raw.get_ref()) as u64);
+        let raw = raw.chain(stream);
+        let text: Box<dyn Read + Send> = if encoding == UTF_8 {
+            Box::new(raw)
+        } else {
+            Box::new(Decoded::new(raw, encoding))
+        };
+        if content != Content::Table {
+            reading.note(ReadAs::text(encoding));
+        }
         Ok(Self {
             name,
-            reader: Box::new(reader),
+            reader: Box::new(BufReader::with_capacity(BUFFER, text)),
+            encoding,
+            reading: reading.clone(),
         })
     }
 }
 
-fn take_head(name: &str, stream: &mut impl Read) -> Result<Vec<u8>, SourceError> {
+/// Reads the first bytes; an error after some of them is left to later reads.
+fn take_head(name: &str, stream: &mut impl Read, size: usize) -> Result<Vec<u8>, SourceError> {
     let mut head = Vec::new();
-    match stream.by_ref().take(4).read_to_end(&mut head) {
-        Ok(_) => Ok(head),
-        Err(source) => Err(first_read(name, source)),
+    match stream.by_ref().take(size as u64).read_to_end(&mut head) {
+        Err(source) if head.is_empty() => Err(first_read(name, source)),
+        _ => Ok(head),
     }
 }
 

@@ -86,7 +86,10 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, String> {
         return Err("the line is longer than 16 MiB".to_owned());
     }
     std::str::from_utf8(bytes)
-        .map_err(|e| format!("the line is not UTF-8 from byte {} on", e.valid_up_to()))
+        .map_err(|e| {
+            let at = e.valid_up_to();
+            format!("the line is not UTF-8 from byte {at} on; set --encoding if the file is in another encoding")
+        })
 }
 
 /// Returns the id of an invalid item and the error with its field, which the parser alone does not

@@ -20,6 +20,8 @@ mod shopify;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod text;
+mod time;
 mod vendure;
 
 use std::{
@@ -34,7 +36,8 @@ use crate::sink::SinkError;
 
 pub use mapping::Mapping;
 
-use input::Input;
+use input::{Input, Reading};
+use text::{ReadAs, TextOptions, encoding::Content};
 
 /// Layout of a catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -114,8 +117,13 @@ pub enum SourceError {
     },
     #[error("unknown format of {name}; set --format to one of: {known}")]
     UnknownFormat { name: String, known: String },
-    #[error("{name} is UTF-16; save it as UTF-8")]
-    Utf16 { name: String },
+    #[error(
+        "{source}; it was read with {read_as}; if that is wrong, set --delimiter, --quote or --encoding"
+    )]
+    ReadAs {
+        source: Box<SourceError>,
+        read_as: ReadAs,
+    },
     #[error("mapping {}: {reason}", path.display())]
     Mapping { path: PathBuf, reason: String },
     #[error("format {} has a fixed mapping; omit --mapping or read the file as csv", format.name())]
@@ -143,10 +151,15 @@ pub enum SourceError {
     },
 }
 
-/// Opens a catalog; `-` is standard input.
-///
-/// Files ending in `.gz` and `.zst` are decompressed; the compression of standard input is detected
-/// from its first bytes. Parquet is read from plain files only.
+/// Opened catalog.
+pub struct Opened {
+    /// Records in their order.
+    pub records: Records,
+    /// Form of the text; `None` for Parquet.
+    pub read_as: Option<ReadAs>,
+}
+
+/// Opens a catalog whose encoding and separator are detected, see [`open_as`].
 ///
 /// # Errors
 /// The format is unknown, the file cannot be opened, or it lacks columns that the mapping names.
@@ -173,19 +186,73 @@ pub fn open(
     format: Option<Format>,
     mapping: &Mapping,
 ) -> Result<Records, SourceError> {
+    Ok(open_as(source, format, mapping, &TextOptions::default())?.records)
+}
+
+/// Opens a catalog; `-` is standard input.
+///
+/// Files ending in `.gz` and `.zst` are decompressed; the compression of other files and of
+/// standard input is detected from their first bytes. Parquet is read from plain files only.
+///
+/// # Errors
+/// The format is unknown, the file cannot be opened, or it lacks columns that the mapping names.
+pub fn open_as(
+    source: &Path,
+    format: Option<Format>,
+    mapping: &Mapping,
+    text: &TextOptions,
+) -> Result<Opened, SourceError> {
     let format = format.map_or_else(|| Format::of(source), Ok)?;
+    let reading = Reading {
+        text: text.clone(),
+        ..Reading::default()
+    };
+    let records = records(source, format, mapping, &reading);
+    match (records, reading.read_as.get().cloned()) {
+        (Ok(records), read_as) => Ok(Opened { records, read_as }),
+        (Err(error), Some(read_as)) => Err(error.with_form(read_as)),
+        (Err(error), None) => Err(error),
+    }
+}
+
+fn records(
+    source: &Path,
+    format: Format,
+    mapping: &Mapping,
+    reading: &Reading,
+) -> Result<Records, SourceError> {
+    let table = || Input::open(source, reading, Content::Table);
     Ok(match format {
         Format::Parquet => last_error(parquet::records(source, mapping)?),
-        Format::Jsonl => last_error(jsonl::records(Input::open(source)?, mapping)),
-        Format::Csv => last_error(table::records(Input::open(source)?, mapping)?),
-        Format::GoogleXml => last_error(google_xml::records(Input::open(source)?, mapping)?),
-        Format::GoogleTsv => last_error(google::records(Input::open(source)?, mapping)?),
+        Format::Jsonl => {
+            let input = Input::open(source, reading, Content::Json)?;
+            last_error(jsonl::records(input, mapping))
+        }
+        Format::Csv => last_error(table::records(table()?, mapping)?),
+        Format::GoogleXml => {
+            let input = Input::open(source, reading, Content::Xml)?;
+            last_error(google_xml::records(input, mapping)?)
+        }
+        Format::GoogleTsv => last_error(google::records(table()?, mapping)?),
         Format::Shopify | Format::Vendure if !mapping.is_default() => {
             return Err(SourceError::FixedMapping { format });
         }
-        Format::Shopify => last_error(shopify::records(Input::open(source)?)?),
-        Format::Vendure => last_error(vendure::records(Input::open(source)?)?),
+        Format::Shopify => last_error(shopify::records(table()?)?),
+        Format::Vendure => last_error(vendure::records(table()?)?),
     })
+}
+
+impl SourceError {
+    /// Adds the form that a text was read in, if the error may come from a wrong one.
+    pub(crate) fn with_form(self, read_as: ReadAs) -> Self {
+        match self {
+            Self::MissingColumn { .. } | Self::Header { .. } => Self::ReadAs {
+                source: Box::new(self),
+                read_as,
+            },
+            other => other,
+        }
+    }
 }
 
 /// Ends the stream after its first error.

@@ -1,17 +1,21 @@
-//! Parquet files, read row by row. Lists become several values; other nested columns cannot be
-//! mapped.
+//! Parquet files, read row by row. Lists become several values; the fields of a nested column are
+//! columns with dotted names, such as `size.width`. Maps are ignored with a warning.
+
+mod cell;
 
 use std::{
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    sync::Arc,
 };
 
 use parquet::{
+    basic::ConvertedType,
     file::reader::{FileReader, SerializedFileReader},
-    record::{Field, reader::RowIter},
+    record::reader::RowIter,
+    schema::types::Type,
 };
-use serde_json::Value;
 
 use super::{
     Mapping, Record, SourceError,
@@ -19,13 +23,11 @@ use super::{
     input,
 };
 
-/// End of the year 9999, the maximum RFC 3339 time, in milliseconds since 1970.
-const MAX_MILLIS: i64 = 253_402_300_799_999;
-
 /// Rows of a file, numbered from 1.
 pub(super) struct Rows {
     name: String,
     columns: Vec<String>,
+    schema: Arc<Type>,
     rows: RowIter<'static>,
     at: u64,
 }
@@ -48,16 +50,24 @@ impl Rows {
             path: source.to_owned(),
             source: e,
         })?;
-        let (columns, rows) = unless_panic(|| {
+        let (schema, rows) = unless_panic(|| {
             let reader = SerializedFileReader::new(file)?;
-            let schema = reader.metadata().file_metadata().schema();
-            let names = schema.get_fields().iter().map(|f| f.name().to_owned());
-            Ok((names.collect::<Vec<_>>(), reader.into_iter()))
+            let whole = reader.metadata().file_metadata().schema();
+            let schema = readable(&name, whole)?;
+            let rows = RowIter::from_file_into(Box::new(reader));
+            Ok((schema.clone(), rows.project(Some((*schema).clone()))?))
         })
         .map_err(damaged)?;
+        let mut columns = Vec::new();
+        for field in schema.get_fields() {
+            if !cell::columns(field.name(), field, &mut columns) {
+                tracing::warn!("{name}: column `{}` is a map and is ignored", field.name());
+            }
+        }
         Ok(Self {
             name,
             columns,
+            schema,
             rows,
             at: 0,
         })
@@ -77,7 +87,7 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.at += 1;
-        match next_row(&mut self.rows) {
+        match next_row(&mut self.rows, &self.schema) {
             Ok(row) => Some(Ok((self.at, row?))),
             Err(reason) => Some(Err(SourceError::Parquet {
                 name: self.name.clone(),
@@ -105,10 +115,39 @@ pub(super) fn records(
     }))
 }
 
-fn next_row(rows: &mut RowIter) -> Result<Option<Row>, String> {
-    let row = unless_panic(|| rows.next().transpose())?;
-    let cells = row.map(|row| row.into_columns().into_iter());
-    Ok(cells.map(|cells| cells.map(|(name, field)| (name, value(&field))).collect()))
+/// Returns the schema without the columns whose type cannot be read.
+fn readable(name: &str, schema: &Type) -> parquet::errors::Result<Arc<Type>> {
+    let (kept, ignored): (Vec<_>, Vec<_>) = schema
+        .get_fields()
+        .iter()
+        .cloned()
+        .partition(|field| !has_interval(field));
+    for field in ignored {
+        let field = field.name();
+        tracing::warn!("{name}: column `{field}` holds intervals and is ignored");
+    }
+    let schema = Type::group_type_builder(schema.name()).with_fields(kept);
+    Ok(Arc::new(schema.build()?))
+}
+
+fn has_interval(field: &Type) -> bool {
+    match field {
+        Type::GroupType { fields, .. } => fields.iter().any(|field| has_interval(field)),
+        Type::PrimitiveType { basic_info, .. } => {
+            basic_info.converted_type() == ConvertedType::INTERVAL
+        }
+    }
+}
+
+fn next_row(rows: &mut RowIter, schema: &Type) -> Result<Option<Row>, String> {
+    let Some(record) = unless_panic(|| rows.next().transpose())? else {
+        return Ok(None);
+    };
+    let mut row = Row::new();
+    for ((name, value), field) in record.into_columns().iter().zip(schema.get_fields()) {
+        cell::add(&mut row, name, value, field);
+    }
+    Ok(Some(row))
 }
 
 /// Catches panics: the crate panics on some damage and on column types it does not know.
@@ -116,20 +155,5 @@ fn unless_panic<T>(read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(result) => result.map_err(|e| e.to_string()),
         Err(_) => Err("the file is damaged or has a column of an unsupported type".to_owned()),
-    }
-}
-
-/// Converts a cell to JSON, times to RFC 3339.
-fn value(field: &Field) -> Value {
-    match field {
-        Field::ListInternal(list) => list.elements().iter().map(value).collect(),
-        Field::TimestampMillis(t) if t.abs() > MAX_MILLIS => Value::from(*t),
-        Field::TimestampMicros(t) if t.abs() / 1000 > MAX_MILLIS => Value::from(*t),
-        Field::TimestampMillis(_) | Field::TimestampMicros(_) => match field.to_json_value() {
-            // `2026-01-31 12:00:00.000 +00:00`
-            Value::String(time) => time.replacen(' ', "T", 1).replace(' ', "").into(),
-            other => other,
-        },
-        other => other.to_json_value(),
     }
 }

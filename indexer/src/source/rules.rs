@@ -219,8 +219,8 @@ impl Rules {
             availability: availability
                 .map(|(c, t)| cells::availability(c, &t))
                 .transpose()?,
-            created_at: text(&self.created_at)?,
-            expires_at: text(&self.expires_at)?,
+            created_at: time(&self.created_at, text(&self.created_at)?)?,
+            expires_at: time(&self.expires_at, text(&self.expires_at)?)?,
             hidden: hidden
                 .map(|(c, t)| cells::flag(c, &t))
                 .transpose()?
@@ -274,6 +274,15 @@ impl Rules {
             .map(cells::image)
             .collect())
     }
+}
+
+/// Converts a time to RFC 3339.
+fn time(column: &Option<String>, text: Option<String>) -> Result<Option<String>, String> {
+    let Some(text) = text else { return Ok(None) };
+    let column = column.as_deref().unwrap_or_default();
+    super::time::rfc3339(&text, None)
+        .map(Some)
+        .map_err(|reason| format!("column `{column}`: {reason}"))
 }
 
 /// Returns the columns of `images`: a column's name, or a template such as `images/{id}.jpg`.

@@ -1,14 +1,21 @@
 //! Rows of separated text with a header line, and plain CSV based on them.
 
-use std::io::Read;
+use std::io;
 
+use csv::ByteRecord;
+use encoding_rs::Encoding;
 use serde_json::Value;
 use vitrine_schemas::Item;
 
 use super::{
     Mapping, Record, SourceError,
     cells::{self, Row},
-    input::{Guard, Input},
+    input::{Input, MAX_RECORD},
+    text::{
+        HEAD, TextRow,
+        dialect::Dialect,
+        rows::{RowParser, Step},
+    },
 };
 
 /// Row, with the error that prevents using it.
@@ -35,49 +42,73 @@ impl Line {
 pub(super) struct Table {
     name: String,
     columns: Vec<String>,
-    reader: csv::Reader<Guard>,
+    reader: Box<dyn io::BufRead + Send>,
+    parser: RowParser,
+    encoding: &'static Encoding,
 }
 
 impl Table {
-    pub fn open(input: Input, separator: u8) -> Result<Self, SourceError> {
+    /// Opens a table whose separator is usually `delimiter`.
+    pub fn open(mut input: Input, delimiter: u8) -> Result<Self, SourceError> {
         let name = input.name;
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(separator)
-            .flexible(true)
-            // The `\r` of `\r
-            // ` is trimmed with the blanks around cells; as a terminator of its own it would break
-            // line numbers.
-            .terminator(csv::Terminator::Any(b'\n'))
-            // The last line is terminated too, so that lines can be counted.
-            .from_reader(Guard::new(Box::new(input.reader.chain(&b"\n"[..]))));
-        let header = match reader.byte_headers() {
-            Ok(header) => header.clone(),
-            Err(error) => return Err(broken(&name, 1, error)),
+        let broken = |line: u64| {
+            let name = name.clone();
+            move |source| SourceError::Read { name, line, source }
         };
+        let (mut head, mut complete) = (Vec::new(), false);
+        while head.len() < HEAD && !complete {
+            complete = !more(&mut input.reader, &mut head).map_err(broken(1))?;
+        }
+        let options = &input.reading.text;
+        let (dialect, skipped) = Dialect::detect(&head, complete, options, delimiter);
+        let mut parser = RowParser::new(dialect, MAX_RECORD);
+        parser.push(&head[skipped..]);
+        parser.start_at(1 + u64::from(skipped > 0));
+        let mut table = Self {
+            name,
+            columns: Vec::new(),
+            reader: input.reader,
+            parser,
+            encoding: input.encoding,
+        };
+        let header = table.read()?;
+        if header.is_some() {
+            input.reading.note(dialect.describe(input.encoding));
+        }
+        table.columns = table.header(header)?;
+        table.parser.set_columns(table.columns.len());
+        Ok(table)
+    }
+
+    fn header(&self, row: Option<TextRow>) -> Result<Vec<String>, SourceError> {
         let error = |reason: String| SourceError::Header {
-            name: name.clone(),
+            name: self.name.clone(),
             reason,
         };
+        let Some(row) = row else {
+            let reason = "the file is empty; its first line must name the columns";
+            return Err(error(reason.to_owned()));
+        };
+        if let Some(fault) = row.fault {
+            return Err(error(format!("the header: {fault}")));
+        }
         let mut columns: Vec<String> = Vec::new();
-        for (at, column) in header.iter().enumerate() {
+        for (at, column) in row.cells.iter().enumerate() {
             let column = std::str::from_utf8(column)
-                .map_err(|_| error(format!("the name of column {} is not UTF-8", at + 1)))?
+                .map_err(|_| {
+                    error(format!(
+                        "the name of column {} is not {}; set --encoding",
+                        at + 1,
+                        self.encoding.name()
+                    ))
+                })?
                 .trim();
             if !column.is_empty() && columns.iter().any(|c| c == column) {
                 return Err(error(format!("duplicate column `{column}`")));
             }
             columns.push(column.to_owned());
         }
-        if columns.is_empty() {
-            return Err(error(
-                "the file is empty; its first line must name the columns".to_owned(),
-            ));
-        }
-        Ok(Self {
-            name,
-            columns,
-            reader,
-        })
+        Ok(columns)
     }
 
     pub fn name(&self) -> &str {
@@ -96,25 +127,53 @@ impl Table {
         self
     }
 
-    fn line(&self, line: u64, record: &csv::ByteRecord) -> Line {
+    /// Reads the next row; `None` at the end.
+    fn read(&mut self) -> Result<Option<TextRow>, SourceError> {
+        loop {
+            match self.parser.step() {
+                Step::Row(row) => return Ok(Some(row)),
+                Step::End => return Ok(None),
+                Step::More => {}
+            }
+            match more(&mut self.reader, self.parser.buffer_for_decoding()) {
+                Ok(true) => {}
+                Ok(false) => self.parser.finish(),
+                Err(source) => {
+                    return Err(SourceError::Read {
+                        name: self.name.clone(),
+                        line: self.parser.line(),
+                        source,
+                    });
+                }
+            }
+        }
+    }
+
+    fn line(&self, row: &TextRow) -> Line {
+        let mut error = row.fault.map(|fault| fault.to_string());
+        let cells = self.cells(&row.cells, &mut error);
+        Line {
+            line: row.line,
+            row: cells,
+            error,
+        }
+    }
+
+    fn cells(&self, record: &ByteRecord, error: &mut Option<String>) -> Row {
         let mut row = Row::new();
-        let mut error = (record.len() != self.columns.len()).then(|| {
-            format!(
-                "expected {} fields as in the header, got {}; quote fields that contain the separator",
-                self.columns.len(),
-                record.len()
-            )
-        });
         for (column, cell) in self.columns.iter().zip(record) {
             let text = String::from_utf8_lossy(cell);
-            if error.is_none() && std::str::from_utf8(cell).is_err() {
-                error = Some(format!("column `{column}`: not valid UTF-8"));
+            if error.is_none() && matches!(text, std::borrow::Cow::Owned(_)) {
+                *error = Some(format!(
+                    "column `{column}`: not valid {}; set --encoding, or save the file in one encoding",
+                    self.encoding.name()
+                ));
             }
             if !column.is_empty() {
                 row.insert(column.clone(), Value::from(text.trim()));
             }
         }
-        Line { line, row, error }
+        row
     }
 }
 
@@ -122,37 +181,18 @@ impl Iterator for Table {
     type Item = Result<Line, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut record = csv::ByteRecord::new();
-        loop {
-            self.reader.get_mut().begin();
-            let start = self.reader.position().line();
-            match self.reader.read_byte_record(&mut record) {
-                Ok(false) => return None,
-                Ok(true) if record.iter().all(|cell| cell.trim_ascii().is_empty()) => {}
-                Ok(true) => {
-                    // Counted from the end, because blank lines before a record are read with it.
-                    let cells = record.as_slice().iter();
-                    let within = cells.filter(|b| **b == b'\n').count() as u64;
-                    let end = self.reader.position().line();
-                    let line = end.saturating_sub(within + 1);
-                    return Some(Ok(self.line(line, &record)));
-                }
-                Err(error) => return Some(Err(broken(&self.name, start, error))),
-            }
-        }
+        let row = self.read().transpose()?;
+        Some(row.map(|row| self.line(&row)))
     }
 }
 
-fn broken(name: &str, line: u64, error: csv::Error) -> SourceError {
-    let source = match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => std::io::Error::other(format!("{other:?}")),
-    };
-    SourceError::Read {
-        name: name.to_owned(),
-        line,
-        source,
-    }
+/// Appends the next bytes; returns false at the end.
+fn more(reader: &mut impl io::BufRead, to: &mut Vec<u8>) -> io::Result<bool> {
+    let bytes = reader.fill_buf()?;
+    let count = bytes.len();
+    to.extend_from_slice(bytes);
+    reader.consume(count);
+    Ok(count > 0)
 }
 
 /// Returns the records of a CSV file.

@@ -3,7 +3,7 @@
 use vitrine::Collection;
 use vitrine_schemas::{ImportLine, Item, WriteResponse, WriteStatus, WriteSummary};
 
-use super::{Header, Record};
+use super::{Content, Header, Record};
 use crate::{
     embedders::Embedders,
     error::{ApiError, ApiResult},
@@ -26,22 +26,30 @@ pub enum Parser {
 }
 
 impl Parser {
-    fn parse(&self, bytes: &[u8]) -> ApiResult<Item> {
-        match self {
-            Self::Json => body::parse(bytes),
-            Self::Csv(header) => header.item(bytes),
+    fn parse(&self, content: &Content) -> ApiResult<Item> {
+        match (self, content) {
+            (Self::Json, Content::Line(bytes)) => body::parse(bytes),
+            (Self::Csv(header), Content::Cells(cells)) => header.item(cells),
+            (_, Content::Undecodable(reason)) => Err(ApiError::invalid("", reason.clone())),
+            (_, Content::TooLong) => Err(too_long()),
+            (Self::Json, Content::Cells(_)) | (Self::Csv(_), Content::Line(_)) => {
+                Err(ApiError::internal("a record of another format"))
+            }
         }
     }
 
     /// Returns the id of an invalid record, if it can be read.
-    fn id(&self, bytes: &[u8]) -> Option<String> {
+    fn id(&self, content: &Content) -> Option<String> {
         #[derive(serde::Deserialize)]
         struct Identified {
             id: String,
         }
-        match self {
-            Self::Json => Some(serde_json::from_slice::<Identified>(bytes).ok()?.id),
-            Self::Csv(header) => header.id(bytes),
+        match (self, content) {
+            (Self::Json, Content::Line(bytes)) => {
+                Some(serde_json::from_slice::<Identified>(bytes).ok()?.id)
+            }
+            (Self::Csv(header), Content::Cells(cells)) => header.id(cells),
+            _ => None,
         }
     }
 }
@@ -96,16 +104,13 @@ impl Batch {
     ) -> ApiResult<Written> {
         let (mut items, mut read) = (Vec::new(), Vec::with_capacity(self.records.len()));
         for record in &self.records {
-            let (id, error) = match &record.bytes {
-                None => (None, Some(too_long())),
-                Some(bytes) => match parser.parse(bytes) {
-                    Err(error) => (parser.id(bytes), Some(error)),
-                    Ok(item) => {
-                        let id = item.id.clone();
-                        items.push(item);
-                        (Some(id), None)
-                    }
-                },
+            let (id, error) = match parser.parse(&record.content) {
+                Err(error) => (parser.id(&record.content), Some(error)),
+                Ok(item) => {
+                    let id = item.id.clone();
+                    items.push(item);
+                    (Some(id), None)
+                }
             };
             read.push((record.line, id, error));
         }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use actix_web::web::Payload;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
+use vitrine_indexer::source::text::TextOptions;
 
 use super::{Batch, Format, Record, Splitter};
 use crate::{error::ApiResult, http::body::next_chunk};
@@ -23,10 +24,10 @@ pub struct Batches {
 
 impl Batches {
     /// Reads a body whose records have at most `limit` bytes.
-    pub fn new(payload: Payload, format: Format, limit: usize) -> Self {
+    pub fn new(payload: Payload, format: Format, limit: usize, options: TextOptions) -> Self {
         Self {
             payload,
-            splitter: Splitter::new(format, limit),
+            splitter: Splitter::new(format, limit, options),
             ended: false,
         }
     }
@@ -61,13 +62,35 @@ impl Batches {
     }
 
     async fn read(&mut self) -> ApiResult<()> {
-        match next_chunk(&mut self.payload, CHUNK_TIMEOUT).await? {
-            Some(chunk) => self.splitter.push(&chunk),
-            None => {
-                self.splitter.finish();
-                self.ended = true;
+        let next = next_chunk(&mut self.payload, CHUNK_TIMEOUT);
+        let next = if self.splitter.is_detecting() {
+            match timeout(MAX_BATCH_DELAY, next).await {
+                Ok(next) => next?,
+                Err(_) => return self.pause().await,
             }
+        } else {
+            next.await?
+        };
+        self.add(next)
+    }
+
+    /// Detects the form of a text from what has arrived, and waits for more.
+    async fn pause(&mut self) -> ApiResult<()> {
+        self.splitter.settle()?;
+        if self.splitter.is_detecting() {
+            let next = next_chunk(&mut self.payload, CHUNK_TIMEOUT).await?;
+            return self.add(next);
         }
         Ok(())
+    }
+
+    fn add(&mut self, chunk: Option<actix_web::web::Bytes>) -> ApiResult<()> {
+        match chunk {
+            Some(chunk) => self.splitter.push(&chunk),
+            None => {
+                self.ended = true;
+                self.splitter.finish()
+            }
+        }
     }
 }

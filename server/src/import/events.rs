@@ -7,12 +7,15 @@ use vitrine::{
     Database,
     schemas::{Event, EventImportParams, EventLine, EventResult, EventStatus, EventSummary},
 };
-use vitrine_indexer::source::events::{
-    EventFormat, EventMapping, EventRecord, EventRecords, FieldError, JsonEvents, Row, RowEvents,
-    open,
+use vitrine_indexer::source::{
+    events::{
+        EventFormat, EventMapping, EventRecord, EventRecords, FieldError, JsonEvents, Row,
+        RowEvents, open,
+    },
+    text::TextOptions,
 };
 
-use super::{Batch, header::cells};
+use super::{Batch, Content};
 use crate::error::{ApiError, ApiResult};
 
 /// Rows of a Parquet file in one batch.
@@ -46,6 +49,7 @@ pub fn mapping(params: &EventImportParams) -> ApiResult<EventMapping> {
         ts: params.ts.clone(),
         ts_format: params.ts_format.clone(),
         value: params.value.clone(),
+        quantity: params.quantity.clone(),
         id: params.id.clone(),
         ..EventMapping::default()
     };
@@ -55,6 +59,13 @@ pub fn mapping(params: &EventImportParams) -> ApiResult<EventMapping> {
     }
 }
 
+/// Returns the form of a text as given by the query string.
+pub fn text_options(params: &EventImportParams) -> ApiResult<TextOptions> {
+    let (encoding, delimiter) = (params.encoding.as_deref(), params.delimiter.as_deref());
+    TextOptions::parse(encoding, delimiter, params.quote.as_deref())
+        .map_err(|reason| ApiError::invalid("", format!("query string: {reason}")))
+}
+
 impl EventParser {
     /// Creates a parser of JSON lines.
     pub fn json(mapping: &EventMapping, collection: &str) -> Self {
@@ -62,51 +73,50 @@ impl EventParser {
     }
 
     /// Creates a parser of CSV rows below a header.
-    pub fn csv(header: &[u8], mapping: &EventMapping, collection: &str) -> ApiResult<Self> {
-        let columns: Vec<String> = cells(header)?.iter().map(|c| c.trim().to_owned()).collect();
+    pub fn csv(
+        header: &csv::StringRecord,
+        mapping: &EventMapping,
+        collection: &str,
+    ) -> ApiResult<Self> {
+        let columns: Vec<String> = header.iter().map(|c| c.trim().to_owned()).collect();
         let rules = mapping
             .for_columns("the header", &columns)
             .map_err(|e| ApiError::invalid("", e.to_string()))?;
         Ok(Self::Csv(columns, RowEvents::new(rules, collection)))
     }
 
-    fn record(&self, line: u64, bytes: &[u8]) -> EventRecord {
-        let (columns, rows) = match self {
-            Self::Json(json) => return json.record(line, bytes),
-            Self::Csv(columns, rows) => (columns, rows),
-        };
+    fn record(&self, line: u64, content: &Content) -> EventRecord {
         let rejected = |reason: String| EventRecord {
             line,
             id: None,
             event: Err(FieldError::whole(reason)),
         };
-        let cells = match cells(bytes) {
-            Ok(cells) if cells.len() == columns.len() => cells,
-            Ok(cells) => {
-                let (found, expected) = (cells.len(), columns.len());
-                return rejected(format!(
-                    "expected {expected} cells as in the header, got {found}"
-                ));
+        match (self, content) {
+            (Self::Json(json), Content::Line(bytes)) => json.record(line, bytes),
+            (Self::Csv(columns, rows), Content::Cells(cells)) if cells.len() == columns.len() => {
+                let cells = columns.iter().cloned().zip(cells.iter().map(Into::into));
+                rows.record(line, &cells.collect::<Row>())
             }
-            Err(error) => return rejected(error.detail),
-        };
-        let cells = columns.iter().cloned().zip(cells.iter().map(Into::into));
-        rows.record(line, &cells.collect::<Row>())
+            (Self::Csv(columns, _), Content::Cells(cells)) => rejected(format!(
+                "expected {} cells as in the header, got {}",
+                columns.len(),
+                cells.len()
+            )),
+            (_, Content::Undecodable(reason)) => rejected(reason.clone()),
+            (_, Content::TooLong) => rejected(
+                "the line is longer than limits.import_line_bytes; shorten it or raise the limit"
+                    .to_owned(),
+            ),
+            (Self::Json(_), Content::Cells(_)) | (Self::Csv(..), Content::Line(_)) => {
+                rejected("a record of another format".to_owned())
+            }
+        }
     }
 
     /// Parses and stores a batch; an invalid record does not affect the others.
     pub fn store(&self, batch: Batch, database: &Database) -> ApiResult<StoredBatch> {
         let records = batch.into_records().into_iter();
-        let records = records.map(|record| match &record.bytes {
-            Some(bytes) => self.record(record.line, bytes),
-            None => EventRecord {
-                line: record.line,
-                id: None,
-                event: Err(FieldError::whole(
-                    "the line is longer than limits.import_line_bytes; shorten it or raise the limit",
-                )),
-            },
-        });
+        let records = records.map(|record| self.record(record.line, &record.content));
         store(records, database)
     }
 }

@@ -8,6 +8,7 @@
 use serde_json::{Map, Value, json};
 use vitrine_schemas::{AttributeType, CollectionConfig, FieldError, Item};
 
+use super::{Content, Record};
 use crate::{
     error::{ApiError, ApiResult},
     http::body::pointer,
@@ -35,9 +36,9 @@ enum ColumnKind {
 
 impl Header {
     /// Parses the first row; reports all unknown and duplicate columns at once.
-    pub fn read(row: &[u8], config: &CollectionConfig) -> ApiResult<Self> {
+    pub fn read(row: &csv::StringRecord, config: &CollectionConfig) -> ApiResult<Self> {
         let (mut columns, mut errors) = (Vec::<Column>::new(), Vec::new());
-        for name in cells(row)?.iter().map(str::trim) {
+        for name in row.iter().map(str::trim) {
             let problem = if columns.iter().any(|column| column.name == name) {
                 "is duplicated"
             } else if let Some(kind) = ColumnKind::of(name, config) {
@@ -66,15 +67,14 @@ impl Header {
     }
 
     /// Parses the item of a row.
-    pub fn item(&self, row: &[u8]) -> ApiResult<Item> {
-        let cells = cells(row)?;
+    pub fn item(&self, cells: &csv::StringRecord) -> ApiResult<Item> {
         if cells.len() != self.columns.len() {
             let (found, expected) = (cells.len(), self.columns.len());
             let detail = format!("expected {expected} cells as in the header, got {found}");
             return Err(ApiError::invalid("", detail));
         }
         let mut fields = Map::new();
-        for (column, cell) in self.columns.iter().zip(&cells) {
+        for (column, cell) in self.columns.iter().zip(cells) {
             let cell = cell.trim();
             if !cell.is_empty() {
                 let value = column.kind.value(cell);
@@ -88,9 +88,9 @@ impl Header {
     }
 
     /// Returns the id of a row, which may be invalid otherwise.
-    pub fn id(&self, row: &[u8]) -> Option<String> {
+    pub fn id(&self, cells: &csv::StringRecord) -> Option<String> {
         let at = self.columns.iter().position(|column| column.name == "id")?;
-        cells(row).ok()?.get(at).map(str::to_owned)
+        cells.get(at).map(str::to_owned)
     }
 }
 
@@ -188,14 +188,17 @@ fn array(cell: &str) -> Option<Vec<Value>> {
         .then(|| serde_json::from_str(cell).ok())?
 }
 
-/// Splits a row into cells.
-pub(super) fn cells(row: &[u8]) -> ApiResult<csv::StringRecord> {
-    let mut record = csv::StringRecord::new();
-    csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(row)
-        .read_record(&mut record)
-        .map_err(|e| ApiError::invalid("", format!("not a CSV row in UTF-8: {e}")))?;
-    Ok(record)
+/// Returns the cells of the header of a body; none if it is empty.
+pub(crate) fn header_cells(record: Option<Record>) -> ApiResult<csv::StringRecord> {
+    match record.map(|record| record.content) {
+        None | Some(Content::Line(_)) => Ok(csv::StringRecord::new()),
+        Some(Content::Cells(cells)) => Ok(cells),
+        Some(Content::Undecodable(reason)) => {
+            Err(ApiError::invalid("", format!("the header: {reason}")))
+        }
+        Some(Content::TooLong) => Err(ApiError::invalid(
+            "",
+            "the header is longer than limits.import_line_bytes; check the line ends",
+        )),
+    }
 }

@@ -11,7 +11,8 @@ pub mod write_report;
 
 pub use batch::{Batch, Parser, Written, line};
 pub use batches::Batches;
-pub use events::{EventParser, ParquetEvents, StoredBatch, event_line, mapping};
+pub use events::{EventParser, ParquetEvents, StoredBatch, event_line, mapping, text_options};
 pub use header::Header;
-pub use record::{Format, Record, Splitter};
+pub(crate) use header::header_cells;
+pub use record::{Content, Format, Record, Splitter};
 pub(crate) use stream::{Steps, respond};

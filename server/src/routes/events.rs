@@ -22,8 +22,8 @@ use crate::{
         responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
     },
     import::{
-        Batches, EventParser, Format, ParquetEvents, Steps, StoredBatch, event_line, mapping,
-        respond,
+        Batches, EventParser, Format, ParquetEvents, Steps, StoredBatch, event_line, header_cells,
+        mapping, respond, text_options,
     },
     state::AppState,
 };
@@ -119,12 +119,13 @@ pub async fn import(
             Some("text/csv") => Format::Csv,
             _ => Format::Ndjson,
         };
-        let mut batches = Batches::new(payload, format, limits.import_line_bytes);
+        let options = text_options(&params)?;
+        let mut batches = Batches::new(payload, format, limits.import_line_bytes, options);
         let parser = match format {
             Format::Ndjson => EventParser::json(&mapping, collection),
             Format::Csv => {
-                let header = batches.record().await?.and_then(|record| record.bytes);
-                EventParser::csv(&header.unwrap_or_default(), &mapping, collection)?
+                let header = header_cells(batches.record().await?)?;
+                EventParser::csv(&header, &mapping, collection)?
             }
         };
         Feed::Records(batches, Arc::new(parser))

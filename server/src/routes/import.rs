@@ -11,6 +11,7 @@ use actix_web::{
     web::{Data, Path, Payload},
 };
 use vitrine::Collection;
+use vitrine_indexer::source::text::TextOptions;
 use vitrine_schemas::{ImportLine, WriteSummary};
 
 use super::CollectionPath;
@@ -21,7 +22,7 @@ use crate::{
         request_context::RequestContext,
         responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors},
     },
-    import::{Batches, Format, Header, Parser, Steps, line, respond},
+    import::{Batches, Format, Header, Parser, Steps, header_cells, line, respond},
     state::AppState,
 };
 
@@ -67,12 +68,13 @@ pub async fn import(
             Ok((collection, config))
         })
         .await?;
-    let mut batches = Batches::new(payload, format, context.state.limits.import_line_bytes);
+    let limit = context.state.limits.import_line_bytes;
+    let mut batches = Batches::new(payload, format, limit, TextOptions::default());
     let parser = match format {
         Format::Ndjson => Parser::Json,
         Format::Csv => {
-            let header = batches.record().await?.and_then(|record| record.bytes);
-            Parser::Csv(Header::read(&header.unwrap_or_default(), &config)?)
+            let header = header_cells(batches.record().await?)?;
+            Parser::Csv(Header::read(&header, &config)?)
         }
     };
     let import = Import {

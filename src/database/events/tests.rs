@@ -213,3 +213,162 @@ fn events_of_a_longer_name_are_not_those_of_the_user() {
     assert_eq!(exported(&db, "u\0").len(), 1);
     assert!(db.erase(&user_named(""), &[]).is_err());
 }
+
+/// Returns the kinds, items and quantities of a user's events.
+fn kept(db: &Database, user: &str) -> Vec<(EventKind, Vec<String>, Option<f64>)> {
+    let events = exported(db, user).into_iter();
+    events.map(|e| (e.kind, e.items, e.quantity)).collect()
+}
+
+fn changed(event: &Event, change: Value) -> Event {
+    let mut fields = json!(event);
+    let change = change.as_object().expect("fields").clone();
+    fields.as_object_mut().expect("fields").extend(change);
+    serde_json::from_value(fields).expect("an event")
+}
+
+#[test]
+fn a_return_takes_the_latest_purchase_back_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = open(folder.path());
+    shop(&db, json!({}));
+    let first = event(Some("u"), None, "mat", "2026-05-01T10:00:00Z");
+    let second = event(Some("u"), None, "mat", "2026-05-02T10:00:00Z");
+    let later = event(Some("u"), None, "mat", "2026-05-09T10:00:00Z");
+    let both = changed(
+        &first,
+        json!({"items": ["tent", "mug"], "ts": "2026-05-01T11:00:00Z"}),
+    );
+    let back = json!({"kind": "return", "ts": "2026-05-03T10:00:00Z"});
+    let back = changed(&first, back);
+    let mug = changed(&back, json!({"items": ["mug"]}));
+    let events = [first, second, later, both, back.clone(), mug];
+    store(&db, &events);
+    let item = |name: &str| vec![name.to_owned()];
+    let wanted = vec![
+        (EventKind::Purchase, item("mat"), None),
+        (EventKind::Purchase, item("tent"), None),
+        (EventKind::Return, item("mat"), None),
+        (EventKind::Return, item("mug"), None),
+        (EventKind::Purchase, item("mat"), None),
+    ];
+    let sorted = |mut all: Vec<(EventKind, Vec<String>, Option<f64>)>| {
+        all.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        all
+    };
+    assert_eq!(sorted(kept(&db, "u")), sorted(wanted.clone()));
+    let again = db.append_events(&events).expect("stored");
+    let status = |r: &EventResult| r.status == EventStatus::Duplicate;
+    assert!(again.iter().all(status), "{again:?}");
+    assert_eq!(sorted(kept(&db, "u")), sorted(wanted));
+    let touched = |db: &Database| {
+        let collection = db.collection("shop").expect("open");
+        collection.behavior_info().touches
+    };
+    assert_eq!(touched(&db), 3);
+    drop(db);
+    assert_eq!(touched(&open(folder.path())), 3, "after a restart");
+}
+
+#[test]
+fn a_negative_quantity_of_a_purchase_is_a_return() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = open(folder.path());
+    shop(&db, json!({}));
+    let bought = event(Some("u"), None, "mat", "2026-05-01T10:00:00Z");
+    let pieces = |count: f64, ts: &str| changed(&bought, json!({"quantity": count, "ts": ts}));
+    let left = |db: &Database| {
+        let events = kept(db, "u").into_iter();
+        let bought = events.filter(|e| e.0 == EventKind::Purchase);
+        bought.map(|e| e.2).collect::<Vec<_>>()
+    };
+    store(&db, &[pieces(3.0, "2026-05-01T10:00:00Z")]);
+    store(&db, &[pieces(-1.0, "2026-05-02T10:00:00Z")]);
+    assert_eq!(left(&db), [Some(2.0)]);
+    store(&db, &[pieces(1.0, "2026-05-03T10:00:00Z")]);
+    assert_eq!(left(&db), [Some(2.0), None]);
+    store(&db, &[pieces(-2.0, "2026-05-04T10:00:00Z")]);
+    assert_eq!(
+        left(&db),
+        [Some(1.0)],
+        "the latest first, then the one before"
+    );
+    store(&db, &[pieces(-5.0, "2026-05-05T10:00:00Z")]);
+    assert!(left(&db).is_empty());
+}
+
+#[test]
+fn a_return_of_nothing_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = open(folder.path());
+    shop(&db, json!({}));
+    let bought = event(Some("u"), None, "mat", "2026-05-02T10:00:00Z");
+    store(&db, std::slice::from_ref(&bought));
+    let back = |change: Value| {
+        let back = changed(
+            &bought,
+            json!({"kind": "return", "ts": "2026-05-03T10:00:00Z"}),
+        );
+        changed(&back, change)
+    };
+    for (event, reason) in [
+        (back(json!({"items": ["tent"]})), "purchase of `tent`"),
+        (
+            back(json!({"items": ["mat", "tent"]})),
+            "purchase of `tent`",
+        ),
+        (back(json!({"user": "v"})), "purchase of `mat`"),
+        (
+            back(json!({"ts": "2026-05-01T10:00:00Z"})),
+            "purchase of `mat`",
+        ),
+        (back(json!({"quantity": 0})), "/quantity"),
+        (changed(&bought, json!({"quantity": 0})), "/quantity"),
+        (
+            changed(&bought, json!({"kind": "view", "quantity": -1})),
+            "/quantity",
+        ),
+        (changed(&bought, json!({"value": -1})), "`return`"),
+    ] {
+        let result = db.append_events(&[event]).expect("checked").remove(0);
+        assert_eq!(result.status, EventStatus::Rejected);
+        let error = result.error.expect("a reason");
+        assert!(error.contains(reason), "{error}");
+    }
+    assert_eq!(kept(&db, "u").len(), 1);
+}
+
+#[test]
+fn numbers_since_1970_are_times() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = open(folder.path());
+    shop(&db, json!({}));
+    let sent = event(Some("u"), None, "mat", "2026-05-01T10:00:00Z");
+    for ts in [
+        json!(1_718_454_896),
+        json!(1_718_454_896_000_i64),
+        json!(1_718_454_896_000_000_i64),
+        json!(1_718_454_896_000_000_000_i64),
+        json!(1_718_454_896.0),
+        json!("1718454896"),
+        json!("1718454896000"),
+    ] {
+        let at = Arrival::of(&changed(&sent, json!({"ts": ts})), i64::MAX, None);
+        assert_eq!(at.expect("a time").micros, 1_718_454_896_000_000, "{ts}");
+    }
+    for ts in [
+        json!(0),
+        json!(-1),
+        json!("0"),
+        json!(45_458.5),
+        json!("noon"),
+        json!(""),
+    ] {
+        let result = db.append_events(&[changed(&sent, json!({"ts": ts}))]);
+        let error = result.expect("checked").remove(0).error.expect("a reason");
+        assert!(error.contains("RFC 3339"), "{ts}: {error}");
+    }
+    store(&db, &[changed(&sent, json!({"ts": 1_718_454_896}))]);
+    let ts = exported(&db, "u")[0].ts.clone();
+    assert_eq!(ts.as_deref(), Some("2024-06-15T12:34:56Z"));
+}

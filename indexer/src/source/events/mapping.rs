@@ -9,12 +9,13 @@ use vitrine_schemas::EventKind;
 use super::{super::mapping::require, SourceError};
 
 /// Column names that are recognized without a mapping; the first one present is used.
-const NAMES: [(&str, &[&str]); 7] = [
+const NAMES: [(&str, &[&str]); 8] = [
     ("user", &["user", "user_id", "customer_id", "visitor_id"]),
     ("items", &["items", "item", "item_id", "product_id"]),
     ("kind", &["kind", "event", "event_type"]),
     ("ts", &["ts", "timestamp", "event_time", "time"]),
     ("value", &["value", "rating"]),
+    ("quantity", &["quantity", "qty"]),
     ("session", &["session", "session_id"]),
     ("id", &["id", "event_id"]),
 ];
@@ -44,6 +45,8 @@ pub struct EventMapping {
     pub ts_format: Option<String>,
     /// Column of the rating or amount.
     pub value: Option<String>,
+    /// Column of the number of pieces; negative ones are returns.
+    pub quantity: Option<String>,
     /// Column of the event's own id.
     pub id: Option<String>,
 }
@@ -94,6 +97,7 @@ impl EventMapping {
             &self.kind,
             &self.ts,
             &self.value,
+            &self.quantity,
             &self.id,
         ];
         columns.into_iter().flatten().map(String::as_str)
@@ -110,6 +114,7 @@ impl EventMapping {
                 &mut mapping.kind,
                 &mut mapping.ts,
                 &mut mapping.value,
+                &mut mapping.quantity,
                 &mut mapping.session,
                 &mut mapping.id,
             ];

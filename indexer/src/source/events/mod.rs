@@ -9,7 +9,6 @@ mod mapping;
 mod rules;
 #[cfg(test)]
 mod tests;
-mod time;
 
 use std::path::Path;
 
@@ -23,10 +22,12 @@ pub use rules::{EventRules, FieldError};
 
 use super::{
     SourceError, cells,
-    input::{self, Input},
+    input::{self, Input, Reading},
     jsonl,
     parquet::Rows,
     table::Table,
+    text::{ReadAs, TextOptions, encoding::Content},
+    time,
 };
 
 /// Layout of an event file.
@@ -73,8 +74,15 @@ pub struct EventRecord {
 /// broken.
 pub type EventRecords = Box<dyn Iterator<Item = Result<EventRecord, SourceError>> + Send>;
 
-/// Opens an event file; `-` is standard input. Compressed files are decompressed as for catalogs.
-/// Events that name no collection belong to `collection`; those of another collection are errors.
+/// Opened event file.
+pub struct OpenedEvents {
+    /// Records in their order.
+    pub records: EventRecords,
+    /// Form of the text; `None` for Parquet.
+    pub read_as: Option<ReadAs>,
+}
+
+/// Opens an event file whose encoding and separator are detected, see [`open_as`].
 ///
 /// # Errors
 /// The format is unknown, the file cannot be opened, or it lacks required columns.
@@ -99,11 +107,45 @@ pub fn open(
     mapping: &EventMapping,
     collection: &str,
 ) -> Result<EventRecords, SourceError> {
+    Ok(open_as(source, format, mapping, collection, &TextOptions::default())?.records)
+}
+
+/// Opens an event file; `-` is standard input. Compressed files are decompressed as for catalogs.
+/// Events that name no collection belong to `collection`; those of another collection are errors.
+///
+/// # Errors
+/// The format is unknown, the file cannot be opened, or it lacks required columns.
+pub fn open_as(
+    source: &Path,
+    format: Option<EventFormat>,
+    mapping: &EventMapping,
+    collection: &str,
+    text: &TextOptions,
+) -> Result<OpenedEvents, SourceError> {
     let format = format.map_or_else(|| EventFormat::of(source), Ok)?;
+    let reading = Reading {
+        text: text.clone(),
+        ..Reading::default()
+    };
+    let records = records(source, format, mapping, collection, &reading);
+    match (records, reading.read_as.get().cloned()) {
+        (Ok(records), read_as) => Ok(OpenedEvents { records, read_as }),
+        (Err(error), Some(read_as)) => Err(error.with_form(read_as)),
+        (Err(error), None) => Err(error),
+    }
+}
+
+fn records(
+    source: &Path,
+    format: EventFormat,
+    mapping: &EventMapping,
+    collection: &str,
+    reading: &Reading,
+) -> Result<EventRecords, SourceError> {
     Ok(match format {
         EventFormat::Jsonl => {
             let events = JsonEvents::new(mapping, collection);
-            let lines = jsonl::lines(Input::open(source)?);
+            let lines = jsonl::lines(Input::open(source, reading, Content::Json)?);
             Box::new(until_broken(lines.map(move |line| {
                 let (line, bytes) = line?;
                 Ok(events.record(line, &bytes))
@@ -115,7 +157,7 @@ pub fn open(
             } else {
                 b'\t'
             };
-            let table = Table::open(Input::open(source)?, separator)?;
+            let table = Table::open(Input::open(source, reading, Content::Table)?, separator)?;
             let rules = mapping.for_columns(table.name(), table.columns())?;
             let events = RowEvents::new(rules, collection);
             Box::new(until_broken(table.map(move |line| {
@@ -186,6 +228,7 @@ pub struct JsonEvents {
     rows: Option<RowEvents>,
     collection: String,
     default_kind: Option<EventKind>,
+    ts_format: Option<String>,
 }
 
 impl JsonEvents {
@@ -197,6 +240,7 @@ impl JsonEvents {
             rows: rules.map(|rules| RowEvents::new(rules, collection)),
             collection: collection.to_owned(),
             default_kind: mapping.default_kind,
+            ts_format: mapping.ts_format.clone(),
         }
     }
 
@@ -234,14 +278,20 @@ impl JsonEvents {
         if let Some(kind) = self.default_kind {
             row.entry("kind").or_insert_with(|| json!(kind));
         }
-        serde_path_to_error::deserialize(Value::Object(row)).map_err(|e| {
-            let path = e.path().to_string();
-            let field = path.split(['[', '.']).next().unwrap_or_default();
-            FieldError {
-                field: field.to_owned(),
-                reason: e.inner().to_string(),
-            }
-        })
+        let mut event: Event =
+            serde_path_to_error::deserialize(Value::Object(row)).map_err(|e| {
+                let path = e.path().to_string();
+                let field = path.split(['[', '.']).next().unwrap_or_default();
+                FieldError {
+                    field: field.to_owned(),
+                    reason: e.inner().to_string(),
+                }
+            })?;
+        if let Some(ts) = &event.ts {
+            let ts = time::rfc3339(ts, self.ts_format.as_deref());
+            event.ts = Some(ts.map_err(|reason| FieldError::of("ts", reason))?);
+        }
+        Ok(event)
     }
 }
 

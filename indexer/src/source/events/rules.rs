@@ -83,13 +83,15 @@ impl EventRules {
                 .default_kind
                 .ok_or_else(|| FieldError::of("kind", "is blank; fill it or set a default kind"))?,
         };
-        let value = text("value", &mapping.value)?.map(|v| match v.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(value),
-            _ => Err(FieldError::of(
-                "value",
-                format!("expected a number, got `{v}`"),
-            )),
-        });
+        let value = text("value", &mapping.value)?.map(|v| number("value", &v));
+        let counted = matches!(
+            kind,
+            EventKind::Purchase | EventKind::Return | EventKind::AddToCart
+        );
+        let quantity = match counted {
+            true => text("quantity", &mapping.quantity)?.map(|q| number("quantity", &q)),
+            false => None,
+        };
         let ts = text("ts", &mapping.ts)?.map(|text| {
             time::rfc3339(&text, mapping.ts_format.as_deref()).map_err(|e| FieldError::of("ts", e))
         });
@@ -107,6 +109,7 @@ impl EventRules {
             session,
             items: self.items(row)?,
             ts: ts.transpose()?,
+            quantity: quantity.transpose()?,
             value: value.transpose()?,
             request_id: None,
         })
@@ -145,11 +148,21 @@ impl EventRules {
             FieldError::of(
                 "kind",
                 format!(
-                    "expected view, click, add_to_cart, purchase, rating, like or hide, got `{word}`; \
+                    "expected view, click, add_to_cart, purchase, rating, like, hide or return, got `{word}`; \
                      use one of these or map it to a kind in the mapping: kinds = {{ \"{word}\" = \"view\" }}"
                 ),
             )
         })
+    }
+}
+
+fn number(field: &str, text: &str) -> Result<f64, FieldError> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => {
+            let reason = format!("expected a number, got `{text}`");
+            Err(FieldError::of(field, reason))
+        }
     }
 }
 

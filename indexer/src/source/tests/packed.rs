@@ -3,7 +3,10 @@
 use std::io::{Cursor, Read, Write};
 
 use super::*;
-use crate::source::input::Input;
+use crate::source::{
+    input::{Input, Reading},
+    text::encoding::Content,
+};
 
 const LINES: &[u8] = b"\xef\xbb\xbf{\"id\":\"1\"}\n{\"id\":\"2\"}\n";
 
@@ -86,12 +89,16 @@ fn a_stream_is_decompressed_by_its_first_bytes() {
             self.0.read(&mut to[..amount])
         }
     }
+    fn open(stream: impl Read + Send + 'static) -> Input {
+        let reading = Reading::default();
+        Input::from_stream("stream".into(), stream, &reading, Content::Json).unwrap()
+    }
     for bytes in [LINES.to_vec(), gzip(LINES), zstd(LINES)] {
-        let mut input = Input::from_stream("stream".into(), Slow(Cursor::new(bytes))).unwrap();
+        let mut input = open(Slow(Cursor::new(bytes)));
         let mut text = String::new();
         input.reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "{\"id\":\"1\"}\n{\"id\":\"2\"}\n");
     }
-    let mut empty = Input::from_stream("stream".into(), Cursor::new(b"")).unwrap();
+    let mut empty = open(Cursor::new(b""));
     assert_eq!(empty.reader.read(&mut [0]).unwrap(), 0);
 }
