@@ -84,7 +84,8 @@ impl Catalog {
             };
             let mut items = Vec::new();
             for record in source::open(path, self.format, &mapping)? {
-                items.extend(record?.item.ok());
+                let record = record?;
+                items.extend(record.item.ok().filter(|_| !record.is_delete));
             }
             return Ok(items);
         }

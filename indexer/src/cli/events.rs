@@ -66,6 +66,7 @@ pub(super) fn kind(text: &str) -> Result<EventKind, String> {
 
 pub(super) fn run(command: &EventsCommand, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let EventsCommand::Import(args) = command;
+    args.target.check()?;
     let mut mapping = match &args.mapping {
         Some(path) => EventMapping::load(path)?,
         None => EventMapping::default(),
@@ -74,7 +75,7 @@ pub(super) fn run(command: &EventsCommand, out: &mut dyn Write) -> Result<Outcom
     let read = || open(&args.source, args.format, &mapping, &args.collection);
     let limit = usize::try_from(args.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let records = read()?.take(limit);
-    let mut rejects = rejects(args.rejects.as_deref())?;
+    let mut rejects = rejects(args.rejects.as_deref())?.of(&args.source);
     let mut sink: Box<dyn EventSink> = match args.target.http(&args.collection) {
         Some(sink) => Box::new(sink),
         None => Box::new(args.target.engine(&args.collection, false)?),

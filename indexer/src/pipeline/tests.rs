@@ -15,7 +15,7 @@ use vitrine_schemas::{AttributeType, CollectionConfig, Item};
 use super::*;
 use crate::{
     sink::{EngineSink, Outcomes, Sink, SinkError},
-    source::{self, Mapping},
+    source::{self, Mapping, Record},
     space::Cached,
 };
 
@@ -469,6 +469,14 @@ impl Sink for Dying {
         self.sink.hashes(ids)
     }
 
+    fn ids(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, SinkError> {
+        self.sink.ids(after, limit)
+    }
+
+    fn delete(&mut self, ids: &[String]) -> Result<u64, SinkError> {
+        self.sink.delete(ids)
+    }
+
     fn write(&mut self, items: Vec<Item>) -> Result<Outcomes, SinkError> {
         self.writes_left = self
             .writes_left
@@ -506,10 +514,9 @@ fn a_killed_run_goes_on_where_it_was() {
 #[test]
 fn what_was_read_before_the_catalog_broke_off_is_written() {
     let shop = Shop::new();
-    let item = |i: u64| Record {
-        line: i,
-        id: None,
-        item: serde_json::from_value(titled(0..9)[i as usize].clone()).map_err(|e| e.to_string()),
+    let item = |i: u64| {
+        let item = titled(0..9)[i as usize].clone();
+        Record::new(i, serde_json::from_value(item).unwrap())
     };
     let broken = SourceError::Utf16 { name: "x".into() };
     let records = (0..4).map(move |i| Ok(item(i))).chain([Err(broken)]);

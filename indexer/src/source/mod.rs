@@ -3,7 +3,8 @@
 //! An error within a record rejects that record and the stream continues; a [`SourceError`] ends
 //! it. Semantics of the items, their embedding and their destination do not live here.
 
-mod cells;
+mod catalog;
+pub mod cells;
 pub mod events;
 mod google;
 mod google_xml;
@@ -11,15 +12,21 @@ mod groups;
 mod html;
 pub mod image;
 mod input;
+mod json_item;
 mod jsonl;
+mod layout;
 pub mod mapping;
 mod parquet;
 mod public_net;
+mod rows;
 mod rules;
 mod shopify;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tidy;
+pub mod values;
+mod variants;
 mod vendure;
 
 use std::{
@@ -32,9 +39,10 @@ use vitrine_schemas::Item;
 
 use crate::sink::SinkError;
 
+pub(crate) use catalog::count_refused;
+pub use catalog::{Catalog, ColumnReport};
+pub use cells::Note;
 pub use mapping::Mapping;
-
-use input::Input;
 
 /// Layout of a catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,6 +101,38 @@ pub struct Record {
     pub id: Option<String>,
     /// Item, or the problem of the record and how to fix it.
     pub item: Result<Item, String>,
+    /// True if the record deletes the item of its id.
+    pub is_delete: bool,
+    /// Values that cost their fields.
+    pub notes: Vec<Note>,
+    /// Lines of rows that a later row of the same product replaced.
+    pub superseded: Vec<u64>,
+}
+
+impl Record {
+    /// Creates the record of an item without notes.
+    pub fn new(line: u64, item: Item) -> Self {
+        Self {
+            line,
+            id: Some(item.id.clone()),
+            item: Ok(item),
+            is_delete: false,
+            notes: Vec::new(),
+            superseded: Vec::new(),
+        }
+    }
+
+    /// Creates a record that cannot be used.
+    pub fn rejected(line: u64, id: Option<String>, reason: String) -> Self {
+        Self {
+            line,
+            id,
+            item: Err(reason),
+            is_delete: false,
+            notes: Vec::new(),
+            superseded: Vec::new(),
+        }
+    }
 }
 
 /// Records of a catalog in their order. An `Err` is the last item: the stream as a whole is broken.
@@ -112,6 +152,8 @@ pub enum SourceError {
         line: u64,
         source: io::Error,
     },
+    #[error("cannot write a temporary file: {0}; free space in the folder for temporary files, or set TMPDIR")]
+    Temporary(io::Error),
     #[error("unknown format of {name}; set --format to one of: {known}")]
     UnknownFormat { name: String, known: String },
     #[error("{name} is UTF-16; save it as UTF-8")]
@@ -155,29 +197,5 @@ pub fn open(
     format: Option<Format>,
     mapping: &Mapping,
 ) -> Result<Records, SourceError> {
-    let format = format.map_or_else(|| Format::of(source), Ok)?;
-    Ok(match format {
-        Format::Parquet => last_error(parquet::records(source, mapping)?),
-        Format::Jsonl => last_error(jsonl::records(Input::open(source)?, mapping)),
-        Format::Csv => last_error(table::records(Input::open(source)?, mapping)?),
-        Format::GoogleXml => last_error(google_xml::records(Input::open(source)?, mapping)?),
-        Format::GoogleTsv => last_error(google::records(Input::open(source)?, mapping)?),
-        Format::Shopify | Format::Vendure if !mapping.is_default() => {
-            return Err(SourceError::FixedMapping { format });
-        }
-        Format::Shopify => last_error(shopify::records(Input::open(source)?)?),
-        Format::Vendure => last_error(vendure::records(Input::open(source)?)?),
-    })
-}
-
-/// Ends the stream after its first error.
-fn last_error(
-    mut records: impl Iterator<Item = Result<Record, SourceError>> + Send + 'static,
-) -> Records {
-    let mut broken = false;
-    Box::new(std::iter::from_fn(move || {
-        let next = if broken { None } else { records.next() };
-        broken = !matches!(next, Some(Ok(_)));
-        next
-    }))
+    Catalog::open(source, format, mapping)?.records()
 }

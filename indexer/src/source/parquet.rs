@@ -13,11 +13,7 @@ use parquet::{
 };
 use serde_json::Value;
 
-use super::{
-    Mapping, Record, SourceError,
-    cells::{self, Row},
-    input,
-};
+use super::{SourceError, cells::Row, input};
 
 /// End of the year 9999, the maximum RFC 3339 time, in milliseconds since 1970.
 const MAX_MILLIS: i64 = 253_402_300_799_999;
@@ -86,23 +82,6 @@ impl Iterator for Rows {
             })),
         }
     }
-}
-
-/// Returns the records of a Parquet file.
-pub(super) fn records(
-    source: &Path,
-    mapping: &Mapping,
-) -> Result<impl Iterator<Item = Result<Record, SourceError>> + Send + use<>, SourceError> {
-    let rows = Rows::open(source)?;
-    let rules = mapping.for_columns(rows.name(), rows.columns())?;
-    Ok(rows.map(move |row| {
-        let (line, row) = row?;
-        Ok(Record {
-            line,
-            id: cells::text(&row, &rules.id).ok().flatten(),
-            item: rules.item(&row),
-        })
-    }))
 }
 
 fn next_row(rows: &mut RowIter) -> Result<Option<Row>, String> {

@@ -1,13 +1,12 @@
-//! Rows of separated text with a header line, and plain CSV based on them.
+//! Rows of separated text with a header line.
 
 use std::io::Read;
 
 use serde_json::Value;
-use vitrine_schemas::Item;
 
 use super::{
-    Mapping, Record, SourceError,
-    cells::{self, Row},
+    SourceError,
+    cells::Row,
     input::{Guard, Input},
 };
 
@@ -18,17 +17,6 @@ pub(super) struct Line {
     pub row: Row,
     /// Problem of the row.
     pub error: Option<String>,
-}
-
-impl Line {
-    /// Returns the record of this row alone.
-    pub fn record(self, id: &str, make: impl Fn(&Row) -> Result<Item, String>) -> Record {
-        Record {
-            line: self.line,
-            id: cells::text(&self.row, id).ok().flatten(),
-            item: self.error.map_or_else(|| make(&self.row), Err),
-        }
-    }
 }
 
 /// Separated text.
@@ -153,14 +141,4 @@ fn broken(name: &str, line: u64, error: csv::Error) -> SourceError {
         line,
         source,
     }
-}
-
-/// Returns the records of a CSV file.
-pub(super) fn records(
-    input: Input,
-    mapping: &Mapping,
-) -> Result<impl Iterator<Item = Result<Record, SourceError>> + Send + use<>, SourceError> {
-    let table = Table::open(input, b',')?;
-    let rules = mapping.for_columns(table.name(), table.columns())?;
-    Ok(table.map(move |line| Ok(line?.record(&rules.id, |row| rules.item(row)))))
 }

@@ -4,7 +4,6 @@ use serde_json::json;
 use vitrine_schemas::{Availability, ImageRef, Price};
 
 use super::*;
-use crate::source::cells;
 
 const RSS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:g="http://base.google.com/ns/1.0" xmlns:m="http://search.yahoo.com/mrss/">
@@ -227,34 +226,4 @@ fn tab_separated_feeds_are_read() {
         error.contains("has no column `sku`; its columns are: ID, Title"),
         "{error}"
     );
-}
-
-#[test]
-fn prices_come_in_several_forms() {
-    let price = |text| {
-        cells::price("price", text)
-            .map(|p| (p.amount, p.currency))
-            .ok()
-    };
-    let usd = Some("USD".to_owned());
-    assert_eq!(price("15.00 USD"), Some((15.0, usd.clone())));
-    assert_eq!(price("15USD"), Some((15.0, usd.clone())));
-    assert_eq!(price("usd 15.5"), Some((15.5, usd)));
-    assert_eq!(price("0.99"), Some((0.99, None)));
-    assert_eq!(price(".5"), Some((0.5, None)));
-    for wrong in [
-        "",
-        "free",
-        "15,00 EUR",
-        "1,299.00 USD",
-        "-5",
-        "$15",
-        "USD 1 EUR",
-        "1.2.3",
-        ".",
-        "inf",
-        "1e5",
-    ] {
-        assert_eq!(price(wrong), None, "{wrong}");
-    }
 }
