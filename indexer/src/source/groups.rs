@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use vitrine_schemas::Item;
 
 use super::{
     Record, SourceError,
@@ -47,7 +48,7 @@ impl Survey {
                     mark.count(text);
                 }
             }
-            let key = layout.key(&line.row).filter(|_| line.error.is_none());
+            let key = layout.key(&line).filter(|_| line.error.is_none());
             let Some(key) = key.as_deref().map(hash) else {
                 continue;
             };
@@ -97,7 +98,7 @@ impl<S: AsRef<Survey>> Records<S> {
     }
 
     fn add(&mut self, line: Line) -> Result<(), SourceError> {
-        let key = self.layout.key(&line.row);
+        let key = self.layout.key(&line);
         if let Some(error) = line.error {
             let id = self.layout.id(&line.row);
             self.ready
@@ -204,6 +205,7 @@ struct Stored {
     key: String,
     line: u64,
     row: Row,
+    item: Option<Box<Item>>,
 }
 
 type Products = Vec<(String, Vec<Line>)>;
@@ -238,6 +240,7 @@ impl Held {
             key,
             line: line.line,
             row: line.row,
+            item: line.item,
         };
         let file = &mut self.files[(number % FILES) as usize];
         let json = serde_json::to_vec(&stored).map_err(std::io::Error::from);
@@ -266,7 +269,9 @@ fn read_back(file: BufWriter<std::fs::File>) -> std::io::Result<Vec<(String, Lin
     lines
         .map(|json| {
             let stored: Stored = serde_json::from_str(&json?)?;
-            Ok((stored.key, Line::new(stored.line, stored.row)))
+            let mut line = Line::new(stored.line, stored.row);
+            line.item = stored.item;
+            Ok((stored.key, line))
         })
         .collect()
 }

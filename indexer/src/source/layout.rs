@@ -15,7 +15,7 @@ use super::{
 pub(super) trait Layout: Send {
     /// Returns the key of the product of a row; `None` if no other row can belong to it. Called for
     /// each row in order.
-    fn key(&mut self, row: &Row) -> Option<String>;
+    fn key(&mut self, line: &Line) -> Option<String>;
 
     /// Returns the id of a row that cannot be read otherwise.
     fn id(&self, row: &Row) -> Option<String>;
@@ -80,6 +80,9 @@ impl Table {
     }
 
     fn member(&mut self, line: &Line, marks: &Marks) -> Result<Member, String> {
+        if let Some(item) = &line.item {
+            return Ok(of_item(line.line, (**item).clone()));
+        }
         let mut member = self.rules(&line.row)?.member(line.line, &line.row, marks)?;
         if self.is_open {
             super::json_item::nested(self, &mut member, &line.row, marks)?;
@@ -89,7 +92,11 @@ impl Table {
 }
 
 impl Layout for Table {
-    fn key(&mut self, row: &Row) -> Option<String> {
+    fn key(&mut self, line: &Line) -> Option<String> {
+        if let Some(item) = &line.item {
+            return self.has_variants.then(|| item.id.clone());
+        }
+        let row = &line.row;
         let may_be_parent = self.is_open && self.has_variants;
         let rules = self.rules(row).ok()?;
         // A row without a group may be the parent of one, by its id.
@@ -122,7 +129,7 @@ impl Layout for Table {
         let (mut parents, mut members) = (Vec::new(), Vec::new());
         for row in rows {
             let member = self.member(&row, marks);
-            let is_member = key.is_some() && self.rules.group(&row.row).is_some();
+            let is_member = row.item.is_none() && key.is_some() && self.rules.group(&row.row).is_some();
             match member {
                 Ok(member) if is_member => members.push(member),
                 Ok(member) => parents.push(member),
@@ -145,13 +152,17 @@ impl Layout for Table {
 pub(super) fn item_record(line: Line) -> Record {
     let number = line.line;
     match line.item {
-        Some(item) => record(Member {
-            line: number,
-            item: *item,
-            is_delete: false,
-            notes: Vec::new(),
-        }),
+        Some(item) => record(of_item(number, *item)),
         None => Record::rejected(number, None, "expected an item".to_owned()),
+    }
+}
+
+fn of_item(line: u64, item: Item) -> Member {
+    Member {
+        line,
+        item,
+        is_delete: false,
+        notes: Vec::new(),
     }
 }
 

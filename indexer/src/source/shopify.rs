@@ -40,8 +40,8 @@ pub(super) struct Shopify {
 }
 
 impl Layout for Shopify {
-    fn key(&mut self, row: &Row) -> Option<String> {
-        cells::plain(row, "Handle")
+    fn key(&mut self, line: &Line) -> Option<String> {
+        cells::plain(&line.row, "Handle")
     }
 
     fn id(&self, row: &Row) -> Option<String> {

@@ -26,8 +26,8 @@ pub(super) struct Vendure {
 }
 
 impl Layout for Vendure {
-    fn key(&mut self, row: &Row) -> Option<String> {
-        if cells::plain(row, "name").is_some() {
+    fn key(&mut self, line: &Line) -> Option<String> {
+        if cells::plain(&line.row, "name").is_some() {
             self.product += 1;
         }
         Some(self.product.to_string())

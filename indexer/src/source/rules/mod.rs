@@ -180,7 +180,7 @@ impl Rules {
     pub fn parse(text: &str) -> Result<Self, String> {
         let table: toml::Table = toml::from_str(text).map_err(|e| e.to_string())?;
         check_price(&table)?;
-        let rules: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+        let mut rules: Self = toml::from_str(text).map_err(|e| e.to_string())?;
         if let Some(name) = rules
             .attributes
             .keys()
@@ -190,8 +190,11 @@ impl Rules {
                 "attribute `{name}`: expected a name of the form [A-Za-z][A-Za-z0-9_]{{0,63}} that is not a field of an item"
             ));
         }
-        if let Some(code) = rules.price.as_ref().and_then(PriceRule::currency_fixed) {
-            values::currency(code).map_err(|e| format!("currency_fixed: {e}"))?;
+        if let Some(PriceRule::Table(price)) = &mut rules.price
+            && let Some(code) = &price.currency_fixed
+        {
+            let code = values::currency(code).map_err(|e| format!("currency_fixed: {e}"))?;
+            price.currency_fixed = code;
         }
         Ok(rules)
     }

@@ -1,7 +1,7 @@
 //! Google Merchant feeds.
 
 use serde_json::json;
-use vitrine_schemas::{Availability, ImageRef, Price};
+use vitrine_schemas::{Availability, ImageRef, Price, SalePrice};
 
 use super::*;
 
@@ -40,15 +40,13 @@ fn rss_items_are_read() {
         outcomes(&records),
         [
             (5, "1", ""),
-            (
-                21,
-                "2",
-                "column `price`: expected a price like `15.00` or `15.00 USD`, got `free`"
-            ),
+            (21, "2", ""),
             (22, "?", "column `id`: is empty; every item needs an id"),
             (23, "3", ""),
         ]
     );
+    let free = "column `price`: expected a price like `15.00`, `15.00 USD` or `€ 1.299,00`, got `free`";
+    assert_eq!(notes(&records), [(21, free)]);
     let link = |n| ImageRef::Uri(format!("https://shop.example/{n}"));
     let expected = Item {
         id: "1".into(),
@@ -59,6 +57,12 @@ fn rss_items_are_read() {
         price: Some(Price {
             amount: 15.0,
             currency: Some("USD".into()),
+        }),
+        sale_price: Some(SalePrice {
+            amount: 1.0,
+            currency: Some("USD".into()),
+            starts_at: None,
+            ends_at: None,
         }),
         images: vec![link("1.jpg?a=1&b=2"), link("2.jpg"), link("3.jpg")],
         availability: Some(Availability::InStock),
@@ -199,9 +203,10 @@ fn tab_separated_feeds_are_read() {
             .2
             .starts_with("expected 7 fields as in the header, got 2")
     );
-    assert!(errors[3].2.starts_with(
-        "column `availability`: expected in_stock, out_of_stock, preorder or backorder, got `sold`"
-    ));
+    assert_eq!(errors[3], (5, "4", ""));
+    let reason = "column `availability`: expected in_stock, out_of_stock, preorder, backorder or a common \
+                  word for these, got `sold`";
+    assert_eq!(notes(&records), [(5, reason)]);
     let item = records[0].item.as_ref().unwrap();
     assert_eq!(item.title.as_deref(), Some("5\" nail, long"));
     assert_eq!(item.images.len(), 3);
