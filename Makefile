@@ -94,6 +94,9 @@ crash: setup ## 100 kill -9 rounds of a server under import
 bench: setup ## criterion: distance kernels, cost of rules and synonyms per search, fit of category centroids
 	cargo bench --workspace --bench centering --bench distance --bench rules
 
+catalogs: setup ## 10,000 generated catalogs in ten forms: each reads to the same items
+	VITRINE_CATALOGS=10000 cargo nextest run --release --workspace -E 'test(any_catalog_reads_to_the_same_items)'
+
 BENCH_PY := $(CACHE)/bench-venv/bin/python
 
 $(BENCH_PY): benches/harness/requirements.txt

@@ -12,6 +12,8 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum CommandError {
+    #[error("{0}; see --help")]
+    Usage(String),
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]

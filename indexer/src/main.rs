@@ -9,6 +9,7 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use vitrine_indexer::{
     cli::{Cli, Outcome, run},
+    error::CommandError,
     pipeline::LogWriter,
 };
 
@@ -28,7 +29,10 @@ fn main() -> ExitCode {
         Ok(Outcome::Failed) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("vitrine-indexer: {error}");
-            ExitCode::FAILURE
+            match error {
+                CommandError::Usage(_) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use vitrine_schemas::Item;
 use super::Models;
 use crate::{
     error::CommandError,
-    source::{self, Format, Mapping, image::Images, text::TextOptions},
+    source::{Catalog as Source, Format, Mapping, image::Images, text::TextOptions},
     space::{Encoders, HeadsChoice},
     train::{Gather, Gathered, ItemFeatures},
 };
@@ -85,8 +85,10 @@ impl Catalog {
                 None => Mapping::default(),
             };
             let mut items = Vec::new();
-            for record in source::open_as(path, self.format, &mapping, &self.text)?.records {
-                items.extend(record?.item.ok());
+            let catalog = Source::open_as(path, self.format, &mapping, &self.text)?;
+            for record in catalog.records()? {
+                let record = record?;
+                items.extend(record.item.ok().filter(|_| !record.is_delete));
             }
             return Ok(items);
         }

@@ -71,6 +71,7 @@ pub(super) fn kind(text: &str) -> Result<EventKind, String> {
 
 pub(super) fn run(command: &EventsCommand, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let EventsCommand::Import(args) = command;
+    args.target.check()?;
     let mut mapping = match &args.mapping {
         Some(path) => EventMapping::load(path)?,
         None => EventMapping::default(),
@@ -86,7 +87,7 @@ pub(super) fn run(command: &EventsCommand, out: &mut dyn Write) -> Result<Outcom
         tracing::info!("{} is read with {read_as}", args.source.display());
     }
     let records = opened.records.take(limit);
-    let mut rejects = rejects(args.rejects.as_deref())?;
+    let mut rejects = rejects(args.rejects.as_deref())?.of(&args.source);
     let mut sink: Box<dyn EventSink> = match args.target.http(&args.collection) {
         Some(sink) => Box::new(sink),
         None => Box::new(args.target.engine(&args.collection, false)?),

@@ -10,18 +10,15 @@ use serde_json::json;
 use vitrine::Embedder;
 
 use super::{
-    Models, Outcome,
+    Models, Outcome, dry_run_report,
     target::{Target, rejects},
 };
 use crate::{
     error::CommandError,
     models,
-    pipeline::{MAX_BATCH, Options, Pipeline, Progress},
+    pipeline::{FullCatalog, Guess, MAX_BATCH, MaxRemoved, Options, Pipeline, Progress, dry_run},
     sink::Sink,
-    source::{
-        self, Format, Mapping, Records,
-        text::{ReadAs, TextOptions},
-    },
+    source::{Catalog, Format, Mapping, text::TextOptions},
     space::{Cached, Encoders},
 };
 
@@ -41,8 +38,21 @@ pub(super) struct IndexArgs {
     #[command(flatten)]
     target: Target,
     /// Collection to fill; created if missing.
-    #[arg(long, value_name = "NAME")]
-    collection: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "dry_run")]
+    collection: Option<String>,
+    /// Read and map the catalog and report its columns, items and errors; write and embed nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// The file is the whole catalog: items of the collection that are not in it are removed.
+    #[arg(long, visible_alias = "full", conflicts_with = "limit")]
+    full_catalog: bool,
+    /// Maximum share of the collection that --full-catalog may remove [default: 20%]; up to 3 items
+    /// may always be removed.
+    #[arg(long, value_name = "PERCENT", requires = "full_catalog")]
+    max_removed: Option<MaxRemoved>,
+    /// Keep each row an item of its own instead of joining the variants of a product.
+    #[arg(long)]
+    no_variants: bool,
     #[command(flatten)]
     models: Models,
     /// Write rejected records to this file, one JSON object per line.
@@ -88,45 +98,75 @@ pub(super) fn batch(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
-    let mapping = match &args.mapping {
+    if !args.dry_run {
+        args.target.check()?;
+    }
+    let mut mapping = match &args.mapping {
         Some(path) => Mapping::load(path)?,
         None => Mapping::default(),
     };
+    if args.no_variants {
+        mapping = mapping.without_variants();
+    }
     // Fast checks come before slow work.
-    let (records, read_as) = open(args, &mapping)?;
-    if let Some(read_as) = &read_as {
+    let catalog = Catalog::open_as(&args.source, args.format, &mapping, &args.text)?;
+    if let Some(read_as) = catalog.read_as() {
         tracing::info!("{} is read with {read_as}", args.source.display());
     }
-    let mut rejects = rejects(args.rejects.as_deref())?;
+    let mut rejects = rejects(args.rejects.as_deref())?.of(&args.source);
+    if args.dry_run {
+        let report = dry_run(&catalog, mapping.attributes(), limit(args), &mut rejects)?;
+        write!(out, "{}", dry_run_report::table(&report))?;
+        writeln!(out, "{}", with_form(json!(report), &catalog))?;
+        return Ok(outcome(report.rejected == 0));
+    }
     let encoders = args.models.load()?;
     let mut sink = sink(args)?;
+    let (total, guess) = survey(args, &catalog);
     let options = Options {
         batch: args.batch,
         text_weight: args.text_weight,
         image_weight: args.image_weight,
         behavior_weight: args.behavior_weight,
         attributes: mapping.attributes(),
+        guessed: guess.types(),
+        full: args.full_catalog.then_some(FullCatalog {
+            max_removed: args.max_removed,
+        }),
         base: args.source.parent().unwrap_or(Path::new("")).to_owned(),
         fetch_images: args.fetch_images,
     };
-    let mut progress = Progress::new(total(args, &mapping)?);
+    let mut progress = Progress::new(Some(total));
     let cached = cached(args.embedding_cache, &encoders);
     let embedder = cached
         .as_ref()
         .map_or(&encoders as &dyn Embedder, |cached| cached);
     let run = Pipeline::new(embedder, &mut *sink, &mut rejects, &mut progress, options);
-    let summary = run.run(records)?;
+    let summary = run.run(Box::new(catalog.records()?.take(limit(args))))?;
     drop(progress);
-    let mut report = json!(summary);
-    if let Some(read_as) = read_as {
+    writeln!(out, "{}", with_form(json!(summary), &catalog))?;
+    Ok(outcome(summary.is_clean()))
+}
+
+/// Adds the form that the text of a catalog was read in to a report.
+fn with_form(mut report: serde_json::Value, catalog: &Catalog) -> serde_json::Value {
+    if let Some(read_as) = catalog.read_as() {
         report["read_as"] = json!(read_as);
     }
-    writeln!(out, "{report}")?;
-    Ok(if summary.is_clean() {
+    report
+}
+
+fn outcome(is_clean: bool) -> Outcome {
+    if is_clean {
         Outcome::Complete
     } else {
         Outcome::Partial
-    })
+    }
+}
+
+fn limit(args: &IndexArgs) -> usize {
+    let limit = args.limit.map(usize::try_from);
+    limit.and_then(Result::ok).unwrap_or(usize::MAX)
 }
 
 /// Returns the encoders with their cache, if it can be used.
@@ -145,31 +185,27 @@ pub(super) fn cached(mib: u64, encoders: &Encoders) -> Option<Cached<'_>> {
 }
 
 fn sink(args: &IndexArgs) -> Result<Box<dyn Sink>, CommandError> {
-    let (target, collection) = (&args.target, args.collection.as_str());
+    let collection = args.collection.as_deref().unwrap_or_default();
+    let target = &args.target;
     Ok(match target.http(collection) {
         Some(sink) => Box::new(sink),
         None => Box::new(target.engine(collection, true)?),
     })
 }
 
-fn open(args: &IndexArgs, mapping: &Mapping) -> Result<(Records, Option<ReadAs>), CommandError> {
-    let opened = source::open_as(&args.source, args.format, mapping, &args.text)?;
-    let records = match args.limit {
-        Some(limit) => {
-            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            Box::new(opened.records.take(limit))
-        }
-        None => opened.records,
+/// Returns the number of records, to estimate the remaining time, and the types of the attributes:
+/// reading a file another time is cheap compared with embedding. An error of the file is reported
+/// when its records are written.
+fn survey(args: &IndexArgs, catalog: &Catalog) -> (u64, Guess) {
+    let (mut total, mut guess) = (0, Guess::default());
+    let Ok(records) = catalog.records() else {
+        return (total, guess);
     };
-    Ok((records, opened.read_as))
-}
-
-/// Returns the number of records, to estimate the remaining time: reading a file twice is cheap
-/// compared with embedding. `None` for standard input and pipes, which can be read once only.
-fn total(args: &IndexArgs, mapping: &Mapping) -> Result<Option<u64>, CommandError> {
-    let is_file = std::fs::metadata(&args.source).is_ok_and(|facts| facts.is_file());
-    if !is_file || args.source == Path::new("-") {
-        return Ok(None);
+    for record in records.take(limit(args)).map_while(Result::ok) {
+        total += 1;
+        if let Ok(item) = &record.item {
+            guess.add(item);
+        }
     }
-    Ok(Some(open(args, mapping)?.0.count() as u64))
+    (total, guess)
 }

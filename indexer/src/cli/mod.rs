@@ -4,6 +4,7 @@
 mod catalog;
 mod doctor;
 mod domains;
+mod dry_run_report;
 mod embed;
 mod evaluate;
 mod events;

@@ -32,10 +32,10 @@ pub(super) struct Target {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct Place {
     /// Data directory to write to; no server may have it open.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, visible_alias = "data-dir", value_name = "DIR")]
     data: Option<PathBuf>,
     /// Running server to write to, such as http://localhost:7280.
     #[arg(long, value_name = "URL", value_parser = address)]
@@ -59,6 +59,19 @@ fn durability() -> impl TypedValueParser<Value = Durability> {
 }
 
 impl Target {
+    /// Checks that there is a destination.
+    ///
+    /// # Errors
+    /// Neither `--data` nor `--server` is given.
+    pub fn check(&self) -> Result<(), CommandError> {
+        if self.place.data.is_some() || self.place.server.is_some() {
+            return Ok(());
+        }
+        Err(CommandError::Usage(
+            "expected --data DIR or --server URL, got neither".to_owned(),
+        ))
+    }
+
     /// Returns the server, if one is named.
     pub fn http(&self, collection: &str) -> Option<HttpSink> {
         let key = self.api_key.clone().filter(|key| !key.is_empty());
@@ -73,7 +86,7 @@ impl Target {
             create,
             ..vitrine::Options::default()
         };
-        // The argument group requires one of the two.
+        // `check` requires one of the two.
         let data = self.place.data.as_deref().unwrap_or(Path::new("data"));
         EngineSink::open(data, collection, options)
     }

@@ -73,10 +73,10 @@ impl Pipeline<'_> {
     fn embed_images(&mut self, batch: &mut [Prepared], embeddings: &mut [ItemEmbeddings]) {
         // The images of all items in one list; `owners` holds the item of each.
         let (mut owners, mut images) = (Vec::new(), Vec::new());
-        for (owner, bytes) in collect(batch, &self.images) {
+        for (owner, image, bytes) in collect(batch, &self.images) {
             match bytes {
                 Ok(bytes) => {
-                    owners.push(owner);
+                    owners.push((owner, image));
                     images.push(bytes);
                 }
                 Err(error @ ImageError::NotFetched { .. }) => {
@@ -89,10 +89,13 @@ impl Pipeline<'_> {
                 }
             }
         }
-        for (owner, embedding) in owners.into_iter().zip(self.embedder.embed_image(&images)) {
+        let embedded = self.embedder.embed_image(&images);
+        for ((owner, image), embedding) in owners.into_iter().zip(embedded) {
             match embedding {
                 Ok(embedding) => embeddings[owner].images.push(embedding),
-                Err(error) => embeddings[owner].errors.push(format!("image: {error}")),
+                Err(error) => embeddings[owner]
+                    .errors
+                    .push(format!("image {image}: {error}")),
             }
         }
     }
@@ -144,13 +147,13 @@ impl Pipeline<'_> {
     }
 }
 
-/// Takes the images out of the batch, each with the index of its item.
-fn collect(batch: &mut [Prepared], images: &Images) -> Vec<(usize, Bytes)> {
+/// Takes the images out of the batch, each with the index of its item and its name.
+fn collect(batch: &mut [Prepared], images: &Images) -> Vec<(usize, String, Bytes)> {
     let (mut there, mut later) = (Vec::new(), Vec::new());
     for (owner, prepared) in batch.iter_mut().enumerate() {
         for image in prepared.images.drain(..) {
             match image {
-                Image::Read(bytes) => there.push((owner, bytes)),
+                Image::Read(path, bytes) => there.push((owner, path, bytes)),
                 Image::Later(image) => later.push((owner, image)),
             }
         }
@@ -159,8 +162,14 @@ fn collect(batch: &mut [Prepared], images: &Images) -> Vec<(usize, Bytes)> {
     there
 }
 
-fn load(refs: &[(usize, ImageRef)], images: &Images) -> Vec<(usize, Bytes)> {
-    let get = |(owner, image): &(usize, ImageRef)| (*owner, images.load(image));
+fn load(refs: &[(usize, ImageRef)], images: &Images) -> Vec<(usize, String, Bytes)> {
+    let get = |(owner, image): &(usize, ImageRef)| {
+        let name = match image {
+            ImageRef::Uri(name) | ImageRef::Path(name) => name.clone(),
+            ImageRef::Bytes(_) => "as bytes".to_owned(),
+        };
+        (*owner, name, images.load(image))
+    };
     thread::scope(|scope| {
         let chunks = refs.chunks(refs.len().div_ceil(FETCHES).max(1));
         let workers: Vec<_> = chunks

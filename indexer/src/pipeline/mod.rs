@@ -5,12 +5,16 @@
 //! resume. Formats and encoders do not belong here.
 
 mod attributes;
+mod dry_run;
 mod embed;
+mod full;
 mod prepare;
 mod progress;
 mod rejects;
 #[cfg(test)]
 mod tests;
+mod versions;
+mod warnings;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -20,19 +24,21 @@ use std::{
     time::Instant,
 };
 
-use rayon::prelude::*;
 use serde::Serialize;
 use vitrine::Embedder;
 use vitrine_schemas::{AttributeType, CollectionConfig, Item, Metric, Quantization, VectorSpace};
 
+pub use attributes::Guess;
+pub use dry_run::{DryRun, dry_run};
+pub use full::{FullCatalog, MaxRemoved};
 pub use progress::{LogWriter, Progress};
 pub use rejects::{Reject, RejectKind, Rejects};
+pub use warnings::RefusedValues;
 
 use crate::{
     sink::{Sink, SinkError, Written},
-    source::{Record, Records, SourceError, image::Images},
+    source::{Records, SourceError, image::Images},
 };
-use prepare::Prepared;
 pub use prepare::text as item_text;
 
 /// Maximum number of items of a batch: the limit of a response of the server.
@@ -50,6 +56,9 @@ pub enum IndexError {
     /// The collection cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Too many items would be removed.
+    #[error(transparent)]
+    Refused(#[from] full::Refused),
     /// The rejects file cannot be written.
     #[error("the rejects file cannot be written: {0}")]
     Rejects(#[from] std::io::Error),
@@ -66,8 +75,13 @@ pub struct Options {
     pub image_weight: f32,
     /// Weight of behavior in an item's shared vector, if heads know it, in the limit of many users.
     pub behavior_weight: f32,
-    /// Attributes declared by a mapping; the types of others are inferred from their values.
+    /// Attributes declared by a mapping.
     pub attributes: BTreeMap<String, AttributeType>,
+    /// Types of other attributes, from all their values; those of attributes that it lacks are
+    /// inferred from the first values.
+    pub guessed: BTreeMap<String, AttributeType>,
+    /// Present if the records are the whole catalog: items that are not in it are removed.
+    pub full: Option<FullCatalog>,
     /// Base folder of relative image paths.
     pub base: PathBuf,
     /// True if images with a web address are fetched.
@@ -82,6 +96,8 @@ impl Default for Options {
             image_weight: 0.5,
             behavior_weight: 0.5,
             attributes: BTreeMap::new(),
+            guessed: BTreeMap::new(),
+            full: None,
             base: PathBuf::new(),
             fetch_images: false,
         }
@@ -103,8 +119,15 @@ pub struct Summary {
     pub rejected: u64,
     /// Images that could not be used; their items are stored without them.
     pub image_errors: u64,
-    /// Records with an id seen before in the run; the later record wins.
+    /// Records with an id seen before in the run; the last valid one counts.
     pub duplicates: u64,
+    /// Items deleted by their records.
+    pub deleted: u64,
+    /// Items removed because they are not in the catalog.
+    pub removed: u64,
+    /// Values that could not be read, by column; their items are stored without them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused_values: BTreeMap<String, RefusedValues>,
     /// Time taken in seconds.
     pub seconds: f64,
     /// Records per second.
@@ -134,8 +157,12 @@ pub struct Pipeline<'a> {
     /// Configuration of the collection.
     config: CollectionConfig,
     undeclarable: HashSet<String>,
-    /// Hashes of all ids seen.
-    seen: HashSet<u128>,
+    /// Hashes of all ids seen; true if one of their records was valid.
+    seen: HashMap<u128, bool>,
+    /// Lines of rejected records whose ids cannot be read: the first, and the number of others.
+    unnamed: Option<(u64, u64)>,
+    /// Ids of the items that failed in the current round of a batch.
+    failed: HashSet<String>,
     not_fetched: u64,
     summary: Summary,
 }
@@ -158,7 +185,9 @@ impl<'a> Pipeline<'a> {
             options,
             config: CollectionConfig::default(),
             undeclarable: HashSet::new(),
-            seen: HashSet::new(),
+            seen: HashMap::new(),
+            unnamed: None,
+            failed: HashSet::new(),
             not_fetched: 0,
             summary: Summary::default(),
         }
@@ -260,52 +289,10 @@ impl<'a> Pipeline<'a> {
         if reader.join().is_err() {
             return Err(IndexError::Reader);
         }
+        self.remove_missing()?;
+        self.summary.took(started.elapsed().as_secs_f64());
         self.warn();
         Ok(self.summary)
-    }
-
-    fn batch(&mut self, records: Vec<Record>) -> Result<(), IndexError> {
-        let items = self.items(records)?;
-        self.declare_attributes(items.iter().map(|(_, item)| item))?;
-        let (images, options) = (&self.images, &self.options);
-        let fingerprint = self.embedder.fingerprint();
-        let mut prepared: Vec<_> = items
-            .into_par_iter()
-            .map(|(line, item)| Prepared::new(line, item, images, fingerprint, options))
-            .collect();
-        let ids: Vec<_> = prepared.iter().map(|p| p.item.id.clone()).collect();
-        let stored = self.sink.hashes(&ids)?;
-        prepared.retain(|p| stored.get(&p.item.id) != Some(&p.hash));
-        self.summary.skipped += (ids.len() - prepared.len()) as u64;
-        let items = self.embed(prepared)?;
-        self.write(items)
-    }
-
-    /// Returns the valid items, each id once.
-    fn items(&mut self, records: Vec<Record>) -> Result<Vec<(u64, Item)>, IndexError> {
-        let mut items: Vec<(u64, Item)> = Vec::with_capacity(records.len());
-        let mut places = HashMap::new();
-        for Record { line, id, item } in records {
-            self.summary.read += 1;
-            let item = match item {
-                Ok(item) => item,
-                Err(reason) => {
-                    self.reject(line, id.as_deref(), RejectKind::Record, &reason)?;
-                    continue;
-                }
-            };
-            if !self.seen.insert(short_hash(&item.id)) {
-                self.summary.duplicates += 1;
-            }
-            match places.get(&item.id) {
-                Some(&place) => items[place] = (line, item),
-                None => {
-                    places.insert(item.id.clone(), items.len());
-                    items.push((line, item));
-                }
-            }
-        }
-        Ok(items)
     }
 
     fn write(&mut self, items: Vec<(u64, Item)>) -> Result<(), IndexError> {
@@ -333,7 +320,11 @@ impl<'a> Pipeline<'a> {
     ) -> Result<(), IndexError> {
         match kind {
             RejectKind::Image => self.summary.image_errors += 1,
-            RejectKind::Record | RejectKind::Write => self.summary.rejected += 1,
+            RejectKind::Field => {}
+            RejectKind::Record | RejectKind::Write => {
+                self.summary.rejected += 1;
+                self.failed.extend(id.map(str::to_owned));
+            }
         }
         self.rejects.add(&Reject {
             line,
@@ -371,7 +362,20 @@ impl<'a> Pipeline<'a> {
     fn warn(&self) {
         if self.summary.duplicates > 0 {
             let records = self.summary.duplicates;
-            tracing::warn!(records, "duplicate ids; the last record wins");
+            tracing::warn!(
+                records,
+                "duplicate ids; the last valid record of each counts"
+            );
+        }
+        for (column, refused) in &self.summary.refused_values {
+            let (values, line) = (refused.count, refused.line);
+            tracing::warn!(
+                column,
+                values,
+                line,
+                "values left out; the first: {}",
+                refused.reason
+            );
         }
         if self.not_fetched > 0 {
             let images = self.not_fetched;

@@ -23,8 +23,8 @@ pub(super) struct Prepared {
 
 /// Image of an item.
 pub(super) enum Image {
-    /// Already read, or known to be missing.
-    Read(Result<Vec<u8>, ImageError>),
+    /// Already read, or known to be missing; with its path.
+    Read(String, Result<Vec<u8>, ImageError>),
     /// Fetched once the item is known to have changed.
     Later(ImageRef),
 }
@@ -51,12 +51,12 @@ impl Prepared {
             .images
             .iter()
             .map(|image| match image {
-                ImageRef::Path(_) => {
+                ImageRef::Path(path) => {
                     let bytes = images.load(image);
                     // A missing image counts as empty: the item changes once it is present.
                     let content = bytes.as_deref().unwrap_or_default();
                     hash.update(blake3::hash(content).as_bytes());
-                    Image::Read(bytes)
+                    Image::Read(path.clone(), bytes)
                 }
                 // Nothing is fetched to detect changes: the address is part of the item.
                 ImageRef::Uri(_) => {
@@ -67,7 +67,11 @@ impl Prepared {
             })
             .collect();
         // An uploaded image is embedded and not stored in the record.
-        item.images.retain(|i| !matches!(i, ImageRef::Bytes(_)));
+        let is_kept = |image: &ImageRef| !matches!(image, ImageRef::Bytes(_));
+        item.images.retain(is_kept);
+        for variant in &mut item.variants {
+            variant.images.retain(is_kept);
+        }
         Self {
             line,
             text: text(&item),
@@ -95,6 +99,9 @@ fn canonical(item: &mut Item) -> Vec<u8> {
     item.content_hash = None;
     let given = std::mem::take(&mut item.attributes);
     let sorted: BTreeMap<_, _> = given.iter().collect();
+    for variant in &mut item.variants {
+        variant.attributes.sort_keys();
+    }
     // Writing to memory cannot fail, and all keys are strings.
     let json = serde_json::to_vec(&(&*item, sorted)).unwrap_or_default();
     item.attributes = given;

@@ -19,6 +19,8 @@ pub enum RejectKind {
     Record,
     /// One image; the item is stored without it.
     Image,
+    /// One value; the item is stored without its field.
+    Field,
     /// The collection rejected the item or event.
     Write,
 }
@@ -39,10 +41,21 @@ pub struct Reject<'a> {
     pub reason: &'a str,
 }
 
+/// Reject as written.
+#[derive(Serialize)]
+struct Named<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(flatten)]
+    reject: &'a Reject<'a>,
+}
+
 /// Writer of rejects.
 #[derive(Default)]
 pub struct Rejects {
     file: Option<BufWriter<File>>,
+    /// Name of the source.
+    source: Option<String>,
     shown: u32,
 }
 
@@ -53,7 +66,35 @@ impl Rejects {
     /// The file cannot be created.
     pub fn create(path: Option<&Path>) -> std::io::Result<Self> {
         let file = path.map(File::create).transpose()?.map(BufWriter::new);
-        Ok(Self { file, shown: 0 })
+        Ok(Self {
+            file,
+            source: None,
+            shown: 0,
+        })
+    }
+
+    /// Sets the name of the source that is reported with each reject.
+    #[must_use]
+    pub fn of(mut self, source: &Path) -> Self {
+        self.source = Some(source.display().to_string());
+        self
+    }
+
+    /// Writes a reject to the file only: the log has a summary of its kind.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn add_quietly(&mut self, reject: &Reject<'_>) -> std::io::Result<()> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let named = Named {
+            file: self.source.as_deref(),
+            reject,
+        };
+        serde_json::to_writer(&mut *file, &named)?;
+        file.write_all(b"\n")?;
+        file.flush()
     }
 
     /// Records a reject.
@@ -63,16 +104,12 @@ impl Rejects {
     pub fn add(&mut self, reject: &Reject<'_>) -> std::io::Result<()> {
         self.shown += 1;
         if self.shown <= MAX_LOGGED {
-            tracing::warn!(line = reject.line, id = reject.id, kind = ?reject.kind, field = reject.field, "{}", reject.reason);
+            let file = self.source.as_deref();
+            tracing::warn!(file, line = reject.line, id = reject.id, kind = ?reject.kind, field = reject.field, "{}", reject.reason);
         }
         if self.shown == MAX_LOGGED && self.file.is_none() {
             tracing::warn!("further rejects are only counted; use --rejects FILE to list all");
         }
-        if let Some(file) = &mut self.file {
-            serde_json::to_writer(&mut *file, reject)?;
-            file.write_all(b"\n")?;
-            file.flush()?;
-        }
-        Ok(())
+        self.add_quietly(reject)
     }
 }

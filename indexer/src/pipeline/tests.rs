@@ -15,7 +15,7 @@ use vitrine_schemas::{AttributeType, CollectionConfig, Item};
 use super::*;
 use crate::{
     sink::{EngineSink, Outcomes, Sink, SinkError},
-    source::{self, Mapping},
+    source::{self, Mapping, Record},
     space::Cached,
 };
 
@@ -411,7 +411,7 @@ fn attributes_are_declared_as_they_come() {
         json!({"id": "4", "title": "x", "attributes": {"sizes": [1, 2.5]}}),
         json!({"id": "5", "title": "x", "attributes": {"color": 7}}),
     ];
-    assert_eq!(counts(&shop.run(&lines)), [5, 3, 0, 0, 2]);
+    assert_eq!(counts(&shop.run(&lines)), [5, 5, 0, 0, 0]);
     let found: Vec<_> = shop.attributes().into_iter().collect();
     let wanted = [
         ("color", AttributeType::Keyword),
@@ -421,7 +421,10 @@ fn attributes_are_declared_as_they_come() {
         ("year", AttributeType::Keyword),
     ];
     assert_eq!(found, wanted.map(|(name, kind)| (name.to_owned(), kind)));
-    assert!(shop.rejects().iter().all(|r| r.1 == "write"));
+    let rejects = shop.rejects();
+    let fields: Vec<_> = rejects.iter().map(|r| (r.0, r.1.as_str())).collect();
+    assert_eq!(fields, [(3, "field")]);
+    assert_eq!(shop.items()[4].attributes["color"], "7");
 }
 
 #[test]
@@ -469,6 +472,14 @@ impl Sink for Dying {
         self.sink.hashes(ids)
     }
 
+    fn ids(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, SinkError> {
+        self.sink.ids(after, limit)
+    }
+
+    fn delete(&mut self, ids: &[String]) -> Result<u64, SinkError> {
+        self.sink.delete(ids)
+    }
+
     fn write(&mut self, items: Vec<Item>) -> Result<Outcomes, SinkError> {
         self.writes_left = self
             .writes_left
@@ -506,10 +517,9 @@ fn a_killed_run_goes_on_where_it_was() {
 #[test]
 fn what_was_read_before_the_catalog_broke_off_is_written() {
     let shop = Shop::new();
-    let item = |i: u64| Record {
-        line: i,
-        id: None,
-        item: serde_json::from_value(titled(0..9)[i as usize].clone()).map_err(|e| e.to_string()),
+    let item = |i: u64| {
+        let item = titled(0..9)[i as usize].clone();
+        Record::new(i, serde_json::from_value(item).unwrap())
     };
     let broken = SourceError::UnknownFormat {
         name: "x".into(),

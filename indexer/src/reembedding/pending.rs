@@ -58,10 +58,6 @@ impl Iterator for Pending {
             item,
         } = self.page.pop_front()?;
         lock(&self.in_flight).insert(item.id.clone(), ItemState { version, spaces });
-        Some(Ok(Record {
-            line: version.into(),
-            id: Some(item.id.clone()),
-            item: Ok(item),
-        }))
+        Some(Ok(Record::new(version.into(), item)))
     }
 }

@@ -94,4 +94,13 @@ impl Sink for FillSink {
         }
         Ok(outcomes)
     }
+
+    fn ids(&self, _after: Option<&str>, _limit: usize) -> Result<Vec<String>, SinkError> {
+        // A re-embedding neither adds nor removes items.
+        Ok(Vec::new())
+    }
+
+    fn delete(&mut self, _ids: &[String]) -> Result<u64, SinkError> {
+        Ok(0)
+    }
 }

@@ -73,6 +73,15 @@ impl Sink for EngineSink {
             })
             .collect())
     }
+
+    fn ids(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, SinkError> {
+        let (page, _) = self.collection()?.scroll(None, limit, after, false)?;
+        Ok(page.into_iter().map(|item| item.id).collect())
+    }
+
+    fn delete(&mut self, ids: &[String]) -> Result<u64, SinkError> {
+        Ok(self.collection()?.delete(ids)?)
+    }
 }
 
 impl EventSink for EngineSink {

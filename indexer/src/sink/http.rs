@@ -15,8 +15,8 @@ use std::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use vitrine_schemas::{
-    CollectionConfig, CollectionInfo, Event, EventResult, EventsResponse, Item, ScrollResponse,
-    SearchResponse, WriteResponse, WriteResult, WriteStatus,
+    CollectionConfig, CollectionInfo, DeleteResponse, Event, EventResult, EventsResponse, Item,
+    ScrollResponse, SearchResponse, WriteResponse, WriteResult, WriteStatus,
 };
 
 use super::{EventSink, Outcomes, Sink, SinkError, Written, missing};
@@ -334,6 +334,18 @@ impl Sink for HttpSink {
             );
         }
         Ok(outcomes)
+    }
+
+    fn ids(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, SinkError> {
+        let body = json!({"limit": limit, "cursor": after});
+        let page: ScrollResponse = self.call("POST", "/items/scroll", Some(&body.to_string()))?;
+        Ok(page.items.into_iter().map(|item| item.id).collect())
+    }
+
+    fn delete(&mut self, ids: &[String]) -> Result<u64, SinkError> {
+        let body = json!({"filter": {"must": [{"has_id": ids}]}});
+        let answer: DeleteResponse = self.call("POST", "/items/delete", Some(&body.to_string()))?;
+        Ok(answer.deleted)
     }
 }
 

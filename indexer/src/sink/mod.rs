@@ -120,6 +120,18 @@ pub trait Sink {
     /// # Errors
     /// The sink failed as a whole; errors of single items are outcomes.
     fn write(&mut self, items: Vec<Item>) -> Result<Outcomes, SinkError>;
+
+    /// Returns the ids of the collection after `after`, at most `limit`, in their order.
+    ///
+    /// # Errors
+    /// The sink failed.
+    fn ids(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, SinkError>;
+
+    /// Deletes items by id; returns the number of those that existed.
+    ///
+    /// # Errors
+    /// The sink failed; items deleted before stay deleted.
+    fn delete(&mut self, ids: &[String]) -> Result<u64, SinkError>;
 }
 
 /// Database that accepts events.

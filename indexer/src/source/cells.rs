@@ -1,11 +1,246 @@
 //! Conversion of cells to fields of an item: texts, prices, images, attribute values. Shared by all
 //! formats; the mapping of columns to fields is not decided here.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Number, Value};
 use vitrine_schemas::{AttributeType, Availability, ImageRef, Price, RESERVED_NAMES};
 
-/// Row of named columns. Cells hold scalars or lists of scalars.
+use super::{
+    html,
+    values::{self, DecimalMark, list},
+};
+
+/// Row of named columns. Cells hold scalars or lists of scalars, prices and images also objects.
 pub type Row = Map<String, Value>;
+
+/// Decimal marks by column.
+pub(super) type Marks = HashMap<String, DecimalMark>;
+
+/// Maximum length of a value in a message, in characters.
+const MAX_SHOWN: usize = 80;
+
+/// A value that costs its field and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Line of the value, from 1.
+    pub line: u64,
+    /// Column of the value.
+    pub column: String,
+    /// The value as written, shortened.
+    pub value: String,
+    /// Reason, and how to fix it.
+    pub reason: String,
+}
+
+impl Note {
+    /// Creates a note on the value of a column.
+    pub(crate) fn new(line: u64, column: &str, value: &Value, reason: &str) -> Self {
+        let value: String = as_text(value).chars().take(MAX_SHOWN).collect();
+        Self {
+            line,
+            column: column.to_owned(),
+            value,
+            reason: format!("column `{column}`: {reason}"),
+        }
+    }
+}
+
+/// Reader of the cells of one row. What cannot be read becomes a note, and its field is left out.
+pub(super) struct Cells<'r> {
+    pub row: &'r Row,
+    pub line: u64,
+    marks: &'r Marks,
+    pub notes: Vec<Note>,
+}
+
+impl<'r> Cells<'r> {
+    pub fn new(line: u64, row: &'r Row, marks: &'r Marks) -> Self {
+        Self {
+            row,
+            line,
+            marks,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Adds a note on a column.
+    pub fn note(&mut self, column: &str, reason: &str) {
+        let value = self.row.get(column).unwrap_or(&Value::Null);
+        self.notes.push(Note::new(self.line, column, value, reason));
+    }
+
+    fn keep<T>(&mut self, column: &str, read: Result<Option<T>, String>) -> Option<T> {
+        read.unwrap_or_else(|reason| {
+            self.note(column, &reason);
+            None
+        })
+    }
+
+    /// Returns a value as text; of a list, the first.
+    pub fn text(&mut self, column: &str) -> Option<String> {
+        let mut all = self.texts(column);
+        if all.len() > 1 {
+            all.dedup();
+        }
+        if all.len() > 1 {
+            self.note(column, "expected one value, got a list; the first is used");
+        }
+        (!all.is_empty()).then(|| all.swap_remove(0))
+    }
+
+    /// Returns all values as texts.
+    pub fn texts(&mut self, column: &str) -> Vec<String> {
+        let read = texts(self.row, column).map(Some);
+        let reason = |e: String| e.split_once(": ").map_or(e.clone(), |(_, r)| r.to_owned());
+        self.keep(column, read.map_err(reason)).unwrap_or_default()
+    }
+
+    fn value(&self, column: &str) -> &'r Value {
+        self.row.get(column).unwrap_or(&Value::Null)
+    }
+
+    pub fn price(&mut self, column: &str) -> Option<Price> {
+        let mark = self.marks.get(column).and_then(|mark| mark.mark());
+        let read = match self.value(column) {
+            Value::String(text) if text.contains('&') => {
+                values::price(&html::text(text).into(), mark)
+            }
+            other => values::price(other, mark),
+        };
+        self.keep(column, read)
+    }
+
+    pub fn currency(&mut self, column: &str) -> Option<String> {
+        let code = self.text(column)?;
+        let read = values::currency(&code);
+        self.keep(column, read)
+    }
+
+    pub fn time(&mut self, column: &str) -> Option<String> {
+        let read = values::rfc3339(self.value(column));
+        self.keep(column, read)
+    }
+
+    pub fn availability(&mut self, column: &str) -> Option<Availability> {
+        let value = match self.value(column) {
+            Value::Array(values) if values.len() == 1 => &values[0],
+            other => other,
+        };
+        let read = values::availability(value);
+        self.keep(column, read)
+    }
+
+    pub fn flag(&mut self, column: &str) -> Option<bool> {
+        let value = match self.value(column) {
+            Value::Array(values) if values.len() == 1 => &values[0],
+            other => other,
+        };
+        let read = values::flag(value);
+        self.keep(column, read)
+    }
+
+    pub fn images(&mut self, column: &str) -> Vec<ImageRef> {
+        let mut found = Vec::new();
+        if let Err(reason) = images(self.value(column), &mut found) {
+            self.note(column, &reason);
+        }
+        found
+    }
+
+    /// Returns the value of an attribute with a declared type; values of other types are left out.
+    pub fn typed(
+        &mut self,
+        column: &str,
+        kind: AttributeType,
+        separator: Option<&str>,
+    ) -> Option<Value> {
+        let mut found = Vec::new();
+        for value in self.scalars(column) {
+            let parts: Vec<Value> = match (&value, separator) {
+                (Value::String(text), Some(separator)) => {
+                    let parts = text.split(separator).map(str::trim);
+                    parts.filter(|p| !p.is_empty()).map(Value::from).collect()
+                }
+                _ => vec![value],
+            };
+            for part in parts {
+                match coerce(&part, kind) {
+                    Ok(value) => found.push(value),
+                    Err(reason) => self.note(column, &reason),
+                }
+            }
+        }
+        one_or_many(found)
+    }
+
+    /// Returns the value of an attribute without a declared type: as it is, lists split.
+    pub fn untyped(&mut self, column: &str) -> Option<Value> {
+        let mut found = Vec::new();
+        for value in self.scalars(column) {
+            match value {
+                Value::String(text) => {
+                    found.extend(list::split(column, &text).into_iter().map(Value::from));
+                }
+                other => found.push(other),
+            }
+        }
+        one_or_many(found)
+    }
+
+    /// Returns the value of an attribute as given: texts are not split.
+    pub fn untyped_whole(&mut self, column: &str) -> Option<Value> {
+        let value = self.value(column);
+        let values = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        if values.iter().any(|v| v.is_object() || v.is_array()) {
+            self.note(
+                column,
+                "expected a scalar or a list of scalars, got nested values",
+            );
+            return None;
+        }
+        (!is_blank(value)).then(|| value.clone())
+    }
+
+    /// Returns the scalars of a cell, those of a JSON array in a text too.
+    fn scalars(&mut self, column: &str) -> Vec<Value> {
+        let value = self.value(column);
+        let cell = match value {
+            Value::String(text) => list::json_array(text),
+            _ => None,
+        };
+        let cell = match (cell, value) {
+            (Some(values), _) => values,
+            (None, Value::Array(values)) => values.clone(),
+            (None, value) => vec![value.clone()],
+        };
+        if cell.iter().any(|v| v.is_object() || v.is_array()) {
+            self.note(
+                column,
+                "expected a scalar or a list of scalars, got nested values",
+            );
+            return Vec::new();
+        }
+        cell.into_iter()
+            .filter(|value| !is_blank(value))
+            .map(|value| match value {
+                Value::String(text) => Value::from(text.trim()),
+                other => other,
+            })
+            .collect()
+    }
+}
+
+pub(super) fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(values) => values.iter().all(is_blank),
+        _ => false,
+    }
+}
 
 /// Returns the scalars of a cell, without nulls and blanks.
 fn scalars<'a>(row: &'a Row, column: &str) -> Result<Vec<&'a Value>, String> {
@@ -19,11 +254,10 @@ fn scalars<'a>(row: &'a Row, column: &str) -> Result<Vec<&'a Value>, String> {
             "column `{column}`: expected a scalar or a list of scalars, got nested values"
         ));
     }
-    let blank = |v: &Value| v.is_null() || v.as_str().is_some_and(|s| s.trim().is_empty());
-    Ok(cell.iter().filter(|v| !blank(v)).collect())
+    Ok(cell.iter().filter(|v| !is_blank(v)).collect())
 }
 
-fn as_text(value: &Value) -> String {
+pub(super) fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.trim().to_owned(),
         other => other.to_string(),
@@ -44,6 +278,11 @@ pub(super) fn text(row: &Row, column: &str) -> Result<Option<String>, String> {
     }
 }
 
+/// Returns the text of a cell of one value; `None` for anything else.
+pub(super) fn plain(row: &Row, column: &str) -> Option<String> {
+    text(row, column).ok().flatten()
+}
+
 /// Returns the id of an item.
 pub(super) fn id(row: &Row, column: &str) -> Result<String, String> {
     text(row, column)?.ok_or_else(|| format!("column `{column}`: is empty; every item needs an id"))
@@ -60,36 +299,6 @@ pub(super) fn category_path<'a>(levels: impl IntoIterator<Item = &'a str>) -> Op
     (!levels.is_empty()).then(|| levels.join(" > "))
 }
 
-/// Parses a price in the forms of feeds: `15`, `15.00`, `15.00 USD`, `USD 15.00`.
-pub(super) fn price(column: &str, text: &str) -> Result<Price, String> {
-    let wrong =
-        || format!("column `{column}`: expected a price like `15.00` or `15.00 USD`, got `{text}`");
-    let numeric = |c: char| c.is_ascii_digit() || c == '.';
-    let start = text.find(numeric).ok_or_else(wrong)?;
-    let end = text.rfind(numeric).map_or(start, |last| last + 1);
-    let number = &text[start..end];
-    if !number.chars().all(numeric) {
-        return Err(wrong());
-    }
-    let amount = number.parse().map_err(|_| wrong())?;
-    let currency = match (text[..start].trim(), text[end..].trim()) {
-        ("", "") => None,
-        (code, "") | ("", code) => Some(currency(column, code)?),
-        _ => return Err(wrong()),
-    };
-    Ok(Price { amount, currency })
-}
-
-/// Parses an ISO 4217 code.
-pub(super) fn currency(column: &str, code: &str) -> Result<String, String> {
-    if code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()) {
-        return Ok(code.to_ascii_uppercase());
-    }
-    Err(format!(
-        "column `{column}`: expected an ISO 4217 currency code like `EUR`, got `{code}`"
-    ))
-}
-
 /// Parses an image reference: a web address or a path relative to the catalog.
 pub(super) fn image(text: &str) -> ImageRef {
     let is_url = ["http://", "https://"].iter().any(|scheme| {
@@ -98,61 +307,48 @@ pub(super) fn image(text: &str) -> ImageRef {
     });
     if is_url {
         ImageRef::Uri(text.to_owned())
+    } else if let Some(rest) = text.strip_prefix("//") {
+        ImageRef::Uri(format!("https://{rest}"))
     } else {
         ImageRef::Path(text.to_owned())
     }
 }
 
-/// Parses a stock state: `in stock`, `in_stock`, `In-Stock`, ...
-pub(super) fn availability(column: &str, text: &str) -> Result<Availability, String> {
-    let plain: String = text
-        .chars()
-        .filter(char::is_ascii_alphabetic)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    match plain.as_str() {
-        "instock" => Ok(Availability::InStock),
-        "outofstock" => Ok(Availability::OutOfStock),
-        "preorder" => Ok(Availability::Preorder),
-        "backorder" => Ok(Availability::Backorder),
-        _ => Err(format!(
-            "column `{column}`: expected in_stock, out_of_stock, preorder or backorder, got `{text}`"
-        )),
-    }
-}
-
-/// Parses a boolean.
-pub(super) fn flag(column: &str, text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "1" => Ok(true),
-        "false" | "no" | "0" => Ok(false),
-        _ => Err(format!(
-            "column `{column}`: expected true or false, got `{text}`"
-        )),
-    }
-}
-
-/// Returns the value of an attribute: a scalar, or an array of several values. Without a `kind`,
-/// values are unchanged. Times are not parsed here; the engine checks them.
-pub(super) fn attribute(
-    row: &Row,
-    column: &str,
-    kind: Option<AttributeType>,
-    separator: Option<&str>,
-) -> Result<Option<Value>, String> {
-    let mut values = Vec::new();
-    for value in scalars(row, column)? {
-        match (value, separator) {
-            (Value::String(list), Some(separator)) => {
-                let parts = list.split(separator).map(str::trim);
-                for part in parts.filter(|part| !part.is_empty()) {
-                    values.push(typed(&Value::from(part), column, kind)?);
-                }
+/// Adds the images of a cell: texts, objects as in the API or with a `url`, or lists of these.
+fn images(value: &Value, found: &mut Vec<ImageRef>) -> Result<(), String> {
+    let mut add = |image: ImageRef| {
+        if !found.contains(&image) {
+            found.push(image);
+        }
+    };
+    match value {
+        Value::Null => {}
+        Value::String(text) => match list::json_array(text) {
+            Some(values) => return images(&values.into(), found),
+            None => list::split_images(text)
+                .into_iter()
+                .map(image)
+                .for_each(add),
+        },
+        Value::Array(values) => return values.iter().try_for_each(|v| images(v, found)),
+        Value::Object(fields) => {
+            let text = |name: &str| fields.get(name).and_then(Value::as_str);
+            if let Some(bytes) = text("bytes") {
+                add(ImageRef::Bytes(bytes.to_owned()));
+            } else if let Some(place) = ["uri", "path", "url", "src", "href", "link"]
+                .iter()
+                .find_map(|name| text(name))
+            {
+                add(image(place));
+            } else {
+                return Err("expected an image with `uri`, `path` or `bytes`".to_owned());
             }
-            _ => values.push(typed(value, column, kind)?),
+        }
+        Value::Bool(_) | Value::Number(_) => {
+            return Err(format!("expected a file or web address, got `{value}`"));
         }
     }
-    Ok(one_or_many(values))
+    Ok(())
 }
 
 /// Returns a single value unchanged, and several as an array.
@@ -163,32 +359,33 @@ pub(super) fn one_or_many(mut values: Vec<Value>) -> Option<Value> {
     }
 }
 
-fn typed(value: &Value, column: &str, kind: Option<AttributeType>) -> Result<Value, String> {
-    let Some(kind) = kind else {
-        return Ok(match value {
-            Value::String(_) => as_text(value).into(),
-            other => other.clone(),
-        });
-    };
+/// Converts a scalar to a type of attributes.
+///
+/// # Errors
+/// The value has no reading of that type.
+pub fn coerce(value: &Value, kind: AttributeType) -> Result<Value, String> {
     let text = as_text(value);
-    let wrong = |what| format!("column `{column}`: expected {what}, got `{text}`");
+    let wrong = |what| format!("expected {what}, got `{text}`");
     match kind {
-        AttributeType::Keyword | AttributeType::Text | AttributeType::Datetime => {
-            Ok(text.clone().into())
-        }
+        AttributeType::Keyword | AttributeType::Text => Ok(text.into()),
+        AttributeType::Datetime => match values::rfc3339(value)? {
+            Some(time) => Ok(time.into()),
+            None => Err(wrong("a time like 2026-01-31T12:00:00Z")),
+        },
         AttributeType::Category => category_path([text.as_str()])
             .map(Value::from)
             .ok_or_else(|| wrong("a category path like `Clothing > Shoes`")),
         AttributeType::Integer => integer(&text)
             .map(Value::from)
             .ok_or_else(|| wrong("a 64-bit integer")),
-        AttributeType::Float => text
-            .parse()
-            .ok()
+        AttributeType::Float => float(&text)
             .and_then(Number::from_f64)
             .map(Value::from)
             .ok_or_else(|| wrong("a number")),
-        AttributeType::Bool => flag(column, &text).map(Value::from),
+        AttributeType::Bool => match values::flag(value)? {
+            Some(flag) => Ok(flag.into()),
+            None => Err(wrong("true or false")),
+        },
     }
 }
 
@@ -199,6 +396,17 @@ fn integer(text: &str) -> Option<i64> {
         _ => text,
     };
     whole.parse().ok()
+}
+
+/// Parses a number, also with a decimal comma.
+fn float(text: &str) -> Option<f64> {
+    let number = match text.split_once(',') {
+        Some((whole, rest)) if !rest.contains([',', '.']) && !whole.contains('.') => {
+            text.replacen(',', ".", 1).parse()
+        }
+        _ => text.parse(),
+    };
+    number.ok().filter(|n: &f64| n.is_finite())
 }
 
 /// Converts a name to an attribute name, `[A-Za-z][A-Za-z0-9_]{0,63}`: other characters become `_`.

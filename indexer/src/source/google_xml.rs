@@ -9,21 +9,20 @@ use quick_xml::{
 use serde_json::Value;
 
 use super::{
-    Mapping, Record, SourceError,
-    cells::{self, Row},
-    google, html,
+    SourceError,
+    cells::Row,
+    html,
     input::{Guard, Input},
+    rows::Line,
 };
 
 const GOOGLE: Namespace = Namespace(b"http://base.google.com/ns/1.0");
 const ATOM: Namespace = Namespace(b"http://www.w3.org/2005/Atom");
 
-/// Returns the records of a feed.
-pub(super) fn records(
+/// Returns the entries of a feed.
+pub(super) fn rows(
     input: Input,
-    mapping: &Mapping,
-) -> Result<impl Iterator<Item = Result<Record, SourceError>> + Send + use<>, SourceError> {
-    let rules = mapping.rules().cloned();
+) -> Result<impl Iterator<Item = Result<Line, SourceError>> + Send + use<>, SourceError> {
     let mut feed = Feed {
         name: input.name,
         encoding: input.encoding.name(),
@@ -32,20 +31,12 @@ pub(super) fn records(
     };
     feed.find_root()?;
     Ok(std::iter::from_fn(move || {
-        let entry = match feed.next_entry().transpose()? {
-            Ok(entry) => entry,
-            Err(error) => return Some(Err(error)),
-        };
-        let id = rules.as_ref().map_or("id", |rules| &rules.id);
-        let row = entry.row();
-        Some(Ok(Record {
+        let entry = feed.next_entry().transpose()?;
+        Some(entry.map(|entry| Line {
+            row: entry.row(),
             line: entry.line,
-            id: cells::text(&row, id).ok().flatten(),
-            item: match (entry.error, &rules) {
-                (Some(error), _) => Err(error),
-                (None, Some(rules)) => rules.item(&row),
-                (None, None) => google::item(&row),
-            },
+            item: None,
+            error: entry.error,
         }))
     }))
 }
@@ -75,6 +66,8 @@ struct Field {
     text: String,
     /// Number of open elements, including this one.
     depth: usize,
+    /// True if it has elements of its own, such as the country of `shipping`; it is ignored then.
+    is_nested: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -137,7 +130,7 @@ impl Feed {
                 Event::CData(text) => text.decode().map_err(|e| e.to_string()),
                 Event::GeneralRef(name) => match name.decode() {
                     Ok(name) => Ok(html::entity(&name)
-                        .map_or(format!("&{name};"), String::from)
+                        .unwrap_or_else(|| format!("&{name};"))
                         .into()),
                     Err(error) => Err(error.to_string()),
                 },
@@ -153,12 +146,16 @@ impl Feed {
                 }
             }
             match (event, &mut open) {
-                (Event::Start(_), Some(field)) => field.depth += 1,
+                (Event::Start(_), Some(field)) => {
+                    field.depth += 1;
+                    field.is_nested = true;
+                }
                 (Event::Start(start), None) => {
                     open = Some(Field {
                         key: self.key(&start),
                         text: String::new(),
                         depth: 1,
+                        is_nested: false,
                     })
                 }
                 (Event::End(_), Some(field)) if field.depth > 1 => field.depth -= 1,
@@ -238,6 +235,7 @@ impl Entry {
         let Some(Field {
             key: Some((origin, name)),
             text,
+            is_nested: false,
             ..
         }) = field
         else {

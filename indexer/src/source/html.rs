@@ -1,40 +1,6 @@
-//! Conversion of HTML fragments, as shops use them in descriptions, to plain text.
+//! Conversion of HTML fragments, as shops use them in titles and descriptions, to plain text.
 
-/// Common named characters; the first 96 of Latin-1 follow in [`LATIN1`].
-const NAMED: [(&str, char); 24] = [
-    ("amp", '&'),
-    ("lt", '<'),
-    ("gt", '>'),
-    ("quot", '"'),
-    ("apos", '\''),
-    ("ndash", '\u{2013}'),
-    ("mdash", '\u{2014}'),
-    ("lsquo", '\u{2018}'),
-    ("rsquo", '\u{2019}'),
-    ("sbquo", '\u{201a}'),
-    ("ldquo", '\u{201c}'),
-    ("rdquo", '\u{201d}'),
-    ("bdquo", '\u{201e}'),
-    ("bull", '\u{2022}'),
-    ("hellip", '\u{2026}'),
-    ("prime", '\u{2032}'),
-    ("Prime", '\u{2033}'),
-    ("euro", '\u{20ac}'),
-    ("trade", '\u{2122}'),
-    ("minus", '\u{2212}'),
-    ("le", '\u{2264}'),
-    ("ge", '\u{2265}'),
-    ("oelig", '\u{153}'),
-    ("OElig", '\u{152}'),
-];
-
-/// Names of U+00A0 to U+00FF in their order.
-const LATIN1: &str = "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn \
-    sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde \
-    Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde Ograve Oacute Ocirc Otilde \
-    Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig agrave aacute acirc atilde auml aring aelig ccedil \
-    egrave eacute ecirc euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave \
-    uacute ucirc uuml yacute thorn yuml";
+use std::borrow::Cow;
 
 /// Inline elements; all others separate words.
 const INLINE: [&str; 14] = [
@@ -121,46 +87,34 @@ fn after_closing<'a>(html: &'a str, name: &str) -> &'a str {
 }
 
 /// Decodes entities; unknown ones are unchanged.
-fn decode(text: &str) -> String {
-    let mut decoded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        decoded.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let known = rest
-            .split_once(';')
-            .and_then(|(name, after)| Some((entity(name)?, after)));
-        match known {
-            Some((c, after)) => {
-                decoded.push(c);
-                rest = after;
-            }
-            None => decoded.push('&'),
-        }
-    }
-    decoded.push_str(rest);
-    decoded
+pub(super) fn decode(text: &str) -> Cow<'_, str> {
+    html_escape::decode_html_entities(text)
 }
 
-/// Returns the character of an entity: `eacute`, `#233`, `#xe9`.
-pub(super) fn entity(name: &str) -> Option<char> {
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16),
-            None => number.parse(),
-        };
-        return char::from_u32(code.ok()?);
+/// Returns the text of a field that may hold HTML, escaped once or twice. A text without markup is
+/// unchanged.
+pub(super) fn plain(field: &str) -> String {
+    if !field.contains(['<', '&']) {
+        return field.to_owned();
     }
-    if let Some((_, c)) = NAMED.iter().find(|(n, _)| *n == name) {
-        return Some(*c);
+    let once = text(field);
+    let is_escaped = !field.contains('<') && once.contains("</") || once.contains("<br");
+    if is_escaped || decode(&once) != once {
+        return text(&once);
     }
-    let at = LATIN1.split_whitespace().position(|n| n == name)?;
-    char::from_u32(0xa0 + u32::try_from(at).ok()?)
+    once
+}
+
+/// Returns the text of an entity: `eacute`, `#233`, `#xe9`.
+pub(super) fn entity(name: &str) -> Option<String> {
+    let written = format!("&{name};");
+    let decoded = decode(&written);
+    (decoded != written).then(|| decoded.into_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{entity, text};
+    use super::{entity, plain, text};
 
     #[test]
     fn tags_go_and_entities_are_decoded() {
@@ -182,11 +136,40 @@ mod tests {
     }
 
     #[test]
-    fn latin_1_is_named_in_order() {
-        assert_eq!(entity("nbsp"), Some('\u{a0}'));
-        assert_eq!(entity("szlig"), Some('\u{df}'));
-        assert_eq!(entity("yuml"), Some('\u{ff}'));
+    fn entities_are_named_or_numbered() {
+        for (name, text) in [
+            ("nbsp", "\u{a0}"),
+            ("szlig", "\u{df}"),
+            ("scaron", "\u{161}"),
+            ("hellip", "\u{2026}"),
+            ("#233", "\u{e9}"),
+            ("#xe9", "\u{e9}"),
+        ] {
+            assert_eq!(entity(name).as_deref(), Some(text), "{name}");
+        }
         assert_eq!(entity("#xD800"), None);
         assert_eq!(entity("#-1"), None);
+    }
+
+    #[test]
+    fn fields_are_text_however_often_they_were_escaped() {
+        for (field, wanted) in [
+            ("Black & Decker", "Black & Decker"),
+            ("Black &amp; Decker", "Black & Decker"),
+            ("Black &amp;amp; Decker", "Black & Decker"),
+            ("Cerv&eacute;lo", "Cerv\u{e9}lo"),
+            ("Cerv&amp;eacute;lo", "Cerv\u{e9}lo"),
+            (
+                "&lt;p&gt;Light &amp;amp; stiff.&lt;/p&gt;",
+                "Light & stiff.",
+            ),
+            ("<b>New!</b> Kettle", "New! Kettle"),
+            ("5 < 6 & 7 > 6", "5 < 6 & 7 > 6"),
+            ("24&quot; screen", "24\" screen"),
+            ("two  spaces\nand a line", "two  spaces\nand a line"),
+            ("R&D;", "R&D;"),
+        ] {
+            assert_eq!(plain(field), wanted, "{field}");
+        }
     }
 }

@@ -14,6 +14,8 @@ use super::{SourceError, rules::Rules};
 #[derive(Debug, Clone, Default)]
 pub struct Mapping {
     rules: Option<Rules>,
+    /// True if each row is an item of its own.
+    is_flat: bool,
 }
 
 impl Mapping {
@@ -50,7 +52,10 @@ impl Mapping {
 
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let rules = Some(Rules::parse(text)?);
-        Ok(Self { rules })
+        Ok(Self {
+            rules,
+            is_flat: false,
+        })
     }
 
     /// Returns the attributes it declares; none if columns are recognized by their names.
@@ -61,27 +66,21 @@ impl Mapping {
             .unwrap_or_default()
     }
 
-    /// Returns true if columns are recognized by their names.
-    pub(super) fn is_default(&self) -> bool {
-        self.rules.is_none()
+    /// Keeps each row an item of its own.
+    #[must_use]
+    pub fn without_variants(mut self) -> Self {
+        self.is_flat = true;
+        self
+    }
+
+    /// Returns true if rows of one product become variants of one item.
+    pub(super) fn has_variants(&self) -> bool {
+        !self.is_flat
     }
 
     /// Returns the rules of the file, if it was read from one.
     pub(super) fn rules(&self) -> Option<&Rules> {
         self.rules.as_ref()
-    }
-
-    /// Returns the rules for a file with these columns; all that they name must be present.
-    pub(super) fn for_columns(&self, name: &str, columns: &[String]) -> Result<Rules, SourceError> {
-        let rules = match &self.rules {
-            Some(rules) => rules.clone(),
-            None => Rules::by_name(columns).map_err(|reason| SourceError::Header {
-                name: name.to_owned(),
-                reason,
-            })?,
-        };
-        require(name, columns, rules.columns())?;
-        Ok(rules)
     }
 }
 

@@ -3,7 +3,8 @@
 //! An error within a record rejects that record and the stream continues; a [`SourceError`] ends
 //! it. Semantics of the items, their embedding and their destination do not live here.
 
-mod cells;
+mod catalog;
+pub mod cells;
 pub mod events;
 mod google;
 mod google_xml;
@@ -11,17 +12,23 @@ mod groups;
 mod html;
 pub mod image;
 mod input;
+mod json_item;
 mod jsonl;
+mod layout;
 pub mod mapping;
 mod parquet;
 mod public_net;
+mod rows;
 mod rules;
 mod shopify;
 mod table;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod tidy;
 mod time;
+pub mod values;
+mod variants;
 mod vendure;
 
 use std::{
@@ -34,10 +41,12 @@ use vitrine_schemas::Item;
 
 use crate::sink::SinkError;
 
+pub(crate) use catalog::count_refused;
+pub use catalog::{Catalog, ColumnReport};
+pub use cells::Note;
 pub use mapping::Mapping;
 
-use input::{Input, Reading};
-use text::{ReadAs, TextOptions, encoding::Content};
+use text::ReadAs;
 
 /// Layout of a catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -96,6 +105,38 @@ pub struct Record {
     pub id: Option<String>,
     /// Item, or the problem of the record and how to fix it.
     pub item: Result<Item, String>,
+    /// True if the record deletes the item of its id.
+    pub is_delete: bool,
+    /// Values that cost their fields.
+    pub notes: Vec<Note>,
+    /// Lines of rows that a later row of the same product replaced.
+    pub superseded: Vec<u64>,
+}
+
+impl Record {
+    /// Creates the record of an item without notes.
+    pub fn new(line: u64, item: Item) -> Self {
+        Self {
+            line,
+            id: Some(item.id.clone()),
+            item: Ok(item),
+            is_delete: false,
+            notes: Vec::new(),
+            superseded: Vec::new(),
+        }
+    }
+
+    /// Creates a record that cannot be used.
+    pub fn rejected(line: u64, id: Option<String>, reason: String) -> Self {
+        Self {
+            line,
+            id,
+            item: Err(reason),
+            is_delete: false,
+            notes: Vec::new(),
+            superseded: Vec::new(),
+        }
+    }
 }
 
 /// Records of a catalog in their order. An `Err` is the last item: the stream as a whole is broken.
@@ -115,6 +156,10 @@ pub enum SourceError {
         line: u64,
         source: io::Error,
     },
+    #[error(
+        "cannot write a temporary file: {0}; free space in the folder for temporary files, or set TMPDIR"
+    )]
+    Temporary(io::Error),
     #[error("unknown format of {name}; set --format to one of: {known}")]
     UnknownFormat { name: String, known: String },
     #[error(
@@ -151,15 +196,8 @@ pub enum SourceError {
     },
 }
 
-/// Opened catalog.
-pub struct Opened {
-    /// Records in their order.
-    pub records: Records,
-    /// Form of the text; `None` for Parquet.
-    pub read_as: Option<ReadAs>,
-}
-
-/// Opens a catalog whose encoding and separator are detected, see [`open_as`].
+/// Opens a catalog whose encoding and separator are detected, see
+/// [`Catalog::open_as`].
 ///
 /// # Errors
 /// The format is unknown, the file cannot be opened, or it lacks columns that the mapping names.
@@ -186,60 +224,7 @@ pub fn open(
     format: Option<Format>,
     mapping: &Mapping,
 ) -> Result<Records, SourceError> {
-    Ok(open_as(source, format, mapping, &TextOptions::default())?.records)
-}
-
-/// Opens a catalog; `-` is standard input.
-///
-/// Files ending in `.gz` and `.zst` are decompressed; the compression of other files and of
-/// standard input is detected from their first bytes. Parquet is read from plain files only.
-///
-/// # Errors
-/// The format is unknown, the file cannot be opened, or it lacks columns that the mapping names.
-pub fn open_as(
-    source: &Path,
-    format: Option<Format>,
-    mapping: &Mapping,
-    text: &TextOptions,
-) -> Result<Opened, SourceError> {
-    let format = format.map_or_else(|| Format::of(source), Ok)?;
-    let reading = Reading {
-        text: text.clone(),
-        ..Reading::default()
-    };
-    let records = records(source, format, mapping, &reading);
-    match (records, reading.read_as.get().cloned()) {
-        (Ok(records), read_as) => Ok(Opened { records, read_as }),
-        (Err(error), Some(read_as)) => Err(error.with_form(read_as)),
-        (Err(error), None) => Err(error),
-    }
-}
-
-fn records(
-    source: &Path,
-    format: Format,
-    mapping: &Mapping,
-    reading: &Reading,
-) -> Result<Records, SourceError> {
-    let table = || Input::open(source, reading, Content::Table);
-    Ok(match format {
-        Format::Parquet => last_error(parquet::records(source, mapping)?),
-        Format::Jsonl => {
-            let input = Input::open(source, reading, Content::Json)?;
-            last_error(jsonl::records(input, mapping))
-        }
-        Format::Csv => last_error(table::records(table()?, mapping)?),
-        Format::GoogleXml => {
-            let input = Input::open(source, reading, Content::Xml)?;
-            last_error(google_xml::records(input, mapping)?)
-        }
-        Format::GoogleTsv => last_error(google::records(table()?, mapping)?),
-        Format::Shopify | Format::Vendure if !mapping.is_default() => {
-            return Err(SourceError::FixedMapping { format });
-        }
-        Format::Shopify => last_error(shopify::records(table()?)?),
-        Format::Vendure => last_error(vendure::records(table()?)?),
-    })
+    Catalog::open(source, format, mapping)?.records()
 }
 
 impl SourceError {
@@ -253,16 +238,4 @@ impl SourceError {
             other => other,
         }
     }
-}
-
-/// Ends the stream after its first error.
-fn last_error(
-    mut records: impl Iterator<Item = Result<Record, SourceError>> + Send + 'static,
-) -> Records {
-    let mut broken = false;
-    Box::new(std::iter::from_fn(move || {
-        let next = if broken { None } else { records.next() };
-        broken = !matches!(next, Some(Ok(_)));
-        next
-    }))
 }

@@ -17,11 +17,7 @@ use parquet::{
     schema::types::Type,
 };
 
-use super::{
-    Mapping, Record, SourceError,
-    cells::{self, Row},
-    input,
-};
+use super::{SourceError, cells::Row, input};
 
 /// Rows of a file, numbered from 1.
 pub(super) struct Rows {
@@ -96,23 +92,6 @@ impl Iterator for Rows {
             })),
         }
     }
-}
-
-/// Returns the records of a Parquet file.
-pub(super) fn records(
-    source: &Path,
-    mapping: &Mapping,
-) -> Result<impl Iterator<Item = Result<Record, SourceError>> + Send + use<>, SourceError> {
-    let rows = Rows::open(source)?;
-    let rules = mapping.for_columns(rows.name(), rows.columns())?;
-    Ok(rows.map(move |row| {
-        let (line, row) = row?;
-        Ok(Record {
-            line,
-            id: cells::text(&row, &rules.id).ok().flatten(),
-            item: rules.item(&row),
-        })
-    }))
 }
 
 /// Returns the schema without the columns whose type cannot be read.

@@ -1,15 +1,14 @@
-//! Rows of separated text with a header line, and plain CSV based on them.
+//! Rows of separated text with a header line.
 
 use std::io;
 
 use csv::ByteRecord;
 use encoding_rs::Encoding;
 use serde_json::Value;
-use vitrine_schemas::Item;
 
 use super::{
-    Mapping, Record, SourceError,
-    cells::{self, Row},
+    SourceError,
+    cells::Row,
     input::{Input, MAX_RECORD},
     text::{
         HEAD, TextRow,
@@ -25,17 +24,6 @@ pub(super) struct Line {
     pub row: Row,
     /// Problem of the row.
     pub error: Option<String>,
-}
-
-impl Line {
-    /// Returns the record of this row alone.
-    pub fn record(self, id: &str, make: impl Fn(&Row) -> Result<Item, String>) -> Record {
-        Record {
-            line: self.line,
-            id: cells::text(&self.row, id).ok().flatten(),
-            item: self.error.map_or_else(|| make(&self.row), Err),
-        }
-    }
 }
 
 /// Separated text.
@@ -193,14 +181,4 @@ fn more(reader: &mut impl io::BufRead, to: &mut Vec<u8>) -> io::Result<bool> {
     to.extend_from_slice(bytes);
     reader.consume(count);
     Ok(count > 0)
-}
-
-/// Returns the records of a CSV file.
-pub(super) fn records(
-    input: Input,
-    mapping: &Mapping,
-) -> Result<impl Iterator<Item = Result<Record, SourceError>> + Send + use<>, SourceError> {
-    let table = Table::open(input, b',')?;
-    let rules = mapping.for_columns(table.name(), table.columns())?;
-    Ok(table.map(move |line| Ok(line?.record(&rules.id, |row| rules.item(row)))))
 }

@@ -1,107 +1,205 @@
 //! Vendure product imports: a row with a name begins a product, rows without one are further
 //! variants of it.
 
+use serde_json::{Map, Value};
 use vitrine_schemas::{ImageRef, Item};
 
 use super::{
-    Record, SourceError, cells,
-    groups::{Group, Keywords, groups},
-    html,
-    input::Input,
-    mapping::require,
-    table::Table,
+    Record,
+    cells::{self, Cells, Marks, Note, Row},
+    layout::Layout,
+    rows::Line,
+    rules::Member,
+    tidy::tidy,
+    values::availability,
+    variants,
 };
 
 /// Separator of values within a cell.
 const SEPARATOR: char = '|';
 
-/// Returns the products of an import file.
-pub(super) fn records(
-    input: Input,
-) -> Result<impl Iterator<Item = Result<Record, SourceError>> + Send, SourceError> {
-    let table = Table::open(input, b',')?;
-    require(table.name(), table.columns(), ["name", "assets", "facets"])?;
-    let groups = groups(table, |_, next| {
-        !matches!(cells::text(next, "name"), Ok(Some(_)))
-    });
-    Ok(groups.map(|group| {
-        let group = group?;
-        let id = id(&group).ok();
-        Ok(group.record(id, item))
-    }))
+/// Layout of the import file.
+#[derive(Default)]
+pub(super) struct Vendure {
+    /// Number of the product that the next row continues.
+    product: u64,
+}
+
+impl Layout for Vendure {
+    fn key(&mut self, line: &Line) -> Option<String> {
+        if cells::plain(&line.row, "name").is_some() {
+            self.product += 1;
+        }
+        Some(self.product.to_string())
+    }
+
+    fn id(&self, row: &Row) -> Option<String> {
+        id(row)
+    }
+
+    fn prices(&self) -> Vec<String> {
+        vec!["price".to_owned()]
+    }
+
+    fn fields(&self, _row: &Row) -> Vec<(String, String)> {
+        let fields = [
+            ("id", "slug"),
+            ("title", "name"),
+            ("description", "description"),
+            ("images", "assets"),
+            ("images", "variantAssets"),
+            ("attributes", "facets"),
+            ("attributes", "variantFacets"),
+            ("attributes", "optionValues"),
+            ("price", "price"),
+            ("sku", "sku"),
+            ("availability", "stockOnHand"),
+        ];
+        fields.map(|(f, c)| (f.to_owned(), c.to_owned())).into()
+    }
+
+    fn product(&mut self, _key: Option<String>, rows: Vec<Line>, marks: &Marks) -> Vec<Record> {
+        let Some(first) = rows.first() else {
+            return Vec::new();
+        };
+        let Some(id) = id(&first.row) else {
+            let reason = "column `name`: is empty, and no row above begins a product".to_owned();
+            return vec![Record::rejected(first.line, None, reason)];
+        };
+        let (line, mut notes) = (first.line, Vec::new());
+        let base = base(first, marks, id.clone(), &mut notes);
+        let names = cells::plain(&first.row, "optionGroups").unwrap_or_default();
+        let members: Vec<Member> = rows
+            .iter()
+            .map(|row| member(row, marks, &names, &mut notes))
+            .collect();
+        let (mut item, superseded) = variants::join(base, members);
+        tidy(&mut item, line, &mut notes);
+        vec![Record {
+            line,
+            id: Some(id),
+            item: Ok(item),
+            is_delete: false,
+            notes,
+            superseded,
+        }]
+    }
 }
 
 /// Returns the slug, or one derived from the name as Vendure does it.
-fn id(product: &Group) -> Result<String, String> {
-    if let Some(slug) = cells::text(product.first(), "slug")? {
-        return Ok(slug);
+fn id(first: &Row) -> Option<String> {
+    if let Some(slug) = cells::plain(first, "slug") {
+        return Some(slug);
     }
-    let name = cells::id(product.first(), "name")?.to_lowercase();
+    let name = cells::plain(first, "name")?.to_lowercase();
     let words = name.split(|c: char| !c.is_alphanumeric());
-    Ok(words
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join("-"))
+    let words = words.filter(|word| !word.is_empty());
+    Some(words.collect::<Vec<_>>().join("-"))
 }
 
-fn item(product: &Group) -> Result<Item, String> {
-    let first = product.first();
-    let mut category = Vec::new();
-    let mut brand = None;
-    let mut attributes = Keywords::default();
-    for facet in parts(product, &["facets", "variantFacets"])? {
-        let (name, value) = facet.split_once(':').ok_or_else(|| {
-            format!("column `facets`: expected a facet like `brand:Apple`, got `{facet}`")
-        })?;
-        match name.trim() {
-            "category" => category.push(value.to_owned()),
-            "brand" => brand = brand.or_else(|| Some(value.trim().to_owned())),
-            name => attributes.add(name, value),
-        }
-    }
-    options(product, &mut attributes)?;
-    let image = |name: &String| match cells::image(name) {
-        ImageRef::Path(name) => ImageRef::Path(format!("images/{name}")),
-        uri => uri,
-    };
-    Ok(Item {
-        id: id(product)?,
-        title: cells::text(first, "name")?,
-        description: cells::text(first, "description")?.map(|text| html::text(&text)),
-        category: cells::category_path(category.iter().map(String::as_str)),
-        brand,
-        price: product.lowest_price("price")?,
-        images: parts(product, &["assets", "variantAssets"])?
-            .iter()
-            .map(image)
-            .collect(),
-        attributes: attributes.finish(),
+fn base(first: &Line, marks: &Marks, id: String, notes: &mut Vec<Note>) -> Item {
+    let mut cells = Cells::new(first.line, &first.row, marks);
+    let mut item = Item {
+        id,
+        title: cells.text("name"),
+        description: cells.text("description"),
+        images: images(&mut cells, "assets"),
         ..Item::default()
-    })
-}
-
-/// Returns the distinct values of columns with several values per cell.
-fn parts(product: &Group, columns: &[&str]) -> Result<Vec<String>, String> {
-    let mut all: Vec<String> = Vec::new();
-    for column in columns {
-        for cell in product.distinct(column)? {
-            for part in cell.split(SEPARATOR).map(str::trim) {
-                if !part.is_empty() && !all.iter().any(|p| p == part) {
-                    all.push(part.to_owned());
-                }
-            }
+    };
+    let mut category = Vec::new();
+    for (name, value) in facets(&mut cells, "facets") {
+        match name.as_str() {
+            "category" => category.push(value),
+            "brand" => item.brand = item.brand.or(Some(value)),
+            _ => add(&mut item.attributes, &name, value),
         }
     }
-    Ok(all)
+    item.category = cells::category_path(category.iter().map(String::as_str));
+    notes.append(&mut cells.notes);
+    item
 }
 
-/// Adds the options: their names are in the first row, their values at the same place in every row.
-fn options(product: &Group, attributes: &mut Keywords) -> Result<(), String> {
-    let names = cells::text(product.first(), "optionGroups")?.unwrap_or_default();
-    for values in product.distinct("optionValues")? {
-        for (name, value) in names.split(SEPARATOR).zip(values.split(SEPARATOR)) {
-            attributes.add(name, value);
+fn member(row: &Line, marks: &Marks, names: &str, notes: &mut Vec<Note>) -> Member {
+    let mut cells = Cells::new(row.line, &row.row, marks);
+    let mut attributes = Map::new();
+    for (name, value) in facets(&mut cells, "variantFacets") {
+        add(&mut attributes, &name, value);
+    }
+    let values = cells.text("optionValues").unwrap_or_default();
+    for (name, value) in names.split(SEPARATOR).zip(values.split(SEPARATOR)) {
+        add(&mut attributes, name, value.trim().to_owned());
+    }
+    let sku = cells.text("sku");
+    let id = sku.clone().unwrap_or_else(|| row.line.to_string());
+    attributes.extend(sku.map(|sku| ("sku".to_owned(), sku.into())));
+    let is_tracked = cells.flag("trackInventory") == Some(true);
+    let quantity = cells.text("stockOnHand").filter(|_| is_tracked);
+    let item = Item {
+        id,
+        price: cells.price("price"),
+        availability: quantity
+            .and_then(|quantity| availability::quantity(&quantity))
+            .map(availability::of_quantity),
+        images: images(&mut cells, "variantAssets"),
+        attributes,
+        ..Item::default()
+    };
+    notes.append(&mut cells.notes);
+    Member {
+        line: row.line,
+        item,
+        is_delete: false,
+        notes: Vec::new(),
+    }
+}
+
+/// Returns the facets of a cell, such as `brand:Apple|color:silver`.
+fn facets(cells: &mut Cells<'_>, column: &str) -> Vec<(String, String)> {
+    let cell = cells.text(column).unwrap_or_default();
+    let mut found = Vec::new();
+    for facet in cell
+        .split(SEPARATOR)
+        .map(str::trim)
+        .filter(|f| !f.is_empty())
+    {
+        match facet.split_once(':') {
+            Some((name, value)) => found.push((name.trim().to_owned(), value.trim().to_owned())),
+            None => cells.note(
+                column,
+                &format!("expected a facet like `brand:Apple`, got `{facet}`"),
+            ),
         }
     }
-    Ok(())
+    found
+}
+
+/// Adds a value to a keyword attribute unless it is present. The name is converted to a valid one.
+fn add(attributes: &mut Map<String, Value>, name: &str, value: String) {
+    let Some(name) = cells::attribute_name(name) else {
+        return;
+    };
+    if value.is_empty() {
+        return;
+    }
+    let value = Value::from(value);
+    match attributes.get_mut(&name) {
+        None => {
+            attributes.insert(name, value);
+        }
+        Some(Value::Array(values)) if !values.contains(&value) => values.push(value),
+        Some(one) if *one != value && !one.is_array() => {
+            *one = Value::Array(vec![one.take(), value]);
+        }
+        Some(_) => {}
+    }
+}
+
+fn images(cells: &mut Cells<'_>, column: &str) -> Vec<ImageRef> {
+    let images = cells.images(column).into_iter();
+    images
+        .map(|image| match image {
+            ImageRef::Path(name) => ImageRef::Path(format!("images/{name}")),
+            other => other,
+        })
+        .collect()
 }

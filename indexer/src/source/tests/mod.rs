@@ -1,6 +1,7 @@
 //! Tests of the readers by format, through [`open`](super::open).
 
 mod feeds;
+mod generated;
 mod images;
 mod jsonl;
 mod packed;
@@ -65,6 +66,14 @@ fn outcomes(records: &[Record]) -> Vec<(u64, &str, &str)> {
         (record.line, record.id.as_deref().unwrap_or("?"), error)
     }
     records.iter().map(outcome).collect()
+}
+
+/// Returns line and reason of every value that was left out.
+fn notes(records: &[Record]) -> Vec<(u64, &str)> {
+    let notes = records.iter().flat_map(|record| &record.notes);
+    notes
+        .map(|note| (note.line, note.reason.as_str()))
+        .collect()
 }
 
 #[test]

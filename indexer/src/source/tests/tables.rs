@@ -70,17 +70,22 @@ fn a_faulty_row_is_rejected_alone() {
             (4, "3", &fields(2)),
             (5, "4", &fields(4)),
             (6, "?", "column `id`: is empty; every item needs an id"),
+            (7, "5", ""),
+            (8, "6", ""),
+            (9, "7", ""),
+        ]
+    );
+    assert_eq!(
+        notes(&records),
+        [
             (
                 7,
-                "5",
-                "column `price`: expected a price like `15.00` or `15.00 USD`, got `1.2.3`"
+                "column `price`: expected a price like `15.00`, `15.00 USD` or `€ 1.299,00`, got `1.2.3`"
             ),
             (
                 8,
-                "6",
-                "column `price`: expected an ISO 4217 currency code like `EUR`, got `bucks`"
+                "column `price`: expected a price like `15.00`, `15.00 USD` or `€ 1.299,00`, got `12 bucks`"
             ),
-            (9, "7", ""),
         ]
     );
 }
@@ -175,11 +180,12 @@ fn a_mapping_renames_and_types_columns() {
         ..Item::default()
     };
     assert_eq!(records[1].item.as_ref(), Ok(&bare));
+    assert_eq!(outcomes(&records)[2..], [(4, "3", ""), (5, "4", "")]);
     assert_eq!(
-        outcomes(&records)[2..],
+        notes(&records),
         [
-            (4, "3", "column `y`: expected a 64-bit integer, got `20x1`"),
-            (5, "4", "column `off`: expected true or false, got `maybe`"),
+            (4, "column `y`: expected a 64-bit integer, got `20x1`"),
+            (5, "column `off`: expected true or false, got `maybe`"),
         ]
     );
 }
@@ -191,8 +197,8 @@ fn a_faulty_mapping_names_its_error() {
     assert!(error("title = 'b'").contains("missing field `id`"));
     assert!(error("id = 'a'\n[price]\namount = 'p'\nsum = 'x'").contains("unknown field `sum`"));
     assert!(
-        error("id = 'a'\n[price]\namount = 'p'\ncurrency_fixed = 'Euro'")
-            .contains("ISO 4217 currency code like `EUR`, got `Euro`")
+        error("id = 'a'\n[price]\namount = 'p'\ncurrency_fixed = 'Taler'")
+            .contains("ISO 4217 currency code like `EUR` or a sign like `€`, got `Taler`")
     );
     let attribute = error("id = 'a'\n[attributes]\nx = { colum = 'y' }");
     assert!(attribute.contains("unknown field `colum`"), "{attribute}");

@@ -1,0 +1,141 @@
+//! Rows of a catalog of any format, before they have a meaning.
+
+use std::path::Path;
+
+use serde_json::Value;
+use vitrine_schemas::Item;
+
+use super::{
+    Format, SourceError,
+    cells::Row,
+    google, google_xml,
+    input::{Input, Reading},
+    jsonl, parquet,
+    table::Table,
+    text::encoding::Content,
+};
+
+/// Row of a catalog.
+pub(super) struct Line {
+    /// Its first line, from 1; for Parquet its row, from 1.
+    pub line: u64,
+    pub row: Row,
+    /// The item, if the row is one in the format of the API; `row` is empty then.
+    pub item: Option<Box<Item>>,
+    /// Reason why the row cannot be used.
+    pub error: Option<String>,
+}
+
+impl Line {
+    /// Creates a row without error.
+    pub fn new(line: u64, row: Row) -> Self {
+        Self {
+            line,
+            row,
+            item: None,
+            error: None,
+        }
+    }
+}
+
+/// Rows in their order. An `Err` is the last one: the stream as a whole is broken.
+pub(super) type Lines = Box<dyn Iterator<Item = Result<Line, SourceError>> + Send>;
+
+/// Rows of an opened file.
+pub(super) struct Opened {
+    pub name: String,
+    /// Columns of the header; `None` if each row has its own.
+    pub columns: Option<Vec<String>>,
+    pub lines: Lines,
+}
+
+/// Opens the rows of a file. Without a mapping, that is `is_by_name`, items of the API are recognized
+/// and the fields of Google feeds have one spelling.
+pub(super) fn open(
+    source: &Path,
+    format: Format,
+    is_by_name: bool,
+    reading: &Reading,
+) -> Result<Opened, SourceError> {
+    let table = |delimiter| Table::open(Input::open(source, reading, Content::Table)?, delimiter);
+    match format {
+        Format::Parquet => {
+            let rows = parquet::Rows::open(source)?;
+            Ok(Opened {
+                name: rows.name().to_owned(),
+                columns: Some(rows.columns().to_vec()),
+                lines: Box::new(rows.map(|row| {
+                    let (line, row) = row?;
+                    Ok(Line::new(line, row))
+                })),
+            })
+        }
+        Format::Jsonl => {
+            let input = Input::open(source, reading, Content::Json)?;
+            Ok(Opened {
+                name: input.name.clone(),
+                columns: None,
+                lines: Box::new(jsonl::lines(input).map(move |line| {
+                    let (line, bytes) = line?;
+                    Ok(object(line, &bytes, is_by_name))
+                })),
+            })
+        }
+        Format::GoogleXml => {
+            let input = Input::open(source, reading, Content::Xml)?;
+            Ok(Opened {
+                name: input.name.clone(),
+                columns: None,
+                lines: Box::new(google_xml::rows(input)?),
+            })
+        }
+        Format::GoogleTsv => {
+            let table = table(b'\t')?;
+            Ok(separated(if is_by_name {
+                table.rename(google::field_name)
+            } else {
+                table
+            }))
+        }
+        Format::Csv | Format::Shopify | Format::Vendure => Ok(separated(table(b',')?)),
+    }
+}
+
+fn separated(table: Table) -> Opened {
+    Opened {
+        name: table.name().to_owned(),
+        columns: Some(table.columns().to_vec()),
+        lines: Box::new(table.map(|line| {
+            let line = line?;
+            Ok(Line {
+                line: line.line,
+                row: line.row,
+                item: None,
+                error: line.error,
+            })
+        })),
+    }
+}
+
+/// Parses a line of JSON.
+fn object(line: u64, bytes: &[u8], has_items: bool) -> Line {
+    let broken = |error: String| Line {
+        error: Some(error),
+        ..Line::new(line, Row::new())
+    };
+    let text = match jsonl::text(bytes) {
+        Ok(text) => text,
+        Err(error) => return broken(error),
+    };
+    if has_items && let Ok(item) = serde_json::from_str::<Item>(text) {
+        return Line {
+            item: Some(Box::new(item)),
+            ..Line::new(line, Row::new())
+        };
+    }
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(row)) => Line::new(line, row),
+        Ok(other) => broken(format!("expected a JSON object, got `{other}`")),
+        Err(error) => broken(format!("expected a JSON object: {error}")),
+    }
+}

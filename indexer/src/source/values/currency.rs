@@ -1,0 +1,103 @@
+//! Currencies by their signs, abbreviations and ISO 4217 codes.
+
+/// Signs and abbreviations that name one currency, in lower case and without dots; by convention
+/// `$` is USD, `¥` is JPY and `Rs` is INR.
+const SIGNS: &[(&str, &str)] = &[
+    ("$", "USD"),
+    ("us$", "USD"),
+    ("$us", "USD"),
+    ("dollar", "USD"),
+    ("dollars", "USD"),
+    ("€", "EUR"),
+    ("euro", "EUR"),
+    ("euros", "EUR"),
+    ("£", "GBP"),
+    ("₤", "GBP"),
+    ("¥", "JPY"),
+    ("円", "JPY"),
+    ("jp¥", "JPY"),
+    ("元", "CNY"),
+    ("rmb", "CNY"),
+    ("cn¥", "CNY"),
+    ("人民币", "CNY"),
+    ("₹", "INR"),
+    ("rs", "INR"),
+    ("₩", "KRW"),
+    ("원", "KRW"),
+    ("₽", "RUB"),
+    ("руб", "RUB"),
+    ("р", "RUB"),
+    ("₴", "UAH"),
+    ("грн", "UAH"),
+    ("₺", "TRY"),
+    ("tl", "TRY"),
+    ("₫", "VND"),
+    ("đ", "VND"),
+    ("฿", "THB"),
+    ("₪", "ILS"),
+    ("₱", "PHP"),
+    ("₦", "NGN"),
+    ("₵", "GHS"),
+    ("₸", "KZT"),
+    ("₡", "CRC"),
+    ("₲", "PYG"),
+    ("zł", "PLN"),
+    ("zl", "PLN"),
+    ("kč", "CZK"),
+    ("kc", "CZK"),
+    ("ft", "HUF"),
+    ("лв", "BGN"),
+    ("lei", "RON"),
+    ("fr", "CHF"),
+    ("sfr", "CHF"),
+    ("r$", "BRL"),
+    ("rp", "IDR"),
+    ("rm", "MYR"),
+    ("s/", "PEN"),
+    ("a$", "AUD"),
+    ("au$", "AUD"),
+    ("c$", "CAD"),
+    ("ca$", "CAD"),
+    ("nz$", "NZD"),
+    ("hk$", "HKD"),
+    ("s$", "SGD"),
+    ("sg$", "SGD"),
+    ("nt$", "TWD"),
+    ("mx$", "MXN"),
+    ("ar$", "ARS"),
+    ("cl$", "CLP"),
+    ("cop$", "COP"),
+    ("r", "ZAR"),
+    ("din", "RSD"),
+];
+
+/// Signs of several currencies: the amount counts, the currency stays open.
+const OPEN: &[&str] = &["kr"];
+
+/// Returns the ISO 4217 code of a sign, abbreviation or code; `None` for a sign of several
+/// currencies (`kr`).
+///
+/// # Errors
+/// The text is no currency.
+pub fn currency(text: &str) -> Result<Option<String>, String> {
+    let plain = text.trim().to_lowercase();
+    let plain = plain.trim_matches('.');
+    if OPEN.contains(&plain) {
+        return Ok(None);
+    }
+    if let Some((_, code)) = SIGNS.iter().find(|(sign, _)| *sign == plain) {
+        return Ok(Some((*code).to_owned()));
+    }
+    if plain.len() == 3 && plain.bytes().all(|b| b.is_ascii_lowercase()) {
+        return Ok(Some(plain.to_ascii_uppercase()));
+    }
+    Err(format!(
+        "expected an ISO 4217 currency code like `EUR` or a sign like `€`, got `{}`",
+        text.trim()
+    ))
+}
+
+/// Returns true if amounts of the currency have three decimals.
+pub(super) fn has_three_decimals(code: &str) -> bool {
+    ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"].contains(&code)
+}
