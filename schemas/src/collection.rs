@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{BehaviorConfig, BehaviorInfo, BehaviorPatch, ReembeddingInfo};
+use crate::{
+    BehaviorConfig, BehaviorInfo, BehaviorPatch, EmbedMode, EmbeddingInfo, ReembeddingInfo,
+};
 
 /// Distance of a vector space. Responses have a score, where higher is better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -101,6 +103,9 @@ pub struct CollectionConfig {
     /// Settings for learning from events.
     #[serde(default, skip_serializing_if = "is_default")]
     pub behavior: BehaviorConfig,
+    /// `off`: the server embeds no items of the collection; clients bring the vectors.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub embed: EmbedMode,
 }
 
 /// Changes to a collection: attributes and vector spaces can be added, but not changed.
@@ -116,6 +121,9 @@ pub struct CollectionPatch {
     /// Changes to the settings for learning from events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<BehaviorPatch>,
+    /// `on` or `off`: embedding of written items by the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embed: Option<EmbedMode>,
 }
 
 /// Memory of an index by component.
@@ -201,6 +209,9 @@ pub struct CollectionInfo {
     /// Event log and models in memory.
     #[serde(default)]
     pub events: BehaviorInfo,
+    /// Items that the server has still to embed, or could not embed.
+    #[serde(default)]
+    pub embedding: EmbeddingInfo,
     /// The current re-embedding, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reembedding: Option<ReembeddingInfo>,
