@@ -16,9 +16,9 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    collections, dialogues, embeddings, events, health, images, import, items, map, models,
-    multi_search, presets, recommend, reembedding, reports, rules, search, synonyms, understand,
-    users,
+    collections, dialogues, embeddings, events, health, images, import, item_embedding, items, map,
+    models, multi_search, presets, recommend, reembedding, reports, rules, search, synonyms,
+    understand, users,
 };
 
 /// The OpenAPI document.
@@ -35,6 +35,7 @@ use crate::routes::{
         collections::list, collections::put, collections::patch, collections::get, collections::delete,
         collections::aliases, collections::apply,
         items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching, items::facets,
+        item_embedding::list, item_embedding::embed_missing,
         images::get,
         import::import,
         search::search, search::similar, multi_search::multi_search,

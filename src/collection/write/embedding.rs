@@ -182,12 +182,7 @@ impl Collection {
     }
 
     /// Applies the policy to a patched item that brings no vectors; it has those of `old`.
-    pub(super) fn plan_patch(
-        &self,
-        policy: &EmbedPolicy<'_>,
-        old: &Item,
-        item: &mut Item,
-    ) -> Plan {
+    pub(super) fn plan_patch(&self, policy: &EmbedPolicy<'_>, old: &Item, item: &mut Item) -> Plan {
         let is_same = (policy.is_same)(old, item);
         if is_same && (old.embedding.is_some() || !old.vectors.is_empty()) {
             item.embedding.clone_from(&old.embedding);
@@ -356,7 +351,10 @@ impl Collection {
             }
             // A vector is never replaced in place, so an item with old ones gets a new version.
             let state = self.state.read();
-            if state.every_space().any(|s| s.vector(embedded.version).is_some()) {
+            if state
+                .every_space()
+                .any(|s| s.vector(embedded.version).is_some())
+            {
                 replaced.push(item);
             } else {
                 filled.push((embedded.version, item));

@@ -73,7 +73,9 @@ impl Collection {
         let written = |(result, id): (Result<WriteStatus>, String)| {
             result.map(|status| Written {
                 status,
-                embedding: places.get(&id).and_then(|place| planned.get(*place)?.clone()),
+                embedding: places
+                    .get(&id)
+                    .and_then(|place| planned.get(*place)?.clone()),
             })
         };
         Ok(results.into_iter().zip(ids).map(written).collect())
@@ -118,7 +120,8 @@ impl Collection {
             _ => Plan::default(),
         };
         let config = self.config();
-        if !brings_vectors && !plan.is_new_version && texts(&config, &old) == texts(&config, &item) {
+        if !brings_vectors && !plan.is_new_version && texts(&config, &old) == texts(&config, &item)
+        {
             self.rewrite(&mut writer, old, &item)?;
         } else {
             if !brings_vectors && !plan.drops_vectors {
