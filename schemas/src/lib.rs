@@ -51,7 +51,7 @@ pub use dialogue::{
 pub use diversify::{DiversifySpec, DiversityUse, Group};
 pub use embeddings::{
     EmbeddingObject, EmbeddingValue, EmbeddingsInput, EmbeddingsRequest, EmbeddingsResponse,
-    EmbeddingsUsage, EncodingFormat,
+    EmbeddingsUsage, EncodingFormat, OpenAiError, OpenAiModel, OpenAiModels, OpenAiProblem,
 };
 pub use event::{
     EraseResponse, Event, EventImportParams, EventKind, EventLine, EventResult, EventStatus,

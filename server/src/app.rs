@@ -105,6 +105,7 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),
         Entry::new("/v1/tasks/{id}").on(GET, Key(Read), models::task),
         Entry::new("/v1/embeddings").on(POST, Key(Read), embeddings::post),
+        Entry::new("/v1/models").on(GET, Key(Read), embeddings::models),
         Entry::new("/v1/multi_search").on(POST, Key(Read), multi_search::multi_search),
         Entry::new("/v1/dialogues").on(POST, Key(Read), dialogues::begin),
         Entry::new("/v1/dialogues/{d}")

@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 use vitrine_schemas::{
-    Condition, Filter, Match, Problem, Range, Scalar, Scope,
+    Condition, Filter, Match, OpenAiProblem, Problem, Range, Scalar, Scope,
     filter::{FieldKey, HasIdCondition, IsEmptyCondition, MatchCondition, RangeCondition},
 };
 
@@ -46,7 +46,7 @@ use crate::routes::{
         models::train, models::list, models::activate, models::task,
         events::post, events::import, events::of_item,
         users::export, users::erase, users::export_session, users::erase_session,
-        embeddings::post,
+        embeddings::post, embeddings::models,
         reports::list, reports::get,
         rules::list, rules::replace, rules::test, rules::get, rules::put, rules::delete,
         synonyms::list, synonyms::replace, synonyms::get, synonyms::put, synonyms::delete,
@@ -56,7 +56,7 @@ use crate::routes::{
         document,
     ),
     components(schemas(
-        Condition, FieldKey, Filter, HasIdCondition, IsEmptyCondition, Match, MatchCondition, Problem, Range,
+        Condition, FieldKey, Filter, HasIdCondition, IsEmptyCondition, Match, MatchCondition, OpenAiProblem, Problem, Range,
         RangeCondition, Scalar, Scope,
     )),
     security((), ("key" = [])),

@@ -14,6 +14,7 @@ mod events;
 mod harness;
 mod images;
 mod import;
+mod item_embedding;
 mod items;
 mod limits;
 mod multi_search;
