@@ -518,7 +518,7 @@ async fn during_a_re_embedding_both_sets_are_filled() {
     api.shop().await;
     let begin = json!({"fingerprint": "colors-2", "vectors": {"shared": {"dim": 3}}});
     api.post(&format!("{SHOP}/reembedding"), begin).await.ok();
-    let image = json!({"id": "photo", "images": [bytes("green")]});
+    let image = json!({"id": "pic", "images": [bytes("green")]});
     api.put(ITEMS, json!([{"id": "hat", "title": "blue"}, image]))
         .await
         .ok();
@@ -536,7 +536,7 @@ async fn during_a_re_embedding_both_sets_are_filled() {
     api.post(&format!("{SHOP}/reembedding/switch?force=true"), json!({}))
         .await
         .ok();
-    for (color, id) in [("blue", "hat"), ("green", "photo"), ("red", "shoe")] {
+    for (color, id) in [("blue", "hat"), ("green", "pic"), ("red", "shoe")] {
         assert_eq!(ids(&api.post(SEARCH, nearest(color)).await.ok()), [id]);
     }
     // After the switch the new encoders are the active ones.
@@ -546,7 +546,7 @@ async fn during_a_re_embedding_both_sets_are_filled() {
     )
     .await
     .ok();
-    api.delete(&format!("{ITEMS}/photo")).await.ok();
+    api.delete(&format!("{ITEMS}/pic")).await.ok();
     assert_eq!(ids(&api.post(SEARCH, nearest("green")).await.ok()), ["hat"]);
     api.post(
         &format!("{SHOP}/reembedding/rollback?force=true"),
