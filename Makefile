@@ -167,6 +167,9 @@ bench-prior: setup build models ## tune the default blend weights on MovieLens (
 bench-relevance: build models ## lexical, vector and hybrid search against relevance judgments: Home Depot, Abt-Buy (VITRINE_DATA)
 	scripts/study/relevance.sh $(BIN)
 
+bench-api-writes: build models ## items written through the API compared with `index`; time until they are found by meaning (VITRINE_DATA)
+	scripts/study/api-writes.sh $(BIN)
+
 bench-data: setup $(BENCH_PY) ## create the vectors of bench-filters
 	cd benches && $(BENCH_PY) -m harness --ours none --data fashion-mnist,home-depot --codes= --peers= --out $(CACHE)/bench/none
 

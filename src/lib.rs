@@ -55,7 +55,9 @@ mod storage;
 pub use behavior::{Training, event_weight};
 pub use bounds::Bounds;
 pub use clock::Clock;
-pub use collection::{Collection, Setting};
+pub use collection::{
+    Collection, Completed, EmbedPolicy, Embedded, ItemVectors, Policy, Setting, Written,
+};
 pub use database::{Database, Options, StoredEvents};
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;

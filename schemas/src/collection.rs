@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    BehaviorConfig, BehaviorInfo, BehaviorPatch, ReembeddingInfo, VectorSpace,
-    vector_space::is_default,
+    BehaviorConfig, BehaviorInfo, BehaviorPatch, EmbedMode, EmbeddingInfo, ReembeddingInfo,
+    VectorSpace, vector_space::is_default,
 };
 
 /// Type of an attribute. Each type accepts one value or an array.
@@ -55,6 +55,9 @@ pub struct CollectionConfig {
     /// Settings for learning from events.
     #[serde(default, skip_serializing_if = "is_default")]
     pub behavior: BehaviorConfig,
+    /// `off`: the server embeds no items of the collection; clients bring the vectors.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub embed: EmbedMode,
 }
 
 /// Changes to a collection: attributes and vector spaces can be added, but not changed.
@@ -70,6 +73,9 @@ pub struct CollectionPatch {
     /// Changes to the settings for learning from events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<BehaviorPatch>,
+    /// `on` or `off`: embedding of written items by the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embed: Option<EmbedMode>,
 }
 
 /// Memory of an index by component.
@@ -155,6 +161,9 @@ pub struct CollectionInfo {
     /// Event log and models in memory.
     #[serde(default)]
     pub events: BehaviorInfo,
+    /// Items that the server has still to embed, or could not embed.
+    #[serde(default)]
+    pub embedding: EmbeddingInfo,
     /// The current re-embedding, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reembedding: Option<ReembeddingInfo>,

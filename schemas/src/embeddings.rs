@@ -76,7 +76,7 @@ struct Text(String);
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OneText;
-        const TOKEN_IDS_ERROR: &str = "expected a text, got token ids; send the text itself";
+        const TOKEN_IDS_ERROR: &str = "expected a text, got token ids; let the client send texts (LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))";
         impl<'de> Visitor<'de> for OneText {
             type Value = Text;
 
@@ -150,4 +150,46 @@ pub enum EmbeddingValue {
 pub struct EmbeddingsUsage {
     pub prompt_tokens: u64,
     pub total_tokens: u64,
+}
+
+/// Response of `GET /v1/models`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenAiModels {
+    /// Always `list`.
+    pub object: String,
+    /// The text model of the server; empty without encoders.
+    pub data: Vec<OpenAiModel>,
+}
+
+/// A model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenAiModel {
+    /// Name of the model.
+    pub id: String,
+    /// Always `model`.
+    pub object: String,
+    /// Always 0.
+    pub created: u64,
+    /// Always `vitrine`.
+    pub owned_by: String,
+}
+
+/// An error response in the form of the OpenAI API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenAiProblem {
+    /// The error.
+    pub error: OpenAiError,
+}
+
+/// An error in the form of the OpenAI API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenAiError {
+    /// Cause, and how to fix it.
+    pub message: String,
+    /// Kind of error, such as `invalid_request_error`.
+    pub r#type: String,
+    /// Field that is wrong, such as `input`; null if none is.
+    pub param: Option<String>,
+    /// Stable machine-readable code, as in other error responses.
+    pub code: String,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::Problem;
+use crate::{EmbeddingCounts, EmbeddingState, EmbeddingStatus, Problem};
 
 /// Reserved names that attributes cannot have: the fields of an item.
 pub const RESERVED_NAMES: [&str; 17] = [
@@ -95,6 +95,9 @@ pub struct Item {
     /// Hash of the embedded content; lets the indexer skip unchanged items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_hash: Option<String>,
+    /// State of its vectors, if the server embeds it. Read-only; ignored in writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<EmbeddingState>,
 }
 
 /// Vectors of an item by encoders other than those of its `vectors`.
@@ -240,6 +243,13 @@ pub struct WriteResult {
     /// Cause of a rejection, and how to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// State of the vectors; absent for an item that brings its own, and in a collection without a
+    /// fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<EmbeddingStatus>,
+    /// Cause of the embedding status `failed` or `partial`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding_error: Option<String>,
 }
 
 /// Totals of a write request.
@@ -251,6 +261,13 @@ pub struct WriteSummary {
     pub updated: u64,
     /// Number of rejected items.
     pub rejected: u64,
+    /// Number of items by the state of their vectors; absent if all bring their own.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub embedding: EmbeddingCounts,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl WriteSummary {
@@ -269,6 +286,7 @@ impl std::ops::AddAssign for WriteSummary {
         self.created += other.created;
         self.updated += other.updated;
         self.rejected += other.rejected;
+        self.embedding += other.embedding;
     }
 }
 

@@ -81,6 +81,7 @@ pub mod event;
 pub mod facet;
 pub mod filter;
 pub mod item;
+pub mod item_embedding;
 mod list;
 pub mod map;
 pub mod multi_search;
@@ -118,7 +119,7 @@ pub use dialogue::{
 pub use diversify::{DiversifySpec, DiversityUse, Group};
 pub use embeddings::{
     EmbeddingObject, EmbeddingValue, EmbeddingsInput, EmbeddingsRequest, EmbeddingsResponse,
-    EmbeddingsUsage, EncodingFormat,
+    EmbeddingsUsage, EncodingFormat, OpenAiError, OpenAiModel, OpenAiModels, OpenAiProblem,
 };
 pub use event::{
     EraseResponse, Event, EventImportParams, EventKind, EventLine, EventResult, EventStatus,
@@ -131,6 +132,10 @@ pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
 pub use item::{
     Availability, ImageRef, ImportLine, Item, ItemPatch, MAX_VARIANTS, Offer, OtherVectors, Price,
     RESERVED_NAMES, SalePrice, Variant, WriteResponse, WriteResult, WriteStatus, WriteSummary,
+};
+pub use item_embedding::{
+    EmbedMissingResponse, EmbedMode, EmbeddingCounts, EmbeddingEntry, EmbeddingInfo,
+    EmbeddingParams, EmbeddingResponse, EmbeddingState, EmbeddingStatus, WaitFor, WriteParams,
 };
 pub use map::{MapParams, MapPoint, MapResponse};
 pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult};

@@ -14,9 +14,9 @@ use crate::{
     http::access::{self, Access},
     openapi,
     routes::{
-        collections, console, dialogues, docs, embeddings, events, health, images, import, items,
-        map, models, multi_search, presets, recommend, reembedding, reports, rules, search,
-        synonyms, understand, users,
+        collections, console, dialogues, docs, embeddings, events, health, images, import,
+        item_embedding, items, map, models, multi_search, presets, recommend, reembedding, reports,
+        rules, search, synonyms, understand, users,
     },
 };
 
@@ -107,6 +107,7 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),
         Entry::new("/v1/tasks/{id}").on(GET, Key(Read), models::task),
         Entry::new("/v1/embeddings").on(POST, Key(Read), embeddings::post),
+        Entry::new("/v1/models").on(GET, Key(Read), embeddings::models),
         Entry::new("/v1/multi_search").on(POST, Key(Read), multi_search::multi_search),
         Entry::new("/v1/dialogues").on(POST, Key(Read), dialogues::begin),
         Entry::new("/v1/dialogues/{d}")
@@ -154,6 +155,9 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/collections/{c}/stop_words")
             .on(GET, Collection(Read), synonyms::stop_words)
             .on(PUT, Collection(Write), synonyms::put_stop_words),
+        Entry::new("/v1/collections/{c}/embedding")
+            .on(GET, Collection(Read), item_embedding::list)
+            .on(POST, Collection(Write), item_embedding::embed_missing),
         Entry::new("/v1/collections/{c}/items").on(PUT, Collection(Write), items::put),
         Entry::new("/v1/collections/{c}/items/import").on(POST, Collection(Write), import::import),
         Entry::new("/v1/collections/{c}/items/scroll").on(POST, Collection(Read), items::scroll),

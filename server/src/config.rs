@@ -64,6 +64,22 @@ pub struct Images {
     pub roots: BTreeMap<String, PathBuf>,
 }
 
+/// Embedding of written items.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embedding {
+    /// Embed items that are written without vectors.
+    pub writes: bool,
+    /// Items embedded together; fewer while queries are embedded.
+    pub batch: usize,
+    /// Pending items of all collections from which on writes are refused or, in an import, wait.
+    pub max_pending: u64,
+    /// Milliseconds that a write of few items waits for their vectors if few others are pending.
+    pub wait_ms: u64,
+    /// Fetch images by web address (public addresses only).
+    pub fetch_images: bool,
+}
+
 /// Limits on sizes, time, concurrency and memory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -125,10 +141,46 @@ pub struct Config {
     pub reports_dir: Option<PathBuf>,
     /// Folders of item images.
     pub images: Images,
+    /// Embedding of written items.
+    pub embedding: Embedding,
     /// Limits on sizes, time, concurrency and memory.
     pub limits: Limits,
     /// Log settings.
     pub log: Log,
+}
+
+impl Default for Embedding {
+    fn default() -> Self {
+        Self {
+            writes: true,
+            batch: 64,
+            max_pending: 100_000,
+            wait_ms: 1_000,
+            fetch_images: false,
+        }
+    }
+}
+
+impl Embedding {
+    fn errors(&self) -> Vec<String> {
+        let bounds = [
+            ("batch", self.batch as u64, 1, 1_000),
+            ("max_pending", self.max_pending, 1, u64::MAX),
+            ("wait_ms", self.wait_ms, 0, 600_000),
+        ];
+        out_of_range("embedding", &bounds)
+    }
+}
+
+/// Returns an error for each value that is out of its range.
+fn out_of_range(section: &str, bounds: &[(&str, u64, u64, u64)]) -> Vec<String> {
+    bounds
+        .iter()
+        .filter(|(_, value, min, max)| !(min..=max).contains(&value))
+        .map(|(name, value, min, max)| {
+            format!("{section}.{name}: {value} is out of range; expected {min} to {max}")
+        })
+        .collect()
 }
 
 impl Default for Config {
@@ -146,6 +198,7 @@ impl Default for Config {
             canary: true,
             reports_dir: None,
             images: Images::default(),
+            embedding: Embedding::default(),
             limits: Limits {
                 body_bytes: 32 << 20,
                 import_line_bytes: 2 << 20,
@@ -202,6 +255,7 @@ impl Config {
         let Merge { merged, mut errors } = merging;
         let config: Self = serde_json::from_value(merged).map_err(|e| vec![e.to_string()])?;
         errors.extend(config.limits.errors());
+        errors.extend(config.embedding.errors());
         errors.extend(config.log.filter().err());
         if errors.is_empty() {
             Ok(config)
@@ -245,13 +299,7 @@ impl Limits {
             ("dialogue_idle_s", self.dialogue_idle_s, 1, 31_536_000),
             ("timeout_ms", self.timeout_ms, 1, 600_000),
         ];
-        bounds
-            .into_iter()
-            .filter(|(_, value, min, max)| !(min..=max).contains(&value))
-            .map(|(name, value, min, max)| {
-                format!("limits.{name}: {value} is out of range; expected {min} to {max}")
-            })
-            .collect()
+        out_of_range("limits", &bounds)
     }
 }
 

@@ -5,11 +5,33 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use vitrine::EmbedError;
-use vitrine_schemas::{FieldError, Problem};
+use vitrine_schemas::{FieldError, OpenAiError, OpenAiProblem, Problem};
 
 tokio::task_local! {
     /// Id of the request being served.
     pub static REQUEST_ID: String;
+    /// Form of the error responses to the request being served.
+    pub static ERROR_FORM: ErrorForm;
+}
+
+/// Form of error responses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ErrorForm {
+    /// Problem details (RFC 9457).
+    #[default]
+    Problem,
+    /// The form that clients of the OpenAI API read.
+    OpenAi,
+}
+
+impl ErrorForm {
+    /// Returns the form of a route's errors.
+    pub fn of(path: &str) -> Self {
+        match path {
+            "/v1/embeddings" | "/v1/models" => Self::OpenAi,
+            _ => Self::Problem,
+        }
+    }
 }
 
 /// Returns the id of the request being served; empty outside of a request.
@@ -145,6 +167,27 @@ impl ApiError {
         self
     }
 
+    /// Returns the response body for clients of the OpenAI API.
+    fn openai(&self) -> OpenAiProblem {
+        let kind = match self.status {
+            StatusCode::UNAUTHORIZED => "authentication_error",
+            StatusCode::FORBIDDEN => "permission_error",
+            StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+            status if status.is_server_error() => "server_error",
+            _ => "invalid_request_error",
+        };
+        let param = self.errors.first().map(|error| &error.pointer);
+        let param = param.map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
+        OpenAiProblem {
+            error: OpenAiError {
+                message: self.detail.clone(),
+                r#type: kind.to_owned(),
+                param: param.filter(|param| !param.is_empty()),
+                code: self.code.to_owned(),
+            },
+        }
+    }
+
     /// Returns the response body.
     pub fn problem(&self) -> Problem {
         Problem {
@@ -210,7 +253,15 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
-        response.content_type("application/problem+json");
+        let form = ERROR_FORM.try_with(|form| *form).unwrap_or_default();
+        let (media_type, body) = match form {
+            ErrorForm::Problem => (
+                "application/problem+json",
+                serde_json::to_vec(&self.problem()),
+            ),
+            ErrorForm::OpenAi => ("application/json", serde_json::to_vec(&self.openai())),
+        };
+        response.content_type(media_type);
         response.insert_header(("x-request-id", self.request_id.clone()));
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             response.insert_header((header::RETRY_AFTER, "1"));
@@ -221,6 +272,6 @@ impl ResponseError for ApiError {
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.clone()));
         }
-        response.body(serde_json::to_vec(&self.problem()).unwrap_or_default())
+        response.body(body.unwrap_or_default())
     }
 }

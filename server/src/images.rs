@@ -90,22 +90,32 @@ impl ImageFolders {
                 let error = |e| not_found(format!("the image bytes are not base64: {e}"));
                 Ok(ImageSource::Bytes(bytes.map_err(error)?))
             }
-            ImageRef::Path(path) => {
-                let dir = self.roots.get(collection).or(self.root.as_ref());
-                let dir = dir.ok_or_else(|| {
-                    not_found("no image folder is configured; set `images.root` (--images-root)")
-                })?;
-                let path = Path::new(path);
-                // Checked before opening, since opening a pipe blocks.
-                let metadata = dir.metadata(path).ok().filter(Metadata::is_file);
-                let metadata = metadata.ok_or_else(missing)?;
-                Ok(ImageSource::File {
-                    dir,
-                    path,
-                    metadata,
-                })
-            }
+            ImageRef::Path(path) => self.file(collection, Path::new(path)),
         }
+    }
+
+    /// Returns true if image paths of a collection can be read.
+    pub fn has_folder(&self, collection: &str) -> bool {
+        self.roots.contains_key(collection) || self.root.is_some()
+    }
+
+    /// Finds an image file by its path.
+    ///
+    /// # Errors
+    /// 404 if it is not a file within the folder of the collection.
+    pub fn file<'a>(&'a self, collection: &str, path: &'a Path) -> ApiResult<ImageSource<'a>> {
+        let dir = self.roots.get(collection).or(self.root.as_ref());
+        let dir = dir.ok_or_else(|| {
+            not_found("no image folder is configured; set `images.root` (--images-root)")
+        })?;
+        // Checked before opening, since opening a pipe blocks.
+        let metadata = dir.metadata(path).ok().filter(Metadata::is_file);
+        let metadata = metadata.ok_or_else(missing)?;
+        Ok(ImageSource::File {
+            dir,
+            path,
+            metadata,
+        })
     }
 }
 

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod dialogue_store;
 pub mod embedders;
+pub mod embedding;
 pub mod error;
 pub mod evaluations;
 pub mod http;

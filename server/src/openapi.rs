@@ -11,14 +11,14 @@ use utoipa::{
     },
 };
 use vitrine_schemas::{
-    Condition, Filter, Match, Problem, Range, Scalar, Scope,
+    Condition, Filter, Match, OpenAiProblem, Problem, Range, Scalar, Scope,
     filter::{FieldKey, HasIdCondition, IsEmptyCondition, MatchCondition, RangeCondition},
 };
 
 use crate::routes::{
-    collections, dialogues, embeddings, events, health, images, import, items, map, models,
-    multi_search, presets, recommend, reembedding, reports, rules, search, synonyms, understand,
-    users,
+    collections, dialogues, embeddings, events, health, images, import, item_embedding, items, map,
+    models, multi_search, presets, recommend, reembedding, reports, rules, search, synonyms,
+    understand, users,
 };
 
 /// The OpenAPI document.
@@ -35,6 +35,7 @@ use crate::routes::{
         collections::list, collections::put, collections::patch, collections::get, collections::delete,
         collections::aliases, collections::apply,
         items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching, items::facets,
+        item_embedding::list, item_embedding::embed_missing,
         images::get,
         import::import,
         search::search, search::similar, multi_search::multi_search,
@@ -45,7 +46,7 @@ use crate::routes::{
         models::train, models::list, models::activate, models::task,
         events::post, events::import, events::of_item,
         users::export, users::erase, users::export_session, users::erase_session,
-        embeddings::post,
+        embeddings::post, embeddings::models,
         reports::list, reports::get,
         rules::list, rules::replace, rules::test, rules::get, rules::put, rules::delete,
         synonyms::list, synonyms::replace, synonyms::get, synonyms::put, synonyms::delete,
@@ -55,7 +56,7 @@ use crate::routes::{
         document,
     ),
     components(schemas(
-        Condition, FieldKey, Filter, HasIdCondition, IsEmptyCondition, Match, MatchCondition, Problem, Range,
+        Condition, FieldKey, Filter, HasIdCondition, IsEmptyCondition, Match, MatchCondition, OpenAiProblem, Problem, Range,
         RangeCondition, Scalar, Scope,
     )),
     security((), ("key" = [])),

@@ -52,6 +52,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     let database = Arc::new(database);
     let listen = config.listen;
     let state = Data::new(AppState::new(database.clone(), embedders, config, keys)?);
+    let shared = state.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -71,6 +72,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
             .map_err(|e| format!("address file {}: {e}", path.display()))?;
     }
     server.await.map_err(|e| e.to_string())?;
+    shared.embedding.stop();
     database.close().map_err(|e| e.to_string())?;
     tracing::info!("stopped");
     Ok(())

@@ -9,6 +9,7 @@ use crate::{
     config::{Config, Limits},
     dialogue_store::DialogueStore,
     embedders::Embedders,
+    embedding::{ItemEmbedding, Resources},
     evaluations::Reports,
     images::ImageFolders,
     ops::{limits::Gate, metrics::Metrics, tasks::Tasks},
@@ -19,7 +20,9 @@ pub struct AppState {
     /// The engine.
     pub database: Arc<Database>,
     /// The encoders.
-    pub embedders: Embedders,
+    pub embedders: Arc<Embedders>,
+    /// Embedding of written items.
+    pub embedding: ItemEmbedding,
     /// Limits on sizes, time and concurrency.
     pub limits: Limits,
     /// API keys; without any, all routes are open.
@@ -35,11 +38,11 @@ pub struct AppState {
     /// Limits concurrent writes.
     pub writes: Gate,
     /// Limits concurrent embedding calls.
-    pub embeds: Gate,
+    pub embeds: Arc<Gate>,
     /// Limits concurrent thumbnail computations.
     pub thumbnails: Gate,
     /// Folders of item images.
-    pub images: ImageFolders,
+    pub images: Arc<ImageFolders>,
     /// Evaluation reports.
     pub reports: Reports,
 }
@@ -53,16 +56,29 @@ impl AppState {
         keys: Keys,
     ) -> Result<Self, String> {
         let limits = config.limits;
+        let metrics = Metrics::new().map_err(|e| e.to_string())?;
+        let embedders = Arc::new(embedders);
+        let images = Arc::new(ImageFolders::open(&config.images)?);
+        let embeds = Arc::new(Gate::new(limits.embed_permits, limits.queue));
+        let embedding = ItemEmbedding::start(Resources {
+            settings: config.embedding,
+            database: database.clone(),
+            embedders: embedders.clone(),
+            images: images.clone(),
+            queries: embeds.clone(),
+            embedded: metrics.items_embedded.clone(),
+        })?;
         Ok(Self {
             searches: Gate::new(limits.search_permits, limits.queue),
             writes: Gate::new(limits.write_permits, limits.queue),
-            embeds: Gate::new(limits.embed_permits, limits.queue),
+            embeds,
             thumbnails: Gate::new(limits.image_permits, limits.queue),
-            images: ImageFolders::open(&config.images)?,
+            images,
             reports: Reports::open(config.reports_dir.as_deref())?,
             dialogues: DialogueStore::new(&limits),
             tasks: Tasks::default(),
-            metrics: Metrics::new().map_err(|e| e.to_string())?,
+            metrics,
+            embedding,
             database,
             embedders,
             limits,

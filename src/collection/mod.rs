@@ -53,6 +53,7 @@ use crate::{
 pub use lifecycle::stats::Stats;
 pub(crate) use schema::{check_config, check_name};
 pub use settings::Setting;
+pub use write::{Completed, EmbedPolicy, Embedded, ItemVectors, Policy, Written};
 
 /// A collection of items.
 pub struct Collection {

@@ -127,6 +127,7 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
 ///
 /// Fingerprints are compared only if both the item and the collection have one.
 pub(in crate::collection) fn check_item(configs: &Configs, item: &mut Item) -> Result<()> {
+    item.embedding = None;
     let config = &configs.current;
     limit("/id", item.id.len(), 512)?;
     if item.id.is_empty() {

@@ -251,6 +251,9 @@ impl Database {
         if let Some(changes) = patch.behavior {
             changes.apply(&mut entry.config.behavior);
         }
+        if let Some(embed) = patch.embed {
+            entry.config.embed = embed;
+        }
         check_config(&entry.config)?;
         if let Some(stored) = &mut entry.reembedding {
             stored
@@ -258,6 +261,7 @@ impl Database {
                 .attributes
                 .clone_from(&entry.config.attributes);
             stored.config.behavior.clone_from(&entry.config.behavior);
+            stored.config.embed = entry.config.embed;
         }
         let entry = entry.clone();
         self.save(&manifest, Batch::default())?;
@@ -316,6 +320,7 @@ impl Database {
             records_bytes: stats.records_bytes,
             indexes: stats.indexes,
             events: c.behavior_info(),
+            embedding: c.embedding_info(),
             reembedding: c.reembedding(),
             aliases,
         }

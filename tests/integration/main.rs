@@ -13,6 +13,7 @@ mod lifecycle;
 mod map;
 mod model;
 mod pages;
+mod pending;
 mod recommend;
 mod reembedding;
 mod rules;

@@ -39,7 +39,9 @@ use crate::{
     sink::{Sink, SinkError, Written},
     source::{Records, SourceError, image::Images},
 };
+pub use embed::{Vectorized, embed_items};
 pub use prepare::text as item_text;
+pub use prepare::{content_hash, has_same_content};
 
 /// Maximum number of items of a batch: the limit of a response of the server.
 pub const MAX_BATCH: usize = 1000;

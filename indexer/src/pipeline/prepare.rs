@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use vitrine_schemas::{ImageRef, Item};
 
 use super::Options;
-use crate::source::image::{ImageError, Images};
+use crate::source::image::{ImageError, LoadImage};
 
 /// Maximum length of a text passed to an encoder, in bytes. Encoders truncate by tokens; this limit
 /// avoids tokenizing a whole book.
@@ -35,7 +35,7 @@ impl Prepared {
     pub fn new(
         line: u64,
         mut item: Item,
-        images: &Images,
+        images: &dyn LoadImage,
         fingerprint: &str,
         options: &Options,
     ) -> Self {
@@ -94,6 +94,27 @@ impl Prepared {
     }
 }
 
+/// Returns the content hash of an item whose images need not be read; None if one is a file.
+pub fn content_hash(item: &Item, fingerprint: &str, options: &Options) -> Option<String> {
+    struct Unread;
+    impl LoadImage for Unread {
+        fn load(&self, _: &ImageRef) -> Result<Vec<u8>, ImageError> {
+            Ok(Vec::new())
+        }
+    }
+    if item.images.iter().any(|i| matches!(i, ImageRef::Path(_))) {
+        return None;
+    }
+    Some(Prepared::new(0, item.clone(), &Unread, fingerprint, options).hash)
+}
+
+/// Returns true if an embedded item has the vectors of another one: the same text and the same
+/// images, none of them a file, which may have changed.
+pub fn has_same_content(a: &Item, b: &Item) -> bool {
+    let has_file = b.images.iter().any(|i| matches!(i, ImageRef::Path(_)));
+    !has_file && a.images == b.images && text(a) == text(b)
+}
+
 /// Returns the item as JSON that does not depend on the order of its attributes.
 fn canonical(item: &mut Item) -> Vec<u8> {
     item.content_hash = None;
@@ -138,6 +159,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::source::image::Images;
 
     fn item(value: serde_json::Value) -> Item {
         serde_json::from_value(value).unwrap()

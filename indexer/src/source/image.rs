@@ -39,11 +39,22 @@ pub enum ImageError {
     Base64(#[from] base64::DecodeError),
     #[error("image {uri}: web addresses are fetched only with --fetch-images")]
     NotFetched { uri: String },
+    #[error("image {image}: {hint}")]
+    NotAllowed { image: String, hint: &'static str },
     #[error("image {uri}: {source}")]
     Fetch {
         uri: String,
         source: Box<ureq::Error>,
     },
+}
+
+/// Source of the bytes of images.
+pub trait LoadImage: Sync {
+    /// Returns the bytes of an image.
+    ///
+    /// # Errors
+    /// The image is missing, too large, or not allowed.
+    fn load(&self, image: &ImageRef) -> Result<Vec<u8>, ImageError>;
 }
 
 /// Reader of images.
@@ -109,6 +120,12 @@ impl Images {
             return Err(too_large());
         }
         Ok(bytes)
+    }
+}
+
+impl LoadImage for Images {
+    fn load(&self, image: &ImageRef) -> Result<Vec<u8>, ImageError> {
+        Images::load(self, image)
     }
 }
 

@@ -16,7 +16,7 @@ use actix_web::{
 use futures_util::FutureExt;
 
 use crate::{
-    error::{ApiError, REQUEST_ID},
+    error::{ApiError, ERROR_FORM, ErrorForm, REQUEST_ID},
     state::AppState,
 };
 
@@ -31,7 +31,9 @@ pub async fn layer<B: MessageBody + 'static>(
         .and_then(|value| value.to_str().ok())
         .filter(|id| is_valid_id(id))
         .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
-    REQUEST_ID.scope(id.clone(), serve(request, next, id)).await
+    let form = ErrorForm::of(request.path());
+    let served = REQUEST_ID.scope(id.clone(), serve(request, next, id));
+    ERROR_FORM.scope(form, served).await
 }
 
 async fn serve<B: MessageBody + 'static>(

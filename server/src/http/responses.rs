@@ -50,12 +50,47 @@ problems! {
     EncoderErrors { "503" "The server has no encoders; start it with --models-dir" }
 }
 
+/// Errors in the form of the OpenAI API.
+pub struct OpenAiErrors;
+
+impl IntoResponses for OpenAiErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let described = [
+            ("400", "Invalid request; `param` names the field"),
+            ("401", "Missing or invalid key"),
+            ("403", "The key does not grant this action"),
+            ("408", "Timeout while receiving the body"),
+            ("413", "The body is longer than the limit"),
+            ("415", "Unsupported media type"),
+            (
+                "429",
+                "Too many concurrent requests; retry after `retry-after` seconds",
+            ),
+            ("500", "Internal server error; the log has the cause"),
+            (
+                "503",
+                "The server has no encoders; start it with --models-dir",
+            ),
+            ("504", "Deadline exceeded"),
+        ];
+        let response = |(status, text): (&str, &str)| {
+            let response = error(text, "application/json", "OpenAiProblem");
+            (status.to_owned(), response)
+        };
+        described.into_iter().map(response).collect()
+    }
+}
+
 fn problem(description: &str) -> RefOr<Response> {
-    let schema = Ref::from_schema_name("Problem");
+    error(description, "application/problem+json", "Problem")
+}
+
+fn error(description: &str, media_type: &str, schema: &str) -> RefOr<Response> {
+    let schema = Ref::from_schema_name(schema);
     ResponseBuilder::new()
         .description(description)
         .content(
-            "application/problem+json",
+            media_type,
             ContentBuilder::new().schema(Some(schema)).build(),
         )
         .build()

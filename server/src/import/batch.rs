@@ -1,11 +1,13 @@
 //! Batches of records that are parsed and written together.
 
-use vitrine::Collection;
-use vitrine_schemas::{ImportLine, Item, WriteResponse, WriteStatus, WriteSummary};
+use vitrine::{Collection, Written as WrittenItem};
+use vitrine_schemas::{
+    EmbeddingStatus, ImportLine, Item, WriteParams, WriteResponse, WriteSummary,
+};
 
 use super::{Content, Header, Record};
 use crate::{
-    embedders::Embedders,
+    embedding::ItemEmbedding,
     error::{ApiError, ApiResult},
     http::body,
     import::write_report,
@@ -67,6 +69,8 @@ pub struct Written {
     pub lines: Vec<u8>,
     /// Totals.
     pub summary: WriteSummary,
+    /// Ids of items whose vectors follow.
+    pub pending: Vec<String>,
     /// True if nothing was stored because memory is full until vectors are sealed.
     pub retry: bool,
 }
@@ -100,7 +104,8 @@ impl Batch {
         &self,
         parser: &Parser,
         collection: &Collection,
-        embedders: &Embedders,
+        embedding: &ItemEmbedding,
+        params: &WriteParams,
     ) -> ApiResult<Written> {
         let (mut items, mut read) = (Vec::new(), Vec::with_capacity(self.records.len()));
         for record in &self.records {
@@ -115,9 +120,9 @@ impl Batch {
             read.push((record.line, id, error));
         }
         let count = items.len();
-        embedders.embed_for_both_spaces(collection, &mut items);
         let mut retry = false;
-        let outcomes: Vec<ApiResult<WriteStatus>> = match collection.upsert(items) {
+        let outcomes: Vec<ApiResult<WrittenItem>> = match embedding.write(collection, params, items)
+        {
             Ok(outcomes) => outcomes
                 .into_iter()
                 .map(|outcome| outcome.map_err(ApiError::from))
@@ -131,6 +136,7 @@ impl Batch {
         };
         let mut outcomes = outcomes.into_iter();
         let mut report = WriteResponse::default();
+        let mut pending = Vec::new();
         for (line, id, error) in read {
             let outcome = match error {
                 Some(error) => Err(error),
@@ -138,15 +144,27 @@ impl Batch {
                     .next()
                     .unwrap_or_else(|| Err(ApiError::internal("an item has no outcome"))),
             };
+            if let (Ok(written), Some(id)) = (&outcome, &id)
+                && is_pending(written)
+            {
+                pending.push(id.clone());
+            }
             write_report::record(&mut report, line, id, outcome);
         }
         let results = report.results.into_iter().map(ImportLine::Result);
         Ok(Written {
             lines: results.flat_map(|result| line(&result)).collect(),
             summary: report.summary,
+            pending,
             retry,
         })
     }
+}
+
+/// Returns true if the vectors of a written item follow.
+pub fn is_pending(written: &WrittenItem) -> bool {
+    let status = written.embedding.as_ref().map(|state| state.status);
+    status == Some(EmbeddingStatus::Pending)
 }
 
 /// Serializes a line of the response.

@@ -15,6 +15,9 @@ const MAX_BATCH_DELAY: Duration = Duration::from_millis(100);
 /// Maximum pause between chunks; a sender may have to compute the items first.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// Pause of the sender after which the rest of an aborted import is not waited for.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+
 /// Batches of a body. Nothing is read ahead: writing throttles the sender.
 pub struct Batches {
     payload: Payload,
@@ -59,6 +62,15 @@ impl Batches {
             }
         }
         Ok(Some(batch))
+    }
+
+    /// Reads the rest of the body without keeping it, for at most `limit` and as long as the sender
+    /// does not pause.
+    pub async fn discard(&mut self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while let Ok(Ok(Some(_))) =
+            timeout_at(deadline.into(), next_chunk(&mut self.payload, MAX_PAUSE)).await
+        {}
     }
 
     async fn read(&mut self) -> ApiResult<()> {

@@ -9,7 +9,7 @@ mod record;
 mod stream;
 pub mod write_report;
 
-pub use batch::{Batch, Parser, Written, line};
+pub use batch::{Batch, Parser, Written, is_pending, line};
 pub use batches::Batches;
 pub use events::{EventParser, ParquetEvents, StoredBatch, event_line, mapping, text_options};
 pub use header::Header;

@@ -7,7 +7,7 @@ use prometheus::{
 use vitrine::{
     Bounds,
     bounds::Usage,
-    schemas::{BehaviorInfo, CollectionInfo, IndexInfo},
+    schemas::{BehaviorInfo, CollectionInfo, EmbeddingInfo, IndexInfo},
 };
 
 /// Request metrics, counted as requests are served.
@@ -17,6 +17,8 @@ pub struct Metrics {
     pub requests: IntCounterVec,
     /// Seconds until the response head, by method and route.
     pub duration: HistogramVec,
+    /// Written items that the server has embedded, by outcome.
+    pub items_embedded: IntCounterVec,
 }
 
 impl Metrics {
@@ -34,12 +36,21 @@ impl Metrics {
             ),
             &["method", "route"],
         )?;
+        let items_embedded = IntCounterVec::new(
+            Opts::new(
+                "vitrine_items_embedded_total",
+                "Written items embedded by the server",
+            ),
+            &["outcome"],
+        )?;
+        registry.register(Box::new(items_embedded.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(duration.clone()))?;
         Ok(Self {
             registry,
             requests,
             duration,
+            items_embedded,
         })
     }
 
@@ -82,6 +93,20 @@ impl MetricsSnapshot<'_> {
             &["collection"],
             records.map(|c| (names(c), c.records_bytes)),
         )?;
+        type Figure = (&'static str, &'static str, fn(&EmbeddingInfo) -> u64);
+        let figures: [Figure; 3] = [
+            ("pending", "Items whose vectors follow", |e| e.pending),
+            ("partial", "Items embedded without some images", |e| {
+                e.partial
+            }),
+            ("failed", "Items that cannot be embedded", |e| e.failed),
+        ];
+        for (name, help, figure) in figures {
+            let values = self.collections.iter();
+            let values = values.map(|c| (names(c), figure(&c.embedding)));
+            let name = format!("vitrine_embedding_{name}");
+            gauges.add_integers(&name, help, &["collection"], values)?;
+        }
         let permits = self.running.iter();
         gauges.add_integers(
             "vitrine_permits_in_use",

@@ -1,22 +1,18 @@
 //! OpenAI-compatible embeddings.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use actix_web::web::Json;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use vitrine::{EmbedError, Embedder, Error};
 use vitrine_schemas::{
     EmbeddingObject, EmbeddingValue, EmbeddingsRequest, EmbeddingsResponse, EmbeddingsUsage,
-    EncodingFormat,
+    EncodingFormat, OpenAiModel, OpenAiModels,
 };
 
 use crate::{
     error::ApiResult,
-    http::{
-        body::Body,
-        request_context::RequestContext,
-        responses::{AuthErrors, BodyErrors, EncoderErrors, OverloadErrors},
-    },
+    http::{body::Body, request_context::RequestContext, responses::OpenAiErrors},
 };
 
 /// Maximum number of texts of a request.
@@ -25,14 +21,35 @@ const MAX_TEXTS: usize = 2048;
 /// Texts embedded between two checks of the deadline.
 const BATCH_SIZE: usize = 32;
 
+/// List models
+///
+/// Lists the text model of the server. Errors have the form of the OpenAI API.
+#[utoipa::path(
+    get, path = "/v1/models", tag = "embeddings", operation_id = "list_openai_models",
+    responses((status = 200, description = "The model", body = OpenAiModels), OpenAiErrors),
+)]
+pub async fn models(context: RequestContext) -> Json<OpenAiModels> {
+    let model = |embedder: Arc<dyn Embedder>| OpenAiModel {
+        id: embedder.model_name().to_owned(),
+        object: "model".into(),
+        created: 0,
+        owned_by: "vitrine".into(),
+    };
+    let in_use = context.state.embedders.in_use();
+    Json(OpenAiModels {
+        object: "list".into(),
+        data: in_use.into_iter().map(model).collect(),
+    })
+}
+
 /// Embed texts
 ///
 /// Uses the server's text model, whatever `model` names; longer texts are truncated to the model's
-/// maximum length.
+/// maximum length. Errors have the form of the OpenAI API.
 #[utoipa::path(
     post, path = "/v1/embeddings", tag = "embeddings", operation_id = "embed",
     request_body(content = EmbeddingsRequest, example = json!({"input": ["red running shoes", "blue"]})),
-    responses((status = 200, description = "One vector per text", body = EmbeddingsResponse), AuthErrors, OverloadErrors, BodyErrors, EncoderErrors),
+    responses((status = 200, description = "One vector per text", body = EmbeddingsResponse), OpenAiErrors),
 )]
 pub async fn post(
     context: RequestContext,

@@ -8,14 +8,15 @@ use std::{
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    web::{Data, Path, Payload},
+    web::{Data, Path, Payload, Query as Params},
 };
 use vitrine::Collection;
 use vitrine_indexer::source::text::TextOptions;
-use vitrine_schemas::{ImportLine, WriteSummary};
+use vitrine_schemas::{ImportLine, WaitFor, WriteParams, WriteSummary};
 
 use super::CollectionPath;
 use crate::{
+    embedding::{is_pending, state_of},
     error::ApiResult,
     http::{
         body::media_type,
@@ -38,9 +39,13 @@ const SEAL_POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// If memory or disk is full, lines are rejected with `memory_full`, `memory_full_until_sealed` or
 /// `disk_full`, after waiting for vectors to be sealed: send those again later. Read the response
 /// while you send: the server stops reading the body when you do not.
+///
+/// Items without vectors are embedded by the server as those of `PUT`. An import does not wait for
+/// that unless `wait=embedded`, and then before its last line; it slows down while too many items
+/// are pending.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/items/import", tag = "items", operation_id = "import_items",
-    params(CollectionPath),
+    params(CollectionPath, WriteParams),
     request_body(
         content((String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv")),
         description = "Items, one per line",
@@ -53,6 +58,7 @@ const SEAL_POLL_INTERVAL: Duration = Duration::from_millis(250);
 pub async fn import(
     context: RequestContext,
     path: Path<CollectionPath>,
+    params: Params<WriteParams>,
     request: HttpRequest,
     payload: Payload,
 ) -> ApiResult<HttpResponse> {
@@ -82,6 +88,9 @@ pub async fn import(
         target: Arc::new((parser, collection)),
         state: context.state,
         timeout: context.timeout,
+        params: params.0,
+        pending: Vec::new(),
+        failed: None,
         summary: WriteSummary::default(),
     };
     Ok(HttpResponse::Ok()
@@ -97,20 +106,33 @@ struct Import {
     /// Timeout of a batch.
     timeout: Duration,
     summary: WriteSummary,
+    params: WriteParams,
+    /// Items whose vectors follow, if the import waits for them.
+    pending: Vec<String>,
+    /// Error line to be sent once the rest of the body is read.
+    failed: Option<Vec<u8>>,
 }
 
 impl Steps for Import {
     async fn step(&mut self) -> (Vec<u8>, bool) {
-        let last = match self.write_batch().await {
-            Ok(Some(lines)) => return (lines, true),
-            Ok(None) => ImportLine::Summary {
-                summary: self.summary.clone(),
-            },
-            Err(error) => ImportLine::Error {
-                error: error.problem(),
-            },
-        };
-        (line(&last), false)
+        if let Some(last) = self.failed.take() {
+            // A client that sends its whole body first would otherwise see a broken connection.
+            self.batches.discard(self.timeout).await;
+            return (last, false);
+        }
+        match self.write_batch().await {
+            Ok(Some(lines)) => (lines, true),
+            Ok(None) => {
+                self.wait_embedded().await;
+                let summary = self.summary.clone();
+                (line(&ImportLine::Summary { summary }), false)
+            }
+            Err(error) => {
+                let error = error.problem();
+                self.failed = Some(line(&ImportLine::Error { error }));
+                (Vec::new(), true)
+            }
+        }
     }
 }
 
@@ -120,10 +142,12 @@ impl Import {
             return Ok(None);
         };
         let batch = Arc::new(batch);
+        let (embedding, params) = (&self.state.embedding, self.params);
+        embedding.wait_for_room(&params, self.timeout).await?;
         let deadline = Instant::now() + self.timeout;
         let written = loop {
             let (target, batch, state) = (self.target.clone(), batch.clone(), self.state.clone());
-            let write = move || batch.write(&target.0, &target.1, &state.embedders);
+            let write = move || batch.write(&target.0, &target.1, &state.embedding, &params);
             let written = self.state.writes.run_in_turn(self.timeout, write).await?;
             if !written.retry || Instant::now() >= deadline {
                 break written;
@@ -132,6 +156,36 @@ impl Import {
             tokio::time::sleep(SEAL_POLL_INTERVAL).await;
         };
         self.summary += written.summary;
+        if params.wait == Some(WaitFor::Embedded) {
+            self.pending.extend(written.pending);
+            self.count_embedded();
+        }
         Ok(Some(written.lines))
+    }
+
+    /// Counts pending items by their state once they are no longer pending.
+    fn count_embedded(&mut self) {
+        let (collection, counts) = (&self.target.1, &mut self.summary.embedding);
+        self.pending.retain(|id| {
+            let stays = is_pending(collection, id);
+            if !stays {
+                counts.pending = counts.pending.saturating_sub(1);
+                counts.count(state_of(collection, id).status);
+            }
+            stays
+        });
+    }
+
+    /// Waits until the items of the import are embedded, as long as there is progress.
+    async fn wait_embedded(&mut self) {
+        let mut before = usize::MAX;
+        while !self.pending.is_empty() && self.pending.len() < before {
+            before = self.pending.len();
+            let (collection, embedding) = (&self.target.1, &self.state.embedding);
+            embedding
+                .wait(collection, &self.pending, self.timeout)
+                .await;
+            self.count_embedded();
+        }
     }
 }

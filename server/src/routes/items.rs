@@ -2,15 +2,16 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Json, Path},
+    web::{Json, Path, Query as Params},
 };
 use vitrine_schemas::{
-    CountRequest, CountResponse, DeleteRequest, DeleteResponse, FacetsRequest, FacetsResponse,
-    Item, ItemPatch, ScrollRequest, ScrollResponse, WriteResponse,
+    CountRequest, CountResponse, DeleteRequest, DeleteResponse, EmbeddingStatus, FacetsRequest,
+    FacetsResponse, Item, ItemPatch, ScrollRequest, ScrollResponse, WriteParams, WriteResponse,
 };
 
 use super::{CollectionPath, ItemPath};
 use crate::{
+    embedding::state_of,
     error::{ApiError, ApiResult},
     http::{
         body::Body,
@@ -19,7 +20,7 @@ use crate::{
             AuthErrors, BodyErrors, ConflictErrors, NotFoundErrors, OverloadErrors, StorageErrors,
         },
     },
-    import::write_report,
+    import::{is_pending, write_report},
 };
 
 /// Write items
@@ -27,9 +28,12 @@ use crate::{
 /// An item replaces the stored item with the same id as a whole. A rejected item does not affect
 /// the others: see its result. If a memory or disk limit would be exceeded, no item is stored: 507,
 /// or 429 if waiting is enough.
+///
+/// An item without vectors is embedded by the server, if it has the encoders of the collection. The
+/// result says whether its vectors are there (`done`) or follow (`pending`); see `wait`.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/items", tag = "items", operation_id = "write_items",
-    params(CollectionPath),
+    params(CollectionPath, WriteParams),
     request_body(content = Vec<Item>, example = json!([{
         "id": "SKU1", "title": "Red running shoes", "category": "Clothing > Shoes",
         "price": {"amount": 80, "currency": "EUR"}, "attributes": {"color": "red"}
@@ -39,19 +43,35 @@ use crate::{
 pub async fn put(
     context: RequestContext,
     path: Path<CollectionPath>,
+    params: Params<WriteParams>,
     body: Body<Vec<Item>>,
 ) -> ApiResult<Json<WriteResponse>> {
-    let mut items = body.0;
+    let (items, params) = (body.0, params.0);
     let ids: Vec<_> = items.iter().map(|item| item.id.clone()).collect();
-    let state = context.state.clone();
-    let outcomes = context.write(move |database| {
-        let collection = database.collection(&path.c)?;
-        state
-            .embedders
-            .embed_for_both_spaces(&collection, &mut items);
-        collection.upsert(items)
-    });
-    let outcomes = outcomes.await?;
+    if items.iter().any(|item| item.vectors.is_empty()) {
+        context.state.embedding.admit(&params)?;
+    }
+    let (state, timeout) = (context.state.clone(), context.timeout);
+    let (collection, mut outcomes, patience) = context
+        .write(move |database| {
+            let collection = database.collection(&path.c)?;
+            let outcomes = state.embedding.write(&collection, &params, items)?;
+            let patience = state.embedding.patience(&collection, &params, timeout);
+            Ok((collection, outcomes, patience))
+        })
+        .await?;
+    let each = ids.iter().zip(&outcomes);
+    let pending = each.filter(|(_, outcome)| outcome.as_ref().is_ok_and(is_pending));
+    let pending: Vec<_> = pending.map(|(id, _)| id.clone()).collect();
+    let embedding = &context.state.embedding;
+    embedding.wait(&collection, &pending, patience).await;
+    for (id, outcome) in ids.iter().zip(&mut outcomes) {
+        if let Ok(written) = outcome
+            && is_pending(written)
+        {
+            written.embedding = Some(state_of(&collection, id));
+        }
+    }
     let mut response = WriteResponse::default();
     for ((index, id), outcome) in (0..).zip(ids).zip(outcomes) {
         let outcome = outcome.map_err(ApiError::from);
@@ -76,19 +96,48 @@ pub async fn get(context: RequestContext, path: Path<ItemPath>) -> ApiResult<Jso
 /// Patch an item
 ///
 /// Absent fields stay, `null` removes a field, `attributes` and `vectors` merge by key.
+///
+/// If the embedded content changes (texts, images), the server embeds the item again; `embedding`
+/// in the answer says whether that is done.
 #[utoipa::path(
     patch, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "patch_item",
-    params(ItemPath),
+    params(ItemPath, WriteParams),
     request_body(content = Object, example = json!({"price": {"amount": 60}, "attributes": {"color": null}})),
     responses((status = 200, description = "The item after the change", body = Item), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, ConflictErrors, StorageErrors),
 )]
 pub async fn patch(
     context: RequestContext,
     path: Path<ItemPath>,
+    params: Params<WriteParams>,
     body: Body<ItemPatch>,
 ) -> ApiResult<Json<Item>> {
-    let item =
-        context.write(move |database| database.collection(&path.c)?.patch(&path.id, &body.0));
+    let params = params.0;
+    if !body.0.contains_key("vectors") {
+        context.state.embedding.admit(&params)?;
+    }
+    let (state, timeout) = (context.state.clone(), context.timeout);
+    let (collection, item, patience) = context
+        .write(move |database| {
+            let collection = database.collection(&path.c)?;
+            let item = state
+                .embedding
+                .patch(&collection, &params, &path.id, &body.0)?;
+            let patience = state.embedding.patience(&collection, &params, timeout);
+            Ok((collection, item, patience))
+        })
+        .await?;
+    let status = item.embedding.as_ref().map(|state| state.status);
+    if status != Some(EmbeddingStatus::Pending) {
+        return Ok(Json(item));
+    }
+    let ids = [item.id.clone()];
+    let embedding = &context.state.embedding;
+    embedding.wait(&collection, &ids, patience).await;
+    let item = context.read(move |_| {
+        let mut item = collection.get(&ids[0], true)?;
+        item.embedding = Some(state_of(&collection, &ids[0]));
+        Ok(item)
+    });
     Ok(Json(item.await?))
 }
 

@@ -10,6 +10,7 @@ pub mod events;
 pub mod health;
 pub mod images;
 pub mod import;
+pub mod item_embedding;
 pub mod items;
 pub mod map;
 pub mod models;

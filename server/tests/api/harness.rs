@@ -20,7 +20,7 @@ use vitrine::{Database, Embedder, Options};
 use vitrine_server::{
     app,
     auth::Keys,
-    config::{Config, Images, Limits},
+    config::{Config, Embedding, Images, Limits},
     embedders::Embedders,
     http::middleware,
     state::AppState,
@@ -34,6 +34,7 @@ pub struct Setup {
     pub keys: Keys,
     pub models: bool,
     pub images: Images,
+    pub embedding: Embedding,
     pub reports_dir: Option<PathBuf>,
 }
 
@@ -44,6 +45,7 @@ impl Default for Setup {
             keys: Keys::default(),
             models: true,
             images: Images::default(),
+            embedding: Embedding::default(),
             reports_dir: None,
         }
     }
@@ -82,6 +84,22 @@ impl Answer {
         } else {
             self.json()
         }
+    }
+
+    /// Returns the error of a response of the routes that have the form of the OpenAI API.
+    pub fn openai_error(self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/json");
+        assert!(!self.header("x-request-id").is_empty(), "{self:?}");
+        let error = self.json()["error"].clone();
+        assert_eq!(error["code"], code, "{error}");
+        let text = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
+        assert!(
+            !text("message").is_empty() && !text("type").is_empty(),
+            "{error}"
+        );
+        assert!(error.get("param").is_some(), "{error}");
+        error
     }
 
     /// Returns the problem of a response with this status and code; checks that it is complete.
@@ -131,6 +149,7 @@ pub async fn with(
     let config = Config {
         limits: setup.limits,
         images: setup.images,
+        embedding: setup.embedding,
         reports_dir: setup.reports_dir,
         ..Config::default()
     };

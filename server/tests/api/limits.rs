@@ -22,7 +22,7 @@ async fn too_many_calls_of_a_kind_are_refused_and_others_are_not() {
         told.recv().await;
         let refused = api.post(EMBED, json!({"input": "red"})).await;
         assert_eq!(refused.header("retry-after"), "1");
-        refused.problem(429, "overloaded");
+        refused.openai_error(429, "overloaded");
         api.get("/v1/collections").await.ok();
         let metrics = api.get("/metrics").await.text;
         assert!(
@@ -62,7 +62,9 @@ async fn the_deadline_is_kept_while_working_and_while_waiting() {
     for input in ["wait", "red"] {
         let request = request("POST", EMBED, &json!({"input": input}));
         let request = request.insert_header(header("x-timeout-ms", "20"));
-        api.send(request).await.problem(504, "deadline_exceeded");
+        api.send(request)
+            .await
+            .openai_error(504, "deadline_exceeded");
     }
     go.send(()).unwrap();
     for bad in ["0", "soon", "600001"] {

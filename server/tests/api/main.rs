@@ -15,6 +15,7 @@ mod events;
 mod harness;
 mod images;
 mod import;
+mod item_embedding;
 mod items;
 mod limits;
 mod multi_search;

@@ -77,6 +77,7 @@ impl Collection {
             }
         }
         state.take_sets(&store, entry, &spaces)?;
+        state.read_marks(&store, id)?;
         next = next.max(lexical.covered());
         state.catch_up(&lexical, &store, id)?;
         lexical.remove(lexical.internal_ids()? - &state.live)?;
@@ -311,6 +312,7 @@ fn open_state(
         filters: Default::default(),
         vocabulary: Default::default(),
         superseded: HashMap::new(),
+        marks: Default::default(),
         id_bytes: 0,
     };
     if let Some(stored) = Stored::load(store, id, config, writes) {

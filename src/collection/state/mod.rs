@@ -1,6 +1,7 @@
 //! The state of a collection that readers see, under one lock.
 
 pub(super) mod filter_cache;
+pub(super) mod marks;
 pub(super) mod read;
 pub(super) mod space_set;
 mod vocabulary_cache;
@@ -38,6 +39,9 @@ pub(in crate::collection) struct State {
     pub(super) vocabulary: vocabulary_cache::VocabularyCache,
     /// Records that are being replaced or deleted, as readers see them until the write is stored.
     pub(super) superseded: HashMap<String, (u32, Item)>,
+    /// Items that the server has still to embed, or could not embed, by internal id; some may not
+    /// be live.
+    pub(super) marks: marks::Marks,
     /// Bytes of all ids.
     pub(super) id_bytes: u64,
 }

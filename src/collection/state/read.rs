@@ -212,6 +212,7 @@ impl Collection {
             Some((_, item)) => item.clone(),
             None => self.store.item(self.id, id)?.ok_or_else(missing)?.1,
         };
+        item.embedding = state.marks.get(number);
         if with_vectors {
             for (space, index) in &state.spaces {
                 if let Some(vector) = index.vector(number) {

@@ -1,6 +1,7 @@
 //! Writes: validate, index the vectors (not visible yet), write one batch, publish. Searches do not
 //! wait for the store.
 
+mod embedding;
 mod lexical;
 mod reembedding;
 
@@ -8,6 +9,10 @@ use std::{collections::HashMap, time::Instant};
 
 use serde_json::{Map, Value};
 use vitrine_schemas::{FilterSpec, Item, ItemPatch, WriteStatus};
+
+pub use embedding::{Completed, EmbedPolicy, Embedded, ItemVectors, Policy, Written};
+
+use embedding::Plan;
 
 use crate::{
     Error, Result,
@@ -50,6 +55,19 @@ impl Collection {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn upsert(&self, items: Vec<Item>) -> Result<Vec<Result<WriteStatus>>> {
+        let results = self.upsert_with(items, None)?.into_iter();
+        Ok(results.map(|r| r.map(|written| written.status)).collect())
+    }
+
+    /// As [`Self::upsert`]; the policy says what becomes of items without vectors.
+    ///
+    /// # Errors
+    /// As [`Self::upsert`].
+    pub fn upsert_with(
+        &self,
+        items: Vec<Item>,
+        policy: Option<&EmbedPolicy<'_>>,
+    ) -> Result<Vec<Result<Written>>> {
         let mut writer = self.lock()?;
         let configs = self.state.read().configs();
         let mut results = Vec::with_capacity(items.len());
@@ -57,6 +75,7 @@ impl Collection {
         // In the order sent, so that the same input builds the same index; the last duplicate wins.
         let mut accepted: Vec<Item> = Vec::with_capacity(items.len());
         let mut places: HashMap<String, usize> = HashMap::new();
+        let ids: Vec<_> = items.iter().map(|item| item.id.clone()).collect();
         for mut item in items {
             results.push(schema::check_item(&configs, &mut item).map(|()| {
                 if let Some(place) = places.get(&item.id) {
@@ -73,13 +92,35 @@ impl Collection {
                 status
             }));
         }
+        let planned = self.plan_upserts(policy, &mut accepted)?;
         self.commit(&mut writer, accepted)?;
-        Ok(results)
+        let written = |(result, id): (Result<WriteStatus>, String)| {
+            result.map(|status| Written {
+                status,
+                embedding: places
+                    .get(&id)
+                    .and_then(|place| planned.get(*place)?.clone()),
+            })
+        };
+        Ok(results.into_iter().zip(ids).map(written).collect())
     }
 
     /// Changes some fields of an item: absent fields stay, `null` removes, `attributes` and
     /// `vectors` are merged by key.
     pub fn patch(&self, id: &str, patch: &ItemPatch) -> Result<Item> {
+        self.patch_with(id, patch, None)
+    }
+
+    /// As [`Self::patch`]; the policy says what becomes of an item whose embedded content changes.
+    ///
+    /// # Errors
+    /// As [`Self::patch`].
+    pub fn patch_with(
+        &self,
+        id: &str,
+        patch: &ItemPatch,
+        policy: Option<&EmbedPolicy<'_>>,
+    ) -> Result<Item> {
         let mut writer = self.lock()?;
         let old = self.patched_item(id, patch)?;
         let mut value = serde_json::to_value(&old).map_err(|e| Error::Storage(e.to_string()))?;
@@ -98,11 +139,16 @@ impl Collection {
             // Not normalized again: the stored vectors must stay bit-identical.
             item.vectors = old.vectors.clone();
         }
+        let plan = match policy {
+            Some(policy) if !brings_vectors => self.plan_patch(policy, &old, &mut item),
+            _ => Plan::default(),
+        };
         let config = self.config();
-        if !brings_vectors && texts(&config, &old) == texts(&config, &item) {
+        if !brings_vectors && !plan.is_new_version && texts(&config, &old) == texts(&config, &item)
+        {
             self.rewrite(&mut writer, old, &item)?;
         } else {
-            if !brings_vectors {
+            if !brings_vectors && !plan.drops_vectors {
                 let state = self.state.read();
                 let internal_id = state.internal_ids.get(id);
                 item.other_vectors =
@@ -111,6 +157,7 @@ impl Collection {
             self.commit(&mut writer, vec![item.clone()])?;
             item.other_vectors = None;
         }
+        item.embedding = plan.state;
         Ok(item)
     }
 
@@ -176,6 +223,7 @@ impl Collection {
         let mut fresh: Vec<(u32, Item)> = Vec::with_capacity(items.len());
         let mut vectors: Vec<Vectors> = Vec::with_capacity(items.len());
         let mut replaced = Vec::new();
+        let mut marks = Vec::new();
         let mut wanted = 0;
         let mut next = writer.next;
         let indexes = self.state.read().indexes();
@@ -191,6 +239,7 @@ impl Collection {
                 let detail = "internal ids exhausted; copy the items into a new collection";
                 return Err(Error::Storage(detail.into()));
             }
+            self.mark(&mut batch, &mut marks, internal_id, before, &mut item)?;
             next = internal_id + 1;
             if before.is_some()
                 && let Some(old) = self.store.item(self.id, &item.id)?
@@ -207,6 +256,11 @@ impl Collection {
         }
         self.admit(&batch, wanted)?;
         writer.next = next;
+        let mut state = self.state.write();
+        for (internal_id, mark) in marks {
+            state.marks.set(internal_id, Some(mark));
+        }
+        drop(state);
         for (space, index) in &indexes {
             let rows: Vec<_> = fresh
                 .iter()
@@ -226,6 +280,7 @@ impl Collection {
         old.vectors.clear();
         let mut record = item.clone();
         record.vectors.clear();
+        record.embedding = None;
         let internal_id = self.state.read().internal_ids.get(&item.id).copied();
         let internal_id = internal_id.ok_or_else(|| Error::ItemNotFound(item.id.clone()))?;
         let mut batch = Batch::default();
@@ -246,6 +301,7 @@ impl Collection {
             if let Some((internal_id, item)) = self.store.item(self.id, id)? {
                 batch.delete_item(self.id, id);
                 self.delete_vectors(&mut batch, internal_id);
+                self.unmark(&mut batch, internal_id, id);
                 gone.insert(internal_id, item);
             }
         }
@@ -295,6 +351,9 @@ impl Collection {
         state.payload.advance_sales(self.clock.now());
         let gone = superseded.values().map(|(internal_id, _)| *internal_id);
         let gone: Vec<_> = gone.filter(|n| !state.live.contains(*n)).collect();
+        for internal_id in &gone {
+            state.marks.remove(*internal_id);
+        }
         drop(state);
         self.remove_texts(gone);
         self.report();
