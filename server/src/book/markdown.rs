@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{Alignment, CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
 /// Returns the HTML of a page.
 pub(super) fn render(text: &str) -> String {
     let events = Parser::new_ext(text, Options::ENABLE_TABLES);
-    let mut events: Vec<_> = events.map(with_address).collect();
+    let mut events: Vec<_> = events.map(with_address).map(without_styles).collect();
     add_anchors(&mut events);
     let mut page = String::with_capacity(text.len() * 2);
     html::push_html(&mut page, events.into_iter());
@@ -28,6 +28,17 @@ fn with_address(event: Event<'_>) -> Event<'_> {
             title,
             id,
         }),
+        other => other,
+    }
+}
+
+/// Removes the alignment of columns, which would be inline styles: the content security policy
+/// forbids these.
+fn without_styles(event: Event<'_>) -> Event<'_> {
+    match event {
+        Event::Start(Tag::Table(columns)) => {
+            Event::Start(Tag::Table(vec![Alignment::None; columns.len()]))
+        }
         other => other,
     }
 }
@@ -119,7 +130,7 @@ mod tests {
 
     #[test]
     fn tables_and_code_are_rendered_and_text_is_escaped() {
-        let table = render("| a | b |\n|---|---|\n| `x < y` | & |\n");
+        let table = render("| a | b |\n|---|---:|\n| `x < y` | & |\n");
         assert!(
             table.contains("<td><code>x &lt; y</code></td><td>&amp;</td>"),
             "{table}"

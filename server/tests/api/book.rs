@@ -83,7 +83,7 @@ async fn every_link_leads_to_a_page_and_a_heading() {
         let own = format!("{name}.html");
         let html = page(api.get(&format!("/docs/{own}")).await);
         for link in links(&html) {
-            if link.starts_with("http://localhost:7280/") {
+            if link.contains("://") {
                 continue;
             }
             let (address, anchor) = link.split_once('#').unwrap_or((link, ""));
