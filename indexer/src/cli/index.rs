@@ -117,6 +117,9 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
     let run = Pipeline::new(embedder, &mut *sink, &mut rejects, &mut progress, options);
     let summary = run.run(records)?;
     drop(progress);
+    if summary.read == 0 {
+        tracing::warn!("{} has no records", args.source.display());
+    }
     let mut report = json!(summary);
     if let Some(read_as) = read_as {
         report["read_as"] = json!(read_as);

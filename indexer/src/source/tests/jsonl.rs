@@ -27,7 +27,11 @@ fn lines_are_items_and_faulty_ones_are_rejected_alone() {
         ),
         (5, "?", "missing field `id`"),
         (6, "?", "expected a JSON object: expected"),
-        (7, "?", "the line is not UTF-8 from byte 19 on"),
+        (
+            7,
+            "?",
+            "the line is not UTF-8 from byte 19 on; set --encoding if the file is in another encoding",
+        ),
         (
             8,
             "5",

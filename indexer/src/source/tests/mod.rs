@@ -1,10 +1,12 @@
 //! Tests of the readers by format, through [`open`](super::open).
 
 mod feeds;
+mod forms;
 mod images;
 mod jsonl;
 mod packed;
 mod parquet;
+mod parquet_types;
 mod shops;
 mod tables;
 
