@@ -119,6 +119,10 @@ bench-filters: bench-data ## filtered search: recall and time by selectivity
 	$(BIN)/examples/filters --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --cosine --ef 192
 	$(BIN)/examples/filters --base $(CACHE)/bench/fashion-mnist/base.npy --queries $(CACHE)/bench/fashion-mnist/queries.npy
 
+bench-reading: setup ## rate of reading a catalog with detection of its form, compared with the form given
+	cargo build --release --workspace --example reading
+	$(BIN)/examples/reading
+
 bench-scale: setup $(BENCH_PY) ## 1 million x 128: import under searches, merging, restart, 30 % rewritten; about half an hour
 	cargo build --release --workspace --example scale
 	cd benches && $(BENCH_PY) -c "from pathlib import Path; from harness import datasets; datasets.synthetic(Path('$(CACHE)/bench'), 1_000_000)"

@@ -102,6 +102,9 @@ pub(super) fn run(command: &EventsCommand, out: &mut dyn Write) -> Result<Outcom
     let mut progress = Progress::new(total);
     let summary = events::import(records, &mut *sink, &mut rejects, &mut progress)?;
     drop(progress);
+    if summary.read == 0 {
+        tracing::warn!("{} has no records", args.source.display());
+    }
     let mut report = json!(summary);
     if let Some(read_as) = opened.read_as {
         report["read_as"] = json!(read_as);

@@ -144,6 +144,9 @@ pub(super) fn run(args: &IndexArgs, out: &mut dyn Write) -> Result<Outcome, Comm
     let run = Pipeline::new(embedder, &mut *sink, &mut rejects, &mut progress, options);
     let summary = run.run(Box::new(catalog.records()?.take(limit(args))))?;
     drop(progress);
+    if summary.read == 0 {
+        tracing::warn!("{} has no records", args.source.display());
+    }
     writeln!(out, "{}", with_form(json!(summary), &catalog))?;
     Ok(outcome(summary.is_clean()))
 }

@@ -297,3 +297,61 @@ async fn models_are_listed_gone_back_to_and_trained_in_the_background() {
         );
     }
 }
+
+#[actix_web::test]
+async fn imports_detect_the_form_of_the_text() {
+    let api = api().await;
+    api.shop().await;
+    let csv = "user,item,event,time\nJosé,shoe,view,2026-01-31\nu,hat,view,1769860800\n";
+    let utf_16: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let latin: Vec<u8> = csv.chars().map(|c| c as u8).collect();
+    let forms = [
+        utf_16,
+        latin,
+        csv.replace(',', ";").into_bytes(),
+        csv.replace('\n', "\r").into_bytes(),
+        ["sep=\t\n", &csv.replace(',', "\t")].concat().into_bytes(),
+    ];
+    let (_, last) = lines(api.send(raw("POST", IMPORT, "text/csv", csv)).await);
+    assert_eq!(last["summary"]["accepted"], 2, "{last}");
+    for form in forms {
+        let (results, last) = lines(api.send(raw("POST", IMPORT, "text/csv", form)).await);
+        assert_eq!(last["summary"]["duplicate"], 2, "{results:?}");
+    }
+    let path = format!("{IMPORT}&delimiter=%7C&encoding=latin1&quote=none");
+    let (_, last) = lines(
+        api.send(raw("POST", &path, "text/csv", csv.replace(',', "|")))
+            .await,
+    );
+    assert_eq!(
+        last["summary"]["accepted"], 1,
+        "another name in another encoding"
+    );
+    for wrong in ["delimiter=ab", "encoding=klingon", "quote=ab"] {
+        let path = format!("{IMPORT}&{wrong}");
+        let answer = api.send(raw("POST", &path, "text/csv", csv)).await;
+        answer.problem(400, "invalid_argument");
+    }
+}
+
+#[actix_web::test]
+async fn returns_take_purchases_back() {
+    let api = api().await;
+    api.shop().await;
+    let csv = "order_id,user_id,item_id,event_type,timestamp,quantity\n\
+        o1,v,shoe,purchase,2026-01-10 10:00:00,1\no1,v,hat,purchase,2026-01-10 10:00:00,2\n\
+        o1,v,hat,purchase,2026-01-12 10:00:00,-2\no2,w,shoe,refund,2026-01-10 10:00:00,1\n";
+    for (accepted, duplicate) in [(3, 0), (0, 3)] {
+        let (results, last) = lines(api.send(raw("POST", IMPORT, "text/csv", csv)).await);
+        assert_eq!(last["summary"]["accepted"], accepted, "{results:?}");
+        assert_eq!(last["summary"]["duplicate"], duplicate);
+        assert!(
+            results[3]["error"]
+                .as_str()
+                .unwrap()
+                .contains("or return, got `refund`")
+        );
+    }
+    let of_item = api.get("/v1/collections/shop/items/hat/events").await.ok();
+    assert_eq!(of_item["counts"], json!({"return": 1}));
+}

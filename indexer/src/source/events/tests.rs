@@ -196,6 +196,22 @@ fn times_are_read_where_they_read_one_way_only() {
         "1769860800000",
         "1769860800000000",
         "1769860800000000000",
+        "1.7698608E9",
+        " 1769860800 ",
+        "2026-01-31T12:00:00.000+0000",
+        "2026-01-31T14:00:00+0200",
+        "2026-01-31 14:00:00 +02:00",
+        "2026-01-31 14:00:00+02",
+        "2026-01-31T12:00Z",
+        "2026-01-31 12:00:00Z",
+        "2026-01-31T12:00:00",
+        "2026-01-31 12:00:00 GMT",
+        "Sat, 31 Jan 2026 12:00:00 GMT",
+        "Sat, 31 Jan 2026 14:00:00 +0200",
+        "31 Jan 2026 12:00:00 +0000",
+        "20260131120000",
+        "202601311200",
+        "20260131T120000Z",
     ] {
         assert_eq!(time::rfc3339(text, None).as_deref(), Ok(noon), "{text}");
     }
@@ -203,7 +219,20 @@ fn times_are_read_where_they_read_one_way_only() {
         time::rfc3339("2026-01-31", None).as_deref(),
         Ok("2026-01-31T00:00:00Z")
     );
+    assert_eq!(
+        time::rfc3339("20260131", None).as_deref(),
+        Ok("2026-01-31T00:00:00Z")
+    );
     for text in [
+        "0",
+        "-1",
+        "1",
+        "45458.5",
+        "20261331",
+        "1970-01-01T00:00:00Z",
+        "1970-01-01 00:00:00",
+        "1970-01-01",
+        "-1769860800",
         "31/01/2026",
         "01/31/2026 12:00",
         "2026-02-30",
@@ -299,4 +328,55 @@ fn parquet_times_and_whole_numbers_are_read_as_meant() {
         json!({"kind": "purchase", "collection": "shop", "user": "17850", "items": ["85123A"], "ts": "2026-01-31T12:00:00Z"})
     );
     assert_eq!(errors(&records), [(2, "user")]);
+}
+
+#[test]
+fn a_quantity_below_zero_stays_a_purchase_that_the_store_takes_back() {
+    let folder = Folder::new();
+    let csv = "user;item;event;ts;qty\nu;a;purchase;2026-01-31;2\nu;a;purchase;2026-02-01;-2\n\
+        u;a;return;2026-02-02;\nu;a;view;2026-02-02;0\nu;a;purchase;2026-02-03;x\nu;a;refund;2026-02-03;1\n";
+    let records = read(&folder.file("e.csv", csv), &EventMapping::default());
+    let quantity = |at: usize| records[at].event.as_ref().map(|e| (e.kind, e.quantity));
+    assert_eq!(quantity(0), Ok((EventKind::Purchase, Some(2.0))));
+    assert_eq!(quantity(1), Ok((EventKind::Purchase, Some(-2.0))));
+    assert_eq!(quantity(2), Ok((EventKind::Return, None)));
+    assert_eq!(quantity(3), Ok((EventKind::View, None)));
+    assert_eq!(errors(&records), [(6, "quantity"), (7, "kind")]);
+}
+
+#[test]
+fn events_are_read_in_the_forms_of_catalogs() {
+    let folder = Folder::new();
+    let csv = "user,item,event,ts\nu1,Käse,view,2026-01-31\nu2,b,view,1769860800\n";
+    let wanted = ["Käse", "b"];
+    let utf_16: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (name, bytes) in [
+        ("a.csv", csv.as_bytes().to_vec()),
+        ("a.csv", ["\u{feff}", csv].concat().into_bytes()),
+        ("a.csv", ["sep=,\n", csv].concat().into_bytes()),
+        ("a.csv", csv.replace(',', ";").into_bytes()),
+        ("a.csv", csv.replace(',', "\t").into_bytes()),
+        ("a.tsv", csv.replace(',', "|").into_bytes()),
+        ("a.csv", csv.replace('\n', "\r").into_bytes()),
+        ("a.csv", csv.replace('\n', "\r\n").into_bytes()),
+        (
+            "a.csv",
+            encoding_rs::WINDOWS_1252.encode(csv).0.into_owned(),
+        ),
+        ("a.csv", utf_16),
+    ] {
+        let records = read(&folder.file(name, &bytes), &EventMapping::default());
+        let items = records
+            .iter()
+            .map(|r| r.event.as_ref().unwrap().items[0].clone());
+        assert_eq!(items.collect::<Vec<_>>(), wanted, "{name} {bytes:?}");
+    }
+    let lines = "{\"kind\": \"view\", \"user\": \"u\", \"items\": [\"a\"], \"ts\": 1769860800}\n\
+        {\"kind\": \"view\", \"user\": \"u\", \"items\": [\"a\"], \"ts\": \"2026-01-31 12:00:00\"}\n\
+        {\"kind\": \"view\", \"user\": \"u\", \"items\": [\"a\"], \"ts\": 0}\n";
+    let records = read(&folder.file("a.jsonl", lines), &EventMapping::default());
+    for record in &records[..2] {
+        assert_eq!(event(record)["ts"], "2026-01-31T12:00:00Z");
+    }
+    assert_eq!(errors(&records), [(3, "ts")]);
 }

@@ -150,8 +150,8 @@ fn a_damaged_feed_ends_in_an_error_with_its_place() {
         ),
         ("{}", "expected an `rss` or `feed` root element"),
         (
-            "<?xml version='1.0' encoding='ISO-8859-1'?><rss/>",
-            "the encoding is iso-8859-1; save it as UTF-8",
+            "<?xml version='1.0' encoding='klingon'?><rss/>",
+            "expected an encoding such as utf-8",
         ),
     ] {
         let error = catalog("a.xml", feed).error(&Mapping::default());
@@ -198,7 +198,8 @@ fn tab_separated_feeds_are_read() {
         2\tbr\xffken\t\t\t\t\t\n3\tx\n4\ty\t\t\t\t\tsold\n";
     let records = catalog("a.tsv", tsv).read();
     let errors = outcomes(&records);
-    assert_eq!(errors[1], (3, "2", "column `title`: not valid UTF-8"));
+    assert_eq!((errors[1].0, errors[1].1), (3, "2"));
+    assert!(errors[1].2.starts_with("column `title`: not valid UTF-8"));
     assert!(
         errors[2]
             .2

@@ -19,7 +19,11 @@ fn lines_are_items_and_faulty_ones_are_rejected_alone() {
         (4, "3", ""),
         (5, "?", "column `id`: is empty; every item needs an id"),
         (6, "?", "expected a JSON object: expected"),
-        (7, "?", "the line is not UTF-8 from byte 19 on"),
+        (
+            7,
+            "?",
+            "the line is not UTF-8 from byte 19 on; set --encoding if the file is in another encoding",
+        ),
         (8, "5", ""),
         (9, "7", ""),
         (10, "8", ""),

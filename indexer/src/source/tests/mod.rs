@@ -1,11 +1,13 @@
 //! Tests of the readers by format, through [`open`](super::open).
 
 mod feeds;
+mod forms;
 mod generated;
 mod images;
 mod jsonl;
 mod packed;
 mod parquet;
+mod parquet_types;
 mod shops;
 mod tables;
 

@@ -96,7 +96,7 @@ fn rows_are_items() {
             amount: 9.5,
             currency: None,
         }),
-        created_at: Some("2026-01-31T12:00:00.000+00:00".into()),
+        created_at: Some("2026-01-31T12:00:00Z".into()),
         attributes: json!({"tags": ["a", "b"], "year": 2011})
             .as_object()
             .cloned()

@@ -55,7 +55,7 @@ impl<'a> Text<'a> {
         let Some(columns) = self.columns else {
             return Some(strict.record);
         };
-        let (first, rest) = self.first_line();
+        let first = self.first_line();
         let fits = strict.record.cells.len() == columns;
         if strict.record.length <= first {
             return Some(if fits {
@@ -65,7 +65,7 @@ impl<'a> Text<'a> {
             });
         }
         // A cell of several lines: rows of their own if each of them has all cells.
-        let apart = columns > 1 && self.stand_alone(rest, strict.record.length, columns);
+        let apart = columns > 1 && self.stand_alone(first, strict.record.length, columns);
         let line = self.line(first, columns);
         let doubtful = matches!(self.dialect.delimiter, b'\t' | b'|') || strict.inches;
         match (fits, line) {
@@ -77,10 +77,9 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Returns the length of the first line with its line end, and where the next line begins.
-    fn first_line(&self) -> (usize, usize) {
-        let end = memchr(self.dialect.newline, self.bytes).map_or(self.bytes.len(), |at| at + 1);
-        (end, end)
+    /// Returns the length of the first line with its line end.
+    fn first_line(&self) -> usize {
+        memchr(self.dialect.newline, self.bytes).map_or(self.bytes.len(), |at| at + 1)
     }
 
     /// Returns the first `length` bytes as a text of their own.
@@ -111,7 +110,7 @@ impl<'a> Text<'a> {
                 ended: true,
                 ..*self
             };
-            let (length, _) = rest.first_line();
+            let length = rest.first_line();
             if rest.line(length, columns).is_none() {
                 return false;
             }

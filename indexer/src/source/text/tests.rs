@@ -311,3 +311,62 @@ fn options_override_what_is_detected() {
         assert!(error.starts_with(wanted), "{error}");
     }
 }
+
+/// Cells that need quotes, or hold quotes that mean nothing.
+const CELLS: [&str; 12] = [
+    "",
+    "Käse",
+    "12,99",
+    "red; blue",
+    "a | b\tc",
+    "5/8\" bolt",
+    "\"Best Dad\" mug",
+    "12\" ruler, steel",
+    "line one\nline, two",
+    "Größe\r\n\r\n\"M\"",
+    "\"",
+    " x ",
+];
+
+/// Writes a cell as spreadsheets do; what needs no quotes gets none.
+fn written(cell: &str, delimiter: char) -> String {
+    let special = |c| c == delimiter || c == '\n' || c == '\r';
+    if cell.contains(special) || cell.trim().starts_with('"') {
+        return format!("\"{}\"", cell.replace('"', "\"\""));
+    }
+    cell.to_owned()
+}
+
+#[test]
+fn tables_read_the_same_in_every_form() {
+    use rand::{Rng, SeedableRng, rngs::SmallRng};
+    for seed in 0..500 {
+        let mut random = SmallRng::seed_from_u64(seed);
+        let delimiter = [',', ';', '\t', '|'][random.random_range(0..4)];
+        let end = ["\n", "\r\n", "\r"][random.random_range(0..3)];
+        let mut wanted: Vec<Vec<String>> =
+            vec![["id", "title", "b", "c", "d"].map(String::from).into()];
+        for row in 0..random.random_range(1..20) {
+            let mut cells = vec![format!("SKU-{row}"), "Käse".to_owned()];
+            cells.extend((0..3).map(|_| CELLS[random.random_range(0..CELLS.len())].to_owned()));
+            wanted.push(cells);
+        }
+        let lines = wanted.iter().map(|cells| {
+            let cells: Vec<_> = cells.iter().map(|cell| written(cell, delimiter)).collect();
+            cells.join(&delimiter.to_string()) + end
+        });
+        let text: String = lines.collect();
+        let utf_16 = text.encode_utf16();
+        let bytes = match random.random_range(0..5) {
+            0 => text.clone().into_bytes(),
+            1 => format!("\u{feff}{text}").into_bytes(),
+            2 => encoding_rs::WINDOWS_1252.encode(&text).0.into_owned(),
+            3 => utf_16.flat_map(u16::to_le_bytes).collect(),
+            _ => utf_16.flat_map(u16::to_be_bytes).collect(),
+        };
+        let part = random.random_range(1..200);
+        let rows = read(&bytes, part, TextOptions::default()).1;
+        let cells: Vec<_> = rows.into_iter().map(|(_, cells)| cells).collect();
+        assert_eq!(cells, wanted, "seed {seed}: {text:?}");
+    }
+}
