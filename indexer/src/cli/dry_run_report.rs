@@ -14,7 +14,10 @@ pub(super) fn table(report: &DryRun) -> String {
     for (name, column) in &report.columns {
         table.add_row([
             name.clone(),
-            column.field.clone().unwrap_or_else(|| "(ignored)".to_owned()),
+            column
+                .field
+                .clone()
+                .unwrap_or_else(|| "(ignored)".to_owned()),
             column.values.to_string(),
             column.empty.to_string(),
             column.refused.to_string(),
@@ -25,7 +28,10 @@ pub(super) fn table(report: &DryRun) -> String {
     let mut text = format!("{table}\n");
     for (name, column) in &report.columns {
         if let Some(first) = &column.first_refused {
-            text.push_str(&format!("{name}: {} values refused; {first}\n", column.refused));
+            text.push_str(&format!(
+                "{name}: {} values refused; {first}\n",
+                column.refused
+            ));
         }
     }
     for rejected in &report.first_rejected {
@@ -37,7 +43,12 @@ pub(super) fn table(report: &DryRun) -> String {
     }
     text.push_str(&format!(
         "{} records: {} items with {} variants, {} deletions, {} duplicates, {} rejected\n",
-        report.read, report.items, report.variants, report.deletes, report.duplicates, report.rejected
+        report.read,
+        report.items,
+        report.variants,
+        report.deletes,
+        report.duplicates,
+        report.rejected
     ));
     text
 }

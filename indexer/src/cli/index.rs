@@ -16,9 +16,7 @@ use super::{
 use crate::{
     error::CommandError,
     models,
-    pipeline::{
-        FullCatalog, Guess, MAX_BATCH, MaxRemoved, Options, Pipeline, Progress, dry_run,
-    },
+    pipeline::{FullCatalog, Guess, MAX_BATCH, MaxRemoved, Options, Pipeline, Progress, dry_run},
     sink::Sink,
     source::{Catalog, Format, Mapping},
     space::{Cached, Encoders},

@@ -181,7 +181,11 @@ fn converted(value: &Value, kind: AttributeType) -> Result<Value, String> {
         _ => coerce(value, kind),
     };
     match value {
-        Value::Array(values) => values.iter().map(one).collect::<Result<Vec<_>, _>>().map(Value::from),
+        Value::Array(values) => values
+            .iter()
+            .map(one)
+            .collect::<Result<Vec<_>, _>>()
+            .map(Value::from),
         value => one(value),
     }
 }

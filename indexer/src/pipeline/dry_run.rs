@@ -80,7 +80,11 @@ pub fn dry_run(
                 report.deletes += 1;
                 continue;
             }
-            Ok(item) if item_text(item).is_none() && item.images.is_empty() && item.vectors.is_empty() => {
+            Ok(item)
+                if item_text(item).is_none()
+                    && item.images.is_empty()
+                    && item.vectors.is_empty() =>
+            {
                 "nothing to embed: add a title, a description, an image or vectors"
             }
             Ok(item) => {

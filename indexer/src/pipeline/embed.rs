@@ -93,7 +93,9 @@ impl Pipeline<'_> {
         for ((owner, image), embedding) in owners.into_iter().zip(embedded) {
             match embedding {
                 Ok(embedding) => embeddings[owner].images.push(embedding),
-                Err(error) => embeddings[owner].errors.push(format!("image {image}: {error}")),
+                Err(error) => embeddings[owner]
+                    .errors
+                    .push(format!("image {image}: {error}")),
             }
         }
     }

@@ -26,7 +26,9 @@ impl FromStr for MaxRemoved {
         let number = text.trim().trim_end_matches('%').trim();
         match number.parse::<f64>() {
             Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self(percent / 100.0)),
-            _ => Err(format!("expected a percentage like 20%, 0% to 100%, got `{text}`")),
+            _ => Err(format!(
+                "expected a percentage like 20%, 0% to 100%, got `{text}`"
+            )),
         }
     }
 }

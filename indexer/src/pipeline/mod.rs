@@ -313,7 +313,10 @@ impl<'a> Pipeline<'a> {
     fn warn(&self) {
         if self.summary.duplicates > 0 {
             let records = self.summary.duplicates;
-            tracing::warn!(records, "duplicate ids; the last valid record of each counts");
+            tracing::warn!(
+                records,
+                "duplicate ids; the last valid record of each counts"
+            );
         }
         for (column, refused) in &self.summary.refused_values {
             let (values, line) = (refused.count, refused.line);

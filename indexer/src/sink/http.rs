@@ -15,8 +15,8 @@ use std::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use vitrine_schemas::{
-    CollectionConfig, CollectionInfo, DeleteResponse, Event, EventResult, EventsResponse, Item, ScrollResponse,
-    SearchResponse, WriteResponse, WriteResult, WriteStatus,
+    CollectionConfig, CollectionInfo, DeleteResponse, Event, EventResult, EventsResponse, Item,
+    ScrollResponse, SearchResponse, WriteResponse, WriteResult, WriteStatus,
 };
 
 use super::{EventSink, Outcomes, Sink, SinkError, Written, missing};

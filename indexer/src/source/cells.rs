@@ -191,7 +191,9 @@ impl<'r> Cells<'r> {
     /// Returns the value of an attribute as given: texts are not split.
     pub fn untyped_whole(&mut self, column: &str) -> Option<Value> {
         let value = self.value(column);
-        let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        let values = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
         if values.iter().any(|v| v.is_object() || v.is_array()) {
             self.note(
                 column,
@@ -323,7 +325,10 @@ fn images(value: &Value, found: &mut Vec<ImageRef>) -> Result<(), String> {
         Value::Null => {}
         Value::String(text) => match list::json_array(text) {
             Some(values) => return images(&values.into(), found),
-            None => list::split_images(text).into_iter().map(image).for_each(add),
+            None => list::split_images(text)
+                .into_iter()
+                .map(image)
+                .for_each(add),
         },
         Value::Array(values) => return values.iter().try_for_each(|v| images(v, found)),
         Value::Object(fields) => {

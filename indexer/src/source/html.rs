@@ -159,7 +159,10 @@ mod tests {
             ("Black &amp;amp; Decker", "Black & Decker"),
             ("Cerv&eacute;lo", "Cerv\u{e9}lo"),
             ("Cerv&amp;eacute;lo", "Cerv\u{e9}lo"),
-            ("&lt;p&gt;Light &amp;amp; stiff.&lt;/p&gt;", "Light & stiff."),
+            (
+                "&lt;p&gt;Light &amp;amp; stiff.&lt;/p&gt;",
+                "Light & stiff.",
+            ),
             ("<b>New!</b> Kettle", "New! Kettle"),
             ("5 < 6 & 7 > 6", "5 < 6 & 7 > 6"),
             ("24&quot; screen", "24\" screen"),

@@ -119,7 +119,9 @@ impl Layout for Table {
 
     fn fields(&self, row: &Row) -> Vec<(String, String)> {
         let columns: Vec<_> = row.keys().cloned().collect();
-        let own = self.is_open.then(|| Rules::by_name(&columns).unwrap_or_default());
+        let own = self
+            .is_open
+            .then(|| Rules::by_name(&columns).unwrap_or_default());
         let fields = own.as_ref().unwrap_or(&self.rules).fields();
         fields.map(|(f, c)| (f.to_owned(), c.to_owned())).collect()
     }
@@ -129,7 +131,8 @@ impl Layout for Table {
         let (mut parents, mut members) = (Vec::new(), Vec::new());
         for row in rows {
             let member = self.member(&row, marks);
-            let is_member = row.item.is_none() && key.is_some() && self.rules.group(&row.row).is_some();
+            let is_member =
+                row.item.is_none() && key.is_some() && self.rules.group(&row.row).is_some();
             match member {
                 Ok(member) if is_member => members.push(member),
                 Ok(member) => parents.push(member),

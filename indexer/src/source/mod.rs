@@ -152,7 +152,9 @@ pub enum SourceError {
         line: u64,
         source: io::Error,
     },
-    #[error("cannot write a temporary file: {0}; free space in the folder for temporary files, or set TMPDIR")]
+    #[error(
+        "cannot write a temporary file: {0}; free space in the folder for temporary files, or set TMPDIR"
+    )]
     Temporary(io::Error),
     #[error("unknown format of {name}; set --format to one of: {known}")]
     UnknownFormat { name: String, known: String },

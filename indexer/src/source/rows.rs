@@ -6,13 +6,7 @@ use serde_json::Value;
 use vitrine_schemas::Item;
 
 use super::{
-    Format, SourceError,
-    cells::Row,
-    google, google_xml,
-    input::Input,
-    jsonl,
-    parquet,
-    table::Table,
+    Format, SourceError, cells::Row, google, google_xml, input::Input, jsonl, parquet, table::Table,
 };
 
 /// Row of a catalog.
@@ -49,8 +43,8 @@ pub(super) struct Opened {
     pub lines: Lines,
 }
 
-/// Opens the rows of a file. Without a mapping, that is `is_by_name`, items of the API are recognized
-/// and the fields of Google feeds have one spelling.
+/// Opens the rows of a file. Without a mapping (`is_by_name`), items of the API are recognized and
+/// the fields of Google feeds have one spelling.
 pub(super) fn open(source: &Path, format: Format, is_by_name: bool) -> Result<Opened, SourceError> {
     match format {
         Format::Parquet => {

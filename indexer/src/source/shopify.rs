@@ -24,14 +24,38 @@ const OPTIONS: [(&str, &str); 3] = [
 const NO_OPTION: &str = "Default Title";
 /// Columns of an export that are fields, or say nothing to a shopper.
 const STANDARD: &[&str] = &[
-    "Handle", "Title", "Body (HTML)", "Vendor", "Product Category", "Type", "Tags", "Published",
-    "Image Src", "Image Position", "Image Alt Text", "Gift Card", "SEO Title", "SEO Description",
-    "Status", "Cost per item", "Option1 Linked To", "Option2 Linked To", "Option3 Linked To",
-    "Tax 1 Name", "Collection", "Command", "Unit Price Total Measure",
+    "Handle",
+    "Title",
+    "Body (HTML)",
+    "Vendor",
+    "Product Category",
+    "Type",
+    "Tags",
+    "Published",
+    "Image Src",
+    "Image Position",
+    "Image Alt Text",
+    "Gift Card",
+    "SEO Title",
+    "SEO Description",
+    "Status",
+    "Cost per item",
+    "Option1 Linked To",
+    "Option2 Linked To",
+    "Option3 Linked To",
+    "Tax 1 Name",
+    "Collection",
+    "Command",
+    "Unit Price Total Measure",
 ];
 /// Beginnings of such columns.
 const STANDARD_PREFIXES: &[&str] = &[
-    "Variant ", "Option", "Price / ", "Compare At Price / ", "Included / ", "Unit Price ",
+    "Variant ",
+    "Option",
+    "Price / ",
+    "Compare At Price / ",
+    "Included / ",
+    "Unit Price ",
 ];
 
 /// Layout of the export.
@@ -49,7 +73,9 @@ impl Layout for Shopify {
     }
 
     fn prices(&self) -> Vec<String> {
-        ["Variant Price", "Variant Compare At Price"].map(str::to_owned).into()
+        ["Variant Price", "Variant Compare At Price"]
+            .map(str::to_owned)
+            .into()
     }
 
     fn fields(&self, row: &Row) -> Vec<(String, String)> {
@@ -71,7 +97,9 @@ impl Layout for Shopify {
             ("sku", "Variant SKU"),
             ("gtin", "Variant Barcode"),
         ];
-        let fields = fields.map(|(f, c)| (f.to_owned(), c.to_owned())).into_iter();
+        let fields = fields
+            .map(|(f, c)| (f.to_owned(), c.to_owned()))
+            .into_iter();
         fields
             .chain(row.keys().filter_map(|c| Some((extra_name(c)?, c.clone()))))
             .collect()
@@ -164,7 +192,8 @@ impl Product<'_> {
             id: self.key.clone(),
             title: cells.text("Title"),
             description: cells.text("Body (HTML)"),
-            category: category.and_then(|c| cells::category_path([super::html::decode(&c).as_ref()])),
+            category: category
+                .and_then(|c| cells::category_path([super::html::decode(&c).as_ref()])),
             brand: cells.text("Vendor"),
             hidden: !is_published || !is_active,
             attributes,
@@ -177,7 +206,11 @@ impl Product<'_> {
     fn option_names(&self, first: &Line) -> Vec<(String, &'static str)> {
         let name = |column: &str| {
             let own = cells::plain(&first.row, column);
-            let any = || self.rows.iter().find_map(|row| cells::plain(&row.row, column));
+            let any = || {
+                self.rows
+                    .iter()
+                    .find_map(|row| cells::plain(&row.row, column))
+            };
             own.or_else(any)
         };
         OPTIONS
@@ -231,7 +264,9 @@ impl Product<'_> {
         let mut placed = Vec::new();
         for row in &self.rows {
             let mut cells = Cells::new(row.line, &row.row, self.marks);
-            let place = cells.text("Image Position").and_then(|p| p.parse::<f64>().ok());
+            let place = cells
+                .text("Image Position")
+                .and_then(|p| p.parse::<f64>().ok());
             let images = cells.images("Image Src");
             placed.extend(images.into_iter().map(|i| (place.unwrap_or(f64::MAX), i)));
             notes.append(&mut cells.notes);
@@ -298,8 +333,8 @@ fn stock(cells: &mut Cells<'_>) -> Option<Availability> {
     if !has("Variant Inventory Tracker") && !has("Variant Inventory Qty") {
         return None;
     }
-    let is_untracked =
-        has("Variant Inventory Tracker") && cells::plain(cells.row, "Variant Inventory Tracker").is_none();
+    let is_untracked = has("Variant Inventory Tracker")
+        && cells::plain(cells.row, "Variant Inventory Tracker").is_none();
     let continues = cells
         .text("Variant Inventory Policy")
         .is_some_and(|policy| policy.eq_ignore_ascii_case("continue"));
@@ -309,7 +344,10 @@ fn stock(cells: &mut Cells<'_>) -> Option<Availability> {
     let quantity = cells.text("Variant Inventory Qty")?;
     let read = availability::quantity(&quantity);
     if read.is_none() {
-        cells.note("Variant Inventory Qty", &format!("expected a number, got `{quantity}`"));
+        cells.note(
+            "Variant Inventory Qty",
+            &format!("expected a number, got `{quantity}`"),
+        );
     }
     read.map(availability::of_quantity)
 }
@@ -323,7 +361,9 @@ fn unquoted(code: &str) -> String {
 /// describes the product: metafields, Google's fields, columns of apps.
 fn extra_name(column: &str) -> Option<String> {
     let is_standard = STANDARD.contains(&column)
-        || STANDARD_PREFIXES.iter().any(|prefix| column.starts_with(prefix));
+        || STANDARD_PREFIXES
+            .iter()
+            .any(|prefix| column.starts_with(prefix));
     if is_standard || column.is_empty() {
         return None;
     }

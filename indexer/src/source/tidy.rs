@@ -81,7 +81,8 @@ struct Notes<'n> {
 
 impl Notes<'_> {
     fn add(&mut self, column: &str, value: Value, reason: &str) {
-        self.notes.push(Note::new(self.line, column, &value, reason));
+        self.notes
+            .push(Note::new(self.line, column, &value, reason));
     }
 
     fn time(&mut self, column: &str, time: Option<String>) -> Option<String> {

@@ -95,7 +95,10 @@ fn share(base: &mut Item, member: &Item) {
 
 fn cheapest(members: &[Member]) -> Option<&Item> {
     let amount = |item: &Item| item.price.as_ref().map(|price| price.amount);
-    let priced = members.iter().map(|m| &m.item).filter(|i| i.price.is_some());
+    let priced = members
+        .iter()
+        .map(|m| &m.item)
+        .filter(|i| i.price.is_some());
     priced.min_by(|a, b| {
         let (a, b) = (amount(a).unwrap_or(0.0), amount(b).unwrap_or(0.0));
         a.total_cmp(&b)
@@ -127,7 +130,9 @@ fn union_of_attributes(members: &[Member], shared: &Map<String, Value>) -> Map<S
         if shared.contains_key(name) || is_identifier {
             continue;
         }
-        let all = union.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+        let all = union
+            .entry(name)
+            .or_insert_with(|| Value::Array(Vec::new()));
         let Value::Array(all) = all else { continue };
         let one = std::slice::from_ref(value);
         for value in value.as_array().map_or(one, Vec::as_slice) {
@@ -142,7 +147,9 @@ fn union_of_attributes(members: &[Member], shared: &Map<String, Value>) -> Map<S
         other => Some(other),
     };
     let union = union.into_iter();
-    union.filter_map(|(name, v)| Some((name, scalar(v)?))).collect()
+    union
+        .filter_map(|(name, v)| Some((name, scalar(v)?)))
+        .collect()
 }
 
 /// Returns a member as a variant: what differs from the item.
@@ -151,7 +158,9 @@ fn variant(base: &Item, shared: &Map<String, Value>, member: Item) -> Variant {
     attributes.retain(|name, _| !shared.contains_key(name));
     Variant {
         id: member.id,
-        title: member.title.filter(|title| base.title.as_ref() != Some(title)),
+        title: member
+            .title
+            .filter(|title| base.title.as_ref() != Some(title)),
         price: member.price,
         original_price: member.original_price,
         sale_price: member.sale_price,

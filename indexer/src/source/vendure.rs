@@ -157,7 +157,11 @@ fn member(row: &Line, marks: &Marks, names: &str, notes: &mut Vec<Note>) -> Memb
 fn facets(cells: &mut Cells<'_>, column: &str) -> Vec<(String, String)> {
     let cell = cells.text(column).unwrap_or_default();
     let mut found = Vec::new();
-    for facet in cell.split(SEPARATOR).map(str::trim).filter(|f| !f.is_empty()) {
+    for facet in cell
+        .split(SEPARATOR)
+        .map(str::trim)
+        .filter(|f| !f.is_empty())
+    {
         match facet.split_once(':') {
             Some((name, value)) => found.push((name.trim().to_owned(), value.trim().to_owned())),
             None => cells.note(

@@ -139,14 +139,19 @@ impl Rules {
 
     /// Sets the availability: by its column, else by the quantity in stock.
     fn stock(&self, cells: &mut Cells<'_>, item: &mut Item) {
-        item.availability = self.availability.as_ref().and_then(|c| cells.availability(c));
+        item.availability = self
+            .availability
+            .as_ref()
+            .and_then(|c| cells.availability(c));
         if item.availability.is_some() {
             return;
         }
         let Some(column) = &self.quantity else {
             return;
         };
-        let read = cells.text(column).and_then(|text| availability::quantity(&text));
+        let read = cells
+            .text(column)
+            .and_then(|text| availability::quantity(&text));
         item.availability = match read {
             Some(quantity) => Some(availability::of_quantity(quantity)),
             None => cells.availability(column),
@@ -172,7 +177,10 @@ impl Rules {
             return;
         };
         if price.amount == 0.0 && item.price.as_ref().is_some_and(|p| p.amount > 0.0) {
-            cells.note(amount, "expected a sale price above 0, got 0; it is left out");
+            cells.note(
+                amount,
+                "expected a sale price above 0, got 0; it is left out",
+            );
             return;
         }
         let (mut starts_at, mut ends_at) = (None, None);
@@ -192,7 +200,10 @@ impl Rules {
                 }
             }
             if cells.notes.len() > before {
-                cells.note(amount, "its time cannot be read; the sale price is left out");
+                cells.note(
+                    amount,
+                    "its time cannot be read; the sale price is left out",
+                );
                 return;
             }
         }

@@ -208,7 +208,10 @@ impl Rules {
     /// Returns the columns of prices.
     pub fn prices(&self) -> impl Iterator<Item = &str> {
         let price = self.price.iter().map(PriceRule::amount);
-        let sale = self.sale_price.iter().filter_map(|sale| sale.columns().next());
+        let sale = self
+            .sale_price
+            .iter()
+            .filter_map(|sale| sale.columns().next());
         let columns = price.chain(sale).chain(&self.original_price);
         columns.map(String::as_str)
     }

@@ -45,7 +45,8 @@ fn rss_items_are_read() {
             (23, "3", ""),
         ]
     );
-    let free = "column `price`: expected a price like `15.00`, `15.00 USD` or `€ 1.299,00`, got `free`";
+    let free =
+        "column `price`: expected a price like `15.00`, `15.00 USD` or `€ 1.299,00`, got `free`";
     assert_eq!(notes(&records), [(21, free)]);
     let link = |n| ImageRef::Uri(format!("https://shop.example/{n}"));
     let expected = Item {

@@ -5,7 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand::{Rng, SeedableRng, rngs::SmallRng, seq::{IndexedRandom, SliceRandom}};
+use rand::{
+    Rng, SeedableRng,
+    rngs::SmallRng,
+    seq::{IndexedRandom, SliceRandom},
+};
 use serde_json::{Value, json};
 use vitrine_schemas::Availability;
 
@@ -25,8 +29,18 @@ const FORMS: [Form; 10] = [
     Form::Shopify,
 ];
 const WORDS: [&str; 12] = [
-    "Kettle", "red", "24\" screen", "caf\u{e9}", "Salt & pepper", "50% wool", "H&M", "chair, oak",
-    "a;b", "\u{65e5}\u{672c}", "size 10.50", "00123",
+    "Kettle",
+    "red",
+    "24\" screen",
+    "caf\u{e9}",
+    "Salt & pepper",
+    "50% wool",
+    "H&M",
+    "chair, oak",
+    "a;b",
+    "\u{65e5}\u{672c}",
+    "size 10.50",
+    "00123",
 ];
 const MAPPING: &str = "id = 'sku'\ntitle = 'name'\nbrand = 'maker'\navailability = 'stock state'\n\
     price = { amount = 'cost', currency_fixed = 'EUR' }\n";
@@ -138,8 +152,22 @@ fn price(random: &mut SmallRng, cents: u64, mark: char) -> String {
 
 fn stock(random: &mut SmallRng, is_available: bool) -> &'static str {
     let words = match is_available {
-        true => ["in stock", "in_stock", "https://schema.org/InStock", "yes", "12", "auf Lager"],
-        false => ["out of stock", "out_of_stock", "SoldOut", "no", "0", "ausverkauft"],
+        true => [
+            "in stock",
+            "in_stock",
+            "https://schema.org/InStock",
+            "yes",
+            "12",
+            "auf Lager",
+        ],
+        false => [
+            "out of stock",
+            "out_of_stock",
+            "SoldOut",
+            "no",
+            "0",
+            "ausverkauft",
+        ],
     };
     words.choose(random).copied().unwrap_or_default()
 }
@@ -158,9 +186,7 @@ fn write(random: &mut SmallRng, form: Form, entries: &[Entry]) -> Written {
             table(random, form, entries, mark)
         }
         Form::Rss | Form::Atom => feed(random, form, entries, mark),
-        Form::ApiLines | Form::LooseLines | Form::MappedLines => {
-            lines(random, form, entries, mark)
-        }
+        Form::ApiLines | Form::LooseLines | Form::MappedLines => lines(random, form, entries, mark),
     }
 }
 
@@ -168,7 +194,12 @@ fn table(random: &mut SmallRng, form: Form, entries: &[Entry], mark: char) -> Wr
     let mut columns = match form {
         Form::MappedCsv => vec!["sku", "name", "maker", "cost", "stock state", "more"],
         Form::Shopify => vec![
-            "Handle", "Title", "Vendor", "Variant Price", "Variant Inventory Qty", "Variant SKU",
+            "Handle",
+            "Title",
+            "Vendor",
+            "Variant Price",
+            "Variant Inventory Qty",
+            "Variant SKU",
         ],
         Form::Tsv => vec!["ID", "Title", "Brand", "Price", "Availability", "g:link"],
         _ => vec!["id", "title", "brand", "price", "availability", "note"],
@@ -255,12 +286,17 @@ fn feed(random: &mut SmallRng, form: Form, entries: &[Entry], mark: char) -> Wri
                     format!("<title><![CDATA[{}]]></title>", p.title),
                     format!("<g:brand>{brand}</g:brand>"),
                     format!("<g:price>{price}</g:price>"),
-                    format!("<g:availability>{}</g:availability>", stock(random, p.is_available)),
+                    format!(
+                        "<g:availability>{}</g:availability>",
+                        stock(random, p.is_available)
+                    ),
                 ]
             }
         };
         fields.shuffle(random);
-        written.text.push_str(&format!("<{tag}>{}</{tag}>\n", fields.concat()));
+        written
+            .text
+            .push_str(&format!("<{tag}>{}</{tag}>\n", fields.concat()));
     }
     written.text.push_str(tail);
     written
@@ -289,7 +325,11 @@ fn line(random: &mut SmallRng, form: Form, p: &Product, mark: char) -> Value {
     let amount = p.cents as f64 / 100.0;
     match form {
         Form::ApiLines => {
-            let state = if p.is_available { "in_stock" } else { "out_of_stock" };
+            let state = if p.is_available {
+                "in_stock"
+            } else {
+                "out_of_stock"
+            };
             json!({"title": p.title, "id": p.id, "brand": p.brand, "availability": state,
                 "price": {"amount": amount, "currency": "EUR"}})
         }
@@ -317,7 +357,9 @@ fn read(form: Form, written: &Written) -> Vec<Record> {
         Form::Shopify => ("a.csv", Some(Format::Shopify), None),
     };
     let rules = rules.map_or_else(Mapping::default, mapping);
-    catalog(name, &written.text).read_as(format, &rules).unwrap()
+    catalog(name, &written.text)
+        .read_as(format, &rules)
+        .unwrap()
 }
 
 fn as_product(item: Item) -> Product {
@@ -334,7 +376,9 @@ fn as_product(item: Item) -> Product {
 
 #[test]
 fn any_catalog_reads_to_the_same_items_in_ten_forms() {
-    let count = std::env::var("VITRINE_CATALOGS").ok().and_then(|n| n.parse().ok());
+    let count = std::env::var("VITRINE_CATALOGS")
+        .ok()
+        .and_then(|n| n.parse().ok());
     for seed in 0..count.unwrap_or(CATALOGS) {
         let mut random = SmallRng::seed_from_u64(seed);
         let entries = entries(&mut random);

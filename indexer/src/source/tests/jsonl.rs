@@ -70,8 +70,14 @@ fn keys_are_columns_of_a_mapping() {
     assert_eq!(
         notes(&records),
         [
-            (2, "column `name`: expected one value, got a list; the first is used"),
-            (3, "column `sz`: expected a scalar or a list of scalars, got nested values"),
+            (
+                2,
+                "column `name`: expected one value, got a list; the first is used"
+            ),
+            (
+                3,
+                "column `sz`: expected a scalar or a list of scalars, got nested values"
+            ),
             (4, "column `sz`: expected a 64-bit integer, got `1.5`"),
         ]
     );

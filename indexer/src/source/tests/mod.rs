@@ -8,6 +8,7 @@ mod packed;
 mod parquet;
 mod shops;
 mod tables;
+mod variants;
 
 use std::{fs, path::PathBuf};
 
@@ -71,7 +72,9 @@ fn outcomes(records: &[Record]) -> Vec<(u64, &str, &str)> {
 /// Returns line and reason of every value that was left out.
 fn notes(records: &[Record]) -> Vec<(u64, &str)> {
     let notes = records.iter().flat_map(|record| &record.notes);
-    notes.map(|note| (note.line, note.reason.as_str())).collect()
+    notes
+        .map(|note| (note.line, note.reason.as_str()))
+        .collect()
 }
 
 #[test]

@@ -35,7 +35,8 @@ fn shopify_rows_are_grouped_by_handle() {
     let records = catalog("a.csv", SHOPIFY)
         .read_as(Some(Format::Shopify), &Mapping::default())
         .unwrap();
-    let fields = "expected 15 fields as in the header, got 13; quote fields that contain the separator";
+    let fields =
+        "expected 15 fields as in the header, got 13; quote fields that contain the separator";
     assert_eq!(
         outcomes(&records),
         [
@@ -124,7 +125,11 @@ fn vendure_rows_without_a_name_continue_the_product() {
             variant("L1", 1299.0, json!({"screen_size": "13 inch", "sku": "L1"})),
             Variant {
                 images: vec![image("c")],
-                ..variant("L2", 1199.0, json!({"color": "silver", "screen_size": "15 inch", "sku": "L2"}))
+                ..variant(
+                    "L2",
+                    1199.0,
+                    json!({"color": "silver", "screen_size": "15 inch", "sku": "L2"}),
+                )
             },
         ],
         ..Item::default()

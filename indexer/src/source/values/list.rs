@@ -56,7 +56,11 @@ pub fn split<'t>(column: &str, text: &'t str) -> Vec<&'t str> {
 /// Splits a cell of images: at `|`, and at other separators if each part is an image.
 pub fn split_images(text: &str) -> Vec<&str> {
     if text.contains('|') {
-        return text.split('|').map(str::trim).filter(|p| !p.is_empty()).collect();
+        return text
+            .split('|')
+            .map(str::trim)
+            .filter(|p| !p.is_empty())
+            .collect();
     }
     let separators: [fn(char) -> bool; 3] = [
         |c| c == ',' || c == '\n' || c == '\r',
@@ -66,12 +70,16 @@ pub fn split_images(text: &str) -> Vec<&str> {
     for separator in separators {
         let parts = text.split(separator).map(str::trim);
         let parts: Vec<&str> = parts.filter(|p| !p.is_empty()).collect();
-        let are_images = parts.iter().all(|p| is_address(p)) || parts.iter().all(|p| is_file(p) && !is_address(p));
+        let are_images = parts.iter().all(|p| is_address(p))
+            || parts.iter().all(|p| is_file(p) && !is_address(p));
         if parts.len() > 1 && are_images {
             return parts;
         }
     }
-    Some(text.trim()).filter(|t| !t.is_empty()).into_iter().collect()
+    Some(text.trim())
+        .filter(|t| !t.is_empty())
+        .into_iter()
+        .collect()
 }
 
 fn is_address(part: &str) -> bool {

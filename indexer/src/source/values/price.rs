@@ -44,7 +44,7 @@ impl DecimalMark {
 /// column; in a column without one, a point is a decimal mark and a comma groups thousands.
 ///
 /// # Errors
-/// The value is no price, or negative.
+/// The value is not a price, or negative.
 pub fn price(value: &Value, mark: Option<char>) -> Result<Option<Price>, String> {
     match value {
         Value::Null => Ok(None),
@@ -83,7 +83,9 @@ fn wrong(text: &str) -> String {
 fn checked(amount: f64, currency: Option<String>) -> Result<Price, String> {
     match amount {
         a if a < 0.0 => Err(format!("expected a price of 0 or more, got `{amount}`")),
-        a if a > MAX_AMOUNT => Err(format!("expected a price up to {MAX_AMOUNT}, got `{amount}`")),
+        a if a > MAX_AMOUNT => Err(format!(
+            "expected a price up to {MAX_AMOUNT}, got `{amount}`"
+        )),
         _ => Ok(Price { amount, currency }),
     }
 }
@@ -167,7 +169,10 @@ fn split(text: &str) -> Option<Parts> {
     let is_negative = before.starts_with('-') || before.ends_with('-') || parenthesized;
     before = before.trim_matches(|c| c == '-' || c == '+' || c == ' ');
     // `12,-`, `12.-`, `499/-`: no cents.
-    let mark = after.chars().next().filter(|c| after.len() > 1 && matches!(c, '.' | ','));
+    let mark = after
+        .chars()
+        .next()
+        .filter(|c| after.len() > 1 && matches!(c, '.' | ','));
     for end in ["/-", ",--", ".--", ",-", ".-", ",", "."] {
         if let Some(rest) = after.strip_prefix(end) {
             after = rest.trim();
@@ -186,7 +191,10 @@ fn split(text: &str) -> Option<Parts> {
 /// Returns the amount and its decimal mark, if the number has one reading only.
 fn decide(number: &str) -> Option<(f64, Option<char>)> {
     let marks: Vec<char> = number.chars().filter(|c| !c.is_ascii_digit()).collect();
-    if marks.iter().any(|c| !matches!(c, '.' | ',' | '\'' | ' ' | '_')) {
+    if marks
+        .iter()
+        .any(|c| !matches!(c, '.' | ',' | '\'' | ' ' | '_'))
+    {
         return None;
     }
     let last = marks.iter().rev().copied().find(|c| matches!(c, '.' | ','));
@@ -215,7 +223,11 @@ fn decide(number: &str) -> Option<(f64, Option<char>)> {
 /// Reads a number with one mark and three digits after it.
 fn ambiguous(number: &str, mark: Option<char>, three_decimals: bool) -> Option<f64> {
     let at = number.find(['.', ','])?;
-    let own = if number[at..].starts_with(',') { ',' } else { '.' };
+    let own = if number[at..].starts_with(',') {
+        ','
+    } else {
+        '.'
+    };
     let is_decimal = three_decimals || mark.map_or(own == '.', |mark| mark == own);
     if is_decimal {
         with_decimals(&number[..at], &number[at + 1..])

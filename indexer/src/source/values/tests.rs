@@ -1,7 +1,7 @@
 //! Values as shops write them.
 
 use serde_json::{Value, json};
-use vitrine_schemas::{Availability, AttributeType};
+use vitrine_schemas::{AttributeType, Availability};
 
 use super::{DecimalMark, availability, currency, flag, list, price, rfc3339, time};
 
@@ -68,8 +68,24 @@ fn prices_come_in_many_forms() {
 #[test]
 fn what_is_no_price_is_refused() {
     for text in [
-        "free", "-5", "$-5", "-12,99 €", "(12.00)", "USD 1 EUR", "1.2.3", ".", "inf", "NaN", "1e5", "12 bucks",
-        "12-15", "from 12", "1,29,9", "12:30", "1 2 3", "99999999999999",
+        "free",
+        "-5",
+        "$-5",
+        "-12,99 €",
+        "(12.00)",
+        "USD 1 EUR",
+        "1.2.3",
+        ".",
+        "inf",
+        "NaN",
+        "1e5",
+        "12 bucks",
+        "12-15",
+        "from 12",
+        "1,29,9",
+        "12:30",
+        "1 2 3",
+        "99999999999999",
     ] {
         assert!(price(&text.into(), None).is_err(), "{text}");
     }
@@ -80,7 +96,10 @@ fn what_is_no_price_is_refused() {
         assert_eq!(price(&value, None), Ok(None), "{value}");
     }
     let object = price(&json!({"value": "1.299,00", "currency": "€"}), None).unwrap();
-    assert_eq!(object.map(|p| (p.amount, p.currency)), Some((1299.0, Some("EUR".into()))));
+    assert_eq!(
+        object.map(|p| (p.amount, p.currency)),
+        Some((1299.0, Some("EUR".into())))
+    );
 }
 
 #[test]
@@ -198,10 +217,23 @@ fn times_come_in_the_usual_forms() {
     }
     let kept = "2024-06-15T12:30:00.5+02:00";
     assert_eq!(rfc3339(&kept.into()), Ok(Some(kept.to_owned())));
-    for text in ["yesterday", "0", "-5", "2024", "12", "03/04/2024", "2024-13-01", "31.02.2024"] {
+    for text in [
+        "yesterday",
+        "0",
+        "-5",
+        "2024",
+        "12",
+        "03/04/2024",
+        "2024-13-01",
+        "31.02.2024",
+    ] {
         assert!(rfc3339(&text.into()).is_err(), "{text}");
     }
-    assert!(rfc3339(&"03/04/2024".into()).unwrap_err().contains("two readings"));
+    assert!(
+        rfc3339(&"03/04/2024".into())
+            .unwrap_err()
+            .contains("two readings")
+    );
 }
 
 #[test]
@@ -215,12 +247,19 @@ fn sales_have_a_start_and_an_end() {
     ] {
         let found = time::interval(text).unwrap().map(|time| {
             let time = chrono::DateTime::parse_from_rfc3339(&time.unwrap()).unwrap();
-            time.to_utc().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+            time.to_utc()
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         });
         assert_eq!(found.map(Some), [some(from), some(to)], "{text}");
     }
-    assert_eq!(time::interval("2020-01-01/"), Ok([some("2020-01-01T00:00:00Z"), None]));
-    assert_eq!(time::interval("/2020-01-01"), Ok([None, some("2020-01-01T00:00:00Z")]));
+    assert_eq!(
+        time::interval("2020-01-01/"),
+        Ok([some("2020-01-01T00:00:00Z"), None])
+    );
+    assert_eq!(
+        time::interval("/2020-01-01"),
+        Ok([None, some("2020-01-01T00:00:00Z")])
+    );
     for text in ["soon", "2020-01-01", "2021-01-01/2020-01-01", "a/b"] {
         assert!(time::interval(text).is_err(), "{text}");
     }
@@ -231,7 +270,10 @@ fn lists_are_split_where_they_are_lists() {
     assert_eq!(list::split("color", "red|blue"), ["red", "blue"]);
     assert_eq!(list::split("Tags", "warm, dry"), ["warm", "dry"]);
     assert_eq!(list::split("note", "warm, dry"), ["warm, dry"]);
-    assert_eq!(list::split("link", "https://x.org/a|b"), ["https://x.org/a|b"]);
+    assert_eq!(
+        list::split("link", "https://x.org/a|b"),
+        ["https://x.org/a|b"]
+    );
     for (cell, count) in [
         ("a.jpg|b.jpg", 2),
         ("a.jpg, b.png", 2),
@@ -244,7 +286,10 @@ fn lists_are_split_where_they_are_lists() {
     ] {
         assert_eq!(list::split_images(cell).len(), count, "{cell}");
     }
-    assert_eq!(list::json_array("[\"a\", 1]"), Some(vec![json!("a"), json!(1)]));
+    assert_eq!(
+        list::json_array("[\"a\", 1]"),
+        Some(vec![json!("a"), json!(1)])
+    );
     assert_eq!(list::json_array("[not json"), None);
 }
 
@@ -263,7 +308,11 @@ fn values_are_coerced_to_types() {
     ] {
         assert_eq!(coerce(&value, kind), Ok(wanted), "{value}");
     }
-    for (value, kind) in [(json!(1.5), Integer), (json!("red"), Float), (json!("red"), Bool)] {
+    for (value, kind) in [
+        (json!(1.5), Integer),
+        (json!("red"), Float),
+        (json!("red"), Bool),
+    ] {
         assert!(coerce(&value, kind).is_err(), "{value}");
     }
 }

@@ -31,7 +31,7 @@ const SECONDS: [f64; 2] = [1e8, 1e10];
 /// Converts a time to RFC 3339; a blank cell has none.
 ///
 /// # Errors
-/// The value is no time, or has two readings.
+/// The value is not a time, or has two readings.
 pub fn rfc3339(value: &Value) -> Result<Option<String>, String> {
     let text = match value {
         Value::Null => return Ok(None),
@@ -175,6 +175,10 @@ fn epoch(number: f64) -> Option<DateTime<Utc>> {
     let unit = [1.0, 1e3, 1e6, 1e9]
         .into_iter()
         .find(|unit| (first * unit..last * unit).contains(&number))?;
-    let micros = if unit > 1e6 { number / 1e3 } else { number * (1e6 / unit) };
+    let micros = if unit > 1e6 {
+        number / 1e3
+    } else {
+        number * (1e6 / unit)
+    };
     DateTime::from_timestamp_micros(micros as i64)
 }
