@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use vitrine_indexer::source::{Mapping, open_as, text::TextOptions};
+use vitrine_indexer::source::{Catalog, Mapping, text::TextOptions};
 
 /// Size of the catalog without an argument, in MiB.
 const DEFAULT_MIB: u64 = 200;
@@ -59,7 +59,8 @@ fn write(path: &Path, size: u64) -> std::io::Result<()> {
 fn seconds(path: &Path, options: &TextOptions) -> Result<f64, Box<dyn std::error::Error>> {
     let start = Instant::now();
     let mut refused = 0_u64;
-    for record in open_as(path, None, &Mapping::default(), options)?.records {
+    let catalog = Catalog::open_as(path, None, &Mapping::default(), options)?;
+    for record in catalog.records()? {
         refused += u64::from(record?.item.is_err());
     }
     assert_eq!(refused, 0, "every row is valid");

@@ -56,6 +56,18 @@ fn wrong_usage_is_reported_and_exits_with_2() {
             "index --source a --collection c --data d --text-weight=-1",
             "number above 0",
         ),
+        (
+            "index --source a --collection c --data d --full --limit 3",
+            "cannot be used with",
+        ),
+        (
+            "index --source a --collection c --data d --max-removed 50%",
+            "--full-catalog",
+        ),
+        (
+            "index --source a --collection c --data d --full --max-removed 120%",
+            "0% to 100%",
+        ),
         ("train head --collection c", "--data"),
         ("train head --data d", "--collection"),
         ("train head --source a --hold-out 0.9", "0.01 to 0.5"),
@@ -635,4 +647,25 @@ fn heads_are_trained_on_co_purchases() {
     assert!(run(dir, "heads use 1 --models-dir models").status.success());
     let again = json(&run(dir, &index.replace("data d", "data e")));
     assert_eq!(again["created"], 48);
+}
+
+#[test]
+fn a_dry_run_needs_neither_models_nor_a_collection() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = "id,title,price\n1,Boot,\"12,99\"\n2,Hat,free\n,Cap,5\n";
+    fs::write(folder.path().join("a.csv"), csv).unwrap();
+    let output = run(
+        folder.path(),
+        "index --source a.csv --dry-run --models-dir none",
+    );
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let out = text(&output.stdout);
+    let last: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["items"], &last["rejected"]), (&json!(2), &json!(1)));
+    assert_eq!(last["columns"]["price"]["refused"], 1);
+    assert!(
+        out.contains("line 3: column `price`: expected a price"),
+        "{out}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -1,5 +1,7 @@
 //! Whole runs: JSON Lines in, a data directory out, vectors by an embedder that counts its calls.
 
+mod catalogs;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fs,

@@ -312,7 +312,7 @@ impl Kinds {
     fn add(&mut self, value: &serde_json::Value) {
         let text = cells::as_text(value);
         self.any = true;
-        // A code such as `0042` is no number.
+        // A code such as `0042` is a text.
         let is_code = text.len() > 1 && text.starts_with('0') && !text.starts_with("0.");
         self.integer &= !is_code && text.parse::<i64>().is_ok();
         self.number &= !is_code && text.parse::<f64>().is_ok();

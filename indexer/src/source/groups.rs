@@ -182,7 +182,7 @@ impl<S: AsRef<Survey>> Iterator for Records<S> {
             }
             let outcome = match self.lines.next() {
                 Some(Ok(line)) => self.add(line),
-                // What was read before the file broke off is complete or reported.
+                // The product that was read last is reported before the error.
                 Some(Err(error)) => {
                     self.is_over = true;
                     self.close();

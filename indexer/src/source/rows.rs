@@ -49,8 +49,8 @@ pub(super) struct Opened {
     pub lines: Lines,
 }
 
-/// Opens the rows of a file. Without a mapping, that is `is_by_name`, items of the API are recognized
-/// and the fields of Google feeds have one spelling.
+/// Opens the rows of a file. Without a mapping (`is_by_name`), items of the API are recognized and
+/// the fields of Google feeds have one spelling.
 pub(super) fn open(
     source: &Path,
     format: Format,

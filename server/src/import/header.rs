@@ -2,10 +2,14 @@
 //!
 //! A column is named after a field of `Item` or an attribute of the collection, whose type
 //! determines how its cells are parsed. An empty cell has no value; a JSON array has several
-//! values. `price` may include its currency (`12.50 EUR`), `images` holds URIs, `vectors.SPACE` a
-//! JSON array of numbers.
+//! values. Prices, times, availability and flags have the forms of catalogs, see
+//! `vitrine_indexer::source::values`; `images` holds URIs, `vectors.SPACE` a JSON array of numbers.
 
 use serde_json::{Map, Value, json};
+use vitrine_indexer::source::{
+    cells::coerce,
+    values::{self, list},
+};
 use vitrine_schemas::{AttributeType, CollectionConfig, FieldError, Item};
 
 use super::{Content, Record};
@@ -28,6 +32,8 @@ enum ColumnKind {
     Text,
     Flag,
     Price,
+    Availability,
+    Time,
     Images,
     /// Vector of a space.
     Vector(String),
@@ -99,7 +105,12 @@ impl Column {
         let (field, key) = match &self.kind {
             ColumnKind::Vector(space) => ("vectors", space),
             ColumnKind::Attribute(name, _) => ("attributes", name),
-            ColumnKind::Text | ColumnKind::Flag | ColumnKind::Price | ColumnKind::Images => {
+            ColumnKind::Text
+            | ColumnKind::Flag
+            | ColumnKind::Price
+            | ColumnKind::Availability
+            | ColumnKind::Time
+            | ColumnKind::Images => {
                 fields.insert(self.name.clone(), value);
                 return;
             }
@@ -112,10 +123,12 @@ impl Column {
 impl ColumnKind {
     fn of(column: &str, config: &CollectionConfig) -> Option<Self> {
         Some(match column {
-            "id" | "title" | "description" | "category" | "brand" | "availability"
-            | "created_at" | "expires_at" | "fingerprint" | "content_hash" => Self::Text,
+            "id" | "title" | "description" | "category" | "brand" | "fingerprint"
+            | "content_hash" => Self::Text,
             "hidden" => Self::Flag,
-            "price" => Self::Price,
+            "price" | "original_price" | "sale_price" => Self::Price,
+            "availability" => Self::Availability,
+            "created_at" | "expires_at" => Self::Time,
             "images" => Self::Images,
             _ => match column.strip_prefix("vectors.") {
                 Some(space) => Self::Vector(space.into()),
@@ -130,62 +143,27 @@ impl ColumnKind {
     fn value(&self, cell: &str) -> Result<Value, String> {
         match self {
             Self::Text => Ok(cell.into()),
-            Self::Flag => flag(cell),
-            Self::Price => match cell.split_once(' ') {
-                None => Ok(json!({"amount": number(cell)?})),
-                Some((amount, currency)) => {
-                    Ok(json!({"amount": number(amount)?, "currency": currency.trim()}))
-                }
-            },
+            Self::Flag => values::flag(&cell.into()).map(|flag| json!(flag)),
+            Self::Price => values::price(&cell.into(), None).map(|price| json!(price)),
+            Self::Availability => values::availability(&cell.into()).map(|state| json!(state)),
+            Self::Time => values::rfc3339(&cell.into()).map(|time| json!(time)),
             Self::Images => {
-                let uris = array(cell).unwrap_or_else(|| vec![cell.into()]);
+                let uris = list::json_array(cell).unwrap_or_else(|| {
+                    let uris = list::split_images(cell).into_iter();
+                    uris.map(Value::from).collect()
+                });
                 Ok(uris.into_iter().map(|uri| json!({"uri": uri})).collect())
             }
-            Self::Vector(_) => match array(cell) {
+            Self::Vector(_) => match list::json_array(cell) {
                 Some(numbers) => Ok(numbers.into()),
                 None => Err("expected a JSON array of numbers".into()),
             },
-            Self::Attribute(_, kind) => match (kind, array(cell)) {
-                (AttributeType::Text, _) | (_, None) => scalar(*kind, cell),
-                (_, Some(values)) => Ok(values.into()),
+            Self::Attribute(_, kind) => match (kind, list::json_array(cell)) {
+                (AttributeType::Text, _) | (_, None) => coerce(&cell.into(), *kind),
+                (_, Some(values)) => values.iter().map(|value| coerce(value, *kind)).collect(),
             },
         }
     }
-}
-
-fn scalar(kind: AttributeType, cell: &str) -> Result<Value, String> {
-    match kind {
-        AttributeType::Keyword
-        | AttributeType::Category
-        | AttributeType::Datetime
-        | AttributeType::Text => Ok(cell.into()),
-        AttributeType::Integer => match cell.parse::<i64>() {
-            Ok(whole) => Ok(whole.into()),
-            Err(_) => Err(format!("expected a 64-bit integer, got `{cell}`")),
-        },
-        AttributeType::Float => number(cell),
-        AttributeType::Bool => flag(cell),
-    }
-}
-
-fn number(cell: &str) -> Result<Value, String> {
-    let number = cell.parse::<f64>().ok().filter(|x| x.is_finite());
-    number
-        .map(Value::from)
-        .ok_or_else(|| format!("expected a number such as 12.50, got `{cell}`"))
-}
-
-fn flag(cell: &str) -> Result<Value, String> {
-    match cell.to_ascii_lowercase().as_str() {
-        "true" | "1" => Ok(true.into()),
-        "false" | "0" => Ok(false.into()),
-        _ => Err(format!("expected true, false, 1 or 0, got `{cell}`")),
-    }
-}
-
-fn array(cell: &str) -> Option<Vec<Value>> {
-    cell.starts_with('[')
-        .then(|| serde_json::from_str(cell).ok())?
 }
 
 /// Returns the cells of the header of a body; none if it is empty.

@@ -10,6 +10,7 @@ mod parquet;
 mod parquet_types;
 mod shops;
 mod tables;
+mod variants;
 
 use std::{fs, path::PathBuf};
 

@@ -132,7 +132,7 @@ const BACKORDER: &[&str] = &[
 /// (`https://schema.org/InStock`) and shops (`sold out`, `yes`), or a quantity.
 ///
 /// # Errors
-/// The value is no known word.
+/// The value is an unknown word.
 pub fn availability(value: &Value) -> Result<Option<Availability>, String> {
     let text = match value {
         Value::Null => return Ok(None),

@@ -78,7 +78,7 @@ const OPEN: &[&str] = &["kr"];
 /// currencies (`kr`).
 ///
 /// # Errors
-/// The text is no currency.
+/// The text is not a currency.
 pub fn currency(text: &str) -> Result<Option<String>, String> {
     let plain = text.trim().to_lowercase();
     let plain = plain.trim_matches('.');

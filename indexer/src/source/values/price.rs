@@ -44,7 +44,7 @@ impl DecimalMark {
 /// column; in a column without one, a point is a decimal mark and a comma groups thousands.
 ///
 /// # Errors
-/// The value is no price, or negative.
+/// The value is not a price, or negative.
 pub fn price(value: &Value, mark: Option<char>) -> Result<Option<Price>, String> {
     match value {
         Value::Null => Ok(None),

@@ -31,7 +31,7 @@ const SECONDS: [f64; 2] = [1e8, 1e10];
 /// Converts a time to RFC 3339; a blank cell has none.
 ///
 /// # Errors
-/// The value is no time, or has two readings.
+/// The value is not a time, or has two readings.
 pub fn rfc3339(value: &Value) -> Result<Option<String>, String> {
     let text = match value {
         Value::Null => return Ok(None),
