@@ -128,6 +128,10 @@ bench-scale: setup $(BENCH_PY) ## 1 million x 128: import under searches, mergin
 	cd benches && $(BENCH_PY) -c "from pathlib import Path; from harness import datasets; datasets.synthetic(Path('$(CACHE)/bench'), 1_000_000)"
 	$(BIN)/examples/scale --base $(CACHE)/bench/synthetic/base.npy --queries $(CACHE)/bench/synthetic/queries.npy --data $(CACHE)/bench/scale $(BENCH_SCALE)
 
+bench-search-scale: setup ## facets, browsing and sorting on a million items made of Home Depot's titles (VITRINE_DATA)
+	cargo build --release --workspace --example search_scale
+	$(BIN)/examples/search_scale --data $(VITRINE_DATA)/home-depot/products.csv.gz $(BENCH_SEARCH_SCALE)
+
 bench-http: bench-data ## search by 8 HTTP clients compared with in-process search, 100,000 x 384
 	cargo build --release --workspace --bins --example http
 	$(BIN)/examples/http --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --server $(BIN)/vitrine-server --data $(CACHE)/bench/http $(BENCH_HTTP)

@@ -3,6 +3,7 @@
 mod aliases;
 mod blend;
 mod bounds;
+mod browse;
 mod compat;
 mod cross;
 mod dialogues;

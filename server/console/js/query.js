@@ -40,6 +40,7 @@ export function read(params) {
     exact: params.get("exact") === "1",
     plain: params.get("plain") === "1",
     mode: params.get("mode") ?? "",
+    sort: params.get("sort") ?? "",
     without: params.getAll("undo"),
     limit: Number.isInteger(limit) && limit > 0 ? Math.min(limit, 1000) : PAGE,
     choice: facets.read(params),
@@ -58,12 +59,15 @@ function search(collection, asked, choice) {
     user: asked.user || undefined,
     space: asked.space || undefined,
     exact: asked.exact || undefined,
+    sort: sorting(asked),
   };
 }
 
+const sorting = (asked) => (asked.sort ? [asked.sort] : undefined);
+
 const filter = (collection, asked, choice) => all(chosen(facets.typed(choice, collection)), asked.hand);
 
-/** Loads hits by search, recommendation or scroll; a search also returns the facets without a selection. */
+/** Loads hits by search or recommendation; a search also returns the facets without a selection. */
 export async function hits(collection, asked, signal) {
   const { limit } = asked;
   const diversify = asked.mmr ? { mmr: Number(asked.mmr) } : undefined;
@@ -75,14 +79,14 @@ export async function hits(collection, asked, signal) {
     return { ...value, roundTripMs: tookMs, request: body, kind: "search" };
   }
   const selected = filter(collection, asked, asked.choice);
-  if (asked.user) {
+  if (asked.user && !asked.sort) {
     const body = { user: asked.user, filter: selected, limit, diversify };
     const { value, tookMs } = await post_(["recommend"], body);
     return { ...value, roundTripMs: tookMs, request: body, kind: "recommend" };
   }
-  const body = { filter: selected, limit };
-  const { value, tookMs } = await post_(["items", "scroll"], body);
-  return { hits: value.items.map((item) => ({ id: item.id, item })), more: Boolean(value.next_cursor), roundTripMs: tookMs, request: body, kind: "browse" };
+  const body = { filter: selected, limit, sort: sorting(asked), facets: facets.free(collection, asked.choice) };
+  const { value, tookMs } = await post_(["search"], body);
+  return { ...value, more: Boolean(value.next_cursor), roundTripMs: tookMs, request: body, kind: "browse" };
 }
 
 /** Returns a function that counts facets over the matches of the search or, without a search, of the filter. It takes a list of [facets, selection]. */

@@ -178,14 +178,15 @@ async fn find(
             let pinned: usize = answer.rules.iter().map(|rule| rule.pinned.len()).sum();
             answer.total.is_none_or(|t| t.value == pinned as u64)
         };
-        if search.target.is_some() || !is_empty(&answer) {
+        if !is_empty(&answer) {
             return Ok(answer);
         }
         if let (Some(words), Some(whole)) = (&mut search.lexical, whole) {
             words.text = whole;
             answer = collection.search(&search, &shopper)?;
         }
-        // All words may match no item (a color in another language): then only the filter selects.
+        // All words may match no item of the filter (a color in another language): then the filter
+        // selects, and the vector ranks if there is one.
         let empty_filter = FilterSpec::Tree(Filter::default());
         let understood = search.understood.as_ref();
         if understood.is_some_and(|f| *f != empty_filter) && is_empty(&answer) {

@@ -93,7 +93,6 @@ async fn a_query_that_cannot_be_embedded_is_refused_at_its_field() {
     api.shop().await;
     for (query, pointer) in [
         (json!({"text": "mauve"}), "/query/text"),
-        (json!({"text": " "}), "/query/text"),
         (json!({"image": "not base64!"}), "/query/image"),
         (
             json!({"image": STANDARD.encode("no image")}),
@@ -218,7 +217,10 @@ async fn invalid_lexical_options_are_reported() {
             json!({"query": {"item": "shoe"}, "mode": "lexical", "lexical": {"text": "red"}}),
             "/mode",
         ),
-        (json!({"query": {"text": " "}}), "/query/text"),
+        (
+            json!({"query": {"text": " "}, "lexical": {"text": "red"}}),
+            "/lexical/text",
+        ),
         (json!({"query": {"text": "x".repeat(5000)}}), "/query/text"),
         (
             json!({"query": {"item": "shoe"}, "understand": {}}),
@@ -235,5 +237,100 @@ async fn invalid_lexical_options_are_reported() {
             .await
             .problem(400, "invalid_argument");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
+    }
+}
+
+#[actix_web::test]
+async fn a_category_page_needs_no_query() {
+    let api = api().await;
+    api.shop().await;
+    let facets = json!([{"field": "color"}]);
+    for query in [json!(null), json!({"text": ""}), json!({"text": " \t"})] {
+        let body = json!({"query": query, "filter": "category = Clothing", "facets": facets, "sort": ["price:desc"], "mode": "lexical"});
+        let found = api.post(SEARCH, body).await.ok();
+        assert_eq!(ids(&found), ["boot", "shoe"], "{query}");
+        assert_eq!(found["total"], json!({"value": 2, "relation": "eq"}));
+        assert_eq!(found["facets"]["items"], 2);
+        assert_eq!(found["plan"], "filter+sort");
+    }
+    let all = api.post(SEARCH, json!({})).await.ok();
+    assert_eq!(all["total"]["value"], 3);
+    assert_eq!(ids(&all), ["lamp", "boot", "shoe"], "the latest first");
+    for (sort, wanted) in [
+        (json!([{"field": "price"}]), ["lamp", "shoe", "boot"]),
+        (json!(["color"]), ["lamp", "boot", "shoe"]),
+        (
+            json!(["category:desc", "price:desc"]),
+            ["lamp", "boot", "shoe"],
+        ),
+    ] {
+        let body = json!({"sort": sort});
+        assert_eq!(ids(&api.post(SEARCH, body).await.ok()), wanted, "{sort}");
+    }
+}
+
+#[actix_web::test]
+async fn sorted_pages_follow_cursors_and_numbers_everywhere() {
+    let api = api().await;
+    api.shop().await;
+    let first = json!({"sort": ["price:asc"], "limit": 1});
+    let page = api.post(SEARCH, first.clone()).await.ok();
+    assert_eq!(ids(&page), ["lamp"]);
+    let mut next = first.clone();
+    next["cursor"] = page["next_cursor"].clone();
+    assert_eq!(ids(&api.post(SEARCH, next.clone()).await.ok()), ["shoe"]);
+    next["sort"] = json!(["price:desc"]);
+    let problem = api
+        .post(SEARCH, next)
+        .await
+        .problem(400, "invalid_argument");
+    assert_eq!(problem["errors"][0]["pointer"], "/cursor");
+    let third = json!({"sort": ["price:asc"], "limit": 1, "offset": 2});
+    let page = api.post(SEARCH, third.clone()).await.ok();
+    assert_eq!(ids(&page), ["boot"]);
+    assert!(page["next_cursor"].is_null());
+    let several = json!({"searches": [{"collection": "shop", "search": third}]});
+    let several = api.post("/v1/multi_search", several).await.ok();
+    assert_eq!(several["results"][0]["answer"]["hits"], page["hits"]);
+    let preset = json!({"search": {"sort": ["price:desc"], "limit": 2}});
+    api.put("/v1/collections/shop/presets/dear", preset)
+        .await
+        .ok();
+    let preset = api.post(SEARCH, json!({"preset": "dear"})).await.ok();
+    assert_eq!(ids(&preset), ["boot", "shoe"]);
+    let wrong = json!({"search": {"sort": ["prize"]}});
+    let problem = api.put("/v1/collections/shop/presets/wrong", wrong).await;
+    let problem = problem.problem(400, "invalid_argument");
+    assert_eq!(problem["errors"][0]["pointer"], "/search/sort/0");
+    let scrolled = json!({"sort": ["price:desc"], "limit": 2});
+    let scrolled = api
+        .post("/v1/collections/shop/items/scroll", scrolled)
+        .await
+        .ok();
+    assert_eq!(scrolled["items"][0]["id"], "boot");
+    let more = json!({"sort": ["price:desc"], "cursor": scrolled["next_cursor"]});
+    let more = api
+        .post("/v1/collections/shop/items/scroll", more)
+        .await
+        .ok();
+    assert_eq!(more["items"][0]["id"], "lamp");
+}
+
+#[actix_web::test]
+async fn what_is_out_of_stock_is_not_offered_as_similar() {
+    let api = api().await;
+    api.shop().await;
+    let sold_out = json!({"availability": "out_of_stock"});
+    api.patch("/v1/collections/shop/items/boot", sold_out)
+        .await
+        .ok();
+    for (params, wanted) in [
+        ("", vec!["lamp"]),
+        ("exclude_out_of_stock=true&scope=same", vec![]),
+        ("exclude_out_of_stock=false", vec!["boot", "lamp"]),
+        ("scope=same&exclude_out_of_stock=false", vec!["boot"]),
+    ] {
+        let path = format!("/v1/collections/shop/items/shoe/similar?{params}");
+        assert_eq!(ids(&api.get(&path).await.ok()), wanted, "{params}");
     }
 }

@@ -119,8 +119,11 @@ impl<'a> SearchContext<'a> {
     /// a search without a query that neither a shopper nor a rule changes.
     pub fn is_ordered(&self) -> bool {
         let is_plain = self.blend.is_none() && self.merchandising.stage.boosts.is_empty();
+        // A text that matched nothing may have been dropped; its cursors are those of a ranking.
+        let is_text_free = self.request.text.is_none();
         let is_diverse = self.shopper.diversify.is_some();
-        !self.request.sort.is_empty() || (self.request.is_filter_only() && is_plain && !is_diverse)
+        !self.request.sort.is_empty()
+            || (self.request.is_filter_only() && is_text_free && is_plain && !is_diverse)
     }
 
     /// Returns the request of a page of `limit` hits to the ranking pipeline.

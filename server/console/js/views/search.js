@@ -18,6 +18,7 @@ export function mount(root, app) {
   const pieces = el("ul", { class: "chips", "aria-label": "Parts of the search" });
   const notice = el("div", { class: "notice" });
   const status = el("p", { class: "status" });
+  const order = el("select", { "aria-label": "Order", on: { change: () => change({ sort: order.value, n: "" }) } });
   const side = el("aside", { class: "facets", "aria-label": "Facets" });
   const grid = el("ul", { class: "grid", "aria-label": "Results" });
   const below = el("div", { class: "below" });
@@ -25,7 +26,7 @@ export function mount(root, app) {
   bar.input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") grid.querySelector("button.card")?.focus();
   });
-  const results = el("section", { class: "results", "aria-label": "Results" }, status, notice, grid, below);
+  const results = el("section", { class: "results", "aria-label": "Results" }, status, order, notice, grid, below);
   const fold = el("details", { class: "fold", open: matchMedia("(min-width: 60rem)").matches }, el("summary", {}, "Facets"), side);
   root.append(bar.form, pieces, el("div", { class: "columns" }, fold, results));
 
@@ -36,6 +37,7 @@ export function mount(root, app) {
   async function update(collection, params) {
     const asked = query.read(params);
     bar.refresh(asked, collection);
+    drawOrder(collection, asked);
     running?.abort();
     running = new AbortController();
     const { signal } = running;
@@ -74,6 +76,17 @@ export function mount(root, app) {
     drawStatus(collection, asked, answer, found.matching);
   }
 
+  /** Offers the orders that the collection's fields allow. */
+  function drawOrder(collection, asked) {
+    const numbers = Object.entries(collection.config?.attributes ?? {}).filter(([, type]) => ["integer", "float", "datetime"].includes(type));
+    const fields = ["price", "created_at", ...numbers.map(([name]) => name)];
+    const both = fields.flatMap((field) => [[`${field}:asc`, `${words(field)}, lowest first`], [`${field}:desc`, `${words(field)}, highest first`]]);
+    const options = [["", "Default order"], ["popularity:desc", "Most popular first"], ...both];
+    if (!options.some(([value]) => value === asked.sort)) options.push([asked.sort, asked.sort]);
+    order.replaceChildren(...options.map(([value, label]) => el("option", { value }, label)));
+    order.value = asked.sort;
+  }
+
   function drawFacets(found, asked) {
     const toggle = (name, value, alone) => {
       const now = route().params.getAll(name);
@@ -102,7 +115,7 @@ export function mount(root, app) {
     const total = answer.total?.value ?? matching;
     const about = answer.total?.relation === "gte" ? "at least " : "";
     const first = total > n ? `${count(n)} of ${about}${plural(total, "item")}` : plural(n, "item");
-    const how = { browse: "sorted by id", recommend: "recommended", search: answer.plan }[answer.kind];
+    const how = { browse: asked.sort ? `sorted by ${asked.sort}` : answer.plan, recommend: "recommended", search: answer.plan }[answer.kind];
     const took = answer.took_ms === undefined ? milliseconds(answer.roundTripMs) : `${milliseconds(answer.took_ms)} in the engine, ${milliseconds(answer.roundTripMs)} total`;
     const facts = [first, how, answer.blend ? `blend: ${words(answer.blend.method)}` : null, took];
     const explain = answer.explain ? `${count(answer.explain.compared)} distances; ${plural(answer.explain.matching, "vector")} match the filter` : undefined;

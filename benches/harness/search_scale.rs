@@ -1,0 +1,244 @@
+//! Facets, browsing and sorting on a million items: titles recombined from those of Home Depot.
+//!
+//!     cargo run --release --workspace --example search_scale -- --data products.csv.gz
+//!
+//! The first figures are of the columns alone: three facets over a sixth of the items, counted by an
+//! intersection of bitmaps per value and by the engine. The others are of whole searches, on a
+//! collection without vectors.
+
+use std::{collections::BTreeMap, error::Error, fs::File, path::PathBuf, time::Instant};
+
+use clap::Parser;
+use flate2::read::GzDecoder;
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use roaring::RoaringBitmap;
+use serde_json::{Value, json};
+use vitrine::{
+    Collection, Database, Options, Search, Shopper,
+    payload::PayloadIndex,
+    schemas::{CollectionConfig, FacetSpec, FilterSpec, Item},
+};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Items written per call.
+const BATCH: usize = 5_000;
+
+/// Number of categories of the lower level, and of those above them.
+const CATEGORIES: usize = 400;
+const DEPARTMENTS: usize = 20;
+
+/// Every n-th item matches the filter of the facets.
+const MATCH_EVERY: usize = 6;
+
+#[derive(Parser)]
+struct Args {
+    /// Home Depot's `products.csv.gz`.
+    #[arg(long)]
+    data: PathBuf,
+    #[arg(long, default_value_t = 1_000_000)]
+    items: usize,
+    /// Number of searches of each kind.
+    #[arg(long, default_value_t = 200)]
+    queries: usize,
+    /// Measures the columns only, without a collection.
+    #[arg(long)]
+    columns: bool,
+}
+
+fn main() -> Outcome<()> {
+    let args = Args::parse();
+    if !args.data.exists() {
+        println!("skipped: {} is missing (VITRINE_DATA)", args.data.display());
+        return Ok(());
+    }
+    let words = words(&args.data)?;
+    let config = config()?;
+    columns(&args, &words, &config)?;
+    if !args.columns {
+        searches(&args, &words, config)?;
+    }
+    Ok(())
+}
+
+fn config() -> Outcome<CollectionConfig> {
+    Ok(serde_json::from_value(json!({
+        "attributes": {"rating": "float", "shelf": "integer", "material": "keyword"}, "vectors": {"shared": {"dim": 2}}
+    }))?)
+}
+
+/// Returns the words of the titles.
+fn words(path: &PathBuf) -> Outcome<Vec<Vec<String>>> {
+    let mut titles = Vec::new();
+    for record in csv::Reader::from_reader(GzDecoder::new(File::open(path)?)).records() {
+        let record = record?;
+        let title = record.get(1).unwrap_or_default().split_whitespace();
+        titles.push(title.map(str::to_owned).collect());
+    }
+    Ok(titles)
+}
+
+/// Returns the n-th item: the first half of a title and the second half of another.
+fn item(words: &[Vec<String>], n: usize) -> Outcome<Item> {
+    let mut rng = StdRng::seed_from_u64(n as u64);
+    let (a, b) = (words.choose(&mut rng), words.choose(&mut rng));
+    let (Some(a), Some(b)) = (a, b) else {
+        return Err("no titles".into());
+    };
+    let title = [&a[..a.len().div_ceil(2)], &b[b.len() / 2..]]
+        .concat()
+        .join(" ");
+    let category = rng.random_range(0..CATEGORIES);
+    let cents: u32 = rng.random_range(99..50_000);
+    let mut item = json!({
+        "id": format!("item-{n:07}"), "title": title, "brand": a.first(),
+        "category": format!("Department {} > Aisle {category}", category % DEPARTMENTS),
+        "price": {"amount": f64::from(cents) / 100.0},
+        "created_at": format!("202{}-{:02}-{:02}", n % 6, n % 12 + 1, n % 28 + 1),
+        "attributes": {"shelf": n % MATCH_EVERY, "material": b.last()}
+    });
+    if n % 3 != 0 {
+        item["attributes"]["rating"] = json!(f64::from(rng.random_range(10..51_u8)) / 10.0);
+    }
+    Ok(serde_json::from_value(item)?)
+}
+
+fn facets() -> Outcome<Vec<FacetSpec>> {
+    Ok(serde_json::from_value(json!([
+        {"field": "brand"}, {"field": "category", "depth": 2}, {"field": "material"}
+    ]))?)
+}
+
+/// Compares facets by bitmap per value with those of the engine.
+fn columns(args: &Args, words: &[Vec<String>], config: &CollectionConfig) -> Outcome<()> {
+    let mut index = PayloadIndex::new(config);
+    let mut by_value: [BTreeMap<String, RoaringBitmap>; 3] = Default::default();
+    let mut matching = RoaringBitmap::new();
+    for n in 0..args.items {
+        let (item, id) = (item(words, n)?, n as u32);
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        let values = [
+            text(item.brand.as_deref()),
+            text(item.category.as_deref()),
+            text(item.attributes.get("material").and_then(Value::as_str)),
+        ];
+        for (column, value) in by_value.iter_mut().zip(values) {
+            column.entry(value).or_default().insert(id);
+        }
+        if n % MATCH_EVERY == 0 {
+            matching.insert(id);
+        }
+        index.insert(id, &item);
+    }
+    let distinct: Vec<_> = by_value.iter().map(BTreeMap::len).collect();
+    println!(
+        "{} items, {} match, distinct values: {distinct:?}",
+        args.items,
+        matching.len()
+    );
+    measure("3 facets, a bitmap per value", args.queries.min(50), || {
+        for column in &by_value {
+            let counts = column
+                .iter()
+                .map(|(value, items)| (items.intersection_len(&matching), value));
+            let mut counts: Vec<_> = counts.filter(|(count, _)| *count > 0).collect();
+            counts.sort_by(|a, b| b.cmp(a));
+            std::hint::black_box(counts);
+        }
+        Ok(())
+    })?;
+    let (specs, before) = (facets()?, index.bytes());
+    measure("3 facets, a value per item", args.queries, || {
+        for spec in &specs {
+            std::hint::black_box(index.facet(spec, &matching)?);
+        }
+        Ok(())
+    })?;
+    let added = (index.bytes() - before) as f64 / args.items as f64;
+    println!("values by item: {added:.1} bytes per item and 3 fields");
+    Ok(())
+}
+
+/// Measures whole searches.
+fn searches(args: &Args, words: &[Vec<String>], config: CollectionConfig) -> Outcome<()> {
+    let folder = tempfile::tempdir()?;
+    let database = Database::open(folder.path(), Options::default())?;
+    let shop = database.create_collection("shop", config)?;
+    let started = Instant::now();
+    for from in (0..args.items).step_by(BATCH) {
+        let batch = from..args.items.min(from + BATCH);
+        let batch = batch.map(|n| item(words, n)).collect::<Outcome<Vec<_>>>()?;
+        for written in shop.upsert(batch)? {
+            written?;
+        }
+    }
+    println!("written in {:.0} s", started.elapsed().as_secs_f64());
+    let part = "shelf = 0";
+    for (name, filter, sort) in [
+        ("browse, default order", None, json!([])),
+        ("browse, 1/6, default order", Some(part), json!([])),
+        ("browse, by price", None, json!(["price"])),
+        ("browse, 1/6, by price", Some(part), json!(["price:desc"])),
+        (
+            "browse, 1/6, by rating and date",
+            Some(part),
+            json!(["rating:desc", "created_at:desc"]),
+        ),
+        (
+            "browse, a category, by price",
+            Some("category = \"Department 3\""),
+            json!(["price"]),
+        ),
+        (
+            "browse, an aisle, by brand and price",
+            Some("category = \"Department 7 > Aisle 7\""),
+            json!(["brand", "price"]),
+        ),
+    ] {
+        let search = Search {
+            filter: filter.map(|text| FilterSpec::Text(text.to_owned())),
+            sort: serde_json::from_value(sort)?,
+            facets: facets()?,
+            limit: 24,
+            ..Search::default()
+        };
+        browse(args, &shop, name, &search)?;
+    }
+    Ok(())
+}
+
+fn browse(args: &Args, shop: &Collection, name: &str, search: &Search) -> Outcome<()> {
+    let mut page = 0;
+    measure(name, args.queries, || {
+        page += 1;
+        let search = Search {
+            offset: page % 10 * search.limit,
+            ..search.clone()
+        };
+        let answer = shop.search(&search, &Shopper::default())?;
+        if answer.hits.len() != search.limit {
+            return Err(
+                format!("expected {} hits, got {}", search.limit, answer.hits.len()).into(),
+            );
+        }
+        Ok(())
+    })
+}
+
+/// Prints percentiles of the duration, without the first run.
+fn measure(name: &str, runs: usize, mut run: impl FnMut() -> Outcome<()>) -> Outcome<()> {
+    let started = Instant::now();
+    run()?;
+    let first = started.elapsed().as_secs_f64() * 1e3;
+    let mut times = Vec::with_capacity(runs);
+    for _ in 0..runs {
+        let started = Instant::now();
+        run()?;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    let (p50, p99) = (at(0.5), at(0.99));
+    println!("{name:40} p50 {p50:7.2} ms  p99 {p99:7.2} ms  first {first:7.1} ms");
+    Ok(())
+}
