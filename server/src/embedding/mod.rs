@@ -34,7 +34,7 @@ use crate::{
 /// Number of pending items up to which a write waits for its vectors by default.
 const SHORT_QUEUE: u64 = 64;
 
-/// What the background thread works with.
+/// Resources of the background thread.
 pub struct Resources {
     /// Settings.
     pub settings: Embedding,

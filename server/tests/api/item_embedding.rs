@@ -32,7 +32,7 @@ fn indexed(item: &Value, base: &std::path::Path) -> Value {
     let mut found = embed_items(&colors, &images, &Options::default(), vec![item]);
     let mut item = found.remove(0).unwrap_or_else(|e| panic!("{e}")).item;
     item.vectors.remove("text");
-    serde_json::to_value(item).unwrap()
+    serde_json::from_str(&serde_json::to_string(&item).unwrap()).unwrap()
 }
 
 fn bytes(name: &str) -> Value {
