@@ -91,8 +91,8 @@ impl Batch {
     }
 
     /// Parses and writes the batch; an invalid record does not affect the others. Records reported
-    /// as created or updated are stored. If memory, disk or the queue of
-    /// pending items is full, every record is rejected with that error; [`Written::retry`] is true if waiting helps.
+    /// as created or updated are stored. If memory, disk or the queue of pending items is full,
+    /// every record is rejected with that error; [`Written::retry`] is true if waiting helps.
     pub fn write(
         &self,
         parser: &Parser,
