@@ -34,7 +34,7 @@ use crate::{
 /// Number of pending items up to which a write waits for its vectors by default.
 const SHORT_QUEUE: u64 = 64;
 
-/// What the background thread works with.
+/// Resources of the background thread.
 pub struct Resources {
     /// Settings.
     pub settings: Embedding,
@@ -170,24 +170,11 @@ impl ItemEmbedding {
         work: impl FnOnce(Option<&EmbedPolicy<'_>>) -> T,
     ) -> T {
         let config = collection.config();
-        let Some(fingerprint) = config.fingerprint.as_deref() else {
+        let policy = self.policy(collection, params);
+        let (Some(policy), Some(fingerprint)) = (policy, config.fingerprint.as_deref()) else {
             return work(None);
         };
         let options = self.shared.options();
-        let is_off = config.embed == EmbedMode::Off || params.embed == Some(EmbedMode::Off);
-        let policy = if is_off || !self.shared.resources.settings.writes {
-            Policy::Off
-        } else if self
-            .shared
-            .resources
-            .embedders
-            .of(Some(fingerprint))
-            .is_err()
-        {
-            Policy::Unavailable
-        } else {
-            Policy::Embed
-        };
         work(Some(&EmbedPolicy {
             policy,
             is_same: &pipeline::has_same_content,
@@ -195,13 +182,13 @@ impl ItemEmbedding {
         }))
     }
 
-    /// Checks that there is room for more pending items.
+    /// Checks that there is room for more pending items, if the write would add some.
     ///
     /// # Errors
     /// 429: too many items are pending.
-    pub fn admit(&self, params: &WriteParams) -> ApiResult<()> {
+    pub fn admit(&self, collection: &Collection, params: &WriteParams) -> ApiResult<()> {
         let limit = self.shared.resources.settings.max_pending;
-        if params.embed == Some(EmbedMode::Off) || self.shared.pending() < limit {
+        if self.shared.pending() < limit || self.policy(collection, params) != Some(Policy::Embed) {
             return Ok(());
         }
         Err(ApiError::new(
@@ -213,21 +200,19 @@ impl ItemEmbedding {
         ))
     }
 
-    /// Waits until there is room for more pending items.
-    ///
-    /// # Errors
-    /// 429: no item was embedded for `limit`.
-    pub async fn wait_for_room(&self, params: &WriteParams, limit: Duration) -> ApiResult<()> {
-        loop {
-            let progress = self.shared.progress.notified();
-            let Err(full) = self.admit(params) else {
-                return Ok(());
-            };
-            let deadline = Instant::now() + limit;
-            timeout_at(deadline.into(), progress)
-                .await
-                .map_err(|_| full)?;
-        }
+    /// Returns the policy of a write; none for a collection without encoders.
+    fn policy(&self, collection: &Collection, params: &WriteParams) -> Option<Policy> {
+        let config = collection.config();
+        let fingerprint = config.fingerprint.as_deref()?;
+        let is_off = config.embed == EmbedMode::Off || params.embed == Some(EmbedMode::Off);
+        let encoders = &self.shared.resources.embedders;
+        Some(if is_off || !self.shared.resources.settings.writes {
+            Policy::Off
+        } else if encoders.of(Some(fingerprint)).is_err() {
+            Policy::Unavailable
+        } else {
+            Policy::Embed
+        })
     }
 
     /// Returns how long a write with pending items waits for their vectors.

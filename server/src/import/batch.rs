@@ -71,7 +71,8 @@ pub struct Written {
     pub summary: WriteSummary,
     /// Ids of items whose vectors follow.
     pub pending: Vec<String>,
-    /// True if nothing was stored because memory is full until vectors are sealed.
+    /// True if nothing was stored because memory is full until vectors are sealed, or too many
+    /// items are pending.
     pub retry: bool,
 }
 
@@ -98,8 +99,8 @@ impl Batch {
     }
 
     /// Parses and writes the batch; an invalid record does not affect the others. Records reported
-    /// as created or updated are stored. If memory or disk is full, every record is rejected with
-    /// that error; [`Written::retry`] is true if waiting helps.
+    /// as created or updated are stored. If memory, disk or the queue of pending items is full,
+    /// every record is rejected with that error; [`Written::retry`] is true if waiting helps.
     pub fn write(
         &self,
         parser: &Parser,
@@ -120,19 +121,26 @@ impl Batch {
             read.push((record.line, id, error));
         }
         let count = items.len();
-        let mut retry = false;
-        let outcomes: Vec<ApiResult<WrittenItem>> = match embedding.write(collection, params, items)
-        {
-            Ok(outcomes) => outcomes
-                .into_iter()
-                .map(|outcome| outcome.map_err(ApiError::from))
-                .collect(),
-            Err(e) if e.is_full() => {
-                retry = matches!(e, vitrine::Error::MemoryFullUntilSealed { .. });
-                let refused = ApiError::from(e);
-                (0..count).map(|_| Err(refused.clone())).collect()
-            }
-            Err(e) => return Err(e.into()),
+        let brings_vectors = items.iter().all(|item| !item.vectors.is_empty());
+        let room = match brings_vectors {
+            true => Ok(()),
+            false => embedding.admit(collection, params),
+        };
+        let refused = |error: ApiError| (0..count).map(|_| Err(error.clone())).collect();
+        let mut retry = room.is_err();
+        let outcomes: Vec<ApiResult<WrittenItem>> = match room {
+            Err(full) => refused(full),
+            Ok(()) => match embedding.write(collection, params, items) {
+                Ok(outcomes) => {
+                    let outcomes = outcomes.into_iter();
+                    outcomes.map(|o| o.map_err(ApiError::from)).collect()
+                }
+                Err(e) if e.is_full() => {
+                    retry = matches!(e, vitrine::Error::MemoryFullUntilSealed { .. });
+                    refused(ApiError::from(e))
+                }
+                Err(e) => return Err(e.into()),
+            },
         };
         let mut outcomes = outcomes.into_iter();
         let mut report = WriteResponse::default();

@@ -142,8 +142,7 @@ impl Import {
             return Ok(None);
         };
         let batch = Arc::new(batch);
-        let (embedding, params) = (&self.state.embedding, self.params);
-        embedding.wait_for_room(&params, self.timeout).await?;
+        let params = self.params;
         let deadline = Instant::now() + self.timeout;
         let written = loop {
             let (target, batch, state) = (self.target.clone(), batch.clone(), self.state.clone());
@@ -152,7 +151,7 @@ impl Import {
             if !written.retry || Instant::now() >= deadline {
                 break written;
             }
-            // Sealing frees memory; waiting slows the sender down.
+            // Sealing and embedding make room; waiting slows the sender down.
             tokio::time::sleep(SEAL_POLL_INTERVAL).await;
         };
         self.summary += written.summary;

@@ -23,6 +23,9 @@ use crate::{
     import::{is_pending, write_report},
 };
 
+/// Fields of an item that its vectors are made of.
+const EMBEDDED_FIELDS: [&str; 5] = ["title", "description", "category", "brand", "images"];
+
 /// Write items
 ///
 /// An item replaces the stored item with the same id as a whole. A rejected item does not affect
@@ -48,18 +51,19 @@ pub async fn put(
 ) -> ApiResult<Json<WriteResponse>> {
     let (items, params) = (body.0, params.0);
     let ids: Vec<_> = items.iter().map(|item| item.id.clone()).collect();
-    if items.iter().any(|item| item.vectors.is_empty()) {
-        context.state.embedding.admit(&params)?;
-    }
     let (state, timeout) = (context.state.clone(), context.timeout);
-    let (collection, mut outcomes, patience) = context
-        .write(move |database| {
-            let collection = database.collection(&path.c)?;
-            let outcomes = state.embedding.write(&collection, &params, items)?;
-            let patience = state.embedding.patience(&collection, &params, timeout);
-            Ok((collection, outcomes, patience))
-        })
-        .await?;
+    let deadline = context.deadline();
+    let work = move || {
+        let collection = state.database.collection(&path.c)?;
+        if items.iter().any(|item| item.vectors.is_empty()) {
+            state.embedding.admit(&collection, &params)?;
+        }
+        let outcomes = state.embedding.write(&collection, &params, items)?;
+        let patience = state.embedding.patience(&collection, &params, timeout);
+        Ok((collection, outcomes, patience))
+    };
+    let written = context.state.writes.run(deadline, work).await?;
+    let (collection, mut outcomes, patience) = written;
     let each = ids.iter().zip(&outcomes);
     let pending = each.filter(|(_, outcome)| outcome.as_ref().is_ok_and(is_pending));
     let pending: Vec<_> = pending.map(|(id, _)| id.clone()).collect();
@@ -112,20 +116,21 @@ pub async fn patch(
     body: Body<ItemPatch>,
 ) -> ApiResult<Json<Item>> {
     let params = params.0;
-    if !body.0.contains_key("vectors") {
-        context.state.embedding.admit(&params)?;
-    }
     let (state, timeout) = (context.state.clone(), context.timeout);
-    let (collection, item, patience) = context
-        .write(move |database| {
-            let collection = database.collection(&path.c)?;
-            let item = state
-                .embedding
-                .patch(&collection, &params, &path.id, &body.0)?;
-            let patience = state.embedding.patience(&collection, &params, timeout);
-            Ok((collection, item, patience))
-        })
-        .await?;
+    let deadline = context.deadline();
+    let work = move || {
+        let collection = state.database.collection(&path.c)?;
+        let is_embedded = EMBEDDED_FIELDS.iter().any(|f| body.0.contains_key(*f));
+        if is_embedded && !body.0.contains_key("vectors") {
+            state.embedding.admit(&collection, &params)?;
+        }
+        let embedding = &state.embedding;
+        let item = embedding.patch(&collection, &params, &path.id, &body.0)?;
+        let patience = embedding.patience(&collection, &params, timeout);
+        Ok((collection, item, patience))
+    };
+    let patched = context.state.writes.run(deadline, work).await?;
+    let (collection, item, patience) = patched;
     let status = item.embedding.as_ref().map(|state| state.status);
     if status != Some(EmbeddingStatus::Pending) {
         return Ok(Json(item));

@@ -60,7 +60,7 @@ async fn without_a_valid_key_only_health_and_description_are_open() {
     let answer = api
         .send(raw("POST", "/v1/embeddings", "", "not even JSON"))
         .await;
-    answer.problem(401, "unauthorized");
+    answer.openai_error(401, "unauthorized");
 }
 
 #[actix_web::test]

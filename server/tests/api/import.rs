@@ -28,7 +28,7 @@ async fn good_lines_are_stored_and_bad_ones_cost_themselves_only() {
     );
     assert_eq!(
         lines[0],
-        json!({"index": 1, "id": "a", "status": "created"})
+        json!({"index": 1, "id": "a", "status": "created", "embedding": "pending"})
     );
     assert_eq!(lines[1]["status"], "updated");
     assert_eq!(lines[2]["code"], "malformed_json");
@@ -41,7 +41,7 @@ async fn good_lines_are_stored_and_bad_ones_cost_themselves_only() {
     assert_eq!(lines[8]["id"], "last", "the last line needs no end");
     assert_eq!(
         last["summary"],
-        json!({"created": 2, "updated": 1, "rejected": 6})
+        json!({"created": 2, "updated": 1, "rejected": 6, "embedding": {"pending": 3}})
     );
     assert_eq!(api.get("/v1/collections/shop").await.ok()["items"], 5);
 }
@@ -61,7 +61,7 @@ async fn a_line_that_is_too_long_is_refused_and_the_rest_goes_on() {
     assert_eq!(lines[2]["id"], "b");
     assert_eq!(
         last["summary"],
-        json!({"created": 2, "updated": 0, "rejected": 2})
+        json!({"created": 2, "updated": 0, "rejected": 2, "embedding": {"pending": 2}})
     );
 }
 
@@ -100,7 +100,7 @@ async fn csv_is_read_by_the_types_of_the_collection() {
     );
     assert_eq!(
         last["summary"],
-        json!({"created": 3, "updated": 0, "rejected": 3}),
+        json!({"created": 3, "updated": 0, "rejected": 3, "embedding": {"pending": 2}}),
         "{lines:?}"
     );
     let numbers: Vec<_> = lines.iter().map(|l| l["index"].as_u64().unwrap()).collect();
