@@ -592,7 +592,7 @@ proptest! {
             // The tables by item are built in between, and follow the later changes.
             if n == 5 {
                 index.facet(&spec("color"), &RoaringBitmap::from([0])).unwrap();
-                index.groups("stock", ValueOrder::Ascending, &RoaringBitmap::from([0]), None, 1);
+                index.groups("stock", ValueOrder::Ascending, &RoaringBitmap::from([0]), None, None, 1);
             }
             let colors: Vec<_> = colors.iter().map(|c| format!("c{c}")).collect();
             let new = item(json!({"id": "x", "attributes": {"stock": numbers, "color": colors}}));
@@ -614,7 +614,7 @@ proptest! {
             prop_assert_eq!(a, b);
             for order in [ValueOrder::Ascending, ValueOrder::Descending] {
                 for need in [1, 3, 100] {
-                    let groups = index.groups(field, order, &among, None, need);
+                    let groups = index.groups(field, order, &among, None, None, need);
                     let expected = expected_groups(&stored, field, order, &among);
                     let found: Vec<Vec<u32>> = groups.iter().map(|g| g.items.iter().collect()).collect();
                     prop_assert!(found.len() <= expected.len());
