@@ -43,8 +43,15 @@ impl Survey {
         let (mut seen, mut previous) = (HashSet::new(), None);
         for line in lines.map_while(Result::ok) {
             for column in &prices {
-                if let Some(serde_json::Value::String(text)) = line.row.get(column) {
-                    let mark = survey.marks.entry(column.clone()).or_default();
+                let Some(cell) = line.row.get(column) else {
+                    continue;
+                };
+                // Fields of feeds in XML are lists.
+                let values = cell
+                    .as_array()
+                    .map_or(std::slice::from_ref(cell), Vec::as_slice);
+                let mark = survey.marks.entry(column.clone()).or_default();
+                for text in values.iter().filter_map(serde_json::Value::as_str) {
                     mark.count(text);
                 }
             }

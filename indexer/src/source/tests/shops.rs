@@ -102,9 +102,16 @@ fn vendure_rows_without_a_name_continue_the_product() {
     assert_eq!(errors[0], (2, "laptop", ""));
     assert_eq!(errors[2], (5, "\u{e9}cran-4k", ""));
     assert_eq!(errors[3], (6, "desk", ""));
-    let reason = "column `facets`: expected a facet like `brand:Apple`, got `oak`";
-    assert_eq!(notes(&records), [(6, reason)]);
-    assert_eq!(errors.len(), 4);
+    // The comma in the name of line 4 is not quoted, so its cells are shifted.
+    let columns: Vec<_> = records.iter().flat_map(|r| &r.notes).collect();
+    let columns: Vec<_> = columns
+        .iter()
+        .map(|n| (n.line, n.column.as_str()))
+        .collect();
+    assert_eq!(
+        columns,
+        [(4, "trackInventory"), (4, "price"), (6, "facets")]
+    );
     let image = |name| ImageRef::Path(format!("images/{name}.jpg"));
     let laptop = Item {
         id: "laptop".into(),

@@ -96,20 +96,7 @@ fn parse(text: &str, mark: Option<char>) -> Result<Price, String> {
     if parts.is_negative {
         return Err(format!("expected a price of 0 or more, got `{text}`"));
     }
-    let code = match (parts.before.as_str(), parts.after.as_str()) {
-        ("", "") => None,
-        (sign, "") | ("", sign) => currency(sign).map_err(|_| wrong(text))?,
-        // `$ 12.99 USD`: the code is more exact than the sign.
-        (before, after) => {
-            let pair = (currency(before), currency(after));
-            match pair {
-                (Ok(_), Ok(Some(code))) if after.len() == 3 => Some(code),
-                (Ok(Some(code)), Ok(_)) if before.len() == 3 => Some(code),
-                (Ok(a), Ok(b)) if a == b => a,
-                _ => return Err(wrong(text)),
-            }
-        }
-    };
+    let code = code(&parts).ok_or_else(|| wrong(text))?;
     let mark = parts.mark.or(mark);
     let three = code.as_deref().is_some_and(has_three_decimals);
     let amount = match decide(&parts.number) {
@@ -117,6 +104,32 @@ fn parse(text: &str, mark: Option<char>) -> Result<Price, String> {
         None => ambiguous(&parts.number, if three { None } else { mark }, three),
     };
     checked(amount.ok_or_else(|| wrong(text))?, code)
+}
+
+/// Returns the currency around a number: `€`, `US $`, `CAD $`; `None` if the text is something else.
+fn code(parts: &Parts) -> Option<Option<String>> {
+    let written = [&parts.before, &parts.after];
+    let words: Vec<&str> = written
+        .into_iter()
+        .flat_map(|t| t.split_whitespace())
+        .collect();
+    if words.is_empty() {
+        return Some(None);
+    }
+    let is_code = |word: &&&str| word.len() == 3 && word.bytes().all(|b| b.is_ascii_alphabetic());
+    if let Some(code) = words.iter().find(is_code) {
+        let code = currency(code).ok()?;
+        // A sign of several currencies says less than a code.
+        let is_open = |word: &str| matches!(word, "$" | "\u{a5}" | "kr" | "kr.");
+        let agrees = |word: &&str| is_open(word) || currency(word).is_ok_and(|own| own == code);
+        return words.iter().all(agrees).then_some(code);
+    }
+    if let Ok(code) = currency(&words.concat()) {
+        return Some(code);
+    }
+    let first = currency(words.first()?).ok()?;
+    let agrees = |word: &&str| currency(word).is_ok_and(|own| own == first);
+    words.iter().all(agrees).then_some(first)
 }
 
 /// Returns the text with one kind of space, apostrophe, minus and digit.
