@@ -33,7 +33,8 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Parses an RFC 3339 time, or a day, which begins at midnight UTC; returns microseconds since 1970.
+/// Parses an RFC 3339 time, or a day, which begins at midnight UTC; returns microseconds since
+/// 1970.
 ///
 /// # Errors
 /// [`Error::Invalid`] at `pointer`.

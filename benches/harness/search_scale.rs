@@ -2,8 +2,8 @@
 //!
 //!     cargo run --release --workspace --example search_scale -- --data products.csv.gz
 //!
-//! The first figures are of the columns alone: three facets over a sixth of the items, counted by an
-//! intersection of bitmaps per value and by the engine. The others are of whole searches, on a
+//! The first figures are of the columns alone: three facets over a sixth of the items, counted by
+//! an intersection of bitmaps per value and by the engine. The others are of whole searches, on a
 //! collection without vectors.
 
 use std::{collections::BTreeMap, error::Error, fs::File, path::PathBuf, time::Instant};

@@ -20,7 +20,8 @@ use crate::{
 ///
 /// Searches by text, image, vector or item among the items that match the filter. Always returns
 /// min(limit, matches) hits. Without a query, or with an empty text, all items that match the
-/// filter are hits: a category page. `sort` puts the matches in an order of field values. Text queries combine full-text and vector search (`mode: hybrid`) by
+/// filter are hits: a category page. `sort` puts the matches in an order of field values.
+/// Text queries combine full-text and vector search (`mode: hybrid`) by
 /// default. Send the `x-request-id` of the response as `request_id` of the events that follow from
 /// it.
 #[utoipa::path(

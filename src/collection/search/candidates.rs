@@ -15,8 +15,8 @@ use crate::{
     query::blend::{BlendModel, CandidateSet, Ranked},
 };
 
-/// Number of nearest vectors of a hybrid search that may match besides the items with its words, and
-/// of the first candidates that scores are scaled by.
+/// Number of nearest vectors of a hybrid search that may match besides the items with its words,
+/// and of the first candidates that scores are scaled by.
 pub(super) const MATCH_DEPTH: usize = 100;
 
 /// Candidate source of a search.
@@ -241,7 +241,7 @@ fn hybrid_ranges(vector: &VectorMatches, lexical: &LexicalResults) -> [(Source, 
     let mut first = CandidateSet::of(0.0, &lists);
     score_both(&mut first, vector, lexical);
     let (low, high) = first.score_range(Source::Query);
-    // Where vectors alone rank, those beyond the first ones must keep their order.
+    // If vectors alone rank, those beyond the first ones must keep their order.
     let low = match lexical.matches.is_empty() && high > 0.0 {
         true => low.min(0.0),
         false => low,
