@@ -50,8 +50,8 @@ pub struct Event {
     pub session: Option<String>,
     /// Item ids, at least one.
     pub items: Vec<String>,
-    /// Time, RFC 3339, or a number of seconds, milli-, micro- or nanoseconds since 1970; the time of
-    /// arrival if absent or up to a day in the future. Later times are rejected.
+    /// Time, RFC 3339, or a number of seconds, milli-, micro- or nanoseconds since 1970; the time
+    /// of arrival if absent or up to a day in the future. Later times are rejected.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",

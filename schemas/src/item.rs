@@ -177,7 +177,7 @@ pub struct Variant {
     pub attributes: Map<String, Value>,
 }
 
-/// What a hit offers.
+/// Offer of a hit: the variant that matched, and its price.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Offer {
     /// Price that is asked now, for the variant if there is one.

@@ -284,7 +284,8 @@ impl Behavior {
         Ok(events.len() as u64)
     }
 
-    /// Forgets an item of a purchase that was taken back; neighborhoods follow at the next training.
+    /// Forgets an item of a purchase that was taken back; neighborhoods follow at the next
+    /// training.
     pub fn take_back(&self, purchase: &Event, micros: i64, item: &str) {
         let _replacing = self.replacing.lock();
         self.log.write().take_back(purchase, micros, item);

@@ -28,7 +28,8 @@ impl Weights {
         }
     }
 
-    /// Returns the weight of a touch; None if it is negative feedback or a return. `value` is NaN if absent.
+    /// Returns the weight of a touch; None if it is negative feedback or a return. `value` is NaN
+    /// if absent.
     pub fn of(&self, kind: EventKind, value: f32) -> Option<f32> {
         match kind {
             EventKind::Hide | EventKind::Return => None,

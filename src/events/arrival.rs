@@ -36,7 +36,8 @@ impl Arrival {
     /// are in microseconds since 1970.
     ///
     /// # Errors
-    /// The time is neither RFC 3339 nor a number since 1970, too far in the future, or before `from`.
+    /// The time is neither RFC 3339 nor a number since 1970, too far in the future, or before
+    /// `from`.
     pub fn of(event: &Event, now: i64, from: Option<i64>) -> Result<Self> {
         let given = match &event.ts {
             Some(ts) => micros(ts)?,

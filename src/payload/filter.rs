@@ -19,6 +19,9 @@ use super::{
 };
 use crate::{Error, Result};
 
+/// Value of `availability` of what cannot be bought.
+const OUT_OF_STOCK: Cow<'static, str> = Cow::Borrowed("out_of_stock");
+
 /// Maximum number of conditions of a filter, including nested filters.
 const MAX_NODES: usize = 1_000;
 
@@ -63,7 +66,11 @@ impl PayloadIndex {
         id_of: &dyn Fn(&str) -> Option<u32>,
     ) -> Result<RoaringBitmap> {
         check_size(tree, 1, "", &mut 0)?;
-        let evaluation = Evaluation { index: self, id_of };
+        let evaluation = Evaluation {
+            index: self,
+            id_of,
+            is_negated: false,
+        };
         evaluation.filter(tree, universe, "")
     }
 }
@@ -100,16 +107,26 @@ pub(crate) fn categories(spec: &FilterSpec) -> Result<Vec<String>> {
 struct Evaluation<'a> {
     index: &'a PayloadIndex,
     id_of: &'a dyn Fn(&str) -> Option<u32>,
+    /// True within an odd number of negations.
+    is_negated: bool,
 }
 
 impl Evaluation<'_> {
+    fn negated(&self) -> Self {
+        Self {
+            is_negated: !self.is_negated,
+            ..*self
+        }
+    }
+
     fn filter(&self, tree: &Filter, universe: &RoaringBitmap, at: &str) -> Result<RoaringBitmap> {
         let mut left = universe.clone();
         for (i, condition) in tree.must.iter().enumerate() {
             left = self.condition(condition, &left, &format!("{at}/must/{i}"))?;
         }
         for (i, condition) in tree.must_not.iter().enumerate() {
-            left -= self.condition(condition, &left, &format!("{at}/must_not/{i}"))?;
+            let at = format!("{at}/must_not/{i}");
+            left -= self.negated().condition(condition, &left, &at)?;
         }
         if !tree.should.is_empty() {
             let mut any = RoaringBitmap::new();
@@ -168,11 +185,16 @@ impl Evaluation<'_> {
                 for (i, value) in values.iter().enumerate() {
                     wanted.push(keyword(field.kind, value).map_err(|e| error(i, e))?);
                 }
-                Ok(if except {
-                    column.except(&wanted)
-                } else {
-                    column.any(&wanted)
-                })
+                if except {
+                    return Ok(column.except(&wanted));
+                }
+                let mut any = column.any(&wanted);
+                // An item is out of stock if all its variants are, but a variant that is out of
+                // stock is none that can be bought.
+                if self.is_negated && key == "availability" && wanted.contains(&OUT_OF_STOCK) {
+                    any |= &self.index.sold_out;
+                }
+                Ok(any)
             }
             Column::Numeric(column) => {
                 let mut wanted = Vec::with_capacity(values.len());

@@ -56,6 +56,9 @@ pub struct PayloadIndex {
     attributes: BTreeMap<String, Field>,
     rows: VariantRows,
     sales: Sales,
+    /// Variants that are out of stock, of items that are not. They have no value of `availability`,
+    /// so that `availability = out_of_stock` finds items that cannot be bought at all.
+    sold_out: RoaringBitmap,
 }
 
 /// One field.
@@ -84,6 +87,7 @@ impl PayloadIndex {
             attributes: BTreeMap::new(),
             rows: VariantRows::default(),
             sales: Sales::default(),
+            sold_out: RoaringBitmap::new(),
         };
         for (name, kind) in &config.attributes {
             index.add_attribute(name, *kind);
@@ -116,6 +120,12 @@ impl PayloadIndex {
             self.sales.insert(row, sale);
         }
         self.change(values, false, |field, value| field.insert(row, value));
+        if values.is_sold_out_variant()
+            && let Some(field) = self.built_in.get_mut("availability")
+        {
+            field.present.insert(row);
+            self.sold_out.insert(row);
+        }
     }
 
     /// Removes an item as it was inserted.
@@ -133,6 +143,11 @@ impl PayloadIndex {
     fn remove_row(&mut self, row: u32, values: RowValues<'_>) {
         let is_on = self.sales.remove(row);
         self.change(values, is_on, |field, value| field.remove(row, value));
+        if self.sold_out.remove(row)
+            && let Some(field) = self.built_in.get_mut("availability")
+        {
+            field.present.remove(row);
+        }
     }
 
     /// Hands each of a row's filterable values to its field.

@@ -81,6 +81,17 @@ impl<'a> RowValues<'a> {
         }
     }
 
+    fn availability(self) -> Option<Availability> {
+        let availability = self.own(|v| &v.availability, &self.item.availability);
+        availability.copied()
+    }
+
+    /// Returns true if the row is a variant that is out of stock, of an item that is not.
+    pub(super) fn is_sold_out_variant(self) -> bool {
+        let is_out = |row: Self| row.availability() == Some(Availability::OutOfStock);
+        self.variant.is_some() && is_out(self) && !Self::all(self.item).all(is_out)
+    }
+
     /// Returns the sale of the row, if it has one.
     pub(super) fn sale(self) -> Option<Sale> {
         let sale = self.sale_price()?;
@@ -128,7 +139,10 @@ impl<'a> RowValues<'a> {
                 Some(Value::Bool(is_on || is_reduced))
             }
             "availability" => {
-                let availability = self.own(|v| &v.availability, &self.item.availability)?;
+                let availability = self.availability()?;
+                if self.is_sold_out_variant() {
+                    return None;
+                }
                 Some(Value::from(match availability {
                     Availability::InStock => "in_stock",
                     Availability::OutOfStock => "out_of_stock",

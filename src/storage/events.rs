@@ -34,8 +34,8 @@ impl Batch {
         }
     }
 
-    /// Replaces an event by one with fewer items. Without any (`None`) it is deleted, but its id stays
-    /// known, so that it is not stored again.
+    /// Replaces an event by one with fewer items. Without any (`None`) it is deleted, but its id
+    /// stays known, so that it is not stored again.
     pub fn replace_event(
         &mut self,
         collection: u32,

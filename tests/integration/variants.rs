@@ -90,7 +90,7 @@ fn variant(hit: &Hit) -> Option<&str> {
 #[test]
 fn a_filter_holds_for_one_variant() {
     let (_fixture, shop) = shop();
-    let cases: [(&str, &[&str]); 10] = [
+    let cases: [(&str, &[&str]); 13] = [
         ("size = M", &["coat", "hat", "shirt"]),
         ("size = M AND availability = in_stock", &["hat"]),
         ("size = L AND availability = in_stock", &["shirt"]),
@@ -99,6 +99,9 @@ fn a_filter_holds_for_one_variant() {
         ("size = S AND price > 30", &[]),
         ("brand = Nord AND size = S", &["shirt"]),
         ("NOT availability = out_of_stock", &["hat", "shirt"]),
+        ("availability = out_of_stock", &["coat"]),
+        ("size = M AND availability != out_of_stock", &["hat"]),
+        ("availability IS EMPTY", &[]),
         ("(size = S OR size = M) AND color = blue", &["hat", "shirt"]),
         ("sku = 'SHIRT-L-red'", &["shirt"]),
     ];

@@ -77,8 +77,8 @@ impl Table {
             let reason = "the file is empty; its first line must name the columns";
             return Err(error(reason.to_owned()));
         };
-        if let Some(fault) = row.fault {
-            return Err(error(format!("the header: {fault}")));
+        if let Some(problem) = row.error {
+            return Err(error(format!("the header: {problem}")));
         }
         let mut columns: Vec<String> = Vec::new();
         for (at, column) in row.cells.iter().enumerate() {
@@ -138,7 +138,7 @@ impl Table {
     }
 
     fn line(&self, row: &TextRow) -> Line {
-        let mut error = row.fault.map(|fault| fault.to_string());
+        let mut error = row.error.map(|error| error.to_string());
         let cells = self.cells(&row.cells, &mut error);
         Line {
             line: row.line,

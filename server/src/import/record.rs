@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use vitrine_indexer::source::text::{RowFault, TextOptions, TextRow, TextStream};
+use vitrine_indexer::source::text::{RowError, TextOptions, TextRow, TextStream};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -20,7 +20,7 @@ pub enum Format {
 pub struct Record {
     /// Line that it starts on, from 1.
     pub line: u64,
-    /// What was sent.
+    /// Content as sent.
     pub content: Content,
 }
 
@@ -49,7 +49,7 @@ impl Record {
 
     /// Returns the record of a row.
     fn of(row: TextRow, encoding: &str) -> Self {
-        let too_long = matches!(row.fault, Some(RowFault::TooLong { .. }));
+        let too_long = matches!(row.error, Some(RowError::TooLong { .. }));
         let content = match csv::StringRecord::from_byte_record(row.cells) {
             _ if too_long => Content::TooLong,
             Ok(cells) => Content::Cells(cells),

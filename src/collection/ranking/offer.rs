@@ -1,4 +1,4 @@
-//! What a hit offers: the price that is asked now, and the variant that matched.
+//! Offer of a hit: the price that is asked now, and the variant that matched.
 
 use std::collections::HashSet;
 
@@ -75,8 +75,8 @@ impl Offers<'_> {
         (offer != Offer::default()).then_some(offer)
     }
 
-    /// Returns a key that is least for the variant that an item is sorted by; equal for all variants
-    /// if hits are not sorted by price.
+    /// Returns a key that is least for the variant that an item is sorted by; equal for all
+    /// variants if hits are not sorted by price.
     fn price_key(&self, internal_id: u32, item: &Item, position: usize) -> Option<i128> {
         let order = self.price_order?;
         let payload = &self.state.payload;

@@ -86,7 +86,7 @@ impl<'a> SearchContext<'a> {
         let understood = understood.map(|f| state.matching(Some(f))).transpose()?;
         let filters = [&request.filter, &request.understood].map(Option::as_ref);
         let rows = state.matching_rows(filters)?;
-        // Of both filters at once, so that they hold for one variant.
+        // Both filters have to hold for one variant.
         let understood = match (understood, &rows) {
             (Some(_), Some(rows)) => Some(state.payload.items_of(rows.clone())),
             (understood, _) => understood,

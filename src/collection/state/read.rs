@@ -87,13 +87,9 @@ impl State {
 
     /// Returns the items that are out of stock, with all their variants.
     pub(in crate::collection) fn out_of_stock(&self) -> Result<RoaringBitmap> {
-        let out_of_stock = FilterSpec::Text("availability = out_of_stock".into());
-        let items = self.matching(Some(&out_of_stock))?;
-        if !self.payload.has_variants() {
-            return Ok(items);
-        }
-        let others = FilterSpec::Text("NOT availability = out_of_stock".into());
-        Ok(items - self.matching(Some(&others))?)
+        self.matching(Some(&FilterSpec::Text(
+            "availability = out_of_stock".into(),
+        )))
     }
 
     /// Returns the items whose `expires_at` has passed.

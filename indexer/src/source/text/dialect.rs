@@ -163,7 +163,7 @@ fn sample(head: &[u8], complete: bool, dialect: Dialect) -> (usize, f64) {
     let (mut fitting, mut rows) = (0_u32, 0_u32);
     while let Step::Row(row) = parser.step() {
         rows += 1;
-        fitting += u32::from(row.fault.is_none());
+        fitting += u32::from(row.error.is_none());
         if rows as usize == SAMPLE_ROWS {
             break;
         }

@@ -14,7 +14,7 @@ use std::fmt;
 use encoding_rs::Encoding;
 use serde::Serialize;
 
-pub use rows::{RowFault, TextRow};
+pub use rows::{RowError, TextRow};
 pub use stream::TextStream;
 
 /// Bytes at the start of a file from which encoding and separator are detected.

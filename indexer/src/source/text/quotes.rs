@@ -1,9 +1,9 @@
 //! One record of separated text with quotes.
 //!
 //! A cell is quoted if its first character is a quote and another quote is followed by a separator
-//! or a line end. Everything else is taken as written: `"Best Dad" mug`, `5/8" bolt`, and an opening
-//! quote without a closing one, which therefore takes no further rows with it. Where that does not
-//! give the number of cells of the header, quotes within the line are read in other ways.
+//! or a line end. Everything else is taken as written: `"Best Dad" mug`, `5/8" bolt`, and an
+//! opening quote without a closing one, which therefore takes no further rows with it. Where that
+//! does not give the number of cells of the header, quotes within the line are read in other ways.
 
 use csv::ByteRecord;
 use memchr::{memchr, memchr2};

@@ -18,12 +18,12 @@ pub struct TextRow {
     /// Cells; bytes that are not UTF-8 did not fit the encoding.
     pub cells: ByteRecord,
     /// Problem of the row.
-    pub fault: Option<RowFault>,
+    pub error: Option<RowError>,
 }
 
 /// Problem of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowFault {
+pub enum RowError {
     /// It is longer than the limit.
     TooLong {
         /// Maximum number of bytes.
@@ -38,7 +38,7 @@ pub enum RowFault {
     },
 }
 
-impl fmt::Display for RowFault {
+impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { limit } => {
@@ -208,7 +208,7 @@ impl RowParser {
         TextRow {
             line: self.line,
             cells,
-            fault: wrong.map(|expected| RowFault::Cells { expected, got }),
+            error: wrong.map(|expected| RowError::Cells { expected, got }),
         }
     }
 
@@ -216,7 +216,7 @@ impl RowParser {
         TextRow {
             line: self.line,
             cells: ByteRecord::new(),
-            fault: Some(RowFault::TooLong { limit: self.limit }),
+            error: Some(RowError::TooLong { limit: self.limit }),
         }
     }
 

@@ -14,7 +14,7 @@ fn read(bytes: &[u8], part: usize, options: TextOptions) -> (ReadAs, Vec<(u64, V
     rows.extend(std::iter::from_fn(|| stream.pop()));
     let cells = |row: &TextRow| {
         let mut cells: Vec<_> = row.cells.iter().map(text).collect();
-        cells.extend(row.fault.map(|fault| format!("! {fault}")));
+        cells.extend(row.error.map(|error| format!("! {error}")));
         cells
     };
     let rows = rows.iter().map(|row| (row.line, cells(row))).collect();
