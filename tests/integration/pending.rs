@@ -104,6 +104,7 @@ fn a_dropped_collection_leaves_no_marks() {
     let dir = tempfile::tempdir().unwrap();
     let (db, shop) = open(dir.path());
     write(&shop, "a", "1");
+    drop(shop);
     db.drop_collection("shop").unwrap();
     let shop = db.create_collection("shop", config()).unwrap();
     assert_eq!(shop.pending_count(), 0);

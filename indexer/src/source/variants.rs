@@ -137,7 +137,8 @@ fn union_of_attributes(members: &[Member], shared: &Map<String, Value>) -> Map<S
         let one = std::slice::from_ref(value);
         for value in value.as_array().map_or(one, Vec::as_slice) {
             let is_address = value.as_str().is_some_and(|text| text.contains("://"));
-            if !all.contains(value) && !(is_address && !all.is_empty()) {
+            let is_new = !all.contains(value) && (!is_address || all.is_empty());
+            if is_new {
                 all.push(value.clone());
             }
         }

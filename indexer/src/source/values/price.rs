@@ -106,8 +106,7 @@ fn parse(text: &str, mark: Option<char>) -> Result<Price, String> {
     checked(amount.ok_or_else(|| wrong(text))?, code)
 }
 
-/// Returns the currency around a number: `€`, `US $`, `CAD $`; `None` if the text is something
-/// else.
+/// Returns the currency around a number: `€`, `US $`, `CAD $`; `None` if there is other text.
 fn code(parts: &Parts) -> Option<Option<String>> {
     let written = [&parts.before, &parts.after];
     let words: Vec<&str> = written
