@@ -97,7 +97,7 @@ fn item(words: &[Vec<String>], n: usize) -> Outcome<Item> {
         "created_at": format!("202{}-{:02}-{:02}", n % 6, n % 12 + 1, n % 28 + 1),
         "attributes": {"shelf": n % MATCH_EVERY, "material": b.last()}
     });
-    if n % 3 != 0 {
+    if !n.is_multiple_of(3) {
         item["attributes"]["rating"] = json!(f64::from(rng.random_range(10..51_u8)) / 10.0);
     }
     Ok(serde_json::from_value(item)?)

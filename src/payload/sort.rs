@@ -87,8 +87,7 @@ impl ValueOrder {
         }
         kept.sort_unstable_by(|a, b| self.compare(&a.0, &b.0).then(a.1.cmp(&b.1)));
         let mut groups: Vec<(K, RoaringBitmap)> = Vec::new();
-        let mut count = 0;
-        for (value, item) in kept {
+        for (count, (value, item)) in kept.into_iter().enumerate() {
             match groups.last_mut() {
                 Some((last, items)) if *last == value => {
                     items.insert(item);
@@ -96,7 +95,6 @@ impl ValueOrder {
                 _ if count >= need => break,
                 _ => groups.push((value, RoaringBitmap::from([item]))),
             }
-            count += 1;
         }
         groups
     }

@@ -16,7 +16,7 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 24] = sources![
+pub const SOURCES: [(&str, &str); 26] = sources![
     "introduction"
     "quick-start"
     "search"
@@ -27,6 +27,8 @@ pub const SOURCES: [(&str, &str); 24] = sources![
     "merchandising"
     "rust-library"
     "indexing"
+    "variants"
+    "writing-items"
     "events"
     "encoders"
     "training-heads"

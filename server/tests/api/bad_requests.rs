@@ -14,7 +14,7 @@ async fn bad_json_is_refused_at_its_place() {
     for (body, code, pointer, hint) in [
         ("{\"query\": ", "malformed_json", "/query", "line 1"),
         ("", "malformed_json", "", "EOF"),
-        ("{} {}", "invalid_argument", "", "query"),
+        ("{} {}", "malformed_json", "", "trailing"),
         (
             "{\"query\": {\"vector\": [1, 0, 0]}} x",
             "malformed_json",

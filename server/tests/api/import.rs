@@ -105,7 +105,7 @@ async fn csv_is_read_by_the_types_of_the_collection() {
     );
     let numbers: Vec<_> = lines.iter().map(|l| l["index"].as_u64().unwrap()).collect();
     assert_eq!(numbers, [2, 5, 6, 7, 8, 9], "the line a row starts on");
-    assert!(error(&lines[2]).contains("/price") && error(&lines[2]).contains("12.50"));
+    assert!(error(&lines[2]).contains("/price") && error(&lines[2]).contains("cheap"));
     assert_eq!(lines[2]["id"], "c");
     assert!(error(&lines[3]).contains("64-bit integer"));
     assert!(error(&lines[4]).contains("got 2"));

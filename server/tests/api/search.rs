@@ -167,8 +167,8 @@ async fn a_text_is_searched_by_words_and_meaning_at_once() {
     assert_eq!(found["plan"], "exact+lexical");
     assert_eq!(found["hits"][0]["id"], "lamp");
     assert_eq!(found["hits"][0]["reason"]["text"], "Matches: blue");
-    assert_eq!(found["total"], json!({"value": 3, "relation": "gte"}));
-    assert_eq!(found["facets"]["items"], 3);
+    assert_eq!(found["total"], json!({"value": 1, "relation": "eq"}));
+    assert_eq!(found["facets"]["items"], 1);
     let fragments = &found["hits"][0]["highlights"][0]["fragments"];
     let marked = json!([{"text": "Blue", "is_match": true}, {"text": " lamp", "is_match": false}]);
     assert_eq!(*fragments, marked);

@@ -260,7 +260,7 @@ fn ordered_page(
     // One more than the page has, to know if there is another page.
     let need = skipped + count + 1;
     let regular = matches - &pinned - &buried;
-    let last = matches & &buried - &pinned;
+    let last = matches & (&buried - &pinned);
     for (items, is_buried) in [(regular, false), (last, true)] {
         if cursor.is_buried && !is_buried {
             continue;
