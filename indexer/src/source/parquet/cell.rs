@@ -176,7 +176,8 @@ fn shortest_half(number: f64) -> f64 {
 /// Returns a decimal as a number, or as text if a float would change it.
 fn decimal(number: &Decimal) -> Value {
     let text = match Field::Decimal(number.clone()).to_json_value() {
-        Value::String(text) => text,
+        // Without a fraction the text ends with a point.
+        Value::String(text) => text.trim_end_matches('.').to_owned(),
         other => return other,
     };
     if let Ok(whole) = text.parse::<i64>() {
