@@ -176,7 +176,7 @@ fn shortest_half(number: f64) -> f64 {
 /// Returns a decimal as a number, or as text if a float would change it.
 fn decimal(number: &Decimal) -> Value {
     let text = match Field::Decimal(number.clone()).to_json_value() {
-        // Without a fraction the text ends with a point.
+        // Without decimal places, the text still ends with the point.
         Value::String(text) => text.trim_end_matches('.').to_owned(),
         other => return other,
     };
