@@ -128,15 +128,23 @@ impl Appender<'_> {
         let arrival = Arrival::of(&event, self.now, collection.events_from())?;
         // Stored under the real name, so that switching an alias does not split a user's events.
         event.collection = collection.name().to_owned();
-        let is_text = |ts: &String| ts.parse::<f64>().is_err();
-        if !event.ts.as_ref().is_some_and(is_text) || arrival.skewed {
-            event.ts = Some(events::rfc3339(arrival.micros));
+        let time = events::rfc3339(arrival.micros);
+        if event.ts.is_none() || arrival.skewed {
+            event.ts = Some(time.clone());
         }
         let content = serde_json::to_vec(&event).map_err(|e| Error::Storage(e.to_string()))?;
         let id = event
             .id
             .get_or_insert_with(|| blake3::hash(&content).to_hex()[..32].to_owned());
         let reference = EventRef::new(arrival.micros, id);
+        // The id is that of the event as it was sent; a number is stored as a time.
+        if event
+            .ts
+            .as_ref()
+            .is_some_and(|ts| ts.parse::<f64>().is_ok())
+        {
+            event.ts = Some(time);
+        }
         let id = collection.id();
         if self.store.has_event(id, &reference)? || !self.seen.insert((id, reference.hash)) {
             result.status = EventStatus::Duplicate;

@@ -169,10 +169,13 @@ impl<'a> Text<'a> {
     /// Finds the end of a quoted cell whose content begins at `from`.
     fn closing(&self, from: usize) -> Closing {
         let mut at = from;
+        // True once a quote within the cell was escaped by a backslash instead of doubled.
+        let mut backslashes = false;
         while let Some(found) = memchr(self.quote, &self.bytes[at..]) {
             let quote = at + found;
+            let escaped = quote > from && self.bytes[quote - 1] == b'\\';
             if self.bytes.get(quote + 1) == Some(&self.quote) {
-                at = quote + 2;
+                at = quote + if backslashes && escaped { 1 } else { 2 };
                 continue;
             }
             let after = self.skip_blanks(quote + 1);
@@ -182,7 +185,8 @@ impl<'a> Text<'a> {
                 (Some(b'\r'), Some(b'\n')) if feed => Some(after + 1),
                 (Some(b'\r'), None) if feed => self.ended.then_some(after + 1),
                 (Some(byte), _) if self.ends_cell(*byte) => Some(after),
-                _ if quote > from && self.bytes[quote - 1] == b'\\' => {
+                _ if escaped => {
+                    backslashes = true;
                     at = quote + 1;
                     continue;
                 }
