@@ -273,7 +273,11 @@ fn what_is_buried_comes_when_nothing_else_is_left() {
             .iter()
             .all(|hit| hit.item.brand.as_deref() == Some("b2"))
     );
-    let answer = similar(&shop, "i010", json!({"limit": 66, "exclude_out_of_stock": false}));
+    let answer = similar(
+        &shop,
+        "i010",
+        json!({"limit": 66, "exclude_out_of_stock": false}),
+    );
     assert!(
         answer
             .hits
@@ -367,7 +371,11 @@ fn pins_take_their_places_in_recommendations_and_among_similar_items() {
         ids[2], "i190",
         "i007 is out of stock, i010 was seen, the place stays"
     );
-    let answer = similar(&shop, "i010", json!({"limit": 4, "exclude_out_of_stock": false}));
+    let answer = similar(
+        &shop,
+        "i010",
+        json!({"limit": 4, "exclude_out_of_stock": false}),
+    );
     let ids: Vec<_> = answer.hits.iter().map(|hit| hit.id.as_str()).collect();
     assert_eq!((ids[0], ids[2]), ("i007", "i190"));
     assert!(!ids.contains(&"i010"), "the item itself is left out");

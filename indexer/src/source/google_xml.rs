@@ -13,7 +13,7 @@ use super::{
     cells::Row,
     html,
     input::{Guard, Input},
-    rows::Line,
+    line::Line,
 };
 
 const GOOGLE: Namespace = Namespace(b"http://base.google.com/ns/1.0");

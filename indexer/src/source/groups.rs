@@ -17,7 +17,7 @@ use super::{
     Record, SourceError,
     cells::{Marks, Row},
     layout::Layout,
-    rows::{Line, Lines},
+    line::{Line, Lines},
 };
 
 /// Maximum number of rows of one product, so that a file with one key is not read into memory.

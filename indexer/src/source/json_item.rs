@@ -6,8 +6,7 @@ use vitrine_schemas::Variant;
 
 use super::{
     cells::{self, Marks, Note, Row},
-    layout::Table,
-    rules::Member,
+    rules::{Member, Rules},
 };
 
 /// Fields of an item that are read as in the API.
@@ -20,12 +19,15 @@ const NESTED: &[&str] = &[
     "variants",
 ];
 
+/// Returns the rules of a row.
+type RulesOf<'a> = dyn FnMut(&Row) -> Result<Rules, String> + 'a;
+
 /// Adds the nested fields of an object to its item.
 ///
 /// # Errors
 /// The vectors cannot be read; an item without them would be embedded.
 pub(super) fn nested(
-    table: &mut Table,
+    rules_of: &mut RulesOf<'_>,
     member: &mut Member,
     row: &Row,
     marks: &Marks,
@@ -59,7 +61,7 @@ pub(super) fn nested(
     }
     if let Some(Value::Array(variants)) = row.get("variants") {
         for value in variants {
-            add_variant(table, member, value, marks);
+            add_variant(rules_of, member, value, marks);
         }
     }
     Ok(())
@@ -75,7 +77,7 @@ fn field<T: DeserializeOwned>(row: &Row, name: &str) -> Result<Option<T>, String
 }
 
 /// Adds a variant; one that cannot be read is left out with a note.
-fn add_variant(table: &mut Table, member: &mut Member, value: &Value, marks: &Marks) {
+fn add_variant(rules_of: &mut RulesOf<'_>, member: &mut Member, value: &Value, marks: &Marks) {
     if let Ok(variant) = serde_json::from_value::<Variant>(value.clone()) {
         member.item.variants.push(variant);
         return;
@@ -88,12 +90,9 @@ fn add_variant(table: &mut Table, member: &mut Member, value: &Value, marks: &Ma
             {
                 row.insert("id".to_owned(), sku);
             }
-            let variant = table
-                .rules(&row)
-                .cloned()
-                .and_then(|rules| rules.member(member.line, &row, marks));
+            let variant = rules_of(&row).and_then(|rules| rules.member(member.line, &row, marks));
             variant.and_then(|mut variant| {
-                nested(table, &mut variant, &row, marks)?;
+                nested(rules_of, &mut variant, &row, marks)?;
                 Ok(variant)
             })
         }

@@ -5,7 +5,7 @@ use vitrine_schemas::Item;
 use super::{
     Record,
     cells::{self, Marks, Row},
-    rows::Line,
+    line::Line,
     rules::{Member, PRICES, Rules},
     tidy::tidy,
     variants,
@@ -85,7 +85,8 @@ impl Table {
         }
         let mut member = self.rules(&line.row)?.member(line.line, &line.row, marks)?;
         if self.is_open {
-            super::json_item::nested(self, &mut member, &line.row, marks)?;
+            let mut rules_of = |row: &Row| self.rules(row).cloned();
+            super::json_item::nested(&mut rules_of, &mut member, &line.row, marks)?;
         }
         Ok(member)
     }

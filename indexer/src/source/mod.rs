@@ -15,6 +15,7 @@ mod input;
 mod json_item;
 mod jsonl;
 mod layout;
+mod line;
 pub mod mapping;
 mod parquet;
 mod public_net;

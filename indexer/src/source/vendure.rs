@@ -8,7 +8,7 @@ use super::{
     Record,
     cells::{self, Cells, Marks, Note, Row},
     layout::Layout,
-    rows::Line,
+    line::Line,
     rules::Member,
     tidy::tidy,
     values::availability,

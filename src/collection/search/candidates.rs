@@ -9,15 +9,15 @@ use crate::{
     collection::{
         State,
         ranking::{CandidateSource, page::Page},
-        search::{context::SearchContext, pool::SearchPool, vector::VectorMatches},
+        search::{
+            context::SearchContext,
+            pool::{MATCH_DEPTH, SearchPool},
+            vector::VectorMatches,
+        },
     },
     lexical::{LexicalResults, LexicalSelection},
     query::blend::{BlendModel, CandidateSet, Ranked},
 };
-
-/// Number of nearest vectors of a hybrid search that may match besides the items with its words,
-/// and of the first candidates that scores are scaled by.
-pub(super) const MATCH_DEPTH: usize = 100;
 
 /// Candidate source of a search.
 pub(super) struct SearchCandidates<'a> {

@@ -20,7 +20,10 @@ use crate::{
             order,
             pool_size::PoolSize,
         },
-        search::{candidates::MATCH_DEPTH, pool::SearchPool, vector::VectorMatches},
+        search::{
+            pool::{MATCH_DEPTH, SearchPool},
+            vector::VectorMatches,
+        },
         shopper::ShopperProfile,
     },
     index::CandidateFilter,

@@ -8,6 +8,10 @@ use crate::{
     query::blend::CandidateSet,
 };
 
+/// Number of nearest vectors of a hybrid search that may match besides the items with its words,
+/// and of the first candidates that scores are scaled by.
+pub(super) const MATCH_DEPTH: usize = 100;
+
 /// Candidates of a search.
 pub(super) struct SearchPool {
     pub vector: Option<VectorMatches>,

@@ -1,6 +1,7 @@
 //! Text of catalogs and event files: encoding, separator, quotes and line ends are detected from
 //! the head of a file, unless they are given. Meaning of columns does not live here.
 
+mod detect;
 pub(super) mod dialect;
 pub(super) mod encoding;
 mod quotes;
