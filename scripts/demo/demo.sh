@@ -74,6 +74,20 @@ ask "curl -fsSG '$grocery/items/$coffee/bought_together' -d limit=3 --data-urlen
 echo; echo "7. for household $household, nothing it has bought before"
 ask "curl -fsS $grocery/recommend -H 'content-type: application/json' -d '{\"user\": \"$household\", \"limit\": 3}'"
 
+echo; echo "8. a category page: cameras by price, with facets of the brands"
+echo '{"filter": "category = \"Electronics > Photo\"", "sort": ["price:asc"], "limit": 4,
+  "facets": [{"field": "brand", "limit": 4}, {"field": "price", "ranges": [{"to": 100}, {"from": 100}]}]}' |
+  post | python3 -c '
+import json, sys
+answer = json.load(sys.stdin)
+for n, hit in enumerate(answer["hits"], 1):
+    price = hit["offer"]["price"]
+    print("  {}. {:8.2f} {}  {}".format(n, price["amount"], price.get("currency", ""), hit["item"]["title"]))
+for facet in answer["facets"]["fields"]:
+    counts = ["{} {}".format(v["value"], v["count"]) for v in facet["values"]]
+    counts += ["{}-{} {}".format(r.get("from", ""), r.get("to", ""), r["count"]) for r in facet.get("ranges", [])]
+    print("     {}: {}".format(facet["field"], ", ".join(counts)))'
+
 cat <<END
 
 open   $URL/console        to search and look around

@@ -18,10 +18,17 @@ function markedFacts(hit) {
   return brand ? [brand, category ? ` · ${category}` : null] : facts(hit.item);
 }
 
+/** Name of the variant that matched, or its options. */
+function variantOf(variant) {
+  const options = Object.entries(variant.attributes ?? {}).filter(([name]) => name !== "sku" && name !== "gtin");
+  return variant.title ?? (options.map(([, value]) => value).join(" · ") || variant.id);
+}
+
 /** A card; calls `open` with the item id. Unranked items have no score. */
 export function card(collection, hit, { most, open }) {
   const { item } = hit;
   const ranked = hit.score !== undefined;
+  const asked = hit.offer?.price ?? item.price;
   const stock = item.availability && item.availability !== "in_stock" ? el("span", { class: "badge" }, words(item.availability)) : null;
   const body = el(
     "button",
@@ -32,8 +39,9 @@ export function card(collection, hit, { most, open }) {
       { class: "about" },
       el("span", { class: "title" }, highlight.of(hit, "title") ?? titleOf(item)),
       el("span", { class: "facts" }, markedFacts(hit)),
+      hit.offer?.variant ? el("span", { class: "facts" }, variantOf(hit.offer.variant)) : null,
       highlight.isMarked(hit, "description") ? el("span", { class: "snippet" }, highlight.of(hit, "description")) : null,
-      el("span", { class: "row" }, item.price ? el("span", { class: "price" }, price(item.price)) : null, stock, ranked ? el("span", { class: "score", title: "Score" }, score(hit.score)) : null),
+      el("span", { class: "row" }, asked ? el("span", { class: "price" }, price(asked)) : null, stock, ranked ? el("span", { class: "score", title: "Score" }, score(hit.score)) : null),
       ranked ? bar(hit, most) : null,
       hit.reason ? el("span", { class: "reason" }, hit.reason.text) : null,
     ),
