@@ -285,7 +285,11 @@ fn what_is_buried_comes_when_nothing_else_is_left() {
             .all(|hit| hit.item.brand.as_deref() == Some("b2"))
     );
     assert!(answer.hits.is_sorted_by(|a, b| a.score >= b.score));
-    let answer = similar(&shop, "i010", json!({"limit": 33, "scope": "cross"}));
+    let answer = similar(
+        &shop,
+        "i010",
+        json!({"limit": 33, "scope": "cross", "exclude_out_of_stock": false}),
+    );
     assert_eq!(answer.hits.len(), 33);
     assert!(
         answer
@@ -381,7 +385,11 @@ fn pins_take_their_places_in_recommendations_and_among_similar_items() {
     assert!(!ids.contains(&"i010"), "the item itself is left out");
     let score = answer.hits[2].score;
     assert!(score < answer.hits[1].score, "a pin keeps its own score");
-    let answer = similar(&shop, "i010", json!({"limit": 4, "scope": "cross"}));
+    let answer = similar(
+        &shop,
+        "i010",
+        json!({"limit": 4, "scope": "cross", "exclude_out_of_stock": false}),
+    );
     let ids: Vec<_> = answer.hits.iter().map(|hit| hit.id.as_str()).collect();
     assert_eq!((ids.len(), ids[0]), (4, "i007"), "of another category");
     assert!(!ids.contains(&"i190"), "of its own");

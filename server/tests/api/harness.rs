@@ -1,6 +1,10 @@
 //! Test harness: the app over a fresh data directory.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_http::Request;
 use actix_web::{
@@ -55,7 +59,23 @@ impl Default for Setup {
 pub struct Api<S> {
     service: S,
     pub waiting: Option<Waiting>,
+    _state: OpenState,
     _data: tempfile::TempDir,
+}
+
+/// The state of a server. It is closed by the thread of the test: a blocking task may hold it for a
+/// moment longer than its request, and RocksDB must not be closed while the process ends.
+struct OpenState(web::Data<AppState>);
+
+impl Drop for OpenState {
+    fn drop(&mut self) {
+        self.0.embedding.stop();
+        let patience = Instant::now() + Duration::from_secs(10);
+        let state = self.0.clone().into_inner();
+        while Arc::strong_count(&state) > 2 && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 /// A response that has been read.
@@ -154,14 +174,16 @@ pub async fn with(
         ..Config::default()
     };
     let state = AppState::new(Arc::new(database), embedders, config, setup.keys);
+    let state = web::Data::new(state.expect("a state"));
     let service = App::new()
-        .app_data(web::Data::new(state.expect("a state")))
+        .app_data(state.clone())
         .wrap(from_fn(middleware::layer))
         .configure(app::routes)
         .route("/panic", web::get().to(panicking));
     Api {
         service: init_service(service).await,
         waiting: Some(waiting),
+        _state: OpenState(state),
         _data: data,
     }
 }

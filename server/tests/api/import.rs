@@ -114,7 +114,8 @@ async fn csv_is_read_by_the_types_of_the_collection() {
     assert_eq!(a["price"], json!({"amount": 12.5, "currency": "EUR"}));
     assert_eq!(a["hidden"], true);
     assert_eq!(a["images"], json!([{"uri": "https://x/a.jpg"}]));
-    let attributes = json!({"color": ["red", "blue"], "sizes": [1.5, 2], "stock": 7, "eco": true});
+    let attributes =
+        json!({"color": ["red", "blue"], "sizes": [1.5, 2.0], "stock": 7, "eco": true});
     assert_eq!(a["attributes"], attributes);
     assert_eq!(a["vectors"]["shared"], json!([0.0, 0.0, 1.0]));
     let b = api.get("/v1/collections/shop/items/b").await.ok();
