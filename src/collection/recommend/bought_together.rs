@@ -34,7 +34,11 @@ impl Collection {
     /// database.append_events(&serde_json::from_value::<Vec<_>>(basket)?)?;
     /// shop.train(&Training::default())?;
     ///
-    /// let params = BoughtTogetherParams { limit: 5, filter: None };
+    /// let params = BoughtTogetherParams {
+    ///     limit: 5,
+    ///     filter: None,
+    ///     exclude_out_of_stock: true,
+    /// };
     /// let response = shop.bought_together("a", &params)?;
     /// assert_eq!(response.hits[0].id, "c");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
