@@ -215,9 +215,10 @@ pub enum SourceError {
 /// let records = source::open(&file, None, &Mapping::default())?.collect::<Result<Vec<_>, _>>()?;
 /// let first = records[0].item.as_ref().expect("an item");
 /// assert_eq!(first.title.as_deref(), Some("Red shoes"));
-/// // The second price is not a number: this record alone is an error, with its line.
-/// assert!(records[1].item.is_err());
-/// assert_eq!(records[1].line, 3);
+/// // The second price is not a number: it costs this field alone, and a note names its line.
+/// let second = records[1].item.as_ref().expect("an item");
+/// assert!(second.price.is_none());
+/// assert_eq!(records[1].notes[0].line, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn open(
