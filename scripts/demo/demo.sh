@@ -74,8 +74,8 @@ ask "curl -fsSG '$grocery/items/$coffee/bought_together' -d limit=3 --data-urlen
 echo; echo "7. for household $household, nothing it has bought before"
 ask "curl -fsS $grocery/recommend -H 'content-type: application/json' -d '{\"user\": \"$household\", \"limit\": 3}'"
 
-echo; echo "8. a category page: cameras by price, with facets of the brands"
-echo '{"filter": "category = \"Electronics > Photo\"", "sort": ["price:asc"], "limit": 4,
+echo; echo "8. a category page: electronics by price, with facets"
+echo '{"filter": "category = \"Electronics\"", "sort": ["price:asc"], "limit": 4,
   "facets": [{"field": "brand", "limit": 4}, {"field": "price", "ranges": [{"to": 100}, {"from": 100}]}]}' |
   post | python3 -c '
 import json, sys

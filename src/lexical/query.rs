@@ -87,7 +87,7 @@ pub struct LexicalResults {
     /// All items that match.
     pub all: RoaringBitmap,
     /// The best visible items, also those that are not allowed, best first; at most
-    /// [`REFERENCES`].
+    /// `REFERENCES`.
     pub best_of_all: Vec<u32>,
     /// Corrections of words that no item has.
     pub corrections: BTreeMap<String, String>,

@@ -103,7 +103,7 @@ impl PayloadIndex {
     }
 
     /// Adds an item, whose values [`check_value`] has passed; a value of a wrong type is left out.
-    /// Its sales are off until the next [`PayloadIndex::advance_sales`].
+    /// Its sales are off until the next `PayloadIndex::advance_sales`.
     pub fn insert(&mut self, internal_id: u32, item: &Item) {
         if item.variants.is_empty() {
             self.insert_row(internal_id, RowValues::of_item(item));
