@@ -15,8 +15,8 @@ impl Collection {
     /// Returns a page of items in the order of `sort`, and the cursor of the next page.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid): a key that items cannot be sorted by, or a cursor of
-    /// another request.
+    /// [`Error::Invalid`](crate::Error::Invalid): a key that items cannot be sorted by, or a cursor
+    /// of another request.
     pub fn scroll_sorted(
         &self,
         filter: Option<&FilterSpec>,
