@@ -43,7 +43,7 @@ impl PayloadIndex {
             field: spec.field.clone(),
             values: Vec::new(),
             more_values: 0,
-            missing: self.count_items(matching, matching)
+            missing: self.rows.items_of(matching).len()
                 - self.count_items(&field.present, matching),
             ranges: Vec::new(),
             min: None,

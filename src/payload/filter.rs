@@ -154,7 +154,7 @@ impl Evaluation<'_> {
             }
             Condition::HasId(c) => {
                 let items = c.has_id.iter().filter_map(|id| (self.id_of)(id));
-                Ok(self.index.rows_of(&items.collect()) & universe)
+                Ok(&*self.index.rows_of(&items.collect()) & universe)
             }
             Condition::Nested(tree) => self.filter(tree, universe, at),
         }

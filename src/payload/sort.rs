@@ -166,11 +166,10 @@ impl PayloadIndex {
             }
         };
         if groups.iter().map(|group| group.items.len()).sum::<u64>() < need as u64 {
-            let present = match rows {
-                Some(rows) => &field.present & rows,
-                None => field.present.clone(),
+            let items = match rows {
+                Some(rows) => among - self.items_of(&field.present & rows),
+                None => among - &*self.rows.items_of(&field.present),
             };
-            let items = among - self.items_of(present);
             if !items.is_empty() {
                 groups.push(Group { value: None, items });
             }

@@ -1,5 +1,7 @@
 //! Variants that match a filter, and the prices that are asked.
 
+use std::borrow::Cow;
+
 use roaring::RoaringBitmap;
 use vitrine_schemas::{Item, Price};
 
@@ -12,15 +14,15 @@ impl PayloadIndex {
     }
 
     /// Returns the rows of some items.
-    pub(crate) fn rows_of(&self, items: &RoaringBitmap) -> RoaringBitmap {
-        self.rows.rows_of(items).into_owned()
+    pub(crate) fn rows_of<'a>(&self, items: &'a RoaringBitmap) -> Cow<'a, RoaringBitmap> {
+        self.rows.rows_of(items)
     }
 
     /// Returns the items that some rows belong to.
     pub(crate) fn items_of(&self, rows: RoaringBitmap) -> RoaringBitmap {
         match self.rows.items_of(&rows) {
-            std::borrow::Cow::Owned(items) => items,
-            std::borrow::Cow::Borrowed(_) => rows,
+            Cow::Owned(items) => items,
+            Cow::Borrowed(_) => rows,
         }
     }
 

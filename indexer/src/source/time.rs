@@ -115,7 +115,8 @@ fn compact(text: &str) -> Option<DateTime<Utc>> {
     Some(time.and_utc())
 }
 
-fn midnight(date: NaiveDate) -> DateTime<Utc> {
+/// Returns the start of a day in UTC.
+pub(super) fn midnight(date: NaiveDate) -> DateTime<Utc> {
     date.and_time(chrono::NaiveTime::MIN).and_utc()
 }
 

@@ -39,6 +39,12 @@ fn bytes(name: &str) -> Value {
     json!({"bytes": STANDARD.encode(name)})
 }
 
+/// Returns the state of the vectors of each written item.
+fn states(written: &Value) -> Vec<&Value> {
+    let results = written["results"].as_array().unwrap();
+    results.iter().map(|result| &result["embedding"]).collect()
+}
+
 #[actix_web::test]
 async fn an_item_without_vectors_is_found_by_meaning_when_the_write_is_answered() {
     let api = api().await;
@@ -211,12 +217,7 @@ async fn an_item_that_cannot_be_embedded_costs_itself_alone() {
         {"id": "i", "images": [bytes("green")]}
     ]);
     let written = api.put(ITEMS, items).await.ok();
-    let states: Vec<_> = written["results"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|r| &r["embedding"])
-        .collect();
+    let states = states(&written);
     let (done, partial, failed) = ("done", "partial", "failed");
     assert_eq!(
         states,
@@ -473,12 +474,7 @@ async fn images_by_path_are_read_from_the_folder_only() {
         item("abs", "/etc/hosts")
     ]);
     let written = api.put(ITEMS, items).await.ok();
-    let states: Vec<_> = written["results"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|r| &r["embedding"])
-        .collect();
+    let states = states(&written);
     assert_eq!(states, ["done", "partial", "partial", "partial"]);
     let stored = api.get(&format!("{ITEMS}/both")).await.ok();
     assert_eq!(stored, indexed(&both, folder.path()));
@@ -499,12 +495,7 @@ async fn images_that_are_not_read_leave_the_text() {
         {"id": "only", "images": [{"uri": "http://127.0.0.1:1/a.jpg"}]}, {"id": "one", "images": [{"path": "a.jpg"}]}
     ]);
     let written = api.put(ITEMS, items).await.ok();
-    let states: Vec<_> = written["results"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|r| &r["embedding"])
-        .collect();
+    let states = states(&written);
     assert_eq!(states, ["done", "done", "failed", "failed"]);
     for (at, hint) in [(2, "embedding.fetch_images"), (3, "images.root")] {
         let error = written["results"][at]["embedding_error"].as_str().unwrap();

@@ -1,6 +1,6 @@
 //! Offer of a hit: the price that is asked now, and the variant that matched.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use roaring::RoaringBitmap;
 use serde_json::Value;
@@ -12,26 +12,28 @@ use crate::{Result, collection::State, lexical::matching_words, payload::float_k
 pub(in crate::collection) struct Offers<'a> {
     state: &'a State,
     /// Rows that match; None for all.
-    rows: Option<RoaringBitmap>,
+    rows: Option<Arc<RoaringBitmap>>,
     /// Order of prices, where the hits are sorted by price.
     price_order: Option<SortOrder>,
 }
 
 impl State {
-    /// Returns the offers of the items that match all of the filters.
-    pub(in crate::collection) fn offers(
-        &self,
-        filters: [Option<&FilterSpec>; 2],
-    ) -> Result<Offers<'_>> {
-        Ok(Offers {
-            state: self,
-            rows: self.matching_rows(filters)?,
-            price_order: None,
-        })
+    /// Returns the offers of the items that match a filter.
+    pub(in crate::collection) fn offers(&self, filter: Option<&FilterSpec>) -> Result<Offers<'_>> {
+        Ok(Offers::among(self, self.filtered(filter)?.rows))
     }
 }
 
-impl Offers<'_> {
+impl<'a> Offers<'a> {
+    /// Returns the offers of the variants among `rows`; None: all.
+    pub fn among(state: &'a State, rows: Option<Arc<RoaringBitmap>>) -> Self {
+        Self {
+            state,
+            rows,
+            price_order: None,
+        }
+    }
+
     /// Offers the variants that hits are sorted by.
     pub fn sorted_by(mut self, sort: &[SortSpec]) -> Self {
         let first = sort.first().and_then(|spec| spec.key().ok());
@@ -55,7 +57,7 @@ impl Offers<'_> {
     fn of_terms(&self, item: &Item, terms: &HashSet<&str>) -> Option<Offer> {
         let internal_id = *self.state.internal_ids.get(&item.id)?;
         let payload = &self.state.payload;
-        let mut positions = payload.matching_variants(internal_id, self.rows.as_ref());
+        let mut positions = payload.matching_variants(internal_id, self.rows.as_deref());
         if positions.is_empty() {
             // A pinned item is shown although it does not match.
             positions = (0..item.variants.len()).collect();

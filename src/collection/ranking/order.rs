@@ -190,13 +190,18 @@ impl ItemOrder<'_> {
                 payload.sort_value(field, key.order, item, self.rows)
             }
             Property::Popularity => self.popularity(item).map(number),
-            Property::Relevance => self.scores.get(&item).copied().map(number),
+            Property::Relevance => self.relevance(item).map(number),
             Property::Written => Some(SortValue::Number(i128::from(item))),
         };
         Some(Position {
             values: self.keys.iter().map(value).collect(),
             id: self.state.ids.get(&item)?.clone(),
         })
+    }
+
+    /// Returns the score of an item for the query.
+    pub fn relevance(&self, item: u32) -> Option<f32> {
+        self.scores.get(&item).copied()
     }
 
     /// Returns the popularity of an item that has events, the score of its popularity source.
@@ -271,7 +276,7 @@ impl ItemOrder<'_> {
                 walked.unwrap_or_else(|| by_score(score, key.order, items, from, need))
             }
             Property::Relevance => {
-                let score = |item| self.scores.get(&item).copied();
+                let score = |item| self.relevance(item);
                 by_score(score, key.order, items, from, need)
             }
             Property::Written => {

@@ -85,7 +85,7 @@ impl Collection {
         let mut records = self.load_many(&state, &ids)?.into_iter();
         let title = records.next().flatten().and_then(|item| item.title);
         let title = title.unwrap_or_else(|| id.to_owned());
-        let offers = state.offers([filter.as_ref(), None])?;
+        let offers = state.offers(filter.as_ref())?;
         let hit = |(neighbor, item): (&&ItemNeighbor, Option<Item>)| {
             let (item, baskets) = (item?, u64::from(neighbor.users));
             Some(BoughtTogetherHit {

@@ -167,7 +167,7 @@ impl Collection {
             similar_sessions: OnceCell::new(),
         };
         let mut hits = self.explained_hits(&ranking, &page, &explainer)?;
-        let offers = state.offers([request.filter.as_ref(), None])?;
+        let offers = state.offers(request.filter.as_ref())?;
         offers.add_to(&mut hits, &HashSet::new());
         let next_cursor = ranking.next_cursor(pool_size, &hits, &key, |next| {
             let left = || ranking.eligible.iter().filter_map(|id| state.ids.get(&id));

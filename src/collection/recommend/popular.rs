@@ -103,7 +103,7 @@ impl Collection {
             .iter()
             .filter_map(|s| Some((s, state.ids.get(&s.item)?)));
         let (scored, ids): (Vec<_>, Vec<&str>) = live.map(|(s, id)| (s, id.as_str())).unzip();
-        let offers = state.offers([filter, None])?;
+        let offers = state.offers(filter)?;
         let hit = |(scored, item): (&Scored, Option<Item>)| {
             let item = item?;
             let events = log.number(&item.id).map_or(0, |n| window.events(log, n));

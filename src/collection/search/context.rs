@@ -25,6 +25,7 @@ use crate::{
             vector::VectorMatches,
         },
         shopper::ShopperProfile,
+        state::filter_cache::FilterMatches,
     },
     index::CandidateFilter,
     query::blend::{BlendModel, CandidateSet, Ranked},
@@ -47,7 +48,7 @@ pub(super) struct SearchContext<'a> {
     pub blend: Option<BlendModel>,
     pub merchandising: Merchandising,
     /// Rows of variants that match; None if all do.
-    pub rows: Option<RoaringBitmap>,
+    pub rows: Option<Arc<RoaringBitmap>>,
     /// Items that may be hits.
     pub eligible: Arc<CandidateFilter>,
 }
@@ -67,7 +68,10 @@ impl<'a> SearchContext<'a> {
         let space = request.target.as_ref().map(|_| request.space.as_str());
         let profile = ShopperProfile::new(collection, state, shopper, space)?;
         let blend = search_blend(collection, request, shopper, &profile)?;
-        let mut eligible = state.allowed(request.filter.as_ref())?;
+        let FilterMatches {
+            items: mut eligible,
+            mut rows,
+        } = state.filtered(request.filter.as_ref())?;
         let rule_context = RuleContext {
             is_on: !request.without_rules,
             path,
@@ -86,14 +90,17 @@ impl<'a> SearchContext<'a> {
             eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() - &excluded));
         }
         let understood = request.understood.as_ref();
-        let understood = understood.map(|f| state.matching(Some(f))).transpose()?;
-        let filters = [&request.filter, &request.understood].map(Option::as_ref);
-        let rows = state.matching_rows(filters)?;
-        // Both filters have to hold for one variant.
-        let understood = match (understood, &rows) {
-            (Some(_), Some(rows)) => Some(state.payload.items_of(rows.clone())),
-            (understood, _) => understood,
-        };
+        let mut understood = understood.map(|f| state.matching_rows(f)).transpose()?;
+        if let Some(understood) = &mut understood {
+            // Both filters have to hold for one variant.
+            if let Some(rows) = &rows {
+                *understood &= &**rows;
+            }
+            if state.payload.has_variants() {
+                rows = Some(Arc::new(understood.clone()));
+            }
+        }
+        let understood = understood.map(|rows| state.payload.items_of(rows));
         let scope = match (understood, scope) {
             (Some(understood), Some(scope)) => Some(understood & scope),
             (understood, scope) => understood.or_else(|| scope.cloned()),
@@ -220,7 +227,7 @@ impl<'a> SearchContext<'a> {
             items: items.len(),
             fields: self
                 .state
-                .facets(&self.request.facets, &items, self.rows.as_ref())?,
+                .facets(&self.request.facets, &items, self.rows.as_deref())?,
         }))
     }
 

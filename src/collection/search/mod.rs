@@ -23,7 +23,9 @@ use crate::{
     Result, Search, Shopper,
     collection::{
         Collection, State,
-        ranking::{RankedPage, RankingRequest, cursor::Cursor, diversify, page::Page},
+        ranking::{
+            RankedPage, RankingRequest, cursor::Cursor, diversify, offer::Offers, page::Page,
+        },
         search::{candidates::SearchCandidates, context::SearchContext, pool::SearchPool},
         state::read::check_limit,
     },
@@ -152,8 +154,7 @@ impl Collection {
     ) -> Result<()> {
         let terms = pool.lexical.iter().flat_map(|l| &l.terms);
         let terms: HashSet<&str> = terms.map(String::as_str).collect();
-        let filters = [&context.request.filter, &context.request.understood];
-        let offers = context.state.offers(filters.map(Option::as_ref))?;
+        let offers = Offers::among(context.state, context.rows.clone());
         let offers = offers.sorted_by(&context.request.sort);
         offers.add_to(hits, &terms);
         for hit in hits {

@@ -4,7 +4,7 @@
 //! reached at the same cost. Pins keep their places; boosts have no effect. A diversified page is
 //! selected by the ranking pipeline, with the first items of the order as candidates.
 
-use std::{collections::HashMap, time::Instant};
+use std::time::Instant;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use roaring::RoaringBitmap;
@@ -95,20 +95,14 @@ impl Collection {
             false => PoolSize::SEARCH.min,
         })?;
         let ranked = candidates.rank(&pool);
-        let scores: HashMap<u32, f32> = match has_query {
-            true => ranked
-                .iter()
-                .map(|hit| (hit.candidate.item, hit.score))
-                .collect(),
-            false => HashMap::new(),
-        };
-        let known = has_query.then(|| scores.clone());
-        let order = self.item_order(state, &request.sort, known, context.rows.as_ref())?;
+        let scores = ranked.iter().map(|hit| (hit.candidate.item, hit.score));
+        let scores = has_query.then(|| scores.collect());
+        let order = self.item_order(state, &request.sort, scores, context.rows.as_deref())?;
         let matches = context.matches(&pool);
         let hit = |item: u32| {
             let mut hit = Ranked::unscored(item);
-            hit.score = match scores.get(&item) {
-                Some(score) => *score,
+            hit.score = match order.relevance(item) {
+                Some(score) => score,
                 None if has_query || !request.sort.is_empty() => 0.0,
                 None => order.popularity(item).unwrap_or(0.0),
             };

@@ -28,12 +28,15 @@ impl Collection {
         check_limit(limit)?;
         let state = self.state.read();
         order::check(sort, &state, false)?;
-        let rows = state.matching_rows([filter, None])?;
+        let rows = filter.map(|f| state.matching_rows(f)).transpose()?;
         let order = self.item_order(&state, sort, None, rows.as_ref())?;
         let after = cursor
             .map(|cursor| Position::decode(cursor, sort.len()))
             .transpose()?;
-        let matching = state.matching(filter)?;
+        let matching = match &rows {
+            Some(rows) => state.payload.items_of(rows.clone()),
+            None => state.live.clone(),
+        };
         let first = order.first(&matching, after.as_ref(), limit + 1);
         let page = &first[..limit.min(first.len())];
         let mut items = Vec::with_capacity(page.len());

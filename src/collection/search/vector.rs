@@ -102,7 +102,7 @@ impl Collection {
         }
         let matches = self.nearest(state, request, &allowed, request.limit)?;
         let mut response = matches.response(request);
-        let offers = state.offers([request.filter.as_ref(), None])?;
+        let offers = state.offers(request.filter.as_ref())?;
         for (internal_id, score) in &matches.hits {
             let Some(id) = state.ids.get(internal_id) else {
                 continue;

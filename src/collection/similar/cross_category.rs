@@ -147,7 +147,7 @@ impl Collection {
         };
         let mut hits = self.explained_hits(&ranking, &page, &explainer)?;
         let filter = params.filter.clone().map(FilterSpec::Text);
-        let offers = state.offers([filter.as_ref(), None])?;
+        let offers = state.offers(filter.as_ref())?;
         offers.add_to(&mut hits, &HashSet::new());
         Ok(SearchResponse {
             plan: pool.plan().to_owned(),

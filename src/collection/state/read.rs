@@ -10,7 +10,7 @@ use vitrine_schemas::{
 
 use crate::{
     Error, Result,
-    collection::{Collection, State},
+    collection::{Collection, State, state::filter_cache::FilterMatches},
 };
 
 /// Maximum number of facets in one request.
@@ -24,30 +24,18 @@ impl State {
     ) -> Result<RoaringBitmap> {
         match filter {
             None => Ok(self.live.clone()),
-            Some(f) => self
-                .payload
-                .evaluate(f, &self.live, &|id| self.internal_ids.get(id).copied())
-                .map_err(|e| e.under("/filter")),
+            Some(filter) => Ok(self.payload.items_of(self.matching_rows(filter)?)),
         }
     }
 
-    /// Returns the rows of live items that match all of the filters; None if there are no filters,
-    /// or if no item has variants, so that the rows are the items.
+    /// Returns the rows of live items that match.
     pub(in crate::collection) fn matching_rows(
         &self,
-        filters: [Option<&FilterSpec>; 2],
-    ) -> Result<Option<RoaringBitmap>> {
-        let mut rows: Option<RoaringBitmap> = None;
-        for filter in filters.into_iter().flatten() {
-            if !self.payload.has_variants() {
-                return Ok(None);
-            }
-            let id_of = |id: &str| self.internal_ids.get(id).copied();
-            let matching = self.payload.evaluate_rows(filter, &self.live, &id_of);
-            let matching = matching.map_err(|e| e.under("/filter"))?;
-            rows = Some(rows.map_or_else(|| matching.clone(), |rows| rows & &matching));
-        }
-        Ok(rows)
+        filter: &FilterSpec,
+    ) -> Result<RoaringBitmap> {
+        let id_of = |id: &str| self.internal_ids.get(id).copied();
+        let rows = self.payload.evaluate_rows(filter, &self.live, &id_of);
+        rows.map_err(|e| e.under("/filter"))
     }
 
     /// Counts the values of 1 to 50 fields among some items, of those with variants by `rows`
@@ -63,7 +51,7 @@ impl State {
         }
         let mut matching = self.payload.rows_of(among);
         if let Some(rows) = rows {
-            matching &= rows;
+            *matching.to_mut() &= rows;
         }
         let facets = specs.iter().enumerate().map(|(at, spec)| {
             let facet = self.payload.facet(spec, &matching);
@@ -180,11 +168,10 @@ impl Collection {
     /// ```
     pub fn facets(&self, request: &FacetsRequest) -> Result<FacetsResponse> {
         let state = self.state.read();
-        let allowed = state.allowed(request.filter.as_ref())?;
-        let rows = state.matching_rows([request.filter.as_ref(), None])?;
+        let FilterMatches { items, rows } = state.filtered(request.filter.as_ref())?;
         Ok(FacetsResponse {
-            matching: allowed.internal_ids().len(),
-            facets: state.facets(&request.facets, allowed.internal_ids(), rows.as_ref())?,
+            matching: items.internal_ids().len(),
+            facets: state.facets(&request.facets, items.internal_ids(), rows.as_deref())?,
         })
     }
 
@@ -210,11 +197,7 @@ impl Collection {
         };
         item.embedding = state.marks.get(number);
         if with_vectors {
-            for (space, index) in &state.spaces {
-                if let Some(vector) = index.vector(number) {
-                    item.vectors.insert(space.clone(), vector);
-                }
-            }
+            item.vectors.extend(state.view().vectors_of(number));
             // The item may have been written with vectors of other encoders than the active ones.
             if item.fingerprint.is_some() && state.config.fingerprint.is_some() {
                 item.fingerprint.clone_from(&state.config.fingerprint);

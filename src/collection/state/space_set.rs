@@ -101,6 +101,14 @@ impl<'a> SetView<'a> {
         })
     }
 
+    /// Returns the vectors of a version of an item by space.
+    pub fn vectors_of(self, internal_id: u32) -> Vectors {
+        let spaces = self.spaces.iter();
+        let vectors =
+            spaces.filter_map(|(space, index)| Some((space.clone(), index.vector(internal_id)?)));
+        vectors.collect()
+    }
+
     fn stored_as(self, vectors: impl IntoIterator<Item = (String, Vec<f32>)>) -> Vectors {
         let named = |(space, vector): (String, _)| (self.placement.name(&space).to_owned(), vector);
         vectors.into_iter().map(named).collect()

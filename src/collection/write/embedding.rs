@@ -103,16 +103,9 @@ pub(super) struct Plan {
 }
 
 impl State {
-    /// Returns the vectors of a version of an item in the active spaces.
-    fn vectors_of(&self, internal_id: u32) -> Vectors {
-        let spaces = self.spaces.iter();
-        let vectors = spaces.filter_map(|(s, index)| Some((s.clone(), index.vector(internal_id)?)));
-        vectors.collect()
-    }
-
     /// Gives an item the vectors that a version has in all spaces.
     fn carry(&self, internal_id: u32, item: &mut Item) {
-        item.vectors = self.vectors_of(internal_id);
+        item.vectors = self.view().vectors_of(internal_id);
         item.other_vectors = self.beside(None, internal_id);
     }
 }
@@ -161,7 +154,7 @@ impl Collection {
         let old = old.filter(|(n, _)| state.live.contains(*n));
         if let Some((before, old)) = &old {
             let is_embedded =
-                state.marks.get(*before).is_none() && !state.vectors_of(*before).is_empty();
+                state.marks.get(*before).is_none() && !state.view().vectors_of(*before).is_empty();
             if is_embedded && (policy.is_same)(old, item) {
                 item.fingerprint = None;
                 item.content_hash = (policy.content_hash)(item);

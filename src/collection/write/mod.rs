@@ -170,10 +170,7 @@ impl Collection {
             && item.fingerprint.as_ref() != Some(fingerprint)
             && let Ok(set) = state.set_of(Some(fingerprint))
         {
-            let vectors = set.spaces.iter();
-            let vectors =
-                vectors.filter_map(|(s, index)| Some((s.clone(), index.vector(*internal_id)?)));
-            item.vectors = vectors.collect();
+            item.vectors = set.vectors_of(*internal_id);
         }
         Ok(item)
     }

@@ -5,7 +5,10 @@ use std::{fs::File, sync::Arc};
 use ::parquet::{
     column::writer::ColumnWriter,
     data_type::{ByteArray, FixedLenByteArray},
-    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    file::{
+        properties::WriterProperties,
+        writer::{SerializedFileWriter, SerializedRowGroupWriter},
+    },
     schema::parser::parse_message_type,
 };
 use serde_json::{Value, json};
@@ -28,6 +31,20 @@ fn item(column: &str, cell: Cell) -> Item {
 }
 
 fn items_of(columns: &str, cells: Vec<Cell>) -> Vec<Item> {
+    items_of_group(columns, |group| {
+        for cell in cells {
+            let mut column = group.next_column().unwrap().unwrap();
+            write(column.untyped(), cell);
+            column.close().unwrap();
+        }
+    })
+}
+
+/// Returns the items of a file with one row, whose columns after the id `fill` writes.
+fn items_of_group(
+    columns: &str,
+    fill: impl FnOnce(&mut SerializedRowGroupWriter<'_, File>),
+) -> Vec<Item> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.parquet");
     let schema = format!("message m {{ required binary id (UTF8); {columns} }}");
@@ -38,11 +55,10 @@ fn items_of(columns: &str, cells: Vec<Cell>) -> Vec<Item> {
     )
     .unwrap();
     let mut group = file.next_row_group().unwrap();
-    for cell in std::iter::once(Cell::Bytes(b"1")).chain(cells) {
-        let mut column = group.next_column().unwrap().unwrap();
-        write(column.untyped(), cell);
-        column.close().unwrap();
-    }
+    let mut column = group.next_column().unwrap().unwrap();
+    write(column.untyped(), Cell::Bytes(b"1"));
+    column.close().unwrap();
+    fill(&mut group);
     group.close().unwrap();
     file.close().unwrap();
     items(catalog("a.parquet", fs::read(path).unwrap()).read())
@@ -258,33 +274,20 @@ fn nested_columns_have_dotted_names() {
 
 /// Returns the item of a file with a list of two parts.
 fn items_of_lists(column: &str) -> Item {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.parquet");
-    let schema = format!("message m {{ required binary id (UTF8); {column} }}");
-    let mut file = SerializedFileWriter::new(
-        File::create(&path).unwrap(),
-        Arc::new(parse_message_type(&schema).unwrap()),
-        Arc::new(WriterProperties::new()),
-    )
-    .unwrap();
-    let mut group = file.next_row_group().unwrap();
-    let mut column = group.next_column().unwrap().unwrap();
-    write(column.untyped(), Cell::Bytes(b"1"));
-    column.close().unwrap();
-    let mut column = group.next_column().unwrap().unwrap();
-    let skus = [ByteArray::from("a"), ByteArray::from("b")];
-    column
-        .typed::<::parquet::data_type::ByteArrayType>()
-        .write_batch(&skus, Some(&[1, 1]), Some(&[0, 1]))
-        .unwrap();
-    column.close().unwrap();
-    let mut column = group.next_column().unwrap().unwrap();
-    column
-        .typed::<::parquet::data_type::Int32Type>()
-        .write_batch(&[1, 2], Some(&[1, 1]), Some(&[0, 1]))
-        .unwrap();
-    column.close().unwrap();
-    group.close().unwrap();
-    file.close().unwrap();
-    items(catalog("a.parquet", fs::read(path).unwrap()).read()).remove(0)
+    let fill = |group: &mut SerializedRowGroupWriter<'_, File>| {
+        let mut column = group.next_column().unwrap().unwrap();
+        let skus = [ByteArray::from("a"), ByteArray::from("b")];
+        column
+            .typed::<::parquet::data_type::ByteArrayType>()
+            .write_batch(&skus, Some(&[1, 1]), Some(&[0, 1]))
+            .unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column
+            .typed::<::parquet::data_type::Int32Type>()
+            .write_batch(&[1, 2], Some(&[1, 1]), Some(&[0, 1]))
+            .unwrap();
+        column.close().unwrap();
+    };
+    items_of_group(column, fill).remove(0)
 }

@@ -3,6 +3,8 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
+use crate::source::time::midnight;
+
 /// Days whose order of parts is clear.
 const DAYS: [&str; 9] = [
     "%Y-%m-%d",
@@ -93,10 +95,6 @@ fn parse(text: &str) -> Result<DateTime<Utc>, String> {
         return Ok(time);
     }
     day_and_clock(text).ok_or_else(wrong)
-}
-
-fn midnight(date: NaiveDate) -> DateTime<Utc> {
-    date.and_time(chrono::NaiveTime::MIN).and_utc()
 }
 
 fn day(text: &str) -> Option<NaiveDate> {
