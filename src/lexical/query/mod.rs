@@ -1,0 +1,115 @@
+//! Full-text queries and their results.
+
+mod builder;
+mod collector;
+mod quotes;
+mod words;
+
+use std::collections::BTreeMap;
+
+use roaring::RoaringBitmap;
+
+use self::{
+    builder::Builder,
+    collector::{REFERENCES, TopMatches},
+};
+use super::{LexicalError, LexicalIndex, QueryRewrite};
+
+/// A full-text query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LexicalQuery {
+    /// Words; those in quotes must be adjacent.
+    pub text: String,
+    /// True if the last word may be unfinished: search as you type.
+    pub prefix: bool,
+    /// True if all words must match.
+    pub all: bool,
+    /// True if a word that no item has also matches words within one or two edits.
+    pub typos: bool,
+    /// True if synonyms are not searched.
+    pub without_synonyms: bool,
+}
+
+/// An item that matches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LexicalMatch {
+    /// Internal id.
+    pub internal_id: u32,
+    /// BM25 over the fields; higher is better.
+    pub score: f32,
+}
+
+/// Results of a full-text search.
+#[derive(Clone, Debug, Default)]
+pub struct LexicalResults {
+    /// Best first, ties by internal id.
+    pub matches: Vec<LexicalMatch>,
+    /// Scores of the additional items that match.
+    pub also: BTreeMap<u32, f32>,
+    /// All items that match.
+    pub all: RoaringBitmap,
+    /// The best visible items, also those that are not allowed, best first; at most
+    /// `REFERENCES`.
+    pub best_of_all: Vec<u32>,
+    /// Corrections of words that no item has.
+    pub corrections: BTreeMap<String, String>,
+    /// Synonyms searched besides, by phrase.
+    pub synonyms: BTreeMap<String, Vec<String>>,
+    /// Terms searched, corrections included; they are highlighted.
+    pub terms: Vec<String>,
+}
+
+impl LexicalResults {
+    /// Returns the score of the last of the best matches.
+    pub fn last_score(&self) -> Option<f32> {
+        self.matches.last().map(|last| last.score)
+    }
+}
+
+/// Items that a full-text search collects.
+#[derive(Clone, Copy)]
+pub struct LexicalSelection<'a> {
+    /// Number of best matches; more if they are tied with the last one.
+    pub k: usize,
+    /// Items that may match.
+    pub allowed: &'a RoaringBitmap,
+    /// Items whose scores are returned if they match.
+    pub also: &'a RoaringBitmap,
+    /// Items among which [`LexicalResults::best_of_all`] is found.
+    pub visible: &'a RoaringBitmap,
+}
+
+impl LexicalIndex {
+    /// Finds the items of a selection that match.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn search(
+        &self,
+        query: &LexicalQuery,
+        rewrite: &QueryRewrite,
+        selection: &LexicalSelection<'_>,
+    ) -> Result<LexicalResults, LexicalError> {
+        let searcher = self.searcher();
+        let mut found = LexicalResults::default();
+        let Some(query) = Builder {
+            searcher: &searcher,
+            fields: &self.fields,
+            query,
+            rewrite,
+            found: &mut found,
+        }
+        .build()?
+        else {
+            return Ok(found);
+        };
+        let collected = searcher.search(&*query, &TopMatches(*selection))?;
+        let also = collected.also.into_iter();
+        found.also = also.map(|m| (m.internal_id, m.score)).collect();
+        let best = collected.best_of_all.into_iter().take(REFERENCES);
+        found.best_of_all = best.map(|m| m.internal_id).collect();
+        found.matches = collected.best;
+        found.all = collected.all;
+        Ok(found)
+    }
+}
