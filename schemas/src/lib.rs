@@ -90,6 +90,7 @@ pub mod problem;
 pub mod reason;
 pub mod recommend;
 pub mod reembedding;
+pub mod relevance;
 pub mod report;
 pub mod rule;
 pub mod search;
@@ -150,6 +151,7 @@ pub use reembedding::{
     EmbeddedItem, FillRequest, FillResponse, PendingItem, PendingParams, PendingResponse,
     ReembeddingInfo, ReembeddingRequest, ReembeddingStage, SpaceSetInfo, SwitchParams,
 };
+pub use relevance::{Relevance, RelevanceLevel};
 pub use report::{ReportInfo, ReportsResponse};
 pub use rule::{
     Boost, InactiveReason, Pin, QueryCondition, Rule, RulePath, RuleTestResult, RuleThen, RuleUse,

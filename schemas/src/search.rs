@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Facet, FacetSpec, Fallback,
-    FilterSpec, Group, Item, Offer, Reason, RuleUse, SortSpec, SourceUse, UnderstandResponse,
+    FilterSpec, Group, Item, Offer, Reason, Relevance, RuleUse, SortSpec, SourceUse,
+    UnderstandResponse,
 };
 
 /// Query: exactly one of text, image, vector and item.
@@ -98,11 +99,11 @@ pub struct UnderstandSpec {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FacetsOver {
-    /// All matches of all pages. With a text: items with any of its terms and, in a hybrid search,
-    /// those of the 100 nearest that are as near as the best items with the terms; if no item has
-    /// any of the terms, all items that match the filter and have a vector. By vector only: all
-    /// items that match the filter and have a vector. Without a query: all items that match the
-    /// filter.
+    /// All matches of all pages. With a text: items with enough of its terms (see `relevance`) and,
+    /// in a hybrid search, those of the 100 nearest that are as near as the best items with the
+    /// terms; if no item has any of the terms, those of the 100 nearest that stand out from the
+    /// other items. By vector only: all items that match the filter and have a vector. Without a
+    /// query: all items that match the filter.
     #[default]
     Matches,
     /// The ranked candidates of this page.
@@ -133,6 +134,11 @@ pub struct SearchRequest {
     /// Options of full-text search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lexical: Option<LexicalSpec>,
+    /// Minimum relevance of the matches of a text: `all`, `strict`, or the share of the full-text
+    /// score of the best match that a match needs, 0 to 1. Default: 0.15 in hybrid searches, `all`
+    /// in full-text searches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relevance: Option<Relevance>,
     /// Enables query understanding: extracts price, color, brand and so on from the text as a
     /// filter.
     #[serde(default, skip_serializing_if = "Option::is_none")]

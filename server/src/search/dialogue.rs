@@ -372,6 +372,7 @@ fn request(search: &DialogueSearch, state: &DialogueState) -> SearchRequest {
         // Similarity to an item is always by vectors.
         mode: search.mode.filter(|_| state.like.is_none()),
         lexical,
+        relevance: None,
         understand: None,
         limit: search.limit,
         cursor: None,

@@ -8,8 +8,8 @@ use std::{mem::replace, sync::Arc};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use vitrine::{EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target};
 use vitrine_schemas::{
-    CollectionConfig, Fallback, Filter, FilterSpec, LexicalSpec, Operator, Query, SearchMode,
-    SearchRequest, SearchResponse, UnderstandRequest, UnderstandResponse,
+    CollectionConfig, Fallback, Filter, FilterSpec, LexicalSpec, Operator, Query, Relevance,
+    SearchMode, SearchRequest, SearchResponse, UnderstandRequest, UnderstandResponse,
 };
 
 use crate::{
@@ -94,6 +94,7 @@ pub async fn answer(
     let search = Search {
         target,
         lexical: words.map(|words| lexical(left.unwrap_or(words), request.lexical)),
+        relevance: request.relevance.map(Relevance::share),
         text,
         without_rules: !request.rules,
         space: request.space,

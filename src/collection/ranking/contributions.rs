@@ -2,7 +2,7 @@
 
 use vitrine_schemas::{Contribution, Source, SourceUse};
 
-use crate::query::blend::{BlendModel, Ranked};
+use crate::query::blend::Ranked;
 
 /// Returns the share of each source in the score of a hit; they add up to the score.
 pub(in crate::collection) fn contributions(hit: &Ranked) -> Vec<Contribution> {
@@ -34,14 +34,13 @@ pub(in crate::collection) fn main_source(
 /// Returns the weight of each source in a blend with its number of candidates, without the sources
 /// that have none.
 pub(in crate::collection) fn source_usage(
-    blend: &BlendModel,
-    evidence: f32,
+    weight: impl Fn(Source) -> f32,
     counts: impl IntoIterator<Item = (Source, u64)>,
 ) -> Vec<SourceUse> {
     let counts = counts.into_iter().filter(|(_, count)| *count > 0);
     let usage = counts.map(|(source, candidates)| SourceUse {
         source,
-        weight: blend.weight(source, evidence),
+        weight: weight(source),
         candidates,
     });
     usage.collect()

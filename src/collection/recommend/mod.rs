@@ -180,7 +180,10 @@ impl Collection {
         }
         Ok(RecommendResponse {
             next_cursor,
-            sources: source_usage(&blend, history.evidence(), pool.candidates.counts),
+            sources: source_usage(
+                |source| blend.weight(source, history.evidence()),
+                pool.candidates.counts,
+            ),
             blend: blend.usage(),
             fallbacks,
             diversity: page.diversity,

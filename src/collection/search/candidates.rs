@@ -19,6 +19,10 @@ use crate::{
     query::blend::{BlendModel, CandidateSet, Ranked},
 };
 
+/// Share of the distance of the nearest item from the mean score that other items need to be
+/// matches.
+const MIN_OUTSTANDING_SHARE: f32 = 0.5;
+
 /// Candidate source of a search.
 pub(super) struct SearchCandidates<'a> {
     pub context: &'a SearchContext<'a>,
@@ -44,19 +48,20 @@ impl CandidateSource for SearchCandidates<'_> {
         let lexical = self.lexical(vector.as_ref(), size)?;
         let mut near = None;
         if let (Some(vector), Some(lexical)) = (&mut vector, &lexical) {
-            if lexical.best_of_all.is_empty() {
-                // No item has any of the words: a search by vector.
-                if let Some(nearest) = self.nearest(size.max(MATCH_DEPTH))? {
-                    *vector = nearest;
-                }
-            } else {
+            let relevance = request.relevance();
+            if !lexical.best_of_all.is_empty() {
                 near = Some(near_items(vector, &lexical.best_of_all));
+            } else if relevance > 0.0 {
+                near = Some(outstanding_items(vector, relevance));
+            } else if let Some(nearest) = self.nearest(size.max(MATCH_DEPTH))? {
+                // No item has any of the words: a search by vector.
+                *vector = nearest;
             }
         }
         let mut lists: Vec<(Source, Vec<Scored>)> = Vec::new();
         if let Some(vector) = &vector {
             let is_match = |item: u32| {
-                let has_words = || lexical.as_ref().is_some_and(|l| l.also.contains_key(&item));
+                let has_words = || lexical.as_ref().is_some_and(|l| l.all.contains(item));
                 near.as_ref().is_none_or(|near| near.contains(item)) || has_words()
             };
             let hits = vector.hits.iter().filter(|(item, _)| is_match(*item));
@@ -90,6 +95,8 @@ impl CandidateSource for SearchCandidates<'_> {
             if let (Some(vector), Some(lexical)) = (&vector, &lexical) {
                 score_both(&mut candidates, vector, lexical);
                 candidates.set_ranges(&hybrid_ranges(vector, lexical));
+                candidates.coverage = lexical.coverage;
+                candidates.background = vector.background();
                 if near.is_some() && !is_exhausted && self.context.shopper.is_anonymous() {
                     let last = [vector.hits.last().map(|h| h.1), lexical.last_score()];
                     bound = Some(upper_bound(blend, &candidates, last));
@@ -169,6 +176,7 @@ impl SearchCandidates<'_> {
         let selection = LexicalSelection {
             k: size,
             allowed: context.eligible.internal_ids(),
+            relevance: context.request.relevance(),
             also: &found.map(|(internal_id, _)| *internal_id).collect(),
             visible: visible.internal_ids(),
         };
@@ -212,6 +220,17 @@ fn near_items(vector: &VectorMatches, references: &[u32]) -> RoaringBitmap {
     let level = scores.get(scores.len() / 2).copied();
     let hits = vector.hits.iter();
     let near = hits.filter(|(_, score)| level.is_none_or(|level| *score >= level));
+    near.map(|(item, _)| *item).collect()
+}
+
+/// Returns the nearest items that stand out from all others, if no item has any of the words of a
+/// hybrid search: those whose distance from the mean score is a large share of that of the nearest.
+fn outstanding_items(vector: &VectorMatches, relevance: f32) -> RoaringBitmap {
+    let (mean, _) = vector.background();
+    let best = vector.hits.first().map_or(0.0, |(_, score)| score - mean);
+    let share = MIN_OUTSTANDING_SHARE + (1.0 - MIN_OUTSTANDING_SHARE) * relevance;
+    let hits = vector.hits.iter();
+    let near = hits.filter(|(_, score)| score - mean >= best.max(0.0) * share);
     near.map(|(item, _)| *item).collect()
 }
 
@@ -268,6 +287,8 @@ fn upper_bound(blend: &BlendModel, candidates: &CandidateSet, last: [Option<f32>
     });
     let lists: Vec<_> = lists.collect();
     let mut unseen = CandidateSet::of(candidates.evidence, &lists);
+    unseen.coverage = candidates.coverage;
+    unseen.background = candidates.background;
     unseen.set_ranges(&sources.map(|source| (source, candidates.score_range(source))));
     let ranked = blend.rank(&unseen);
     ranked.first().map_or(f32::INFINITY, |hit| hit.score)

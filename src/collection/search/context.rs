@@ -63,7 +63,7 @@ impl<'a> SearchContext<'a> {
         scope: Option<&RoaringBitmap>,
         path: RulePath,
     ) -> Result<Self> {
-        check_window(request)?;
+        check_request(request)?;
         order::check(&request.sort, state, !request.is_filter_only())?;
         let space = request.target.as_ref().map(|_| request.space.as_str());
         let profile = ShopperProfile::new(collection, state, shopper, space)?;
@@ -261,7 +261,7 @@ impl<'a> SearchContext<'a> {
             let scored = candidates.filter(|c| c.signals.get(source).is_some());
             (source, scored.count() as u64)
         });
-        source_usage(blend, self.profile.evidence(), counts)
+        source_usage(|source| blend.weight_in(source, set), counts)
     }
 
     /// Returns the parts of personalization that lack data.
@@ -288,7 +288,11 @@ fn internal_ids(ranked: &[Ranked]) -> RoaringBitmap {
     ranked.iter().map(|hit| hit.candidate.item).collect()
 }
 
-fn check_window(request: &Search) -> Result<()> {
+fn check_request(request: &Search) -> Result<()> {
+    if !(0.0..=1.0).contains(&request.relevance()) {
+        let detail = format!("expected 0 to 1, got {}", request.relevance());
+        return Err(Error::invalid("/relevance", detail));
+    }
     if request.offset > 0 && request.cursor.is_some() {
         let detail = "cannot be combined with `cursor`; a cursor continues after the page before";
         return Err(Error::invalid("/offset", detail));

@@ -19,6 +19,9 @@ use crate::{
 /// returned.
 const MAX_TIES: usize = 4096;
 
+/// Number of items that tell the mean and deviation of the scores of all items.
+const BACKGROUND_ITEMS: u64 = 200;
+
 /// Nearest neighbors of a query.
 pub(in crate::collection) struct VectorMatches {
     /// Internal ids and scores, best first, equal scores in the order of ids.
@@ -73,6 +76,21 @@ impl VectorMatches {
         let vector = self.index.vector(internal_id)?;
         let distance = distance::distance(self.metric, &self.vector, &vector);
         Some(distance::score(self.metric, distance))
+    }
+}
+
+impl VectorMatches {
+    /// Returns the mean and standard deviation of the scores of all items, estimated from items
+    /// that are spread over the space; zeros without items.
+    pub fn background(&self) -> (f32, f32) {
+        let members = self.index.members();
+        let count = members.len().min(BACKGROUND_ITEMS);
+        let ids = (0..count).filter_map(|n| members.select((n * members.len() / count) as u32));
+        let scores: Vec<f32> = ids.filter_map(|id| self.score(id)).collect();
+        let count = scores.len().max(1) as f32;
+        let mean = scores.iter().sum::<f32>() / count;
+        let squares: f32 = scores.iter().map(|score| (score - mean).powi(2)).sum();
+        (mean, (squares / count).sqrt())
     }
 }
 

@@ -152,7 +152,10 @@ impl Collection {
         Ok(SearchResponse {
             plan: pool.plan().to_owned(),
             explain: params.explain.then(|| pool.explanation()),
-            sources: source_usage(&blend, behavior.evidence, pool.counts),
+            sources: source_usage(
+                |source| blend.weight(source, behavior.evidence),
+                pool.counts,
+            ),
             blend: Some(blend.usage()),
             fallbacks: context.fallbacks(model.is_some()),
             diversity: page.diversity,

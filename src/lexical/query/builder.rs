@@ -1,17 +1,14 @@
-//! The query of a text: its words in any field, phrases, synonyms and adjacent words.
+//! The plan of a text: its words, quoted phrases, synonyms and adjacent words.
 
 use std::ops::Range;
 
-use tantivy::{
-    Searcher, Term,
-    query::{
-        BooleanQuery, BoostQuery, DisjunctionMaxQuery, EmptyQuery, Occur, PhraseQuery, Query,
-        TermQuery,
-    },
-    schema::{Field, IndexRecordOption},
-};
+use tantivy::{Searcher, schema::Field};
 
-use super::{LexicalQuery, LexicalResults, quotes::quoted};
+use super::{
+    LexicalQuery, LexicalResults,
+    plan::{Group, Phrase, QueryPlan, Word, coverage_weight, term_weight},
+    quotes::quoted,
+};
 use crate::lexical::{
     FIELDS, LexicalError, QueryRewrite,
     analyzer::{Analyzed, analyze},
@@ -19,25 +16,10 @@ use crate::lexical::{
     synonyms::{Other, Piece},
 };
 
-/// Score factor of each field.
-const FIELD_BOOSTS: [f32; FIELDS.len()] = [1.0, 0.8, 0.6, 0.5, 0.4];
-
-/// Share of the scores of fields other than the best one.
-const TIE_BREAKER: f32 = 0.1;
-
-/// Score factor of two adjacent words of the query.
-const PAIR_BOOST: f32 = 0.15;
-
-/// Score factor of synonyms.
-pub(super) const SYNONYM_FACTOR: f32 = 0.8;
-
 /// Maximum number of words of a query; the rest is ignored.
 const MAX_QUERY_WORDS: usize = 32;
 
-/// A part of a query, and if it must match.
-type Clause = (Occur, Box<dyn Query>);
-
-/// Builds the query of a text.
+/// Plans the query of a text.
 pub(super) struct Builder<'a> {
     pub searcher: &'a Searcher,
     pub fields: &'a [Field; FIELDS.len()],
@@ -47,38 +29,33 @@ pub(super) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Returns the query; None if the text has no words.
-    pub fn build(&mut self) -> Result<Option<Box<dyn Query>>, LexicalError> {
+    /// Returns the plan; it is empty if the text has no words.
+    pub fn build(&mut self) -> Result<QueryPlan, LexicalError> {
         let (text, phrases) = quoted(&self.query.text);
-        let mut clauses: Vec<Clause> = Vec::new();
+        let mut plan = QueryPlan::default();
         for phrase in phrases {
             let words = analyze(phrase);
-            self.found
-                .terms
-                .extend(words.iter().map(|w| w.term.clone()));
+            let terms = words.iter().map(|w| w.term.clone());
+            self.found.terms.extend(terms);
             if !words.is_empty() {
-                clauses.push((Occur::Must, self.phrase(&words)?));
+                plan.phrases.push(self.phrase(&words)?);
             }
         }
         let rewrite = self.rewrite;
         let mut words = rewrite.stop_words.strip(&text, analyze(&text));
         words.truncate(MAX_QUERY_WORDS);
-        let occur = if self.query.all {
-            Occur::Must
+        let pieces = if self.query.without_synonyms {
+            Vec::new()
         } else {
-            Occur::Should
+            rewrite.synonyms.pieces(&text)
         };
-        let mut pieces = match self.query.without_synonyms {
-            true => Vec::new(),
-            false => rewrite.synonyms.pieces(&text),
-        }
-        .into_iter()
-        .peekable();
+        let mut pieces = pieces.into_iter().peekable();
         let mut at = 0;
         while let Some(word) = words.get(at) {
             while pieces.next_if(|p| p.span.end <= word.span.start).is_some() {}
             let Some(piece) = pieces.peek().filter(|p| p.span.start < word.span.end) else {
-                clauses.push((occur, self.word(&words, at, &text, false)?));
+                let word = self.word(&words, at, &text, false)?;
+                plan.groups.push(self.group(vec![word], Vec::new()));
                 at += 1;
                 continue;
             };
@@ -87,138 +64,103 @@ impl Builder<'_> {
             let count = words[at..].iter().take_while(inside).count();
             if count == 0 {
                 // A pair of characters on the edge of the piece: another word does not have it.
-                clauses.push((Occur::Should, self.word(&words, at, &text, true)?));
+                let word = self.word(&words, at, &text, true)?;
+                let mut group = self.group(vec![word], Vec::new());
+                group.is_required = false;
+                plan.groups.push(group);
                 at += 1;
                 continue;
             }
-            clauses.push((
-                occur,
-                self.piece(piece, &words, at..at + count, &text, occur)?,
-            ));
+            plan.groups
+                .push(self.piece(piece, &words, at..at + count, &text)?);
             at += count;
             pieces.next();
         }
         for pair in words.windows(2) {
-            clauses.extend(self.pair(pair)?);
+            if pair[1].position == pair[0].position + 1 {
+                plan.pairs.push(self.phrase(pair)?);
+            }
         }
-        Ok((!clauses.is_empty()).then(|| Box::new(BooleanQuery::new(clauses)) as Box<dyn Query>))
+        Ok(plan)
     }
 
-    /// Returns the query of the words of a span, or of its alternatives.
+    fn group(&self, words: Vec<Word>, alternatives: Vec<Phrase>) -> Group {
+        Group {
+            words,
+            alternatives,
+            is_required: self.query.all,
+            needs_all_words: self.query.all,
+        }
+    }
+
+    /// Returns the words of a span with its synonyms.
     fn piece(
         &mut self,
         piece: &Piece<'_>,
         words: &[Analyzed],
         place: Range<usize>,
         text: &str,
-        occur: Occur,
-    ) -> Result<Box<dyn Query>, LexicalError> {
-        let mut any = Vec::new();
+    ) -> Result<Group, LexicalError> {
+        let mut alternatives = Vec::new();
         let mut known = Vec::new();
         for other in &piece.others {
-            if let Some(query) = self.other(other, place.len())? {
-                any.push(query);
+            if let Some(phrase) = self.other(other)? {
+                alternatives.push(phrase);
                 known.push(other.text.clone());
                 let terms = other.terms.iter().map(|w| w.term.clone());
                 self.found.terms.extend(terms);
             }
         }
-        let has_others = !any.is_empty();
+        let has_others = !alternatives.is_empty();
         if has_others {
             let written = text[piece.span.clone()].to_owned();
-            self.found
-                .synonyms
-                .entry(written)
-                .or_default()
-                .extend(known);
+            let synonyms = self.found.synonyms.entry(written).or_default();
+            synonyms.extend(known);
         }
-        if let [at] = place.clone().collect::<Vec<_>>()[..] {
-            any.insert(0, self.word(words, at, text, has_others)?);
-        } else {
-            let mut own = Vec::new();
-            for at in place.clone() {
-                own.push((occur, self.word(words, at, text, has_others)?));
-            }
-            for pair in words[place].windows(2) {
-                own.extend(self.pair(pair)?);
-            }
-            any.insert(0, Box::new(BooleanQuery::new(own)));
-        }
-        Ok(best_of(any, 0.0))
+        let own = place.map(|at| self.word(words, at, text, has_others));
+        let own = own.collect::<Result<_, _>>()?;
+        Ok(self.group(own, alternatives))
     }
 
-    /// Returns the query of an alternative of a span of `words` words; `None` if no item has it.
-    fn other(&self, other: &Other, words: usize) -> Result<Option<Box<dyn Query>>, LexicalError> {
+    /// Returns the phrase of an alternative; None if no item has it.
+    fn other(&self, other: &Other) -> Result<Option<Phrase>, LexicalError> {
         for word in &other.terms {
-            if spelling::frequency(self.searcher, self.fields, &word.term)? == 0 {
+            if self.frequency(&word.term)? == 0 {
                 return Ok(None);
             }
         }
-        let query = self.phrase(&other.terms)?;
-        // A phrase scores the sum of its words: that must not outweigh the original words.
-        let share = (words as f32 / other.terms.len() as f32).min(1.0);
-        Ok(Some(Box::new(BoostQuery::new(
-            query,
-            SYNONYM_FACTOR * share,
-        ))))
+        self.phrase(&other.terms).map(Some)
     }
 
-    /// Returns the query that boosts two adjacent words.
-    fn pair(&self, pair: &[Analyzed]) -> Result<Option<Clause>, LexicalError> {
-        if pair[1].position != pair[0].position + 1 {
-            return Ok(None);
+    fn phrase(&self, words: &[Analyzed]) -> Result<Phrase, LexicalError> {
+        let first = words.first().map_or(0, |word| word.position);
+        let (mut weight, mut coverage) = (0.0, 0.0);
+        for word in words {
+            let own = self.weight(&word.term, &[])?;
+            weight += own;
+            coverage += coverage_weight(own);
         }
-        let query = BoostQuery::new(self.phrase(pair)?, PAIR_BOOST);
-        Ok(Some((Occur::Should, Box::new(query))))
+        let terms = words.iter();
+        Ok(Phrase {
+            weight,
+            coverage,
+            terms: terms
+                .map(|w| (w.position - first, w.term.clone()))
+                .collect(),
+        })
     }
 
-    /// Returns the query of a term in its best field.
-    pub(super) fn term(&self, term: &str, weight: f32) -> Result<Box<dyn Query>, LexicalError> {
-        let mut in_fields: Vec<Box<dyn Query>> = Vec::new();
-        for (field, boost) in self.fields.iter().zip(FIELD_BOOSTS) {
-            let term = Term::from_field_text(*field, term);
-            if self.searcher.doc_freq(&term)? > 0 {
-                let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
-                in_fields.push(Box::new(BoostQuery::new(Box::new(query), boost * weight)));
-            }
+    /// Returns the number of items with a term in any of the fields.
+    pub(super) fn frequency(&self, term: &str) -> Result<u64, LexicalError> {
+        spelling::frequency(self.searcher, self.fields, term)
+    }
+
+    /// Returns the weight of a word that is searched by these terms.
+    pub(super) fn weight(&self, word: &str, terms: &[(String, f32)]) -> Result<f32, LexicalError> {
+        let mut most = self.frequency(word)?;
+        for (term, _) in terms {
+            most = most.max(self.frequency(term)?);
         }
-        Ok(best_of(in_fields, TIE_BREAKER))
-    }
-
-    /// Returns the query of adjacent words in one field.
-    fn phrase(&self, words: &[Analyzed]) -> Result<Box<dyn Query>, LexicalError> {
-        let [first, _, ..] = words else {
-            return words
-                .first()
-                .map_or(Ok(best_of(Vec::new(), 0.0)), |w| self.term(&w.term, 1.0));
-        };
-        let mut in_fields: Vec<Box<dyn Query>> = Vec::new();
-        for (field, boost) in self.fields.iter().zip(FIELD_BOOSTS) {
-            let term = |w: &Analyzed| {
-                (
-                    w.position - first.position,
-                    Term::from_field_text(*field, &w.term),
-                )
-            };
-            let terms: Vec<_> = words.iter().map(term).collect();
-            let mut there = true;
-            for (_, term) in &terms {
-                there &= self.searcher.doc_freq(term)? > 0;
-            }
-            if there {
-                let phrase = PhraseQuery::new_with_offset(terms);
-                in_fields.push(Box::new(BoostQuery::new(Box::new(phrase), boost)));
-            }
-        }
-        Ok(best_of(in_fields, 0.0))
-    }
-}
-
-/// Returns the maximum of several queries plus `tie` times the other scores.
-pub(super) fn best_of(mut queries: Vec<Box<dyn Query>>, tie: f32) -> Box<dyn Query> {
-    match queries.len() {
-        0 => Box::new(EmptyQuery),
-        1 => queries.swap_remove(0),
-        _ => Box::new(DisjunctionMaxQuery::with_tie_breaker(queries, tie)),
+        Ok(term_weight(word, most, self.searcher.num_docs()))
     }
 }

@@ -1,13 +1,9 @@
 //! Collects the best eligible matches of a query, and all that matched.
 
 use roaring::RoaringBitmap;
-use tantivy::{
-    DocId, Score, SegmentOrdinal, SegmentReader,
-    collector::{Collector, SegmentCollector},
-    columnar::Column,
-};
+use tantivy::{DocId, SegmentReader, columnar::Column};
 
-use super::{LexicalMatch, LexicalSelection};
+use super::{LexicalMatch, LexicalSelection, evaluate::Receiver};
 use crate::lexical::index::ID_FIELD;
 
 /// Number of best items that tell the level of the vectors of full-text matches.
@@ -17,107 +13,132 @@ pub(super) const REFERENCES: usize = 10;
 /// more, any may be returned.
 const MAX_TIES: usize = 4_096;
 
-/// Collects the best eligible matches, and all that matched.
-pub(super) struct TopMatches<'a>(pub LexicalSelection<'a>);
-
-/// Matches of a segment, or of all segments.
-#[derive(Default)]
-pub(super) struct Collected {
+/// Matches of all segments.
+pub(super) struct Collected<'a> {
+    selection: LexicalSelection<'a>,
+    /// The best eligible matches.
     pub best: Vec<LexicalMatch>,
-    pub also: Vec<LexicalMatch>,
-    pub best_of_all: Vec<LexicalMatch>,
-    pub all: RoaringBitmap,
-}
-
-pub(super) struct SegmentTopMatches {
-    k: usize,
-    /// Internal ids by document of the segment.
-    internal_ids: Column<u64>,
-    allowed: RoaringBitmap,
-    also: RoaringBitmap,
-    visible: RoaringBitmap,
-    found: Collected,
     /// Number of best matches at which all but `k` are dropped.
     capacity: usize,
+    /// Score below which no match is among the best.
+    floor: f32,
+    pub also: Vec<LexicalMatch>,
+    pub best_of_all: Vec<LexicalMatch>,
+    /// Greatest share of the words of the query that a visible item has.
+    pub coverage: f32,
+    /// All matches that are eligible and relevant.
+    pub all: RoaringBitmap,
+    /// Internal ids and scores of all matches, also those that are not eligible.
+    found: Vec<(u32, f32)>,
+    /// Low bits of the ids whose scores are returned: most ids are excluded by them.
+    also_bits: Box<[u64; BITS / 64]>,
 }
 
-impl Collector for TopMatches<'_> {
-    type Fruit = Collected;
-    type Child = SegmentTopMatches;
+/// Number of low bits of ids that are compared first.
+const BITS: usize = 1 << 16;
 
-    fn for_segment(
-        &self,
-        _: SegmentOrdinal,
+impl<'a> Collected<'a> {
+    pub fn new(selection: LexicalSelection<'a>) -> Self {
+        let mut also_bits = Box::new([0; BITS / 64]);
+        for id in selection.also {
+            let low = id as usize % BITS;
+            also_bits[low / 64] |= 1 << (low % 64);
+        }
+        Self {
+            selection,
+            best: Vec::new(),
+            capacity: 4 * selection.k.max(64),
+            floor: f32::NEG_INFINITY,
+            also: Vec::new(),
+            best_of_all: Vec::new(),
+            coverage: 0.0,
+            all: RoaringBitmap::new(),
+            found: Vec::new(),
+            also_bits,
+        }
+    }
+
+    /// Returns a receiver of the matches of a segment.
+    pub fn segment<'b>(
+        &'b mut self,
         segment: &SegmentReader,
-    ) -> tantivy::Result<SegmentTopMatches> {
+    ) -> tantivy::Result<SegmentCollector<'b, 'a>> {
+        Ok(SegmentCollector {
+            internal_ids: segment.fast_fields().u64(ID_FIELD)?,
+            collected: self,
+        })
+    }
+
+    /// Removes matches that are not eligible or not relevant, and all but the best.
+    pub fn finish(&mut self) {
+        let best = self.best_of_all.first().map_or(0.0, |best| best.score);
+        let least = best * self.selection.relevance;
+        let relevant = self.found.iter().filter(|(_, score)| *score >= least);
+        let mut ids: Vec<u32> = relevant.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        self.all = ids.into_iter().collect();
+        self.all &= self.selection.allowed;
+        self.best.retain(|m| m.score >= least);
+        cut(&mut self.best, self.selection.k);
+    }
+
+    fn take(&mut self, found: LexicalMatch) {
+        let LexicalMatch {
+            internal_id,
+            score,
+            coverage,
+        } = found;
         let LexicalSelection {
             k,
             allowed,
             also,
             visible,
-        } = self.0;
-        Ok(SegmentTopMatches {
-            k,
-            internal_ids: segment.fast_fields().u64(ID_FIELD)?,
-            allowed: allowed.clone(),
-            also: also.clone(),
-            visible: visible.clone(),
-            found: Collected::default(),
-            capacity: 4 * k.max(64),
-        })
-    }
-
-    fn requires_scoring(&self) -> bool {
-        true
-    }
-
-    fn merge_fruits(&self, segments: Vec<Collected>) -> tantivy::Result<Collected> {
-        let mut merged = Collected::default();
-        for found in segments {
-            merged.best.extend(found.best);
-            merged.also.extend(found.also);
-            merged.best_of_all.extend(found.best_of_all);
-            merged.all |= found.all;
+            ..
+        } = self.selection;
+        let last = self.best_of_all.get(REFERENCES - 1);
+        let is_reference = last.is_none_or(|last| score > last.score);
+        if (is_reference || coverage > self.coverage) && visible.contains(internal_id) {
+            self.coverage = self.coverage.max(coverage);
+            let at = self.best_of_all.partition_point(|m| m.score >= score);
+            self.best_of_all.insert(at, found);
+            self.best_of_all.truncate(REFERENCES);
         }
-        cut(&mut merged.best, self.0.k);
-        cut(&mut merged.best_of_all, REFERENCES);
-        Ok(merged)
+        let low = internal_id as usize % BITS;
+        let may_be_also = self.also_bits[low / 64] >> (low % 64) & 1 == 1;
+        if may_be_also && also.contains(internal_id) && allowed.contains(internal_id) {
+            self.also.push(found);
+        }
+        if score < self.floor || !allowed.contains(internal_id) {
+            return;
+        }
+        self.best.push(found);
+        if self.best.len() >= self.capacity {
+            cut(&mut self.best, k);
+            self.floor = self.best.last().map_or(self.floor, |last| last.score);
+            self.capacity = self.capacity.max(2 * self.best.len());
+        }
     }
 }
 
-impl SegmentCollector for SegmentTopMatches {
-    type Fruit = Collected;
+/// Receives the matches of a segment.
+pub(super) struct SegmentCollector<'b, 'a> {
+    collected: &'b mut Collected<'a>,
+    /// Internal ids by document of the segment.
+    internal_ids: Column<u64>,
+}
 
-    fn collect(&mut self, doc: DocId, score: Score) {
-        let internal_id = self.internal_ids.first(doc);
-        let Some(internal_id) = internal_id.and_then(|n| u32::try_from(n).ok()) else {
+impl Receiver for SegmentCollector<'_, '_> {
+    fn take(&mut self, document: DocId, score: f32, coverage: f32) {
+        let internal_id = self.internal_ids.first(document);
+        let Some(internal_id) = internal_id.and_then(|id| u32::try_from(id).ok()) else {
             return;
         };
-        let found = LexicalMatch { internal_id, score };
-        let best_of_all = &mut self.found.best_of_all;
-        let last = best_of_all.get(REFERENCES - 1);
-        if last.is_none_or(|last| score > last.score) && self.visible.contains(internal_id) {
-            let at = best_of_all.partition_point(|other| other.score >= score);
-            best_of_all.insert(at, found);
-            best_of_all.truncate(REFERENCES);
-        }
-        if !self.allowed.contains(internal_id) {
-            return;
-        }
-        self.found.all.insert(internal_id);
-        if self.also.contains(internal_id) {
-            self.found.also.push(found);
-        }
-        self.found.best.push(found);
-        if self.found.best.len() >= self.capacity {
-            cut(&mut self.found.best, self.k);
-            self.capacity = self.capacity.max(2 * self.found.best.len());
-        }
-    }
-
-    fn harvest(mut self) -> Collected {
-        cut(&mut self.found.best, self.k);
-        self.found
+        self.collected.found.push((internal_id, score));
+        self.collected.take(LexicalMatch {
+            internal_id,
+            score,
+            coverage,
+        });
     }
 }
 

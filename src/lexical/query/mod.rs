@@ -2,7 +2,10 @@
 
 mod builder;
 mod collector;
+mod evaluate;
+mod plan;
 mod quotes;
+mod window;
 mod words;
 
 use std::collections::BTreeMap;
@@ -11,7 +14,8 @@ use roaring::RoaringBitmap;
 
 use self::{
     builder::Builder,
-    collector::{REFERENCES, TopMatches},
+    collector::Collected,
+    evaluate::{SegmentQuery, mean_lengths},
 };
 use super::{LexicalError, LexicalIndex, QueryRewrite};
 
@@ -35,8 +39,12 @@ pub struct LexicalQuery {
 pub struct LexicalMatch {
     /// Internal id.
     pub internal_id: u32,
-    /// BM25 over the fields; higher is better.
+    /// Share of the query that the item has; higher is better. It does not depend on the other
+    /// matches: an item of average length with all words in its title scores about 1.
     pub score: f32,
+    /// Share of the words of the query that the item has in any field, 0 to 1; rare words count
+    /// more.
+    pub coverage: f32,
 }
 
 /// Results of a full-text search.
@@ -51,6 +59,8 @@ pub struct LexicalResults {
     /// The best visible items, also those that are not allowed, best first; at most
     /// `REFERENCES`.
     pub best_of_all: Vec<u32>,
+    /// Greatest coverage of the visible items, also those that are not allowed.
+    pub coverage: f32,
     /// Corrections of words that no item has.
     pub corrections: BTreeMap<String, String>,
     /// Synonyms searched besides, by phrase.
@@ -75,6 +85,8 @@ pub struct LexicalSelection<'a> {
     pub allowed: &'a RoaringBitmap,
     /// Items whose scores are returned if they match.
     pub also: &'a RoaringBitmap,
+    /// Share of the best score that a match needs, 0 to 1.
+    pub relevance: f32,
     /// Items among which [`LexicalResults::best_of_all`] is found.
     pub visible: &'a RoaringBitmap,
 }
@@ -92,22 +104,29 @@ impl LexicalIndex {
     ) -> Result<LexicalResults, LexicalError> {
         let searcher = self.searcher();
         let mut found = LexicalResults::default();
-        let Some(query) = Builder {
+        let plan = Builder {
             searcher: &searcher,
             fields: &self.fields,
             query,
             rewrite,
             found: &mut found,
         }
-        .build()?
-        else {
+        .build()?;
+        if plan.is_empty() {
             return Ok(found);
-        };
-        let collected = searcher.search(&*query, &TopMatches(*selection))?;
+        }
+        let means = mean_lengths(&searcher, &self.fields)?;
+        let mut collected = Collected::new(*selection);
+        for segment in searcher.segment_readers() {
+            let mut query = SegmentQuery::open(&plan, &searcher, segment, &self.fields, &means)?;
+            query.run(&mut collected.segment(segment)?);
+        }
+        collected.finish();
         let also = collected.also.into_iter();
         found.also = also.map(|m| (m.internal_id, m.score)).collect();
-        let best = collected.best_of_all.into_iter().take(REFERENCES);
+        let best = collected.best_of_all.into_iter();
         found.best_of_all = best.map(|m| m.internal_id).collect();
+        found.coverage = collected.coverage;
         found.matches = collected.best;
         found.all = collected.all;
         Ok(found)

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tantivy::query::Query;
-
-use super::builder::{Builder, SYNONYM_FACTOR, best_of};
+use super::{builder::Builder, evaluate::SYNONYM_FACTOR, plan::Word};
 use crate::lexical::{
     LexicalError,
     analyzer::{Analyzed, fold, stem},
@@ -19,20 +17,21 @@ const TYPO_FACTOR: f32 = 0.6;
 const MAX_COMPLETIONS: usize = 20;
 
 impl Builder<'_> {
-    /// Returns the query of a word in any field, or of its corrections unless it has synonyms.
+    /// Returns a word with its spellings: its term, completions, or corrections unless it has
+    /// synonyms.
     pub(super) fn word(
         &mut self,
         words: &[Analyzed],
         at: usize,
         text: &str,
         has_others: bool,
-    ) -> Result<Box<dyn Query>, LexicalError> {
+    ) -> Result<Word, LexicalError> {
         let (word, next) = (&words[at], words.get(at + 1));
         let unfinished = self.query.prefix
             && at + 1 == words.len()
             && text.ends_with(|c: char| c.is_alphanumeric());
         let mut terms = vec![(word.term.clone(), 1.0)];
-        let known = spelling::frequency(self.searcher, self.fields, &word.term)? > 0;
+        let known = self.frequency(&word.term)? > 0;
         if unfinished && word.plain {
             let written = fold(&text[word.span.clone()]);
             terms.extend(
@@ -47,8 +46,8 @@ impl Builder<'_> {
         self.found
             .terms
             .extend(terms.iter().map(|(t, _)| t.clone()));
-        let any = terms.iter().map(|(term, weight)| self.term(term, *weight));
-        Ok(best_of(any.collect::<Result<Vec<_>, _>>()?, 0.0))
+        let weight = self.weight(&word.term, &terms)?;
+        Ok(Word { weight, terms })
     }
 
     fn meant(
@@ -60,7 +59,7 @@ impl Builder<'_> {
         let written = fold(&text[word.span.clone()]);
         if let Some(next) = next.filter(|n| n.plain && n.position == word.position + 1) {
             let joined = stem(&(written.clone() + &fold(&text[next.span.clone()])));
-            if spelling::frequency(self.searcher, self.fields, &joined)? > 0 {
+            if self.frequency(&joined)? > 0 {
                 self.found.corrections.insert(written, joined.clone());
                 return Ok(vec![(joined, 1.0)]);
             }

@@ -24,6 +24,8 @@ pub enum Scale {
     Relative,
     /// The raw score.
     Raw,
+    /// Number of standard deviations above the mean vector score of all items.
+    Standard,
 }
 
 /// Function from the scaled signal to the value.
@@ -47,6 +49,9 @@ pub enum Link {
         /// Above 0.
         slope: f32,
     },
+    /// `ln(1 + exp(x))`: nearly `x` above 2, and above 0 for all others, so that they keep their
+    /// order.
+    Softplus,
 }
 
 /// A strictly increasing map from a source's signal to a value of 0 or more.
@@ -71,8 +76,20 @@ impl Calibration {
         link: Link::Identity,
     };
 
+    /// The share of a query that an item covers, as full-text search scores it.
+    pub const COVERED: Self = Self {
+        scale: Scale::Raw,
+        link: Link::Identity,
+    };
+
+    /// The vector score compared with those of all items.
+    pub const STANDARD: Self = Self {
+        scale: Scale::Standard,
+        link: Link::Softplus,
+    };
+
     /// Returns the value of a signal; `range` is the minimum and maximum score of the source in the
-    /// candidate set.
+    /// candidate set, or the mean and standard deviation of all items for [`Scale::Standard`].
     pub(super) fn value(&self, signal: Option<Signal>, range: (f32, f32)) -> f32 {
         let Some(x) = signal.and_then(|s| self.scale.of(s, range)) else {
             return 0.0;
@@ -83,6 +100,8 @@ impl Calibration {
             Link::LogLogistic { intercept, slope } => {
                 sigmoid(intercept + slope * x.max(MIN_LOG_INPUT).ln())
             }
+            // exp(x) would overflow from 88 on.
+            Link::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
         }
     }
 
@@ -119,6 +138,8 @@ impl Scale {
             Self::Relative if high > low => Some((signal.score - low) / (high - low)),
             Self::Relative => Some(1.0),
             Self::Raw => Some(signal.score),
+            Self::Standard if high > 0.0 => Some((signal.score - low) / high),
+            Self::Standard => Some(0.0),
         }
     }
 }

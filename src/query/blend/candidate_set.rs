@@ -46,14 +46,30 @@ pub struct Candidate {
 }
 
 /// Candidates with the score that each source gives them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CandidateSet {
     /// Number of items in the history: the evidence for the behavior signals of this shopper.
     pub evidence: f32,
+    /// Greatest share of the words of the query that an item has, 0 to 1; 1 without words.
+    pub coverage: f32,
+    /// Mean and standard deviation of the vector scores of all items; zeros if unknown.
+    pub background: (f32, f32),
     /// Candidates, each item once.
     pub candidates: Vec<Candidate>,
     /// Minimum and maximum scores of sources that are not those of the candidates.
     ranges: Vec<(Source, (f32, f32))>,
+}
+
+impl Default for CandidateSet {
+    fn default() -> Self {
+        Self {
+            evidence: 0.0,
+            coverage: 1.0,
+            background: (0.0, 0.0),
+            candidates: Vec::new(),
+            ranges: Vec::new(),
+        }
+    }
 }
 
 impl CandidateSet {
@@ -82,7 +98,7 @@ impl CandidateSet {
         Self {
             evidence,
             candidates,
-            ranges: Vec::new(),
+            ..Self::default()
         }
     }
 

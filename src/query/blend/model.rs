@@ -1,12 +1,15 @@
 //! The blend model: weights and calibrations of the sources, and ranking by their weighted sum.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, btree_map::Entry},
+};
 
 use serde::{Deserialize, Serialize};
 use vitrine_schemas::{BlendInfo, BlendMethod, BlendUse, Source};
 
 use super::{
-    Calibration,
+    Calibration, Scale,
     candidate_set::{Candidate, CandidateSet, SOURCE_COUNT, Signal, Signals},
 };
 use crate::{Error, Result};
@@ -19,10 +22,16 @@ const FORMAT: u32 = 1;
 const DEFAULT_USER_EVIDENCE: f32 = 1.0;
 const DEFAULT_ITEM_EVIDENCE: f32 = 16.0;
 
-/// Weights of vector and full-text search in a hybrid search, scores scaled to 0 to 1 (Bruch, Gai
-/// and Ingber 2023). Found on a quarter of Home Depot's judged terms with MiniLM, where .2 to .5
-/// for vectors differ little; rank fusion is worse (`make bench-relevance`).
-const HYBRID_WEIGHTS: [(Source, f32); 2] = [(Source::Query, 0.35), (Source::Lexical, 1.0)];
+/// Weights of full-text and vector search in a hybrid search. A full-text score is the share of the
+/// query that an item covers, a vector score the number of standard deviations above the mean of
+/// all items, so neither depends on the other candidates. Found on a third of Home Depot's judged
+/// terms and on Abt-Buy with MiniLM (`make bench-relevance`).
+const LEXICAL_WEIGHT: f32 = 1.0;
+const VECTOR_WEIGHT: f32 = 0.025;
+
+/// Weight that vectors gain if no item has any word of the query; a share of it if the best item
+/// has some of the words.
+const UNCOVERED_VECTOR_WEIGHT: f32 = 0.15;
 
 /// Weights of the sources for items of other categories, scores scaled to 0 to 1. Found on half of
 /// the baskets of a grocery and of Amazon's purchases in two categories (`make bench-cross`).
@@ -67,6 +76,9 @@ pub struct BlendModel {
     pub user_evidence: f32,
     /// Number of events with a candidate at which behavior counts half of its weight.
     pub item_evidence: f32,
+    /// Weight that the vector of the query gains with the share of words that no item has.
+    #[serde(default)]
+    pub uncovered_vector_weight: f32,
     /// Training data and figures of a learned blend.
     pub info: Option<BlendInfo>,
 }
@@ -151,11 +163,29 @@ impl BlendModel {
         }
     }
 
-    /// Returns the blend of full-text and vector search for an unknown shopper.
+    /// Returns the blend of full-text and vector search for an unknown shopper. Vectors count little
+    /// beside an item that has all words of the query, such as a model number, and most if no item
+    /// has any.
     pub fn hybrid() -> Self {
-        Self::of(BlendMethod::Weighted, HYBRID_WEIGHTS, |_| {
-            Calibration::RELATIVE
-        })
+        let mut blend = Self::of(BlendMethod::Weighted, [], |_| Calibration::RELATIVE);
+        blend.add_hybrid_sources();
+        blend
+    }
+
+    /// Adds full-text and vector search, where the blend lacks them.
+    fn add_hybrid_sources(&mut self) {
+        let lexical = BlendPart {
+            weight: LEXICAL_WEIGHT,
+            calibration: Calibration::COVERED,
+        };
+        self.parts.entry(Source::Lexical).or_insert(lexical);
+        if let Entry::Vacant(query) = self.parts.entry(Source::Query) {
+            query.insert(BlendPart {
+                weight: VECTOR_WEIGHT,
+                calibration: Calibration::STANDARD,
+            });
+            self.uncovered_vector_weight = UNCOVERED_VECTOR_WEIGHT;
+        }
     }
 
     /// Returns the blend for items of other categories, in a shop with `events` events per item.
@@ -182,13 +212,16 @@ impl BlendModel {
             }
             return blend;
         }
-        for (source, weight) in HYBRID_WEIGHTS {
+        if is_hybrid {
+            blend.add_hybrid_sources();
+        } else {
             // A single query source counts as much as all learned sources together.
-            let weight = if is_hybrid { weight } else { 1.0 };
-            blend.parts.entry(source).or_insert(BlendPart {
-                weight,
-                calibration: Calibration::RELATIVE,
-            });
+            for source in [Source::Query, Source::Lexical] {
+                blend.parts.entry(source).or_insert(BlendPart {
+                    weight: 1.0,
+                    calibration: Calibration::RELATIVE,
+                });
+            }
         }
         blend
     }
@@ -232,6 +265,7 @@ impl BlendModel {
             parts: weights.into_iter().map(part).collect(),
             user_evidence: 0.0,
             item_evidence: 0.0,
+            uncovered_vector_weight: 0.0,
             info: None,
         }
     }
@@ -243,6 +277,15 @@ impl BlendModel {
             weight * evidence_share(evidence, self.user_evidence)
         } else {
             weight
+        }
+    }
+
+    /// Returns the weight of a source for a candidate set.
+    pub fn weight_in(&self, source: Source, candidate_set: &CandidateSet) -> f32 {
+        let weight = self.weight(source, candidate_set.evidence);
+        match source {
+            Source::Query => weight + self.uncovered_vector_weight * (1.0 - candidate_set.coverage),
+            _ => weight,
         }
     }
 
@@ -259,13 +302,12 @@ impl BlendModel {
             .parts
             .iter()
             .map(|(source, part)| {
-                let weight = self.weight(*source, candidate_set.evidence);
-                (
-                    *source,
-                    weight,
-                    part.calibration,
-                    candidate_set.score_range(*source),
-                )
+                let range = match part.calibration.scale {
+                    Scale::Standard => candidate_set.background,
+                    _ => candidate_set.score_range(*source),
+                };
+                let weight = self.weight_in(*source, candidate_set);
+                (*source, weight, part.calibration, range)
             })
             .filter(|(_, weight, ..)| *weight > 0.0)
             .collect();
