@@ -11,12 +11,16 @@ use tantivy::{
     schema::{Field, IndexRecordOption},
 };
 
-use super::{LexicalQuery, LexicalResults, quotes::quoted};
+use super::{
+    LexicalQuery, LexicalResults,
+    pieces::{Alternative, Piece},
+    quotes::quoted,
+};
 use crate::lexical::{
     FIELDS, LexicalError, QueryRewrite,
     analyzer::{Analyzed, analyze},
     spelling,
-    synonyms::{Other, Piece},
+    synonyms::Other,
 };
 
 /// Score factor of each field.
@@ -33,6 +37,12 @@ pub(super) const SYNONYM_FACTOR: f32 = 0.8;
 
 /// Maximum number of words of a query; the rest is ignored.
 const MAX_QUERY_WORDS: usize = 32;
+
+/// Maximum number of other words of a query whose stop words count as part of a name.
+const MAX_WORDS_OF_NAME: usize = 3;
+
+/// Index of the brand among the fields.
+const BRAND: usize = 1;
 
 /// A part of a query, and if it must match.
 type Clause = (Occur, Box<dyn Query>);
@@ -60,20 +70,21 @@ impl Builder<'_> {
                 clauses.push((Occur::Must, self.phrase(&words)?));
             }
         }
-        let rewrite = self.rewrite;
-        let mut words = rewrite.stop_words.strip(&text, analyze(&text));
+        let all = analyze(&text);
+        let pieces = self.pieces(&text, &all)?;
+        let is_name = |word: &Analyzed| {
+            let mut names = pieces.iter().filter(|piece| !piece.name.is_empty());
+            names.any(|piece| piece.contains(word))
+        };
+        let stop_words = &self.rewrite.stop_words;
+        let mut words = stop_words.strip(&text, all.clone(), is_name);
         words.truncate(MAX_QUERY_WORDS);
         let occur = if self.query.all {
             Occur::Must
         } else {
             Occur::Should
         };
-        let mut pieces = match self.query.without_synonyms {
-            true => Vec::new(),
-            false => rewrite.synonyms.pieces(&text),
-        }
-        .into_iter()
-        .peekable();
+        let mut pieces = pieces.into_iter().peekable();
         let mut at = 0;
         while let Some(word) = words.get(at) {
             while pieces.next_if(|p| p.span.end <= word.span.start).is_some() {}
@@ -82,9 +93,8 @@ impl Builder<'_> {
                 at += 1;
                 continue;
             };
-            let inside =
-                |w: &&Analyzed| piece.span.start <= w.span.start && w.span.end <= piece.span.end;
-            let count = words[at..].iter().take_while(inside).count();
+            let inside = words[at..].iter().take_while(|w| piece.contains(w));
+            let count = inside.count();
             if count == 0 {
                 // A pair of characters on the edge of the piece: another word does not have it.
                 clauses.push((Occur::Should, self.word(&words, at, &text, true)?));
@@ -101,13 +111,22 @@ impl Builder<'_> {
         for pair in words.windows(2) {
             clauses.extend(self.pair(pair)?);
         }
-        Ok((!clauses.is_empty()).then(|| Box::new(BooleanQuery::new(clauses)) as Box<dyn Query>))
+        if clauses.is_empty() {
+            return Ok(None);
+        }
+        let query: Box<dyn Query> = Box::new(BooleanQuery::new(clauses));
+        let mut clauses = self.stop_word_boosts(&all, words.len())?;
+        if clauses.is_empty() {
+            return Ok(Some(query));
+        }
+        clauses.insert(0, (Occur::Must, query));
+        Ok(Some(Box::new(BooleanQuery::new(clauses))))
     }
 
     /// Returns the query of the words of a span, or of its alternatives.
     fn piece(
         &mut self,
-        piece: &Piece<'_>,
+        piece: &Piece,
         words: &[Analyzed],
         place: Range<usize>,
         text: &str,
@@ -115,16 +134,23 @@ impl Builder<'_> {
     ) -> Result<Box<dyn Query>, LexicalError> {
         let mut any = Vec::new();
         let mut known = Vec::new();
-        for other in &piece.others {
-            if let Some(query) = self.other(other, place.len())? {
+        for Alternative {
+            other,
+            factor,
+            is_synonym,
+        } in &piece.others
+        {
+            if let Some(query) = self.other(other, *factor, place.len())? {
                 any.push(query);
-                known.push(other.text.clone());
+                if *is_synonym {
+                    known.push(other.text.clone());
+                }
                 let terms = other.terms.iter().map(|w| w.term.clone());
                 self.found.terms.extend(terms);
             }
         }
         let has_others = !any.is_empty();
-        if has_others {
+        if !known.is_empty() {
             let written = text[piece.span.clone()].to_owned();
             self.found
                 .synonyms
@@ -132,7 +158,9 @@ impl Builder<'_> {
                 .or_default()
                 .extend(known);
         }
-        if let [at] = place.clone().collect::<Vec<_>>()[..] {
+        if !piece.name.is_empty() && has_others {
+            any.insert(0, self.name(&piece.name, text)?);
+        } else if let [at] = place.clone().collect::<Vec<_>>()[..] {
             any.insert(0, self.word(words, at, text, has_others)?);
         } else {
             let mut own = Vec::new();
@@ -148,7 +176,12 @@ impl Builder<'_> {
     }
 
     /// Returns the query of an alternative of a span of `words` words; `None` if no item has it.
-    fn other(&self, other: &Other, words: usize) -> Result<Option<Box<dyn Query>>, LexicalError> {
+    pub(super) fn other(
+        &self,
+        other: &Other,
+        factor: f32,
+        words: usize,
+    ) -> Result<Option<Box<dyn Query>>, LexicalError> {
         for word in &other.terms {
             if spelling::frequency(self.searcher, self.fields, &word.term)? == 0 {
                 return Ok(None);
@@ -157,10 +190,33 @@ impl Builder<'_> {
         let query = self.phrase(&other.terms)?;
         // A phrase scores the sum of its words: that must not outweigh the original words.
         let share = (words as f32 / other.terms.len() as f32).min(1.0);
-        Ok(Some(Box::new(BoostQuery::new(
-            query,
-            SYNONYM_FACTOR * share,
-        ))))
+        Ok(Some(Box::new(BoostQuery::new(query, factor * share))))
+    }
+
+    /// Returns boosts of items with the stop words of a query of `informative` other words: beside
+    /// the same words as in the query (The Who), or as a brand (On).
+    fn stop_word_boosts(
+        &self,
+        words: &[Analyzed],
+        informative: usize,
+    ) -> Result<Vec<Clause>, LexicalError> {
+        let is_stop = |word: &Analyzed| self.rewrite.stop_words.is_common(&word.term);
+        let mut boosts = Vec::new();
+        if informative > MAX_WORDS_OF_NAME || !words.iter().any(is_stop) {
+            return Ok(boosts);
+        }
+        for pair in words.windows(2).filter(|pair| pair.iter().any(is_stop)) {
+            boosts.extend(self.pair(pair)?);
+        }
+        for word in words.iter().filter(|word| is_stop(word)) {
+            let term = Term::from_field_text(self.fields[BRAND], &word.term);
+            if self.searcher.doc_freq(&term)? > 0 {
+                let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
+                let query = BoostQuery::new(Box::new(query), PAIR_BOOST);
+                boosts.push((Occur::Should, Box::new(query)));
+            }
+        }
+        Ok(boosts)
     }
 
     /// Returns the query that boosts two adjacent words.
@@ -186,7 +242,7 @@ impl Builder<'_> {
     }
 
     /// Returns the query of adjacent words in one field.
-    fn phrase(&self, words: &[Analyzed]) -> Result<Box<dyn Query>, LexicalError> {
+    pub(super) fn phrase(&self, words: &[Analyzed]) -> Result<Box<dyn Query>, LexicalError> {
         let [first, _, ..] = words else {
             return words
                 .first()

@@ -2,6 +2,7 @@
 
 mod builder;
 mod collector;
+mod pieces;
 mod quotes;
 mod words;
 

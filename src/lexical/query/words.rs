@@ -3,20 +3,27 @@
 
 use std::collections::BTreeMap;
 
-use tantivy::query::Query;
+use tantivy::{collector::Count, query::Query};
 
 use super::builder::{Builder, SYNONYM_FACTOR, best_of};
 use crate::lexical::{
     LexicalError,
-    analyzer::{Analyzed, fold, stem},
+    analyzer::{Analyzed, analyze, fold, stem, with_digraphs},
+    phrases::Token,
     spelling,
 };
 
 /// Score factor per edit for typo matches.
 const TYPO_FACTOR: f32 = 0.6;
 
+/// Score factor of completions of a word as it is written, with its umlaut.
+const EXACT_COMPLETION_FACTOR: f32 = 0.9;
+
 /// Maximum number of completions of an unfinished last word.
 const MAX_COMPLETIONS: usize = 20;
+
+/// Terms with their score factors.
+type Terms = Vec<(String, f32)>;
 
 impl Builder<'_> {
     /// Returns the query of a word in any field, or of its corrections unless it has synonyms.
@@ -27,58 +34,127 @@ impl Builder<'_> {
         text: &str,
         has_others: bool,
     ) -> Result<Box<dyn Query>, LexicalError> {
-        let (word, next) = (&words[at], words.get(at + 1));
+        let word = &words[at];
         let unfinished = self.query.prefix
             && at + 1 == words.len()
             && text.ends_with(|c: char| c.is_alphanumeric());
-        let mut terms = vec![(word.term.clone(), 1.0)];
-        let known = spelling::frequency(self.searcher, self.fields, &word.term)? > 0;
-        if unfinished && word.plain {
-            let written = fold(&text[word.span.clone()]);
-            terms.extend(
-                self.endings(&written)?
-                    .into_iter()
-                    .map(|t| (t, SYNONYM_FACTOR)),
-            );
+        let mut terms: Terms = vec![(word.term.clone(), 1.0)];
+        terms.extend(word.variants.iter().map(|term| (term.clone(), 1.0)));
+        let mut known = false;
+        for (term, _) in &terms {
+            known |= spelling::frequency(self.searcher, self.fields, term)? > 0;
         }
-        if !known && !has_others && terms.len() == 1 && word.plain && self.query.typos {
-            terms.extend(self.meant(word, text, next)?);
+        let name = word.term.trim_end_matches(['+', '#']);
+        if !known && name.len() < word.term.len() {
+            terms.push((stem(name), 1.0));
+        }
+        if unfinished && word.plain {
+            let completions = self.completions(&text[word.span.clone()])?;
+            known |= !completions.is_empty();
+            terms.extend(completions);
+        }
+        let mut any = Vec::new();
+        if !known && !has_others && word.plain && self.query.typos {
+            match self.halves(word, text)? {
+                Some(halves) => any.push(halves),
+                None => {
+                    let corrected = self.corrected(word, text, unfinished)?;
+                    for (term, _) in &corrected {
+                        any.extend(self.synonyms_of(term)?);
+                    }
+                    terms.extend(corrected);
+                }
+            }
         }
         self.found
             .terms
             .extend(terms.iter().map(|(t, _)| t.clone()));
-        let any = terms.iter().map(|(term, weight)| self.term(term, *weight));
-        Ok(best_of(any.collect::<Result<Vec<_>, _>>()?, 0.0))
+        for (term, factor) in &terms {
+            any.push(self.term(term, *factor)?);
+        }
+        Ok(best_of(any, 0.0))
     }
 
-    fn meant(
+    /// Returns the query of the two adjacent words that an unknown word is; `None` if no item has
+    /// them, or if a word of one other letter is in the index.
+    fn halves(
         &mut self,
         word: &Analyzed,
         text: &str,
-        next: Option<&Analyzed>,
-    ) -> Result<Vec<(String, f32)>, LexicalError> {
+    ) -> Result<Option<Box<dyn Query>>, LexicalError> {
         let written = fold(&text[word.span.clone()]);
-        if let Some(next) = next.filter(|n| n.plain && n.position == word.position + 1) {
-            let joined = stem(&(written.clone() + &fold(&text[next.span.clone()])));
-            if spelling::frequency(self.searcher, self.fields, &joined)? > 0 {
-                self.found.corrections.insert(written, joined.clone());
-                return Ok(vec![(joined, 1.0)]);
-            }
+        let near = spelling::near(self.searcher, self.fields, &word.term, false)?;
+        if near.first().is_some_and(|guess| guess.edits == 1) {
+            return Ok(None);
         }
-        let near = spelling::near(self.searcher, self.fields, &word.term)?;
-        if near.first().is_none_or(|g| g.edits > 1)
-            && let Some(halves) = spelling::halves(self.searcher, self.fields, &written, stem)?
-        {
-            self.found.corrections.insert(written, halves.join(" "));
-            return Ok(halves.into_iter().map(|h| (h, 1.0)).collect());
+        let Some(halves) = spelling::halves(self.searcher, self.fields, &written)? else {
+            return Ok(None);
+        };
+        let halves = halves.join(" ");
+        let words = analyze(&halves);
+        let query = self.phrase(&words)?;
+        if self.searcher.search(&*query, &Count)? == 0 {
+            return Ok(None);
+        }
+        self.found.terms.extend(words.into_iter().map(|w| w.term));
+        self.found.corrections.insert(written, halves);
+        Ok(Some(query))
+    }
+
+    /// Returns the terms that a mistyped word may stand for.
+    fn corrected(
+        &mut self,
+        word: &Analyzed,
+        text: &str,
+        unfinished: bool,
+    ) -> Result<Terms, LexicalError> {
+        let written = fold(&text[word.span.clone()]);
+        let mut near = spelling::near(self.searcher, self.fields, &word.term, false)?;
+        if near.is_empty() && unfinished {
+            near = spelling::near(self.searcher, self.fields, &written, true)?;
         }
         if let Some(first) = near.first() {
             self.found.corrections.insert(written, first.term.clone());
         }
-        Ok(near
+        let terms = near
             .into_iter()
-            .map(|g| (g.term, TYPO_FACTOR.powi(i32::from(g.edits))))
-            .collect())
+            .map(|g| (g.term, TYPO_FACTOR.powi(i32::from(g.edits))));
+        Ok(terms.collect())
+    }
+
+    /// Returns the queries of the synonyms of a term.
+    fn synonyms_of(&mut self, term: &str) -> Result<Vec<Box<dyn Query>>, LexicalError> {
+        let mut queries = Vec::new();
+        if self.query.without_synonyms {
+            return Ok(queries);
+        }
+        let phrase = [Token {
+            key: term.to_owned(),
+            span: 0..term.len(),
+        }];
+        for other in self.rewrite.synonyms.of(&phrase) {
+            let factor = SYNONYM_FACTOR * TYPO_FACTOR;
+            if let Some(query) = self.other(&other, factor, 1)? {
+                queries.push(query);
+                let texts = self.found.synonyms.entry(term.to_owned()).or_default();
+                texts.push(other.text.clone());
+                let terms = other.terms.iter().map(|w| w.term.clone());
+                self.found.terms.extend(terms);
+            }
+        }
+        Ok(queries)
+    }
+
+    /// Returns the terms that an unfinished word may become; those with its umlaut count more.
+    fn completions(&self, written: &str) -> Result<Terms, LexicalError> {
+        let mut terms: Terms = Vec::new();
+        if let Some(exact) = with_digraphs(written) {
+            let endings = self.endings(&exact)?.into_iter();
+            terms.extend(endings.map(|term| (term, EXACT_COMPLETION_FACTOR)));
+        }
+        let endings = self.endings(&fold(written))?.into_iter();
+        terms.extend(endings.map(|term| (term, SYNONYM_FACTOR)));
+        Ok(terms)
     }
 
     /// Returns the terms that begin with `start`, the most frequent first.
