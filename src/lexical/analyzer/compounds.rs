@@ -16,6 +16,9 @@ const MAX_WORDS: usize = 4;
 /// Longest word beside an ampersand with spaces that is part of a name as "H & M" is, in letters.
 const MAX_NAME_LETTERS: usize = 3;
 
+/// Longest word beside an "and" that is part of a name, in letters.
+const MAX_SHORT_LETTERS: usize = 2;
+
 /// Adjacent words with their spellings as one.
 #[derive(Debug)]
 pub(in crate::lexical) struct Compound {
@@ -109,7 +112,7 @@ impl<'a> Text<'a> {
                 (vec![self.joined(&words)], true)
             }
             Between::Space | Between::Apostrophe if words.len() == 3 && self.is_and(&words) => {
-                let is_joined = between.contains(&Between::Apostrophe);
+                let is_joined = between.contains(&Between::Apostrophe) || self.is_name(&words);
                 (self.with_and(&words), is_joined)
             }
             Between::Space if all(Between::Space) && words.len() <= 3 && self.may_join(&words) => {
@@ -162,6 +165,13 @@ impl<'a> Text<'a> {
         let (first, last) = (&self.written[words.start], &self.written[last]);
         terms.push(stem(&format!("{first}n{last}")));
         terms
+    }
+
+    /// Returns true for short words beside "and" or "n": H and M.
+    fn is_name(&self, words: &Range<usize>) -> bool {
+        let ends = [words.start, words.end - 1];
+        ends.iter()
+            .all(|at| self.written[*at].chars().count() <= MAX_SHORT_LETTERS)
     }
 
     fn is_and(&self, words: &Range<usize>) -> bool {

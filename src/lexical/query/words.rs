@@ -8,7 +8,7 @@ use tantivy::{collector::Count, query::Query};
 use super::builder::{Builder, SYNONYM_FACTOR, best_of};
 use crate::lexical::{
     LexicalError,
-    analyzer::{Analyzed, analyze, fold, stem, with_digraphs},
+    analyzer::{Analyzed, analyze, fold, is_function_word, stem, with_digraphs},
     phrases::Token,
     spelling,
 };
@@ -16,8 +16,8 @@ use crate::lexical::{
 /// Score factor per edit for typo matches.
 const TYPO_FACTOR: f32 = 0.6;
 
-/// Score factor of completions of a word as it is written, with its umlaut.
-const EXACT_COMPLETION_FACTOR: f32 = 0.9;
+/// Score factor of completions without the umlaut of the word.
+const OTHER_LETTER_FACTOR: f32 = 0.5;
 
 /// Maximum number of completions of an unfinished last word.
 const MAX_COMPLETIONS: usize = 20;
@@ -38,7 +38,14 @@ impl Builder<'_> {
         let unfinished = self.query.prefix
             && at + 1 == words.len()
             && text.ends_with(|c: char| c.is_alphanumeric());
-        let mut terms: Terms = vec![(word.term.clone(), 1.0)];
+        // "büch" is rather the beginning of Bücher than of Buch.
+        let is_other_word = unfinished && !word.variants.is_empty();
+        let factor = if is_other_word {
+            OTHER_LETTER_FACTOR
+        } else {
+            1.0
+        };
+        let mut terms: Terms = vec![(word.term.clone(), factor)];
         terms.extend(word.variants.iter().map(|term| (term.clone(), 1.0)));
         let mut known = false;
         for (term, _) in &terms {
@@ -54,7 +61,8 @@ impl Builder<'_> {
             terms.extend(completions);
         }
         let mut any = Vec::new();
-        if !known && !has_others && word.plain && self.query.typos {
+        let is_grammar = is_function_word(&fold(&text[word.span.clone()]));
+        if !known && !has_others && word.plain && !is_grammar && self.query.typos {
             match self.halves(word, text)? {
                 Some(halves) => any.push(halves),
                 None => {
@@ -147,13 +155,17 @@ impl Builder<'_> {
 
     /// Returns the terms that an unfinished word may become; those with its umlaut count more.
     fn completions(&self, written: &str) -> Result<Terms, LexicalError> {
-        let mut terms: Terms = Vec::new();
-        if let Some(exact) = with_digraphs(written) {
-            let endings = self.endings(&exact)?.into_iter();
-            terms.extend(endings.map(|term| (term, EXACT_COMPLETION_FACTOR)));
-        }
+        let exact = with_digraphs(written);
+        let factor = match exact {
+            Some(_) => OTHER_LETTER_FACTOR,
+            None => SYNONYM_FACTOR,
+        };
         let endings = self.endings(&fold(written))?.into_iter();
-        terms.extend(endings.map(|term| (term, SYNONYM_FACTOR)));
+        let mut terms: Terms = endings.map(|term| (term, factor)).collect();
+        if let Some(exact) = exact {
+            let endings = self.endings(&exact)?.into_iter();
+            terms.extend(endings.map(|term| (term, SYNONYM_FACTOR)));
+        }
         Ok(terms)
     }
 
