@@ -22,7 +22,7 @@ const JOINED_FACTOR: f32 = 0.9;
 const SPLIT_FACTOR: f32 = 0.8;
 
 /// Score factor of a word of a name that is without the name's short words.
-const PARTIAL_NAME_FACTOR: f32 = 0.5;
+const PARTIAL_NAME_FACTOR: f32 = 0.8;
 
 /// Longest word that says little without the rest of its name, in letters: the T of T-shirt.
 const MAX_SHORT_LETTERS: usize = 2;
@@ -167,7 +167,8 @@ impl Builder<'_> {
                 Alternative::spelling(spelled, terms, JOINED_FACTOR)
             }));
         }
-        let has_short = members.iter().any(|word| is_short(word, text));
+        let is_number = last.term.contains('/');
+        let has_short = !is_number && members.iter().any(|word| is_short(word, text));
         Ok((!others.is_empty()).then(|| Piece {
             span: first.span.start..last.span.end,
             others,

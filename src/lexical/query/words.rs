@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use tantivy::{collector::Count, query::Query};
+use tantivy::{
+    collector::Count,
+    query::{BooleanQuery, BoostQuery, Occur, Query},
+};
 
 use super::builder::{Builder, SYNONYM_FACTOR, best_of};
 use crate::lexical::{
@@ -18,6 +21,12 @@ const TYPO_FACTOR: f32 = 0.6;
 
 /// Score factor of completions without the umlaut of the word.
 const OTHER_LETTER_FACTOR: f32 = 0.5;
+
+/// Score factor of items that have the halves of a word apart.
+const APART_FACTOR: f32 = 0.9;
+
+/// Shortest half of a word that is searched apart from the other one, in letters.
+const MIN_HALF_LETTERS: usize = 3;
 
 /// Maximum number of completions of an unfinished last word.
 const MAX_COMPLETIONS: usize = 20;
@@ -83,8 +92,7 @@ impl Builder<'_> {
         Ok(best_of(any, 0.0))
     }
 
-    /// Returns the query of the two adjacent words that an unknown word is; `None` if no item has
-    /// them, or if a word of one other letter is in the index.
+    /// Returns the query of the two words that an unknown word is; `None` if no item has both, or if a word of one other letter is in the index.
     fn halves(
         &mut self,
         word: &Analyzed,
@@ -98,9 +106,21 @@ impl Builder<'_> {
         let Some(halves) = spelling::halves(self.searcher, self.fields, &written)? else {
             return Ok(None);
         };
+        let is_long = halves
+            .iter()
+            .all(|half| half.chars().count() >= MIN_HALF_LETTERS);
         let halves = halves.join(" ");
         let words = analyze(&halves);
-        let query = self.phrase(&words)?;
+        let mut any = vec![self.phrase(&words)?];
+        if is_long {
+            let both = words
+                .iter()
+                .map(|w| Ok((Occur::Must, self.term(&w.term, 1.0)?)));
+            let both = both.collect::<Result<Vec<_>, LexicalError>>()?;
+            let both = Box::new(BooleanQuery::new(both));
+            any.push(Box::new(BoostQuery::new(both, APART_FACTOR)));
+        }
+        let query = best_of(any, 0.0);
         if self.searcher.search(&*query, &Count)? == 0 {
             return Ok(None);
         }
