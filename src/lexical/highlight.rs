@@ -4,7 +4,7 @@ use std::{collections::HashSet, ops::Range};
 
 use vitrine_schemas::Fragment;
 
-use super::analyzer::analyze;
+use super::analyzer::index_terms;
 
 /// Maximum number of characters of a highlighted text.
 const MAX_CHARACTERS: usize = 240;
@@ -52,7 +52,7 @@ pub fn matching_words(text: &str, terms: &HashSet<&str>) -> Vec<String> {
 
 /// Bytes of the words, rising, those that touch or overlap as one.
 fn matched(text: &str, terms: &HashSet<&str>) -> Vec<Range<usize>> {
-    let found = analyze(text).into_iter();
+    let found = index_terms(text).into_iter();
     let mut spans: Vec<Range<usize>> = found
         .filter(|word| terms.contains(word.term.as_str()))
         .map(|word| word.span)

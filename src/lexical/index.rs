@@ -21,7 +21,7 @@ use tantivy::{
 use super::{LexicalError, analyzer::Analyzer};
 
 /// Name of the analyzer in the index. Change it with anything that makes other terms of a text.
-const ANALYZER: &str = "vitrine-1";
+const ANALYZER: &str = "vitrine-2";
 
 /// Bytes of terms the writer collects before it makes a segment.
 const WRITER_MEMORY_BYTES: usize = 32 << 20;

@@ -9,6 +9,8 @@ mod query;
 mod spelling;
 mod stop_words;
 mod synonyms;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 

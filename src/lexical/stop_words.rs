@@ -26,14 +26,19 @@ impl StopWords {
         }
     }
 
-    /// The words of a text that say something; all, where none does.
-    pub(super) fn strip(&self, text: &str, words: Vec<Analyzed>) -> Vec<Analyzed> {
+    /// The words of a text that say something, or that `is_name` keeps; all, where none does.
+    pub(super) fn strip(
+        &self,
+        text: &str,
+        words: Vec<Analyzed>,
+        is_name: impl Fn(&Analyzed) -> bool,
+    ) -> Vec<Analyzed> {
         let out = self.spans(text);
         let says = |word: &Analyzed| {
             let is_own = out
                 .iter()
                 .any(|span| span.start < word.span.end && word.span.start < span.end);
-            !is_own && !self.is_common(&word.term)
+            is_name(word) || (!is_own && !self.is_common(&word.term))
         };
         match words.iter().any(says) {
             true => words.into_iter().filter(says).collect(),
@@ -64,7 +69,8 @@ impl StopWords {
             .collect()
     }
 
-    fn is_common(&self, term: &str) -> bool {
+    /// Returns true for a common word that is ignored.
+    pub(super) fn is_common(&self, term: &str) -> bool {
         !self.keep_common && is_stop(term)
     }
 }

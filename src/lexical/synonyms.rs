@@ -27,30 +27,23 @@ pub struct Synonyms(Phrases<Others>);
 /// Alternatives of a phrase.
 #[derive(Clone, Debug)]
 struct Others {
-    group: Arc<Vec<Other>>,
+    group: Arc<Vec<Arc<Other>>>,
     /// Index of the phrase itself in the group.
     own: Option<usize>,
 }
 
 /// An alternative of a phrase.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Other {
     pub text: String,
     /// Adjacent terms.
     pub terms: Vec<Analyzed>,
 }
 
-/// A span of a query with its alternatives.
-pub(super) struct Piece<'a> {
-    /// Bytes of the text.
-    pub span: Range<usize>,
-    pub others: Vec<&'a Other>,
-}
-
 impl Synonyms {
     /// Makes each of `words` also find the others.
     pub fn add_equal(&mut self, words: &[String]) {
-        let group = Arc::new(words.iter().map(|w| Other::of(w)).collect());
+        let group = group(words);
         for (at, word) in words.iter().enumerate() {
             let (group, own) = (Arc::clone(&group), Some(at));
             self.0.add(&tokens(word), Others { group, own });
@@ -59,33 +52,47 @@ impl Synonyms {
 
     /// Makes each of `words` also find each of `to`.
     pub fn add_one_way(&mut self, words: &[String], to: &[String]) {
-        let group = Arc::new(to.iter().map(|w| Other::of(w)).collect());
+        let group = group(to);
         for word in words {
             let (group, own) = (Arc::clone(&group), None);
             self.0.add(&tokens(word), Others { group, own });
         }
     }
 
-    /// Returns the spans of a text that have alternatives, without overlap; the longest of those
-    /// with the same start.
-    pub(super) fn pieces(&self, text: &str) -> Vec<Piece<'_>> {
+    /// Returns the spans of a text that have alternatives, in bytes and without overlap, with these;
+    /// the longest of those with the same start.
+    pub(super) fn within(&self, text: &str) -> Vec<(Range<usize>, Vec<Arc<Other>>)> {
         if self.0.is_empty() {
             return Vec::new();
         }
         let words: Vec<Token> = tokens(text);
         let found = self.0.apart(&words);
-        let pieces = found.map(|(place, groups)| {
-            let others = groups.iter().flat_map(|of| {
-                let all = of.group.iter().enumerate();
-                all.filter(|(at, _)| Some(*at) != of.own).map(|(_, o)| o)
-            });
-            Piece {
-                span: words[place.start].span.start..words[place.end - 1].span.end,
-                others: others.take(MAX_ALTERNATIVES).collect(),
-            }
+        let spans = found.map(|(place, groups)| {
+            let span = words[place.start].span.start..words[place.end - 1].span.end;
+            (span, alternatives(groups))
         });
-        pieces.collect()
+        spans.collect()
     }
+
+    /// Returns the alternatives of a phrase.
+    pub(super) fn of(&self, phrase: &[Token]) -> Vec<Arc<Other>> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        alternatives(self.0.of(phrase))
+    }
+}
+
+fn group(words: &[String]) -> Arc<Vec<Arc<Other>>> {
+    Arc::new(words.iter().map(|w| Arc::new(Other::of(w))).collect())
+}
+
+fn alternatives(groups: &[Others]) -> Vec<Arc<Other>> {
+    let others = groups.iter().flat_map(|of| {
+        let all = of.group.iter().enumerate();
+        all.filter(|(at, _)| Some(*at) != of.own).map(|(_, o)| o)
+    });
+    others.take(MAX_ALTERNATIVES).cloned().collect()
 }
 
 impl Other {

@@ -15,7 +15,7 @@ use tantivy::{
 };
 
 use super::{
-    plan::{Group, PAIR_BOOST, Phrase, QueryPlan, Word},
+    plan::{Alternative, AlternativeWords, Group, PAIR_BOOST, Phrase, QueryPlan, Word},
     window::{WINDOW, Window},
 };
 use crate::lexical::{FIELDS, LexicalError};
@@ -28,9 +28,6 @@ const SATURATION: f32 = 0.9;
 
 /// Influence of the length of the text (b of BM25).
 const LENGTH_INFLUENCE: f32 = 0.75;
-
-/// Score factor of synonyms.
-pub(super) const SYNONYM_FACTOR: f32 = 0.8;
 
 /// Receives the documents that match, in rising order.
 pub(super) trait Receiver {
@@ -94,11 +91,21 @@ struct PhraseCursors {
 
 struct GroupCursors {
     words: Vec<WordCursors>,
-    alternatives: Vec<PhraseCursors>,
+    alternatives: Vec<AlternativeCursors>,
     weight: f32,
     coverage: f32,
     is_required: bool,
     needs_all_words: bool,
+}
+
+struct AlternativeCursors {
+    factor: f32,
+    words: AlternativeWordCursors,
+}
+
+enum AlternativeWordCursors {
+    Phrase(PhraseCursors),
+    Apart(Vec<WordCursors>),
 }
 
 /// Mean number of terms of each field, over all segments.
@@ -124,7 +131,7 @@ pub(super) struct SegmentQuery<'a> {
     norms: Vec<FieldNorms>,
     groups: Vec<GroupCursors>,
     phrases: Vec<PhraseCursors>,
-    pairs: Vec<PhraseCursors>,
+    boosts: Vec<PhraseCursors>,
     required: u16,
     weight: f32,
     coverage: f32,
@@ -150,13 +157,13 @@ impl<'a> SegmentQuery<'a> {
         };
         let groups = plan.groups.iter().map(|group| open.group(group));
         let phrases = plan.phrases.iter().map(|phrase| open.phrase(phrase));
-        let pairs = plan.pairs.iter().map(|pair| open.phrase(pair));
+        let boosts = plan.boosts.iter().map(|boost| open.phrase(boost));
         Ok(Self {
             segment,
             norms,
             groups: groups.collect::<Result<_, _>>()?,
             phrases: phrases.collect::<Result<_, _>>()?,
-            pairs: pairs.collect::<Result<_, _>>()?,
+            boosts: boosts.collect::<Result<_, _>>()?,
             required: plan.required(),
             weight: plan.weight().max(f32::MIN_POSITIVE),
             coverage: plan.coverage().max(f32::MIN_POSITIVE),
@@ -179,8 +186,8 @@ impl<'a> SegmentQuery<'a> {
             for phrase in &mut self.phrases {
                 phrase.add(&self.norms, &mut window);
             }
-            for pair in &mut self.pairs {
-                pair.boost(&mut window);
+            for boost in &mut self.boosts {
+                boost.boost(&mut window);
             }
             window.matched.for_each(|offset| {
                 let document = start + offset as u32;
@@ -207,7 +214,10 @@ struct Opener<'a> {
 impl Opener<'_> {
     fn group(&self, group: &Group) -> Result<GroupCursors, LexicalError> {
         let words = group.words.iter().map(|word| self.word(word));
-        let alternatives = group.alternatives.iter().map(|other| self.phrase(other));
+        let alternatives = group
+            .alternatives
+            .iter()
+            .map(|other| self.alternative(other));
         Ok(GroupCursors {
             words: words.collect::<Result<_, _>>()?,
             alternatives: alternatives.collect::<Result<_, _>>()?,
@@ -216,6 +226,20 @@ impl Opener<'_> {
             is_required: group.is_required,
             needs_all_words: group.needs_all_words,
         })
+    }
+
+    fn alternative(&self, other: &Alternative) -> Result<AlternativeCursors, LexicalError> {
+        let words = match &other.words {
+            AlternativeWords::Phrase(phrase) => {
+                AlternativeWordCursors::Phrase(self.phrase(phrase)?)
+            }
+            AlternativeWords::Apart(words) => {
+                let words = words.iter().map(|word| self.word(word));
+                AlternativeWordCursors::Apart(words.collect::<Result<_, _>>()?)
+            }
+        };
+        let factor = other.factor;
+        Ok(AlternativeCursors { factor, words })
     }
 
     fn word(&self, word: &Word) -> Result<WordCursors, LexicalError> {
@@ -250,6 +274,9 @@ impl Opener<'_> {
     fn phrase(&self, phrase: &Phrase) -> Result<PhraseCursors, LexicalError> {
         let mut fields = Vec::new();
         for (number, field) in self.fields.iter().enumerate() {
+            if phrase.field.is_some_and(|only| only != number) {
+                continue;
+            }
             let term = |term: &str| Term::from_field_text(*field, term);
             let documents: Box<dyn Scorer> = match &phrase.terms[..] {
                 [] => continue,
@@ -305,16 +332,40 @@ impl GroupCursors {
             group.keep_complete(self.words.len() as u16);
         }
         for alternative in &mut self.alternatives {
-            let (weight, coverage) = (self.weight, self.coverage);
+            let weight = alternative.factor * self.weight;
+            let coverage = alternative.factor * self.coverage;
             alternative.find(norms, window, |offset, value| {
-                let score = SYNONYM_FACTOR * weight * value;
-                group.replace(offset, score, SYNONYM_FACTOR * coverage);
+                group.replace(offset, weight * value, coverage);
             });
         }
         group.take(|offset, score, covered| {
             window.add(offset, score, covered, self.is_required);
         });
         window.group = group;
+    }
+}
+
+impl AlternativeCursors {
+    /// Calls `found` with the value of each document of the window that has the alternative.
+    fn find(
+        &mut self,
+        norms: &[FieldNorms],
+        window: &mut Window,
+        mut found: impl FnMut(usize, f32),
+    ) {
+        let words = match &mut self.words {
+            AlternativeWordCursors::Phrase(phrase) => return phrase.find(norms, window, found),
+            AlternativeWordCursors::Apart(words) => words,
+        };
+        let mut all = std::mem::take(&mut window.apart);
+        for word in words.iter_mut() {
+            word.find(norms, window);
+            window.take_word(|_, offset, value, _| all.add(offset, value, 0.0));
+        }
+        let count = words.len() as u16;
+        all.keep_complete(count);
+        all.take(|offset, values, _| found(offset, values / f32::from(count.max(1))));
+        window.apart = all;
     }
 }
 

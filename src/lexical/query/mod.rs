@@ -3,12 +3,13 @@
 mod builder;
 mod collector;
 mod evaluate;
+mod pieces;
 mod plan;
 mod quotes;
 mod window;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use roaring::RoaringBitmap;
 
@@ -110,6 +111,7 @@ impl LexicalIndex {
             query,
             rewrite,
             found: &mut found,
+            frequencies: HashMap::new(),
         }
         .build()?;
         if plan.is_empty() {

@@ -13,21 +13,37 @@ pub(super) struct QueryPlan {
     pub groups: Vec<Group>,
     /// Phrases in quotation marks, which every match contains.
     pub phrases: Vec<Phrase>,
-    /// Adjacent words; items with both next to each other score more.
-    pub pairs: Vec<Phrase>,
+    /// Adjacent words, and names; matches that have them score more.
+    pub boosts: Vec<Phrase>,
 }
 
-/// A word, or a span of words with alternatives. Matches if all of its words do, or one of the
+/// A word, or a span of words with alternatives. Matches if enough of its words do, or one of the
 /// alternatives does.
 #[derive(Debug)]
 pub(super) struct Group {
     pub words: Vec<Word>,
-    /// Synonyms of the span.
-    pub alternatives: Vec<Phrase>,
+    /// Synonyms and other spellings of the span.
+    pub alternatives: Vec<Alternative>,
     /// True if every match contains the group.
     pub is_required: bool,
     /// True if all words have to match, unless an alternative does.
     pub needs_all_words: bool,
+}
+
+/// Other words for a span, with the share of its weight that they earn.
+#[derive(Debug)]
+pub(super) struct Alternative {
+    pub factor: f32,
+    pub words: AlternativeWords,
+}
+
+/// Words of an alternative.
+#[derive(Debug)]
+pub(super) enum AlternativeWords {
+    /// Next to each other.
+    Phrase(Phrase),
+    /// Anywhere in the item, all of them.
+    Apart(Vec<Word>),
 }
 
 /// A word with its spellings.
@@ -48,6 +64,8 @@ pub(super) struct Phrase {
     pub coverage: f32,
     /// Terms with their positions.
     pub terms: Vec<(usize, String)>,
+    /// Index of the only field that is searched; None for all.
+    pub field: Option<usize>,
 }
 
 impl QueryPlan {

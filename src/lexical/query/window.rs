@@ -47,6 +47,8 @@ pub(super) struct Window {
     word: Sums,
     /// Sums of the present group.
     pub group: Sums,
+    /// Sums of an alternative of the group.
+    pub apart: Sums,
 }
 
 impl Window {

@@ -3,81 +3,188 @@
 
 use std::collections::BTreeMap;
 
-use super::{builder::Builder, evaluate::SYNONYM_FACTOR, plan::Word};
+use super::{
+    builder::{Builder, SYNONYM_FACTOR},
+    plan::{Alternative, AlternativeWords, Group},
+};
 use crate::lexical::{
     LexicalError,
-    analyzer::{Analyzed, fold, stem},
+    analyzer::{Analyzed, analyze, fold, is_function_word, stem, with_digraphs},
+    phrases::Token,
     spelling,
 };
 
 /// Score factor per edit for typo matches.
 const TYPO_FACTOR: f32 = 0.6;
 
+/// Score factor of completions without the umlaut of the word.
+const OTHER_LETTER_FACTOR: f32 = 0.5;
+
+/// Score factor of items that have the halves of a word apart.
+const APART_FACTOR: f32 = 0.9;
+
+/// Shortest half of a word that is searched apart from the other one, in letters.
+const MIN_HALF_LETTERS: usize = 3;
+
 /// Maximum number of completions of an unfinished last word.
 const MAX_COMPLETIONS: usize = 20;
 
+/// Terms with their score factors.
+type Terms = Vec<(String, f32)>;
+
 impl Builder<'_> {
-    /// Returns a word with its spellings: its term, completions, or corrections unless it has
-    /// synonyms.
+    /// Returns a word with its spellings: its term, completions, and corrections unless it has other
+    /// spellings.
     pub(super) fn word(
         &mut self,
         words: &[Analyzed],
         at: usize,
         text: &str,
         has_others: bool,
-    ) -> Result<Word, LexicalError> {
-        let (word, next) = (&words[at], words.get(at + 1));
+    ) -> Result<Group, LexicalError> {
+        let word = &words[at];
         let unfinished = self.query.prefix
             && at + 1 == words.len()
             && text.ends_with(|c: char| c.is_alphanumeric());
-        let mut terms = vec![(word.term.clone(), 1.0)];
-        let known = self.frequency(&word.term)? > 0;
+        // "büch" is rather the beginning of Bücher than of Buch.
+        let is_other_word = unfinished && !word.variants.is_empty();
+        let factor = if is_other_word {
+            OTHER_LETTER_FACTOR
+        } else {
+            1.0
+        };
+        let mut terms: Terms = vec![(word.term.clone(), factor)];
+        terms.extend(word.variants.iter().map(|term| (term.clone(), 1.0)));
+        let mut known = false;
+        for (term, _) in &terms {
+            known |= self.frequency(term)? > 0;
+        }
+        let name = word.term.trim_end_matches(['+', '#']);
+        if !known && name.len() < word.term.len() {
+            terms.push((stem(name), 1.0));
+        }
         if unfinished && word.plain {
-            let written = fold(&text[word.span.clone()]);
-            terms.extend(
-                self.endings(&written)?
-                    .into_iter()
-                    .map(|t| (t, SYNONYM_FACTOR)),
-            );
+            let completions = self.completions(&text[word.span.clone()])?;
+            known |= !completions.is_empty();
+            terms.extend(completions);
         }
-        if !known && !has_others && terms.len() == 1 && word.plain && self.query.typos {
-            terms.extend(self.meant(word, text, next)?);
+        let mut alternatives = Vec::new();
+        let is_grammar = is_function_word(&fold(&text[word.span.clone()]));
+        if !known && !has_others && word.plain && !is_grammar && self.query.typos {
+            match self.halves(word, text)? {
+                Some(halves) => alternatives.extend(halves),
+                None => {
+                    let corrected = self.corrected(word, text, unfinished)?;
+                    for (term, _) in &corrected {
+                        alternatives.extend(self.synonyms_of(term)?);
+                    }
+                    terms.extend(corrected);
+                }
+            }
         }
-        self.found
-            .terms
-            .extend(terms.iter().map(|(t, _)| t.clone()));
-        let weight = self.weight(&word.term, &terms)?;
-        Ok(Word { weight, terms })
+        let searched = terms.iter().map(|(term, _)| term.clone());
+        self.found.terms.extend(searched);
+        let word = self.plan_word(&word.term, terms)?;
+        Ok(self.group(vec![word], alternatives))
     }
 
-    fn meant(
+    /// Returns the two words that an unknown word is; None if no item has both, or if a word of one
+    /// other letter is in the index.
+    fn halves(
         &mut self,
         word: &Analyzed,
         text: &str,
-        next: Option<&Analyzed>,
-    ) -> Result<Vec<(String, f32)>, LexicalError> {
+    ) -> Result<Option<Vec<Alternative>>, LexicalError> {
         let written = fold(&text[word.span.clone()]);
-        if let Some(next) = next.filter(|n| n.plain && n.position == word.position + 1) {
-            let joined = stem(&(written.clone() + &fold(&text[next.span.clone()])));
-            if self.frequency(&joined)? > 0 {
-                self.found.corrections.insert(written, joined.clone());
-                return Ok(vec![(joined, 1.0)]);
-            }
+        let near = spelling::near(self.searcher, self.fields, &word.term, false)?;
+        if near.first().is_some_and(|guess| guess.edits == 1) {
+            return Ok(None);
         }
-        let near = spelling::near(self.searcher, self.fields, &word.term)?;
-        if near.first().is_none_or(|g| g.edits > 1)
-            && let Some(halves) = spelling::halves(self.searcher, self.fields, &written, stem)?
-        {
-            self.found.corrections.insert(written, halves.join(" "));
-            return Ok(halves.into_iter().map(|h| (h, 1.0)).collect());
+        let Some(halves) = spelling::halves(self.searcher, self.fields, &written)? else {
+            return Ok(None);
+        };
+        let is_long = |half: &&str| half.chars().count() >= MIN_HALF_LETTERS;
+        let may_be_apart = halves.iter().all(is_long);
+        let halves = halves.join(" ");
+        let words = analyze(&halves);
+        let terms: Vec<_> = words.iter().map(|w| w.term.as_str()).collect();
+        if !spelling::is_in_one_item(self.searcher, self.fields, &terms, may_be_apart)? {
+            return Ok(None);
+        }
+        let mut alternatives = vec![Alternative {
+            factor: 1.0,
+            words: AlternativeWords::Phrase(self.phrase(&words)?),
+        }];
+        if may_be_apart {
+            let mut apart = Vec::new();
+            for word in &words {
+                apart.push(self.plan_word(&word.term, vec![(word.term.clone(), 1.0)])?);
+            }
+            alternatives.push(Alternative {
+                factor: APART_FACTOR,
+                words: AlternativeWords::Apart(apart),
+            });
+        }
+        self.found.terms.extend(words.into_iter().map(|w| w.term));
+        self.found.corrections.insert(written, halves);
+        Ok(Some(alternatives))
+    }
+
+    /// Returns the terms that a mistyped word may stand for.
+    fn corrected(
+        &mut self,
+        word: &Analyzed,
+        text: &str,
+        unfinished: bool,
+    ) -> Result<Terms, LexicalError> {
+        let written = fold(&text[word.span.clone()]);
+        let mut near = spelling::near(self.searcher, self.fields, &word.term, false)?;
+        if near.is_empty() && unfinished {
+            near = spelling::near(self.searcher, self.fields, &written, true)?;
         }
         if let Some(first) = near.first() {
             self.found.corrections.insert(written, first.term.clone());
         }
-        Ok(near
+        let terms = near
             .into_iter()
-            .map(|g| (g.term, TYPO_FACTOR.powi(i32::from(g.edits))))
-            .collect())
+            .map(|g| (g.term, TYPO_FACTOR.powi(i32::from(g.edits))));
+        Ok(terms.collect())
+    }
+
+    /// Returns the synonyms of a term.
+    fn synonyms_of(&mut self, term: &str) -> Result<Vec<Alternative>, LexicalError> {
+        let mut found = Vec::new();
+        if self.query.without_synonyms {
+            return Ok(found);
+        }
+        let phrase = [Token {
+            key: term.to_owned(),
+            span: 0..term.len(),
+        }];
+        for other in self.rewrite.synonyms.of(&phrase) {
+            if let Some(synonym) = self.alternative(&other, SYNONYM_FACTOR * TYPO_FACTOR)? {
+                found.push(synonym);
+                let texts = self.found.synonyms.entry(term.to_owned()).or_default();
+                texts.push(other.text.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the terms that an unfinished word may become; those with its umlaut count more.
+    fn completions(&self, written: &str) -> Result<Terms, LexicalError> {
+        let exact = with_digraphs(written);
+        let factor = match exact {
+            Some(_) => OTHER_LETTER_FACTOR,
+            None => SYNONYM_FACTOR,
+        };
+        let endings = self.endings(&fold(written))?.into_iter();
+        let mut terms: Terms = endings.map(|term| (term, factor)).collect();
+        if let Some(exact) = exact {
+            let endings = self.endings(&exact)?.into_iter();
+            terms.extend(endings.map(|term| (term, SYNONYM_FACTOR)));
+        }
+        Ok(terms)
     }
 
     /// Returns the terms that begin with `start`, the most frequent first.

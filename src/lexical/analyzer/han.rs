@@ -1,0 +1,67 @@
+//! Chinese: words of a dictionary (jieba) and pairs of characters, in simplified characters.
+
+use std::{collections::HashMap, ops::Range, sync::LazyLock};
+
+use jieba_rs::Jieba;
+
+static JIEBA: LazyLock<Jieba> = LazyLock::new(Jieba::new);
+
+/// Simplified characters by traditional ones, where they differ.
+static SIMPLIFIED: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+    // Pairs: a traditional character, then the simplified one. From OpenCC (Apache-2.0).
+    let pairs = include_str!("simplified.txt").lines();
+    let letters: Vec<char> = pairs.flat_map(str::chars).collect();
+    letters
+        .chunks_exact(2)
+        .map(|pair| (pair[0], pair[1]))
+        .collect()
+});
+
+/// A word or a pair of characters of a run of Chinese.
+pub(super) struct HanTerm {
+    pub term: String,
+    /// Index of its first character in the run.
+    pub place: usize,
+    /// Bytes of the run.
+    pub span: Range<usize>,
+}
+
+/// Places of the words of the dictionary in a text, in bytes; none in a text without Chinese.
+pub(crate) fn han_words(text: &str) -> Vec<Range<usize>> {
+    if text.is_ascii() {
+        return Vec::new();
+    }
+    let words = JIEBA.cut(text, false).into_iter();
+    words.map(|word| word.byte_start..word.byte_end).collect()
+}
+
+/// Returns the words and pairs of a run, by where they begin.
+pub(super) fn terms(run: &str) -> Vec<HanTerm> {
+    let simplified: String = run.chars().map(simplify).collect();
+    let (places, places_in_run) = (places(&simplified), places(run));
+    let words = JIEBA.cut_for_search(&simplified, true).into_iter();
+    let mut spans: Vec<Range<usize>> = words.map(|w| w.byte_start..w.byte_end).collect();
+    spans.extend(places.windows(3).map(|w| w[0]..w[2]));
+    spans.sort_by_key(|s| (s.start, s.end));
+    spans.dedup();
+    let terms = spans.into_iter().map(|span| {
+        let place = |at: usize| places.partition_point(|p| *p < at);
+        HanTerm {
+            place: place(span.start),
+            span: places_in_run[place(span.start)]..places_in_run[place(span.end)],
+            term: simplified[span].to_owned(),
+        }
+    });
+    terms.collect()
+}
+
+/// Returns the simplified form of a character.
+pub(super) fn simplify(c: char) -> char {
+    SIMPLIFIED.get(&c).copied().unwrap_or(c)
+}
+
+/// Bytes at which characters begin, and the end.
+fn places(text: &str) -> Vec<usize> {
+    let starts = text.char_indices().map(|(at, _)| at);
+    starts.chain([text.len()]).collect()
+}

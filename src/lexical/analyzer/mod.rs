@@ -1,0 +1,378 @@
+//! Text analysis: English words by their stems, Chinese by a dictionary (jieba) and by pairs of
+//! characters, numbers and units of measure in one spelling.
+//!
+//! Terms of one word share a position, so that phrases hold whichever of them is asked for. A text
+//! of an item has more terms than the same text as a query ([`index_terms`]): the parts and the
+//! joined spellings of its words, so that a query finds them however it is spelled.
+
+mod characters;
+mod compounds;
+mod emoji;
+mod english;
+mod function_words;
+mod han;
+mod numbers;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use std::ops::Range;
+
+use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
+
+pub(crate) use self::han::han_words;
+pub(super) use self::{
+    characters::{fold, is_apostrophe, is_han, with_digraphs},
+    compounds::{Compound, possible_compounds},
+    english::stem,
+    function_words::{is_function_word, is_stop},
+};
+use self::{
+    characters::{is_accent, is_ignorable, narrow},
+    units::{mark, unit},
+};
+
+/// Longest term, in bytes: longer ones are cut. No word of a product is that long.
+const MAX_TERM_BYTES: usize = 64;
+
+/// Shortest part of a word with apostrophes that is a term of its own, in letters.
+const MIN_PART_LETTERS: usize = 3;
+
+/// Longest name that a number sign belongs to, in letters: C#.
+const MAX_SHARP_LETTERS: usize = 2;
+
+/// A term of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Analyzed {
+    pub term: String,
+    /// Other spellings of the whole word.
+    pub variants: Vec<String>,
+    /// Of the word it comes from, among the words of the text.
+    pub position: usize,
+    /// Bytes of the text.
+    pub span: Range<usize>,
+    /// True if the term is as written, in lower case and without accents; typos are corrected in
+    /// these.
+    pub plain: bool,
+}
+
+/// Returns the terms of a text, in order; as queries and phrases are read.
+pub(super) fn analyze(text: &str) -> Vec<Analyzed> {
+    Analysis::of(text).found
+}
+
+/// Returns the terms that an item with a text is found by, in order.
+pub(super) fn index_terms(text: &str) -> Vec<Analyzed> {
+    let Analysis {
+        found, mut besides, ..
+    } = Analysis::of(text);
+    for compound in compounds::compounds(text, &found) {
+        let (first, last) = (&found[compound.words.start], &found[compound.words.end - 1]);
+        let terms = compound.terms.into_iter().map(|term| Analyzed {
+            span: first.span.start..last.span.end,
+            ..Analyzed::of(term, first.position, first.span.clone())
+        });
+        besides.extend(terms);
+    }
+    for word in &found {
+        let variants = word.variants.iter().cloned();
+        besides.extend(variants.map(|v| Analyzed::of(v, word.position, word.span.clone())));
+    }
+    let mut all = found;
+    all.append(&mut besides);
+    all.sort_by(|a, b| (a.position, &a.term).cmp(&(b.position, &b.term)));
+    all.dedup_by(|a, b| a.position == b.position && a.term == b.term);
+    all
+}
+
+impl Analyzed {
+    fn of(mut term: String, position: usize, span: Range<usize>) -> Self {
+        while term.len() > MAX_TERM_BYTES {
+            term.pop();
+        }
+        Self {
+            term,
+            variants: Vec::new(),
+            position,
+            span,
+            plain: false,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Word,
+    Number,
+    Han,
+    Emoji,
+    /// Inches or feet.
+    Mark,
+    /// "plus" after a word or a number.
+    Plus,
+    Other,
+}
+
+impl Kind {
+    fn of(c: char) -> Self {
+        match c {
+            c if is_han(c) => Self::Han,
+            c if emoji::is_emoji(c) => Self::Emoji,
+            c if is_apostrophe(c) || mark(c).is_some() => Self::Mark,
+            c if c.is_numeric() => Self::Number,
+            c if c.is_alphanumeric() => Self::Word,
+            _ => Self::Other,
+        }
+    }
+
+    /// Returns the kind of the run that begins with `rest`, after `before`.
+    fn at(rest: &str, before: Option<char>) -> Self {
+        let mut letters = rest.chars().map(narrow);
+        let (Some(first), second) = (letters.next(), letters.next()) else {
+            return Self::Other;
+        };
+        let is_after_word =
+            before.is_some_and(|c| matches!(Self::of(c), Self::Word | Self::Number));
+        let second = second.map_or(
+            Self::Other,
+            |c| if c == '+' { Self::Plus } else { Self::of(c) },
+        );
+        let is_end = matches!(second, Self::Other | Self::Mark | Self::Emoji);
+        match first {
+            '.' if second == Self::Number && before.is_none_or(char::is_whitespace) => Self::Number,
+            '+' if is_after_word && is_end => Self::Plus,
+            c => Self::of(c),
+        }
+    }
+
+    /// Returns the length of the run of this kind that a text begins with, in bytes.
+    fn length(self, text: &str) -> usize {
+        let first = text.chars().next().map_or(0, char::len_utf8);
+        let mut rest = text.char_indices().skip(1);
+        let end = match self {
+            Self::Mark | Self::Plus | Self::Other => Some(first),
+            Self::Emoji => Some(emoji::length(text)),
+            _ => rest
+                .find(|(at, next)| !self.goes_on(*next, &text[*at..]))
+                .map(|(at, _)| at),
+        };
+        let end = end.unwrap_or(text.len());
+        if self == Self::Word {
+            return end + sign(&text[..end], &text[end..]);
+        }
+        end
+    }
+
+    /// Returns true if a run of this kind continues at `next`, the first character of `rest`.
+    fn goes_on(self, next: char, rest: &str) -> bool {
+        let is_before = |kind| rest.chars().nth(1).is_some_and(|c| Self::of(c) == kind);
+        match self {
+            Self::Word if is_apostrophe(next) || is_ignorable(next) => is_before(Self::Word),
+            Self::Word => {
+                Self::of(next) == Self::Word
+                    || is_accent(next)
+                    || unicode_normalization::char::is_combining_mark(next)
+            }
+            Self::Number if matches!(narrow(next), '.' | '/' | ',' | '\u{2044}') => {
+                is_before(Self::Number)
+            }
+            kind => Self::of(next) == kind,
+        }
+    }
+}
+
+/// Returns the length of the signs after a word that are part of its name: C++, C#.
+fn sign(word: &str, rest: &str) -> usize {
+    let mut signs = rest
+        .chars()
+        .map(narrow)
+        .take_while(|c| matches!(c, '+' | '#'));
+    let is_name = match (signs.next(), signs.next(), signs.next()) {
+        (Some('+'), Some('+'), None) => true,
+        (Some('#'), None, None) => word.chars().count() <= MAX_SHARP_LETTERS,
+        _ => false,
+    };
+    let length: usize = rest
+        .chars()
+        .take_while(|c| matches!(narrow(*c), '+' | '#'))
+        .map(char::len_utf8)
+        .sum();
+    let is_end = !rest[length..].starts_with(char::is_alphanumeric);
+    if is_name && is_end { length } else { 0 }
+}
+
+/// Terms of a text as they are found.
+struct Analysis<'a> {
+    text: &'a str,
+    found: Vec<Analyzed>,
+    /// Further terms of the index.
+    besides: Vec<Analyzed>,
+    position: usize,
+    after_number: bool,
+}
+
+impl<'a> Analysis<'a> {
+    fn of(text: &'a str) -> Self {
+        let mut analysis = Self {
+            text,
+            found: Vec::new(),
+            besides: Vec::new(),
+            position: 0,
+            after_number: false,
+        };
+        let (mut at, mut before) = (0, None);
+        while at < text.len() {
+            let kind = Kind::at(&text[at..], before);
+            let end = at + kind.length(&text[at..]);
+            analysis.run(kind, at..end);
+            before = text[at..end].chars().next_back();
+            at = end;
+        }
+        analysis
+    }
+
+    fn run(&mut self, kind: Kind, span: Range<usize>) {
+        let run = &self.text[span.clone()];
+        match kind {
+            Kind::Han => self.han(run, span.start),
+            Kind::Number => self.number(run, span.start),
+            Kind::Emoji => self.emoji(run, span),
+            Kind::Plus => self.push("plus".to_owned(), None, span, false),
+            Kind::Mark if !self.after_number => {}
+            Kind::Word | Kind::Mark => self.word(run, span),
+            Kind::Other => {
+                // "12-gauge" and "12 in" have a number before the unit, "12 x in" has not.
+                self.after_number &= run == "-" || run.trim().is_empty();
+                return;
+            }
+        }
+        self.after_number = kind == Kind::Number;
+    }
+
+    fn word(&mut self, run: &str, span: Range<usize>) {
+        let plain = fold(run);
+        let sign_of_unit = run.chars().next().and_then(mark).and_then(unit);
+        if let Some(unit) = unit(&plain).or(sign_of_unit).filter(|_| self.after_number) {
+            if !is_stop(&plain) {
+                self.push_besides(stem(&plain), span.clone());
+            }
+            return self.push(unit.to_owned(), None, span, false);
+        }
+        let name = run.trim_end_matches(|c| matches!(narrow(c), '+' | '#'));
+        if name.len() < run.len() {
+            self.push_besides(stem(&fold(name)), span.clone());
+            return self.push(plain, None, span, false);
+        }
+        let owner = owner(run);
+        for part in owner.split(is_apostrophe).filter(|p| p.len() < owner.len()) {
+            if part.chars().count() >= MIN_PART_LETTERS {
+                self.push_besides(stem(&fold(part)), span.clone());
+            }
+        }
+        let variant = with_digraphs(owner).map(|word| stem(&word));
+        self.push(stem(&fold(owner)), variant, span, true);
+    }
+
+    fn number(&mut self, run: &str, start: usize) {
+        for number in numbers::numbers(run) {
+            let span = start + number.span.start..start + number.span.end;
+            self.push(number.term, number.variant, span, true);
+        }
+    }
+
+    fn emoji(&mut self, run: &str, span: Range<usize>) {
+        for part in emoji::parts(run) {
+            self.push_besides(part, span.clone());
+        }
+        self.push(emoji::term(run), None, span, false);
+    }
+
+    /// Words of the dictionary and pairs of characters, each at the place of its first character;
+    /// single characters besides.
+    fn han(&mut self, run: &str, start: usize) {
+        let first = self.position;
+        for word in han::terms(run) {
+            self.position = first + word.place;
+            let span = start + word.span.start..start + word.span.end;
+            let unit = unit(&word.term).filter(|_| self.after_number && word.span.start == 0);
+            let term = unit.map_or(word.term, str::to_owned);
+            self.push(term, None, span, false);
+        }
+        for (place, (at, c)) in run.char_indices().enumerate() {
+            self.position = first + place;
+            let span = start + at..start + at + c.len_utf8();
+            self.push_besides(han::simplify(c).to_string(), span);
+        }
+        self.position = first + run.chars().count();
+    }
+
+    fn push(&mut self, term: String, variant: Option<String>, span: Range<usize>, plain: bool) {
+        let mut word = Analyzed::of(term, self.position, span);
+        if word.term.is_empty() {
+            return;
+        }
+        let variant = variant.filter(|v| *v != word.term && v.len() <= MAX_TERM_BYTES);
+        word.variants.extend(variant);
+        self.found.push(Analyzed { plain, ..word });
+        self.position += 1;
+    }
+
+    fn push_besides(&mut self, term: String, span: Range<usize>) {
+        let word = Analyzed::of(term, self.position, span);
+        if !word.term.is_empty() {
+            self.besides.push(word);
+        }
+    }
+}
+
+/// Returns a word without the s of a possessive.
+pub(super) fn owner(word: &str) -> &str {
+    let start = word.strip_suffix(['s', 'S', '\u{ff53}']);
+    let start = start.and_then(|start| start.strip_suffix(is_apostrophe));
+    start.filter(|start| !start.is_empty()).unwrap_or(word)
+}
+
+/// The analyzer, for tantivy.
+#[derive(Clone, Default)]
+pub(super) struct Analyzer;
+
+impl Tokenizer for Analyzer {
+    type TokenStream<'a> = Terms;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Terms {
+        Terms {
+            terms: index_terms(text).into_iter(),
+            token: Token::default(),
+        }
+    }
+}
+
+/// Terms, one after another.
+pub(super) struct Terms {
+    terms: std::vec::IntoIter<Analyzed>,
+    token: Token,
+}
+
+impl TokenStream for Terms {
+    fn advance(&mut self) -> bool {
+        let Some(next) = self.terms.next() else {
+            return false;
+        };
+        self.token = Token {
+            offset_from: next.span.start,
+            offset_to: next.span.end,
+            position: next.position,
+            text: next.term,
+            position_length: 1,
+        };
+        true
+    }
+
+    fn token(&self) -> &Token {
+        &self.token
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        &mut self.token
+    }
+}

@@ -1,0 +1,257 @@
+//! Spans of a query with alternatives: synonyms, and other spellings of the same words. Spellings
+//! are joined words (wi fi: wifi, H & M: h&m) and words taken apart (earbuds: ear buds).
+
+use std::{ops::Range, sync::Arc};
+
+use super::{
+    builder::{Builder, SYNONYM_FACTOR},
+    plan::{self, AlternativeWords, Group},
+};
+use crate::lexical::{
+    LexicalError,
+    analyzer::{
+        Analyzed, Compound, analyze, fold, is_apostrophe, is_stop, owner, possible_compounds,
+    },
+    spelling,
+    synonyms::Other,
+};
+
+/// Score factor of words that the query leaves apart, joined.
+const JOINED_FACTOR: f32 = 0.9;
+
+/// Score factor of a known word, taken apart.
+const SPLIT_FACTOR: f32 = 0.8;
+
+/// Score factor of a word of a name that is without the name's short words.
+const PARTIAL_NAME_FACTOR: f32 = 0.8;
+
+/// Longest word that says little without the rest of its name, in letters: the T of T-shirt.
+const MAX_SHORT_LETTERS: usize = 2;
+
+/// Shortest word that is taken apart, in letters.
+const MIN_SPLIT_LETTERS: usize = 4;
+
+/// A span of a query with its alternatives.
+pub(super) struct Piece {
+    /// Bytes of the text.
+    pub span: Range<usize>,
+    pub others: Vec<Spelling>,
+    /// Words of a name some of which are too short to be searched alone; empty for other pieces.
+    pub name: Vec<Analyzed>,
+}
+
+/// Other words for a span.
+pub(super) struct Spelling {
+    pub other: Arc<Other>,
+    pub factor: f32,
+    pub is_synonym: bool,
+}
+
+impl Piece {
+    /// Returns true if a word is inside the span.
+    pub fn contains(&self, word: &Analyzed) -> bool {
+        self.span.start <= word.span.start && word.span.end <= self.span.end
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        self.span.start < other.span.end && other.span.start < self.span.end
+    }
+}
+
+impl Spelling {
+    fn words(text: String, terms: Vec<Analyzed>, factor: f32) -> Self {
+        Self {
+            other: Arc::new(Other { text, terms }),
+            factor,
+            is_synonym: false,
+        }
+    }
+
+    fn synonym(other: Arc<Other>) -> Self {
+        Self {
+            other,
+            factor: SYNONYM_FACTOR,
+            is_synonym: true,
+        }
+    }
+}
+
+impl Builder<'_> {
+    /// Returns the spans of a text that have alternatives, in order and without overlap.
+    pub(super) fn pieces(
+        &self,
+        text: &str,
+        words: &[Analyzed],
+    ) -> Result<Vec<Piece>, LexicalError> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        if !self.query.without_synonyms {
+            let synonyms = self.rewrite.synonyms.within(text).into_iter();
+            pieces.extend(synonyms.map(|(span, others)| Piece {
+                span,
+                others: others.into_iter().map(Spelling::synonym).collect(),
+                name: Vec::new(),
+            }));
+        }
+        for spelling in self.spellings(text, words)? {
+            match pieces.iter_mut().find(|piece| piece.overlaps(&spelling)) {
+                None => pieces.push(spelling),
+                Some(piece) if piece.span == spelling.span => {
+                    piece.others.extend(spelling.others);
+                    piece.name = spelling.name;
+                }
+                Some(_) => {}
+            }
+        }
+        pieces.sort_by_key(|piece| piece.span.start);
+        Ok(pieces)
+    }
+
+    /// Returns the spans with other spellings that items have.
+    fn spellings(&self, text: &str, words: &[Analyzed]) -> Result<Vec<Piece>, LexicalError> {
+        let mut pieces = Vec::new();
+        let mut is_free = vec![true; words.len()];
+        for compound in possible_compounds(text, words) {
+            let range = compound.words.clone();
+            if !is_free[range.clone()].iter().all(|free| *free) {
+                continue;
+            }
+            if let Some(piece) = self.joined(&compound, text, words)? {
+                is_free[range].fill(false);
+                pieces.push(piece);
+            }
+        }
+        for (word, _) in words.iter().zip(is_free).filter(|(_, free)| *free) {
+            let others = self.apart(word, text)?;
+            if !others.is_empty() {
+                pieces.push(Piece {
+                    span: word.span.clone(),
+                    others,
+                    name: Vec::new(),
+                });
+            }
+        }
+        Ok(pieces)
+    }
+
+    /// Returns the words of a compound with the spellings as one that items have; `None` without.
+    fn joined(
+        &self,
+        compound: &Compound,
+        text: &str,
+        words: &[Analyzed],
+    ) -> Result<Option<Piece>, LexicalError> {
+        let members = &words[compound.words.clone()];
+        let (Some(first), Some(last)) = (members.first(), members.last()) else {
+            return Ok(None);
+        };
+        let factor = if compound.is_joined {
+            1.0
+        } else {
+            JOINED_FACTOR
+        };
+        let mut others = Vec::new();
+        for term in &compound.terms {
+            if spelling::frequency(self.searcher, self.fields, term)? > 0 {
+                let word = Analyzed {
+                    term: term.clone(),
+                    variants: Vec::new(),
+                    ..first.clone()
+                };
+                others.push(Spelling::words(term.clone(), vec![word], factor));
+            }
+        }
+        let ends = [first, last].map(|w| &text[w.span.clone()]);
+        if members.len() == 3 && members[1].term == "n" {
+            others.extend(["and", "&"].map(|and| {
+                let spelled = format!("{} {and} {}", ends[0], ends[1]);
+                let terms = analyze(&spelled);
+                Spelling::words(spelled, terms, JOINED_FACTOR)
+            }));
+        }
+        let is_number = last.term.contains('/');
+        let has_short = !is_number && members.iter().any(|word| is_short(word, text));
+        Ok((!others.is_empty()).then(|| Piece {
+            span: first.span.start..last.span.end,
+            others,
+            name: if has_short {
+                members.to_vec()
+            } else {
+                Vec::new()
+            },
+        }))
+    }
+
+    /// Returns a word as several adjacent ones.
+    fn apart(&self, word: &Analyzed, text: &str) -> Result<Vec<Spelling>, LexicalError> {
+        let written = &text[word.span.clone()];
+        if !word.plain || !word.term.starts_with(char::is_alphabetic) {
+            return Ok(Vec::new());
+        }
+        let parts = analyze(&split_at_apostrophes(written));
+        if parts.len() > 1 {
+            let texts = match parts.get(1) {
+                Some(and) if parts.len() == 3 && and.term == "n" => {
+                    let ends = [&parts[0].term, &parts[2].term];
+                    let with = |and: &str| format!("{} {and} {}", ends[0], ends[1]);
+                    vec![with("n"), with("and"), with("&")]
+                }
+                _ => vec![split_at_apostrophes(written)],
+            };
+            let spelled = texts.into_iter().map(|text| {
+                let terms = analyze(&text);
+                Spelling::words(text, terms, 1.0)
+            });
+            return Ok(spelled.collect());
+        }
+        let folded = fold(written);
+        let is_known = spelling::frequency(self.searcher, self.fields, &word.term)? > 0;
+        if !is_known || folded.chars().count() < MIN_SPLIT_LETTERS {
+            return Ok(Vec::new());
+        }
+        let halves = spelling::halves(self.searcher, self.fields, &folded)?;
+        let spelled = halves.map(|halves| {
+            let text = halves.join(" ");
+            let terms = analyze(&text);
+            Spelling::words(text, terms, SPLIT_FACTOR)
+        });
+        Ok(spelled.into_iter().collect())
+    }
+
+    /// Returns the words of a name with its other spellings: all words side by side, or any of the
+    /// long ones.
+    pub(super) fn name(
+        &mut self,
+        name: &[Analyzed],
+        mut alternatives: Vec<plan::Alternative>,
+        text: &str,
+    ) -> Result<Group, LexicalError> {
+        let mut words = Vec::new();
+        for word in name {
+            let says_enough = !is_short(word, text) && !is_stop(&word.term);
+            let term = says_enough.then(|| (word.term.clone(), PARTIAL_NAME_FACTOR));
+            let terms = term.into_iter().collect();
+            words.push(self.plan_word(&word.term, terms)?);
+        }
+        alternatives.push(plan::Alternative {
+            factor: 1.0,
+            words: AlternativeWords::Phrase(self.phrase(name)?),
+        });
+        self.found.terms.extend(name.iter().map(|w| w.term.clone()));
+        let mut group = self.group(words, alternatives);
+        group.needs_all_words = false;
+        Ok(group)
+    }
+}
+
+/// Returns true for a word that says little without those beside it.
+fn is_short(word: &Analyzed, text: &str) -> bool {
+    fold(&text[word.span.clone()]).chars().count() <= MAX_SHORT_LETTERS
+}
+
+/// Returns a word with spaces for the apostrophes within it, but for that of a possessive.
+fn split_at_apostrophes(word: &str) -> String {
+    owner(word)
+        .chars()
+        .map(|c| if is_apostrophe(c) { ' ' } else { c })
+        .collect()
+}

@@ -1,0 +1,242 @@
+//! Tests of full-text search on an index: which texts a query finds, and which comes first.
+
+use std::collections::HashSet;
+
+use roaring::RoaringBitmap;
+use tempfile::TempDir;
+
+use super::{
+    LexicalIndex, LexicalQuery, LexicalResults, LexicalSelection, QueryRewrite, Texts, highlight,
+};
+
+struct Shop {
+    titles: Vec<&'static str>,
+    index: LexicalIndex,
+    rewrite: QueryRewrite,
+    _folder: TempDir,
+}
+
+impl Shop {
+    fn of(titles: &[&'static str]) -> Self {
+        Self::with_brands(&titles.iter().map(|title| (*title, "")).collect::<Vec<_>>())
+    }
+
+    fn with_brands(items: &[(&'static str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let index = LexicalIndex::open(folder.path()).expect("an index");
+        let texts = items.iter().enumerate().map(|(id, (title, brand))| {
+            let mut texts = Texts::default();
+            texts[0] = (*title).to_owned();
+            texts[1] = (*brand).to_owned();
+            (id as u32, texts)
+        });
+        index.add(texts, items.len() as u32).expect("added");
+        index.refresh().expect("visible");
+        Self {
+            titles: items.iter().map(|(title, _)| *title).collect(),
+            index,
+            rewrite: QueryRewrite::default(),
+            _folder: folder,
+        }
+    }
+
+    fn search(&self, query: &LexicalQuery) -> LexicalResults {
+        let all: RoaringBitmap = (0..self.titles.len() as u32).collect();
+        let selection = LexicalSelection {
+            k: 10,
+            allowed: &all,
+            also: &RoaringBitmap::new(),
+            visible: &all,
+        };
+        let found = self.index.search(query, &self.rewrite, &selection);
+        found.expect("an answer")
+    }
+
+    fn titles(&self, found: &LexicalResults) -> Vec<&'static str> {
+        let ids = found.matches.iter().map(|m| m.internal_id as usize);
+        ids.map(|id| self.titles[id]).collect()
+    }
+
+    fn found(&self, text: &str) -> Vec<&'static str> {
+        self.titles(&self.search(&typed(text)))
+    }
+
+    fn unfinished(&self, text: &str) -> Vec<&'static str> {
+        let query = LexicalQuery {
+            prefix: true,
+            ..typed(text)
+        };
+        self.titles(&self.search(&query))
+    }
+
+    /// Asserts which title each query finds first.
+    fn first(&self, expected: &[(&str, &str)]) {
+        for (text, title) in expected {
+            let found = self.found(text);
+            assert_eq!(found.first(), Some(title), "{text}: {found:?}");
+        }
+    }
+}
+
+fn typed(text: &str) -> LexicalQuery {
+    LexicalQuery {
+        text: text.to_owned(),
+        typos: true,
+        ..LexicalQuery::default()
+    }
+}
+
+#[test]
+fn names_are_found_however_they_are_typed() {
+    let shop = Shop::with_brands(&[
+        ("Garden hose 20 m", "Nord"),
+        ("Basic tank top", "H&M"),
+        ("M&M's peanut chocolate", "Mars"),
+        ("Prepaid card", "AT&T"),
+        ("Cordless drill", "Black & Decker"),
+        ("L'Oréal shampoo", ""),
+        ("Bucket 5 l", ""),
+        ("Rock 'n' Roll shirt", ""),
+        ("Rock'n'Roll poster", ""),
+        ("Côte d'Or chocolate", ""),
+        ("C++ primer", ""),
+        ("C# in depth", ""),
+        ("C programming", ""),
+        ("Disney+ gift card", ""),
+    ]);
+    shop.first(&[
+        ("h&m", "Basic tank top"),
+        ("H & M", "Basic tank top"),
+        ("h and m", "Basic tank top"),
+        ("hm", "Basic tank top"),
+        ("m&ms", "M&M's peanut chocolate"),
+        ("m and ms", "M&M's peanut chocolate"),
+        ("at&t", "Prepaid card"),
+        ("att", "Prepaid card"),
+        ("black and decker", "Cordless drill"),
+        ("blackdecker", "Cordless drill"),
+        ("l oreal", "L'Oréal shampoo"),
+        ("cote d or", "Côte d'Or chocolate"),
+        ("cote dor", "Côte d'Or chocolate"),
+        ("c++", "C++ primer"),
+        ("c#", "C# in depth"),
+        ("disney plus", "Disney+ gift card"),
+    ]);
+    for text in ["rock n roll", "rock'n'roll", "rock and roll", "rock & roll"] {
+        let found: HashSet<_> = shop.found(text).into_iter().collect();
+        let both = ["Rock 'n' Roll shirt", "Rock'n'Roll poster"];
+        assert_eq!(found, both.into(), "{text}");
+    }
+    assert_eq!(shop.found("h&m"), ["Basic tank top"]);
+}
+
+#[test]
+fn stop_words_are_ignored_but_in_names() {
+    let shop = Shop::with_brands(&[
+        ("Doctor hat who", ""),
+        ("The Who - Tommy (vinyl)", ""),
+        ("Light running shoe", "Peak"),
+        ("Cloud running shoe", "On"),
+        ("Bye bye foundation", "IT Cosmetics"),
+        ("To be or not to be mug", ""),
+        ("Not a box", ""),
+    ]);
+    shop.first(&[
+        ("the who", "The Who - Tommy (vinyl)"),
+        ("on running shoe", "Cloud running shoe"),
+        ("it cosmetics", "Bye bye foundation"),
+        ("on", "Cloud running shoe"),
+        ("to be or not to be", "To be or not to be mug"),
+    ]);
+    assert_eq!(shop.found("on foundation"), ["Bye bye foundation"]);
+    for text in ["?!", "-", "", "\u{200b}"] {
+        assert_eq!(shop.found(text), Vec::<&str>::new());
+    }
+}
+
+#[test]
+fn joined_and_separate_words_find_each_other() {
+    let shop = Shop::of(&[
+        "Wifi router",
+        "Wi-Fi cable",
+        "Wi Fi antenna",
+        "Earbuds case",
+        "Ear buds red",
+        "Tshirt plain",
+        "T-shirt striped",
+        "Polo shirt",
+        "Car pet seat",
+        "Red carpet",
+    ]);
+    let found = |text: &str| shop.found(text).into_iter().collect::<HashSet<_>>();
+    for text in ["wifi", "wi-fi", "wi fi"] {
+        assert_eq!(
+            found(text),
+            ["Wifi router", "Wi-Fi cable", "Wi Fi antenna"].into(),
+            "{text}"
+        );
+    }
+    for text in ["earbuds", "ear buds"] {
+        assert_eq!(
+            found(text),
+            ["Earbuds case", "Ear buds red"].into(),
+            "{text}"
+        );
+    }
+    for text in ["tshirt", "t-shirt", "t shirt"] {
+        assert!(
+            found(text).is_superset(&["Tshirt plain", "T-shirt striped"].into()),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        shop.found("carpet")[0],
+        "Red carpet",
+        "the exact word comes first"
+    );
+}
+
+#[test]
+fn mistakes_are_corrected_also_in_an_unfinished_word() {
+    let mut shop = Shop::of(&[
+        "iPhone case",
+        "Headphones",
+        "Canvas sneakers",
+        "Trainers white",
+        "Some nice thing",
+        "Bücherregal",
+        "Buchstütze",
+        "Buch",
+        "North face",
+    ]);
+    let words = ["sneakers", "trainers"].map(str::to_owned);
+    shop.rewrite.synonyms.add_equal(&words);
+    assert_eq!(shop.unfinished("iphnoe"), ["iPhone case"]);
+    assert_eq!(shop.unfinished("headpho"), ["Headphones"]);
+    assert_eq!(shop.unfinished("hedphon"), ["Headphones"]);
+    assert_eq!(shop.unfinished("büch")[0], "Bücherregal");
+    assert_eq!(shop.found("sneeker"), ["Canvas sneakers", "Trainers white"]);
+    for text in ["something", "nothing"] {
+        assert_eq!(shop.found(text), Vec::<&str>::new());
+    }
+}
+
+#[test]
+fn marks_are_whole_and_as_written() {
+    let shop = Shop::of(&["🎄 Crème brûlée 👨‍👩‍👧", "Wi-Fi router ½ m"]);
+    for (text, marked) in [
+        ("creme brulee", vec!["Crème", "brûlée"]),
+        ("👨‍👩‍👧", vec!["👨‍👩‍👧"]),
+        ("wifi", vec!["Wi-Fi"]),
+        ("1/2 m", vec!["½", "m"]),
+    ] {
+        let found = shop.search(&typed(text));
+        let title = shop.titles(&found)[0];
+        let terms: HashSet<&str> = found.terms.iter().map(String::as_str).collect();
+        let fragments = highlight(title, &terms).expect("marks");
+        let whole: String = fragments.iter().map(|f| f.text.as_str()).collect();
+        assert_eq!(whole, title);
+        let marks = fragments.iter().filter(|f| f.is_match);
+        assert_eq!(marks.map(|f| f.text.as_str()).collect::<Vec<_>>(), marked);
+    }
+}
