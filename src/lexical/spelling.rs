@@ -45,8 +45,8 @@ fn edits(word: &str) -> u8 {
 }
 
 /// Returns the words of the index near `word`, the nearest and most frequent first; if it is
-/// unfinished, those that begin with what is near it. The first letter is assumed to be right, as it
-/// nearly always is, unless the word is long.
+/// unfinished, those that begin with what is near it. The first letter is assumed to be right, as
+/// it nearly always is, unless the word is long.
 pub(super) fn near(
     searcher: &Searcher,
     fields: &[Field],

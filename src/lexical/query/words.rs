@@ -1,5 +1,5 @@
-//! A word of a query: its term, completions of an unfinished word, and corrections of a word that no
-//! item has.
+//! A word of a query: its term, completions of an unfinished word, and corrections of a word that
+//! no item has.
 
 use std::collections::BTreeMap;
 
@@ -92,7 +92,8 @@ impl Builder<'_> {
         Ok(best_of(any, 0.0))
     }
 
-    /// Returns the query of the two words that an unknown word is; `None` if no item has both, or if a word of one other letter is in the index.
+    /// Returns the query of the two words that an unknown word is; `None` if no item has both, or
+    /// if a word of one other letter is in the index.
     fn halves(
         &mut self,
         word: &Analyzed,
