@@ -12,6 +12,9 @@ use super::{
 /// Maximum number of corrections of a word.
 const MAX_CORRECTIONS: usize = 8;
 
+/// Longest word that is taken for two, in bytes.
+const MAX_JOINED_BYTES: usize = 40;
+
 /// A possible correction.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Correction {
@@ -117,6 +120,9 @@ pub(super) fn halves<'a>(
     word: &'a str,
 ) -> Result<Option<[&'a str; 2]>, LexicalError> {
     let mut best = None;
+    if word.len() > MAX_JOINED_BYTES {
+        return Ok(None);
+    }
     for (at, _) in word.char_indices().skip(1) {
         let pair = [&word[..at], &word[at..]];
         if !pair.iter().all(|half| is_half(half, pair)) {

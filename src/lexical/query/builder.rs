@@ -38,6 +38,9 @@ pub(super) const SYNONYM_FACTOR: f32 = 0.8;
 /// Maximum number of words of a query; the rest is ignored.
 const MAX_QUERY_WORDS: usize = 32;
 
+/// Maximum number of words of a query that are read, stop words included.
+const MAX_READ_WORDS: usize = 4 * MAX_QUERY_WORDS;
+
 /// Maximum number of other words of a query whose stop words count as part of a name.
 const MAX_WORDS_OF_NAME: usize = 3;
 
@@ -70,7 +73,8 @@ impl Builder<'_> {
                 clauses.push((Occur::Must, self.phrase(&words)?));
             }
         }
-        let all = analyze(&text);
+        let mut all = analyze(&text);
+        all.truncate(MAX_READ_WORDS);
         let pieces = self.pieces(&text, &all)?;
         let is_name = |word: &Analyzed| {
             let mut names = pieces.iter().filter(|piece| !piece.name.is_empty());
@@ -158,7 +162,7 @@ impl Builder<'_> {
                 .or_default()
                 .extend(known);
         }
-        if !piece.name.is_empty() && has_others {
+        if !piece.name.is_empty() && has_others && !self.query.all {
             any.insert(0, self.name(&piece.name, text)?);
         } else if let [at] = place.clone().collect::<Vec<_>>()[..] {
             any.insert(0, self.word(words, at, text, has_others)?);
