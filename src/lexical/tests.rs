@@ -150,7 +150,7 @@ fn stop_words_are_ignored_but_in_names() {
     ]);
     assert_eq!(shop.found("on foundation"), ["Bye bye foundation"]);
     let long = "armadillo".repeat(10_000) + &" the who".repeat(2_000);
-    assert_eq!(shop.found(&long)[0], "The Who - Tommy (vinyl)");
+    assert!(shop.found(&long).contains(&"The Who - Tommy (vinyl)"));
     for text in ["?!", "-", "", "\u{200b}"] {
         assert_eq!(shop.found(text), Vec::<&str>::new());
     }
