@@ -17,6 +17,9 @@ use super::{
 /// Maximum number of corrections of a word.
 const MAX_CORRECTIONS: usize = 8;
 
+/// Longest word that is taken for two, in bytes.
+const MAX_JOINED_BYTES: usize = 40;
+
 /// A possible correction.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Correction {
@@ -76,8 +79,8 @@ fn edits(word: &str) -> u8 {
 }
 
 /// Returns the words of the index near `word`, the nearest and most frequent first; if it is
-/// unfinished, those that begin with what is near it. The first letter is assumed to be right, as it
-/// nearly always is, unless the word is long.
+/// unfinished, those that begin with what is near it. The first letter is assumed to be right, as
+/// it nearly always is, unless the word is long.
 pub(super) fn near(
     searcher: &Searcher,
     fields: &[Field],
@@ -148,6 +151,9 @@ pub(super) fn halves<'a>(
     word: &'a str,
 ) -> Result<Option<[&'a str; 2]>, LexicalError> {
     let mut best = None;
+    if word.len() > MAX_JOINED_BYTES {
+        return Ok(None);
+    }
     for (at, _) in word.char_indices().skip(1) {
         let pair = [&word[..at], &word[at..]];
         if !pair.iter().all(|half| is_half(half, pair)) {

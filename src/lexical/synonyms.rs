@@ -59,8 +59,8 @@ impl Synonyms {
         }
     }
 
-    /// Returns the spans of a text that have alternatives, in bytes and without overlap, with these;
-    /// the longest of those with the same start.
+    /// Returns the spans of a text that have alternatives, in bytes and without overlap, with
+    /// these; the longest of those with the same start.
     pub(super) fn within(&self, text: &str) -> Vec<(Range<usize>, Vec<Arc<Other>>)> {
         if self.0.is_empty() {
             return Vec::new();

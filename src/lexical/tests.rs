@@ -149,6 +149,8 @@ fn stop_words_are_ignored_but_in_names() {
         ("to be or not to be", "To be or not to be mug"),
     ]);
     assert_eq!(shop.found("on foundation"), ["Bye bye foundation"]);
+    let long = "armadillo".repeat(10_000) + &" the who".repeat(2_000);
+    assert!(shop.found(&long).contains(&"The Who - Tommy (vinyl)"));
     for text in ["?!", "-", "", "\u{200b}"] {
         assert_eq!(shop.found(text), Vec::<&str>::new());
     }
@@ -189,6 +191,12 @@ fn joined_and_separate_words_find_each_other() {
             "{text}"
         );
     }
+    let all = LexicalQuery {
+        all: true,
+        ..typed("t shirt")
+    };
+    let found = shop.titles(&shop.search(&all));
+    assert!(!found.contains(&"Polo shirt"), "{found:?}");
     assert_eq!(
         shop.found("carpet")[0],
         "Red carpet",

@@ -29,7 +29,7 @@ pub(in crate::lexical) struct Compound {
     pub is_joined: bool,
 }
 
-/// What stands between two words.
+/// The gap between two words.
 #[derive(Clone, Copy, PartialEq)]
 enum Between {
     Nothing,
@@ -51,8 +51,8 @@ pub(super) fn compounds(text: &str, words: &[Analyzed]) -> Vec<Compound> {
     compounds
 }
 
-/// Returns all words of a query that may be one, also those with only a space between; by where they
-/// begin, the longest first.
+/// Returns all words of a query that may be one, also those with only a space between; by where
+/// they begin, the longest first.
 pub(in crate::lexical) fn possible_compounds(text: &str, words: &[Analyzed]) -> Vec<Compound> {
     Text::of(text, words).all()
 }

@@ -3,6 +3,10 @@
 /// Joins emoji to one picture.
 const JOINER: char = '\u{200d}';
 
+/// The heart, and the suit of cards that is drawn alike.
+const HEART: char = '\u{2764}';
+const SUIT_OF_HEARTS: char = '\u{2665}';
+
 /// Returns true for an emoji, or another pictograph.
 pub(super) fn is_emoji(c: char) -> bool {
     matches!(c, '\u{1f000}'..='\u{1faff}' | '\u{2600}'..='\u{27bf}' | '\u{2b05}'..='\u{2b55}'
@@ -34,7 +38,9 @@ pub(super) fn length(text: &str) -> usize {
 /// Returns the term of an emoji: skin tones and styles make no difference.
 pub(super) fn term(emoji: &str) -> String {
     let is_kept = |c: &char| *c != JOINER && (!is_modifier(*c) || is_tag(*c));
-    emoji.chars().filter(is_kept).collect()
+    let kept = emoji.chars().filter(is_kept);
+    kept.map(|c| if c == SUIT_OF_HEARTS { HEART } else { c })
+        .collect()
 }
 
 /// Returns what else an emoji is found by: its pictures, and "love" for hearts.
@@ -68,7 +74,7 @@ fn is_tag(c: char) -> bool {
 fn is_heart(c: char) -> bool {
     matches!(
         c,
-        '\u{2764}' | '\u{2665}' | '\u{1f493}'
+        HEART | SUIT_OF_HEARTS | '\u{1f493}'
             ..='\u{1f49f}' | '\u{1f5a4}' | '\u{1f9e1}' | '\u{1f90d}' | '\u{1f90e}'
     )
 }

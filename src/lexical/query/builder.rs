@@ -24,6 +24,9 @@ pub(super) const SYNONYM_FACTOR: f32 = 0.8;
 /// Maximum number of words of a query; the rest is ignored.
 const MAX_QUERY_WORDS: usize = 32;
 
+/// Maximum number of words of a query that are read, stop words included.
+const MAX_READ_WORDS: usize = 4 * MAX_QUERY_WORDS;
+
 /// Maximum number of other words of a query whose stop words count as part of a name.
 const MAX_WORDS_OF_NAME: usize = 3;
 
@@ -54,7 +57,8 @@ impl Builder<'_> {
                 plan.phrases.push(self.phrase(&words)?);
             }
         }
-        let all = analyze(&text);
+        let mut all = analyze(&text);
+        all.truncate(MAX_READ_WORDS);
         let pieces = self.pieces(&text, &all)?;
         let is_name = |word: &Analyzed| {
             let mut names = pieces.iter().filter(|piece| !piece.name.is_empty());
@@ -135,7 +139,7 @@ impl Builder<'_> {
             let groups = place.map(|at| self.word(words, at, text, false));
             return groups.collect();
         }
-        if !piece.name.is_empty() {
+        if !piece.name.is_empty() && !self.query.all {
             return Ok(vec![self.name(&piece.name, alternatives, text)?]);
         }
         let mut own = Vec::new();

@@ -1,5 +1,5 @@
-//! A word of a query: its term, completions of an unfinished word, and corrections of a word that no
-//! item has.
+//! A word of a query: its term, completions of an unfinished word, and corrections of a word that
+//! no item has.
 
 use std::collections::BTreeMap;
 
