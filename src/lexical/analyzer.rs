@@ -89,12 +89,12 @@ pub(super) fn analyze(text: &str) -> Vec<Analyzed> {
 }
 
 /// Returns true for a stop word.
-pub(super) fn is_stop(term: &str) -> bool {
+pub(crate) fn is_stop(term: &str) -> bool {
     STOP_WORDS.contains(&term)
 }
 
 /// Returns true for a Chinese character.
-pub(super) fn is_han(c: char) -> bool {
+pub(crate) fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
 }
 
