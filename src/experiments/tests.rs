@@ -31,8 +31,8 @@ fn event(kind: EventKind, item: &str, value: Option<f64>) -> SearchFollowUp {
     }
 }
 
-/// Simulates users with one to seven searches each; a search is clicked at a rate of the user, which
-/// varies around `rates` by variant.
+/// Simulates users with one to seven searches each; a search is clicked at a rate of the user,
+/// which varies around `rates` by variant.
 fn simulate(
     experiment: &Experiment,
     users: usize,
@@ -88,7 +88,7 @@ fn runs(count: u64, users: usize, rates: [f64; 2]) -> (u64, f64) {
     (significant, errors / count as f64)
 }
 
-/// Of 1,000 A/A runs, 50 are expected to be significant, with a standard deviation of 6.9; the
+/// 50 of 1,000 A/A runs are expected to be significant, with a standard deviation of 6.9; the
 /// tolerance is two of these.
 #[test]
 fn equal_variants_differ_as_often_as_chance_makes_them() {
@@ -290,7 +290,7 @@ fn interleave(users: usize, quality: [f64; 2], seed: u64) -> Vec<SearchOutcome> 
     outcomes
 }
 
-/// Of 400 runs with equal rankings, at most 20 are expected to be significant, with a standard
+/// At most 20 of 400 runs with equal rankings are expected to be significant, with a standard
 /// deviation of 4.4; the tolerance is two of these.
 #[test]
 fn interleaving_finds_the_better_ranking_and_none_of_equal_ones() {

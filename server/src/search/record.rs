@@ -4,7 +4,7 @@ use vitrine_schemas::{Query, SearchEvent, SearchRequest, SearchResponse};
 
 use crate::http::request_context::RequestContext;
 
-/// What is recorded of a request for a first page; its answer completes it.
+/// Record of a request for a first page; its answer completes it.
 pub struct SearchRecord(SearchEvent);
 
 impl SearchRecord {
