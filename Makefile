@@ -132,6 +132,10 @@ bench-search-scale: setup ## facets, browsing and sorting on a million items mad
 	cargo build --release --workspace --example search_scale
 	$(BIN)/examples/search_scale --data $(VITRINE_DATA)/home-depot/products.csv.gz $(BENCH_SEARCH_SCALE)
 
+bench-suggest: setup ## suggestions on a million items made of Home Depot's titles (VITRINE_DATA)
+	cargo build --release --workspace --example suggest
+	$(BIN)/examples/suggest --data $(VITRINE_DATA)/home-depot/products.csv.gz $(BENCH_SUGGEST)
+
 bench-http: bench-data ## search by 8 HTTP clients compared with in-process search, 100,000 x 384
 	cargo build --release --workspace --bins --example http
 	$(BIN)/examples/http --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --server $(BIN)/vitrine-server --data $(CACHE)/bench/http $(BENCH_HTTP)

@@ -43,6 +43,7 @@ pub mod distance;
 pub mod embedder;
 pub mod error;
 mod events;
+pub mod experiments;
 pub mod index;
 pub mod lexical;
 pub mod nlu;
@@ -50,7 +51,9 @@ pub mod payload;
 mod quantize;
 pub mod query;
 mod rules;
+mod search_log;
 mod storage;
+mod suggest;
 
 pub use behavior::{Training, event_weight};
 pub use bounds::Bounds;
@@ -58,7 +61,7 @@ pub use clock::Clock;
 pub use collection::{
     Collection, Completed, EmbedPolicy, Embedded, ItemVectors, Policy, Setting, Written,
 };
-pub use database::{Database, Options, StoredEvents};
+pub use database::{Database, Options, RecordedSearches, StoredEvents};
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;
 pub use events::Subject;

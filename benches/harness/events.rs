@@ -141,6 +141,7 @@ impl Events {
             value: None,
             quantity: None,
             request_id: None,
+            position: None,
         }
     }
 }

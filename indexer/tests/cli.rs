@@ -650,6 +650,48 @@ fn heads_are_trained_on_co_purchases() {
 }
 
 #[test]
+fn variants_of_an_experiment_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let search = |n: u32| {
+        let (variant, clicked) = if n % 2 == 0 {
+            ("plain", n % 5 == 0)
+        } else {
+            ("blend", n % 5 != 0)
+        };
+        let events = match clicked {
+            true => {
+                json!([{"kind": "click", "item": "a", "position": 1, "ts": "2026-05-01T10:00:00Z"}])
+            }
+            false => json!([]),
+        };
+        json!({
+            "request_id": n.to_string(), "ts": "2026-05-01T10:00:00Z", "query": "shoes", "plan": "lexical",
+            "user": format!("u{n}"), "hits": 1, "shown": ["a"],
+            "experiment": {"id": "mode", "variant": variant}, "events": events
+        })
+    };
+    let lines: Vec<_> = (0..100).map(|n| search(n).to_string()).collect();
+    fs::write(
+        folder.path().join("searches.jsonl"),
+        lines.join("\n") + "\nwrong\n",
+    )
+    .unwrap();
+    let line =
+        "evaluate ab --searches searches.jsonl --experiment mode --control plain --json ab.json";
+    let output = run(folder.path(), line);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(text(&output.stderr).contains("line 101"), "{output:?}");
+    let printed = text(&output.stdout);
+    assert!(printed.contains("click-through: +0.6000"), "{printed}");
+    let results = fs::read_to_string(folder.path().join("ab.json")).unwrap();
+    let results: Value = serde_json::from_str(&results).unwrap();
+    assert_eq!(results["variants"][0]["name"], "plain");
+    let differences = &results["variants"][1]["differences"];
+    assert_eq!(differences["click_through"]["significant"], true);
+    assert_eq!(differences["conversion"]["significant"], false);
+}
+
+#[test]
 fn a_dry_run_needs_neither_models_nor_a_collection() {
     let folder = tempfile::tempdir().unwrap();
     let csv = "id,title,price\n1,Boot,\"12,99\"\n2,Hat,free\n,Cap,5\n";

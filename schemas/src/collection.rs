@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     BehaviorConfig, BehaviorInfo, BehaviorPatch, EmbedMode, EmbeddingInfo, ReembeddingInfo,
-    VectorSpace, vector_space::is_default,
+    SearchLogConfig, SearchLogInfo, SuggestConfig, VectorSpace, vector_space::is_default,
 };
 
 /// Type of an attribute. Each type accepts one value or an array.
@@ -58,6 +58,12 @@ pub struct CollectionConfig {
     /// `off`: the server embeds no items of the collection; clients bring the vectors.
     #[serde(default, skip_serializing_if = "is_default")]
     pub embed: EmbedMode,
+    /// Settings of the search log.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub search_log: SearchLogConfig,
+    /// Settings of suggestions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub suggest: SuggestConfig,
 }
 
 /// Changes to a collection: attributes and vector spaces can be added, but not changed.
@@ -76,6 +82,12 @@ pub struct CollectionPatch {
     /// `on` or `off`: embedding of written items by the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embed: Option<EmbedMode>,
+    /// New settings of the search log, as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_log: Option<SearchLogConfig>,
+    /// New settings of suggestions, as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggest: Option<SuggestConfig>,
 }
 
 /// Memory of an index by component.
@@ -161,6 +173,9 @@ pub struct CollectionInfo {
     /// Event log and models in memory.
     #[serde(default)]
     pub events: BehaviorInfo,
+    /// State of the search log.
+    #[serde(default)]
+    pub searches: SearchLogInfo,
     /// Items that the server has still to embed, or could not embed.
     #[serde(default)]
     pub embedding: EmbeddingInfo,

@@ -69,6 +69,11 @@ pub struct Event {
     /// `request_id` of the search that led to the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// Position of the item among the hits of that search, from 1, counted over all pages; only for
+    /// an event with one item. If absent, the position on the first page is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub position: Option<u32>,
 }
 
 /// Time of an event.
@@ -327,6 +332,9 @@ pub struct SubjectParams {
 pub struct EraseResponse {
     /// Number of erased events by collection; collections without any are omitted.
     pub events: BTreeMap<String, u64>,
+    /// Number of erased searches of the search log by collection.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub searches: BTreeMap<String, u64>,
 }
 
 /// Query parameters of the events of an item.

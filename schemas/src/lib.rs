@@ -71,6 +71,7 @@
 //! ```
 
 pub mod alias;
+pub mod analytics;
 pub mod behavior;
 pub mod blend;
 pub mod collection;
@@ -78,6 +79,7 @@ pub mod dialogue;
 pub mod diversify;
 pub mod embeddings;
 pub mod event;
+pub mod experiment;
 pub mod facet;
 pub mod filter;
 pub mod item;
@@ -94,12 +96,18 @@ pub mod relevance;
 pub mod report;
 pub mod rule;
 pub mod search;
+pub mod search_event;
 pub mod sort;
+pub mod suggest;
 pub mod synonym;
 pub mod understand;
 pub mod vector_space;
 
 pub use alias::{AliasAction, AliasRequest, Aliases};
+pub use analytics::{
+    AnalyticsSummary, DayFigures, PositionFigures, PositionFiguresResponse, QueryFigures,
+    QueryFiguresParams, QueryFiguresResponse, QueryOrder, QuerySelection, SearchFigures,
+};
 pub use behavior::{
     BehaviorConfig, BehaviorInfo, BehaviorPatch, HeldOut, ModelChoice, ModelInfo, ModelsResponse,
     Task, TaskState, TrainParams,
@@ -125,6 +133,10 @@ pub use embeddings::{
 pub use event::{
     EraseResponse, Event, EventImportParams, EventKind, EventLine, EventResult, EventStatus,
     EventSummary, EventsRequest, EventsResponse, ItemEvents, ItemEventsParams, SubjectParams,
+};
+pub use experiment::{
+    Experiment, ExperimentKind, ExperimentResults, ExperimentUse, Experiments, FigureDifference,
+    InterleavingResults, VariantDifferences, VariantResults,
 };
 pub use facet::{
     Facet, FacetRange, FacetSort, FacetSpec, FacetValue, FacetsRequest, FacetsResponse,
@@ -163,7 +175,11 @@ pub use search::{
     SearchFacets, SearchMode, SearchRequest, SearchResponse, SimilarParams, Total, TotalRelation,
     UnderstandSpec,
 };
+pub use search_event::{
+    SearchEvent, SearchFollowUp, SearchLogConfig, SearchLogInfo, SearchOutcome, SearchTimeParams,
+};
 pub use sort::{SortKey, SortOrder, SortSpec};
+pub use suggest::{SuggestConfig, SuggestParams, SuggestResponse, Suggestion, SuggestionKind};
 pub use synonym::{StopWords, Synonym, Synonyms};
 pub use understand::{UnderstandRequest, UnderstandResponse, UnderstoodPart};
 pub use vector_space::{Metric, Quantization, VectorSpace};

@@ -6,9 +6,9 @@ use utoipa::{IntoParams, ToSchema};
 use std::collections::BTreeMap;
 
 use crate::{
-    BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Facet, FacetSpec, Fallback,
-    FilterSpec, Group, Item, Offer, Reason, Relevance, RuleUse, SortSpec, SourceUse,
-    UnderstandResponse,
+    BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, ExperimentUse, Facet,
+    FacetSpec, Fallback, FilterSpec, Group, Item, Offer, Reason, Relevance, RuleUse, SortSpec,
+    SourceUse, UnderstandResponse,
 };
 
 /// Query: exactly one of text, image, vector and item.
@@ -202,6 +202,10 @@ pub struct SearchRequest {
     /// Id of a preset, which provides the fields that this request does not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
+    /// Id of an experiment, which assigns the user or session a variant; the variant provides the
+    /// fields that this request does not have, before a preset does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<String>,
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -395,6 +399,13 @@ pub struct SearchResponse {
     /// Effects of the rules that applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleUse>,
+    /// Id for the events that follow from this search; absent on later pages, whose events refer to
+    /// the first page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Experiment and variant, if the search takes part in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<ExperimentUse>,
     /// Time in the engine in milliseconds.
     pub took_ms: f64,
 }

@@ -14,9 +14,9 @@ use crate::{
     http::access::{self, Access},
     openapi,
     routes::{
-        collections, console, dialogues, docs, embeddings, events, health, images, import,
-        item_embedding, items, map, models, multi_search, presets, recommend, reembedding, reports,
-        rules, search, synonyms, understand, users,
+        analytics, collections, console, dialogues, docs, embeddings, events, experiments, health,
+        images, import, item_embedding, items, map, models, multi_search, presets, recommend,
+        reembedding, reports, rules, search, suggest, synonyms, understand, users,
     },
 };
 
@@ -130,6 +130,37 @@ pub fn table() -> Vec<Entry> {
         ),
         Entry::new("/v1/collections/{c}/map").on(GET, Collection(Read), map::map),
         Entry::new("/v1/collections/{c}/search").on(POST, Collection(Read), search::search),
+        Entry::new("/v1/collections/{c}/suggest").on(GET, Collection(Read), suggest::suggest),
+        Entry::new("/v1/collections/{c}/analytics/summary").on(
+            GET,
+            Collection(Admin),
+            analytics::summary,
+        ),
+        Entry::new("/v1/collections/{c}/analytics/queries").on(
+            GET,
+            Collection(Admin),
+            analytics::queries,
+        ),
+        Entry::new("/v1/collections/{c}/analytics/positions").on(
+            GET,
+            Collection(Admin),
+            analytics::positions,
+        ),
+        Entry::new("/v1/collections/{c}/experiments").on(GET, Collection(Read), experiments::list),
+        Entry::new("/v1/collections/{c}/experiments/{id}")
+            .on(GET, Collection(Read), experiments::get)
+            .on(PUT, Collection(Write), experiments::put)
+            .on(DELETE, Collection(Write), experiments::delete),
+        Entry::new("/v1/collections/{c}/experiments/{id}/results").on(
+            GET,
+            Collection(Admin),
+            experiments::results,
+        ),
+        Entry::new("/v1/collections/{c}/search_events/export").on(
+            GET,
+            Collection(Admin),
+            analytics::export,
+        ),
         Entry::new("/v1/collections/{c}/rules")
             .on(GET, Collection(Read), rules::list)
             .on(PUT, Collection(Write), rules::replace),

@@ -16,9 +16,9 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    collections, dialogues, embeddings, events, health, images, import, item_embedding, items, map,
-    models, multi_search, presets, recommend, reembedding, reports, rules, search, synonyms,
-    understand, users,
+    analytics, collections, dialogues, embeddings, events, experiments, health, images, import,
+    item_embedding, items, map, models, multi_search, presets, recommend, reembedding, reports,
+    rules, search, suggest, synonyms, understand, users,
 };
 
 /// The OpenAPI document.
@@ -38,13 +38,15 @@ use crate::routes::{
         item_embedding::list, item_embedding::embed_missing,
         images::get,
         import::import,
-        search::search, search::similar, multi_search::multi_search,
+        search::search, search::similar, multi_search::multi_search, suggest::suggest,
         dialogues::begin, dialogues::get, dialogues::delete, dialogues::turn, dialogues::page, understand::understand, map::map,
         recommend::recommend, recommend::bought_together, recommend::popular, recommend::train_blend,
         reembedding::get, reembedding::begin, reembedding::end, reembedding::pending, reembedding::fill,
         reembedding::switch, reembedding::roll_back,
         models::train, models::list, models::activate, models::task,
         events::post, events::import, events::of_item,
+        experiments::list, experiments::get, experiments::put, experiments::delete, experiments::results,
+        analytics::summary, analytics::queries, analytics::positions, analytics::export,
         users::export, users::erase, users::export_session, users::erase_session,
         embeddings::post, embeddings::models,
         reports::list, reports::get,
@@ -72,6 +74,7 @@ use crate::routes::{
         (name = "recommendations", description = "Recommendations from behavior and content, with reasons"),
         (name = "models", description = "Models trained on events"),
         (name = "events", description = "Behavior events"),
+        (name = "analytics", description = "Recorded searches and what followed from them; experiments"),
         (name = "users", description = "Export or erase the data of a user or session"),
         (name = "embeddings", description = "OpenAI-compatible embeddings"),
         (name = "reports", description = "Evaluation reports"),

@@ -251,6 +251,15 @@ impl Behavior {
         self.measure(&log);
     }
 
+    /// Returns the sessions of a user; none of a session.
+    pub fn sessions_of(&self, subject: &Subject) -> Result<BTreeSet<String>> {
+        if matches!(subject, Subject::Session(_)) {
+            return Ok(BTreeSet::new());
+        }
+        let events = self.events_of(subject)?.into_iter();
+        Ok(events.filter_map(|(_, event)| event.session).collect())
+    }
+
     /// Erases all events of a session; or of a user, their events and those without a user in their
     /// sessions. Returns the number of events. No event may be stored meanwhile. Models are
     /// replaced by the next training, which is due immediately.

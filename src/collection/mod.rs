@@ -33,7 +33,9 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use vitrine_schemas::{BehaviorInfo, CollectionConfig, Event, ModelInfo, ModelsResponse};
+use vitrine_schemas::{
+    BehaviorInfo, CollectionConfig, Event, ModelInfo, ModelsResponse, SearchEvent, SearchLogInfo,
+};
 
 use crate::{
     Clock, Result,
@@ -47,7 +49,9 @@ use crate::{
     index::Progress,
     lexical::LexicalIndex,
     query::blend::BlendModel,
+    search_log::SearchLog,
     storage::{SegmentList, Store},
+    suggest::Suggestions,
 };
 
 pub use lifecycle::stats::Stats;
@@ -71,6 +75,8 @@ pub struct Collection {
     builds: RwLock<Vec<Arc<Build>>>,
     closing: AtomicBool,
     behavior: Behavior,
+    search_log: SearchLog,
+    suggestions: Suggestions,
     canary: RecallCanary,
     lexical: LexicalIndex,
     category_stats: CategoryStats,
@@ -138,10 +144,54 @@ impl Collection {
         self.behavior.horizon()
     }
 
-    /// Erases a user or a session; returns the number of erased events. No event may be stored
-    /// meanwhile.
-    pub(crate) fn erase(&self, who: &Subject) -> Result<u64> {
-        self.behavior.erase(who)
+    /// Erases a user or a session; returns the numbers of erased events and searches. No event may
+    /// be stored meanwhile.
+    pub(crate) fn erase(&self, who: &Subject) -> Result<(u64, u64)> {
+        let searches = self
+            .search_log
+            .erase(who, self.behavior.sessions_of(who)?)?;
+        Ok((self.behavior.erase(who)?, searches))
+    }
+
+    /// Records a search that was answered now, with the items of its first page; its time is set.
+    /// It is written in the background, so that the search does not wait.
+    pub fn record_search(&self, search: SearchEvent) {
+        self.search_log.record(self.clock.now(), search);
+    }
+
+    /// Returns true if searches are recorded.
+    pub fn records_searches(&self) -> bool {
+        self.search_log.is_enabled()
+    }
+
+    /// Writes the recorded searches that are queued, and removes the oldest ones by age and number.
+    pub(crate) fn maintain_searches(&self) -> Result<()> {
+        self.search_log.maintain(self.clock.now())
+    }
+
+    /// Returns the state of the search log.
+    pub(crate) fn search_log_info(&self) -> SearchLogInfo {
+        self.search_log.info()
+    }
+
+    pub(crate) fn suggestions(&self) -> &Suggestions {
+        &self.suggestions
+    }
+
+    /// Returns true if an item exists and is not hidden.
+    pub(crate) fn shows_item(&self, id: &str) -> bool {
+        let state = self.state.read();
+        let internal_id = state.internal_ids.get(id);
+        internal_id.is_some_and(|internal_id| !state.hidden.contains(*internal_id))
+    }
+
+    pub(crate) fn search_log(&self) -> &SearchLog {
+        &self.search_log
+    }
+
+    /// Returns the current time, in microseconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now()
     }
 
     /// Returns true if the item exists.

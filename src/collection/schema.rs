@@ -15,6 +15,12 @@ use crate::{
     Error, Result, clock::rfc3339_micros, collection::state::space_set::Configs, distance, payload,
 };
 
+/// Maximum number of searches in a log.
+const MAX_SEARCHES: u64 = 100_000_000;
+
+/// Maximum number of words that no suggestion has.
+const MAX_BLOCKED: usize = 10_000;
+
 /// Checks the name of a collection or alias.
 pub(crate) fn check_name(pointer: &str, name: &str) -> Result<()> {
     let tail = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_' || c == b'-';
@@ -51,6 +57,7 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
         }
     }
     check_behavior(&config.behavior)?;
+    check_searches(config)?;
     for name in config.attributes.keys() {
         let pointer = format!("/attributes/{}", escape(name));
         // Attributes keep the names of the shop's columns (`baseColor`); the names of spaces are
@@ -67,6 +74,31 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
                 "is a built-in field; choose another name",
             ));
         }
+    }
+    Ok(())
+}
+
+/// Checks the settings of the search log and of suggestions.
+fn check_searches(config: &CollectionConfig) -> Result<()> {
+    let (log, suggest) = (&config.search_log, &config.suggest);
+    if !(0.001..=36_500.0).contains(&log.retention_days) {
+        let detail = format!("expected 0.001 to 36500, got {}", log.retention_days);
+        return Err(Error::invalid("/search_log/retention_days", detail));
+    }
+    if !(1..=MAX_SEARCHES).contains(&log.max_searches) {
+        let detail = format!("expected 1 to {MAX_SEARCHES}, got {}", log.max_searches);
+        return Err(Error::invalid("/search_log/max_searches", detail));
+    }
+    if !(1..=100).contains(&suggest.min_users) {
+        let detail = format!("expected 1 to 100, got {}", suggest.min_users);
+        return Err(Error::invalid("/suggest/min_users", detail));
+    }
+    if suggest.blocked.len() > MAX_BLOCKED {
+        let detail = format!(
+            "expected at most {MAX_BLOCKED}, got {}",
+            suggest.blocked.len()
+        );
+        return Err(Error::invalid("/suggest/blocked", detail));
     }
     Ok(())
 }

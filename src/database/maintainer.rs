@@ -1,5 +1,6 @@
-//! Maintenance threads: one seals, one merges, one trains models and watches recall and graph
-//! health. They do not wait for each other, so vectors are sealed while a merge takes minutes.
+//! Maintenance threads: one seals, one merges, one writes the search log, one builds suggestions,
+//! one trains models and watches recall and graph health. They do not wait for each other, so
+//! vectors are sealed while a merge takes minutes.
 
 use std::{
     sync::{
@@ -55,6 +56,11 @@ impl Maintainer {
             c.advance_sales();
             Ok(false)
         })?;
+        started.spawn("search-log", |c| {
+            c.maintain_searches()?;
+            Ok(false)
+        })?;
+        started.spawn("suggest", Collection::maintain_suggestions)?;
         let mut watch = Watch::new()?;
         started.spawn("watch", move |c| watch.step(c))?;
         Ok(started)

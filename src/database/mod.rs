@@ -1,8 +1,11 @@
 //! The database: collections by name, aliases and the event store of one data directory.
 
 mod events;
+mod experiments;
 mod maintainer;
 mod reembedding;
+mod searches;
+mod suggestions;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
 
@@ -12,7 +15,7 @@ use vitrine_schemas::{
     EventResult,
 };
 
-pub use self::events::StoredEvents;
+pub use self::{events::StoredEvents, searches::RecordedSearches};
 pub use crate::storage::Durability;
 use crate::{
     Clock, Collection, Error, Result,
@@ -137,8 +140,9 @@ impl Database {
     /// database goes on answering; later writes are durable, but slow down the next start.
     pub fn close(&self) -> Result<()> {
         drop(self.maintainer.lock().take());
-        self.store.flush()?;
         let open: Vec<_> = self.view.read().open.values().cloned().collect();
+        open.iter().try_for_each(|c| c.maintain_searches())?;
+        self.store.flush()?;
         open.iter().try_for_each(|c| c.save_state())
     }
 
@@ -254,6 +258,12 @@ impl Database {
         if let Some(embed) = patch.embed {
             entry.config.embed = embed;
         }
+        if let Some(search_log) = patch.search_log {
+            entry.config.search_log = search_log;
+        }
+        if let Some(suggest) = patch.suggest {
+            entry.config.suggest = suggest;
+        }
         check_config(&entry.config)?;
         if let Some(stored) = &mut entry.reembedding {
             stored
@@ -262,6 +272,8 @@ impl Database {
                 .clone_from(&entry.config.attributes);
             stored.config.behavior.clone_from(&entry.config.behavior);
             stored.config.embed = entry.config.embed;
+            stored.config.search_log = entry.config.search_log.clone();
+            stored.config.suggest = entry.config.suggest.clone();
         }
         let entry = entry.clone();
         self.save(&manifest, Batch::default())?;
@@ -320,6 +332,7 @@ impl Database {
             records_bytes: stats.records_bytes,
             indexes: stats.indexes,
             events: c.behavior_info(),
+            searches: c.search_log_info(),
             embedding: c.embedding_info(),
             reembedding: c.reembedding(),
             aliases,
@@ -418,9 +431,9 @@ impl Database {
         events::append(&self.store, events, |name| self.collection(name).ok())
     }
 
-    /// Erases a user or a session from collections: all events of a session; of a user, their
-    /// events and those of their sessions without another user. The erasure is durable when this
-    /// returns; retraining replaces the models.
+    /// Erases a user or a session from collections: all events and recorded searches of a session;
+    /// of a user, theirs and those of their sessions without another user. The erasure is durable
+    /// when this returns; retraining replaces the models.
     ///
     /// # Errors
     /// The name is empty or too long, or the store failed.
@@ -429,9 +442,12 @@ impl Database {
         let _one = self.events.lock();
         let mut erased = EraseResponse::default();
         for collection in from {
-            let events = collection.erase(subject)?;
+            let (events, searches) = collection.erase(subject)?;
             if events > 0 {
                 erased.events.insert(collection.name().into(), events);
+            }
+            if searches > 0 {
+                erased.searches.insert(collection.name().into(), searches);
             }
         }
         Ok(erased)

@@ -41,6 +41,7 @@ pub(crate) fn check(event: &Event) -> Result<()> {
     for (index, item) in event.items.iter().enumerate() {
         check_id(&format!("/items/{index}"), item)?;
     }
+    check_position(event)?;
     match event.value {
         Some(value) if !value.is_finite() => {
             Err(Error::invalid("/value", "must be a finite number"))
@@ -52,6 +53,20 @@ pub(crate) fn check(event: &Event) -> Result<()> {
             ),
         )),
         _ => check_quantity(event),
+    }
+}
+
+fn check_position(event: &Event) -> Result<()> {
+    match event.position {
+        Some(0) => Err(Error::invalid("/position", "expected 1 or more, got 0")),
+        Some(_) if event.items.len() > 1 => {
+            let detail = format!(
+                "expected an event with one item, got {}; send one event per item",
+                event.items.len()
+            );
+            Err(Error::invalid("/position", detail))
+        }
+        _ => Ok(()),
     }
 }
 

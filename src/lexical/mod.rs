@@ -22,7 +22,7 @@ pub use self::{
     stop_words::StopWords,
     synonyms::{QueryRewrite, Synonyms},
 };
-pub(crate) use analyzer::han_words;
+pub(crate) use analyzer::{han_words, is_han, is_stop};
 
 /// Errors of the index. All are repaired by rebuilding it.
 #[derive(Debug, thiserror::Error)]

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use vitrine_schemas::{CollectionConfig, Event, EventKind, Item};
+use vitrine_schemas::{CollectionConfig, Event, EventKind, Item, SearchEvent};
 
 use crate::{Error, Result};
 
 const ITEM_FORMAT: u8 = 1;
 const EVENT_FORMAT: u8 = 1;
+const SEARCH_FORMAT: u8 = 1;
 
 /// Collections and aliases: one record, so that a change of several takes effect in one step.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -161,6 +162,24 @@ pub(super) fn decode_event(bytes: &[u8]) -> Result<Event> {
         }
         Some((format, _)) => Err(corrupt("events", format!("unknown record format {format}"))),
         None => Err(corrupt("events", "empty record")),
+    }
+}
+
+/// Writes a recorded search.
+pub(super) fn encode_search(search: &SearchEvent) -> Result<Vec<u8>> {
+    let mut bytes = vec![SEARCH_FORMAT];
+    serde_json::to_writer(&mut bytes, search).map_err(|e| Error::Storage(e.to_string()))?;
+    Ok(bytes)
+}
+
+/// Reads a recorded search.
+pub(super) fn decode_search(bytes: &[u8]) -> Result<SearchEvent> {
+    match bytes.split_first() {
+        Some((&SEARCH_FORMAT, json)) => {
+            serde_json::from_slice(json).map_err(|e| corrupt("events", e))
+        }
+        Some((format, _)) => Err(corrupt("events", format!("unknown search format {format}"))),
+        None => Err(corrupt("events", "empty search")),
     }
 }
 

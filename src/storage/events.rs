@@ -54,7 +54,7 @@ impl Batch {
         }
     }
 
-    /// Deletes all events of a collection.
+    /// Deletes all events and recorded searches of a collection.
     pub fn delete_events(&mut self, collection: u32) {
         for (from, to) in keys::all_of_events(collection) {
             self.0.push(Op::DeleteRange(FAMILY, from, to));
@@ -79,6 +79,9 @@ fn listings(collection: u32, at: EventRef, event: &Event) -> Vec<(Vec<u8>, Vec<u
         let name = name.map(|name| keys::listed(collection, listing, name, at));
         keys.extend(name.map(|key| (key, Vec::new())));
     }
+    if event.request_id.is_some() {
+        keys.push((keys::follow_up(collection, at), Vec::new()));
+    }
     for item in &event.items {
         let key = keys::listed(collection, Listing::Item, item, at);
         keys.push((key, vec![codec::kind_byte(event.kind)]));
@@ -102,6 +105,29 @@ impl Store {
             }
             if !each(event_ref(&key)?, codec::decode_event(&value)?)? {
                 break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `each` for every event from a time on that refers to a search, in the order of time.
+    pub fn scan_follow_ups(
+        &self,
+        collection: u32,
+        from: i64,
+        mut each: impl FnMut(EventRef, Event) -> Result<()>,
+    ) -> Result<()> {
+        let prefix = keys::follow_ups(collection);
+        let start = keys::follow_up(collection, EventRef::first_at(from));
+        let mode = IteratorMode::From(&start, Direction::Forward);
+        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
+            let (key, _) = entry.map_err(storage)?;
+            if !key.starts_with(&prefix) {
+                break;
+            }
+            let at = event_ref(&key)?;
+            if let Some(event) = self.event(collection, at)? {
+                each(at, event)?;
             }
         }
         Ok(())
@@ -174,7 +200,7 @@ impl Store {
     }
 }
 
-fn event_ref(key: &[u8]) -> Result<EventRef> {
+pub(super) fn event_ref(key: &[u8]) -> Result<EventRef> {
     keys::event_ref(key).ok_or_else(|| Error::Corrupt {
         column: FAMILY,
         detail: "key is too short".into(),

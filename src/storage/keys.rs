@@ -56,6 +56,12 @@ pub(crate) struct EventRef {
 }
 
 impl EventRef {
+    /// Returns the first place of a time.
+    pub fn first_at(micros: i64) -> Self {
+        let hash = [0; 16];
+        Self { micros, hash }
+    }
+
     /// Returns the place of an event with this id.
     pub fn new(micros: i64, id: &str) -> Self {
         let hash = blake3::hash(id.as_bytes());
@@ -66,18 +72,20 @@ impl EventRef {
     }
 
     /// The sign is flipped so that times before 1970 sort first.
-    fn bytes(self) -> [u8; 24] {
+    pub(super) fn bytes(self) -> [u8; 24] {
         let time = ((self.micros as u64) ^ (1 << 63)).to_be_bytes();
         std::array::from_fn(|i| if i < 8 { time[i] } else { self.hash[i - 8] })
     }
 }
 
-/// Secondary index of the events.
+/// Secondary index of the events, and of the recorded searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Listing {
     User,
     Session,
     Item,
+    SearchUser,
+    SearchSession,
 }
 
 impl Listing {
@@ -86,6 +94,8 @@ impl Listing {
             Self::User => b'u',
             Self::Session => b's',
             Self::Item => b't',
+            Self::SearchUser => b'U',
+            Self::SearchSession => b'S',
         }
     }
 }
@@ -107,6 +117,26 @@ pub(super) fn event(collection: u32, at: EventRef) -> Vec<u8> {
 /// Key by which an event is recognized when it is sent again.
 pub(super) fn event_id(collection: u32, hash: &[u8; 16]) -> Vec<u8> {
     [&tagged(b'd', collection)[..], hash].concat()
+}
+
+/// Prefix of the list of a collection's events that refer to a search.
+pub(super) fn follow_ups(collection: u32) -> Vec<u8> {
+    tagged(b'f', collection)
+}
+
+/// Key of an event in that list.
+pub(super) fn follow_up(collection: u32, at: EventRef) -> Vec<u8> {
+    [&follow_ups(collection)[..], &at.bytes()].concat()
+}
+
+/// Prefix of a collection's recorded searches.
+pub(super) fn searches(collection: u32) -> Vec<u8> {
+    tagged(b'q', collection)
+}
+
+/// Key of a recorded search.
+pub(super) fn search(collection: u32, at: EventRef) -> Vec<u8> {
+    [&searches(collection)[..], &at.bytes()].concat()
 }
 
 /// Prefix of the events of a user, session or item. Its length comes first, so that no name begins
@@ -135,10 +165,11 @@ pub(super) fn event_ref(key: &[u8]) -> Option<EventRef> {
     })
 }
 
-/// The ranges of all keys of a collection's events.
-pub(super) fn all_of_events(collection: u32) -> [(Vec<u8>, Vec<u8>); 5] {
+/// The ranges of all keys of a collection's events and recorded searches.
+pub(super) fn all_of_events(collection: u32) -> Vec<(Vec<u8>, Vec<u8>)> {
     let end = collection.saturating_add(1);
-    [b'v', b'd', b'u', b's', b't'].map(|tag| (tagged(tag, collection), tagged(tag, end)))
+    let range = |tag: &u8| (tagged(*tag, collection), tagged(*tag, end));
+    b"vdustfqUS".iter().map(range).collect()
 }
 
 /// Prefix of a collection's models.

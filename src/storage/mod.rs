@@ -5,6 +5,7 @@ mod events;
 mod keys;
 mod models;
 mod rocks;
+mod searches;
 mod settings;
 
 pub(crate) use codec::Manifest;

@@ -1,5 +1,7 @@
-//! `evaluate`: quality of recommendations on held-out events, and of searches by judgments.
+//! `evaluate`: quality of recommendations on held-out events, of searches by judgments, and of the
+//! variants of an experiment.
 
+mod ab;
 mod search;
 
 use std::{
@@ -44,6 +46,12 @@ pub(super) enum EvaluateCommand {
     /// Prints nDCG@10, MRR@10, Recall@100 and hits of each configuration, and the differences to
     /// the first.
     Search(Box<search::SearchArgs>),
+    /// Compare the variants of an experiment by exported searches.
+    ///
+    /// Prints click-through, conversion and revenue of each variant, and the differences to the
+    /// control with 95 % confidence intervals; of interleaved variants, the preferences of users.
+    /// Exit status: 0 success, 3 some lines could not be read, 1 failure, 2 wrong usage.
+    Ab(Box<ab::AbArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -151,6 +159,7 @@ pub(super) fn run(command: &EvaluateCommand, out: &mut dyn Write) -> Result<Outc
     let args = match command {
         EvaluateCommand::Recommend(args) => args,
         EvaluateCommand::Search(args) => return search::run(args, out),
+        EvaluateCommand::Ab(args) => return ab::run(args, out),
     };
     let evaluation = args.evaluation();
     // Created before the evaluation, so that an unwritable path fails early.

@@ -41,7 +41,7 @@ const KEYS = [
   ["Esc", "close the item or dialog"],
   ["[ ]", "previous or next item"],
   ["+ - 0", "zoom in, zoom out, reset the map"],
-  ["g then s d u m h r", "go to search, dialogue, rules, map, health, reports"],
+  ["g then s d u a m h r", "go to search, dialogue, rules, analytics, map, health, reports"],
   ["t", "switch colors: light, dark, system setting"],
   ["?", "show this list"],
 ];

@@ -8,6 +8,7 @@ import * as explorer from "./item.js";
 import { listen } from "./keyboard.js";
 import { empty, problem } from "./problem.js";
 import { change, go, link, route, watch } from "./route.js";
+import * as analytics from "./views/analytics.js";
 import * as dialogue from "./views/dialogue.js";
 import * as health from "./views/health.js";
 import * as map from "./views/map.js";
@@ -19,6 +20,7 @@ const VIEWS = {
   search: { label: "Search", module: search },
   dialogue: { label: "Dialogue", module: dialogue },
   rules: { label: "Rules", module: rules },
+  analytics: { label: "Analytics", module: analytics },
   map: { label: "Map", module: map },
   health: { label: "Health", module: health, withoutCollection: true },
   reports: { label: "Reports", module: reports, withoutCollection: true },

@@ -3,13 +3,14 @@
 import { el, icon, ICONS } from "./dom.js";
 import { readImage, setImage } from "./query.js";
 import { change } from "./route.js";
+import { suggestions } from "./suggest.js";
 
 /** Creates the form; `refresh(asked, collection)` shows the state of the address, `failed` gets errors of images. */
 export function searchbar({ failed }) {
   const text = el("input", { type: "search", id: "query", name: "q", placeholder: "Search by text, or drop an image", "aria-label": "Search", autocomplete: "off", spellcheck: "false", enterkeyhint: "search", "aria-keyshortcuts": "/" });
   const file = el("input", { type: "file", id: "image", accept: "image/*", class: "hidden", "aria-label": "Search by image" });
   const options = el("button", { type: "button", class: "quiet", title: "Options", "aria-label": "Options", "aria-expanded": "false", "aria-controls": "options", on: { click: () => unfold(panel.hidden) } }, icon(ICONS.sliders));
-  const box = el("div", { class: "box" }, icon(ICONS.search), text, el("label", { class: "quiet", for: "image", title: "Search by image" }, icon(ICONS.image), file), options, el("button", { type: "submit", class: "primary" }, "Search"));
+  const box = el("div", { class: "box" }, icon(ICONS.search), text, suggestions(text, () => completed), el("label", { class: "quiet", for: "image", title: "Search by image" }, icon(ICONS.image), file), options, el("button", { type: "submit", class: "primary" }, "Search"));
   const user = field("user", "User", "user id, as in events: personalizes the ranking");
   const filter = field("filter", "Filter", 'price <= 300 AND NOT brand = "Acme"');
   const space = select("space", "Space", []);
@@ -34,6 +35,7 @@ export function searchbar({ failed }) {
   }
 
   let shown = "";
+  let completed = "";
   for (const one of [mode, space, mmr, exact, plain]) one.input.addEventListener("change", () => form.requestSubmit());
 
   async function take(image) {
@@ -69,6 +71,7 @@ export function searchbar({ failed }) {
     input: text,
     refresh(asked, collection) {
       shown = asked.text;
+      completed = collection.name;
       text.value = asked.text;
       user.input.value = asked.user;
       filter.input.value = asked.hand;

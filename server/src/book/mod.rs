@@ -16,15 +16,18 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 26] = sources![
+pub const SOURCES: [(&str, &str); 29] = sources![
     "introduction"
     "quick-start"
     "search"
     "filters"
+    "suggestions"
     "recommendations"
     "similar-items"
     "dialogues"
     "merchandising"
+    "analytics"
+    "experiments"
     "rust-library"
     "indexing"
     "variants"

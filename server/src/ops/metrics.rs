@@ -7,7 +7,7 @@ use prometheus::{
 use vitrine::{
     Bounds,
     bounds::Usage,
-    schemas::{BehaviorInfo, CollectionInfo, EmbeddingInfo, IndexInfo},
+    schemas::{BehaviorInfo, CollectionInfo, EmbeddingInfo, IndexInfo, SearchLogInfo},
 };
 
 /// Request metrics, counted as requests are served.
@@ -115,6 +115,7 @@ impl MetricsSnapshot<'_> {
             permits.map(|(kind, count)| (vec![(*kind).to_owned()], *count as u64)),
         )?;
         self.events(&gauges)?;
+        self.searches(&gauges)?;
         self.indexes(&gauges)?;
         self.database(&gauges)?;
         Ok(gauges.0.gather())
@@ -151,6 +152,34 @@ impl MetricsSnapshot<'_> {
             let values = self.collections.iter();
             let values = values.map(|c| (vec![c.name.clone()], figure(&c.events)));
             gauges.add_integers(name, help, &["collection"], values)?;
+        }
+        Ok(())
+    }
+
+    /// Adds gauges of the search log, by collection.
+    fn searches(&self, gauges: &Gauges) -> prometheus::Result<()> {
+        type Figure = (&'static str, &'static str, fn(&SearchLogInfo) -> u64);
+        let figures: [Figure; 4] = [
+            ("stored", "Searches in the log", |s| s.stored),
+            ("recorded", "Searches recorded since the start", |s| {
+                s.recorded
+            }),
+            (
+                "dropped",
+                "Searches not recorded since the start: too many, or the disk is full",
+                |s| s.dropped,
+            ),
+            (
+                "expired",
+                "Searches removed since the start because of their age or number",
+                |s| s.expired,
+            ),
+        ];
+        for (name, help, figure) in figures {
+            let values = self.collections.iter();
+            let values = values.map(|c| (vec![c.name.clone()], figure(&c.searches)));
+            let name = format!("vitrine_search_log_{name}");
+            gauges.add_integers(&name, help, &["collection"], values)?;
         }
         Ok(())
     }

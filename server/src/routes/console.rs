@@ -26,7 +26,7 @@ macro_rules! files {
 }
 
 /// Files of the console; a test compares them with the folder.
-pub const FILES: [(&str, &str); 39] = files![
+pub const FILES: [(&str, &str); 41] = files![
     "index.html"
     "icon.svg"
     "css/base.css"
@@ -59,7 +59,9 @@ pub const FILES: [(&str, &str); 39] = files![
     "js/route.js"
     "js/scatter.js"
     "js/searchbar.js"
+    "js/suggest.js"
     "js/theme.js"
+    "js/views/analytics.js"
     "js/views/dialogue.js"
     "js/views/health.js"
     "js/views/map.js"

@@ -1,12 +1,14 @@
 //! Handlers, one file per noun: translate the request, call the engine under a permit, translate
 //! the result.
 
+pub mod analytics;
 pub mod collections;
 pub mod console;
 pub mod dialogues;
 pub mod docs;
 pub mod embeddings;
 pub mod events;
+pub mod experiments;
 pub mod health;
 pub mod images;
 pub mod import;
@@ -22,6 +24,7 @@ pub mod reports;
 pub mod rules;
 pub mod search;
 mod setting;
+pub mod suggest;
 pub mod synonyms;
 pub mod understand;
 pub mod users;

@@ -9,7 +9,7 @@ use vitrine_schemas::{
 };
 
 use crate::{
-    error::{ApiError, ApiResult},
+    error::{ApiError, ApiResult, current_request_id},
     http::{
         body::{self, Body},
         request_context::RequestContext,
@@ -79,7 +79,9 @@ async fn run(context: &RequestContext, i: usize, search: Value) -> ApiResult<Sea
     context.check([collection.as_str()].into_iter())?;
     let completed = search.completed(context, &collection).await;
     let search = completed.map_err(|e| e.below(&format!("{pointer}/search")))?;
-    let answer = search::run(context, &collection, search).await;
+    // An id of its own, so that events refer to one of the searches.
+    let id = format!("{}.{i}", current_request_id());
+    let answer = search::run(context, &collection, search, id).await;
     answer.map_err(|e| e.below(&format!("{pointer}/search")))
 }
 

@@ -5,7 +5,7 @@ use vitrine_schemas::{SearchRequest, SearchResponse, SimilarParams};
 
 use super::{CollectionPath, ItemPath};
 use crate::{
-    error::ApiResult,
+    error::{ApiResult, current_request_id},
     http::{
         body::Body,
         request_context::RequestContext,
@@ -22,8 +22,8 @@ use crate::{
 /// min(limit, matches) hits. Without a query, or with an empty text, all items that match the
 /// filter are hits: a category page. `sort` puts the matches in an order of field values.
 /// Text queries combine full-text and vector search (`mode: hybrid`) by
-/// default. Send the `x-request-id` of the response as `request_id` of the events that follow from
-/// it.
+/// default. Send the `request_id` of the response with the events that follow from it; it is the
+/// `x-request-id` of the first page.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/search", tag = "search", operation_id = "search",
     params(CollectionPath),
@@ -71,7 +71,9 @@ pub async fn search(
     body: Body<BodyWithPresence<SearchRequest>>,
 ) -> ApiResult<Json<SearchResponse>> {
     let request = body.0.completed(&context, &path.c).await?;
-    Ok(Json(crate::search::run(&context, &path.c, request).await?))
+    let id = current_request_id();
+    let answer = crate::search::run(&context, &path.c, request, id).await?;
+    Ok(Json(answer))
 }
 
 /// Similar items

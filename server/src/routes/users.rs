@@ -115,9 +115,9 @@ fn as_lines(events: &[Event]) -> Bytes {
 
 /// Erase a user
 ///
-/// Erases the user's events, including events of their sessions that belong to no other user, and
-/// their dialogues. Both are gone from storage, memory and recommendations when the response is
-/// sent. Retraining starts immediately; older models are then dropped.
+/// Erases the user's events and recorded searches, including those of their sessions that belong to
+/// no other user, and their dialogues. All are gone from storage, memory and recommendations when
+/// the response is sent. Retraining starts immediately; older models are then dropped.
 #[utoipa::path(
     delete, path = "/v1/users/{u}", tag = "users", operation_id = "erase_user",
     params(UserPath, SubjectParams),
@@ -133,8 +133,8 @@ pub async fn erase(
 
 /// Erase a session
 ///
-/// Erases all events of the session, including those with a user, as for a user. For anonymous
-/// visitors.
+/// Erases all events and searches of the session, including those with a user, as for a user. For
+/// anonymous visitors.
 #[utoipa::path(
     delete, path = "/v1/sessions/{s}", tag = "users", operation_id = "erase_session",
     params(SessionPath, SubjectParams),

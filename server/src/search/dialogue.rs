@@ -8,9 +8,9 @@ use vitrine_schemas::{
 };
 
 use crate::{
-    error::{ApiError, ApiResult},
+    error::{ApiError, ApiResult, current_request_id},
     http::request_context::RequestContext,
-    search::{self, Meaning},
+    search::{self, Meaning, record::SearchRecord},
 };
 
 /// Maximum number of turns that can be undone.
@@ -342,8 +342,12 @@ async fn search(
         filter: dialogue::filter(state),
         is_given: true,
     };
-    let answer =
-        search::answer(context, &dialogue.collection, request, words, Some(meaning)).await?;
+    let record = SearchRecord::begin(&request, current_request_id());
+    let c = &dialogue.collection;
+    let mut answer = search::answer(context, c, request, words, Some(meaning)).await?;
+    if let Some(record) = record {
+        record.finish(context, c, &mut answer);
+    }
     for hit in &answer.hits {
         if dialogue.shown.len() < MAX_SHOWN && !dialogue.shown.iter().any(|s| s.id == hit.id) {
             dialogue.shown.push(shown(&hit.item));
@@ -391,6 +395,7 @@ fn request(search: &DialogueSearch, state: &DialogueState) -> SearchRequest {
         diversify: search.diversify.clone(),
         rules: true,
         preset: None,
+        experiment: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Search requests: query understanding, embedding, and the search in the engine.
 
 pub mod dialogue;
+mod interleaving;
 pub mod preset;
+pub mod record;
 
 use std::{mem::replace, sync::Arc};
 
@@ -16,6 +18,7 @@ use crate::{
     embedders::Embedders,
     error::{ApiError, ApiResult},
     http::request_context::RequestContext,
+    search::{preset::CompletedSearch, record::SearchRecord},
 };
 
 /// Maximum length of a query text in bytes.
@@ -32,8 +35,40 @@ pub struct Meaning {
     pub is_given: bool,
 }
 
-/// Runs a search; understands its text first if requested.
+/// Runs a search and records it under an id; interleaves its hits with those of its rival, if there
+/// is one.
 pub async fn run(
+    context: &RequestContext,
+    c: &str,
+    search: CompletedSearch,
+    request_id: String,
+) -> ApiResult<SearchResponse> {
+    let CompletedSearch {
+        request,
+        experiment,
+        rival,
+    } = search;
+    let record = SearchRecord::begin(&request, request_id);
+    let mut answer = match (rival, &experiment) {
+        (Some(rival), Some(experiment)) => {
+            interleaving::run(context, c, [request, rival], &experiment.id).await?
+        }
+        _ => run_one(context, c, request).await?,
+    };
+    // An interleaved answer has the teams of its hits.
+    answer.experiment = answer.experiment.or(experiment);
+    if let Some(record) = record {
+        record.finish(context, c, &mut answer);
+    }
+    // Which variant a hit comes from must not be shown.
+    if let Some(experiment) = &mut answer.experiment {
+        experiment.teams.clear();
+    }
+    Ok(answer)
+}
+
+/// Runs a search; understands its text first if requested.
+async fn run_one(
     context: &RequestContext,
     c: &str,
     request: SearchRequest,

@@ -1,4 +1,4 @@
-//! Search requests that name a preset.
+//! Search requests that name a preset or take part in an experiment.
 
 use std::{fmt, marker::PhantomData};
 
@@ -7,7 +7,8 @@ use serde::{
     de::{DeserializeSeed, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::{Map, Value};
-use vitrine_schemas::{Preset, SearchRequest};
+use vitrine::experiments::variant_of;
+use vitrine_schemas::{Experiment, ExperimentKind, ExperimentUse, Preset, SearchRequest};
 
 use crate::{
     error::{ApiError, ApiResult},
@@ -22,25 +23,99 @@ pub struct BodyWithPresence<T> {
     fields: Vec<String>,
 }
 
+/// A search with all its fields, and its part in an experiment.
+pub struct CompletedSearch {
+    /// The search, as the assigned variant has it; of interleaved ones, the control.
+    pub request: SearchRequest,
+    /// Experiment and variant.
+    pub experiment: Option<ExperimentUse>,
+    /// The search of the other variant, if the hits of both are interleaved.
+    pub rival: Option<SearchRequest>,
+}
+
 impl BodyWithPresence<SearchRequest> {
-    /// Completes the search with its preset: fields that were not sent take the preset's values.
+    /// Completes the search: fields that were not sent take the values of the variant of its
+    /// experiment, or else of its preset.
     ///
     /// # Errors
-    /// The preset or collection does not exist.
-    pub async fn completed(self, context: &RequestContext, c: &str) -> ApiResult<SearchRequest> {
-        let Some(name) = self.body.preset.clone() else {
-            return Ok(self.body);
-        };
+    /// The preset, experiment or collection does not exist.
+    pub async fn completed(self, context: &RequestContext, c: &str) -> ApiResult<CompletedSearch> {
+        let (preset, experiment) = (self.body.preset.clone(), self.body.experiment.clone());
+        if preset.is_none() && experiment.is_none() {
+            return Ok(CompletedSearch {
+                request: self.body,
+                experiment: None,
+                rival: None,
+            });
+        }
         let c = c.to_owned();
-        let preset: Preset = context
-            .read(move |database| database.collection(&c)?.setting(&name))
-            .await?;
-        overlay(self, preset.search)
+        let settings = context.read(move |database| {
+            let collection = database.collection(&c)?;
+            let preset = preset.map(|name| collection.setting::<Preset>(&name));
+            let experiment = experiment.map(|id| collection.setting::<Experiment>(&id));
+            Ok((preset.transpose()?, experiment.transpose()?))
+        });
+        let (preset, experiment) = settings.await?;
+        let fields = preset.map(|preset| preset.search).unwrap_or_default();
+        match experiment {
+            Some(experiment) => self.in_experiment(&experiment, &fields),
+            None => Ok(CompletedSearch {
+                request: overlay(&self, fields)?,
+                experiment: None,
+                rival: None,
+            }),
+        }
+    }
+
+    /// Completes the search with the variant of its user or session over other fields. A search of
+    /// neither, or in an experiment that is off, is that of the control and does not count.
+    fn in_experiment(
+        self,
+        experiment: &Experiment,
+        fields: &Map<String, Value>,
+    ) -> ApiResult<CompletedSearch> {
+        let with = |index: usize| {
+            let mut fields = fields.clone();
+            let variant = experiment.variants.get(index);
+            fields.extend(variant.map(|v| v.search.clone()).unwrap_or_default());
+            overlay(&self, fields)
+        };
+        let subject = self.body.user.as_ref().or(self.body.session.as_ref());
+        let Some(subject) = subject.filter(|_| experiment.enabled) else {
+            return Ok(CompletedSearch {
+                request: with(0)?,
+                experiment: None,
+                rival: None,
+            });
+        };
+        let takes_part = |variant: Option<&str>| {
+            Some(ExperimentUse {
+                id: experiment.id.clone(),
+                variant: variant.map(str::to_owned),
+                teams: Vec::new(),
+            })
+        };
+        match experiment.kind {
+            ExperimentKind::Split => {
+                let index = variant_of(experiment, subject);
+                let name = experiment.variants.get(index).map(|v| v.name.as_str());
+                Ok(CompletedSearch {
+                    request: with(index)?,
+                    experiment: takes_part(name),
+                    rival: None,
+                })
+            }
+            ExperimentKind::Interleaving => Ok(CompletedSearch {
+                request: with(0)?,
+                experiment: takes_part(None),
+                rival: Some(with(1)?),
+            }),
+        }
     }
 }
 
 fn overlay(
-    sent: BodyWithPresence<SearchRequest>,
+    sent: &BodyWithPresence<SearchRequest>,
     mut fields: Map<String, Value>,
 ) -> ApiResult<SearchRequest> {
     // A field that was sent with its empty value, such as `"facets": []`, is not serialized below.
@@ -137,7 +212,7 @@ mod tests {
     fn complete(body: &Value, preset: &Value) -> SearchRequest {
         let sent = parse(body.to_string().as_bytes()).expect("a search");
         let preset = preset.as_object().expect("fields").clone();
-        overlay(sent, preset).expect("a search")
+        overlay(&sent, preset).expect("a search")
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Tests of the HTTP API in process, with test encoders that know three colors.
 
 mod access;
+mod analytics;
 mod bad_requests;
 mod book;
 mod chinese;
@@ -11,6 +12,7 @@ mod description;
 mod dialogues;
 mod embeddings;
 mod events;
+mod experiments;
 
 mod harness;
 mod images;

@@ -169,7 +169,7 @@ impl Collection {
         }
     }
 
-    fn closing(&self) -> bool {
+    pub(crate) fn closing(&self) -> bool {
         self.closing.load(std::sync::atomic::Ordering::Relaxed)
     }
 

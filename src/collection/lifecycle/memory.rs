@@ -60,13 +60,14 @@ impl Collection {
     /// builds.
     pub(in crate::collection) fn bytes(&self) -> u64 {
         let builds: u64 = self.builds.read().iter().map(|b| b.bytes).sum();
-        self.state.read().bytes() + self.behavior.bytes() + self.category_stats.bytes() + builds
+        let others = self.behavior.bytes() + self.category_stats.bytes();
+        self.state.read().bytes() + others + self.suggestions.bytes() + builds
     }
 
     /// Returns these bytes once nothing is left to seal or merge.
     pub(in crate::collection) fn settled_bytes(&self) -> u64 {
         let merge = self.limiter.bounds().merge_memory_bytes;
-        let others = self.behavior.bytes() + self.category_stats.bytes();
+        let others = self.behavior.bytes() + self.category_stats.bytes() + self.suggestions.bytes();
         self.state.read().settled_bytes(merge) + others
     }
 

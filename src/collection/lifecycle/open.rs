@@ -29,6 +29,7 @@ use crate::{
     lexical::LexicalIndex,
     payload::PayloadIndex,
     query::blend::BlendModel,
+    search_log::SearchLog,
     storage::{Batch, ManifestEntry, Placement, SegmentList, Store},
 };
 
@@ -84,6 +85,7 @@ impl Collection {
         lexical.refresh()?;
         let blend = read_blend(&store, name, id)?;
         let settings = Settings::open(&store, id)?;
+        let search_log = SearchLog::open(store.clone(), limiter.clone(), id, &config.search_log);
         tracing::info!(
             collection = name,
             items = state.live.len(),
@@ -109,6 +111,8 @@ impl Collection {
             builds: RwLock::default(),
             closing: AtomicBool::new(false),
             behavior: behavior?,
+            search_log,
+            suggestions: Default::default(),
             canary: RecallCanary::new(canary),
             lexical,
             category_stats: Default::default(),
@@ -126,6 +130,7 @@ impl Collection {
     pub(crate) fn grow(&self, entry: &ManifestEntry) {
         let config = &entry.config;
         self.writer.lock().saved = None;
+        self.search_log.configure(&config.search_log);
         let mut state = self.state.write();
         for (name, kind) in &config.attributes {
             if !state.config.attributes.contains_key(name) {
@@ -152,6 +157,7 @@ impl Collection {
     pub(crate) fn close<T>(&self, then: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut writer = self.writer.lock();
         self.behavior.close();
+        self.search_log.close();
         self.settings.close();
         let result = then()?;
         writer.dropped = true;

@@ -13,8 +13,8 @@ use crate::{
     },
 };
 
-/// Fields of a search that a preset cannot set.
-const EXCLUDED_FIELDS: [&str; 3] = ["query", "cursor", "preset"];
+/// Fields of a search that a preset, or a variant of an experiment, cannot set.
+const EXCLUDED_FIELDS: [&str; 4] = ["query", "cursor", "preset", "experiment"];
 
 /// Maximum bytes of a preset as JSON.
 const MAX_PRESET_BYTES: usize = 64 << 10;
@@ -29,15 +29,19 @@ pub(in crate::collection) fn preset(preset: &Preset, collection: &Collection) ->
         let detail = format!("is {bytes} bytes long; the limit is {MAX_PRESET_BYTES}");
         return Err(Error::invalid("", detail));
     }
-    let search = read(&preset.search).map_err(|e| e.under("/search"))?;
-    check(&search, collection).map_err(|e| e.under("/search"))
+    fields(&preset.search, collection).map_err(|e| e.under("/search"))
+}
+
+/// Checks the fields of a search, except the query.
+pub(super) fn fields(fields: &Map<String, Value>, collection: &Collection) -> Result<()> {
+    check(&read(fields)?, collection)
 }
 
 /// Reads the preset as a search for some query.
 fn read(fields: &Map<String, Value>) -> Result<SearchRequest> {
     for (name, value) in fields {
         if EXCLUDED_FIELDS.contains(&name.as_str()) {
-            let detail = "cannot be set by a preset; send it with the request";
+            let detail = "cannot be set here; send it with the request";
             return Err(Error::invalid(format!("/{name}"), detail));
         }
         // Field by field, so that an error names its field.

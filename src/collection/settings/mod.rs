@@ -1,7 +1,8 @@
-//! Settings of a collection: rules, synonyms, stop words and presets. They are stored with the
-//! records and read through a snapshot, so that searches never wait for a change.
+//! Settings of a collection: rules, synonyms, stop words, presets and experiments. They are stored
+//! with the records and read through a snapshot, so that searches never wait for a change.
 
 mod check;
+mod check_experiment;
 mod check_preset;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -9,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
-use vitrine_schemas::{Preset, Rule, StopWords, Synonym};
+use vitrine_schemas::{Experiment, Preset, Rule, StopWords, Synonym};
 
 use crate::{
     Error, Result,
@@ -125,6 +126,29 @@ impl Setting for Preset {
     }
 }
 
+impl Setting for Experiment {
+    const KEY_PREFIX: u8 = b'x';
+    const NAME: &'static str = "experiment";
+    const LIST: &'static str = "experiments";
+    const MAX_COUNT: usize = 100;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn check(&self, collection: &Collection) -> Result<()> {
+        check_experiment::experiment(self, collection)
+    }
+
+    fn all(stored: &Stored) -> &BTreeMap<String, Self> {
+        &stored.experiments
+    }
+
+    fn all_mut(stored: &mut Stored) -> &mut BTreeMap<String, Self> {
+        &mut stored.experiments
+    }
+}
+
 /// Key prefix of the stop words; they are one record, with an empty id.
 const STOP_WORDS: u8 = b'w';
 
@@ -135,6 +159,7 @@ pub struct Stored {
     synonyms: BTreeMap<String, Synonym>,
     stop_words: StopWords,
     presets: BTreeMap<String, Preset>,
+    experiments: BTreeMap<String, Experiment>,
 }
 
 /// Prepared settings that searches read.
@@ -181,6 +206,7 @@ impl Settings {
             rules: read(store, collection)?,
             synonyms: read(store, collection)?,
             presets: read(store, collection)?,
+            experiments: read(store, collection)?,
             stop_words: store
                 .settings(collection, STOP_WORDS)?
                 .pop()

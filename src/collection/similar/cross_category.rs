@@ -161,6 +161,8 @@ impl Collection {
             diversity: page.diversity,
             rules: context.merchandising.rule_usage(state, &hits),
             hits,
+            request_id: None,
+            experiment: None,
             took_ms: started.elapsed().as_secs_f64() * 1e3,
             ..SearchResponse::default()
         })

@@ -29,7 +29,7 @@ const DIGRAPHS: &[(char, &str)] = &[
 ];
 
 /// Returns true for a Chinese character.
-pub(in crate::lexical) fn is_han(c: char) -> bool {
+pub(crate) fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
 }
 

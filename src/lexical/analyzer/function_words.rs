@@ -136,7 +136,7 @@ const FUNCTION_WORDS: &[&str] = &[
 ];
 
 /// Returns true for a stop word.
-pub(in crate::lexical) fn is_stop(term: &str) -> bool {
+pub(crate) fn is_stop(term: &str) -> bool {
     STOP_WORDS.contains(&term)
 }
 

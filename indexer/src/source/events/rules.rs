@@ -112,6 +112,7 @@ impl EventRules {
             quantity: quantity.transpose()?,
             value: value.transpose()?,
             request_id: None,
+            position: None,
         })
     }
 
