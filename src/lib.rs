@@ -49,6 +49,7 @@ pub mod nlu;
 pub mod payload;
 mod quantize;
 pub mod query;
+pub mod rerank;
 mod rules;
 mod storage;
 

@@ -9,9 +9,14 @@ mod query;
 mod spelling;
 mod stop_words;
 mod synonyms;
+mod terms;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::{
+    analyzer::han_words,
+    terms::{TextTerm, text_terms},
+};
 pub use self::{
     highlight::{highlight, matching_words},
     index::{FIELDS, LexicalIndex, Texts},
@@ -20,7 +25,6 @@ pub use self::{
     stop_words::StopWords,
     synonyms::{QueryRewrite, Synonyms},
 };
-pub(crate) use analyzer::han_words;
 
 /// Errors of the index. All are repaired by rebuilding it.
 #[derive(Debug, thiserror::Error)]

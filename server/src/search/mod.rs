@@ -1,6 +1,7 @@
 //! Search requests: query understanding, embedding, and the search in the engine.
 
 pub mod dialogue;
+pub mod features;
 pub mod preset;
 
 use std::{mem::replace, sync::Arc};
@@ -96,6 +97,7 @@ pub async fn answer(
         lexical: words.map(|words| lexical(left.unwrap_or(words), request.lexical)),
         text,
         without_rules: !request.rules,
+        without_ranker: !request.rerank,
         space: request.space,
         fingerprint: request.fingerprint,
         filter: request.filter,

@@ -22,6 +22,7 @@ use crate::{
             recall_canary::RecallCanary,
             state_file::{self, Stored},
         },
+        rankers::Rankers,
         settings::Settings,
         state::space_set::{InactiveSet, SpaceSet},
     },
@@ -83,6 +84,7 @@ impl Collection {
         lexical.remove(lexical.internal_ids()? - &state.live)?;
         lexical.refresh()?;
         let blend = read_blend(&store, name, id)?;
+        let rankers = Rankers::open(&store, id, name)?;
         let settings = Settings::open(&store, id)?;
         tracing::info!(
             collection = name,
@@ -115,6 +117,7 @@ impl Collection {
             settings,
             clock,
             blend: RwLock::new(blend),
+            rankers,
         };
         collection.advance_sales();
         collection.report();
@@ -153,6 +156,7 @@ impl Collection {
         let mut writer = self.writer.lock();
         self.behavior.close();
         self.settings.close();
+        self.rankers.close();
         let result = then()?;
         writer.dropped = true;
         self.cancel_maintenance();

@@ -113,6 +113,7 @@ impl Collection {
                 score: *score,
                 contributions: Vec::new(),
                 reason: None,
+                ranking: None,
                 highlights: Vec::new(),
                 group: None,
                 offer: offers.of(&item),
