@@ -20,10 +20,10 @@ def main(folder: Path) -> None:
     features = np.load(folder / "features.npy")
     with (folder / "rows.csv").open() as file:
         rows = list(csv.DictReader(file))
-    query = np.array([int(row["query"]) for row in rows])
+    texts = np.array([row["query"] for row in rows])
     gain = np.array([float(row["gain"]) for row in rows])
-    starts = np.flatnonzero(np.r_[True, query[1:] != query[:-1]])
-    ends = np.r_[starts[1:], len(query)]
+    starts = np.flatnonzero(np.r_[True, texts[1:] != texts[:-1]])
+    ends = np.r_[starts[1:], len(rows)]
     fold = np.array([int(rows[start]["fold"]) for start in starts])
     ideal = np.array([float(rows[start]["ideal"]) for start in starts])
     discounts = 1 / np.log2(np.arange(DEPTH) + 2)
@@ -77,9 +77,9 @@ def main(folder: Path) -> None:
         stopping = [data(stop, training)]
         early = [lightgbm.early_stopping(40, verbose=False)]
         model = lightgbm.train(parameters, training, 400, stopping, callbacks=early)
-        scores = np.zeros(len(query))
+        scores = np.zeros(len(rows))
         scores[of(test)] = model.predict(features[of(test)])
-        before.append(ndcg(-np.arange(len(query), dtype=float), test))
+        before.append(ndcg(-np.arange(len(rows), dtype=float), test))
         after.append(ndcg(scores, test))
         print(f"fold {held_out + 1}: {after[-1].mean():.4f}, {model.best_iteration} trees")
     seconds = time.time() - started

@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-mod export;
+mod files;
 
 /// Minimum number of clicks from which propensities are estimated.
 const MIN_CLICKS: usize = 500;
@@ -91,7 +91,8 @@ pub(in crate::cli) struct RankArgs {
     /// Evaluate on held-out queries, and store nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Write the candidates with their features and folds to this folder: features.npy, rows.csv.
+    /// Write the candidates with their features and folds to this folder: meta.json, features.npy,
+    /// rows.csv.
     #[arg(long, value_name = "DIR")]
     export: Option<PathBuf>,
     /// Write the report to this file as JSON.
@@ -122,6 +123,9 @@ struct Input {
     /// three with item ids; `shown` in the order of the positions.
     #[arg(long, value_name = "FILE")]
     search_events: Option<PathBuf>,
+    /// Folder that --export wrote, of judgments: trains again without searching.
+    #[arg(long, value_name = "DIR")]
+    features: Option<PathBuf>,
 }
 
 fn depth(text: &str) -> Result<usize, String> {
@@ -156,6 +160,16 @@ impl RankArgs {
         }
     }
 
+    /// Opens the collection.
+    fn source(&self) -> Result<Box<dyn FeatureSource + Sync>, CommandError> {
+        if let Some(url) = &self.place.server {
+            let key = self.api_key.clone().filter(|key| !key.is_empty());
+            return Ok(Box::new(HttpSink::new(url, &self.collection, key)));
+        }
+        let data = self.place.data.as_deref().unwrap_or(Path::new("data"));
+        Ok(Box::new(Stored::open(self, data)?))
+    }
+
     fn judgments(&self, path: &Path) -> Result<Judgments, CommandError> {
         Ok(match &self.queries {
             Some(queries) => Judgments::from_qrels(path, queries)?,
@@ -171,35 +185,24 @@ pub(super) fn run(args: &RankArgs, out: &mut dyn Write) -> Result<Outcome, Comma
             .num_threads(threads)
             .build_global();
     }
-    let source: Box<dyn FeatureSource + Sync> = match (&args.place.data, &args.place.server) {
-        (_, Some(url)) => {
-            let key = args.api_key.clone().filter(|key| !key.is_empty());
-            Box::new(HttpSink::new(url, &args.collection, key))
-        }
-        (data, None) => Box::new(Stored::open(
-            args,
-            data.as_deref().unwrap_or(Path::new("data")),
-        )?),
-    };
-    let source = &*source;
-    let (kind, data) = match (&args.input.judgments, &args.input.search_events) {
-        (Some(path), _) => {
+    let input = &args.input;
+    let (kind, data) = match (&input.judgments, &input.search_events, &input.features) {
+        (Some(path), ..) => {
             let gains = args.judgments(path)?.0;
-            (
-                RankerSource::Judgments,
-                candidates(source, &gains, args.depth)?,
-            )
+            let data = candidates(&*args.source()?, &gains, args.depth)?;
+            (RankerSource::Judgments, data)
         }
-        (None, path) => {
-            let path = path.as_deref().unwrap_or(Path::new(""));
-            (
-                RankerSource::SearchEvents,
-                clicked_candidates(source, path, args.depth)?,
-            )
+        (None, Some(path), _) => {
+            let data = clicked_candidates(&*args.source()?, path, args.depth)?;
+            (RankerSource::SearchEvents, data)
+        }
+        (None, None, folder) => {
+            let folder = folder.as_deref().unwrap_or(Path::new(""));
+            (RankerSource::Judgments, files::read(folder)?)
         }
     };
     if let Some(folder) = &args.export {
-        export::write(folder, &data, args.folds, args.seed)?;
+        files::write(folder, &data, args.folds, args.seed)?;
     }
     let bar = ProgressBar::new(((args.folds + 1) * args.trees) as u64);
     let trees = args.trees;
@@ -211,7 +214,7 @@ pub(super) fn run(args: &RankArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     let (mut report, ranker) = args.training(kind).run(&data, &Bins::of(&data), progress)?;
     bar.finish_and_clear();
     if let Some(ranker) = ranker.filter(|_| !args.dry_run) {
-        report.stored = Some(source.store(&ranker)?);
+        report.stored = Some(args.source()?.store(&ranker)?);
     }
     write!(out, "{}", report.text())?;
     if let Some(path) = &args.json {
