@@ -26,7 +26,7 @@ use crate::train::TrainError;
 const MAX_POSITIONS: usize = 50;
 
 /// Iterations of expectation maximization.
-const ITERATIONS: usize = 12;
+const ITERATIONS: usize = 30;
 
 /// Maximum weight of a click, so that a few at late positions do not dominate (Ai et al. 2018).
 const MAX_WEIGHT: f64 = 10.0;

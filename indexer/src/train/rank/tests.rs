@@ -164,7 +164,7 @@ fn too_few_queries_are_refused() {
     let error = training()
         .run(&data, &Bins::of(&data), &mut |_| {})
         .expect_err("too few");
-    assert!(error.to_string().contains("got 10"), "{error}");
+    assert!(error.to_string().contains("at least 50"), "{error}");
 }
 
 /// Simulates clicks by the position-based model with known propensities.
