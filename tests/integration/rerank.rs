@@ -280,7 +280,7 @@ fn training_sees_the_features_that_searches_are_ranked_by() {
         assert_eq!(value(row, "title_coverage"), 1.0);
         assert_eq!(value(row, "blend_rank"), row as f32 + 1.0);
         assert_eq!(value(row, "rating"), (n % 5) as f32);
-        assert_eq!(value(row, "price_log"), ((10 + n) as f32).ln_1p());
+        assert_eq!(value(row, "price_log"), ((10 + n) as f64).ln_1p() as f32);
         assert_eq!(value(row, "title_exact"), f32::from(u8::from(n % 7 == 0)));
     }
     // A change of the price keeps the item's texts; the features follow.
@@ -294,7 +294,7 @@ fn training_sees_the_features_that_searches_are_ranked_by() {
         .position(|f| f == "price_log")
         .expect("a feature");
     let row = features.candidates.iter().find(|row| row.id == found[0]);
-    assert_eq!(row.expect("still found").values[at], 500_f32.ln_1p());
+    assert_eq!(row.expect("still found").values[at], 500_f64.ln_1p() as f32);
 }
 
 #[test]
