@@ -1,4 +1,4 @@
-//! What is known of a candidate besides the query's words.
+//! Data that the features of a candidate are computed from.
 
 use std::sync::Arc;
 

@@ -123,8 +123,8 @@ impl Row {
     }
 
     pub(super) fn set(&mut self, feature: Feature, value: f32) {
-        // A threshold compares nothing with a value that is not a number.
-        self.0[feature as usize] = if value.is_finite() { value } else { 0.0 };
+        // A threshold compares nothing with a value that is not a number, and -0 becomes 0.
+        self.0[feature as usize] = if value.is_finite() { value + 0.0 } else { 0.0 };
     }
 
     pub(super) fn get(&self, feature: Feature) -> f32 {

@@ -17,7 +17,7 @@ use crate::{
 /// First bytes of a NumPy file, version 1.
 const MAGIC: &[u8; 8] = b"\x93NUMPY\x01\x00";
 
-/// What the rows and columns are.
+/// Description of the columns.
 #[derive(Serialize, Deserialize)]
 struct Meta {
     feature_version: u32,
