@@ -43,6 +43,7 @@ features! {
         BlendScore "blend_score",
         BlendShare "blend_share",
         BlendRank "blend_rank",
+        Dominating "dominating",
     }
     Title {
         TitleCoverage "title_coverage",
@@ -66,6 +67,8 @@ features! {
         TitleNumbers "title_numbers",
         TitleOtherNumbers "title_other_numbers",
         TitleBm25 "title_bm25",
+        TitleLocal "title_local",
+        TitleLocalTrigrams "title_local_trigrams",
     }
     Texts {
         BrandCoverage "brand_coverage",
@@ -81,6 +84,7 @@ features! {
     Agreement {
         AgreementWords "agreement_words",
         AgreementLift "agreement_lift",
+        AgreementFeedback "agreement_feedback",
         AgreementHead "agreement_head",
         AgreementCategory "agreement_category",
         AgreementBrand "agreement_brand",

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod facts;
+mod local;
 mod scores;
 mod words;
 
@@ -15,6 +16,7 @@ pub(crate) fn feature_rows(query: &QueryText, candidates: &[Candidate]) -> Vec<R
     let mut rows = vec![Row::empty(); candidates.len()];
     scores::set(candidates, &mut rows);
     words::set(query, candidates, &mut rows);
+    local::set(query, candidates, &mut rows);
     agreement::set(candidates, &mut rows);
     facts::set(candidates, &mut rows);
     set_query(query, &mut rows);

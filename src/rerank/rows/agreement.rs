@@ -29,6 +29,12 @@ pub(super) fn set(candidates: &[Candidate], rows: &mut [Row]) {
         row.set(Feature::AgreementWords, agreement);
         let lift = agreement - mean(&all_words, true);
         row.set(Feature::AgreementLift, lift);
+        let rarity = |word: &u32| -all_words.share(*word, false).max(1e-3).ln();
+        let feedback = words
+            .iter()
+            .map(|word| rarity(word) * first_words.share(*word, is_first));
+        let feedback = share(feedback.sum(), (words.len() as f32).sqrt());
+        row.set(Feature::AgreementFeedback, feedback);
         let text = &candidate.text;
         let among = |counts: &Counts<u32>, key: Option<u32>| {
             key.map_or(-1.0, |key| counts.share(key, is_first))

@@ -8,6 +8,10 @@ use vitrine_schemas::RankerTree;
 
 use super::{Dataset, Parameters, bins::Bins, grow::grow, lambda};
 
+/// Number of last trees over which the nDCG of the stopping queries is averaged: a tree more or less
+/// changes the order of few of them, by chance.
+const SMOOTHED_TREES: usize = 20;
+
 /// A trained sum of trees.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Boosted {
@@ -15,7 +19,7 @@ pub struct Boosted {
     pub trees: Vec<RankerTree>,
     /// Gain of all splits by feature of the data set.
     pub importance: BTreeMap<usize, f64>,
-    /// Mean nDCG@10 of the stopping queries, with all trees; 0 without such queries.
+    /// Mean nDCG@10 of the stopping queries with the last trees; 0 without such queries.
     pub stopping_ndcg: f64,
 }
 
@@ -32,8 +36,9 @@ impl Boosted {
     }
 }
 
-/// Trains on the queries `train`. With queries in `stop`, the training ends when their nDCG@10 has
-/// not improved for a while, and the trees after the best are dropped. `progress` gets the number
+/// Trains on the queries `train`. With queries in `stop`, the training ends when their nDCG@10,
+/// averaged over the last trees, has not improved for a while, and the trees after the best are
+/// dropped. `progress` gets the number
 /// of trees.
 pub fn boost(
     data: &Dataset,
@@ -46,7 +51,8 @@ pub fn boost(
     let mut rng = SmallRng::seed_from_u64(parameters.seed);
     let mut scores = vec![0.0; data.ids.len()];
     let mut boosted = Boosted::default();
-    let (mut best, mut best_count) = (mean_ndcg(data, stop, &scores), 0);
+    let mut curve = Vec::new();
+    let (mut best, mut best_count) = (0.0, 0);
     let mut importances = Vec::new();
     let followed: Vec<usize> = train.iter().chain(stop).copied().collect();
     for count in 1..=parameters.trees {
@@ -70,9 +76,11 @@ pub fn boost(
             best_count = count;
             continue;
         }
-        let ndcg = mean_ndcg(data, stop, &scores);
-        if ndcg > best {
-            (best, best_count) = (ndcg, count);
+        curve.push(mean_ndcg(data, stop, &scores));
+        let last = &curve[curve.len().saturating_sub(SMOOTHED_TREES)..];
+        let smoothed = last.iter().sum::<f64>() / last.len() as f64;
+        if smoothed > best {
+            (best, best_count) = (smoothed, count);
         } else if count - best_count >= parameters.patience {
             break;
         }

@@ -7,7 +7,7 @@ use vitrine_schemas::{Difference, RankerFigures};
 use super::{Boosted, Dataset, Parameters, bins::Bins, boost};
 
 /// Share of the training queries that stop the training.
-const STOPPING_SHARE: f64 = 0.1;
+const STOPPING_SHARE: f64 = 0.15;
 
 /// Bootstrap resamples of the interval of the gain.
 const RESAMPLES: usize = 2_000;

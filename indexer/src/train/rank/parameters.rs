@@ -38,7 +38,7 @@ impl Default for Parameters {
             query_share: 0.5,
             feature_share: 0.5,
             truncation: 15,
-            patience: 40,
+            patience: 60,
             seed: 0,
         }
     }
