@@ -144,7 +144,8 @@ fn nodes(tree: &RankerTree, features: &[u16], first: u32) -> Result<Vec<Node>, S
         let (left, right) = (tree.left[at], tree.right[at]);
         let follows = |child: u32| child as usize > at && (child as usize) < count;
         let is_leaf = left == 0 && right == 0;
-        if !is_leaf && !(follows(left) && follows(right)) {
+        let has_children = follows(left) && follows(right);
+        if !is_leaf && !has_children {
             return Err(format!("node {at}: expected children after the node"));
         }
         let (threshold, value) = (tree.threshold[at], tree.value[at]);
