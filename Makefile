@@ -91,8 +91,8 @@ bad-input: build models ## each kind of invalid input, with the response
 crash: setup ## 100 kill -9 rounds of a server under import
 	VITRINE_CRASH_ROUNDS=100 cargo test --release --workspace --test e2e -- --nocapture crash
 
-bench: setup ## criterion: distance kernels, cost of rules and synonyms per search, fit of category centroids
-	cargo bench --workspace --bench centering --bench distance --bench rules
+bench: setup ## criterion: distance kernels, cost of rules, synonyms and rankers per search, fit of category centroids
+	cargo bench --workspace --bench centering --bench distance --bench rerank --bench rules
 
 catalogs: setup ## 10,000 generated catalogs in ten forms: each reads to the same items
 	VITRINE_CATALOGS=10000 cargo nextest run --release --workspace -E 'test(any_catalog_reads_to_the_same_items)'
@@ -178,6 +178,9 @@ bench-prior: setup build models ## tune the default blend weights on MovieLens (
 
 bench-relevance: build models ## lexical, vector and hybrid search against relevance judgments: Home Depot, Abt-Buy (VITRINE_DATA)
 	scripts/study/relevance.sh $(BIN)
+
+bench-rank: build models $(BENCH_PY) ## learning to rank on Home Depot's judgments, 5 folds, and LightGBM on the same features (VITRINE_DATA)
+	scripts/study/rank.sh $(BIN) $(BENCH_PY) $(BENCH_RANK)
 
 bench-api-writes: build models ## items written through the API compared with `index`; time until they are found by meaning (VITRINE_DATA)
 	scripts/study/api-writes.sh $(BIN)

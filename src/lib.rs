@@ -50,6 +50,7 @@ pub mod nlu;
 pub mod payload;
 mod quantize;
 pub mod query;
+pub mod rerank;
 mod rules;
 mod search_log;
 mod storage;

@@ -6,6 +6,7 @@ use std::{io, path::PathBuf};
 use crate::{
     encode::ModelError, evaluate::EvaluateError, models::FetchError, pipeline::IndexError,
     settings::SettingsError, sink::SinkError, source::SourceError, train::TrainError,
+    train::rank::RankError,
 };
 
 /// A failed command.
@@ -28,6 +29,8 @@ pub enum CommandError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Train(#[from] TrainError),
+    #[error(transparent)]
+    Rank(#[from] RankError),
     #[error("heads `{name}` already exist; choose another --name")]
     HeadsExist { name: String },
     #[error("heads `{name}` were not promoted: {reason}; use --force to activate them anyway")]

@@ -30,11 +30,13 @@ pub enum Source {
     Newest,
     /// Score changes by merchandising rules; has no weight.
     Rules,
+    /// Score changes by the ranker; has no weight.
+    Ranker,
 }
 
 impl Source {
     /// All sources, in order.
-    pub const VARIANTS: [Self; 9] = [
+    pub const VARIANTS: [Self; 10] = [
         Self::Query,
         Self::Lexical,
         Self::Behavior,
@@ -44,7 +46,13 @@ impl Source {
         Self::Transition,
         Self::Newest,
         Self::Rules,
+        Self::Ranker,
     ];
+
+    /// Returns true if the source changes scores but finds no items; it has no weight.
+    pub fn is_adjustment(self) -> bool {
+        matches!(self, Self::Rules | Self::Ranker)
+    }
 
     /// Returns true if the source is based on behavior, so that its weight depends on evidence.
     pub fn is_behavior(self) -> bool {

@@ -89,6 +89,7 @@ pub mod map;
 pub mod multi_search;
 pub mod preset;
 pub mod problem;
+pub mod ranker;
 pub mod reason;
 pub mod recommend;
 pub mod reembedding;
@@ -154,6 +155,11 @@ pub use map::{MapParams, MapPoint, MapResponse};
 pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult};
 pub use preset::{Preset, Presets};
 pub use problem::{FieldError, Problem};
+pub use ranker::{
+    FeatureGroup, FeatureRow, HitRanking, RankerFigures, RankerInfo, RankerModel, RankerResponse,
+    RankerSource, RankerTraining, RankerTree, RankerUpload, RankerUse, RankersResponse,
+    RankingFeatures,
+};
 pub use reason::Reason;
 pub use recommend::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,

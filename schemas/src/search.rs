@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, ExperimentUse, Facet,
-    FacetSpec, Fallback, FilterSpec, Group, Item, Offer, Reason, Relevance, RuleUse, SortSpec,
-    SourceUse, UnderstandResponse,
+    FacetSpec, Fallback, FilterSpec, Group, HitRanking, Item, Offer, RankerUse, Reason, Relevance,
+    RuleUse, SortSpec, SourceUse, UnderstandResponse,
 };
 
 /// Query: exactly one of text, image, vector and item.
@@ -199,6 +199,10 @@ pub struct SearchRequest {
     /// Apply the merchandising rules of the collection.
     #[serde(default = "default_true")]
     pub rules: bool,
+    /// Rank the first hits again by the collection's active ranker, if there is one; `false` turns
+    /// it off.
+    #[serde(default = "default_true")]
+    pub rerank: bool,
     /// Id of a preset, which provides the fields that this request does not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
@@ -292,6 +296,9 @@ pub struct Hit {
     /// Reason: the source that contributed most, if there were several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// Rank by the ranker with its causes, if an explanation was requested and a ranker is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<HitRanking>,
     /// Matched texts, if requested: title, brand, category, description.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub highlights: Vec<Highlight>,
@@ -390,6 +397,9 @@ pub struct SearchResponse {
     /// Blend of the sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blend: Option<BlendUse>,
+    /// Ranker that ranked the first hits again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranker: Option<RankerUse>,
     /// Fallbacks that were used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallbacks: Vec<Fallback>,

@@ -15,8 +15,8 @@ use crate::{
     openapi,
     routes::{
         analytics, collections, console, dialogues, docs, embeddings, events, experiments, health,
-        images, import, item_embedding, items, map, models, multi_search, presets, recommend,
-        reembedding, reports, rules, search, suggest, synonyms, understand, users,
+        images, import, item_embedding, items, map, models, multi_search, presets, rankers,
+        recommend, reembedding, reports, rules, search, suggest, synonyms, understand, users,
     },
 };
 
@@ -234,6 +234,27 @@ pub fn table() -> Vec<Entry> {
             POST,
             Collection(Admin),
             models::activate,
+        ),
+        Entry::new("/v1/collections/{c}/rankers")
+            .on(GET, Collection(Read), rankers::list)
+            .on(POST, Collection(Admin), rankers::store),
+        Entry::new("/v1/collections/{c}/rankers/features").on(
+            POST,
+            Collection(Read),
+            rankers::features,
+        ),
+        Entry::new("/v1/collections/{c}/rankers/rollback").on(
+            POST,
+            Collection(Admin),
+            rankers::roll_back,
+        ),
+        Entry::new("/v1/collections/{c}/rankers/{version}")
+            .on(GET, Collection(Read), rankers::get)
+            .on(DELETE, Collection(Admin), rankers::delete),
+        Entry::new("/v1/collections/{c}/rankers/{version}/activate").on(
+            POST,
+            Collection(Admin),
+            rankers::activate,
         ),
         Entry::new("/v1/collections/{c}/reembedding")
             .on(GET, Collection(Read), reembedding::get)

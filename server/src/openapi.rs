@@ -17,8 +17,8 @@ use vitrine_schemas::{
 
 use crate::routes::{
     analytics, collections, dialogues, embeddings, events, experiments, health, images, import,
-    item_embedding, items, map, models, multi_search, presets, recommend, reembedding, reports,
-    rules, search, suggest, synonyms, understand, users,
+    item_embedding, items, map, models, multi_search, presets, rankers, recommend, reembedding,
+    reports, rules, search, suggest, synonyms, understand, users,
 };
 
 /// The OpenAPI document.
@@ -44,6 +44,7 @@ use crate::routes::{
         reembedding::get, reembedding::begin, reembedding::end, reembedding::pending, reembedding::fill,
         reembedding::switch, reembedding::roll_back,
         models::train, models::list, models::activate, models::task,
+        rankers::list, rankers::store, rankers::get, rankers::delete, rankers::activate, rankers::roll_back, rankers::features,
         events::post, events::import, events::of_item,
         experiments::list, experiments::get, experiments::put, experiments::delete, experiments::results,
         analytics::summary, analytics::queries, analytics::positions, analytics::export,

@@ -9,11 +9,16 @@ mod query;
 mod spelling;
 mod stop_words;
 mod synonyms;
+mod terms;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::{
+    analyzer::{han_words, is_han, is_stop},
+    terms::{TextTerm, text_terms},
+};
 pub use self::{
     highlight::{highlight, matching_words},
     index::{FIELDS, LexicalIndex, Texts},
@@ -22,7 +27,6 @@ pub use self::{
     stop_words::StopWords,
     synonyms::{QueryRewrite, Synonyms},
 };
-pub(crate) use analyzer::{han_words, is_han, is_stop};
 
 /// Errors of the index. All are repaired by rebuilding it.
 #[derive(Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ mod filter;
 mod forward;
 mod keyword;
 mod labels;
+mod number;
 mod numeric;
 mod parse;
 mod row_values;

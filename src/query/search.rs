@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use vitrine_schemas::{BlendSpec, DiversifySpec, FacetSpec, FacetsOver, FilterSpec, SortSpec};
+use vitrine_schemas::{
+    BlendSpec, DiversifySpec, FacetSpec, FacetsOver, FilterSpec, SearchMode, SortSpec,
+};
 
 use crate::{
     lexical::LexicalQuery,
@@ -27,6 +29,8 @@ pub struct Search {
     pub text: Option<String>,
     /// Ignores the collection's merchandising rules.
     pub without_rules: bool,
+    /// Ignores the collection's ranker.
+    pub without_ranker: bool,
     /// Name of the vector space.
     pub space: String,
     /// Fingerprint of the encoders that made the query vector, if they are not those in use: during
@@ -84,6 +88,21 @@ impl Search {
             0.0
         };
         self.relevance.unwrap_or(default)
+    }
+
+    /// Returns the retrieval mode of a search by text; None without one.
+    pub(crate) fn text_mode(&self) -> Option<SearchMode> {
+        let has_text = |text: &String| !text.trim().is_empty();
+        match (&self.lexical, &self.target) {
+            (Some(_), Some(_)) => Some(SearchMode::Hybrid),
+            (Some(_), None) => Some(SearchMode::Lexical),
+            (None, Some(_)) => self
+                .text
+                .as_ref()
+                .filter(|t| has_text(t))
+                .map(|_| SearchMode::Vector),
+            (None, None) => None,
+        }
     }
 
     /// Returns the vector search of the request.

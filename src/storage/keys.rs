@@ -196,3 +196,13 @@ pub(super) fn model(collection: u32, version: u64) -> Vec<u8> {
 pub(super) fn model_items(collection: u32, first: u32) -> Vec<u8> {
     [&prefix(collection)[..], b"i", &first.to_be_bytes()].concat()
 }
+
+/// Key of a collection's list of rankers.
+pub(super) fn ranker_list(collection: u32) -> Vec<u8> {
+    [&prefix(collection)[..], b"k"].concat()
+}
+
+/// Key of a ranking function.
+pub(super) fn ranker(collection: u32, version: u64) -> Vec<u8> {
+    [&prefix(collection)[..], b"r", &version.to_be_bytes()].concat()
+}

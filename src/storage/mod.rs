@@ -4,6 +4,7 @@ mod codec;
 mod events;
 mod keys;
 mod models;
+mod rankers;
 mod rocks;
 mod searches;
 mod settings;
@@ -15,6 +16,7 @@ pub(crate) use codec::SegmentList;
 pub(crate) use codec::StoredReembedding;
 pub(crate) use keys::{EventRef, Listing};
 pub(crate) use models::ModelList;
+pub(crate) use rankers::RankerList;
 pub(crate) use rocks::{Batch, Store, write_atomic};
 
 /// Durability of an acknowledged write. The write-ahead log is always on.

@@ -17,6 +17,7 @@ mod pages;
 mod pending;
 mod recommend;
 mod reembedding;
+mod rerank;
 mod rules;
 mod search;
 mod segments;

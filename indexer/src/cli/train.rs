@@ -1,6 +1,7 @@
 //! `train`: learns from a catalog or from the items and events of a collection.
 
 mod head;
+mod rank;
 
 use std::{
     io::Write,
@@ -41,6 +42,13 @@ pub(super) enum TrainCommand {
     /// Prints the report as JSON. Exit status: 0 success, promoted or not (see `decision`), 1
     /// failure, 2 wrong usage.
     Head(Box<head::HeadArgs>),
+    /// Train a ranker that ranks the first hits of searches by text again.
+    ///
+    /// Learns from judgments, or from searches with clicks, which are corrected for position bias.
+    /// Each query is ranked by a model of the other folds; the ranker is activated only if the 95 %
+    /// interval of its gain in nDCG@10 is above 0. Prints the held-out table. Exit status: 0
+    /// success, activated or not, 1 failure, 2 wrong usage.
+    Rank(Box<rank::RankArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +97,7 @@ pub(super) fn run(command: &TrainCommand, out: &mut dyn Write) -> Result<Outcome
         TrainCommand::Cf(args) => cf(args, out),
         TrainCommand::Blend(args) => blend(args, out),
         TrainCommand::Head(args) => head::run(args, out),
+        TrainCommand::Rank(args) => rank::run(args, out),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Online sink: a running server, through its public API. Transient errors (the server restarts or
 //! is busy) are retried.
 
+mod rankers;
 mod reembedding;
 #[cfg(test)]
 mod tests;

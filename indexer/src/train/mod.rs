@@ -3,7 +3,7 @@
 //! [`Trainer`] trains on pairs of text and image and on items that the same users chose
 //! ([`CoPurchases`]). [`metrics`] measures a space, [`guard`] decides on promotions, and
 //! [`transfer`] and [`domains`] carry knowledge from one category to another. Trained heads are
-//! served by [`crate::space`].
+//! served by [`crate::space`]. Rankers ([`rank`]) are trained on the features of the engine.
 
 mod adamw;
 pub mod behavior;
@@ -20,6 +20,7 @@ pub mod loss;
 pub mod metrics;
 mod objective;
 mod pairs;
+pub mod rank;
 mod recipe;
 mod report;
 mod term;
@@ -68,6 +69,19 @@ pub enum TrainError {
     /// A setting is out of range.
     #[error("{0}")]
     Recipe(String),
+    /// A file of searches with clicks cannot be read.
+    #[error(
+        "{}, line {line}: {reason} (expected {{\"query\", \"shown\", \"clicked\", \"purchased\"}})",
+        path.display()
+    )]
+    SearchRecords {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Line from 1.
+        line: usize,
+        /// Cause.
+        reason: String,
+    },
     /// The loss became NaN or infinite.
     #[error("the loss is not finite in epoch {epoch}; lower --rate")]
     Diverged {

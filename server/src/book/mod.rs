@@ -16,7 +16,7 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 29] = sources![
+pub const SOURCES: [(&str, &str); 30] = sources![
     "introduction"
     "quick-start"
     "search"
@@ -28,6 +28,7 @@ pub const SOURCES: [(&str, &str); 29] = sources![
     "merchandising"
     "analytics"
     "experiments"
+    "learning-to-rank"
     "rust-library"
     "indexing"
     "variants"

@@ -394,6 +394,7 @@ fn request(search: &DialogueSearch, state: &DialogueState) -> SearchRequest {
         blend: search.blend.clone(),
         diversify: search.diversify.clone(),
         rules: true,
+        rerank: true,
         preset: None,
         experiment: None,
     }

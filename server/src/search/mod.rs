@@ -1,6 +1,7 @@
 //! Search requests: query understanding, embedding, and the search in the engine.
 
 pub mod dialogue;
+pub mod features;
 mod interleaving;
 pub mod preset;
 pub mod record;
@@ -132,6 +133,7 @@ pub async fn answer(
         relevance: request.relevance.map(Relevance::share),
         text,
         without_rules: !request.rules,
+        without_ranker: !request.rerank,
         space: request.space,
         fingerprint: request.fingerprint,
         filter: request.filter,

@@ -21,6 +21,7 @@ mod item_embedding;
 mod items;
 mod limits;
 mod multi_search;
+mod rankers;
 mod recommend;
 mod reembedding;
 mod reports;

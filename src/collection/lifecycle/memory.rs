@@ -56,19 +56,25 @@ pub(in crate::collection) fn merge_room(space: &SpaceIndex, bytes: Option<u64>) 
 }
 
 impl Collection {
-    /// Returns the bytes in memory: items, indexes, events, the model learned from them, running
+    /// Returns the bytes in memory: items, indexes, events, the models learned from them, running
     /// builds.
     pub(in crate::collection) fn bytes(&self) -> u64 {
         let builds: u64 = self.builds.read().iter().map(|b| b.bytes).sum();
-        let others = self.behavior.bytes() + self.category_stats.bytes();
-        self.state.read().bytes() + others + self.suggestions.bytes() + builds
+        self.state.read().bytes() + self.learned_bytes() + builds
     }
 
     /// Returns these bytes once nothing is left to seal or merge.
     pub(in crate::collection) fn settled_bytes(&self) -> u64 {
         let merge = self.limiter.bounds().merge_memory_bytes;
-        let others = self.behavior.bytes() + self.category_stats.bytes() + self.suggestions.bytes();
-        self.state.read().settled_bytes(merge) + others
+        self.state.read().settled_bytes(merge) + self.learned_bytes()
+    }
+
+    /// Returns the bytes of events, models, statistics and the ranker.
+    fn learned_bytes(&self) -> u64 {
+        self.behavior.bytes()
+            + self.category_stats.bytes()
+            + self.rankers.bytes()
+            + self.suggestions.bytes()
     }
 
     /// Reports the memory of the collection to the limiter.

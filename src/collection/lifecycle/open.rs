@@ -22,6 +22,7 @@ use crate::{
             recall_canary::RecallCanary,
             state_file::{self, Stored},
         },
+        rankers::Rankers,
         settings::Settings,
         state::space_set::{InactiveSet, SpaceSet},
     },
@@ -84,6 +85,7 @@ impl Collection {
         lexical.remove(lexical.internal_ids()? - &state.live)?;
         lexical.refresh()?;
         let blend = read_blend(&store, name, id)?;
+        let rankers = Rankers::open(&store, id, name)?;
         let settings = Settings::open(&store, id)?;
         let search_log = SearchLog::open(store.clone(), limiter.clone(), id, &config.search_log);
         tracing::info!(
@@ -119,6 +121,7 @@ impl Collection {
             settings,
             clock,
             blend: RwLock::new(blend),
+            rankers,
         };
         collection.advance_sales();
         collection.report();
@@ -159,6 +162,7 @@ impl Collection {
         self.behavior.close();
         self.search_log.close();
         self.settings.close();
+        self.rankers.close();
         let result = then()?;
         writer.dropped = true;
         self.cancel_maintenance();

@@ -19,7 +19,8 @@ pub(in crate::collection) fn contributions(hit: &Ranked) -> Vec<Contribution> {
 }
 
 /// Returns the source that explains a hit: the one with the largest direct contribution, or else
-/// the largest contribution of any source but the rules, which change a score but find no items.
+/// the largest contribution of any source but the rules and the ranker, which change a score but
+/// find no items.
 pub(in crate::collection) fn main_source(
     hit: &Ranked,
     is_direct: impl Fn(Source, f32) -> bool,
@@ -27,7 +28,7 @@ pub(in crate::collection) fn main_source(
     let contributions = hit.contributions();
     let mut direct = contributions.iter();
     let direct = direct.find(|(source, score)| is_direct(*source, *score));
-    let any = || contributions.iter().find(|(s, _)| *s != Source::Rules);
+    let any = || contributions.iter().find(|(s, _)| !s.is_adjustment());
     direct.or_else(any).map(|(source, _)| *source)
 }
 

@@ -75,6 +75,7 @@ impl Collection {
                 } else {
                     explainer.reason(draft, &titles)
                 }),
+                ranking: None,
                 highlights: Vec::new(),
                 group: group.clone(),
                 offer: None,
@@ -104,6 +105,7 @@ impl Collection {
                 score: hit.score,
                 contributions: Vec::new(),
                 reason: None,
+                ranking: None,
                 highlights: Vec::new(),
                 group: group.clone(),
                 offer: None,

@@ -45,9 +45,13 @@ fn check_items(pointer: &str, items: &[WeightedItem]) -> Result<()> {
 /// Validates the weights of a blend.
 pub(super) fn check_weights(weights: &BTreeMap<Source, f32>) -> Result<()> {
     for (source, weight) in weights {
-        if *source == Source::Rules {
-            let detail = "cannot be weighted; rules carry their own factor";
-            return Err(Error::invalid("/blend/weights/rules", detail));
+        let (name, detail) = match source {
+            Source::Rules => ("rules", "cannot be weighted; rules carry their own factor"),
+            Source::Ranker => ("ranker", "cannot be weighted; `rerank` turns it on or off"),
+            _ => ("", ""),
+        };
+        if source.is_adjustment() {
+            return Err(Error::invalid(format!("/blend/weights/{name}"), detail));
         }
         if !(0.0..=1000.0).contains(weight) {
             let name = serde_json::to_value(source).unwrap_or_default();

@@ -10,6 +10,8 @@ mod highlights;
 mod map;
 mod ordered;
 mod pool;
+mod ranking_candidates;
+mod reranking;
 mod scroll;
 pub(super) mod understand;
 mod vector;
@@ -26,7 +28,10 @@ use crate::{
         ranking::{
             RankedPage, RankingRequest, cursor::Cursor, diversify, offer::Offers, page::Page,
         },
-        search::{candidates::SearchCandidates, context::SearchContext, pool::SearchPool},
+        search::{
+            candidates::SearchCandidates, context::SearchContext, pool::SearchPool,
+            reranking::Reranking,
+        },
         state::read::check_limit,
     },
     query::blend::BlendModel,
@@ -92,18 +97,21 @@ impl Collection {
         let (cursor, key) = (request.cursor.as_deref(), request.cursor_key.as_str());
         let cursor = Cursor::decode(cursor, key, context.initial_pool_size())?;
         let ranking = context.ranking(cursor, request.offset + request.limit);
-        let candidates = SearchCandidates {
+        let candidates = Reranking::of(SearchCandidates {
             context: &context,
             shown: ranking.cursor.len() as usize,
-        };
+        });
         let RankedPage {
-            pool,
+            pool: reranked,
             ranked,
             mut page,
             pool_size,
         } = self.rank_page(&ranking, &candidates)?;
         page.skip(request.offset);
-        let hits = self.search_hits(&context, &ranking, &pool, &page)?;
+        let ranker = candidates.usage(&reranked);
+        let pool = &reranked.pool;
+        let mut hits = self.search_hits(&context, &ranking, pool, &page)?;
+        candidates.explain(&reranked, &mut hits);
         // Page numbers need no cursor.
         let next_cursor = ranking.next_cursor(pool_size, &hits, key, |next| {
             ranked.len() as u64 > next.len() || !pool.is_exhausted
@@ -111,15 +119,16 @@ impl Collection {
         let lexical = pool.lexical.as_ref();
         Ok(SearchResponse {
             next_cursor,
-            total: Some(context.total(&pool)),
-            facets: context.facets(&pool, &ranked)?,
+            total: Some(context.total(pool)),
+            facets: context.facets(pool, &ranked)?,
             corrections: lexical.map_or_else(Default::default, |l| l.corrections.clone()),
             synonyms: lexical.map_or_else(Default::default, |l| l.synonyms.clone()),
             understood: None,
             plan: pool.plan(),
-            explain: request.explain.then(|| context.explanation(&pool)),
+            explain: request.explain.then(|| context.explanation(pool)),
             sources: context.source_usage(&pool.candidates),
             blend: context.blend.as_ref().map(BlendModel::usage),
+            ranker,
             fallbacks: context.fallbacks(),
             diversity: page.diversity,
             rules: context.merchandising.rule_usage(state, &hits),

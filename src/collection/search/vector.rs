@@ -131,6 +131,7 @@ impl Collection {
                 score: *score,
                 contributions: Vec::new(),
                 reason: None,
+                ranking: None,
                 highlights: Vec::new(),
                 group: None,
                 offer: offers.of(&item),

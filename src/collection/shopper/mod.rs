@@ -63,6 +63,16 @@ impl<'a> ShopperProfile<'a> {
         self.history.evidence()
     }
 
+    /// Returns the number of events with an item, and its popularity by the active model.
+    pub fn activity(&self, item: u32) -> (f32, Option<f32>) {
+        let log_id = self.state.ids.get(&item).and_then(|id| self.log.number(id));
+        let Some(log_id) = log_id else {
+            return (0.0, None);
+        };
+        let popularity = self.model.as_ref().and_then(|m| m.popular.score(log_id));
+        (self.log.daily.count(log_id) as f32, popularity)
+    }
+
     /// Returns true if a behavior model is trained.
     pub fn has_model(&self) -> bool {
         self.model.is_some()

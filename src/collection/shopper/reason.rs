@@ -43,7 +43,7 @@ impl Explainer for HistoryExplainer<'_> {
     /// Popularity contributes to every hit, so it is the reason only if no other source
     /// contributes.
     fn draft(&self, hit: &Ranked, id: &str) -> ReasonDraft {
-        let is_direct = |source, _| !matches!(source, Source::Popularity | Source::Rules);
+        let is_direct = |source: Source, _| source != Source::Popularity && !source.is_adjustment();
         let source = main_source(hit, is_direct).unwrap_or(Source::Newest);
         let items = match source {
             Source::Behavior => self.neighbors_in_history(id),
@@ -63,7 +63,8 @@ impl Explainer for HistoryExplainer<'_> {
             | Source::Popularity
             | Source::Transition
             | Source::Newest
-            | Source::Rules => Vec::new(),
+            | Source::Rules
+            | Source::Ranker => Vec::new(),
         };
         ReasonDraft { source, items }
     }
@@ -95,7 +96,9 @@ impl Explainer for HistoryExplainer<'_> {
                 "transition",
                 "From a category customers also shop".to_owned(),
             ),
-            Source::Newest | Source::Rules => ("new", "New in the catalog".to_owned()),
+            Source::Newest | Source::Rules | Source::Ranker => {
+                ("new", "New in the catalog".to_owned())
+            }
         };
         Reason {
             code: code.to_owned(),

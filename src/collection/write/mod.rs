@@ -2,7 +2,7 @@
 //! wait for the store.
 
 mod embedding;
-mod lexical;
+pub(super) mod lexical;
 mod reembedding;
 
 use std::{collections::HashMap, time::Instant};

@@ -132,6 +132,14 @@ impl Ranked {
         self.score += part;
     }
 
+    /// Gives the candidate the score of its rank by the ranker; the difference becomes the
+    /// contribution of the ranker. `signal` is the ranker's own score and rank.
+    pub(crate) fn rescore(&mut self, score: f32, signal: Signal) {
+        self.candidate.signals.set(Source::Ranker, signal);
+        self.parts[Source::Ranker as usize] = score - self.score;
+        self.score = score;
+    }
+
     /// Returns the nonzero contributions of the sources to the score, the greatest first.
     pub fn contributions(&self) -> Vec<(Source, f32)> {
         let all = Source::VARIANTS.into_iter().zip(self.parts);
