@@ -21,17 +21,17 @@ use std::ops::Range;
 
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
-pub(crate) use self::han::han_words;
+pub(crate) use self::{characters::is_han, function_words::is_stop, han::han_words};
 use self::{
     characters::narrow,
     kinds::Kind,
     units::{mark, unit},
 };
 pub(super) use self::{
-    characters::{fold, is_apostrophe, is_han, with_digraphs},
+    characters::{fold, is_apostrophe, with_digraphs},
     compounds::{Compound, possible_compounds},
     english::stem,
-    function_words::{is_function_word, is_stop},
+    function_words::is_function_word,
 };
 
 /// Longest term, in bytes: longer ones are cut. No word of a product is that long.
