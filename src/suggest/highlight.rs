@@ -73,9 +73,12 @@ mod tests {
 
     fn marked(text: &str, typed: &str) -> String {
         let fragments = fragments(text, typed);
-        let mark = |f: &Fragment| match f.is_match {
-            true => format!("[{}]", f.text),
-            false => f.text.clone(),
+        let mark = |f: &Fragment| {
+            if f.is_match {
+                format!("[{}]", f.text)
+            } else {
+                f.text.clone()
+            }
         };
         fragments.iter().map(mark).collect()
     }

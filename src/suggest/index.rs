@@ -152,7 +152,15 @@ impl SuggestIndex {
             };
         }
         let automaton = Typos(TYPOS[usize::from(typos) - 1].build_prefix_dfa(prefix));
-        let mut stream = self.map.search(&automaton).with_state().into_stream();
+        let mut search = self.map.search(&automaton);
+        // The first letter is nearly always right, and most keys have another.
+        if let Some(first) = prefix.chars().next() {
+            search = search.ge(first.to_string());
+            if let Some(end) = char::from_u32(first as u32 + 1) {
+                search = search.lt(end.to_string());
+            }
+        }
+        let mut stream = search.with_state().into_stream();
         let mut ranks = Vec::new();
         while let Some((_, value, state)) = stream.next() {
             let typos = automaton.0.distance(state).to_u8();
