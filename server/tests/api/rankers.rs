@@ -37,10 +37,8 @@ async fn a_ranker_is_stored_used_rolled_back_and_deleted() {
     let api = api().await;
     api.shop().await;
     let search = json!({"query": {"text": "red shoe"}, "explain": true});
-    let features = api.post(
-        &format!("{RANKERS}/features"),
-        json!({"query": {"text": "red shoe"}}),
-    );
+    let path = format!("{RANKERS}/features");
+    let features = api.post(&path, json!({"query": {"text": "red shoe"}}));
     let features = features.await.ok();
     let version = features["feature_version"].as_u64().expect("a version");
     let width = features["features"].as_array().map(Vec::len);
@@ -49,7 +47,8 @@ async fn a_ranker_is_stored_used_rolled_back_and_deleted() {
         features["candidates"][0]["values"].as_array().map(Vec::len),
         width
     );
-    let before = ids(&api.post(SEARCH, search.clone()).await.ok());
+    let first = api.post(SEARCH, search.clone()).await.ok();
+    let before = ids(&first);
 
     let stored = api.post(RANKERS, ranker(version, true)).await;
     assert_eq!(stored.status, 201);
