@@ -90,6 +90,7 @@ pub mod multi_search;
 pub mod preset;
 pub mod problem;
 pub mod ranker;
+pub mod ranking;
 pub mod reason;
 pub mod recommend;
 pub mod reembedding;
@@ -156,10 +157,10 @@ pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, Mul
 pub use preset::{Preset, Presets};
 pub use problem::{FieldError, Problem};
 pub use ranker::{
-    FeatureGroup, FeatureRow, HitRanking, RankerFigures, RankerInfo, RankerModel, RankerResponse,
-    RankerSource, RankerTraining, RankerTree, RankerUpload, RankerUse, RankersResponse,
-    RankingFeatures,
+    FeatureRow, RankerFigures, RankerInfo, RankerModel, RankerResponse, RankerSource,
+    RankerTraining, RankerTree, RankerUpload, RankersResponse, RankingFeatures,
 };
+pub use ranking::{FeatureGroup, HitRanking, RankerUse};
 pub use reason::Reason;
 pub use recommend::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,

@@ -10,15 +10,13 @@
 //! | `schema` | validation of schemas and items |
 //! | `state` | what readers see, and reads by id and filter |
 //! | `write` | upsert, patch, delete, full-text updates, re-embedding |
-//! | `lifecycle` | open, seal and merge, state files, memory, recall canary |
-//! | `rankers` | stored rankers, activation and rollback |
+//! | `lifecycle` | open, seal and merge, state files, memory, recall canary, rankers |
 //! | `ranking` | the pipeline that all rankings share: rules, diversification, pages, cursors |
 //! | `search`, `similar`, `recommend` | the ranked requests, each with its candidate sources |
 //! | `shopper` | history of a user or session, and what it says of candidates |
 //! | `settings` | stored rules, synonyms, stop words and presets |
 
 mod lifecycle;
-mod rankers;
 mod ranking;
 mod recommend;
 mod schema;
@@ -44,8 +42,10 @@ use crate::{
     behavior::Behavior,
     bounds::ResourceLimiter,
     collection::{
-        lifecycle::recall_canary::RecallCanary, rankers::Rankers, settings::Settings,
-        similar::category_stats::CategoryStats, state::State,
+        lifecycle::{rankers::Rankers, recall_canary::RecallCanary},
+        settings::Settings,
+        similar::category_stats::CategoryStats,
+        state::State,
     },
     events::Subject,
     index::Progress,

@@ -38,12 +38,14 @@ features! {
         DenseScore "dense_score",
         DenseGap "dense_gap",
         DenseRank "dense_rank",
+        DenseDeviation "dense_deviation",
     }
     Blend {
         BlendScore "blend_score",
         BlendShare "blend_share",
         BlendRank "blend_rank",
         Dominating "dominating",
+        DominatingTrigrams "dominating_trigrams",
     }
     Title {
         TitleCoverage "title_coverage",
@@ -69,6 +71,9 @@ features! {
         TitleBm25 "title_bm25",
         TitleLocal "title_local",
         TitleLocalTrigrams "title_local_trigrams",
+        TitleCoverageRank "title_coverage_rank",
+        TitleLocalRank "title_local_rank",
+        TitleTrigramRank "title_trigram_rank",
     }
     Texts {
         BrandCoverage "brand_coverage",

@@ -124,8 +124,8 @@ fn key(text: &str) -> Option<u32> {
     (!text.is_empty()).then(|| hash(&text.to_lowercase()))
 }
 
-/// Returns the head word of a title or query: the last word, numbers left out, before a preposition,
-/// comma, slash, dash or parenthesis.
+/// Returns the head word of a title or query: the last word, numbers left out, before a
+/// preposition, comma, slash, dash or parenthesis.
 pub(super) fn head(text: &str) -> Option<u32> {
     let lower = text.to_lowercase();
     let ends = HEAD_ENDS.iter().filter_map(|end| lower.find(end));

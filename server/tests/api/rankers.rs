@@ -47,8 +47,8 @@ async fn a_ranker_is_stored_used_rolled_back_and_deleted() {
         features["candidates"][0]["values"].as_array().map(Vec::len),
         width
     );
-    let found = api.post(SEARCH, search.clone()).await.ok();
-    let before = ids(&found);
+    let first = api.post(SEARCH, search.clone()).await.ok();
+    let before = ids(&first);
 
     let stored = api.post(RANKERS, ranker(version, true)).await;
     assert_eq!(stored.status, 201);

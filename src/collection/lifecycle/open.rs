@@ -19,10 +19,10 @@ use crate::{
         Collection, State, Writer,
         lifecycle::{
             maintain::{new_space, open_space, remove_files},
+            rankers::Rankers,
             recall_canary::RecallCanary,
             state_file::{self, Stored},
         },
-        rankers::Rankers,
         settings::Settings,
         state::space_set::{InactiveSet, SpaceSet},
     },

@@ -10,7 +10,7 @@ use crate::{
         Collection,
         ranking::CandidateSource,
         search::{candidates::SearchCandidates, context::SearchContext, pool::SearchPool},
-        write::lexical::texts,
+        state::item_texts::texts,
     },
     query::blend::Ranked,
     rerank::{

@@ -8,7 +8,7 @@ use vitrine_schemas::{Hit, HitRanking, RankerUse};
 use crate::{
     Result,
     collection::{
-        rankers::ActiveRanker,
+        lifecycle::rankers::ActiveRanker,
         ranking::{CandidateSource, page::Page},
         search::{
             candidates::SearchCandidates,

@@ -1,6 +1,7 @@
 //! The state of a collection that readers see, under one lock.
 
 pub(super) mod filter_cache;
+pub(super) mod item_texts;
 pub(super) mod marks;
 pub(super) mod read;
 pub(super) mod space_set;

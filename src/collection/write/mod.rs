@@ -2,7 +2,7 @@
 //! wait for the store.
 
 mod embedding;
-pub(super) mod lexical;
+mod lexical;
 mod reembedding;
 
 use std::{collections::HashMap, time::Instant};
@@ -17,8 +17,10 @@ use embedding::Plan;
 use crate::{
     Error, Result,
     collection::{
-        Collection, Writer, lifecycle::memory::wanted_bytes, schema, state::space_set::Vectors,
-        write::lexical::texts,
+        Collection, Writer,
+        lifecycle::memory::wanted_bytes,
+        schema,
+        state::{item_texts::texts, space_set::Vectors},
     },
     payload::FIRST_VARIANT_ROW,
     storage::Batch,

@@ -1,5 +1,5 @@
 //! Candidates compared with each other: words and trigrams of the query weighted by how few
-//! candidates have them, and the number of candidates that are better in everything.
+//! candidates have them, ranks, and the number of candidates that are better in everything.
 
 use super::{Candidate, Feature, Row};
 use crate::rerank::{QueryText, query_text::share};
@@ -16,24 +16,48 @@ pub(super) fn set(query: &QueryText, candidates: &[Candidate], rows: &mut [Row])
         trigrams.binary_search(&trigram).is_ok()
     };
     let trigram_shares = local_coverage(&query.trigrams, candidates.len(), has_trigram);
-    let scores: Vec<[f32; 2]> = rows
-        .iter()
-        .map(|row| {
-            [
-                row.get(Feature::TitleCoverage),
-                row.get(Feature::DenseScore),
-            ]
-        })
-        .collect();
+    let column = |feature| {
+        rows.iter()
+            .map(|row| row.get(feature))
+            .collect::<Vec<f32>>()
+    };
+    let coverage = column(Feature::TitleCoverage);
+    let dense = column(Feature::DenseScore);
+    let (mean, deviation) = moments(&dense);
     for (at, row) in rows.iter_mut().enumerate() {
         row.set(Feature::TitleLocal, word_shares[at]);
         row.set(Feature::TitleLocalTrigrams, trigram_shares[at]);
-        let own = scores[at];
-        let is_better =
-            |other: &&[f32; 2]| other[0] >= own[0] && other[1] >= own[1] && **other != own;
-        let better = scores.iter().filter(is_better).count();
-        row.set(Feature::Dominating, better as f32);
+        row.set(Feature::TitleCoverageRank, rank(&coverage, at));
+        row.set(Feature::TitleLocalRank, rank(&word_shares, at));
+        row.set(Feature::TitleTrigramRank, rank(&trigram_shares, at));
+        row.set(Feature::DenseDeviation, share(dense[at] - mean, deviation));
+        row.set(Feature::Dominating, dominating(&coverage, &dense, at));
+        let by_trigrams = dominating(&trigram_shares, &dense, at);
+        row.set(Feature::DominatingTrigrams, by_trigrams);
     }
+}
+
+/// Returns the rank of a value, from 1; equal values share the better rank.
+fn rank(values: &[f32], at: usize) -> f32 {
+    let better = values.iter().filter(|other| **other > values[at]);
+    better.count() as f32 + 1.0
+}
+
+/// Returns the number of candidates that are better in one of two scores and not worse in the
+/// other.
+fn dominating(first: &[f32], second: &[f32], at: usize) -> f32 {
+    let own = (first[at], second[at]);
+    let others = first.iter().zip(second);
+    let is_better = |(a, b): &(&f32, &f32)| **a >= own.0 && **b >= own.1 && (**a, **b) != own;
+    others.filter(is_better).count() as f32
+}
+
+/// Returns the mean and the standard deviation.
+fn moments(values: &[f32]) -> (f32, f32) {
+    let count = values.len().max(1) as f32;
+    let mean = values.iter().sum::<f32>() / count;
+    let squares = values.iter().map(|value| (value - mean).powi(2));
+    (mean, (squares.sum::<f32>() / count).sqrt())
 }
 
 /// Returns, for each candidate, the share of the query's distinct terms that it has, each weighted
@@ -55,6 +79,16 @@ fn local_coverage(terms: &[u32], candidates: usize, has: impl Fn(usize, u32) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn candidates_are_ranked_and_dominated_by_others() {
+        let (first, second) = ([1.0, 1.0, 0.5, 0.2], [0.9, 0.3, 0.9, 0.4]);
+        let ranks: Vec<f32> = (0..4).map(|at| rank(&first, at)).collect();
+        assert_eq!(ranks, [1.0, 1.0, 3.0, 4.0]);
+        let counts: Vec<f32> = (0..4).map(|at| dominating(&first, &second, at)).collect();
+        assert_eq!(counts, [0.0, 1.0, 1.0, 2.0]);
+        assert_eq!(moments(&[1.0, 3.0]), (2.0, 1.0));
+    }
 
     #[test]
     fn a_term_that_all_candidates_have_counts_little() {

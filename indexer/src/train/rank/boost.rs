@@ -8,8 +8,8 @@ use vitrine_schemas::RankerTree;
 
 use super::{Dataset, Parameters, bins::Bins, grow::grow, lambda};
 
-/// Number of last trees over which the nDCG of the stopping queries is averaged: a tree more or less
-/// changes the order of few of them, by chance.
+/// Number of last trees over which the nDCG of the stopping queries is averaged: a tree more or
+/// less changes the order of few of them, by chance.
 const SMOOTHED_TREES: usize = 20;
 
 /// A trained sum of trees.
