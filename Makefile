@@ -182,6 +182,9 @@ bench-relevance: build models ## lexical, vector and hybrid search against relev
 bench-rank: build models $(BENCH_PY) ## learning to rank on Home Depot's judgments, 5 folds, and LightGBM on the same features (VITRINE_DATA)
 	scripts/study/rank.sh $(BIN) $(BENCH_PY) $(BENCH_RANK)
 
+bench-paraphrases: build models ## hybrid, full-text and vector search on a shop and queries that were written blind
+	scripts/study/paraphrases.sh $(BIN)
+
 bench-api-writes: build models ## items written through the API compared with `index`; time until they are found by meaning (VITRINE_DATA)
 	scripts/study/api-writes.sh $(BIN)
 

@@ -1,4 +1,4 @@
-//! How relevant the matches of a text are.
+//! Minimum relevance of the matches of a text.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::Value;

@@ -11,7 +11,8 @@ use utoipa::{
     },
 };
 use vitrine_schemas::{
-    Condition, Filter, Match, OpenAiProblem, Problem, Range, Scalar, Scope,
+    Condition, Filter, Match, OpenAiProblem, Problem, QueryOrder, QuerySelection, Range, Scalar,
+    Scope,
     filter::{FieldKey, HasIdCondition, IsEmptyCondition, MatchCondition, RangeCondition},
 };
 
@@ -59,8 +60,8 @@ use crate::routes::{
         document,
     ),
     components(schemas(
-        Condition, FieldKey, Filter, HasIdCondition, IsEmptyCondition, Match, MatchCondition, OpenAiProblem, Problem, Range,
-        RangeCondition, Scalar, Scope,
+        Condition, FieldKey, Filter, HasIdCondition, IsEmptyCondition, Match, MatchCondition, OpenAiProblem, Problem,
+        QueryOrder, QuerySelection, Range, RangeCondition, Scalar, Scope,
     )),
     security((), ("key" = [])),
     modifiers(&BearerKey, &MergeFlattened),

@@ -59,6 +59,16 @@ impl Stage {
         of.map(|(_, factor, _)| factor).product()
     }
 
+    /// Returns the eligible items whose scores rise; None if there are none, or if all do.
+    pub fn raised(&self, eligible: &RoaringBitmap) -> Option<RoaringBitmap> {
+        let boosts = self.boosts.iter().filter(|(_, factor, _)| *factor > 1.0);
+        let mut raised = RoaringBitmap::new();
+        for (items, ..) in boosts {
+            raised |= items.internal_ids() & eligible;
+        }
+        (!raised.is_empty() && raised.len() < eligible.len()).then_some(raised)
+    }
+
     /// Returns the ranking with multiplied scores and buried items at the end, followed by the
     /// missing pins, made by `unfound`. Ties keep their order.
     pub fn apply(&self, mut ranked: Vec<Ranked>, unfound: impl Fn(u32) -> Ranked) -> Vec<Ranked> {

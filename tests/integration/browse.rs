@@ -453,15 +453,57 @@ fn a_hybrid_search_counts_what_has_the_words_or_is_as_near() {
 }
 
 #[test]
-fn a_hybrid_search_without_the_words_is_one_by_vector() {
+fn a_hybrid_search_without_the_words_finds_what_stands_out() {
     let fixture = kettles();
     let shop = fixture.db.collection("shop").expect("open");
     let answer = find(&shop, &hybrid("boiler"));
+    let total = answer.total.expect("a total");
+    assert_eq!((total.value, total.relation), (11, TotalRelation::Eq));
+    assert_eq!(answer.hits[0].id, "k0");
+    assert_eq!(pages(&shop, &hybrid("boiler"), 4, |_| {}).len(), 11);
+}
+
+#[test]
+fn all_items_match_if_no_relevance_is_asked_for() {
+    let fixture = kettles();
+    let shop = fixture.db.collection("shop").expect("open");
+    let all = |text: &str| Search {
+        relevance: Some(0.0),
+        ..hybrid(text)
+    };
+    let answer = find(&shop, &all("boiler"));
     assert_eq!(answer.total.expect("a total").value, 311);
     assert_eq!(answer.hits[0].id, "k0");
-    let all = pages(&shop, &hybrid("boiler"), 150, |_| {});
+    let all = pages(&shop, &all("boiler"), 150, |_| {});
     let distinct: BTreeSet<_> = all.iter().collect();
     assert_eq!((all.len(), distinct.len()), (311, 311));
+}
+
+#[test]
+fn a_match_needs_a_share_of_the_best_score() {
+    let fixture = kettles();
+    let shop = fixture.db.collection("shop").expect("open");
+    let total = |relevance: f32| {
+        let search = Search {
+            relevance: Some(relevance),
+            target: None,
+            ..hybrid("bedroom kettle")
+        };
+        find(&shop, &search).total.expect("a total").value
+    };
+    assert_eq!(total(0.0), 310);
+    assert_eq!(total(0.5), 10, "kettles: the rarer word counts more");
+    let wrong = Search {
+        relevance: Some(1.5),
+        ..hybrid("kettle")
+    };
+    let error = shop
+        .search(&wrong, &Shopper::default())
+        .expect_err("refused");
+    assert!(
+        error.to_string().contains("expected 0 to 1, got 1.5"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -487,6 +529,7 @@ fn pages_of_every_mode_are_in_the_order_of_one_long_page() {
         let search = Search {
             target,
             lexical,
+            relevance: Some(0.0),
             limit: 1000,
             space: "shared".into(),
             ..Search::default()

@@ -72,6 +72,7 @@ fn by_words(limit: usize) -> Search {
 fn by_both(limit: usize) -> Search {
     Search {
         lexical: by_words(limit).lexical,
+        relevance: Some(0.0),
         text: by_words(limit).text,
         ..by_vector(limit)
     }
@@ -297,6 +298,32 @@ fn what_is_buried_comes_when_nothing_else_is_left() {
             .iter()
             .all(|hit| hit.item.brand.as_deref() == Some("b2"))
     );
+}
+
+#[test]
+fn a_boost_reaches_items_below_the_first_candidates() {
+    let fixture = Fixture::new();
+    let shop = fixture.shop();
+    let items: Vec<Value> = (0..3_000_u32)
+        .map(|n| {
+            let words = if n < 2_999 { "red running shoe" } else { "red running shoe for long days" };
+            json!({"id": format!("i{n}"), "title": words, "brand": if n < 2_999 { "b1" } else { "b2" },
+                   "vectors": {"shared": [10.0 + f64::from(n) / 1_000.0, 0.0]}})
+        })
+        .collect();
+    put(&shop, &items);
+    set(
+        &shop,
+        "boost",
+        json!({"then": {"boost": [{"items": "brand = b2", "factor": 5.0}]}}),
+    );
+    for search in [by_vector, by_words, by_both] {
+        let answer = find(&shop, &search(10));
+        assert_eq!(
+            (answer.hits[0].id.as_str(), answer.hits.len()),
+            ("i2999", 10)
+        );
+    }
 }
 
 #[test]

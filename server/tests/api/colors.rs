@@ -59,6 +59,12 @@ impl Colors {
                 vec![1.0, 1.0, 1.0]
             }
             other => {
+                let words = other.split_whitespace().map(str::to_lowercase);
+                let mut others = words.filter(|word| word != other);
+                if let Some(color) = others.find(|w| ["red", "green", "blue"].contains(&w.as_str()))
+                {
+                    return self.embed(&color);
+                }
                 return Err(EmbedError::Input(format!(
                     "expected a color, got `{other}`"
                 )));

@@ -29,6 +29,40 @@ async fn every_kind_of_query_finds_its_nearest() {
 }
 
 #[actix_web::test]
+async fn relevance_is_a_level_or_a_share() {
+    let api = api().await;
+    api.shop().await;
+    let search = |relevance| json!({"query": {"text": "red shoe lamp"}, "mode": "lexical", "relevance": relevance});
+    for (relevance, count) in [
+        (json!("all"), 2),
+        (json!(0.05), 2),
+        (json!("strict"), 1),
+        (json!(1), 1),
+    ] {
+        let found = api.post(SEARCH, search(relevance.clone())).await.ok();
+        assert_eq!(found["total"]["value"], count, "{relevance}");
+        assert_eq!(ids(&found).len(), count, "{relevance}");
+    }
+    for wrong in [
+        json!("some"),
+        json!(1.01),
+        json!(-1),
+        json!(null),
+        json!([0.5]),
+    ] {
+        let answer = api.post(SEARCH, search(wrong.clone())).await;
+        if wrong.is_null() {
+            answer.ok();
+            continue;
+        }
+        assert_eq!(answer.status, 400, "{wrong}");
+        let wanted = "expected \"all\", \"strict\" or a number from 0 to 1";
+        let detail = answer.text.replace("\\\"", "\"");
+        assert!(detail.contains(wanted), "{detail}");
+    }
+}
+
+#[actix_web::test]
 async fn both_forms_of_a_filter_find_the_same() {
     let api = api().await;
     api.shop().await;

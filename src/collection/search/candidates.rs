@@ -148,17 +148,25 @@ impl CandidateSource for SearchCandidates<'_> {
 }
 
 impl SearchCandidates<'_> {
+    /// Returns the nearest eligible items, and the nearest of those that rules boost: a boost
+    /// reaches items that are not among the first ones.
     fn nearest(&self, size: usize) -> Result<Option<VectorMatches>> {
         let SearchContext {
             collection,
             state,
             request,
             eligible,
+            boosted,
             ..
         } = self.context;
-        let vector = request.vector_search();
-        let vector = vector.map(|search| collection.nearest(state, &search, eligible, size));
-        vector.transpose()
+        let Some(search) = request.vector_search() else {
+            return Ok(None);
+        };
+        let mut found = collection.nearest(state, &search, eligible, size)?;
+        if let Some(boosted) = boosted {
+            found.merge(collection.nearest(state, &search, boosted, size)?);
+        }
+        Ok(Some(found))
     }
 
     fn lexical(
@@ -181,10 +189,15 @@ impl SearchCandidates<'_> {
             visible: visible.internal_ids(),
         };
         let rewrite = &settings.query_rewrite;
-        let found = context
-            .collection
-            .lexical
-            .search(query, rewrite, &selection)?;
+        let index = &context.collection.lexical;
+        let mut found = index.search(query, rewrite, &selection)?;
+        if let Some(boosted) = &context.boosted {
+            let selection = LexicalSelection {
+                allowed: boosted.internal_ids(),
+                ..selection
+            };
+            found.merge(index.search(query, rewrite, &selection)?);
+        }
         Ok(Some(found))
     }
 

@@ -51,6 +51,8 @@ pub(super) struct SearchContext<'a> {
     pub rows: Option<Arc<RoaringBitmap>>,
     /// Items that may be hits.
     pub eligible: Arc<CandidateFilter>,
+    /// Eligible items whose scores rules raise; None if there are none, or if all are.
+    pub boosted: Option<Arc<CandidateFilter>>,
 }
 
 impl<'a> SearchContext<'a> {
@@ -112,7 +114,9 @@ impl<'a> SearchContext<'a> {
         if !request.sort.is_empty() {
             merchandising.ignore_boosts();
         }
+        let boosted = merchandising.stage.raised(eligible.internal_ids());
         Ok(Self {
+            boosted: boosted.map(|items| Arc::new(CandidateFilter::from(items))),
             collection,
             state,
             request,

@@ -80,6 +80,15 @@ impl VectorMatches {
 }
 
 impl VectorMatches {
+    /// Adds hits of another search for the same vector.
+    pub fn merge(&mut self, other: Self) {
+        let known: RoaringBitmap = self.hits.iter().map(|(id, _)| *id).collect();
+        let others = other.hits.into_iter();
+        self.hits
+            .extend(others.filter(|(id, _)| !known.contains(*id)));
+        self.hits.sort_by(|a, b| b.1.total_cmp(&a.1));
+    }
+
     /// Returns the mean and standard deviation of the scores of all items, estimated from items
     /// that are spread over the space; zeros without items.
     pub fn background(&self) -> (f32, f32) {

@@ -2,19 +2,22 @@
 
 use std::{collections::HashMap, ops::Range, sync::LazyLock};
 
+use character_converter::traditional_to_simplified;
 use jieba_rs::Jieba;
 
 static JIEBA: LazyLock<Jieba> = LazyLock::new(Jieba::new);
 
 /// Simplified characters by traditional ones, where they differ.
 static SIMPLIFIED: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
-    // Pairs: a traditional character, then the simplified one. From OpenCC (Apache-2.0).
-    let pairs = include_str!("simplified.txt").lines();
-    let letters: Vec<char> = pairs.flat_map(str::chars).collect();
-    letters
-        .chunks_exact(2)
-        .map(|pair| (pair[0], pair[1]))
-        .collect()
+    let all = ('\u{3400}'..='\u{4dbf}').chain('\u{4e00}'..='\u{9fff}');
+    let pairs = all.filter_map(|traditional| {
+        let text = traditional.to_string();
+        let simplified = traditional_to_simplified(&text);
+        let mut letters = simplified.chars();
+        let only = letters.next().filter(|_| letters.next().is_none())?;
+        (only != traditional).then_some((traditional, only))
+    });
+    pairs.collect()
 });
 
 /// A word or a pair of characters of a run of Chinese.

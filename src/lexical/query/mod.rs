@@ -6,6 +6,8 @@ mod evaluate;
 mod pieces;
 mod plan;
 mod quotes;
+#[cfg(test)]
+mod tests;
 mod window;
 mod words;
 
@@ -71,6 +73,15 @@ pub struct LexicalResults {
 }
 
 impl LexicalResults {
+    /// Adds the best matches of another selection of the same query.
+    pub fn merge(&mut self, other: Self) {
+        let known: RoaringBitmap = self.matches.iter().map(|m| m.internal_id).collect();
+        let others = other.matches.into_iter();
+        let others = others.filter(|m| !known.contains(m.internal_id));
+        self.matches.extend(others);
+        self.matches.sort_by(|a, b| b.score.total_cmp(&a.score));
+    }
+
     /// Returns the score of the last of the best matches.
     pub fn last_score(&self) -> Option<f32> {
         self.matches.last().map(|last| last.score)

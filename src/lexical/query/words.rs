@@ -33,8 +33,8 @@ const MAX_COMPLETIONS: usize = 20;
 type Terms = Vec<(String, f32)>;
 
 impl Builder<'_> {
-    /// Returns a word with its spellings: its term, completions, and corrections unless it has other
-    /// spellings.
+    /// Returns a word with its spellings: its term, completions, and corrections unless it has
+    /// other spellings.
     pub(super) fn word(
         &mut self,
         words: &[Analyzed],

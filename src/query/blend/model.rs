@@ -171,9 +171,9 @@ impl BlendModel {
         }
     }
 
-    /// Returns the blend of full-text and vector search for an unknown shopper. Vectors count little
-    /// beside an item that has all words of the query, such as a model number, and most if no item
-    /// has any.
+    /// Returns the blend of full-text and vector search for an unknown shopper. Vectors count
+    /// little beside an item that has all words of the query, such as a model number, and most if
+    /// no item has any.
     pub fn hybrid() -> Self {
         let mut blend = Self::of(BlendMethod::Weighted, [], |_| Calibration::RELATIVE);
         blend.add_hybrid_sources();

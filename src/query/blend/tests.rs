@@ -50,6 +50,32 @@ fn without_labels_it_is_weighted_reciprocal_rank_fusion() {
 }
 
 #[test]
+fn vectors_count_more_where_words_leave_the_query_uncovered() {
+    let lists = [
+        (Source::Lexical, list(&[(1, 0.4)])),
+        (Source::Query, list(&[(2, 0.8), (3, 0.1), (4, -0.9)])),
+    ];
+    let mut set = CandidateSet::of(0.0, &lists);
+    set.background = (0.2, 0.1);
+    let model = BlendModel::hybrid();
+    set.coverage = 1.0;
+    assert_eq!(order(&model, &set), [1, 2, 3, 4]);
+    set.coverage = 0.3;
+    assert_eq!(
+        order(&model, &set),
+        [2, 1, 3, 4],
+        "6 deviations above the mean"
+    );
+    let weight = |source| model.weight_in(source, &set);
+    assert!((weight(Source::Query) - (0.025 + 0.7 * 0.15)).abs() < 1e-6);
+    assert_eq!(weight(Source::Lexical), 1.0);
+    let last = model.rank(&set)[3];
+    assert!(last.score > 0.0, "items below the mean keep their order");
+    set.background = (0.0, 0.0);
+    assert!(model.rank(&set).iter().all(|hit| hit.score.is_finite()));
+}
+
+#[test]
 fn what_others_found_is_scored_without_a_rank() {
     let lists = [
         (Source::Behavior, list(&[(1, 1.0), (2, 0.5)])),
