@@ -99,6 +99,7 @@ pub mod report;
 pub mod rule;
 pub mod search;
 pub mod search_event;
+pub mod search_log;
 pub mod sort;
 pub mod suggest;
 pub mod synonym;
@@ -182,9 +183,8 @@ pub use search::{
     SearchFacets, SearchMode, SearchRequest, SearchResponse, SimilarParams, Total, TotalRelation,
     UnderstandSpec,
 };
-pub use search_event::{
-    SearchEvent, SearchFollowUp, SearchLogConfig, SearchLogInfo, SearchOutcome, SearchTimeParams,
-};
+pub use search_event::{SearchEvent, SearchFollowUp, SearchOutcome, SearchTimeParams};
+pub use search_log::{SearchLogConfig, SearchLogInfo};
 pub use sort::{SortKey, SortOrder, SortSpec};
 pub use suggest::{SuggestConfig, SuggestParams, SuggestResponse, Suggestion, SuggestionKind};
 pub use synonym::{StopWords, Synonym, Synonyms};

@@ -135,8 +135,8 @@ pub struct SearchRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lexical: Option<LexicalSpec>,
     /// Minimum relevance of the matches of a text: `all`, `strict`, or the share of the full-text
-    /// score of the best match that a match needs, 0 to 1. Default: 0.15 in hybrid searches, `all`
-    /// in full-text searches.
+    /// score of the best match that a match needs, 0 to 1. Default: any of the words is enough, and
+    /// if no item has any, a match has to stand out by its vector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relevance: Option<Relevance>,
     /// Enables query understanding: extracts price, color, brand and so on from the text as a

@@ -11,9 +11,6 @@ use crate::{
     query::{Target, VectorSearch},
 };
 
-/// Share of the best full-text score that a match of a hybrid search needs.
-const HYBRID_RELEVANCE: f32 = 0.15;
-
 /// A search by vector, by full text, or by both in one blended ranking; or by neither, which
 /// returns all items that match the filter.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +19,9 @@ pub struct Search {
     pub target: Option<Target>,
     /// The full-text query.
     pub lexical: Option<LexicalQuery>,
-    /// Share of the best full-text score that a match with words needs, 0 to 1; None: a default
-    /// for hybrid searches, 0 for others.
+    /// Share of the best full-text score that a match needs, 0 to 1; None: any of the words. If no
+    /// item has any of them, the matches of a hybrid search stand out by their vectors, unless
+    /// this is 0.
     pub relevance: Option<f32>,
     /// The query text for merchandising rules, including the part that was understood as filters.
     pub text: Option<String>,
@@ -78,16 +76,6 @@ impl Search {
     /// Returns true if vector and full-text search are blended.
     pub(crate) fn is_hybrid(&self) -> bool {
         self.target.is_some() && self.lexical.is_some()
-    }
-
-    /// Returns the share of the best full-text score that a match needs.
-    pub(crate) fn relevance(&self) -> f32 {
-        let default = if self.is_hybrid() {
-            HYBRID_RELEVANCE
-        } else {
-            0.0
-        };
-        self.relevance.unwrap_or(default)
     }
 
     /// Returns the retrieval mode of a search by text; None without one.

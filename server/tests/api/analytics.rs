@@ -24,7 +24,7 @@ fn exported(text: &str) -> Vec<Value> {
 async fn a_search_is_recorded_with_the_events_that_follow() {
     let api = api().await;
     api.shop().await;
-    let body = json!({"query": {"text": "Red  SHOE"}, "user": "u1", "filter": "price < 100"});
+    let body = json!({"query": {"text": "Red  SHOE"}, "mode": "vector", "user": "u1", "filter": "price < 100"});
     let answer = api.send(request("POST", SEARCH, &body)).await;
     let id = answer.header("x-request-id").to_owned();
     let answer = answer.ok();

@@ -162,7 +162,10 @@ async fn embedding_is_off_for_a_request_or_a_collection() {
     let info = api.patch(SHOP, json!({"embed": "off"})).await.ok();
     assert_eq!(info["embed"], "off");
     let written = api
-        .put(ITEMS, json!([{"id": "cap", "title": "green"}]))
+        .put(
+            ITEMS,
+            json!([{"id": "cap", "title": "green"}, {"id": "odd", "title": "mauve"}]),
+        )
         .await
         .ok();
     assert_eq!(written["results"][0]["embedding"], "off");
@@ -170,8 +173,8 @@ async fn embedding_is_off_for_a_request_or_a_collection() {
         .await
         .problem(400, "invalid_argument");
     api.patch(SHOP, json!({"embed": "on"})).await.ok();
-    // `hat`, `cap` and the shoe, whose text the encoders do not know.
-    assert_eq!(api.post(STATES, json!({})).await.ok()["added"], 3);
+    // `hat`, `cap`, the shoe, and what the encoders do not know.
+    assert_eq!(api.post(STATES, json!({})).await.ok()["added"], 4);
     let wait = format!("{ITEMS}?wait=embedded");
     api.put(&wait, json!([{"id": "last", "title": "red"}]))
         .await

@@ -48,10 +48,11 @@ impl CandidateSource for SearchCandidates<'_> {
         let lexical = self.lexical(vector.as_ref(), size)?;
         let mut near = None;
         if let (Some(vector), Some(lexical)) = (&mut vector, &lexical) {
-            let relevance = request.relevance();
+            let needs_relevance = request.relevance != Some(0.0);
             if !lexical.best_of_all.is_empty() {
                 near = Some(near_items(vector, &lexical.best_of_all));
-            } else if relevance > 0.0 {
+            } else if needs_relevance {
+                let relevance = request.relevance.unwrap_or(0.0);
                 near = Some(outstanding_items(vector, relevance));
             } else if let Some(nearest) = self.nearest(size.max(MATCH_DEPTH))? {
                 // No item has any of the words: a search by vector.
@@ -184,7 +185,7 @@ impl SearchCandidates<'_> {
         let selection = LexicalSelection {
             k: size,
             allowed: context.eligible.internal_ids(),
-            relevance: context.request.relevance(),
+            relevance: context.request.relevance.unwrap_or(0.0),
             also: &found.map(|(internal_id, _)| *internal_id).collect(),
             visible: visible.internal_ids(),
         };

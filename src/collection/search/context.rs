@@ -293,8 +293,9 @@ fn internal_ids(ranked: &[Ranked]) -> RoaringBitmap {
 }
 
 fn check_request(request: &Search) -> Result<()> {
-    if !(0.0..=1.0).contains(&request.relevance()) {
-        let detail = format!("expected 0 to 1, got {}", request.relevance());
+    let relevance = request.relevance.unwrap_or(0.0);
+    if !(0.0..=1.0).contains(&relevance) {
+        let detail = format!("expected 0 to 1, got {relevance}");
         return Err(Error::invalid("/relevance", detail));
     }
     if request.offset > 0 && request.cursor.is_some() {

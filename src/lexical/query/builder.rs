@@ -6,20 +6,17 @@ use tantivy::{Searcher, Term, schema::Field};
 
 use super::{
     LexicalQuery, LexicalResults,
-    pieces::Piece,
     plan::{
         Alternative, AlternativeWords, Group, Phrase, QueryPlan, Word, coverage_weight, term_weight,
     },
     quotes::quoted,
+    spans::Piece,
 };
 use crate::lexical::{
     FIELDS, LexicalError, QueryRewrite,
     analyzer::{Analyzed, analyze},
     synonyms::Other,
 };
-
-/// Score factor of synonyms.
-pub(super) const SYNONYM_FACTOR: f32 = 0.8;
 
 /// Maximum number of words of a query; the rest is ignored.
 const MAX_QUERY_WORDS: usize = 32;

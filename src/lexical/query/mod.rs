@@ -6,6 +6,7 @@ mod evaluate;
 mod pieces;
 mod plan;
 mod quotes;
+mod spans;
 #[cfg(test)]
 mod tests;
 mod window;

@@ -1,11 +1,10 @@
 //! Spans of a query with alternatives: synonyms, and other spellings of the same words. Spellings
 //! are joined words (wi fi: wifi, H & M: h&m) and words taken apart (earbuds: ear buds).
 
-use std::{ops::Range, sync::Arc};
-
 use super::{
-    builder::{Builder, SYNONYM_FACTOR},
+    builder::Builder,
     plan::{self, AlternativeWords, Group},
+    spans::{Piece, Spelling},
 };
 use crate::lexical::{
     LexicalError,
@@ -13,7 +12,6 @@ use crate::lexical::{
         Analyzed, Compound, analyze, fold, is_apostrophe, is_stop, owner, possible_compounds,
     },
     spelling,
-    synonyms::Other,
 };
 
 /// Score factor of words that the query leaves apart, joined.
@@ -30,51 +28,6 @@ const MAX_SHORT_LETTERS: usize = 2;
 
 /// Shortest word that is taken apart, in letters.
 const MIN_SPLIT_LETTERS: usize = 4;
-
-/// A span of a query with its alternatives.
-pub(super) struct Piece {
-    /// Bytes of the text.
-    pub span: Range<usize>,
-    pub others: Vec<Spelling>,
-    /// Words of a name some of which are too short to be searched alone; empty for other pieces.
-    pub name: Vec<Analyzed>,
-}
-
-/// Other words for a span.
-pub(super) struct Spelling {
-    pub other: Arc<Other>,
-    pub factor: f32,
-    pub is_synonym: bool,
-}
-
-impl Piece {
-    /// Returns true if a word is inside the span.
-    pub fn contains(&self, word: &Analyzed) -> bool {
-        self.span.start <= word.span.start && word.span.end <= self.span.end
-    }
-
-    fn overlaps(&self, other: &Self) -> bool {
-        self.span.start < other.span.end && other.span.start < self.span.end
-    }
-}
-
-impl Spelling {
-    fn words(text: String, terms: Vec<Analyzed>, factor: f32) -> Self {
-        Self {
-            other: Arc::new(Other { text, terms }),
-            factor,
-            is_synonym: false,
-        }
-    }
-
-    fn synonym(other: Arc<Other>) -> Self {
-        Self {
-            other,
-            factor: SYNONYM_FACTOR,
-            is_synonym: true,
-        }
-    }
-}
 
 impl Builder<'_> {
     /// Returns the spans of a text that have alternatives, in order and without overlap.

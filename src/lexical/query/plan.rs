@@ -3,6 +3,9 @@
 /// Share of the weight of two words that is added where they are adjacent in a text.
 pub(super) const PAIR_BOOST: f32 = 0.3;
 
+/// Share of the weight of a span that its synonyms earn.
+pub(super) const SYNONYM_FACTOR: f32 = 0.8;
+
 /// Factor of the weight of numbers: they tell models and sizes apart.
 const NUMBER_FACTOR: f32 = 1.5;
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    builder::{Builder, SYNONYM_FACTOR},
-    plan::{Alternative, AlternativeWords, Group},
+    builder::Builder,
+    plan::{Alternative, AlternativeWords, Group, SYNONYM_FACTOR},
 };
 use crate::lexical::{
     LexicalError,
