@@ -21,7 +21,7 @@ pub enum ExperimentKind {
 /// A search configuration in an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Variant {
+pub struct ExperimentVariant {
     /// Name within the experiment.
     pub name: String,
     /// Share of the users, relative to the other variants; not used by interleaving.
@@ -52,7 +52,7 @@ pub struct Experiment {
     #[serde(default)]
     pub kind: ExperimentKind,
     /// Variants, 2 to 10; the first one is the control. Interleaving has two.
-    pub variants: Vec<Variant>,
+    pub variants: Vec<ExperimentVariant>,
     /// `false`: all searches use the control and are not counted.
     #[serde(default = "default_true")]
     pub enabled: bool,
