@@ -653,10 +653,10 @@ fn heads_are_trained_on_co_purchases() {
 fn variants_of_an_experiment_are_compared() {
     let folder = tempfile::tempdir().unwrap();
     let search = |n: u32| {
-        let (variant, clicked) = if n % 2 == 0 {
-            ("plain", n % 5 == 0)
+        let (variant, clicked) = if n.is_multiple_of(2) {
+            ("plain", n.is_multiple_of(5))
         } else {
-            ("blend", n % 5 != 0)
+            ("blend", !n.is_multiple_of(5))
         };
         let events = match clicked {
             true => {

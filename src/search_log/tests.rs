@@ -19,6 +19,16 @@ const MAY: i64 = 1_777_593_600_000_000;
 const MINUTE: i64 = 60_000_000;
 
 /// A database whose time is set by the test.
+/// Time, normalized text, user, number of hits, shown items, and events of a generated search.
+type Searched = (
+    i64,
+    String,
+    String,
+    u64,
+    Vec<String>,
+    Vec<(&'static str, String, Option<f64>)>,
+);
+
 struct Fixture {
     db: Database,
     shop: Arc<Collection>,
@@ -200,14 +210,7 @@ fn figures_are_those_of_a_count_over_lists() {
         let shown = searches.iter().filter(|s| s.4.len() > index);
         assert_eq!(figures.shown, shown.count() as u64);
         let item = format!("item {index}");
-        let clicked = |s: &&(
-            i64,
-            String,
-            String,
-            u64,
-            Vec<String>,
-            Vec<(&str, String, _)>,
-        )| { s.5.iter().any(|e| e.0 == "click" && e.1 == item) };
+        let clicked = |s: &&Searched| s.5.iter().any(|e| e.0 == "click" && e.1 == item);
         assert_eq!(
             figures.clicked,
             searches.iter().filter(clicked).count() as u64

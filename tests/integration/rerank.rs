@@ -281,7 +281,10 @@ fn training_sees_the_features_that_searches_are_ranked_by() {
         assert_eq!(value(row, "blend_rank"), row as f32 + 1.0);
         assert_eq!(value(row, "rating"), (n % 5) as f32);
         assert_eq!(value(row, "price_log"), ((10 + n) as f64).ln_1p() as f32);
-        assert_eq!(value(row, "title_exact"), f32::from(u8::from(n % 7 == 0)));
+        assert_eq!(
+            value(row, "title_exact"),
+            f32::from(u8::from(n.is_multiple_of(7)))
+        );
     }
     // A change of the price keeps the item's texts; the features follow.
     let patch = json!({"price": {"amount": 500}});
