@@ -1,8 +1,8 @@
 //! Reranking: the first candidates of a search are ranked again by a model that was trained on
 //! judgments or clicks (LambdaMART, Burges 2010; trained by the indexer).
 //!
-//! The features of the candidates ([`features`]) are computed here for training and for serving, so
-//! both see the same values. The model ([`Forest`]) is a sum of regression trees.
+//! The features of the candidates (`features`) are computed here for training and for serving, so
+//! both see the same values. The model (`Forest`) is a sum of regression trees.
 
 mod candidate;
 mod features;
