@@ -6,11 +6,13 @@
 //! an intersection of bitmaps per value and by the engine. The others are of whole searches, on a
 //! collection without vectors.
 
-use std::{collections::BTreeMap, error::Error, fs::File, path::PathBuf, time::Instant};
+#[path = "recombined.rs"]
+mod recombined;
+
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use clap::Parser;
-use flate2::read::GzDecoder;
-use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use rand::Rng;
 use roaring::RoaringBitmap;
 use serde_json::{Value, json};
 use vitrine::{
@@ -19,14 +21,7 @@ use vitrine::{
     schemas::{CollectionConfig, FacetSpec, FilterSpec, Item},
 };
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
-/// Items written per call.
-const BATCH: usize = 5_000;
-
-/// Number of categories of the lower level, and of those above them.
-const CATEGORIES: usize = 400;
-const DEPARTMENTS: usize = 20;
+use self::recombined::Outcome;
 
 /// Every n-th item matches the filter of the facets.
 const MATCH_EVERY: usize = 6;
@@ -52,7 +47,7 @@ fn main() -> Outcome<()> {
         println!("skipped: {} is missing (VITRINE_DATA)", args.data.display());
         return Ok(());
     }
-    let words = words(&args.data)?;
+    let words = recombined::words(&args.data)?;
     let config = config()?;
     columns(&args, &words, &config)?;
     if !args.columns {
@@ -67,36 +62,13 @@ fn config() -> Outcome<CollectionConfig> {
     }))?)
 }
 
-/// Returns the words of the titles.
-fn words(path: &PathBuf) -> Outcome<Vec<Vec<String>>> {
-    let mut titles = Vec::new();
-    for record in csv::Reader::from_reader(GzDecoder::new(File::open(path)?)).records() {
-        let record = record?;
-        let title = record.get(1).unwrap_or_default().split_whitespace();
-        titles.push(title.map(str::to_owned).collect());
-    }
-    Ok(titles)
-}
-
-/// Returns the n-th item: the first half of a title and the second half of another.
+/// Returns the n-th item.
 fn item(words: &[Vec<String>], n: usize) -> Outcome<Item> {
-    let mut rng = StdRng::seed_from_u64(n as u64);
-    let (a, b) = (words.choose(&mut rng), words.choose(&mut rng));
-    let (Some(a), Some(b)) = (a, b) else {
-        return Err("no titles".into());
-    };
-    let title = [&a[..a.len().div_ceil(2)], &b[b.len() / 2..]]
-        .concat()
-        .join(" ");
-    let category = rng.random_range(0..CATEGORIES);
+    let (mut item, last_word, mut rng) = recombined::item(words, n)?;
     let cents: u32 = rng.random_range(99..50_000);
-    let mut item = json!({
-        "id": format!("item-{n:07}"), "title": title, "brand": a.first(),
-        "category": format!("Department {} > Aisle {category}", category % DEPARTMENTS),
-        "price": {"amount": f64::from(cents) / 100.0},
-        "created_at": format!("202{}-{:02}-{:02}", n % 6, n % 12 + 1, n % 28 + 1),
-        "attributes": {"shelf": n % MATCH_EVERY, "material": b.last()}
-    });
+    item["price"] = json!({"amount": f64::from(cents) / 100.0});
+    item["created_at"] = json!(format!("202{}-{:02}-{:02}", n % 6, n % 12 + 1, n % 28 + 1));
+    item["attributes"] = json!({"shelf": n % MATCH_EVERY, "material": last_word});
     if !n.is_multiple_of(3) {
         item["attributes"]["rating"] = json!(f64::from(rng.random_range(10..51_u8)) / 10.0);
     }
@@ -165,13 +137,7 @@ fn searches(args: &Args, words: &[Vec<String>], config: CollectionConfig) -> Out
     let database = Database::open(folder.path(), Options::default())?;
     let shop = database.create_collection("shop", config)?;
     let started = Instant::now();
-    for from in (0..args.items).step_by(BATCH) {
-        let batch = from..args.items.min(from + BATCH);
-        let batch = batch.map(|n| item(words, n)).collect::<Outcome<Vec<_>>>()?;
-        for written in shop.upsert(batch)? {
-            written?;
-        }
-    }
+    recombined::write(&shop, args.items, |n| item(words, n))?;
     println!("written in {:.0} s", started.elapsed().as_secs_f64());
     let part = "shelf = 0";
     for (name, filter, sort) in [

@@ -5,25 +5,20 @@
 //! Prefixes are typed letter by letter, as are prefixes with a typo, from phrases, brands and
 //! queries of the collection.
 
-use std::{error::Error, fs::File, path::PathBuf, time::Instant};
+#[path = "recombined.rs"]
+mod recombined;
+
+use std::{path::PathBuf, time::Instant};
 
 use clap::Parser;
-use flate2::read::GzDecoder;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::json;
 use vitrine::{
     Collection, Database, Options,
-    schemas::{Item, SearchEvent, SuggestParams},
+    schemas::{SearchEvent, SuggestParams},
 };
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
-/// Items written per call.
-const BATCH: usize = 5_000;
-
-/// Number of categories of the lower level, and of those above them.
-const CATEGORIES: usize = 400;
-const DEPARTMENTS: usize = 20;
+use self::recombined::Outcome;
 
 /// Queries of at most so many words are typed.
 const QUERY_WORDS: usize = 3;
@@ -49,7 +44,7 @@ fn main() -> Outcome<()> {
         println!("skipped: {} is missing (VITRINE_DATA)", args.data.display());
         return Ok(());
     }
-    let words = words(&args.data)?;
+    let words = recombined::words(&args.data)?;
     let folder = tempfile::tempdir()?;
     // Builds are measured alone.
     let options = Options {
@@ -59,15 +54,8 @@ fn main() -> Outcome<()> {
     let database = Database::open(folder.path(), options)?;
     let config = json!({"vectors": {"shared": {"dim": 2}}});
     let shop = database.create_collection("shop", serde_json::from_value(config)?)?;
-    for from in (0..args.items).step_by(BATCH) {
-        let batch = from..args.items.min(from + BATCH);
-        let batch = batch
-            .map(|n| item(&words, n))
-            .collect::<Outcome<Vec<_>>>()?;
-        for written in shop.upsert(batch)? {
-            written?;
-        }
-    }
+    let item = |n| Ok(serde_json::from_value(recombined::item(&words, n)?.0)?);
+    recombined::write(&shop, args.items, item)?;
     record(&shop, &words, args.searches);
     let started = Instant::now();
     shop.build_suggestions()?;
@@ -77,32 +65,6 @@ fn main() -> Outcome<()> {
         started.elapsed().as_secs_f64()
     );
     measure(&shop, &words, args.texts)
-}
-
-/// Returns the words of the titles.
-fn words(path: &PathBuf) -> Outcome<Vec<Vec<String>>> {
-    let mut titles = Vec::new();
-    for record in csv::Reader::from_reader(GzDecoder::new(File::open(path)?)).records() {
-        let record = record?;
-        let title = record.get(1).unwrap_or_default().split_whitespace();
-        titles.push(title.map(str::to_owned).collect());
-    }
-    Ok(titles)
-}
-
-/// Returns the n-th item: the first half of a title and the second half of another.
-fn item(words: &[Vec<String>], n: usize) -> Outcome<Item> {
-    let mut rng = StdRng::seed_from_u64(n as u64);
-    let (Some(a), Some(b)) = (words.choose(&mut rng), words.choose(&mut rng)) else {
-        return Err("no titles".into());
-    };
-    let title = [&a[..a.len().div_ceil(2)], &b[b.len() / 2..]].concat();
-    let category = rng.random_range(0..CATEGORIES);
-    let item = json!({
-        "id": format!("item-{n:07}"), "title": title.join(" "), "brand": a.first(),
-        "category": format!("Department {} > Aisle {category}", category % DEPARTMENTS)
-    });
-    Ok(serde_json::from_value(item)?)
 }
 
 /// Records searches for the last words of titles, frequent ones by many users.
