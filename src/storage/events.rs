@@ -1,14 +1,14 @@
 //! Events: the records in the order of time, and the keys by which they are found by id, user,
 //! session and item.
 
-use rocksdb::{Direction, IteratorMode};
+use rocksdb::Direction;
 use vitrine_schemas::{Event, EventKind};
 
 use super::{
     Batch, Store, codec,
     codec::corrupt,
     keys::{self, EventRef, Listing},
-    rocks::{Op, storage},
+    rocks::Op,
 };
 use crate::{Error, Result};
 
@@ -97,12 +97,8 @@ impl Store {
         mut each: impl FnMut(EventRef, Event) -> Result<bool>,
     ) -> Result<()> {
         let prefix = keys::events(collection);
-        let mode = IteratorMode::From(&prefix, Direction::Forward);
-        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
-            let (key, value) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) {
-                break;
-            }
+        for entry in self.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
+            let (key, value) = entry?;
             if !each(event_ref(&key)?, codec::decode_event(&value)?)? {
                 break;
             }
@@ -119,12 +115,8 @@ impl Store {
     ) -> Result<()> {
         let prefix = keys::follow_ups(collection);
         let start = keys::follow_up(collection, EventRef::first_at(from));
-        let mode = IteratorMode::From(&start, Direction::Forward);
-        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
-            let (key, _) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) {
-                break;
-            }
+        for entry in self.entries(FAMILY, &prefix, &start, Direction::Forward)? {
+            let (key, _) = entry?;
             let at = event_ref(&key)?;
             if let Some(event) = self.event(collection, at)? {
                 each(at, event)?;
@@ -161,11 +153,10 @@ impl Store {
             Some(after) => [&keys::listed(collection, listing, name, after)[..], &[0]].concat(),
             None => prefix.clone(),
         };
-        let mode = IteratorMode::From(&start, Direction::Forward);
         let mut found = Vec::new();
-        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
-            let (key, _) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) || found.len() == max {
+        for entry in self.entries(FAMILY, &prefix, &start, Direction::Forward)? {
+            let (key, _) = entry?;
+            if found.len() == max {
                 break;
             }
             let at = event_ref(&key)?;
@@ -184,12 +175,8 @@ impl Store {
     ) -> Result<()> {
         let prefix = keys::list(collection, Listing::Item, item);
         let end = [&prefix[..], &[0xff; 25]].concat();
-        let mode = IteratorMode::From(&end, Direction::Reverse);
-        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
-            let (key, value) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) {
-                break;
-            }
+        for entry in self.entries(FAMILY, &prefix, &end, Direction::Reverse)? {
+            let (key, value) = entry?;
             let kind = value.first().and_then(|byte| codec::kind_of(*byte));
             let kind = kind.ok_or_else(|| corrupt(FAMILY, "unknown event kind"))?;
             if !each(event_ref(&key)?, kind)? {

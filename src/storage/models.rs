@@ -3,16 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use rocksdb::{Direction, IteratorMode};
+use rocksdb::Direction;
 use serde::{Deserialize, Serialize};
 use vitrine_schemas::ModelInfo;
 
-use super::{
-    Batch, Store,
-    codec::corrupt,
-    keys,
-    rocks::{Op, storage},
-};
+use super::{Batch, Store, codec::corrupt, keys, rocks::Op};
 use crate::{Error, Result};
 
 const FAMILY: &str = "models";
@@ -111,12 +106,8 @@ impl Store {
         prefix: &[u8],
         mut each: impl FnMut(&[u8], &[u8]) -> Result<()>,
     ) -> Result<()> {
-        let mode = IteratorMode::From(prefix, Direction::Forward);
-        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
-            let (key, value) = entry.map_err(storage)?;
-            if !key.starts_with(prefix) {
-                break;
-            }
+        for entry in self.entries(FAMILY, prefix, prefix, Direction::Forward)? {
+            let (key, value) = entry?;
             each(&key, &value)?;
         }
         Ok(())

@@ -19,6 +19,9 @@ use super::{
 };
 use crate::{Error, Result};
 
+/// A key and its value.
+type Entry = (Box<[u8]>, Box<[u8]>);
+
 /// Version of the data directory.
 const FORMAT: u32 = 1;
 const FORMAT_FILE: &str = "VITRINE_FORMAT";
@@ -178,6 +181,24 @@ impl Store {
             .ok_or_else(|| corrupt(name, "the column family is missing"))
     }
 
+    /// Returns the entries whose keys begin with `prefix`, from `start` on in a direction.
+    pub(super) fn entries<'a>(
+        &'a self,
+        family: &'static str,
+        prefix: &'a [u8],
+        start: &[u8],
+        direction: Direction,
+    ) -> Result<impl Iterator<Item = Result<Entry>> + 'a> {
+        let mode = IteratorMode::From(start, direction);
+        let all = self.db.iterator_cf(self.family(family)?, mode);
+        let all = all.map(|entry| entry.map_err(storage));
+        let has_prefix = move |entry: &Result<Entry>| match entry {
+            Ok((key, _)) => key.starts_with(prefix),
+            Err(_) => true,
+        };
+        Ok(all.take_while(has_prefix))
+    }
+
     /// Writes the batch; once this returns `Ok` it may be acknowledged.
     pub fn write(&self, batch: Batch) -> Result<()> {
         let mut out = WriteBatch::default();
@@ -225,12 +246,8 @@ impl Store {
         mut each: impl FnMut(u32, Item) -> Result<()>,
     ) -> Result<()> {
         let prefix = keys::prefix(collection);
-        let mode = IteratorMode::From(&prefix, Direction::Forward);
-        for entry in self.db.iterator_cf(self.family("items")?, mode) {
-            let (key, value) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) {
-                break;
-            }
+        for entry in self.entries("items", &prefix, &prefix, Direction::Forward)? {
+            let (_, value) = entry?;
             let (internal_id, item) = codec::decode_item(&value)?;
             each(internal_id, item)?;
         }

@@ -1,14 +1,14 @@
 //! Recorded searches, in the order of time, and the keys by which those of a user or session are
 //! found.
 
-use rocksdb::{Direction, IteratorMode};
+use rocksdb::Direction;
 use vitrine_schemas::SearchEvent;
 
 use super::{
     Batch, Store, codec,
     events::event_ref,
     keys::{self, EventRef, Listing},
-    rocks::{Op, storage},
+    rocks::Op,
 };
 use crate::Result;
 
@@ -59,13 +59,9 @@ impl Store {
     /// Counts the searches of a collection.
     pub fn count_searches(&self, collection: u32) -> Result<u64> {
         let prefix = keys::searches(collection);
-        let mode = IteratorMode::From(&prefix, Direction::Forward);
         let mut count = 0;
-        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
-            let (key, _) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) {
-                break;
-            }
+        for entry in self.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
+            entry?;
             count += 1;
         }
         Ok(count)
@@ -80,12 +76,8 @@ impl Store {
     ) -> Result<()> {
         let prefix = keys::searches(collection);
         let start = [&keys::search(collection, after)[..], &[0]].concat();
-        let mode = IteratorMode::From(&start, Direction::Forward);
-        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
-            let (key, value) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) {
-                break;
-            }
+        for entry in self.entries(FAMILY, &prefix, &start, Direction::Forward)? {
+            let (key, value) = entry?;
             if !each(event_ref(&key)?, codec::decode_search(&value)?)? {
                 break;
             }
@@ -102,12 +94,8 @@ impl Store {
     ) -> Result<()> {
         let prefix = keys::searches(collection);
         let end = keys::search(collection, EventRef::first_at(before));
-        let mode = IteratorMode::From(&end, Direction::Reverse);
-        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
-            let (key, value) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) {
-                break;
-            }
+        for entry in self.entries(FAMILY, &prefix, &end, Direction::Reverse)? {
+            let (key, value) = entry?;
             let at = event_ref(&key)?;
             if at.micros < before && !each(at, codec::decode_search(&value)?)? {
                 break;
@@ -124,13 +112,9 @@ impl Store {
         name: &str,
     ) -> Result<Vec<(EventRef, SearchEvent)>> {
         let prefix = keys::list(collection, listing, name);
-        let mode = IteratorMode::From(&prefix, Direction::Forward);
         let mut found = Vec::new();
-        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
-            let (key, _) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) {
-                break;
-            }
+        for entry in self.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
+            let (key, _) = entry?;
             let at = event_ref(&key)?;
             let value = self.get(FAMILY, &keys::search(collection, at))?;
             let search = value.map(|v| codec::decode_search(&v)).transpose()?;

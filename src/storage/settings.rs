@@ -1,14 +1,9 @@
 //! Settings of a collection: JSON records, by a kind for their kind and their ids.
 
-use rocksdb::{Direction, IteratorMode};
+use rocksdb::Direction;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    Batch, Store,
-    codec::corrupt,
-    keys,
-    rocks::{Op, storage},
-};
+use super::{Batch, Store, codec::corrupt, keys, rocks::Op};
 use crate::{Error, Result};
 
 const FAMILY: &str = "manifest";
@@ -44,13 +39,9 @@ impl Store {
     /// Reads all settings of a kind, in the order of their ids.
     pub fn settings<T: DeserializeOwned>(&self, collection: u32, kind: u8) -> Result<Vec<T>> {
         let prefix = keys::setting(collection, kind, "");
-        let mode = IteratorMode::From(&prefix, Direction::Forward);
         let mut found = Vec::new();
-        for entry in self.db.iterator_cf(self.family(FAMILY)?, mode) {
-            let (key, value) = entry.map_err(storage)?;
-            if !key.starts_with(&prefix) {
-                break;
-            }
+        for entry in self.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
+            let (_, value) = entry?;
             found.push(serde_json::from_slice(&value).map_err(|e| corrupt(FAMILY, e))?);
         }
         Ok(found)
