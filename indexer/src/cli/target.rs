@@ -74,9 +74,8 @@ impl Target {
 
     /// Returns the server, if one is named.
     pub fn http(&self, collection: &str) -> Option<HttpSink> {
-        let key = self.api_key.clone().filter(|key| !key.is_empty());
         let url = self.place.server.as_deref()?;
-        Some(HttpSink::new(url, collection, key))
+        Some(http_sink(url, collection, self.api_key.as_ref()))
     }
 
     /// Opens the data directory; `create` creates it if missing.
@@ -102,6 +101,12 @@ pub(super) fn address(text: &str) -> Result<String, String> {
     }
 }
 
+/// Returns a collection of a running server; an empty key is none.
+pub(super) fn http_sink(url: &str, collection: &str, api_key: Option<&String>) -> HttpSink {
+    let key = api_key.filter(|key| !key.is_empty());
+    HttpSink::new(url, collection, key.cloned())
+}
+
 /// Collection of a running server.
 #[derive(Debug, Args)]
 pub(super) struct Remote {
@@ -123,8 +128,7 @@ pub(super) struct Remote {
 
 impl Remote {
     pub fn http(&self) -> HttpSink {
-        let key = self.api_key.clone().filter(|key| !key.is_empty());
-        HttpSink::new(&self.server, &self.collection, key)
+        http_sink(&self.server, &self.collection, self.api_key.as_ref())
     }
 }
 

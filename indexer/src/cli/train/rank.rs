@@ -12,7 +12,10 @@ use vitrine::{Collection, Embedder, LexicalQuery, Search, Target};
 use vitrine_schemas::{RankerInfo, RankerSource, RankerUpload, RankingFeatures};
 
 use super::{
-    super::{Models, Outcome, target::address},
+    super::{
+        Models, Outcome,
+        target::{address, http_sink},
+    },
     open,
 };
 use crate::{
@@ -163,8 +166,8 @@ impl RankArgs {
     /// Opens the collection.
     fn source(&self) -> Result<Box<dyn FeatureSource + Sync>, CommandError> {
         if let Some(url) = &self.place.server {
-            let key = self.api_key.clone().filter(|key| !key.is_empty());
-            return Ok(Box::new(HttpSink::new(url, &self.collection, key)));
+            let sink = http_sink(url, &self.collection, self.api_key.as_ref());
+            return Ok(Box::new(sink));
         }
         let data = self.place.data.as_deref().unwrap_or(Path::new("data"));
         Ok(Box::new(Stored::open(self, data)?))
