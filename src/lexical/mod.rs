@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use self::{
     analyzer::{han_words, is_han, is_stop},
-    terms::{TextTerm, text_terms},
+    terms::{TextTerm, idf, is_number, text_terms},
 };
 pub use self::{
     highlight::{highlight, matching_words},

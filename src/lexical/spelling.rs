@@ -31,11 +31,7 @@ pub(super) struct Correction {
 }
 
 /// Items with a term in any of the fields.
-pub(super) fn frequency(
-    searcher: &Searcher,
-    fields: &[Field],
-    term: &str,
-) -> Result<u64, LexicalError> {
+fn frequency(searcher: &Searcher, fields: &[Field], term: &str) -> Result<u64, LexicalError> {
     let counts = fields
         .iter()
         .map(|f| searcher.doc_freq(&Term::from_field_text(*f, term)));

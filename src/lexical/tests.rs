@@ -45,6 +45,7 @@ impl Shop {
         let selection = LexicalSelection {
             k: 10,
             allowed: &all,
+            boosted: None,
             relevance: 0.0,
             also: &RoaringBitmap::new(),
             visible: &all,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::lexical::{TextTerm, Texts, text_terms};
+use crate::lexical::{TextTerm, Texts, is_number, text_terms};
 
 /// Maximum number of words of a long text; later ones are ignored.
 const MAX_WORDS: usize = 400;
@@ -91,11 +91,6 @@ impl ItemText {
 pub(super) fn hash(word: &str) -> u32 {
     let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
     word.bytes().fold(2_166_136_261, step)
-}
-
-/// Returns true for numbers, also such as `3/4`.
-pub(super) fn is_number(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_numeric())
 }
 
 /// Returns the hashes of the trigrams of a text's words with their edges marked, sorted, each once:

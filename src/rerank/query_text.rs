@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::item_text::{hash, head, is_number, trigrams};
-use crate::lexical::{LexicalError, LexicalIndex, text_terms};
+use super::item_text::{hash, head, trigrams};
+use crate::lexical::{LexicalError, LexicalIndex, idf, is_number, text_terms};
 
 /// Maximum number of words of a query; the rest is ignored.
 const MAX_WORDS: usize = 32;
@@ -47,13 +47,12 @@ impl QueryText {
         let mut seen = std::collections::HashSet::new();
         terms.retain(|term| seen.insert(term.term.clone()));
         terms.truncate(MAX_WORDS);
-        let items = index.item_count() as f32;
+        let items = index.item_count();
         let mut words = Vec::with_capacity(terms.len());
         for term in &terms {
-            let frequency = index.item_frequency(&term.term)? as f32;
             words.push(QueryWord {
                 hash: hash(&term.term),
-                idf: (1.0 + (items - frequency + 0.5).max(0.0) / (frequency + 0.5)).ln(),
+                idf: idf(index.item_frequency(&term.term)?, items),
                 is_number: is_number(&term.term),
                 trigrams: trigrams(&term.term),
             });

@@ -47,13 +47,15 @@ impl CandidateSource for SearchCandidates<'_> {
         })?;
         let lexical = self.lexical(vector.as_ref(), size)?;
         let mut near = None;
+        let mut background = (0.0, 0.0);
         if let (Some(vector), Some(lexical)) = (&mut vector, &lexical) {
+            background = vector.background();
             let needs_relevance = request.relevance != Some(0.0);
             if !lexical.best_of_all.is_empty() {
                 near = Some(near_items(vector, &lexical.best_of_all));
             } else if needs_relevance {
                 let relevance = request.relevance.unwrap_or(0.0);
-                near = Some(outstanding_items(vector, relevance));
+                near = Some(outstanding_items(vector, background.0, relevance));
             } else if let Some(nearest) = self.nearest(size.max(MATCH_DEPTH))? {
                 // No item has any of the words: a search by vector.
                 *vector = nearest;
@@ -95,9 +97,11 @@ impl CandidateSource for SearchCandidates<'_> {
             candidates = CandidateSet::of(profile.evidence(), &lists);
             if let (Some(vector), Some(lexical)) = (&vector, &lexical) {
                 score_both(&mut candidates, vector, lexical);
-                candidates.set_ranges(&hybrid_ranges(vector, lexical));
+                if blend.has_scaled_sources() {
+                    candidates.set_ranges(&hybrid_ranges(vector, lexical));
+                }
                 candidates.coverage = lexical.coverage;
-                candidates.background = vector.background();
+                candidates.background = background;
                 if near.is_some() && !is_exhausted && self.context.shopper.is_anonymous() {
                     let last = [vector.hits.last().map(|h| h.1), lexical.last_score()];
                     bound = Some(upper_bound(blend, &candidates, last));
@@ -185,21 +189,14 @@ impl SearchCandidates<'_> {
         let selection = LexicalSelection {
             k: size,
             allowed: context.eligible.internal_ids(),
+            boosted: context.boosted.as_ref().map(|items| items.internal_ids()),
             relevance: context.request.relevance.unwrap_or(0.0),
             also: &found.map(|(internal_id, _)| *internal_id).collect(),
             visible: visible.internal_ids(),
         };
         let rewrite = &settings.query_rewrite;
         let index = &context.collection.lexical;
-        let mut found = index.search(query, rewrite, &selection)?;
-        if let Some(boosted) = &context.boosted {
-            let selection = LexicalSelection {
-                allowed: boosted.internal_ids(),
-                ..selection
-            };
-            found.merge(index.search(query, rewrite, &selection)?);
-        }
-        Ok(Some(found))
+        Ok(Some(index.search(query, rewrite, &selection)?))
     }
 
     /// Returns the first items of a search without a query: by popularity, then the latest.
@@ -239,8 +236,7 @@ fn near_items(vector: &VectorMatches, references: &[u32]) -> RoaringBitmap {
 
 /// Returns the nearest items that stand out from all others, if no item has any of the words of a
 /// hybrid search: those whose distance from the mean score is a large share of that of the nearest.
-fn outstanding_items(vector: &VectorMatches, relevance: f32) -> RoaringBitmap {
-    let (mean, _) = vector.background();
+fn outstanding_items(vector: &VectorMatches, mean: f32, relevance: f32) -> RoaringBitmap {
     let best = vector.hits.first().map_or(0.0, |(_, score)| score - mean);
     let share = MIN_OUTSTANDING_SHARE + (1.0 - MIN_OUTSTANDING_SHARE) * relevance;
     let hits = vector.hits.iter();

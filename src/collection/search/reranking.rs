@@ -91,9 +91,8 @@ impl CandidateSource for Reranking<'_> {
             let first = first_candidates(&pool, &ranked, depth);
             let rows = rows(self.candidates.context, &pool, &first)?;
             let reranked = rerank(ranker, &first, &rows);
-            let scores: HashMap<u32, Ranked> = reranked;
             for hit in &mut ranked {
-                if let Some(other) = scores.get(&hit.candidate.item) {
+                if let Some(other) = reranked.get(&hit.candidate.item) {
                     *hit = *other;
                 }
             }

@@ -16,6 +16,7 @@ use crate::lexical::{
     FIELDS, LexicalError, QueryRewrite,
     analyzer::{Analyzed, analyze},
     synonyms::Other,
+    terms::item_frequency,
 };
 
 /// Maximum number of words of a query; the rest is ignored.
@@ -242,13 +243,9 @@ impl Builder<'_> {
         if let Some(items) = self.frequencies.get(term) {
             return Ok(*items);
         }
-        let mut most = 0;
-        for field in self.fields {
-            let term = Term::from_field_text(*field, term);
-            most = most.max(self.searcher.doc_freq(&term)?);
-        }
-        self.frequencies.insert(term.to_owned(), most);
-        Ok(most)
+        let items = item_frequency(self.searcher, self.fields, term)?;
+        self.frequencies.insert(term.to_owned(), items);
+        Ok(items)
     }
 }
 

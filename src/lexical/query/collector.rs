@@ -1,10 +1,8 @@
 //! Collects the best eligible matches of a query, and all that matched.
 
 use roaring::RoaringBitmap;
-use tantivy::{DocId, SegmentReader, columnar::Column};
 
-use super::{LexicalMatch, LexicalSelection, evaluate::Receiver};
-use crate::lexical::index::ID_FIELD;
+use super::{LexicalMatch, LexicalResults, LexicalSelection};
 
 /// Number of best items that tell the level of the vectors of full-text matches.
 pub(super) const REFERENCES: usize = 10;
@@ -13,21 +11,58 @@ pub(super) const REFERENCES: usize = 10;
 /// more, any may be returned.
 const MAX_TIES: usize = 4_096;
 
+/// The best matches so far.
+struct Best {
+    matches: Vec<LexicalMatch>,
+    k: usize,
+    /// Number of matches at which all but `k` are dropped.
+    capacity: usize,
+    /// Score below which no match is among the best.
+    floor: f32,
+}
+
+impl Best {
+    fn new(k: usize) -> Self {
+        Self {
+            matches: Vec::new(),
+            k,
+            capacity: 4 * k.max(64),
+            floor: f32::NEG_INFINITY,
+        }
+    }
+
+    /// Adds a match if it has a chance, and is in `allowed`.
+    fn take(&mut self, found: LexicalMatch, allowed: &RoaringBitmap) {
+        if found.score < self.floor || !allowed.contains(found.internal_id) {
+            return;
+        }
+        self.matches.push(found);
+        if self.matches.len() >= self.capacity {
+            cut(&mut self.matches, self.k);
+            self.floor = self.matches.last().map_or(self.floor, |last| last.score);
+            self.capacity = self.capacity.max(2 * self.matches.len());
+        }
+    }
+
+    /// Returns the best matches with at least this score, best first.
+    fn finish(mut self, least: f32) -> Vec<LexicalMatch> {
+        self.matches.retain(|m| m.score >= least);
+        cut(&mut self.matches, self.k);
+        self.matches
+    }
+}
+
 /// Matches of all segments.
 pub(super) struct Collected<'a> {
     selection: LexicalSelection<'a>,
     /// The best eligible matches.
-    pub best: Vec<LexicalMatch>,
-    /// Number of best matches at which all but `k` are dropped.
-    capacity: usize,
-    /// Score below which no match is among the best.
-    floor: f32,
-    pub also: Vec<LexicalMatch>,
-    pub best_of_all: Vec<LexicalMatch>,
+    best: Best,
+    /// The best of the boosted matches.
+    boosted: Best,
+    also: Vec<LexicalMatch>,
+    best_of_all: Vec<LexicalMatch>,
     /// Greatest share of the words of the query that a visible item has.
-    pub coverage: f32,
-    /// All matches that are eligible and relevant.
-    pub all: RoaringBitmap,
+    coverage: f32,
     /// Internal ids and scores of all matches, also those that are not eligible.
     found: Vec<(u32, f32)>,
     /// Low bits of the ids whose scores are returned: most ids are excluded by them.
@@ -46,55 +81,31 @@ impl<'a> Collected<'a> {
         }
         Self {
             selection,
-            best: Vec::new(),
-            capacity: 4 * selection.k.max(64),
-            floor: f32::NEG_INFINITY,
+            best: Best::new(selection.k),
+            boosted: Best::new(selection.k),
             also: Vec::new(),
             best_of_all: Vec::new(),
             coverage: 0.0,
-            all: RoaringBitmap::new(),
             found: Vec::new(),
             also_bits,
         }
     }
 
-    /// Returns a receiver of the matches of a segment.
-    pub fn segment<'b>(
-        &'b mut self,
-        segment: &SegmentReader,
-    ) -> tantivy::Result<SegmentCollector<'b, 'a>> {
-        Ok(SegmentCollector {
-            internal_ids: segment.fast_fields().u64(ID_FIELD)?,
-            collected: self,
-        })
-    }
-
-    /// Removes matches that are not eligible or not relevant, and all but the best.
-    pub fn finish(&mut self) {
-        let best = self.best_of_all.first().map_or(0.0, |best| best.score);
-        let least = best * self.selection.relevance;
-        let relevant = self.found.iter().filter(|(_, score)| *score >= least);
-        let mut ids: Vec<u32> = relevant.map(|(id, _)| *id).collect();
-        ids.sort_unstable();
-        self.all = ids.into_iter().collect();
-        self.all &= self.selection.allowed;
-        self.best.retain(|m| m.score >= least);
-        cut(&mut self.best, self.selection.k);
-    }
-
-    fn take(&mut self, found: LexicalMatch) {
+    /// Adds a match.
+    pub fn take(&mut self, found: LexicalMatch) {
         let LexicalMatch {
             internal_id,
             score,
             coverage,
         } = found;
         let LexicalSelection {
-            k,
             allowed,
+            boosted,
             also,
             visible,
             ..
         } = self.selection;
+        self.found.push((internal_id, score));
         let last = self.best_of_all.get(REFERENCES - 1);
         let is_reference = last.is_none_or(|last| score > last.score);
         if (is_reference || coverage > self.coverage) && visible.contains(internal_id) {
@@ -108,37 +119,32 @@ impl<'a> Collected<'a> {
         if may_be_also && also.contains(internal_id) && allowed.contains(internal_id) {
             self.also.push(found);
         }
-        if score < self.floor || !allowed.contains(internal_id) {
-            return;
-        }
-        self.best.push(found);
-        if self.best.len() >= self.capacity {
-            cut(&mut self.best, k);
-            self.floor = self.best.last().map_or(self.floor, |last| last.score);
-            self.capacity = self.capacity.max(2 * self.best.len());
+        self.best.take(found, allowed);
+        if let Some(boosted) = boosted {
+            self.boosted.take(found, boosted);
         }
     }
-}
 
-/// Receives the matches of a segment.
-pub(super) struct SegmentCollector<'b, 'a> {
-    collected: &'b mut Collected<'a>,
-    /// Internal ids by document of the segment.
-    internal_ids: Column<u64>,
-}
-
-impl Receiver for SegmentCollector<'_, '_> {
-    fn take(&mut self, document: DocId, score: f32, coverage: f32) {
-        let internal_id = self.internal_ids.first(document);
-        let Some(internal_id) = internal_id.and_then(|id| u32::try_from(id).ok()) else {
-            return;
-        };
-        self.collected.found.push((internal_id, score));
-        self.collected.take(LexicalMatch {
-            internal_id,
-            score,
-            coverage,
-        });
+    /// Writes the matches that are eligible and relevant to the results.
+    pub fn finish(self, results: &mut LexicalResults) {
+        let best = self.best_of_all.first().map_or(0.0, |best| best.score);
+        let least = best * self.selection.relevance;
+        let relevant = self.found.iter().filter(|(_, score)| *score >= least);
+        let mut ids: Vec<u32> = relevant.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        results.all = ids.into_iter().collect();
+        results.all &= self.selection.allowed;
+        let also = self.also.into_iter();
+        results.also = also.map(|m| (m.internal_id, m.score)).collect();
+        let best_of_all = self.best_of_all.into_iter();
+        results.best_of_all = best_of_all.map(|m| m.internal_id).collect();
+        results.coverage = self.coverage;
+        results.matches = self.best.finish(least);
+        let known: RoaringBitmap = results.matches.iter().map(|m| m.internal_id).collect();
+        let boosted = self.boosted.finish(least).into_iter();
+        let boosted = boosted.filter(|m| !known.contains(m.internal_id));
+        results.matches.extend(boosted);
+        results.matches.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
 }
 

@@ -29,14 +29,7 @@ const SATURATION: f32 = 0.9;
 /// Influence of the length of the text (b of BM25).
 const LENGTH_INFLUENCE: f32 = 0.75;
 
-/// Receives the documents that match, in rising order.
-pub(super) trait Receiver {
-    /// Takes a document with its score, and the share of the words of the query that it has.
-    fn take(&mut self, document: DocId, score: f32, coverage: f32);
-}
-
 /// Calculates the share of the term frequency of a document in a field.
-#[derive(Clone)]
 struct FieldNorms {
     reader: FieldNormReader,
     /// Denominators of the saturation, by code of the length.
@@ -170,24 +163,24 @@ impl<'a> SegmentQuery<'a> {
         })
     }
 
-    /// Gives all documents that match and are not deleted to `receiver`.
-    pub fn run(&mut self, receiver: &mut impl Receiver) {
+    /// Calls `found` for all documents that match and are not deleted, in rising order, with the
+    /// score and the share of the words of the query that they have.
+    pub fn run(&mut self, window: &mut Window, mut found: impl FnMut(DocId, f32, f32)) {
         let alive = self.segment.alive_bitset();
         let end = self.segment.max_doc();
-        let mut window = Window::default();
         let mut start = 0;
         while start < end {
             window.end = end.min(start + WINDOW as u32);
             window.start = start;
             window.clear();
             for group in &mut self.groups {
-                group.add(&self.norms, &mut window);
+                group.add(&self.norms, window);
             }
             for phrase in &mut self.phrases {
-                phrase.add(&self.norms, &mut window);
+                phrase.add(&self.norms, window);
             }
             for boost in &mut self.boosts {
-                boost.boost(&mut window);
+                boost.boost(window);
             }
             window.matched.for_each(|offset| {
                 let document = start + offset as u32;
@@ -196,7 +189,7 @@ impl<'a> SegmentQuery<'a> {
                 if is_match {
                     let coverage = (window.covered[offset] / self.coverage).min(1.0);
                     let score = window.score[offset] / self.weight * coverage;
-                    receiver.take(document, score, coverage);
+                    found(document, score, coverage);
                 }
             });
             start = window.end;

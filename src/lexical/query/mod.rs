@@ -20,8 +20,9 @@ use self::{
     builder::Builder,
     collector::Collected,
     evaluate::{SegmentQuery, mean_lengths},
+    window::Window,
 };
-use super::{LexicalError, LexicalIndex, QueryRewrite};
+use super::{LexicalError, LexicalIndex, QueryRewrite, index::ID_FIELD};
 
 /// A full-text query.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,15 +75,6 @@ pub struct LexicalResults {
 }
 
 impl LexicalResults {
-    /// Adds the best matches of another selection of the same query.
-    pub fn merge(&mut self, other: Self) {
-        let known: RoaringBitmap = self.matches.iter().map(|m| m.internal_id).collect();
-        let others = other.matches.into_iter();
-        let others = others.filter(|m| !known.contains(m.internal_id));
-        self.matches.extend(others);
-        self.matches.sort_by(|a, b| b.score.total_cmp(&a.score));
-    }
-
     /// Returns the score of the last of the best matches.
     pub fn last_score(&self) -> Option<f32> {
         self.matches.last().map(|last| last.score)
@@ -96,6 +88,8 @@ pub struct LexicalSelection<'a> {
     pub k: usize,
     /// Items that may match.
     pub allowed: &'a RoaringBitmap,
+    /// Items among the allowed ones of which the best `k` are returned too.
+    pub boosted: Option<&'a RoaringBitmap>,
     /// Items whose scores are returned if they match.
     pub also: &'a RoaringBitmap,
     /// Share of the best score that a match needs, 0 to 1.
@@ -131,18 +125,22 @@ impl LexicalIndex {
         }
         let means = mean_lengths(&searcher, &self.fields)?;
         let mut collected = Collected::new(*selection);
+        let mut window = Window::default();
         for segment in searcher.segment_readers() {
+            let internal_ids = segment.fast_fields().u64(ID_FIELD)?;
             let mut query = SegmentQuery::open(&plan, &searcher, segment, &self.fields, &means)?;
-            query.run(&mut collected.segment(segment)?);
+            query.run(&mut window, |document, score, coverage| {
+                let internal_id = internal_ids.first(document);
+                if let Some(internal_id) = internal_id.and_then(|id| u32::try_from(id).ok()) {
+                    collected.take(LexicalMatch {
+                        internal_id,
+                        score,
+                        coverage,
+                    });
+                }
+            });
         }
-        collected.finish();
-        let also = collected.also.into_iter();
-        found.also = also.map(|m| (m.internal_id, m.score)).collect();
-        let best = collected.best_of_all.into_iter();
-        found.best_of_all = best.map(|m| m.internal_id).collect();
-        found.coverage = collected.coverage;
-        found.matches = collected.best;
-        found.all = collected.all;
+        collected.finish(&mut found);
         Ok(found)
     }
 }

@@ -32,7 +32,7 @@ const MIN_SPLIT_LETTERS: usize = 4;
 impl Builder<'_> {
     /// Returns the spans of a text that have alternatives, in order and without overlap.
     pub(super) fn pieces(
-        &self,
+        &mut self,
         text: &str,
         words: &[Analyzed],
     ) -> Result<Vec<Piece>, LexicalError> {
@@ -60,7 +60,7 @@ impl Builder<'_> {
     }
 
     /// Returns the spans with other spellings that items have.
-    fn spellings(&self, text: &str, words: &[Analyzed]) -> Result<Vec<Piece>, LexicalError> {
+    fn spellings(&mut self, text: &str, words: &[Analyzed]) -> Result<Vec<Piece>, LexicalError> {
         let mut pieces = Vec::new();
         let mut is_free = vec![true; words.len()];
         for compound in possible_compounds(text, words) {
@@ -88,7 +88,7 @@ impl Builder<'_> {
 
     /// Returns the words of a compound with the spellings as one that items have; `None` without.
     fn joined(
-        &self,
+        &mut self,
         compound: &Compound,
         text: &str,
         words: &[Analyzed],
@@ -104,7 +104,7 @@ impl Builder<'_> {
         };
         let mut others = Vec::new();
         for term in &compound.terms {
-            if spelling::frequency(self.searcher, self.fields, term)? > 0 {
+            if self.frequency(term)? > 0 {
                 let word = Analyzed {
                     term: term.clone(),
                     variants: Vec::new(),
@@ -135,7 +135,7 @@ impl Builder<'_> {
     }
 
     /// Returns a word as several adjacent ones.
-    fn apart(&self, word: &Analyzed, text: &str) -> Result<Vec<Spelling>, LexicalError> {
+    fn apart(&mut self, word: &Analyzed, text: &str) -> Result<Vec<Spelling>, LexicalError> {
         let written = &text[word.span.clone()];
         if !word.plain || !word.term.starts_with(char::is_alphabetic) {
             return Ok(Vec::new());
@@ -157,7 +157,7 @@ impl Builder<'_> {
             return Ok(spelled.collect());
         }
         let folded = fold(written);
-        let is_known = spelling::frequency(self.searcher, self.fields, &word.term)? > 0;
+        let is_known = self.frequency(&word.term)? > 0;
         if !is_known || folded.chars().count() < MIN_SPLIT_LETTERS {
             return Ok(Vec::new());
         }

@@ -1,5 +1,7 @@
 //! A full-text query, resolved against the index: the terms to search, with their weights.
 
+use crate::lexical::{idf, is_number};
+
 /// Share of the weight of two words that is added where they are adjacent in a text.
 pub(super) const PAIR_BOOST: f32 = 0.3;
 
@@ -120,13 +122,12 @@ pub(super) fn coverage_weight(weight: f32) -> f32 {
 }
 
 /// Returns the weight of a term that `frequency` of `items` items have: its inverse document
-/// frequency (Robertson and Zaragoza 2009), more for numbers.
+/// frequency, more for numbers.
 pub(super) fn term_weight(term: &str, frequency: u64, items: u64) -> f32 {
-    let (frequency, items) = (frequency as f32, items as f32);
-    let idf = (1.0 + (items - frequency + 0.5).max(0.0) / (frequency + 0.5)).ln();
-    if term.starts_with(|c: char| c.is_numeric()) {
-        idf * NUMBER_FACTOR
+    let weight = idf(frequency, items);
+    if is_number(term) {
+        weight * NUMBER_FACTOR
     } else {
-        idf
+        weight
     }
 }

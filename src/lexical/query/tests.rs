@@ -67,6 +67,7 @@ fn search(index: &LexicalIndex, count: usize, text: &str, relevance: f32) -> Lex
     let selection = LexicalSelection {
         k: count,
         allowed: &all,
+        boosted: None,
         relevance,
         also: &all,
         visible: &all,

@@ -297,6 +297,12 @@ impl BlendModel {
         }
     }
 
+    /// Returns true if a source is scaled from the range of its scores.
+    pub fn has_scaled_sources(&self) -> bool {
+        let mut parts = self.parts.values();
+        parts.any(|part| part.calibration.scale == Scale::Relative)
+    }
+
     /// Returns all candidates, best first, equal scores by internal id.
     pub fn rank(&self, candidate_set: &CandidateSet) -> Vec<Ranked> {
         let mut ranked = self.score(candidate_set);
