@@ -114,10 +114,11 @@ bench-encode: models $(BENCH_PY) ## compare our encoders with onnxruntime and to
 	[ -d $(VITRINE_DATA)/fashion ] || $(BIN)/vitrine-indexer sample get --dir $(CACHE)/bench/sample
 	cd benches && $(BENCH_PY) -m harness.encoders --ours $(BIN)/examples/encode --models $(VITRINE_MODELS) --shared $(VITRINE_DATA) --sample $(CACHE)/bench/sample --out $(CACHE)/bench/encoders $(BENCH_ENCODE)
 
-bench-filters: bench-data ## filtered search: recall and time by selectivity
+bench-filters: bench-data ## filtered search, and search far from all vectors: recall and time by selectivity
 	cargo build --release --workspace --example filters
-	$(BIN)/examples/filters --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --cosine --ef 192
-	$(BIN)/examples/filters --base $(CACHE)/bench/fashion-mnist/base.npy --queries $(CACHE)/bench/fashion-mnist/queries.npy
+	$(BIN)/examples/filters --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --cosine --segments 1
+	$(BIN)/examples/filters --base $(CACHE)/bench/fashion-mnist/base.npy --queries $(CACHE)/bench/fashion-mnist/queries.npy --segments 1
+	$(BIN)/examples/filters --cache $(CACHE)/bench/clustered $(BENCH_FILTERS)
 
 bench-reading: setup ## rate of reading a catalog with detection of its form, compared with the form given
 	cargo build --release --workspace --example reading

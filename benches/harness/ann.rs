@@ -103,7 +103,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let query = SegmentQuery {
                     vector,
                     k: args.k,
-                    ef,
+                    ef: Some(ef),
                     deadline: None,
                 };
                 found.push(segment.graph_search(&query)?.0);

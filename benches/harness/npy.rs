@@ -9,6 +9,13 @@ pub struct Matrix {
 }
 
 impl Matrix {
+    /// Returns the numbers, row by row.
+    #[allow(dead_code, reason = "one of the benches needs them")]
+    pub fn into_data(self) -> Vec<f32> {
+        self.data
+    }
+
+    #[allow(dead_code, reason = "one of the benches takes the data")]
     pub fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
         self.data.chunks_exact(self.columns)
     }

@@ -112,6 +112,22 @@ pub struct RecallInfo {
     pub samples: u64,
     /// Time of the first measured search, RFC 3339.
     pub since: String,
+    /// Recall by the share of the space's vectors that matched the filter of the search:
+    /// `from_50_percent` (also without a filter), `from_10_percent`, `from_1_percent`,
+    /// `below_1_percent`. Without those that no search was measured of.
+    #[serde(default)]
+    pub by_selectivity: BTreeMap<String, SelectivityRecall>,
+}
+
+/// Recall of the measured searches whose filters match about the same share of the vectors.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SelectivityRecall {
+    /// Mean share of the 10 nearest neighbors that were found.
+    pub mean: f64,
+    /// Lowest of a search.
+    pub worst: f64,
+    /// Number of searches measured.
+    pub samples: u64,
 }
 
 /// State of the index of a vector space.

@@ -121,7 +121,7 @@ pub use blend::{
 };
 pub use collection::{
     AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo,
-    IndexMemory, RecallInfo,
+    IndexMemory, RecallInfo, SelectivityRecall,
 };
 pub use dialogue::{
     ActKind, Dialogue, DialogueAct, DialogueFilter, DialoguePageRequest, DialogueRequest,

@@ -8,12 +8,13 @@ pub fn dot_u8_i8(a: &[u8], b: &[i8]) -> i32 {
         if a.len().is_multiple_of(64)
             && a.len() == b.len()
             && is_x86_feature_detected!("avx512vnni")
+            && is_x86_feature_detected!("avx512f")
         {
             // SAFETY: the processor has the instructions; the lengths were checked.
             return unsafe { x86::dot_vnni(a, b) };
         }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2.
+        if a.len() == b.len() && is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2; the lengths were checked.
             return unsafe { x86::dot_avx2(a, b) };
         }
     }
@@ -25,7 +26,10 @@ pub fn dot_u8_i8(a: &[u8], b: &[i8]) -> i32 {
 pub fn dots_u8_i8(a: &[u8], others: &[i8], dots: &mut [i32]) {
     assert!(others.len() == a.len() * dots.len());
     #[cfg(target_arch = "x86_64")]
-    if a.len().is_multiple_of(64) && is_x86_feature_detected!("avx512vnni") {
+    if a.len().is_multiple_of(64)
+        && is_x86_feature_detected!("avx512vnni")
+        && is_x86_feature_detected!("avx512f")
+    {
         // SAFETY: the processor has the instructions; the lengths were checked.
         return unsafe { x86::dots_vnni(a, others, dots) };
     }
@@ -34,11 +38,101 @@ pub fn dots_u8_i8(a: &[u8], others: &[i8], dots: &mut [i32]) {
     }
 }
 
+/// Computes the inner products of `query` with some of `codes`, which are stored one after the
+/// other and have its length: calls `each` with `i` and the product with the code of point offset
+/// `offsets[i]`.
+#[inline]
+pub fn dots_at_u8_i8(
+    codes: &[i8],
+    offsets: &[u32],
+    query: &[u8],
+    mut each: impl FnMut(usize, i32),
+) {
+    #[cfg(target_arch = "x86_64")]
+    if query.len().is_multiple_of(64) {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
+            // SAFETY: the processor has the instructions; the length was checked.
+            return unsafe { x86::dots_at_vnni(codes, offsets, query, each) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2; the length was checked.
+            return unsafe { x86::dots_at_avx2(codes, offsets, query, each) };
+        }
+    }
+    for (i, offset) in offsets.iter().enumerate() {
+        let code = &codes[*offset as usize * query.len()..][..query.len()];
+        each(i, dot_u8_i8(query, code));
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
-    use crate::distance::nibbles::x86::{halved, reduce};
+    use crate::distance::nibbles::x86::{four, halved, reduce};
+
+    /// # Safety
+    /// The processor has AVX-512 VNNI; the query's length is a multiple of 64.
+    #[target_feature(enable = "avx512f,avx512vnni,avx2")]
+    pub(super) unsafe fn dots_at_vnni(
+        codes: &[i8],
+        offsets: &[u32],
+        query: &[u8],
+        mut each: impl FnMut(usize, i32),
+    ) {
+        for (first, offsets) in (0..).step_by(4).zip(offsets.chunks(4)) {
+            let codes = four(codes, query.len(), offsets);
+            let mut sums = [_mm512_setzero_si512(); 4];
+            for (at, query) in (0..).step_by(64).zip(query.chunks_exact(64)) {
+                // SAFETY: the chunk of the query has 64 bytes.
+                let query = unsafe { _mm512_loadu_si512(query.as_ptr().cast()) };
+                for (sum, code) in sums.iter_mut().zip(codes) {
+                    // SAFETY: every code has the length of the query.
+                    let code = unsafe { _mm512_loadu_si512(code.as_ptr().add(at).cast()) };
+                    *sum = _mm512_dpbusd_epi32(*sum, query, code);
+                }
+            }
+            let dots = reduce(sums.map(|s| halved(s)));
+            (first..)
+                .zip(dots)
+                .take(offsets.len())
+                .for_each(|(i, dot)| each(i, dot));
+        }
+    }
+
+    /// Both codes are widened to 16 bits: in 8 bits, sums of two products of an unsigned and a
+    /// signed byte would saturate.
+    ///
+    /// # Safety
+    /// The processor has AVX2; the query's length is a multiple of 16.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn dots_at_avx2(
+        codes: &[i8],
+        offsets: &[u32],
+        query: &[u8],
+        mut each: impl FnMut(usize, i32),
+    ) {
+        for (first, offsets) in (0..).step_by(4).zip(offsets.chunks(4)) {
+            let codes = four(codes, query.len(), offsets);
+            let mut sums = [_mm256_setzero_si256(); 4];
+            for (at, query) in (0..).step_by(16).zip(query.chunks_exact(16)) {
+                // SAFETY: the chunk of the query has 16 bytes.
+                let query = unsafe { _mm_loadu_si128(query.as_ptr().cast()) };
+                let query = _mm256_cvtepu8_epi16(query);
+                for (sum, code) in sums.iter_mut().zip(codes) {
+                    // SAFETY: every code has the length of the query.
+                    let code = unsafe { _mm_loadu_si128(code.as_ptr().add(at).cast()) };
+                    let products = _mm256_madd_epi16(query, _mm256_cvtepi8_epi16(code));
+                    *sum = _mm256_add_epi32(*sum, products);
+                }
+            }
+            let dots = reduce(sums);
+            (first..)
+                .zip(dots)
+                .take(offsets.len())
+                .for_each(|(i, dot)| each(i, dot));
+        }
+    }
 
     /// Computes four at a time, so that one load of `a` serves four multiplications.
     ///
@@ -90,9 +184,31 @@ mod x86 {
         _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1]))
     }
 
-    /// The scalar loop, compiled for AVX2.
+    /// Widens the codes as [`dots_at_avx2`] does.
+    ///
+    /// # Safety
+    /// The processor has AVX2; both have one length.
     #[target_feature(enable = "avx2")]
-    pub(super) fn dot_avx2(a: &[u8], b: &[i8]) -> i32 {
-        crate::distance::scalar::dot_u8_i8(a, b)
+    pub(super) unsafe fn dot_avx2(a: &[u8], b: &[i8]) -> i32 {
+        let whole = a.len() / 32 * 32;
+        let products = |at: usize| {
+            // SAFETY: called with 16 bytes from `at` within both.
+            let (a, b) = unsafe {
+                (
+                    _mm_loadu_si128(a.as_ptr().add(at).cast()),
+                    _mm_loadu_si128(b.as_ptr().add(at).cast()),
+                )
+            };
+            _mm256_madd_epi16(_mm256_cvtepu8_epi16(a), _mm256_cvtepi8_epi16(b))
+        };
+        // Two sums, so that one addition does not wait for the other.
+        let mut sums = (_mm256_setzero_si256(), _mm256_setzero_si256());
+        for at in (0..whole).step_by(32) {
+            sums.0 = _mm256_add_epi32(sums.0, products(at));
+            sums.1 = _mm256_add_epi32(sums.1, products(at + 16));
+        }
+        let zero = _mm256_setzero_si256();
+        let [sum, ..] = reduce([_mm256_add_epi32(sums.0, sums.1), zero, zero, zero]);
+        sum + crate::distance::scalar::dot_u8_i8(&a[whole..], &b[whole..])
     }
 }

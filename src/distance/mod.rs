@@ -19,7 +19,7 @@ mod tests;
 
 use vitrine_schemas::Metric;
 
-pub use bytes::{dot_u8_i8, dots_u8_i8};
+pub use bytes::{dot_u8_i8, dots_at_u8_i8, dots_u8_i8};
 pub use nibbles::{CHUNK, dots_u4_i8};
 
 /// Returns the distance of two vectors of one dimension; never NaN for finite input, never negative

@@ -13,7 +13,10 @@ pub fn dots_u4_i8(codes: &[u8], offsets: &[u32], query: &[i8], mut each: impl Fn
     assert!(len.is_multiple_of(CHUNK) && query.len().is_multiple_of(2));
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vnni")
+        {
             // SAFETY: the processor has the instructions; the length was checked.
             return unsafe { x86::dots_vnni(codes, offsets, query, each) };
         }
@@ -36,7 +39,11 @@ pub(super) mod x86 {
 
     /// Returns the codes at four offsets; the last of fewer is repeated.
     #[inline]
-    fn four<'a>(codes: &'a [u8], len: usize, offsets: &[u32]) -> [&'a [u8]; 4] {
+    pub(in crate::distance) fn four<'a, T>(
+        codes: &'a [T],
+        len: usize,
+        offsets: &[u32],
+    ) -> [&'a [T]; 4] {
         std::array::from_fn(|i| {
             let offset = offsets.get(i).or(offsets.last());
             let offset = offset.copied().unwrap_or_default();

@@ -17,13 +17,13 @@ fn pairs<'a>(a: &'a [f32], b: &'a [f32]) -> impl Iterator<Item = (f64, f64)> + '
     a.iter().zip(b).map(|(x, y)| (f64::from(*x), f64::from(*y)))
 }
 
-/// Returns the inner product of codes of at most 32,768 components.
-#[inline(always)]
+/// Returns the inner product of codes of at most 32,768 components, which cannot overflow.
 pub fn dot_u8_i8(a: &[u8], b: &[i8]) -> i32 {
+    // Checks of overflow would keep the compiler from using SIMD.
     a.iter()
         .zip(b)
-        .map(|(x, y)| i32::from(*x) * i32::from(*y))
-        .sum()
+        .map(|(x, y)| i32::from(*x).wrapping_mul(i32::from(*y)))
+        .fold(0, i32::wrapping_add)
 }
 
 /// Returns the inner product of a code of four bits per component with signed bytes: for each 64

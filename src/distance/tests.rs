@@ -55,6 +55,22 @@ proptest! {
     }
 
     #[test]
+    fn bytes_at_offsets_are_the_scalar_ones(
+        (query, codes, offsets) in (prop_oneof![1_usize..200, (1_usize..20).prop_map(|n| n * 64)], 1_usize..9)
+            .prop_flat_map(|(n, count)| (
+                vec(prop_oneof![any::<u8>(), Just(255)], n),
+                vec(code(), n * count),
+                vec(0..count as u32, 0..11),
+            ))
+    ) {
+        let mut dots = Vec::new();
+        dots_at_u8_i8(&codes, &offsets, &query, |i, dot| dots.push((i, dot)));
+        let code = |offset: &u32| &codes[*offset as usize * query.len()..][..query.len()];
+        let scalar = offsets.iter().map(|o| scalar::dot_u8_i8(&query, code(o)));
+        prop_assert_eq!(dots, scalar.enumerate().collect::<Vec<_>>());
+    }
+
+    #[test]
     fn nibble_kernels_are_the_scalar_one(
         (codes, query, offsets) in (1_usize..20, 1_usize..9).prop_flat_map(|(n, count)| (
             vec(prop_oneof![any::<u8>(), Just(255)], n * count * 64),

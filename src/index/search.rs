@@ -21,9 +21,6 @@ const GROWING_GRAPH_MIN_SELECTIVITY: u64 = 10;
 /// first.
 const CODE_SCAN_FROM: u64 = 512;
 
-/// Minimum default beam width of a graph search.
-const MIN_DEFAULT_EF: usize = 64;
-
 /// Method by which results were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -64,8 +61,9 @@ pub struct Trace {
 pub struct SearchParams<'a> {
     /// Maximum number of results; 10 by default.
     pub k: usize,
-    /// Beam width of graph searches; `max(64, 2 * k)` if None. A larger one finds more and takes
-    /// longer.
+    /// Beam width of graph searches: a larger one finds more and takes longer. If None, it is
+    /// `max(64, 2 * k)` to begin with and grows while a search has not converged, as where the
+    /// query is far from all vectors that match.
     pub ef: Option<usize>,
     /// True to compare the vectors of all candidates, without graphs and codes.
     pub exact: bool,
@@ -119,7 +117,7 @@ impl SpaceIndex {
             query: SegmentQuery {
                 vector: query,
                 k,
-                ef: ef.unwrap_or(k.saturating_mul(2).max(MIN_DEFAULT_EF)),
+                ef,
                 deadline,
             },
             exact,
@@ -209,9 +207,10 @@ impl SegmentsSearch<'_> {
         let SegmentQuery {
             vector,
             k,
-            ef,
             deadline,
+            ..
         } = self.query;
+        let ef = self.query.min_ef();
         let mut left = segment.members.clone();
         if !self.exact
             && let Some(graph) = &segment.graph
@@ -250,11 +249,13 @@ impl SegmentsSearch<'_> {
             return Ok(());
         }
         let query = &self.query;
-        if !self.exact && segment.graph_search_is_cheaper(ids, query.k, query.ef) {
-            let (near, compared) = match matching {
-                None => segment.graph_search(query)?,
-                Some((ids, filter)) => segment.filtered_graph_search(query, ids, filter)?,
-            };
+        let by_graph = !self.exact && segment.graph_search_is_cheaper(query, ids);
+        let found = match matching {
+            _ if !by_graph => None,
+            None => Some(segment.graph_search(query)?),
+            Some((ids, filter)) => segment.filtered_graph_search(query, ids, filter)?,
+        };
+        if let Some((near, compared)) = found {
             self.trace.compared += compared as u64;
             let available = ids.map_or(segment.internal_ids().len() as u64, RoaringBitmap::len);
             if near.len() as u64 >= available.min(query.k as u64) {

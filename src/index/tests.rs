@@ -103,7 +103,7 @@ fn graph_search(segment: &SealedSegment, vector: &[f32], k: usize, ef: usize) ->
     let query = SegmentQuery {
         vector,
         k,
-        ef,
+        ef: Some(ef),
         deadline: None,
     };
     segment.graph_search(&query).unwrap().0

@@ -109,7 +109,29 @@ impl Int8 {
     /// Returns the squared Euclidean distance of the vectors that two codes represent.
     #[inline]
     pub fn distance(&self, query: &Int8Query, code: &[i8], terms: CodeTerms) -> f32 {
-        let raised = distance::dot_u8_i8(&query.raised, code);
+        self.squared_l2(query, distance::dot_u8_i8(&query.raised, code), terms)
+    }
+
+    /// Calls `each` with [`Int8::distance`] to the code of each of some point offsets; `codes` and
+    /// `terms` have those of all points.
+    #[inline]
+    pub fn distances(
+        &self,
+        query: &Int8Query,
+        codes: &[i8],
+        terms: &[CodeTerms],
+        offsets: &[u32],
+        mut each: impl FnMut(u32, f32),
+    ) {
+        distance::dots_at_u8_i8(codes, offsets, &query.raised, |i, dot| {
+            let offset = offsets[i];
+            each(offset, self.squared_l2(query, dot, terms[offset as usize]));
+        });
+    }
+
+    /// Returns the squared distance from the inner product of the raised query and a code.
+    #[inline]
+    fn squared_l2(&self, query: &Int8Query, raised: i32, terms: CodeTerms) -> f32 {
         let dot = raised - 128 * terms.sum;
         (query.square + terms.square - 2 * dot) as f32 * (self.step * self.step)
     }

@@ -260,6 +260,19 @@ impl MetricsSnapshot<'_> {
             "Recall of sampled searches",
             by,
             recall,
+        )?;
+        let bands = all().flat_map(|(labels, i)| {
+            let bands = i.recall.iter().flat_map(|r| &r.by_selectivity);
+            let bands = bands.map(move |(band, recall)| {
+                ([labels.as_slice(), &[band.clone()]].concat(), recall.mean)
+            });
+            bands.collect::<Vec<_>>()
+        });
+        gauges.add_floats(
+            "vitrine_index_recall_at_10_by_selectivity",
+            "Recall of sampled searches by the share of vectors that match their filter",
+            &["collection", "space", "selectivity"],
+            bands,
         )
     }
 

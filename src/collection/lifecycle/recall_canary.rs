@@ -14,7 +14,7 @@ use std::{
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use parking_lot::Mutex;
-use vitrine_schemas::RecallInfo;
+use vitrine_schemas::{RecallInfo, SelectivityRecall};
 
 use crate::{
     Result,
@@ -45,8 +45,25 @@ pub(in crate::collection) struct Sample {
     pub allowed: Arc<CandidateFilter>,
 }
 
-/// Times and recall of the measurements of a space.
-type Measured = VecDeque<(DateTime<Utc>, f64)>;
+/// Measurements of a space.
+type Measured = VecDeque<Measurement>;
+
+struct Measurement {
+    at: DateTime<Utc>,
+    /// See [`selectivity_band`].
+    selectivity: &'static str,
+    recall: f64,
+}
+
+/// Returns the name of the range that a share of matching vectors is in.
+fn selectivity_band(share: f64) -> &'static str {
+    match share {
+        0.5.. => "from_50_percent",
+        0.1.. => "from_10_percent",
+        0.01.. => "from_1_percent",
+        _ => "below_1_percent",
+    }
+}
 
 /// Samples and measurements of a collection.
 pub(in crate::collection) struct RecallCanary {
@@ -93,11 +110,29 @@ impl RecallCanary {
     pub fn recall(&self, space: &str) -> Option<RecallInfo> {
         let measured = self.measured.lock();
         let all = measured.get(space)?;
-        let (since, _) = all.front()?;
+        let since = all.front()?.at;
+        let mut by_selectivity: BTreeMap<String, SelectivityRecall> = BTreeMap::new();
+        for Measurement {
+            selectivity,
+            recall,
+            ..
+        } in all
+        {
+            let band = by_selectivity.entry((*selectivity).to_owned()).or_default();
+            let sum = band.mean * band.samples as f64 + recall;
+            band.worst = if band.samples == 0 {
+                *recall
+            } else {
+                band.worst.min(*recall)
+            };
+            band.samples += 1;
+            band.mean = sum / band.samples as f64;
+        }
         Some(RecallInfo {
-            mean: all.iter().map(|(_, recall)| recall).sum::<f64>() / all.len() as f64,
+            mean: all.iter().map(|m| m.recall).sum::<f64>() / all.len() as f64,
             samples: all.len() as u64,
             since: since.to_rfc3339_opts(SecondsFormat::Secs, true),
+            by_selectivity,
         })
     }
 
@@ -107,13 +142,17 @@ impl RecallCanary {
         self.measured.lock().clear();
     }
 
-    fn count(&self, space: String, recall: f64) {
+    fn count(&self, space: String, selectivity: f64, recall: f64) {
         let mut measured = self.measured.lock();
         let all = measured.entry(space).or_default();
         if all.len() == MAX_MEASUREMENTS {
             all.pop_front();
         }
-        all.push_back((Utc::now(), recall));
+        all.push_back(Measurement {
+            at: Utc::now(),
+            selectivity: selectivity_band(selectivity),
+            recall,
+        });
     }
 }
 
@@ -133,17 +172,17 @@ impl Collection {
                 filter: Some(&sample.allowed),
                 ..SearchParams::default()
             };
-            let found = index.search(&sample.vector, &params)?;
-            Ok::<_, crate::Error>(found.0)
+            index.search(&sample.vector, &params)
         };
-        let found = search(sample.limit, false)?;
-        let truth = search(sample.limit.min(RECALL_AT), true)?;
+        let (found, trace) = search(sample.limit, false)?;
+        let (truth, _) = search(sample.limit.min(RECALL_AT), true)?;
         if let Some(last) = truth.last() {
             // By distance: among equal distances any hit is right.
             let near = found.iter().take(truth.len());
             let good = near.filter(|n| n.distance <= last.distance).count();
-            self.canary
-                .count(sample.space, good as f64 / truth.len() as f64);
+            let selectivity = trace.matching as f64 / trace.members.max(1) as f64;
+            let recall = good as f64 / truth.len() as f64;
+            self.canary.count(sample.space, selectivity, recall);
         }
         Ok(Some(started.elapsed()))
     }

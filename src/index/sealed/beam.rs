@@ -8,6 +8,9 @@ pub(super) struct Candidate {
 }
 
 /// The nearest candidates, nearest first, up to a capacity, and which of them were expanded.
+///
+/// A beam that can grow keeps the others too, and knows when its nearest candidates changed last:
+/// see [`Beam::grow`].
 #[derive(Default)]
 pub(super) struct Beam {
     capacity: usize,
@@ -16,6 +19,22 @@ pub(super) struct Beam {
     worst: f32,
     /// All candidates before this index were expanded.
     next: usize,
+    /// Number of candidates expanded.
+    expanded: usize,
+    growth: Growth,
+    /// Candidates that did not fit, in no order; only if the beam can grow.
+    reserve: Vec<Entry>,
+    /// Value of `expanded` when one of the nearest [`Growth::watched`] candidates changed.
+    changed: usize,
+}
+
+/// Growth of a beam.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Growth {
+    /// Maximum capacity; no growth if it is not above the capacity.
+    pub max: usize,
+    /// Number of the nearest candidates that have to be stable.
+    pub watched: usize,
 }
 
 /// Distance, point offset and, in the lowest bit, the expanded flag, in one integer: ordered by
@@ -43,11 +62,15 @@ impl Entry {
 
 impl Beam {
     /// Removes all candidates and sets the capacity.
-    pub fn reset(&mut self, capacity: usize) {
+    pub fn reset(&mut self, capacity: usize, growth: Growth) {
         self.capacity = capacity;
         self.entries.clear();
         self.worst = f32::INFINITY;
         self.next = 0;
+        self.expanded = 0;
+        self.growth = growth;
+        self.reserve.clear();
+        self.changed = 0;
     }
 
     /// Distance below which a candidate is inserted.
@@ -61,16 +84,73 @@ impl Beam {
     pub fn insert(&mut self, candidate: Candidate) {
         let entry = Entry::new(candidate);
         if self.entries.len() >= self.capacity {
-            self.entries.pop();
+            let last = self.entries.pop();
+            if self.can_grow() {
+                self.reserve.extend(last);
+            }
         }
         let index = self.entries.partition_point(|e| *e <= entry);
         self.entries.insert(index, entry);
         self.next = self.next.min(index);
+        if index < self.growth.watched {
+            self.changed = self.expanded;
+        }
         if let Some(last) = self.entries.last()
             && self.entries.len() >= self.capacity
         {
             self.worst = last.candidate().distance;
         }
+    }
+
+    /// Keeps a candidate that is not inserted, for a beam that can grow.
+    #[inline]
+    pub fn keep(&mut self, candidate: Candidate) {
+        if self.can_grow() {
+            self.reserve.push(Entry::new(candidate));
+        }
+    }
+
+    /// Returns the last of the watched candidates; None if there are fewer.
+    pub fn last_watched(&self) -> Option<Candidate> {
+        let last = self.growth.watched.checked_sub(1)?;
+        Some(self.entries.get(last)?.candidate())
+    }
+
+    #[inline]
+    fn can_grow(&self) -> bool {
+        self.capacity < self.growth.max
+    }
+
+    /// Grows once all candidates were expanded, unless the search has converged: the second half
+    /// of the expansions changed none of the nearest candidates. Returns false if there is nothing
+    /// more to expand.
+    ///
+    /// A fixed width suits queries like the vectors. If a query is far from all vectors, or from
+    /// all that match a filter, many of them are about as near, and a search goes on finding
+    /// nearer ones for longer.
+    pub fn grow(&mut self) -> bool {
+        if !self.can_grow() || self.expanded >= 2 * self.changed {
+            return false;
+        }
+        let capacity = (self.capacity * 3 / 2).min(self.growth.max);
+        let count = (capacity - self.capacity).min(self.reserve.len());
+        self.capacity = capacity;
+        if count == 0 {
+            return false;
+        }
+        if count < self.reserve.len() {
+            self.reserve.select_nth_unstable(count - 1);
+        }
+        let before = self.entries.len();
+        self.entries.extend(self.reserve.drain(..count));
+        self.entries[before..].sort_unstable();
+        self.worst = f32::INFINITY;
+        if self.entries.len() >= self.capacity
+            && let Some(last) = self.entries.last()
+        {
+            self.worst = last.candidate().distance;
+        }
+        true
     }
 
     /// Returns the nearest candidate that was not expanded, and marks it as expanded.
@@ -80,6 +160,7 @@ impl Beam {
         let entry = &mut self.entries[self.next];
         entry.0 |= EXPANDED;
         self.next += 1;
+        self.expanded += 1;
         Some(entry.candidate())
     }
 
@@ -127,5 +208,64 @@ impl VisitedList {
     pub fn mark(&mut self, offset: u32) -> bool {
         let mark = &mut self.marks[offset as usize];
         std::mem::replace(mark, self.generation) != self.generation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(offset: u32) -> Candidate {
+        Candidate {
+            distance: offset as f32,
+            offset,
+        }
+    }
+
+    fn offer(beam: &mut Beam, offset: u32) {
+        let candidate = candidate(offset);
+        if candidate.distance < beam.worst() {
+            beam.insert(candidate);
+        } else {
+            beam.keep(candidate);
+        }
+    }
+
+    fn expand_all(beam: &mut Beam) -> Vec<u32> {
+        std::iter::from_fn(|| beam.expand())
+            .map(|c| c.offset)
+            .collect()
+    }
+
+    #[test]
+    fn a_beam_that_changes_late_takes_back_the_nearest_of_the_others() {
+        let growth = Growth { max: 9, watched: 2 };
+        let mut beam = Beam::default();
+        beam.reset(4, growth);
+        for offset in [9, 3, 7, 5, 8, 6, 4, 2] {
+            offer(&mut beam, offset);
+        }
+        assert_eq!(expand_all(&mut beam), [2, 3, 4, 5]);
+        offer(&mut beam, 1);
+        assert!(beam.grow(), "the last expansion changed the nearest");
+        assert_eq!(expand_all(&mut beam), [1, 6], "5 was expanded before");
+        let found: Vec<u32> = beam.candidates().map(|c| c.offset).collect();
+        assert_eq!(found, [1, 2, 3, 4, 5, 6]);
+        assert!(beam.grow(), "changed by the 4th of 6 expansions");
+        assert_eq!(expand_all(&mut beam), [7, 8, 9]);
+        assert!(!beam.grow(), "at its maximum");
+    }
+
+    #[test]
+    fn a_beam_that_has_converged_does_not_grow() {
+        let mut beam = Beam::default();
+        let growth = Growth {
+            max: 100,
+            watched: 1,
+        };
+        beam.reset(2, growth);
+        (0..10).for_each(|offset| offer(&mut beam, offset));
+        assert_eq!(expand_all(&mut beam), [0, 1]);
+        assert!(!beam.grow(), "the nearest was there from the start");
     }
 }

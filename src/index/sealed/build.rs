@@ -9,12 +9,18 @@ use super::{
     Codes, DEGREE, NONE, SealedSegment,
     blocks::Blocks,
     buffer::Buffer,
-    graph_builder, layout,
+    clusters::{Clusters, cluster},
+    graph_builder,
+    graph_search::{BeamWidth, beam_search},
+    layout,
     point_offsets::PointOffsets,
     points::{MipsToL2, Points, row},
-    projection,
+    projection::{self, quantile},
     segment::{Graph, next_serial},
-    tuning::{ENTRY_POINT_BYTES, MAX_ENTRY_POINTS, MIN_ENTRY_POINTS},
+    tuning::{
+        ENTRY_POINT_BYTES, FAR_FACTOR, FAR_QUANTILE, FAR_TRIAL_NEIGHBORS, FAR_TRIAL_VECTORS,
+        MAX_ENTRY_POINTS, MIN_DEFAULT_EF, MIN_ENTRY_POINTS,
+    },
 };
 use crate::{Error, Result, index::Progress};
 
@@ -41,7 +47,17 @@ impl SealedSegment {
             .min(vectors.len());
         let mut links = graph_builder::build(&points, vectors.len(), entry_points, progress);
         progress.check()?;
-        let order = layout::reachable_order(&mut links, entry_points);
+        let mut order = layout::reachable_order(&mut links, entry_points);
+        let all: Vec<_> = vectors.iter().map(|(_, v)| *v).collect();
+        let clusters = match cluster(to_l2, &all, progress.threads()) {
+            Some(clustering) => {
+                let starts = clustering.sort(&mut order, entry_points);
+                let dim = to_l2.transformed_dim();
+                Some(Clusters::new(dim, clustering.centroids, starts, 0.0)?)
+            }
+            None => None,
+        };
+        drop(all);
         let vectors: Vec<_> = order.iter().map(|i| vectors[*i as usize]).collect();
         let links = reorder_links(&links, &order)?;
         let points = points.reordered(&order)?;
@@ -62,19 +78,45 @@ impl SealedSegment {
         let internal_ids: Vec<u32> = vectors.iter().map(|(id, _)| *id).collect();
         let offsets = PointOffsets::new(&internal_ids)
             .ok_or_else(|| Error::invalid("/vectors", "duplicate item id"))?;
-        Ok(Self {
+        let mut segment = Self {
             to_l2,
             members: internal_ids.iter().collect(),
             internal_ids,
             offsets,
             entry_points: entry_points as u32,
             points,
+            clusters,
             graph: blocks.map_or(Graph::Links(links), Graph::Blocks),
             vectors: originals,
             file: None,
             serial: next_serial(),
             unreachable: OnceLock::new(),
-        })
+        };
+        let far_distance = segment.measure_far_distance()?;
+        if let Some(clusters) = &mut segment.clusters {
+            clusters.set_far_distance(far_distance);
+        }
+        Ok(segment)
+    }
+
+    /// Returns the squared distance that nearly all vectors have their nearest ones within.
+    fn measure_far_distance(&self) -> Result<f32> {
+        let step = (self.internal_ids.len() / FAR_TRIAL_VECTORS).max(1);
+        let width = BeamWidth {
+            ef: 2 * MIN_DEFAULT_EF,
+            max_ef: 2 * MIN_DEFAULT_EF,
+            keep: FAR_TRIAL_NEIGHBORS,
+            watched: FAR_TRIAL_NEIGHBORS,
+        };
+        let mut distances = Vec::with_capacity(FAR_TRIAL_VECTORS);
+        for offset in (0..self.internal_ids.len() as u32).step_by(step) {
+            let vector = row(self.vectors.as_slice(), offset, self.to_l2.dim);
+            let nearest = beam_search(self, vector, &width, None, |result| {
+                result.beam.candidates().nth(FAR_TRIAL_NEIGHBORS - 1)
+            })?;
+            distances.extend(nearest.map(|c| c.distance));
+        }
+        Ok(quantile(&mut distances, FAR_QUANTILE) * FAR_FACTOR)
     }
 }
 

@@ -20,6 +20,7 @@ use super::{
     Codes, DEGREE, NONE, SealedSegment,
     blocks::Blocks,
     buffer::Buffer,
+    clusters::Clusters,
     point_offsets::PointOffsets,
     points::{MipsToL2, Points},
     segment::{Graph, next_serial},
@@ -30,7 +31,7 @@ use crate::{
 };
 
 /// First bytes of a file, with the version of the format.
-const MAGIC: &[u8; 8] = b"VITSEG\x00\x02";
+const MAGIC: &[u8; 8] = b"VITSEG\x00\x03";
 
 /// Alignment of arrays in the file.
 const PAGE: usize = 4096;
@@ -46,6 +47,10 @@ struct Header {
     vectors: usize,
     /// Number of entry points.
     entries: u32,
+    /// Number of clusters.
+    clusters: usize,
+    /// See [`Clusters::far_distance`].
+    far_distance: f32,
     codes: Codes,
     /// Step of the int8 codes, if there are any.
     step: Option<f32>,
@@ -89,6 +94,8 @@ impl SealedSegment {
             radius: self.to_l2.radius,
             vectors: self.internal_ids.len(),
             entries: self.entry_points,
+            clusters: self.clusters.as_ref().map_or(0, |c| c.starts().len()),
+            far_distance: self.clusters.as_ref().map_or(0.0, Clusters::far_distance),
             codes: self.codes(),
             step: self.points.int8().map(|i| i.parts().1),
             projection: match &self.points {
@@ -155,6 +162,10 @@ impl SealedSegment {
                 arrays.push(("terms", bytemuck::cast_slice(terms)));
             }
             Points::Full { .. } => {}
+        }
+        if let Some(clusters) = &self.clusters {
+            arrays.push(("centroids", bytemuck::cast_slice(clusters.centroids())));
+            arrays.push(("clusters", bytemuck::cast_slice(clusters.starts())));
         }
         match &self.graph {
             Graph::Links(links) => arrays.push(("links", links.as_slice())),
@@ -298,6 +309,28 @@ impl<'a> Reader<'a> {
         ))
     }
 
+    fn clusters(&self, dim: usize) -> Result<Option<Clusters>, OpenError> {
+        let Header {
+            clusters: count,
+            entries,
+            vectors,
+            far_distance,
+            ..
+        } = self.header;
+        if count == 0 {
+            return Ok(None);
+        }
+        let too_long = || damaged("invalid header");
+        let centroids = self.read_f32("centroids", count.checked_mul(dim).ok_or_else(too_long)?)?;
+        let starts = self.array("clusters", count.checked_mul(size_of::<u32>()))?;
+        let starts: Vec<u32> = starts.as_slice().to_vec();
+        let in_order = starts.is_sorted() && starts.first().is_some_and(|s| *s >= entries);
+        if !in_order || starts.last().is_some_and(|s| *s as usize > vectors) {
+            return Err(damaged("cluster out of range"));
+        }
+        Ok(Some(Clusters::new(dim, centroids, starts, far_distance)?))
+    }
+
     fn segment(&self, path: &Path) -> Result<SealedSegment, OpenError> {
         let header = &self.header;
         let to_l2 = MipsToL2 {
@@ -353,6 +386,7 @@ impl<'a> Reader<'a> {
             entry_points: header.entries,
             points,
             graph,
+            clusters: self.clusters(to_l2.transformed_dim())?,
             vectors,
             file: Some(path.to_path_buf()),
             serial: next_serial(),

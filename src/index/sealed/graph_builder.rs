@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 
 use super::{
     DEGREE, NONE,
-    beam::{Beam, Candidate, VisitedList},
+    beam::{Beam, Candidate, Growth, VisitedList},
     points::{Points, PreparedQuery},
     tuning::{BUILD_EF, MAX_BUILD_LINKS, PRUNE_FACTOR},
 };
@@ -120,7 +120,7 @@ impl<'a> Builder<'a> {
         } = scratch;
         self.points.set_query_to(query, point);
         visited.reset(self.rows.len());
-        beam.reset(BUILD_EF);
+        beam.reset(BUILD_EF, Growth::default());
         visited.mark(point);
         for offset in 0..(self.entry_points as u32).min(point) {
             visited.mark(offset);

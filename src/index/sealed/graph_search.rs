@@ -12,12 +12,15 @@ use std::{cell::RefCell, time::Instant};
 
 use super::{
     DEGREE, NONE, SealedSegment,
-    beam::{Beam, Candidate, VisitedList},
+    beam::{Beam, Candidate, Growth, VisitedList},
     blocks::Blocks,
+    clusters::Clusters,
     points::{PreparedQuery, row},
     prefetch::prefetch,
     segment::Graph,
-    tuning::{DEADLINE_CHECK_INTERVAL, HOP1_PREFETCH_DISTANCE, MAX_MATCHES_PER_EXPANSION},
+    tuning::{
+        CLUSTER_SEEDS, DEADLINE_CHECK_INTERVAL, HOP1_PREFETCH_DISTANCE, MAX_MATCHES_PER_EXPANSION,
+    },
 };
 use crate::{Result, index::check_deadline, quantize::RotatedQuery};
 
@@ -43,8 +46,12 @@ struct SearchState {
 pub(super) struct BeamWidth {
     /// Number of candidates kept to be expanded.
     pub ef: usize,
+    /// Maximum of `ef` for a search that has not converged, see [`Beam::grow`].
+    pub max_ef: usize,
     /// Number of results kept, nearest first.
     pub keep: usize,
+    /// Number of the nearest results that must not change for a search to converge.
+    pub watched: usize,
 }
 
 /// Result of a graph search.
@@ -68,7 +75,7 @@ pub(super) fn beam_search<R>(
     SCRATCH.with_borrow_mut(|scratch| {
         let transformed = segment.to_l2.transform_query(query);
         let state = &mut scratch.state;
-        let mut search = GraphSearch::new(segment, &transformed, width.ef, deadline, state);
+        let mut search = GraphSearch::new(segment, &transformed, width, deadline, state);
         match &segment.graph {
             Graph::Links(links) => {
                 search.search_links(links.as_slice())?;
@@ -76,7 +83,7 @@ pub(super) fn beam_search<R>(
             }
             Graph::Blocks(blocks) => {
                 blocks.query(&transformed, &mut scratch.query);
-                scratch.exact.reset(width.keep);
+                scratch.exact.reset(width.keep, Growth::default());
                 search.search_blocks(blocks, &scratch.query, &mut scratch.exact)?;
                 Ok(then(GraphSearchResult {
                     beam: &scratch.exact,
@@ -92,7 +99,7 @@ pub(super) fn beam_search<R>(
 pub(super) fn acorn_search<R>(
     segment: &SealedSegment,
     query: &[f32],
-    ef: usize,
+    width: &BeamWidth,
     seeds: &[u32],
     matches: impl Fn(u32) -> bool,
     deadline: Option<Instant>,
@@ -101,7 +108,7 @@ pub(super) fn acorn_search<R>(
     SCRATCH.with_borrow_mut(|scratch| {
         let transformed = segment.to_l2.transform_query(query);
         let state = &mut scratch.state;
-        let mut search = GraphSearch::new(segment, &transformed, ef, deadline, state);
+        let mut search = GraphSearch::new(segment, &transformed, width, deadline, state);
         search.search_filtered(seeds, matches)?;
         Ok(then(search.result()))
     })
@@ -113,6 +120,9 @@ struct GraphSearch<'a> {
     visited: &'a mut VisitedList,
     beam: &'a mut Beam,
     deadline: Option<Instant>,
+    transformed: &'a [f32],
+    /// Clusters to look in if the search finds nothing near.
+    clusters: Option<&'a Clusters>,
     /// Number of points compared so far.
     compared: usize,
 }
@@ -121,22 +131,31 @@ impl<'a> GraphSearch<'a> {
     fn new(
         segment: &'a SealedSegment,
         transformed: &'a [f32],
-        ef: usize,
+        width: &BeamWidth,
         deadline: Option<Instant>,
         state: &'a mut SearchState,
     ) -> Self {
         let query = segment.points.prepare_query(transformed);
-        let wider = ef as f32 * segment.points.ef_widening(&query);
-        state.visited.reset(segment.internal_ids.len());
-        state
-            .beam
-            .reset((wider as usize).min(segment.internal_ids.len()).max(ef));
+        let len = segment.internal_ids.len();
+        let wider = width.ef as f32 * segment.points.ef_widening(&query);
+        let capacity = (wider as usize).min(len).max(width.ef);
+        let growth = Growth {
+            max: width.max_ef.min(len),
+            watched: width.watched,
+        };
+        state.visited.reset(len);
+        state.beam.reset(capacity, growth);
         Self {
             segment,
             query,
             visited: &mut state.visited,
             beam: &mut state.beam,
             deadline,
+            transformed,
+            clusters: segment
+                .clusters
+                .as_ref()
+                .filter(|_| width.max_ef > width.ef),
             compared: 0,
         }
     }
@@ -192,37 +211,69 @@ impl<'a> GraphSearch<'a> {
         self.segment
             .points
             .distances(&self.query, fresh, |offset, distance| {
+                let candidate = Candidate { distance, offset };
                 if distance < beam.worst() {
-                    beam.insert(Candidate { distance, offset });
+                    beam.insert(candidate);
+                } else {
+                    beam.keep(candidate);
                 }
             });
     }
 
-    /// Calls `step` with the nearest candidate that was not expanded, until there is none.
-    fn expand_all(&mut self, mut step: impl FnMut(&mut Self, Candidate)) -> Result<()> {
+    /// Calls `step` with the nearest candidate that was not expanded, until there is none and the
+    /// search has converged. `matches` tells which points it may compare.
+    fn expand_all(
+        &mut self,
+        matches: impl Fn(u32) -> bool,
+        mut step: impl FnMut(&mut Self, Candidate),
+    ) -> Result<()> {
         let mut expanded = 0_usize;
-        while let Some(candidate) = self.beam.expand() {
-            step(self, candidate);
-            expanded += 1;
-            if expanded.is_multiple_of(DEADLINE_CHECK_INTERVAL) {
-                check_deadline(self.deadline)?;
+        loop {
+            while let Some(candidate) = self.beam.expand() {
+                step(self, candidate);
+                expanded += 1;
+                if expanded.is_multiple_of(DEADLINE_CHECK_INTERVAL) {
+                    check_deadline(self.deadline)?;
+                }
+            }
+            if !self.seed_clusters(&matches) && !self.beam.grow() {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    /// Compares points of the clusters nearest to the query that `matches` accepts, if the search
+    /// has found none that are near. Returns false if that was done before, or is not needed.
+    fn seed_clusters(&mut self, matches: impl Fn(u32) -> bool) -> bool {
+        let Some(clusters) = self.clusters else {
+            return false;
+        };
+        let is_near = |last: Candidate| last.distance <= clusters.far_distance();
+        if self.beam.last_watched().is_some_and(is_near) {
+            return false;
+        }
+        self.clusters = None;
+        let len = self.segment.internal_ids.len();
+        let nearest = clusters.nearest(self.transformed, len, CLUSTER_SEEDS, matches);
+        self.seed(nearest.into_iter());
+        true
     }
 
     /// Compares all neighbors of each candidate.
     fn search_links(&mut self, links: &[u32]) -> Result<()> {
         self.seed(0..self.segment.entry_points);
-        self.expand_all(|search, Candidate { offset, .. }| {
-            if let Some(next) = search.beam.next_unexpanded() {
-                prefetch(row(links, next.offset, DEGREE));
-            }
-            let mut fresh = [0; DEGREE];
-            let hop1 = links_of(row(links, offset, DEGREE));
-            let count = search.mark_and_fetch(hop1, &mut fresh);
-            search.compare(&fresh[..count]);
-        })
+        self.expand_all(
+            |_| true,
+            |search, Candidate { offset, .. }| {
+                if let Some(next) = search.beam.next_unexpanded() {
+                    prefetch(row(links, next.offset, DEGREE));
+                }
+                let mut fresh = [0; DEGREE];
+                let hop1 = links_of(row(links, offset, DEGREE));
+                let count = search.mark_and_fetch(hop1, &mut fresh);
+                search.compare(&fresh[..count]);
+            },
+        )
     }
 
     /// Estimates all neighbors of a candidate at once, and compares the candidate itself, whose
@@ -234,27 +285,30 @@ impl<'a> GraphSearch<'a> {
         exact: &mut Beam,
     ) -> Result<()> {
         self.seed(0..self.segment.entry_points);
-        self.expand_all(|search, Candidate { offset, .. }| {
-            let points = &search.segment.points;
-            let distance = points.distance(&search.query, offset);
-            if let Some(next) = search.beam.next_unexpanded() {
-                blocks.prefetch(next.offset);
-                points.prefetch(next.offset);
-            }
-            search.compared += 1;
-            let worst = search.beam.worst();
-            let (visited, beam) = (&mut *search.visited, &mut *search.beam);
-            blocks.scan(rotated, offset, distance, worst, |offset, distance| {
-                // A point whose estimate is too far from here may come again, with the estimate of
-                // a nearer vertex.
-                if visited.mark(offset) {
-                    beam.insert(Candidate { distance, offset });
+        self.expand_all(
+            |_| true,
+            |search, Candidate { offset, .. }| {
+                let points = &search.segment.points;
+                let distance = points.distance(&search.query, offset);
+                if let Some(next) = search.beam.next_unexpanded() {
+                    blocks.prefetch(next.offset);
+                    points.prefetch(next.offset);
                 }
-            });
-            if distance < exact.worst() {
-                exact.insert(Candidate { distance, offset });
-            }
-        })
+                search.compared += 1;
+                let worst = search.beam.worst();
+                let (visited, beam) = (&mut *search.visited, &mut *search.beam);
+                blocks.scan(rotated, offset, distance, worst, |offset, distance| {
+                    // A point whose estimate is too far from here may come again, with the estimate
+                    // of a nearer vertex.
+                    if visited.mark(offset) {
+                        beam.insert(Candidate { distance, offset });
+                    }
+                });
+                if distance < exact.worst() {
+                    exact.insert(Candidate { distance, offset });
+                }
+            },
+        )
     }
 
     /// Expands each match to its direct neighbors that match (hop 1). If these are too few, it adds
@@ -265,7 +319,7 @@ impl<'a> GraphSearch<'a> {
         let mut matching = [0; DEGREE];
         let (mut hop1_others, mut hop2_others) = ([0; DEGREE], [0; DEGREE]);
         let mut fresh = [0; 2 * DEGREE];
-        self.expand_all(|search, Candidate { offset, .. }| {
+        self.expand_all(&matches, |search, Candidate { offset, .. }| {
             let segment = search.segment;
             if let Some(next) = search.beam.next_unexpanded() {
                 prefetch(segment.link_row(next.offset));

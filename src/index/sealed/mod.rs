@@ -1,6 +1,6 @@
 //! Sealed segments: read-only graphs, laid out for the processor's caches.
 //!
-//! Each vector has a fixed number of links, in one array in breadth-first order. A graph search
+//! Each vector has a fixed number of links, in one array, ordered by cluster. A graph search
 //! compares codes: int8 or projected ones of the vectors (`Graph::Links`), or 1-bit ones of each
 //! vertex's neighbors, stored with its links (`Graph::Blocks`). The remaining candidates are
 //! reranked by the vectors themselves.
@@ -8,7 +8,8 @@
 //! | file | content |
 //! |---|---|
 //! | `segment` | [`SealedSegment`] and its accessors |
-//! | `search` | graph search, filtered graph search, scan and rerank of a segment |
+//! | `search`, `filtered` | graph search, filtered graph search, scan and rerank of a segment |
+//! | `clusters` | k-means clusters, for queries far from all vectors that may be results |
 //! | `graph_search` | best-first search over the links, with and without a filter |
 //! | `tuning` | all thresholds, and the benchmarks that measured them |
 //! | `build`, `graph_builder`, `layout` | construction: codes, links, order of the points |
@@ -21,7 +22,9 @@ mod beam;
 mod blocks;
 mod buffer;
 mod build;
+mod clusters;
 mod file;
+mod filtered;
 mod graph_builder;
 mod graph_search;
 mod layout;

@@ -346,12 +346,20 @@ impl Points {
         offsets: &[u32],
         mut each: impl FnMut(u32, f32),
     ) {
-        let Self::Projected { codec, codes } = self else {
-            return offsets
-                .iter()
-                .for_each(|p| each(*p, self.distance(query, *p)));
-        };
-        codec.distances(&query.projected, codes.as_slice(), offsets, each);
+        match self {
+            Self::Projected { codec, codes } => {
+                codec.distances(&query.projected, codes.as_slice(), offsets, each);
+            }
+            Self::Int8 {
+                codec,
+                codes,
+                terms,
+            } => codec.distances(&query.int8, codes.as_slice(), terms, offsets, each),
+            Self::Full { .. } => {
+                let distances = offsets.iter().map(|p| (*p, self.distance(query, *p)));
+                distances.for_each(|(p, distance)| each(p, distance));
+            }
+        }
     }
 
     /// Calls `each` as [`Points::distances`] does, for points that were not prefetched.

@@ -172,7 +172,7 @@ impl<'a> Trial<'a> {
 }
 
 /// Returns the `q`-quantile of some numbers; 0 if there are none.
-fn quantile(all: &mut [f32], q: f64) -> f32 {
+pub(super) fn quantile(all: &mut [f32], q: f64) -> f32 {
     all.sort_unstable_by(f32::total_cmp);
     let index = (q * all.len() as f64) as usize;
     all.get(index).or(all.last()).copied().unwrap_or_default()

@@ -16,6 +16,7 @@ use super::{
     DEGREE,
     blocks::Blocks,
     buffer::Buffer,
+    clusters::Clusters,
     point_offsets::PointOffsets,
     points::{MipsToL2, Points, row},
 };
@@ -54,6 +55,8 @@ pub struct SealedSegment {
     pub(super) entry_points: u32,
     pub(super) points: Points,
     pub(super) graph: Graph,
+    /// None if there are few vectors.
+    pub(super) clusters: Option<Clusters>,
     pub(super) vectors: Buffer,
     pub(super) file: Option<PathBuf>,
     /// Identifies the segment within this process.
@@ -85,7 +88,8 @@ impl SealedSegment {
         };
         let ids = size_of_val(self.internal_ids.as_slice()) + self.offsets.bytes();
         let vectors = self.vectors.len() - self.mapped_bytes();
-        graph + self.points.len_bytes() + ids + self.members.serialized_size() + vectors
+        let clusters = self.clusters.as_ref().map_or(0, Clusters::bytes);
+        clusters + graph + self.points.len_bytes() + ids + self.members.serialized_size() + vectors
     }
 
     /// Form of the vectors that a graph search compares.

@@ -6,7 +6,7 @@ use vitrine_schemas::Metric;
 use super::{points::squared_norm, *};
 use crate::{
     Error, distance,
-    index::{Neighbor, Progress},
+    index::{CandidateFilter, Neighbor, Progress},
 };
 
 const DIM: usize = 128;
@@ -60,7 +60,7 @@ fn graph_search(segment: &SealedSegment, vector: &[f32], ef: usize) -> Vec<Neigh
     let query = SegmentQuery {
         vector,
         k: 10,
-        ef,
+        ef: Some(ef),
         deadline: None,
     };
     segment.graph_search(&query).unwrap().0
@@ -80,7 +80,7 @@ fn scan(
     let query = SegmentQuery {
         vector,
         k: 10,
-        ef: 10,
+        ef: Some(10),
         deadline: None,
     };
     segment.scan(&query, matching, None, by_codes).unwrap()
@@ -166,6 +166,116 @@ fn queries_from_elsewhere_are_answered() {
         }
         let found = recall(&index, &queries, 64);
         assert!(found >= 0.95, "{metric:?}: {found}");
+    }
+}
+
+/// Unit vectors in clusters, as those of departments.
+fn clustered(count: usize) -> Vec<Vec<f32>> {
+    let mut source = Source::new(16, 0.02);
+    let centers: Vec<_> = (0..200).map(|_| source.vector(Metric::L2)).collect();
+    let vectors = (0..count).map(|n| {
+        let noise = source.vector(Metric::L2);
+        let center = centers[n % centers.len()].iter();
+        let mut v: Vec<f32> = center.zip(noise).map(|(c, n)| c + 0.35 * n).collect();
+        distance::normalize(&mut v);
+        v
+    });
+    vectors.collect()
+}
+
+fn clusters_and_directions() -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
+    let directions = Source::new(0, 1.0).vectors(Metric::Cosine, 60);
+    (clustered(20_000), directions)
+}
+
+fn default_query(vector: &[f32]) -> SegmentQuery<'_> {
+    SegmentQuery {
+        vector,
+        k: 10,
+        ef: None,
+        deadline: None,
+    }
+}
+
+#[test]
+fn queries_far_from_all_vectors_are_answered() {
+    let (vectors, directions) = clusters_and_directions();
+    for codes in [Codes::Int8, Codes::Projected, Codes::RaBitQ] {
+        let index = build(Metric::Cosine, &vectors, codes);
+        let (mut hits, mut hits_of_fixed_width) = (0, 0);
+        for query in &directions {
+            let truth = scan(&index, query, index.members(), false);
+            let hit = |n: &&Neighbor| n.distance <= truth[9].distance;
+            let found = index.graph_search(&default_query(query)).unwrap().0;
+            hits += found.iter().filter(hit).count();
+            let found = graph_search(&index, query, 64);
+            hits_of_fixed_width += found.iter().filter(hit).count();
+        }
+        let recall = hits as f64 / 600.0;
+        assert!(recall >= 0.95, "{codes:?}: {recall}");
+        assert!(
+            hits > hits_of_fixed_width,
+            "{codes:?}: {hits_of_fixed_width}"
+        );
+    }
+}
+
+#[test]
+fn matches_far_from_the_query_are_found() {
+    let vectors = clustered(60_000);
+    let index = build(Metric::Cosine, &vectors, Codes::Int8);
+    let mut hits = 0;
+    let queries = vectors.iter().step_by(2_000);
+    for query in queries.clone() {
+        // The half that is farther from the query.
+        let distance = |v: &[f32]| distance::distance(Metric::Cosine, query, v);
+        let mut distances: Vec<_> = (0..).zip(vectors.iter().map(|v| distance(v))).collect();
+        distances.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let far = distances[vectors.len() / 2..].iter().map(|(n, _)| *n);
+        let matching: RoaringBitmap = far.collect();
+        let filter = CandidateFilter::from(matching.clone());
+        let truth = scan(&index, query, &matching, false);
+        let found = index.filtered_graph_search(&default_query(query), &matching, &filter);
+        let (found, compared) = found.unwrap().expect("too many matches for a scan");
+        assert!(compared < vectors.len() / 2, "{compared}");
+        let hit = |n: &&Neighbor| n.distance <= truth[9].distance;
+        hits += found.iter().filter(hit).count();
+    }
+    let recall = hits as f64 / (10 * queries.len()) as f64;
+    assert!(recall >= 0.95, "{recall}");
+}
+
+#[test]
+fn few_matches_far_from_the_query_are_left_to_a_scan() {
+    let (vectors, _) = clusters_and_directions();
+    let index = build(Metric::Cosine, &vectors, Codes::Int8);
+    let query = &vectors[0];
+    let opposite = |v: &Vec<f32>| distance::distance(Metric::Cosine, query, v) > 1.0;
+    let far = (0..).zip(&vectors).filter(|(_, v)| opposite(v));
+    let far: RoaringBitmap = far.map(|(n, _)| n).collect();
+    let near: RoaringBitmap = (0..15_000).collect();
+    let by_graph = |matching: RoaringBitmap| {
+        let filter = CandidateFilter::from(matching.clone());
+        let found = index.filtered_graph_search(&default_query(query), &matching, &filter);
+        found.unwrap().is_some()
+    };
+    assert!(far.len() > 1_000);
+    assert!(!by_graph(far));
+    assert!(by_graph(near));
+}
+
+#[test]
+fn a_file_keeps_the_clusters() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("segment.seg");
+    let (vectors, directions) = clusters_and_directions();
+    let built = build(Metric::Cosine, &vectors, Codes::Int8);
+    built.save(&path).unwrap();
+    let opened = SealedSegment::open(&path).unwrap();
+    assert!(opened.clusters.is_some());
+    for query in &directions {
+        let found = |segment: &SealedSegment| segment.graph_search(&default_query(query)).unwrap();
+        assert_eq!(found(&opened), found(&built));
     }
 }
 

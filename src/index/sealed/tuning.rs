@@ -8,6 +8,12 @@ use super::DEGREE;
 
 // Graph search (`make bench-ann`).
 
+/// Minimum default beam width.
+pub(super) const MIN_DEFAULT_EF: usize = 64;
+
+/// Maximum growth of the default beam width while a search has not converged.
+pub(super) const MAX_EF_GROWTH: usize = 16;
+
 /// Bytes of codes compared to find where a graph search starts: as many random vectors as fit.
 pub(super) const ENTRY_POINT_BYTES: usize = 1 << 15;
 
@@ -34,12 +40,44 @@ pub(super) const MAX_EF_WIDENING: f32 = 4.0;
 /// Number of expansions between two checks of the deadline.
 pub(super) const DEADLINE_CHECK_INTERVAL: usize = 256;
 
+// Clusters (`make bench-filters`).
+
+/// Number of vectors below which there are no clusters: a search among few goes everywhere.
+pub(super) const MIN_CLUSTERED_VECTORS: usize = 8_192;
+
+/// Maximum number of clusters; otherwise the square root of the number of vectors.
+pub(super) const MAX_CLUSTERS: usize = 1_024;
+
+/// Number of vectors per cluster that centroids are computed from.
+pub(super) const SAMPLE_PER_CLUSTER: usize = 64;
+
+/// Number of iterations of k-means.
+pub(super) const CLUSTER_ITERATIONS: usize = 5;
+
+/// Number of vectors whose distance from their nearest ones is measured.
+pub(super) const FAR_TRIAL_VECTORS: usize = 512;
+
+/// Number of those nearest ones, the vector itself included.
+pub(super) const FAR_TRIAL_NEIGHBORS: usize = 16;
+
+/// Quantile of their distances, and its factor, beyond which results are far from the query.
+pub(super) const FAR_QUANTILE: f64 = 0.99;
+pub(super) const FAR_FACTOR: f32 = 1.25;
+
+/// Number of points of the nearest clusters that a search compares to begin with, if the query is
+/// far from all, or if there is a filter.
+pub(super) const CLUSTER_SEEDS: usize = 2_048;
+
 // Filtered graph search (`make bench-filters`).
 
 /// [`SCAN_PER_EF`] of a filtered graph search: at most this number times `ef` matches are scanned.
 /// Measured over product texts and images, scan and graph search cross between 85 (matches around
 /// one vector) and 130 (random matches).
 pub(super) const FILTERED_SCAN_PER_EF: u64 = 100;
+
+/// [`FILTERED_SCAN_PER_EF`] where nothing that matches is near the query: a graph search then takes
+/// several times as long.
+pub(super) const FAR_SCAN_PER_EF: u64 = 320;
 
 /// Selectivity from which an unfiltered graph search whose results are filtered is faster than a
 /// filtered graph search.
@@ -71,7 +109,7 @@ pub(super) const RERANK_OVERSAMPLING: usize = 4;
 pub(super) const PREFETCH_DISTANCE: usize = 6;
 
 /// Number of points that a scan fetches while it compares as many.
-pub(super) const SCAN_BATCH: usize = 16;
+pub(super) const SCAN_BATCH: usize = 32;
 
 /// Maximum number of cache lines requested at a time: processors track a limited number of
 /// requests.
