@@ -10,8 +10,8 @@ use super::{
     graph_search::{BeamWidth, GraphSearchResult, acorn_search, beam_search},
     search::with_rerank_margin,
     tuning::{
-        EF_SELECTIVITY_EXPONENT, FAR_SCAN_PER_EF, FILTERED_EF_FACTOR, FILTERED_EF_FACTOR_OUTLIER,
-        MIN_ENTRY_POINTS, POST_FILTER_MIN_SELECTIVITY,
+        EF_SELECTIVITY_EXPONENT, FAR_SCAN_PER_EF, FAR_SEEDS_FACTOR, FILTERED_EF_FACTOR,
+        FILTERED_EF_FACTOR_OUTLIER, MIN_ENTRY_POINTS, POST_FILTER_MIN_SELECTIVITY,
     },
 };
 use crate::{
@@ -124,8 +124,9 @@ impl SealedSegment {
         };
         let transformed = self.to_l2.transform_query(query);
         let (prepared, mut near) = (self.points.prepare_query(&transformed), 0);
+        let far_distance = clusters.far_distance() * FAR_SEEDS_FACTOR;
         self.points.distances(&prepared, points, |_, distance| {
-            near += usize::from(distance <= clusters.far_distance());
+            near += usize::from(distance <= far_distance);
         });
         near < count
     }

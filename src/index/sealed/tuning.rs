@@ -77,7 +77,11 @@ pub(super) const FILTERED_SCAN_PER_EF: u64 = 100;
 
 /// [`FILTERED_SCAN_PER_EF`] where nothing that matches is near the query: a graph search then takes
 /// several times as long.
-pub(super) const FAR_SCAN_PER_EF: u64 = 320;
+pub(super) const FAR_SCAN_PER_EF: u64 = 240;
+
+/// Factor of the distance beyond which the points that such a search would start from are far: they
+/// are not yet the nearest that match.
+pub(super) const FAR_SEEDS_FACTOR: f32 = 2.0;
 
 /// Selectivity from which an unfiltered graph search whose results are filtered is faster than a
 /// filtered graph search.
