@@ -4,7 +4,7 @@
 //!
 //! The first figures are of the columns alone: three facets over a sixth of the items, counted by
 //! an intersection of bitmaps per value and by the engine. The others are of whole searches, on a
-//! collection without vectors.
+//! collection without vectors: by words of a title, by an unfinished last word, and without words.
 
 #[path = "recombined.rs"]
 mod recombined;
@@ -12,11 +12,11 @@ mod recombined;
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use clap::Parser;
-use rand::Rng;
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use roaring::RoaringBitmap;
 use serde_json::{Value, json};
 use vitrine::{
-    Collection, Database, Options, Search, Shopper,
+    Collection, Database, LexicalQuery, Options, Search, Shopper,
     payload::PayloadIndex,
     schemas::{CollectionConfig, FacetSpec, FilterSpec, Item},
 };
@@ -139,6 +139,23 @@ fn searches(args: &Args, words: &[Vec<String>], config: CollectionConfig) -> Out
     let started = Instant::now();
     recombined::write(&shop, args.items, |n| item(words, n))?;
     println!("written in {:.0} s", started.elapsed().as_secs_f64());
+    for (name, count, letters, typos) in [
+        ("1 word", 1, None, false),
+        ("3 words", 3, None, false),
+        ("3 words, with corrections", 3, None, true),
+        ("6 words", 6, None, false),
+        ("2 letters of a word", 1, Some(2), true),
+        ("a word and 1 letter", 2, Some(1), true),
+        ("a word and 3 letters", 2, Some(3), true),
+        ("2 words and 4 letters", 3, Some(4), true),
+    ] {
+        let query = Words {
+            count,
+            letters,
+            typos,
+        };
+        by_words(args, &shop, name, words, &query)?;
+    }
     let part = "shelf = 0";
     for (name, filter, sort) in [
         ("browse, default order", None, json!([])),
@@ -171,6 +188,47 @@ fn searches(args: &Args, words: &[Vec<String>], config: CollectionConfig) -> Out
         browse(args, &shop, name, &search)?;
     }
     Ok(())
+}
+
+/// Form of a query by words.
+struct Words {
+    count: usize,
+    /// Number of letters of the last word, which is unfinished; None if it is whole.
+    letters: Option<usize>,
+    typos: bool,
+}
+
+/// Measures searches for words of one title each, in random order.
+fn by_words(
+    args: &Args,
+    shop: &Collection,
+    name: &str,
+    titles: &[Vec<String>],
+    form: &Words,
+) -> Outcome<()> {
+    let mut rng = StdRng::seed_from_u64(form.count as u64);
+    measure(name, args.queries, || {
+        let title = titles.choose(&mut rng).ok_or("no titles")?;
+        let mut words: Vec<_> = title
+            .choose_multiple(&mut rng, form.count)
+            .cloned()
+            .collect();
+        if let (Some(letters), Some(last)) = (form.letters, words.last_mut()) {
+            *last = last.chars().take(letters).collect();
+        }
+        let search = Search {
+            lexical: Some(LexicalQuery {
+                text: words.join(" "),
+                prefix: form.letters.is_some(),
+                typos: form.typos,
+                ..LexicalQuery::default()
+            }),
+            limit: 24,
+            ..Search::default()
+        };
+        std::hint::black_box(shop.search(&search, &Shopper::default())?);
+        Ok(())
+    })
 }
 
 fn browse(args: &Args, shop: &Collection, name: &str, search: &Search) -> Outcome<()> {
