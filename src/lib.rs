@@ -64,6 +64,7 @@ pub use collection::{
 };
 pub use database::{
     Database, Health, Options, RecordedSearches, StoreHealth, StoredEvents, TaskHealth,
+    Verification,
 };
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;

@@ -117,6 +117,45 @@ pub struct Limits {
     pub dialogue_idle_s: u64,
 }
 
+/// Backups.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupSettings {
+    /// Folder or URL (`s3://bucket/path`, `gs://`, `az://`) of the snapshots.
+    pub target: Option<String>,
+    /// Snapshots to keep; older ones are deleted. 0 keeps all.
+    pub keep: usize,
+    /// Hours between two snapshots; without it, they are made on request only.
+    pub interval_hours: Option<f64>,
+}
+
+impl Default for BackupSettings {
+    fn default() -> Self {
+        Self {
+            target: None,
+            keep: 7,
+            interval_hours: None,
+        }
+    }
+}
+
+impl BackupSettings {
+    fn errors(&self) -> Vec<String> {
+        let mut errors = Vec::new();
+        if let Some(hours) = self.interval_hours {
+            if !(0.01..=8_760.0).contains(&hours) {
+                errors.push(format!(
+                    "backup.interval_hours: {hours} is out of range; expected 0.01 to 8760"
+                ));
+            }
+            if self.target.is_none() {
+                errors.push("backup.interval_hours: expected backup.target too".into());
+            }
+        }
+        errors
+    }
+}
+
 /// Configuration of the server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,6 +184,8 @@ pub struct Config {
     pub embedding: Embedding,
     /// Limits on sizes, time, concurrency and memory.
     pub limits: Limits,
+    /// Backups.
+    pub backup: BackupSettings,
     /// Log settings.
     pub log: Log,
 }
@@ -218,6 +259,7 @@ impl Default for Config {
                 dialogue_bytes: 64 << 20,
                 dialogue_idle_s: 1_800,
             },
+            backup: BackupSettings::default(),
             log: Log {
                 format: LogFormat::Text,
                 level: format!("{},actix_server=warn", vitrine::LOG_FILTER),
@@ -256,6 +298,7 @@ impl Config {
         let config: Self = serde_json::from_value(merged).map_err(|e| vec![e.to_string()])?;
         errors.extend(config.limits.errors());
         errors.extend(config.embedding.errors());
+        errors.extend(config.backup.errors());
         errors.extend(config.log.filter().err());
         if errors.is_empty() {
             Ok(config)

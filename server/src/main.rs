@@ -10,7 +10,7 @@ async fn main() -> ExitCode {
     // Files hold events of people: they are for this user only.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match cli::run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("vitrine-server: {error}");
             ExitCode::FAILURE

@@ -8,7 +8,12 @@ mod reembedding;
 mod searches;
 mod suggestions;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
 
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{
@@ -18,7 +23,7 @@ use vitrine_schemas::{
 
 pub use self::{
     events::StoredEvents,
-    health::{Health, StoreHealth, TaskHealth},
+    health::{Health, StoreHealth, TaskHealth, Verification},
     searches::RecordedSearches,
 };
 pub use crate::storage::Durability;
@@ -184,6 +189,18 @@ impl Database {
     /// Returns the id of the database, which never changes.
     pub fn id(&self) -> &str {
         self.store.identity()
+    }
+
+    /// Makes a data directory with the content of this one as of a moment, below the data directory
+    /// and by hard links, and returns its path. Writes go on. It holds every write that was
+    /// acknowledged before the call, and none in part. Full-text indexes are left out: an opening
+    /// builds them again. The caller removes it.
+    ///
+    /// # Errors
+    /// The store failed, or `name` is taken.
+    pub fn checkpoint(&self, name: &str) -> Result<PathBuf> {
+        check_name("/name", name)?;
+        self.store.checkpoint(name)
     }
 
     /// Reads every block of the store and compares its checksum; returns the number of entries.

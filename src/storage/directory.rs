@@ -73,6 +73,18 @@ impl Directory {
         }
     }
 
+    /// Makes a copy of a store a data directory of a database.
+    pub fn write_identity(path: &Path, identity: &str) -> Result<()> {
+        let files = [
+            (IDENTITY_FILE, identity.to_owned()),
+            (FORMAT_FILE, FORMAT.to_string()),
+        ];
+        for (name, line) in files {
+            write_atomic(&path.join(name), format!("{line}\n").as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// Makes a folder of the directory, for this user only.
     pub fn make_folder(&self, name: &str) -> Result<()> {
         let path = self.path.join(name);

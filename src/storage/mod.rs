@@ -1,6 +1,7 @@
 //! Storage: a RocksDB store with versioned records. Nothing outside this folder names RocksDB.
 
 mod batch;
+mod checkpoint;
 mod codec;
 mod directory;
 mod events;

@@ -53,6 +53,7 @@ impl Store {
     /// [`Error::UnsupportedFormat`], [`Error::Locked`], [`Error::DamagedDirectory`].
     pub fn open(path: &Path, durability: Durability, create: bool) -> Result<Self> {
         let mut directory = Directory::open(path, create)?;
+        Self::remove_checkpoints(path);
         let tuning = Tuning::new();
         let known = directory.identity()?;
         let (stored, lost) = match directory.is_new {
@@ -94,6 +95,26 @@ impl Store {
             write,
             _directory: directory,
         })
+    }
+
+    /// Looks at a directory that no process has open, without a change, and reads every block of
+    /// its tables; returns the number of entries.
+    pub fn verify_closed(path: &Path) -> Result<u64> {
+        let directory = Directory::open(path, false)?;
+        if directory.is_new {
+            let detail = "expected a data directory, got an empty folder";
+            return Err(Error::damaged_directory(path, detail));
+        }
+        let tuning = Tuning::new();
+        let inspection = inspect(path, &tuning, directory.identity()?.as_deref())?;
+        if inspection.lost > 0 {
+            let detail = format!(
+                "{} acknowledged write operations are missing at the end of the write-ahead log",
+                inspection.lost
+            );
+            return Err(Error::damaged_directory(path, detail));
+        }
+        Rocks::open_read_only(path, &tuning)?.verify()
     }
 
     /// Returns the id of the database.

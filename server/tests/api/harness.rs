@@ -24,7 +24,7 @@ use vitrine::{Database, Embedder, Options};
 use vitrine_server::{
     app,
     auth::Keys,
-    config::{Config, Embedding, Images, Limits},
+    config::{BackupSettings, Config, Embedding, Images, Limits},
     embedders::Embedders,
     http::middleware,
     state::AppState,
@@ -40,6 +40,7 @@ pub struct Setup {
     pub images: Images,
     pub embedding: Embedding,
     pub reports_dir: Option<PathBuf>,
+    pub backup: BackupSettings,
 }
 
 impl Default for Setup {
@@ -51,6 +52,7 @@ impl Default for Setup {
             images: Images::default(),
             embedding: Embedding::default(),
             reports_dir: None,
+            backup: BackupSettings::default(),
         }
     }
 }
@@ -171,6 +173,7 @@ pub async fn with(
         images: setup.images,
         embedding: setup.embedding,
         reports_dir: setup.reports_dir,
+        backup: setup.backup,
         ..Config::default()
     };
     let state = AppState::new(Arc::new(database), embedders, config, setup.keys);
