@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     auth::{self, Action, Key, Keys},
-    backup::{self, BackupArgs, RestoreArgs, VerifyArgs},
+    backup::{self, BackupArgs, RepairArgs, RestoreArgs, VerifyArgs},
     config::Config,
     openapi,
     ops::telemetry,
@@ -47,6 +47,8 @@ enum Command {
     Restore(RestoreArgs),
     /// Check every file of a snapshot or of a stopped database.
     Verify(VerifyArgs),
+    /// Make a damaged database open again, with what can be read of it.
+    Repair(RepairArgs),
     /// Manage API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -170,6 +172,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, String> {
         Command::Openapi => print(&openapi::text())?,
         Command::Backup(args) => print(&backup::backup(args).await?)?,
         Command::Restore(args) => print(&backup::restore(args).await?)?,
+        Command::Repair(args) => print(&backup::repair(args).await?)?,
         Command::Verify(args) => print(&backup::verify(args).await?)?,
         Command::Keys(KeysCommand::Create {
             name,

@@ -66,6 +66,18 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Makes a damaged data directory, which no process has open, one that can be opened, with
+    /// everything that can be read; returns the number of entries of the store. Deletions may be
+    /// undone. Make a copy of the directory first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Locked`]; nothing can be read.
+    pub fn repair(path: &Path) -> Result<u64> {
+        Store::repair(path)
+    }
+}
+
 /// Outcome of a step of maintenance.
 pub(super) enum Outcome {
     /// There may be more to do.

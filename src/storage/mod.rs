@@ -2,6 +2,7 @@
 
 mod batch;
 mod checkpoint;
+mod clock_guard;
 mod codec;
 mod directory;
 mod events;
@@ -11,6 +12,7 @@ mod models;
 mod rankers;
 mod records;
 mod recovery;
+mod repair;
 mod rocks;
 mod searches;
 mod sequence;

@@ -11,6 +11,7 @@ use rocksdb::{DBRecoveryMode, WriteOptions};
 
 use super::{
     Batch, Durability,
+    clock_guard::ClockGuard,
     directory::{Directory, new_identity},
     inspection::{IDENTITY_KEY, inspect},
     recovery::{Reserve, StoreHealth},
@@ -39,6 +40,7 @@ pub(crate) struct Store {
     pub(super) tuning: Tuning,
     pub(super) path: PathBuf,
     pub(super) background_errors: Mutex<u64>,
+    pub(super) clock_guard: Mutex<ClockGuard>,
     identity: String,
     lost: u64,
     write: WriteOptions,
@@ -90,6 +92,7 @@ impl Store {
             tuning,
             path: path.to_path_buf(),
             background_errors: Mutex::default(),
+            clock_guard: Mutex::default(),
             identity,
             lost,
             write,

@@ -314,3 +314,32 @@ fn a_new_directory_is_private_and_a_clean_stop_leaves_no_log() {
         .sum();
     assert!(bytes < 1000, "{bytes} bytes of the log are left");
 }
+
+#[test]
+fn a_repair_brings_back_what_can_be_read() {
+    let whole = stopped();
+    for share in [0.0, 0.5, 0.95] {
+        let dir = copy(whole.path());
+        let manifest = fs::read_to_string(dir.path().join("CURRENT")).expect("CURRENT");
+        cut(&dir.path().join(manifest.trim()), share);
+        assert!(open(dir.path()).is_err());
+        Database::repair(dir.path()).expect("repaired");
+        let db = open(dir.path()).expect("open");
+        for name in ["first", "second"] {
+            assert_eq!(db.info(name).expect("info").items, 400, "{share}");
+        }
+    }
+}
+
+#[test]
+fn a_repair_of_a_damaged_table_keeps_the_other_collections() {
+    let dir = stopped();
+    let table = files(dir.path(), ".sst").remove(0);
+    cut(&table, 0.5);
+    assert!(open(dir.path()).is_err() || !open(dir.path()).expect("open").health().damaged.is_empty());
+    Database::repair(dir.path()).expect("repaired");
+    let db = open(dir.path()).expect("open");
+    let items = |name| db.info(name).map_or(0, |info| info.items);
+    assert!(items("first").max(items("second")) == 400);
+    db.verify().expect("every block can be read");
+}

@@ -60,6 +60,26 @@ pub struct VerifyArgs {
     data_dir: Option<PathBuf>,
 }
 
+/// Arguments of `repair`.
+#[derive(Debug, Args)]
+pub struct RepairArgs {
+    /// Folder of a damaged database, which no server has open. Copy it first.
+    #[arg(long)]
+    data_dir: PathBuf,
+}
+
+/// Repairs a data directory.
+///
+/// # Errors
+/// The message gives the cause.
+pub async fn repair(args: RepairArgs) -> Result<String, String> {
+    let repair = move || Database::repair(&args.data_dir).map_err(|e| e.to_string());
+    let entries = blocking(repair).await?;
+    Ok(format!(
+        "repaired: {entries} entries of the store are kept; compare them with your catalog, since deletions may be undone and writes may be missing\n"
+    ))
+}
+
 /// Makes a snapshot.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ mod restore;
 mod service;
 
 pub use self::{
-    command::{BackupArgs, RestoreArgs, VerifyArgs, backup, restore, verify},
+    command::{BackupArgs, RepairArgs, RestoreArgs, VerifyArgs, backup, repair, restore, verify},
     create::{create, forget_old},
     manifest::{FileEntry, Manifest},
     repository::Repository,

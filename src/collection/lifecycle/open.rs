@@ -61,7 +61,7 @@ impl Collection {
             },
             || {
                 rayon::join(
-                    || Behavior::open(store.clone(), id, &config.behavior),
+                    || Behavior::open(store.clone(), id, &config.behavior, clock.clone()),
                     || LexicalIndex::open(&store.lexical(id)),
                 )
             },

@@ -1,0 +1,105 @@
+//! A guard against a clock that jumped forward: what is removed by age would be gone for ever.
+
+use std::time::{Duration, Instant};
+
+use super::{Batch, Store, batch::Op};
+use crate::Result;
+
+/// Difference of the clock to the time that has passed in the process from which on it jumped.
+const MAX_JUMP: Duration = Duration::from_secs(2 * 86_400);
+
+/// Time between two runs from which on the clock may be wrong.
+const MAX_DOWNTIME: Duration = Duration::from_secs(30 * 86_400);
+
+/// Time for which nothing expires after a jump, so that people can set the clock.
+const HOLD: Duration = Duration::from_secs(86_400);
+
+/// Interval at which the time is stored, for the next run.
+const STORE_INTERVAL: Duration = Duration::from_secs(3600);
+
+const KEY: &[u8] = b"clock";
+
+/// Times seen by [`Store::may_expire`].
+#[derive(Default)]
+pub(super) struct ClockGuard {
+    /// The clock when it was last read, in microseconds since 1970, and the moment of that.
+    seen: Option<(i64, Instant)>,
+    /// The clock as it was last stored.
+    stored: i64,
+    /// End of the time for which nothing expires.
+    held_until: Option<Instant>,
+}
+
+impl ClockGuard {
+    /// Takes a reading of the clock; returns true if it can be trusted.
+    fn read(&mut self, now: i64, before_start: Option<i64>) -> bool {
+        let (last, allowed) = match self.seen {
+            Some((last, at)) => (last, at.elapsed() + MAX_JUMP),
+            None => (before_start.unwrap_or(now), MAX_DOWNTIME),
+        };
+        self.seen = Some((now, Instant::now()));
+        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        let ahead = now.saturating_sub(last);
+        if ahead > micros(allowed) {
+            self.held_until = Some(Instant::now() + HOLD);
+            tracing::error!(
+                days = ahead / micros(Duration::from_secs(86_400)),
+                "the clock jumped forward; nothing is removed because of its age for 24 hours. Check the clock of this machine"
+            );
+        } else if ahead < -micros(MAX_JUMP) {
+            // It was set back.
+            self.held_until = None;
+        }
+        self.held_until.is_none_or(|until| Instant::now() >= until)
+    }
+}
+
+impl Store {
+    /// Returns true if data may be removed by its age at a time, in microseconds since 1970. It is
+    /// false for a day after the clock jumped forward: by more than two days while the process
+    /// runs, or by more than 30 days between two runs.
+    pub fn may_expire(&self, now: i64) -> Result<bool> {
+        let mut guard = self.clock_guard.lock();
+        let before_start = match guard.seen {
+            Some(_) => None,
+            None => self.stored_clock()?,
+        };
+        let is_trusted = guard.read(now, before_start);
+        let interval = STORE_INTERVAL.as_micros() as i64;
+        if is_trusted && now.abs_diff(guard.stored) > interval.unsigned_abs() {
+            let put = Op::Put("manifest", KEY.to_vec(), now.to_be_bytes().to_vec());
+            self.write(Batch(vec![put]))?;
+            guard.stored = now;
+        }
+        Ok(is_trusted)
+    }
+
+    fn stored_clock(&self) -> Result<Option<i64>> {
+        let bytes = self.get("manifest", KEY)?;
+        Ok(bytes.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400_000_000;
+
+    #[test]
+    fn a_jump_forward_holds_until_the_clock_is_set_back() {
+        let mut guard = ClockGuard::default();
+        assert!(guard.read(1_000 * DAY, None));
+        assert!(guard.read(1_001 * DAY, None));
+        assert!(!guard.read(1_400 * DAY, None), "a jump while it runs");
+        assert!(!guard.read(1_400 * DAY, None), "it stays");
+        assert!(guard.read(1_001 * DAY, None), "set back");
+    }
+
+    #[test]
+    fn a_jump_between_two_runs_holds_but_not_a_month_of_rest() {
+        assert!(ClockGuard::default().read(1_029 * DAY, Some(1_000 * DAY)));
+        assert!(!ClockGuard::default().read(1_031 * DAY, Some(1_000 * DAY)));
+        assert!(ClockGuard::default().read(0, Some(1_000 * DAY)));
+    }
+}
