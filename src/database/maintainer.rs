@@ -106,7 +106,10 @@ impl Maintainer {
                     let outcome = attempt(|| step(&collection));
                     failures.record(name, key, &outcome);
                     match outcome {
-                        Outcome::Worked => pause = Duration::ZERO,
+                        Outcome::Worked => {
+                            paused.remove(key);
+                            pause = Duration::ZERO;
+                        }
                         Outcome::Idle => {
                             paused.remove(key);
                         }
@@ -259,4 +262,33 @@ fn collections(view: &Weak<RwLock<View>>) -> Vec<Arc<Collection>> {
     let view = view.upgrade();
     view.map(|v| v.read().open.values().cloned().collect())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_its_step_only_and_is_counted() {
+        let failures = Failures::default();
+        let outcome = attempt(|| panic!("asked to"));
+        failures.record("index-seal", "shop", &outcome);
+        assert!(matches!(&outcome, Outcome::Panicked(e) if e.contains("asked to")));
+        let seal = &failures.tasks()["index-seal"];
+        assert_eq!((seal.failures, seal.panics, seal.failing.len()), (1, 1, 1));
+        failures.record("index-seal", "shop", &attempt(|| Ok(false)));
+        let seal = &failures.tasks()["index-seal"];
+        assert_eq!((seal.failures, seal.failing.len()), (1, 0));
+    }
+
+    #[test]
+    fn pauses_grow_to_a_maximum() {
+        let mut pause = Pause::default();
+        assert!(!pause.lasts());
+        for seconds in [30, 60, 120, 240, 480, 900, 900] {
+            pause.extend();
+            assert_eq!(pause.length.as_secs(), seconds);
+            assert!(pause.lasts());
+        }
+    }
 }

@@ -427,8 +427,10 @@ impl Database {
         let collection = self.view.read().open.get(name).cloned();
         match collection {
             Some(collection) => collection.close(forget)?,
-            // Its files, if any, are removed by hand: they are damaged.
-            None => forget()?,
+            None => {
+                forget()?;
+                Collection::remove_derived_files(&self.store, entry.id);
+            }
         }
         let mut view = self.view.write();
         view.open.remove(name);

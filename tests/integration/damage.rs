@@ -336,7 +336,9 @@ fn a_repair_of_a_damaged_table_keeps_the_other_collections() {
     let dir = stopped();
     let table = files(dir.path(), ".sst").remove(0);
     cut(&table, 0.5);
-    assert!(open(dir.path()).is_err() || !open(dir.path()).expect("open").health().damaged.is_empty());
+    assert!(
+        open(dir.path()).is_err() || !open(dir.path()).expect("open").health().damaged.is_empty()
+    );
     Database::repair(dir.path()).expect("repaired");
     let db = open(dir.path()).expect("open");
     let items = |name| db.info(name).map_or(0, |info| info.items);

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use tokio::task::spawn_blocking;
 use vitrine::Database;
 use vitrine_schemas::{SnapshotInfo, SnapshotState};
@@ -19,10 +19,20 @@ use super::{
     repository::Repository,
 };
 
+/// Form of the time in the id of a snapshot.
+const ID_TIME: &str = "%Y%m%dt%H%M%S";
+
 /// Returns the id of a new snapshot; ids sort by time.
 pub(super) fn new_id() -> String {
     let random = uuid::Uuid::new_v4().simple().to_string();
-    format!("{}-{}", Utc::now().format("%Y%m%dt%H%M%S"), &random[..8])
+    format!("{}-{}", Utc::now().format(ID_TIME), &random[..8])
+}
+
+/// Returns the time of a snapshot from its id.
+pub(super) fn created(id: &str) -> Option<DateTime<Utc>> {
+    let (time, _) = id.split_once('-')?;
+    let time = NaiveDateTime::parse_from_str(time, ID_TIME).ok()?;
+    Some(time.and_utc())
 }
 
 /// Makes a snapshot of a database that is in use. Files that the target has are not copied.
@@ -190,5 +200,17 @@ impl Drop for RemovedFolder {
         if let Err(e) = fs::remove_dir_all(&self.0) {
             tracing::warn!("{}: {e}", self.0.display());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_snapshot_has_its_time() {
+        let time = created(&new_id()).expect("a time");
+        assert!(Utc::now().signed_duration_since(time).num_seconds() < 60);
+        assert!(created("other").is_none());
     }
 }

@@ -8,15 +8,19 @@ use std::{
     time::Duration,
 };
 
+use chrono::Utc;
 use parking_lot::Mutex;
 use vitrine::Database;
 use vitrine_schemas::{SnapshotInfo, SnapshotState};
 
 use super::{
-    create::{create, forget_old, new_id},
+    create::{create, created, forget_old, new_id},
     repository::Repository,
 };
 use crate::config::BackupSettings;
+
+/// Longest pause after a scheduled snapshot that failed.
+const RETRY_PAUSE: Duration = Duration::from_secs(600);
 
 /// Snapshots that failed, or that run, which are shown besides those of the target.
 const MAX_SHOWN: usize = 20;
@@ -65,7 +69,7 @@ impl Backups {
             id: new_id(),
             state: SnapshotState::Running,
             database: self.database.id().to_owned(),
-            created_at: chrono::Utc::now().to_rfc3339(),
+            created_at: Utc::now().to_rfc3339(),
             version: env!("CARGO_PKG_VERSION").into(),
             ..SnapshotInfo::default()
         };
@@ -86,8 +90,7 @@ impl Backups {
         match &made {
             Ok(snapshot) => {
                 shown.retain(|s| s.id != id);
-                self.last_success
-                    .store(chrono::Utc::now().timestamp(), Relaxed);
+                self.last_success.store(Utc::now().timestamp(), Relaxed);
                 tracing::info!(
                     snapshot = id,
                     bytes = snapshot.bytes,
@@ -150,10 +153,25 @@ impl Backups {
         };
         let interval = Duration::from_secs_f64(hours * 3600.0);
         loop {
-            tokio::time::sleep(interval).await;
+            tokio::time::sleep(self.pause(interval).await).await;
             let snapshot = self.begin();
             // A failure is in the log, the metrics and the list.
-            let _ = self.run(&snapshot.id).await;
+            if self.run(&snapshot.id).await.is_err() {
+                tokio::time::sleep(interval.min(RETRY_PAUSE)).await;
+            }
         }
+    }
+
+    /// Returns the time until a snapshot is due: the interval after the newest one, whichever
+    /// process made it.
+    async fn pause(&self, interval: Duration) -> Duration {
+        let ids = match self.repository() {
+            Some(repository) => repository.ids().await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let newest = ids.iter().find_map(|id| created(id));
+        let since = newest.map(|at| Utc::now().signed_duration_since(at));
+        let since = since.and_then(|since| since.to_std().ok());
+        since.map_or(Duration::ZERO, |since| interval.saturating_sub(since))
     }
 }

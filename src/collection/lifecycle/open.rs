@@ -156,6 +156,21 @@ impl Collection {
         }
     }
 
+    /// Removes the files of a dropped collection that was not open.
+    pub(crate) fn remove_derived_files(store: &Store, id: u32) {
+        state_file::remove(store, id);
+        if let Err(e) = remove_files(store, id, &SegmentList::default()) {
+            tracing::warn!(id, "segment files were not removed: {e}");
+        }
+        let lexical = store.lexical(id);
+        match std::fs::remove_dir_all(&lexical) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(folder = %lexical.display(), "cannot be removed: {e}");
+            }
+            _ => {}
+        }
+    }
+
     /// Refuses all later writes, then runs `then` while no write is under way.
     pub(crate) fn close<T>(&self, then: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut writer = self.writer.lock();
