@@ -21,6 +21,6 @@ pub enum ReadinessStatus {
 pub struct Readiness {
     /// Status.
     pub status: ReadinessStatus,
-    /// What does not work, and why.
+    /// Causes of any other status than `ok`.
     pub reasons: Vec<String>,
 }

@@ -154,8 +154,8 @@ impl Maintainer {
 
 /// Runs a step; a panic ends the step only.
 fn attempt(step: impl FnOnce() -> Result<bool>) -> Outcome {
-    // What a panic may leave half-changed is behind locks that do not poison, and is checked or
-    // rebuilt by the next step.
+    // A panic may leave something half-changed behind locks that do not poison; the next step
+    // checks or rebuilds it.
     match catch_unwind(AssertUnwindSafe(step)) {
         Ok(Ok(true)) => Outcome::Worked,
         Ok(Ok(false) | Err(Error::Cancelled)) => Outcome::Idle,

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Batch, Store, batch::Op};
-use crate::Result;
-
 /// Difference of the clock to the time that has passed in the process from which on it jumped.
 const MAX_JUMP: Duration = Duration::from_secs(2 * 86_400);
 
@@ -14,25 +11,25 @@ const MAX_DOWNTIME: Duration = Duration::from_secs(30 * 86_400);
 /// Time for which nothing expires after a jump, so that people can set the clock.
 const HOLD: Duration = Duration::from_secs(86_400);
 
-/// Interval at which the time is stored, for the next run.
-const STORE_INTERVAL: Duration = Duration::from_secs(3600);
-
-const KEY: &[u8] = b"clock";
-
-/// Times seen by [`Store::may_expire`].
+/// Times seen by [`Store::may_expire`](super::Store::may_expire).
 #[derive(Default)]
 pub(super) struct ClockGuard {
     /// The clock when it was last read, in microseconds since 1970, and the moment of that.
     seen: Option<(i64, Instant)>,
     /// The clock as it was last stored.
-    stored: i64,
+    pub stored: i64,
     /// End of the time for which nothing expires.
     held_until: Option<Instant>,
 }
 
 impl ClockGuard {
+    /// Returns true before the first reading.
+    pub fn is_new(&self) -> bool {
+        self.seen.is_none()
+    }
+
     /// Takes a reading of the clock; returns true if it can be trusted.
-    fn read(&mut self, now: i64, before_start: Option<i64>) -> bool {
+    pub fn read(&mut self, now: i64, before_start: Option<i64>) -> bool {
         let (last, allowed) = match self.seen {
             Some((last, at)) => (last, at.elapsed() + MAX_JUMP),
             None => (before_start.unwrap_or(now), MAX_DOWNTIME),
@@ -51,32 +48,6 @@ impl ClockGuard {
             self.held_until = None;
         }
         self.held_until.is_none_or(|until| Instant::now() >= until)
-    }
-}
-
-impl Store {
-    /// Returns true if data may be removed by its age at a time, in microseconds since 1970. It is
-    /// false for a day after the clock jumped forward: by more than two days while the process
-    /// runs, or by more than 30 days between two runs.
-    pub fn may_expire(&self, now: i64) -> Result<bool> {
-        let mut guard = self.clock_guard.lock();
-        let before_start = match guard.seen {
-            Some(_) => None,
-            None => self.stored_clock()?,
-        };
-        let is_trusted = guard.read(now, before_start);
-        let interval = STORE_INTERVAL.as_micros() as i64;
-        if is_trusted && now.abs_diff(guard.stored) > interval.unsigned_abs() {
-            let put = Op::Put("manifest", KEY.to_vec(), now.to_be_bytes().to_vec());
-            self.write(Batch(vec![put]))?;
-            guard.stored = now;
-        }
-        Ok(is_trusted)
-    }
-
-    fn stored_clock(&self) -> Result<Option<i64>> {
-        let bytes = self.get("manifest", KEY)?;
-        Ok(bytes.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?))))
     }
 }
 

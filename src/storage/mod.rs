@@ -6,6 +6,7 @@ mod clock_guard;
 mod codec;
 mod directory;
 mod events;
+mod expiry;
 mod inspection;
 mod keys;
 mod models;
@@ -13,11 +14,13 @@ mod rankers;
 mod records;
 mod recovery;
 mod repair;
+mod reserve;
 mod rocks;
 mod searches;
 mod sequence;
 mod settings;
 mod store;
+mod store_health;
 mod tuning;
 
 pub(crate) use batch::Batch;
@@ -30,8 +33,8 @@ pub(crate) use directory::{free_bytes, write_atomic};
 pub(crate) use keys::{EventRef, Listing};
 pub(crate) use models::ModelList;
 pub(crate) use rankers::RankerList;
-pub use recovery::StoreHealth;
 pub(crate) use store::Store;
+pub use store_health::StoreHealth;
 
 /// Durability of an acknowledged write. The write-ahead log is always on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,13 +6,15 @@ use rocksdb::{
     ColumnFamily, DB, DBRecoveryMode, Direction, ErrorKind, FlushOptions, IteratorMode, ReadOptions,
 };
 
-use super::{codec::corrupt, tuning::Tuning};
+use super::{
+    codec::corrupt,
+    tuning::{FAMILIES, Tuning},
+};
 use crate::{Error, Result};
 
 /// A key and its value.
 type Entry = (Box<[u8]>, Box<[u8]>);
 
-pub(super) const FAMILIES: [&str; 5] = ["items", "vectors", "events", "models", "manifest"];
 pub(super) const MANIFEST_KEY: &[u8] = b"manifest";
 
 /// RocksDB, open.

@@ -14,10 +14,11 @@ use super::{
     clock_guard::ClockGuard,
     directory::{Directory, new_identity},
     inspection::{IDENTITY_KEY, inspect},
-    recovery::{Reserve, StoreHealth},
-    rocks::{FAMILIES, Rocks, storage},
+    reserve::Reserve,
+    rocks::{Rocks, storage},
     sequence::SequenceFile,
-    tuning::Tuning,
+    store_health::StoreHealth,
+    tuning::{FAMILIES, Tuning},
 };
 use crate::{Error, Result};
 

@@ -5,7 +5,8 @@ use rocksdb::{
     WriteBufferManager,
 };
 
-use super::rocks::FAMILIES;
+/// Column families of the store.
+pub(super) const FAMILIES: [&str; 5] = ["items", "vectors", "events", "models", "manifest"];
 
 /// Bytes of the cache that all column families share: blocks, indexes and filters of tables, and
 /// memtables.

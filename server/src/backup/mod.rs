@@ -14,6 +14,7 @@ mod manifest;
 mod repository;
 mod restore;
 mod service;
+mod settings;
 
 pub use self::{
     command::{BackupArgs, RepairArgs, RestoreArgs, VerifyArgs, backup, repair, restore, verify},
@@ -22,4 +23,5 @@ pub use self::{
     repository::Repository,
     restore::{restore as restore_snapshot, verify as verify_snapshot},
     service::Backups,
+    settings::BackupSettings,
 };

@@ -16,8 +16,8 @@ use vitrine_schemas::{SnapshotInfo, SnapshotState};
 use super::{
     create::{create, created, forget_old, new_id},
     repository::Repository,
+    settings::BackupSettings,
 };
-use crate::config::BackupSettings;
 
 /// Longest pause after a scheduled snapshot that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(600);

@@ -1,13 +1,17 @@
 //! Prometheus metrics: request counters and gauges of the current state.
 
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-    proto::MetricFamily,
+    HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder, proto::MetricFamily,
 };
 use vitrine::{
-    Bounds, Health, StoreHealth, TaskHealth,
+    Bounds, Health,
     bounds::Usage,
     schemas::{BehaviorInfo, CollectionInfo, EmbeddingInfo, IndexInfo, SearchLogInfo},
+};
+
+use super::{
+    gauges::Gauges,
+    health_metrics::{BackupFigures, add_health},
 };
 
 /// Request metrics, counted as requests are served.
@@ -78,19 +82,10 @@ pub struct MetricsSnapshot<'a> {
     pub backups: BackupFigures,
 }
 
-/// Snapshots since the start.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct BackupFigures {
-    /// Time of the last complete one in seconds since 1970; 0 for none.
-    pub last_success: i64,
-    /// Failed ones.
-    pub failures: u64,
-}
-
 impl MetricsSnapshot<'_> {
     /// Returns all gauges.
     pub fn gather(&self) -> prometheus::Result<Vec<MetricFamily>> {
-        let gauges = Gauges(Registry::new());
+        let gauges = Gauges::default();
         let names = |c: &CollectionInfo| vec![c.name.clone()];
         let items = self.collections.iter().map(|c| (names(c), c.items));
         gauges.add_integers(
@@ -131,8 +126,8 @@ impl MetricsSnapshot<'_> {
         self.searches(&gauges)?;
         self.indexes(&gauges)?;
         self.database(&gauges)?;
-        self.health(&gauges)?;
-        Ok(gauges.0.gather())
+        add_health(&gauges, self.health, self.backups)?;
+        Ok(gauges.gather())
     }
 
     /// Adds gauges of the event log and models, by collection.
@@ -330,98 +325,5 @@ impl MetricsSnapshot<'_> {
     }
 }
 
-impl MetricsSnapshot<'_> {
-    /// Adds gauges of what works and of what failed.
-    fn health(&self, gauges: &Gauges) -> prometheus::Result<()> {
-        let health = self.health;
-        let single = [
-            (
-                "store_writable",
-                "1 if the store takes writes",
-                u64::from(health.store == StoreHealth::Writable),
-            ),
-            (
-                "store_lost_operations",
-                "Acknowledged write operations that were missing at the start",
-                health.lost_operations,
-            ),
-            (
-                "collections_damaged",
-                "Collections that are not open because of damaged data",
-                health.damaged.len() as u64,
-            ),
-            (
-                "snapshot_last_success_seconds",
-                "Time of the last complete snapshot since the start, 0 for none",
-                u64::try_from(self.backups.last_success).unwrap_or_default(),
-            ),
-            (
-                "snapshot_failures",
-                "Snapshots that failed since the start",
-                self.backups.failures,
-            ),
-        ];
-        for (name, help, value) in single {
-            let value = [(Vec::new(), value)].into_iter();
-            gauges.add_integers(&format!("vitrine_{name}"), help, &[], value)?;
-        }
-        type Figure = (&'static str, &'static str, fn(&TaskHealth) -> u64);
-        let figures: [Figure; 3] = [
-            (
-                "failures",
-                "Failed maintenance steps since the start",
-                |t| t.failures,
-            ),
-            ("panics", "Panics of maintenance since the start", |t| {
-                t.panics
-            }),
-            ("failing", "Collections whose last step failed", |t| {
-                t.failing.len() as u64
-            }),
-        ];
-        for (name, help, figure) in figures {
-            let values = health.tasks.iter();
-            let values = values.map(|(task, health)| (vec![(*task).to_owned()], figure(health)));
-            let name = format!("vitrine_maintenance_{name}");
-            gauges.add_integers(&name, help, &["task"], values)?;
-        }
-        Ok(())
-    }
-}
-
 /// Name, help and value of an index gauge.
 type IndexGauge<'a> = (&'a str, &'a str, fn(&IndexInfo) -> Option<u64>);
-
-struct Gauges(Registry);
-
-impl Gauges {
-    fn add_integers(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        values: impl Iterator<Item = (Vec<String>, u64)>,
-    ) -> prometheus::Result<()> {
-        let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
-        for (labels, value) in values {
-            gauge
-                .with_label_values(&labels)
-                .set(i64::try_from(value).unwrap_or(i64::MAX));
-        }
-        self.0.register(Box::new(gauge))
-    }
-
-    fn add_floats(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        values: impl Iterator<Item = (Vec<String>, f64)>,
-    ) -> prometheus::Result<()> {
-        let gauge = GaugeVec::new(Opts::new(name, help), labels)?;
-        for (labels, value) in values {
-            gauge.with_label_values(&labels).set(value);
-        }
-        self.0.register(Box::new(gauge))
-    }
-}

@@ -13,7 +13,7 @@ use vitrine_schemas::{Readiness, ReadinessStatus};
 use crate::{
     error::{ApiError, ApiResult},
     http::{request_context::RequestContext, responses::AuthErrors},
-    ops::metrics::{BackupFigures, MetricsSnapshot},
+    ops::{health_metrics::BackupFigures, metrics::MetricsSnapshot},
     state::AppState,
 };
 

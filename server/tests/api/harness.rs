@@ -24,7 +24,8 @@ use vitrine::{Database, Embedder, Options};
 use vitrine_server::{
     app,
     auth::Keys,
-    config::{BackupSettings, Config, Embedding, Images, Limits},
+    backup::BackupSettings,
+    config::{Config, Embedding, Images, Limits},
     embedders::Embedders,
     http::middleware,
     state::AppState,

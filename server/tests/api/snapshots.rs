@@ -14,8 +14,7 @@ use serde_json::{Value, json};
 use vitrine::{Database, Options, schemas::Item};
 use vitrine_server::{
     auth::{Action, Key, Keys},
-    backup::{Repository, create, forget_old, restore_snapshot, verify_snapshot},
-    config::BackupSettings,
+    backup::{BackupSettings, Repository, create, forget_old, restore_snapshot, verify_snapshot},
 };
 
 use crate::harness::{self, Setup};
@@ -128,7 +127,7 @@ async fn a_restored_snapshot_equals_the_database() {
         .expect("snapshot");
     assert_eq!(made.copied_bytes, made.bytes);
     let expected = content(&db);
-    // What is written later is in no earlier snapshot.
+    // A later write is in no earlier snapshot.
     write(&db, "shop", 9, 5_000..5_010);
 
     verify_snapshot(&target, None)
