@@ -11,7 +11,10 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::{Error, Result, storage::Store};
+use crate::{
+    Error, Result,
+    storage::{Store, free_bytes},
+};
 
 /// Time after a refusal during which indexes are sealed and merged to save memory.
 const SHORTAGE: Duration = Duration::from_secs(30);
@@ -127,7 +130,7 @@ impl ResourceLimiter {
             memory_bytes: self.memory.lock().values().map(|m| m.now).sum(),
             store_memory_bytes: sizes.memory_bytes,
             store_disk_bytes: sizes.disk_bytes,
-            disk_free_bytes: free(&self.folder),
+            disk_free_bytes: free_bytes(&self.folder),
             refused_memory: self.refused_memory.load(Relaxed),
             refused_disk: self.refused_disk.load(Relaxed),
         })
@@ -139,7 +142,7 @@ impl ResourceLimiter {
     /// [`Error::DiskFull`].
     pub fn admit_disk(&self, bytes: u64) -> Result<()> {
         let reserve = self.bounds.disk_reserve_bytes;
-        match free(&self.folder) {
+        match free_bytes(&self.folder) {
             Some(free) if free < reserve.saturating_add(bytes) => {
                 self.refused_disk.fetch_add(1, Relaxed);
                 Err(Error::DiskFull {
@@ -192,16 +195,5 @@ impl ResourceLimiter {
             used,
             wanted,
         })
-    }
-}
-
-/// Returns the bytes free for this process on the disk of a folder.
-fn free(folder: &Path) -> Option<u64> {
-    match rustix::fs::statvfs(folder) {
-        Ok(stat) => Some(stat.f_bavail.saturating_mul(stat.f_frsize)),
-        Err(e) => {
-            tracing::debug!(folder = %folder.display(), "free disk space is unknown: {e}");
-            None
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The engine's error type. Errors of the caller have stable codes and are kept apart from failures
 //! of the machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vitrine_schemas::FieldError;
 
@@ -74,9 +74,42 @@ pub enum Error {
         /// Data directory.
         path: PathBuf,
         /// Version found.
-        found: String,
+        found: u32,
         /// Version supported.
         supported: u32,
+    },
+    /// The data directory cannot be opened as it is. Nothing in it was changed.
+    #[error(
+        "data directory {} is damaged: {detail}. Nothing in it was changed. Restore a backup into an empty folder (`vitrine-server restore`), or keep what can be read (`vitrine-server repair`, after a copy of the directory)", path.display()
+    )]
+    DamagedDirectory {
+        /// Data directory.
+        path: PathBuf,
+        /// Cause.
+        detail: String,
+    },
+    /// Stored data cannot be read: a checksum does not match, or a file is missing.
+    #[error("damaged data: {0}")]
+    Damaged(String),
+    /// A collection was not opened because of damaged data; others are served.
+    #[error(
+        "collection `{name}` is not open, because of damaged data: {detail}. Restore a backup, or drop the collection and write it again"
+    )]
+    CollectionDamaged {
+        /// Name of the collection.
+        name: String,
+        /// Cause.
+        detail: String,
+    },
+    /// Writes fail, for the reason given, until the store is opened again.
+    #[error(
+        "writes fail since {since}: {reason}; they resume without a restart once the cause is gone"
+    )]
+    WritesFail {
+        /// Message of the first failure.
+        reason: String,
+        /// Time of the first failure, RFC 3339.
+        since: String,
     },
     /// Another process has the directory open.
     #[error("data directory {} is in use by another process", .0.display())]
@@ -172,6 +205,19 @@ impl Error {
         }])
     }
 
+    /// Returns an [`Error::DamagedDirectory`].
+    pub(crate) fn damaged_directory(path: &Path, detail: impl Into<String>) -> Self {
+        Self::DamagedDirectory {
+            path: path.to_path_buf(),
+            detail: detail.into(),
+        }
+    }
+
+    /// Returns true if stored data is damaged, so that trying again does not help.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::Corrupt { .. })
+    }
+
     /// Prefixes every pointer with `field`: a check of a nested value does not know its place.
     pub(crate) fn under(mut self, field: &str) -> Self {
         if let Self::Invalid(errors) = &mut self {
@@ -196,6 +242,10 @@ impl Error {
             Self::ReembeddingExists(_) => "reembedding_exists",
             Self::NotReembedded { .. } => "reembedding_incomplete",
             Self::UnsupportedFormat { .. } => "unsupported_format",
+            Self::DamagedDirectory { .. } => "damaged_directory",
+            Self::Damaged(_) => "damaged",
+            Self::CollectionDamaged { .. } => "collection_damaged",
+            Self::WritesFail { .. } => "writes_fail",
             Self::Locked(_) => "locked",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::Embed(e) => e.code(),
@@ -234,6 +284,10 @@ impl Error {
             | Self::NotReembedded { .. } => true,
             Self::Embed(e) => e.is_user(),
             Self::UnsupportedFormat { .. }
+            | Self::DamagedDirectory { .. }
+            | Self::Damaged(_)
+            | Self::CollectionDamaged { .. }
+            | Self::WritesFail { .. }
             | Self::Locked(_)
             | Self::DeadlineExceeded
             | Self::Cancelled

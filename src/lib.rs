@@ -62,7 +62,10 @@ pub use clock::Clock;
 pub use collection::{
     Collection, Completed, EmbedPolicy, Embedded, ItemVectors, Policy, Setting, Written,
 };
-pub use database::{Database, Options, RecordedSearches, StoredEvents};
+pub use database::{
+    Database, Health, Options, RecordedSearches, StoreHealth, StoredEvents, TaskHealth,
+    Verification,
+};
 pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;
 pub use events::Subject;

@@ -91,6 +91,7 @@ pub mod preset;
 pub mod problem;
 pub mod ranker;
 pub mod ranking;
+pub mod readiness;
 pub mod reason;
 pub mod recommend;
 pub mod reembedding;
@@ -100,6 +101,7 @@ pub mod rule;
 pub mod search;
 pub mod search_event;
 pub mod search_log;
+pub mod snapshot;
 pub mod sort;
 pub mod suggest;
 pub mod synonym;
@@ -162,6 +164,7 @@ pub use ranker::{
     RankerTraining, RankerTree, RankerUpload, RankersResponse, RankingFeatures,
 };
 pub use ranking::{FeatureGroup, HitRanking, RankerUse};
+pub use readiness::{Readiness, ReadinessStatus};
 pub use reason::Reason;
 pub use recommend::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,
@@ -185,6 +188,7 @@ pub use search::{
 };
 pub use search_event::{SearchEvent, SearchFollowUp, SearchOutcome, SearchTimeParams};
 pub use search_log::{SearchLogConfig, SearchLogInfo};
+pub use snapshot::{SnapshotInfo, SnapshotParams, SnapshotState, SnapshotsResponse};
 pub use sort::{SortKey, SortOrder, SortSpec};
 pub use suggest::{SuggestConfig, SuggestParams, SuggestResponse, Suggestion, SuggestionKind};
 pub use synonym::{StopWords, Synonym, Synonyms};

@@ -16,7 +16,8 @@ use crate::{
     routes::{
         analytics, collections, console, dialogues, docs, embeddings, events, experiments, health,
         images, import, item_embedding, items, map, models, multi_search, presets, rankers,
-        recommend, reembedding, reports, rules, search, suggest, synonyms, understand, users,
+        recommend, reembedding, reports, rules, search, snapshots, suggest, synonyms, understand,
+        users,
     },
 };
 
@@ -117,6 +118,9 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/dialogues/{d}/page").on(POST, Key(Read), dialogues::page),
         Entry::new("/v1/reports").on(GET, Everything(Read), reports::list),
         Entry::new("/v1/reports/{r}").on(GET, Everything(Read), reports::get),
+        Entry::new("/v1/snapshots")
+            .on(GET, Everything(Admin), snapshots::list)
+            .on(POST, Everything(Admin), snapshots::create),
         Entry::new("/v1/collections").on(GET, Key(Read), collections::list),
         Entry::new("/v1/collections/{c}")
             .on(GET, Collection(Read), collections::get)

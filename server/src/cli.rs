@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     auth::{self, Action, Key, Keys},
+    backup::{self, BackupArgs, RepairArgs, RestoreArgs, VerifyArgs},
     config::Config,
     openapi,
     ops::telemetry,
@@ -39,6 +41,14 @@ enum Command {
     CheckConfig(ConfigArgs),
     /// Print the OpenAPI document.
     Openapi,
+    /// Make a snapshot of a database, of a running server or of a stopped one.
+    Backup(BackupArgs),
+    /// Restore a snapshot into an empty folder.
+    Restore(RestoreArgs),
+    /// Check every file of a snapshot or of a stopped database.
+    Verify(VerifyArgs),
+    /// Make a damaged database open again, with what can be read of it.
+    Repair(RepairArgs),
     /// Manage API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -148,25 +158,30 @@ impl ConfigArgs {
 ///
 /// # Errors
 /// The command failed; the message gives the cause and a hint.
-pub async fn run(cli: Cli) -> Result<(), String> {
+pub async fn run(cli: Cli) -> Result<ExitCode, String> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => {
             let (config, keys) = args.config.load()?;
             telemetry::init(&config.log)?;
-            serve::serve(config, keys, args.address_file.as_deref()).await
+            return serve::serve(config, keys, args.address_file.as_deref()).await;
         }
         Command::CheckConfig(args) => {
             let (config, _) = args.load()?;
-            print(&toml::to_string(&config).map_err(|e| e.to_string())?)
+            print(&toml::to_string(&config).map_err(|e| e.to_string())?)?
         }
-        Command::Openapi => print(&openapi::text()),
+        Command::Openapi => print(&openapi::text())?,
+        Command::Backup(args) => print(&backup::backup(args).await?)?,
+        Command::Restore(args) => print(&backup::restore(args).await?)?,
+        Command::Repair(args) => print(&backup::repair(args).await?)?,
+        Command::Verify(args) => print(&backup::verify(args).await?)?,
         Command::Keys(KeysCommand::Create {
             name,
             actions,
             collections,
             keys_file,
-        }) => create_key(name, actions, collections, &keys_file),
+        }) => create_key(name, actions, collections, &keys_file)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn create_key(

@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 use vitrine::Bounds;
 use vitrine_indexer::space::Precision;
 
-use crate::machine;
+use crate::{backup::BackupSettings, machine};
 
 const ENV_PREFIX: &str = "VITRINE_SERVER__";
 
@@ -145,6 +145,8 @@ pub struct Config {
     pub embedding: Embedding,
     /// Limits on sizes, time, concurrency and memory.
     pub limits: Limits,
+    /// Backups.
+    pub backup: BackupSettings,
     /// Log settings.
     pub log: Log,
 }
@@ -218,6 +220,7 @@ impl Default for Config {
                 dialogue_bytes: 64 << 20,
                 dialogue_idle_s: 1_800,
             },
+            backup: BackupSettings::default(),
             log: Log {
                 format: LogFormat::Text,
                 level: format!("{},actix_server=warn", vitrine::LOG_FILTER),
@@ -256,6 +259,7 @@ impl Config {
         let config: Self = serde_json::from_value(merged).map_err(|e| vec![e.to_string()])?;
         errors.extend(config.limits.errors());
         errors.extend(config.embedding.errors());
+        errors.extend(config.backup.errors());
         errors.extend(config.log.filter().err());
         if errors.is_empty() {
             Ok(config)

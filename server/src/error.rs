@@ -217,13 +217,18 @@ fn status_of(error: &vitrine::Error) -> StatusCode {
         | E::ReembeddingExists(_)
         | E::NotReembedded { .. } => StatusCode::CONFLICT,
         E::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        E::Embed(EmbedError::Unavailable(_)) | E::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+        E::Embed(EmbedError::Unavailable(_))
+        | E::Cancelled
+        | E::CollectionDamaged { .. }
+        | E::WritesFail { .. } => StatusCode::SERVICE_UNAVAILABLE,
         E::MemoryFullUntilSealed { .. } => StatusCode::TOO_MANY_REQUESTS,
         E::OutOfMemory { .. } | E::MemoryFull { .. } | E::DiskFull { .. } => {
             StatusCode::INSUFFICIENT_STORAGE
         }
         E::Embed(EmbedError::Model(_))
         | E::UnsupportedFormat { .. }
+        | E::DamagedDirectory { .. }
+        | E::Damaged(_)
         | E::Locked(_)
         | E::Corrupt { .. }
         | E::Lexical(_)

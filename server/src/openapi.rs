@@ -19,7 +19,7 @@ use vitrine_schemas::{
 use crate::routes::{
     analytics, collections, dialogues, embeddings, events, experiments, health, images, import,
     item_embedding, items, map, models, multi_search, presets, rankers, recommend, reembedding,
-    reports, rules, search, suggest, synonyms, understand, users,
+    reports, rules, search, snapshots, suggest, synonyms, understand, users,
 };
 
 /// The OpenAPI document.
@@ -52,6 +52,7 @@ use crate::routes::{
         users::export, users::erase, users::export_session, users::erase_session,
         embeddings::post, embeddings::models,
         reports::list, reports::get,
+        snapshots::list, snapshots::create,
         rules::list, rules::replace, rules::test, rules::get, rules::put, rules::delete,
         synonyms::list, synonyms::replace, synonyms::get, synonyms::put, synonyms::delete,
         synonyms::stop_words, synonyms::put_stop_words,
@@ -80,7 +81,7 @@ use crate::routes::{
         (name = "users", description = "Export or erase the data of a user or session"),
         (name = "embeddings", description = "OpenAI-compatible embeddings"),
         (name = "reports", description = "Evaluation reports"),
-        (name = "operations", description = "Health, metrics and this document"),
+        (name = "operations", description = "Health, metrics, snapshots and this document"),
     ),
 )]
 pub struct Document;

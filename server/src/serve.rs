@@ -1,6 +1,6 @@
 //! Server lifecycle: open the database, listen, serve until a signal, close the database.
 
-use std::{path::Path, pin::pin, sync::Arc};
+use std::{path::Path, pin::pin, process::ExitCode, sync::Arc, time::Duration};
 
 use actix_web::{
     App, HttpServer,
@@ -13,7 +13,7 @@ use actix_web::{
     web::Data,
 };
 use futures_util::future::select;
-use vitrine::{Database, EmbedError, Embedder};
+use vitrine::{Database, EmbedError, Embedder, StoreHealth};
 use vitrine_indexer::space::{Encoders, ModelError, Precision};
 
 use crate::{
@@ -28,11 +28,22 @@ use crate::{
 /// Seconds that running requests get to finish at shutdown.
 const SHUTDOWN_GRACE_S: u64 = 30;
 
+/// Exit status of a server that must be started again: the store holds other writes than were
+/// acknowledged, after a failed write.
+pub const RESTART_STATUS: u8 = 75;
+
+/// Interval of checks of the store.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Serves until SIGTERM or SIGINT. The address file is written when the server accepts connections.
 ///
 /// # Errors
 /// Something could not be opened; the message gives the cause and a hint.
-pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> Result<(), String> {
+pub async fn serve(
+    config: Config,
+    keys: Keys,
+    address_file: Option<&Path>,
+) -> Result<ExitCode, String> {
     let embedders = match &config.models_dir {
         Some(dir) => embedders(dir, config.precision).map_err(|e| e.to_string())?,
         None => Embedders::default(),
@@ -53,6 +64,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     let listen = config.listen;
     let state = Data::new(AppState::new(database.clone(), embedders, config, keys)?);
     let shared = state.clone();
+    rt::spawn(state.backups.clone().follow_schedule());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -66,6 +78,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
     stop_on_signal(server.handle())?;
+    stop_if_restart_is_needed(database.clone(), server.handle());
     tracing::info!(%address, "listening");
     if let Some(path) = address_file {
         write_atomic(path, &address.to_string())
@@ -73,9 +86,28 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     }
     server.await.map_err(|e| e.to_string())?;
     shared.embedding.stop();
-    database.close().map_err(|e| e.to_string())?;
+    let closed = database.close().map_err(|e| e.to_string());
+    if needs_restart(&database) {
+        tracing::error!(status = RESTART_STATUS, "stopped, to be started again");
+        return Ok(ExitCode::from(RESTART_STATUS));
+    }
+    closed?;
     tracing::info!("stopped");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+fn needs_restart(database: &Database) -> bool {
+    matches!(database.health().store, StoreHealth::RestartNeeded { .. })
+}
+
+/// Stops the server once its memory and its store disagree.
+fn stop_if_restart_is_needed(database: Arc<Database>, server: ServerHandle) {
+    rt::spawn(async move {
+        while !needs_restart(&database) {
+            rt::time::sleep(HEALTH_INTERVAL).await;
+        }
+        server.stop(true).await;
+    });
 }
 
 /// Loads the encoders in use; others are found in the same folder on demand.

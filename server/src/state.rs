@@ -6,6 +6,7 @@ use vitrine::Database;
 
 use crate::{
     auth::Keys,
+    backup::Backups,
     config::{Config, Limits},
     dialogue_store::DialogueStore,
     embedders::Embedders,
@@ -45,6 +46,8 @@ pub struct AppState {
     pub images: Arc<ImageFolders>,
     /// Evaluation reports.
     pub reports: Reports,
+    /// Backups.
+    pub backups: Arc<Backups>,
 }
 
 impl AppState {
@@ -68,7 +71,9 @@ impl AppState {
             queries: embeds.clone(),
             embedded: metrics.items_embedded.clone(),
         })?;
+        let backups = Backups::open(database.clone(), config.backup)?;
         Ok(Self {
+            backups: Arc::new(backups),
             searches: Gate::new(limits.search_permits, limits.queue),
             writes: Gate::new(limits.write_permits, limits.queue),
             embeds,

@@ -33,14 +33,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{BehaviorConfig, BehaviorInfo, Event};
 
 pub(crate) use self::{activity::Activity, daily::day_of, log::Log, model::Model};
 pub use self::{training::Training, weights::event_weight};
 use crate::{
-    Error, Result,
+    Clock, Error, Result,
     events::Subject,
     storage::{Batch, EventRef, ModelList, Store},
 };
@@ -85,11 +84,17 @@ pub(crate) struct Behavior {
     expired: AtomicU64,
     /// Bytes of the log when last measured.
     log_bytes: AtomicU64,
+    clock: Clock,
 }
 
 impl Behavior {
     /// Reads the events and the active model.
-    pub fn open(store: Arc<Store>, collection: u32, config: &BehaviorConfig) -> Result<Self> {
+    pub fn open(
+        store: Arc<Store>,
+        collection: u32,
+        config: &BehaviorConfig,
+        clock: Clock,
+    ) -> Result<Self> {
         let list = models::read_list(&store, collection)?;
         let log = Log::new(store.model_items(collection)?, config);
         let behavior = Self {
@@ -104,6 +109,7 @@ impl Behavior {
             expiry: Mutex::new(Instant::now()),
             expired: AtomicU64::new(0),
             log_bytes: AtomicU64::new(0),
+            clock,
         };
         behavior.expire()?;
         let mut log = behavior.log.write();
@@ -181,7 +187,7 @@ impl Behavior {
     /// Returns the time before which events are removed, in microseconds since 1970.
     pub fn horizon(&self) -> Option<i64> {
         let days = self.config.read().retention_days?;
-        Some(Utc::now().timestamp_micros() - (days * DAY) as i64)
+        Some(self.clock.now().saturating_sub((days * DAY) as i64))
     }
 
     /// Removes old events, compacts the log if needed, and trains if enough is new; returns true if
@@ -213,6 +219,9 @@ impl Behavior {
         let Some(horizon) = self.horizon() else {
             return Ok(0);
         };
+        if !self.store.may_expire(self.clock.now())? {
+            return Ok(0);
+        }
         let mut expired = 0;
         loop {
             let mut batch = Batch::default();
@@ -242,7 +251,11 @@ impl Behavior {
     /// Replaces the log by a copy of the rows to keep; the log is read and written meanwhile.
     fn compact_log(&self) {
         let _replacing = self.replacing.lock();
-        let from = self.horizon().unwrap_or(0).div_euclid(1_000_000).max(0);
+        let horizon = match self.store.may_expire(self.clock.now()) {
+            Ok(true) => self.horizon().unwrap_or(0),
+            Ok(false) | Err(_) => 0,
+        };
+        let from = horizon.div_euclid(1_000_000).max(0);
         let from = u32::try_from(from).unwrap_or(u32::MAX);
         let mut copy = self.log.read().copy(self.config.read().max_touches, from);
         while copy.step(&self.log.read()) {}

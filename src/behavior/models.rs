@@ -163,6 +163,26 @@ impl Behavior {
         Ok(model)
     }
 
+    /// Deletes all models; the collection answers without one until the next training.
+    pub(super) fn drop_models(&self) -> Result<()> {
+        let _replacing = self.replacing.lock();
+        let mut list = self.list.lock();
+        let mut next = list.clone().ok_or(Error::Cancelled)?;
+        let mut batch = Batch::default();
+        for version in std::mem::take(&mut next.models)
+            .into_keys()
+            .chain(next.pending.take())
+        {
+            batch.delete_model(self.collection, version);
+        }
+        next.active = None;
+        next.erased = false;
+        self.write_list(&next, batch)?;
+        *list = Some(next);
+        *self.model.write() = None;
+        Ok(())
+    }
+
     fn write_list(&self, list: &ModelList, mut batch: Batch) -> Result<()> {
         batch.put_model_list(self.collection, list)?;
         self.store.write(batch)

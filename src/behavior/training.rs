@@ -52,7 +52,19 @@ impl Behavior {
         if !(enough && !pausing || self.erased()) {
             return Ok(false);
         }
-        self.train_under(&mut due, &Training::default())?;
+        let trained = self.train_under(&mut due, &Training::default());
+        match trained {
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(e) if self.erased() => {
+                // They were trained on what was erased, and nothing replaces them.
+                self.drop_models()?;
+                tracing::error!(
+                    "models with erased events were dropped, since the training that replaces them failed: {e}"
+                );
+                return Err(e);
+            }
+            trained => trained?,
+        };
         Ok(true)
     }
 

@@ -320,6 +320,10 @@ pub(in crate::collection) fn check_vectors(
     Ok(())
 }
 
+/// Maximum squared length of a vector that is not normalized: distances of two such vectors, and
+/// their products with factors of codes, are finite in f32.
+const MAX_SQUARED_LENGTH: f64 = 1e36;
+
 /// Checks one vector; a cosine vector is normalized to unit length.
 pub(in crate::collection) fn check_vector(
     pointer: &str,
@@ -337,6 +341,18 @@ pub(in crate::collection) fn check_vector(
         return Err(Error::invalid(
             format!("{pointer}/{at}"),
             "must be a finite number",
+        ));
+    }
+    // Distances are sums of squares in f32.
+    let squared: f64 = vector.iter().map(|x| f64::from(*x).powi(2)).sum();
+    if metric != Metric::Cosine && squared > MAX_SQUARED_LENGTH {
+        return Err(Error::invalid(
+            pointer,
+            format!(
+                "expected a length of at most {:e}, got {:e}; scale the vectors",
+                MAX_SQUARED_LENGTH.sqrt(),
+                squared.sqrt()
+            ),
         ));
     }
     if metric == Metric::Cosine && !distance::normalize(vector) {

@@ -1,8 +1,12 @@
 //! Maintenance threads: one seals, one merges, one writes the search log, one builds suggestions,
-//! one trains models and watches recall and graph health. They do not wait for each other, so
-//! vectors are sealed while a merge takes minutes.
+//! one trains models, one watches
+//! recall and graph health, one watches the store. They do not wait
+//! for each other, so vectors are sealed while a merge takes minutes. A step that fails or panics
+//! is repeated later, for its collection alone.
 
 use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -14,14 +18,21 @@ use std::{
 use parking_lot::{Condvar, Mutex, RwLock};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::View;
-use crate::{Collection, Error, Result, index::JobKind};
+use super::{
+    View,
+    health::{Failures, Outcome},
+};
+use crate::{Collection, Error, Result, index::JobKind, storage::Store};
 
 /// Time between two checks for work.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Pause after a failure.
+/// Time between two checks of the store.
+const STORE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Pause of a collection's step after a failure; it doubles with each further one.
 const FAILURE_PAUSE: Duration = Duration::from_secs(30);
+const MAX_FAILURE_PAUSE: Duration = Duration::from_secs(900);
 
 /// Pause after a measurement of recall, as a multiple of its duration.
 const REST_PER_MEASUREMENT: u32 = 100;
@@ -29,6 +40,7 @@ const REST_PER_MEASUREMENT: u32 = 100;
 /// Runs until it is dropped, which cancels the running builds.
 pub(super) struct Maintainer {
     view: Weak<RwLock<View>>,
+    failures: Arc<Failures>,
     stop: Arc<Stop>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -42,9 +54,15 @@ struct Stop {
 
 impl Maintainer {
     /// Starts the threads; merges use `threads` threads.
-    pub fn start(view: &Arc<RwLock<View>>, threads: usize) -> std::io::Result<Self> {
+    pub fn start(
+        view: &Arc<RwLock<View>>,
+        store: &Arc<Store>,
+        failures: &Arc<Failures>,
+        threads: usize,
+    ) -> std::io::Result<Self> {
         let mut started = Self {
             view: Arc::downgrade(view),
+            failures: failures.clone(),
             stop: Arc::default(),
             threads: Vec::new(),
         };
@@ -61,8 +79,10 @@ impl Maintainer {
             Ok(false)
         })?;
         started.spawn("suggest", Collection::maintain_suggestions)?;
+        started.spawn("train", Collection::maintain_behavior)?;
         let mut watch = Watch::new()?;
         started.spawn("watch", move |c| watch.step(c))?;
+        started.spawn_store_watch(store)?;
         Ok(started)
     }
 
@@ -70,24 +90,38 @@ impl Maintainer {
     /// work.
     fn spawn(
         &mut self,
-        name: &str,
+        name: &'static str,
         mut step: impl FnMut(&Collection) -> Result<bool> + Send + 'static,
     ) -> std::io::Result<()> {
-        let (stop, view) = (self.stop.clone(), self.view.clone());
+        let (stop, view, failures) = (self.stop.clone(), self.view.clone(), self.failures.clone());
         let run = move || {
+            let mut paused: BTreeMap<String, Pause> = BTreeMap::new();
             while !stop.requested.load(Relaxed) {
                 let mut pause = CHECK_INTERVAL;
                 for collection in collections(&view) {
-                    match step(&collection) {
-                        Ok(true) => pause = Duration::ZERO,
-                        Ok(false) | Err(Error::Cancelled) => {}
-                        Err(e) => {
-                            let name = collection.name();
+                    let key = collection.name();
+                    if paused.get(key).is_some_and(Pause::lasts) {
+                        continue;
+                    }
+                    let outcome = attempt(|| step(&collection));
+                    failures.record(name, key, &outcome);
+                    match outcome {
+                        Outcome::Worked => {
+                            paused.remove(key);
+                            pause = Duration::ZERO;
+                        }
+                        Outcome::Idle => {
+                            paused.remove(key);
+                        }
+                        Outcome::Failed(e) | Outcome::Panicked(e) => {
+                            let pause = paused.entry(key.to_owned()).or_default();
+                            pause.extend();
                             tracing::error!(
-                                collection = name,
+                                collection = key,
+                                task = name,
+                                retry_s = pause.length.as_secs(),
                                 "maintenance failed, will retry: {e}"
                             );
-                            pause = FAILURE_PAUSE;
                         }
                     }
                 }
@@ -97,6 +131,60 @@ impl Maintainer {
         let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
         self.threads.push(thread);
         Ok(())
+    }
+
+    /// Starts the thread that recovers the store from failed writes.
+    fn spawn_store_watch(&mut self, store: &Arc<Store>) -> std::io::Result<()> {
+        let (stop, store, failures) = (self.stop.clone(), store.clone(), self.failures.clone());
+        let run = move || {
+            while !stop.requested.load(Relaxed) {
+                let outcome = attempt(|| store.watch().map(|()| false));
+                failures.record("store", "", &outcome);
+                if let Outcome::Failed(e) | Outcome::Panicked(e) = outcome {
+                    tracing::error!(task = "store", "maintenance failed, will retry: {e}");
+                }
+                stop.wait(STORE_INTERVAL);
+            }
+        };
+        let thread = thread::Builder::new().name("store".into()).spawn(run)?;
+        self.threads.push(thread);
+        Ok(())
+    }
+}
+
+/// Runs a step; a panic ends the step only.
+fn attempt(step: impl FnOnce() -> Result<bool>) -> Outcome {
+    // A panic may leave something half-changed behind locks that do not poison; the next step
+    // checks or rebuilds it.
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(Ok(true)) => Outcome::Worked,
+        Ok(Ok(false) | Err(Error::Cancelled)) => Outcome::Idle,
+        Ok(Err(e)) => Outcome::Failed(e.to_string()),
+        Err(panic) => {
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
+            Outcome::Panicked(format!("panic: {}", text.unwrap_or("no message")))
+        }
+    }
+}
+
+/// Pause of a step for a collection.
+#[derive(Default)]
+struct Pause {
+    until: Option<Instant>,
+    length: Duration,
+}
+
+impl Pause {
+    fn lasts(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn extend(&mut self) {
+        self.length = (self.length * 2).clamp(FAILURE_PAUSE, MAX_FAILURE_PAUSE);
+        self.until = Some(Instant::now() + self.length);
     }
 }
 
@@ -127,7 +215,7 @@ impl Stop {
     }
 }
 
-/// Trains models, measures recall, checks the health of graphs and saves state files.
+/// Measures recall, checks the health of graphs and saves state files.
 struct Watch {
     /// A pool of one thread, so that measuring does not take the threads of searches.
     alone: ThreadPool,
@@ -146,17 +234,27 @@ impl Watch {
     }
 
     fn step(&mut self, collection: &Collection) -> Result<bool> {
-        if collection.maintain_behavior()? || collection.check_health() {
+        if collection.check_health() {
             return Ok(true);
         }
-        if Instant::now() >= self.rested
-            && let Some(took) = self.alone.install(|| collection.measure_recall())?
-        {
+        // One failure does not skip the others.
+        let results = [
+            self.measure(collection),
+            collection.maintain_lexical(),
+            collection.save_if_idle(),
+        ];
+        results.into_iter().collect::<Result<()>>()?;
+        Ok(false)
+    }
+
+    fn measure(&mut self, collection: &Collection) -> Result<()> {
+        if Instant::now() < self.rested {
+            return Ok(());
+        }
+        if let Some(took) = self.alone.install(|| collection.measure_recall())? {
             self.rested = Instant::now() + took * REST_PER_MEASUREMENT;
         }
-        collection.maintain_lexical()?;
-        collection.save_if_idle()?;
-        Ok(false)
+        Ok(())
     }
 }
 
@@ -164,4 +262,33 @@ fn collections(view: &Weak<RwLock<View>>) -> Vec<Arc<Collection>> {
     let view = view.upgrade();
     view.map(|v| v.read().open.values().cloned().collect())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_its_step_only_and_is_counted() {
+        let failures = Failures::default();
+        let outcome = attempt(|| panic!("asked to"));
+        failures.record("index-seal", "shop", &outcome);
+        assert!(matches!(&outcome, Outcome::Panicked(e) if e.contains("asked to")));
+        let seal = &failures.tasks()["index-seal"];
+        assert_eq!((seal.failures, seal.panics, seal.failing.len()), (1, 1, 1));
+        failures.record("index-seal", "shop", &attempt(|| Ok(false)));
+        let seal = &failures.tasks()["index-seal"];
+        assert_eq!((seal.failures, seal.failing.len()), (1, 0));
+    }
+
+    #[test]
+    fn pauses_grow_to_a_maximum() {
+        let mut pause = Pause::default();
+        assert!(!pause.lasts());
+        for seconds in [30, 60, 120, 240, 480, 900, 900] {
+            pause.extend();
+            assert_eq!(pause.length.as_secs(), seconds);
+            assert!(pause.lasts());
+        }
+    }
 }

@@ -2,12 +2,18 @@
 
 mod events;
 mod experiments;
+mod health;
 mod maintainer;
 mod reembedding;
 mod searches;
 mod suggestions;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
 
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{
@@ -15,13 +21,17 @@ use vitrine_schemas::{
     EventResult,
 };
 
-pub use self::{events::StoredEvents, searches::RecordedSearches};
+pub use self::{
+    events::StoredEvents,
+    health::{Health, StoreHealth, TaskHealth, Verification},
+    searches::RecordedSearches,
+};
 pub use crate::storage::Durability;
 use crate::{
     Clock, Collection, Error, Result,
     bounds::{Bounds, ResourceLimiter, Usage},
     collection::{check_config, check_name},
-    database::maintainer::Maintainer,
+    database::{health::Failures, maintainer::Maintainer},
     events::Subject,
     index::JobKind,
     storage::{Batch, Manifest, ManifestEntry, Store},
@@ -73,16 +83,20 @@ pub struct Database {
     /// Serializes changes of the manifest; readers take `view` only.
     change: Mutex<()>,
     view: Arc<RwLock<View>>,
+    failures: Arc<Failures>,
     events: Mutex<()>,
 }
 
 struct View {
     manifest: Manifest,
     open: BTreeMap<String, Arc<Collection>>,
+    /// Collections that are not open because of damaged data, with the cause.
+    damaged: BTreeMap<String, String>,
 }
 
 impl Database {
-    /// Opens the directory with its indexes; vectors in no segment are sealed in the background.
+    /// Opens the directory with its indexes; vectors in no segment are sealed in the background. A
+    /// collection whose data is damaged is not opened, see [`Database::health`].
     ///
     /// # Examples
     ///
@@ -107,16 +121,29 @@ impl Database {
         let seals = options.index_threads > 0;
         let limiter = Arc::new(ResourceLimiter::new(options.bounds, path, seals));
         let manifest = store.manifest()?;
-        let mut open = BTreeMap::new();
+        let (mut open, mut damaged) = (BTreeMap::new(), BTreeMap::new());
         for (name, entry) in &manifest.collections {
             let (store, limiter) = (store.clone(), limiter.clone());
             let (canary, clock) = (options.canary, options.clock.clone());
-            let c = Collection::open(name, entry, store, limiter, canary, clock)?;
-            open.insert(name.clone(), Arc::new(c));
+            match Collection::open(name, entry, store, limiter, canary, clock) {
+                Ok(c) => {
+                    open.insert(name.clone(), Arc::new(c));
+                }
+                Err(e) if e.is_damage() => {
+                    tracing::error!(collection = name, "not opened, its data is damaged: {e}");
+                    damaged.insert(name.clone(), e.to_string());
+                }
+                Err(e) => return Err(e),
+            }
         }
-        let view = Arc::new(RwLock::new(View { manifest, open }));
+        let view = Arc::new(RwLock::new(View {
+            manifest,
+            open,
+            damaged,
+        }));
+        let failures = Arc::default();
         let maintainer = seals
-            .then(|| Maintainer::start(&view, options.index_threads))
+            .then(|| Maintainer::start(&view, &store, &failures, options.index_threads))
             .transpose();
         let database = Self {
             maintainer: Mutex::new(maintainer.map_err(|e| {
@@ -128,6 +155,7 @@ impl Database {
             clock: options.clock,
             change: Mutex::new(()),
             view,
+            failures,
             events: Mutex::new(()),
         };
         for collection in database.open_collections() {
@@ -141,9 +169,46 @@ impl Database {
     pub fn close(&self) -> Result<()> {
         drop(self.maintainer.lock().take());
         let open: Vec<_> = self.view.read().open.values().cloned().collect();
-        open.iter().try_for_each(|c| c.maintain_searches())?;
-        self.store.flush()?;
-        open.iter().try_for_each(|c| c.save_state())
+        // One failure does not skip the rest: each saves something of its own.
+        let searches = all(open.iter().map(|c| c.maintain_searches()));
+        let settled = self.store.settle();
+        let states = all(open.iter().map(|c| c.save_state()));
+        searches.and(settled).and(states)
+    }
+
+    /// Returns what the database can and cannot do at the moment.
+    pub fn health(&self) -> Health {
+        Health {
+            store: self.store.health(),
+            lost_operations: self.store.lost(),
+            damaged: self.view.read().damaged.clone(),
+            tasks: self.failures.tasks(),
+        }
+    }
+
+    /// Returns the id of the database, which never changes.
+    pub fn id(&self) -> &str {
+        self.store.identity()
+    }
+
+    /// Makes a data directory with the content of this one as of a moment, below the data directory
+    /// and by hard links, and returns its path. Writes go on. It holds every write that was
+    /// acknowledged before the call, and none in part. Full-text indexes are left out: an opening
+    /// builds them again. The caller removes it.
+    ///
+    /// # Errors
+    /// The store failed, or `name` is taken.
+    pub fn checkpoint(&self, name: &str) -> Result<PathBuf> {
+        check_name("/name", name)?;
+        self.store.checkpoint(name)
+    }
+
+    /// Reads every block of the store and compares its checksum; returns the number of entries.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] names the first damaged file.
+    pub fn verify(&self) -> Result<u64> {
+        self.store.verify()
     }
 
     /// Returns the memory and disk in use.
@@ -290,10 +355,16 @@ impl Database {
             .aliases
             .get(name_or_alias)
             .map_or(name_or_alias, String::as_str);
-        view.open
-            .get(name)
-            .cloned()
-            .ok_or_else(|| Error::CollectionNotFound(name_or_alias.into()))
+        if let Some(open) = view.open.get(name) {
+            return Ok(open.clone());
+        }
+        Err(match view.damaged.get(name) {
+            Some(detail) => Error::CollectionDamaged {
+                name: name.into(),
+                detail: detail.clone(),
+            },
+            None => Error::CollectionNotFound(name_or_alias.into()),
+        })
     }
 
     /// Returns the state of a collection.
@@ -348,20 +419,22 @@ impl Database {
         let missing = || Error::CollectionNotFound(name.into());
         let entry = manifest.collections.remove(name).ok_or_else(missing)?;
         manifest.aliases.retain(|_, n| n != name);
-        let collection = self
-            .view
-            .read()
-            .open
-            .get(name)
-            .cloned()
-            .ok_or_else(missing)?;
-        collection.close(|| {
+        let forget = || {
             let mut batch = Batch::default();
             batch.delete_collection(entry.id);
             self.save(&manifest, batch)
-        })?;
+        };
+        let collection = self.view.read().open.get(name).cloned();
+        match collection {
+            Some(collection) => collection.close(forget)?,
+            None => {
+                forget()?;
+                Collection::remove_derived_files(&self.store, entry.id);
+            }
+        }
         let mut view = self.view.write();
         view.open.remove(name);
+        view.damaged.remove(name);
         view.manifest = manifest;
         Ok(())
     }
@@ -472,6 +545,11 @@ impl Database {
         batch.put_manifest(manifest)?;
         self.store.write(batch)
     }
+}
+
+/// Goes through all results and returns the first failure.
+fn all(results: impl Iterator<Item = Result<()>>) -> Result<()> {
+    results.fold(Ok(()), Result::and)
 }
 
 impl Manifest {

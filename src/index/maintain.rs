@@ -142,14 +142,16 @@ impl SpaceIndex {
         if sealed.is_empty() && !takes_growing {
             return None;
         }
-        let growing_count = if takes_growing {
-            segments.growing.len()
-        } else {
-            0
+        // An empty segment, which a plan that failed left behind, goes on taking inserts.
+        let is_fresh = |s: &GrowingSegment| s.members.is_empty();
+        let fresh = segments.growing.last().is_some_and(is_fresh);
+        let growing_count = match takes_growing {
+            true => segments.growing.len() - usize::from(fresh),
+            false => 0,
         };
         let growing = segments.growing.iter().take(growing_count);
         let growing = union(growing.map(|s| &s.members));
-        if takes_growing {
+        if takes_growing && !fresh {
             segments.growing.push(GrowingSegment::default());
         }
         Some(Job {
@@ -218,7 +220,12 @@ impl SpaceIndex {
         };
         built.save(file)?;
         drop(built);
-        SealedSegment::open(file).map(Some)
+        let opened = SealedSegment::open(file);
+        if opened.is_err() {
+            // Otherwise each try would leave a file with all vectors.
+            std::fs::remove_file(file).ok();
+        }
+        opened.map(Some)
     }
 
     /// Replaces the segments of a job by the one that was built of them.

@@ -540,3 +540,21 @@ fn large_scans_share_the_work() {
     let found = scan(&all[9]).unwrap();
     assert_eq!(found, naive(Metric::L2, &all[9], 20, &all, &allowed));
 }
+
+#[test]
+fn a_segment_that_cannot_be_opened_leaves_no_file_and_no_empty_segment() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let index = SpaceIndex::new(2, Metric::Dot, Codes::None);
+    // Refused by collections: the squared length overflows, so that the file has no radius.
+    index.insert(&[(0, &[3e38, 3e38]), (1, &[1.0, 0.0])]);
+    let none = RoaringBitmap::new();
+    for n in 0..3 {
+        let job = index.plan(&none, JobKind::All, MemoryBudget::UNLIMITED);
+        let job = job.expect("vectors to seal");
+        let file = dir.path().join(format!("{n}.seg"));
+        let built = index.build(&job, Some(&file), &Progress::new(1));
+        assert!(built.is_err(), "an infinite radius was read back");
+        assert_eq!(fs::read_dir(dir.path()).expect("folder").count(), 0);
+    }
+    assert!(index.segments.read().growing.len() <= 2);
+}

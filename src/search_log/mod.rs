@@ -148,7 +148,8 @@ impl SearchLog {
             return Ok(());
         }
         self.write_queue(&mut stored)?;
-        self.trim(&mut stored, now)
+        let may_expire = self.store.may_expire(now)?;
+        self.trim(&mut stored, now, may_expire)
     }
 
     /// Writes the queue.
@@ -190,7 +191,7 @@ impl SearchLog {
     }
 
     /// Removes the oldest searches by age, once an hour, and by number.
-    fn trim(&self, stored: &mut Stored, now: i64) -> Result<()> {
+    fn trim(&self, stored: &mut Stored, now: i64, may_expire: bool) -> Result<()> {
         let config = self.config.read().clone();
         let count = stored.count.unwrap_or_default();
         let is_due = Instant::now() >= stored.expiry;
@@ -199,7 +200,10 @@ impl SearchLog {
             return Ok(());
         }
         stored.expiry = Instant::now() + EXPIRY_INTERVAL;
-        let horizon = now.saturating_sub((config.retention_days * DAY) as i64);
+        let horizon = match may_expire {
+            true => now.saturating_sub((config.retention_days * DAY) as i64),
+            false => i64::MIN,
+        };
         loop {
             let mut batch = Batch::default();
             let mut removed = 0;

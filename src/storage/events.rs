@@ -5,10 +5,11 @@ use rocksdb::Direction;
 use vitrine_schemas::{Event, EventKind};
 
 use super::{
-    Batch, Store, codec,
+    Batch, Store,
+    batch::Op,
+    codec,
     codec::corrupt,
     keys::{self, EventRef, Listing},
-    rocks::Op,
 };
 use crate::{Error, Result};
 
@@ -97,7 +98,8 @@ impl Store {
         mut each: impl FnMut(EventRef, Event) -> Result<bool>,
     ) -> Result<()> {
         let prefix = keys::events(collection);
-        for entry in self.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
             let (key, value) = entry?;
             if !each(event_ref(&key)?, codec::decode_event(&value)?)? {
                 break;
@@ -115,7 +117,8 @@ impl Store {
     ) -> Result<()> {
         let prefix = keys::follow_ups(collection);
         let start = keys::follow_up(collection, EventRef::first_at(from));
-        for entry in self.entries(FAMILY, &prefix, &start, Direction::Forward)? {
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, &prefix, &start, Direction::Forward)? {
             let (key, _) = entry?;
             let at = event_ref(&key)?;
             if let Some(event) = self.event(collection, at)? {
@@ -154,7 +157,8 @@ impl Store {
             None => prefix.clone(),
         };
         let mut found = Vec::new();
-        for entry in self.entries(FAMILY, &prefix, &start, Direction::Forward)? {
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, &prefix, &start, Direction::Forward)? {
             let (key, _) = entry?;
             if found.len() == max {
                 break;
@@ -175,7 +179,8 @@ impl Store {
     ) -> Result<()> {
         let prefix = keys::list(collection, Listing::Item, item);
         let end = [&prefix[..], &[0xff; 25]].concat();
-        for entry in self.entries(FAMILY, &prefix, &end, Direction::Reverse)? {
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, &prefix, &end, Direction::Reverse)? {
             let (key, value) = entry?;
             let kind = value.first().and_then(|byte| codec::kind_of(*byte));
             let kind = kind.ok_or_else(|| corrupt(FAMILY, "unknown event kind"))?;

@@ -1,23 +1,40 @@
 //! Storage: a RocksDB store with versioned records. Nothing outside this folder names RocksDB.
 
+mod batch;
+mod checkpoint;
+mod clock_guard;
 mod codec;
+mod directory;
 mod events;
+mod expiry;
+mod inspection;
 mod keys;
 mod models;
 mod rankers;
+mod records;
+mod recovery;
+mod repair;
+mod reserve;
 mod rocks;
 mod searches;
+mod sequence;
 mod settings;
+mod store;
+mod store_health;
+mod tuning;
 
+pub(crate) use batch::Batch;
 pub(crate) use codec::Manifest;
 pub(crate) use codec::ManifestEntry;
 pub(crate) use codec::Placement;
 pub(crate) use codec::SegmentList;
 pub(crate) use codec::StoredReembedding;
+pub(crate) use directory::{free_bytes, write_atomic};
 pub(crate) use keys::{EventRef, Listing};
 pub(crate) use models::ModelList;
 pub(crate) use rankers::RankerList;
-pub(crate) use rocks::{Batch, Store, write_atomic};
+pub(crate) use store::Store;
+pub use store_health::StoreHealth;
 
 /// Durability of an acknowledged write. The write-ahead log is always on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use rocksdb::Direction;
 use serde::{Deserialize, Serialize};
 use vitrine_schemas::ModelInfo;
 
-use super::{Batch, Store, codec::corrupt, keys, rocks::Op};
+use super::{Batch, Store, batch::Op, codec::corrupt, keys};
 use crate::{Error, Result};
 
 const FAMILY: &str = "models";
@@ -106,7 +106,8 @@ impl Store {
         prefix: &[u8],
         mut each: impl FnMut(&[u8], &[u8]) -> Result<()>,
     ) -> Result<()> {
-        for entry in self.entries(FAMILY, prefix, prefix, Direction::Forward)? {
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, prefix, prefix, Direction::Forward)? {
             let (key, value) = entry?;
             each(&key, &value)?;
         }

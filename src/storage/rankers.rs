@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use vitrine_schemas::{RankerInfo, RankerModel};
 
-use super::{Batch, Store, codec::corrupt, keys, rocks::Op};
+use super::{Batch, Store, batch::Op, codec::corrupt, keys};
 use crate::{Error, Result};
 
 const FAMILY: &str = "models";

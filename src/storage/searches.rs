@@ -5,10 +5,11 @@ use rocksdb::Direction;
 use vitrine_schemas::SearchEvent;
 
 use super::{
-    Batch, Store, codec,
+    Batch, Store,
+    batch::Op,
+    codec,
     events::event_ref,
     keys::{self, EventRef, Listing},
-    rocks::Op,
 };
 use crate::Result;
 
@@ -60,7 +61,8 @@ impl Store {
     pub fn count_searches(&self, collection: u32) -> Result<u64> {
         let prefix = keys::searches(collection);
         let mut count = 0;
-        for entry in self.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
             entry?;
             count += 1;
         }
@@ -76,7 +78,8 @@ impl Store {
     ) -> Result<()> {
         let prefix = keys::searches(collection);
         let start = [&keys::search(collection, after)[..], &[0]].concat();
-        for entry in self.entries(FAMILY, &prefix, &start, Direction::Forward)? {
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, &prefix, &start, Direction::Forward)? {
             let (key, value) = entry?;
             if !each(event_ref(&key)?, codec::decode_search(&value)?)? {
                 break;
@@ -94,7 +97,8 @@ impl Store {
     ) -> Result<()> {
         let prefix = keys::searches(collection);
         let end = keys::search(collection, EventRef::first_at(before));
-        for entry in self.entries(FAMILY, &prefix, &end, Direction::Reverse)? {
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, &prefix, &end, Direction::Reverse)? {
             let (key, value) = entry?;
             let at = event_ref(&key)?;
             if at.micros < before && !each(at, codec::decode_search(&value)?)? {
@@ -113,7 +117,8 @@ impl Store {
     ) -> Result<Vec<(EventRef, SearchEvent)>> {
         let prefix = keys::list(collection, listing, name);
         let mut found = Vec::new();
-        for entry in self.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
             let (key, _) = entry?;
             let at = event_ref(&key)?;
             let value = self.get(FAMILY, &keys::search(collection, at))?;

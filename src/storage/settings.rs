@@ -3,7 +3,7 @@
 use rocksdb::Direction;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Batch, Store, codec::corrupt, keys, rocks::Op};
+use super::{Batch, Store, batch::Op, codec::corrupt, keys};
 use crate::{Error, Result};
 
 const FAMILY: &str = "manifest";
@@ -40,7 +40,8 @@ impl Store {
     pub fn settings<T: DeserializeOwned>(&self, collection: u32, kind: u8) -> Result<Vec<T>> {
         let prefix = keys::setting(collection, kind, "");
         let mut found = Vec::new();
-        for entry in self.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
             let (_, value) = entry?;
             found.push(serde_json::from_slice(&value).map_err(|e| corrupt(FAMILY, e))?);
         }

@@ -39,7 +39,21 @@ impl Server {
         )
     }
 
+    /// Starts a server with environment variables.
+    pub fn with_variables(data: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::launch_with(data, "127.0.0.1:0", &[], variables)
+    }
+
     fn launch(data: &Path, listen: &str, flags: &[&OsStr]) -> Self {
+        Self::launch_with(data, listen, flags, &[])
+    }
+
+    fn launch_with(
+        data: &Path,
+        listen: &str,
+        flags: &[&OsStr],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let address_file = data.with_extension("address");
         let _ = std::fs::remove_file(&address_file);
         let mut child = Command::new(SERVER)
@@ -48,6 +62,7 @@ impl Server {
             .arg("--address-file")
             .arg(&address_file)
             .args(flags)
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

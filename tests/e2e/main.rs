@@ -3,6 +3,7 @@
 mod architecture;
 mod catalog;
 mod crash;
+mod durability;
 mod harness;
 mod import_circles;
 mod reembedding;

@@ -213,3 +213,24 @@ fn scroll_gives_every_item_once() {
         );
     }
 }
+
+#[test]
+fn a_vector_whose_distances_would_overflow_is_refused() {
+    let fixture = Fixture::new();
+    let config = json!({"vectors": {"dot": {"dim": 2, "metric": "dot"}, "l2": {"dim": 2, "metric": "l2"}, "cosine": {"dim": 2}}});
+    let config = serde_json::from_value(config).expect("a config");
+    let shop = fixture.db.create_collection("far", config).expect("create");
+    for space in ["dot", "l2"] {
+        let far = item(json!({"id": "a", "vectors": {space: [3e38, 1.0]}}));
+        let refused = shop.upsert(vec![far]).expect("answered").remove(0);
+        let refused = messages(&refused.expect_err("refused"));
+        assert!(
+            refused.starts_with(&format!("/vectors/{space}")) && refused.contains("length"),
+            "{refused}"
+        );
+    }
+    put(
+        &shop,
+        &[json!({"id": "b", "vectors": {"dot": [9e17, 1.0], "cosine": [3e38, 3e38]}})],
+    );
+}

@@ -6,6 +6,7 @@ mod bounds;
 mod browse;
 mod compat;
 mod cross;
+mod damage;
 mod dialogues;
 mod events;
 mod facets;

@@ -1,13 +1,17 @@
 //! Prometheus metrics: request counters and gauges of the current state.
 
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-    proto::MetricFamily,
+    HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder, proto::MetricFamily,
 };
 use vitrine::{
-    Bounds,
+    Bounds, Health,
     bounds::Usage,
     schemas::{BehaviorInfo, CollectionInfo, EmbeddingInfo, IndexInfo, SearchLogInfo},
+};
+
+use super::{
+    gauges::Gauges,
+    health_metrics::{BackupFigures, add_health},
 };
 
 /// Request metrics, counted as requests are served.
@@ -72,12 +76,16 @@ pub struct MetricsSnapshot<'a> {
     pub usage: &'a Usage,
     /// Resource limits.
     pub bounds: Bounds,
+    /// Health of the database.
+    pub health: &'a Health,
+    /// Snapshots of this server.
+    pub backups: BackupFigures,
 }
 
 impl MetricsSnapshot<'_> {
     /// Returns all gauges.
     pub fn gather(&self) -> prometheus::Result<Vec<MetricFamily>> {
-        let gauges = Gauges(Registry::new());
+        let gauges = Gauges::default();
         let names = |c: &CollectionInfo| vec![c.name.clone()];
         let items = self.collections.iter().map(|c| (names(c), c.items));
         gauges.add_integers(
@@ -118,7 +126,8 @@ impl MetricsSnapshot<'_> {
         self.searches(&gauges)?;
         self.indexes(&gauges)?;
         self.database(&gauges)?;
-        Ok(gauges.0.gather())
+        add_health(&gauges, self.health, self.backups)?;
+        Ok(gauges.gather())
     }
 
     /// Adds gauges of the event log and models, by collection.
@@ -331,37 +340,3 @@ impl MetricsSnapshot<'_> {
 
 /// Name, help and value of an index gauge.
 type IndexGauge<'a> = (&'a str, &'a str, fn(&IndexInfo) -> Option<u64>);
-
-struct Gauges(Registry);
-
-impl Gauges {
-    fn add_integers(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        values: impl Iterator<Item = (Vec<String>, u64)>,
-    ) -> prometheus::Result<()> {
-        let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
-        for (labels, value) in values {
-            gauge
-                .with_label_values(&labels)
-                .set(i64::try_from(value).unwrap_or(i64::MAX));
-        }
-        self.0.register(Box::new(gauge))
-    }
-
-    fn add_floats(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        values: impl Iterator<Item = (Vec<String>, f64)>,
-    ) -> prometheus::Result<()> {
-        let gauge = GaugeVec::new(Opts::new(name, help), labels)?;
-        for (labels, value) in values {
-            gauge.with_label_values(&labels).set(value);
-        }
-        self.0.register(Box::new(gauge))
-    }
-}

@@ -1,16 +1,20 @@
 //! Health and metrics.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
 
 use actix_web::{
     HttpResponse,
     web::{self, Json},
 };
 
+use vitrine::{Health, StoreHealth};
+use vitrine_schemas::{Readiness, ReadinessStatus};
+
 use crate::{
     error::{ApiError, ApiResult},
     http::{request_context::RequestContext, responses::AuthErrors},
-    ops::metrics::MetricsSnapshot,
+    ops::{health_metrics::BackupFigures, metrics::MetricsSnapshot},
+    state::AppState,
 };
 
 type Status = BTreeMap<&'static str, &'static str>;
@@ -40,13 +44,47 @@ pub async fn livez() -> Json<Status> {
 /// Readiness
 ///
 /// The server starts to listen when the database is open and its indexes are loaded; earlier
-/// connections are refused.
+/// connections are refused. It is ready while it can do its work: not if writes fail, for example
+/// after the disk was full. `reasons` also names collections and tasks that do not work.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", operation_id = "ready", security(()),
-    responses((status = 200, description = "The server accepts requests", body = BTreeMap<String, String>)),
+    responses(
+        (status = 200, description = "The server accepts requests", body = Readiness),
+        (status = 503, description = "Writes fail", body = Readiness),
+    ),
 )]
-pub async fn readyz() -> Json<Status> {
-    ok()
+pub async fn readyz(state: web::Data<AppState>) -> HttpResponse {
+    let readiness = readiness(&state.database.health());
+    match readiness.status {
+        ReadinessStatus::Unavailable => HttpResponse::ServiceUnavailable().json(readiness),
+        _ => HttpResponse::Ok().json(readiness),
+    }
+}
+
+fn readiness(health: &Health) -> Readiness {
+    let damaged = health.damaged.keys();
+    let damaged = damaged.map(|name| format!("collection {name} is not open: damaged data"));
+    let tasks = health.tasks.iter();
+    let failing = tasks.filter(|(_, task)| !task.failing.is_empty());
+    // Causes may name paths and collections: they are in the log.
+    let failing = failing.map(|(task, _)| format!("maintenance task {task} fails, see the log"));
+    let mut reasons: Vec<_> = damaged.chain(failing).collect();
+    let mut status = match reasons.is_empty() {
+        true => ReadinessStatus::Ok,
+        false => ReadinessStatus::Degraded,
+    };
+    let store = match &health.store {
+        StoreHealth::Writable => None,
+        StoreHealth::WritesFail { reason, since } => {
+            Some(format!("writes fail since {since}: {reason}"))
+        }
+        StoreHealth::RestartNeeded { reason } => Some(reason.clone()),
+    };
+    if let Some(reason) = store {
+        status = ReadinessStatus::Unavailable;
+        reasons.insert(0, reason);
+    }
+    Readiness { status, reasons }
 }
 
 /// Metrics
@@ -72,6 +110,11 @@ pub async fn metrics(context: RequestContext) -> ApiResult<HttpResponse> {
             running: &running,
             usage: &database.usage()?,
             bounds: database.bounds(),
+            health: &database.health(),
+            backups: BackupFigures {
+                last_success: state.backups.last_success.load(Relaxed),
+                failures: state.backups.failures.load(Relaxed),
+            },
         };
         state.metrics.render(&snapshot).map_err(ApiError::internal)
     })

@@ -25,6 +25,7 @@ pub mod reports;
 pub mod rules;
 pub mod search;
 mod setting;
+pub mod snapshots;
 pub mod suggest;
 pub mod synonyms;
 pub mod understand;

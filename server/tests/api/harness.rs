@@ -24,6 +24,7 @@ use vitrine::{Database, Embedder, Options};
 use vitrine_server::{
     app,
     auth::Keys,
+    backup::BackupSettings,
     config::{Config, Embedding, Images, Limits},
     embedders::Embedders,
     http::middleware,
@@ -40,6 +41,7 @@ pub struct Setup {
     pub images: Images,
     pub embedding: Embedding,
     pub reports_dir: Option<PathBuf>,
+    pub backup: BackupSettings,
 }
 
 impl Default for Setup {
@@ -51,6 +53,7 @@ impl Default for Setup {
             images: Images::default(),
             embedding: Embedding::default(),
             reports_dir: None,
+            backup: BackupSettings::default(),
         }
     }
 }
@@ -171,6 +174,7 @@ pub async fn with(
         images: setup.images,
         embedding: setup.embedding,
         reports_dir: setup.reports_dir,
+        backup: setup.backup,
         ..Config::default()
     };
     let state = AppState::new(Arc::new(database), embedders, config, setup.keys);

@@ -28,4 +28,5 @@ mod reports;
 mod rules;
 mod search;
 mod settings;
+mod snapshots;
 mod understand;

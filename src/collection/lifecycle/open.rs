@@ -61,7 +61,7 @@ impl Collection {
             },
             || {
                 rayon::join(
-                    || Behavior::open(store.clone(), id, &config.behavior),
+                    || Behavior::open(store.clone(), id, &config.behavior, clock.clone()),
                     || LexicalIndex::open(&store.lexical(id)),
                 )
             },
@@ -153,6 +153,21 @@ impl Collection {
         state.config = Arc::new(config.clone());
         if let (Some(other), Some(stored)) = (&mut state.other, &entry.reembedding) {
             other.set.config = Arc::new(stored.config.clone());
+        }
+    }
+
+    /// Removes the files of a dropped collection that was not open.
+    pub(crate) fn remove_derived_files(store: &Store, id: u32) {
+        state_file::remove(store, id);
+        if let Err(e) = remove_files(store, id, &SegmentList::default()) {
+            tracing::warn!(id, "segment files were not removed: {e}");
+        }
+        let lexical = store.lexical(id);
+        match std::fs::remove_dir_all(&lexical) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(folder = %lexical.display(), "cannot be removed: {e}");
+            }
+            _ => {}
         }
     }
 

@@ -372,3 +372,89 @@ fn numbers_since_1970_are_times() {
     let ts = exported(&db, "u")[0].ts.clone();
     assert_eq!(ts.as_deref(), Some("2024-06-15T12:34:56Z"));
 }
+
+#[test]
+fn models_with_erased_events_are_dropped_if_no_training_replaces_them() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let db = open(dir.path());
+    let shop = shop(&db, json!({}));
+    let mut events = crowd();
+    events.extend((0..20_000).map(|n| {
+        let user = format!("u{}", n % 2_000);
+        event(
+            Some(&user),
+            None,
+            &format!("i{}", n * 7 % 900),
+            "2026-05-01T10:00:00Z",
+        )
+    }));
+    events.push(event(Some(SECRET), None, "tent", "2026-05-01T11:00:00Z"));
+    store(&db, &events);
+    shop.train(&Training::default()).expect("trained");
+    let patch = serde_json::from_value(json!({"behavior": {"training_memory_mib": 1}}));
+    db.patch_collection("shop", patch.expect("a patch"))
+        .expect("patched");
+    db.erase(&user_named(SECRET), &db.open_collections())
+        .expect("erased");
+    assert!(
+        shop.maintain_behavior().is_err(),
+        "training takes more than 1 MiB"
+    );
+    assert_eq!(shop.models().models.len(), 0, "models knew the erased user");
+    assert_eq!(shop.behavior_info().model, None);
+    drop((shop, db));
+    let db = open(dir.path());
+    assert_eq!(
+        db.collection("shop").expect("shop").models().models.len(),
+        0
+    );
+}
+
+#[test]
+fn a_clock_that_jumps_forward_removes_no_events() {
+    use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+    const DAY: i64 = 86_400_000_000;
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let start = Utc::now().timestamp_micros();
+    let now = Arc::new(AtomicI64::new(start));
+    let open = || {
+        let now = now.clone();
+        let options = Options {
+            index_threads: 0,
+            clock: crate::Clock::new(move || now.load(Relaxed)),
+            ..Options::default()
+        };
+        Database::open(dir.path(), options).expect("open")
+    };
+    let db = open();
+    let collection = shop(&db, json!({"retention_days": 30}));
+    let recent = Utc::now() - chrono::TimeDelta::days(3);
+    store(&db, &[event(Some("u"), None, "tent", &recent.to_rfc3339())]);
+    collection.maintain_behavior().expect("maintained");
+    now.store(start + 400 * DAY, Relaxed);
+    let patch = serde_json::from_value(json!({"behavior": {"retention_days": 30.5}}));
+    db.patch_collection("shop", patch.expect("a patch"))
+        .expect("patched");
+    collection.maintain_behavior().expect("maintained");
+    assert_eq!(
+        exported(&db, "u").len(),
+        1,
+        "removed by a jump of the clock"
+    );
+    drop((collection, db));
+    // The same at a start.
+    let db = open();
+    assert_eq!(
+        exported(&db, "u").len(),
+        1,
+        "removed by a start with a wrong clock"
+    );
+    drop(db);
+    now.store(start + 28 * DAY, Relaxed);
+    let db = open();
+    assert_eq!(
+        exported(&db, "u").len(),
+        0,
+        "a clock that is right removes it"
+    );
+}

@@ -1,0 +1,216 @@
+//! Making of a snapshot, and the removal of old ones.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use tokio::task::spawn_blocking;
+use vitrine::Database;
+use vitrine_schemas::{SnapshotInfo, SnapshotState};
+
+use super::{
+    manifest::{FileEntry, Manifest},
+    repository::Repository,
+};
+
+/// Form of the time in the id of a snapshot.
+const ID_TIME: &str = "%Y%m%dt%H%M%S";
+
+/// Returns the id of a new snapshot; ids sort by time.
+pub(super) fn new_id() -> String {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    format!("{}-{}", Utc::now().format(ID_TIME), &random[..8])
+}
+
+/// Returns the time of a snapshot from its id.
+pub(super) fn created(id: &str) -> Option<DateTime<Utc>> {
+    let (time, _) = id.split_once('-')?;
+    let time = NaiveDateTime::parse_from_str(time, ID_TIME).ok()?;
+    Some(time.and_utc())
+}
+
+/// Makes a snapshot of a database that is in use. Files that the target has are not copied.
+///
+/// # Errors
+/// The database cannot be copied, or the target not be written. No part of a snapshot that failed
+/// can be restored; what was copied is used by the next one.
+pub async fn create(
+    database: Arc<Database>,
+    repository: &Repository,
+    id: String,
+) -> Result<SnapshotInfo, String> {
+    let started = Instant::now();
+    let created_at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let identity = database.id().to_owned();
+    let name = id.clone();
+    let checkpoint = blocking(move || database.checkpoint(&name).map_err(|e| e.to_string()));
+    let folder = RemovedFolder(checkpoint.await?);
+    let known = known_hashes(repository, &identity).await?;
+    let mut objects = repository.objects().await?;
+    let mut files = Vec::new();
+    let mut copied_bytes = 0;
+    let root = folder.0.clone();
+    for found in blocking(move || list(&root)).await? {
+        let entry = with_hash(&folder.0, found, &known).await?;
+        if objects.get(&entry.blake3) != Some(&entry.bytes) {
+            let path = folder.0.join(&entry.name);
+            repository.upload(&path, &entry.blake3, entry.bytes).await?;
+            objects.insert(entry.blake3.clone(), entry.bytes);
+            copied_bytes += entry.bytes;
+        }
+        files.push(entry);
+    }
+    let snapshot = SnapshotInfo {
+        id,
+        state: SnapshotState::Complete,
+        database: identity,
+        created_at,
+        version: env!("CARGO_PKG_VERSION").into(),
+        files: files.len() as u64,
+        bytes: files.iter().map(|file| file.bytes).sum(),
+        copied_bytes,
+        seconds: started.elapsed().as_secs_f64(),
+        error: None,
+    };
+    let manifest = Manifest::new(snapshot, files);
+    repository.write_manifest(&manifest).await?;
+    Ok(manifest.snapshot)
+}
+
+/// Deletes all but the newest snapshots, then the objects that no snapshot has; returns the number
+/// of snapshots deleted.
+///
+/// # Errors
+/// The target cannot be read or written. A damaged manifest is an error: its objects are unknown.
+pub async fn forget_old(repository: &Repository, keep: usize) -> Result<usize, String> {
+    let ids = repository.ids().await?;
+    let old = ids.get(keep..).unwrap_or_default();
+    if old.is_empty() {
+        return Ok(0);
+    }
+    for id in old {
+        repository.delete_manifest(id).await?;
+    }
+    let mut used = HashSet::new();
+    for (_, manifest) in repository.manifests().await? {
+        used.extend(manifest?.files.into_iter().map(|file| file.blake3));
+    }
+    for hash in repository.objects().await?.keys() {
+        if !used.contains(hash) {
+            repository.delete_object(hash).await?;
+        }
+    }
+    Ok(old.len())
+}
+
+/// Returns the files of the newest snapshot of a database by name. Tables and segments never
+/// change, so those of the same name, size and time need not be read.
+async fn known_hashes(
+    repository: &Repository,
+    database: &str,
+) -> Result<HashMap<String, FileEntry>, String> {
+    for id in repository.ids().await? {
+        match repository.read_manifest(&id).await {
+            Ok(manifest) if manifest.snapshot.database == database => {
+                let files = manifest.files.into_iter();
+                return Ok(files.map(|file| (file.name.clone(), file)).collect());
+            }
+            Ok(_) => {}
+            Err(e) => tracing::warn!("{e}"),
+        }
+    }
+    Ok(HashMap::new())
+}
+
+async fn with_hash(
+    folder: &Path,
+    found: FileEntry,
+    known: &HashMap<String, FileEntry>,
+) -> Result<FileEntry, String> {
+    let never_changes = found.name.ends_with(".sst") || found.name.ends_with(".seg");
+    if never_changes
+        && let Some(known) = known.get(&found.name)
+        && (known.bytes, known.modified_ns) == (found.bytes, found.modified_ns)
+    {
+        return Ok(known.clone());
+    }
+    let path = folder.join(&found.name);
+    let (blake3, bytes) = blocking(move || hash(&path)).await?;
+    Ok(FileEntry {
+        blake3,
+        bytes,
+        ..found
+    })
+}
+
+/// Lists the files below a folder in the order of their names, without hashes.
+fn list(folder: &Path) -> Result<Vec<FileEntry>, String> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        let error = |e: std::io::Error| format!("{}: {e}", next.display());
+        for entry in fs::read_dir(&next).map_err(error)? {
+            let entry = entry.map_err(error)?;
+            let metadata = entry.metadata().map_err(error)?;
+            let path = entry.path();
+            if metadata.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(folder).unwrap_or(&path);
+            files.push(FileEntry {
+                name: name.to_string_lossy().into_owned(),
+                bytes: metadata.len(),
+                modified_ns: metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec(),
+                blake3: String::new(),
+            });
+        }
+    }
+    files.retain(|file| file.name != "LOCK");
+    files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+fn hash(path: &Path) -> Result<(String, u64), String> {
+    let error = |e: std::io::Error| format!("{}: {e}", path.display());
+    let mut file = File::open(path).map_err(error)?;
+    let mut hasher = blake3::Hasher::new();
+    let bytes = std::io::copy(&mut file, &mut hasher).map_err(error)?;
+    Ok((hasher.finalize().to_hex().to_string(), bytes))
+}
+
+/// Runs work on a thread that may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    spawn_blocking(work).await.map_err(|e| e.to_string())?
+}
+
+/// A folder that is removed when it is dropped.
+struct RemovedFolder(PathBuf);
+
+impl Drop for RemovedFolder {
+    fn drop(&mut self) {
+        if let Err(e) = fs::remove_dir_all(&self.0) {
+            tracing::warn!("{}: {e}", self.0.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_snapshot_has_its_time() {
+        let time = created(&new_id()).expect("a time");
+        assert!(Utc::now().signed_duration_since(time).num_seconds() < 60);
+        assert!(created("other").is_none());
+    }
+}

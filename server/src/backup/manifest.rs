@@ -1,0 +1,113 @@
+//! Manifest of a snapshot: its files by name, with the hashes of their content.
+
+use std::path::{Component, Path};
+
+use serde::{Deserialize, Serialize};
+use vitrine_schemas::SnapshotInfo;
+
+/// Version of the manifest.
+const FORMAT: u32 = 1;
+
+/// Manifest of a snapshot.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the manifest.
+    pub format: u32,
+    /// The snapshot.
+    pub snapshot: SnapshotInfo,
+    /// Its files, in the order of their names.
+    pub files: Vec<FileEntry>,
+    /// Hash of the files' names, sizes and hashes, which notices damage of this manifest.
+    pub checksum: String,
+}
+
+/// A file of a snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Path below the data directory.
+    pub name: String,
+    /// Size.
+    pub bytes: u64,
+    /// Time of the last change, in nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// BLAKE3 hash of the content, as hexadecimal digits.
+    pub blake3: String,
+}
+
+impl Manifest {
+    /// Returns the manifest of a complete snapshot.
+    pub fn new(snapshot: SnapshotInfo, files: Vec<FileEntry>) -> Self {
+        let checksum = checksum(&files);
+        Self {
+            format: FORMAT,
+            snapshot,
+            files,
+            checksum,
+        }
+    }
+
+    /// Parses and checks a manifest.
+    ///
+    /// # Errors
+    /// It is of another version, damaged, or names files outside of a data directory.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|e| format!("damaged manifest: {e}"))?;
+        if manifest.format != FORMAT {
+            return Err(format!(
+                "expected a manifest of format {FORMAT}, got {}; use the version that wrote it",
+                manifest.format
+            ));
+        }
+        if manifest.checksum != checksum(&manifest.files) {
+            return Err("damaged manifest: its checksum does not match".into());
+        }
+        match manifest.files.iter().find(|file| !is_inside(&file.name)) {
+            Some(file) => Err(format!(
+                "expected a path below the data directory, got {}",
+                file.name
+            )),
+            None => Ok(manifest),
+        }
+    }
+}
+
+fn checksum(files: &[FileEntry]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        let line = format!("{}\n{}\n{}\n", file.name, file.bytes, file.blake3);
+        hasher.update(line.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn is_inside(name: &str) -> bool {
+    let mut parts = Path::new(name).components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(name: &str) -> Manifest {
+        let file = FileEntry {
+            name: name.into(),
+            bytes: 3,
+            ..FileEntry::default()
+        };
+        Manifest::new(SnapshotInfo::default(), vec![file])
+    }
+
+    #[test]
+    fn a_manifest_that_was_changed_or_leaves_the_folder_is_refused() {
+        let text = serde_json::to_string(&manifest("segments/a.seg")).unwrap();
+        assert!(Manifest::parse(text.as_bytes()).is_ok());
+        let changed = text.replace("\"bytes\":3", "\"bytes\":4");
+        assert!(Manifest::parse(changed.as_bytes()).is_err());
+        for name in ["../a", "/etc/passwd", ""] {
+            let text = serde_json::to_string(&manifest(name)).unwrap();
+            assert!(Manifest::parse(text.as_bytes()).is_err(), "{name}");
+        }
+    }
+}

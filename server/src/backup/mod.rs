@@ -1,0 +1,27 @@
+//! Backups: snapshots of a database in a folder or an object store (S3, GCS, Azure).
+//!
+//! A target holds the files of all its snapshots by the hash of their content, so a file that did
+//! not change is copied once, and one manifest per snapshot, which is written last:
+//!
+//! ```text
+//! objects/4f/4f1c...      a file, by its BLAKE3 hash
+//! snapshots/ID.json       names, sizes and hashes of the files of a snapshot
+//! ```
+
+mod command;
+mod create;
+mod manifest;
+mod repository;
+mod restore;
+mod service;
+mod settings;
+
+pub use self::{
+    command::{BackupArgs, RepairArgs, RestoreArgs, VerifyArgs, backup, repair, restore, verify},
+    create::{create, forget_old},
+    manifest::{FileEntry, Manifest},
+    repository::Repository,
+    restore::{restore as restore_snapshot, verify as verify_snapshot},
+    service::Backups,
+    settings::BackupSettings,
+};

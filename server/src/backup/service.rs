@@ -1,0 +1,177 @@
+//! Snapshots of a running server: one at a time, on request and on a schedule.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use chrono::Utc;
+use parking_lot::Mutex;
+use vitrine::Database;
+use vitrine_schemas::{SnapshotInfo, SnapshotState};
+
+use super::{
+    create::{create, created, forget_old, new_id},
+    repository::Repository,
+    settings::BackupSettings,
+};
+
+/// Longest pause after a scheduled snapshot that failed.
+const RETRY_PAUSE: Duration = Duration::from_secs(600);
+
+/// Snapshots that failed, or that run, which are shown besides those of the target.
+const MAX_SHOWN: usize = 20;
+
+/// Backups of a server.
+pub struct Backups {
+    database: Arc<Database>,
+    settings: BackupSettings,
+    repository: Option<Repository>,
+    /// Locked while a snapshot is made.
+    running: tokio::sync::Mutex<()>,
+    /// Snapshots that run or failed, the newest last.
+    shown: Mutex<Vec<SnapshotInfo>>,
+    /// Time of the last complete snapshot in seconds since 1970; 0 for none since the start.
+    pub last_success: AtomicI64,
+    /// Snapshots that failed since the start.
+    pub failures: AtomicU64,
+}
+
+impl Backups {
+    /// Opens the target of the settings, if any.
+    ///
+    /// # Errors
+    /// The target cannot be opened.
+    pub fn open(database: Arc<Database>, settings: BackupSettings) -> Result<Self, String> {
+        let repository = settings.target.as_deref().map(Repository::open);
+        Ok(Self {
+            database,
+            repository: repository.transpose()?,
+            settings,
+            running: tokio::sync::Mutex::default(),
+            shown: Mutex::default(),
+            last_success: AtomicI64::new(0),
+            failures: AtomicU64::new(0),
+        })
+    }
+
+    /// Returns the target; None if none is configured.
+    pub fn repository(&self) -> Option<&Repository> {
+        self.repository.as_ref()
+    }
+
+    /// Begins a snapshot; [`Backups::run`] makes it.
+    pub fn begin(&self) -> SnapshotInfo {
+        let snapshot = SnapshotInfo {
+            id: new_id(),
+            state: SnapshotState::Running,
+            database: self.database.id().to_owned(),
+            created_at: Utc::now().to_rfc3339(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            ..SnapshotInfo::default()
+        };
+        let mut shown = self.shown.lock();
+        shown.push(snapshot.clone());
+        let excess = shown.len().saturating_sub(MAX_SHOWN);
+        shown.drain(..excess);
+        snapshot
+    }
+
+    /// Makes a snapshot that was begun, after those under way, and removes old ones.
+    ///
+    /// # Errors
+    /// No target is configured, or the snapshot failed.
+    pub async fn run(&self, id: &str) -> Result<SnapshotInfo, String> {
+        let made = self.make(id).await;
+        let mut shown = self.shown.lock();
+        match &made {
+            Ok(snapshot) => {
+                shown.retain(|s| s.id != id);
+                self.last_success.store(Utc::now().timestamp(), Relaxed);
+                tracing::info!(
+                    snapshot = id,
+                    bytes = snapshot.bytes,
+                    copied_bytes = snapshot.copied_bytes,
+                    seconds = snapshot.seconds,
+                    "snapshot complete"
+                );
+            }
+            Err(e) => {
+                self.failures.fetch_add(1, Relaxed);
+                if let Some(snapshot) = shown.iter_mut().find(|s| s.id == id) {
+                    snapshot.state = SnapshotState::Failed;
+                    snapshot.error = Some(e.clone());
+                }
+                tracing::error!(snapshot = id, "the snapshot failed: {e}");
+            }
+        }
+        made
+    }
+
+    async fn make(&self, id: &str) -> Result<SnapshotInfo, String> {
+        let repository = self.repository().ok_or("no backup.target is configured")?;
+        let _one = self.running.lock().await;
+        let snapshot = create(self.database.clone(), repository, id.to_owned()).await?;
+        if self.settings.keep > 0
+            && let Err(e) = forget_old(repository, self.settings.keep).await
+        {
+            tracing::error!("old snapshots were not removed: {e}");
+        }
+        Ok(snapshot)
+    }
+
+    /// Returns the snapshots of the target and those that run or failed, the newest first.
+    ///
+    /// # Errors
+    /// The target cannot be read.
+    pub async fn list(&self) -> Result<Vec<SnapshotInfo>, String> {
+        let mut snapshots = self.shown.lock().clone();
+        if let Some(repository) = self.repository() {
+            for (id, manifest) in repository.manifests().await? {
+                snapshots.push(match manifest {
+                    Ok(manifest) => manifest.snapshot,
+                    Err(e) => SnapshotInfo {
+                        id,
+                        state: SnapshotState::Failed,
+                        error: Some(e),
+                        ..SnapshotInfo::default()
+                    },
+                });
+            }
+        }
+        snapshots.sort_by(|a, b| b.id.cmp(&a.id));
+        Ok(snapshots)
+    }
+
+    /// Makes snapshots at the interval of the settings, until the server ends.
+    pub async fn follow_schedule(self: Arc<Self>) {
+        let Some(hours) = self.settings.interval_hours else {
+            return;
+        };
+        let interval = Duration::from_secs_f64(hours * 3600.0);
+        loop {
+            tokio::time::sleep(self.pause(interval).await).await;
+            let snapshot = self.begin();
+            // A failure is in the log, the metrics and the list.
+            if self.run(&snapshot.id).await.is_err() {
+                tokio::time::sleep(interval.min(RETRY_PAUSE)).await;
+            }
+        }
+    }
+
+    /// Returns the time until a snapshot is due: the interval after the newest one, whichever
+    /// process made it.
+    async fn pause(&self, interval: Duration) -> Duration {
+        let ids = match self.repository() {
+            Some(repository) => repository.ids().await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let newest = ids.iter().find_map(|id| created(id));
+        let since = newest.map(|at| Utc::now().signed_duration_since(at));
+        let since = since.and_then(|since| since.to_std().ok());
+        since.map_or(Duration::ZERO, |since| interval.saturating_sub(since))
+    }
+}

@@ -1,0 +1,102 @@
+//! Consistent copies of a data directory while it is in use, by hard links.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use rocksdb::checkpoint::Checkpoint;
+
+use super::{
+    Store,
+    directory::{Directory, make_private_folder},
+    rocks::{Rocks, storage},
+    sequence::SequenceFile,
+};
+use crate::{Error, Result};
+
+/// Folder of copies under way, on the same disk as what they link to.
+const FOLDER: &str = "checkpoints";
+
+impl Store {
+    /// Makes a data directory with the content of this one as of a moment: every acknowledged write
+    /// before the call, and none in part. Writes go on. Full-text indexes are left out, since an
+    /// opening builds them again.
+    pub fn checkpoint(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.path.join(FOLDER).join(name);
+        let made = self.fill(&folder);
+        if made.is_err() {
+            remove(&folder);
+        }
+        made.map(|()| folder)
+    }
+
+    fn fill(&self, folder: &Path) -> Result<()> {
+        let io = |source| Error::Io {
+            path: folder.to_path_buf(),
+            source,
+        };
+        let early = early_segments(folder);
+        make_private_folder(&early).map_err(io)?;
+        // Segments that the checkpoint lists exist before it, or after it, or both: a file that was
+        // removed in between is built again.
+        link_files(&self.segments(), &early)?;
+        let rocks = self.rocks()?;
+        let checkpoint = Checkpoint::new(&rocks.db).map_err(storage)?;
+        checkpoint.create_checkpoint(folder).map_err(storage)?;
+        drop(checkpoint);
+        drop(rocks);
+        fs::rename(&early, folder.join("segments")).map_err(io)?;
+        link_files(&self.segments(), &folder.join("segments"))?;
+        make_private_folder(&folder.join("states")).map_err(io)?;
+        link_files(&self.states(), &folder.join("states"))?;
+        Directory::write_identity(folder, self.identity())?;
+        let copied = Rocks::open_read_only(folder, &self.tuning)?;
+        SequenceFile::open(folder, &copied)?.sync()
+    }
+
+    /// Removes copies that a crash left behind.
+    pub(super) fn remove_checkpoints(path: &Path) {
+        remove(&path.join(FOLDER));
+    }
+}
+
+fn early_segments(folder: &Path) -> PathBuf {
+    folder.with_extension("segments")
+}
+
+fn remove(folder: &Path) {
+    for path in [folder.to_path_buf(), early_segments(folder)] {
+        match fs::remove_dir_all(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(folder = %path.display(), "cannot be removed: {e}");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Links the files of a folder into another one, where they are not yet. Files that are being
+/// written (`.new`) or vanish are skipped.
+fn link_files(from: &Path, to: &Path) -> Result<()> {
+    let io = |source| Error::Io {
+        path: from.to_path_buf(),
+        source,
+    };
+    for entry in fs::read_dir(from).map_err(io)? {
+        let source = entry.map_err(io)?.path();
+        let (Some(name), false) = (
+            source.file_name(),
+            source.extension().is_some_and(|e| e == "new"),
+        ) else {
+            continue;
+        };
+        let linked = fs::hard_link(&source, to.join(name));
+        let copied = linked.or_else(|e| match e.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => Ok(()),
+            _ => fs::copy(&source, to.join(name)).map(|_| ()),
+        });
+        copied.map_err(io)?;
+    }
+    Ok(())
+}
