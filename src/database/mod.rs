@@ -328,6 +328,8 @@ impl Database {
             name: c.name().into(),
             config: (*c.config()).clone(),
             items: stats.items,
+            quarantined: stats.quarantined,
+            quarantined_ids: stats.quarantined_ids,
             vector_counts: stats.vector_counts,
             records_bytes: stats.records_bytes,
             indexes: stats.indexes,

@@ -86,6 +86,13 @@ impl MetricsSnapshot<'_> {
             &["collection"],
             items,
         )?;
+        let quarantined = self.collections.iter();
+        gauges.add_integers(
+            "vitrine_collection_quarantined_items",
+            "Stored items that cannot be indexed",
+            &["collection"],
+            quarantined.map(|c| (names(c), c.quarantined)),
+        )?;
         let records = self.collections.iter();
         gauges.add_integers(
             "vitrine_collection_records_bytes",
