@@ -5,13 +5,16 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
 
-use crate::{Error, Result, storage::Store};
+use crate::{Error, Result, lexical::WriterPool, storage::Store};
 
 /// Time after a refusal during which indexes are sealed and merged to save memory.
 const SHORTAGE: Duration = Duration::from_secs(30);
@@ -76,6 +79,7 @@ pub(crate) struct ResourceLimiter {
     short: Mutex<Option<Instant>>,
     refused_memory: AtomicU64,
     refused_disk: AtomicU64,
+    writers: Arc<WriterPool>,
 }
 
 impl ResourceLimiter {
@@ -89,7 +93,18 @@ impl ResourceLimiter {
             short: Mutex::default(),
             refused_memory: AtomicU64::new(0),
             refused_disk: AtomicU64::new(0),
+            writers: Arc::default(),
         }
+    }
+
+    /// The open writers of full-text indexes.
+    pub fn writers(&self) -> &Arc<WriterPool> {
+        &self.writers
+    }
+
+    /// The data directory.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The bounds.

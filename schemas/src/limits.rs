@@ -36,3 +36,24 @@ pub const MAX_SPACES: usize = 64;
 
 /// Maximum attributes of a collection.
 pub const MAX_ATTRIBUTES: usize = 1_000;
+
+/// Maximum length of a list in a filter: `any`, `except`, `has_id`.
+pub const MAX_FILTER_LIST: usize = 10_000;
+
+/// Maximum bytes of a text in which words are highlighted; later words are not.
+pub const MAX_HIGHLIGHTED_BYTES: usize = 64 << 10;
+
+/// Maximum bytes of an event of a received Parquet file.
+pub const MAX_EVENT_BYTES: usize = 64 << 10;
+
+/// Maximum bytes of the pages of a received Parquet file that are in memory at once: one of each
+/// column, as stored and decompressed. Writers make pages of 1 MiB.
+pub const MAX_PARQUET_PAGES_BYTES: u64 = 128 << 20;
+
+/// Maximum bytes of all settings of a collection as JSON: rules, synonyms, stop words, presets,
+/// experiments.
+pub const MAX_SETTINGS_BYTES: u64 = 16 << 20;
+
+/// Maximum bytes of memory of the ids of items that a collection has events of, but that are not
+/// in its catalog. Events of more such items are stored, but not learned from.
+pub const MAX_UNKNOWN_ITEM_BYTES: u64 = 64 << 20;

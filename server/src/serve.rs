@@ -22,11 +22,12 @@ use crate::{
     config::{Config, Durability},
     embedders::Embedders,
     http::middleware,
+    ops::stopping::Stopping,
     state::AppState,
 };
 
 /// Seconds that running requests get to finish at shutdown.
-const SHUTDOWN_GRACE_S: u64 = 30;
+const SHUTDOWN_GRACE_S: u64 = 15;
 
 /// Serves until SIGTERM or SIGINT. The address file is written when the server accepts connections.
 ///
@@ -50,9 +51,13 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     };
     let database = Database::open(&config.data_dir, options).map_err(|e| e.to_string())?;
     let database = Arc::new(database);
-    let listen = config.listen;
+    let (listen, keys_file) = (config.listen, config.keys_file.clone());
     let state = Data::new(AppState::new(database.clone(), embedders, config, keys)?);
     let shared = state.clone();
+    if let Some(path) = keys_file {
+        let watched = state.keys.watch(path);
+        watched.map_err(|e| format!("cannot watch the keys file: {e}"))?;
+    }
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -65,7 +70,7 @@ pub async fn serve(config: Config, keys: Keys, address_file: Option<&Path>) -> R
     .map_err(|e| format!("cannot listen on {listen}: {e}"))?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
-    stop_on_signal(server.handle())?;
+    stop_on_signal(server.handle(), shared.stopping.clone())?;
     tracing::info!(%address, "listening");
     if let Some(path) = address_file {
         write_atomic(path, &address.to_string())
@@ -91,7 +96,7 @@ fn embedders(dir: &Path, precision: Precision) -> Result<Embedders, ModelError> 
 }
 
 /// The first signal lets running requests finish; a second one aborts them.
-fn stop_on_signal(server: ServerHandle) -> Result<(), String> {
+fn stop_on_signal(server: ServerHandle, stopping: Arc<Stopping>) -> Result<(), String> {
     let error = |e: std::io::Error| format!("cannot handle signals: {e}");
     let mut terminate = signal(SignalKind::terminate()).map_err(error)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(error)?;
@@ -99,6 +104,7 @@ fn stop_on_signal(server: ServerHandle) -> Result<(), String> {
         for graceful in [true, false] {
             select(pin!(terminate.recv()), pin!(interrupt.recv())).await;
             tracing::info!(graceful, "stopping");
+            stopping.tell();
             rt::spawn(server.stop(graceful));
         }
     });

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use vitrine::Database;
 
 use crate::{
-    auth::Keys,
+    auth::{KeyRing, Keys},
     config::{Config, Limits},
     dialogue_store::DialogueStore,
     embedders::Embedders,
     embedding::{ItemEmbedding, Resources},
     evaluations::Reports,
     images::ImageFolders,
-    ops::{limits::Gate, metrics::Metrics, tasks::Tasks},
+    ops::{
+        body_budget::BodyBudget, limits::Gate, metrics::Metrics, stopping::Stopping, tasks::Tasks,
+    },
 };
 
 /// State shared by all requests.
@@ -25,8 +28,14 @@ pub struct AppState {
     pub embedding: ItemEmbedding,
     /// Limits on sizes, time and concurrency.
     pub limits: Limits,
-    /// API keys; without any, all routes are open.
-    pub keys: Keys,
+    /// API keys; without any at the start, all routes are open.
+    pub keys: Arc<KeyRing>,
+    /// Names of hosts that the server answers for without keys, besides this machine's.
+    pub allowed_hosts: Vec<String>,
+    /// Memory of request bodies.
+    pub bodies: BodyBudget,
+    /// Told when the server stops.
+    pub stopping: Arc<Stopping>,
     /// Metrics.
     pub metrics: Metrics,
     /// Background tasks.
@@ -37,6 +46,10 @@ pub struct AppState {
     pub searches: Gate,
     /// Limits concurrent writes.
     pub writes: Gate,
+    /// Trainings: one at a time, since each uses all cores.
+    pub trainings: Gate,
+    /// Limits Parquet files that are received or read at a time.
+    pub parquet_imports: Arc<Semaphore>,
     /// Limits concurrent embedding calls.
     pub embeds: Arc<Gate>,
     /// Limits concurrent thumbnail computations.
@@ -71,18 +84,23 @@ impl AppState {
         Ok(Self {
             searches: Gate::new(limits.search_permits, limits.queue),
             writes: Gate::new(limits.write_permits, limits.queue),
+            parquet_imports: Arc::new(Semaphore::new(limits.parquet_imports)),
+            trainings: Gate::new(1, limits.queue),
             embeds,
             thumbnails: Gate::new(limits.image_permits, limits.queue),
             images,
             reports: Reports::open(config.reports_dir.as_deref())?,
             dialogues: DialogueStore::new(&limits),
             tasks: Tasks::default(),
+            allowed_hosts: config.allowed_hosts,
+            bodies: BodyBudget::new(limits.bodies_bytes),
+            stopping: Arc::default(),
             metrics,
             embedding,
             database,
             embedders,
             limits,
-            keys,
+            keys: Arc::new(KeyRing::new(keys)),
         })
     }
 }

@@ -6,6 +6,7 @@ mod maintainer;
 mod reembedding;
 mod searches;
 mod suggestions;
+mod uploads;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, thread};
 
@@ -130,6 +131,7 @@ impl Database {
             view,
             events: Mutex::new(()),
         };
+        database.remove_uploads();
         for collection in database.open_collections() {
             database.collect_garbage(&collection)?;
         }

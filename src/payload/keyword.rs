@@ -3,7 +3,11 @@
 //! A category path also counts for every path above it: `Clothing > Shoes > Boots` is found under
 //! `Clothing` and `Clothing > Shoes`. Booleans are the strings `true` and `false`.
 
-use std::{borrow::Cow, collections::HashMap, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use roaring::{MultiOps, RoaringBitmap};
 use serde::{Deserialize, Serialize};
@@ -145,14 +149,16 @@ impl KeywordColumn {
     /// Items with a value that is none of these; a category: nor below one.
     pub(super) fn except(&self, values: &[Cow<'_, str>]) -> RoaringBitmap {
         if self.below.is_none() {
-            let listed = |value: &str| values.iter().any(|v| v == value);
-            let others = self.exact.iter().filter(|(value, _)| !listed(value));
+            let listed: HashSet<&str> = values.iter().map(AsRef::as_ref).collect();
+            let others = self.exact.iter();
+            let others = others.filter(|(value, _)| !listed.contains(value.as_str()));
             return others.map(|(_, numbers)| numbers).union();
         }
-        let listed: Vec<_> = values.iter().map(|v| levels(v)).collect();
+        let listed: HashSet<String> = values.iter().map(|v| join(&levels(v))).collect();
         let others = self.exact.iter().filter(|(value, _)| {
             let path = levels(value);
-            !listed.iter().any(|l| !l.is_empty() && path.starts_with(l))
+            let mut above = (1..=path.len()).map(|depth| join(&path[..depth]));
+            !above.any(|above| listed.contains(&above))
         });
         others.map(|(_, numbers)| numbers).union()
     }

@@ -1,6 +1,8 @@
 //! Operations: concurrency limits, metrics, logging and background tasks.
 
+pub mod body_budget;
 pub mod limits;
 pub mod metrics;
+pub mod stopping;
 pub mod tasks;
 pub mod telemetry;

@@ -40,6 +40,7 @@ pub struct Setup {
     pub images: Images,
     pub embedding: Embedding,
     pub reports_dir: Option<PathBuf>,
+    pub allowed_hosts: Vec<String>,
 }
 
 impl Default for Setup {
@@ -51,6 +52,7 @@ impl Default for Setup {
             images: Images::default(),
             embedding: Embedding::default(),
             reports_dir: None,
+            allowed_hosts: Vec::new(),
         }
     }
 }
@@ -171,6 +173,7 @@ pub async fn with(
         images: setup.images,
         embedding: setup.embedding,
         reports_dir: setup.reports_dir,
+        allowed_hosts: setup.allowed_hosts,
         ..Config::default()
     };
     let state = AppState::new(Arc::new(database), embedders, config, setup.keys);

@@ -17,7 +17,10 @@ const ITEM_BYTES: u64 = 150;
 impl State {
     /// Returns the approximate bytes of ids, filters and other columns.
     pub(in crate::collection) fn records_bytes(&self) -> u64 {
-        self.live.len() * ITEM_BYTES + 2 * self.id_bytes + self.payload.bytes()
+        self.live.len() * ITEM_BYTES
+            + 2 * self.id_bytes
+            + self.payload.bytes()
+            + self.filters.bytes()
     }
 
     /// Returns the bytes in memory of items and their indexes.
@@ -72,12 +75,14 @@ impl Collection {
         self.state.read().settled_bytes(merge) + self.learned_bytes()
     }
 
-    /// Returns the bytes of events, models, statistics and the ranker.
+    /// Returns the bytes of events, models, statistics, the ranker, settings and pending texts.
     fn learned_bytes(&self) -> u64 {
         self.behavior.bytes()
             + self.category_stats.bytes()
             + self.rankers.bytes()
             + self.suggestions.bytes()
+            + self.settings.now().bytes()
+            + self.lexical.memory_bytes()
     }
 
     /// Reports the memory of the collection to the limiter.

@@ -62,7 +62,7 @@ impl Collection {
             || {
                 rayon::join(
                     || Behavior::open(store.clone(), id, &config.behavior),
-                    || LexicalIndex::open(&store.lexical(id)),
+                    || LexicalIndex::open(&store.lexical(id), limiter.writers()),
                 )
             },
         );
