@@ -51,6 +51,10 @@ pub struct Log {
     pub format: LogFormat,
     /// Level or filter directives.
     pub level: String,
+    /// File of the access log: one JSON object per request.
+    pub access_file: Option<PathBuf>,
+    /// File of the audit log: changes, and requests refused for their key.
+    pub audit_file: Option<PathBuf>,
 }
 
 /// Image folders: image paths of items are relative to a folder; nothing outside of it is read.
@@ -102,6 +106,8 @@ pub struct Limits {
     pub embed_permits: usize,
     /// Maximum concurrent thumbnail computations.
     pub image_permits: usize,
+    /// Requests per second of a key without a limit of its own; more get 429; 0 for no limit.
+    pub key_requests_per_second: u32,
     /// Maximum queued requests of each kind; more get 429.
     pub queue: usize,
     /// Timeout of a request, and of a batch of an import, in milliseconds.
@@ -219,6 +225,7 @@ impl Default for Config {
                 write_permits: 4,
                 embed_permits: 2,
                 image_permits: cores.div_ceil(2),
+                key_requests_per_second: 0,
                 queue: 64,
                 timeout_ms: 10_000,
                 max_timeout_ms: 60_000,
@@ -234,6 +241,8 @@ impl Default for Config {
             log: Log {
                 format: LogFormat::Text,
                 level: format!("{},actix_server=warn", vitrine::LOG_FILTER),
+                access_file: None,
+                audit_file: None,
             },
         }
     }

@@ -14,7 +14,8 @@ use crate::{
     evaluations::Reports,
     images::ImageFolders,
     ops::{
-        body_budget::BodyBudget, limits::Gate, metrics::Metrics, stopping::Stopping, tasks::Tasks,
+        body_budget::BodyBudget, limits::Gate, metrics::Metrics, rate_limits::RateLimits,
+        request_log::RequestLog, stopping::Stopping, tasks::Tasks,
     },
 };
 
@@ -36,6 +37,10 @@ pub struct AppState {
     pub bodies: BodyBudget,
     /// Told when the server stops.
     pub stopping: Arc<Stopping>,
+    /// Requests per second of each key.
+    pub rates: RateLimits,
+    /// Access and audit logs.
+    pub request_log: RequestLog,
     /// Metrics.
     pub metrics: Metrics,
     /// Background tasks.
@@ -95,6 +100,12 @@ impl AppState {
             allowed_hosts: config.allowed_hosts,
             bodies: BodyBudget::new(limits.bodies_bytes),
             stopping: Arc::default(),
+            rates: RateLimits::new(limits.key_requests_per_second),
+            request_log: RequestLog::open(
+                config.log.access_file.as_deref(),
+                config.log.audit_file.as_deref(),
+                &metrics.log_lines_dropped,
+            )?,
             metrics,
             embedding,
             database,

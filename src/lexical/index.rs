@@ -52,7 +52,7 @@ pub struct LexicalIndex {
     pool: Arc<WriterPool>,
 }
 
-/// What the pool of open writers needs to close one.
+/// Writer and reader of an index, which the pool of open writers closes.
 struct Shared {
     reader: IndexReader,
     writer: Mutex<Writer>,

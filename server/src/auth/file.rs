@@ -1,4 +1,4 @@
-//! The keys file: read, and replaced as a whole, so that a crash leaves the old file or the new one.
+//! The keys file: read, and replaced as a whole, so that a crash leaves the old or the new file.
 
 use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
 
@@ -9,7 +9,7 @@ impl Keys {
     /// that others can read is worth a warning.
     ///
     /// # Errors
-    /// It cannot be read, is no keys file, or others can write it.
+    /// It cannot be read, is not a keys file, or others can write it.
     pub fn load(path: &Path) -> Result<Self, String> {
         let error = |e: &dyn std::fmt::Display| format!("keys file {}: {e}", path.display());
         let mode = fs::metadata(path)

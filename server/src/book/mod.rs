@@ -16,7 +16,7 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 30] = sources![
+pub const SOURCES: [(&str, &str); 31] = sources![
     "introduction"
     "quick-start"
     "search"
@@ -39,6 +39,7 @@ pub const SOURCES: [(&str, &str); 30] = sources![
     "re-embedding"
     "evaluation"
     "operations"
+    "limits"
     "vector-indexes"
     "security"
     "console"

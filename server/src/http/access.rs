@@ -36,6 +36,7 @@ pub async fn layer<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    request.extensions_mut().insert(access);
     match check(access, &request) {
         Ok(key) => {
             if let Some(key) = key {
@@ -71,6 +72,7 @@ fn check(access: Access, request: &ServiceRequest) -> ApiResult<Option<Key>> {
         Access::Collection(_) => key.covers(request.match_info().query("c")),
         Access::Everything(_) => key.covers_all(),
     };
+    state.rates.check(&key)?;
     if covered && key.actions.contains(&action) {
         Ok(Some(key))
     } else {

@@ -78,6 +78,11 @@ impl RequestContext {
         gate.run(deadline, move || Ok(work(&database)?)).await
     }
 
+    /// Returns the name of the key; empty without keys.
+    pub fn key_name(&self) -> &str {
+        self.key.as_ref().map_or("", |key| key.name.as_str())
+    }
+
     /// Returns true if the key covers the collection or alias; for names in bodies and lists.
     pub fn covers(&self, name: &str) -> bool {
         self.key.as_ref().is_none_or(|key| key.covers(name))

@@ -1,8 +1,8 @@
 //! Prometheus metrics: request counters and gauges of the current state.
 
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-    proto::MetricFamily,
+    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder, proto::MetricFamily,
 };
 use vitrine::{
     Bounds,
@@ -19,6 +19,8 @@ pub struct Metrics {
     pub duration: HistogramVec,
     /// Written items that the server has embedded, by outcome.
     pub items_embedded: IntCounterVec,
+    /// Lines of the access and audit logs that were not written.
+    pub log_lines_dropped: IntCounter,
 }
 
 impl Metrics {
@@ -43,6 +45,11 @@ impl Metrics {
             ),
             &["outcome"],
         )?;
+        let log_lines_dropped = IntCounter::new(
+            "vitrine_log_lines_dropped_total",
+            "Lines of the access and audit logs that were not written",
+        )?;
+        registry.register(Box::new(log_lines_dropped.clone()))?;
         registry.register(Box::new(items_embedded.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(duration.clone()))?;
@@ -51,6 +58,7 @@ impl Metrics {
             requests,
             duration,
             items_embedded,
+            log_lines_dropped,
         })
     }
 

@@ -3,6 +3,8 @@
 pub mod body_budget;
 pub mod limits;
 pub mod metrics;
+pub mod rate_limits;
+pub mod request_log;
 pub mod stopping;
 pub mod tasks;
 pub mod telemetry;

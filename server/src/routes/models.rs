@@ -133,7 +133,12 @@ pub async fn activate(
 )]
 pub async fn task(context: RequestContext, path: Path<TaskPath>) -> ApiResult<Json<Task>> {
     let task = context.state.tasks.get(&path.id);
-    let task = task.filter(|task| context.covers(&task.collection));
+    let covers = |task: &Task| {
+        let aliases = context.state.database.aliases().into_iter();
+        let mut aliases = aliases.filter(|(_, collection)| *collection == task.collection);
+        context.covers(&task.collection) || aliases.any(|(alias, _)| context.covers(&alias))
+    };
+    let task = task.filter(covers);
     task.map(Json).ok_or_else(|| {
         ApiError::new(
             actix_web::http::StatusCode::NOT_FOUND,

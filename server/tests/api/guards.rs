@@ -176,3 +176,133 @@ async fn values_of_items_are_bounded_and_the_error_names_the_field() {
     let info = api.get("/v1/collections/shop").await.ok();
     assert_eq!(info["quarantined"], 0);
 }
+
+#[actix_web::test]
+async fn work_that_is_unbounded_by_itself_ends_at_the_deadline() {
+    let api = api().await;
+    let config = json!({"attributes": {"tag": "keyword"}, "vectors": {"shared": {"dim": 512}}});
+    api.put("/v1/collections/shop", config).await.ok();
+    for start in (0..4_000).step_by(500) {
+        let item = |n: usize| {
+            let tags: Vec<String> = (0..20).map(|i| format!("t{}", n * 20 + i)).collect();
+            let vector: Vec<f32> = (0..512).map(|i| ((n * 31 + i * 7) % 101) as f32).collect();
+            json!({"id": format!("i{n}"), "attributes": {"tag": tags}, "vectors": {"shared": vector}})
+        };
+        let items: Vec<Value> = (start..start + 500).map(item).collect();
+        api.put("/v1/collections/shop/items", json!(items))
+            .await
+            .ok();
+    }
+    // 1 ms passes in the middle of counting 80,000 values, and of comparing 1,000 x 4,000 vectors.
+    let facets = json!({"facets": [{"field": "tag"}]});
+    let vector: Vec<f32> = (0..512).map(|i| i as f32).collect();
+    let diverse = json!({
+        "query": {"vector": vector}, "limit": 1000, "diversify": {"mmr": 0.5}
+    });
+    for (path, body) in [("/v1/collections/shop/facets", facets), (SEARCH, diverse)] {
+        let late = request("POST", path, &body).insert_header(header("x-timeout-ms", "1"));
+        api.send(late).await.problem(504, "deadline_exceeded");
+        // The permits are free again at once.
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !api
+            .get("/metrics")
+            .await
+            .text
+            .contains("vitrine_permits_in_use{kind=\"search\"} 0")
+        {
+            assert!(
+                std::time::Instant::now() < patience,
+                "{path} holds its permit"
+            );
+        }
+    }
+    let twice = json!({"facets": [{"field": "tag"}, {"field": "tag", "limit": 5}]});
+    let answer = api.post("/v1/collections/shop/facets", twice).await;
+    let problem = answer.problem(400, "invalid_argument");
+    assert_eq!(problem["errors"][0]["pointer"], "/facets/1/field");
+}
+
+#[actix_web::test]
+async fn lists_of_filters_are_bounded() {
+    let api = api().await;
+    api.shop().await;
+    let count = |ids: usize| {
+        let ids: Vec<String> = (0..ids).map(|n| n.to_string()).collect();
+        json!({"filter": {"must": [{"has_id": ids}]}})
+    };
+    let path = "/v1/collections/shop/items/count";
+    assert_eq!(api.post(path, count(10_000)).await.ok()["count"], 0);
+    let problem = api
+        .post(path, count(10_001))
+        .await
+        .problem(400, "invalid_argument");
+    assert_eq!(problem["errors"][0]["pointer"], "/filter/must/0/has_id");
+}
+
+#[actix_web::test]
+async fn settings_count_as_memory_and_are_bounded_together() {
+    let mut setup = Setup::default();
+    setup.limits.memory_bytes = 2_000_000;
+    let api = with(setup).await;
+    api.shop().await;
+    let rule = |n: usize, ids: usize| {
+        let ids: Vec<String> = (0..ids)
+            .map(|i| format!("{n}-{i}-{}", "x".repeat(400)))
+            .collect();
+        json!({"then": {"hide": ids}})
+    };
+    let put = |n: usize| {
+        let path = format!("/v1/collections/shop/rules/r{n}");
+        request("PUT", &path, &rule(n, 500))
+    };
+    let mut refused = None;
+    for n in 0..20 {
+        let answer = api.send(put(n)).await;
+        if answer.status != 200 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    refused.expect("a refusal").problem(507, "memory_full");
+    api.delete("/v1/collections/shop/rules/r0").await.ok();
+}
+
+#[actix_web::test]
+async fn events_count_as_memory_before_they_are_stored() {
+    let mut setup = Setup::default();
+    setup.limits.memory_bytes = 1_000_000;
+    let api = with(setup).await;
+    api.shop().await;
+    let events = |n: usize| {
+        let items: Vec<String> = (0..100).map(|i| format!("unknown-{n}-{i}")).collect();
+        let event = json!({"kind": "view", "collection": "shop", "user": "u", "items": items});
+        json!(vec![event; 1])
+    };
+    let mut refused = None;
+    for n in 0..1_000 {
+        let answer = api.post("/v1/events", events(n)).await;
+        if !answer.status.is_success() {
+            refused = Some(answer);
+            break;
+        }
+    }
+    refused.expect("a refusal").problem(507, "memory_full");
+    let metrics = api.get("/metrics").await.text;
+    assert!(
+        metrics.contains("vitrine_writes_refused{bound=\"memory\"} 1"),
+        "{metrics}"
+    );
+}
+
+#[actix_web::test]
+async fn trainings_that_wait_are_one_task() {
+    let api = api().await;
+    api.shop().await;
+    let train = || TestRequest::post().uri("/v1/collections/shop/train?wait=false");
+    let mut ids = std::collections::BTreeSet::new();
+    for _ in 0..50 {
+        let task = api.send(train()).await.ok();
+        ids.insert(task["id"].as_str().expect("an id").to_owned());
+    }
+    assert!(ids.len() < 50, "{} tasks", ids.len());
+}
