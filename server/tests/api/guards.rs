@@ -50,7 +50,7 @@ async fn without_keys_pages_of_other_sites_are_refused() {
     let link = TestRequest::with_uri("/console")
         .insert_header(header("sec-fetch-site", "cross-site"))
         .insert_header(header("sec-fetch-mode", "navigate"));
-    assert_eq!(api.send(link).await.status, 200);
+    assert_eq!(api.send(link).await.status, 303, "to the page itself");
 }
 
 #[actix_web::test]
@@ -276,7 +276,7 @@ async fn events_count_as_memory_before_they_are_stored() {
     let events = |n: usize| {
         let items: Vec<String> = (0..100).map(|i| format!("unknown-{n}-{i}")).collect();
         let event = json!({"kind": "view", "collection": "shop", "user": "u", "items": items});
-        json!(vec![event; 1])
+        json!([event])
     };
     let mut refused = None;
     for n in 0..1_000 {
@@ -292,17 +292,4 @@ async fn events_count_as_memory_before_they_are_stored() {
         metrics.contains("vitrine_writes_refused{bound=\"memory\"} 1"),
         "{metrics}"
     );
-}
-
-#[actix_web::test]
-async fn trainings_that_wait_are_one_task() {
-    let api = api().await;
-    api.shop().await;
-    let train = || TestRequest::post().uri("/v1/collections/shop/train?wait=false");
-    let mut ids = std::collections::BTreeSet::new();
-    for _ in 0..50 {
-        let task = api.send(train()).await.ok();
-        ids.insert(task["id"].as_str().expect("an id").to_owned());
-    }
-    assert!(ids.len() < 50, "{} tasks", ids.len());
 }
