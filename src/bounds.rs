@@ -5,7 +5,10 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,6 +16,7 @@ use parking_lot::Mutex;
 
 use crate::{
     Error, Result,
+    lexical::WriterPool,
     storage::{Store, free_bytes},
 };
 
@@ -79,6 +83,7 @@ pub(crate) struct ResourceLimiter {
     short: Mutex<Option<Instant>>,
     refused_memory: AtomicU64,
     refused_disk: AtomicU64,
+    writers: Arc<WriterPool>,
 }
 
 impl ResourceLimiter {
@@ -92,7 +97,18 @@ impl ResourceLimiter {
             short: Mutex::default(),
             refused_memory: AtomicU64::new(0),
             refused_disk: AtomicU64::new(0),
+            writers: Arc::default(),
         }
+    }
+
+    /// The open writers of full-text indexes.
+    pub fn writers(&self) -> &Arc<WriterPool> {
+        &self.writers
+    }
+
+    /// The data directory.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The bounds.

@@ -39,6 +39,7 @@ pub mod clock;
 pub mod collection;
 pub mod cross;
 pub mod database;
+pub mod deadline;
 pub mod distance;
 pub mod embedder;
 pub mod error;

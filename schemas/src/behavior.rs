@@ -130,6 +130,10 @@ pub struct BehaviorInfo {
     pub memory_bytes: u64,
     /// Number of events removed since the start because of `retention_days`.
     pub expired: u64,
+    /// Number of items of events since the start that are not learned from: they are not in the
+    /// catalog, and too many such items have events.
+    #[serde(default)]
+    pub ignored: u64,
     /// Version of the active model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<u64>,

@@ -178,6 +178,12 @@ pub struct CollectionInfo {
     pub config: CollectionConfig,
     /// Live items, including hidden items.
     pub items: u64,
+    /// Stored items that cannot be indexed; searches do not find them. The log names the causes.
+    #[serde(default)]
+    pub quarantined: u64,
+    /// Ids of the first 100 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantined_ids: Vec<String>,
     /// Live vectors by space.
     pub vector_counts: BTreeMap<String, u64>,
     /// Approximate bytes in memory of ids, filters and other record data.

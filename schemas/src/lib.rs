@@ -84,6 +84,7 @@ pub mod facet;
 pub mod filter;
 pub mod item;
 pub mod item_embedding;
+pub mod limits;
 mod list;
 pub mod map;
 pub mod multi_search;

@@ -1,10 +1,6 @@
 //! Command-line interface.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
@@ -103,7 +99,8 @@ struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
-    /// Create a key. Its secret is printed once and not stored. Servers read the file at startup.
+    /// Create a key. Its secret is printed once and not stored. Running servers accept it within
+    /// seconds.
     Create {
         /// Name of the key, for people.
         #[arg(long)]
@@ -115,7 +112,28 @@ enum KeysCommand {
         /// Collections or aliases that the key covers; `*` covers all.
         #[arg(long, value_delimiter = ',', required = true)]
         collections: Vec<String>,
+        /// Days until the key expires; without it, it does not.
+        #[arg(long)]
+        expires_in_days: Option<u32>,
+        /// Requests per second, in place of `limits.key_requests_per_second`; 0 for no limit.
+        #[arg(long)]
+        requests_per_second: Option<u32>,
         /// File to add the key to.
+        #[arg(long)]
+        keys_file: PathBuf,
+    },
+    /// List the keys of a file, without their secrets.
+    List {
+        /// File of the keys.
+        #[arg(long)]
+        keys_file: PathBuf,
+    },
+    /// Remove a key. Running servers refuse it within seconds.
+    Revoke {
+        /// Name of the key.
+        #[arg(long)]
+        name: String,
+        /// File of the keys.
         #[arg(long)]
         keys_file: PathBuf,
     },
@@ -174,26 +192,45 @@ pub async fn run(cli: Cli) -> Result<ExitCode, String> {
         Command::Restore(args) => print(&backup::restore(args).await?)?,
         Command::Repair(args) => print(&backup::repair(args).await?)?,
         Command::Verify(args) => print(&backup::verify(args).await?)?,
-        Command::Keys(KeysCommand::Create {
-            name,
-            actions,
-            collections,
-            keys_file,
-        }) => create_key(name, actions, collections, &keys_file)?,
+        Command::Keys(command) => command.run()?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn create_key(
-    name: String,
-    actions: Vec<Action>,
-    collections: Vec<String>,
-    file: &Path,
-) -> Result<(), String> {
-    let (key, secret) = Key::create(name, actions, collections)
-        .map_err(|e| format!("cannot read random bytes: {e}"))?;
-    auth::append(file, key)?;
-    print(&format!("{secret}\n"))
+impl KeysCommand {
+    fn run(self) -> Result<(), String> {
+        match self {
+            Self::Create {
+                name,
+                actions,
+                collections,
+                expires_in_days,
+                requests_per_second,
+                keys_file,
+            } => {
+                let (mut key, secret) = Key::create(name, actions, collections)
+                    .map_err(|e| format!("cannot read random bytes: {e}"))?;
+                let lifetime = expires_in_days.map(|days| chrono::Duration::days(days.into()));
+                key.expires_at = lifetime.map(|lifetime| auth::Time(chrono::Utc::now() + lifetime));
+                key.requests_per_second = requests_per_second;
+                auth::append(&keys_file, key)?;
+                print(&format!("{secret}\n"))
+            }
+            Self::List { keys_file } => {
+                let lines = Keys::load(&keys_file)?.keys.into_iter().map(|key| {
+                    let expires = key.expires_at.map_or("never".to_owned(), String::from);
+                    let actions: Vec<_> = key.actions.iter().map(Action::name).collect();
+                    let (actions, collections) = (actions.join(","), key.collections.join(","));
+                    format!(
+                        "{}\t{actions}\t{collections}\texpires {expires}\n",
+                        key.name
+                    )
+                });
+                print(&lines.collect::<String>())
+            }
+            Self::Revoke { name, keys_file } => auth::revoke(&keys_file, &name),
+        }
+    }
 }
 
 fn print(text: &str) -> Result<(), String> {

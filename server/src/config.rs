@@ -51,6 +51,10 @@ pub struct Log {
     pub format: LogFormat,
     /// Level or filter directives.
     pub level: String,
+    /// File of the access log: one JSON object per request.
+    pub access_file: Option<PathBuf>,
+    /// File of the audit log: changes, and requests refused for their key.
+    pub audit_file: Option<PathBuf>,
 }
 
 /// Image folders: image paths of items are relative to a folder; nothing outside of it is read.
@@ -86,10 +90,14 @@ pub struct Embedding {
 pub struct Limits {
     /// Maximum size of a JSON body in bytes.
     pub body_bytes: usize,
+    /// Maximum memory in bytes of the bodies of all requests in flight, parsed.
+    pub bodies_bytes: u64,
     /// Maximum length of an import line in bytes.
     pub import_line_bytes: usize,
     /// Maximum size in bytes of a Parquet file to import; it is kept on disk while it is read.
     pub import_file_bytes: u64,
+    /// Maximum number of Parquet files that are received or read at a time.
+    pub parquet_imports: usize,
     /// Maximum concurrent searches and reads.
     pub search_permits: usize,
     /// Maximum concurrent writes.
@@ -98,10 +106,14 @@ pub struct Limits {
     pub embed_permits: usize,
     /// Maximum concurrent thumbnail computations.
     pub image_permits: usize,
+    /// Requests per second of a key without a limit of its own; more get 429; 0 for no limit.
+    pub key_requests_per_second: u32,
     /// Maximum queued requests of each kind; more get 429.
     pub queue: usize,
     /// Timeout of a request, and of a batch of an import, in milliseconds.
     pub timeout_ms: u64,
+    /// Maximum timeout that a request may ask for (`x-timeout-ms`), in milliseconds.
+    pub max_timeout_ms: u64,
     /// Maximum memory in bytes of vector indexes, ids and filters of all collections; 0 for no
     /// limit.
     pub memory_bytes: u64,
@@ -131,6 +143,9 @@ pub struct Config {
     pub precision: Precision,
     /// File of API keys; without it all routes are open, on the loopback address only.
     pub keys_file: Option<PathBuf>,
+    /// Names of hosts that a server without keys answers for, besides localhost and its addresses;
+    /// pages of these hosts may send requests.
+    pub allowed_hosts: Vec<String>,
     /// Durability of acknowledged writes.
     pub durability: Durability,
     /// Threads of a background merge of index segments; sealing uses one more.
@@ -195,6 +210,7 @@ impl Default for Config {
             models_dir: None,
             precision: Precision::default(),
             keys_file: None,
+            allowed_hosts: Vec::new(),
             durability: Durability::Os,
             index_threads: cores.div_ceil(2),
             canary: true,
@@ -203,14 +219,18 @@ impl Default for Config {
             embedding: Embedding::default(),
             limits: Limits {
                 body_bytes: 32 << 20,
+                bodies_bytes: 384 << 20,
                 import_line_bytes: 2 << 20,
                 import_file_bytes: 4 << 30,
+                parquet_imports: 2,
                 search_permits: cores * 2,
                 write_permits: 4,
                 embed_permits: 2,
                 image_permits: cores.div_ceil(2),
+                key_requests_per_second: 0,
                 queue: 64,
                 timeout_ms: 10_000,
+                max_timeout_ms: 60_000,
                 // Half of the machine; the other half is for RocksDB, mapped vectors, merges,
                 // encoders.
                 memory_bytes: memory / 2,
@@ -224,6 +244,8 @@ impl Default for Config {
             log: Log {
                 format: LogFormat::Text,
                 level: format!("{},actix_server=warn", vitrine::LOG_FILTER),
+                access_file: None,
+                audit_file: None,
             },
         }
     }
@@ -291,8 +313,10 @@ impl Limits {
         let max = usize::MAX as u64;
         let bounds = [
             ("body_bytes", self.body_bytes as u64, 1, max),
+            ("bodies_bytes", self.bodies_bytes, 1 << 20, max),
             ("import_line_bytes", self.import_line_bytes as u64, 1, max),
             ("import_file_bytes", self.import_file_bytes, 1, max),
+            ("parquet_imports", self.parquet_imports as u64, 1, 1_000),
             ("search_permits", self.search_permits as u64, 1, 10_000),
             ("write_permits", self.write_permits as u64, 1, 10_000),
             ("embed_permits", self.embed_permits as u64, 1, 10_000),
@@ -302,6 +326,7 @@ impl Limits {
             ("dialogue_bytes", self.dialogue_bytes as u64, 1 << 20, max),
             ("dialogue_idle_s", self.dialogue_idle_s, 1, 31_536_000),
             ("timeout_ms", self.timeout_ms, 1, 600_000),
+            ("max_timeout_ms", self.max_timeout_ms, 1, 600_000),
         ];
         out_of_range("limits", &bounds)
     }

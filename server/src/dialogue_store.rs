@@ -24,12 +24,22 @@ struct Entries {
     by_id: HashMap<String, Entry>,
     /// Ids by last use; each use has its own number.
     by_use: BTreeMap<u64, String>,
+    /// Dialogues of each key, by its name.
+    by_owner: HashMap<String, Share>,
     uses: u64,
+    bytes: usize,
+}
+
+/// Dialogues of one key.
+#[derive(Default)]
+struct Share {
+    by_use: BTreeMap<u64, String>,
     bytes: usize,
 }
 
 struct Entry {
     dialogue: Dialogue,
+    owner: String,
     bytes: usize,
     last_use: u64,
     used_at: Instant,
@@ -71,11 +81,12 @@ impl DialogueStore {
         self.len() == 0
     }
 
-    /// Adds a dialogue; evicts the least recently used ones if the store is full.
-    pub fn add(&self, id: String, dialogue: Dialogue) {
+    /// Adds a dialogue of a key, by its name. If the store is full, the key with the largest share
+    /// loses its least recently used ones, so that one cannot push out those of all others.
+    pub fn add(&self, id: String, owner: &str, dialogue: Dialogue) {
         let mut entries = self.lock();
         entries.expire(self.idle);
-        entries.put(id, dialogue);
+        entries.put(id, owner.to_owned(), dialogue);
         self.evict(&mut entries);
     }
 
@@ -93,15 +104,13 @@ impl DialogueStore {
     /// Replaces a dialogue; returns false if it changed since it was read, or is gone.
     pub fn replace(&self, id: &str, since: &VersionedDialogue, dialogue: Dialogue) -> bool {
         let mut entries = self.lock();
-        if entries
-            .by_id
-            .get(id)
-            .is_none_or(|entry| entry.last_use != since.last_use)
-        {
+        let entry = entries.by_id.get(id);
+        let Some(entry) = entry.filter(|entry| entry.last_use == since.last_use) else {
             return false;
-        }
+        };
+        let owner = entry.owner.clone();
         entries.remove(id);
-        entries.put(id.to_owned(), dialogue);
+        entries.put(id.to_owned(), owner, dialogue);
         self.evict(&mut entries);
         true
     }
@@ -129,7 +138,13 @@ impl DialogueStore {
 
     fn evict(&self, entries: &mut Entries) {
         while entries.by_id.len() > self.max_dialogues || entries.bytes > self.max_bytes {
-            let Some((_, id)) = entries.by_use.first_key_value() else {
+            let has_many = entries.by_id.len() > self.max_dialogues;
+            let size = |share: &Share| match has_many {
+                true => share.by_use.len(),
+                false => share.bytes,
+            };
+            let largest = entries.by_owner.values().max_by_key(|share| size(share));
+            let Some((_, id)) = largest.and_then(|share| share.by_use.first_key_value()) else {
                 return;
             };
             let id = id.clone();
@@ -146,17 +161,21 @@ impl DialogueStore {
 }
 
 impl Entries {
-    fn put(&mut self, id: String, dialogue: Dialogue) {
+    fn put(&mut self, id: String, owner: String, dialogue: Dialogue) {
         self.uses += 1;
         let entry = Entry {
             // A dialogue takes about twice as much memory as JSON text.
             bytes: 2 * serde_json::to_vec(&dialogue).map_or(0, |text| text.len()) + id.len(),
             dialogue,
+            owner,
             last_use: self.uses,
             used_at: Instant::now(),
         };
         self.bytes += entry.bytes;
         self.by_use.insert(self.uses, id.clone());
+        let share = self.by_owner.entry(entry.owner.clone()).or_default();
+        share.bytes += entry.bytes;
+        share.by_use.insert(self.uses, id.clone());
         self.by_id.insert(id, entry);
     }
 
@@ -166,6 +185,13 @@ impl Entries {
         };
         self.bytes -= entry.bytes;
         self.by_use.remove(&entry.last_use);
+        if let Some(share) = self.by_owner.get_mut(&entry.owner) {
+            share.bytes -= entry.bytes;
+            share.by_use.remove(&entry.last_use);
+            if share.by_use.is_empty() {
+                self.by_owner.remove(&entry.owner);
+            }
+        }
         true
     }
 
@@ -208,21 +234,34 @@ mod tests {
     #[test]
     fn the_least_recently_used_one_is_evicted() {
         let store = store(2, 1 << 20, 60);
-        store.add("a".into(), about("a"));
-        store.add("b".into(), about("b"));
+        store.add("a".into(), "", about("a"));
+        store.add("b".into(), "", about("b"));
         let a = store.get("a").expect("kept");
         assert!(store.replace("a", &a, about("again")));
-        store.add("c".into(), about("c"));
+        store.add("c".into(), "", about("c"));
         assert!(store.get("b").is_none());
         assert_eq!(store.get("a").expect("kept").dialogue.state.text, "again");
         assert_eq!(store.len(), 2);
     }
 
     #[test]
+    fn a_key_pushes_out_its_own_dialogues_only() {
+        for (dialogues, bytes) in [(20, 1 << 20), (1_000, 20_000)] {
+            let store = store(dialogues, bytes, 60);
+            store.add("a".into(), "shop", about("red"));
+            for n in 0..100 {
+                store.add(n.to_string(), "flood", about(&"x".repeat(500)));
+            }
+            assert!(store.get("a").is_some() && store.get("0").is_none());
+            assert!(store.get("99").is_some() && store.len() <= 20);
+        }
+    }
+
+    #[test]
     fn bytes_are_limited_and_released() {
         let store = store(1000, 10_000, 60);
         for n in 0..100 {
-            store.add(n.to_string(), about(&"x".repeat(500)));
+            store.add(n.to_string(), "", about(&"x".repeat(500)));
         }
         assert!((5..10).contains(&store.len()), "{}", store.len());
         store.remove_where(|_| true);
@@ -234,7 +273,7 @@ mod tests {
     #[test]
     fn a_concurrent_change_is_detected() {
         let store = store(2, 1 << 20, 60);
-        store.add("a".into(), about("a"));
+        store.add("a".into(), "", about("a"));
         let (first, second) = (store.get("a").expect("kept"), store.get("a").expect("kept"));
         assert!(store.replace("a", &first, about("first")));
         assert!(!store.replace("a", &second, about("second")));
@@ -246,7 +285,7 @@ mod tests {
     #[test]
     fn idle_dialogues_expire() {
         let store = store(2, 1 << 20, 0);
-        store.add("a".into(), about("a"));
+        store.add("a".into(), "", about("a"));
         assert!(store.get("a").is_none());
         assert_eq!(store.len(), 0);
     }

@@ -29,7 +29,7 @@ use crate::routes::{
         title = "Vitrine",
         description = "Vector search database for products. Errors are problem details (RFC 9457) with a stable `code`. \
             Send `Authorization: Bearer KEY`; a server without keys is open. \
-            The header `x-timeout-ms` (1 to 600000) limits the time of a request; \
+            The header `x-timeout-ms` (1 to `limits.max_timeout_ms`) limits the time of a request; \
             `x-request-id` is echoed, or generated if absent."
     ),
     paths(

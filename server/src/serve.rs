@@ -22,11 +22,12 @@ use crate::{
     config::{Config, Durability},
     embedders::Embedders,
     http::middleware,
+    ops::stopping::Stopping,
     state::AppState,
 };
 
 /// Seconds that running requests get to finish at shutdown.
-const SHUTDOWN_GRACE_S: u64 = 30;
+const SHUTDOWN_GRACE_S: u64 = 15;
 
 /// Exit status of a server that must be started again: the store holds other writes than were
 /// acknowledged, after a failed write.
@@ -61,10 +62,14 @@ pub async fn serve(
     };
     let database = Database::open(&config.data_dir, options).map_err(|e| e.to_string())?;
     let database = Arc::new(database);
-    let listen = config.listen;
+    let (listen, keys_file) = (config.listen, config.keys_file.clone());
     let state = Data::new(AppState::new(database.clone(), embedders, config, keys)?);
     let shared = state.clone();
     rt::spawn(state.backups.clone().follow_schedule());
+    if let Some(path) = keys_file {
+        let watched = state.keys.watch(path);
+        watched.map_err(|e| format!("cannot watch the keys file: {e}"))?;
+    }
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -77,7 +82,7 @@ pub async fn serve(
     .map_err(|e| format!("cannot listen on {listen}: {e}"))?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
-    stop_on_signal(server.handle())?;
+    stop_on_signal(server.handle(), shared.stopping.clone())?;
     stop_if_restart_is_needed(database.clone(), server.handle());
     tracing::info!(%address, "listening");
     if let Some(path) = address_file {
@@ -123,7 +128,7 @@ fn embedders(dir: &Path, precision: Precision) -> Result<Embedders, ModelError> 
 }
 
 /// The first signal lets running requests finish; a second one aborts them.
-fn stop_on_signal(server: ServerHandle) -> Result<(), String> {
+fn stop_on_signal(server: ServerHandle, stopping: Arc<Stopping>) -> Result<(), String> {
     let error = |e: std::io::Error| format!("cannot handle signals: {e}");
     let mut terminate = signal(SignalKind::terminate()).map_err(error)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(error)?;
@@ -131,6 +136,7 @@ fn stop_on_signal(server: ServerHandle) -> Result<(), String> {
         for graceful in [true, false] {
             select(pin!(terminate.recv()), pin!(interrupt.recv())).await;
             tracing::info!(graceful, "stopping");
+            stopping.tell();
             rt::spawn(server.stop(graceful));
         }
     });

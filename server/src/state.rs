@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use vitrine::Database;
 
 use crate::{
-    auth::Keys,
+    auth::{KeyRing, Keys},
     backup::Backups,
     config::{Config, Limits},
     dialogue_store::DialogueStore,
@@ -13,7 +14,10 @@ use crate::{
     embedding::{ItemEmbedding, Resources},
     evaluations::Reports,
     images::ImageFolders,
-    ops::{limits::Gate, metrics::Metrics, tasks::Tasks},
+    ops::{
+        body_budget::BodyBudget, limits::Gate, metrics::Metrics, rate_limits::RateLimits,
+        request_log::RequestLog, stopping::Stopping, tasks::Tasks,
+    },
 };
 
 /// State shared by all requests.
@@ -26,8 +30,18 @@ pub struct AppState {
     pub embedding: ItemEmbedding,
     /// Limits on sizes, time and concurrency.
     pub limits: Limits,
-    /// API keys; without any, all routes are open.
-    pub keys: Keys,
+    /// API keys; without any at the start, all routes are open.
+    pub keys: Arc<KeyRing>,
+    /// Names of hosts that the server answers for without keys, besides this machine's.
+    pub allowed_hosts: Vec<String>,
+    /// Memory of request bodies.
+    pub bodies: BodyBudget,
+    /// Told when the server stops.
+    pub stopping: Arc<Stopping>,
+    /// Requests per second of each key.
+    pub rates: RateLimits,
+    /// Access and audit logs.
+    pub request_log: RequestLog,
     /// Metrics.
     pub metrics: Metrics,
     /// Background tasks.
@@ -38,6 +52,10 @@ pub struct AppState {
     pub searches: Gate,
     /// Limits concurrent writes.
     pub writes: Gate,
+    /// Trainings: one at a time, since each uses all cores.
+    pub trainings: Gate,
+    /// Limits Parquet files that are received or read at a time.
+    pub parquet_imports: Arc<Semaphore>,
     /// Limits concurrent embedding calls.
     pub embeds: Arc<Gate>,
     /// Limits concurrent thumbnail computations.
@@ -76,18 +94,29 @@ impl AppState {
             backups: Arc::new(backups),
             searches: Gate::new(limits.search_permits, limits.queue),
             writes: Gate::new(limits.write_permits, limits.queue),
+            parquet_imports: Arc::new(Semaphore::new(limits.parquet_imports)),
+            trainings: Gate::new(1, limits.queue),
             embeds,
             thumbnails: Gate::new(limits.image_permits, limits.queue),
             images,
             reports: Reports::open(config.reports_dir.as_deref())?,
             dialogues: DialogueStore::new(&limits),
             tasks: Tasks::default(),
+            allowed_hosts: config.allowed_hosts,
+            bodies: BodyBudget::new(limits.bodies_bytes),
+            stopping: Arc::default(),
+            rates: RateLimits::new(limits.key_requests_per_second),
+            request_log: RequestLog::open(
+                config.log.access_file.as_deref(),
+                config.log.audit_file.as_deref(),
+                &metrics.log_lines_dropped,
+            )?,
             metrics,
             embedding,
             database,
             embedders,
             limits,
-            keys,
+            keys: Arc::new(KeyRing::new(keys)),
         })
     }
 }

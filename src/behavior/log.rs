@@ -21,6 +21,24 @@ use crate::events::Subject;
 /// Rows copied while a log is locked.
 const SLICE: u64 = 1 << 18;
 
+/// Bytes of a user or session: the hash of the name, its number and its last row.
+const SUBJECT_BYTES: u64 = 64;
+
+/// Bytes of a touch with its share of the counts by day.
+const TOUCH_BYTES: u64 = 48;
+
+/// Returns the bytes of an item id: it is held twice, with its length and the allocator's overhead,
+/// and has a number.
+pub(crate) fn name_bytes(id: &str) -> u64 {
+    2 * (id.len() as u64 + 40) + 8
+}
+
+/// Returns the bytes that an event may take in the log, as if all its names were new.
+pub(crate) fn event_bytes(event: &Event) -> u64 {
+    let items = event.items.iter().map(|id| TOUCH_BYTES + name_bytes(id));
+    items.sum::<u64>() + 2 * SUBJECT_BYTES
+}
+
 /// All touches, by user and by session.
 #[derive(Default)]
 pub(crate) struct Log {
@@ -157,8 +175,7 @@ impl Log {
 
     /// Returns the bytes of memory.
     pub fn memory(&self) -> usize {
-        // Each id is held twice, with its length and the allocator's overhead, and has a number.
-        let ids: usize = self.names.iter().map(|n| 2 * (n.len() + 40) + 8).sum();
+        let ids: usize = self.names.iter().map(|n| name_bytes(n) as usize).sum();
         let subjects = self.users.memory() + self.sessions.memory();
         ids + subjects + self.rows.memory() + self.daily.memory()
     }

@@ -25,6 +25,7 @@ mod training_data;
 mod weights;
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     sync::{
         Arc,
@@ -34,9 +35,14 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use vitrine_schemas::{BehaviorConfig, BehaviorInfo, Event};
+use vitrine_schemas::{BehaviorConfig, BehaviorInfo, Event, limits::MAX_UNKNOWN_ITEM_BYTES};
 
-pub(crate) use self::{activity::Activity, daily::day_of, log::Log, model::Model};
+pub(crate) use self::{
+    activity::Activity,
+    daily::day_of,
+    log::{Log, event_bytes, name_bytes},
+    model::Model,
+};
 pub use self::{training::Training, weights::event_weight};
 use crate::{
     Clock, Error, Result,
@@ -85,6 +91,9 @@ pub(crate) struct Behavior {
     /// Bytes of the log when last measured.
     log_bytes: AtomicU64,
     clock: Clock,
+    /// Bytes of the ids of unknown items since the start, and number of those left out.
+    unknown_bytes: AtomicU64,
+    ignored: AtomicU64,
 }
 
 impl Behavior {
@@ -110,6 +119,8 @@ impl Behavior {
             expired: AtomicU64::new(0),
             log_bytes: AtomicU64::new(0),
             clock,
+            unknown_bytes: AtomicU64::new(0),
+            ignored: AtomicU64::new(0),
         };
         behavior.expire()?;
         let mut log = behavior.log.write();
@@ -136,9 +147,18 @@ impl Behavior {
         *self.expiry.lock() = Instant::now();
     }
 
-    /// Adds a stored event to the log; returns true if the log was measured.
-    pub fn ingest_event(&self, event: &Event, micros: i64) -> bool {
+    /// Adds a stored event to the log; returns true if the log was measured. Items that are not
+    /// in the catalog are left out once too many of them are in the log.
+    pub fn ingest_event(
+        &self,
+        event: &Event,
+        micros: i64,
+        is_in_catalog: impl Fn(&str) -> bool,
+    ) -> bool {
+        // Before the log is locked: searches lock the catalog first.
+        let known: Vec<bool> = event.items.iter().map(|id| is_in_catalog(id)).collect();
         let mut log = self.log.write();
+        let event = &*self.without_excess(&log, event, &known);
         let (from, before) = (log.end(), log.touches() / MEASURE_EVERY);
         log.add(event, micros);
         if let Some(model) = self.model() {
@@ -149,6 +169,31 @@ impl Behavior {
             self.measure(&log);
         }
         measured
+    }
+
+    /// Returns the event without unknown items beyond the limit.
+    fn without_excess<'e>(&self, log: &Log, event: &'e Event, known: &[bool]) -> Cow<'e, Event> {
+        let is_excess = |(id, is_known): (&String, &bool)| {
+            if *is_known || log.number(id).is_some() {
+                return false;
+            }
+            let bytes = name_bytes(id);
+            let before = self.unknown_bytes.fetch_add(bytes, Relaxed);
+            let is_excess = before + bytes > MAX_UNKNOWN_ITEM_BYTES;
+            if is_excess {
+                self.unknown_bytes.fetch_sub(bytes, Relaxed);
+                self.ignored.fetch_add(1, Relaxed);
+            }
+            is_excess
+        };
+        let excess: Vec<bool> = event.items.iter().zip(known).map(is_excess).collect();
+        if !excess.contains(&true) {
+            return Cow::Borrowed(event);
+        }
+        let mut event = event.clone();
+        let mut excess = excess.into_iter();
+        event.items.retain(|_| !excess.next().unwrap_or_default());
+        Cow::Owned(event)
     }
 
     fn measure(&self, log: &Log) {
@@ -180,6 +225,7 @@ impl Behavior {
             items: log.names().len() as u64,
             memory_bytes: (log.memory() + counted) as u64,
             expired: self.expired.load(Relaxed),
+            ignored: self.ignored.load(Relaxed),
             model: model.map(|m| m.info().version),
         }
     }

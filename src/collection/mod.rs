@@ -123,9 +123,17 @@ impl Collection {
 
     /// Adds a stored event to the log.
     pub(crate) fn ingest_event(&self, event: &Event, micros: i64) {
-        if self.behavior.ingest_event(event, micros) {
+        let is_in_catalog = |id: &str| self.has_item(id);
+        if self.behavior.ingest_event(event, micros, is_in_catalog) {
             self.report();
         }
+    }
+
+    /// Refuses events of `bytes` in memory that would exceed the memory limit.
+    pub(crate) fn admit_events(&self, bytes: u64) -> Result<()> {
+        let settled = || self.settled_bytes();
+        self.limiter
+            .admit_memory(self.id, self.bytes(), settled, bytes)
     }
 
     /// Forgets an item of a purchase that was taken back.

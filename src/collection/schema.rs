@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Map, Value};
 use vitrine_schemas::{
     BehaviorConfig, CollectionConfig, EventKind, Item, MAX_VARIANTS, Metric, Price, RESERVED_NAMES,
-    SalePrice, Variant,
+    SalePrice, Variant, limits,
 };
 
 use crate::{
@@ -47,6 +47,12 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
             "declare at least one vector space",
         ));
     }
+    count("/vectors", config.vectors.len(), limits::MAX_SPACES)?;
+    count(
+        "/attributes",
+        config.attributes.len(),
+        limits::MAX_ATTRIBUTES,
+    )?;
     for (name, space) in &config.vectors {
         let pointer = format!("/vectors/{}", escape(name));
         if !identifier(name) {
@@ -161,20 +167,26 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
 pub(in crate::collection) fn check_item(configs: &Configs, item: &mut Item) -> Result<()> {
     item.embedding = None;
     let config = &configs.current;
-    limit("/id", item.id.len(), 512)?;
+    limit("/id", item.id.len(), limits::MAX_ID_BYTES)?;
     if item.id.is_empty() {
         return Err(Error::invalid("/id", "must not be empty"));
     }
     limit(
         "/title",
         item.title.as_ref().map_or(0, String::len),
-        64 << 10,
+        limits::MAX_TITLE_BYTES,
     )?;
     limit(
         "/description",
         item.description.as_ref().map_or(0, String::len),
-        1 << 20,
+        limits::MAX_DESCRIPTION_BYTES,
     )?;
+    if let Some(brand) = &item.brand {
+        payload::check_length(brand).map_err(|e| Error::invalid("/brand", e))?;
+    }
+    if let Some(category) = &item.category {
+        payload::check_path(category).map_err(|e| Error::invalid("/category", e))?;
+    }
     check_prices(
         "",
         [&item.price, &item.original_price],
@@ -191,14 +203,24 @@ pub(in crate::collection) fn check_item(configs: &Configs, item: &mut Item) -> R
     }
     check_attributes("", config, &item.attributes)?;
     check_variants(config, &item.variants)?;
+    let indexed = payload::column_bytes(config, item);
+    if indexed > limits::MAX_ITEM_INDEX_BYTES {
+        return Err(Error::invalid("", payload::too_large(indexed)));
+    }
     check_sets(configs, item)?;
     let size = serde_json::to_vec(item).map_err(|e| Error::invalid("", e.to_string()))?;
-    limit("", size.len(), 2 << 20)
+    limit("", size.len(), limits::MAX_ITEM_BYTES)
 }
 
 /// Checks the prices of an item or a variant at the pointer `at`.
 fn check_prices(at: &str, prices: [&Option<Price>; 2], sale: Option<&SalePrice>) -> Result<()> {
     let amounts = ["price", "original_price"].into_iter().zip(prices);
+    for (name, price) in amounts.clone() {
+        if let Some(currency) = price.as_ref().and_then(|price| price.currency.as_ref()) {
+            let pointer = format!("{at}/{name}/currency");
+            payload::check_length(currency).map_err(|e| Error::invalid(pointer, e))?;
+        }
+    }
     let amounts = amounts.filter_map(|(name, price)| Some((name, price.as_ref()?.amount)));
     let sale_amount = sale.map(|sale| ("sale_price", sale.amount));
     for (name, amount) in amounts.chain(sale_amount) {
@@ -210,6 +232,10 @@ fn check_prices(at: &str, prices: [&Option<Price>; 2], sale: Option<&SalePrice>)
         }
     }
     let Some(sale) = sale else { return Ok(()) };
+    if let Some(currency) = &sale.currency {
+        let pointer = format!("{at}/sale_price/currency");
+        payload::check_length(currency).map_err(|e| Error::invalid(pointer, e))?;
+    }
     let time = |name: &str, time: &Option<String>| {
         let pointer = format!("{at}/sale_price/{name}");
         let time = time.as_deref().map(|time| rfc3339_micros(&pointer, time));
@@ -240,7 +266,7 @@ fn check_variants(config: &CollectionConfig, variants: &[Variant]) -> Result<()>
     let mut ids = HashSet::new();
     for (position, variant) in variants.iter().enumerate() {
         let at = format!("/variants/{position}");
-        limit(&format!("{at}/id"), variant.id.len(), 512)?;
+        limit(&format!("{at}/id"), variant.id.len(), limits::MAX_ID_BYTES)?;
         if variant.id.is_empty() || !ids.insert(variant.id.as_str()) {
             let detail = format!(
                 "expected an id that is unique within the item, got `{}`; use the SKU",
@@ -360,6 +386,14 @@ pub(in crate::collection) fn check_vector(
             pointer,
             "is all zeros; a cosine space needs a direction",
         ));
+    }
+    Ok(())
+}
+
+fn count(pointer: &str, count: usize, max: usize) -> Result<()> {
+    if count > max {
+        let detail = format!("expected at most {max} entries, got {count}");
+        return Err(Error::invalid(pointer, detail));
     }
     Ok(())
 }

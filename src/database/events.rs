@@ -5,13 +5,17 @@ mod returns;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use chrono::Utc;
 use vitrine_schemas::{Event, EventKind, EventResult, EventStatus, ItemEvents};
 
 use crate::{
     Collection, Error, Result,
+    behavior::event_bytes,
     events::{self, Arrival, Subject},
     storage::{Batch, EventRef, Store},
 };
@@ -76,6 +80,16 @@ struct Appender<'a> {
 impl Appender<'_> {
     /// Stores the accepted events and adds them to the logs.
     fn flush(&mut self) -> Result<()> {
+        let mut wanted: BTreeMap<u32, (Arc<Collection>, u64)> = BTreeMap::new();
+        for accepted in &self.accepted {
+            let collection = &accepted.collection;
+            let entry = wanted.entry(collection.id());
+            let (_, bytes) = entry.or_insert_with(|| (collection.clone(), 0));
+            *bytes += event_bytes(&accepted.event);
+        }
+        for (collection, bytes) in wanted.values() {
+            collection.admit_events(*bytes)?;
+        }
         self.store.write(std::mem::take(&mut self.batch))?;
         for AcceptedEvent {
             collection,

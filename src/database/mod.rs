@@ -7,6 +7,7 @@ mod maintainer;
 mod reembedding;
 mod searches;
 mod suggestions;
+mod uploads;
 
 use std::{
     collections::BTreeMap,
@@ -158,6 +159,7 @@ impl Database {
             failures,
             events: Mutex::new(()),
         };
+        database.remove_uploads();
         for collection in database.open_collections() {
             database.collect_garbage(&collection)?;
         }
@@ -399,6 +401,8 @@ impl Database {
             name: c.name().into(),
             config: (*c.config()).clone(),
             items: stats.items,
+            quarantined: stats.quarantined,
+            quarantined_ids: stats.quarantined_ids,
             vector_counts: stats.vector_counts,
             records_bytes: stats.records_bytes,
             indexes: stats.indexes,

@@ -24,6 +24,13 @@ impl CandidateFilter {
         &self.internal_ids
     }
 
+    /// Returns the approximate bytes of memory.
+    pub fn bytes(&self) -> u64 {
+        let bitmaps = self.bitmaps.lock();
+        let words: usize = bitmaps.iter().map(|(_, bitmap)| bitmap.words.len()).sum();
+        self.internal_ids.serialized_size() as u64 + 8 * words as u64
+    }
+
     /// Returns the bitmap for the sealed segment `serial`, made by `make` if it is not cached. None
     /// at the first use of the filter.
     pub(super) fn bitmap(

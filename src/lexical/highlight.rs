@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, ops::Range};
 
-use vitrine_schemas::Fragment;
+use vitrine_schemas::{Fragment, limits::MAX_HIGHLIGHTED_BYTES};
 
 use super::analyzer::index_terms;
 
@@ -52,7 +52,8 @@ pub fn matching_words(text: &str, terms: &HashSet<&str>) -> Vec<String> {
 
 /// Bytes of the words, rising, those that touch or overlap as one.
 fn matched(text: &str, terms: &HashSet<&str>) -> Vec<Range<usize>> {
-    let found = index_terms(text).into_iter();
+    let end = text.floor_char_boundary(MAX_HIGHLIGHTED_BYTES);
+    let found = index_terms(&text[..end]).into_iter();
     let mut spans: Vec<Range<usize>> = found
         .filter(|word| terms.contains(word.term.as_str()))
         .map(|word| word.span)

@@ -5,7 +5,7 @@
 //! the internal id up to which it has everything ([`LexicalIndex::covered`]), and an index that is
 //! behind is repaired by adding later items.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
@@ -18,13 +18,24 @@ use tantivy::{
     },
 };
 
-use super::{LexicalError, analyzer::Analyzer};
+use super::{
+    LexicalError,
+    analyzer::Analyzer,
+    writer_pool::{HasWriter, WriterPool},
+};
 
 /// Name of the analyzer in the index. Change it with anything that makes other terms of a text.
 const ANALYZER: &str = "vitrine-2";
 
-/// Bytes of terms the writer collects before it makes a segment.
-const WRITER_MEMORY_BYTES: usize = 32 << 20;
+/// Bytes of terms the writer collects before it makes a segment; tantivy takes 15 MB at least.
+const WRITER_MEMORY_BYTES: usize = 16 << 20;
+
+/// Bytes of pending texts that are committed by the write that adds them, so that no search has to
+/// commit more.
+const MAX_PENDING_BYTES: u64 = 4 << 20;
+
+/// Bytes of memory of pending texts, as a multiple of the texts.
+const PENDING_FACTOR: u64 = 4;
 
 /// Texts of an item that are searched, with their names.
 pub const FIELDS: [&str; 5] = ["title", "brand", "category", "attributes", "description"];
@@ -37,6 +48,12 @@ pub struct LexicalIndex {
     index: Index,
     pub(super) fields: [Field; FIELDS.len()],
     id_field: Field,
+    shared: Arc<Shared>,
+    pool: Arc<WriterPool>,
+}
+
+/// Writer and reader of an index, which the pool of open writers closes.
+struct Shared {
     reader: IndexReader,
     writer: Mutex<Writer>,
 }
@@ -46,6 +63,8 @@ struct Writer {
     open: Option<IndexWriter>,
     /// Changes that searches do not see yet.
     pending: u64,
+    /// Bytes of their texts.
+    pending_bytes: u64,
     /// All internal ids below were added.
     added: u32,
     /// All internal ids below are in what was committed.
@@ -60,20 +79,20 @@ impl LexicalIndex {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn open(folder: &Path) -> Result<Self, LexicalError> {
-        match Self::try_open(folder) {
+    pub fn open(folder: &Path, pool: &Arc<WriterPool>) -> Result<Self, LexicalError> {
+        match Self::try_open(folder, pool) {
             Ok(index) => Ok(index),
             Err(error) => {
                 if folder.exists() {
                     tracing::warn!(folder = %folder.display(), "rebuilding the lexical index: {error}");
                     fs::remove_dir_all(folder).map_err(|e| LexicalError::io(folder, e))?;
                 }
-                Self::try_open(folder)
+                Self::try_open(folder, pool)
             }
         }
     }
 
-    fn try_open(folder: &Path) -> Result<Self, LexicalError> {
+    fn try_open(folder: &Path, pool: &Arc<WriterPool>) -> Result<Self, LexicalError> {
         let (schema, fields, internal_id) = schema();
         fs::create_dir_all(folder).map_err(|e| LexicalError::io(folder, e))?;
         let directory =
@@ -100,8 +119,8 @@ impl LexicalIndex {
             index,
             fields,
             id_field: internal_id,
-            reader,
-            writer,
+            shared: Arc::new(Shared { reader, writer }),
+            pool: pool.clone(),
         })
     }
 
@@ -124,6 +143,7 @@ impl LexicalIndex {
                 document.add_u64(index.id_field, u64::from(internal_id));
                 for (field, text) in index.fields.iter().zip(texts) {
                     if !text.is_empty() {
+                        writer.pending_bytes += text.len() as u64;
                         document.add_text(*field, text);
                     }
                 }
@@ -131,6 +151,9 @@ impl LexicalIndex {
                 writer.pending += 1;
             }
             writer.added = writer.added.max(end);
+            if writer.pending_bytes >= MAX_PENDING_BYTES {
+                index.shared.commit(writer)?;
+            }
             Ok(())
         })
     }
@@ -156,21 +179,10 @@ impl LexicalIndex {
     /// # Errors
     /// The index cannot be written.
     pub fn refresh(&self) -> Result<bool, LexicalError> {
-        if self.writer.lock().pending == 0 {
+        if self.shared.writer.lock().pending == 0 {
             return Ok(false);
         }
-        self.change(|index, writer| {
-            if writer.pending == 0 {
-                return Ok(false);
-            }
-            let added = writer.added;
-            let mut commit = index.writer(writer)?.prepare_commit()?;
-            commit.set_payload(&added.to_string());
-            commit.commit()?;
-            (writer.pending, writer.covered) = (0, added);
-            index.reader.reload()?;
-            Ok(true)
-        })
+        self.change(|index, writer| index.shared.commit(writer))
     }
 
     /// Frees the memory and threads of the writer if nothing is pending; the next change opens a
@@ -179,7 +191,7 @@ impl LexicalIndex {
     /// # Errors
     /// A merge of files failed.
     pub fn release_writer(&self) -> Result<(), LexicalError> {
-        let mut writer = self.writer.lock();
+        let mut writer = self.shared.writer.lock();
         if writer.pending == 0
             && let Some(open) = writer.open.take()
         {
@@ -193,7 +205,7 @@ impl LexicalIndex {
     /// # Errors
     /// It cannot be removed.
     pub fn drop_files(&self, folder: &Path) -> Result<(), LexicalError> {
-        let mut writer = self.writer.lock();
+        let mut writer = self.shared.writer.lock();
         writer.open = None;
         writer.failed = true;
         fs::remove_dir_all(folder).map_err(|e| LexicalError::io(folder, e))
@@ -202,18 +214,18 @@ impl LexicalIndex {
     /// All internal ids below this one are in what was committed, of items that were there when
     /// they were added.
     pub fn covered(&self) -> u32 {
-        self.writer.lock().covered
+        self.shared.writer.lock().covered
     }
 
     /// Returns true if a change failed, so that internal ids from [`LexicalIndex::covered`] on have
     /// to be added again.
     pub fn has_failed(&self) -> bool {
-        self.writer.lock().failed
+        self.shared.writer.lock().failed
     }
 
     /// Forgets a failure and whatever was not committed.
     pub fn begin_again(&self) {
-        let mut writer = self.writer.lock();
+        let mut writer = self.shared.writer.lock();
         *writer = Writer {
             added: writer.covered,
             covered: writer.covered,
@@ -221,20 +233,16 @@ impl LexicalIndex {
         };
     }
 
-    /// Returns the maximum memory of the writer, in bytes.
+    /// Returns the approximate memory of texts that are not committed, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        self.writer
-            .lock()
-            .open
-            .as_ref()
-            .map_or(0, |_| WRITER_MEMORY_BYTES as u64)
+        PENDING_FACTOR * self.shared.writer.lock().pending_bytes
     }
 
     fn change<T>(
         &self,
         change: impl FnOnce(&Self, &mut Writer) -> Result<T, LexicalError>,
     ) -> Result<T, LexicalError> {
-        let mut writer = self.writer.lock();
+        let mut writer = self.shared.writer.lock();
         if writer.failed {
             return Err(LexicalError::Closed);
         }
@@ -264,7 +272,7 @@ impl LexicalIndex {
     }
 
     pub(super) fn searcher(&self) -> Searcher {
-        self.reader.searcher()
+        self.shared.reader.searcher()
     }
 
     fn writer<'a>(&self, writer: &'a mut Writer) -> Result<&'a mut IndexWriter, LexicalError> {
@@ -277,8 +285,54 @@ impl LexicalIndex {
             let open: IndexWriter = self.index.writer_with_options(options)?;
             open.set_merge_policy(Box::new(LogMergePolicy::default()));
             writer.open = Some(open);
+            let shared: Arc<dyn HasWriter> = self.shared.clone();
+            self.pool.add(&shared);
         }
         writer.open.as_mut().ok_or(LexicalError::Closed)
+    }
+}
+
+impl Shared {
+    /// Makes all changes visible to searches. Returns true if there were any.
+    fn commit(&self, writer: &mut Writer) -> Result<bool, LexicalError> {
+        if writer.pending == 0 {
+            return Ok(false);
+        }
+        let added = writer.added;
+        let open = writer.open.as_mut().ok_or(LexicalError::Closed)?;
+        let mut commit = open.prepare_commit()?;
+        commit.set_payload(&added.to_string());
+        commit.commit()?;
+        (writer.pending, writer.pending_bytes, writer.covered) = (0, 0, added);
+        self.reader.reload()?;
+        Ok(true)
+    }
+}
+
+impl HasWriter for Shared {
+    fn try_close(&self) -> bool {
+        let Some(mut writer) = self.writer.try_lock() else {
+            return false;
+        };
+        if writer.failed {
+            return true;
+        }
+        let committed = self.commit(&mut writer).map(drop);
+        let closed = committed.and_then(|()| match writer.open.take() {
+            Some(open) => open.wait_merging_threads().map_err(LexicalError::from),
+            None => Ok(()),
+        });
+        if let Err(error) = closed {
+            tracing::warn!("full-text index: {error}");
+            writer.failed = true;
+        }
+        true
+    }
+
+    fn is_open(&self) -> bool {
+        self.writer
+            .try_lock()
+            .is_none_or(|writer| writer.open.is_some())
     }
 }
 

@@ -12,6 +12,7 @@ mod synonyms;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod writer_pool;
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,7 @@ pub use self::{
     query::{LexicalMatch, LexicalQuery, LexicalResults, LexicalSelection},
     stop_words::StopWords,
     synonyms::{QueryRewrite, Synonyms},
+    writer_pool::WriterPool,
 };
 
 /// Errors of the index. All are repaired by rebuilding it.

@@ -1,12 +1,13 @@
 //! Tests of full-text search on an index: which texts a query finds, and which comes first.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use roaring::RoaringBitmap;
 use tempfile::TempDir;
 
 use super::{
-    LexicalIndex, LexicalQuery, LexicalResults, LexicalSelection, QueryRewrite, Texts, highlight,
+    LexicalIndex, LexicalQuery, LexicalResults, LexicalSelection, QueryRewrite, Texts, WriterPool,
+    highlight,
 };
 
 struct Shop {
@@ -23,7 +24,7 @@ impl Shop {
 
     fn with_brands(items: &[(&'static str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let index = LexicalIndex::open(folder.path()).expect("an index");
+        let index = LexicalIndex::open(folder.path(), &Default::default()).expect("an index");
         let texts = items.iter().enumerate().map(|(id, (title, brand))| {
             let mut texts = Texts::default();
             texts[0] = (*title).to_owned();
@@ -249,4 +250,45 @@ fn marks_are_whole_and_as_written() {
         let marks = fragments.iter().filter(|f| f.is_match);
         assert_eq!(marks.map(|f| f.text.as_str()).collect::<Vec<_>>(), marked);
     }
+}
+
+#[test]
+fn few_writers_are_open_and_no_text_is_lost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pool = Arc::<WriterPool>::default();
+    let text = |n: usize| {
+        let mut texts = Texts::default();
+        texts[0] = format!("shoes {n}");
+        texts
+    };
+    let indexes: Vec<LexicalIndex> = (0..20)
+        .map(|n| LexicalIndex::open(&folder.path().join(n.to_string()), &pool).expect("an index"))
+        .collect();
+    for (n, index) in indexes.iter().enumerate() {
+        index
+            .add([(n as u32, text(n))], n as u32 + 1)
+            .expect("added");
+        assert!(pool.len() <= 8, "{} are open", pool.len());
+    }
+    assert_eq!(indexes[0].covered(), 1, "committed when it was closed");
+    for (n, index) in indexes.iter().enumerate() {
+        index.add([(100, text(n))], 101).expect("added");
+        index.refresh().expect("committed");
+        assert_eq!(index.internal_ids().expect("ids").len(), 2);
+    }
+}
+
+#[test]
+fn a_write_commits_large_texts_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = LexicalIndex::open(folder.path(), &Default::default()).expect("an index");
+    let mut texts = Texts::default();
+    texts[4] = "shoes for running ".repeat(30_000);
+    for n in 0..9 {
+        index.add([(n, texts.clone())], n + 1).expect("added");
+    }
+    assert_eq!(index.covered(), 8);
+    assert!(index.memory_bytes() < 4 << 20);
+    assert!(index.refresh().expect("committed"));
+    assert_eq!((index.covered(), index.memory_bytes()), (9, 0));
 }

@@ -14,7 +14,10 @@ use super::{
     keyword::{KeywordColumn, join, levels},
     numeric::{self, Bound, Interval, NumericColumn},
 };
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    deadline::{self, Ticker},
+};
 
 /// Bounds of a request.
 const MAX_RANGES: usize = 100;
@@ -51,7 +54,7 @@ impl PayloadIndex {
         };
         match &field.column {
             Column::Keyword(column) => {
-                let values = self.counts(column, spec, matching);
+                let values = self.counts(column, spec, matching)?;
                 facet.more_values = values.len().saturating_sub(spec.limit) as u64;
                 facet.values = first_values(values, spec);
             }
@@ -80,7 +83,7 @@ impl PayloadIndex {
         column: &'a KeywordColumn,
         spec: &FacetSpec,
         matching: &RoaringBitmap,
-    ) -> Vec<(&'a str, u64)> {
+    ) -> Result<Vec<(&'a str, u64)>> {
         let wanted = wanted(spec);
         let values = column.below.as_ref().unwrap_or(&column.exact);
         let containers = u64::from(matching.statistics().n_containers);
@@ -88,12 +91,15 @@ impl PayloadIndex {
             return self.counts_by_item(column, spec, matching);
         }
         let tree = column.below.is_some();
-        let values = values.iter().filter(|(value, _)| !tree || wanted(value));
-        let counts = values.map(|(value, rows)| {
+        let (mut counts, ticker) = (Vec::new(), Ticker::default());
+        for (value, rows) in values.iter().filter(|(value, _)| !tree || wanted(value)) {
+            ticker.tick()?;
             let count = self.count_items(rows, matching);
-            (value.as_str(), count)
-        });
-        counts.filter(|(_, count)| *count > 0).collect()
+            if count > 0 {
+                counts.push((value.as_str(), count));
+            }
+        }
+        Ok(counts)
     }
 
     fn counts_by_item<'a>(
@@ -101,12 +107,14 @@ impl PayloadIndex {
         column: &'a KeywordColumn,
         spec: &FacetSpec,
         matching: &RoaringBitmap,
-    ) -> Vec<(&'a str, u64)> {
+    ) -> Result<Vec<(&'a str, u64)>> {
+        deadline::check()?;
         let forward = column.forward();
-        let mut counts = vec![0_u32; forward.values.len()];
+        let (mut counts, ticker) = (vec![0_u32; forward.values.len()], Ticker::default());
         let of_variants = self.ids_of_variants(forward, matching);
         let Some(below) = &column.below else {
             for row in matching.range(..FIRST_VARIANT_ROW) {
+                ticker.tick()?;
                 for id in forward.ids(row) {
                     counts[*id as usize] += 1;
                 }
@@ -114,11 +122,13 @@ impl PayloadIndex {
             for id in of_variants.into_iter().flatten() {
                 counts[id as usize] += 1;
             }
-            return named(&counts, |id| forward.values.name(id));
+            deadline::check()?;
+            return Ok(named(&counts, |id| forward.values.name(id)));
         };
         // An item counts once for a path, also if several of its categories are below it.
         let mut several = of_variants;
         for row in matching.range(..FIRST_VARIANT_ROW) {
+            ticker.tick()?;
             match forward.ids(row) {
                 [] => {}
                 [id] => counts[*id as usize] += 1,
@@ -140,9 +150,11 @@ impl PayloadIndex {
             }
         };
         for (id, count) in (0..).zip(&counts).filter(|(_, count)| **count > 0) {
+            ticker.tick()?;
             add(paths_of(id), u64::from(*count));
         }
         for ids in several {
+            ticker.tick()?;
             let mut above: Vec<usize> = ids.iter().flat_map(|id| paths_of(*id)).collect();
             above.sort_unstable();
             above.dedup();
@@ -152,7 +164,7 @@ impl PayloadIndex {
             let (path, _) = below.get_key_value(paths.name(id))?;
             Some((path.as_str(), *count))
         });
-        named.collect()
+        Ok(named.collect())
     }
 
     /// Returns the distinct ids of each item with variants among `matching` rows.
@@ -188,7 +200,9 @@ impl PayloadIndex {
         let mut counted = vec![None; intervals.len()];
         let mut extremes: Option<(i128, i128)> = None;
         let own = matching.range(..FIRST_VARIANT_ROW).map(|row| (row, row));
+        let ticker = Ticker::default();
         for (item, row) in own.chain(self.rows.by_item(matching)) {
+            ticker.tick()?;
             forward.for_each(row, |key| {
                 let (least, greatest) = extremes.unwrap_or((key, key));
                 extremes = Some((least.min(key), greatest.max(key)));

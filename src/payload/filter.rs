@@ -10,6 +10,7 @@ use roaring::RoaringBitmap;
 use vitrine_schemas::{
     AttributeType, Condition, Filter, FilterSpec, Match, Range, Scalar,
     filter::{MatchCondition, RangeCondition},
+    limits::MAX_FILTER_LIST,
 };
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
     numeric::{Bound, Interval},
     parse,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, deadline};
 
 /// Value of `availability` of what cannot be bought.
 const OUT_OF_STOCK: Cow<'static, str> = Cow::Borrowed("out_of_stock");
@@ -145,6 +146,7 @@ impl Evaluation<'_> {
         universe: &RoaringBitmap,
         at: &str,
     ) -> Result<RoaringBitmap> {
+        deadline::check()?;
         match condition {
             Condition::Match(c) => Ok(self.matching(c, at)? & universe),
             Condition::Range(c) => Ok(self.range(c, at)? & universe),
@@ -302,10 +304,30 @@ fn check_size(tree: &Filter, depth: usize, at: &str, nodes: &mut usize) -> Resul
                 );
                 return Err(Error::invalid("", detail));
             }
+            let at = || format!("{at}/{name}/{i}");
+            check_list(condition, &at)?;
             if let Condition::Nested(tree) = condition {
-                check_size(tree, depth + 1, &format!("{at}/{name}/{i}"), nodes)?;
+                check_size(tree, depth + 1, &at(), nodes)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Limits the length of the list of a condition.
+fn check_list(condition: &Condition, at: &dyn Fn() -> String) -> Result<()> {
+    let (length, form) = match condition {
+        Condition::HasId(c) => (c.has_id.len(), "has_id"),
+        Condition::Match(c) => match &c.r#match {
+            Match::Any(values) => (values.len(), "match/any"),
+            Match::Except(values) => (values.len(), "match/except"),
+            Match::Value(_) => return Ok(()),
+        },
+        Condition::Range(_) | Condition::IsEmpty(_) | Condition::Nested(_) => return Ok(()),
+    };
+    if length > MAX_FILTER_LIST {
+        let detail = format!("expected at most {MAX_FILTER_LIST} values, got {length}; split it");
+        return Err(Error::invalid(format!("{}/{form}", at()), detail));
     }
     Ok(())
 }

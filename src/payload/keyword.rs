@@ -3,13 +3,17 @@
 //! A category path also counts for every path above it: `Clothing > Shoes > Boots` is found under
 //! `Clothing` and `Clothing > Shoes`. Booleans are the strings `true` and `false`.
 
-use std::{borrow::Cow, collections::HashMap, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use roaring::{MultiOps, RoaringBitmap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::forward::ForwardStrings;
+use super::{forward::ForwardStrings, memory::KEYWORD_BYTES};
 
 type Values = HashMap<String, RoaringBitmap>;
 
@@ -25,6 +29,9 @@ pub(super) struct KeywordColumn {
     /// Whole values by item, once a facet or an order needed them.
     #[serde(skip)]
     forward: OnceLock<ForwardStrings>,
+    /// Bytes of all strings.
+    #[serde(skip)]
+    text_bytes: u64,
 }
 
 impl KeywordColumn {
@@ -33,6 +40,7 @@ impl KeywordColumn {
             exact: Values::new(),
             below: None,
             forward: OnceLock::new(),
+            text_bytes: 0,
         }
     }
 
@@ -41,12 +49,19 @@ impl KeywordColumn {
             exact: Values::new(),
             below: Some(Values::new()),
             forward: OnceLock::new(),
+            text_bytes: 0,
         }
     }
 
     pub(super) fn insert(&mut self, number: u32, value: &str) {
-        let add = |values: &mut Values, value: String| {
-            values.entry(value).or_default().insert(number);
+        let text_bytes = &mut self.text_bytes;
+        let mut add = |values: &mut Values, value: String| {
+            let length = value.len() as u64;
+            let rows = values.entry(value).or_default();
+            if rows.is_empty() {
+                *text_bytes += length;
+            }
+            rows.insert(number);
         };
         let value = match &mut self.below {
             None => value.to_owned(),
@@ -65,11 +80,13 @@ impl KeywordColumn {
     }
 
     pub(super) fn remove(&mut self, number: u32, value: &str) {
-        let drop = |values: &mut Values, value: &str| {
+        let text_bytes = &mut self.text_bytes;
+        let mut drop = |values: &mut Values, value: &str| {
             if let Some(numbers) = values.get_mut(value) {
                 numbers.remove(number);
                 if numbers.is_empty() {
                     values.remove(value);
+                    *text_bytes = text_bytes.saturating_sub(value.len() as u64);
                 }
             }
         };
@@ -105,9 +122,19 @@ impl KeywordColumn {
         self.forward.get().map_or(0, ForwardStrings::bytes)
     }
 
-    /// Values that some item has.
-    pub(super) fn values(&self) -> usize {
-        self.exact.len() + self.below.as_ref().map_or(0, Values::len)
+    /// Returns the approximate memory of the strings and their bitmaps, without rows, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        let values = self.exact.len() + self.below.as_ref().map_or(0, Values::len);
+        KEYWORD_BYTES * values as u64 + self.text_bytes
+    }
+
+    /// Counts the bytes of all strings again.
+    pub(super) fn recount(&mut self) {
+        let all = self
+            .exact
+            .keys()
+            .chain(self.below.iter().flat_map(Values::keys));
+        self.text_bytes = all.map(|value| value.len() as u64).sum();
     }
 
     /// Items with one of the values; a category: equal to or below one of them.
@@ -122,14 +149,16 @@ impl KeywordColumn {
     /// Items with a value that is none of these; a category: nor below one.
     pub(super) fn except(&self, values: &[Cow<'_, str>]) -> RoaringBitmap {
         if self.below.is_none() {
-            let listed = |value: &str| values.iter().any(|v| v == value);
-            let others = self.exact.iter().filter(|(value, _)| !listed(value));
+            let listed: HashSet<&str> = values.iter().map(AsRef::as_ref).collect();
+            let others = self.exact.iter();
+            let others = others.filter(|(value, _)| !listed.contains(value.as_str()));
             return others.map(|(_, numbers)| numbers).union();
         }
-        let listed: Vec<_> = values.iter().map(|v| levels(v)).collect();
+        let listed: HashSet<String> = values.iter().map(|v| join(&levels(v))).collect();
         let others = self.exact.iter().filter(|(value, _)| {
             let path = levels(value);
-            !listed.iter().any(|l| !l.is_empty() && path.starts_with(l))
+            let mut above = (1..=path.len()).map(|depth| join(&path[..depth]));
+            !above.any(|above| listed.contains(&above))
         });
         others.map(|(_, numbers)| numbers).union()
     }

@@ -11,6 +11,7 @@ mod filter;
 mod forward;
 mod keyword;
 mod labels;
+mod memory;
 mod number;
 mod numeric;
 mod parse;
@@ -27,17 +28,19 @@ use std::collections::BTreeMap;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use vitrine_schemas::{AttributeType, CollectionConfig, Item};
+use vitrine_schemas::{AttributeType, CollectionConfig, Item, limits::MAX_VALUES};
 
 pub(crate) use self::{
     filter::categories,
     keyword::levels,
+    memory::{check_length, check_path, check_stored, column_bytes, too_large},
     numeric::float_key,
     rows::FIRST_VARIANT_ROW,
     sort::{Group, SortValue, ValueOrder},
 };
 use self::{
     keyword::KeywordColumn,
+    memory::{NUMBER_BYTES, ROW_BYTES},
     numeric::NumericColumn,
     row_values::{BUILT_IN, RowValues, scalars},
     rows::VariantRows,
@@ -167,6 +170,19 @@ impl PayloadIndex {
         }
     }
 
+    /// Counts the bytes of strings again, which are not stored.
+    pub(crate) fn recount(&mut self) {
+        for field in self
+            .built_in
+            .values_mut()
+            .chain(self.attributes.values_mut())
+        {
+            if let Column::Keyword(column) = &mut field.column {
+                column.recount();
+            }
+        }
+    }
+
     /// Returns the approximate memory, in bytes.
     pub fn bytes(&self) -> u64 {
         let fields = self.built_in.values().chain(self.attributes.values());
@@ -211,10 +227,11 @@ impl Field {
         let items = self.present.len();
         match &self.column {
             Column::Keyword(column) => {
-                6 * items + 180 * column.values() as u64 + column.forward_bytes() as u64
+                ROW_BYTES * items + column.bytes() + column.forward_bytes() as u64
             }
             Column::Numeric(column) => {
-                4 * items + 130 * column.values() as u64 + column.forward_bytes() as u64
+                let values = NUMBER_BYTES * column.values() as u64;
+                ROW_BYTES * items + values + column.forward_bytes() as u64
             }
             Column::Text => items,
         }
@@ -254,12 +271,25 @@ impl Field {
 /// contains a hint.
 pub fn check_value(ty: AttributeType, value: &Value) -> Result<(), String> {
     if let Value::Array(all) = value {
+        if all.len() > MAX_VALUES && ty != AttributeType::Text {
+            let count = all.len();
+            return Err(format!("expected at most {MAX_VALUES} values, got {count}"));
+        }
         for (at, value) in all.iter().enumerate() {
-            check_scalar(ty, value).map_err(|e| format!("value {at} {e}"))?;
+            check_bounded(ty, value).map_err(|e| format!("value {at} {e}"))?;
         }
         return Ok(());
     }
-    check_scalar(ty, value)
+    check_bounded(ty, value)
+}
+
+fn check_bounded(ty: AttributeType, value: &Value) -> Result<(), String> {
+    check_scalar(ty, value)?;
+    match (ty, value) {
+        (AttributeType::Keyword, Value::String(text)) => check_length(text),
+        (AttributeType::Category, Value::String(path)) => check_path(path),
+        _ => Ok(()),
+    }
 }
 
 fn check_scalar(ty: AttributeType, value: &Value) -> Result<(), String> {

@@ -78,7 +78,14 @@ impl NumericColumn {
 
     /// Items with a value in none of the intervals.
     pub(super) fn except(&self, intervals: &[Interval]) -> RoaringBitmap {
-        let inside = |key: i128| intervals.iter().any(|i| i.low <= key && key <= i.high);
+        let mut intervals = intervals.to_vec();
+        intervals.sort_unstable_by_key(|i| (i.low, i.high));
+        // Those of equal values do not overlap.
+        let inside = |key: i128| {
+            let before = intervals.partition_point(|i| i.low <= key);
+            let last = before.checked_sub(1).map(|at| intervals[at]);
+            last.is_some_and(|i| key <= i.high)
+        };
         let others = self.values.iter().filter(|(key, _)| !inside(**key));
         others.map(|(_, numbers)| numbers).union()
     }

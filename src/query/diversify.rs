@@ -4,6 +4,8 @@
 //! quotas for candidates that share a value. The caller handles groups and loads records and
 //! vectors.
 
+use crate::{Result, deadline};
+
 /// A ranked candidate with the values that diversification needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {
@@ -36,12 +38,15 @@ pub struct Selection {
 
 /// Selects min(limit, candidates) of `candidates`, which are sorted best first. `similarity` of two
 /// vectors is from -1 to 1. Quotas are exceeded only where no other candidate is left.
+///
+/// # Errors
+/// [`Error::DeadlineExceeded`](crate::Error::DeadlineExceeded).
 pub fn choose(
     candidates: &[Choice],
     constraints: &Constraints,
     limit: usize,
     similarity: impl Fn(&[f32], &[f32]) -> f32,
-) -> Selection {
+) -> Result<Selection> {
     let mut left: Vec<usize> = (0..candidates.len()).collect();
     let mut max_similarity = vec![0.0_f32; candidates.len()];
     let lambda = constraints.mmr.unwrap_or(1.0);
@@ -49,6 +54,7 @@ pub fn choose(
     let mut counts = Counts::new(constraints);
     let mut selection = Selection::default();
     while selection.chosen.len() < limit && !left.is_empty() {
+        deadline::check()?;
         let marginal_relevance =
             |at: usize| lambda * relevance[at] - (1.0 - lambda) * max_similarity[at];
         let best = |free: bool| {
@@ -89,7 +95,7 @@ pub fn choose(
             }
         }
     }
-    selection
+    Ok(selection)
 }
 
 /// Returns the scores scaled to 0 to 1.
@@ -170,7 +176,9 @@ mod tests {
                 mmr,
                 quotas: Vec::new(),
             };
-            choose(&candidates, &constraints, 3, dot).chosen
+            choose(&candidates, &constraints, 3, dot)
+                .expect("in time")
+                .chosen
         };
         assert_eq!(selection(None), [0, 1, 2]);
         assert_eq!(selection(Some(1.0)), [0, 1, 2]);
@@ -190,12 +198,16 @@ mod tests {
             mmr: None,
             quotas: vec![1],
         };
-        let selection = choose(&candidates, &constraints, 2, dot);
+        let choose = |limit| choose(&candidates, &constraints, limit, dot).expect("in time");
+        let selection = choose(2);
         assert_eq!((selection.chosen, selection.relaxed), (vec![0, 3], 0));
-        let selection = choose(&candidates, &constraints, 3, dot);
+        let selection = choose(3);
         assert_eq!((selection.chosen, selection.relaxed), (vec![0, 3, 1], 1));
-        assert_eq!(choose(&candidates, &constraints, 9, dot).chosen.len(), 4);
-        assert_eq!(choose(&[], &constraints, 9, dot), Selection::default());
+        assert_eq!(choose(9).chosen.len(), 4);
+        assert_eq!(
+            super::choose(&[], &constraints, 9, dot).expect("in time"),
+            Selection::default()
+        );
     }
 
     proptest! {
@@ -206,7 +218,7 @@ mod tests {
         ) {
             let candidates: Vec<_> = rows.iter().map(|(s, a, v)| choice(*s, *a, &v.to_string())).collect();
             let constraints = Constraints { mmr, quotas: vec![quota] };
-            let selection = choose(&candidates, &constraints, limit, dot);
+            let selection = choose(&candidates, &constraints, limit, dot).expect("in time");
             prop_assert_eq!(selection.chosen.len(), limit.min(candidates.len()));
             let mut distinct = selection.chosen.clone();
             distinct.sort_unstable();

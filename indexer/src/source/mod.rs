@@ -18,6 +18,7 @@ mod layout;
 mod line;
 pub mod mapping;
 mod parquet;
+pub use parquet::check_pages;
 mod public_net;
 mod rows;
 mod rules;

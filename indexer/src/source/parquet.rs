@@ -2,6 +2,7 @@
 //! columns with dotted names, such as `size.width`. Maps are ignored with a warning.
 
 mod cell;
+mod pages;
 
 use std::{
     fs::File,
@@ -17,6 +18,7 @@ use parquet::{
     schema::types::Type,
 };
 
+pub use self::pages::check_pages;
 use super::{SourceError, cells::Row, input};
 
 /// Rows of a file, numbered from 1.

@@ -16,7 +16,7 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 31] = sources![
+pub const SOURCES: [(&str, &str); 32] = sources![
     "introduction"
     "quick-start"
     "search"
@@ -40,6 +40,7 @@ pub const SOURCES: [(&str, &str); 31] = sources![
     "evaluation"
     "operations"
     "backup"
+    "limits"
     "vector-indexes"
     "security"
     "console"

@@ -13,6 +13,7 @@ use actix_web::{
 use crate::{
     auth::{Action, Key},
     error::{ApiError, ApiResult},
+    http::same_origin,
     state::AppState,
 };
 
@@ -35,6 +36,7 @@ pub async fn layer<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    request.extensions_mut().insert(access);
     match check(access, &request) {
         Ok(key) => {
             if let Some(key) = key {
@@ -52,11 +54,14 @@ fn check(access: Access, request: &ServiceRequest) -> ApiResult<Option<Key>> {
     let state = request
         .app_data::<web::Data<AppState>>()
         .ok_or_else(|| ApiError::internal("the state is missing"))?;
+    if state.keys.is_open() {
+        same_origin::check(request, &state.allowed_hosts)?;
+    }
     let action = match access {
         Access::Open => return Ok(None),
         Access::Key(action) | Access::Collection(action) | Access::Everything(action) => action,
     };
-    if state.keys.is_empty() {
+    if state.keys.is_open() {
         return Ok(None);
     }
     let key = bearer(request)
@@ -67,8 +72,9 @@ fn check(access: Access, request: &ServiceRequest) -> ApiResult<Option<Key>> {
         Access::Collection(_) => key.covers(request.match_info().query("c")),
         Access::Everything(_) => key.covers_all(),
     };
+    state.rates.check(&key)?;
     if covered && key.actions.contains(&action) {
-        Ok(Some(key.clone()))
+        Ok(Some(key))
     } else {
         Err(ApiError::forbidden())
     }

@@ -1,26 +1,39 @@
 //! Request bodies: media type, size and time limits, and JSON whose errors give line, column and
 //! pointer.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    time::{Duration, Instant},
+};
 
 use actix_web::{
-    FromRequest, HttpRequest,
+    FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     error::PayloadError,
     http::{StatusCode, header},
     web::{self, Bytes, BytesMut},
 };
-use futures_util::{Stream, StreamExt};
+use futures_util::{
+    Stream, StreamExt,
+    future::{Either, select},
+};
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde_json::error::Category;
 
 use crate::{
     error::{ApiError, ApiResult},
+    http::body_limits,
+    ops::{
+        body_budget::{Reservation, VALUE_BYTES},
+        stopping::Stopping,
+    },
     state::AppState,
 };
 
-/// Maximum pause between chunks of a JSON body.
-const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time that a JSON body may take to arrive, and the rate that extends it.
+const MIN_PATIENCE: Duration = Duration::from_secs(15);
+const MIN_BYTES_PER_SECOND: f64 = 16_384.0;
 
 /// Maximum body size in bytes that is parsed on the async thread; larger ones block a worker
 /// thread.
@@ -36,16 +49,40 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            media_type(&request, &["application/json"])?;
-            let bytes = read(&request, payload).await?;
-            if bytes.len() <= MAX_INLINE_BYTES {
-                return parse(&bytes).map(Self);
+            let media_type = media_type(&request, &["application/json"])?;
+            let state = request.app_data::<web::Data<AppState>>().cloned();
+            let state = state.ok_or_else(|| ApiError::internal("the state is missing"))?;
+            let limit = body_limits::of(&request, state.limits.body_bytes);
+            let mut reservation = Reservation::default();
+            let bytes = read(&request, payload, &state, limit.bytes, &mut reservation).await?;
+            if media_type.is_none() && !bytes.is_empty() {
+                return Err(missing_media_type("application/json"));
             }
-            let id = crate::error::current_request_id();
-            web::block(move || crate::error::REQUEST_ID.sync_scope(id, || parse(&bytes)))
-                .await
-                .map_err(ApiError::internal)?
-                .map(Self)
+            let length = bytes.len();
+            let reserve = move |bytes: &[u8]| {
+                let values = body_limits::count_values(bytes);
+                if values > limit.values {
+                    return Err(too_large(&format!("{} JSON values", limit.values)));
+                }
+                let parsed = bytes.len() as u64 + values as u64 * VALUE_BYTES;
+                state.bodies.reserve(&mut reservation, parsed)?;
+                Ok(reservation)
+            };
+            let work = move || -> ApiResult<(T, Reservation)> {
+                let reservation = reserve(&bytes)?;
+                Ok((parse(&bytes)?, reservation))
+            };
+            let (parsed, reservation) = if length <= MAX_INLINE_BYTES {
+                work()?
+            } else {
+                let id = crate::error::current_request_id();
+                web::block(move || crate::error::REQUEST_ID.sync_scope(id, work))
+                    .await
+                    .map_err(ApiError::internal)??
+            };
+            // Held until the request has been answered.
+            request.extensions_mut().insert(reservation);
+            Ok(Self(parsed))
         })
     }
 }
@@ -77,17 +114,32 @@ pub fn media_type(request: &HttpRequest, expected: &[&str]) -> ApiResult<Option<
     }
 }
 
-async fn read(request: &HttpRequest, mut payload: Payload) -> ApiResult<BytesMut> {
-    let limit = request
-        .app_data::<web::Data<AppState>>()
-        .map_or(0, |state| state.limits.body_bytes);
-    let too_large = || {
-        ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            format!("the body is longer than the limit of {limit} bytes; split it"),
-        )
-    };
+/// Returns the error for a body without a media type.
+pub fn missing_media_type(expected: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        format!("missing content type; send the header `content-type: {expected}`"),
+    )
+}
+
+fn too_large(limit: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        format!("the body is longer than the limit of this route, {limit}; split it"),
+    )
+}
+
+/// Reads a body of at most `limit` bytes, which are reserved as they arrive.
+async fn read(
+    request: &HttpRequest,
+    mut payload: Payload,
+    state: &AppState,
+    limit: usize,
+    reservation: &mut Reservation,
+) -> ApiResult<BytesMut> {
+    let too_large = || too_large(&format!("{limit} bytes"));
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -95,26 +147,50 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> ApiResult<BytesMut
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
+    let started = Instant::now();
     let mut body = BytesMut::new();
-    while let Some(chunk) = next_chunk(&mut payload, CHUNK_TIMEOUT).await? {
-        if body.len() + chunk.len() > limit {
+    loop {
+        let patience = patience(body.len()).saturating_sub(started.elapsed());
+        let Some(chunk) = next_chunk(&mut payload, patience, &state.stopping).await? else {
+            return Ok(body);
+        };
+        let length = body.len() + chunk.len();
+        if length > limit {
             return Err(too_large());
         }
+        state.bodies.reserve(reservation, length as u64)?;
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
 }
 
-/// Returns the next chunk of a body, None at its end; 408 if no chunk arrives within `timeout`.
+/// Returns the time by which more of a body must have arrived.
+fn patience(received: usize) -> Duration {
+    MIN_PATIENCE + Duration::from_secs_f64(received as f64 / MIN_BYTES_PER_SECOND)
+}
+
+/// Returns the next chunk of a body, None at its end; 408 if no chunk arrives within `timeout`, 503
+/// if the server stops.
 pub async fn next_chunk(
     payload: &mut (impl Stream<Item = Result<Bytes, PayloadError>> + Unpin),
     timeout: Duration,
+    stopping: &Stopping,
 ) -> ApiResult<Option<Bytes>> {
-    match tokio::time::timeout(timeout, payload.next()).await {
+    let next = pin!(tokio::time::timeout(timeout, payload.next()));
+    let next = match select(next, pin!(stopping.told())).await {
+        Either::Left((next, _)) => next,
+        Either::Right(_) => {
+            return Err(ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopping",
+                "the server stops before the body is complete; send it again",
+            ));
+        }
+    };
+    match next {
         Err(_) => Err(ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_timeout",
-            format!("no data received for {} seconds", timeout.as_secs()),
+            "the body arrives too slowly; send it faster",
         )),
         Ok(None) => Ok(None),
         Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
@@ -205,4 +281,30 @@ pub fn pointer(path: &serde_path_to_error::Path) -> String {
             Segment::Unknown => None,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_body_that_has_not_arrived_does_not_hold_up_a_stop() {
+        let stopping = Stopping::default();
+        let mut silent = Box::pin(futures_util::stream::pending());
+        let next = next_chunk(&mut silent, Duration::from_secs(600), &stopping);
+        let (next, ()) = futures_util::future::join(next, async { stopping.tell() }).await;
+        let error = next.expect_err("refused");
+        assert_eq!((error.status.as_u16(), error.code), (503, "stopping"));
+    }
+
+    #[actix_web::test]
+    async fn a_body_must_keep_arriving() {
+        let stopping = Stopping::default();
+        let mut silent = Box::pin(futures_util::stream::pending());
+        let next = next_chunk(&mut silent, Duration::ZERO, &stopping).await;
+        assert_eq!(next.expect_err("refused").code, "body_timeout");
+        // 50 bytes a second are too few after a while, 1 MiB a second is enough.
+        let is_late = |bytes: usize, seconds| patience(bytes) < Duration::from_secs(seconds);
+        assert!(is_late(50 * 20, 20) && !is_late(20 << 20, 20));
+    }
 }

@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, time::Instant};
 
 use actix_web::{
-    Error,
+    Error, HttpMessage,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -13,10 +13,14 @@ use actix_web::{
     middleware::Next,
     web,
 };
+use chrono::SecondsFormat;
 use futures_util::FutureExt;
 
 use crate::{
+    auth::Key,
     error::{ApiError, ERROR_FORM, ErrorForm, REQUEST_ID},
+    http::access::Access,
+    ops::request_log::RequestLine,
     state::AppState,
 };
 
@@ -42,6 +46,7 @@ async fn serve<B: MessageBody + 'static>(
     id: String,
 ) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
+    let logged = Logged::of(&request);
     let method = label(request.method());
     let route = request
         .match_pattern()
@@ -52,6 +57,9 @@ async fn serve<B: MessageBody + 'static>(
         .await
         .unwrap_or_else(|_| Err(ApiError::internal("a handler panicked").into()))
         .map(|mut response| {
+            if let Some(logged) = &logged {
+                logged.write(&id, &response, started);
+            }
             if let Ok(value) = HeaderValue::from_str(&id) {
                 let name = HeaderName::from_static("x-request-id");
                 response.headers_mut().insert(name, value);
@@ -77,6 +85,48 @@ async fn serve<B: MessageBody + 'static>(
     }
     tracing::debug!(request_id = %id, %method, %route, status = status.as_u16(), ms = elapsed.as_millis() as u64, "request");
     answer
+}
+
+/// Parts of a request for the access and audit logs; the request itself goes to its handler.
+struct Logged {
+    state: web::Data<AppState>,
+    client: Option<String>,
+    method: Method,
+    path: String,
+    route: String,
+}
+
+impl Logged {
+    /// Returns None if no requests are logged.
+    fn of(request: &ServiceRequest) -> Option<Self> {
+        let state = request.app_data::<web::Data<AppState>>()?;
+        let route = request.match_pattern();
+        state.request_log.is_on().then(|| Self {
+            state: state.clone(),
+            client: request.peer_addr().map(|address| address.ip().to_string()),
+            method: request.method().clone(),
+            path: request.path().to_owned(),
+            route: route.unwrap_or_else(|| "unmatched".into()),
+        })
+    }
+
+    fn write<B>(&self, id: &str, response: &ServiceResponse<B>, started: Instant) {
+        let extensions = response.request().extensions();
+        let key = extensions.get::<Key>();
+        let line = RequestLine {
+            time: &chrono::Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+            request_id: id,
+            key: key.map(|key| key.name.as_str()),
+            client: self.client.as_deref(),
+            method: self.method.as_str(),
+            path: &self.path,
+            route: &self.route,
+            status: response.status().as_u16(),
+            ms: started.elapsed().as_secs_f64() * 1e3,
+        };
+        let access = extensions.get::<Access>().copied();
+        self.state.request_log.write(access, &line);
+    }
 }
 
 /// Returns the metric label of a method; unknown methods share one, so that clients cannot create

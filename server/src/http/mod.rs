@@ -3,7 +3,9 @@
 
 pub mod access;
 pub mod body;
+pub mod body_limits;
 pub mod etag;
 pub mod middleware;
 pub mod request_context;
 pub mod responses;
+pub mod same_origin;

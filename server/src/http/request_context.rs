@@ -57,6 +57,17 @@ impl RequestContext {
         self.run(&self.state.writes, self.deadline(), work).await
     }
 
+    /// Runs a training, whose turn comes after those that are under way. It is not ended at the
+    /// deadline.
+    pub async fn train<T, F>(&self, work: F) -> ApiResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Database) -> vitrine::Result<T> + Send + 'static,
+    {
+        let work = move |database: &Database| vitrine::deadline::without(|| work(database));
+        self.run(&self.state.trainings, self.deadline(), work).await
+    }
+
     /// Runs work on the database under a permit of the gate.
     pub async fn run<T, F>(&self, gate: &Gate, deadline: Instant, work: F) -> ApiResult<T>
     where
@@ -65,6 +76,11 @@ impl RequestContext {
     {
         let database = self.state.database.clone();
         gate.run(deadline, move || Ok(work(&database)?)).await
+    }
+
+    /// Returns the name of the key; empty without keys.
+    pub fn key_name(&self) -> &str {
+        self.key.as_ref().map_or("", |key| key.name.as_str())
     }
 
     /// Returns true if the key covers the collection or alias; for names in bodies and lists.
@@ -102,10 +118,16 @@ fn from_request(request: &HttpRequest) -> ApiResult<RequestContext> {
             .to_str()
             .ok()
             .and_then(|text| text.parse().ok())
-            .filter(|ms| (1..=600_000).contains(ms))
+            .filter(|ms| (1..=state.limits.max_timeout_ms).contains(ms))
             .ok_or_else(|| {
-                let detail = "header x-timeout-ms: expected an integer from 1 to 600000";
-                ApiError::invalid("", detail)
+                ApiError::invalid(
+                    "",
+                    format!(
+                        "header x-timeout-ms: expected an integer from 1 to {} \
+                         (limits.max_timeout_ms)",
+                        state.limits.max_timeout_ms
+                    ),
+                )
             })?,
     };
     Ok(RequestContext {

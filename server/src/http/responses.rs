@@ -26,7 +26,8 @@ problems! {
     AuthErrors {
         "400" "Invalid request; `errors` names the fields",
         "401" "Missing or invalid key",
-        "403" "The key does not grant this action on this collection",
+        "403" "The key does not grant this action on this collection, or a page of another site asks",
+        "421" "Without keys: the host is not this machine's",
         "500" "Internal server error; the log has the cause under the request id",
     }
     /// Errors of work with a concurrency limit.
@@ -39,6 +40,8 @@ problems! {
         "408" "Timeout while receiving the body",
         "413" "The body is longer than the limit",
         "415" "Unsupported media type",
+        "429" "Too many concurrent requests of this kind; retry after `retry-after` seconds",
+        "503" "The server stops",
     }
     /// Errors of writes that need memory and disk.
     StorageErrors { "507" "A memory or disk limit would be exceeded; nothing was stored" }
@@ -62,6 +65,7 @@ impl IntoResponses for OpenAiErrors {
             ("408", "Timeout while receiving the body"),
             ("413", "The body is longer than the limit"),
             ("415", "Unsupported media type"),
+            ("421", "Without keys: the host is not this machine's"),
             (
                 "429",
                 "Too many concurrent requests; retry after `retry-after` seconds",

@@ -1,13 +1,16 @@
 //! Reads batches of records from a request body.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::web::Payload;
 use tokio::time::{timeout, timeout_at};
 use vitrine_indexer::source::text::TextOptions;
 
 use super::{Batch, Format, Record, Splitter};
-use crate::{error::ApiResult, http::body::next_chunk};
+use crate::{error::ApiResult, http::body::next_chunk, ops::stopping::Stopping};
 
 /// Maximum time that a record waits for others to fill its batch.
 const MAX_BATCH_DELAY: Duration = Duration::from_millis(100);
@@ -23,15 +26,23 @@ pub struct Batches {
     payload: Payload,
     splitter: Splitter,
     ended: bool,
+    stopping: Arc<Stopping>,
 }
 
 impl Batches {
     /// Reads a body whose records have at most `limit` bytes.
-    pub fn new(payload: Payload, format: Format, limit: usize, options: TextOptions) -> Self {
+    pub fn new(
+        payload: Payload,
+        format: Format,
+        limit: usize,
+        options: TextOptions,
+        stopping: Arc<Stopping>,
+    ) -> Self {
         Self {
             payload,
             splitter: Splitter::new(format, limit, options),
             ended: false,
+            stopping,
         }
     }
 
@@ -68,13 +79,16 @@ impl Batches {
     /// does not pause.
     pub async fn discard(&mut self, limit: Duration) {
         let deadline = Instant::now() + limit;
-        while let Ok(Ok(Some(_))) =
-            timeout_at(deadline.into(), next_chunk(&mut self.payload, MAX_PAUSE)).await
+        while let Ok(Ok(Some(_))) = timeout_at(
+            deadline.into(),
+            next_chunk(&mut self.payload, MAX_PAUSE, &self.stopping),
+        )
+        .await
         {}
     }
 
     async fn read(&mut self) -> ApiResult<()> {
-        let next = next_chunk(&mut self.payload, CHUNK_TIMEOUT);
+        let next = next_chunk(&mut self.payload, CHUNK_TIMEOUT, &self.stopping);
         let next = if self.splitter.is_detecting() {
             match timeout(MAX_BATCH_DELAY, next).await {
                 Ok(next) => next?,
@@ -90,7 +104,7 @@ impl Batches {
     async fn pause(&mut self) -> ApiResult<()> {
         self.splitter.settle()?;
         if self.splitter.is_detecting() {
-            let next = next_chunk(&mut self.payload, CHUNK_TIMEOUT).await?;
+            let next = next_chunk(&mut self.payload, CHUNK_TIMEOUT, &self.stopping).await?;
             return self.add(next);
         }
         Ok(())

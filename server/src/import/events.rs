@@ -5,9 +5,13 @@ use std::io::Write;
 use tempfile::NamedTempFile;
 use vitrine::{
     Database,
-    schemas::{Event, EventImportParams, EventLine, EventResult, EventStatus, EventSummary},
+    schemas::{
+        Event, EventImportParams, EventLine, EventResult, EventStatus, EventSummary,
+        limits::{MAX_EVENT_BYTES, MAX_PARQUET_PAGES_BYTES},
+    },
 };
 use vitrine_indexer::source::{
+    check_pages,
     events::{
         EventFormat, EventMapping, EventRecord, EventRecords, FieldError, JsonEvents, Row,
         RowEvents, open,
@@ -20,6 +24,9 @@ use crate::error::{ApiError, ApiResult};
 
 /// Rows of a Parquet file in one batch.
 const BATCH_ROWS: usize = 1000;
+
+/// Bytes of events of a Parquet file in one batch.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// Parser of event records.
 pub enum EventParser {
@@ -132,6 +139,8 @@ impl ParquetEvents {
     /// Opens the file.
     pub fn open(file: NamedTempFile, mapping: &EventMapping, collection: &str) -> ApiResult<Self> {
         file.as_file().flush().map_err(ApiError::internal)?;
+        check_pages(file.as_file(), MAX_PARQUET_PAGES_BYTES)
+            .map_err(|e| ApiError::invalid("", e))?;
         let records = open(file.path(), Some(EventFormat::Parquet), mapping, collection)
             .map_err(|e| ApiError::invalid("", without_path(&file, &e.to_string())))?;
         Ok(Self {
@@ -142,10 +151,19 @@ impl ParquetEvents {
 
     /// Stores the next rows; returns None at the end.
     pub fn store(&mut self, database: &Database) -> ApiResult<Option<StoredBatch>> {
-        let mut rows = Vec::with_capacity(BATCH_ROWS);
-        for record in self.records.by_ref().take(BATCH_ROWS) {
-            let record = record
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while rows.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+            let Some(record) = self.records.next() else {
+                break;
+            };
+            let mut record = record
                 .map_err(|e| ApiError::invalid("", without_path(&self._file, &e.to_string())))?;
+            let size = record.event.as_ref().map_or(0, size_of_event);
+            if size > MAX_EVENT_BYTES {
+                let detail = format!("expected at most {MAX_EVENT_BYTES} bytes, got {size}");
+                record.event = Err(FieldError::whole(detail));
+            }
+            bytes += size.min(MAX_EVENT_BYTES);
             rows.push(record);
         }
         if rows.is_empty() {
@@ -153,6 +171,13 @@ impl ParquetEvents {
         }
         store(rows.into_iter(), database).map(Some)
     }
+}
+
+/// Returns the bytes of the texts of an event.
+fn size_of_event(event: &Event) -> usize {
+    let texts = [&event.id, &event.user, &event.session, &event.ts];
+    let texts = texts.into_iter().flatten().chain(&event.items);
+    event.collection.len() + texts.map(String::len).sum::<usize>()
 }
 
 /// Hides the path of the temporary file from the message.

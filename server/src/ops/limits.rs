@@ -1,10 +1,14 @@
 //! Concurrency limits. Blocking work runs on worker threads behind the gate of its kind (searches,
 //! writes, embedding, thumbnails): a gate admits a fixed number of calls, queues a fixed number
-//! more and rejects the rest immediately with 429. A call that passes its deadline gets 504; its
-//! permit is held until the work has really ended.
+//! more and rejects the rest immediately with 429. A call that passes its deadline gets 504, and
+//! its work ends in the engine's next check of the deadline; so does that of a client that has
+//! gone. The permit is held until the work has really ended.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,6 +17,8 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{timeout, timeout_at},
 };
+
+use vitrine::deadline::within;
 
 use crate::error::{ApiError, ApiResult, REQUEST_ID, current_request_id};
 
@@ -54,6 +60,9 @@ impl Gate {
                     .map_err(ApiError::internal)?
             }
         };
+        let cancel = CancelOnDrop::default();
+        let cancelled = cancel.0.clone();
+        let work = move || within(deadline, cancelled, work);
         timeout_at(deadline.into(), block(permit, work))
             .await
             .map_err(|_| ApiError::deadline())?
@@ -74,6 +83,16 @@ impl Gate {
     }
 }
 
+/// Ends the work of a request whose client has gone: the server drops the request then.
+#[derive(Default)]
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 async fn block<T, F>(permit: OwnedSemaphorePermit, work: F) -> ApiResult<T>
 where
     T: Send + 'static,
@@ -88,7 +107,8 @@ where
     .map_err(|_| ApiError::internal("a worker panicked"))?
 }
 
-fn overloaded() -> ApiError {
+/// 429: all permits of a kind are in use.
+pub fn overloaded() -> ApiError {
     ApiError::new(
         StatusCode::TOO_MANY_REQUESTS,
         "overloaded",

@@ -1,7 +1,8 @@
 //! Prometheus metrics: request counters and gauges of the current state.
 
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder, proto::MetricFamily,
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+    proto::MetricFamily,
 };
 use vitrine::{
     Bounds, Health,
@@ -23,6 +24,8 @@ pub struct Metrics {
     pub duration: HistogramVec,
     /// Written items that the server has embedded, by outcome.
     pub items_embedded: IntCounterVec,
+    /// Lines of the access and audit logs that were not written.
+    pub log_lines_dropped: IntCounter,
 }
 
 impl Metrics {
@@ -47,6 +50,11 @@ impl Metrics {
             ),
             &["outcome"],
         )?;
+        let log_lines_dropped = IntCounter::new(
+            "vitrine_log_lines_dropped_total",
+            "Lines of the access and audit logs that were not written",
+        )?;
+        registry.register(Box::new(log_lines_dropped.clone()))?;
         registry.register(Box::new(items_embedded.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(duration.clone()))?;
@@ -55,6 +63,7 @@ impl Metrics {
             requests,
             duration,
             items_embedded,
+            log_lines_dropped,
         })
     }
 
@@ -93,6 +102,13 @@ impl MetricsSnapshot<'_> {
             "Live items",
             &["collection"],
             items,
+        )?;
+        let quarantined = self.collections.iter();
+        gauges.add_integers(
+            "vitrine_collection_quarantined_items",
+            "Stored items that cannot be indexed",
+            &["collection"],
+            quarantined.map(|c| (names(c), c.quarantined)),
         )?;
         let records = self.collections.iter();
         gauges.add_integers(

@@ -1,8 +1,12 @@
 //! Operations: concurrency limits, metrics, logging and background tasks.
 
+pub mod body_budget;
 mod gauges;
 pub mod health_metrics;
 pub mod limits;
 pub mod metrics;
+pub mod rate_limits;
+pub mod request_log;
+pub mod stopping;
 pub mod tasks;
 pub mod telemetry;

@@ -97,7 +97,7 @@ pub async fn begin(
     context
         .state
         .dialogues
-        .add(id.clone(), outcome.dialogue.clone());
+        .add(id.clone(), context.key_name(), outcome.dialogue.clone());
     Ok(HttpResponse::Created().json(response(&context, id, outcome)))
 }
 

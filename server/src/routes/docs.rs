@@ -18,6 +18,10 @@ use crate::{
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
     base-uri 'none'; frame-ancestors 'none'; form-action 'none'";
 
+/// Policy of the Swagger UI, which sets styles from its script and has images as data.
+const API_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+
 /// Cache lifetime in seconds. Browsers revalidate each time, since file names do not change with
 /// the version of the program.
 const MAX_AGE_S: u32 = 0;
@@ -56,5 +60,9 @@ pub async fn api_file(name: Path<String>) -> ApiResult<HttpResponse> {
     let file = file.ok_or_else(ApiError::route_not_found)?;
     Ok(HttpResponse::Ok()
         .content_type(file.content_type)
+        .insert_header((header::CONTENT_SECURITY_POLICY, API_SECURITY_POLICY))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .insert_header((header::X_FRAME_OPTIONS, "DENY"))
         .body(file.bytes.into_owned()))
 }

@@ -8,6 +8,7 @@ use actix_web::{
     web::{self, BytesMut, Data, Json, Path, Payload, Query as Params},
 };
 use tempfile::NamedTempFile;
+use tokio::sync::OwnedSemaphorePermit;
 use vitrine_schemas::{
     EventImportParams, EventLine, EventSummary, EventsRequest, EventsResponse, ItemEvents,
     ItemEventsParams,
@@ -17,7 +18,7 @@ use super::ItemPath;
 use crate::{
     error::{ApiError, ApiResult, REQUEST_ID, current_request_id},
     http::{
-        body::{Body, media_type, next_chunk},
+        body::{Body, media_type, missing_media_type, next_chunk},
         request_context::RequestContext,
         responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
     },
@@ -25,6 +26,7 @@ use crate::{
         Batches, EventParser, Format, ParquetEvents, Steps, StoredBatch, event_line, header_cells,
         mapping, respond, text_options,
     },
+    ops::limits::overloaded,
     state::AppState,
 };
 
@@ -99,6 +101,9 @@ pub async fn import(
         PARQUET,
     ];
     let media = media_type(&request, &types)?;
+    if media.is_none() {
+        return Err(missing_media_type("application/x-ndjson"));
+    }
     context.check(std::iter::once(params.collection.as_str()))?;
     let mapping = mapping(&params)?;
     let name = params.collection.clone();
@@ -107,20 +112,31 @@ pub async fn import(
         .await?;
     let (collection, limits) = (params.collection.as_str(), &context.state.limits);
     let feed = if media.as_deref() == Some(PARQUET) {
-        let file = receive(payload, limits.import_file_bytes).await?;
+        let turn = context.state.parquet_imports.clone().try_acquire_owned();
+        let turn = turn.map_err(|_| overloaded())?;
+        let file = receive(payload, &context.state).await?;
         let (mapping, collection) = (mapping.clone(), collection.to_owned());
         let open = move || ParquetEvents::open(file, &mapping, &collection);
         let id = current_request_id();
         let opened = web::block(move || REQUEST_ID.sync_scope(id, open));
         let opened = opened.await.map_err(ApiError::internal)??;
-        Feed::Parquet(Some(opened))
+        Feed::Parquet {
+            file: Some(opened),
+            _turn: turn,
+        }
     } else {
         let format = match media.as_deref() {
             Some("text/csv") => Format::Csv,
             _ => Format::Ndjson,
         };
         let options = text_options(&params)?;
-        let mut batches = Batches::new(payload, format, limits.import_line_bytes, options);
+        let mut batches = Batches::new(
+            payload,
+            format,
+            limits.import_line_bytes,
+            options,
+            context.state.stopping.clone(),
+        );
         let parser = match format {
             Format::Ndjson => EventParser::json(&mapping, collection),
             Format::Csv => {
@@ -141,12 +157,14 @@ pub async fn import(
         .streaming(respond(import)))
 }
 
-/// Writes a body of at most `limit` bytes to a temporary file.
-async fn receive(mut payload: Payload, limit: u64) -> ApiResult<NamedTempFile> {
-    let mut file = NamedTempFile::new().map_err(ApiError::internal)?;
+/// Writes a body of at most `limits.import_file_bytes` to a temporary file.
+async fn receive(mut payload: Payload, state: &AppState) -> ApiResult<NamedTempFile> {
+    let limit = state.limits.import_file_bytes;
+    let folder = state.database.uploads()?;
+    let mut file = NamedTempFile::new_in(folder).map_err(ApiError::internal)?;
     let (mut buffer, mut size) = (BytesMut::new(), 0);
     loop {
-        let chunk = next_chunk(&mut payload, CHUNK_TIMEOUT).await?;
+        let chunk = next_chunk(&mut payload, CHUNK_TIMEOUT, &state.stopping).await?;
         let ended = chunk.is_none();
         let chunk = chunk.unwrap_or_default();
         size += chunk.len() as u64;
@@ -162,6 +180,7 @@ async fn receive(mut payload: Payload, limit: u64) -> ApiResult<NamedTempFile> {
         buffer.extend_from_slice(&chunk);
         if ended || buffer.len() >= WRITE_BUFFER_BYTES {
             let bytes = buffer.split();
+            state.database.admit_upload(bytes.len() as u64)?;
             let write = move || file.write_all(&bytes).map(|()| file);
             let written = web::block(write).await.map_err(ApiError::internal)?;
             file = written.map_err(ApiError::internal)?;
@@ -175,8 +194,11 @@ async fn receive(mut payload: Payload, limit: u64) -> ApiResult<NamedTempFile> {
 /// Source of the events.
 enum Feed {
     Records(Batches, Arc<EventParser>),
-    /// None while it is being read.
-    Parquet(Option<ParquetEvents>),
+    Parquet {
+        /// None while it is being read.
+        file: Option<ParquetEvents>,
+        _turn: OwnedSemaphorePermit,
+    },
 }
 
 /// A running import.
@@ -218,13 +240,13 @@ impl Import {
                 let work = move || parser.store(batch, &database).map(Some);
                 self.state.writes.run_in_turn(self.timeout, work).await
             }
-            Feed::Parquet(slot) => {
-                let Some(mut parquet) = slot.take() else {
+            Feed::Parquet { file, .. } => {
+                let Some(mut parquet) = file.take() else {
                     return Ok(None);
                 };
                 let work = move || parquet.store(&database).map(|stored| (stored, parquet));
                 let (stored, parquet) = self.state.writes.run_in_turn(self.timeout, work).await?;
-                *slot = Some(parquet);
+                *file = Some(parquet);
                 Ok(stored)
             }
         }

@@ -103,6 +103,7 @@ pub async fn metrics(context: RequestContext) -> ApiResult<HttpResponse> {
             ("write", state.writes.in_use()),
             ("embed", state.embeds.in_use()),
             ("image", state.thumbnails.in_use()),
+            ("train", state.trainings.in_use()),
         ];
         let database = &state.database;
         let snapshot = MetricsSnapshot {

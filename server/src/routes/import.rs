@@ -19,7 +19,7 @@ use crate::{
     embedding::{is_pending, state_of},
     error::ApiResult,
     http::{
-        body::media_type,
+        body::{media_type, missing_media_type},
         request_context::RequestContext,
         responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors},
     },
@@ -65,7 +65,8 @@ pub async fn import(
     let types = ["application/x-ndjson", "application/jsonl", "text/csv"];
     let format = match media_type(&request, &types)?.as_deref() {
         Some("text/csv") => Format::Csv,
-        _ => Format::Ndjson,
+        Some(_) => Format::Ndjson,
+        None => return Err(missing_media_type("application/x-ndjson")),
     };
     let (collection, config) = context
         .write(move |database| {
@@ -75,7 +76,13 @@ pub async fn import(
         })
         .await?;
     let limit = context.state.limits.import_line_bytes;
-    let mut batches = Batches::new(payload, format, limit, TextOptions::default());
+    let mut batches = Batches::new(
+        payload,
+        format,
+        limit,
+        TextOptions::default(),
+        context.state.stopping.clone(),
+    );
     let parser = match format {
         Format::Ndjson => Parser::Json,
         Format::Csv => {

@@ -1,8 +1,10 @@
 //! Models of a collection, and training.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpResponse,
-    web::{self, Json, Path, Query as Params},
+    web::{Json, Path, Query as Params},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -17,6 +19,9 @@ use crate::{
         responses::{AuthErrors, NotFoundErrors, OverloadErrors},
     },
 };
+
+/// Time after which a task is no longer waited for.
+const MAX_TRAINING_TIME: Duration = Duration::from_secs(24 * 3600);
 
 /// Path parameters of a model.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,7 +45,8 @@ pub struct TaskPath {
 /// Train
 ///
 /// Trains on the current events immediately; the server also retrains by itself when a tenth of the
-/// events is new. With `wait=false` the response is a task to poll.
+/// events is new. With `wait=false` the response is a task to poll; if a training of the collection
+/// has yet to begin, it is that one.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/train", tag = "models", operation_id = "train",
     params(CollectionPath, TrainParams),
@@ -57,7 +63,7 @@ pub async fn train(
 ) -> ApiResult<HttpResponse> {
     if params.wait {
         let info = context
-            .write(move |database| database.collection(&path.c)?.train(&Training::default()))
+            .train(move |database| database.collection(&path.c)?.train(&Training::default()))
             .await?;
         return Ok(HttpResponse::Ok().json(info));
     }
@@ -65,16 +71,20 @@ pub async fn train(
     let collection = context
         .read(move |database| database.collection(&name))
         .await?;
-    let task = context.state.tasks.start(collection.name());
-    let (id, state) = (task.id.clone(), context.state.clone());
-    actix_web::rt::spawn(async move {
-        let trained = web::block(move || collection.train(&Training::default())).await;
-        let trained = match trained {
-            Ok(trained) => trained.map_err(|e| e.to_string()),
-            Err(e) => Err(e.to_string()),
-        };
-        state.tasks.end(&id, trained);
-    });
+    let (task, is_new) = context.state.tasks.queue(collection.name());
+    if is_new {
+        let (id, state) = (task.id.clone(), context.state.clone());
+        actix_web::rt::spawn(async move {
+            let begun = (id.clone(), state.clone());
+            let train = move || {
+                let (id, state) = begun;
+                state.tasks.begin(&id);
+                Ok(collection.train(&Training::default())?)
+            };
+            let trained = state.trainings.run_in_turn(MAX_TRAINING_TIME, train).await;
+            state.tasks.end(&id, trained.map_err(|e| e.to_string()));
+        });
+    }
     Ok(HttpResponse::Accepted().json(task))
 }
 
@@ -123,7 +133,12 @@ pub async fn activate(
 )]
 pub async fn task(context: RequestContext, path: Path<TaskPath>) -> ApiResult<Json<Task>> {
     let task = context.state.tasks.get(&path.id);
-    let task = task.filter(|task| context.covers(&task.collection));
+    let covers = |task: &Task| {
+        let aliases = context.state.database.aliases().into_iter();
+        let mut aliases = aliases.filter(|(_, collection)| *collection == task.collection);
+        context.covers(&task.collection) || aliases.any(|(alias, _)| context.covers(&alias))
+    };
+    let task = task.filter(covers);
     task.map(Json).ok_or_else(|| {
         ApiError::new(
             actix_web::http::StatusCode::NOT_FOUND,

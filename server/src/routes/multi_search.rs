@@ -1,8 +1,13 @@
 //! Several searches in one request.
 
+use std::fmt;
+
 use actix_web::web::Json;
 use futures_util::{StreamExt, stream};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, SeqAccess, Visitor},
+};
 use serde_json::Value;
 use vitrine_schemas::{
     MultiSearchRequest, MultiSearchResponse, MultiSearchResult, SearchRequest, SearchResponse,
@@ -25,7 +30,35 @@ const MAX_SEARCHES: usize = 50;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnparsedSearches {
+    #[serde(deserialize_with = "at_most_50")]
     searches: Vec<Value>,
+}
+
+/// Deserializes a list, and refuses it at the first element too many.
+fn at_most_50<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+    struct Searches;
+
+    impl<'de> Visitor<'de> for Searches {
+        type Value = Vec<Value>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of 1 to {MAX_SEARCHES} searches")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Value>, A::Error> {
+            let mut searches = Vec::new();
+            while let Some(search) = list.next_element()? {
+                if searches.len() == MAX_SEARCHES {
+                    let detail = format!("expected at most {MAX_SEARCHES} searches, got more");
+                    return Err(A::Error::custom(detail));
+                }
+                searches.push(search);
+            }
+            Ok(searches)
+        }
+    }
+
+    deserializer.deserialize_seq(Searches)
 }
 
 /// A search with the names of the fields sent; described by `MultiSearch`.
@@ -54,11 +87,8 @@ pub async fn multi_search(
     body: Body<UnparsedSearches>,
 ) -> ApiResult<Json<MultiSearchResponse>> {
     let searches = body.0.searches;
-    if searches.is_empty() || searches.len() > MAX_SEARCHES {
-        let detail = format!(
-            "expected 1 to {MAX_SEARCHES} searches, got {}",
-            searches.len()
-        );
+    if searches.is_empty() {
+        let detail = format!("expected 1 to {MAX_SEARCHES} searches, got 0");
         return Err(ApiError::invalid("/searches", detail));
     }
     let deadline = context.deadline();

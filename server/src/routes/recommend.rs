@@ -98,6 +98,6 @@ pub async fn train_blend(
     context: RequestContext,
     path: Path<CollectionPath>,
 ) -> ApiResult<Json<BlendInfo>> {
-    let info = context.write(move |database| database.collection(&path.c)?.train_blend());
+    let info = context.train(move |database| database.collection(&path.c)?.train_blend());
     Ok(Json(info.await?))
 }

@@ -42,6 +42,7 @@ pub struct Setup {
     pub embedding: Embedding,
     pub reports_dir: Option<PathBuf>,
     pub backup: BackupSettings,
+    pub allowed_hosts: Vec<String>,
 }
 
 impl Default for Setup {
@@ -54,6 +55,7 @@ impl Default for Setup {
             embedding: Embedding::default(),
             reports_dir: None,
             backup: BackupSettings::default(),
+            allowed_hosts: Vec::new(),
         }
     }
 }
@@ -175,6 +177,7 @@ pub async fn with(
         embedding: setup.embedding,
         reports_dir: setup.reports_dir,
         backup: setup.backup,
+        allowed_hosts: setup.allowed_hosts,
         ..Config::default()
     };
     let state = AppState::new(Arc::new(database), embedders, config, setup.keys);

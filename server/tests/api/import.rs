@@ -54,7 +54,7 @@ async fn a_line_that_is_too_long_is_refused_and_the_rest_goes_on() {
     api.shop().await;
     let long = json!({"id": "long", "title": "x".repeat(1000)});
     let body = format!("{{\"id\": \"a\"}}\n{long}\n{{\"id\": \"b\"}}\n{long}");
-    let (lines, last) = lines(api.send(raw("POST", IMPORT, "", body)).await);
+    let (lines, last) = lines(api.send(raw("POST", IMPORT, NDJSON, body)).await);
     assert_eq!(lines[1]["index"], 2);
     assert_eq!(lines[1]["code"], "line_too_long");
     assert!(error(&lines[1]).contains("import_line_bytes"));

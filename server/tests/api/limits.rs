@@ -6,7 +6,7 @@ use actix_web::test::TestRequest;
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use crate::harness::{Setup, api, header, raw, request, with};
+use crate::harness::{NDJSON, Setup, api, header, raw, request, with};
 
 const EMBED: &str = "/v1/embeddings";
 
@@ -127,7 +127,7 @@ async fn what_would_pass_the_memory_bound_is_refused_and_the_rest_goes_on() {
     // later.
     let import = format!("{path}/import");
     let sent = items(100, 600);
-    let answer = api.send(raw("POST", &import, "", lines(&sent))).await;
+    let answer = api.send(raw("POST", &import, NDJSON, lines(&sent))).await;
     let answers: Vec<Value> = answer
         .text
         .lines()
@@ -170,7 +170,7 @@ async fn what_would_pass_the_memory_bound_is_refused_and_the_rest_goes_on() {
     let again: Vec<_> = rejected[..50].iter().map(|n| sent[*n].clone()).collect();
     let patience = Instant::now() + Duration::from_secs(30);
     loop {
-        let answer = api.send(raw("POST", &import, "", lines(&again))).await;
+        let answer = api.send(raw("POST", &import, NDJSON, lines(&again))).await;
         let last: Value = serde_json::from_str(answer.text.lines().last().unwrap()).unwrap();
         if last["summary"]["created"] == 50 {
             break;
@@ -203,7 +203,7 @@ async fn the_disk_reserve_is_left_alone() {
         .send(raw(
             "POST",
             &format!("{path}/import"),
-            "",
+            NDJSON,
             lines(&items(0, 2)),
         ))
         .await;

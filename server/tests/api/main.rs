@@ -13,6 +13,7 @@ mod dialogues;
 mod embeddings;
 mod events;
 mod experiments;
+mod guards;
 
 mod harness;
 mod images;

@@ -2,24 +2,25 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use vitrine_schemas::Item;
+use vitrine_schemas::{CollectionConfig, Item};
 
 use crate::{
     bounds::Memory,
     collection::{Collection, State, state::space_set::Vectors},
     index::SpaceIndex,
+    payload,
 };
 
 /// Bytes of an item besides its id and its values: entries of two maps and a few bits.
 const ITEM_BYTES: u64 = 150;
 
-/// Bytes of a value of an item.
-const VALUE_BYTES: u64 = 4;
-
 impl State {
     /// Returns the approximate bytes of ids, filters and other columns.
     pub(in crate::collection) fn records_bytes(&self) -> u64 {
-        self.live.len() * ITEM_BYTES + 2 * self.id_bytes + self.payload.bytes()
+        self.live.len() * ITEM_BYTES
+            + 2 * self.id_bytes
+            + self.payload.bytes()
+            + self.filters.bytes()
     }
 
     /// Returns the bytes in memory of items and their indexes.
@@ -38,14 +39,19 @@ impl State {
     }
 }
 
+/// Returns the bytes of the ids and filterable values of an item, as if no other item had them.
+pub(in crate::collection) fn record_bytes(config: &CollectionConfig, item: &Item) -> u64 {
+    ITEM_BYTES + 2 * item.id.len() as u64 + payload::column_bytes(config, item)
+}
+
 /// Returns the bytes of an item with its vectors before they are sealed.
 pub(in crate::collection) fn wanted_bytes(
     item: &Item,
     vectors: &Vectors,
+    config: &CollectionConfig,
     indexes: &BTreeMap<String, Arc<SpaceIndex>>,
 ) -> u64 {
-    let values = item.attributes.len() as u64 + 6;
-    let record = ITEM_BYTES + 2 * item.id.len() as u64 + VALUE_BYTES * values;
+    let record = record_bytes(config, item);
     let spaces = vectors.keys().filter_map(|name| indexes.get(name));
     record + spaces.map(|s| s.unsealed_vector_bytes()).sum::<u64>()
 }
@@ -69,12 +75,14 @@ impl Collection {
         self.state.read().settled_bytes(merge) + self.learned_bytes()
     }
 
-    /// Returns the bytes of events, models, statistics and the ranker.
+    /// Returns the bytes of events, models, statistics, the ranker, settings and pending texts.
     fn learned_bytes(&self) -> u64 {
         self.behavior.bytes()
             + self.category_stats.bytes()
             + self.rankers.bytes()
             + self.suggestions.bytes()
+            + self.settings.now().bytes()
+            + self.lexical.memory_bytes()
     }
 
     /// Reports the memory of the collection to the limiter.

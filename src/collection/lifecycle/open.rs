@@ -62,7 +62,7 @@ impl Collection {
             || {
                 rayon::join(
                     || Behavior::open(store.clone(), id, &config.behavior, clock.clone()),
-                    || LexicalIndex::open(&store.lexical(id)),
+                    || LexicalIndex::open(&store.lexical(id), limiter.writers()),
                 )
             },
         );
@@ -338,6 +338,7 @@ fn open_state(
         vocabulary: Default::default(),
         superseded: HashMap::new(),
         marks: Default::default(),
+        quarantined: BTreeMap::new(),
         id_bytes: 0,
     };
     if let Some(stored) = Stored::load(store, id, config, writes) {
@@ -349,18 +350,27 @@ fn open_state(
         state.internal_ids = stored.internal_ids.into_iter().collect();
         state.hidden = stored.hidden;
         state.categories = stored.categories;
+        state.quarantined = stored.quarantined;
         state.payload = stored.payload;
         return Ok((state, stored.next, true));
     }
     let mut next = 0;
     store.scan_items(id, |internal_id, item| {
         next = next.max(internal_id.saturating_add(1));
-        state.add(internal_id, &item);
+        state.add_stored(name, internal_id, item);
         if state.live.len().is_multiple_of(100_000) {
             tracing::info!(collection = name, items = state.live.len(), "reading items");
         }
         Ok(())
     })?;
+    if !state.quarantined.is_empty() {
+        let items = state.quarantined.len();
+        tracing::warn!(
+            collection = name,
+            items,
+            "stored items that cannot be indexed"
+        );
+    }
     Ok((state, next, false))
 }
 

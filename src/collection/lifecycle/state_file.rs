@@ -5,7 +5,7 @@
 //! docs/storage-format.md.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs, io,
     path::PathBuf,
     time::{Duration, Instant},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// First bytes of the file, with the version of the format.
-const MAGIC: &[u8; 8] = b"VITSTA\x00\x02";
+const MAGIC: &[u8; 8] = b"VITSTA\x00\x03";
 
 /// Bytes before the body: magic, checksum, length.
 const HEAD: usize = 8 + 4 + 8;
@@ -42,6 +42,7 @@ pub(in crate::collection) struct Stored {
     pub internal_ids: Vec<(String, u32)>,
     pub hidden: RoaringBitmap,
     pub categories: HashMap<String, RoaringBitmap>,
+    pub quarantined: BTreeMap<String, u32>,
     pub payload: PayloadIndex,
 }
 
@@ -54,6 +55,7 @@ struct Borrowed<'a> {
     internal_ids: Vec<(&'a str, u32)>,
     hidden: &'a RoaringBitmap,
     categories: &'a HashMap<String, RoaringBitmap>,
+    quarantined: &'a BTreeMap<String, u32>,
     payload: &'a PayloadIndex,
 }
 
@@ -101,7 +103,10 @@ fn parse(bytes: &[u8]) -> Result<Stored, String> {
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
         return Err("checksum mismatch".into());
     }
-    postcard::from_bytes(body).map_err(|e| format!("cannot be decoded ({e})"))
+    let mut stored: Stored =
+        postcard::from_bytes(body).map_err(|e| format!("cannot be decoded ({e})"))?;
+    stored.payload.recount();
+    Ok(stored)
 }
 
 fn json(config: &CollectionConfig) -> Result<String> {
@@ -133,6 +138,7 @@ impl State {
             internal_ids: entries.map(|(id, n)| (id.as_str(), *n)).collect(),
             hidden: &self.hidden,
             categories: &self.categories,
+            quarantined: &self.quarantined,
             payload: &self.payload,
         };
         let mut bytes = vec![0; HEAD];

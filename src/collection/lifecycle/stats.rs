@@ -6,6 +6,9 @@ use vitrine_schemas::{IndexInfo, IndexMemory};
 
 use crate::{collection::Collection, index::SpaceIndex};
 
+/// Maximum number of ids of quarantined items in the statistics.
+const MAX_QUARANTINED_IDS: usize = 100;
+
 /// Counts of a collection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
@@ -13,6 +16,10 @@ pub struct Stats {
     pub items: u64,
     /// Live vectors by space.
     pub vector_counts: BTreeMap<String, u64>,
+    /// Stored items that cannot be indexed.
+    pub quarantined: u64,
+    /// Ids of the first of them.
+    pub quarantined_ids: Vec<String>,
     /// Approximate bytes in memory of ids, filters and other columns.
     pub records_bytes: u64,
     /// State of the index by space.
@@ -30,6 +37,11 @@ impl Collection {
             vector_counts: vector_counts
                 .map(|(n, s)| (n.clone(), (&state.live & &s.members()).len()))
                 .collect(),
+            quarantined: state.quarantined.len() as u64,
+            quarantined_ids: {
+                let ids = state.quarantined.keys().take(MAX_QUARANTINED_IDS);
+                ids.cloned().collect()
+            },
             records_bytes: state.records_bytes(),
             indexes: indexes
                 .map(|(name, space)| {

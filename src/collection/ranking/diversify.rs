@@ -178,7 +178,7 @@ impl Collection {
         };
         let metric = metric.unwrap_or_default();
         let similarity = |a: &[f32], b: &[f32]| similarity(metric, a, b);
-        let selection = choose(&choices, &constraints, limit, similarity);
+        let selection = choose(&choices, &constraints, limit, similarity)?;
         let with_size = |group: &Option<String>| {
             let (value, field) = (group.clone()?, spec.group_by.as_ref()?);
             let size = state

@@ -34,6 +34,7 @@ use crate::{
         },
         state::read::check_limit,
     },
+    deadline,
     query::blend::BlendModel,
 };
 
@@ -169,6 +170,7 @@ impl Collection {
         let offers = offers.sorted_by(&context.request.sort);
         offers.add_to(hits, &terms);
         for hit in hits {
+            deadline::check()?;
             if let Some(reason) = &mut hit.reason {
                 highlights::name_words(reason, &hit.item, &terms);
             }

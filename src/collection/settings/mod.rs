@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
-use vitrine_schemas::{Experiment, Preset, Rule, StopWords, Synonym};
+use vitrine_schemas::{Experiment, Preset, Rule, StopWords, Synonym, limits::MAX_SETTINGS_BYTES};
 
 use crate::{
     Error, Result,
@@ -149,6 +149,9 @@ impl Setting for Experiment {
     }
 }
 
+/// Bytes of memory of the settings and what is prepared of them, as a multiple of their JSON.
+const MEMORY_FACTOR: u64 = 4;
+
 /// Key prefix of the stop words; they are one record, with an empty id.
 const STOP_WORDS: u8 = b'w';
 
@@ -168,10 +171,13 @@ pub(in crate::collection) struct Snapshot {
     stored: Stored,
     pub rules: RuleSet,
     pub query_rewrite: QueryRewrite,
+    /// Bytes of all settings as JSON.
+    json_bytes: u64,
 }
 
 impl Snapshot {
     fn of(stored: Stored) -> Self {
+        let json_bytes = stored.json_bytes();
         let words = stored.stop_words.words.iter().map(String::as_str);
         let stop_words = lexical::StopWords::new(words, stored.stop_words.keep_common);
         let mut synonyms = Synonyms::default();
@@ -187,8 +193,41 @@ impl Snapshot {
                 synonyms,
                 stop_words,
             },
+            json_bytes,
             stored,
         }
+    }
+
+    /// Returns the approximate bytes of memory.
+    pub fn bytes(&self) -> u64 {
+        MEMORY_FACTOR * self.json_bytes
+    }
+}
+
+/// Counts what is written to it.
+struct Count(u64);
+
+impl std::io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stored {
+    /// Returns the bytes of all settings as JSON.
+    fn json_bytes(&self) -> u64 {
+        fn of(settings: &impl Serialize) -> u64 {
+            let mut count = Count(0);
+            // Settings have been JSON, and a counter takes all bytes.
+            serde_json::to_writer(&mut count, settings).map_or(0, |()| count.0)
+        }
+        let lists = of(&self.rules) + of(&self.synonyms) + of(&self.stop_words);
+        lists + of(&self.presets) + of(&self.experiments)
     }
 }
 
@@ -341,7 +380,21 @@ impl Collection {
         let mut stored = self.settings.now().stored.clone();
         let mut batch = Batch::default();
         let changed = change(&mut stored, &mut batch)?;
-        self.limiter.admit_disk(batch.bytes())?;
+        let (before, after) = (self.settings.now().json_bytes, stored.json_bytes());
+        if after > MAX_SETTINGS_BYTES.max(before) {
+            return Err(Error::invalid(
+                "",
+                format!(
+                    "expected settings of the collection of at most {MAX_SETTINGS_BYTES} bytes \
+                     together, got {after}; remove rules or synonyms, or shorten their lists"
+                ),
+            ));
+        }
+        if after > before {
+            self.admit(&batch, MEMORY_FACTOR * (after - before))?;
+        } else {
+            self.limiter.admit_disk(batch.bytes())?;
+        }
         self.store.write(batch)?;
         self.settings.now.store(Arc::new(Snapshot::of(stored)));
         Ok(changed)

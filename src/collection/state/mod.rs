@@ -43,6 +43,9 @@ pub(in crate::collection) struct State {
     /// Items that the server has still to embed, or could not embed, by internal id; some may not
     /// be live.
     pub(super) marks: marks::Marks,
+    /// Internal ids of stored items that cannot be indexed, by item id. Readers do not see them; a
+    /// delete or a new version ends it.
+    pub(super) quarantined: BTreeMap<String, u32>,
     /// Bytes of all ids.
     pub(super) id_bytes: u64,
 }
@@ -68,6 +71,10 @@ impl State {
     pub(super) fn remove(&mut self, internal_id: u32, item: &Item) {
         self.filters.clear();
         self.vocabulary.clear();
+        if self.quarantined.get(&item.id) == Some(&internal_id) {
+            self.quarantined.remove(&item.id);
+            return;
+        }
         self.internal_ids.remove(&item.id);
         if let Some(id) = self.ids.remove(&internal_id) {
             self.id_bytes -= id.len() as u64;

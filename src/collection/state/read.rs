@@ -11,6 +11,7 @@ use vitrine_schemas::{
 use crate::{
     Error, Result,
     collection::{Collection, State, state::filter_cache::FilterMatches},
+    deadline,
 };
 
 /// Maximum number of facets in one request.
@@ -49,11 +50,22 @@ impl State {
         if !(1..=MAX_FACETS).contains(&specs.len()) {
             return Err(Error::invalid("/facets", "must name 1 to 50 fields"));
         }
+        for (at, spec) in specs.iter().enumerate() {
+            let counts_the_same = |other: &FacetSpec| {
+                (&other.field, &other.under, other.depth, &other.ranges)
+                    == (&spec.field, &spec.under, spec.depth, &spec.ranges)
+            };
+            if specs[..at].iter().any(counts_the_same) {
+                let detail = format!("`{}` is counted before; name it once", spec.field);
+                return Err(Error::invalid(format!("/facets/{at}/field"), detail));
+            }
+        }
         let mut matching = self.payload.rows_of(among);
         if let Some(rows) = rows {
             *matching.to_mut() &= rows;
         }
         let facets = specs.iter().enumerate().map(|(at, spec)| {
+            deadline::check()?;
             let facet = self.payload.facet(spec, &matching);
             facet.map_err(|e| e.under(&format!("/facets/{at}")))
         });

@@ -419,6 +419,7 @@ impl Collection {
             return Ok(());
         }
         let indexes = self.state.read().indexes();
+        let config = self.config();
         let mut batch = Batch::default();
         let (mut rows, mut marks, mut wanted) = (Vec::new(), Vec::new(), 0);
         for (version, mut item) in items {
@@ -429,7 +430,7 @@ impl Collection {
             }
             marks.push((version, state));
             let own = self.state.read().place(&mut item, None);
-            wanted += wanted_bytes(&item, &own, &indexes);
+            wanted += wanted_bytes(&item, &own, &config, &indexes);
             batch.put_item(self.id, version, &item)?;
             for (name, vector) in own {
                 batch.put_vector(self.id, version, &name, &vector);

@@ -18,7 +18,7 @@ use crate::{
     Error, Result,
     collection::{
         Collection, Writer,
-        lifecycle::memory::wanted_bytes,
+        lifecycle::memory::{record_bytes, wanted_bytes},
         schema,
         state::{item_texts::texts, space_set::Vectors},
     },
@@ -226,13 +226,15 @@ impl Collection {
         let mut wanted = 0;
         let mut next = writer.next;
         let indexes = self.state.read().indexes();
+        let config = self.config();
         for mut item in items {
-            let (before, own) = {
+            let (before, own, is_quarantined) = {
                 let state = self.state.read();
                 let before = state.internal_ids.get(&item.id).copied();
-                (before, state.place(&mut item, before))
+                let is_quarantined = state.quarantined.contains_key(&item.id);
+                (before, state.place(&mut item, before), is_quarantined)
             };
-            wanted += wanted_bytes(&item, &own, &indexes);
+            wanted += wanted_bytes(&item, &own, &config, &indexes);
             let internal_id = next;
             if internal_id >= FIRST_VARIANT_ROW {
                 let detail = "internal ids exhausted; copy the items into a new collection";
@@ -240,7 +242,7 @@ impl Collection {
             }
             self.mark(&mut batch, &mut marks, internal_id, before, &mut item)?;
             next = internal_id + 1;
-            if before.is_some()
+            if (before.is_some() || is_quarantined)
                 && let Some(old) = self.store.item(self.id, &item.id)?
             {
                 self.delete_vectors(&mut batch, old.0);
@@ -270,7 +272,7 @@ impl Collection {
                 index.insert(&rows);
             }
         }
-        self.index_texts(&self.config(), &fresh);
+        self.index_texts(&config, &fresh);
         self.publish(writer, batch, replaced, &fresh)
     }
 
@@ -284,7 +286,7 @@ impl Collection {
         let internal_id = internal_id.ok_or_else(|| Error::ItemNotFound(item.id.clone()))?;
         let mut batch = Batch::default();
         batch.put_item(self.id, internal_id, &record)?;
-        self.admit(&batch, 0)?;
+        self.admit(&batch, record_bytes(&self.config(), &record))?;
         self.publish(
             writer,
             batch,

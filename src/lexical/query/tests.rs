@@ -85,7 +85,7 @@ fn scores_are_those_of_the_formula() {
     let mut random = SmallRng::seed_from_u64(19);
     for round in 0..20 {
         let folder = tempfile::tempdir().expect("a folder");
-        let index = LexicalIndex::open(folder.path()).expect("an index");
+        let index = LexicalIndex::open(folder.path(), &Default::default()).expect("an index");
         let texts: Vec<Texts> = (0..30)
             .map(|_| std::array::from_fn(|field| random_text(&mut random, 3 + field)))
             .collect();
@@ -131,7 +131,7 @@ fn scores_are_those_of_the_formula() {
 #[test]
 fn matches_with_a_small_share_of_the_best_score_are_cut() {
     let folder = tempfile::tempdir().expect("a folder");
-    let index = LexicalIndex::open(folder.path()).expect("an index");
+    let index = LexicalIndex::open(folder.path(), &Default::default()).expect("an index");
     let titles = [
         "red steel kettle",
         "steel hammer for every house",

@@ -160,3 +160,47 @@ fn damaged_files_end_in_errors() {
         let _ = catalog("a.parquet", damaged).read_as(None, &Mapping::default());
     }
 }
+
+#[test]
+fn pages_that_become_large_are_refused_before_they_are_decoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb.parquet");
+    let schema = parse_message_type("message events { required binary user (UTF8); }").unwrap();
+    let properties = WriterProperties::builder()
+        .set_compression(::parquet::basic::Compression::SNAPPY)
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(::parquet::file::properties::EnabledStatistics::None)
+        .build();
+    let file = File::create(&path).unwrap();
+    let mut file = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties)).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let large = ByteArray::from(vec![b'a'; 8 << 20]);
+    let typed = column.typed::<ByteArrayType>();
+    typed.write_batch(&[large], None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    file.close().unwrap();
+
+    let file = File::open(&path).unwrap();
+    assert!(file.metadata().unwrap().len() < 1 << 20);
+    let refused = crate::source::check_pages(&file, 4 << 20).unwrap_err();
+    assert!(
+        refused.contains("expected pages of at most 4194304 bytes"),
+        "{refused}"
+    );
+    crate::source::check_pages(&file, 16 << 20).unwrap();
+}
+
+#[test]
+fn ordinary_files_have_small_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    std::fs::write(&path, write()).unwrap();
+    crate::source::check_pages(&File::open(&path).unwrap(), 1 << 16).unwrap();
+    let mut cut = write();
+    cut.truncate(cut.len() / 2);
+    std::fs::write(&path, cut).unwrap();
+    let refused = crate::source::check_pages(&File::open(&path).unwrap(), 1 << 16).unwrap_err();
+    assert!(refused.contains("damaged"), "{refused}");
+}

@@ -3,13 +3,18 @@
 //! A key is 32 random bytes, so it cannot be guessed: a fast hash (blake3) protects it as well as a
 //! slow password hash would. Hashes are compared in constant time (`blake3::Hash` equality).
 
-use std::{
-    io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+mod file;
+mod ring;
 
+use std::io::Read;
+
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+pub use self::{
+    file::{append, revoke},
+    ring::KeyRing,
+};
 
 /// An action that a key may grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -23,8 +28,19 @@ pub enum Action {
     Admin,
 }
 
+impl Action {
+    /// Returns the name in the keys file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// A stored key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     /// Name for people; unique within a file.
@@ -35,6 +51,12 @@ pub struct Key {
     pub actions: Vec<Action>,
     /// Collections or aliases that it covers; `*` covers all.
     pub collections: Vec<String>,
+    /// Time from which it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// Requests per second, in place of `limits.key_requests_per_second`; 0 for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<u32>,
 }
 
 impl Key {
@@ -52,6 +74,8 @@ impl Key {
             hash: Hash(blake3::hash(secret.as_bytes())),
             actions,
             collections,
+            expires_at: None,
+            requests_per_second: None,
         };
         Ok((key, secret))
     }
@@ -88,8 +112,30 @@ impl From<Hash> for String {
     }
 }
 
+/// A time, RFC 3339 in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Time(pub DateTime<Utc>);
+
+impl TryFrom<String> for Time {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let time = DateTime::parse_from_rfc3339(&text);
+        time.map(|time| Self(time.to_utc())).map_err(|e| {
+            format!("invalid time `{text}`: expected RFC 3339, such as 2027-01-31T12:00:00Z: {e}")
+        })
+    }
+}
+
+impl From<Time> for String {
+    fn from(time: Time) -> Self {
+        time.0.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+    }
+}
+
 /// Keys of a file.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
     /// Keys, in order of creation.
@@ -98,46 +144,17 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Reads a keys file.
-    pub fn load(path: &Path) -> Result<Self, String> {
-        let error = |e: &dyn std::fmt::Display| format!("keys file {}: {e}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|e| error(&e))?;
-        toml::from_str(&text).map_err(|e| error(&e))
-    }
-
     /// Returns true if there are no keys.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Returns the key that a secret belongs to.
+    /// Returns the key that a secret belongs to, unless it has expired.
     pub fn find(&self, secret: &str) -> Option<&Key> {
         let hash = Hash(blake3::hash(secret.as_bytes()));
-        self.keys.iter().find(|key| key.hash == hash)
+        let key = self.keys.iter().find(|key| key.hash == hash)?;
+        key.expires_at
+            .is_none_or(|at| Utc::now() < at.0)
+            .then_some(key)
     }
-}
-
-/// Appends a key to the file; creates the file, readable by its owner only, if it is missing.
-pub fn append(path: &Path, key: Key) -> Result<(), String> {
-    if path.exists() {
-        let existing = Keys::load(path)?;
-        if existing.keys.iter().any(|k| k.name == key.name) {
-            return Err(format!(
-                "keys file {}: a key named `{}` already exists; choose another name",
-                path.display(),
-                key.name
-            ));
-        }
-    }
-    let text = toml::to_string(&Keys { keys: vec![key] }).map_err(|e| e.to_string())?;
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| {
-            file.write_all(format!("\n{text}").as_bytes())?;
-            file.sync_all()
-        })
-        .map_err(|e| format!("keys file {}: {e}", path.display()))
 }

@@ -1,0 +1,130 @@
+//! The keys that a server accepts now. A changed keys file takes effect within seconds, so that a
+//! key can be added or revoked without a restart.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Weak},
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::ArcSwap;
+
+use super::{Key, Keys};
+
+/// Pause between two looks at the keys file.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Keys in use.
+pub struct KeyRing {
+    /// True if the server began without keys: all routes are open, on the loopback address only.
+    /// Keys that are all revoked later do not open it.
+    is_open: bool,
+    keys: ArcSwap<Keys>,
+}
+
+impl KeyRing {
+    /// Creates a ring.
+    pub fn new(keys: Keys) -> Self {
+        Self {
+            is_open: keys.is_empty(),
+            keys: ArcSwap::from_pointee(keys),
+        }
+    }
+
+    /// Returns true if no key is required.
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Returns the key that a secret belongs to.
+    pub fn find(&self, secret: &str) -> Option<Key> {
+        self.keys.load().find(secret).cloned()
+    }
+
+    /// Takes the keys of a file that has changed. One that cannot be read changes nothing.
+    pub fn reload(&self, path: &Path) {
+        match Keys::load(path) {
+            Ok(keys) if **self.keys.load() != keys => {
+                tracing::info!(keys = keys.keys.len(), "keys file read again");
+                self.keys.store(Arc::new(keys));
+            }
+            Ok(_) => {}
+            Err(e) => tracing::error!("the keys in use stay as they are: {e}"),
+        }
+    }
+
+    /// Reloads the file whenever it changes, for as long as the ring is in use.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn watch(self: &Arc<Self>, path: PathBuf) -> std::io::Result<()> {
+        let ring: Weak<Self> = Arc::downgrade(self);
+        let mut seen = changed(&path);
+        let watch = move || {
+            while let Some(ring) = ring.upgrade() {
+                let now = changed(&path);
+                if now != seen {
+                    seen = now;
+                    ring.reload(&path);
+                }
+                drop(ring);
+                thread::sleep(POLL_INTERVAL);
+            }
+        };
+        thread::Builder::new().name("keys".into()).spawn(watch)?;
+        Ok(())
+    }
+}
+
+fn changed(path: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+    use crate::auth::{Action, append, revoke};
+
+    fn key(name: &str) -> (Key, String) {
+        Key::create(name.into(), vec![Action::Read], vec!["*".into()]).expect("a key")
+    }
+
+    #[test]
+    fn a_revoked_or_expired_key_is_refused_without_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("keys.toml");
+        let ((first, one), (mut second, two)) = (key("first"), key("second"));
+        append(&path, first).expect("written");
+        let ring = KeyRing::new(Keys::load(&path).expect("keys"));
+        assert!(ring.find(&one).is_some() && ring.find(&two).is_none());
+        append(&path, second.clone()).expect("written");
+        ring.reload(&path);
+        assert!(ring.find(&two).is_some());
+        revoke(&path, "first").expect("revoked");
+        ring.reload(&path);
+        assert!(ring.find(&one).is_none() && ring.find(&two).is_some());
+        revoke(&path, "second").expect("revoked");
+        second.expires_at = Some(crate::auth::Time(chrono::Utc::now()));
+        append(&path, second).expect("written");
+        ring.reload(&path);
+        assert!(ring.find(&two).is_none(), "expired");
+        revoke(&path, "second").expect("revoked");
+        ring.reload(&path);
+        assert!(!ring.is_open(), "without keys no one gets in");
+        assert!(revoke(&path, "second").is_err());
+    }
+
+    #[test]
+    fn a_file_that_others_can_write_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("keys.toml");
+        append(&path, key("first").0).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("set");
+        let refused = Keys::load(&path).expect_err("refused");
+        assert!(refused.contains("chmod 600"), "{refused}");
+    }
+}
