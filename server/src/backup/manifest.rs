@@ -17,7 +17,7 @@ pub struct Manifest {
     pub snapshot: SnapshotInfo,
     /// Its files, in the order of their names.
     pub files: Vec<FileEntry>,
-    /// Hash of the files' names, sizes and hashes, which notices damage of this manifest.
+    /// BLAKE3 hash of the snapshot and the files as JSON, which notices damage of this manifest.
     pub checksum: String,
 }
 
@@ -37,7 +37,7 @@ pub struct FileEntry {
 impl Manifest {
     /// Returns the manifest of a complete snapshot.
     pub fn new(snapshot: SnapshotInfo, files: Vec<FileEntry>) -> Self {
-        let checksum = checksum(&files);
+        let checksum = checksum(&snapshot, &files);
         Self {
             format: FORMAT,
             snapshot,
@@ -59,7 +59,7 @@ impl Manifest {
                 manifest.format
             ));
         }
-        if manifest.checksum != checksum(&manifest.files) {
+        if manifest.checksum != checksum(&manifest.snapshot, &manifest.files) {
             return Err("damaged manifest: its checksum does not match".into());
         }
         match manifest.files.iter().find(|file| !is_inside(&file.name)) {
@@ -72,13 +72,9 @@ impl Manifest {
     }
 }
 
-fn checksum(files: &[FileEntry]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for file in files {
-        let line = format!("{}\n{}\n{}\n", file.name, file.bytes, file.blake3);
-        hasher.update(line.as_bytes());
-    }
-    hasher.finalize().to_hex().to_string()
+fn checksum(snapshot: &SnapshotInfo, files: &[FileEntry]) -> String {
+    let content = serde_json::to_vec(&(snapshot, files)).unwrap_or_default();
+    blake3::hash(&content).to_hex().to_string()
 }
 
 fn is_inside(name: &str) -> bool {

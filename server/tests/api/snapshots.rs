@@ -256,7 +256,7 @@ async fn a_snapshot_under_load_has_every_acknowledged_write_and_none_in_part() {
         }
     });
     let target = repository(&folders);
-    for n in 0..5 {
+    for n in 0..3 {
         while rounds.load(Relaxed) < 20 * (n + 1) {
             std::thread::yield_now();
         }
