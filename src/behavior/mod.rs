@@ -124,7 +124,9 @@ impl Behavior {
         };
         behavior.expire()?;
         let mut log = behavior.log.write();
+        let mut bytes = 0;
         behavior.store.scan_events(collection, |reference, event| {
+            let event = behavior.without_unknown(&log, &event, &mut bytes)?;
             log.add(&event, reference.micros);
             // Events come oldest first, so the latest are kept.
             if log.needs_compaction(config.max_touches) {
@@ -187,13 +189,29 @@ impl Behavior {
             is_excess
         };
         let excess: Vec<bool> = event.items.iter().zip(known).map(is_excess).collect();
-        if !excess.contains(&true) {
-            return Cow::Borrowed(event);
+        without(event, &excess)
+    }
+
+    /// Returns a stored event without unknown items, once the ids in the log take `bytes` beyond
+    /// the limit. Up to there, the catalog is not asked.
+    fn without_unknown<'e>(
+        &self,
+        log: &Log,
+        event: &'e Event,
+        bytes: &mut u64,
+    ) -> Result<Cow<'e, Event>> {
+        let mut excess = Vec::with_capacity(event.items.len());
+        for id in &event.items {
+            let is_new = log.number(id).is_none();
+            if is_new {
+                *bytes += name_bytes(id);
+            }
+            let is_checked = is_new && *bytes > MAX_UNKNOWN_ITEM_BYTES;
+            let is_excess = is_checked && self.store.item(self.collection, id)?.is_none();
+            self.ignored.fetch_add(u64::from(is_excess), Relaxed);
+            excess.push(is_excess);
         }
-        let mut event = event.clone();
-        let mut excess = excess.into_iter();
-        event.items.retain(|_| !excess.next().unwrap_or_default());
-        Cow::Owned(event)
+        Ok(without(event, &excess))
     }
 
     fn measure(&self, log: &Log) {
@@ -370,4 +388,17 @@ impl Behavior {
     pub fn close(&self) {
         *self.list.lock() = None;
     }
+}
+
+/// Returns an event without the items that are in excess.
+fn without<'e>(event: &'e Event, excess: &[bool]) -> Cow<'e, Event> {
+    if !excess.contains(&true) {
+        return Cow::Borrowed(event);
+    }
+    let mut event = event.clone();
+    let mut excess = excess.iter();
+    event
+        .items
+        .retain(|_| !excess.next().copied().unwrap_or_default());
+    Cow::Owned(event)
 }

@@ -458,3 +458,42 @@ fn a_clock_that_jumps_forward_removes_no_events() {
         "a clock that is right removes it"
     );
 }
+
+#[test]
+fn unknown_items_beyond_the_limit_are_stored_but_not_learned_from() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let db = open(dir.path());
+    let collection = shop(&db, json!({}));
+    let known = vitrine_schemas::Item {
+        id: "known".into(),
+        ..Default::default()
+    };
+    collection.upsert(vec![known]).expect("written");
+    // 70,000 ids of 500 bytes take 73 MiB; the limit is 64.
+    for n in 0..70 {
+        let mut flood = event(Some("anna"), None, "-", "2026-05-01T00:00:00Z");
+        flood.kind = EventKind::View;
+        flood.items = (0..1_000)
+            .map(|i| format!("{n:02}-{i:03}-{}", "x".repeat(493)))
+            .collect();
+        db.append_events(&[flood]).expect("stored");
+    }
+    let last = event(Some("bert"), None, "known", "2026-05-02T00:00:00Z");
+    db.append_events(&[last]).expect("stored");
+    drop(collection);
+    let check = |db: &Database| {
+        let info = db.info("shop").expect("the collection").events;
+        assert!((50_000..65_000).contains(&info.items), "{info:?}");
+        assert!(info.ignored > 5_000, "{info:?}");
+        assert!(info.memory_bytes < 80 << 20, "{info:?}");
+        assert_eq!(info.users, 2, "an item of the catalog counts");
+    };
+    check(&db);
+    let all: usize = exported(&db, "anna")
+        .iter()
+        .map(|event| event.items.len())
+        .sum();
+    assert_eq!(all, 70_000);
+    drop(db);
+    check(&open(dir.path()));
+}
