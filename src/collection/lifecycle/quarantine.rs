@@ -103,6 +103,7 @@ mod tests {
             }
             drop(shop);
             database.close().expect("closed");
+            drop(database);
             let database = Database::open(dir.path(), Options::default()).expect("open");
             let info = database.info("shop").expect("the collection");
             let items = if is_deleted { 1 } else { 2 };

@@ -138,11 +138,12 @@ mod tests {
         }
         assert!(cache.get(&hash(99)).is_some() && cache.get(&hash(99 - 32)).is_none());
         assert!(cache.bytes() < 32 * 100);
-        // 2^28 ids are 32 MiB.
-        for n in 100..106 {
-            cache.put(hash(n), matches(0..1 << 28));
+        // 2^26 ids are 8 MiB.
+        let large = matches(0..1 << 26);
+        for n in 100..120 {
+            cache.put(hash(n), large.clone());
         }
         assert!(cache.bytes() <= MAX_CACHED_BYTES, "{}", cache.bytes());
-        assert!(cache.get(&hash(105)).is_some() && cache.get(&hash(100)).is_none());
+        assert!(cache.get(&hash(119)).is_some() && cache.get(&hash(100)).is_none());
     }
 }
