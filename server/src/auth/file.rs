@@ -68,7 +68,12 @@ pub fn revoke(path: &Path, name: &str) -> Result<(), String> {
     if keys.keys.len() == before {
         return Err(failed(path, &format!("there is no key named `{name}`")));
     }
-    replace(path, &toml::to_string(&keys).map_err(|e| failed(path, &e))?)
+    let text = match keys.is_empty() {
+        // An empty list, `keys = []`, could not be appended to.
+        true => String::new(),
+        false => toml::to_string(&keys).map_err(|e| failed(path, &e))?,
+    };
+    replace(path, &text)
 }
 
 /// Replaces the file atomically by one that only its owner can read.

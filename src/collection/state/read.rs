@@ -51,12 +51,8 @@ impl State {
             return Err(Error::invalid("/facets", "must name 1 to 50 fields"));
         }
         for (at, spec) in specs.iter().enumerate() {
-            let counts_the_same = |other: &FacetSpec| {
-                (&other.field, &other.under, other.depth, &other.ranges)
-                    == (&spec.field, &spec.under, spec.depth, &spec.ranges)
-            };
-            if specs[..at].iter().any(counts_the_same) {
-                let detail = format!("`{}` is counted before; name it once", spec.field);
+            if specs[..at].contains(spec) {
+                let detail = format!("`{}` is asked for twice; name it once", spec.field);
                 return Err(Error::invalid(format!("/facets/{at}/field"), detail));
             }
         }
