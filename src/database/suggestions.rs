@@ -7,6 +7,7 @@ use vitrine_schemas::{SuggestParams, SuggestResponse};
 use crate::{
     Collection, Error, Result,
     events::rfc3339,
+    payload,
     suggest::{CatalogCounts, SourceVersion},
 };
 
@@ -35,9 +36,12 @@ impl Collection {
     pub fn build_suggestions(&self) -> Result<()> {
         let started = Instant::now();
         let version = self.suggestion_sources()?;
-        let mut catalog = CatalogCounts::default();
+        let (mut catalog, config) = (CatalogCounts::default(), self.config());
         self.store().scan_items(self.id(), |_, item| {
-            catalog.add(&item);
+            // A quarantined item is not found, and its category may have any number of levels.
+            if payload::check_stored(&config, &item).is_ok() {
+                catalog.add(&item);
+            }
             if self.closing() {
                 Err(Error::Cancelled)
             } else {

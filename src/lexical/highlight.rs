@@ -52,7 +52,10 @@ pub fn matching_words(text: &str, terms: &HashSet<&str>) -> Vec<String> {
 
 /// Bytes of the words, rising, those that touch or overlap as one.
 fn matched(text: &str, terms: &HashSet<&str>) -> Vec<Range<usize>> {
-    let end = text.floor_char_boundary(MAX_HIGHLIGHTED_BYTES);
+    let mut end = text.len().min(MAX_HIGHLIGHTED_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
     let found = index_terms(&text[..end]).into_iter();
     let mut spans: Vec<Range<usize>> = found
         .filter(|word| terms.contains(word.term.as_str()))

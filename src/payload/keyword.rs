@@ -13,7 +13,10 @@ use roaring::{MultiOps, RoaringBitmap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{forward::ForwardStrings, memory::KEYWORD_BYTES};
+use super::forward::ForwardStrings;
+
+/// Bytes of a value's bitmap and its entry in a column.
+pub(super) const KEYWORD_BYTES: u64 = 180;
 
 type Values = HashMap<String, RoaringBitmap>;
 

@@ -4,12 +4,11 @@ use serde_json::Value;
 use vitrine_schemas::{AttributeType, CollectionConfig, Item, limits};
 
 use super::{
-    keyword::levels,
+    keyword::{KEYWORD_BYTES, levels},
     row_values::{BUILT_IN, scalars},
 };
 
-/// Bytes of a value's bitmap and its entry in a column.
-pub(super) const KEYWORD_BYTES: u64 = 180;
+/// [`KEYWORD_BYTES`] of a number.
 pub(super) const NUMBER_BYTES: u64 = 130;
 
 /// Bytes of a row in the bitmap of a value.
@@ -23,7 +22,7 @@ pub(crate) fn column_bytes(config: &CollectionConfig, item: &Item) -> u64 {
         let bytes = |kind| values_bytes(kind, value, rows);
         kind(name).map_or(0, bytes)
     };
-    let brand = item.brand.as_deref().map_or(0, |brand| keyword(brand));
+    let brand = item.brand.as_deref().map_or(0, keyword);
     let path = item.category.as_deref().map_or(0, category);
     let given = item.attributes.iter();
     let shared: u64 = given.map(|entry| attribute(entry, rows)).sum();

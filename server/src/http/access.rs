@@ -30,6 +30,16 @@ pub enum Access {
     Everything(Action),
 }
 
+impl Access {
+    /// Returns the action that a key needs; None if no key is needed.
+    pub fn action(self) -> Option<Action> {
+        match self {
+            Self::Open => None,
+            Self::Key(action) | Self::Collection(action) | Self::Everything(action) => Some(action),
+        }
+    }
+}
+
 /// Rejects requests without the required access; stores the key in the request's extensions.
 pub async fn layer<B: MessageBody + 'static>(
     access: Access,

@@ -124,8 +124,9 @@ impl Logged {
             status: response.status().as_u16(),
             ms: started.elapsed().as_secs_f64() * 1e3,
         };
-        let access = extensions.get::<Access>().copied();
-        self.state.request_log.write(access, &line);
+        let access = extensions.get::<Access>();
+        let action = access.and_then(|access| access.action());
+        self.state.request_log.write(action, &line);
     }
 }
 

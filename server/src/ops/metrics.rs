@@ -289,7 +289,10 @@ impl MetricsSnapshot<'_> {
         let bands = all().flat_map(|(labels, i)| {
             let bands = i.recall.iter().flat_map(|r| &r.by_selectivity);
             let bands = bands.map(move |(band, recall)| {
-                ([labels.as_slice(), &[band.clone()]].concat(), recall.mean)
+                (
+                    [labels.as_slice(), std::slice::from_ref(band)].concat(),
+                    recall.mean,
+                )
             });
             bands.collect::<Vec<_>>()
         });

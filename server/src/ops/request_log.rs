@@ -17,7 +17,7 @@ use actix_web::http::StatusCode;
 use prometheus::IntCounter;
 use serde::Serialize;
 
-use crate::{auth::Action, http::access::Access};
+use crate::auth::Action;
 
 /// Lines that wait for the disk; more are dropped and counted.
 const MAX_WAITING_LINES: usize = 10_000;
@@ -90,18 +90,19 @@ impl RequestLog {
     }
 
     /// Writes a request to the logs that it belongs to.
-    pub fn write(&self, access: Option<Access>, line: &RequestLine<'_>) {
+    /// `action` is the one that a key needed for it; None if it needed none.
+    pub fn write(&self, action: Option<Action>, line: &RequestLine<'_>) {
         if let Some(log) = &self.access {
             log.write(line);
         }
-        if let Some(log) = self.audit.as_ref().filter(|_| is_audited(access, line)) {
+        if let Some(log) = self.audit.as_ref().filter(|_| is_audited(action, line)) {
             log.write(line);
         }
     }
 }
 
 /// Returns true for changes and for requests that were refused for their key or origin.
-fn is_audited(access: Option<Access>, line: &RequestLine<'_>) -> bool {
+fn is_audited(action: Option<Action>, line: &RequestLine<'_>) -> bool {
     let is_refused = [
         StatusCode::UNAUTHORIZED,
         StatusCode::FORBIDDEN,
@@ -109,12 +110,7 @@ fn is_audited(access: Option<Access>, line: &RequestLine<'_>) -> bool {
     ]
     .iter()
     .any(|status| status.as_u16() == line.status);
-    let is_change = access.is_some_and(|access| match access {
-        Access::Open => false,
-        Access::Key(action) | Access::Collection(action) | Access::Everything(action) => {
-            action != Action::Read
-        }
-    });
+    let is_change = action.is_some_and(|action| action != Action::Read);
     is_refused || is_change && line.route != EVENTS
 }
 
@@ -187,39 +183,19 @@ mod tests {
 
     #[test]
     fn the_audit_log_has_changes_and_refusals() {
-        use Access::{Collection, Key, Open};
-        for (access, route, status, expected) in [
-            (
-                Some(Collection(Action::Write)),
-                "/v1/collections/{c}/rules",
-                200,
-                true,
-            ),
-            (
-                Some(Collection(Action::Admin)),
-                "/v1/collections/{c}",
-                204,
-                true,
-            ),
-            (
-                Some(Collection(Action::Read)),
-                "/v1/collections/{c}/search",
-                200,
-                false,
-            ),
-            (
-                Some(Collection(Action::Read)),
-                "/v1/collections/{c}/search",
-                403,
-                true,
-            ),
-            (Some(Key(Action::Write)), EVENTS, 200, false),
-            (Some(Key(Action::Write)), EVENTS, 401, true),
-            (Some(Open), "/healthz", 200, false),
+        let (read, write) = (Some(Action::Read), Some(Action::Write));
+        for (action, route, status, expected) in [
+            (write, "/v1/collections/{c}/rules", 200, true),
+            (Some(Action::Admin), "/v1/collections/{c}", 204, true),
+            (read, "/v1/collections/{c}/search", 200, false),
+            (read, "/v1/collections/{c}/search", 403, true),
+            (write, EVENTS, 200, false),
+            (write, EVENTS, 401, true),
+            (None, "/healthz", 200, false),
             (None, "unmatched", 404, false),
         ] {
             assert_eq!(
-                is_audited(access, &line(route, status)),
+                is_audited(action, &line(route, status)),
                 expected,
                 "{route} {status}"
             );
@@ -232,8 +208,7 @@ mod tests {
         let path = folder.path().join("audit.jsonl");
         let dropped = IntCounter::new("dropped", "-").expect("a counter");
         let log = RequestLog::open(None, Some(&path), &dropped).expect("opened");
-        let access = Some(Access::Everything(Action::Admin));
-        log.write(access, &line("/v1/users/{u}", 200));
+        log.write(Some(Action::Admin), &line("/v1/users/{u}", 200));
         drop(log);
         let text = loop {
             let text = std::fs::read_to_string(&path).expect("a file");

@@ -385,7 +385,7 @@ fn models_with_erased_events_are_dropped_if_no_training_replaces_them() {
             Some(&user),
             None,
             &format!("i{}", n * 7 % 900),
-            "2026-05-01T10:00:00Z",
+            &format!("2026-05-01T10:{:02}:{:02}Z", n / 2_000, n % 60),
         )
     }));
     events.push(event(Some(SECRET), None, "tent", "2026-05-01T11:00:00Z"));

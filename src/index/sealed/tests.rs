@@ -227,11 +227,16 @@ fn matches_far_from_the_query_are_found() {
     let mut hits = 0;
     let queries = vectors.iter().step_by(2_000);
     for query in queries.clone() {
-        // The half that is farther from the query.
-        let distance = |v: &[f32]| distance::distance(Metric::Cosine, query, v);
-        let mut distances: Vec<_> = (0..).zip(vectors.iter().map(|v| distance(v))).collect();
-        distances.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let far = distances[vectors.len() / 2..].iter().map(|(n, _)| *n);
+        // The half that is nearer to the vector farthest from the query.
+        let from = |from: &[f32]| {
+            let distance = |v: &Vec<f32>| distance::distance(Metric::Cosine, from, v);
+            let mut distances: Vec<_> = (0..).zip(vectors.iter().map(distance)).collect();
+            distances.sort_by(|a, b| a.1.total_cmp(&b.1));
+            distances.into_iter().map(|(n, _)| n).collect::<Vec<u32>>()
+        };
+        let farthest = from(query)[vectors.len() - 1] as usize;
+        let nearer_half = from(&vectors[farthest])[..vectors.len() / 2].to_vec();
+        let far = nearer_half.into_iter();
         let matching: RoaringBitmap = far.collect();
         let filter = CandidateFilter::from(matching.clone());
         let truth = scan(&index, query, &matching, false);
