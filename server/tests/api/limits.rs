@@ -1,5 +1,7 @@
 //! Limits: overload, deadlines, memory and disk; metrics.
 
+use std::time::{Duration, Instant};
+
 use actix_web::test::TestRequest;
 use futures_util::future::join;
 use serde_json::{Value, json};
@@ -161,6 +163,25 @@ async fn what_would_pass_the_memory_bound_is_refused_and_the_rest_goes_on() {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }
     assert!(!metrics.contains("vitrine_writes_refused{bound=\"memory\"} 0"));
+
+    // Those that were accepted: a batch of lines that does not fit is refused as a whole, and how
+    // many lines are in a batch depends on when they arrive.
+    let accepted: Vec<_> = (0..600)
+        .filter(|n| !rejected.contains(n))
+        .map(|n| sent[n]["id"].clone())
+        .collect();
+    let accepted = json!({"filter": {"must": [{"has_id": accepted}]}});
+    api.post(&format!("{path}/delete"), accepted).await.ok();
+    let again: Vec<_> = rejected[..50].iter().map(|n| sent[*n].clone()).collect();
+    let patience = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = api.send(raw("POST", &import, NDJSON, lines(&again))).await;
+        let last: Value = serde_json::from_str(answer.text.lines().last().unwrap()).unwrap();
+        if last["summary"]["created"] == 50 {
+            break;
+        }
+        assert!(Instant::now() < patience, "{last}");
+    }
 }
 
 #[actix_web::test]
