@@ -8,11 +8,14 @@ use std::{fs, path::PathBuf, time::Instant};
 
 use clap::{Parser, ValueEnum};
 use vitrine::{
-    index::{Codes, Progress, SealedSegment, SegmentQuery},
+    index::{Progress, SealedSegment, SegmentQuery},
     schemas::Metric,
 };
 
+mod codes;
 mod npy;
+
+use self::codes::CodesName;
 
 #[derive(Parser)]
 struct Args {
@@ -52,14 +55,6 @@ enum MetricName {
     Dot,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum CodesName {
-    None,
-    Auto,
-    Int8,
-    Rabitq,
-}
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
     let metric = match args.metric {
@@ -67,18 +62,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         MetricName::Cosine => Metric::Cosine,
         MetricName::Dot => Metric::Dot,
     };
-    let codes = match args.quantization {
-        CodesName::None => Codes::None,
-        CodesName::Auto => Codes::Projected,
-        CodesName::Int8 => Codes::Int8,
-        CodesName::Rabitq => Codes::RaBitQ,
-    };
     let base = npy::Matrix::read(&args.base)?;
     let queries = npy::Matrix::read(&args.queries)?;
     let vectors: Vec<_> = (0..).zip(base.rows()).collect();
     let started = Instant::now();
     let progress = Progress::new(args.threads_build);
-    let segment = SealedSegment::build(metric, base.columns, &vectors, codes, &progress)?;
+    let segment = SealedSegment::build(
+        metric,
+        base.columns,
+        &vectors,
+        args.quantization.into(),
+        &progress,
+    )?;
     let seconds = started.elapsed().as_secs_f64();
     // As in a server: the vectors are mapped from the file.
     fs::create_dir_all(&args.found)?;

@@ -4,6 +4,7 @@
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, StandardNormal};
+use vitrine::distance;
 
 const DEPARTMENTS: usize = 20;
 const AISLES: usize = 400;
@@ -63,7 +64,7 @@ impl Clustered {
             }
             let noise = normals(&mut random, self.dim);
             row.iter_mut().zip(noise).for_each(|(r, n)| *r += NOISE * n);
-            normalize(row);
+            distance::normalize(row);
         }
         all
     }
@@ -72,16 +73,13 @@ impl Clustered {
 /// Returns `count` unit vectors in random directions.
 pub fn directions(dim: usize, count: usize, seed: u64) -> Vec<f32> {
     let mut all = normals(&mut StdRng::seed_from_u64(seed), count * dim);
-    all.chunks_exact_mut(dim).for_each(normalize);
+    for row in all.chunks_exact_mut(dim) {
+        distance::normalize(row);
+    }
     all
 }
 
 fn normals(random: &mut StdRng, count: usize) -> Vec<f32> {
     let normal = StandardNormal;
     (0..count).map(|_| normal.sample(random)).collect()
-}
-
-fn normalize(vector: &mut [f32]) {
-    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= norm);
 }

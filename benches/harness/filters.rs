@@ -12,7 +12,7 @@ use std::{
     time::Instant,
 };
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use roaring::RoaringBitmap;
 use vitrine::{
@@ -22,7 +22,10 @@ use vitrine::{
 };
 
 mod clustered;
+mod codes;
 mod npy;
+
+use self::codes::CodesName;
 
 #[derive(Parser)]
 struct Args {
@@ -58,13 +61,6 @@ struct Args {
     /// Only the searches without a filter.
     #[arg(long)]
     unfiltered: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum CodesName {
-    Auto,
-    Int8,
-    Rabitq,
 }
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -153,11 +149,7 @@ fn vectors(args: &Args) -> Outcome<(Metric, usize, Vec<f32>, Vec<f32>)> {
 
 /// Builds the index, or opens its segments.
 fn build(args: &Args, metric: Metric, dim: usize, rows: &[(u32, &[f32])]) -> Outcome<SpaceIndex> {
-    let codes = match args.quantization {
-        CodesName::Auto => Codes::Projected,
-        CodesName::Int8 => Codes::Int8,
-        CodesName::Rabitq => Codes::RaBitQ,
-    };
+    let codes = Codes::from(args.quantization);
     let per_segment = rows.len().div_ceil(args.segments.max(1));
     let folder = args.cache.as_deref();
     if let Some(folder) = folder {

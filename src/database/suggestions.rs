@@ -7,7 +7,6 @@ use vitrine_schemas::{SuggestParams, SuggestResponse};
 use crate::{
     Collection, Error, Result,
     events::rfc3339,
-    payload,
     suggest::{CatalogCounts, SourceVersion},
 };
 
@@ -36,10 +35,10 @@ impl Collection {
     pub fn build_suggestions(&self) -> Result<()> {
         let started = Instant::now();
         let version = self.suggestion_sources()?;
-        let (mut catalog, config) = (CatalogCounts::default(), self.config());
+        let (mut catalog, quarantined) = (CatalogCounts::default(), self.quarantined());
         self.store().scan_items(self.id(), |_, item| {
             // A quarantined item is not found, and its category may have any number of levels.
-            if payload::check_stored(&config, &item).is_ok() {
+            if !quarantined.contains_key(&item.id) {
                 catalog.add(&item);
             }
             if self.closing() {

@@ -1,9 +1,9 @@
 //! Files that are received before they are read. They are on the disk of the data directory, so
 //! that the disk reserve covers them, and what a crash leaves is removed at the next start.
 
-use std::{fs, io, path::PathBuf};
+use std::{fs, path::PathBuf};
 
-use crate::{Database, Error, Result};
+use crate::{Database, Error, Result, storage::remove_folder};
 
 impl Database {
     /// Returns the folder for received files; it exists.
@@ -28,13 +28,7 @@ impl Database {
 
     /// Removes the files of an earlier process.
     pub(super) fn remove_uploads(&self) {
-        let path = self.uploads_path();
-        match fs::remove_dir_all(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(folder = %path.display(), "received files were not removed: {e}");
-            }
-            _ => {}
-        }
+        remove_folder(&self.uploads_path());
     }
 
     fn uploads_path(&self) -> PathBuf {

@@ -69,7 +69,7 @@ pub fn dots_at_u8_i8(
 mod x86 {
     use std::arch::x86_64::*;
 
-    use crate::distance::nibbles::x86::{four, halved, reduce};
+    use crate::distance::nibbles::x86::{four, halved, pass, reduce};
 
     /// # Safety
     /// The processor has AVX-512 VNNI; the query's length is a multiple of 64.
@@ -93,10 +93,7 @@ mod x86 {
                 }
             }
             let dots = reduce(sums.map(|s| halved(s)));
-            (first..)
-                .zip(dots)
-                .take(offsets.len())
-                .for_each(|(i, dot)| each(i, dot));
+            pass(first, dots, offsets.len(), &mut each);
         }
     }
 
@@ -127,10 +124,7 @@ mod x86 {
                 }
             }
             let dots = reduce(sums);
-            (first..)
-                .zip(dots)
-                .take(offsets.len())
-                .for_each(|(i, dot)| each(i, dot));
+            pass(first, dots, offsets.len(), &mut each);
         }
     }
 

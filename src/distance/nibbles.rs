@@ -82,10 +82,7 @@ pub(super) mod x86 {
                 }
             }
             let dots = reduce(sums.map(|s| halved(s)));
-            (first..)
-                .zip(dots)
-                .take(offsets.len())
-                .for_each(|(i, dot)| each(i, dot));
+            pass(first, dots, offsets.len(), &mut each);
         }
     }
 
@@ -127,10 +124,20 @@ pub(super) mod x86 {
                 }
             }
             let dots = reduce(sums);
-            (first..)
-                .zip(dots)
-                .take(offsets.len())
-                .for_each(|(i, dot)| each(i, dot));
+            pass(first, dots, offsets.len(), &mut each);
+        }
+    }
+
+    /// Calls `each` with the first `count` of four products, numbered from `first` on.
+    #[inline]
+    pub(in crate::distance) fn pass(
+        first: usize,
+        dots: [i32; 4],
+        count: usize,
+        each: &mut impl FnMut(usize, i32),
+    ) {
+        for (i, dot) in dots.into_iter().take(count).enumerate() {
+            each(first + i, dot);
         }
     }
 

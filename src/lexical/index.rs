@@ -192,12 +192,10 @@ impl LexicalIndex {
     /// A merge of files failed.
     pub fn release_writer(&self) -> Result<(), LexicalError> {
         let mut writer = self.shared.writer.lock();
-        if writer.pending == 0
-            && let Some(open) = writer.open.take()
-        {
-            open.wait_merging_threads()?;
+        match writer.pending {
+            0 => writer.close(),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Ends the writer and removes the folder.
@@ -292,6 +290,16 @@ impl LexicalIndex {
     }
 }
 
+impl Writer {
+    /// Frees its memory and threads, once merges of files are done.
+    fn close(&mut self) -> Result<(), LexicalError> {
+        match self.open.take() {
+            Some(open) => Ok(open.wait_merging_threads()?),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Shared {
     /// Makes all changes visible to searches. Returns true if there were any.
     fn commit(&self, writer: &mut Writer) -> Result<bool, LexicalError> {
@@ -317,11 +325,8 @@ impl HasWriter for Shared {
         if writer.failed {
             return true;
         }
-        let committed = self.commit(&mut writer).map(drop);
-        let closed = committed.and_then(|()| match writer.open.take() {
-            Some(open) => open.wait_merging_threads().map_err(LexicalError::from),
-            None => Ok(()),
-        });
+        let committed = self.commit(&mut writer);
+        let closed = committed.and_then(|_| writer.close());
         if let Err(error) = closed {
             tracing::warn!("full-text index: {error}");
             writer.failed = true;

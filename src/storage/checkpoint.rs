@@ -9,7 +9,7 @@ use rocksdb::checkpoint::Checkpoint;
 
 use super::{
     Store,
-    directory::{Directory, make_private_folder},
+    directory::{Directory, make_private_folder, remove_folder},
     rocks::{Rocks, storage},
     sequence::SequenceFile,
 };
@@ -66,14 +66,8 @@ fn early_segments(folder: &Path) -> PathBuf {
 }
 
 fn remove(folder: &Path) {
-    for path in [folder.to_path_buf(), early_segments(folder)] {
-        match fs::remove_dir_all(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(folder = %path.display(), "cannot be removed: {e}");
-            }
-            _ => {}
-        }
-    }
+    remove_folder(folder);
+    remove_folder(&early_segments(folder));
 }
 
 /// Links the files of a folder into another one, where they are not yet. Files that are being

@@ -118,6 +118,16 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Removes a folder, if it is there; a failure is logged.
+pub(crate) fn remove_folder(path: &Path) {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(folder = %path.display(), "cannot be removed: {e}");
+        }
+        _ => {}
+    }
+}
+
 /// Makes a folder and its parents, for this user only.
 pub(crate) fn make_private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)

@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use super::{
-    codec::{Manifest, corrupt},
-    rocks::{MANIFEST_KEY, Rocks},
+    codec::Manifest,
+    rocks::Rocks,
     sequence::{Mark, RocksManifest, SequenceFile},
     tuning::Tuning,
 };
@@ -40,11 +40,7 @@ pub(super) fn inspect(path: &Path, tuning: &Tuning, identity: Option<&str>) -> R
             found.as_deref().unwrap_or("none"),
         )));
     }
-    let manifest = match rocks.get("manifest", MANIFEST_KEY)? {
-        None => Manifest::default(),
-        Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| corrupt("manifest", e))?,
-    };
-    check_files(path, &manifest).map_err(damaged)?;
+    check_files(path, &rocks.manifest()?).map_err(damaged)?;
     let acknowledged = mark.map_or(0, |mark| mark.sequence);
     let lost = acknowledged.saturating_sub(rocks.sequence());
     // Without the sequence file, an unlisted table is the only sign of a manifest cut short.

@@ -29,7 +29,7 @@ pub(crate) use codec::ManifestEntry;
 pub(crate) use codec::Placement;
 pub(crate) use codec::SegmentList;
 pub(crate) use codec::StoredReembedding;
-pub(crate) use directory::{free_bytes, write_atomic};
+pub(crate) use directory::{free_bytes, remove_folder, write_atomic};
 pub(crate) use keys::{EventRef, Listing};
 pub(crate) use models::ModelList;
 pub(crate) use rankers::RankerList;

@@ -7,7 +7,7 @@ use super::{
     Store,
     codec::{self, Manifest, SegmentList, corrupt},
     keys,
-    rocks::{MANIFEST_KEY, storage},
+    rocks::storage,
 };
 use crate::Result;
 
@@ -97,9 +97,6 @@ impl Store {
 
     /// Reads the manifest; a new directory has an empty one.
     pub fn manifest(&self) -> Result<Manifest> {
-        match self.get("manifest", MANIFEST_KEY)? {
-            None => Ok(Manifest::default()),
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| corrupt("manifest", e)),
-        }
+        self.rocks()?.manifest()
     }
 }

@@ -7,7 +7,7 @@ use rocksdb::{
 };
 
 use super::{
-    codec::corrupt,
+    codec::{Manifest, corrupt},
     tuning::{FAMILIES, Tuning},
 };
 use crate::{Error, Result};
@@ -63,6 +63,14 @@ impl Rocks {
 
     pub fn get(&self, family: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.db.get_cf(self.family(family)?, key).map_err(storage)
+    }
+
+    /// Reads the manifest; a new directory has an empty one.
+    pub fn manifest(&self) -> Result<Manifest> {
+        match self.get("manifest", MANIFEST_KEY)? {
+            None => Ok(Manifest::default()),
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| corrupt("manifest", e)),
+        }
     }
 
     /// Returns the number of the last write operation.

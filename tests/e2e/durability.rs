@@ -52,6 +52,11 @@ fn items(from: usize, count: usize) -> Value {
         .collect()
 }
 
+fn create_shop(server: &Server) {
+    let config = json!({"vectors": {"shared": {"dim": 2}}});
+    assert!(server.send("PUT", "/v1/collections/shop", &config).0 < 300);
+}
+
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
@@ -73,8 +78,7 @@ fn writes_resume_after_a_full_disk_and_reads_go_on() {
     let data = disk.0.join("data");
     let reserve = [("VITRINE_SERVER__LIMITS__DISK_RESERVE_BYTES", "0")];
     let server = Server::with_variables(&data, &reserve);
-    let config = json!({"vectors": {"shared": {"dim": 2}}});
-    assert!(server.send("PUT", "/v1/collections/shop", &config).0 < 300);
+    create_shop(&server);
     let mut stored = 0;
     while stored < 8_000 {
         let (status, answer) =
@@ -163,14 +167,9 @@ fn a_database_is_backed_up_checked_and_restored_by_commands() {
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (data, backups, restored) = (path("data"), path("backups"), path("restored"));
     let mut server = Server::start(Path::new(&data));
-    let config = json!({"vectors": {"shared": {"dim": 2}}});
-    assert!(server.send("PUT", "/v1/collections/shop", &config).0 < 300);
-    assert_eq!(
-        server
-            .send("PUT", "/v1/collections/shop/items", &items(0, 300))
-            .0,
-        200
-    );
+    create_shop(&server);
+    let (status, answer) = server.send("PUT", "/v1/collections/shop/items", &items(0, 300));
+    assert_eq!(status, 200, "{answer}");
     let locked = refused(&["backup", "--data-dir", &data, "--to", &backups]);
     assert!(locked.contains("--server"), "{locked}");
     let locked = refused(&["verify", "--data-dir", &data]);
@@ -201,14 +200,9 @@ fn a_damaged_store_is_refused_by_verify_and_by_the_server() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let mut server = Server::start(&data);
-    let config = json!({"vectors": {"shared": {"dim": 2}}});
-    assert!(server.send("PUT", "/v1/collections/shop", &config).0 < 300);
-    assert_eq!(
-        server
-            .send("PUT", "/v1/collections/shop/items", &items(0, 300))
-            .0,
-        200
-    );
+    create_shop(&server);
+    let (status, answer) = server.send("PUT", "/v1/collections/shop/items", &items(0, 300));
+    assert_eq!(status, 200, "{answer}");
     assert!(server.terminate());
     let current = fs::read_to_string(data.join("CURRENT")).unwrap();
     let manifest = data.join(current.trim());

@@ -56,6 +56,14 @@ fn copy(from: &Path) -> tempfile::TempDir {
     to
 }
 
+/// Returns a copy of a directory with so many items that is in use, as of a process that died.
+fn copy_in_use(items: usize) -> tempfile::TempDir {
+    let live = tempfile::tempdir().expect("temporary folder");
+    let db = open(live.path()).expect("open");
+    write(&db, "shop", items);
+    copy(live.path())
+}
+
 fn copy_into(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("folder");
     for entry in fs::read_dir(from).expect("folder") {
@@ -162,11 +170,7 @@ fn a_store_of_another_database_is_refused() {
 
 #[test]
 fn every_damage_of_the_log_is_told() {
-    let live = tempfile::tempdir().expect("temporary folder");
-    let db = open(live.path()).expect("open");
-    write(&db, "shop", 300);
-    let image = copy(live.path());
-    drop(db);
+    let image = copy_in_use(300);
     let log = files(image.path(), ".log").remove(0);
     let name = log.file_name().expect("name").to_owned();
     type Damage = fn(&Path);
@@ -197,11 +201,7 @@ fn every_damage_of_the_log_is_told() {
 
 #[test]
 fn a_loss_is_told_once() {
-    let live = tempfile::tempdir().expect("temporary folder");
-    let db = open(live.path()).expect("open");
-    write(&db, "shop", 20);
-    let image = copy(live.path());
-    drop(db);
+    let image = copy_in_use(20);
     cut(&files(image.path(), ".log")[0], 0.8);
     let db = open(image.path()).expect("open");
     assert!(db.health().lost_operations > 0);

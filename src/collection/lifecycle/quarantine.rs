@@ -4,9 +4,14 @@
 //! Such an item stays in the store, but neither reads by id nor searches find it, so one record
 //! cannot keep the server from starting. A delete or a new version of the item ends it.
 
+use std::collections::BTreeMap;
+
 use vitrine_schemas::Item;
 
-use crate::{collection::State, payload};
+use crate::{
+    collection::{Collection, State},
+    payload,
+};
 
 /// Maximum number of quarantined items that are named in the log.
 const MAX_WARNINGS: usize = 100;
@@ -27,6 +32,13 @@ impl State {
             );
         }
         self.quarantined.insert(item.id, internal_id);
+    }
+}
+
+impl Collection {
+    /// Returns the internal ids of quarantined items by id.
+    pub(crate) fn quarantined(&self) -> BTreeMap<String, u32> {
+        self.state.read().quarantined.clone()
     }
 }
 

@@ -92,9 +92,9 @@ impl SealedSegment {
             serial: next_serial(),
             unreachable: OnceLock::new(),
         };
-        let far_distance = segment.measure_far_distance()?;
-        if let Some(clusters) = &mut segment.clusters {
-            clusters.set_far_distance(far_distance);
+        if let Some(mut clusters) = segment.clusters.take() {
+            clusters.set_far_distance(segment.measure_far_distance()?);
+            segment.clusters = Some(clusters);
         }
         Ok(segment)
     }

@@ -71,9 +71,10 @@ impl SealedSegment {
             watched: keep,
         };
         let bitmap = self.bitmap(matching, filter);
-        seeds.extend(self.filtered_seeds(vector, matching, bitmap.as_deref()));
+        let transformed = self.to_l2.transform_query(vector);
+        seeds.extend(self.filtered_seeds(&transformed, matching, bitmap.as_deref()));
         if matching.len() <= FAR_SCAN_PER_EF * query.min_ef() as u64
-            && self.are_far(vector, &seeds, keep)
+            && self.are_far(&transformed, &seeds, keep)
         {
             return Ok(None);
         }
@@ -84,11 +85,11 @@ impl SealedSegment {
         let found = match &bitmap {
             Some(bitmap) => {
                 let matches = |p| bitmap.contains(p);
-                acorn_search(self, vector, &width, &seeds, matches, deadline, then)
+                acorn_search(self, &transformed, &width, &seeds, matches, deadline, then)
             }
             None => {
                 let matches = |p: u32| matching.contains(self.internal_ids[p as usize]);
-                acorn_search(self, vector, &width, &seeds, matches, deadline, then)
+                acorn_search(self, &transformed, &width, &seeds, matches, deadline, then)
             }
         };
         found.map(Some)
@@ -98,16 +99,15 @@ impl SealedSegment {
     /// clusters, spread over all that match.
     fn filtered_seeds(
         &self,
-        query: &[f32],
+        transformed: &[f32],
         matching: &RoaringBitmap,
         bitmap: Option<&PointBitmap>,
     ) -> Vec<u32> {
         let count = (self.entry_points as usize).min(matching.len() as usize);
         match (&self.clusters, bitmap) {
             (Some(clusters), _) => {
-                let query = self.to_l2.transform_query(query);
                 let len = self.internal_ids.len();
-                clusters.nearest(&query, len, count, |p| match bitmap {
+                clusters.nearest(transformed, len, count, |p| match bitmap {
                     Some(bitmap) => bitmap.contains(p),
                     None => matching.contains(self.internal_ids[p as usize]),
                 })
@@ -118,12 +118,11 @@ impl SealedSegment {
     }
 
     /// Returns true if fewer than `count` of some points of the nearest clusters are near.
-    fn are_far(&self, query: &[f32], points: &[u32], count: usize) -> bool {
+    fn are_far(&self, transformed: &[f32], points: &[u32], count: usize) -> bool {
         let Some(clusters) = &self.clusters else {
             return false;
         };
-        let transformed = self.to_l2.transform_query(query);
-        let (prepared, mut near) = (self.points.prepare_query(&transformed), 0);
+        let (prepared, mut near) = (self.points.prepare_query(transformed), 0);
         let far_distance = clusters.far_distance() * FAR_SEEDS_FACTOR;
         self.points.distances(&prepared, points, |_, distance| {
             near += usize::from(distance <= far_distance);

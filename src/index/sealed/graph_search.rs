@@ -94,11 +94,11 @@ pub(super) fn beam_search<R>(
     })
 }
 
-/// Searches the points that `matches` accepts, from `seeds` on, which match, and passes the result
-/// to `then`.
+/// Searches the points that `matches` accepts, from `seeds` on, which match, with a transformed
+/// query, and passes the result to `then`.
 pub(super) fn acorn_search<R>(
     segment: &SealedSegment,
-    query: &[f32],
+    transformed: &[f32],
     width: &BeamWidth,
     seeds: &[u32],
     matches: impl Fn(u32) -> bool,
@@ -106,9 +106,8 @@ pub(super) fn acorn_search<R>(
     then: impl FnOnce(GraphSearchResult) -> R,
 ) -> Result<R> {
     SCRATCH.with_borrow_mut(|scratch| {
-        let transformed = segment.to_l2.transform_query(query);
         let state = &mut scratch.state;
-        let mut search = GraphSearch::new(segment, &transformed, width, deadline, state);
+        let mut search = GraphSearch::new(segment, transformed, width, deadline, state);
         search.search_filtered(seeds, matches)?;
         Ok(then(search.result()))
     })
