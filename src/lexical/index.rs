@@ -21,6 +21,7 @@ use tantivy::{
 use super::{
     LexicalError,
     analyzer::Analyzer,
+    segment_ids::SegmentIds,
     writer_pool::{HasWriter, WriterPool},
 };
 
@@ -47,6 +48,7 @@ pub type Texts = [String; FIELDS.len()];
 pub struct LexicalIndex {
     index: Index,
     pub(super) fields: [Field; FIELDS.len()],
+    pub(super) segment_ids: SegmentIds,
     id_field: Field,
     shared: Arc<Shared>,
     pool: Arc<WriterPool>,
@@ -118,6 +120,7 @@ impl LexicalIndex {
         Ok(Self {
             index,
             fields,
+            segment_ids: SegmentIds::default(),
             id_field: internal_id,
             shared: Arc::new(Shared { reader, writer }),
             pool: pool.clone(),
@@ -231,9 +234,10 @@ impl LexicalIndex {
         };
     }
 
-    /// Returns the approximate memory of texts that are not committed, in bytes.
+    /// Returns the approximate memory of texts that are not committed, and of the internal ids of
+    /// documents, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        PENDING_FACTOR * self.shared.writer.lock().pending_bytes
+        PENDING_FACTOR * self.shared.writer.lock().pending_bytes + self.segment_ids.memory_bytes()
     }
 
     fn change<T>(

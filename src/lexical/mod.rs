@@ -6,6 +6,7 @@ mod highlight;
 mod index;
 mod phrases;
 mod query;
+mod segment_ids;
 mod spelling;
 mod stop_words;
 mod synonyms;

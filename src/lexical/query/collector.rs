@@ -1,6 +1,7 @@
 //! Collects the best eligible matches of a query, and all that matched.
 
 use roaring::RoaringBitmap;
+use tantivy::DocId;
 
 use super::{LexicalMatch, LexicalResults, LexicalSelection};
 
@@ -52,6 +53,32 @@ impl Best {
     }
 }
 
+/// Score and coverage.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub score: f32,
+    pub coverage: f32,
+}
+
+/// A set of internal ids, by bits.
+#[derive(Default)]
+struct IdSet(Vec<u64>);
+
+impl IdSet {
+    fn insert(&mut self, internal_id: u32) {
+        let at = internal_id as usize / 64;
+        if at >= self.0.len() {
+            self.0.resize((at + 1).next_multiple_of(1_024), 0);
+        }
+        self.0[at] |= 1 << (internal_id % 64);
+    }
+
+    fn into_bitmap(self) -> RoaringBitmap {
+        let bytes = self.0.into_iter().flat_map(u64::to_le_bytes);
+        RoaringBitmap::from_lsb0_bytes(0, &bytes.collect::<Vec<u8>>())
+    }
+}
+
 /// Matches of all segments.
 pub(super) struct Collected<'a> {
     selection: LexicalSelection<'a>,
@@ -63,8 +90,10 @@ pub(super) struct Collected<'a> {
     best_of_all: Vec<LexicalMatch>,
     /// Greatest share of the words of the query that a visible item has.
     coverage: f32,
-    /// Internal ids and scores of all matches, also those that are not eligible.
-    found: Vec<(u32, f32)>,
+    /// Internal ids of all matches, also those that are not eligible.
+    all: IdSet,
+    /// Their scores, if the results are cut by relevance.
+    scores: Vec<(u32, f32)>,
     /// Low bits of the ids whose scores are returned: most ids are excluded by them.
     also_bits: Box<[u64; BITS / 64]>,
 }
@@ -86,13 +115,36 @@ impl<'a> Collected<'a> {
             also: Vec::new(),
             best_of_all: Vec::new(),
             coverage: 0.0,
-            found: Vec::new(),
+            all: IdSet::default(),
+            scores: Vec::new(),
             also_bits,
         }
     }
 
+    /// Returns true if the score of an item is asked for.
+    fn is_also(&self, internal_id: u32) -> bool {
+        let low = internal_id as usize % BITS;
+        let may_be_also = self.also_bits[low / 64] >> (low % 64) & 1 == 1;
+        may_be_also && self.selection.also.contains(internal_id)
+    }
+
+    /// Returns the score below which, and the coverage up to which, a match changes nothing but the
+    /// set of all matches; None while any match may.
+    fn limits(&self) -> Option<Limits> {
+        if self.selection.relevance > 0.0 {
+            return None;
+        }
+        let mut score = self.best_of_all.get(REFERENCES - 1)?.score;
+        score = score.min(self.best.floor);
+        if self.selection.boosted.is_some() {
+            score = score.min(self.boosted.floor);
+        }
+        let coverage = self.coverage;
+        Some(Limits { score, coverage })
+    }
+
     /// Adds a match.
-    pub fn take(&mut self, found: LexicalMatch) {
+    fn take(&mut self, found: LexicalMatch) {
         let LexicalMatch {
             internal_id,
             score,
@@ -101,11 +153,13 @@ impl<'a> Collected<'a> {
         let LexicalSelection {
             allowed,
             boosted,
-            also,
             visible,
             ..
         } = self.selection;
-        self.found.push((internal_id, score));
+        match self.selection.relevance > 0.0 {
+            true => self.scores.push((internal_id, score)),
+            false => self.all.insert(internal_id),
+        }
         let last = self.best_of_all.get(REFERENCES - 1);
         let is_reference = last.is_none_or(|last| score > last.score);
         if (is_reference || coverage > self.coverage) && visible.contains(internal_id) {
@@ -114,9 +168,7 @@ impl<'a> Collected<'a> {
             self.best_of_all.insert(at, found);
             self.best_of_all.truncate(REFERENCES);
         }
-        let low = internal_id as usize % BITS;
-        let may_be_also = self.also_bits[low / 64] >> (low % 64) & 1 == 1;
-        if may_be_also && also.contains(internal_id) && allowed.contains(internal_id) {
+        if self.is_also(internal_id) && allowed.contains(internal_id) {
             self.also.push(found);
         }
         self.best.take(found, allowed);
@@ -129,11 +181,10 @@ impl<'a> Collected<'a> {
     pub fn finish(self, results: &mut LexicalResults) {
         let best = self.best_of_all.first().map_or(0.0, |best| best.score);
         let least = best * self.selection.relevance;
-        let relevant = self.found.iter().filter(|(_, score)| *score >= least);
-        let mut ids: Vec<u32> = relevant.map(|(id, _)| *id).collect();
-        ids.sort_unstable();
-        results.all = ids.into_iter().collect();
-        results.all &= self.selection.allowed;
+        let mut all = self.all;
+        let relevant = self.scores.iter().filter(|(_, score)| *score >= least);
+        relevant.for_each(|(internal_id, _)| all.insert(*internal_id));
+        results.all = all.into_bitmap() & self.selection.allowed;
         let also = self.also.into_iter();
         results.also = also.map(|m| (m.internal_id, m.score)).collect();
         let best_of_all = self.best_of_all.into_iter();
@@ -145,6 +196,45 @@ impl<'a> Collected<'a> {
         let boosted = boosted.filter(|m| !known.contains(m.internal_id));
         results.matches.extend(boosted);
         results.matches.sort_by(|a, b| b.score.total_cmp(&a.score));
+    }
+}
+
+/// Matches of one segment.
+pub(super) struct SegmentMatches<'c, 's> {
+    pub collected: &'c mut Collected<'s>,
+    /// Internal ids of the documents.
+    pub internal_ids: &'c [u32],
+}
+
+impl SegmentMatches<'_, '_> {
+    /// Returns what a document needs to be among the best, see [`Collected::limits`].
+    pub fn limits(&self) -> Option<Limits> {
+        self.collected.limits()
+    }
+
+    /// Returns true if the score of a document is asked for.
+    pub fn is_also(&self, document: DocId) -> bool {
+        self.collected.is_also(self.internal_ids[document as usize])
+    }
+
+    /// Adds a document.
+    pub fn take(&mut self, document: DocId, score: f32, coverage: f32) {
+        self.collected.take(LexicalMatch {
+            internal_id: self.internal_ids[document as usize],
+            score,
+            coverage,
+        });
+    }
+
+    /// Adds a document that is not among the best to the set of all matches, unless its score is
+    /// asked for; returns true if so.
+    pub fn take_id(&mut self, document: DocId) -> bool {
+        let is_also = self.is_also(document);
+        if !is_also {
+            let internal_id = self.internal_ids[document as usize];
+            self.collected.all.insert(internal_id);
+        }
+        is_also
     }
 }
 

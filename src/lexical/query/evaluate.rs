@@ -5,101 +5,25 @@
 //! the best field (BM25, Robertson and Zaragoza 2009), plus a share for adjacent words, over the
 //! weight of all words; times the coverage, the share of the words that the item has at all. So a
 //! score does not depend on the other items that match.
+//!
+//! Frequent words are listed for most documents without their values: if the words that a document
+//! has cannot make it one of the best matches, only the fact that it matches is needed (MaxScore,
+//! Turtle and Flood 1995).
 
-use tantivy::{
-    DocId, DocSet, Searcher, SegmentReader, TERMINATED, Term,
-    fieldnorm::FieldNormReader,
-    postings::{Postings, SegmentPostings},
-    query::{EnableScoring, PhraseQuery, Query, Scorer},
-    schema::{Field, IndexRecordOption},
-};
+use tantivy::{DocId, Searcher, SegmentReader, schema::Field};
 
 use super::{
-    plan::{Alternative, AlternativeWords, Group, PAIR_BOOST, Phrase, QueryPlan, Word},
+    boosts::BoostCursors,
+    collector::{Limits, SegmentMatches},
+    cursors::{FIELD_BOOSTS, FieldNorms, GroupCursors, PhraseCursors},
+    opener::Opener,
+    plan::QueryPlan,
     window::{WINDOW, Window},
 };
 use crate::lexical::{FIELDS, LexicalError};
 
-/// Score factor of each field.
-const FIELD_BOOSTS: [f32; FIELDS.len()] = [1.0, 0.8, 0.6, 0.5, 0.4];
-
-/// Saturation of the term frequency (k1 of BM25).
-const SATURATION: f32 = 0.9;
-
-/// Influence of the length of the text (b of BM25).
-const LENGTH_INFLUENCE: f32 = 0.75;
-
-/// Calculates the share of the term frequency of a document in a field.
-struct FieldNorms {
-    reader: FieldNormReader,
-    /// Denominators of the saturation, by code of the length.
-    norms: [f32; 256],
-    boost: f32,
-}
-
-impl FieldNorms {
-    fn new(segment: &SegmentReader, field: Field, boost: f32, mean: f32) -> tantivy::Result<Self> {
-        let norm = |code: usize| {
-            let length = FieldNormReader::id_to_fieldnorm(code as u8) as f32;
-            SATURATION * (1.0 - LENGTH_INFLUENCE + LENGTH_INFLUENCE * length / mean)
-        };
-        Ok(Self {
-            reader: segment.get_fieldnorms_reader(field)?,
-            norms: std::array::from_fn(norm),
-            boost,
-        })
-    }
-
-    fn value(&self, document: DocId, frequency: u32) -> f32 {
-        let norm = self.norms[usize::from(self.reader.fieldnorm_id(document))];
-        let frequency = frequency as f32;
-        self.boost * frequency * (1.0 + SATURATION) / (frequency + norm)
-    }
-}
-
-/// Documents of a term in a field.
-struct TermCursor {
-    postings: SegmentPostings,
-    field: usize,
-    factor: f32,
-}
-
-/// Documents with a phrase in a field.
-struct PhraseCursor {
-    documents: Box<dyn Scorer>,
-    field: usize,
-}
-
-struct WordCursors {
-    weight: f32,
-    coverage: f32,
-    terms: Vec<TermCursor>,
-}
-
-struct PhraseCursors {
-    weight: f32,
-    coverage: f32,
-    fields: Vec<PhraseCursor>,
-}
-
-struct GroupCursors {
-    words: Vec<WordCursors>,
-    alternatives: Vec<AlternativeCursors>,
-    weight: f32,
-    coverage: f32,
-    is_required: bool,
-    needs_all_words: bool,
-}
-
-struct AlternativeCursors {
-    factor: f32,
-    words: AlternativeWordCursors,
-}
-
-enum AlternativeWordCursors {
-    Phrase(PhraseCursors),
-    Apart(Vec<WordCursors>),
-}
+/// Factor of the score that a bound has to stay below, for errors of rounding.
+const ROUNDING: f32 = 1.0 - 1e-5;
 
 /// Mean number of terms of each field, over all segments.
 pub(super) fn mean_lengths(
@@ -122,9 +46,12 @@ pub(super) fn mean_lengths(
 pub(super) struct SegmentQuery<'a> {
     segment: &'a SegmentReader,
     norms: Vec<FieldNorms>,
+    /// Groups in falling order of their bounds; those without one first.
     groups: Vec<GroupCursors>,
+    /// Bounds of the documents that have none of the groups before this one.
+    bounds: Vec<Option<Limits>>,
     phrases: Vec<PhraseCursors>,
-    boosts: Vec<PhraseCursors>,
+    boosts: Vec<BoostCursors>,
     required: u16,
     weight: f32,
     coverage: f32,
@@ -150,270 +77,121 @@ impl<'a> SegmentQuery<'a> {
         };
         let groups = plan.groups.iter().map(|group| open.group(group));
         let phrases = plan.phrases.iter().map(|phrase| open.phrase(phrase));
-        let boosts = plan.boosts.iter().map(|boost| open.phrase(boost));
-        Ok(Self {
+        let boosts = plan.boosts.iter().map(|boost| open.boost(boost));
+        let mut query = Self {
             segment,
             norms,
             groups: groups.collect::<Result<_, _>>()?,
+            bounds: Vec::new(),
             phrases: phrases.collect::<Result<_, _>>()?,
             boosts: boosts.collect::<Result<_, _>>()?,
             required: plan.required(),
             weight: plan.weight().max(f32::MIN_POSITIVE),
             coverage: plan.coverage().max(f32::MIN_POSITIVE),
-        })
+        };
+        query.order_groups();
+        Ok(query)
     }
 
-    /// Calls `found` for all documents that match and are not deleted, in rising order, with the
-    /// score and the share of the words of the query that they have.
-    pub fn run(&mut self, window: &mut Window, mut found: impl FnMut(DocId, f32, f32)) {
-        let alive = self.segment.alive_bitset();
-        let end = self.segment.max_doc();
-        let mut start = 0;
-        while start < end {
-            window.end = end.min(start + WINDOW as u32);
-            window.start = start;
-            window.clear();
-            for group in &mut self.groups {
-                group.add(&self.norms, window);
+    /// Sorts the groups and calculates the bounds. The order depends on the query alone, and so
+    /// does the rounding of scores.
+    fn order_groups(&mut self) {
+        let bound = |group: &GroupCursors| group.bound().unwrap_or(f32::INFINITY);
+        self.groups.sort_by(|a, b| bound(b).total_cmp(&bound(a)));
+        let boosts = self.boosts.iter().map(BoostCursors::bound);
+        let (mut score, mut coverage) = (boosts.sum::<f32>(), 0.0);
+        for group in self.groups.iter().rev() {
+            score += bound(group);
+            coverage += group.coverage;
+            let coverage = (coverage / self.coverage).min(1.0);
+            self.bounds.push(group.bound().map(|_| Limits {
+                score: score / self.weight * coverage,
+                coverage,
+            }));
+        }
+        self.bounds.reverse();
+    }
+
+    /// Returns the number of groups of which a document needs one to be among the best.
+    fn deciding_groups(&self, limits: Option<Limits>) -> usize {
+        let is_below = |bound: &Option<Limits>| match (bound, limits) {
+            (Some(bound), Some(limits)) => {
+                bound.score < ROUNDING * limits.score && bound.coverage <= limits.coverage
             }
+            _ => false,
+        };
+        let below = self.bounds.iter().rev().take_while(|bound| is_below(bound));
+        self.groups.len() - below.count()
+    }
+
+    /// Collects all documents that match and are not deleted, in rising order.
+    pub fn run(&mut self, window: &mut Window, matches: &mut SegmentMatches<'_, '_>) {
+        let alive = self.segment.alive_bitset();
+        let is_alive = |document| alive.is_none_or(|alive| alive.is_alive(document));
+        let end = self.segment.max_doc();
+        for start in (0..end).step_by(WINDOW) {
+            window.begin(start, end.min(start + WINDOW as u32));
             for phrase in &mut self.phrases {
                 phrase.add(&self.norms, window);
             }
-            for boost in &mut self.boosts {
-                boost.boost(window);
+            let limits = matches.limits();
+            let deciding = self.deciding_groups(limits);
+            for group in &mut self.groups[..deciding] {
+                group.add(&self.norms, window);
             }
+            self.add_others(deciding, window, matches, is_alive);
+            let boosts: f32 = self.boosts.iter().map(BoostCursors::bound).sum();
+            let least = limits.map_or(f32::NEG_INFINITY, |limits| ROUNDING * limits.score);
             window.matched.for_each(|offset| {
                 let document = start + offset as u32;
-                let is_match = window.required[offset] == self.required
-                    && alive.is_none_or(|alive| alive.is_alive(document));
-                if is_match {
-                    let coverage = (window.covered[offset] / self.coverage).min(1.0);
-                    let score = window.score[offset] / self.weight * coverage;
-                    found(document, score, coverage);
+                if window.required[offset] != self.required || !is_alive(document) {
+                    return;
                 }
-            });
-            start = window.end;
-        }
-    }
-}
-
-/// Opens cursors in a segment.
-struct Opener<'a> {
-    searcher: &'a Searcher,
-    segment: &'a SegmentReader,
-    fields: &'a [Field; FIELDS.len()],
-}
-
-impl Opener<'_> {
-    fn group(&self, group: &Group) -> Result<GroupCursors, LexicalError> {
-        let words = group.words.iter().map(|word| self.word(word));
-        let alternatives = group
-            .alternatives
-            .iter()
-            .map(|other| self.alternative(other));
-        Ok(GroupCursors {
-            words: words.collect::<Result<_, _>>()?,
-            alternatives: alternatives.collect::<Result<_, _>>()?,
-            weight: group.weight(),
-            coverage: group.coverage(),
-            is_required: group.is_required,
-            needs_all_words: group.needs_all_words,
-        })
-    }
-
-    fn alternative(&self, other: &Alternative) -> Result<AlternativeCursors, LexicalError> {
-        let words = match &other.words {
-            AlternativeWords::Phrase(phrase) => {
-                AlternativeWordCursors::Phrase(self.phrase(phrase)?)
-            }
-            AlternativeWords::Apart(words) => {
-                let words = words.iter().map(|word| self.word(word));
-                AlternativeWordCursors::Apart(words.collect::<Result<_, _>>()?)
-            }
-        };
-        let factor = other.factor;
-        Ok(AlternativeCursors { factor, words })
-    }
-
-    fn word(&self, word: &Word) -> Result<WordCursors, LexicalError> {
-        let mut terms = Vec::new();
-        for (term, factor) in &word.terms {
-            terms.extend(self.term(term, *factor)?);
-        }
-        Ok(WordCursors {
-            weight: word.weight,
-            coverage: word.coverage(),
-            terms,
-        })
-    }
-
-    fn term(&self, term: &str, factor: f32) -> Result<Vec<TermCursor>, LexicalError> {
-        let mut cursors = Vec::new();
-        for (number, field) in self.fields.iter().enumerate() {
-            let term = Term::from_field_text(*field, term);
-            let inverted = self.segment.inverted_index(*field)?;
-            let postings = inverted
-                .read_postings(&term, IndexRecordOption::WithFreqs)
-                .map_err(tantivy::TantivyError::from)?;
-            cursors.extend(postings.map(|postings| TermCursor {
-                postings,
-                field: number,
-                factor,
-            }));
-        }
-        Ok(cursors)
-    }
-
-    fn phrase(&self, phrase: &Phrase) -> Result<PhraseCursors, LexicalError> {
-        let mut fields = Vec::new();
-        for (number, field) in self.fields.iter().enumerate() {
-            if phrase.field.is_some_and(|only| only != number) {
-                continue;
-            }
-            let term = |term: &str| Term::from_field_text(*field, term);
-            let documents: Box<dyn Scorer> = match &phrase.terms[..] {
-                [] => continue,
-                [(_, single)] => {
-                    let inverted = self.segment.inverted_index(*field)?;
-                    let postings = inverted.read_postings(&term(single), IndexRecordOption::Basic);
-                    match postings.map_err(tantivy::TantivyError::from)? {
-                        Some(postings) => Box::new(tantivy::query::ConstScorer::new(postings, 1.0)),
-                        None => continue,
+                let coverage = (window.covered[offset] / self.coverage).min(1.0);
+                let relative = |score: f32| score / self.weight * coverage;
+                let mut score = window.score[offset];
+                if relative(score + boosts) >= least || matches.is_also(document) {
+                    for boost in &mut self.boosts {
+                        score += boost.value(document);
                     }
                 }
-                terms => {
-                    let terms = terms.iter().map(|(position, t)| (*position, term(t)));
-                    let query = PhraseQuery::new_with_offset(terms.collect());
-                    let scoring = EnableScoring::disabled_from_searcher(self.searcher);
-                    query.weight(scoring)?.scorer(self.segment, 1.0)?
-                }
-            };
-            if documents.doc() != TERMINATED {
-                fields.push(PhraseCursor {
-                    documents,
-                    field: number,
-                });
-            }
+                matches.take(document, relative(score), coverage);
+            });
         }
-        Ok(PhraseCursors {
-            weight: phrase.weight,
-            coverage: phrase.coverage,
-            fields,
-        })
     }
-}
 
-impl GroupCursors {
-    fn add(&mut self, norms: &[FieldNorms], window: &mut Window) {
-        if let ([word], []) = (&mut self.words[..], &self.alternatives[..]) {
-            word.find(norms, window);
-            let (weight, coverage) = (word.weight, word.coverage);
-            window.take_word(|window, offset, value, factor| {
-                window.add(offset, weight * value, coverage * factor, self.is_required);
-            });
-            return;
-        }
-        let mut group = std::mem::take(&mut window.group);
-        for word in &mut self.words {
-            word.find(norms, window);
-            let (weight, coverage) = (word.weight, word.coverage);
-            window.take_word(|_, offset, value, factor| {
-                group.add(offset, weight * value, coverage * factor);
-            });
-        }
-        if self.needs_all_words {
-            group.keep_complete(self.words.len() as u16);
-        }
-        for alternative in &mut self.alternatives {
-            let weight = alternative.factor * self.weight;
-            let coverage = alternative.factor * self.coverage;
-            alternative.find(norms, window, |offset, value| {
-                group.replace(offset, weight * value, coverage);
-            });
-        }
-        group.take(|offset, score, covered| {
-            window.add(offset, score, covered, self.is_required);
-        });
-        window.group = group;
-    }
-}
-
-impl AlternativeCursors {
-    /// Calls `found` with the value of each document of the window that has the alternative.
-    fn find(
+    /// Adds the groups from `deciding` on: their values to documents that match already, or whose
+    /// scores are asked for; of the others, collects the ids.
+    fn add_others(
         &mut self,
-        norms: &[FieldNorms],
+        deciding: usize,
         window: &mut Window,
-        mut found: impl FnMut(usize, f32),
+        matches: &mut SegmentMatches<'_, '_>,
+        is_alive: impl Fn(DocId) -> bool,
     ) {
-        let words = match &mut self.words {
-            AlternativeWordCursors::Phrase(phrase) => return phrase.find(norms, window, found),
-            AlternativeWordCursors::Apart(words) => words,
-        };
-        let mut all = std::mem::take(&mut window.apart);
-        for word in words.iter_mut() {
-            word.find(norms, window);
-            window.take_word(|_, offset, value, _| all.add(offset, value, 0.0));
-        }
-        let count = words.len() as u16;
-        all.keep_complete(count);
-        all.take(|offset, values, _| found(offset, values / f32::from(count.max(1))));
-        window.apart = all;
-    }
-}
-
-impl WordCursors {
-    /// Writes the best value of each document of the window, and the factor of the term it has.
-    fn find(&mut self, norms: &[FieldNorms], window: &mut Window) {
-        for cursor in &mut self.terms {
-            let norms = &norms[cursor.field];
-            let mut document = cursor.postings.doc();
-            while document < window.end {
-                let value = cursor.factor * norms.value(document, cursor.postings.term_freq());
-                window.set_word((document - window.start) as usize, value, cursor.factor);
-                document = cursor.postings.advance();
-            }
-        }
-    }
-}
-
-impl PhraseCursors {
-    /// Calls `found` with the value of each document of the window that has the phrase.
-    fn find(&mut self, norms: &[FieldNorms], window: &Window, mut found: impl FnMut(usize, f32)) {
-        for cursor in &mut self.fields {
-            let mut document = cursor.documents.doc();
-            while document < window.end {
-                let value = norms[cursor.field].value(document, 1);
-                found((document - window.start) as usize, value);
-                document = cursor.documents.advance();
-            }
-        }
-    }
-
-    /// Adds a phrase that every match contains.
-    fn add(&mut self, norms: &[FieldNorms], window: &mut Window) {
-        let mut group = std::mem::take(&mut window.group);
-        let (weight, coverage) = (self.weight, self.coverage);
-        self.find(norms, window, |offset, value| {
-            group.replace(offset, weight * value, coverage);
+        let mut postings = std::mem::take(&mut window.postings);
+        postings.clear();
+        let others = &mut self.groups[deciding..];
+        let read = others.iter_mut().map(|group| {
+            let from = postings.len();
+            group.read(window, &mut postings);
+            from..postings.len()
         });
-        group.take(|offset, score, covered| window.add(offset, score, covered, true));
-        window.group = group;
-    }
-
-    /// Adds to the scores of matches that have two words next to each other, in their best field.
-    fn boost(&mut self, window: &mut Window) {
-        let mut group = std::mem::take(&mut window.group);
-        let weight = self.weight;
-        for cursor in &mut self.fields {
-            let boost = PAIR_BOOST * FIELD_BOOSTS[cursor.field] * weight;
-            let mut document = cursor.documents.doc();
-            while document < window.end {
-                group.replace((document - window.start) as usize, boost, 0.0);
-                document = cursor.documents.advance();
-            }
+        let ranges: Vec<_> = read.collect();
+        window.postings = postings;
+        if self.required == 0 && !ranges.is_empty() {
+            let start = window.start;
+            window.unmatched().for_each(|offset| {
+                let document = start + offset as u32;
+                if is_alive(document) && matches.take_id(document) {
+                    window.matched.insert(offset);
+                }
+            });
         }
-        group.take(|offset, score, _| window.score[offset] += score);
-        window.group = group;
+        let postings = std::mem::take(&mut window.postings);
+        for (group, range) in self.groups[deciding..].iter().zip(ranges) {
+            group.add_postings(&self.norms, &postings[range], window);
+        }
+        window.postings = postings;
     }
 }

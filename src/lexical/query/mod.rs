@@ -1,8 +1,11 @@
 //! Full-text queries and their results.
 
+mod boosts;
 mod builder;
 mod collector;
+mod cursors;
 mod evaluate;
+mod opener;
 mod pieces;
 mod plan;
 mod quotes;
@@ -18,11 +21,11 @@ use roaring::RoaringBitmap;
 
 use self::{
     builder::Builder,
-    collector::Collected,
+    collector::{Collected, SegmentMatches},
     evaluate::{SegmentQuery, mean_lengths},
     window::Window,
 };
-use super::{LexicalError, LexicalIndex, QueryRewrite, index::ID_FIELD};
+use super::{LexicalError, LexicalIndex, QueryRewrite};
 
 /// A full-text query.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -127,18 +130,12 @@ impl LexicalIndex {
         let mut collected = Collected::new(*selection);
         let mut window = Window::default();
         for segment in searcher.segment_readers() {
-            let internal_ids = segment.fast_fields().u64(ID_FIELD)?;
             let mut query = SegmentQuery::open(&plan, &searcher, segment, &self.fields, &means)?;
-            query.run(&mut window, |document, score, coverage| {
-                let internal_id = internal_ids.first(document);
-                if let Some(internal_id) = internal_id.and_then(|id| u32::try_from(id).ok()) {
-                    collected.take(LexicalMatch {
-                        internal_id,
-                        score,
-                        coverage,
-                    });
-                }
-            });
+            let mut matches = SegmentMatches {
+                collected: &mut collected,
+                internal_ids: &self.segment_ids.get(segment, &searcher)?,
+            };
+            query.run(&mut window, &mut matches);
         }
         collected.finish(&mut found);
         Ok(found)

@@ -153,3 +153,72 @@ fn matches_with_a_small_share_of_the_best_score_are_cut() {
     assert_eq!(ids(0.5), [0]);
     assert_eq!(ids(1.0), [0]);
 }
+
+/// Returns a text of words of which the first are much more frequent than the last.
+fn skewed_text(random: &mut SmallRng) -> String {
+    let count = random.random_range(1..8);
+    let words = (0..count).map(|_| {
+        let share: f32 = random.random();
+        WORDS[(share * share * share * WORDS.len() as f32) as usize]
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn leaving_out_documents_that_cannot_be_among_the_best_changes_no_result() {
+    const ITEMS: u32 = 40_000;
+    let mut random = SmallRng::seed_from_u64(7);
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = LexicalIndex::open(folder.path(), &Default::default()).expect("an index");
+    for from in [0, 30_000] {
+        let until = if from == 0 { 30_000 } else { ITEMS };
+        let items = (from..until).map(|id| {
+            let mut texts = Texts::default();
+            texts[0] = skewed_text(&mut random);
+            if id % 3 == 0 {
+                texts[4] = skewed_text(&mut random);
+            }
+            (id, texts)
+        });
+        index.add(items.collect::<Vec<_>>(), until).expect("added");
+        index.refresh().expect("visible");
+    }
+    index.remove((0..ITEMS).step_by(101)).expect("removed");
+    index.refresh().expect("visible");
+    let all: RoaringBitmap = (0..ITEMS).collect();
+    for round in 0..80 {
+        let mut text = skewed_text(&mut random);
+        if round % 10 == 0 {
+            text = format!("\"{text}\" red");
+        }
+        let share = [1, 2, 5][round % 3];
+        let allowed: RoaringBitmap = (0..ITEMS).filter(|id| id % share == 0).collect();
+        let also = (0..50).map(|_| random.random_range(0..ITEMS)).collect();
+        let boosted: RoaringBitmap = (0..ITEMS).filter(|id| id % 7 == 0).collect();
+        let results = |relevance| {
+            let selection = LexicalSelection {
+                k: 10,
+                allowed: &allowed,
+                boosted: (round % 2 == 0).then_some(&boosted),
+                also: &also,
+                relevance,
+                visible: &all,
+            };
+            let query = LexicalQuery {
+                text: text.clone(),
+                prefix: round % 4 == 0,
+                all: round % 13 == 0,
+                ..LexicalQuery::default()
+            };
+            let found = index.search(&query, &QueryRewrite::default(), &selection);
+            found.expect("an answer")
+        };
+        // A limit of relevance, however small, needs the scores of all documents.
+        let (found, wanted) = (results(0.0), results(f32::MIN_POSITIVE));
+        assert_eq!(found.matches, wanted.matches, "{text}");
+        assert_eq!(found.also, wanted.also, "{text}");
+        assert_eq!(found.best_of_all, wanted.best_of_all, "{text}");
+        assert_eq!(found.coverage, wanted.coverage, "{text}");
+        assert!(found.all == wanted.all, "{text}");
+    }
+}

@@ -3,18 +3,39 @@
 /// Number of documents of a window: its arrays fit into the second-level cache.
 pub(super) const WINDOW: usize = 1 << 14;
 
+/// A document of a term of a word.
+#[derive(Clone, Copy)]
+pub(super) struct Posting {
+    /// Offset of the document in the window.
+    pub offset: u16,
+    /// Index of the term in the word.
+    pub term: u16,
+    pub frequency: u32,
+}
+
 /// A set of offsets in a window.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Offsets(Vec<u64>);
 
 impl Offsets {
-    fn insert(&mut self, offset: usize) {
+    pub fn insert(&mut self, offset: usize) {
         self.0[offset / 64] |= 1 << (offset % 64);
+    }
+
+    pub fn contains(&self, offset: usize) -> bool {
+        self.0[offset / 64] >> (offset % 64) & 1 == 1
     }
 
     fn clear(&mut self) {
         self.0.clear();
         self.0.resize(WINDOW / 64, 0);
+    }
+
+    /// Removes the offsets of `others`.
+    fn remove(&mut self, others: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&others.0) {
+            *word &= !other;
+        }
     }
 
     /// Calls `each` with the offsets, in rising order.
@@ -43,6 +64,8 @@ pub(super) struct Window {
     pub required: Vec<u16>,
     /// Documents with any of the words.
     pub matched: Offsets,
+    /// Postings of the words whose values are needed for few documents.
+    pub postings: Vec<Posting>,
     /// Values of the present word.
     word: Sums,
     /// Sums of the present group.
@@ -52,8 +75,9 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Sets all sums to 0.
-    pub fn clear(&mut self) {
+    /// Begins at a document, with all sums 0.
+    pub fn begin(&mut self, start: u32, end: u32) {
+        (self.start, self.end) = (start, end);
         for sums in [&mut self.score, &mut self.covered] {
             sums.clear();
             sums.resize(WINDOW, 0.0);
@@ -61,6 +85,17 @@ impl Window {
         self.required.clear();
         self.required.resize(WINDOW, 0);
         self.matched.clear();
+    }
+
+    /// Returns the documents of the listed postings that do not match so far.
+    pub fn unmatched(&self) -> Offsets {
+        let mut offsets = Offsets::default();
+        offsets.clear();
+        for posting in &self.postings {
+            offsets.insert(usize::from(posting.offset));
+        }
+        offsets.remove(&self.matched);
+        offsets
     }
 
     /// Adds a group or phrase to a document.
