@@ -58,7 +58,7 @@ style: setup $(TYPOS) ## spelling, and how comments, constants and messages are 
 	$(TYPOS) .
 	python3 scripts/check/style.py
 
-check: fmt style clippy test docs openapi-drift check-docs ## everything CI runs
+check: fmt style deny clippy test docs openapi-drift check-docs ## everything CI runs
 
 MDBOOK := $(CACHE)/tools/bin/mdbook
 
@@ -68,6 +68,37 @@ $(MDBOOK):
 docs-site: $(MDBOOK) ## docs/ as a book, in HTML
 	$(MDBOOK) build --dest-dir $(CACHE)/book
 	@echo "$(CACHE)/book/index.html"
+
+CARGO_DENY := $(CACHE)/tools/bin/cargo-deny
+
+$(CARGO_DENY):
+	CARGO_TARGET_DIR=$(CACHE)/tools/target cargo install cargo-deny@0.20.2 --locked --root $(CACHE)/tools
+
+deny: $(CARGO_DENY) ## licenses and sources of the dependencies
+	$(CARGO_DENY) check --hide-inclusion-graph licenses bans sources
+
+audit: $(CARGO_DENY) ## known vulnerabilities of the dependencies; needs a network
+	$(CARGO_DENY) check --hide-inclusion-graph advisories
+
+CARGO_CYCLONEDX := $(CACHE)/tools/bin/cargo-cyclonedx
+
+$(CARGO_CYCLONEDX):
+	CARGO_TARGET_DIR=$(CACHE)/tools/target cargo install cargo-cyclonedx --locked --root $(CACHE)/tools
+
+sbom: $(CARGO_CYCLONEDX) ## list of all components of the server in the form of CycloneDX
+	cd server && cargo cyclonedx --format json --override-filename sbom
+	mkdir -p $(CARGO_TARGET_DIR)/sbom && mv server/sbom.json $(CARGO_TARGET_DIR)/sbom/vitrine-server.json
+	find . -name sbom.json -not -path './target/*' -delete
+	@echo "$(CARGO_TARGET_DIR)/sbom/vitrine-server.json"
+
+CARGO_DEB := $(CACHE)/tools/bin/cargo-deb
+
+$(CARGO_DEB):
+	CARGO_TARGET_DIR=$(CACHE)/tools/target cargo install cargo-deb --locked --root $(CACHE)/tools
+
+deb: export VITRINE_COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
+deb: build $(CARGO_DEB) ## Debian package with a systemd unit, in the build folder
+	cd server && $(CARGO_DEB) --no-build --output $(CARGO_TARGET_DIR)/debian/
 
 check-docs: build models ## run every command and request of README.md and docs/, check their links
 	python3 scripts/check/docs.py $(BIN)

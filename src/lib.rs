@@ -81,6 +81,17 @@ pub use vitrine_schemas as schemas;
 #[doc = include_str!("../docs/rust-library.md")]
 struct RustLibraryPage;
 
+/// Returns the version of the programs, with the commit if the build named it (`VITRINE_COMMIT`).
+pub fn version() -> &'static str {
+    static VERSION: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        let version = env!("CARGO_PKG_VERSION");
+        option_env!("VITRINE_COMMIT").map_or(version.to_owned(), |commit| {
+            format!("{version} (commit {commit})")
+        })
+    });
+    &VERSION
+}
+
 /// Default log filter of the programs; hnsw_rs logs every graph it builds.
 pub const LOG_FILTER: &str = "info,hnsw_rs=warn";
 

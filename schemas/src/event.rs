@@ -191,7 +191,7 @@ pub struct EventResult {
     /// True if it arrived more than a week after its time.
     #[serde(default, skip_serializing_if = "is_false")]
     pub late: bool,
-    /// Cause of a rejection.
+    /// Reason why it was not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

@@ -165,7 +165,9 @@ pub use ranker::{
     RankerTraining, RankerTree, RankerUpload, RankersResponse, RankingFeatures,
 };
 pub use ranking::{FeatureGroup, HitRanking, RankerUse};
-pub use readiness::{Readiness, ReadinessStatus};
+pub use readiness::{
+    CollectionHealth, HealthProblem, LogLevel, Readiness, ReadinessStatus, Severity,
+};
 pub use reason::Reason;
 pub use recommend::{
     BoughtTogetherHit, BoughtTogetherParams, BoughtTogetherResponse, PopularHit, PopularParams,

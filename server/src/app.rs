@@ -118,6 +118,9 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/dialogues/{d}/page").on(POST, Key(Read), dialogues::page),
         Entry::new("/v1/reports").on(GET, Everything(Read), reports::list),
         Entry::new("/v1/reports/{r}").on(GET, Everything(Read), reports::get),
+        Entry::new("/v1/log_level")
+            .on(GET, Everything(Admin), health::log_level)
+            .on(PUT, Everything(Admin), health::set_log_level),
         Entry::new("/v1/snapshots")
             .on(GET, Everything(Admin), snapshots::list)
             .on(POST, Everything(Admin), snapshots::create),
@@ -127,6 +130,7 @@ pub fn table() -> Vec<Entry> {
             .on(PUT, Collection(Admin), collections::put)
             .on(PATCH, Collection(Admin), collections::patch)
             .on(DELETE, Collection(Admin), collections::delete),
+        Entry::new("/v1/collections/{c}/health").on(GET, Collection(Read), collections::health),
         Entry::new("/v1/collections/{c}/understand").on(
             POST,
             Collection(Read),

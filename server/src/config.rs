@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use figment::{
@@ -51,10 +52,40 @@ pub struct Log {
     pub format: LogFormat,
     /// Level or filter directives.
     pub level: String,
+    /// Milliseconds from which on a search is logged with its plan; 0 for none.
+    pub slow_search_ms: u64,
     /// File of the access log: one JSON object per request.
     pub access_file: Option<PathBuf>,
     /// File of the audit log: changes, and requests refused for their key.
     pub audit_file: Option<PathBuf>,
+}
+
+/// Encryption of connections.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file of the certificate and those between it and the root, in this order; without it,
+    /// connections are not encrypted.
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file of the private key.
+    pub key_file: Option<PathBuf>,
+}
+
+impl Tls {
+    /// Returns the two files; None without TLS.
+    ///
+    /// # Errors
+    /// Only one of them is configured.
+    pub fn files(&self) -> Result<Option<(&Path, &Path)>, String> {
+        match (&self.certificate_file, &self.key_file) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (Some(_), None) => Err("tls.key_file: expected the file of the key too".into()),
+            (None, Some(_)) => {
+                Err("tls.certificate_file: expected the file of the certificate too".into())
+            }
+        }
+    }
 }
 
 /// Image folders: image paths of items are relative to a folder; nothing outside of it is read.
@@ -146,6 +177,8 @@ pub struct Config {
     /// Names of hosts that a server without keys answers for, besides localhost and its addresses;
     /// pages of these hosts may send requests.
     pub allowed_hosts: Vec<String>,
+    /// Encryption of connections.
+    pub tls: Tls,
     /// Durability of acknowledged writes.
     pub durability: Durability,
     /// Threads of a background merge of index segments; sealing uses one more.
@@ -211,6 +244,7 @@ impl Default for Config {
             precision: Precision::default(),
             keys_file: None,
             allowed_hosts: Vec::new(),
+            tls: Tls::default(),
             durability: Durability::Os,
             index_threads: cores.div_ceil(2),
             canary: true,
@@ -244,6 +278,7 @@ impl Default for Config {
             log: Log {
                 format: LogFormat::Text,
                 level: format!("{},actix_server=warn", vitrine::LOG_FILTER),
+                slow_search_ms: 1_000,
                 access_file: None,
                 audit_file: None,
             },
@@ -282,6 +317,7 @@ impl Config {
         errors.extend(config.limits.errors());
         errors.extend(config.embedding.errors());
         errors.extend(config.backup.errors());
+        errors.extend(config.tls.files().err());
         errors.extend(config.log.filter().err());
         if errors.is_empty() {
             Ok(config)
@@ -295,6 +331,11 @@ impl Log {
     /// Parses the level.
     pub fn filter(&self) -> Result<EnvFilter, String> {
         EnvFilter::try_new(&self.level).map_err(|e| format!("log.level: {e}"))
+    }
+
+    /// Returns the time from which on a search is slow.
+    pub fn slow_search(&self) -> Option<Duration> {
+        (self.slow_search_ms > 0).then(|| Duration::from_millis(self.slow_search_ms))
     }
 }
 

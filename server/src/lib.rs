@@ -26,3 +26,4 @@ pub mod routes;
 pub mod search;
 pub mod serve;
 pub mod state;
+pub mod tls;

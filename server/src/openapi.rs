@@ -34,6 +34,7 @@ use crate::routes::{
     ),
     paths(
         collections::list, collections::put, collections::patch, collections::get, collections::delete,
+        collections::health,
         collections::aliases, collections::apply,
         items::put, items::get, items::patch, items::delete, items::scroll, items::count, items::delete_matching, items::facets,
         item_embedding::list, item_embedding::embed_missing,
@@ -57,7 +58,7 @@ use crate::routes::{
         synonyms::list, synonyms::replace, synonyms::get, synonyms::put, synonyms::delete,
         synonyms::stop_words, synonyms::put_stop_words,
         presets::list, presets::replace, presets::get, presets::put, presets::delete,
-        health::healthz, health::livez, health::readyz, health::metrics,
+        health::healthz, health::livez, health::readyz, health::metrics, health::log_level, health::set_log_level,
         document,
     ),
     components(schemas(

@@ -24,6 +24,7 @@ use crate::{
     http::middleware,
     ops::stopping::Stopping,
     state::AppState,
+    tls,
 };
 
 /// Seconds that running requests get to finish at shutdown.
@@ -63,6 +64,8 @@ pub async fn serve(
     let database = Database::open(&config.data_dir, options).map_err(|e| e.to_string())?;
     let database = Arc::new(database);
     let (listen, keys_file) = (config.listen, config.keys_file.clone());
+    let tls = tls::server_config(&config.tls)?;
+    let is_encrypted = tls.is_some();
     let state = Data::new(AppState::new(database.clone(), embedders, config, keys)?);
     let shared = state.clone();
     rt::spawn(state.backups.clone().follow_schedule());
@@ -77,14 +80,17 @@ pub async fn serve(
             .configure(app::routes)
     })
     .disable_signals()
-    .shutdown_timeout(SHUTDOWN_GRACE_S)
-    .bind(listen)
-    .map_err(|e| format!("cannot listen on {listen}: {e}"))?;
+    .shutdown_timeout(SHUTDOWN_GRACE_S);
+    let bound = match tls {
+        Some(tls) => server.bind_rustls_0_23(listen, tls),
+        None => server.bind(listen),
+    };
+    let server = bound.map_err(|e| format!("cannot listen on {listen}: {e}"))?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
     stop_on_signal(server.handle(), shared.stopping.clone())?;
     stop_if_restart_is_needed(database.clone(), server.handle());
-    tracing::info!(%address, "listening");
+    tracing::info!(%address, tls = is_encrypted, "listening");
     if let Some(path) = address_file {
         write_atomic(path, &address.to_string())
             .map_err(|e| format!("address file {}: {e}", path.display()))?;

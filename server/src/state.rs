@@ -16,7 +16,7 @@ use crate::{
     images::ImageFolders,
     ops::{
         body_budget::BodyBudget, limits::Gate, metrics::Metrics, rate_limits::RateLimits,
-        request_log::RequestLog, stopping::Stopping, tasks::Tasks,
+        request_log::RequestLog, slow_searches::SlowSearches, stopping::Stopping, tasks::Tasks,
     },
 };
 
@@ -42,6 +42,8 @@ pub struct AppState {
     pub rates: RateLimits,
     /// Access and audit logs.
     pub request_log: RequestLog,
+    /// Log of slow searches.
+    pub slow_searches: SlowSearches,
     /// Metrics.
     pub metrics: Metrics,
     /// Background tasks.
@@ -111,6 +113,10 @@ impl AppState {
                 config.log.audit_file.as_deref(),
                 &metrics.log_lines_dropped,
             )?,
+            slow_searches: SlowSearches::new(
+                config.log.slow_search(),
+                metrics.slow_searches.clone(),
+            ),
             metrics,
             embedding,
             database,

@@ -162,6 +162,11 @@ impl Appender<'_> {
         let id = collection.id();
         if self.store.has_event(id, &reference)? || !self.seen.insert((id, reference.hash)) {
             result.status = EventStatus::Duplicate;
+            let time = events::rfc3339(arrival.micros);
+            result.error = Some(format!(
+                "an event with this content or id, of {time}, is stored already; give each event \
+                 an `id` if both happened"
+            ));
             return Ok(());
         }
         if event.kind == EventKind::Return {

@@ -1,5 +1,6 @@
 //! The database: collections by name, aliases and the event store of one data directory.
 
+mod collection_health;
 mod events;
 mod experiments;
 mod health;

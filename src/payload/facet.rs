@@ -3,6 +3,8 @@
 //! A field with few values is counted by an intersection of bitmaps per value, any other by one
 //! pass over the items and their values ([`super::forward`]).
 
+use std::collections::HashMap;
+
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
     AttributeType, Facet, FacetRange, FacetSort, FacetSpec, FacetValue, facet::FacetRangeCount,
@@ -54,7 +56,7 @@ impl PayloadIndex {
         };
         match &field.column {
             Column::Keyword(column) => {
-                let values = self.counts(column, spec, matching)?;
+                let values = self.counts(&field.present, column, spec, matching)?;
                 facet.more_values = values.len().saturating_sub(spec.limit) as u64;
                 facet.values = first_values(values, spec);
             }
@@ -77,8 +79,38 @@ impl PayloadIndex {
         self.items_of(rows & matching).len()
     }
 
-    /// Returns the values that some matching row has with their counts, in any order.
+    /// Returns the values that some matching row has with their counts, in any order. `present` are
+    /// the rows with values. Where most rows match, the others are counted, and subtracted from the
+    /// number of rows of each value.
     fn counts<'a>(
+        &'a self,
+        present: &RoaringBitmap,
+        column: &'a KeywordColumn,
+        spec: &FacetSpec,
+        matching: &RoaringBitmap,
+    ) -> Result<Vec<(&'a str, u64)>> {
+        if !self.rows.is_empty() || 2 * matching.len() < present.len() {
+            return self.counts_of_matching(column, spec, matching);
+        }
+        let others = self.counts_of_matching(column, spec, &(present - matching))?;
+        let others: HashMap<&str, u64> = others.into_iter().collect();
+        let wanted = wanted(spec);
+        let values = match &column.below {
+            Some(below) => below,
+            None => &column.exact,
+        };
+        let (mut counts, ticker) = (Vec::new(), Ticker::default());
+        for (value, rows) in values {
+            ticker.tick()?;
+            let count = rows.len() - others.get(value.as_str()).copied().unwrap_or(0);
+            if count > 0 && (column.below.is_none() || wanted(value)) {
+                counts.push((value.as_str(), count));
+            }
+        }
+        Ok(counts)
+    }
+
+    fn counts_of_matching<'a>(
         &'a self,
         column: &'a KeywordColumn,
         spec: &FacetSpec,

@@ -609,6 +609,15 @@ proptest! {
             fresh
         };
         let among: RoaringBitmap = chosen.into_iter().filter(|id| stored.contains_key(id)).collect();
+        let mut counts = std::collections::BTreeMap::<&str, u64>::new();
+        for id in &among {
+            let colors = stored[&id].attributes["color"].as_array().unwrap().iter();
+            let colors: std::collections::BTreeSet<_> = colors.filter_map(|c| c.as_str()).collect();
+            colors.into_iter().for_each(|color| *counts.entry(color).or_default() += 1);
+        }
+        let found = index.facet(&spec("color"), &among).unwrap().values;
+        let found: Vec<_> = found.iter().map(|v| (v.value.as_str(), v.count)).collect();
+        prop_assert_eq!(found, counts.into_iter().collect::<Vec<_>>());
         for field in ["color", "stock"] {
             let (a, b) = (index.facet(&spec(field), &among).unwrap(), fresh.facet(&spec(field), &among).unwrap());
             prop_assert_eq!(a, b);

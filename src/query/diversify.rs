@@ -4,7 +4,9 @@
 //! quotas for candidates that share a value. The caller handles groups and loads records and
 //! vectors.
 
-use crate::{Result, deadline};
+use std::{cmp::Ordering, collections::BinaryHeap};
+
+use crate::{Result, deadline::Ticker};
 
 /// A ranked candidate with the values that diversification needs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +41,9 @@ pub struct Selection {
 /// Selects min(limit, candidates) of `candidates`, which are sorted best first. `similarity` of two
 /// vectors is from -1 to 1. Quotas are exceeded only where no other candidate is left.
 ///
+/// A candidate can only lose by further hits, so it is compared with them when it is the best of
+/// those left, not before (lazy greedy selection, Minoux 1978): the result is the same.
+///
 /// # Errors
 /// [`Error::DeadlineExceeded`](crate::Error::DeadlineExceeded).
 pub fn choose(
@@ -47,55 +52,87 @@ pub fn choose(
     limit: usize,
     similarity: impl Fn(&[f32], &[f32]) -> f32,
 ) -> Result<Selection> {
-    let mut left: Vec<usize> = (0..candidates.len()).collect();
-    let mut max_similarity = vec![0.0_f32; candidates.len()];
     let lambda = constraints.mmr.unwrap_or(1.0);
     let relevance = scaled_scores(candidates);
+    let entries = relevance.iter().enumerate().map(|(at, relevance)| Entry {
+        bound: lambda * relevance,
+        at,
+        max_similarity: 0.0,
+        compared: 0,
+    });
+    let mut left: BinaryHeap<Entry> = entries.collect();
+    // Those that share a value with enough hits, and always will.
+    let mut over_quota = BinaryHeap::new();
     let mut counts = Counts::new(constraints);
-    let mut selection = Selection::default();
-    while selection.chosen.len() < limit && !left.is_empty() {
-        deadline::check()?;
-        let marginal_relevance =
-            |at: usize| lambda * relevance[at] - (1.0 - lambda) * max_similarity[at];
-        let best = |free: bool| {
-            let fits = left
-                .iter()
-                .enumerate()
-                .filter(|(_, at)| !free || counts.fit(&candidates[**at]));
-            // The first of equals, which is the better one in the ranking.
-            fits.reduce(|a, b| {
-                if marginal_relevance(*b.1) > marginal_relevance(*a.1) {
-                    b
-                } else {
-                    a
-                }
-            })
-            .map(|(place, _)| place)
+    let (mut selection, ticker) = (Selection::default(), Ticker::default());
+    while selection.chosen.len() < limit {
+        ticker.tick()?;
+        let is_relaxed = left.is_empty();
+        let heap = if is_relaxed {
+            &mut over_quota
+        } else {
+            &mut left
         };
-        let place = match best(true) {
-            Some(place) => place,
-            None => {
-                selection.relaxed += 1;
-                match best(false) {
-                    Some(place) => place,
-                    None => break,
-                }
+        let Some(mut entry) = heap.pop() else {
+            break;
+        };
+        let candidate = &candidates[entry.at];
+        if !is_relaxed && !counts.fit(candidate) {
+            over_quota.push(entry);
+            continue;
+        }
+        let rival = heap.peek();
+        let hits = &selection.chosen[entry.compared..];
+        for hit in hits.iter().take_while(|_| lambda < 1.0) {
+            if rival.is_some_and(|rival| *rival > entry) {
+                break;
             }
-        };
-        let at = left.remove(place);
-        counts.add(&candidates[at]);
-        selection.chosen.push(at);
-        if lambda < 1.0
-            && let Some(chosen) = &candidates[at].vector
-        {
-            for other in &left {
-                if let Some(vector) = &candidates[*other].vector {
-                    max_similarity[*other] = max_similarity[*other].max(similarity(chosen, vector));
-                }
+            ticker.tick()?;
+            entry.compared += 1;
+            if let (Some(a), Some(b)) = (&candidates[*hit].vector, &candidate.vector) {
+                entry.max_similarity = entry.max_similarity.max(similarity(a, b));
+                let loss = (1.0 - lambda) * entry.max_similarity;
+                entry.bound = lambda * relevance[entry.at] - loss;
             }
         }
+        if rival.is_some_and(|rival| *rival > entry) {
+            heap.push(entry);
+            continue;
+        }
+        counts.add(candidate);
+        selection.chosen.push(entry.at);
+        selection.relaxed += usize::from(is_relaxed);
     }
     Ok(selection)
+}
+
+/// A candidate that is left.
+#[derive(PartialEq)]
+struct Entry {
+    /// Its marginal relevance, or more: that by the hits it was compared with.
+    bound: f32,
+    /// Offset of the candidate.
+    at: usize,
+    /// Greatest similarity to these hits, at least 0.
+    max_similarity: f32,
+    /// Number of these hits, which are the first ones.
+    compared: usize,
+}
+
+impl Eq for Entry {}
+
+impl Ord for Entry {
+    /// Of equals, the first is greater: it is the better one in the ranking.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_bound = self.bound.total_cmp(&other.bound);
+        by_bound.then_with(|| other.at.cmp(&self.at))
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Returns the scores scaled to 0 to 1.
@@ -210,7 +247,56 @@ mod tests {
         );
     }
 
+    /// Selects as the definition says, comparing all that are left after each hit.
+    fn by_definition(candidates: &[Choice], lambda: f32, quota: usize, limit: usize) -> Vec<usize> {
+        let relevance = scaled_scores(candidates);
+        let (mut chosen, mut left): (Vec<usize>, Vec<usize>) =
+            (Vec::new(), (0..candidates.len()).collect());
+        while chosen.len() < limit && !left.is_empty() {
+            let fits = |at: &usize| {
+                let own = &candidates[*at].values;
+                let same = chosen.iter().filter(|hit| candidates[**hit].values == *own);
+                same.count() < quota
+            };
+            let mut allowed: Vec<usize> = left.iter().copied().filter(fits).collect();
+            if allowed.is_empty() {
+                allowed.clone_from(&left);
+            }
+            let marginal_relevance = |at: usize| {
+                let vector = |at: usize| candidates[at].vector.as_deref().unwrap_or_default();
+                let similarities = chosen.iter().map(|hit| dot(vector(*hit), vector(at)));
+                lambda * relevance[at] - (1.0 - lambda) * similarities.fold(0.0, f32::max)
+            };
+            let best = allowed.into_iter().reduce(|a, b| {
+                if marginal_relevance(b) > marginal_relevance(a) {
+                    b
+                } else {
+                    a
+                }
+            });
+            let Some(best) = best else { break };
+            left.retain(|at| *at != best);
+            chosen.push(best);
+        }
+        chosen
+    }
+
     proptest! {
+        #[test]
+        fn the_selection_is_that_of_the_definition(
+            rows in prop::collection::vec((0_u8..8, 0_u8..8, 0_u8..4), 0..40),
+            limit in 0_usize..50, quota in 1_usize..4, mmr in 0.0_f32..=1.0
+        ) {
+            // Few different scores and angles, so that there are ties.
+            let candidate = |(score, angle, value): &(u8, u8, u8)| {
+                choice(f32::from(*score), f32::from(*angle), &value.to_string())
+            };
+            let candidates: Vec<_> = rows.iter().map(candidate).collect();
+            let constraints = Constraints { mmr: Some(mmr), quotas: vec![quota] };
+            let selection = choose(&candidates, &constraints, limit, dot).expect("in time");
+            prop_assert_eq!(selection.chosen, by_definition(&candidates, mmr, quota, limit));
+        }
+
         #[test]
         fn a_page_is_as_long_as_it_can_be_and_keeps_its_quotas(
             rows in prop::collection::vec((0.0_f32..5.0, 0.0_f32..6.0, 0_u8..4), 0..40),

@@ -9,3 +9,4 @@ mod import_circles;
 mod reembedding;
 mod sources;
 mod startup;
+mod tls;

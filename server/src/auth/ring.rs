@@ -3,17 +3,13 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Weak},
-    thread,
-    time::{Duration, SystemTime},
+    sync::Arc,
 };
 
 use arc_swap::ArcSwap;
 
 use super::{Key, Keys};
-
-/// Pause between two looks at the keys file.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
+use crate::ops::file_watch;
 
 /// Keys in use.
 pub struct KeyRing {
@@ -59,27 +55,9 @@ impl KeyRing {
     /// # Errors
     /// The thread cannot be started.
     pub fn watch(self: &Arc<Self>, path: PathBuf) -> std::io::Result<()> {
-        let ring: Weak<Self> = Arc::downgrade(self);
-        let mut seen = changed(&path);
-        let watch = move || {
-            while let Some(ring) = ring.upgrade() {
-                let now = changed(&path);
-                if now != seen {
-                    seen = now;
-                    ring.reload(&path);
-                }
-                drop(ring);
-                thread::sleep(POLL_INTERVAL);
-            }
-        };
-        thread::Builder::new().name("keys".into()).spawn(watch)?;
-        Ok(())
+        let files = vec![path.clone()];
+        file_watch::watch("keys", files, self, move |ring| ring.reload(&path))
     }
-}
-
-fn changed(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 32] = sources![
+pub const SOURCES: [(&str, &str); 33] = sources![
     "introduction"
     "quick-start"
     "search"
@@ -38,6 +38,7 @@ pub const SOURCES: [(&str, &str); 32] = sources![
     "training-heads"
     "re-embedding"
     "evaluation"
+    "deployment"
     "operations"
     "backup"
     "limits"

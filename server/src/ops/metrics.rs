@@ -26,6 +26,8 @@ pub struct Metrics {
     pub items_embedded: IntCounterVec,
     /// Lines of the access and audit logs that were not written.
     pub log_lines_dropped: IntCounter,
+    /// Searches that took longer than the configured limit.
+    pub slow_searches: IntCounter,
 }
 
 impl Metrics {
@@ -54,6 +56,11 @@ impl Metrics {
             "vitrine_log_lines_dropped_total",
             "Lines of the access and audit logs that were not written",
         )?;
+        let slow_searches = IntCounter::new(
+            "vitrine_slow_searches_total",
+            "Searches that took at least log.slow_search_ms",
+        )?;
+        registry.register(Box::new(slow_searches.clone()))?;
         registry.register(Box::new(log_lines_dropped.clone()))?;
         registry.register(Box::new(items_embedded.clone()))?;
         registry.register(Box::new(requests.clone()))?;
@@ -64,6 +71,7 @@ impl Metrics {
             duration,
             items_embedded,
             log_lines_dropped,
+            slow_searches,
         })
     }
 

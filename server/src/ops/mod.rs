@@ -1,12 +1,14 @@
 //! Operations: concurrency limits, metrics, logging and background tasks.
 
 pub mod body_budget;
+pub mod file_watch;
 mod gauges;
 pub mod health_metrics;
 pub mod limits;
 pub mod metrics;
 pub mod rate_limits;
 pub mod request_log;
+pub mod slow_searches;
 pub mod stopping;
 pub mod tasks;
 pub mod telemetry;

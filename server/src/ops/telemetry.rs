@@ -1,21 +1,46 @@
 //! Logging setup.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::OnceLock};
+
+use tracing_subscriber::{
+    EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+};
 
 use crate::config::{Log, LogFormat};
+
+/// The level of this process, which can be changed while it runs.
+static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Starts logging to standard error.
 ///
 /// # Errors
 /// The log level is invalid, or logging was started before.
 pub fn init(log: &Log) -> Result<(), String> {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(log.filter()?)
+    let (filter, handle) = reload::Layer::new(log.filter()?);
+    let lines = fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
     match log.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => registry.with(lines).try_init(),
+        LogFormat::Json => registry.with(lines.json()).try_init(),
     }
-    .map_err(|e| e.to_string())
+    .map_err(|e| e.to_string())?;
+    LEVEL.get_or_init(|| handle);
+    Ok(())
+}
+
+/// Returns the level or filter directives in use; None if logging was not started.
+pub fn level() -> Option<String> {
+    LEVEL.get()?.with_current(EnvFilter::to_string).ok()
+}
+
+/// Replaces the level or filter directives until the process ends.
+///
+/// # Errors
+/// The directives are invalid, or logging was not started.
+pub fn set_level(level: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(level).map_err(|e| e.to_string())?;
+    let handle = LEVEL.get().ok_or("logging was not started")?;
+    handle.reload(filter).map_err(|e| e.to_string())
 }

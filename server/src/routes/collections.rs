@@ -5,7 +5,8 @@ use actix_web::{
     web::{Json, Path},
 };
 use vitrine_schemas::{
-    AliasAction, AliasRequest, Aliases, CollectionConfig, CollectionInfo, CollectionPatch,
+    AliasAction, AliasRequest, Aliases, CollectionConfig, CollectionHealth, CollectionInfo,
+    CollectionPatch,
 };
 
 use super::CollectionPath;
@@ -73,6 +74,23 @@ pub async fn patch(
         database.info(&path.c)
     });
     Ok(Json(info.await?))
+}
+
+/// Health of a collection
+///
+/// Names what is wrong with the collection and what to do about it: damage, failing writes, items
+/// that cannot be indexed or embedded, low recall, a lack of memory or disk.
+#[utoipa::path(
+    get, path = "/v1/collections/{c}/health", tag = "operations", operation_id = "collection_health",
+    params(CollectionPath),
+    responses((status = 200, description = "The problems", body = CollectionHealth), AuthErrors, OverloadErrors, NotFoundErrors),
+)]
+pub async fn health(
+    context: RequestContext,
+    path: Path<CollectionPath>,
+) -> ApiResult<Json<CollectionHealth>> {
+    let health = context.read(move |database| database.collection_health(&path.c));
+    Ok(Json(health.await?))
 }
 
 /// Get a collection

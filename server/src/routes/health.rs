@@ -8,12 +8,16 @@ use actix_web::{
 };
 
 use vitrine::{Health, StoreHealth};
-use vitrine_schemas::{Readiness, ReadinessStatus};
+use vitrine_schemas::{LogLevel, Readiness, ReadinessStatus};
 
 use crate::{
     error::{ApiError, ApiResult},
-    http::{request_context::RequestContext, responses::AuthErrors},
-    ops::{health_metrics::BackupFigures, metrics::MetricsSnapshot},
+    http::{
+        body::Body,
+        request_context::RequestContext,
+        responses::{AuthErrors, BodyErrors},
+    },
+    ops::{health_metrics::BackupFigures, metrics::MetricsSnapshot, telemetry},
     state::AppState,
 };
 
@@ -85,6 +89,34 @@ fn readiness(health: &Health) -> Readiness {
         reasons.insert(0, reason);
     }
     Readiness { status, reasons }
+}
+
+/// Get the log level
+#[utoipa::path(
+    get, path = "/v1/log_level", tag = "operations", operation_id = "log_level",
+    responses((status = 200, description = "The level", body = LogLevel), AuthErrors),
+)]
+pub async fn log_level() -> ApiResult<Json<LogLevel>> {
+    let level = telemetry::level().unwrap_or_default();
+    Ok(Json(LogLevel { level }))
+}
+
+/// Set the log level
+///
+/// Replaces `log.level` until the server stops. The key must cover all collections.
+#[utoipa::path(
+    put, path = "/v1/log_level", tag = "operations", operation_id = "set_log_level",
+    request_body(content = LogLevel, example = json!({"level": "info,vitrine=debug"})),
+    responses((status = 200, description = "The level", body = LogLevel), AuthErrors, BodyErrors),
+)]
+pub async fn set_log_level(body: Body<LogLevel>) -> ApiResult<Json<LogLevel>> {
+    let level = &body.0.level;
+    telemetry::set_level(level).map_err(|e| {
+        let detail = format!("expected a level such as info, or directives such as info,vitrine=debug, got {level:?}: {e}");
+        ApiError::invalid("/level", detail)
+    })?;
+    tracing::info!(level, "the log level was changed");
+    log_level().await
 }
 
 /// Metrics

@@ -50,12 +50,16 @@ pub async fn run(
         rival,
     } = search;
     let record = SearchRecord::begin(&request, request_id);
-    let mut answer = match (rival, &experiment) {
+    let slow_searches = &context.state.slow_searches;
+    let running = slow_searches.begin(&request);
+    let answer = match (rival, &experiment) {
         (Some(rival), Some(experiment)) => {
-            interleaving::run(context, c, [request, rival], &experiment.id).await?
+            interleaving::run(context, c, [request, rival], &experiment.id).await
         }
-        _ => run_one(context, c, request).await?,
+        _ => run_one(context, c, request).await,
     };
+    slow_searches.end(running, c, answer.as_ref().ok());
+    let mut answer = answer?;
     // An interleaved answer has the teams of its hits.
     answer.experiment = answer.experiment.or(experiment);
     if let Some(record) = record {

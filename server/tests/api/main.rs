@@ -22,6 +22,7 @@ mod item_embedding;
 mod items;
 mod limits;
 mod multi_search;
+mod operations;
 mod rankers;
 mod recommend;
 mod reembedding;

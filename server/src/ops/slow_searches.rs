@@ -1,0 +1,115 @@
+//! Log of slow searches.
+
+use std::time::{Duration, Instant};
+
+use prometheus::IntCounter;
+use vitrine_schemas::{Query, SearchRequest, SearchResponse};
+
+/// Maximum number of characters of a query that are logged.
+const MAX_TEXT_CHARS: usize = 200;
+
+/// Logs searches that take long, with what they asked for and how they were answered.
+pub struct SlowSearches {
+    /// Time from which on a search is slow; None if none are logged.
+    limit: Option<Duration>,
+    counter: IntCounter,
+}
+
+/// A search that runs.
+pub struct RunningSearch {
+    started: Instant,
+    kind: &'static str,
+    text: String,
+    filter: bool,
+    facets: usize,
+    limit: usize,
+    offset: usize,
+}
+
+impl SlowSearches {
+    /// Logs searches that take at least `limit`, and counts them.
+    pub fn new(limit: Option<Duration>, counter: IntCounter) -> Self {
+        Self { limit, counter }
+    }
+
+    /// Begins to measure a search; None if none are logged.
+    pub fn begin(&self, request: &SearchRequest) -> Option<RunningSearch> {
+        self.limit?;
+        let lexical = request.lexical.as_ref();
+        let words = lexical.and_then(|lexical| lexical.text.as_ref());
+        let (kind, text) = match &request.query {
+            Some(Query::Text(text)) => ("text", Some(text)),
+            Some(Query::Vector(_)) => ("vector", words),
+            Some(Query::Item(id)) => ("item", Some(id)),
+            Some(Query::Image(_)) => ("image", words),
+            None => ("none", words),
+        };
+        let text = text.map_or("", String::as_str);
+        Some(RunningSearch {
+            started: Instant::now(),
+            kind,
+            text: text.chars().take(MAX_TEXT_CHARS).collect(),
+            filter: request.filter.is_some(),
+            facets: request.facets.len(),
+            limit: request.limit,
+            offset: request.offset,
+        })
+    }
+
+    /// Logs a search that ends now, if it was slow; `answer` is None if it failed.
+    pub fn end(
+        &self,
+        search: Option<RunningSearch>,
+        collection: &str,
+        answer: Option<&SearchResponse>,
+    ) {
+        let (Some(search), Some(limit)) = (search, self.limit) else {
+            return;
+        };
+        let took = search.started.elapsed();
+        if took < limit {
+            return;
+        }
+        self.counter.inc();
+        let total = answer.and_then(|answer| answer.total.as_ref());
+        tracing::warn!(
+            target: "vitrine_server::slow_search",
+            collection,
+            ms = took.as_millis() as u64,
+            plan = answer.map_or("failed", |answer| answer.plan.as_str()),
+            total = total.map(|total| total.value),
+            query = search.kind,
+            text = search.text,
+            filter = search.filter,
+            facets = search.facets,
+            limit = search.limit,
+            offset = search.offset,
+            "slow search"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> SearchRequest {
+        serde_json::from_str(r#"{"query": {"text": "red shoes"}}"#).expect("a request")
+    }
+
+    #[test]
+    fn only_searches_over_the_limit_are_counted() {
+        for (limit, expected) in [
+            (None, 0),
+            (Some(Duration::from_secs(3_600)), 0),
+            (Some(Duration::ZERO), 1),
+        ] {
+            let counter = IntCounter::new("slow", "-").expect("a counter");
+            let log = SlowSearches::new(limit, counter.clone());
+            let running = log.begin(&request());
+            assert_eq!(running.is_some(), limit.is_some());
+            log.end(running, "shop", None);
+            assert_eq!(counter.get(), expected, "{limit:?}");
+        }
+    }
+}
