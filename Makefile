@@ -100,6 +100,9 @@ deb: export VITRINE_COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 deb: build $(CARGO_DEB) ## Debian package with a systemd unit, in the build folder
 	cd server && $(CARGO_DEB) --no-build --output $(CARGO_TARGET_DIR)/debian/
 
+check-deploy: deb $(TYPOS) ## install the Debian package into a folder and start it; check Dockerfile, alerts, unit and chart
+	scripts/check/deploy.sh $(CARGO_TARGET_DIR)/debian $(CACHE)/lint-venv
+
 check-docs: build models ## run every command and request of README.md and docs/, check their links
 	python3 scripts/check/docs.py $(BIN)
 
