@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::{
     BlendSpec, DiversifySpec, FacetSpec, FacetsOver, FilterSpec, Range, SearchMode, SearchResponse,
+    SortKey,
 };
 
 /// State of a dialogue: the query that it has built up. Each part can be removed.
@@ -23,6 +24,9 @@ pub struct DialogueState {
     /// Ids of excluded items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<String>,
+    /// Order of the hits; absent: by relevance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<SortKey>,
 }
 
 /// A filter of a dialogue.
@@ -31,12 +35,15 @@ pub struct DialogueState {
 pub struct DialogueFilter {
     /// The field.
     pub field: String,
-    /// Accepted values; empty for a price.
+    /// Accepted values; empty for a range and for `is`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
-    /// Price range.
+    /// Range of the price or of another number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
+    /// Value of a field of true and false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is: Option<bool>,
     /// True if the filter excludes the values.
     #[serde(default)]
     pub negated: bool,
@@ -76,6 +83,12 @@ pub enum ActKind {
     Cheaper,
     /// Limits prices to above a reference price.
     Pricier,
+    /// Sorts the hits.
+    Sort,
+    /// Shows the next hits; the state stays.
+    More,
+    /// Compares shown items in a field; the state stays.
+    Compare,
     /// Undoes the previous turn.
     Undo,
     /// Clears the state.
@@ -117,12 +130,18 @@ pub struct DialogueAct {
     /// Id of the referenced item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
+    /// Ids of the compared items.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<String>,
+    /// Order of the hits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<SortKey>,
     /// Reference price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<PriceBasis>,
 }
 
-/// Words that were recognized but cannot be applied; they change nothing.
+/// Words that cannot be applied. A turn with any changes nothing; the detail asks back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unclear {

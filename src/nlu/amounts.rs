@@ -2,6 +2,7 @@
 
 use super::{
     lexicon::{Bound, LEXICON, Role, has},
+    numbers::number_at,
     tokens::{Kind, Token},
     vocabulary::Vocabulary,
 };
@@ -55,50 +56,74 @@ pub(super) fn price_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(usi
     let (skipped, before) = bound_at(tokens).map_or((0, None), |(n, bound)| (n, Some(bound)));
     let (n, low) = amount_at(&tokens[skipped..])?;
     let mut at = skipped + n;
-    // "budget 500 to 800" is a range; in "under 50 and 20" nobody knows.
-    let joins = |t: &Token| {
-        let form = t.form.as_str();
-        has(&LEXICON.amounts.ranges, form) && (form != "and" || before == Some(Bound::Between))
-    };
-    if tokens.get(at).is_some_and(joins)
-        && let Some((n, high)) = amount_at(&tokens[at + 1..])
-        && low <= high
+    if let Some(joint) = joint_at(&tokens[at..], before)
+        && let Some((n, high)) = amount_at(&tokens[at + joint..])
+        && low.value <= high.value
     {
-        return Some((
-            at + 1 + n,
-            PriceRange {
-                gte: Some(low),
-                lte: Some(high),
-            },
-        ));
+        let range = PriceRange {
+            gte: Some(low.value),
+            lte: Some(high.value),
+        };
+        return Some((at + joint + n, range));
     }
     // In "over 50 under 200" the second bound belongs to the second amount.
     let after = bound_at(&tokens[at..]).filter(|(n, bound)| {
         before.is_none_or(|b| b == *bound) && amount_at(&tokens[at + n..]).is_none()
     });
     at += after.map_or(0, |(n, _)| n);
-    let bound = before.or(after.map(|(_, bound)| bound))?;
-    (bound != Bound::Between).then(|| (at, PriceRange::of(bound, low)))
+    let said = before.or(after.map(|(_, bound)| bound));
+    let bound = match said {
+        Some(Bound::Between) => (low.is_money).then_some(Bound::Min)?,
+        Some(bound) => bound,
+        // "a 100 dollar watch": about as much.
+        None => (low.is_money || low.vague).then_some(Bound::Around)?,
+    };
+    Some((at, PriceRange::of(bound, low.value)))
 }
 
-/// An amount with or without a currency, and its length.
-fn amount_at(tokens: &[Token]) -> Option<(usize, f64)> {
-    let mut at = currency_at(tokens);
-    let (n, mut amount) = match tokens.get(at)?.kind {
-        Kind::Number(amount) => (1, amount),
-        _ => han_number(&tokens[at..])?,
+/// Length of the words between two amounts of a range. "budget 500 to 800" is a range; in "under 50
+/// and 20" nobody knows.
+fn joint_at(tokens: &[Token], before: Option<Bound>) -> Option<usize> {
+    let words = |n: usize| {
+        let forms = tokens.get(..n)?.iter().map(|t| t.form.as_str());
+        Some(forms.collect::<Vec<_>>().join(" "))
     };
+    (1..=2).rev().find(|n| {
+        words(*n).is_some_and(|words| {
+            has(&LEXICON.amounts.ranges, &words)
+                && (words != "and" || before == Some(Bound::Between))
+        })
+    })
+}
+
+/// An amount, with or without a currency.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+struct Amount {
+    value: f64,
+    is_money: bool,
+    /// 200来块: about as much.
+    vague: bool,
+}
+
+/// An amount and its length.
+fn amount_at(tokens: &[Token]) -> Option<(usize, Amount)> {
+    let mut at = currency_at(tokens);
+    let (n, value) = number_at(tokens.get(at..)?)?;
     at += n;
-    while let Some(factor) = tokens
+    // 200来块, 500多元.
+    let vague = tokens
         .get(at)
-        .and_then(|t| LEXICON.amounts.factors.get(&t.form))
-    {
-        amount *= factor;
-        at += 1;
-    }
+        .is_some_and(|t| ["来", "多"].contains(&t.form.as_str()))
+        && currency_at(&tokens[at + 1..]) > 0;
+    at += usize::from(vague);
     let after = currency_at(&tokens[at..]);
     let is_money = after > 0 || currency_at(tokens) > 0;
-    (amount.is_finite() && (is_money || !is_measured(tokens, at))).then_some((at + after, amount))
+    let amount = Amount {
+        value,
+        is_money,
+        vague,
+    };
+    (value.is_finite() && (is_money || !is_measured(tokens, at))).then_some((at + after, amount))
 }
 
 /// Returns true if a unit follows the first `n` tokens: "256g", "13 inch", 500毫升 are not prices.
@@ -132,31 +157,6 @@ fn currency_at(tokens: &[Token]) -> usize {
         .into_iter()
         .find(|n| has(&LEXICON.amounts.currencies, &name(*n)))
         .unwrap_or(0)
-}
-
-/// A number below 100,000,000 in Chinese characters, and its length.
-fn han_number(tokens: &[Token]) -> Option<(usize, f64)> {
-    let (mut total, mut section, mut digit, mut n) = (0.0, 0.0, None, 0);
-    for token in tokens.iter().take_while(|t| t.kind == Kind::Han) {
-        let c = token.form.chars().next()?;
-        if let Some(value) = "零一二三四五六七八九".chars().position(|d| d == c) {
-            digit = Some(value as f64);
-        } else if c == '两' {
-            digit = Some(2.0);
-        } else if let Some(unit) = [('十', 10.0), ('百', 100.0), ('千', 1000.0)]
-            .iter()
-            .find(|u| u.0 == c)
-        {
-            section += digit.take().unwrap_or(1.0) * unit.1;
-        } else if c == '万' && n > 0 {
-            total = (section + digit.take().unwrap_or(0.0)) * 1e4;
-            section = 0.0;
-        } else {
-            break;
-        }
-        n += 1;
-    }
-    (n > 0).then(|| (n, total + section + digit.unwrap_or(0.0)))
 }
 
 #[cfg(test)]
@@ -201,6 +201,12 @@ mod tests {
             ("20-40cm", None),
             ("under $13 inch", most(13.0)),
             ("between 20", None),
+            ("from 500 up to 1300", both(500.0, 1300.0)),
+            ("under ten dollars", most(10.0)),
+            ("三百到五百", both(300.0, 500.0)),
+            ("一千块左右", both(800.0, 1200.0)),
+            ("100块", both(80.0, 120.0)),
+            ("two hundred bucks or less", most(200.0)),
             ("40 to 20", None),
             ("50", None),
             ("under the bridge", None),

@@ -127,7 +127,7 @@ impl Reader<'_> {
                 ActKind::Cheaper => below(price),
                 _ => above(price),
             };
-            state::bound(&mut self.state, &range, &act.words);
+            state::bound(&mut self.state, "price", &range, &act.words);
             (act.range, act.basis) = (Some(range), Some(basis));
             true
         });

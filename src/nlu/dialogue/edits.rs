@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use vitrine_schemas::{ActKind, DialogueAct, Range, Scalar};
+use vitrine_schemas::{ActKind, DialogueAct, Range, Scalar, Unclear};
 
 use super::{
+    leftovers::Leftover,
     reader::{Reader, bare},
     state,
     trimming::trimmed,
@@ -108,27 +109,17 @@ impl Reader<'_> {
     /// Interprets the remaining words as a query.
     pub(super) fn remaining_query(&mut self) {
         let left = self.left();
-        let understood = Understanding::of(&left, self.vocabulary, &[]);
+        let required = state::required(&self.state);
+        let understood =
+            Understanding::within(&left, self.vocabulary, &[], self.catalog, &required);
         let mut wanted: BTreeMap<(String, bool), Wanted> = BTreeMap::new();
         for part in &understood.parts {
             let words = self.text[part.span.clone()].to_owned();
             let (field, value, negated) = match &part.constraint {
                 Constraint::Must { field, value } => (field, value, false),
                 Constraint::MustNot { field, value } => (field, value, true),
-                Constraint::Price(price) => {
-                    let range = Range {
-                        gte: price.gte.map(Scalar::Float),
-                        lte: price.lte.map(Scalar::Float),
-                        ..Range::default()
-                    };
-                    state::bound(&mut self.state, &range, &words);
-                    let act = DialogueAct {
-                        field: Some("price".into()),
-                        range: Some(range),
-                        words,
-                        ..bare(ActKind::Filter)
-                    };
-                    self.acts.push((part.span.start, act));
+                other => {
+                    self.other_constraint(part.span.start, other, words);
                     continue;
                 }
             };
@@ -163,20 +154,54 @@ impl Reader<'_> {
             };
             self.acts.push((one.start, act));
         }
-        let words = trimmed(&understood.text);
-        if !words.is_empty() {
-            state::set_text(&mut self.state, &words, self.instead);
-            let act = DialogueAct {
+        match self.leftover(&understood, trimmed(&understood.text)) {
+            Leftover::Words(words) => {
+                state::set_text(&mut self.state, &words, self.instead);
+                let act = DialogueAct {
+                    words,
+                    field: Some("text".into()),
+                    ..bare(ActKind::Words)
+                };
+                self.acts.push((self.text.len(), act));
+            }
+            Leftover::Unknown(words) if self.acts.is_empty() => self.unclear.push(Unclear {
                 words,
-                field: Some("text".into()),
-                ..bare(ActKind::Words)
-            };
-            self.acts.push((self.text.len(), act));
+                detail: "no item tells of this; say a kind, a color, a price, a position".into(),
+            }),
+            Leftover::Unknown(_) | Leftover::Nothing => {}
         }
     }
 
+    /// Applies a price, a rating, an availability, an order.
+    fn other_constraint(&mut self, start: usize, constraint: &Constraint, words: String) {
+        let mut act = bare(ActKind::Filter);
+        match constraint {
+            Constraint::Price(bounds) | Constraint::Range { bounds, .. } => {
+                let field = match constraint {
+                    Constraint::Range { field, .. } => field.as_str(),
+                    _ => "price",
+                };
+                let range = Range {
+                    gte: bounds.gte.map(Scalar::Float),
+                    lte: bounds.lte.map(Scalar::Float),
+                    ..Range::default()
+                };
+                state::bound(&mut self.state, field, &range, &words);
+                (act.field, act.range) = (Some(field.to_owned()), Some(range));
+            }
+            Constraint::Is { field, value } => {
+                state::require_flag(&mut self.state, field, *value, &words);
+                (act.field, act.values) = (Some(field.clone()), vec![value.to_string()]);
+            }
+            // The reader takes orders; values are conditions.
+            Constraint::Sort(_) | Constraint::Must { .. } | Constraint::MustNot { .. } => return,
+        }
+        act.words = words;
+        self.acts.push((start, act));
+    }
+
     /// Returns the field whose name begins at a token, with the number of tokens.
-    fn field(&self, at: usize) -> Option<(usize, String)> {
+    pub(super) fn field(&self, at: usize) -> Option<(usize, String)> {
         let ahead = self.tokens.get(at..)?;
         (1..=3.min(ahead.len()))
             .rev()

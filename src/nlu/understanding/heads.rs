@@ -1,0 +1,125 @@
+//! Kinds of items that no category is called by: "kettle", if all items with it in the title are of
+//! one category.
+
+use std::ops::Range;
+
+use super::{
+    candidates::{Candidate, Choice},
+    grammar::Parsed,
+};
+use crate::{
+    lexical::{han_words, is_stop},
+    nlu::{catalog::Catalog, tokens::Kind},
+};
+
+/// Share of the items with the words in the title that the category must have.
+const MIN_TITLE_SHARE: f64 = 0.9;
+
+/// Share of the items with the words in any text that the category must have.
+const MIN_TEXT_SHARE: f64 = 0.5;
+
+/// Endings of English words that describe rather than name.
+const DESCRIBING: [&str; 8] = ["proof", "able", "ful", "less", "ish", "ly", "ed", "est"];
+
+/// Returns the category that the words not understood name, if no other words name one.
+pub(super) fn learned_category(
+    text: &str,
+    parsed: &Parsed,
+    catalog: &dyn Catalog,
+) -> Option<Candidate> {
+    let named = |c: &&Candidate| c.is_category() && !c.purpose;
+    if parsed.candidates.iter().any(|c| named(&c)) {
+        return None;
+    }
+    let runs = runs(parsed);
+    runs.into_iter().find_map(|run| {
+        let follows = |c: &&Candidate| c.tokens.start == run.end && c.is_category();
+        if parsed.candidates.iter().any(|c| follows(&c)) {
+            return None;
+        }
+        endings(text, parsed, &run).into_iter().find_map(|span| {
+            let words = &text[parsed.tokens[span.start].start..parsed.tokens[span.end - 1].end];
+            let category = category_of(words, catalog)?;
+            Some(Candidate {
+                tokens: span,
+                choices: vec![Choice {
+                    field: "category".to_owned(),
+                    values: vec![category],
+                }],
+                negated: false,
+                joined: false,
+                purpose: true,
+                soft: false,
+            })
+        })
+    })
+}
+
+/// Returns the runs of words not understood: English ones in order, Chinese ones from the end, so
+/// that the first is the likeliest to have the noun.
+fn runs(parsed: &Parsed) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (at, token) in parsed.tokens.iter().enumerate() {
+        let is_word = parsed.left[at] && matches!(token.kind, Kind::Word | Kind::Han);
+        match runs.last_mut() {
+            Some(run) if is_word && run.end == at => run.end = at + 1,
+            _ if is_word => runs.push(at..at + 1),
+            _ => {}
+        }
+    }
+    if parsed.tokens.iter().any(|t| t.kind == Kind::Han) {
+        runs.reverse();
+    }
+    runs
+}
+
+/// Returns the last words of a run, the longest phrase first.
+fn endings(text: &str, parsed: &Parsed, run: &Range<usize>) -> Vec<Range<usize>> {
+    let tokens = &parsed.tokens;
+    let mut starts: Vec<usize> = Vec::new();
+    if tokens[run.end - 1].kind == Kind::Han {
+        let (from, to) = (tokens[run.start].start, tokens[run.end - 1].end);
+        for word in han_words(&text[from..to]).into_iter().rev().take(3) {
+            let start = from + word.start;
+            starts.extend((run.start..run.end).find(|at| tokens[*at].start >= start));
+        }
+    } else {
+        starts.extend((run.start.max(run.end.saturating_sub(3))..run.end).rev());
+    }
+    starts.reverse();
+    let spans = starts.into_iter().map(|start| start..run.end);
+    spans.filter(|span| is_noun(parsed, span)).collect()
+}
+
+fn is_noun(parsed: &Parsed, span: &Range<usize>) -> bool {
+    let last = &parsed.tokens[span.end - 1];
+    match last.kind {
+        Kind::Han => span.len() > 1,
+        _ => {
+            let form = last.form.as_str();
+            let describes = DESCRIBING
+                .iter()
+                .any(|end| form.len() > end.len() + 2 && form.ends_with(end));
+            form.len() > 2 && !is_stop(form) && !describes
+        }
+    }
+}
+
+/// Returns the category of the items with the words in the title, or the level above it.
+fn category_of(words: &str, catalog: &dyn Catalog) -> Option<String> {
+    let titled = catalog
+        .with_phrase(words, false)
+        .filter(|items| !items.is_empty())?;
+    let (leaf, _) = catalog.most_common("category", &titled)?;
+    let above = leaf.rsplit_once(" > ").map(|(above, _)| above.to_owned());
+    let share = |items: &roaring::RoaringBitmap, path: &String| {
+        let within = catalog.with_values("category", std::slice::from_ref(path));
+        within.intersection_len(items) as f64 / items.len() as f64
+    };
+    let path = [Some(leaf), above.filter(|path| path.contains(" > "))]
+        .into_iter()
+        .flatten()
+        .find(|path| share(&titled, path) >= MIN_TITLE_SHARE)?;
+    let anywhere = catalog.with_phrase(words, true)?;
+    (share(&anywhere, &path) >= MIN_TEXT_SHARE).then_some(path)
+}
