@@ -1,6 +1,7 @@
 //! Dialogues: searches that are refined turn by turn.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::{
@@ -323,6 +324,20 @@ pub struct Relaxation {
     pub matches: u64,
 }
 
+/// An item of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ComparedItem {
+    /// Item id.
+    pub id: String,
+    /// Title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Values of the compared field; of all fields if the turn names none, or the items do not have
+    /// it.
+    #[schema(value_type = Object)]
+    pub values: Map<String, Value>,
+}
+
 /// Response of a dialogue.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DialogueResponse {
@@ -341,4 +356,7 @@ pub struct DialogueResponse {
     /// Suggestions if nothing was found, those with most matches first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relaxations: Vec<Relaxation>,
+    /// Items that the turn asked to compare.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compared: Vec<ComparedItem>,
 }

@@ -165,6 +165,8 @@ class Conditions:
             field = one["field"]
             if one.get("range"):
                 test = lambda p, f=field, b=one["range"]: within(p, f, numbers(b))
+            elif one.get("is") is not None:
+                test = lambda p, f=field, w=[one["is"]]: has(p, f, w)
             else:
                 test = lambda p, f=field, w=one["values"]: has(p, f, w)
             found.add(field, (lambda p, t=test: not t(p)) if one.get("negated") else test)
@@ -210,8 +212,9 @@ class Set:
         self.products = read("products.jsonl")
         self.queries = read("queries.jsonl")
         self.dialogues = read("dialogues.jsonl")
-        zh = [p for p in self.products if is_chinese(p["title"])]
-        en = [p for p in self.products if not is_chinese(p["title"])]
+        of = lambda p: is_chinese(p.get("category") or p["title"])
+        zh = [p for p in self.products if of(p)]
+        en = [p for p in self.products if not of(p)]
         self.of_language = {"en": en, "zh": zh}
 
 

@@ -2,6 +2,7 @@
 //! tantivy).
 
 mod analyzer;
+mod evidence;
 mod highlight;
 mod index;
 mod phrases;

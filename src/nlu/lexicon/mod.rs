@@ -53,6 +53,10 @@ pub(super) static BRAND_ALIASES: LazyLock<Aliases> = LazyLock::new(|| {
 pub(super) static SYNONYMS: LazyLock<Aliases> =
     LazyLock::new(|| aliases(LEXICON.synonyms.values().cloned()));
 
+/// Names of kinds near a kind, by the key of each of them.
+pub(super) static RELATED: LazyLock<Aliases> =
+    LazyLock::new(|| aliases(LEXICON.related.values().cloned()));
+
 /// Bounds by the key of their wording.
 static BOUNDS: LazyLock<HashMap<String, Bound>> = LazyLock::new(|| {
     let words = |(bound, words): (&Bound, &Vec<String>)| {
@@ -86,6 +90,9 @@ pub(super) struct Lexicon {
     /// Names of one value, by its usual English name; in all languages together, they find each
     /// other.
     pub synonyms: Senses<String>,
+    /// Names of kinds of items that are near each other; a name that no category has means the
+    /// categories of the others.
+    pub related: Senses<String>,
     /// Functions of words in a query.
     pub roles: Senses<Role>,
     /// Words that make an amount a bound of the price, before or after it.
@@ -177,6 +184,7 @@ impl Lexicon {
 
     fn merge(&mut self, other: Self) {
         extend(&mut self.synonyms, other.synonyms);
+        extend(&mut self.related, other.related);
         extend(&mut self.roles, other.roles);
         extend(&mut self.bounds, other.bounds);
         extend(&mut self.sorts, other.sorts);

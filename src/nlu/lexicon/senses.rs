@@ -53,6 +53,10 @@ pub(in crate::nlu) enum SortIntent {
 pub(in crate::nlu) enum Recipient {
     Woman,
     Man,
+    OldWoman,
+    OldMan,
+    Senior,
+    Adult,
     Girl,
     Boy,
     Child,

@@ -50,9 +50,11 @@ impl Audience {
             let own = match person {
                 Recipient::Girl => named(&["girls"]),
                 Recipient::Boy => named(&["boys"]),
-                Recipient::Woman => named(&["women"]),
-                Recipient::Man => named(&["men"]),
-                Recipient::Child | Recipient::Baby => Vec::new(),
+                Recipient::Woman | Recipient::OldWoman => named(&["women"]),
+                Recipient::Man | Recipient::OldMan => named(&["men"]),
+                Recipient::Senior | Recipient::Adult | Recipient::Child | Recipient::Baby => {
+                    Vec::new()
+                }
             };
             let own = match (own.is_empty(), person) {
                 (true, Recipient::Girl) => named(&["women"]),
@@ -89,7 +91,8 @@ impl Audience {
     fn stage(&self) -> Option<&'static [&'static str]> {
         let [baby, child, teen] = MAX_AGES;
         match (&self.age, &self.person) {
-            (Some((_, age)), _) if age.low < baby => Some(&["baby", "toddler"]),
+            (Some((_, age)), _) if age.low < 12.0 => Some(&["baby"]),
+            (Some((_, age)), _) if age.low < baby => Some(&["toddlers", "baby"]),
             (Some((_, age)), _) if age.low < child => Some(&["kids"]),
             (Some((_, age)), _) if age.low < teen => Some(&["teens", "kids"]),
             (Some(_), _) => Some(&["adult"]),
@@ -97,6 +100,10 @@ impl Audience {
                 Some(&["kids"])
             }
             (None, Some((_, Recipient::Baby))) => Some(&["baby"]),
+            (None, Some((_, Recipient::Adult))) => Some(&["adult"]),
+            (None, Some((_, Recipient::Senior | Recipient::OldMan | Recipient::OldWoman))) => {
+                Some(&["seniors"])
+            }
             _ => None,
         }
     }
