@@ -73,6 +73,13 @@ pub(in crate::nlu) fn tokens(text: &str) -> Vec<Token> {
             .collect();
         let form = if plain == "\"" && kind == Kind::Word {
             "inch".to_owned()
+        } else if plain == "g"
+            && &text[start..end_of(i)] == "G"
+            && from > 0
+            && chars[from - 1].2.is_ascii_digit()
+        {
+            // 256G is memory, 256g a weight.
+            "gb".to_owned()
         } else if kind == Kind::Word {
             stem(&plain)
         } else {

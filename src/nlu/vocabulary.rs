@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    lexicon::{BRAND_ALIASES, LEXICON, Role, SYNONYMS, has},
+    lexicon::{BRAND_ALIASES, LEXICON, RELATED, Role, SYNONYMS, has},
     measures::{Measure, measure_of},
     spelling::Spelling,
     tokens::{Kind, Token, key, tokens},
@@ -163,12 +163,20 @@ impl Vocabulary {
 
     /// Adds "tea" and "coffee" of "Tea & Coffee", "glass" of "Wine Glasses", 鞋 of 跑步鞋.
     fn add_parts(&mut self, name: &str, path: &str) {
-        for part in name_parts(name) {
-            let part_key = key(&tokens(&part));
-            let group = SYNONYMS.get(&part_key);
-            let names = group.map_or_else(|| vec![part.clone()], |group| group.to_vec());
-            for name in names {
-                let tokens = tokens(&name);
+        let own_parts = name_parts(name);
+        let names: Vec<&str> = own_parts.iter().map(String::as_str).chain([name]).collect();
+        for part in &names {
+            let part_key = key(&tokens(part));
+            let groups = SYNONYMS
+                .get(&part_key)
+                .into_iter()
+                .chain(RELATED.get(&part_key));
+            let others = groups.flat_map(|group| group.iter().map(String::as_str));
+            for name in [*part].into_iter().chain(others) {
+                if Some(&name) == names.last() {
+                    continue;
+                }
+                let tokens = tokens(name);
                 self.longest = self.longest.max(tokens.len());
                 self.know(&tokens, true);
                 let meaning = Meaning {
@@ -230,6 +238,11 @@ impl Vocabulary {
     /// Returns the values by a name of one of the lexicon's groups of synonyms.
     pub(in crate::nlu) fn named(&self, name: &str) -> impl Iterator<Item = &Meaning> {
         self.values.get(&key(&tokens(name))).into_iter().flatten()
+    }
+
+    /// Returns the categories of which the phrase is a part of the name, or a related name.
+    pub(in crate::nlu) fn categories_near(&self, tokens: &[Token]) -> Option<&BTreeSet<Meaning>> {
+        self.parts.get(&key(tokens))
     }
 
     /// Returns true if the word is part of a value or has a role.
@@ -319,12 +332,20 @@ fn name_parts(name: &str) -> Vec<String> {
         if pieces.len() > 1 {
             parts.push((*piece).to_owned());
         }
+        // 鞋子 and 护肤品 are names of 鞋 and 护肤.
+        if let Some(last) = piece.chars().last().filter(|c| is_han(*c)) {
+            let last = last.to_string();
+            if has(&LEXICON.head_nouns, &last) {
+                parts.push(last + "子");
+            }
+            parts.push(format!("{piece}品"));
+        }
         let words: Vec<&str> = piece.split_whitespace().collect();
         if let [_, .., last] = words[..] {
             parts.push(last.to_owned());
         }
         let count = piece.chars().count();
-        if piece.chars().all(is_han) && count >= 3 {
+        if piece.chars().all(is_han) && count >= 2 {
             let last = han_words(piece)
                 .last()
                 .map(|word| piece[word.clone()].to_owned());

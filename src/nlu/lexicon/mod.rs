@@ -180,6 +180,7 @@ impl Lexicon {
         longest
             .into_iter()
             .find_map(|n| Some((n, *BOUNDS.get(&key(&tokens[..n]))?)))
+            .filter(|(n, _)| !super::amounts::cuts_word(tokens, *n))
     }
 
     fn merge(&mut self, other: Self) {

@@ -9,18 +9,10 @@ use super::{
     grammar::Parsed,
     heads::learned_category,
 };
-use crate::nlu::{
-    catalog::Catalog,
-    tokens::{Kind, Token},
-    vocabulary::is_brand,
-};
-
-/// Share of the items with a phrase in the title that must have a value for a word of the phrase to
-/// mean it.
-const MIN_PHRASE_SHARE: f64 = 0.5;
+use crate::nlu::{catalog::Catalog, tokens::Kind};
 
 /// Share of the described items that must have a field for a recipient to be a condition on it.
-const MIN_FIELD_SHARE: f64 = 0.5;
+const MIN_FIELD_SHARE: f64 = 0.25;
 
 /// Maximum number of combinations of meanings that are tried.
 const MAX_STEPS: usize = 120;
@@ -35,10 +27,30 @@ pub(super) fn resolve(
     let Some(catalog) = catalog else {
         return vec![Some(0); parsed.candidates.len()];
     };
+    let chosen = choose(text, parsed, catalog, required);
+    let is_category = |(candidate, choice): (&Candidate, &Option<usize>)| {
+        choice.is_some_and(|n| !candidate.negated && candidate.choices[n].field == "category")
+    };
+    let mut named = parsed.candidates.iter().zip(&chosen);
     let has_category = required.iter().any(|(field, _)| field == "category");
-    if !has_category && let Some(learned) = learned_category(text, parsed, catalog) {
-        parsed.candidates.push(learned);
+    if has_category || named.any(is_category) {
+        return chosen;
     }
+    match learned_category(text, parsed, &chosen, catalog) {
+        Some(learned) => {
+            parsed.candidates.push(learned);
+            choose(text, parsed, catalog, required)
+        }
+        None => chosen,
+    }
+}
+
+fn choose(
+    text: &str,
+    parsed: &Parsed,
+    catalog: &dyn Catalog,
+    required: &[(String, Vec<String>)],
+) -> Vec<Option<usize>> {
     let evidence = Evidence {
         text,
         parsed,
@@ -57,10 +69,11 @@ pub(super) fn resolve(
     })
 }
 
-struct Evidence<'a> {
-    text: &'a str,
-    parsed: &'a Parsed,
-    catalog: &'a dyn Catalog,
+/// A query and the items.
+pub(super) struct Evidence<'a> {
+    pub text: &'a str,
+    pub parsed: &'a Parsed,
+    pub catalog: &'a dyn Catalog,
 }
 
 /// Items that the accepted conditions describe.
@@ -144,6 +157,17 @@ impl Evidence<'_> {
                 let mut weight = own + 1.0 - 0.1 * at as f64;
                 weight += if is_head { 0.5 } else { 0.0 };
                 weight -= if candidate.purpose { 0.5 } else { 0.0 };
+                weight += 0.4 * self.share_of_titles(candidate, choice);
+                weight += if self.is_among_excluded(choice) {
+                    0.3
+                } else {
+                    0.0
+                };
+                weight -= if self.is_plural(candidate, choice) {
+                    1.0
+                } else {
+                    0.0
+                };
                 (at, weight)
             })
             .collect();
@@ -159,59 +183,16 @@ impl Evidence<'_> {
         })
     }
 
-    /// Returns true if the words and a neighbor are a phrase of titles whose items mostly do not have
-    /// the value: "green" in "green tea".
-    fn is_part_of_name(&self, candidate: &Candidate, choice: &Choice) -> bool {
-        let tokens = &self.parsed.tokens;
-        let (start, end) = (candidate.tokens.start, candidate.tokens.end);
-        let is_word = |t: &Token| matches!(t.kind, Kind::Word | Kind::Han);
-        let after = tokens
-            .get(end)
-            .filter(|t| is_word(t))
-            .map(|_| start..end + 1);
-        let before = start.checked_sub(1).filter(|at| is_word(&tokens[*at]));
-        let before = before.map(|at| at..end);
-        [after, before].into_iter().flatten().any(|span| {
-            let words = &self.text[tokens[span.start].start..tokens[span.end - 1].end];
-            let Some(items) = self.catalog.with_phrase(words, false) else {
-                return false;
-            };
-            let all = items.len() as f64;
-            let with = items & self.catalog.with_values(&choice.field, &choice.values);
-            all > 0.0 && (with.len() as f64) < MIN_PHRASE_SHARE * all
-        })
-    }
-
-    /// Returns true if the name of a brand is used for other things, and the other words of the
-    /// query are not of the brand: "keep" in "keep coffee hot".
-    fn is_common_word(&self, candidate: &Candidate, choice: &Choice) -> bool {
-        if !is_brand(&choice.field) || candidate.negated {
-            return false;
-        }
-        let of_brand = self.catalog.with_values(&choice.field, &choice.values);
-        let tokens = &self.parsed.tokens;
-        let words = |span: std::ops::Range<usize>| {
-            &self.text[tokens[span.start].start..tokens[span.end - 1].end]
-        };
-        let used = self
-            .catalog
-            .with_phrase(words(candidate.tokens.clone()), true);
-        if used.is_some_and(|used| (used - &of_brand).is_empty()) {
-            return false;
-        }
-        let others = (0..tokens.len()).filter(|at| self.parsed.left[*at]);
-        let others = others.filter_map(|at| self.catalog.with_phrase(words(at..at + 1), true));
-        let others: Vec<_> = others.filter(|items| !items.is_empty()).collect();
-        let fitting = others.iter().filter(|items| !items.is_disjoint(&of_brand));
-        2 * fitting.count() < others.len()
-    }
-
     /// Adds exclusions and recipients to the accepted conditions.
     fn complete(
         &self,
         mut chosen: Vec<Option<usize>>,
         mut described: Described,
     ) -> Vec<Option<usize>> {
+        if self.is_only_a_letter(&chosen) {
+            chosen.fill(None);
+            described = Described::default();
+        }
         for (at, candidate) in self.parsed.candidates.iter().enumerate() {
             let choices = candidate.choices.iter().enumerate();
             if candidate.negated {
@@ -239,15 +220,24 @@ impl Evidence<'_> {
         chosen
     }
 
-    fn is_common_field(&self, described: &Described, choice: &Choice) -> bool {
-        let Some(items) = described.items() else {
-            return true;
+    /// Returns true if one Chinese character in a longer sentence is all that was understood.
+    fn is_only_a_letter(&self, chosen: &[Option<usize>]) -> bool {
+        let tokens = &self.parsed.tokens;
+        let han = tokens.iter().filter(|t| t.kind == Kind::Han).count();
+        let candidates = self.parsed.candidates.iter().zip(chosen);
+        let accepted = candidates.filter(|(_, choice)| choice.is_some());
+        let accepted: Vec<&Candidate> = accepted.map(|(candidate, _)| candidate).collect();
+        let is_letter = |c: &&Candidate| {
+            c.tokens.len() == 1 && !c.is_category() && tokens[c.tokens.start].kind == Kind::Han
         };
-        let having = self
-            .catalog
-            .with_field(&choice.field)
-            .intersection_len(&items);
-        having as f64 >= MIN_FIELD_SHARE * items.len() as f64
+        han > 5 && !accepted.is_empty() && accepted.iter().all(is_letter)
+    }
+
+    fn is_common_field(&self, described: &Described, choice: &Choice) -> bool {
+        let items = described.items();
+        let items = items.unwrap_or_else(|| self.catalog.with_field("category"));
+        let having = self.catalog.with_field(&choice.field);
+        having.intersection_len(&items) as f64 >= MIN_FIELD_SHARE * items.len() as f64
     }
 }
 

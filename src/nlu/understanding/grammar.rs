@@ -5,16 +5,17 @@ use std::{collections::BTreeSet, ops::Range};
 use super::{
     Constraint,
     audience::Audience,
-    candidates::{Candidate, Choice, Fixed, choices},
+    candidates::{self, Candidate, Choice, Fixed, choices},
     ratings::rating_at,
     sorts,
 };
 use crate::{
     lexical,
     nlu::{
-        amounts::price_at,
+        amounts::{PriceRange, price_at},
         lexicon::{Bound, LEXICON, Role},
         measures::{Measure, measure_at},
+        numbers::number_at,
         tokens::{Kind, Token, tokens},
         vocabulary::{FieldKind, Lookup, Meaning, Vocabulary},
     },
@@ -23,6 +24,9 @@ use crate::{
 /// Audience values of one Chinese character, which count before any word: 女表 is a watch for women.
 const AUDIENCE: [&str; 2] = ["男", "女"];
 
+/// Words between "don't" and a price that it negates.
+const MAX_NEGATION_DISTANCE: usize = 6;
+
 /// A query as its words say, before the items decide.
 pub(super) struct Parsed {
     pub tokens: Vec<Token>,
@@ -30,6 +34,8 @@ pub(super) struct Parsed {
     pub fixed: Vec<Fixed>,
     /// True for tokens that stay in the text.
     pub left: Vec<bool>,
+    /// Chinese words of the text, in bytes.
+    pub words: Vec<Range<usize>>,
 }
 
 /// Parses a text. `is_word` tells words that items have from misspelled ones.
@@ -44,6 +50,7 @@ pub(super) fn parse(
         correct(&mut tokens, text, vocabulary, is_word);
     }
     let mut parser = Parser {
+        text,
         tokens: &tokens,
         words: lexical::han_words(text),
         vocabulary,
@@ -54,14 +61,17 @@ pub(super) fn parse(
         audience: Audience::default(),
         left: vec![false; tokens.len()],
         context: Context::default(),
+        is_evidence: is_word.is_some(),
     };
     while parser.at < tokens.len() {
         parser.step();
     }
     parser.keep_not();
     parser.add_audience();
-    let (candidates, fixed, left) = (parser.candidates, parser.fixed, parser.left);
+    let (candidates, fixed) = (parser.candidates, parser.fixed);
+    let (left, words) = (parser.left, parser.words);
     Parsed {
+        words,
         tokens,
         candidates,
         fixed,
@@ -87,6 +97,7 @@ fn correct(
 }
 
 struct Parser<'a> {
+    text: &'a str,
     tokens: &'a [Token],
     /// Chinese words of the text, in bytes.
     words: Vec<Range<usize>>,
@@ -100,6 +111,8 @@ struct Parser<'a> {
     /// Tokens that stay in the text.
     left: Vec<bool>,
     context: Context,
+    /// True if items decide afterwards, so that unsure candidates do no harm.
+    is_evidence: bool,
 }
 
 /// Context of the next token, from the tokens before it.
@@ -107,6 +120,8 @@ struct Parser<'a> {
 struct Context {
     /// Tokens that negate the next value.
     not: Option<Range<usize>>,
+    /// The words are of an action, "to trim the roses", until the clause ends.
+    action: bool,
     /// "or" or "and" stands between the previous value and the next.
     joined: bool,
     /// Reading of the previous value.
@@ -131,17 +146,24 @@ struct Reading {
 impl Parser<'_> {
     fn step(&mut self) {
         let ahead = &self.tokens[self.at..];
+        let is_sort = |role| matches!(role, Role::Sort(_));
+        if let Some((n, role)) = self.vocabulary.role_at(ahead, is_sort) {
+            return self.role(n, role);
+        }
         if self.rating() || self.age() || self.measure() {
             return;
         }
         if !self.context.next.size
             && !self.without.contains(&"price")
-            && !self.is_inside_word(self.at)
             && let Some((n, range)) = price_at(ahead, self.vocabulary)
             && !self.is_size(n)
         {
-            self.keep_not();
+            let range = self.meant(range);
+            self.context.not = None;
             self.fix(n, Constraint::Price(range));
+            return;
+        }
+        if self.is_evidence && self.free_of() {
             return;
         }
         match self.vocabulary.longest_at(ahead) {
@@ -154,6 +176,51 @@ impl Parser<'_> {
                 _ => self.word(1),
             },
         }
+    }
+
+    /// Returns the price that is meant: "don't want to go over 50" is at most 50.
+    fn meant(&self, range: PriceRange) -> PriceRange {
+        let from = self.at.saturating_sub(MAX_NEGATION_DISTANCE);
+        let negates =
+            |t: &Token| ["not", "dont", "wont", "cant", "never"].contains(&t.form.as_str());
+        let clause = self.tokens[from..self.at].iter().rev();
+        let mut clause = clause.take_while(|t| t.kind != Kind::Break);
+        match range {
+            PriceRange {
+                gte: Some(most),
+                lte: None,
+            } if clause.any(negates) => PriceRange {
+                gte: None,
+                lte: Some(most),
+            },
+            range => range,
+        }
+    }
+
+    /// Interprets "without sugar", 没有糖 if items are "sugar free", 无糖.
+    fn free_of(&mut self) -> bool {
+        let is_not = |role| role == Role::Not;
+        let Some((n, _)) = self.vocabulary.role_at(&self.tokens[self.at..], is_not) else {
+            return false;
+        };
+        let rest = &self.tokens[self.at + n..];
+        for m in (1..=3.min(rest.len())).rev() {
+            let words: Vec<_> = rest[..m].iter().map(|t| t.form.as_str()).collect();
+            let names = [
+                format!("{} free", words.join(" ")),
+                format!("no {}", words.join(" ")),
+                format!("无{}", words.join("")),
+                format!("不{}", words.join("")),
+            ];
+            let found = names.iter().flat_map(|name| self.vocabulary.named(name));
+            let found = choices(found, self.without);
+            if !found.is_empty() {
+                self.push(n + m, found);
+                self.skip(n + m, Context::default());
+                return true;
+            }
+        }
+        false
     }
 
     /// Interprets "4 stars and up", 评分4.5以上.
@@ -199,13 +266,13 @@ impl Parser<'_> {
     /// "age 6", "aged 3-5".
     fn bare_age(&mut self) -> bool {
         let ahead = &self.tokens[self.at + 1..];
-        let Some((n, low)) = crate::nlu::numbers::number_at(ahead) else {
+        let Some((n, low)) = number_at(ahead) else {
             return false;
         };
         let range = ahead
             .get(n)
             .filter(|t| ["-", "to"].contains(&t.form.as_str()))
-            .and_then(|_| crate::nlu::numbers::number_at(&ahead[n + 1..]));
+            .and_then(|_| number_at(&ahead[n + 1..]));
         let (n, high) = range.map_or((n, low), |(m, high)| (n + 1 + m, high));
         let age = Measure {
             kind: "age".to_owned(),
@@ -223,6 +290,9 @@ impl Parser<'_> {
         let (skipped, before) = LEXICON
             .bound_at(ahead)
             .map_or((0, None), |(n, bound)| (n, Some(bound)));
+        if self.alternative_measures() {
+            return true;
+        }
         let Some((n, measure)) = measure_at(&ahead[skipped..]) else {
             return false;
         };
@@ -252,17 +322,58 @@ impl Parser<'_> {
         true
     }
 
+    /// Interprets "13 or 14 inch".
+    fn alternative_measures(&mut self) -> bool {
+        let ahead = &self.tokens[self.at..];
+        let Some((n, first)) = number_at(ahead) else {
+            return false;
+        };
+        let joins = |t: &&Token| ["or", "/", "或", "或者"].contains(&t.form.as_str());
+        if ahead.get(n).filter(joins).is_none() {
+            return false;
+        }
+        let Some((m, second)) = measure_at(&ahead[n + 1..]) else {
+            return false;
+        };
+        let Some((_, number)) = number_at(&ahead[n + 1..]).filter(|(_, x)| *x > 0.0) else {
+            return false;
+        };
+        let factor = second.low / number;
+        let first = Measure {
+            kind: second.kind.clone(),
+            low: first * factor,
+            high: first * factor,
+        };
+        let mut found = self.vocabulary.measured(&first);
+        found.extend(self.vocabulary.measured(&second));
+        let found = choices(found.iter().map(|value| &value.meaning), self.without);
+        if found.is_empty() {
+            return false;
+        }
+        self.push(n + 1 + m, found);
+        self.skip(n + 1 + m, Context::default());
+        true
+    }
+
     /// Returns true if `n` tokens, an amount without a bound, are a size: "38-40 size".
     fn is_size(&self, n: usize) -> bool {
         self.size_mark_at(self.at + n)
     }
 
     fn value(&mut self, n: usize, meanings: &BTreeSet<Meaning>) {
-        let choices = choices(meanings, self.without);
-        if choices.is_empty() {
+        let mut choices = choices(meanings, self.without);
+        let span = &self.tokens[self.at..self.at + n];
+        let is_category = |choice: &Choice| choice.field == "category";
+        if self.is_evidence
+            && !choices.iter().any(is_category)
+            && let Some(near) = self.vocabulary.categories_near(span)
+        {
+            choices.extend(candidates::choices(near, self.without));
+        }
+        if choices.is_empty() || self.context.action {
             return self.word(n);
         }
-        let is_category = choices[0].field == "category";
+        let is_category = is_category(&choices[0]);
         let wanted = self.candidates.iter().any(Candidate::is_category);
         if is_category && self.context.purpose && wanted {
             return self.word(n);
@@ -334,14 +445,26 @@ impl Parser<'_> {
                     },
                 );
             }
+            Role::Filler if self.begins_action(n) => {
+                self.skip(
+                    n,
+                    Context {
+                        action: true,
+                        ..Context::default()
+                    },
+                );
+            }
             Role::Filler => {
                 let Context {
                     not,
                     next,
                     purpose,
                     joined,
+                    action,
                     ..
                 } = self.context.clone();
+                let ends =
+                    ["in", "with", "by", "from"].contains(&self.tokens[self.at].form.as_str());
                 self.skip(
                     n,
                     Context {
@@ -349,6 +472,7 @@ impl Parser<'_> {
                         next,
                         purpose,
                         joined,
+                        action: action && !ends,
                         ..Context::default()
                     },
                 );
@@ -413,6 +537,20 @@ impl Parser<'_> {
             .skip_while(particle)
             .next()
             .is_none_or(|t| t.kind == Kind::Break)
+    }
+
+    /// Returns true for "to" after a thing: "scissors to trim the roses"; but not in "want to buy".
+    fn begins_action(&self, n: usize) -> bool {
+        let Some(before) = self.at.checked_sub(1).map(|at| &self.tokens[at]) else {
+            return false;
+        };
+        let things = ["something", "anything", "thing", "stuff", "one"];
+        let is_thing = things.contains(&before.form.as_str()) || self.left[self.at - 1];
+        let follows = self
+            .tokens
+            .get(self.at + 1)
+            .is_some_and(|t| t.kind == Kind::Word);
+        self.is_evidence && n == 1 && self.tokens[self.at].form == "to" && follows && is_thing
     }
 
     fn in_stock(&self) -> Option<Constraint> {
@@ -503,11 +641,13 @@ impl Parser<'_> {
             negated: unknown,
             size: false,
         };
+        let action = self.context.action;
         self.skip(
             n,
             Context {
                 before,
                 unknown,
+                action,
                 ..Context::default()
             },
         );
@@ -545,6 +685,9 @@ impl Parser<'_> {
 
     /// Returns true if a value is meant; a single letter, number or character is ambiguous.
     fn is_meant(&self, n: usize, meanings: &BTreeSet<Meaning>) -> bool {
+        if self.is_evidence && self.may_be_meant(n, meanings) {
+            return true;
+        }
         let token = &self.tokens[self.at];
         let after = &self.tokens[self.at + n..];
         let marked = || self.context.next.size || self.size_mark_at(self.at + n);
@@ -567,6 +710,35 @@ impl Parser<'_> {
             }
             _ => true,
         }
+    }
+
+    /// Returns true for values that only items can confirm: a part of a longer Chinese word, a size
+    /// without "size".
+    fn may_be_meant(&self, n: usize, meanings: &BTreeSet<Meaning>) -> bool {
+        let token = &self.tokens[self.at];
+        let is_size = |m: &Meaning| {
+            self.vocabulary.field_named("size", &[FieldKind::Keyword]) == Some(m.field.as_str())
+        };
+        let particle = |t: &Token| ["的", "码", "号"].contains(&t.form.as_str());
+        match token.kind {
+            _ if self.is_glued(n) => false,
+            Kind::Han => n > 1,
+            Kind::Number(_) if n == 1 && meanings.iter().any(is_size) => {
+                let next = self.tokens.get(self.at + 1);
+                next.is_none_or(|t| t.kind == Kind::Break || particle(t))
+            }
+            Kind::Word if n == 1 && is_short(token) && meanings.iter().any(is_size) => {
+                self.is_upper(self.at)
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns true for a capital letter other than A and I.
+    fn is_upper(&self, at: usize) -> bool {
+        let token = &self.tokens[at];
+        let written = self.text[token.start..token.end].chars().next();
+        written.is_some_and(|c| c.is_uppercase() && !"AI".contains(c))
     }
 
     /// Returns true if a number or letters stand directly beside: XL in 2XL is not XL.

@@ -18,6 +18,10 @@ const MIN_TITLE_SHARE: f64 = 0.9;
 /// Share of the items with the words in any text that the category must have.
 const MIN_TEXT_SHARE: f64 = 0.5;
 
+/// Maximum numbers of English words and of Chinese characters not understood.
+const MAX_LEFT_WORDS: usize = 5;
+const MAX_LEFT_HAN: usize = 12;
+
 /// Endings of English words that describe rather than name.
 const DESCRIBING: [&str; 8] = ["proof", "able", "ful", "less", "ish", "ly", "ed", "est"];
 
@@ -25,42 +29,58 @@ const DESCRIBING: [&str; 8] = ["proof", "able", "ful", "less", "ish", "ly", "ed"
 pub(super) fn learned_category(
     text: &str,
     parsed: &Parsed,
+    chosen: &[Option<usize>],
     catalog: &dyn Catalog,
 ) -> Option<Candidate> {
-    let named = |c: &&Candidate| c.is_category() && !c.purpose;
-    if parsed.candidates.iter().any(|c| named(&c)) {
-        return None;
-    }
-    let runs = runs(parsed);
-    runs.into_iter().find_map(|run| {
-        let follows = |c: &&Candidate| c.tokens.start == run.end && c.is_category();
-        if parsed.candidates.iter().any(|c| follows(&c)) {
-            return None;
+    let mut left = parsed.left.clone();
+    let mut phrases = Vec::new();
+    for (candidate, choice) in parsed.candidates.iter().zip(chosen) {
+        match choice {
+            None if !candidate.soft => left[candidate.tokens.clone()].fill(true),
+            Some(_) if !candidate.soft && !candidate.negated && candidate.tokens.len() > 1 => {
+                phrases.push(candidate.tokens.clone());
+            }
+            _ => {}
         }
-        endings(text, parsed, &run).into_iter().find_map(|span| {
-            let words = &text[parsed.tokens[span.start].start..parsed.tokens[span.end - 1].end];
-            let category = category_of(words, catalog)?;
-            Some(Candidate {
-                tokens: span,
-                choices: vec![Choice {
-                    field: "category".to_owned(),
-                    values: vec![category],
-                }],
-                negated: false,
-                joined: false,
-                purpose: true,
-                soft: false,
-            })
+    }
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    if left.iter().filter(|left| **left).count() <= most_words(parsed) {
+        let runs = runs(parsed, &left).into_iter();
+        spans.extend(runs.flat_map(|run| endings(text, parsed, &run)));
+    }
+    spans.extend(phrases);
+    spans.into_iter().find_map(|span| {
+        let words = &text[parsed.tokens[span.start].start..parsed.tokens[span.end - 1].end];
+        let category = category_of(words, catalog)?;
+        Some(Candidate {
+            tokens: span,
+            choices: vec![Choice {
+                field: "category".to_owned(),
+                values: vec![category],
+            }],
+            negated: false,
+            joined: false,
+            purpose: true,
+            soft: false,
         })
     })
 }
 
+/// Maximum number of words not understood of a query that still names a thing; a longer one tells a
+/// story.
+fn most_words(parsed: &Parsed) -> usize {
+    match parsed.tokens.iter().any(|t| t.kind == Kind::Han) {
+        true => MAX_LEFT_HAN,
+        false => MAX_LEFT_WORDS,
+    }
+}
+
 /// Returns the runs of words not understood: English ones in order, Chinese ones from the end, so
 /// that the first is the likeliest to have the noun.
-fn runs(parsed: &Parsed) -> Vec<Range<usize>> {
+fn runs(parsed: &Parsed, left: &[bool]) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (at, token) in parsed.tokens.iter().enumerate() {
-        let is_word = parsed.left[at] && matches!(token.kind, Kind::Word | Kind::Han);
+        let is_word = left[at] && matches!(token.kind, Kind::Word | Kind::Han);
         match runs.last_mut() {
             Some(run) if is_word && run.end == at => run.end = at + 1,
             _ if is_word => runs.push(at..at + 1),

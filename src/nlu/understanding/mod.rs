@@ -11,6 +11,7 @@ mod grammar;
 mod heads;
 mod ratings;
 pub(in crate::nlu) mod sorts;
+mod wording;
 
 use std::{collections::BTreeMap, ops::Range};
 
