@@ -13,6 +13,9 @@ use crate::lexical::{han_words, is_han};
 /// Separator of the names in a category path.
 const PATH_SEPARATOR: &str = " > ";
 
+/// Shortest Chinese name of a brand that is corrected, in characters.
+const MIN_BRAND_CHARACTERS: usize = 3;
+
 /// Kind of the values of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldKind {
@@ -52,6 +55,8 @@ pub struct Vocabulary {
     spelling: Spelling,
     /// Words of values and of the lexicon, which need no correction.
     known: HashSet<String>,
+    /// Chinese names of brands by their characters, for corrections.
+    han_brands: Vec<Vec<String>>,
     /// Maximum number of tokens of a phrase.
     longest: usize,
 }
@@ -89,6 +94,9 @@ impl Vocabulary {
             vocabulary.longest = vocabulary.longest.max(tokens.len());
             vocabulary.know(&tokens, false);
             vocabulary.roles.insert(key(&tokens), role);
+        }
+        for word in LEXICON.words() {
+            vocabulary.know(&tokens(word), false);
         }
         vocabulary
     }
@@ -150,6 +158,13 @@ impl Vocabulary {
             .collect();
         self.longest = self.longest.max(tokens.len());
         self.know(&tokens, true);
+        if is_brand(field)
+            && tokens.len() >= MIN_BRAND_CHARACTERS
+            && tokens.iter().all(|t| t.kind == Kind::Han)
+        {
+            let name = tokens.iter().map(|t| t.form.clone()).collect();
+            self.han_brands.push(name);
+        }
         for key in [key(&tokens), joined] {
             if !key.is_empty() {
                 let meaning = Meaning {
@@ -196,6 +211,15 @@ impl Vocabulary {
             };
             self.measures.push(MeasuredValue { measure, meaning });
         }
+    }
+
+    /// Returns the Chinese name of a brand that differs in one character, and its length.
+    pub(in crate::nlu) fn near_brand(&self, tokens: &[Token]) -> Option<&[String]> {
+        let differs = |name: &&Vec<String>| {
+            let same = name.iter().zip(tokens).filter(|(c, t)| **c == t.form);
+            name.len() <= tokens.len() && same.count() + 1 == name.len()
+        };
+        self.han_brands.iter().find(differs).map(Vec::as_slice)
     }
 
     fn know(&mut self, tokens: &[Token], may_be_meant: bool) {

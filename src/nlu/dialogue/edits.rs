@@ -56,6 +56,11 @@ impl Reader<'_> {
                 .found(end, &[Phrase::NoMatter, Phrase::Fine])
                 .map_or(0, |(n, _)| n),
         };
+        // 价格放宽到四百 names a new bound.
+        let to = self.tokens.get(end + after).map_or("", |t| t.form.as_str());
+        if ["到", "to", "成", "为"].contains(&to) {
+            return None;
+        }
         state::drop_part(&mut self.state, &field);
         let n = end + after - at;
         let mut act = bare(ActKind::Drop);

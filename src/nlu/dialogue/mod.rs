@@ -6,6 +6,7 @@ mod comparisons;
 mod edits;
 mod field_names;
 mod leftovers;
+mod new_bound;
 mod phrases;
 mod positions;
 mod price;

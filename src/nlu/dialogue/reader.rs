@@ -98,7 +98,9 @@ impl Reader<'_> {
             at += self.step(at).max(1);
         }
         let off_topic = self.catalog.is_some() && self.is_off_topic();
-        self.remaining_query();
+        if !self.new_bound() {
+            self.remaining_query();
+        }
         self.compare();
         let sorts = |(_, act): &(usize, DialogueAct)| act.kind == ActKind::Sort;
         let says_nothing = self.acts.is_empty() && self.catalog.is_some();

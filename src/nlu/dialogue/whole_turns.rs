@@ -40,7 +40,9 @@ impl Reader<'_> {
     /// Interprets "is the first lighter than the second?", 第一个和第二个哪个便宜. Returns true if the turn
     /// is such a question.
     pub(super) fn contrast(&mut self) -> bool {
-        let asks = self.text.contains(['?', '？']);
+        let last = self.tokens.iter().rev().find(|t| t.kind != Kind::Break);
+        let particle = last.is_some_and(|t| ["吗", "呢"].contains(&t.form.as_str()));
+        let asks = particle || self.text.contains(['?', '？', '哪', '谁']);
         let begins = self.skip(0, &[Phrase::Filler, Phrase::Polite]);
         let mut at = 0;
         let (mut positions, mut contrasts, mut compared) = (Vec::new(), false, None);
@@ -168,6 +170,12 @@ impl Reader<'_> {
         let question = self.phrase(begins, &[Phrase::Question]);
         let filler = self.phrase(begins, &[Phrase::Filler]);
         let asks = question.is_some_and(|n| filler.is_none_or(|m| m < n));
+        // Chinese asks anywhere: 第三个会不会太大.
+        let asks_later = |at: usize| {
+            let is_han = self.tokens[at].kind == Kind::Han;
+            is_han && self.phrase(at, &[Phrase::Question]).is_some_and(|n| n > 1)
+        };
+        let asks = asks || (begins..self.tokens.len()).any(asks_later);
         asks || (0..self.tokens.len()).any(|at| {
             self.phrase(at, &[Phrase::OffTopic]).is_some_and(|n| {
                 let words = key(&self.tokens[at..at + n]);

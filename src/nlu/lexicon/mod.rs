@@ -174,6 +174,19 @@ impl Lexicon {
         all.map(|(role, word): (Role, &String)| (role, word.as_str()))
     }
 
+    /// Returns words that have a meaning without being a value or a role.
+    pub fn words(&self) -> impl Iterator<Item = &String> {
+        let measures = self.measures.values().flat_map(BTreeMap::keys);
+        let phrases = self.phrases.values().flatten();
+        let fields = self.fields.values().flatten();
+        measures
+            .chain(&self.amounts.units)
+            .chain(self.amounts.number_words.keys())
+            .chain(&self.amounts.currencies)
+            .chain(phrases)
+            .chain(fields)
+    }
+
     /// Returns the bound at the beginning of `tokens`, and its length.
     pub fn bound_at(&self, tokens: &[Token]) -> Option<(usize, Bound)> {
         let longest = (1..=5.min(tokens.len())).rev();

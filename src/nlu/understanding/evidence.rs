@@ -9,10 +9,10 @@ use super::{
     grammar::Parsed,
     heads::learned_category,
 };
-use crate::nlu::{catalog::Catalog, tokens::Kind};
+use crate::nlu::{catalog::Catalog, tokens::Kind, vocabulary::Vocabulary};
 
 /// Share of the described items that must have a field for a recipient to be a condition on it.
-const MIN_FIELD_SHARE: f64 = 0.25;
+const MIN_FIELD_SHARE: f64 = 0.2;
 
 /// Maximum number of combinations of meanings that are tried.
 const MAX_STEPS: usize = 120;
@@ -21,6 +21,7 @@ const MAX_STEPS: usize = 120;
 pub(super) fn resolve(
     text: &str,
     parsed: &mut Parsed,
+    vocabulary: &Vocabulary,
     catalog: Option<&dyn Catalog>,
     required: &[(String, Vec<String>)],
 ) -> Vec<Option<usize>> {
@@ -36,7 +37,7 @@ pub(super) fn resolve(
     if has_category || named.any(is_category) {
         return chosen;
     }
-    match learned_category(text, parsed, &chosen, catalog) {
+    match learned_category(text, parsed, vocabulary, &chosen, catalog) {
         Some(learned) => {
             parsed.candidates.push(learned);
             choose(text, parsed, catalog, required)
@@ -104,6 +105,12 @@ impl Described {
         Some(sets.fold(first, |all, items| all & items))
     }
 
+    /// Returns true if words of the text require values of a field.
+    fn names(&self, field: &str) -> bool {
+        let mut fields = self.by_field.iter().map(|(field, _)| field.as_str());
+        fields.any(|f| f == field) && !self.before.iter().any(|f| f == field)
+    }
+
     /// Returns the items that the conditions on other fields describe.
     fn rest(&self, field: &str) -> Option<RoaringBitmap> {
         let mut sets = self.by_field.iter().filter(|(f, _)| f != field);
@@ -153,13 +160,13 @@ impl Evidence<'_> {
         });
         let mut weighed: Vec<(usize, f64)> = allowed
             .map(|(at, choice)| {
-                let is_head = choice.field == "category" && self.is_head(candidate);
+                let is_head = candidate.is_category() && at == 0 && self.is_head(candidate);
                 let mut weight = own + 1.0 - 0.1 * at as f64;
                 weight += if is_head { 0.5 } else { 0.0 };
                 weight -= if candidate.purpose { 0.5 } else { 0.0 };
                 weight += 0.4 * self.share_of_titles(candidate, choice);
                 weight += if self.is_among_excluded(choice) {
-                    0.3
+                    0.6
                 } else {
                     0.0
                 };
@@ -207,6 +214,7 @@ impl Evidence<'_> {
                     .next();
                 chosen[at] = Some(first.unwrap_or(0));
             } else if candidate.soft {
+                let choices = choices.filter(|(_, choice)| !described.names(&choice.field));
                 let mut fitting = choices.filter_map(|(n, choice)| {
                     let after = described.with(choice, false, self.catalog)?;
                     self.is_common_field(&described, choice)

@@ -94,6 +94,18 @@ fn correct(
             word.clone_into(&mut token.form);
         }
     }
+    for at in 0..tokens.len() {
+        let Some(name) = vocabulary.near_brand(&tokens[at..]) else {
+            continue;
+        };
+        let written = &text[tokens[at].start..tokens[at + name.len() - 1].end];
+        let is_phrase = matches!(vocabulary.longest_at(&tokens[at..]), Some((n, _)) if n > 1);
+        if !is_phrase && !is_word(written) {
+            for (token, character) in tokens[at..].iter_mut().zip(name) {
+                character.clone_into(&mut token.form);
+            }
+        }
+    }
 }
 
 struct Parser<'a> {
@@ -568,6 +580,8 @@ impl Parser<'_> {
     /// Adds the conditions of the recipient, unless other words name the same fields.
     fn add_audience(&mut self) {
         let candidates = self.audience.candidates(self.vocabulary, self.without);
+        // With evidence, only accepted conditions count.
+        let is_evidence = self.is_evidence;
         let said = |choice: &Choice, before: &[Candidate]| {
             let fields = before
                 .iter()
@@ -577,7 +591,7 @@ impl Parser<'_> {
         };
         let first = self.candidates.len();
         for candidate in candidates {
-            if !said(&candidate.choices[0], &self.candidates[..first]) {
+            if is_evidence || !said(&candidate.choices[0], &self.candidates[..first]) {
                 self.left[candidate.tokens.clone()].fill(false);
                 self.candidates.push(candidate);
             }

@@ -9,7 +9,11 @@ use super::{
 };
 use crate::{
     lexical::{han_words, is_stop},
-    nlu::{catalog::Catalog, tokens::Kind},
+    nlu::{
+        catalog::Catalog,
+        tokens::Kind,
+        vocabulary::{Lookup, Vocabulary},
+    },
 };
 
 /// Share of the items with the words in the title that the category must have.
@@ -29,6 +33,7 @@ const DESCRIBING: [&str; 8] = ["proof", "able", "ful", "less", "ish", "ly", "ed"
 pub(super) fn learned_category(
     text: &str,
     parsed: &Parsed,
+    vocabulary: &Vocabulary,
     chosen: &[Option<usize>],
     catalog: &dyn Catalog,
 ) -> Option<Candidate> {
@@ -48,21 +53,46 @@ pub(super) fn learned_category(
         let runs = runs(parsed, &left).into_iter();
         spans.extend(runs.flat_map(|run| endings(text, parsed, &run)));
     }
-    spans.extend(phrases);
-    spans.into_iter().find_map(|span| {
-        let words = &text[parsed.tokens[span.start].start..parsed.tokens[span.end - 1].end];
-        let category = category_of(words, catalog)?;
-        Some(Candidate {
-            tokens: span,
-            choices: vec![Choice {
-                field: "category".to_owned(),
-                values: vec![category],
-            }],
-            negated: false,
-            joined: false,
-            purpose: true,
-            soft: false,
-        })
+    let category = |span: &Range<usize>| {
+        let (first, last) = (&parsed.tokens[span.start], &parsed.tokens[span.end - 1]);
+        Some((
+            span.clone(),
+            vec![category_of(&text[first.start..last.end], catalog)?],
+        ))
+    };
+    let named = |span| named_at_end(parsed, vocabulary, span);
+    let found = spans.iter().find_map(category);
+    let found = found.or_else(|| phrases.iter().find_map(named));
+    let (tokens, values) = found.or_else(|| phrases.iter().find_map(category))?;
+    let field = "category".to_owned();
+    Some(Candidate {
+        tokens,
+        choices: vec![Choice { field, values }],
+        negated: false,
+        joined: false,
+        purpose: true,
+        soft: false,
+    })
+}
+
+/// Returns the categories that the end of a value names: "tea" of "green tea".
+fn named_at_end(
+    parsed: &Parsed,
+    vocabulary: &Vocabulary,
+    span: &Range<usize>,
+) -> Option<(Range<usize>, Vec<String>)> {
+    (span.start..span.end).find_map(|start| {
+        let tokens = &parsed.tokens[start..span.end];
+        let named = vocabulary.longest_at(tokens);
+        let values = match named {
+            Some((n, Lookup::Values(values))) if n == tokens.len() => Some(values),
+            _ => None,
+        };
+        let near = vocabulary.categories_near(tokens);
+        let meanings = values.into_iter().chain(near).flatten();
+        let categories = meanings.filter(|m| m.field == "category");
+        let paths: Vec<String> = categories.map(|m| m.value.clone()).collect();
+        (!paths.is_empty()).then(|| (start..span.end, paths))
     })
 }
 

@@ -122,7 +122,7 @@ impl Understanding {
         };
         let is_word: Option<&dyn Fn(&str) -> bool> = catalog.is_some().then_some(&is_word);
         let mut parsed = grammar::parse(text, vocabulary, without, is_word);
-        let chosen = evidence::resolve(text, &mut parsed, catalog, required);
+        let chosen = evidence::resolve(text, &mut parsed, vocabulary, catalog, required);
         let mut parts = Vec::new();
         for (candidate, choice) in parsed.candidates.iter().zip(chosen) {
             let tokens = candidate.tokens.clone();

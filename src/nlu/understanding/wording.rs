@@ -72,7 +72,10 @@ impl Evidence<'_> {
         if used.is_some_and(|used| (used - &of_brand).is_empty()) {
             return false;
         }
+        // Single Chinese characters are in all kinds of words.
+        let is_word = |at: &usize| self.parsed.tokens[*at].kind == Kind::Word;
         let others = (0..self.parsed.tokens.len()).filter(|at| self.parsed.left[*at]);
+        let others = others.filter(is_word);
         let others = others.filter_map(|at| self.catalog.with_phrase(self.words(at..at + 1), true));
         let others: Vec<_> = others.filter(|items| !items.is_empty()).collect();
         let fitting = others.iter().filter(|items| !items.is_disjoint(&of_brand));
