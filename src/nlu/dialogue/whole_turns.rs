@@ -22,6 +22,10 @@ impl Reader<'_> {
         ];
         let (mut at, mut found) = (0, false);
         while let Some(token) = self.tokens.get(at) {
+            // "more like this" names an item.
+            if wanted == Phrase::More && self.phrase(at, &[Phrase::This]).is_some() {
+                return false;
+            }
             let phrase = self.phrase(at, &[wanted]);
             let other = self.phrase(at, &around);
             at += match (phrase, other) {

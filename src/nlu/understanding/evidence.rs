@@ -14,6 +14,9 @@ use crate::nlu::{catalog::Catalog, tokens::Kind, vocabulary::Vocabulary};
 /// Share of the described items that must have a field for a recipient to be a condition on it.
 const MIN_FIELD_SHARE: f64 = 0.2;
 
+/// Maximum number of words not understood beside a category that alone was understood.
+const MAX_WORDS_BESIDE: usize = 5;
+
 /// Maximum number of combinations of meanings that are tried.
 const MAX_STEPS: usize = 120;
 
@@ -28,13 +31,16 @@ pub(super) fn resolve(
     let Some(catalog) = catalog else {
         return vec![Some(0); parsed.candidates.len()];
     };
-    let chosen = choose(text, parsed, catalog, required);
+    let mut chosen = choose(text, parsed, catalog, required);
     let is_category = |(candidate, choice): (&Candidate, &Option<usize>)| {
         choice.is_some_and(|n| !candidate.negated && candidate.choices[n].field == "category")
     };
     let mut named = parsed.candidates.iter().zip(&chosen);
     let has_category = required.iter().any(|(field, _)| field == "category");
     if has_category || named.any(is_category) {
+        if required.is_empty() && tells_a_story(parsed, &chosen) {
+            chosen.fill(None);
+        }
         return chosen;
     }
     match learned_category(text, parsed, vocabulary, &chosen, catalog) {
@@ -44,6 +50,15 @@ pub(super) fn resolve(
         }
         None => chosen,
     }
+}
+
+/// Returns true if a category is all that was understood of a long text: "our old dog has sore hips"
+/// asks for no dog.
+fn tells_a_story(parsed: &Parsed, chosen: &[Option<usize>]) -> bool {
+    let left = parsed.left.iter().filter(|left| **left).count();
+    let accepted = parsed.candidates.iter().zip(chosen);
+    let accepted = accepted.filter(|(_, choice)| choice.is_some()).count();
+    left > MAX_WORDS_BESIDE && accepted == 1 && parsed.fixed.is_empty()
 }
 
 fn choose(

@@ -81,7 +81,7 @@ fn named_at_end(
     vocabulary: &Vocabulary,
     span: &Range<usize>,
 ) -> Option<(Range<usize>, Vec<String>)> {
-    (span.start..span.end).find_map(|start| {
+    (span.start + 1..span.end).find_map(|start| {
         let tokens = &parsed.tokens[start..span.end];
         let named = vocabulary.longest_at(tokens);
         let values = match named {

@@ -85,7 +85,7 @@ impl Evidence<'_> {
     /// Returns the share of the items with the words in the title that have the value, if the words
     /// have several meanings.
     pub(super) fn share_of_titles(&self, candidate: &Candidate, choice: &Choice) -> f64 {
-        if candidate.choices.len() < 2 {
+        if candidate.choices.len() < 2 || choice.field == "category" {
             return 0.0;
         }
         let words = self.words(candidate.tokens.clone());
