@@ -217,7 +217,8 @@ impl Vocabulary {
     pub(in crate::nlu) fn near_brand(&self, tokens: &[Token]) -> Option<&[String]> {
         let differs = |name: &&Vec<String>| {
             let same = name.iter().zip(tokens).filter(|(c, t)| **c == t.form);
-            name.len() <= tokens.len() && same.count() + 1 == name.len()
+            let begins = tokens.first().is_some_and(|t| t.form == name[0]);
+            begins && name.len() <= tokens.len() && same.count() + 1 == name.len()
         };
         self.han_brands.iter().find(differs).map(Vec::as_slice)
     }

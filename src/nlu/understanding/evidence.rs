@@ -79,7 +79,8 @@ fn choose(
         search.descend(0, &start, 0.0, Vec::new());
         search.best
     });
-    let best = found.reduce(|a, b| if b.0 > a.0 + 1e-9 { b } else { a });
+    let accepted = |best: &(f64, Vec<Option<usize>>, Described)| best.1.iter().flatten().count();
+    let best = found.reduce(|a, b| if accepted(&b) > accepted(&a) { b } else { a });
     best.map_or_else(Vec::new, |(_, hard, described)| {
         evidence.complete(hard, described)
     })
@@ -177,7 +178,7 @@ impl Evidence<'_> {
             .map(|(at, choice)| {
                 let is_head = candidate.is_category() && at == 0 && self.is_head(candidate);
                 let mut weight = own + 1.0 - 0.1 * at as f64;
-                weight += if is_head { 0.5 } else { 0.0 };
+                weight += if is_head { 1.5 } else { 0.0 };
                 weight -= if candidate.purpose { 0.5 } else { 0.0 };
                 weight += 0.4 * self.share_of_titles(candidate, choice);
                 weight += if self.is_among_excluded(choice) {

@@ -193,8 +193,9 @@ impl Parser<'_> {
     /// Returns the price that is meant: "don't want to go over 50" is at most 50.
     fn meant(&self, range: PriceRange) -> PriceRange {
         let from = self.at.saturating_sub(MAX_NEGATION_DISTANCE);
-        let negates =
-            |t: &Token| ["not", "dont", "wont", "cant", "never"].contains(&t.form.as_str());
+        let negates = |t: &Token| {
+            ["not", "no", "nothing", "dont", "wont", "cant", "never"].contains(&t.form.as_str())
+        };
         let clause = self.tokens[from..self.at].iter().rev();
         let mut clause = clause.take_while(|t| t.kind != Kind::Break);
         match range {
@@ -505,6 +506,11 @@ impl Parser<'_> {
                 self.keep_not();
                 self.left[here].fill(!led);
                 self.skip(n, Context::default());
+            }
+            // "not from Nike": no bound without an amount.
+            Role::Bound(Bound::Between) => {
+                let context = std::mem::take(&mut self.context);
+                self.skip(n, context);
             }
             Role::SizeMark | Role::Whole | Role::Bound(_) => self.word(n),
         }

@@ -77,7 +77,7 @@ fn name_at(tokens: &[Token]) -> usize {
 fn stars_at(tokens: &[Token]) -> usize {
     let hyphen = usize::from(tokens.first().is_some_and(|t| t.form == "-"));
     let form = |at: usize| tokens.get(at).map_or("", |t| t.form.as_str());
-    let minutes = form(hyphen) == "分" && ["钟", "之"].contains(&form(hyphen + 1));
+    let minutes = form(hyphen) != "star" && ["钟", "之", "级"].contains(&form(hyphen + 1));
     match has(&LEXICON.amounts.stars, form(hyphen)) && !minutes {
         true => hyphen + 1,
         false => 0,
