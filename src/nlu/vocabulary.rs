@@ -150,10 +150,11 @@ impl Vocabulary {
 
     fn add_name(&mut self, name: &str, field: &str, value: &str) {
         let tokens = tokens(name);
-        // "t-shirt" is also written "tshirt".
+        // "t-shirt" is also written "tshirt"; but XL is not 2XL.
+        let has_number = tokens.iter().any(|t| matches!(t.kind, Kind::Number(_)));
         let joined: String = tokens
             .iter()
-            .filter(|t| t.kind == Kind::Word)
+            .filter(|t| t.kind == Kind::Word && !has_number)
             .map(|t| t.form.as_str())
             .collect();
         self.longest = self.longest.max(tokens.len());
