@@ -8,8 +8,8 @@ use super::price::narrowed;
 /// Separator of the names in a category path.
 const PATH_SEPARATOR: &str = " > ";
 
-/// Removes a part: the conditions on a field, `text`, `like`, `sort` or `excluded`. Returns false if the
-/// state does not have it.
+/// Removes a part: the conditions on a field, `text`, `like`, `sort` or `excluded`. Returns false
+/// if the state does not have it.
 pub fn drop_part(state: &mut DialogueState, part: &str) -> bool {
     match part {
         "text" => !std::mem::take(&mut state.text).is_empty(),

@@ -52,8 +52,8 @@ pub(super) fn resolve(
     }
 }
 
-/// Returns true if a category is all that was understood of a long text: "our old dog has sore hips"
-/// asks for no dog.
+/// Returns true if a category is all that was understood of a long text: "our old dog has sore
+/// hips" asks for no dog.
 fn tells_a_story(parsed: &Parsed, chosen: &[Option<usize>]) -> bool {
     let left = parsed.left.iter().filter(|left| **left).count();
     let accepted = parsed.candidates.iter().zip(chosen);
@@ -149,7 +149,7 @@ impl Described {
         let items = catalog.with_values(&choice.field, &values);
         let there = after.by_field.iter_mut().find(|(f, _)| *f == choice.field);
         match there {
-            // A word that no described item has is no alternative either.
+            // No described item has the other value: the words mean something else.
             Some((field, before)) if field != "category" => {
                 self.rest(&choice.field)
                     .is_none_or(|rest| !rest.is_disjoint(&items))

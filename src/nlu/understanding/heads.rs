@@ -27,7 +27,7 @@ const MAX_LEFT_WORDS: usize = 5;
 const MAX_LEFT_HAN: usize = 12;
 
 /// Endings of English words that describe rather than name.
-const DESCRIBING: [&str; 8] = ["proof", "able", "ful", "less", "ish", "ly", "ed", "est"];
+const DESCRIBING: [&str; 8] = ["proof", "able", "less", "ish", "ly", "ed", "est", "some"];
 
 /// Returns the category that the words not understood name, if no other words name one.
 pub(super) fn learned_category(

@@ -16,9 +16,9 @@ use crate::nlu::{
 const MIN_PHRASE_SHARE: f64 = 0.5;
 
 impl Evidence<'_> {
-    /// Returns true if the words and a neighbor are a phrase of titles whose items mostly do not have
-    /// the value: "green" in "green tea". A part of a longer Chinese word must be confirmed by such
-    /// titles.
+    /// Returns true if the words and a neighbor are a phrase of titles whose items mostly do not
+    /// have the value: "green" in "green tea". A part of a longer Chinese word must be confirmed by
+    /// such titles.
     pub(super) fn is_part_of_name(&self, candidate: &Candidate, choice: &Choice) -> bool {
         let tokens = &self.parsed.tokens;
         let (start, end) = (candidate.tokens.start, candidate.tokens.end);
@@ -97,8 +97,8 @@ impl Evidence<'_> {
         })
     }
 
-    /// Returns true if items with the value are among the excluded ones: "apple except phones" means
-    /// the maker of phones.
+    /// Returns true if items with the value are among the excluded ones: "apple except phones"
+    /// means the maker of phones.
     pub(super) fn is_among_excluded(&self, choice: &Choice) -> bool {
         let with = self.catalog.with_values(&choice.field, &choice.values);
         let excluded = self.parsed.candidates.iter().filter(|c| c.negated);

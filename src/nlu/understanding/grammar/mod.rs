@@ -1,21 +1,22 @@
 //! Grammar: turns tokens into required and excluded values and remaining words.
 
+mod certainty;
+mod negation;
+mod quantities;
+
 use std::{collections::BTreeSet, ops::Range};
 
 use super::{
     Constraint,
     audience::Audience,
     candidates::{self, Candidate, Choice, Fixed, choices},
-    ratings::rating_at,
     sorts,
 };
 use crate::{
     lexical,
     nlu::{
-        amounts::{PriceRange, price_at},
-        lexicon::{Bound, LEXICON, Role},
-        measures::{Measure, measure_at},
-        numbers::number_at,
+        amounts::price_at,
+        lexicon::{Bound, Role},
         tokens::{Kind, Token, tokens},
         vocabulary::{FieldKind, Lookup, Meaning, Vocabulary},
     },
@@ -190,189 +191,6 @@ impl Parser<'_> {
         }
     }
 
-    /// Returns the price that is meant: "don't want to go over 50" is at most 50.
-    fn meant(&self, range: PriceRange) -> PriceRange {
-        let from = self.at.saturating_sub(MAX_NEGATION_DISTANCE);
-        let negates = |t: &Token| {
-            ["not", "no", "nothing", "dont", "wont", "cant", "never"].contains(&t.form.as_str())
-        };
-        let clause = self.tokens[from..self.at].iter().rev();
-        let mut clause = clause.take_while(|t| t.kind != Kind::Break);
-        match range {
-            PriceRange {
-                gte: Some(most),
-                lte: None,
-            } if clause.any(negates) => PriceRange {
-                gte: None,
-                lte: Some(most),
-            },
-            range => range,
-        }
-    }
-
-    /// Interprets "without sugar", 没有糖 if items are "sugar free", 无糖.
-    fn free_of(&mut self) -> bool {
-        let is_not = |role| role == Role::Not;
-        let Some((n, _)) = self.vocabulary.role_at(&self.tokens[self.at..], is_not) else {
-            return false;
-        };
-        let rest = &self.tokens[self.at + n..];
-        for m in (1..=3.min(rest.len())).rev() {
-            let words: Vec<_> = rest[..m].iter().map(|t| t.form.as_str()).collect();
-            let names = [
-                format!("{} free", words.join(" ")),
-                format!("no {}", words.join(" ")),
-                format!("无{}", words.join("")),
-                format!("不{}", words.join("")),
-            ];
-            let found = names.iter().flat_map(|name| self.vocabulary.named(name));
-            let found = choices(found, self.without);
-            if !found.is_empty() {
-                self.push(n + m, found);
-                self.skip(n + m, Context::default());
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Interprets "4 stars and up", 评分4.5以上.
-    fn rating(&mut self) -> bool {
-        let field = self.vocabulary.field_named("rating", &[FieldKind::Number]);
-        let Some(field) = field.filter(|field| !self.without.contains(field)) else {
-            return false;
-        };
-        let Some((n, bounds)) = rating_at(&self.tokens[self.at..], self.vocabulary) else {
-            return false;
-        };
-        let field = field.to_owned();
-        self.keep_not();
-        self.fix(n, Constraint::Range { field, bounds });
-        true
-    }
-
-    /// Interprets "6 year old", "ages 3 to 5", 6岁.
-    fn age(&mut self) -> bool {
-        let ahead = &self.tokens[self.at..];
-        let lead = usize::from(["age", "aged"].contains(&ahead[0].form.as_str()));
-        let Some((n, age)) = measure_at(&ahead[lead..]).filter(|(_, m)| m.kind == "age") else {
-            return lead > 0 && self.bare_age();
-        };
-        let end = lead + n;
-        let unit = &ahead[end - 1].form;
-        let old = ahead
-            .get(end)
-            .is_some_and(|t| ["old", "大"].contains(&t.form.as_str()));
-        if lead == 0 && !old && unit != "old" && unit != "岁" && unit != "大" {
-            return false;
-        }
-        let end = end + usize::from(old);
-        let (n, age) = match LEXICON.bound_at(&ahead[end..]) {
-            Some((n, bound)) => (end + n, age.bounded(bound)),
-            None => (end, age),
-        };
-        self.audience.add_age(self.at..self.at + n, age);
-        self.skip(n, Context::default());
-        true
-    }
-
-    /// "age 6", "aged 3-5".
-    fn bare_age(&mut self) -> bool {
-        let ahead = &self.tokens[self.at + 1..];
-        let Some((n, low)) = number_at(ahead) else {
-            return false;
-        };
-        let range = ahead
-            .get(n)
-            .filter(|t| ["-", "to"].contains(&t.form.as_str()))
-            .and_then(|_| number_at(&ahead[n + 1..]));
-        let (n, high) = range.map_or((n, low), |(m, high)| (n + 1 + m, high));
-        let age = Measure {
-            kind: "age".to_owned(),
-            low: low * 12.0,
-            high: high * 12.0,
-        };
-        self.audience.add_age(self.at..self.at + 1 + n, age);
-        self.skip(1 + n, Context::default());
-        true
-    }
-
-    /// Interprets "256 GB", "at least 13 inch", 500毫升, if values are such measures.
-    fn measure(&mut self) -> bool {
-        let ahead = &self.tokens[self.at..];
-        let (skipped, before) = LEXICON
-            .bound_at(ahead)
-            .map_or((0, None), |(n, bound)| (n, Some(bound)));
-        if self.alternative_measures() {
-            return true;
-        }
-        let Some((n, measure)) = measure_at(&ahead[skipped..]) else {
-            return false;
-        };
-        let after = LEXICON
-            .bound_at(&ahead[skipped + n..])
-            .filter(|_| before.is_none());
-        let end = skipped + n + after.map_or(0, |(n, _)| n);
-        let bound = before.or(after.map(|(_, bound)| bound));
-        let measure = match bound {
-            Some(bound) if bound != Bound::Between => measure.bounded(bound),
-            _ => measure,
-        };
-        // Values come first: "42码" may be one, "13 inch" too.
-        if bound.is_none()
-            && let Some((m, Lookup::Values(_))) = self.vocabulary.longest_at(ahead)
-            && m >= n
-        {
-            return false;
-        }
-        let found = self.vocabulary.measured(&measure);
-        let found = choices(found.iter().map(|value| &value.meaning), self.without);
-        if found.is_empty() {
-            return false;
-        }
-        self.push(end, found);
-        self.skip(end, Context::default());
-        true
-    }
-
-    /// Interprets "13 or 14 inch".
-    fn alternative_measures(&mut self) -> bool {
-        let ahead = &self.tokens[self.at..];
-        let Some((n, first)) = number_at(ahead) else {
-            return false;
-        };
-        let joins = |t: &&Token| ["or", "/", "或", "或者"].contains(&t.form.as_str());
-        if ahead.get(n).filter(joins).is_none() {
-            return false;
-        }
-        let Some((m, second)) = measure_at(&ahead[n + 1..]) else {
-            return false;
-        };
-        let Some((_, number)) = number_at(&ahead[n + 1..]).filter(|(_, x)| *x > 0.0) else {
-            return false;
-        };
-        let factor = second.low / number;
-        let first = Measure {
-            kind: second.kind.clone(),
-            low: first * factor,
-            high: first * factor,
-        };
-        let mut found = self.vocabulary.measured(&first);
-        found.extend(self.vocabulary.measured(&second));
-        let found = choices(found.iter().map(|value| &value.meaning), self.without);
-        if found.is_empty() {
-            return false;
-        }
-        self.push(n + 1 + m, found);
-        self.skip(n + 1 + m, Context::default());
-        true
-    }
-
-    /// Returns true if `n` tokens, an amount without a bound, are a size: "38-40 size".
-    fn is_size(&self, n: usize) -> bool {
-        self.size_mark_at(self.at + n)
-    }
-
     fn value(&mut self, n: usize, meanings: &BTreeSet<Meaning>) {
         let mut choices = choices(meanings, self.without);
         let span = &self.tokens[self.at..self.at + n];
@@ -516,47 +334,6 @@ impl Parser<'_> {
         }
     }
 
-    /// "leather-free", 小米的就算了: the value before it is not wanted.
-    fn not_before(&mut self, n: usize) {
-        let hyphen = self.at > 0 && self.tokens[self.at - 1].form == "-";
-        let joined = hyphen || self.tokens[self.at].kind == Kind::Han || n > 1;
-        if joined && self.negate_previous() {
-            self.skip(n, Context::default());
-        } else {
-            self.word(n);
-        }
-    }
-
-    /// Negates the values before the current token, if nothing stands between. Returns false if
-    /// there are none.
-    fn negate_previous(&mut self) -> bool {
-        let Some(last) = self.candidates.last() else {
-            return false;
-        };
-        let between = last.tokens.end..self.at;
-        let is_far = |at: usize| self.left[at] || self.tokens[at].kind == Kind::Break;
-        if between.clone().any(is_far) || between.len() > 2 {
-            return false;
-        }
-        for candidate in self.candidates.iter_mut().rev() {
-            candidate.negated = true;
-            if !candidate.joined {
-                break;
-            }
-        }
-        true
-    }
-
-    /// Returns true if nothing but particles follows until the clause ends.
-    fn ends_clause(&self, at: usize) -> bool {
-        let ahead = self.tokens[at..].iter();
-        let particle = |t: &&Token| ["的", "了", "吧", "啊"].contains(&t.form.as_str());
-        ahead
-            .skip_while(particle)
-            .next()
-            .is_none_or(|t| t.kind == Kind::Break)
-    }
-
     /// Returns true for "to" after a thing: "scissors to trim the roses"; but not in "want to buy".
     fn begins_action(&self, n: usize) -> bool {
         let Some(before) = self.at.checked_sub(1).map(|at| &self.tokens[at]) else {
@@ -604,42 +381,6 @@ impl Parser<'_> {
         }
     }
 
-    /// Returns true if a role of one Chinese character is only a part of a word: 他 of 吉他.
-    fn cuts_word(&self, n: usize, role: Role) -> bool {
-        let may_cut = matches!(role, Role::Filler | Role::Recipient(_) | Role::InStock);
-        may_cut && n == 1 && self.tokens[self.at].kind == Kind::Han && self.is_inside_word(self.at)
-    }
-
-    /// Returns true if a Chinese word of two or three characters begins before the token or ends
-    /// after it, and is no phrase of its own.
-    fn is_inside_word(&self, at: usize) -> bool {
-        let token = &self.tokens[at];
-        let holds = |w: &&Range<usize>| w.start <= token.start && token.end <= w.end;
-        let Some(word) = self.words.iter().find(holds) else {
-            return false;
-        };
-        let inside = self
-            .tokens
-            .iter()
-            .filter(|t| word.start <= t.start && t.end <= word.end);
-        let count = inside.count();
-        token.kind == Kind::Han && (2..=3).contains(&count) && !self.is_made_of_phrases(word)
-    }
-
-    /// Returns true if phrases cover a word: 想买, 我要.
-    fn is_made_of_phrases(&self, word: &Range<usize>) -> bool {
-        let Some(mut at) = self.tokens.iter().position(|t| t.start == word.start) else {
-            return false;
-        };
-        while self.tokens.get(at).is_some_and(|t| t.end <= word.end) {
-            match self.vocabulary.longest_at(&self.tokens[at..]) {
-                Some((n, _)) => at += n,
-                None => return false,
-            }
-        }
-        true
-    }
-
     /// Leaves `n` tokens in the text, but for signs.
     fn word(&mut self, n: usize) {
         let kind = self.tokens[self.at].kind;
@@ -673,13 +414,6 @@ impl Parser<'_> {
         );
     }
 
-    /// A negation that no value followed stays in the text.
-    fn keep_not(&mut self) {
-        if let Some(not) = self.context.not.take() {
-            self.left[not].fill(true);
-        }
-    }
-
     fn push(&mut self, n: usize, choices: Vec<Choice>) {
         let negated = self.context.not.take().is_some() || self.context.next.negated;
         self.candidates.push(Candidate {
@@ -701,97 +435,6 @@ impl Parser<'_> {
     fn skip(&mut self, n: usize, context: Context) {
         self.at += n;
         self.context = context;
-    }
-
-    /// Returns true if a value is meant; a single letter, number or character is ambiguous.
-    fn is_meant(&self, n: usize, meanings: &BTreeSet<Meaning>) -> bool {
-        if self.is_evidence && self.may_be_meant(n, meanings) {
-            return true;
-        }
-        let token = &self.tokens[self.at];
-        let after = &self.tokens[self.at + n..];
-        let marked = || self.context.next.size || self.size_mark_at(self.at + n);
-        if self.is_glued(n) {
-            return false;
-        }
-        match token.kind {
-            Kind::Han if !AUDIENCE.contains(&token.form.as_str()) && self.begins_another(n) => {
-                false
-            }
-            _ if n > 1 => true,
-            Kind::Number(_) => self.context.category || marked(),
-            Kind::Word if is_short(token) => marked(),
-            Kind::Han
-                if !AUDIENCE.contains(&token.form.as_str())
-                    && !meanings.iter().any(|m| m.field == "category") =>
-            {
-                let next_is_han = after.first().is_some_and(|t| t.kind == Kind::Han);
-                !next_is_han || self.vocabulary.longest_at(after).is_some()
-            }
-            _ => true,
-        }
-    }
-
-    /// Returns true for values that only items can confirm: a part of a longer Chinese word, a size
-    /// without "size".
-    fn may_be_meant(&self, n: usize, meanings: &BTreeSet<Meaning>) -> bool {
-        let token = &self.tokens[self.at];
-        let is_size = |m: &Meaning| {
-            self.vocabulary.field_named("size", &[FieldKind::Keyword]) == Some(m.field.as_str())
-        };
-        let particle = |t: &Token| ["的", "码", "号"].contains(&t.form.as_str());
-        match token.kind {
-            _ if self.is_glued(n) => false,
-            Kind::Han => n > 1,
-            Kind::Number(_) if n == 1 && meanings.iter().any(is_size) => {
-                let next = self.tokens.get(self.at + 1);
-                next.is_none_or(|t| t.kind == Kind::Break || particle(t))
-            }
-            Kind::Word if n == 1 && is_short(token) && meanings.iter().any(is_size) => {
-                self.is_upper(self.at)
-            }
-            _ => false,
-        }
-    }
-
-    /// Returns true for a capital letter other than A and I.
-    fn is_upper(&self, at: usize) -> bool {
-        let token = &self.tokens[at];
-        let written = self.text[token.start..token.end].chars().next();
-        written.is_some_and(|c| c.is_uppercase() && !"AI".contains(c))
-    }
-
-    /// Returns true if a number or letters stand directly beside: XL in 2XL is not XL.
-    fn is_glued(&self, n: usize) -> bool {
-        let is_plain = |t: &Token| matches!(t.kind, Kind::Word | Kind::Number(_));
-        let (first, last) = (&self.tokens[self.at], &self.tokens[self.at + n - 1]);
-        let before = self.at.checked_sub(1).map(|at| &self.tokens[at]);
-        let after = self.tokens.get(self.at + n);
-        is_plain(first) && before.is_some_and(|t| is_plain(t) && t.end == first.start)
-            || is_plain(last) && after.is_some_and(|t| is_plain(t) && t.start == last.end)
-    }
-
-    /// Returns true if a Chinese word continues after `n` tokens with an unknown rest: 家居 in 家居服
-    /// does not mean furniture. Conversely, 鞋 in 跑步鞋 is meant: the end of a word is its head.
-    fn begins_another(&self, n: usize) -> bool {
-        let after = &self.tokens[self.at + n..];
-        let end = self.tokens[self.at + n - 1].end;
-        let goes_on = self.words.iter().any(|w| w.start < end && end < w.end);
-        goes_on && self.vocabulary.longest_at(after).is_none()
-    }
-
-    fn size_follows(&self, n: usize) -> bool {
-        let after = &self.tokens[self.at + n..];
-        matches!(
-            self.vocabulary.longest_at(after),
-            Some((_, Lookup::Values(_)))
-        )
-    }
-
-    fn size_mark_at(&self, at: usize) -> bool {
-        self.vocabulary
-            .role_at(&self.tokens[at..], |r| r == Role::SizeMark)
-            .is_some()
     }
 }
 
