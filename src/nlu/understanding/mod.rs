@@ -9,6 +9,7 @@ mod category_paths;
 mod evidence;
 mod grammar;
 mod heads;
+mod memo;
 mod ratings;
 pub(in crate::nlu) mod sorts;
 mod wording;
@@ -115,6 +116,8 @@ impl Understanding {
         catalog: Option<&dyn Catalog>,
         required: &[(String, Vec<String>)],
     ) -> Self {
+        let memo = catalog.map(memo::Memo::new);
+        let catalog = memo.as_ref().map(|memo| memo as &dyn Catalog);
         let is_word = |word: &str| {
             catalog
                 .and_then(|c| c.with_phrase(word, true))
