@@ -32,8 +32,7 @@ class Server:
         self.call("PUT", f"/v1/collections/{self.name}", config)
         items = [item_of(product, kinds) for product in products]
         for at in range(0, len(items), 50):
-            body = {"items": items[at : at + 50]}
-            self.call("POST", f"/v1/collections/{self.name}/items", body)
+            self.call("PUT", f"/v1/collections/{self.name}/items", items[at : at + 50])
 
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()

@@ -376,7 +376,7 @@ fn name_parts(name: &str) -> Vec<String> {
                 .last()
                 .map(|word| piece[word.clone()].to_owned());
             let end: String = piece.chars().skip(count - 1).collect();
-            parts.extend(last.filter(|word| word != piece));
+            parts.extend(last.filter(|word| word != piece && word.chars().count() > 1));
             parts.extend(Some(end).filter(|end| has(&LEXICON.head_nouns, end)));
         }
     }
