@@ -140,6 +140,9 @@ impl Reader<'_> {
         }
         for ((field, negated), one) in wanted {
             let (values, words) = (one.values, one.words.join(" "));
+            if field == "category" && !negated {
+                self.drop_foreign(&values);
+            }
             if negated {
                 state::exclude(&mut self.state, &field, &values, &words);
             } else {
@@ -175,6 +178,18 @@ impl Reader<'_> {
             }),
             Leftover::Unknown(_) | Leftover::Nothing => {}
         }
+    }
+
+    /// Drops conditions on fields that no item of the new categories has: a dress had a size, a phone
+    /// has none.
+    fn drop_foreign(&mut self, categories: &[String]) {
+        let Some(catalog) = self.catalog else {
+            return;
+        };
+        let items = catalog.with_values("category", categories);
+        self.state
+            .filters
+            .retain(|f| f.values.is_empty() || !catalog.with_field(&f.field).is_disjoint(&items));
     }
 
     /// Applies a price, a rating, an availability, an order.

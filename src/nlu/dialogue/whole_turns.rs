@@ -3,11 +3,12 @@
 use vitrine_schemas::{ActKind, DialogueAct};
 
 use super::{
-    positions::position_at,
+    positions::{Position, position_at},
     reader::{Reader, bare},
 };
 use crate::nlu::{
     lexicon::{LEXICON, Phrase, has},
+    numbers::number_at,
     tokens::{Kind, key},
 };
 
@@ -51,6 +52,11 @@ impl Reader<'_> {
         let mut at = 0;
         let (mut positions, mut contrasts, mut compared) = (Vec::new(), false, None);
         while at < self.tokens.len() {
+            if let Some((n, count)) = self.first_few(at) {
+                positions.extend((0..count).map(Position::At));
+                at += n;
+                continue;
+            }
             if let Some(found) = position_at(&self.tokens[at..]) {
                 positions.push(found.position);
                 at += found.length;
@@ -85,12 +91,17 @@ impl Reader<'_> {
         true
     }
 
+    /// Returns the length of "first two", 前两个, and the number.
+    fn first_few(&self, at: usize) -> Option<(usize, usize)> {
+        let leads = ["first", "top", "前"].contains(&self.tokens[at].form.as_str());
+        let (n, count) = number_at(self.tokens.get(at + 1..)?).filter(|_| leads)?;
+        [2.0, 3.0]
+            .contains(&count)
+            .then_some((1 + n, count as usize))
+    }
+
     /// Returns a position that is only a number: "compare 1 and 2", "the first two".
-    fn number_after_and(
-        &self,
-        at: usize,
-        before: &[super::positions::Position],
-    ) -> Option<super::positions::Position> {
+    fn number_after_and(&self, at: usize, before: &[Position]) -> Option<Position> {
         let compares = self
             .tokens
             .iter()
@@ -99,7 +110,7 @@ impl Reader<'_> {
             return None;
         };
         let is_position = compares && number.fract() == 0.0 && (1.0..=100.0).contains(&number);
-        let position = super::positions::Position::At(number as usize - usize::from(number >= 1.0));
+        let position = Position::At((number as usize).saturating_sub(1));
         (is_position && !before.contains(&position)).then_some(position)
     }
 

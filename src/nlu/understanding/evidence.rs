@@ -219,10 +219,12 @@ impl Evidence<'_> {
         for (at, candidate) in self.parsed.candidates.iter().enumerate() {
             let choices = candidate.choices.iter().enumerate();
             if candidate.negated {
-                let items = described.items();
+                // Few items may be left; those of the kind still tell what is meant.
+                let kind = described.by_field.iter().find(|(f, _)| f == "category");
+                let kind = kind.map(|(_, items)| items.clone());
                 let fits = |choice: &Choice| {
                     let with = self.catalog.with_values(&choice.field, &choice.values);
-                    items.as_ref().is_none_or(|items| !items.is_disjoint(&with))
+                    kind.as_ref().is_none_or(|items| !items.is_disjoint(&with))
                 };
                 let first = choices
                     .filter(|(_, choice)| fits(choice))
