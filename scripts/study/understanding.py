@@ -11,6 +11,7 @@ excluded items and price comparison are those of the shown products.
 
 import json
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -24,13 +25,12 @@ class Server:
         self.base = base.rstrip("/")
         self.name = "understanding"
         kinds = attribute_types(products)
-        try:
-            self.call("DELETE", f"/v1/collections/{self.name}")
-        except urllib.error.HTTPError:
-            pass
         config = {"attributes": kinds, "vectors": {"shared": {"dim": 2}}}
         self.call("PUT", f"/v1/collections/{self.name}", config)
         items = [item_of(product, kinds) for product in products]
+        # "More like this" needs a vector; which one does not matter here.
+        for at, item in enumerate(items):
+            item["vectors"] = {"shared": [1.0, at / len(items)]}
         for at in range(0, len(items), 50):
             self.call("PUT", f"/v1/collections/{self.name}/items", items[at : at + 50])
 
@@ -38,8 +38,11 @@ class Server:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data=data, method=method)
         request.add_header("content-type", "application/json")
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            text = answer.read()
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise SystemExit(f"{method} {path}: {error.read().decode()}") from error
         return json.loads(text) if text else None
 
     def understand(self, text):

@@ -4,9 +4,13 @@
 set -euo pipefail
 bin=$1 set=$2
 here=$(cd "$(dirname "$0")" && pwd)
-source "$here/../demo/serve.sh"
 work=$(mktemp -d)
-mkdir -p "$work/models"
-VITRINE_MODELS=$work/models start_server "$bin" "$work/data" --listen 127.0.0.1:0
-python3 "$here/understanding.py" "$set" "$URL" "${@:3}"
-rm -rf "$work"
+file=$work/address
+"$bin/vitrine-server" serve --data-dir "$work/data" --address-file "$file" --listen 127.0.0.1:0 &
+server=$!
+trap 'kill $server; wait $server || true; rm -rf "$work"' EXIT
+until [[ -s $file ]]; do
+  kill -0 "$server" || exit 1
+  sleep 0.1
+done
+python3 "$here/understanding.py" "$set" "http://$(cat "$file")" "${@:3}"

@@ -18,7 +18,7 @@ const TITLE: usize = 0;
 
 impl LexicalIndex {
     /// Returns the items with the words side by side in the title, or in any text with `anywhere`;
-    /// `None` if a word is in more than `most` items, or if there are no words.
+    /// `None` if each word is in more than `most` items, or if there are no words.
     ///
     /// # Errors
     /// The index cannot be read.
@@ -38,15 +38,22 @@ impl LexicalIndex {
         if terms.is_empty() {
             return Ok(None);
         }
-        for (field, (_, term)) in fields
-            .iter()
-            .flat_map(|f| terms.iter().map(move |t| (f, t)))
-        {
-            if searcher.doc_freq(&Term::from_field_text(*field, term))? > most {
+        let mut queries = Vec::new();
+        for field in fields {
+            let mut rarest = u64::MAX;
+            for (_, term) in &terms {
+                rarest = rarest.min(searcher.doc_freq(&Term::from_field_text(*field, term))?);
+            }
+            if rarest > most {
                 return Ok(None);
             }
+            if rarest > 0 {
+                queries.push(phrase(*field, &terms));
+            }
         }
-        let queries = fields.iter().map(|field| phrase(*field, &terms)).collect();
+        if queries.is_empty() {
+            return Ok(Some(RoaringBitmap::new()));
+        }
         let query = BooleanQuery::union(queries);
         let weight = query.weight(EnableScoring::disabled_from_searcher(&searcher))?;
         let mut items = RoaringBitmap::new();

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Number of items above which a word says nothing of them.
-const MAX_ITEMS_OF_WORD: u64 = 30_000;
+const MAX_ITEMS_OF_WORD: u64 = 10_000;
 
 /// Maximum number of items whose values are counted.
 const MAX_COUNTED: usize = 1_000;
