@@ -180,8 +180,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Drops conditions on fields that no item of the new categories has: a dress had a size, a phone
-    /// has none.
+    /// Drops conditions on fields that no item of the new categories has: a dress had a size, a
+    /// phone has none.
     fn drop_foreign(&mut self, categories: &[String]) {
         let Some(catalog) = self.catalog else {
             return;

@@ -92,7 +92,7 @@ fn named_at_end(
         let meanings = values.into_iter().chain(near).flatten();
         let categories = meanings.filter(|m| m.field == "category");
         let paths: Vec<String> = categories.map(|m| m.value.clone()).collect();
-        (!paths.is_empty()).then(|| (start..span.end, paths))
+        (!paths.is_empty()).then_some((start..span.end, paths))
     })
 }
 

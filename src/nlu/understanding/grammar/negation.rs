@@ -1,4 +1,5 @@
-//! Exclusions: "w/o leather", "leather-free", 小米的就算了, and "without sugar" where items are sugar free.
+//! Exclusions: "w/o leather", "leather-free", 小米的就算了, and "without sugar" where items are sugar
+//! free.
 
 use super::{Context, Parser};
 use crate::nlu::{
@@ -67,11 +68,10 @@ impl Parser<'_> {
 
     /// Returns true if nothing but particles follows until the clause ends.
     pub(super) fn ends_clause(&self, at: usize) -> bool {
-        let ahead = self.tokens[at..].iter();
+        let mut ahead = self.tokens[at..].iter();
         let particle = |t: &&Token| ["的", "了", "吧", "啊"].contains(&t.form.as_str());
         ahead
-            .skip_while(particle)
-            .next()
+            .find(|t| !particle(t))
             .is_none_or(|t| t.kind == Kind::Break)
     }
 
