@@ -220,6 +220,9 @@ bench-rank: build models $(BENCH_PY) ## learning to rank on Home Depot's judgmen
 bench-paraphrases: build models ## hybrid, full-text and vector search on a shop and queries that were written blind
 	scripts/study/paraphrases.sh $(BIN)
 
+bench-understanding: build ## query understanding and dialogues on a set of products, queries and dialogues (SET)
+	scripts/study/understanding.sh $(BIN) $(SET)
+
 bench-api-writes: build models ## items written through the API compared with `index`; time until they are found by meaning (VITRINE_DATA)
 	scripts/study/api-writes.sh $(BIN)
 

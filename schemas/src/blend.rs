@@ -140,6 +140,9 @@ pub enum Fallback {
     NoCategory,
     /// The sources had too few candidates; the newest items were added.
     Newest,
+    /// No item met the conditions of the text: it was searched as it stands, without filter and
+    /// order.
+    UnderstoodFilter,
 }
 
 /// A mean difference with its 95 % bootstrap interval.

@@ -1,10 +1,12 @@
 //! Dialogues: searches that are refined turn by turn.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::{
     BlendSpec, DiversifySpec, FacetSpec, FacetsOver, FilterSpec, Range, SearchMode, SearchResponse,
+    SortKey,
 };
 
 /// State of a dialogue: the query that it has built up. Each part can be removed.
@@ -23,6 +25,9 @@ pub struct DialogueState {
     /// Ids of excluded items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<String>,
+    /// Order of the hits; absent: by relevance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<SortKey>,
 }
 
 /// A filter of a dialogue.
@@ -31,12 +36,15 @@ pub struct DialogueState {
 pub struct DialogueFilter {
     /// The field.
     pub field: String,
-    /// Accepted values; empty for a price.
+    /// Accepted values; empty for a range and for `is`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
-    /// Price range.
+    /// Range of the price or of another number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
+    /// Value of a field of true and false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is: Option<bool>,
     /// True if the filter excludes the values.
     #[serde(default)]
     pub negated: bool,
@@ -76,6 +84,12 @@ pub enum ActKind {
     Cheaper,
     /// Limits prices to above a reference price.
     Pricier,
+    /// Sorts the hits.
+    Sort,
+    /// Shows the next hits; the state stays.
+    More,
+    /// Compares shown items in a field; the state stays.
+    Compare,
     /// Undoes the previous turn.
     Undo,
     /// Clears the state.
@@ -117,12 +131,18 @@ pub struct DialogueAct {
     /// Id of the referenced item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
+    /// Ids of the compared items.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<String>,
+    /// Order of the hits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<SortKey>,
     /// Reference price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<PriceBasis>,
 }
 
-/// Words that were recognized but cannot be applied; they change nothing.
+/// Words that cannot be applied. A turn with any changes nothing; the detail asks back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unclear {
@@ -304,6 +324,20 @@ pub struct Relaxation {
     pub matches: u64,
 }
 
+/// An item of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ComparedItem {
+    /// Item id.
+    pub id: String,
+    /// Title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Values of the compared field; of all fields if the turn names none, or the items do not have
+    /// it.
+    #[schema(value_type = Object)]
+    pub values: Map<String, Value>,
+}
+
 /// Response of a dialogue.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DialogueResponse {
@@ -322,4 +356,7 @@ pub struct DialogueResponse {
     /// Suggestions if nothing was found, those with most matches first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relaxations: Vec<Relaxation>,
+    /// Items that the turn asked to compare.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compared: Vec<ComparedItem>,
 }

@@ -127,9 +127,9 @@ pub use collection::{
     IndexMemory, RecallInfo, SelectivityRecall,
 };
 pub use dialogue::{
-    ActKind, Dialogue, DialogueAct, DialogueFilter, DialoguePageRequest, DialogueRequest,
-    DialogueResponse, DialogueSearch, DialogueState, DialogueTurn, PriceBasis, Relaxation,
-    ShownItem, TurnRequest, Unclear,
+    ActKind, ComparedItem, Dialogue, DialogueAct, DialogueFilter, DialoguePageRequest,
+    DialogueRequest, DialogueResponse, DialogueSearch, DialogueState, DialogueTurn, PriceBasis,
+    Relaxation, ShownItem, TurnRequest, Unclear,
 };
 pub use diversify::{DiversifySpec, DiversityUse, Group};
 pub use embeddings::{

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Filter, Range};
+use crate::{Filter, Range, SortKey};
 
 /// Body of `POST /v1/collections/{c}/understand`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -23,6 +23,9 @@ pub struct UnderstandResponse {
     pub text: String,
     /// Extracted conditions as a filter.
     pub filter: Filter,
+    /// Order of the hits that the text asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<SortKey>,
     /// Extracted conditions, in the order of the query.
     pub parts: Vec<UnderstoodPart>,
 }
@@ -36,14 +39,17 @@ pub struct UnderstoodPart {
     pub start: u64,
     /// End of the words, in characters.
     pub end: u64,
-    /// Field of the condition.
+    /// Field of the condition, or `sort`.
     pub field: String,
-    /// Values of the condition; empty for a price.
+    /// Values of the condition; empty for a range and an order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
-    /// Price range.
+    /// Range of the price or of another number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
+    /// Order of the hits; its `field` is `sort`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<SortKey>,
     /// True if the condition excludes items.
     pub negated: bool,
 }

@@ -2,6 +2,7 @@
 //! tantivy).
 
 mod analyzer;
+mod evidence;
 mod highlight;
 mod index;
 mod phrases;
@@ -18,7 +19,7 @@ mod writer_pool;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::{
-    analyzer::{han_words, is_han, is_stop},
+    analyzer::{han_words, is_han, is_stop, simplify},
     terms::{TextTerm, idf, is_number, text_terms},
 };
 pub use self::{

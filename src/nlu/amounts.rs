@@ -2,6 +2,7 @@
 
 use super::{
     lexicon::{Bound, LEXICON, Role, has},
+    numbers::number_at,
     tokens::{Kind, Token},
     vocabulary::Vocabulary,
 };
@@ -47,58 +48,132 @@ impl PriceRange {
 pub(super) fn price_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(usize, PriceRange)> {
     let bound_at = |tokens: &[Token]| {
         let (n, role) = vocabulary.role_at(tokens, |r| matches!(r, Role::Bound(_)))?;
+        if cuts_word(tokens, n) {
+            return None;
+        }
         let Role::Bound(bound) = role else {
             return None;
         };
         Some((n, bound))
     };
-    let (skipped, before) = bound_at(tokens).map_or((0, None), |(n, bound)| (n, Some(bound)));
+    let is_before = |found: &(usize, Bound)| !is_after_only(&tokens[..found.0]);
+    let before = bound_at(tokens).filter(is_before);
+    let (skipped, before) = before.map_or((0, None), |(n, bound)| (n, Some(bound)));
+    if before.is_none()
+        && let Some((n, range)) = two_digits(tokens)
+    {
+        return Some((n, range));
+    }
     let (n, low) = amount_at(&tokens[skipped..])?;
     let mut at = skipped + n;
-    // "budget 500 to 800" is a range; in "under 50 and 20" nobody knows.
-    let joins = |t: &Token| {
-        let form = t.form.as_str();
-        has(&LEXICON.amounts.ranges, form) && (form != "and" || before == Some(Bound::Between))
-    };
-    if tokens.get(at).is_some_and(joins)
-        && let Some((n, high)) = amount_at(&tokens[at + 1..])
-        && low <= high
+    if low.vague && before.is_none() {
+        let step = 10_f64.powf(low.value.log10().floor());
+        let range = PriceRange {
+            gte: Some(low.value),
+            lte: Some(low.value + step),
+        };
+        return Some((at, range));
+    }
+    if let Some(joint) = joint_at(&tokens[at..], before)
+        && let Some((n, high)) = amount_at(&tokens[at + joint..])
+        && low.value <= high.value
     {
-        return Some((
-            at + 1 + n,
-            PriceRange {
-                gte: Some(low),
-                lte: Some(high),
-            },
-        ));
+        let range = PriceRange {
+            gte: Some(low.value),
+            lte: Some(high.value),
+        };
+        return Some((at + joint + n, range));
     }
     // In "over 50 under 200" the second bound belongs to the second amount.
     let after = bound_at(&tokens[at..]).filter(|(n, bound)| {
         before.is_none_or(|b| b == *bound) && amount_at(&tokens[at + n..]).is_none()
     });
     at += after.map_or(0, |(n, _)| n);
-    let bound = before.or(after.map(|(_, bound)| bound))?;
-    (bound != Bound::Between).then(|| (at, PriceRange::of(bound, low)))
+    let said = before.or(after.map(|(_, bound)| bound));
+    let bound = match said {
+        Some(Bound::Between) => (low.is_money).then_some(Bound::Min)?,
+        Some(bound) => bound,
+        // "a 100 dollar watch": about as much.
+        None => low.is_money.then_some(Bound::Around)?,
+    };
+    Some((at, PriceRange::of(bound, low.value)))
 }
 
-/// An amount with or without a currency, and its length.
-fn amount_at(tokens: &[Token]) -> Option<(usize, f64)> {
-    let mut at = currency_at(tokens);
-    let (n, mut amount) = match tokens.get(at)?.kind {
-        Kind::Number(amount) => (1, amount),
-        _ => han_number(&tokens[at..])?,
+/// Returns true for a bound that only stands after an amount: "50 tops".
+fn is_after_only(tokens: &[Token]) -> bool {
+    matches!(tokens, [only] if ["top", "封顶"].contains(&only.form.as_str()))
+}
+
+/// 三五十块, 两三百: between both.
+fn two_digits(tokens: &[Token]) -> Option<(usize, PriceRange)> {
+    let digit = |at: usize| {
+        let one = tokens.get(at..at + 1)?;
+        number_at(one)
+            .filter(|(_, x)| one[0].kind == Kind::Han && *x < 10.0)
+            .map(|f| f.1)
     };
+    let (low, high) = (digit(0)?, digit(1)?);
+    let (n, unit) = number_at(tokens.get(2..)?).filter(|(_, unit)| *unit >= 10.0)?;
+    let is_unit = ["十", "百", "千", "万"].contains(&tokens[2].form.as_str());
+    let unit = if n == 1 { unit } else { return None };
+    let end = 2 + n + currency_at(&tokens[2 + n..]);
+    let range = PriceRange {
+        gte: Some(low * unit),
+        lte: Some(high * unit),
+    };
+    (is_unit && low < high && !is_measured(tokens, 2 + n)).then_some((end, range))
+}
+
+/// Length of the words between two amounts of a range. "budget 500 to 800" is a range; in "under 50
+/// and 20" nobody knows.
+fn joint_at(tokens: &[Token], before: Option<Bound>) -> Option<usize> {
+    let words = |n: usize| {
+        let forms = tokens.get(..n)?.iter().map(|t| t.form.as_str());
+        Some(forms.collect::<Vec<_>>().join(" "))
+    };
+    (1..=2).rev().find(|n| {
+        words(*n).is_some_and(|words| {
+            has(&LEXICON.amounts.ranges, &words)
+                && (words != "and" || before == Some(Bound::Between))
+        })
+    })
+}
+
+/// An amount, with or without a currency.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+struct Amount {
+    value: f64,
+    is_money: bool,
+    /// 一千多: more, but less than the next such number.
+    vague: bool,
+}
+
+/// An amount and its length.
+fn amount_at(tokens: &[Token]) -> Option<(usize, Amount)> {
+    let mut at = currency_at(tokens);
+    let (n, value) = number_at(tokens.get(at..)?)?;
     at += n;
-    while let Some(factor) = tokens
-        .get(at)
-        .and_then(|t| LEXICON.amounts.factors.get(&t.form))
-    {
-        amount *= factor;
-        at += 1;
-    }
+    // 200来块 is about as much, 一千多 between one and two thousand.
+    let form = |at: usize| tokens.get(at).map_or("", |t| t.form.as_str());
+    let some = form(at) == "来" && currency_at(&tokens[at + 1..]) > 0;
+    let vague = form(at) == "多" && value >= 10.0 && !["个", "人"].contains(&form(at + 1));
+    at += usize::from(vague || some);
     let after = currency_at(&tokens[at..]);
     let is_money = after > 0 || currency_at(tokens) > 0;
-    (amount.is_finite() && (is_money || !is_measured(tokens, at))).then_some((at + after, amount))
+    let amount = Amount {
+        value,
+        is_money,
+        vague,
+    };
+    (value.is_finite() && (is_money || !is_measured(tokens, at))).then_some((at + after, amount))
+}
+
+/// Returns true if one Chinese character, which may be a bound, begins another word: 内 of 内存.
+pub(super) fn cuts_word(tokens: &[Token], n: usize) -> bool {
+    let next = tokens.get(n).filter(|t| t.kind == Kind::Han);
+    n == 1
+        && ["内", "起"].contains(&tokens[0].form.as_str())
+        && next.is_some_and(|t| !["的", "吧", "啊"].contains(&t.form.as_str()))
 }
 
 /// Returns true if a unit follows the first `n` tokens: "256g", "13 inch", 500毫升 are not prices.
@@ -132,31 +207,6 @@ fn currency_at(tokens: &[Token]) -> usize {
         .into_iter()
         .find(|n| has(&LEXICON.amounts.currencies, &name(*n)))
         .unwrap_or(0)
-}
-
-/// A number below 100,000,000 in Chinese characters, and its length.
-fn han_number(tokens: &[Token]) -> Option<(usize, f64)> {
-    let (mut total, mut section, mut digit, mut n) = (0.0, 0.0, None, 0);
-    for token in tokens.iter().take_while(|t| t.kind == Kind::Han) {
-        let c = token.form.chars().next()?;
-        if let Some(value) = "零一二三四五六七八九".chars().position(|d| d == c) {
-            digit = Some(value as f64);
-        } else if c == '两' {
-            digit = Some(2.0);
-        } else if let Some(unit) = [('十', 10.0), ('百', 100.0), ('千', 1000.0)]
-            .iter()
-            .find(|u| u.0 == c)
-        {
-            section += digit.take().unwrap_or(1.0) * unit.1;
-        } else if c == '万' && n > 0 {
-            total = (section + digit.take().unwrap_or(0.0)) * 1e4;
-            section = 0.0;
-        } else {
-            break;
-        }
-        n += 1;
-    }
-    (n > 0).then(|| (n, total + section + digit.unwrap_or(0.0)))
 }
 
 #[cfg(test)]
@@ -201,6 +251,15 @@ mod tests {
             ("20-40cm", None),
             ("under $13 inch", most(13.0)),
             ("between 20", None),
+            ("from 500 up to 1300", both(500.0, 1300.0)),
+            ("under ten dollars", most(10.0)),
+            ("三百到五百", both(300.0, 500.0)),
+            ("一千块左右", both(800.0, 1200.0)),
+            ("100块", both(80.0, 120.0)),
+            ("一千多", both(1000.0, 2000.0)),
+            ("三五十块钱", both(30.0, 50.0)),
+            ("50 tops", most(50.0)),
+            ("two hundred bucks or less", most(200.0)),
             ("40 to 20", None),
             ("50", None),
             ("under the bridge", None),

@@ -1,5 +1,7 @@
 //! Tokens of a text: words, numbers, single Han characters and signs, each with its span.
 
+use crate::lexical::simplify;
+
 /// Kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::nlu) enum Kind {
@@ -19,7 +21,7 @@ pub(in crate::nlu) enum Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::nlu) struct Token {
     pub kind: Kind,
-    /// Comparable form.
+    /// Comparable form: lower case, simplified characters, no ending of a plural.
     pub form: String,
     /// Bytes of the text.
     pub start: usize,
@@ -55,6 +57,8 @@ pub(in crate::nlu) fn tokens(text: &str) -> Vec<Token> {
                 i += 1;
             }
             Kind::Word
+        } else if c == '"' && from > 0 && chars[from - 1].2.is_ascii_digit() {
+            Kind::Word
         } else if c.is_whitespace() || c == '\'' {
             continue;
         } else if ",.;:!?()[]\"".contains(c) {
@@ -67,7 +71,16 @@ pub(in crate::nlu) fn tokens(text: &str) -> Vec<Token> {
             .map(|c| c.2)
             .filter(|c| *c != '\'')
             .collect();
-        let form = if kind == Kind::Word {
+        let form = if plain == "\"" && kind == Kind::Word {
+            "inch".to_owned()
+        } else if plain == "g"
+            && &text[start..end_of(i)] == "G"
+            && from > 0
+            && chars[from - 1].2.is_ascii_digit()
+        {
+            // 256G is memory, 256g a weight.
+            "gb".to_owned()
+        } else if kind == Kind::Word {
             stem(&plain)
         } else {
             plain
@@ -100,7 +113,7 @@ fn in_word(c: char) -> bool {
     c == '\'' || c.is_alphabetic() && !is_han(c)
 }
 
-/// Lower case, in one width, one kind of apostrophe, comma, stop and hyphen.
+/// Lower case, in one width, simplified, one kind of apostrophe, comma, stop and hyphen.
 fn plain(c: char) -> char {
     let c = match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
@@ -110,6 +123,7 @@ fn plain(c: char) -> char {
         '\u{3002}' => '.',
         '\u{201c}' | '\u{201d}' | '\u{300a}' | '\u{300b}' => '"',
         '\u{a5}' => '\u{ffe5}',
+        c if is_han(c) => simplify(c),
         c => c,
     };
     c.to_lowercase().next().unwrap_or(c)
@@ -154,6 +168,7 @@ mod tests {
             forms("bus glass shoes batteries"),
             ["bus", "glass", "shoe", "battery"]
         );
+        assert_eq!(forms("13\" 紅色"), ["13", "inch", "红", "色"]);
         assert!(tokens("").is_empty());
     }
 

@@ -138,7 +138,8 @@ fn check(name: &str) {
         let (mut state, mut before) = (DialogueState::default(), Vec::new());
         for (n, turn) in dialogue.turns.iter().enumerate() {
             let seen = if n == 0 { &[][..] } else { &page };
-            let said = dialogue::interpret_turn(&turn.text, &shops[&dialogue.shop], &state, seen);
+            let said =
+                dialogue::interpret_turn(&turn.text, &shops[&dialogue.shop], &state, seen, None);
             let after = match said.undo {
                 true => before.pop().unwrap_or_default(),
                 false => {
@@ -182,6 +183,7 @@ fn each_piece_says_its_words_and_what_it_does() {
         &shops["en"],
         &DialogueState::default(),
         &[],
+        None,
     )
     .after;
     let said = dialogue::interpret_turn(
@@ -189,6 +191,7 @@ fn each_piece_says_its_words_and_what_it_does() {
         &shops["en"],
         &start,
         &page,
+        None,
     );
     let acts: Vec<_> = said
         .acts
@@ -220,8 +223,14 @@ fn what_cannot_be_done_says_why_and_changes_nothing() {
         id: "a".into(),
         price: None,
     }];
-    let start =
-        dialogue::interpret_turn("red dresses", &shops["en"], &DialogueState::default(), &[]).after;
+    let start = dialogue::interpret_turn(
+        "red dresses",
+        &shops["en"],
+        &DialogueState::default(),
+        &[],
+        None,
+    )
+    .after;
     for (text, seen, detail) in [
         ("more like the third", &page[..], "1 items are shown"),
         ("不要第三个", &page[..], "1 items are shown"),
@@ -230,8 +239,13 @@ fn what_cannot_be_done_says_why_and_changes_nothing() {
         ("cheaper", &no_price[..], "no price"),
         ("cheaper than the second", &page[..], "1 items are shown"),
     ] {
-        let said = dialogue::interpret_turn(text, &shops["en"], &start, seen);
-        assert!(said.unclear[0].detail.contains(detail), "{text}: {said:?}");
+        let said = dialogue::interpret_turn(text, &shops["en"], &start, seen, None);
+        assert!(
+            said.unclear
+                .first()
+                .is_some_and(|u| u.detail.contains(detail)),
+            "{text}: {said:?}"
+        );
         assert_eq!(
             (said.unclear.len(), &said.after),
             (1, &start),
@@ -272,9 +286,9 @@ fn any_turn_is_taken() {
         .flat_map(|v| turns.iter().map(move |t| (v, t)))
     {
         for (at, _) in text.char_indices() {
-            let said =
-                dialogue::interpret_turn(&text[at..], vocabulary, &DialogueState::default(), &page);
-            dialogue::interpret_turn(&text[..at], vocabulary, &said.after, &page);
+            let start = DialogueState::default();
+            let said = dialogue::interpret_turn(&text[at..], vocabulary, &start, &page, None);
+            dialogue::interpret_turn(&text[..at], vocabulary, &said.after, &page, None);
             dialogue::words(&said.after);
         }
     }

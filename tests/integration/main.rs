@@ -9,6 +9,7 @@ mod cross;
 mod damage;
 mod dialogues;
 mod events;
+mod evidence;
 mod facets;
 mod items;
 mod lifecycle;

@@ -12,16 +12,18 @@ export function chip(kind, label, undo, { before, title, name = label } = {}) {
   return el("li", { class: "chip", dataset: { kind }, title }, before, el("span", {}, label), remove);
 }
 
-/** Formats values or a range. */
+/** Formats values, a range or an order. */
 export function meaning(part) {
-  const { range } = part;
+  const { range, sort } = part;
+  if (sort) return `${words(sort.field)}, ${sort.order === "desc" ? "highest" : "lowest"} first`;
+  if (part.is !== undefined) return part.is ? "yes" : "no";
   if (range) {
     const names = { gt: "above", gte: "from", lt: "below", lte: "up to" };
     const { gte, lte } = range;
     if (gte !== undefined && lte !== undefined) return `${figure(gte)} to ${figure(lte)}`;
     return Object.keys(names).filter((name) => range[name] !== undefined).map((name) => `${names[name]} ${figure(range[name])}`).join(", ");
   }
-  const values = part.values.map(leaf);
+  const values = (part.values ?? []).map(leaf);
   const shown = values.slice(0, 3).join(" or ");
   return values.length > 3 ? `${shown} or ${count(values.length - 3)} more` : shown;
 }

@@ -64,6 +64,12 @@ export function describe(act, titleOf) {
     case "cheaper":
     case "pricier":
       return `price: ${meaning(act)}, ${BASES[act.basis]}`;
+    case "sort":
+      return sorted(act.sort);
+    case "more":
+      return "more results";
+    case "compare":
+      return `compared ${act.items.map(titleOf).join(" and ")}`;
     case "undo":
       return "undid the previous turn";
     case "reset":
@@ -73,9 +79,12 @@ export function describe(act, titleOf) {
   }
 }
 
+/** Describes an order of the hits. */
+const sorted = (sort) => `sorted by ${meaning({ sort })}`;
+
 /** Describes the removal of a part. */
 export function dropped(part) {
-  return { text: "without the text", like: "without the similar item", excluded: "without exclusions" }[part] ?? `any ${words(part)}`;
+  return { sort: "without an order", text: "without the text", like: "without the similar item", excluded: "without exclusions" }[part] ?? `any ${words(part)}`;
 }
 
 /** The parts of a state, with labels. */
@@ -85,6 +94,7 @@ export function parts(state, titleOf) {
     state.like ? { part: "like", label: `similar to ${titleOf(state.like.id)}` } : null,
     state.text ? { part: "text", label: `text: ${state.text}` } : null,
     ...filters,
+    state.sort ? { part: "sort", label: sorted(state.sort) } : null,
     state.excluded?.length ? { part: "excluded", label: `not ${state.excluded.map(titleOf).join(", ")}` } : null,
   ].filter(Boolean);
 }

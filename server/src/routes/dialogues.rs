@@ -120,6 +120,7 @@ pub async fn get(
         turn: None,
         answer: None,
         relaxations: Vec::new(),
+        compared: Vec::new(),
     };
     Ok(Json(response(&context, id, outcome)))
 }
@@ -223,5 +224,6 @@ fn response(context: &RequestContext, id: String, outcome: Outcome) -> DialogueR
         dialogue: outcome.dialogue,
         answer: outcome.answer,
         relaxations: outcome.relaxations,
+        compared: outcome.compared,
     }
 }

@@ -3,8 +3,9 @@
 
 use vitrine::nlu::dialogue;
 use vitrine_schemas::{
-    ActKind, Dialogue, DialogueAct, DialogueSearch, DialogueState, DialogueTurn, FilterSpec,
-    LexicalSpec, Query, Relaxation, SearchRequest, SearchResponse, ShownItem, TurnRequest, Unclear,
+    ActKind, ComparedItem, Dialogue, DialogueAct, DialogueSearch, DialogueState, DialogueTurn,
+    FilterSpec, LexicalSpec, Query, Relaxation, SearchRequest, SearchResponse, ShownItem, SortSpec,
+    TurnRequest, Unclear,
 };
 
 use crate::{
@@ -87,6 +88,8 @@ pub struct Outcome {
     pub answer: Option<SearchResponse>,
     /// Conditions to remove if nothing was found.
     pub relaxations: Vec<Relaxation>,
+    /// Items that the turn compares.
+    pub compared: Vec<ComparedItem>,
 }
 
 /// Validates a new or resumed dialogue: sizes, filter and conditions. `at` is the JSON pointer of
@@ -163,13 +166,23 @@ pub async fn turn(
         dialogue.turns.drain(..extra);
     }
     dialogue.state.clone_from(&turn.after);
-    let answer = search(context, &mut dialogue, None, None).await?;
-    let relaxations = relaxations(context, &dialogue, answer.as_ref()).await?;
+    let has_more = turn.acts.iter().any(|act| act.kind == ActKind::More);
+    let compared = compared(context, &dialogue, &turn).await?;
+    let page = match has_more {
+        true => Page::AfterShown,
+        false => Page::First,
+    };
+    let answer = search(context, &mut dialogue, page, None).await?;
+    let relaxations = match has_more {
+        true => Vec::new(),
+        false => relaxations(context, &dialogue, answer.as_ref()).await?,
+    };
     Ok(Outcome {
         dialogue,
         turn: Some(turn),
         answer,
         relaxations,
+        compared,
     })
 }
 
@@ -181,7 +194,8 @@ pub async fn page(
     limit: Option<usize>,
 ) -> ApiResult<Outcome> {
     let is_first = cursor.is_none();
-    let answer = search(context, &mut dialogue, cursor, limit).await?;
+    let page = cursor.map_or(Page::First, Page::At);
+    let answer = search(context, &mut dialogue, page, limit).await?;
     let relaxations = if is_first {
         relaxations(context, &dialogue, answer.as_ref()).await?
     } else {
@@ -192,6 +206,7 @@ pub async fn page(
         turn: None,
         answer,
         relaxations,
+        compared: Vec::new(),
     })
 }
 
@@ -209,6 +224,8 @@ async fn interpret(
         range: None,
         negated: false,
         item: item.map(str::to_owned),
+        items: Vec::new(),
+        sort: None,
         basis: None,
     };
     let acts = match input {
@@ -280,6 +297,7 @@ fn unknown_part(state: &DialogueState, part: &str, index: usize) -> ApiError {
         ("text", !state.text.is_empty()),
         ("like", state.like.is_some()),
         ("excluded", !state.excluded.is_empty()),
+        ("sort", state.sort.is_some()),
     ];
     parts.extend(
         others
@@ -316,15 +334,24 @@ fn shown(item: &vitrine_schemas::Item) -> ShownItem {
     }
 }
 
+/// Page of the results of a state.
+enum Page {
+    First,
+    /// By the cursor of the page before.
+    At(String),
+    /// After the items that were shown.
+    AfterShown,
+}
+
 /// Searches with the state and records the items of the page as shown.
 async fn search(
     context: &RequestContext,
     dialogue: &mut Dialogue,
-    cursor: Option<String>,
+    page: Page,
     limit: Option<usize>,
 ) -> ApiResult<Option<SearchResponse>> {
     let state = &dialogue.state;
-    if cursor.is_none() {
+    if matches!(page, Page::First) {
         dialogue.shown.clear();
     }
     if dialogue::is_empty(state) {
@@ -332,7 +359,11 @@ async fn search(
     }
     let mut request = request(&dialogue.search, state);
     request.limit = limit.unwrap_or(request.limit);
-    request.cursor = cursor;
+    match page {
+        Page::First => {}
+        Page::At(cursor) => request.cursor = Some(cursor),
+        Page::AfterShown => request.offset = dialogue.shown.len(),
+    }
     let words = match &request.query {
         None => None,
         _ => search::words(&request)?,
@@ -341,6 +372,7 @@ async fn search(
         text: state.text.clone(),
         filter: dialogue::filter(state),
         is_given: true,
+        sorts: false,
     };
     let record = SearchRecord::begin(&request, current_request_id());
     let c = &dialogue.collection;
@@ -381,7 +413,7 @@ fn request(search: &DialogueSearch, state: &DialogueState) -> SearchRequest {
         limit: search.limit,
         cursor: None,
         offset: 0,
-        sort: Vec::new(),
+        sort: state.sort.iter().cloned().map(SortSpec::Key).collect(),
         facets: search.facets.clone(),
         facets_over: search.facets_over,
         highlight: search.highlight,
@@ -398,6 +430,57 @@ fn request(search: &DialogueSearch, state: &DialogueState) -> SearchRequest {
         preset: None,
         experiment: None,
     }
+}
+
+/// Returns the items of a comparison with the values to compare.
+async fn compared(
+    context: &RequestContext,
+    dialogue: &Dialogue,
+    turn: &DialogueTurn,
+) -> ApiResult<Vec<ComparedItem>> {
+    let is_comparison = |act: &&DialogueAct| act.kind == ActKind::Compare;
+    let Some(act) = turn.acts.iter().find(is_comparison) else {
+        return Ok(Vec::new());
+    };
+    let (c, ids, field) = (
+        dialogue.collection.clone(),
+        act.items.clone(),
+        act.field.clone(),
+    );
+    let items = context.read(move |database| {
+        let collection = database.collection(&c)?;
+        let items = ids.iter().map(|id| collection.get(id, false));
+        items.collect::<Result<Vec<_>, _>>()
+    });
+    let items = items.await?;
+    let all: Vec<_> = items.iter().map(values).collect();
+    let field = field.filter(|field| all.iter().all(|values| values.contains_key(field)));
+    let compared = items.into_iter().zip(all).map(|(item, mut values)| {
+        if let Some(field) = &field {
+            values.retain(|name, _| name == field);
+        }
+        ComparedItem {
+            id: item.id,
+            title: item.title,
+            values,
+        }
+    });
+    Ok(compared.collect())
+}
+
+/// Returns the values of an item by field.
+fn values(item: &vitrine_schemas::Item) -> serde_json::Map<String, serde_json::Value> {
+    let mut values = item.attributes.clone();
+    let texts = [("category", &item.category), ("brand", &item.brand)];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            values.insert(name.to_owned(), text.as_str().into());
+        }
+    }
+    if let Some(price) = &item.price {
+        values.insert("price".to_owned(), price.amount.into());
+    }
+    values
 }
 
 async fn relaxations(

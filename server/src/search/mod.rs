@@ -12,7 +12,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use vitrine::{EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target};
 use vitrine_schemas::{
     CollectionConfig, Fallback, Filter, FilterSpec, LexicalSpec, Operator, Query, Relevance,
-    SearchMode, SearchRequest, SearchResponse, UnderstandRequest, UnderstandResponse,
+    SearchMode, SearchRequest, SearchResponse, SortSpec, UnderstandRequest, UnderstandResponse,
 };
 
 use crate::{
@@ -34,6 +34,25 @@ pub struct Meaning {
     /// True if it comes with the request, as in a dialogue, and not from the text: cursors are then
     /// bound to it.
     pub is_given: bool,
+    /// True if the text also gave the order of the hits.
+    pub sorts: bool,
+}
+
+/// Texts of further searches, for a search that finds nothing.
+#[derive(Clone)]
+struct Retries {
+    /// The whole text, if only a part of it is searched.
+    whole: Option<String>,
+    /// The search without the conditions of the text.
+    plain: Option<Plain>,
+}
+
+/// A search without understanding.
+#[derive(Clone)]
+struct Plain {
+    lexical: Option<LexicalQuery>,
+    /// True if the order came from the text.
+    sorts: bool,
 }
 
 /// Runs a search and records it under an id; interleaves its hits with those of its rival, if there
@@ -82,13 +101,19 @@ async fn run_one(
         let detail = format!("expected 1 to 10000, got {ef}");
         return Err(ApiError::invalid("/ef", detail));
     }
-    let request = without_empty_text(request);
+    let mut request = without_empty_text(request);
     let words = words(&request)?;
     let understood = understand(context, c, &request).await?;
+    let sort = understood.as_ref().and_then(|u| u.sort.clone());
+    let sorts = sort.is_some() && request.sort.is_empty();
+    if sorts {
+        request.sort.extend(sort.map(SortSpec::Key));
+    }
     let meaning = understood.as_ref().map(|u| Meaning {
         text: u.text.clone(),
         filter: u.filter.clone(),
         is_given: false,
+        sorts,
     });
     let mut answer = answer(context, c, request, words, meaning).await?;
     answer.understood = understood;
@@ -130,7 +155,15 @@ pub async fn answer(
         Some(query @ Query::Image(_)) => to_embed = Some(query),
     }
     // The remaining words may match no item ("under 10", undone): then the whole text ranks.
-    let whole = words.clone().filter(|_| left.is_some());
+    let spec = request.lexical.clone();
+    let plain = meaning.as_ref().filter(|m| !m.is_given).map(|m| Plain {
+        lexical: words.clone().map(|words| lexical(words, spec)),
+        sorts: m.sorts,
+    });
+    let rest = Retries {
+        whole: words.clone().filter(|_| left.is_some()),
+        plain,
+    };
     let search = Search {
         target,
         lexical: words.map(|words| lexical(left.unwrap_or(words), request.lexical)),
@@ -163,15 +196,15 @@ pub async fn answer(
         diversify: request.diversify,
     };
     let mut answer = match to_embed.map(Arc::new) {
-        None => find(context, c, search, shopper, whole).await?,
+        None => find(context, c, search, shopper, rest).await?,
         Some(query) => {
             let mut embedded = with_vector(context, c, search.clone(), query.clone()).await?;
-            let first = find(context, c, embedded, shopper.clone(), whole.clone()).await;
+            let first = find(context, c, embedded, shopper.clone(), rest.clone()).await;
             match first {
                 // The spaces that it was embedded for were dropped concurrently; others are in use.
                 Err(e) if e.code == "fingerprint_mismatch" && search.fingerprint.is_none() => {
                     embedded = with_vector(context, c, search, query).await?;
-                    find(context, c, embedded, shopper, whole).await?
+                    find(context, c, embedded, shopper, rest).await?
                 }
                 first => first?,
             }
@@ -208,8 +241,9 @@ async fn find(
     c: &str,
     mut search: Search,
     shopper: Shopper,
-    whole: Option<String>,
+    rest: Retries,
 ) -> ApiResult<SearchResponse> {
+    let Retries { whole, plain } = rest;
     let c = c.to_owned();
     let deadline = search.deadline.unwrap_or_else(|| context.deadline());
     let answer = context.run(&context.state.searches, deadline, move |database| {
@@ -234,6 +268,20 @@ async fn find(
         if understood.is_some_and(|f| *f != empty_filter) && is_empty(&answer) {
             search.lexical = None;
             answer = collection.search(&search, &shopper)?;
+        }
+        // Conditions of the text that no item meets give way to the text as it stands.
+        let has_conditions = search
+            .understood
+            .as_ref()
+            .is_some_and(|f| *f != empty_filter);
+        if let Some(plain) = plain.filter(|_| has_conditions && is_empty(&answer)) {
+            search.understood = None;
+            search.lexical = plain.lexical;
+            if plain.sorts {
+                search.sort.clear();
+            }
+            answer = collection.search(&search, &shopper)?;
+            answer.fallbacks.push(Fallback::UnderstoodFilter);
         }
         Ok(answer)
     });

@@ -222,7 +222,9 @@ async fn what_is_understood_of_a_text_filters_and_is_reported() {
         "{found}"
     );
     let body = json!({"query": {"text": "red shoe under 10"}, "mode": "lexical", "understand": {}});
-    assert_eq!(ids(&api.post(SEARCH, body).await.ok()).len(), 0);
+    let found = api.post(SEARCH, body).await.ok();
+    assert!(ids(&found).contains(&"shoe"), "the plain text is searched");
+    assert_eq!(found["fallbacks"], json!(["understood_filter"]));
     let without = json!({"without": ["price"]});
     let body =
         json!({"query": {"text": "red shoe under 10"}, "mode": "lexical", "understand": without});

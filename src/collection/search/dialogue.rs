@@ -4,7 +4,7 @@ use vitrine_schemas::{DialogueState, FilterSpec, Relaxation, ShownItem};
 
 use crate::{
     Error, Result,
-    collection::{Collection, schema},
+    collection::{Collection, schema, search::catalog::Items},
     nlu::dialogue::{self, TurnInterpretation},
 };
 
@@ -27,8 +27,15 @@ impl Collection {
             return Err(Error::invalid("/text", "must not be empty"));
         }
         schema::limit("/text", text.len(), MAX_TURN_BYTES)?;
-        let vocabulary = self.state.read().vocabulary();
-        Ok(dialogue::interpret_turn(text, &vocabulary, state, shown))
+        self.refresh_texts()?;
+        let items = self.state.read();
+        let vocabulary = items.vocabulary(&self.settings.now());
+        let catalog = Items {
+            collection: self,
+            state: &items,
+        };
+        let turn = dialogue::interpret_turn(text, &vocabulary, state, shown, Some(&catalog));
+        Ok(turn)
     }
 
     /// Returns the constraints to drop from a state that nothing matches, those that leave the most

@@ -4,6 +4,7 @@
 //! of it, and this module builds the response.
 
 mod candidates;
+mod catalog;
 mod context;
 mod dialogue;
 mod highlights;

@@ -3,14 +3,15 @@
 use std::{collections::BTreeMap, ops::Range as Span};
 
 use vitrine_schemas::{
-    Condition, Filter, Match, Range, Scalar, UnderstandRequest, UnderstandResponse, UnderstoodPart,
+    Condition, Filter, Match, Range, Scalar, SortKey, SortOrder, UnderstandRequest,
+    UnderstandResponse, UnderstoodPart,
     filter::{MatchCondition, RangeCondition},
 };
 
 use crate::{
     Result,
-    collection::{Collection, schema},
-    nlu::understanding::{Constraint, PriceRange, Understanding},
+    collection::{Collection, schema, search::catalog::Items},
+    nlu::understanding::{Constraint, Part, PriceRange, Sort, Understanding},
 };
 
 /// Maximum length of a text, in bytes.
@@ -39,11 +40,18 @@ impl Collection {
     /// ```
     pub fn understand(&self, request: &UnderstandRequest) -> Result<UnderstandResponse> {
         schema::limit("/text", request.text.len(), MAX_TEXT_BYTES)?;
-        let vocabulary = self.state.read().vocabulary();
+        self.refresh_texts()?;
+        let items = self.state.read();
+        let vocabulary = items.vocabulary(&self.settings.now());
+        let catalog = Items {
+            collection: self,
+            state: &items,
+        };
         let without: Vec<_> = request.without.iter().map(String::as_str).collect();
-        let understood = Understanding::of(&request.text, &vocabulary, &without);
+        let understood = Understanding::with(&request.text, &vocabulary, &without, &catalog);
         Ok(UnderstandResponse {
             filter: filter(&understood),
+            sort: understood.sort().map(sort_key),
             parts: parts(&request.text, &understood),
             text: understood.text,
         })
@@ -65,15 +73,43 @@ fn filter(understood: &Understanding) -> Filter {
             range: range(price),
         })
     });
+    let others = understood.parts.iter().filter_map(other_condition);
     Filter {
         must: understood
             .must()
             .into_iter()
             .map(any)
             .chain(price)
+            .chain(others)
             .collect(),
         should: Vec::new(),
         must_not: understood.must_not().into_iter().map(any).collect(),
+    }
+}
+
+/// Returns the condition of a rating or an availability.
+fn other_condition(part: &Part) -> Option<Condition> {
+    match &part.constraint {
+        Constraint::Range { field, bounds } => Some(Condition::Range(RangeCondition {
+            key: field.clone(),
+            range: range(*bounds),
+        })),
+        Constraint::Is { field, value } => Some(Condition::Match(MatchCondition {
+            key: field.clone(),
+            r#match: Match::Value(Scalar::Bool(*value)),
+        })),
+        _ => None,
+    }
+}
+
+fn sort_key(sort: &Sort) -> SortKey {
+    let order = match sort.descending {
+        true => SortOrder::Desc,
+        false => SortOrder::Asc,
+    };
+    SortKey {
+        field: sort.field.clone(),
+        order: Some(order),
     }
 }
 
@@ -100,6 +136,7 @@ fn parts(text: &str, understood: &Understanding) -> Vec<UnderstoodPart> {
                 field: "price".to_owned(),
                 values: Vec::new(),
                 range: None,
+                sort: None,
                 negated: false,
             });
         match &part.constraint {
@@ -109,6 +146,18 @@ fn parts(text: &str, understood: &Understanding) -> Vec<UnderstoodPart> {
                 piece.negated = matches!(part.constraint, Constraint::MustNot { .. });
             }
             Constraint::Price(price) => piece.range = Some(range(*price)),
+            Constraint::Range { field, bounds } => {
+                piece.field.clone_from(field);
+                piece.range = Some(range(*bounds));
+            }
+            Constraint::Is { field, value } => {
+                piece.field.clone_from(field);
+                piece.values.push(value.to_string());
+            }
+            Constraint::Sort(sort) => {
+                piece.field = "sort".to_owned();
+                piece.sort = Some(sort_key(sort));
+            }
         }
     }
     pieces.into_values().collect()

@@ -198,6 +198,12 @@ impl Snapshot {
         }
     }
 
+    /// Returns the groups of synonyms, those of one direction included.
+    pub fn synonym_groups(&self) -> impl Iterator<Item = Vec<String>> {
+        let synonyms = self.stored.synonyms.values();
+        synonyms.map(|s| [&s.words[..], &s.to[..]].concat())
+    }
+
     /// Returns the approximate bytes of memory.
     pub fn bytes(&self) -> u64 {
         MEMORY_FACTOR * self.json_bytes

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use vitrine_schemas::AttributeType;
 
-use crate::{collection::State, nlu::understanding::Vocabulary};
+use crate::{
+    collection::{State, settings::Snapshot},
+    nlu::understanding::{FieldKind, Vocabulary},
+};
 
 /// Maximum number of distinct values of a field in the vocabulary; a field with more holds names of
 /// items rather than properties.
@@ -13,9 +17,9 @@ const MAX_VALUES: usize = 20_000;
 /// Fields whose values are codes, not words.
 const CODE_FIELDS: [&str; 2] = ["availability", "currency"];
 
-/// Cached vocabulary of a state; cleared by every change.
+/// Cached vocabulary of a state, with the settings that it was made with; cleared by every change.
 #[derive(Default)]
-pub(in crate::collection) struct VocabularyCache(Mutex<Option<Arc<Vocabulary>>>);
+pub(in crate::collection) struct VocabularyCache(Mutex<Option<(Arc<Vocabulary>, Arc<Snapshot>)>>);
 
 impl VocabularyCache {
     /// Clears the cache.
@@ -25,14 +29,33 @@ impl VocabularyCache {
 }
 
 impl State {
-    /// Returns the words that name field values of the items.
-    pub(in crate::collection) fn vocabulary(&self) -> Arc<Vocabulary> {
+    /// Returns the words that name field values of the items, also by the synonyms of the shop.
+    pub(in crate::collection) fn vocabulary(&self, settings: &Arc<Snapshot>) -> Arc<Vocabulary> {
         let mut cached = self.vocabulary.0.lock();
-        let make = || {
-            let values = self.payload.keywords(MAX_VALUES);
-            let values = values.filter(|(field, ..)| !CODE_FIELDS.contains(field));
-            Arc::new(Vocabulary::new(values))
-        };
-        cached.get_or_insert_with(make).clone()
+        if let Some((vocabulary, made_with)) = &*cached
+            && Arc::ptr_eq(made_with, settings)
+        {
+            return vocabulary.clone();
+        }
+        let values = self.payload.keywords(MAX_VALUES);
+        let values = values.filter(|(field, ..)| !CODE_FIELDS.contains(field));
+        let fields = self.payload.fields();
+        let fields = fields.filter_map(|(name, kind)| Some((name, field_kind(kind)?)));
+        let vocabulary = Vocabulary::new(values)
+            .with_fields(fields)
+            .with_synonyms(settings.synonym_groups());
+        let vocabulary = Arc::new(vocabulary);
+        *cached = Some((vocabulary.clone(), settings.clone()));
+        vocabulary
+    }
+}
+
+/// Kind of a field without words.
+fn field_kind(kind: AttributeType) -> Option<FieldKind> {
+    match kind {
+        AttributeType::Integer | AttributeType::Float => Some(FieldKind::Number),
+        AttributeType::Bool => Some(FieldKind::Bool),
+        AttributeType::Datetime => Some(FieldKind::Datetime),
+        AttributeType::Keyword | AttributeType::Category | AttributeType::Text => None,
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn terms(run: &str) -> Vec<HanTerm> {
 }
 
 /// Returns the simplified form of a character.
-pub(super) fn simplify(c: char) -> char {
+pub(crate) fn simplify(c: char) -> char {
     SIMPLIFIED.get(&c).copied().unwrap_or(c)
 }
 

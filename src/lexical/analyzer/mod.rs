@@ -21,7 +21,11 @@ use std::ops::Range;
 
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
-pub(crate) use self::{characters::is_han, function_words::is_stop, han::han_words};
+pub(crate) use self::{
+    characters::is_han,
+    function_words::is_stop,
+    han::{han_words, simplify},
+};
 use self::{
     characters::narrow,
     kinds::Kind,

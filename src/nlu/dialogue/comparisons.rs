@@ -97,8 +97,11 @@ impl Reader<'_> {
     pub(super) fn compare(&mut self) {
         let mut acts = std::mem::take(&mut self.acts);
         // "too expensive, under 50": the amount is more precise.
-        let has_amount =
-            |(_, act): &(usize, DialogueAct)| act.kind == ActKind::Filter && act.range.is_some();
+        let has_amount = |(_, act): &(usize, DialogueAct)| {
+            act.kind == ActKind::Filter
+                && act.range.is_some()
+                && act.field.as_deref() == Some("price")
+        };
         let has_amount = acts.iter().any(has_amount);
         acts.retain_mut(|(_, act)| {
             if !matches!(act.kind, ActKind::Cheaper | ActKind::Pricier) {
@@ -127,7 +130,7 @@ impl Reader<'_> {
                 ActKind::Cheaper => below(price),
                 _ => above(price),
             };
-            state::bound(&mut self.state, &range, &act.words);
+            state::bound(&mut self.state, "price", &range, &act.words);
             (act.range, act.basis) = (Some(range), Some(basis));
             true
         });

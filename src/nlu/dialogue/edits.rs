@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use vitrine_schemas::{ActKind, DialogueAct, Range, Scalar};
+use vitrine_schemas::{ActKind, DialogueAct, Range, Scalar, Unclear};
 
 use super::{
+    leftovers::Leftover,
     reader::{Reader, bare},
     state,
     trimming::trimmed,
@@ -55,6 +56,11 @@ impl Reader<'_> {
                 .found(end, &[Phrase::NoMatter, Phrase::Fine])
                 .map_or(0, |(n, _)| n),
         };
+        // 价格放宽到四百 names a new bound.
+        let to = self.tokens.get(end + after).map_or("", |t| t.form.as_str());
+        if ["到", "to", "成", "为"].contains(&to) {
+            return None;
+        }
         state::drop_part(&mut self.state, &field);
         let n = end + after - at;
         let mut act = bare(ActKind::Drop);
@@ -108,27 +114,17 @@ impl Reader<'_> {
     /// Interprets the remaining words as a query.
     pub(super) fn remaining_query(&mut self) {
         let left = self.left();
-        let understood = Understanding::of(&left, self.vocabulary, &[]);
+        let required = state::required(&self.state);
+        let understood =
+            Understanding::within(&left, self.vocabulary, &[], self.catalog, &required);
         let mut wanted: BTreeMap<(String, bool), Wanted> = BTreeMap::new();
         for part in &understood.parts {
             let words = self.text[part.span.clone()].to_owned();
             let (field, value, negated) = match &part.constraint {
                 Constraint::Must { field, value } => (field, value, false),
                 Constraint::MustNot { field, value } => (field, value, true),
-                Constraint::Price(price) => {
-                    let range = Range {
-                        gte: price.gte.map(Scalar::Float),
-                        lte: price.lte.map(Scalar::Float),
-                        ..Range::default()
-                    };
-                    state::bound(&mut self.state, &range, &words);
-                    let act = DialogueAct {
-                        field: Some("price".into()),
-                        range: Some(range),
-                        words,
-                        ..bare(ActKind::Filter)
-                    };
-                    self.acts.push((part.span.start, act));
+                other => {
+                    self.other_constraint(part.span.start, other, words);
                     continue;
                 }
             };
@@ -144,6 +140,9 @@ impl Reader<'_> {
         }
         for ((field, negated), one) in wanted {
             let (values, words) = (one.values, one.words.join(" "));
+            if field == "category" && !negated {
+                self.drop_foreign(&values);
+            }
             if negated {
                 state::exclude(&mut self.state, &field, &values, &words);
             } else {
@@ -163,20 +162,66 @@ impl Reader<'_> {
             };
             self.acts.push((one.start, act));
         }
-        let words = trimmed(&understood.text);
-        if !words.is_empty() {
-            state::set_text(&mut self.state, &words, self.instead);
-            let act = DialogueAct {
+        match self.leftover(&understood, trimmed(&understood.text)) {
+            Leftover::Words(words) => {
+                state::set_text(&mut self.state, &words, self.instead);
+                let act = DialogueAct {
+                    words,
+                    field: Some("text".into()),
+                    ..bare(ActKind::Words)
+                };
+                self.acts.push((self.text.len(), act));
+            }
+            Leftover::Unknown(words) if self.acts.is_empty() => self.unclear.push(Unclear {
                 words,
-                field: Some("text".into()),
-                ..bare(ActKind::Words)
-            };
-            self.acts.push((self.text.len(), act));
+                detail: "no item tells of this; say a kind, a color, a price, a position".into(),
+            }),
+            Leftover::Unknown(_) | Leftover::Nothing => {}
         }
     }
 
+    /// Drops conditions on fields that no item of the new categories has: a dress had a size, a
+    /// phone has none.
+    fn drop_foreign(&mut self, categories: &[String]) {
+        let Some(catalog) = self.catalog else {
+            return;
+        };
+        let items = catalog.with_values("category", categories);
+        self.state
+            .filters
+            .retain(|f| f.values.is_empty() || !catalog.with_field(&f.field).is_disjoint(&items));
+    }
+
+    /// Applies a price, a rating, an availability, an order.
+    fn other_constraint(&mut self, start: usize, constraint: &Constraint, words: String) {
+        let mut act = bare(ActKind::Filter);
+        match constraint {
+            Constraint::Price(bounds) | Constraint::Range { bounds, .. } => {
+                let field = match constraint {
+                    Constraint::Range { field, .. } => field.as_str(),
+                    _ => "price",
+                };
+                let range = Range {
+                    gte: bounds.gte.map(Scalar::Float),
+                    lte: bounds.lte.map(Scalar::Float),
+                    ..Range::default()
+                };
+                state::bound(&mut self.state, field, &range, &words);
+                (act.field, act.range) = (Some(field.to_owned()), Some(range));
+            }
+            Constraint::Is { field, value } => {
+                state::require_flag(&mut self.state, field, *value, &words);
+                (act.field, act.values) = (Some(field.clone()), vec![value.to_string()]);
+            }
+            // The reader takes orders; values are conditions.
+            Constraint::Sort(_) | Constraint::Must { .. } | Constraint::MustNot { .. } => return,
+        }
+        act.words = words;
+        self.acts.push((start, act));
+    }
+
     /// Returns the field whose name begins at a token, with the number of tokens.
-    fn field(&self, at: usize) -> Option<(usize, String)> {
+    pub(super) fn field(&self, at: usize) -> Option<(usize, String)> {
         let ahead = self.tokens.get(at..)?;
         (1..=3.min(ahead.len()))
             .rev()

@@ -5,6 +5,8 @@
 mod comparisons;
 mod edits;
 mod field_names;
+mod leftovers;
+mod new_bound;
 mod phrases;
 mod positions;
 mod price;
@@ -12,6 +14,7 @@ mod reader;
 mod references;
 mod state;
 mod trimming;
+mod whole_turns;
 
 use vitrine_schemas::{
     Condition, DialogueAct, DialogueState, Filter, Match, Scalar, Unclear,
@@ -41,13 +44,18 @@ pub struct TurnInterpretation {
 pub fn filter(state: &DialogueState) -> Filter {
     let mut filter = Filter::default();
     for one in &state.filters {
-        let condition = match &one.range {
-            Some(range) => Condition::Range(RangeCondition {
-                key: one.field.clone(),
+        let key = one.field.clone();
+        let condition = match (&one.range, one.is) {
+            (Some(range), _) => Condition::Range(RangeCondition {
+                key,
                 range: range.clone(),
             }),
-            None => Condition::Match(MatchCondition {
-                key: one.field.clone(),
+            (None, Some(is)) => Condition::Match(MatchCondition {
+                key,
+                r#match: Match::Value(Scalar::Bool(is)),
+            }),
+            (None, None) => Condition::Match(MatchCondition {
+                key,
                 r#match: Match::Any(one.values.iter().cloned().map(Scalar::Str).collect()),
             }),
         };
@@ -69,7 +77,7 @@ pub fn filter(state: &DialogueState) -> Filter {
 /// other query. Empty if the state has only prices and exclusions.
 pub fn words(state: &DialogueState) -> String {
     let wanted = state.filters.iter();
-    let wanted = wanted.filter(|f| !f.negated && f.range.is_none());
+    let wanted = wanted.filter(|f| !f.negated && f.range.is_none() && f.is.is_none());
     let words = wanted
         .map(|f| f.words.as_str())
         .chain([state.text.as_str()]);

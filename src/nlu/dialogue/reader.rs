@@ -3,27 +3,34 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use vitrine_schemas::{ActKind, DialogueAct, DialogueState, ShownItem, Unclear};
+use vitrine_schemas::{
+    ActKind, DialogueAct, DialogueState, ShownItem, SortKey, SortOrder, Unclear,
+};
 
 use super::{TurnInterpretation, field_names::fields, phrases::longest_at};
 use crate::nlu::{
-    lexicon::{LEXICON, Phrase, has},
+    catalog::Catalog,
+    lexicon::{LEXICON, Phrase, Role, has},
     tokens::{Kind, Token, tokens},
+    understanding::sorts,
     vocabulary::{Lookup, Vocabulary},
 };
 
-/// Interprets a turn in the state `before`. `shown` are the items that the shopper sees.
+/// Interprets a turn in the state `before`. `shown` are the items that the shopper sees; `catalog`
+/// tells which words are words of items.
 pub fn interpret_turn(
     text: &str,
     vocabulary: &Vocabulary,
     before: &DialogueState,
     shown: &[ShownItem],
+    catalog: Option<&dyn Catalog>,
 ) -> TurnInterpretation {
     let tokens = tokens(text);
     let mut reader = Reader {
         text,
         tokens: &tokens,
         vocabulary,
+        catalog,
         fields: fields(vocabulary),
         shown,
         taken: vec![false; tokens.len()],
@@ -33,26 +40,32 @@ pub fn interpret_turn(
         instead: false,
         state: before.clone(),
     };
-    if reader.is_undo() {
+    let undo = reader.is_only(Phrase::Undo);
+    let more = !undo && !shown.is_empty() && reader.is_only(Phrase::More);
+    if undo || more {
+        let kind = if undo { ActKind::Undo } else { ActKind::More };
         return TurnInterpretation {
-            acts: vec![reader.act(0..tokens.len(), ActKind::Undo)],
+            acts: vec![reader.act(0..tokens.len(), kind)],
             unclear: Vec::new(),
-            undo: true,
+            undo,
             after: before.clone(),
         };
     }
-    let mut at = reader.opening();
-    while at < tokens.len() {
-        at += reader.step(at).max(1);
+    if !reader.contrast() {
+        reader.edit();
     }
-    reader.remaining_query();
-    reader.compare();
     reader.acts.sort_by_key(|(start, _)| *start);
+    let mut acts: Vec<DialogueAct> = reader.acts.into_iter().map(|(_, act)| act).collect();
+    let mut after = reader.state;
+    if !reader.unclear.is_empty() {
+        after = before.clone();
+        acts.clear();
+    }
     TurnInterpretation {
-        acts: reader.acts.into_iter().map(|(_, act)| act).collect(),
+        acts,
         unclear: reader.unclear,
         undo: false,
-        after: reader.state,
+        after,
     }
 }
 
@@ -61,6 +74,7 @@ pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
     pub(super) tokens: &'a [Token],
     pub(super) vocabulary: &'a Vocabulary,
+    pub(super) catalog: Option<&'a dyn Catalog>,
     /// Fields by their names in the lexicon.
     pub(super) fields: HashMap<String, String>,
     pub(super) shown: &'a [ShownItem],
@@ -77,17 +91,34 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Returns true if the turn only undoes the previous one.
-    fn is_undo(&self) -> bool {
-        let from = self.skip(0, &[Phrase::Filler, Phrase::Polite]);
-        [0, from]
-            .into_iter()
-            .any(|at| match self.phrase(at, &[Phrase::Undo]) {
-                Some(n) => {
-                    self.skip(at + n, &[Phrase::Filler, Phrase::Closing]) == self.tokens.len()
-                }
-                None => false,
-            })
+    /// Interprets the turn as changes of the state.
+    fn edit(&mut self) {
+        let mut at = self.opening();
+        while at < self.tokens.len() {
+            at += self.step(at).max(1);
+        }
+        let off_topic = self.catalog.is_some() && self.is_off_topic();
+        if !self.new_bound() {
+            self.remaining_query();
+        }
+        self.compare();
+        let sorts = |(_, act): &(usize, DialogueAct)| act.kind == ActKind::Sort;
+        let says_nothing = self.acts.is_empty() && self.catalog.is_some();
+        if self.unclear.is_empty()
+            && (off_topic && !self.acts.iter().any(sorts)
+                || says_nothing && !self.is_only_courtesy())
+        {
+            let all = 0..self.tokens.len();
+            self.unclear(
+                all,
+                "say what to look for, or what to change: \"cheaper\", \"in blue\", 便宜一点",
+            );
+        }
+    }
+
+    /// Returns true if the turn is only polite: "ok thanks".
+    fn is_only_courtesy(&self) -> bool {
+        self.is_only(Phrase::Polite)
     }
 
     /// Takes courtesy and a reset at the beginning. Returns the offset of the next token.
@@ -137,7 +168,9 @@ impl Reader<'_> {
             _ => 0,
         };
         let n = self
-            .comparison(at)
+            .sort(at)
+            .or_else(|| self.another(at))
+            .or_else(|| self.comparison(at))
             .or_else(|| self.item(at))
             .or_else(|| self.any_field(at))
             .or_else(|| self.need_not(at))
@@ -147,6 +180,30 @@ impl Reader<'_> {
             0 => value.max(1),
             n => n,
         }
+    }
+
+    /// Interprets "cheapest first", 按评分排序.
+    fn sort(&mut self, at: usize) -> Option<usize> {
+        let is_sort = |role| matches!(role, Role::Sort(_));
+        let (n, role) = self.vocabulary.role_at(&self.tokens[at..], is_sort)?;
+        let Role::Sort(intent) = role else {
+            return None;
+        };
+        let sort = sorts::of(intent, self.vocabulary)?;
+        let order = if sort.descending {
+            SortOrder::Desc
+        } else {
+            SortOrder::Asc
+        };
+        let sort = SortKey {
+            field: sort.field,
+            order: Some(order),
+        };
+        self.state.sort = Some(sort.clone());
+        let mut act = bare(ActKind::Sort);
+        act.sort = Some(sort);
+        self.push(at..at + n, act);
+        Some(self.take(at, n))
     }
 
     /// Returns the text with blanks for interpreted tokens, so that byte offsets stay the same.
@@ -176,7 +233,7 @@ impl Reader<'_> {
     }
 
     /// Returns the first token from `at` that is neither a sign nor part of one of the phrases.
-    fn skip(&self, mut at: usize, phrases: &[Phrase]) -> usize {
+    pub(super) fn skip(&self, mut at: usize, phrases: &[Phrase]) -> usize {
         while let Some(token) = self.tokens.get(at) {
             at += match self.phrase(at, phrases) {
                 Some(n) => n,
@@ -284,6 +341,8 @@ pub(super) fn bare(kind: ActKind) -> DialogueAct {
         range: None,
         negated: false,
         item: None,
+        items: Vec::new(),
+        sort: None,
         basis: None,
     }
 }

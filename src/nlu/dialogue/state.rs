@@ -8,13 +8,14 @@ use super::price::narrowed;
 /// Separator of the names in a category path.
 const PATH_SEPARATOR: &str = " > ";
 
-/// Removes a part: the conditions on a field, `text`, `like` or `excluded`. Returns false if the
-/// state does not have it.
+/// Removes a part: the conditions on a field, `text`, `like`, `sort` or `excluded`. Returns false
+/// if the state does not have it.
 pub fn drop_part(state: &mut DialogueState, part: &str) -> bool {
     match part {
         "text" => !std::mem::take(&mut state.text).is_empty(),
         "like" => state.like.take().is_some(),
         "excluded" => !std::mem::take(&mut state.excluded).is_empty(),
+        "sort" => state.sort.take().is_some(),
         field => {
             let before = state.filters.len();
             state.filters.retain(|f| f.field != field);
@@ -47,22 +48,36 @@ pub(super) fn clear(state: &mut DialogueState, field: &str, values: &[String]) {
     without(state, field, values, false);
 }
 
-/// Bounds the price.
-pub(super) fn bound(state: &mut DialogueState, range: &Range, words: &str) {
-    let is_price = |f: &&mut DialogueFilter| f.field == "price" && f.range.is_some();
-    match state.filters.iter_mut().find(is_price) {
+/// Bounds the price or another number.
+pub(super) fn bound(state: &mut DialogueState, field: &str, range: &Range, words: &str) {
+    let is_same = |f: &&mut DialogueFilter| f.field == field && f.range.is_some();
+    match state.filters.iter_mut().find(is_same) {
         Some(there) => {
             there.range = there.range.as_ref().map(|old| narrowed(old, range));
             words.clone_into(&mut there.words);
         }
         None => state.filters.push(DialogueFilter {
-            field: "price".into(),
+            field: field.into(),
             values: Vec::new(),
             range: Some(range.clone()),
+            is: None,
             negated: false,
             words: words.into(),
         }),
     }
+}
+
+/// Requires a value of a field of true and false.
+pub(super) fn require_flag(state: &mut DialogueState, field: &str, value: bool, words: &str) {
+    state.filters.retain(|f| f.field != field);
+    state.filters.push(DialogueFilter {
+        field: field.into(),
+        values: Vec::new(),
+        range: None,
+        is: Some(value),
+        negated: false,
+        words: words.into(),
+    });
 }
 
 /// Sets the reference item, which replaces the text.
@@ -70,6 +85,15 @@ pub fn like(state: &mut DialogueState, item: ShownItem) {
     state.text.clear();
     state.excluded.retain(|id| *id != item.id);
     state.like = Some(item);
+}
+
+/// Returns the required values by field.
+pub(super) fn required(state: &DialogueState) -> Vec<(String, Vec<String>)> {
+    let filters = state.filters.iter();
+    let required = filters.filter(|f| !f.negated && !f.values.is_empty());
+    required
+        .map(|f| (f.field.clone(), f.values.clone()))
+        .collect()
 }
 
 /// Excludes an item.
@@ -103,13 +127,15 @@ fn put(
     negated: bool,
     add: bool,
 ) {
-    let same =
-        |f: &&mut DialogueFilter| f.field == field && f.negated == negated && f.range.is_none();
+    let same = |f: &&mut DialogueFilter| {
+        f.field == field && f.negated == negated && f.range.is_none() && f.is.is_none()
+    };
     let Some(there) = state.filters.iter_mut().find(same) else {
         state.filters.push(DialogueFilter {
             field: field.into(),
             values: values.to_vec(),
             range: None,
+            is: None,
             negated,
             words: words.into(),
         });
@@ -145,5 +171,5 @@ fn without(state: &mut DialogueState, field: &str, values: &[String], negated: b
     }
     state
         .filters
-        .retain(|f| f.range.is_some() || !f.values.is_empty());
+        .retain(|f| f.range.is_some() || f.is.is_some() || !f.values.is_empty());
 }

@@ -5,11 +5,15 @@
 
 mod senses;
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::LazyLock,
+};
 
 use serde::Deserialize;
 
-pub(super) use self::senses::{Bound, Phrase, Role};
+pub(super) use self::senses::{Bound, Phrase, Recipient, Role, SortIntent};
+use super::tokens::{Token, key, tokens};
 
 /// Lexicon files: one of all languages, one for each language.
 const FILES: [(&str, &str); 3] = [
@@ -30,6 +34,52 @@ pub(super) static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     all
 });
 
+/// Brand aliases file.
+const BRANDS: (&str, &str) = ("brands.toml", include_str!("brands.toml"));
+
+/// Other names of brands, by the key of each name.
+pub(super) static BRAND_ALIASES: LazyLock<Aliases> = LazyLock::new(|| {
+    #[derive(Deserialize)]
+    struct Brands {
+        brands: Vec<Vec<String>>,
+    }
+    match toml::from_str::<Brands>(BRANDS.1) {
+        Ok(file) => aliases(file.brands),
+        Err(error) => panic!("{}: {error}", BRANDS.0), // A unit test parses the files.
+    }
+});
+
+/// Names of one value, by the key of each of them.
+pub(super) static SYNONYMS: LazyLock<Aliases> =
+    LazyLock::new(|| aliases(LEXICON.synonyms.values().cloned()));
+
+/// Names of kinds near a kind, by the key of each of them.
+pub(super) static RELATED: LazyLock<Aliases> =
+    LazyLock::new(|| aliases(LEXICON.related.values().cloned()));
+
+/// Bounds by the key of their wording.
+static BOUNDS: LazyLock<HashMap<String, Bound>> = LazyLock::new(|| {
+    let words = |(bound, words): (&Bound, &Vec<String>)| {
+        let keys = words.iter().map(|word| key(&tokens(word)));
+        keys.zip(std::iter::repeat(*bound)).collect::<Vec<_>>()
+    };
+    LEXICON.bounds.iter().flat_map(words).collect()
+});
+
+/// Groups of names, by the key of each name.
+pub(super) type Aliases = HashMap<String, std::sync::Arc<[String]>>;
+
+fn aliases(groups: impl IntoIterator<Item = Vec<String>>) -> Aliases {
+    let mut by_key = HashMap::new();
+    for group in groups {
+        let group: std::sync::Arc<[String]> = group.into();
+        for name in group.iter() {
+            by_key.insert(key(&tokens(name)), group.clone());
+        }
+    }
+    by_key
+}
+
 /// Phrases by sense.
 pub(super) type Senses<K> = BTreeMap<K, Vec<String>>;
 
@@ -40,15 +90,29 @@ pub(super) struct Lexicon {
     /// Names of one value, by its usual English name; in all languages together, they find each
     /// other.
     pub synonyms: Senses<String>,
+    /// Names of kinds of items that are near each other; a name that no category has means the
+    /// categories of the others.
+    pub related: Senses<String>,
     /// Functions of words in a query.
     pub roles: Senses<Role>,
     /// Words that make an amount a bound of the price, before or after it.
     pub bounds: Senses<Bound>,
+    /// Orders of the hits.
+    pub sorts: Senses<SortIntent>,
+    /// Persons that an item is for.
+    pub recipients: Senses<Recipient>,
+    /// Units by the kind of quantity, with their factor to one unit of the kind. Units of the kinds
+    /// `size_*` also stand before the number.
+    pub measures: BTreeMap<String, BTreeMap<String, f64>>,
     /// Functions of phrases in a turn of a dialogue.
     pub phrases: Senses<Phrase>,
     /// Names of fields, by the usual name; a field of a collection belongs to the group that has
     /// its name.
     pub fields: Senses<String>,
+    /// Nouns of one character that end the names of categories (鞋 of 跑步鞋).
+    pub head_nouns: Vec<String>,
+    /// Words that compare items, by the group of the field that tells.
+    pub comparatives: Senses<String>,
     /// Words passed over between the parts of an edit.
     pub small_words: Vec<String>,
     pub amounts: Amounts,
@@ -67,6 +131,10 @@ pub(super) struct Amounts {
     pub units: Vec<String>,
     /// Factors by the letters after a number.
     pub factors: BTreeMap<String, f64>,
+    /// Numbers by their words.
+    pub number_words: BTreeMap<String, f64>,
+    /// Units of ratings.
+    pub stars: Vec<String>,
 }
 
 /// Parts of positions in a list of hits.
@@ -95,21 +163,60 @@ impl Lexicon {
             .bounds
             .iter()
             .map(|(b, words)| (Role::Bound(*b), words));
-        let all = roles.chain(bounds).flat_map(words);
+        let sorts = self.sorts.iter().map(|(s, words)| (Role::Sort(*s), words));
+        let people = self.recipients.iter();
+        let people = people.map(|(p, words)| (Role::Recipient(*p), words));
+        let all = roles
+            .chain(bounds)
+            .chain(sorts)
+            .chain(people)
+            .flat_map(words);
         all.map(|(role, word): (Role, &String)| (role, word.as_str()))
+    }
+
+    /// Returns words that have a meaning without being a value or a role.
+    pub fn words(&self) -> impl Iterator<Item = &String> {
+        let measures = self.measures.values().flat_map(BTreeMap::keys);
+        let phrases = self.phrases.values().flatten();
+        let fields = self.fields.values().flatten();
+        measures
+            .chain(&self.amounts.units)
+            .chain(self.amounts.number_words.keys())
+            .chain(&self.amounts.currencies)
+            .chain(phrases)
+            .chain(fields)
+    }
+
+    /// Returns the bound at the beginning of `tokens`, and its length.
+    pub fn bound_at(&self, tokens: &[Token]) -> Option<(usize, Bound)> {
+        let longest = (1..=5.min(tokens.len())).rev();
+        longest
+            .into_iter()
+            .find_map(|n| Some((n, *BOUNDS.get(&key(&tokens[..n]))?)))
+            .filter(|(n, _)| !super::amounts::cuts_word(tokens, *n))
     }
 
     fn merge(&mut self, other: Self) {
         extend(&mut self.synonyms, other.synonyms);
+        extend(&mut self.related, other.related);
         extend(&mut self.roles, other.roles);
         extend(&mut self.bounds, other.bounds);
+        extend(&mut self.sorts, other.sorts);
+        extend(&mut self.recipients, other.recipients);
+        for (kind, units) in other.measures {
+            self.measures.entry(kind).or_default().extend(units);
+        }
         extend(&mut self.phrases, other.phrases);
         extend(&mut self.fields, other.fields);
+        extend(&mut self.comparatives, other.comparatives);
+        self.head_nouns.extend(other.head_nouns);
         self.small_words.extend(other.small_words);
         self.amounts.currencies.extend(other.amounts.currencies);
         self.amounts.ranges.extend(other.amounts.ranges);
         self.amounts.units.extend(other.amounts.units);
         self.amounts.factors.extend(other.amounts.factors);
+        self.amounts.number_words.extend(other.amounts.number_words);
+        self.amounts.stars.extend(other.amounts.stars);
         self.positions.ordinals.extend(other.positions.ordinals);
         self.positions.numbers.extend(other.positions.numbers);
         self.positions.item_nouns.extend(other.positions.item_nouns);
@@ -144,6 +251,8 @@ mod tests {
         unique(&lexicon.roles);
         unique(&lexicon.bounds);
         unique(&lexicon.phrases);
+        unique(&lexicon.sorts);
+        unique(&lexicon.recipients);
         unique(&lexicon.fields);
         let (amounts, positions) = (&lexicon.amounts, &lexicon.positions);
         for list in [
@@ -159,6 +268,12 @@ mod tests {
         ] {
             unique(&Senses::from([("list", list.clone())]));
         }
+    }
+
+    #[test]
+    fn a_brand_is_found_by_its_other_names() {
+        let names = &BRAND_ALIASES["nike"];
+        assert!(names.iter().any(|name| name == "耐克"));
     }
 
     #[test]

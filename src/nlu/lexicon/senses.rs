@@ -10,6 +10,8 @@ pub(in crate::nlu) enum Role {
     Not,
     /// Excludes the previous value, if joined to it by a hyphen or Chinese.
     NotBefore,
+    /// Asks for items that can be bought now.
+    InStock,
     /// Joins values.
     Join,
     /// Precedes the purpose of an item.
@@ -23,6 +25,42 @@ pub(in crate::nlu) enum Role {
     /// Bounds the price, before or after the amount.
     #[serde(skip)]
     Bound(Bound),
+    /// Sorts the hits.
+    #[serde(skip)]
+    Sort(SortIntent),
+    /// Names the person that an item is for.
+    #[serde(skip)]
+    Recipient(Recipient),
+}
+
+/// Order of the hits that a query asks for.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::nlu) enum SortIntent {
+    /// Cheapest first.
+    Cheapest,
+    /// Most expensive first.
+    Dearest,
+    /// Best rated first.
+    BestRated,
+    /// Newest first.
+    Newest,
+}
+
+/// A person that an item is for.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::nlu) enum Recipient {
+    Woman,
+    Man,
+    OldWoman,
+    OldMan,
+    Senior,
+    Adult,
+    Girl,
+    Boy,
+    Child,
+    Baby,
 }
 
 /// Bound of a price.
@@ -83,6 +121,18 @@ pub(in crate::nlu) enum Phrase {
     Or,
     /// Replaces the words of previous turns.
     Instead,
+    /// Words of a conversation that describe no item.
+    Chat,
+    /// Asks for the next hits; only as a whole turn.
+    More,
+    /// Precedes a field whose present values are not wanted ("another color").
+    Other,
+    /// Begins a question, which no condition answers.
+    Question,
+    /// Asks to compare items.
+    Contrast,
+    /// Subject that no item tells of: delivery, weather.
+    OffTopic,
     /// Courtesy, alone or before a comma.
     Polite,
     /// Without meaning, at the beginning or the end of the remaining text.

@@ -3,11 +3,25 @@
 //! No model, no network: the same text always gives the same result, and each part has the span of
 //! its words, so that it can be shown and undone.
 
+mod audience;
+mod candidates;
+mod category_paths;
+mod evidence;
 mod grammar;
+mod heads;
+mod memo;
+mod ratings;
+pub(in crate::nlu) mod sorts;
+mod wording;
 
 use std::{collections::BTreeMap, ops::Range};
 
-pub use super::{amounts::PriceRange, vocabulary::Vocabulary};
+pub use self::sorts::Sort;
+pub use super::{
+    amounts::PriceRange,
+    vocabulary::{FieldKind, Vocabulary},
+};
+use super::{catalog::Catalog, tokens::Token};
 
 /// Constraint extracted from a query.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +42,22 @@ pub enum Constraint {
     },
     /// Bounds of the price.
     Price(PriceRange),
+    /// Bounds of another numeric field.
+    Range {
+        /// Attribute.
+        field: String,
+        /// Both included.
+        bounds: PriceRange,
+    },
+    /// A field of true and false.
+    Is {
+        /// Attribute.
+        field: String,
+        /// Its value.
+        value: bool,
+    },
+    /// Order of the hits.
+    Sort(Sort),
 }
 
 /// A constraint and the span of its words.
@@ -63,7 +93,75 @@ impl Understanding {
     /// assert_eq!(understood.text, "shoes");
     /// ```
     pub fn of(text: &str, vocabulary: &Vocabulary, without: &[&str]) -> Self {
-        grammar::parse(text, vocabulary, without)
+        Self::within(text, vocabulary, without, None, &[])
+    }
+
+    /// Interprets a text with the items as evidence: a word is a condition only if items that the
+    /// rest of the text describes meet it; other words stay in the text.
+    pub fn with(
+        text: &str,
+        vocabulary: &Vocabulary,
+        without: &[&str],
+        catalog: &dyn Catalog,
+    ) -> Self {
+        Self::within(text, vocabulary, without, Some(catalog), &[])
+    }
+
+    /// Interprets a text as [`Understanding::with`], where earlier texts have required values of
+    /// fields already.
+    pub(super) fn within(
+        text: &str,
+        vocabulary: &Vocabulary,
+        without: &[&str],
+        catalog: Option<&dyn Catalog>,
+        required: &[(String, Vec<String>)],
+    ) -> Self {
+        let memo = catalog.map(memo::Memo::new);
+        let catalog = memo.as_ref().map(|memo| memo as &dyn Catalog);
+        let is_word = |word: &str| {
+            catalog
+                .and_then(|c| c.with_phrase(word, true))
+                .is_none_or(|items| !items.is_empty())
+        };
+        let is_word: Option<&dyn Fn(&str) -> bool> = catalog.is_some().then_some(&is_word);
+        let mut parsed = grammar::parse(text, vocabulary, without, is_word);
+        let chosen = evidence::resolve(text, &mut parsed, vocabulary, catalog, required);
+        let mut parts = Vec::new();
+        for (candidate, choice) in parsed.candidates.iter().zip(chosen) {
+            let tokens = candidate.tokens.clone();
+            let Some(choice) = choice.map(|choice| &candidate.choices[choice]) else {
+                parsed.left[tokens].fill(true);
+                continue;
+            };
+            for value in choice.values.iter().cloned() {
+                let field = choice.field.clone();
+                let constraint = match candidate.negated {
+                    true => Constraint::MustNot { field, value },
+                    false => Constraint::Must { field, value },
+                };
+                let span = span(&parsed.tokens, &tokens);
+                parts.push(Part { span, constraint });
+            }
+        }
+        parts.extend(parsed.fixed.into_iter().map(|fixed| Part {
+            span: span(&parsed.tokens, &fixed.tokens),
+            constraint: fixed.constraint,
+        }));
+        parts.sort_by_key(|part| part.span.start);
+        keep_lowest(&mut parts);
+        Self {
+            text: grammar::remaining_text(text, &parsed.tokens, &parsed.left),
+            parts,
+        }
+    }
+
+    /// Returns the order of the hits.
+    pub fn sort(&self) -> Option<&Sort> {
+        let mut parts = self.parts.iter();
+        parts.find_map(|part| match &part.constraint {
+            Constraint::Sort(sort) => Some(sort),
+            _ => None,
+        })
     }
 
     /// Alternatives by field.
@@ -107,4 +205,35 @@ impl Understanding {
         }
         by_field
     }
+}
+
+fn span(tokens: &[Token], range: &Range<usize>) -> Range<usize> {
+    tokens[range.start].start..tokens[range.end - 1].end
+}
+
+/// Drops categories above or beside the lower ones that others name: "shoes" beside "running shoes"
+/// adds nothing, and "men" and "shoes" mean the shoes of men.
+fn keep_lowest(parts: &mut Vec<Part>) {
+    let category = |part: &Part| match &part.constraint {
+        Constraint::Must { field, value } if field == "category" => Some(value.clone()),
+        _ => None,
+    };
+    let spans: Vec<(Range<usize>, String)> = parts
+        .iter()
+        .filter_map(|part| Some((part.span.clone(), category(part)?)))
+        .collect();
+    let mut kept: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < spans.len() {
+        let same = spans[at..]
+            .iter()
+            .take_while(|(span, _)| *span == spans[at].0);
+        let paths: Vec<String> = same.map(|(_, path)| path.clone()).collect();
+        at += paths.len();
+        match category_paths::narrowed(&kept, &paths) {
+            Some(lower) => kept = lower,
+            None => kept.extend(paths),
+        }
+    }
+    parts.retain(|part| category(part).is_none_or(|path| kept.contains(&path)));
 }

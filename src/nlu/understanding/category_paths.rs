@@ -1,0 +1,46 @@
+//! Paths of categories: "Clothing > Shoes" holds "Clothing > Shoes > Boots".
+
+/// Returns the paths that lie in one of `before` and in one of `paths`, the lower of both; all of
+/// `paths` if there were none before, `None` if no path is left.
+pub(super) fn narrowed(before: &[String], paths: &[String]) -> Option<Vec<String>> {
+    if before.is_empty() {
+        return Some(paths.to_vec());
+    }
+    let lower = |a: &String, b: &String| match (holds(a, b), holds(b, a)) {
+        (true, _) => Some(b.clone()),
+        (_, true) => Some(a.clone()),
+        _ => None,
+    };
+    let mut found: Vec<String> = Vec::new();
+    for path in paths
+        .iter()
+        .flat_map(|b| before.iter().filter_map(move |a| lower(a, b)))
+    {
+        if !found.contains(&path) {
+            found.push(path);
+        }
+    }
+    (!found.is_empty()).then_some(found)
+}
+
+/// Returns true if the path is `other` or above it.
+fn holds(path: &str, other: &str) -> bool {
+    let below = other.strip_prefix(path);
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with(" > "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_on_categories_meet_in_the_lower_one() {
+        let paths = |all: &[&str]| all.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
+        let men = paths(&["Men"]);
+        let shoes = paths(&["Men > Shoes", "Women > Shoes", "Shoes"]);
+        assert_eq!(narrowed(&men, &shoes), Some(paths(&["Men > Shoes"])));
+        assert_eq!(narrowed(&shoes, &men), Some(paths(&["Men > Shoes"])));
+        assert_eq!(narrowed(&paths(&["Mens"]), &men), None);
+        assert_eq!(narrowed(&[], &men), Some(men));
+    }
+}

@@ -1,0 +1,171 @@
+//! Numbers of a query: prices, ratings, ages and other measures.
+
+use super::{Context, MAX_NEGATION_DISTANCE, Parser};
+use crate::nlu::{
+    amounts::PriceRange,
+    lexicon::{Bound, LEXICON},
+    measures::{Measure, measure_at},
+    numbers::number_at,
+    tokens::{Kind, Token},
+    understanding::{Constraint, candidates::choices, ratings::rating_at},
+    vocabulary::{FieldKind, Lookup},
+};
+
+impl Parser<'_> {
+    /// Returns the price that is meant: "don't want to go over 50" is at most 50.
+    pub(super) fn meant(&self, range: PriceRange) -> PriceRange {
+        let from = self.at.saturating_sub(MAX_NEGATION_DISTANCE);
+        let negates = |t: &Token| {
+            ["not", "no", "nothing", "dont", "wont", "cant", "never"].contains(&t.form.as_str())
+        };
+        let clause = self.tokens[from..self.at].iter().rev();
+        let mut clause = clause.take_while(|t| t.kind != Kind::Break);
+        match range {
+            PriceRange {
+                gte: Some(most),
+                lte: None,
+            } if clause.any(negates) => PriceRange {
+                gte: None,
+                lte: Some(most),
+            },
+            range => range,
+        }
+    }
+
+    /// Interprets "4 stars and up", 评分4.5以上.
+    pub(super) fn rating(&mut self) -> bool {
+        let field = self.vocabulary.field_named("rating", &[FieldKind::Number]);
+        let Some(field) = field.filter(|field| !self.without.contains(field)) else {
+            return false;
+        };
+        let Some((n, bounds)) = rating_at(&self.tokens[self.at..], self.vocabulary) else {
+            return false;
+        };
+        let field = field.to_owned();
+        self.keep_not();
+        self.fix(n, Constraint::Range { field, bounds });
+        true
+    }
+
+    /// Interprets "6 year old", "ages 3 to 5", 6岁.
+    pub(super) fn age(&mut self) -> bool {
+        let ahead = &self.tokens[self.at..];
+        let lead = usize::from(["age", "aged"].contains(&ahead[0].form.as_str()));
+        let Some((n, age)) = measure_at(&ahead[lead..]).filter(|(_, m)| m.kind == "age") else {
+            return lead > 0 && self.bare_age();
+        };
+        let end = lead + n;
+        let unit = &ahead[end - 1].form;
+        let old = ahead
+            .get(end)
+            .is_some_and(|t| ["old", "大"].contains(&t.form.as_str()));
+        if lead == 0 && !old && unit != "old" && unit != "岁" && unit != "大" {
+            return false;
+        }
+        let end = end + usize::from(old);
+        let (n, age) = match LEXICON.bound_at(&ahead[end..]) {
+            Some((n, bound)) => (end + n, age.bounded(bound)),
+            None => (end, age),
+        };
+        self.audience.add_age(self.at..self.at + n, age);
+        self.skip(n, Context::default());
+        true
+    }
+
+    /// "age 6", "aged 3-5".
+    pub(super) fn bare_age(&mut self) -> bool {
+        let ahead = &self.tokens[self.at + 1..];
+        let Some((n, low)) = number_at(ahead) else {
+            return false;
+        };
+        let range = ahead
+            .get(n)
+            .filter(|t| ["-", "to"].contains(&t.form.as_str()))
+            .and_then(|_| number_at(&ahead[n + 1..]));
+        let (n, high) = range.map_or((n, low), |(m, high)| (n + 1 + m, high));
+        let age = Measure {
+            kind: "age".to_owned(),
+            low: low * 12.0,
+            high: high * 12.0,
+        };
+        self.audience.add_age(self.at..self.at + 1 + n, age);
+        self.skip(1 + n, Context::default());
+        true
+    }
+
+    /// Interprets "256 GB", "at least 13 inch", 500毫升, if values are such measures.
+    pub(super) fn measure(&mut self) -> bool {
+        let ahead = &self.tokens[self.at..];
+        let (skipped, before) = LEXICON
+            .bound_at(ahead)
+            .map_or((0, None), |(n, bound)| (n, Some(bound)));
+        if self.alternative_measures() {
+            return true;
+        }
+        let Some((n, measure)) = measure_at(&ahead[skipped..]) else {
+            return false;
+        };
+        let after = LEXICON
+            .bound_at(&ahead[skipped + n..])
+            .filter(|_| before.is_none());
+        let end = skipped + n + after.map_or(0, |(n, _)| n);
+        let bound = before.or(after.map(|(_, bound)| bound));
+        let measure = match bound {
+            Some(bound) if bound != Bound::Between => measure.bounded(bound),
+            _ => measure,
+        };
+        // Values come first: "42码" may be one, "13 inch" too.
+        if bound.is_none()
+            && let Some((m, Lookup::Values(_))) = self.vocabulary.longest_at(ahead)
+            && m >= n
+        {
+            return false;
+        }
+        let found = self.vocabulary.measured(&measure);
+        let found = choices(found.iter().map(|value| &value.meaning), self.without);
+        if found.is_empty() {
+            return false;
+        }
+        self.push(end, found);
+        self.skip(end, Context::default());
+        true
+    }
+
+    /// Interprets "13 or 14 inch".
+    pub(super) fn alternative_measures(&mut self) -> bool {
+        let ahead = &self.tokens[self.at..];
+        let Some((n, first)) = number_at(ahead) else {
+            return false;
+        };
+        let joins = |t: &&Token| ["or", "/", "或", "或者"].contains(&t.form.as_str());
+        if ahead.get(n).filter(joins).is_none() {
+            return false;
+        }
+        let Some((m, second)) = measure_at(&ahead[n + 1..]) else {
+            return false;
+        };
+        let Some((_, number)) = number_at(&ahead[n + 1..]).filter(|(_, x)| *x > 0.0) else {
+            return false;
+        };
+        let factor = second.low / number;
+        let first = Measure {
+            kind: second.kind.clone(),
+            low: first * factor,
+            high: first * factor,
+        };
+        let mut found = self.vocabulary.measured(&first);
+        found.extend(self.vocabulary.measured(&second));
+        let found = choices(found.iter().map(|value| &value.meaning), self.without);
+        if found.is_empty() {
+            return false;
+        }
+        self.push(n + 1 + m, found);
+        self.skip(n + 1 + m, Context::default());
+        true
+    }
+
+    /// Returns true if `n` tokens, an amount without a bound, are a size: "38-40 size".
+    pub(super) fn is_size(&self, n: usize) -> bool {
+        self.size_mark_at(self.at + n)
+    }
+}
