@@ -186,6 +186,10 @@ bench-rank: build models $(BENCH_PY) ## learning to rank on Home Depot's judgmen
 bench-paraphrases: build models ## hybrid, full-text and vector search on a shop and queries that were written blind
 	scripts/study/paraphrases.sh $(BIN)
 
+bench-multilingual: build models ## the default text encoder, multilingual-e5-small, and both as one: English, Chinese, German (VITRINE_DATA)
+	$(BIN)/vitrine-indexer models get --preset multilingual
+	scripts/study/multilingual.sh $(BIN)
+
 bench-api-writes: build models ## items written through the API compared with `index`; time until they are found by meaning (VITRINE_DATA)
 	scripts/study/api-writes.sh $(BIN)
 
