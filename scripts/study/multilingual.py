@@ -1,6 +1,6 @@
 """Writes the catalogs and judgments of `make bench-multilingual` as CSV files, and a sample of Home Depot.
 
-The sample has the products of 500 search terms with 8 or more judgments, and others up to 8,000.
+The sample has the products of 250 search terms with 8 or more judgments, and others up to 3,000.
 """
 
 import csv
@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-TERMS, PRODUCTS, MIN_JUDGMENTS = 500, 8_000, 8
+TERMS, PRODUCTS, MIN_JUDGMENTS = 250, 3_000, 8
 JUDGED = ["query", "item", "relevance"]
 
 
