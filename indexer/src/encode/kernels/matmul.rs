@@ -155,11 +155,8 @@ impl<const ROWS: usize, const VECTORS: usize> WithSimd for Panel<'_, ROWS, VECTO
     }
 }
 
-/// Inner loop: sums over k of one value of each row times the vectors of a step.
-#[expect(
-    clippy::needless_range_loop,
-    reason = "zip may be a call, see `kernels`"
-)]
+/// Inner loop: sums over k of one value of each row times the vectors of a step; without `zip`, see
+/// `kernels`.
 #[inline(always)]
 fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,

@@ -110,10 +110,6 @@ fn portable(rows: [&[u8]; ROWS], panel: &[i8], columns: usize, sums: &mut Sums) 
 }
 
 #[cfg(target_arch = "x86_64")]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "zip may be a call, see `kernels`"
-)]
 mod x86 {
     use std::arch::x86_64::*;
 
