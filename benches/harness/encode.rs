@@ -1,6 +1,6 @@
 //! Our encoders for `make bench-encode`: loads the models, then runs the job named by each line of
-//! standard input (`texts f32`, `texts int8`, `images`), prints its duration in seconds, and at the
-//! end writes the vectors (`<out>/texts-f32.f32` and so on, floats row by row).
+//! standard input (`texts f32`, `queries f32`, `texts int8`, `images`), prints its duration in
+//! seconds, and at the end writes the vectors (`<out>/texts-f32.f32` and so on, floats row by row).
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let started = Instant::now();
         let (made, space) = match line.as_str() {
             "texts f32" => (f32s.embed_text(&texts), "text"),
+            "queries f32" => (f32s.embed_query(&texts), "text"),
             "texts int8" => (int8.embed_text(&texts), "text"),
             "images" => (f32s.embed_image(&images), "image"),
             other => return Err(format!("unknown job `{other}`").into()),

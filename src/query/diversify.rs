@@ -122,7 +122,7 @@ struct Entry {
 impl Eq for Entry {}
 
 impl Ord for Entry {
-    /// Of equals, the first is greater: it is the better one in the ranking.
+    /// The first of equals is greater: it is the better one in the ranking.
     fn cmp(&self, other: &Self) -> Ordering {
         let by_bound = self.bound.total_cmp(&other.bound);
         by_bound.then_with(|| other.at.cmp(&self.at))

@@ -70,7 +70,10 @@ fn files(dir: &Path) -> Finding {
     let mut lines = models::verify(dir)
         .map_err(|e| format!("{e}; fetch the models with `vitrine-indexer models get`"))?;
     // Models selected by the user are not in the manifest; `encoders` loads them.
-    let used = Selection::load(dir).map_err(|e| e.to_string())?.names(dir);
+    let selection = Selection::load(dir).map_err(|e| e.to_string())?;
+    let used = selection
+        .names_with_models(dir)
+        .map_err(|e| e.to_string())?;
     lines.retain(|line| used.contains(&line.model));
     let faulty = lines.iter().find_map(|l| Some((l, l.problem.as_ref()?)));
     match faulty {

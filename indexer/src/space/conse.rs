@@ -6,7 +6,8 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 
-use crate::encode::text::bert::{Bert, Role};
+use crate::encode::text::TextEncoder;
+use crate::encode::text::bert::Role;
 use crate::encode::weights::{Weights, read_json};
 use crate::encode::{ModelError, normalize};
 use crate::files::write_atomic;
@@ -35,7 +36,7 @@ impl Conse {
     pub fn load(
         path: &Path,
         dir: &Path,
-        text: &Bert,
+        text: &dyn TextEncoder,
         key: &str,
         classes: usize,
     ) -> Result<Self, ModelError> {

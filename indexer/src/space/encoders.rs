@@ -18,7 +18,9 @@ use crate::encode::image::ImageEncoder;
 use crate::encode::image::efficientnet_lite::multiscale;
 use crate::encode::joint::JointEncoder;
 use crate::encode::registry::{FINGERPRINT_FILES, load_image, load_joint, load_text};
-use crate::encode::text::bert::{Bert, Role, sentence};
+use crate::encode::text::TextEncoder;
+use crate::encode::text::bert::{Role, sentence};
+use crate::encode::text::pair;
 use crate::encode::{ModelError, Precision, batch, normalize, weights};
 use crate::image::{ImageLimits, decode};
 
@@ -26,7 +28,7 @@ use crate::image::{ImageLimits, decode};
 enum Models {
     /// A text encoder and an image encoder, joined by ConSE if the class names are known.
     Separate {
-        text: Box<Bert>,
+        text: Box<dyn TextEncoder>,
         image: Box<dyn ImageEncoder>,
         conse: Option<Conse>,
     },
@@ -117,7 +119,7 @@ impl Encoders {
             return Ok(Self::new(models, &name, fingerprint, &dims));
         }
         let (text_dir, name) = selection.text(models_dir);
-        let dirs = [text_dir, selection.image(models_dir).0];
+        let mut dirs = vec![text_dir, selection.image(models_dir).0];
         let text = load_text(&dirs[0], precision, selection.prefixes.clone())?;
         let image = load_image(&dirs[1])?;
         // These strings and the Debug form of `Prefixes` go into the fingerprint.
@@ -131,16 +133,17 @@ impl Encoders {
             let hash = blake3::hash(&weights::read(path)?);
             params.push_str(&format!(";classes={hash}"));
         }
+        dirs.extend(pair::models(&dirs[0])?);
         let fingerprint = fingerprint(&dirs, &params)?;
         let conse =
-            names.map(|path| Conse::load(&path, &dirs[1], &text, &fingerprint, image.classes()));
+            names.map(|path| Conse::load(&path, &dirs[1], &*text, &fingerprint, image.classes()));
         let dims = [
             ("shared", text.dim()),
             ("text", text.dim()),
             ("image", image.dim()),
         ];
         let models = Models::Separate {
-            text: Box::new(text),
+            text,
             conse: conse.transpose()?,
             image,
         };
@@ -214,14 +217,14 @@ impl Encoders {
     }
 
     /// Returns the features of texts for heads, `[text_width]` each: the unit vector of the text
-    /// encoder, then the word features of [`words`].
+    /// encoder in the layout of documents, then the word features of [`words`].
     pub fn text_features(&self, texts: &[&str], role: Role) -> Vec<Result<Vec<f32>, EmbedError>> {
         match &*self.models {
             Models::Separate { text: model, .. } => {
                 let vectors = model.encode(texts, role).into_iter().zip(texts);
                 let features = vectors.map(|(vector, text)| {
                     let mut features = vector.map_err(model_error)?;
-                    words::append(model, text, &mut features).map_err(model_error)?;
+                    words::append(&**model, text, &mut features).map_err(model_error)?;
                     Ok(features)
                 });
                 features.collect()
@@ -302,11 +305,17 @@ impl Encoders {
 
     fn embed_texts(&self, texts: &[&str], role: Role) -> Vec<Result<Embedding, EmbedError>> {
         let features = self.text_features(texts, role).into_iter();
-        features.map(|r| self.embed_text_features(r?)).collect()
+        features
+            .map(|r| self.embed_text_features(r?, role))
+            .collect()
     }
 
     /// Returns the vectors of a text by space, from its features.
-    fn embed_text_features(&self, mut features: Vec<f32>) -> Result<Embedding, EmbedError> {
+    fn embed_text_features(
+        &self,
+        mut features: Vec<f32>,
+        role: Role,
+    ) -> Result<Embedding, EmbedError> {
         let shared = match &self.heads {
             Some(heads) => {
                 let tower = heads.tower(Modality::Text).map_err(model_error)?;
@@ -315,6 +324,9 @@ impl Encoders {
             None => None,
         };
         features.truncate(self.untrained_width());
+        if let (Models::Separate { text, .. }, Role::Query) = (&*self.models, role) {
+            text.to_query(&mut features);
+        }
         let mut vectors = Embedding::new();
         vectors.insert(
             "shared".to_owned(),

@@ -8,6 +8,7 @@ use super::heads::write_json;
 use crate::encode::ModelError;
 use crate::encode::registry::{Architecture, ModelKind};
 use crate::encode::text::bert::Prefixes;
+use crate::encode::text::pair;
 use crate::encode::weights::read_json_optional;
 
 const FILE: &str = "encoders.json";
@@ -163,6 +164,20 @@ impl Selection {
             Some((_, name)) => vec![name],
             None => vec![self.text(models_dir).1, self.image(models_dir).1],
         }
+    }
+
+    /// Returns the names of the folders whose files are in use: those of [`Selection::names`], and
+    /// the models of a pair.
+    ///
+    /// # Errors
+    /// The configuration of the pair is damaged.
+    pub fn names_with_models(&self, models_dir: &Path) -> Result<Vec<String>, ModelError> {
+        let models = match self.joint {
+            Some(_) => Vec::new(),
+            None => pair::models(&self.text(models_dir).0)?,
+        };
+        let names = models.iter().map(|dir| path_and_name(models_dir, dir).1);
+        Ok(self.names(models_dir).into_iter().chain(names).collect())
     }
 }
 

@@ -3,7 +3,7 @@
 //! and model names; the word embeddings keep them apart.
 
 use crate::encode::ModelError;
-use crate::encode::text::bert::Bert;
+use crate::encode::text::TextEncoder;
 
 /// Version, part of the fingerprint: changed with anything here that changes features.
 pub const PARAMS: &str = "words-v1";
@@ -12,7 +12,11 @@ pub const PARAMS: &str = "words-v1";
 ///
 /// # Errors
 /// The tokenizer failed on this text.
-pub fn append(model: &Bert, text: &str, features: &mut Vec<f32>) -> Result<(), ModelError> {
+pub fn append(
+    model: &dyn TextEncoder,
+    text: &str,
+    features: &mut Vec<f32>,
+) -> Result<(), ModelError> {
     features.extend(model.mean_word(text)?);
     Ok(())
 }

@@ -8,6 +8,7 @@ use vitrine::{Embedder, Embedding};
 use vitrine_indexer::encode::describe;
 use vitrine_indexer::encode::image::ImageEncoder;
 use vitrine_indexer::encode::image::cnn::Cnn;
+use vitrine_indexer::encode::text::TextEncoder;
 use vitrine_indexer::encode::text::bert::{Bert, Role};
 use vitrine_indexer::image::{ImageLimits, decode};
 use vitrine_indexer::space::selection::Selection;

@@ -2,6 +2,8 @@
 //! them.
 
 mod folders;
+mod multilingual;
+mod pair;
 mod refusals;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use serde_json::Value;
 use vitrine::Embedder;
 use vitrine_indexer::encode::image::ImageEncoder;
 use vitrine_indexer::encode::image::efficientnet_lite::{EfficientNetLite, MAP_CHANNELS};
+use vitrine_indexer::encode::text::TextEncoder;
 use vitrine_indexer::encode::text::bert::{Bert, Role};
 use vitrine_indexer::image::{ImageLimits, decode};
 use vitrine_indexer::models;

@@ -155,7 +155,8 @@ impl<const ROWS: usize, const VECTORS: usize> WithSimd for Panel<'_, ROWS, VECTO
     }
 }
 
-/// Inner loop: sums over k of one value of each row times the vectors of a step.
+/// Inner loop: sums over k of one value of each row times the vectors of a step; without `zip`, see
+/// `kernels`.
 #[inline(always)]
 fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,
@@ -165,10 +166,11 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     let rows = rows.map(|row| &row[..steps.len()]);
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
     for (k, step) in steps.iter().enumerate() {
-        for (sums, row) in sums.iter_mut().zip(&rows) {
-            let value = simd.splat_f32s(row[k]);
-            for (sum, right) in sums.iter_mut().zip(step) {
-                *sum = simd.mul_add_e_f32s(value, *right, *sum);
+        for row in 0..ROWS {
+            let value = simd.splat_f32s(rows[row][k]);
+            for vector in 0..VECTORS {
+                let sum = sums[row][vector];
+                sums[row][vector] = simd.mul_add_e_f32s(value, step[vector], sum);
             }
         }
     }

@@ -127,15 +127,16 @@ mod x86 {
                 let right = panel.as_ptr().add(step * V * 64);
                 let right: [__m512i; V] =
                     std::array::from_fn(|v| _mm512_loadu_si512(right.add(v * 64).cast()));
-                for (totals, row) in totals.iter_mut().zip(&rows) {
+                for row in 0..ROWS {
                     let left = _mm512_set1_epi32(
-                        row.as_ptr()
+                        rows[row]
+                            .as_ptr()
                             .add(step * LANE_PRODUCTS)
                             .cast::<i32>()
                             .read_unaligned(),
                     );
-                    for (total, right) in totals.iter_mut().zip(right) {
-                        *total = _mm512_dpbusd_epi32(*total, left, right);
+                    for v in 0..V {
+                        totals[row][v] = _mm512_dpbusd_epi32(totals[row][v], left, right[v]);
                     }
                 }
             }
@@ -163,15 +164,16 @@ mod x86 {
                 let right = panel.as_ptr().add(step * V * 32);
                 let right: [__m256i; V] =
                     std::array::from_fn(|v| _mm256_loadu_si256(right.add(v * 32).cast()));
-                for (totals, row) in totals.iter_mut().zip(&rows) {
+                for row in 0..2 {
                     let left = _mm256_set1_epi32(
-                        row.as_ptr()
+                        rows[row]
+                            .as_ptr()
                             .add(step * LANE_PRODUCTS)
                             .cast::<i32>()
                             .read_unaligned(),
                     );
-                    for (total, right) in totals.iter_mut().zip(right) {
-                        *total = _mm256_dpbusd_avx_epi32(*total, left, right);
+                    for v in 0..V {
+                        totals[row][v] = _mm256_dpbusd_avx_epi32(totals[row][v], left, right[v]);
                     }
                 }
             }

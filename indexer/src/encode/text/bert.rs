@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use super::TextEncoder;
+use super::centering::Centering;
 use super::tokenizer::TextTokenizer;
 use crate::encode::weights::{Weights, read_json};
 use crate::encode::{ModelError, Precision, batch, normalize};
@@ -17,6 +19,7 @@ mod attention;
 pub(crate) mod config;
 pub(crate) mod network;
 pub(crate) mod sentence;
+mod words;
 
 /// Texts that a core tokenizes at a time.
 const TEXTS_PER_JOB: usize = 32;
@@ -35,6 +38,7 @@ pub struct Bert {
     network: Network,
     tokenizer: TextTokenizer,
     sentence: Sentence,
+    centering: Option<Centering>,
     hidden: usize,
 }
 
@@ -61,61 +65,85 @@ impl Bert {
         Ok(Self {
             network,
             tokenizer,
+            centering: Centering::load(dir, sentence.width(config.hidden_size))?,
             sentence,
             hidden: config.hidden_size,
         })
     }
 
-    /// Number of components of a vector.
-    pub fn dim(&self) -> usize {
+    /// Encodes one batch of token ids.
+    fn forward(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let mut rest = &self.network.forward(texts)?[..];
+        let vector = |text: &&[u32]| {
+            let (tokens, next) = rest.split_at(text.len() * self.hidden);
+            rest = next;
+            self.pool(tokens)
+        };
+        Ok(texts.iter().map(vector).collect())
+    }
+
+    /// Returns the unit vector of a text's token vectors `[tokens, hidden]`.
+    fn pool(&self, tokens: &[f32]) -> Vec<f32> {
+        let used = match self.sentence.pooling {
+            Pooling::Cls => &tokens[..self.hidden],
+            Pooling::Mean => tokens,
+        };
+        let share = self.hidden as f32 / used.len() as f32;
+        let mut vector = vec![0f32; self.hidden];
+        for token in used.chunks_exact(self.hidden) {
+            vector
+                .iter_mut()
+                .zip(token)
+                .for_each(|(mean, value)| *mean += value * share);
+        }
+        for layer in &self.sentence.dense {
+            vector = layer.forward(&vector);
+        }
+        normalize(&mut vector);
+        vector
+    }
+}
+
+impl TextEncoder for Bert {
+    fn dim(&self) -> usize {
         self.sentence.width(self.hidden)
     }
 
-    /// Maximum number of tokens of a text, special tokens included.
-    pub fn max_tokens(&self) -> usize {
+    fn max_tokens(&self) -> usize {
         self.network.max_tokens().min(self.sentence.max_tokens)
     }
 
-    /// Pooling of token vectors into one.
-    pub fn pooling(&self) -> Pooling {
+    fn pooling(&self) -> Pooling {
         self.sentence.pooling
     }
 
-    /// Prefixes of texts.
-    pub fn prefixes(&self) -> &Prefixes {
+    fn prefixes(&self) -> &Prefixes {
         &self.sentence.prefixes
     }
 
-    /// Number of tokens of a text after truncation, special tokens included.
-    pub fn count_tokens(&self, text: &str) -> usize {
+    fn count_tokens(&self, text: &str) -> usize {
         self.tokenizer.count(text)
     }
 
-    /// Number of components of [`Bert::mean_word`].
-    pub fn word_dim(&self) -> usize {
+    fn word_dim(&self) -> usize {
         self.hidden
     }
 
-    /// Returns the mean of the word embeddings `[word_dim]` of a text's tokens (before any layer),
-    /// without the first and last special token; zero for an empty text.
-    ///
-    /// # Errors
-    /// The tokenizer failed on this text.
-    pub fn mean_word(&self, text: &str) -> Result<Vec<f32>, ModelError> {
+    fn mean_word(&self, text: &str) -> Result<Vec<f32>, ModelError> {
         let ids = self.tokenizer.ids(text.trim())?;
         let inner = ids.get(1..ids.len().saturating_sub(1)).unwrap_or_default();
         let mut mean = vec![0f32; self.hidden];
+        let mut word = vec![0f32; self.hidden];
         for id in inner {
-            let word = self.network.word(*id).unwrap_or_default();
+            self.network.words().copy(*id, &mut word)?;
             mean.iter_mut()
-                .zip(word)
+                .zip(&word)
                 .for_each(|(m, v)| *m += v / inner.len() as f32);
         }
         Ok(mean)
     }
 
-    /// Returns the unit vectors `[dim]` of texts, in order; each core runs one batch at a time.
-    pub fn encode(&self, texts: &[&str], role: Role) -> Vec<Result<Vec<f32>, ModelError>> {
+    fn encode(&self, texts: &[&str], role: Role) -> Vec<Result<Vec<f32>, ModelError>> {
         let prefix = match role {
             Role::Query => &self.sentence.prefixes.query,
             Role::Document => &self.sentence.prefixes.document,
@@ -149,38 +177,10 @@ impl Bert {
                 Err(e) => valid.for_each(|&i| out[i] = Err(ModelError::Compute(e.clone()))),
             }
         }
+        if let Some(centering) = &self.centering {
+            let vectors = out.iter_mut().flatten();
+            vectors.for_each(|vector| centering.apply(vector, role));
+        }
         out
-    }
-
-    /// Encodes one batch of token ids.
-    fn forward(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let mut rest = &self.network.forward(texts)?[..];
-        let vector = |text: &&[u32]| {
-            let (tokens, next) = rest.split_at(text.len() * self.hidden);
-            rest = next;
-            self.pool(tokens)
-        };
-        Ok(texts.iter().map(vector).collect())
-    }
-
-    /// Returns the unit vector of a text's token vectors `[tokens, hidden]`.
-    fn pool(&self, tokens: &[f32]) -> Vec<f32> {
-        let used = match self.sentence.pooling {
-            Pooling::Cls => &tokens[..self.hidden],
-            Pooling::Mean => tokens,
-        };
-        let share = self.hidden as f32 / used.len() as f32;
-        let mut vector = vec![0f32; self.hidden];
-        for token in used.chunks_exact(self.hidden) {
-            vector
-                .iter_mut()
-                .zip(token)
-                .for_each(|(mean, value)| *mean += value * share);
-        }
-        for layer in &self.sentence.dense {
-            vector = layer.forward(&vector);
-        }
-        normalize(&mut vector);
-        vector
     }
 }

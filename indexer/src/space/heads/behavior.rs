@@ -96,7 +96,7 @@ impl BehaviorFeatures {
             .ok_or_else(|| invalid("tensor `ids` of bytes is missing".to_owned()))?;
         let ids: Vec<String> =
             serde_json::from_slice(&ids).map_err(|e| invalid(format!("tensor `ids`: {e}")))?;
-        let weights = Weights::from_tensors(tensors, "the heads")?;
+        let weights = Weights::from_tensors(tensors, "the heads");
         let users = weights.flat("people", &[ids.len()])?;
         let rows = weights.flat("rows", &[ids.len(), width])?;
         let mut features = Self::new(width);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::attention::{Attention, Distances};
 use super::config::{Config, Family};
+use super::words::Words;
 use crate::encode::ModelError;
 use crate::encode::Precision;
 use crate::encode::kernels::{Activation, Aligned, Linear, layer_norm};
@@ -57,7 +58,7 @@ const PREFIXES: [&str; 6] = [
 pub struct Network {
     hidden: usize,
     inner: usize,
-    words: Vec<f32>,
+    words: Words,
     /// Position embeddings, starting at the first token's position, plus the embedding of token
     /// type 0, the type of all tokens.
     positions: Vec<f32>,
@@ -88,7 +89,8 @@ impl Network {
                 &[rows, hidden],
             )
         };
-        let words = table("word", config.vocab_size)?;
+        let name = format!("{prefix}embeddings.word_embeddings.weight");
+        let words = Words::load(w, &name, [config.vocab_size, hidden])?;
         let mut positions = table("position", config.max_position_embeddings)?;
         positions.drain(..config.first_position(family) * hidden);
         if config.has_types(family) {
@@ -151,10 +153,9 @@ impl Network {
         self.positions.len() / self.hidden
     }
 
-    /// Returns the word embedding of a token; `None` if it is not in the vocabulary.
-    pub fn word(&self, id: u32) -> Option<&[f32]> {
-        let start = id as usize * self.hidden;
-        self.words.get(start..start + self.hidden)
+    /// The word embeddings, before any layer.
+    pub fn words(&self) -> &Words {
+        &self.words
     }
 
     /// Returns the token vectors `[tokens, hidden]` of concatenated texts.
@@ -187,12 +188,8 @@ impl Network {
             .iter()
             .flat_map(|text| text.iter().zip(self.positions.chunks_exact(self.hidden)));
         for (row, (&id, position)) in x.chunks_exact_mut(self.hidden).zip(embeddings) {
-            let word = self.word(id).ok_or_else(|| {
-                ModelError::Compute(format!("token {id} is not in the vocabulary"))
-            })?;
-            for ((x, word), position) in row.iter_mut().zip(word).zip(position) {
-                *x = word + position;
-            }
+            self.words.copy(id, row)?;
+            row.iter_mut().zip(position).for_each(|(x, p)| *x += p);
         }
         self.norm.forward(&mut x);
         Ok(x)
