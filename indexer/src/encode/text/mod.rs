@@ -3,6 +3,7 @@
 pub mod bert;
 mod centering;
 pub mod pair;
+mod role;
 mod script;
 pub mod tokenizer;
 
