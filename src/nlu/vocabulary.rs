@@ -95,6 +95,7 @@ impl Vocabulary {
             vocabulary.know(&tokens, false);
             vocabulary.roles.insert(key(&tokens), role);
         }
+        vocabulary.han_brands.sort();
         for word in LEXICON.words() {
             vocabulary.know(&tokens(word), false);
         }

@@ -58,9 +58,11 @@ pub(super) fn choices<'a>(
     }
     let mut found: Vec<Choice> = by_field
         .into_iter()
-        .map(|(field, values)| Choice {
-            field: field.to_owned(),
-            values,
+        .map(|(field, mut values)| {
+            values.sort();
+            values.dedup();
+            let field = field.to_owned();
+            Choice { field, values }
         })
         .collect();
     found.sort_by_key(|choice| match choice.field.as_str() {
