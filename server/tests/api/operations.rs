@@ -8,8 +8,10 @@ use vitrine_server::{config::Config, ops::telemetry};
 use crate::harness::api;
 
 /// Metrics that there are only once something was measured or has failed.
-const LATER: [&str; 9] = [
+const LATER: [&str; 11] = [
     "vitrine_embedding_failed",
+    "vitrine_index_building_done",
+    "vitrine_index_building_vectors",
     "vitrine_index_recall_at_10",
     "vitrine_index_recall_at_10_by_selectivity",
     "vitrine_index_recall_samples",
