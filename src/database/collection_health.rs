@@ -209,17 +209,17 @@ fn item_problems(info: &CollectionInfo) -> Vec<HealthProblem> {
 
 fn index_problems(space: &str, index: &IndexInfo) -> Vec<HealthProblem> {
     let mut problems = Vec::new();
-    if let Some(recall) = &index.recall {
-        if recall.samples >= MIN_RECALL_SAMPLES && recall.mean < MIN_RECALL {
-            problems.push(warning(
-                "recall_low",
-                format!(
-                    "searches of space {space} find {:.3} of the nearest neighbors, expected {MIN_RECALL}",
-                    recall.mean
-                ),
-                "search with a higher `ef`, or raise `m` and `ef_construction` of the space",
-            ));
-        }
+    let recall = index.recall.as_ref();
+    let measured = recall.filter(|recall| recall.samples >= MIN_RECALL_SAMPLES);
+    if let Some(recall) = measured.filter(|recall| recall.mean < MIN_RECALL) {
+        problems.push(warning(
+            "recall_low",
+            format!(
+                "searches of space {space} find {:.3} of the nearest neighbors, expected {MIN_RECALL}",
+                recall.mean
+            ),
+            "search with a higher `ef`, or raise `m` and `ef_construction` of the space",
+        ));
     }
     if index.unreachable.is_some_and(|count| count > 0) {
         problems.push(warning(
