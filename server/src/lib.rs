@@ -16,6 +16,7 @@ pub mod embedders;
 pub mod embedding;
 pub mod error;
 pub mod evaluations;
+pub mod file_watch;
 pub mod http;
 pub mod images;
 pub mod import;

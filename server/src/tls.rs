@@ -11,7 +11,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use crate::{config::Tls, ops::file_watch};
+use crate::{config::Tls, file_watch};
 
 /// The certificate and key in use.
 #[derive(Debug)]

@@ -10,7 +10,6 @@ use tantivy::{
 use super::{
     LexicalError, LexicalIndex,
     analyzer::{analyze, is_han},
-    index::ID_FIELD,
 };
 
 /// Index of the title among the fields.
@@ -58,15 +57,12 @@ impl LexicalIndex {
         let weight = query.weight(EnableScoring::disabled_from_searcher(&searcher))?;
         let mut items = RoaringBitmap::new();
         for segment in searcher.segment_readers() {
-            let internal_ids = segment.fast_fields().u64(ID_FIELD)?;
+            let internal_ids = self.segment_ids.get(segment, &searcher)?;
             let alive = segment.alive_bitset();
             weight.for_each_no_score(segment, &mut |documents| {
                 for document in documents {
-                    if alive.is_none_or(|alive| alive.is_alive(*document))
-                        && let Some(id) = internal_ids.first(*document)
-                        && let Ok(id) = u32::try_from(id)
-                    {
-                        items.insert(id);
+                    if alive.is_none_or(|alive| alive.is_alive(*document)) {
+                        items.insert(internal_ids[*document as usize]);
                     }
                 }
             })?;

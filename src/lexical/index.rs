@@ -21,7 +21,7 @@ use tantivy::{
 use super::{
     LexicalError,
     analyzer::Analyzer,
-    segment_ids::SegmentIds,
+    segment_ids::{ID_FIELD, SegmentIds},
     writer_pool::{HasWriter, WriterPool},
 };
 
@@ -344,9 +344,6 @@ impl HasWriter for Shared {
             .is_none_or(|writer| writer.open.is_some())
     }
 }
-
-/// Name of the field with the item's internal id.
-pub(super) const ID_FIELD: &str = "number";
 
 fn schema() -> (Schema, [Field; FIELDS.len()], Field) {
     let mut builder = Schema::builder();

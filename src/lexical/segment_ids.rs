@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use parking_lot::Mutex;
 use tantivy::{Searcher, SegmentReader, index::SegmentId};
 
-use super::{LexicalError, index::ID_FIELD};
+use super::LexicalError;
+
+/// Name of the field that holds the internal id.
+pub(super) const ID_FIELD: &str = "number";
 
 /// Internal ids by document, in memory: 4 bytes for each document of the segments that were
 /// searched. Reading them from the columns of the index takes longer than scoring a document.

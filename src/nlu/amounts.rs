@@ -3,7 +3,7 @@
 use super::{
     lexicon::{Bound, LEXICON, Role, has},
     numbers::number_at,
-    tokens::{Kind, Token},
+    tokens::{Kind, Token, cuts_word},
     vocabulary::Vocabulary,
 };
 
@@ -166,14 +166,6 @@ fn amount_at(tokens: &[Token]) -> Option<(usize, Amount)> {
         vague,
     };
     (value.is_finite() && (is_money || !is_measured(tokens, at))).then_some((at + after, amount))
-}
-
-/// Returns true if one Chinese character, which may be a bound, begins another word: 内 of 内存.
-pub(super) fn cuts_word(tokens: &[Token], n: usize) -> bool {
-    let next = tokens.get(n).filter(|t| t.kind == Kind::Han);
-    n == 1
-        && ["内", "起"].contains(&tokens[0].form.as_str())
-        && next.is_some_and(|t| !["的", "吧", "啊"].contains(&t.form.as_str()))
 }
 
 /// Returns true if a unit follows the first `n` tokens: "256g", "13 inch", 500毫升 are not prices.

@@ -147,6 +147,14 @@ fn stem(word: &str) -> String {
     }
 }
 
+/// Returns true if one Chinese character, which may be a bound, begins another word: 内 of 内存.
+pub(super) fn cuts_word(tokens: &[Token], n: usize) -> bool {
+    let next = tokens.get(n).filter(|t| t.kind == Kind::Han);
+    n == 1
+        && ["内", "起"].contains(&tokens[0].form.as_str())
+        && next.is_some_and(|t| !["的", "吧", "啊"].contains(&t.form.as_str()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

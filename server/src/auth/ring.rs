@@ -9,7 +9,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 use super::{Key, Keys};
-use crate::ops::file_watch;
+use crate::file_watch;
 
 /// Keys in use.
 pub struct KeyRing {

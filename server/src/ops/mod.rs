@@ -1,7 +1,6 @@
 //! Operations: concurrency limits, metrics, logging and background tasks.
 
 pub mod body_budget;
-pub mod file_watch;
 mod gauges;
 pub mod health_metrics;
 pub mod limits;

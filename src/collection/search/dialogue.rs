@@ -29,7 +29,8 @@ impl Collection {
         schema::limit("/text", text.len(), MAX_TURN_BYTES)?;
         self.refresh_texts()?;
         let items = self.state.read();
-        let vocabulary = items.vocabulary(&self.settings.now());
+        let vocabulary =
+            items.vocabulary(&self.settings.now(), |settings| settings.synonym_groups());
         let catalog = Items {
             collection: self,
             state: &items,

@@ -42,7 +42,8 @@ impl Collection {
         schema::limit("/text", request.text.len(), MAX_TEXT_BYTES)?;
         self.refresh_texts()?;
         let items = self.state.read();
-        let vocabulary = items.vocabulary(&self.settings.now());
+        let vocabulary =
+            items.vocabulary(&self.settings.now(), |settings| settings.synonym_groups());
         let catalog = Items {
             collection: self,
             state: &items,

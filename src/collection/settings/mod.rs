@@ -199,9 +199,10 @@ impl Snapshot {
     }
 
     /// Returns the groups of synonyms, those of one direction included.
-    pub fn synonym_groups(&self) -> impl Iterator<Item = Vec<String>> {
+    pub fn synonym_groups(&self) -> Vec<Vec<String>> {
         let synonyms = self.stored.synonyms.values();
-        synonyms.map(|s| [&s.words[..], &s.to[..]].concat())
+        let groups = synonyms.map(|s| [&s.words[..], &s.to[..]].concat());
+        groups.collect()
     }
 
     /// Returns the approximate bytes of memory.

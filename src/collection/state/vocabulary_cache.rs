@@ -1,12 +1,12 @@
 //! Vocabulary of the field values of the items, made at the first use after a change.
 
-use std::sync::Arc;
+use std::{any::Any, ptr, sync::Arc};
 
 use parking_lot::Mutex;
 use vitrine_schemas::AttributeType;
 
 use crate::{
-    collection::{State, settings::Snapshot},
+    collection::State,
     nlu::understanding::{FieldKind, Vocabulary},
 };
 
@@ -19,7 +19,12 @@ const CODE_FIELDS: [&str; 2] = ["availability", "currency"];
 
 /// Cached vocabulary of a state, with the settings that it was made with; cleared by every change.
 #[derive(Default)]
-pub(in crate::collection) struct VocabularyCache(Mutex<Option<(Arc<Vocabulary>, Arc<Snapshot>)>>);
+pub(in crate::collection) struct VocabularyCache(Mutex<Option<Cached>>);
+
+struct Cached {
+    vocabulary: Arc<Vocabulary>,
+    settings: Arc<dyn Any + Send + Sync>,
+}
 
 impl VocabularyCache {
     /// Clears the cache.
@@ -29,13 +34,17 @@ impl VocabularyCache {
 }
 
 impl State {
-    /// Returns the words that name field values of the items, also by the synonyms of the shop.
-    pub(in crate::collection) fn vocabulary(&self, settings: &Arc<Snapshot>) -> Arc<Vocabulary> {
+    /// Returns the words that name field values of the items, also by the synonyms of the settings.
+    pub(in crate::collection) fn vocabulary<S: Any + Send + Sync>(
+        &self,
+        settings: &Arc<S>,
+        synonyms: impl FnOnce(&S) -> Vec<Vec<String>>,
+    ) -> Arc<Vocabulary> {
         let mut cached = self.vocabulary.0.lock();
-        if let Some((vocabulary, made_with)) = &*cached
-            && Arc::ptr_eq(made_with, settings)
-        {
-            return vocabulary.clone();
+        let is_same =
+            |cached: &&Cached| ptr::addr_eq(Arc::as_ptr(&cached.settings), Arc::as_ptr(settings));
+        if let Some(cached) = cached.as_ref().filter(is_same) {
+            return cached.vocabulary.clone();
         }
         let values = self.payload.keywords(MAX_VALUES);
         let values = values.filter(|(field, ..)| !CODE_FIELDS.contains(field));
@@ -43,9 +52,12 @@ impl State {
         let fields = fields.filter_map(|(name, kind)| Some((name, field_kind(kind)?)));
         let vocabulary = Vocabulary::new(values)
             .with_fields(fields)
-            .with_synonyms(settings.synonym_groups());
+            .with_synonyms(synonyms(settings));
         let vocabulary = Arc::new(vocabulary);
-        *cached = Some((vocabulary.clone(), settings.clone()));
+        *cached = Some(Cached {
+            vocabulary: vocabulary.clone(),
+            settings: settings.clone(),
+        });
         vocabulary
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use serde::Deserialize;
 
 pub(super) use self::senses::{Bound, Phrase, Recipient, Role, SortIntent};
-use super::tokens::{Token, key, tokens};
+use super::tokens::{Token, cuts_word, key, tokens};
 
 /// Lexicon files: one of all languages, one for each language.
 const FILES: [(&str, &str); 3] = [
@@ -193,7 +193,7 @@ impl Lexicon {
         longest
             .into_iter()
             .find_map(|n| Some((n, *BOUNDS.get(&key(&tokens[..n]))?)))
-            .filter(|(n, _)| !super::amounts::cuts_word(tokens, *n))
+            .filter(|(n, _)| !cuts_word(tokens, *n))
     }
 
     fn merge(&mut self, other: Self) {
