@@ -81,15 +81,12 @@ pub use vitrine_schemas as schemas;
 #[doc = include_str!("../docs/rust-library.md")]
 struct RustLibraryPage;
 
-/// Returns the version of the programs, with the commit if the build named it (`VITRINE_COMMIT`).
-pub fn version() -> &'static str {
-    static VERSION: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-        let version = env!("CARGO_PKG_VERSION");
-        option_env!("VITRINE_COMMIT").map_or(version.to_owned(), |commit| {
-            format!("{version} (commit {commit})")
-        })
-    });
-    &VERSION
+/// Returns the version of the programs, with the commit that they were built from.
+pub fn version(commit: Option<&str>) -> &'static str {
+    let version = env!("CARGO_PKG_VERSION");
+    commit.map_or(version, |commit| {
+        format!("{version} (commit {commit})").leak()
+    })
 }
 
 /// Default log filter of the programs; hnsw_rs logs every graph it builds.

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 use vitrine_indexer::{
     cli::{Cli, Outcome, run},
@@ -14,7 +14,9 @@ use vitrine_indexer::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let version = vitrine::version(option_env!("VITRINE_COMMIT"));
+    let arguments = Cli::command().version(version).get_matches();
+    let cli = Cli::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit());
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(vitrine::LOG_FILTER));
     tracing_subscriber::fmt()

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(
     name = "vitrine-server",
-    version = vitrine::version(),
+    version,
     args_conflicts_with_subcommands = true
 )]
 pub struct Cli {

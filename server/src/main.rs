@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use tikv_jemallocator::Jemalloc;
 use vitrine_server::cli::{self, Cli};
 
@@ -20,7 +20,10 @@ pub static MALLOC_CONF: &[u8] =
 async fn main() -> ExitCode {
     // Files hold events of people: they are for this user only.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    match cli::run(Cli::parse()).await {
+    let version = vitrine::version(option_env!("VITRINE_COMMIT"));
+    let arguments = Cli::command().version(version).get_matches();
+    let cli = Cli::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit());
+    match cli::run(cli).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("vitrine-server: {error}");

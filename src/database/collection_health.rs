@@ -35,7 +35,7 @@ impl Database {
     ///
     /// let folder = tempfile::tempdir()?;
     /// let database = Database::open(folder.path(), Options::default())?;
-    /// let config = serde_json::from_value(json!({"vectors": {}}))?;
+    /// let config = serde_json::from_value(json!({"vectors": {"s": {"dim": 2}}}))?;
     /// database.create_collection("shop", config)?;
     /// assert_eq!(database.collection_health("shop")?.status, ReadinessStatus::Ok);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -27,7 +27,7 @@ use crate::space::{Encoders, ModelError, Precision};
 ///
 /// RUST_LOG sets the log level of standard error (default: info).
 #[derive(Debug, Parser)]
-#[command(name = "vitrine-indexer", version = vitrine::version())]
+#[command(name = "vitrine-indexer", version)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
