@@ -64,6 +64,19 @@ pub struct MatchCondition {
     pub r#match: Match,
 }
 
+impl MatchCondition {
+    /// Returns the condition that a field has any of some strings.
+    pub fn any_of<'a>(key: &str, values: impl IntoIterator<Item = &'a str>) -> Self {
+        let values = values
+            .into_iter()
+            .map(|value| Scalar::Str(value.to_owned()));
+        Self {
+            key: key.to_owned(),
+            r#match: Match::Any(values.collect()),
+        }
+    }
+}
+
 /// A range condition on one numeric or datetime field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -212,6 +212,17 @@ pub struct SearchRequest {
     pub experiment: Option<String>,
 }
 
+impl SearchRequest {
+    /// Returns the words of the request: the text of the query, or else those of the full-text
+    /// search.
+    pub fn text(&self) -> Option<&str> {
+        match &self.query {
+            Some(Query::Text(text)) => Some(text),
+            _ => self.lexical.as_ref()?.text.as_deref(),
+        }
+    }
+}
+
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }

@@ -102,19 +102,14 @@ fn damaged(name: &str, detail: &str) -> HealthProblem {
 }
 
 fn store_problem(store: &StoreHealth) -> Option<HealthProblem> {
-    match store {
-        StoreHealth::Writable => None,
-        StoreHealth::WritesFail { reason, since } => Some(error(
+    let (code, remedy) = match store {
+        StoreHealth::RestartNeeded { .. } => ("restart_needed", "start the server again"),
+        _ => (
             "writes_fail",
-            format!("writes fail since {since}: {reason}"),
             "free disk space or mend the disk; writes resume by themselves",
-        )),
-        StoreHealth::RestartNeeded { reason } => Some(error(
-            "restart_needed",
-            reason.clone(),
-            "start the server again",
-        )),
-    }
+        ),
+    };
+    Some(error(code, store.problem()?, remedy))
 }
 
 fn resource_problems(usage: &Usage, bounds: &Bounds) -> Vec<HealthProblem> {

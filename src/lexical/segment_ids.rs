@@ -1,6 +1,9 @@
 //! Internal ids of the documents of each segment of the index.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use tantivy::{Searcher, SegmentReader, index::SegmentId};
@@ -42,7 +45,7 @@ impl SegmentIds {
             .segment_readers()
             .iter()
             .map(SegmentReader::segment_id);
-        let live: std::collections::HashSet<_> = live.collect();
+        let live: HashSet<_> = live.collect();
         known.retain(|id, _| live.contains(id));
         known.insert(id, ids.clone());
         Ok(ids)

@@ -114,7 +114,7 @@ impl Vocabulary {
     }
 
     /// Adds names of values by the groups of a shop: each name finds the values of the others.
-    pub fn with_synonyms(mut self, groups: impl IntoIterator<Item = Vec<String>>) -> Self {
+    pub fn with_synonyms<'a>(mut self, groups: impl IntoIterator<Item = &'a Vec<String>>) -> Self {
         for group in groups {
             let keys: Vec<_> = group.iter().map(|name| tokens(name)).collect();
             let meanings: BTreeSet<Meaning> = keys

@@ -19,3 +19,16 @@ pub enum StoreHealth {
         reason: String,
     },
 }
+
+impl StoreHealth {
+    /// Returns what does not work; None if the store takes writes.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Writable => None,
+            Self::WritesFail { reason, since } => {
+                Some(format!("writes fail since {since}: {reason}"))
+            }
+            Self::RestartNeeded { reason } => Some(reason.clone()),
+        }
+    }
+}

@@ -35,16 +35,14 @@ impl SlowSearches {
     /// Begins to measure a search; None if none are logged.
     pub fn begin(&self, request: &SearchRequest) -> Option<RunningSearch> {
         self.limit?;
-        let lexical = request.lexical.as_ref();
-        let words = lexical.and_then(|lexical| lexical.text.as_ref());
+        let text = request.text().unwrap_or_default();
         let (kind, text) = match &request.query {
-            Some(Query::Text(text)) => ("text", Some(text)),
-            Some(Query::Vector(_)) => ("vector", words),
-            Some(Query::Item(id)) => ("item", Some(id)),
-            Some(Query::Image(_)) => ("image", words),
-            None => ("none", words),
+            Some(Query::Text(_)) => ("text", text),
+            Some(Query::Vector(_)) => ("vector", text),
+            Some(Query::Item(id)) => ("item", id.as_str()),
+            Some(Query::Image(_)) => ("image", text),
+            None => ("none", text),
         };
-        let text = text.map_or("", String::as_str);
         Some(RunningSearch {
             started: Instant::now(),
             kind,

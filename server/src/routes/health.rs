@@ -7,7 +7,7 @@ use actix_web::{
     web::{self, Json},
 };
 
-use vitrine::{Health, StoreHealth};
+use vitrine::Health;
 use vitrine_schemas::{LogLevel, Readiness, ReadinessStatus};
 
 use crate::{
@@ -77,14 +77,7 @@ fn readiness(health: &Health) -> Readiness {
         true => ReadinessStatus::Ok,
         false => ReadinessStatus::Degraded,
     };
-    let store = match &health.store {
-        StoreHealth::Writable => None,
-        StoreHealth::WritesFail { reason, since } => {
-            Some(format!("writes fail since {since}: {reason}"))
-        }
-        StoreHealth::RestartNeeded { reason } => Some(reason.clone()),
-    };
-    if let Some(reason) = store {
+    if let Some(reason) = health.store.problem() {
         status = ReadinessStatus::Unavailable;
         reasons.insert(0, reason);
     }

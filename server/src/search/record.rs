@@ -1,6 +1,6 @@
 //! The record of a search in the search log of its collection.
 
-use vitrine_schemas::{Query, SearchEvent, SearchRequest, SearchResponse};
+use vitrine_schemas::{SearchEvent, SearchRequest, SearchResponse};
 
 use crate::http::request_context::RequestContext;
 
@@ -15,13 +15,9 @@ impl SearchRecord {
             return None;
         }
         let lexical = request.lexical.as_ref();
-        let query = match &request.query {
-            Some(Query::Text(text)) => Some(text),
-            _ => lexical.and_then(|lexical| lexical.text.as_ref()),
-        };
         Some(Self(SearchEvent {
             request_id,
-            query: query.cloned().unwrap_or_default(),
+            query: request.text().unwrap_or_default().to_owned(),
             user: request.user.clone(),
             session: request.session.clone(),
             filtered: request.filter.is_some(),

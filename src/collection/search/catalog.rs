@@ -1,11 +1,11 @@
 //! The items of a collection as evidence for what a query means.
 
 use roaring::RoaringBitmap;
-use vitrine_schemas::{Condition, Filter, FilterSpec, Match, Scalar, filter::MatchCondition};
 
 use crate::{
+    Result,
     collection::{Collection, State},
-    nlu::catalog::Catalog,
+    nlu::{catalog::Catalog, understanding::Vocabulary},
 };
 
 /// Number of items above which a word says nothing of them.
@@ -15,22 +15,34 @@ const MAX_ITEMS_OF_WORD: u64 = 10_000;
 const MAX_COUNTED: usize = 1_000;
 
 /// The items of a state. Errors of an index are no evidence.
-pub(in crate::collection) struct Items<'a> {
-    pub collection: &'a Collection,
-    pub state: &'a State,
+struct Items<'a> {
+    collection: &'a Collection,
+    state: &'a State,
+}
+
+impl Collection {
+    /// Reads a text with the vocabulary of the collection and its items as evidence.
+    ///
+    /// # Errors
+    /// The full-text index cannot be written.
+    pub(super) fn read_text<T>(
+        &self,
+        read: impl FnOnce(&Vocabulary, &dyn Catalog) -> T,
+    ) -> Result<T> {
+        self.refresh_texts()?;
+        let state = self.state.read();
+        let vocabulary = state.vocabulary(&self.settings.now().synonym_groups);
+        let items = Items {
+            collection: self,
+            state: &state,
+        };
+        Ok(read(&vocabulary, &items))
+    }
 }
 
 impl Catalog for Items<'_> {
     fn with_values(&self, field: &str, values: &[String]) -> RoaringBitmap {
-        let any = values.iter().cloned().map(Scalar::Str).collect();
-        let filter = FilterSpec::Tree(Filter {
-            must: vec![Condition::Match(MatchCondition {
-                key: field.to_owned(),
-                r#match: Match::Any(any),
-            })],
-            ..Filter::default()
-        });
-        self.state.matching(Some(&filter)).unwrap_or_default()
+        self.state.with_values(field, values).unwrap_or_default()
     }
 
     fn with_field(&self, field: &str) -> RoaringBitmap {

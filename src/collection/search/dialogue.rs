@@ -4,7 +4,7 @@ use vitrine_schemas::{DialogueState, FilterSpec, Relaxation, ShownItem};
 
 use crate::{
     Error, Result,
-    collection::{Collection, schema, search::catalog::Items},
+    collection::{Collection, schema},
     nlu::dialogue::{self, TurnInterpretation},
 };
 
@@ -27,16 +27,9 @@ impl Collection {
             return Err(Error::invalid("/text", "must not be empty"));
         }
         schema::limit("/text", text.len(), MAX_TURN_BYTES)?;
-        self.refresh_texts()?;
-        let items = self.state.read();
-        let vocabulary =
-            items.vocabulary(&self.settings.now(), |settings| settings.synonym_groups());
-        let catalog = Items {
-            collection: self,
-            state: &items,
-        };
-        let turn = dialogue::interpret_turn(text, &vocabulary, state, shown, Some(&catalog));
-        Ok(turn)
+        self.read_text(|vocabulary, items| {
+            dialogue::interpret_turn(text, vocabulary, state, shown, Some(items))
+        })
     }
 
     /// Returns the constraints to drop from a state that nothing matches, those that leave the most

@@ -10,7 +10,7 @@ use vitrine_schemas::{
 
 use crate::{
     Result,
-    collection::{Collection, schema, search::catalog::Items},
+    collection::{Collection, schema},
     nlu::understanding::{Constraint, Part, PriceRange, Sort, Understanding},
 };
 
@@ -40,16 +40,10 @@ impl Collection {
     /// ```
     pub fn understand(&self, request: &UnderstandRequest) -> Result<UnderstandResponse> {
         schema::limit("/text", request.text.len(), MAX_TEXT_BYTES)?;
-        self.refresh_texts()?;
-        let items = self.state.read();
-        let vocabulary =
-            items.vocabulary(&self.settings.now(), |settings| settings.synonym_groups());
-        let catalog = Items {
-            collection: self,
-            state: &items,
-        };
         let without: Vec<_> = request.without.iter().map(String::as_str).collect();
-        let understood = Understanding::with(&request.text, &vocabulary, &without, &catalog);
+        let understood = self.read_text(|vocabulary, items| {
+            Understanding::with(&request.text, vocabulary, &without, items)
+        })?;
         Ok(UnderstandResponse {
             filter: filter(&understood),
             sort: understood.sort().map(sort_key),
@@ -61,11 +55,7 @@ impl Collection {
 
 fn filter(understood: &Understanding) -> Filter {
     let any = |(field, values): (&str, Vec<&str>)| {
-        let values = values.into_iter().map(|v| Scalar::Str(v.to_owned()));
-        Condition::Match(MatchCondition {
-            key: field.to_owned(),
-            r#match: Match::Any(values.collect()),
-        })
+        Condition::Match(MatchCondition::any_of(field, values))
     };
     let price = understood.price();
     let price = (!price.is_empty()).then(|| {

@@ -171,6 +171,8 @@ pub(in crate::collection) struct Snapshot {
     stored: Stored,
     pub rules: RuleSet,
     pub query_rewrite: QueryRewrite,
+    /// Groups of synonyms, those of one direction included.
+    pub synonym_groups: Arc<Vec<Vec<String>>>,
     /// Bytes of all settings as JSON.
     json_bytes: u64,
 }
@@ -187,7 +189,10 @@ impl Snapshot {
                 to => synonyms.add_one_way(&synonym.words, to),
             }
         }
+        let groups = stored.synonyms.values();
+        let groups = groups.map(|s| [&s.words[..], &s.to[..]].concat());
         Self {
+            synonym_groups: Arc::new(groups.collect()),
             rules: RuleSet::new(stored.rules.values(), stop_words.clone()),
             query_rewrite: QueryRewrite {
                 synonyms,
@@ -196,13 +201,6 @@ impl Snapshot {
             json_bytes,
             stored,
         }
-    }
-
-    /// Returns the groups of synonyms, those of one direction included.
-    pub fn synonym_groups(&self) -> Vec<Vec<String>> {
-        let synonyms = self.stored.synonyms.values();
-        let groups = synonyms.map(|s| [&s.words[..], &s.to[..]].concat());
-        groups.collect()
     }
 
     /// Returns the approximate bytes of memory.

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
     Condition, Event, Facet, FacetSpec, FacetsRequest, FacetsResponse, Filter, FilterSpec, Item,
-    Match, Scalar, filter::MatchCondition,
+    filter::MatchCondition,
 };
 
 use crate::{
@@ -70,13 +70,18 @@ impl State {
 
     /// Returns the items of these categories and of those below them.
     pub(in crate::collection) fn in_categories(&self, paths: &[String]) -> Result<RoaringBitmap> {
-        let any = paths.iter().map(|path| Scalar::Str(path.clone()));
-        let condition = Condition::Match(MatchCondition {
-            key: "category".into(),
-            r#match: Match::Any(any.collect()),
-        });
+        self.with_values("category", paths)
+    }
+
+    /// Returns the items that have one of the values of a field.
+    pub(in crate::collection) fn with_values(
+        &self,
+        field: &str,
+        values: &[String],
+    ) -> Result<RoaringBitmap> {
+        let any = MatchCondition::any_of(field, values.iter().map(String::as_str));
         self.matching(Some(&FilterSpec::Tree(Filter {
-            must: vec![condition],
+            must: vec![Condition::Match(any)],
             ..Filter::default()
         })))
     }

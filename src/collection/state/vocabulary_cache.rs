@@ -1,6 +1,6 @@
 //! Vocabulary of the field values of the items, made at the first use after a change.
 
-use std::{any::Any, ptr, sync::Arc};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use vitrine_schemas::AttributeType;
@@ -17,14 +17,12 @@ const MAX_VALUES: usize = 20_000;
 /// Fields whose values are codes, not words.
 const CODE_FIELDS: [&str; 2] = ["availability", "currency"];
 
-/// Cached vocabulary of a state, with the settings that it was made with; cleared by every change.
-#[derive(Default)]
-pub(in crate::collection) struct VocabularyCache(Mutex<Option<Cached>>);
+/// Names of the same things, by group.
+type SynonymGroups = Arc<Vec<Vec<String>>>;
 
-struct Cached {
-    vocabulary: Arc<Vocabulary>,
-    settings: Arc<dyn Any + Send + Sync>,
-}
+/// Cached vocabulary of a state, with the synonyms that it was made with; cleared by every change.
+#[derive(Default)]
+pub(in crate::collection) struct VocabularyCache(Mutex<Option<(Arc<Vocabulary>, SynonymGroups)>>);
 
 impl VocabularyCache {
     /// Clears the cache.
@@ -34,17 +32,13 @@ impl VocabularyCache {
 }
 
 impl State {
-    /// Returns the words that name field values of the items, also by the synonyms of the settings.
-    pub(in crate::collection) fn vocabulary<S: Any + Send + Sync>(
-        &self,
-        settings: &Arc<S>,
-        synonyms: impl FnOnce(&S) -> Vec<Vec<String>>,
-    ) -> Arc<Vocabulary> {
+    /// Returns the words that name field values of the items, also by synonyms.
+    pub(in crate::collection) fn vocabulary(&self, synonyms: &SynonymGroups) -> Arc<Vocabulary> {
         let mut cached = self.vocabulary.0.lock();
-        let is_same =
-            |cached: &&Cached| ptr::addr_eq(Arc::as_ptr(&cached.settings), Arc::as_ptr(settings));
-        if let Some(cached) = cached.as_ref().filter(is_same) {
-            return cached.vocabulary.clone();
+        if let Some((vocabulary, made_with)) = &*cached
+            && Arc::ptr_eq(made_with, synonyms)
+        {
+            return vocabulary.clone();
         }
         let values = self.payload.keywords(MAX_VALUES);
         let values = values.filter(|(field, ..)| !CODE_FIELDS.contains(field));
@@ -52,12 +46,9 @@ impl State {
         let fields = fields.filter_map(|(name, kind)| Some((name, field_kind(kind)?)));
         let vocabulary = Vocabulary::new(values)
             .with_fields(fields)
-            .with_synonyms(synonyms(settings));
+            .with_synonyms(synonyms.iter());
         let vocabulary = Arc::new(vocabulary);
-        *cached = Some(Cached {
-            vocabulary: vocabulary.clone(),
-            settings: settings.clone(),
-        });
+        *cached = Some((vocabulary.clone(), synonyms.clone()));
         vocabulary
     }
 }

@@ -132,20 +132,14 @@ impl GroupCursors {
                 window.set_word(offset, cursor.factor * value, cursor.factor);
             }
         }
-        let (weight, coverage) = (word.weight, word.coverage);
-        window.take_word(|window, offset, value, factor| {
-            window.add(offset, weight * value, coverage * factor, false);
-        });
+        word.add_found(window, self.is_required);
     }
 
     /// Adds the documents of the window.
     pub fn add(&mut self, norms: &[FieldNorms], window: &mut Window) {
         if let ([word], []) = (&mut self.words[..], &self.alternatives[..]) {
             word.find(norms, window);
-            let (weight, coverage) = (word.weight, word.coverage);
-            window.take_word(|window, offset, value, factor| {
-                window.add(offset, weight * value, coverage * factor, self.is_required);
-            });
+            word.add_found(window, self.is_required);
             return;
         }
         let mut group = std::mem::take(&mut window.group);
@@ -216,6 +210,18 @@ impl WordCursors {
                 document = cursor.postings.advance();
             }
         }
+    }
+
+    /// Adds the documents that were found to the window.
+    fn add_found(&self, window: &mut Window, is_required: bool) {
+        window.take_word(|window, offset, value, factor| {
+            window.add(
+                offset,
+                self.weight * value,
+                self.coverage * factor,
+                is_required,
+            );
+        });
     }
 
     /// Adds the postings of the window to a list.

@@ -18,7 +18,7 @@ use super::{
     cursors::{FIELD_BOOSTS, FieldNorms, GroupCursors, PhraseCursors},
     opener::Opener,
     plan::QueryPlan,
-    window::{WINDOW, Window},
+    window::{Posting, WINDOW, Window},
 };
 use crate::lexical::{FIELDS, LexicalError};
 
@@ -52,6 +52,10 @@ pub(super) struct SegmentQuery<'a> {
     bounds: Vec<Option<Limits>>,
     phrases: Vec<PhraseCursors>,
     boosts: Vec<BoostCursors>,
+    /// Bound of what a document gains by all boosts.
+    boost_bound: f32,
+    /// Postings of the groups whose values are needed for few documents.
+    postings: Vec<Posting>,
     required: u16,
     weight: f32,
     coverage: f32,
@@ -78,13 +82,16 @@ impl<'a> SegmentQuery<'a> {
         let groups = plan.groups.iter().map(|group| open.group(group));
         let phrases = plan.phrases.iter().map(|phrase| open.phrase(phrase));
         let boosts = plan.boosts.iter().map(|boost| open.boost(boost));
+        let boosts = boosts.collect::<Result<Vec<_>, _>>()?;
         let mut query = Self {
             segment,
             norms,
             groups: groups.collect::<Result<_, _>>()?,
             bounds: Vec::new(),
             phrases: phrases.collect::<Result<_, _>>()?,
-            boosts: boosts.collect::<Result<_, _>>()?,
+            boost_bound: boosts.iter().map(BoostCursors::bound).sum(),
+            boosts,
+            postings: Vec::new(),
             required: plan.required(),
             weight: plan.weight().max(f32::MIN_POSITIVE),
             coverage: plan.coverage().max(f32::MIN_POSITIVE),
@@ -98,8 +105,7 @@ impl<'a> SegmentQuery<'a> {
     fn order_groups(&mut self) {
         let bound = |group: &GroupCursors| group.bound().unwrap_or(f32::INFINITY);
         self.groups.sort_by(|a, b| bound(b).total_cmp(&bound(a)));
-        let boosts = self.boosts.iter().map(BoostCursors::bound);
-        let (mut score, mut coverage) = (boosts.sum::<f32>(), 0.0);
+        let (mut score, mut coverage) = (self.boost_bound, 0.0);
         for group in self.groups.iter().rev() {
             score += bound(group);
             coverage += group.coverage;
@@ -140,7 +146,6 @@ impl<'a> SegmentQuery<'a> {
                 group.add(&self.norms, window);
             }
             self.add_others(deciding, window, matches, is_alive);
-            let boosts: f32 = self.boosts.iter().map(BoostCursors::bound).sum();
             let least = limits.map_or(f32::NEG_INFINITY, |limits| ROUNDING * limits.score);
             window.matched.for_each(|offset| {
                 let document = start + offset as u32;
@@ -150,7 +155,7 @@ impl<'a> SegmentQuery<'a> {
                 let coverage = (window.covered[offset] / self.coverage).min(1.0);
                 let relative = |score: f32| score / self.weight * coverage;
                 let mut score = window.score[offset];
-                if relative(score + boosts) >= least || matches.is_also(document) {
+                if relative(score + self.boost_bound) >= least || matches.is_also(document) {
                     for boost in &mut self.boosts {
                         score += boost.value(document);
                     }
@@ -169,29 +174,25 @@ impl<'a> SegmentQuery<'a> {
         matches: &mut SegmentMatches<'_, '_>,
         is_alive: impl Fn(DocId) -> bool,
     ) {
-        let mut postings = std::mem::take(&mut window.postings);
+        let (postings, others) = (&mut self.postings, &mut self.groups[deciding..]);
         postings.clear();
-        let others = &mut self.groups[deciding..];
         let read = others.iter_mut().map(|group| {
             let from = postings.len();
-            group.read(window, &mut postings);
+            group.read(window, postings);
             from..postings.len()
         });
         let ranges: Vec<_> = read.collect();
-        window.postings = postings;
-        if self.required == 0 && !ranges.is_empty() {
+        if self.required == 0 && !postings.is_empty() {
             let start = window.start;
-            window.unmatched().for_each(|offset| {
+            window.unmatched(postings).for_each(|offset| {
                 let document = start + offset as u32;
                 if is_alive(document) && matches.take_id(document) {
                     window.matched.insert(offset);
                 }
             });
         }
-        let postings = std::mem::take(&mut window.postings);
-        for (group, range) in self.groups[deciding..].iter().zip(ranges) {
+        for (group, range) in others.iter().zip(ranges) {
             group.add_postings(&self.norms, &postings[range], window);
         }
-        window.postings = postings;
     }
 }

@@ -2,6 +2,7 @@
 
 use tantivy::{
     DocSet, Searcher, SegmentReader, TERMINATED, Term,
+    postings::SegmentPostings,
     query::{EnableScoring, PhraseQuery, Query, Scorer},
     schema::{Field, IndexRecordOption},
 };
@@ -40,7 +41,7 @@ impl Opener<'_> {
         })
     }
 
-    pub fn alternative(&self, other: &Alternative) -> Result<AlternativeCursors, LexicalError> {
+    fn alternative(&self, other: &Alternative) -> Result<AlternativeCursors, LexicalError> {
         let words = match &other.words {
             AlternativeWords::Phrase(phrase) => {
                 AlternativeWordCursors::Phrase(self.phrase(phrase)?)
@@ -54,7 +55,7 @@ impl Opener<'_> {
         Ok(AlternativeCursors { factor, words })
     }
 
-    pub fn word(&self, word: &Word) -> Result<WordCursors, LexicalError> {
+    fn word(&self, word: &Word) -> Result<WordCursors, LexicalError> {
         let mut terms = Vec::new();
         for (term, factor) in &word.terms {
             terms.extend(self.term(term, *factor)?);
@@ -66,14 +67,10 @@ impl Opener<'_> {
         })
     }
 
-    pub fn term(&self, term: &str, factor: f32) -> Result<Vec<TermCursor>, LexicalError> {
+    fn term(&self, term: &str, factor: f32) -> Result<Vec<TermCursor>, LexicalError> {
         let mut cursors = Vec::new();
         for (number, field) in self.fields.iter().enumerate() {
-            let term = Term::from_field_text(*field, term);
-            let inverted = self.segment.inverted_index(*field)?;
-            let postings = inverted
-                .read_postings(&term, IndexRecordOption::WithFreqs)
-                .map_err(tantivy::TantivyError::from)?;
+            let postings = self.postings(*field, term, IndexRecordOption::WithFreqs)?;
             cursors.extend(postings.map(|postings| TermCursor {
                 postings,
                 field: number,
@@ -83,6 +80,18 @@ impl Opener<'_> {
         Ok(cursors)
     }
 
+    fn postings(
+        &self,
+        field: Field,
+        term: &str,
+        option: IndexRecordOption,
+    ) -> Result<Option<SegmentPostings>, LexicalError> {
+        let term = Term::from_field_text(field, term);
+        let inverted = self.segment.inverted_index(field)?;
+        let postings = inverted.read_postings(&term, option);
+        Ok(postings.map_err(tantivy::TantivyError::from)?)
+    }
+
     /// Opens adjacent terms that add to the score of a document.
     pub fn boost(&self, phrase: &Phrase) -> Result<BoostCursors, LexicalError> {
         let mut fields = Vec::new();
@@ -90,13 +99,10 @@ impl Opener<'_> {
             if phrase.field.is_some_and(|only| only != number) {
                 continue;
             }
-            let inverted = self.segment.inverted_index(*field)?;
             let mut terms = Vec::with_capacity(phrase.terms.len());
             for (position, term) in &phrase.terms {
-                let term = Term::from_field_text(*field, term);
                 let option = IndexRecordOption::WithFreqsAndPositions;
-                let postings = inverted.read_postings(&term, option);
-                let postings = postings.map_err(tantivy::TantivyError::from)?;
+                let postings = self.postings(*field, term, option)?;
                 terms.extend(postings.map(|postings| (*position, postings)));
             }
             if terms.len() == phrase.terms.len() {
@@ -115,18 +121,14 @@ impl Opener<'_> {
             if phrase.field.is_some_and(|only| only != number) {
                 continue;
             }
-            let term = |term: &str| Term::from_field_text(*field, term);
             let documents: Box<dyn Scorer> = match &phrase.terms[..] {
                 [] => continue,
-                [(_, single)] => {
-                    let inverted = self.segment.inverted_index(*field)?;
-                    let postings = inverted.read_postings(&term(single), IndexRecordOption::Basic);
-                    match postings.map_err(tantivy::TantivyError::from)? {
-                        Some(postings) => Box::new(tantivy::query::ConstScorer::new(postings, 1.0)),
-                        None => continue,
-                    }
-                }
+                [(_, single)] => match self.postings(*field, single, IndexRecordOption::Basic)? {
+                    Some(postings) => Box::new(tantivy::query::ConstScorer::new(postings, 1.0)),
+                    None => continue,
+                },
                 terms => {
+                    let term = |term: &str| Term::from_field_text(*field, term);
                     let terms = terms.iter().map(|(position, t)| (*position, term(t)));
                     let query = PhraseQuery::new_with_offset(terms.collect());
                     let scoring = EnableScoring::disabled_from_searcher(self.searcher);

@@ -64,8 +64,6 @@ pub(super) struct Window {
     pub required: Vec<u16>,
     /// Documents with any of the words.
     pub matched: Offsets,
-    /// Postings of the words whose values are needed for few documents.
-    pub postings: Vec<Posting>,
     /// Values of the present word.
     word: Sums,
     /// Sums of the present group.
@@ -87,11 +85,11 @@ impl Window {
         self.matched.clear();
     }
 
-    /// Returns the documents of the listed postings that do not match so far.
-    pub fn unmatched(&self) -> Offsets {
+    /// Returns the documents of postings that do not match so far.
+    pub fn unmatched(&self, postings: &[Posting]) -> Offsets {
         let mut offsets = Offsets::default();
         offsets.clear();
-        for posting in &self.postings {
+        for posting in postings {
             offsets.insert(usize::from(posting.offset));
         }
         offsets.remove(&self.matched);

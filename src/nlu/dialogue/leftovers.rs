@@ -1,8 +1,6 @@
 //! Words of a turn that are no act. They refine the search only if items that the state describes
 //! have them; other words are dropped, and a turn of nothing else is unclear.
 
-use roaring::RoaringBitmap;
-
 use super::{reader::Reader, state};
 use crate::{
     lexical::han_words,
@@ -36,7 +34,6 @@ impl Reader<'_> {
         if content.is_empty() {
             return Leftover::Nothing;
         }
-        let mut described: Option<RoaringBitmap> = None;
         let required = state::required(&self.state);
         let values = understood.must();
         let new = values.iter().map(|(field, values)| {
@@ -46,13 +43,9 @@ impl Reader<'_> {
         let kept = required
             .into_iter()
             .filter(|(f, _)| !values.contains_key(f.as_str()));
-        for (field, values) in kept.chain(new) {
-            let items = catalog.with_values(&field, &values);
-            described = Some(match described {
-                Some(all) => all & items,
-                None => items,
-            });
-        }
+        let sets = kept.chain(new);
+        let sets = sets.map(|(field, values)| catalog.with_values(&field, &values));
+        let described = sets.reduce(|all, items| all & items);
         let mut known = 0;
         for word in &content {
             let Some(items) = catalog.with_phrase(word, true) else {

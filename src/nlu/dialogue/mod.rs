@@ -54,10 +54,10 @@ pub fn filter(state: &DialogueState) -> Filter {
                 key,
                 r#match: Match::Value(Scalar::Bool(is)),
             }),
-            (None, None) => Condition::Match(MatchCondition {
-                key,
-                r#match: Match::Any(one.values.iter().cloned().map(Scalar::Str).collect()),
-            }),
+            (None, None) => {
+                let values = one.values.iter().map(String::as_str);
+                Condition::Match(MatchCondition::any_of(&key, values))
+            }
         };
         if one.negated {
             filter.must_not.push(condition);

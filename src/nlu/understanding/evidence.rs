@@ -116,22 +116,20 @@ impl Described {
     }
 
     fn items(&self) -> Option<RoaringBitmap> {
-        let mut sets = self.by_field.iter().map(|(_, items)| items);
-        let first = sets.next()?.clone();
-        Some(sets.fold(first, |all, items| all & items))
+        self.meeting(|_| true)
+    }
+
+    /// Returns the items that the conditions on some fields describe.
+    fn meeting(&self, is_wanted: impl Fn(&str) -> bool) -> Option<RoaringBitmap> {
+        let mut sets = self.by_field.iter().filter(|(field, _)| is_wanted(field));
+        let first = sets.next()?.1.clone();
+        Some(sets.fold(first, |all, (_, items)| all & items))
     }
 
     /// Returns true if words of the text require values of a field.
     fn names(&self, field: &str) -> bool {
         let mut fields = self.by_field.iter().map(|(field, _)| field.as_str());
         fields.any(|f| f == field) && !self.before.iter().any(|f| f == field)
-    }
-
-    /// Returns the items that the conditions on other fields describe.
-    fn rest(&self, field: &str) -> Option<RoaringBitmap> {
-        let mut sets = self.by_field.iter().filter(|(f, _)| f != field);
-        let first = sets.next()?.1.clone();
-        Some(sets.fold(first, |all, (_, items)| all & items))
     }
 
     /// Adds a condition; `None` if no item is left.
@@ -151,7 +149,7 @@ impl Described {
         match there {
             // No described item has the other value: the words mean something else.
             Some((field, before)) if field != "category" => {
-                self.rest(&choice.field)
+                self.meeting(|field| field != choice.field)
                     .is_none_or(|rest| !rest.is_disjoint(&items))
                     .then_some(())?;
                 *before |= items;

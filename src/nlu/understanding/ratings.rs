@@ -1,4 +1,4 @@
-//! PriceRange of the rating: "at least 4.5 stars", "rated above 4", 评分4.5以上.
+//! Bounds of the rating: "at least 4.5 stars", "rated above 4", 评分4.5以上.
 
 use super::PriceRange;
 use crate::nlu::{
