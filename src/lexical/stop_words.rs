@@ -1,7 +1,9 @@
 //! Words of a query that tell nothing about a product.
 
+use std::collections::HashSet;
+
 use super::{
-    analyzer::{Analyzed, is_stop},
+    analyzer::{Analyzed, is_han, is_stop},
     phrases::{Phrases, Token, tokens},
 };
 
@@ -34,11 +36,13 @@ impl StopWords {
         is_name: impl Fn(&Analyzed) -> bool,
     ) -> Vec<Analyzed> {
         let out = self.spans(text);
+        let letters = letter_sequences(&words);
         let says = |word: &Analyzed| {
             let is_own = out
                 .iter()
                 .any(|span| span.start < word.span.end && word.span.start < span.end);
-            is_name(word) || (!is_own && !self.is_common(&word.term))
+            let is_letter = letters.contains(&word.position);
+            is_name(word) || (!is_own && (is_letter || !self.is_common(&word.term)))
         };
         match words.iter().any(says) {
             true => words.into_iter().filter(says).collect(),
@@ -73,4 +77,20 @@ impl StopWords {
     pub(super) fn is_common(&self, term: &str) -> bool {
         !self.keep_common && is_stop(term)
     }
+}
+
+/// Returns the positions of single letters beside one another ("a b c"): these are names, and not
+/// articles or other words of grammar.
+fn letter_sequences(words: &[Analyzed]) -> HashSet<usize> {
+    let is_letter = |word: &Analyzed| {
+        let mut chars = word.term.chars();
+        chars
+            .next()
+            .is_some_and(|c| c.is_alphabetic() && !is_han(c))
+            && chars.next().is_none()
+    };
+    let pairs = words.windows(2);
+    let pairs =
+        pairs.filter(|pair| pair[1].position == pair[0].position + 1 && pair.iter().all(is_letter));
+    pairs.flatten().map(|word| word.position).collect()
 }

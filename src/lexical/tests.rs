@@ -152,6 +152,9 @@ fn stop_words_are_ignored_but_in_names() {
         ("to be or not to be", "To be or not to be mug"),
     ]);
     assert_eq!(shop.found("on foundation"), ["Bye bye foundation"]);
+    let letters = Shop::of(&["Plan a", "Plan x"]);
+    assert_eq!(letters.found("a b c"), ["Plan a"]);
+    assert_eq!(letters.found("a banana"), Vec::<&str>::new());
     let long = "armadillo".repeat(10_000) + &" the who".repeat(2_000);
     assert!(shop.found(&long).contains(&"The Who - Tommy (vinyl)"));
     for text in ["?!", "-", "", "\u{200b}"] {
