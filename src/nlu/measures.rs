@@ -34,6 +34,13 @@ impl Measure {
             && other.low <= self.high + slack(self.high)
     }
 
+    /// Returns it without its ends, for "bigger than 11 inches": values equal to them do not meet it.
+    pub fn excluding_ends(mut self) -> Self {
+        self.low *= 1.0 + 1.1 * TOLERANCE;
+        self.high *= 1.0 - 1.1 * TOLERANCE;
+        self
+    }
+
     /// Returns the interval that a bound makes of it.
     pub fn bounded(mut self, bound: Bound) -> Self {
         match bound {
@@ -148,6 +155,13 @@ fn bound_of(tokens: &[Token], at: usize) -> Option<(usize, Bound)> {
     LEXICON.bound_at(ahead)
 }
 
+/// Returns the kind and the factor of the unit that a name is: "kg", "pieces".
+pub(in crate::nlu) fn unit_of(name: &str) -> Option<(String, f64)> {
+    let tokens = tokens(name);
+    let (n, kind, factor) = unit_at(&tokens, false)?;
+    (n == tokens.len()).then_some((kind, factor))
+}
+
 /// Returns the length of a unit at the beginning of `tokens`, its kind and its factor. Units of
 /// sizes also stand before the number: "US 9".
 fn unit_at(tokens: &[Token], before: bool) -> Option<(usize, String, f64)> {
@@ -188,6 +202,8 @@ mod tests {
             ("2 years", "3岁以上", false),
             ("8 months", "6-12 months", true),
             ("500ml", "0.5升", true),
+            ("90 minutes", "1.5小时", true),
+            ("48MP", "4800万像素", true),
         ] {
             assert_eq!(meet(a, b), expected, "{a} {b}");
         }

@@ -1,5 +1,7 @@
 //! Tokens of a text: words, numbers, single Han characters and signs, each with its span.
 
+use unicode_normalization::char::decompose_canonical;
+
 use crate::lexical::simplify;
 
 /// Kind of a token.
@@ -113,7 +115,7 @@ fn in_word(c: char) -> bool {
     c == '\'' || c.is_alphabetic() && !is_han(c)
 }
 
-/// Lower case, in one width, simplified, one kind of apostrophe, comma, stop and hyphen.
+/// Lower case, in one width, without accents, simplified, one kind of apostrophe, comma, stop and hyphen.
 fn plain(c: char) -> char {
     let c = match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
@@ -124,9 +126,19 @@ fn plain(c: char) -> char {
         '\u{201c}' | '\u{201d}' | '\u{300a}' | '\u{300b}' => '"',
         '\u{a5}' => '\u{ffe5}',
         c if is_han(c) => simplify(c),
+        c if ('\u{c0}'..='\u{52f}').contains(&c) => without_accents(c),
         c => c,
     };
     c.to_lowercase().next().unwrap_or(c)
+}
+
+/// Returns the letter below the accents of a Latin, Greek or Cyrillic one.
+fn without_accents(c: char) -> char {
+    let mut letter = None;
+    decompose_canonical(c, |part| {
+        letter.get_or_insert(part);
+    });
+    letter.unwrap_or(c)
 }
 
 fn is_han(c: char) -> bool {
@@ -171,6 +183,7 @@ mod tests {
         );
         assert_eq!(tokens("1,200.50,")[0].kind, Kind::Number(1200.5));
         assert_eq!(forms("women’s Dresses"), ["women", "dress"]);
+        assert_eq!(forms("Nescafé Überraschung"), ["nescafe", "uberraschung"]);
         assert_eq!(forms("ＡＢ　$5"), ["ab", "$", "5"]);
         assert_eq!(
             forms("bus glass shoes batteries"),

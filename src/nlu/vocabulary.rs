@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     lexicon::{BRAND_ALIASES, LEXICON, RELATED, Role, SYNONYMS, has},
-    measures::{Measure, measure_of},
+    measures::{Measure, measure_of, unit_of},
     spelling::Spelling,
     tokens::{Kind, Token, key, tokens},
 };
@@ -247,6 +247,19 @@ impl Vocabulary {
             |field: &str| field == group || keys.contains(&key(&tokens(&field.replace('_', " "))));
         let mut fields = self.fields.iter().filter(|(_, kind)| kinds.contains(kind));
         Some(fields.find(|(name, _)| is_named(name))?.0.as_str())
+    }
+
+    /// Returns the numeric field that is counted in a unit of a kind, with the factor of its unit:
+    /// `pieces`, `weight_kg`, `battery_hours`.
+    pub(in crate::nlu) fn field_in_unit(&self, kind: &str) -> Option<(&str, f64)> {
+        let numbers = self.fields.iter().filter(|(_, k)| **k == FieldKind::Number);
+        let mut counted = numbers.filter_map(|(field, _)| {
+            let (_, unit) = field.rsplit_once('_').unwrap_or(("", field));
+            // A year is a date.
+            let (own, factor) = unit_of(unit).filter(|_| unit != "year")?;
+            (own == kind).then_some((field.as_str(), factor))
+        });
+        counted.next()
     }
 
     /// Returns the values whose measure has a point in common with one, those that are it first.

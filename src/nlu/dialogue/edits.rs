@@ -143,15 +143,18 @@ impl Reader<'_> {
             if field == "category" && !negated {
                 self.drop_foreign(&values);
             }
+            let is_allowed = !negated && self.allows_again(&field, &values);
             if negated {
                 state::exclude(&mut self.state, &field, &values, &words);
+            } else if is_allowed {
+                state::clear(&mut self.state, &field, &values);
             } else {
                 state::require(&mut self.state, &field, &values, &words, self.add_values);
             }
-            let kind = if self.add_values && !negated {
-                ActKind::Add
-            } else {
-                ActKind::Filter
+            let kind = match (is_allowed, self.add_values && !negated) {
+                (true, _) => ActKind::Drop,
+                (false, true) => ActKind::Add,
+                (false, false) => ActKind::Filter,
             };
             let act = DialogueAct {
                 field: Some(field),
@@ -178,6 +181,16 @@ impl Reader<'_> {
             }),
             Leftover::Unknown(_) | Leftover::Nothing => {}
         }
+    }
+
+    /// Returns true for values that were excluded and are no more: "salmon is fine after all".
+    fn allows_again(&self, field: &str, values: &[String]) -> bool {
+        let says_fine =
+            || (0..self.tokens.len()).any(|at| self.phrase(at, &[Phrase::Okay]).is_some());
+        let mut filters = self.state.filters.iter();
+        let is_excluded = filters
+            .any(|f| f.negated && f.field == field && values.iter().any(|v| f.values.contains(v)));
+        is_excluded && says_fine()
     }
 
     /// Drops conditions on fields that no item of the new categories has: a dress had a size, a

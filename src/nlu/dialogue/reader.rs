@@ -132,8 +132,9 @@ impl Reader<'_> {
             at = (n + 1).min(self.tokens.len());
         }
         let from = self.skip(at, &[Phrase::Filler]);
+        let reset = self.phrase(from, &[Phrase::Reset]);
         let (Some(n), None) = (
-            self.phrase(from, &[Phrase::Reset]),
+            reset.or_else(|| self.change_of_mind(from)),
             self.phrase(from, &[Phrase::AnyAll]),
         ) else {
             return at;
@@ -156,6 +157,16 @@ impl Reader<'_> {
         );
         self.state = DialogueState::default();
         next
+    }
+
+    /// Returns the length of "I changed my mind" before another kind of item.
+    fn change_of_mind(&self, from: usize) -> Option<usize> {
+        let n = self.phrase(from, &[Phrase::Undo])?;
+        let names_kind = |at: usize| match self.vocabulary.longest_at(&self.tokens[at..]) {
+            Some((_, Lookup::Values(meanings))) => meanings.iter().any(|m| m.field == "category"),
+            _ => false,
+        };
+        (from + n..self.tokens.len()).any(names_kind).then_some(n)
     }
 
     /// Interprets a dialogue phrase that begins at a token. Returns the number of tokens to skip.

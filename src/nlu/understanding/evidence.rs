@@ -4,7 +4,8 @@
 use roaring::RoaringBitmap;
 
 use super::{
-    candidates::{Candidate, Choice},
+    Constraint,
+    candidates::{Candidate, Choice, Fixed},
     category_paths::narrowed,
     grammar::Parsed,
     heads::learned_category,
@@ -49,6 +50,40 @@ pub(super) fn resolve(
             choose(text, parsed, catalog, required)
         }
         None => chosen,
+    }
+}
+
+/// Drops bounds of numeric fields that few of the described items have: "towels, 6 pieces" where
+/// only toys have `pieces`. Ratings are of all items.
+pub(super) fn drop_foreign_ranges(
+    parsed: &mut Parsed,
+    chosen: &[Option<usize>],
+    catalog: &dyn Catalog,
+) {
+    let mut described: Option<RoaringBitmap> = None;
+    for (candidate, choice) in parsed.candidates.iter().zip(chosen) {
+        if let Some(choice) = choice.filter(|_| !candidate.negated && !candidate.joined) {
+            let choice = &candidate.choices[choice];
+            let items = catalog.with_values(&choice.field, &choice.values);
+            described = Some(described.map_or(items.clone(), |all| all & items));
+        }
+    }
+    let Some(described) = described.filter(|items| !items.is_empty()) else {
+        return;
+    };
+    let is_foreign = |constraint: &Constraint| match constraint {
+        Constraint::Range { field, .. } => {
+            let having = catalog.with_field(field).intersection_len(&described);
+            (having as f64) < MIN_FIELD_SHARE * described.len() as f64
+        }
+        _ => false,
+    };
+    let (foreign, kept) = std::mem::take(&mut parsed.fixed)
+        .into_iter()
+        .partition(|fixed: &Fixed| is_foreign(&fixed.constraint));
+    parsed.fixed = kept;
+    for fixed in foreign {
+        parsed.left[fixed.tokens].fill(true);
     }
 }
 

@@ -16,6 +16,8 @@ mod wording;
 
 use std::{collections::BTreeMap, ops::Range};
 
+use roaring::RoaringBitmap;
+
 pub use self::sorts::Sort;
 pub use super::{
     amounts::PriceRange,
@@ -104,7 +106,42 @@ impl Understanding {
         without: &[&str],
         catalog: &dyn Catalog,
     ) -> Self {
-        Self::within(text, vocabulary, without, Some(catalog), &[])
+        let mut understood = Self::within(text, vocabulary, without, Some(catalog), &[]);
+        understood.narrow(catalog);
+        understood
+    }
+
+    /// Drops the values that no item meeting the other conditions has: "coat for my 8 year old" asks
+    /// for the ages that coats have, and not for those of toys.
+    fn narrow(&mut self, catalog: &dyn Catalog) {
+        let must = self.must();
+        let owned = |(field, values): (&&str, &Vec<&str>)| {
+            let values: Vec<String> = values.iter().map(|v| (*v).to_owned()).collect();
+            ((*field).to_owned(), values)
+        };
+        let conditions: Vec<(String, Vec<String>)> = must.iter().map(owned).collect();
+        let items = |(field, values): &(String, Vec<String>)| catalog.with_values(field, values);
+        let sets: Vec<RoaringBitmap> = conditions.iter().map(items).collect();
+        for (at, (field, values)) in conditions.iter().enumerate() {
+            let others = sets.iter().enumerate().filter(|(other, _)| *other != at);
+            let rest = others
+                .map(|(_, set)| set.clone())
+                .reduce(|all, set| all & set);
+            let Some(rest) = rest.filter(|_| values.len() > 1) else {
+                continue;
+            };
+            let has = |value: &&String| {
+                let value = std::slice::from_ref(*value);
+                !catalog.with_values(field, value).is_disjoint(&rest)
+            };
+            let kept: Vec<&String> = values.iter().filter(has).collect();
+            if !kept.is_empty() {
+                self.parts.retain(|part| match &part.constraint {
+                    Constraint::Must { field: own, value } if own == field => kept.contains(&value),
+                    _ => true,
+                });
+            }
+        }
     }
 
     /// Interprets a text as [`Understanding::with`], where earlier texts have required values of
@@ -126,6 +163,9 @@ impl Understanding {
         let is_word: Option<&dyn Fn(&str) -> bool> = catalog.is_some().then_some(&is_word);
         let mut parsed = grammar::parse(text, vocabulary, without, is_word);
         let chosen = evidence::resolve(text, &mut parsed, vocabulary, catalog, required);
+        if let Some(catalog) = catalog {
+            evidence::drop_foreign_ranges(&mut parsed, &chosen, catalog);
+        }
         let mut parts = Vec::new();
         for (candidate, choice) in parsed.candidates.iter().zip(chosen) {
             let tokens = candidate.tokens.clone();

@@ -196,10 +196,13 @@ impl Parser<'_> {
         let span = &self.tokens[self.at..self.at + n];
         let is_category = |choice: &Choice| choice.field == "category";
         if self.is_evidence
-            && !choices.iter().any(is_category)
             && let Some(near) = self.vocabulary.categories_near(span)
         {
-            choices.extend(candidates::choices(near, self.without));
+            let near = candidates::choices(near, self.without).into_iter();
+            choices.extend(
+                near.filter(|choice| !choices.contains(choice))
+                    .collect::<Vec<_>>(),
+            );
         }
         if choices.is_empty() || self.context.action {
             return self.word(n);

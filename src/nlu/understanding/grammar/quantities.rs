@@ -7,9 +7,16 @@ use crate::nlu::{
     measures::{Measure, measure_at},
     numbers::number_at,
     tokens::{Kind, Token},
-    understanding::{Constraint, candidates::choices, ratings::rating_at},
+    understanding::{
+        Constraint,
+        candidates::{Choice, choices},
+        ratings::rating_at,
+    },
     vocabulary::{FieldKind, Lookup},
 };
+
+/// Greatest number after "she is" that is taken for an age in years.
+const MAX_AGE_OF_CHILD: f64 = 17.0;
 
 impl Parser<'_> {
     /// Returns the price that is meant: "don't want to go over 50" is at most 50.
@@ -50,6 +57,9 @@ impl Parser<'_> {
     /// Interprets "6 year old", "ages 3 to 5", 6岁.
     pub(super) fn age(&mut self) -> bool {
         let ahead = &self.tokens[self.at..];
+        if self.age_of_person() {
+            return true;
+        }
         let lead = usize::from(["age", "aged"].contains(&ahead[0].form.as_str()));
         let Some((n, age)) = measure_at(&ahead[lead..]).filter(|(_, m)| m.kind == "age") else {
             return lead > 0 && self.bare_age();
@@ -69,6 +79,34 @@ impl Parser<'_> {
         };
         self.audience.add_age(self.at..self.at + n, age);
         self.skip(n, Context::default());
+        true
+    }
+
+    /// "she is 5", "he turns 7".
+    fn age_of_person(&mut self) -> bool {
+        let ahead = &self.tokens[self.at..];
+        let form = |at: usize| ahead.get(at).map_or("", |t| t.form.as_str());
+        if !["he", "she"].contains(&form(0)) {
+            return false;
+        }
+        let verb = usize::from(["is", "turn", "turned", "turning"].contains(&form(1)));
+        let Some((n, years)) = number_at(&ahead[1 + verb..]) else {
+            return false;
+        };
+        let end = 1 + verb + n;
+        let ends = ahead
+            .get(end)
+            .is_none_or(|t| t.kind == Kind::Break || t.form == "now");
+        if !ends || years > MAX_AGE_OF_CHILD {
+            return false;
+        }
+        let age = Measure {
+            kind: "age".to_owned(),
+            low: years * 12.0,
+            high: years * 12.0,
+        };
+        self.audience.add_age(self.at..self.at + end, age);
+        self.skip(end, Context::default());
         true
     }
 
@@ -110,7 +148,11 @@ impl Parser<'_> {
             .filter(|_| before.is_none());
         let end = skipped + n + after.map_or(0, |(n, _)| n);
         let bound = before.or(after.map(|(_, bound)| bound));
+        let stated = measure.clone();
         let measure = match bound {
+            Some(bound @ (Bound::Min | Bound::Max)) if self.is_strict(skipped) => {
+                measure.bounded(bound).excluding_ends()
+            }
             Some(bound) if bound != Bound::Between => measure.bounded(bound),
             _ => measure,
         };
@@ -121,13 +163,56 @@ impl Parser<'_> {
         {
             return false;
         }
-        let found = self.vocabulary.measured(&measure);
-        let found = choices(found.iter().map(|value| &value.meaning), self.without);
+        let mut found = self.measured(&measure);
+        if found.is_empty() && measure.kind == "weight" && ahead[skipped + n - 1].form == "g" {
+            // "512g" is also written for gigabytes.
+            found = self.measured(&Measure {
+                kind: "data".to_owned(),
+                ..measure
+            });
+        }
         if found.is_empty() {
-            return false;
+            return self.number_of_unit(end, &stated, bound);
         }
         self.push(end, found);
         self.skip(end, Context::default());
+        true
+    }
+
+    fn measured(&self, measure: &Measure) -> Vec<Choice> {
+        let found = self.vocabulary.measured(measure);
+        choices(found.iter().map(|value| &value.meaning), self.without)
+    }
+
+    /// Returns true if the `n` tokens of a bound exclude the number: "more than", but not "no more
+    /// than".
+    fn is_strict(&self, n: usize) -> bool {
+        let words = &self.tokens[self.at..self.at + n];
+        let form = |token: Option<&Token>| token.map_or("", |t| t.form.as_str()).to_owned();
+        let is_negated = ["no", "not", "don", "without", "不", "别"];
+        form(words.last()) == "than" && !is_negated.contains(&form(words.first()).as_str())
+    }
+
+    /// Interprets "more than 500 pieces", 600片以上, if a numeric field is counted in the unit.
+    fn number_of_unit(&mut self, n: usize, measure: &Measure, bound: Option<Bound>) -> bool {
+        let Some((field, factor)) = self.vocabulary.field_in_unit(&measure.kind) else {
+            return false;
+        };
+        if self.without.contains(&field) {
+            return false;
+        }
+        let field = field.to_owned();
+        let interval = match bound {
+            Some(bound) => measure.clone().bounded(bound),
+            None => measure.clone(),
+        };
+        let finite = |x: f64| x.is_finite().then_some(x / factor);
+        let bounds = PriceRange {
+            gte: finite(interval.low).filter(|x| *x > 0.0),
+            lte: finite(interval.high),
+        };
+        self.keep_not();
+        self.fix(n, Constraint::Range { field, bounds });
         true
     }
 
