@@ -118,6 +118,10 @@ enum KeysCommand {
         /// Requests per second, in place of `limits.key_requests_per_second`; 0 for no limit.
         #[arg(long)]
         requests_per_second: Option<u32>,
+        /// Let the key sign user tokens: JWTs (HS256) with which browsers ask for their own shopper.
+        /// The secret to sign with is printed on a second line and stored in the file.
+        #[arg(long)]
+        sign_tokens: bool,
         /// File to add the key to.
         #[arg(long)]
         keys_file: PathBuf,
@@ -206,10 +210,15 @@ impl KeysCommand {
                 collections,
                 expires_in_days,
                 requests_per_second,
+                sign_tokens,
                 keys_file,
             } => {
-                let (mut key, secret) = Key::create(name, actions, collections)
-                    .map_err(|e| format!("cannot read random bytes: {e}"))?;
+                let failed = |e| format!("cannot read random bytes: {e}");
+                let created = Key::create(name, actions, collections);
+                let (mut key, mut secret) = created.map_err(failed)?;
+                if sign_tokens {
+                    secret = format!("{secret}\n{}", key.sign_tokens().map_err(failed)?);
+                }
                 let lifetime = expires_in_days.map(|days| chrono::Duration::days(days.into()));
                 key.expires_at = lifetime.map(|lifetime| auth::Time(chrono::Utc::now() + lifetime));
                 key.requests_per_second = requests_per_second;

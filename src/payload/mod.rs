@@ -28,7 +28,9 @@ use std::collections::BTreeMap;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use vitrine_schemas::{AttributeType, CollectionConfig, Item, limits::MAX_VALUES};
+use vitrine_schemas::{
+    AttributeType, CollectionConfig, Filter, FilterSpec, Item, limits::MAX_VALUES,
+};
 
 pub(crate) use self::{
     filter::categories,
@@ -264,6 +266,17 @@ impl Field {
             }
             Column::Text => {}
         }
+    }
+}
+
+/// Returns a filter as a tree.
+///
+/// # Errors
+/// The string form is not valid.
+pub fn tree_of(spec: &FilterSpec) -> crate::Result<Filter> {
+    match spec {
+        FilterSpec::Text(text) => parse::parse(text),
+        FilterSpec::Tree(tree) => Ok(tree.clone()),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod file;
 mod ring;
+mod user_token;
 
 use std::io::Read;
 
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     file::{append, revoke},
-    ring::KeyRing,
+    ring::{Grant, KeyRing},
+    user_token::UserToken,
 };
 
 /// An action that a key may grant.
@@ -57,6 +59,9 @@ pub struct Key {
     /// Requests per second, in place of `limits.key_requests_per_second`; 0 for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<u32>,
+    /// Secret that user tokens are signed with; without it, the key signs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_secret: Option<String>,
 }
 
 impl Key {
@@ -66,9 +71,7 @@ impl Key {
         actions: Vec<Action>,
         collections: Vec<String>,
     ) -> std::io::Result<(Self, String)> {
-        let mut bytes = [0u8; 32];
-        std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        let secret = format!("vitrine_{}", blake3::Hash::from_bytes(bytes).to_hex());
+        let secret = format!("vitrine_{}", random_text()?);
         let key = Self {
             name,
             hash: Hash(blake3::hash(secret.as_bytes())),
@@ -76,8 +79,20 @@ impl Key {
             collections,
             expires_at: None,
             requests_per_second: None,
+            token_secret: None,
         };
         Ok((key, secret))
+    }
+
+    /// Lets the key sign user tokens; returns the secret to sign with, which is stored: the server
+    /// verifies with the same.
+    pub fn sign_tokens(&mut self) -> std::io::Result<&str> {
+        Ok(self.token_secret.insert(random_text()?))
+    }
+
+    /// Returns true unless the key has expired.
+    fn is_valid(&self) -> bool {
+        self.expires_at.is_none_or(|at| Utc::now() < at.0)
     }
 
     /// Returns true if the key covers the collection or alias.
@@ -89,6 +104,13 @@ impl Key {
     pub fn covers_all(&self) -> bool {
         self.collections.iter().any(|c| c == "*")
     }
+}
+
+/// Returns 32 random bytes in hexadecimal.
+fn random_text() -> std::io::Result<String> {
+    let mut bytes = [0u8; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(blake3::Hash::from_bytes(bytes).to_hex().to_string())
 }
 
 /// blake3 hash of a secret, hexadecimal in the file.
@@ -153,8 +175,6 @@ impl Keys {
     pub fn find(&self, secret: &str) -> Option<&Key> {
         let hash = Hash(blake3::hash(secret.as_bytes()));
         let key = self.keys.iter().find(|key| key.hash == hash)?;
-        key.expires_at
-            .is_none_or(|at| Utc::now() < at.0)
-            .then_some(key)
+        key.is_valid().then_some(key)
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use super::{Key, Keys};
+use super::{Key, Keys, UserToken, user_token};
 use crate::file_watch;
 
 /// Keys in use.
@@ -17,6 +17,15 @@ pub struct KeyRing {
     /// Keys that are all revoked later do not open it.
     is_open: bool,
     keys: ArcSwap<Keys>,
+}
+
+/// What a caller may do.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The key.
+    pub key: Key,
+    /// Limits of a user token that the key signed.
+    pub token: Option<Arc<UserToken>>,
 }
 
 impl KeyRing {
@@ -33,9 +42,19 @@ impl KeyRing {
         self.is_open
     }
 
-    /// Returns the key that a secret belongs to.
-    pub fn find(&self, secret: &str) -> Option<Key> {
-        self.keys.load().find(secret).cloned()
+    /// Returns what a secret grants, that of a key or a user token.
+    ///
+    /// # Errors
+    /// The reason why a user token is not valid; None for an unknown key.
+    pub fn find(&self, secret: &str) -> Result<Grant, Option<String>> {
+        let keys = self.keys.load();
+        if user_token::is_token(secret) {
+            let (key, token) = user_token::verify(secret, &keys).map_err(Some)?;
+            let token = Some(Arc::new(token));
+            return Ok(Grant { key, token });
+        }
+        let key = keys.find(secret).cloned().ok_or(None)?;
+        Ok(Grant { key, token: None })
     }
 
     /// Takes the keys of a file that has changed. One that cannot be read changes nothing.
@@ -78,18 +97,18 @@ mod tests {
         let ((first, one), (mut second, two)) = (key("first"), key("second"));
         append(&path, first).expect("written");
         let ring = KeyRing::new(Keys::load(&path).expect("keys"));
-        assert!(ring.find(&one).is_some() && ring.find(&two).is_none());
+        assert!(ring.find(&one).is_ok() && ring.find(&two).is_err());
         append(&path, second.clone()).expect("written");
         ring.reload(&path);
-        assert!(ring.find(&two).is_some());
+        assert!(ring.find(&two).is_ok());
         revoke(&path, "first").expect("revoked");
         ring.reload(&path);
-        assert!(ring.find(&one).is_none() && ring.find(&two).is_some());
+        assert!(ring.find(&one).is_err() && ring.find(&two).is_ok());
         revoke(&path, "second").expect("revoked");
         second.expires_at = Some(crate::auth::Time(chrono::Utc::now()));
         append(&path, second).expect("written");
         ring.reload(&path);
-        assert!(ring.find(&two).is_none(), "expired");
+        assert!(ring.find(&two).is_err(), "expired");
         revoke(&path, "second").expect("revoked");
         ring.reload(&path);
         assert!(!ring.is_open(), "without keys no one gets in");

@@ -11,7 +11,7 @@ use actix_web::{
 };
 
 use crate::{
-    auth::{Action, Key},
+    auth::{Action, Grant},
     error::{ApiError, ApiResult},
     http::same_origin,
     state::AppState,
@@ -40,7 +40,17 @@ impl Access {
     }
 }
 
-/// Rejects requests without the required access; stores the key in the request's extensions.
+/// Routes that user tokens open; their handlers apply the limits of the token.
+pub const USER_ROUTES: [(&str, &str); 6] = [
+    ("POST", "/v1/collections/{c}/search"),
+    ("POST", "/v1/collections/{c}/recommend"),
+    ("GET", "/v1/collections/{c}/items/{id}/similar"),
+    ("GET", "/v1/collections/{c}/items/{id}/bought_together"),
+    ("GET", "/v1/collections/{c}/popular"),
+    ("POST", "/v1/events"),
+];
+
+/// Rejects requests without the required access; stores what is granted in the request's extensions.
 pub async fn layer<B: MessageBody + 'static>(
     access: Access,
     request: ServiceRequest,
@@ -48,9 +58,9 @@ pub async fn layer<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     request.extensions_mut().insert(access);
     match check(access, &request) {
-        Ok(key) => {
-            if let Some(key) = key {
-                request.extensions_mut().insert(key);
+        Ok(grant) => {
+            if let Some(grant) = grant {
+                request.extensions_mut().insert(grant);
             }
             Ok(next.call(request).await?.map_into_left_body())
         }
@@ -60,7 +70,7 @@ pub async fn layer<B: MessageBody + 'static>(
     }
 }
 
-fn check(access: Access, request: &ServiceRequest) -> ApiResult<Option<Key>> {
+fn check(access: Access, request: &ServiceRequest) -> ApiResult<Option<Grant>> {
     let state = request
         .app_data::<web::Data<AppState>>()
         .ok_or_else(|| ApiError::internal("the state is missing"))?;
@@ -74,20 +84,32 @@ fn check(access: Access, request: &ServiceRequest) -> ApiResult<Option<Key>> {
     if state.keys.is_open() {
         return Ok(None);
     }
-    let key = bearer(request)
-        .and_then(|secret| state.keys.find(secret))
-        .ok_or_else(ApiError::unauthorized)?;
+    let secret = bearer(request).ok_or_else(ApiError::unauthorized)?;
+    let grant = state.keys.find(secret).map_err(|reason| match reason {
+        Some(reason) => ApiError::invalid_token(&reason),
+        None => ApiError::unauthorized(),
+    })?;
+    let key = &grant.key;
     let covered = match access {
         Access::Open | Access::Key(_) => true,
         Access::Collection(_) => key.covers(request.match_info().query("c")),
         Access::Everything(_) => key.covers_all(),
     };
-    state.rates.check(&key)?;
+    state.rates.check(key)?;
+    if grant.token.is_some() && !is_for_users(request) {
+        return Err(ApiError::not_for_users());
+    }
     if covered && key.actions.contains(&action) {
-        Ok(Some(key))
+        Ok(Some(grant))
     } else {
         Err(ApiError::forbidden())
     }
+}
+
+fn is_for_users(request: &ServiceRequest) -> bool {
+    let pattern = request.match_pattern().unwrap_or_default();
+    let route = (request.method().as_str(), pattern.as_str());
+    USER_ROUTES.contains(&route)
 }
 
 fn bearer(request: &ServiceRequest) -> Option<&str> {

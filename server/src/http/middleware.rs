@@ -17,7 +17,7 @@ use chrono::SecondsFormat;
 use futures_util::FutureExt;
 
 use crate::{
-    auth::Key,
+    auth::Grant,
     error::{ApiError, ERROR_FORM, ErrorForm, REQUEST_ID},
     http::access::Access,
     ops::request_log::RequestLine,
@@ -112,11 +112,11 @@ impl Logged {
 
     fn write<B>(&self, id: &str, response: &ServiceResponse<B>, started: Instant) {
         let extensions = response.request().extensions();
-        let key = extensions.get::<Key>();
+        let grant = extensions.get::<Grant>();
         let line = RequestLine {
             time: &chrono::Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
             request_id: id,
-            key: key.map(|key| key.name.as_str()),
+            key: grant.map(|grant| grant.key.name.as_str()),
             client: self.client.as_deref(),
             method: self.method.as_str(),
             path: &self.path,

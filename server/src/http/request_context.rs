@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::StatusCode, web};
 use vitrine::Database;
+use vitrine_schemas::{Condition, Filter, FilterSpec};
 
 use crate::{
-    auth::Key,
+    auth::{Grant, UserToken},
     error::{ApiError, ApiResult},
     ops::limits::Gate,
     state::AppState,
@@ -21,7 +22,7 @@ pub struct RequestContext {
     pub state: web::Data<AppState>,
     /// Timeout, counted from the end of the request body.
     pub timeout: Duration,
-    key: Option<Key>,
+    grant: Option<Grant>,
 }
 
 impl RequestContext {
@@ -35,7 +36,7 @@ impl RequestContext {
         Self {
             state: self.state.clone(),
             timeout: deadline.saturating_duration_since(Instant::now()),
-            key: self.key.clone(),
+            grant: self.grant.clone(),
         }
     }
 
@@ -80,12 +81,79 @@ impl RequestContext {
 
     /// Returns the name of the key; empty without keys.
     pub fn key_name(&self) -> &str {
-        self.key.as_ref().map_or("", |key| key.name.as_str())
+        self.grant.as_ref().map_or("", |g| g.key.name.as_str())
     }
 
     /// Returns true if the key covers the collection or alias; for names in bodies and lists.
     pub fn covers(&self, name: &str) -> bool {
-        self.key.as_ref().is_none_or(|key| key.covers(name))
+        self.grant.as_ref().is_none_or(|g| g.key.covers(name))
+    }
+
+    fn token(&self) -> Option<&UserToken> {
+        self.grant.as_ref()?.token.as_deref()
+    }
+
+    /// Sets the user and the session of a request to those of a user token.
+    ///
+    /// # Errors
+    /// 403 if the request names others.
+    pub fn restrict_shopper(
+        &self,
+        user: &mut Option<String>,
+        session: &mut Option<String>,
+    ) -> ApiResult<()> {
+        let Some(token) = self.token() else {
+            return Ok(());
+        };
+        for (field, asked, allowed) in [
+            ("user", &mut *user, Some(&token.user)),
+            ("session", session, token.session.as_ref()),
+        ] {
+            if asked.as_ref().is_some_and(|asked| Some(asked) != allowed) {
+                return Err(ApiError::new(
+                    StatusCode::FORBIDDEN,
+                    "forbidden",
+                    format!("the user token does not allow this `{field}`; leave the field out"),
+                ));
+            }
+        }
+        *user = Some(token.user.clone());
+        Ok(())
+    }
+
+    /// Adds the filter of a user token to the filter of a request.
+    ///
+    /// # Errors
+    /// The filter of the token is not valid.
+    pub fn restrict_filter(&self, filter: &mut Option<FilterSpec>) -> ApiResult<()> {
+        if let Some(required) = self.token().and_then(|token| token.filter.as_ref()) {
+            let required = FilterSpec::Text(required.clone());
+            *filter = Some(match filter.take() {
+                None => required,
+                Some(asked) => both(&required, &asked)?,
+            });
+        }
+        Ok(())
+    }
+
+    /// The same of a filter in its string form.
+    ///
+    /// # Errors
+    /// A filter is not valid.
+    pub fn restrict_text_filter(&self, filter: &mut Option<String>) -> ApiResult<()> {
+        if let Some(required) = self.token().and_then(|token| token.filter.as_ref()) {
+            *filter = Some(match filter.take() {
+                None => required.clone(),
+                Some(asked) => {
+                    // Each by itself, so that no parenthesis of one reaches into the other.
+                    for text in [required, &asked] {
+                        vitrine::payload::tree_of(&FilterSpec::Text(text.clone()))?;
+                    }
+                    format!("({required}) AND ({asked})")
+                }
+            });
+        }
+        Ok(())
     }
 
     /// Fails with 403 if the key does not cover one of the collections or aliases.
@@ -96,6 +164,15 @@ impl RequestContext {
             Err(ApiError::forbidden())
         }
     }
+}
+
+/// Returns a filter that requires both.
+fn both(a: &FilterSpec, b: &FilterSpec) -> ApiResult<FilterSpec> {
+    let trees = [vitrine::payload::tree_of(a)?, vitrine::payload::tree_of(b)?];
+    Ok(FilterSpec::Tree(Filter {
+        must: trees.map(Condition::Nested).into(),
+        ..Filter::default()
+    }))
 }
 
 impl FromRequest for RequestContext {
@@ -132,7 +209,7 @@ fn from_request(request: &HttpRequest) -> ApiResult<RequestContext> {
     };
     Ok(RequestContext {
         timeout: Duration::from_millis(ms),
-        key: request.extensions().get().cloned(),
+        grant: request.extensions().get().cloned(),
         state,
     })
 }

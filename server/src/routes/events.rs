@@ -53,7 +53,10 @@ pub async fn post(
     context: RequestContext,
     body: Body<EventsRequest>,
 ) -> ApiResult<Json<EventsResponse>> {
-    let events = body.0.into_vec();
+    let mut events = body.0.into_vec();
+    for event in &mut events {
+        context.restrict_shopper(&mut event.user, &mut event.session)?;
+    }
     context.check(events.iter().map(|event| event.collection.as_str()))?;
     let results = context
         .write(move |database| database.append_events(&events))

@@ -37,9 +37,12 @@ pub async fn recommend(
     body: Body<RecommendRequest>,
 ) -> ApiResult<Json<RecommendResponse>> {
     let deadline = context.deadline();
+    let mut request = body.0;
+    context.restrict_shopper(&mut request.user, &mut request.session)?;
+    context.restrict_filter(&mut request.filter)?;
     let answer = context.read(move |database| {
         let collection = database.collection(&path.c)?;
-        collection.recommend(&body.0, Some(deadline))
+        collection.recommend(&request, Some(deadline))
     });
     Ok(Json(answer.await?))
 }
@@ -58,6 +61,8 @@ pub async fn bought_together(
     path: Path<ItemPath>,
     params: Params<BoughtTogetherParams>,
 ) -> ApiResult<Json<BoughtTogetherResponse>> {
+    let mut params = params.into_inner();
+    context.restrict_text_filter(&mut params.filter)?;
     let answer = context.read(move |database| {
         let collection = database.collection(&path.c)?;
         collection.bought_together(&path.id, &params)
@@ -80,6 +85,8 @@ pub async fn popular(
     path: Path<CollectionPath>,
     params: Params<PopularParams>,
 ) -> ApiResult<Json<PopularResponse>> {
+    let mut params = params.into_inner();
+    context.restrict_text_filter(&mut params.filter)?;
     let answer = context.read(move |database| database.collection(&path.c)?.popular(&params));
     Ok(Json(answer.await?))
 }

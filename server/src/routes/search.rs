@@ -70,9 +70,15 @@ pub async fn search(
     path: Path<CollectionPath>,
     body: Body<BodyWithPresence<SearchRequest>>,
 ) -> ApiResult<Json<SearchResponse>> {
-    let request = body.0.completed(&context, &path.c).await?;
+    let mut asked = body.0;
+    context.restrict_shopper(&mut asked.body.user, &mut asked.body.session)?;
+    let mut search = asked.completed(&context, &path.c).await?;
+    for request in std::iter::once(&mut search.request).chain(&mut search.rival) {
+        context.restrict_shopper(&mut request.user, &mut request.session)?;
+        context.restrict_filter(&mut request.filter)?;
+    }
     let id = current_request_id();
-    let answer = crate::search::run(&context, &path.c, request, id).await?;
+    let answer = crate::search::run(&context, &path.c, search, id).await?;
     Ok(Json(answer))
 }
 
@@ -94,6 +100,8 @@ pub async fn similar(
     params: Params<SimilarParams>,
 ) -> ApiResult<Json<SearchResponse>> {
     let deadline = context.deadline();
+    let mut params = params.into_inner();
+    context.restrict_text_filter(&mut params.filter)?;
     let answer = context.run(&context.state.searches, deadline, move |database| {
         let collection = database.collection(&path.c)?;
         collection.similar(&path.id, &params, Some(deadline))

@@ -32,3 +32,4 @@ mod search;
 mod settings;
 mod snapshots;
 mod understand;
+mod user_tokens;
