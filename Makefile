@@ -206,6 +206,12 @@ bench-blend: setup build models ## learned blend compared with each source on On
 	cargo build --release --workspace --example blend
 	$(BIN)/examples/blend --cache $(CACHE)/bench retail --data $(VITRINE_DATA)/online-retail/transactions.parquet $(BENCH_BLEND)
 
+bench-privacy: build ## accuracy of counts with differentially private noise by epsilon on Online Retail (VITRINE_DATA)
+	$(BIN)/vitrine-indexer evaluate recommend --events $(VITRINE_DATA)/online-retail/transactions.parquet \
+		--mapping benches/data/online-retail/events.toml --split temporal:40d --weights one --k 20 --model popularity:half_life=100000 \
+		$(foreach e,0.5 1 2 4 8,--model private-popularity:epsilon=$(e)) --model item-knn \
+		$(foreach e,1 8 1000000,--model private-pairs:epsilon=$(e)) $(BENCH_PRIVACY)
+
 bench-prior: setup build models ## tune the default blend weights on MovieLens (VITRINE_DATA) and the demo's grocery
 	cargo build --release --workspace --example blend
 	$(BIN)/vitrine-indexer sample get --name grocery --dir $(CACHE)/demo/grocery

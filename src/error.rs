@@ -56,6 +56,17 @@ pub enum Error {
         "a re-embedding to or from fingerprint `{0}` is under way; end it first (DELETE /v1/collections/{{c}}/reembedding)"
     )]
     ReembeddingExists(String),
+    /// The privacy budget of a private collection allows no release now.
+    #[error(
+        "the privacy budget of the period that ends at {period_to} is spent; the next release follows its end"
+    )]
+    PrivacyBudgetSpent {
+        /// End of the period, RFC 3339.
+        period_to: String,
+    },
+    /// A private collection does not answer this.
+    #[error("the collection is private: {0}")]
+    PrivateCollection(String),
     /// Searches would lose items by a switch or a rollback.
     #[error(
         "searches would not find {pending} items that have yet to be embedded and {left_out} that cannot be; embed them, or send force=true"
@@ -241,6 +252,8 @@ impl Error {
             Self::NoReembedding => "reembedding_not_found",
             Self::ReembeddingExists(_) => "reembedding_exists",
             Self::NotReembedded { .. } => "reembedding_incomplete",
+            Self::PrivacyBudgetSpent { .. } => "privacy_budget_spent",
+            Self::PrivateCollection(_) => "private_collection",
             Self::UnsupportedFormat { .. } => "unsupported_format",
             Self::DamagedDirectory { .. } => "damaged_directory",
             Self::Damaged(_) => "damaged",
@@ -281,7 +294,9 @@ impl Error {
             | Self::FingerprintMismatch { .. }
             | Self::NoReembedding
             | Self::ReembeddingExists(_)
-            | Self::NotReembedded { .. } => true,
+            | Self::NotReembedded { .. }
+            | Self::PrivacyBudgetSpent { .. }
+            | Self::PrivateCollection(_) => true,
             Self::Embed(e) => e.is_user(),
             Self::UnsupportedFormat { .. }
             | Self::DamagedDirectory { .. }

@@ -49,6 +49,7 @@ pub mod index;
 pub mod lexical;
 pub mod nlu;
 pub mod payload;
+pub mod privacy;
 mod quantize;
 pub mod query;
 pub mod rerank;

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    BehaviorConfig, BehaviorInfo, BehaviorPatch, EmbedMode, EmbeddingInfo, ReembeddingInfo,
-    SearchLogConfig, SearchLogInfo, SuggestConfig, VectorSpace, vector_space::is_default,
+    BehaviorConfig, BehaviorInfo, BehaviorPatch, EmbedMode, EmbeddingInfo, PrivacyConfig,
+    ReembeddingInfo, SearchLogConfig, SearchLogInfo, SuggestConfig, VectorSpace,
+    vector_space::is_default,
 };
 
 /// Type of an attribute. Each type accepts one value or an array.
@@ -64,6 +65,10 @@ pub struct CollectionConfig {
     /// Settings of suggestions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub suggest: SuggestConfig,
+    /// Differential privacy of what answers tell of the behavior of others; absent: none. It cannot
+    /// be changed later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacyConfig>,
 }
 
 /// Changes to a collection: attributes and vector spaces can be added, but not changed.

@@ -89,6 +89,7 @@ mod list;
 pub mod map;
 pub mod multi_search;
 pub mod preset;
+pub mod privacy;
 pub mod problem;
 pub mod ranker;
 pub mod ranking;
@@ -159,6 +160,10 @@ pub use item_embedding::{
 pub use map::{MapParams, MapPoint, MapResponse};
 pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult};
 pub use preset::{Preset, Presets};
+pub use privacy::{
+    LedgerEntry, LedgerParams, PeriodBudget, PrivacyConfig, PrivacyLedger, PrivacyMechanism,
+    PrivacyUnit, ReleasedTable,
+};
 pub use problem::{FieldError, Problem};
 pub use ranker::{
     FeatureRow, RankerFigures, RankerInfo, RankerModel, RankerResponse, RankerSource,

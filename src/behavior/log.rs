@@ -51,8 +51,9 @@ pub(crate) struct Log {
     weights: Weights,
     /// Number of rows that are not erased.
     live: u64,
-    /// Events of each item by day.
+    /// Events of each item by day; none of a private collection.
     pub daily: Daily,
+    is_private: bool,
     last: Option<i64>,
     /// First row that the last training did not read.
     training_mark: u64,
@@ -78,10 +79,22 @@ impl Log {
         }
     }
 
+    /// Counts no events by day: answers of a private collection must not contain them.
+    pub fn into_private(self) -> Self {
+        Self {
+            is_private: true,
+            daily: Daily::default(),
+            ..self
+        }
+    }
+
     /// Applies new weights, also to the events in the log.
     pub fn configure(&mut self, config: &BehaviorConfig) {
         self.weights = Weights::new(config);
         self.daily = Daily::default();
+        if self.is_private {
+            return;
+        }
         for row in self.rows.iter(0).filter(|row| row.item != NONE) {
             if let Some(weight) = self.weights.of(row.kind, row.value) {
                 self.daily.add(row.item, row.micros(), weight);
@@ -119,7 +132,8 @@ impl Log {
         };
         row.before_user = self.users.set_last(row.user, number);
         row.before_session = self.sessions.set_last(row.session, number);
-        if let Some(weight) = self.weights.of(row.kind, row.value) {
+        let weight = self.weights.of(row.kind, row.value);
+        if let Some(weight) = weight.filter(|_| !self.is_private) {
             self.daily.add(row.item, row.micros(), weight);
         }
         self.last = self.last.max(Some(row.micros()));
@@ -127,7 +141,8 @@ impl Log {
         self.live += 1;
     }
 
-    fn number_of(&mut self, id: &str) -> u32 {
+    /// Returns the number of an item id, a new one if there are no events with it.
+    pub fn number_of(&mut self, id: &str) -> u32 {
         if let Some(number) = self.numbers.get(id) {
             return *number;
         }
@@ -336,7 +351,8 @@ impl Log {
             let Some(row) = self.rows.erase(number) else {
                 continue;
             };
-            if let Some(weight) = self.weights.of(row.kind, row.value) {
+            let weight = self.weights.of(row.kind, row.value);
+            if let Some(weight) = weight.filter(|_| !self.is_private) {
                 self.daily.remove(row.item, row.micros(), weight);
             }
         }
@@ -394,6 +410,7 @@ impl Log {
     pub(super) fn copy(&self, max_rows: u64, from: u32) -> LogCopy {
         let mut copy = Self::new(self.names.clone(), &BehaviorConfig::default());
         copy.weights = self.weights.clone();
+        copy.is_private = self.is_private;
         let dead = self.rows.len() - self.live;
         let surplus = self.live.saturating_sub(max_rows);
         LogCopy {

@@ -15,6 +15,7 @@ mod log;
 mod model;
 mod models;
 mod popular;
+mod private;
 mod rows;
 mod settings;
 mod subjects;
@@ -35,13 +36,17 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use vitrine_schemas::{BehaviorConfig, BehaviorInfo, Event, limits::MAX_UNKNOWN_ITEM_BYTES};
+use vitrine_schemas::{
+    BehaviorConfig, BehaviorInfo, Event, PrivacyConfig, limits::MAX_UNKNOWN_ITEM_BYTES,
+};
 
+use self::private::Private;
 pub(crate) use self::{
     activity::Activity,
     daily::day_of,
     log::{Log, event_bytes, name_bytes},
-    model::Model,
+    model::{CategoryPairs, Model},
+    private::PublicCatalog,
 };
 pub use self::{training::Training, weights::event_weight};
 use crate::{
@@ -91,6 +96,8 @@ pub(crate) struct Behavior {
     /// Bytes of the log when last measured.
     log_bytes: AtomicU64,
     clock: Clock,
+    /// Budget and releases of a private collection.
+    private: Option<Private>,
     /// Bytes of the ids of unknown items since the start, and number of those left out.
     unknown_bytes: AtomicU64,
     ignored: AtomicU64,
@@ -102,10 +109,18 @@ impl Behavior {
         store: Arc<Store>,
         collection: u32,
         config: &BehaviorConfig,
+        privacy: Option<&PrivacyConfig>,
         clock: Clock,
     ) -> Result<Self> {
         let list = models::read_list(&store, collection)?;
+        let private = privacy.map(|privacy| Private::open(&store, collection, privacy));
+        let private = private.transpose()?;
         let log = Log::new(store.model_items(collection)?, config);
+        let log = if private.is_some() {
+            log.into_private()
+        } else {
+            log
+        };
         let behavior = Self {
             log: RwLock::new(log),
             model: RwLock::default(),
@@ -119,6 +134,7 @@ impl Behavior {
             expired: AtomicU64::new(0),
             log_bytes: AtomicU64::new(0),
             clock,
+            private,
             unknown_bytes: AtomicU64::new(0),
             ignored: AtomicU64::new(0),
         };
@@ -139,6 +155,7 @@ impl Behavior {
         behavior.measure(&log);
         drop(log);
         behavior.load_active()?;
+        behavior.serve_released()?;
         Ok(behavior)
     }
 
@@ -157,6 +174,9 @@ impl Behavior {
         micros: i64,
         is_in_catalog: impl Fn(&str) -> bool,
     ) -> bool {
+        if let Some(private) = &self.private {
+            private.note_arrival(micros, self.clock.now());
+        }
         // Before the log is locked: searches lock the catalog first.
         let known: Vec<bool> = event.items.iter().map(|id| is_in_catalog(id)).collect();
         let mut log = self.log.write();

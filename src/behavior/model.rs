@@ -1,6 +1,6 @@
 //! Models of one training, and their byte format.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use vitrine_schemas::ModelInfo;
@@ -8,7 +8,10 @@ use vitrine_schemas::ModelInfo;
 use super::{Log, live::Live, popular::Popular};
 use crate::{
     Error, Result,
-    cf::{self, ItemKnn, Popularity, Recommender, SessionKnn},
+    cf::{
+        self, ItemKnn, ItemKnnOptions, Matrix, Popularity, Recommender, SessionKnn,
+        SessionKnnOptions,
+    },
 };
 
 /// Models of one training. Items have the numbers of the log.
@@ -23,7 +26,12 @@ pub(crate) struct Model {
     /// Model for the history of a user, if other than `item_knn`.
     chosen: Option<cf::Model>,
     info: ModelInfo,
+    /// Number of users by pair of categories, if the model is of released tables alone.
+    released_pairs: Option<CategoryPairs>,
 }
+
+/// Number of users by pair of category paths.
+pub(crate) type CategoryPairs = BTreeMap<(String, String), u32>;
 
 impl Model {
     pub(super) fn new(
@@ -40,7 +48,30 @@ impl Model {
             popularity,
             chosen,
             info,
+            released_pairs: None,
         }
+    }
+
+    /// Creates the model of a private collection: of the tables that were released with noise, and
+    /// of nothing else. No item has neighbors.
+    pub(super) fn of_released(
+        popularity: Popularity,
+        pairs: CategoryPairs,
+        info: ModelInfo,
+    ) -> Result<Self> {
+        let items = popularity.items();
+        let nothing = Matrix::from_triples(0, items, Vec::new())?;
+        let none = ItemKnn::fit(&nothing, &ItemKnnOptions::default())?;
+        let sessions = SessionKnn::new(items, SessionKnnOptions::default())?;
+        Ok(Self {
+            released_pairs: Some(pairs),
+            ..Self::new((none.clone(), none), sessions, popularity, None, info)
+        })
+    }
+
+    /// Returns the number of users by pair of categories, if the model is of released tables alone.
+    pub fn released_pairs(&self) -> Option<&CategoryPairs> {
+        self.released_pairs.as_ref()
     }
 
     /// Returns the item neighborhoods, updated with the events since the training.
@@ -50,6 +81,9 @@ impl Model {
 
     /// Counts rows of the log that the training did not read.
     pub(super) fn count(&self, log: &Log, rows: Range<u64>) {
+        if self.released_pairs.is_some() {
+            return;
+        }
         let mut live = self.live.write();
         rows.for_each(|row| live.count(log, row));
     }

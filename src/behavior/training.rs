@@ -41,6 +41,9 @@ impl Behavior {
 
     /// Trains if enough events are new, or if events were erased; returns true if it did.
     pub(super) fn train_if_due(&self) -> Result<bool> {
+        if self.is_private() {
+            return Ok(false);
+        }
         let Some(mut due) = self.due.try_lock() else {
             return Ok(false);
         };

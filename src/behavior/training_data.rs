@@ -14,6 +14,29 @@ const SLICE: usize = 4096;
 /// Rows, columns and weights of a matrix.
 pub(super) type Triples = Vec<(u32, u32, f32)>;
 
+/// Calls a function with the activities of the first users, then of the first sessions, from the
+/// rows before `end`, in slices. The log must not be replaced meanwhile.
+pub(super) fn each_activity(
+    log: &RwLock<Log>,
+    (users, sessions): (usize, usize),
+    end: u64,
+    mut each: impl FnMut(&Log, &Activity) -> Result<()>,
+) -> Result<()> {
+    for start in (0..users).step_by(SLICE) {
+        let log = log.read();
+        for activity in log.users(start..users.min(start + SLICE), end) {
+            each(&log, &activity)?;
+        }
+    }
+    for start in (0..sessions).step_by(SLICE) {
+        let log = log.read();
+        for activity in log.sessions(start..sessions.min(start + SLICE), end) {
+            each(&log, &activity)?;
+        }
+    }
+    Ok(())
+}
+
 /// Interactions, baskets and popularity. Users come first, then sessions; both are rows of
 /// [`touched`](Self::touched).
 pub(super) struct TrainingData {
@@ -62,18 +85,9 @@ impl TrainingData {
             first: None,
             last: None,
         };
-        for start in (0..users).step_by(SLICE) {
-            let log = log.read();
-            for activity in log.users(start..users.min(start + SLICE), end) {
-                data.add(&activity)?;
-            }
-        }
-        for start in (0..sessions).step_by(SLICE) {
-            let log = log.read();
-            for activity in log.sessions(start..sessions.min(start + SLICE), end) {
-                data.add(&activity)?;
-            }
-        }
+        each_activity(log, (users, sessions), end, |_, activity| {
+            data.add(activity)
+        })?;
         Ok(data)
     }
 

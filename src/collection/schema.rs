@@ -7,8 +7,8 @@ use std::{
 
 use serde_json::{Map, Value};
 use vitrine_schemas::{
-    BehaviorConfig, CollectionConfig, EventKind, Item, MAX_VARIANTS, Metric, Price, RESERVED_NAMES,
-    SalePrice, Variant, limits,
+    BehaviorConfig, CollectionConfig, EventKind, Item, MAX_VARIANTS, Metric, Price, PrivacyConfig,
+    RESERVED_NAMES, SalePrice, Variant, limits,
 };
 
 use crate::{
@@ -63,6 +63,7 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
         }
     }
     check_behavior(&config.behavior)?;
+    config.privacy.as_ref().map_or(Ok(()), check_privacy)?;
     check_searches(config)?;
     for name in config.attributes.keys() {
         let pointer = format!("/attributes/{}", escape(name));
@@ -157,6 +158,31 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
     ];
     match checks.iter().find(|(_, is_valid, _)| !is_valid) {
         Some((field, _, detail)) => Err(Error::invalid(format!("/behavior/{field}"), *detail)),
+        None => Ok(()),
+    }
+}
+
+/// Checks the privacy settings of a collection.
+fn check_privacy(config: &PrivacyConfig) -> Result<()> {
+    let days = f64::from(config.period_days);
+    let most = f64::from(config.max_items_per_user);
+    let releases = f64::from(config.releases_per_period);
+    let checks = [
+        ("epsilon", config.epsilon, 0.01..=10.0),
+        ("delta", config.delta, 1e-12..=0.001),
+        ("period_days", days, 1.0..=366.0),
+        ("max_items_per_user", most, 1.0..=1000.0),
+        ("releases_per_period", releases, 1.0..=31.0),
+    ];
+    match checks
+        .iter()
+        .find(|(_, value, range)| !range.contains(value))
+    {
+        Some((field, value, range)) => {
+            let (from, to) = (range.start(), range.end());
+            let detail = format!("expected {from} to {to}, got {value}");
+            Err(Error::invalid(format!("/privacy/{field}"), detail))
+        }
         None => Ok(()),
     }
 }

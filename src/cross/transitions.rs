@@ -32,14 +32,37 @@ impl Transitions {
         };
         for categories in users {
             for (a, b) in pairs(categories) {
-                for pair in [(a, b), (b, a)] {
-                    *counted.both.entry(pair).or_default() += 1;
-                    counted.from[pair.0 as usize] += 1;
-                    counted.total += 1;
-                }
+                counted.add((a, b), 1);
+                counted.add((b, a), 1);
             }
         }
         counted
+    }
+
+    /// Takes over the number of users by pair of categories; each pair is there once.
+    pub fn of_pairs<'a>(
+        categories: Vec<String>,
+        pairs: impl Iterator<Item = (&'a str, &'a str, u32)>,
+    ) -> Self {
+        let mut counted = Self {
+            from: vec![0; categories.len()],
+            numbers: categories.into_iter().zip(0..).collect(),
+            ..Self::default()
+        };
+        for (a, b, users) in pairs {
+            let numbers = (counted.numbers.get(a), counted.numbers.get(b));
+            if let (Some(a), Some(b)) = (numbers.0.copied(), numbers.1.copied()) {
+                counted.add((a, b), users);
+                counted.add((b, a), users);
+            }
+        }
+        counted
+    }
+
+    fn add(&mut self, pair: (u32, u32), users: u32) {
+        *self.both.entry(pair).or_default() += users;
+        self.from[pair.0 as usize] += users;
+        self.total += users;
     }
 
     /// Returns true if no user chose from two categories.

@@ -197,6 +197,21 @@ pub(super) fn model_items(collection: u32, first: u32) -> Vec<u8> {
     [&prefix(collection)[..], b"i", &first.to_be_bytes()].concat()
 }
 
+/// Prefix of a collection's privacy ledger.
+pub(super) fn ledger(collection: u32) -> Vec<u8> {
+    [&prefix(collection)[..], b"p"].concat()
+}
+
+/// Key of an entry of the ledger.
+pub(super) fn ledger_entry(collection: u32, number: u64) -> Vec<u8> {
+    [&ledger(collection)[..], &number.to_be_bytes()].concat()
+}
+
+/// Key of the tables released about a period.
+pub(super) fn released(collection: u32, period: i64) -> Vec<u8> {
+    [&prefix(collection)[..], b"t", &period.to_be_bytes()].concat()
+}
+
 /// Key of a collection's list of rankers.
 pub(super) fn ranker_list(collection: u32) -> Vec<u8> {
     [&prefix(collection)[..], b"k"].concat()

@@ -17,6 +17,7 @@ mod map;
 mod model;
 mod pages;
 mod pending;
+mod private;
 mod recommend;
 mod reembedding;
 mod rerank;

@@ -13,6 +13,7 @@ mod load;
 mod measure;
 mod model_spec;
 mod plot;
+mod private;
 mod protocol;
 mod random;
 mod relevance;

@@ -12,6 +12,7 @@ use super::{
     blend::{Blend, BlendOptions},
     content::{Content, ContentOptions},
     fitted::FittedModel,
+    private::{Private, PrivateOptions},
     random::{Random, RandomOptions},
 };
 
@@ -24,6 +25,10 @@ pub enum ModelSpec {
     Content(ContentOptions),
     /// Random scores.
     Random(RandomOptions),
+    /// Number of users by item, with differentially private noise.
+    PrivatePopularity(PrivateOptions),
+    /// Number of users by pair of items, with differentially private noise.
+    PrivatePairs(PrivateOptions),
     /// Joins several sources by learned weights.
     Blend(Box<BlendOptions>),
 }
@@ -35,6 +40,8 @@ impl FromStr for ModelSpec {
         match text.split(':').next() {
             Some("content") => parse_options(text).map(Self::Content),
             Some("blend") => parse_options(text).map(|o| Self::Blend(Box::new(o))),
+            Some("private-popularity") => parse_options(text).map(Self::PrivatePopularity),
+            Some("private-pairs") => parse_options(text).map(Self::PrivatePairs),
             Some("random") => parse_options(text).map(Self::Random),
             _ => text.parse().map(Self::Behavior),
         }
@@ -47,6 +54,10 @@ impl fmt::Display for ModelSpec {
             Self::Behavior(settings) => settings.fmt(f),
             Self::Content(options) => f.write_str(&to_spec_string("content", options)),
             Self::Random(options) => f.write_str(&to_spec_string("random", options)),
+            Self::PrivatePopularity(options) => {
+                f.write_str(&to_spec_string("private-popularity", options))
+            }
+            Self::PrivatePairs(options) => f.write_str(&to_spec_string("private-pairs", options)),
             Self::Blend(options) => f.write_str(&to_spec_string("blend", options)),
         }
     }
@@ -75,6 +86,10 @@ impl ModelSpec {
             Self::Content(_) if data.vectors.is_empty() => return Err(EvaluateError::NoVectors),
             Self::Content(options) => Box::new(Content::new(data.vectors.clone(), items, *options)),
             Self::Random(options) => Box::new(Random::new(items, *options)),
+            Self::PrivatePopularity(options) => {
+                Box::new(Private::popularity(train, items, options)?)
+            }
+            Self::PrivatePairs(options) => Box::new(Private::pairs(train, items, options)?),
             Self::Blend(options) => return Blend::fit(options, data, train, protocol),
         };
         Ok(FittedModel { model, note: None })

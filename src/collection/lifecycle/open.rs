@@ -61,7 +61,10 @@ impl Collection {
             },
             || {
                 rayon::join(
-                    || Behavior::open(store.clone(), id, &config.behavior, clock.clone()),
+                    || {
+                        let (behavior, privacy) = (&config.behavior, config.privacy.as_ref());
+                        Behavior::open(store.clone(), id, behavior, privacy, clock.clone())
+                    },
                     || LexicalIndex::open(&store.lexical(id), limiter.writers()),
                 )
             },

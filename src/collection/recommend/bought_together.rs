@@ -16,7 +16,7 @@ impl Collection {
     /// purchase.
     ///
     /// # Errors
-    /// The limit or the filter is invalid, or the item does not exist.
+    /// The limit or the filter is invalid, the item does not exist, or the collection is private.
     ///
     /// # Examples
     ///
@@ -49,6 +49,7 @@ impl Collection {
         params: &BoughtTogetherParams,
     ) -> Result<BoughtTogetherResponse> {
         check_limit(params.limit)?;
+        self.behavior.refuse_pairs_if_private()?;
         let state = self.state.read();
         if !state.internal_ids.contains_key(id) {
             return Err(Error::ItemNotFound(id.to_owned()));

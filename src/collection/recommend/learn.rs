@@ -49,6 +49,9 @@ impl Collection {
     /// # Errors
     /// There are too few events.
     pub fn train_blend(&self) -> Result<BlendInfo> {
+        self.behavior.refuse_if_private(
+            "weights learned from events would be one more release; the default blend is used",
+        )?;
         let split = self.split_events()?;
         let model = self.behavior.fit_with_active_settings(&split.earlier)?;
         let examples = self.examples(&split, &model)?;

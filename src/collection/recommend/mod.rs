@@ -67,7 +67,10 @@ impl Collection {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn train(&self, training: &Training) -> Result<ModelInfo> {
-        self.behavior.train(training)
+        match self.behavior.is_private() {
+            true => self.release(training),
+            false => self.behavior.train(training),
+        }
     }
 
     /// Recommends items for a user, a session or some items. Returns exactly min(limit, matching

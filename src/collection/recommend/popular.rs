@@ -59,6 +59,7 @@ impl Collection {
             eligible &= state.in_categories(std::slice::from_ref(category))?;
         }
         let log = self.behavior.log.read();
+        let released = self.behavior.model().filter(|_| self.behavior.is_private());
         // Ends with the last event instead of now, so that late or old events still count.
         let now = chrono::Utc::now().timestamp_micros();
         let last = day_of(log.last().unwrap_or(now).min(now));
@@ -66,17 +67,21 @@ impl Collection {
             first: last - params.window_days as i32 + 1,
             last,
         };
+        let score = |item: u32| match &released {
+            Some(model) => model.popular.score(item),
+            None => window.score(&log, item),
+        };
         let top = if eligible.len() < log.names().len() as u64 / 4 {
             let logged = logged(&state, &log, &eligible);
             let scored = logged.filter_map(|(item, log_id)| {
-                let score = window.score(&log, log_id)?;
+                let score = score(log_id)?;
                 Some(Scored { item, score })
             });
             top_k(scored.collect(), params.limit)
         } else {
             let all = 0..log.names().len() as u32;
             let scored = all.filter_map(|item| {
-                let score = window.score(&log, item)?;
+                let score = score(item)?;
                 Some(Scored { item, score })
             });
             top_k_eligible(scored.collect(), params.limit, &state, &log, &eligible)
@@ -114,7 +119,10 @@ impl Collection {
                 reason: Reason {
                     code: "popular".into(),
                     items: Vec::new(),
-                    text: format!("Popular: {events} events in {} days", window.days()),
+                    text: match self.behavior.is_private() {
+                        true => "Popular, by counts with noise that hides each shopper".to_owned(),
+                        false => format!("Popular: {events} events in {} days", window.days()),
+                    },
                 },
                 offer: offers.of(&item),
                 item,

@@ -2,7 +2,7 @@
 //! the items has changed.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -14,6 +14,7 @@ use roaring::RoaringBitmap;
 
 use crate::{
     Result,
+    behavior::{CategoryPairs, Log, Model},
     collection::{Collection, State},
     cross::{CategorySample, Centering, Transitions},
 };
@@ -109,24 +110,43 @@ impl Collection {
         {
             return Some(fitted.value.clone());
         }
-        let (mut paths, mut category_of) = (Vec::new(), HashMap::new());
-        for (path, items) in state.categories.iter().collect::<BTreeMap<_, _>>() {
-            let category = paths.len() as u32;
-            paths.push(path.clone());
-            category_of.extend(items.iter().map(|item| (item, category)));
-        }
-        let category = |id: &String| category_of.get(state.internal_ids.get(id)?).copied();
-        let categories: Vec<Option<u32>> = log.names().iter().map(category).collect();
-        let sessions = model.sessions.latest().take(MAX_SESSIONS);
-        let sessions = sessions.map(|items| {
-            let category = |item: &u32| categories.get(*item as usize).copied().flatten();
-            items.iter().filter_map(category).collect()
-        });
-        let fitted = Fitted::new(Transitions::count(paths, sessions), state.live.clone());
+        let counted = match model.released_pairs() {
+            Some(pairs) => released_transitions(state, pairs),
+            None => count_transitions(state, &log, &model),
+        };
+        let fitted = Fitted::new(counted, state.live.clone());
         let transitions = fitted.value.clone();
         *cached = Some((version, fitted));
         Some(transitions)
     }
+}
+
+/// Counts the transitions in the latest sessions of a model.
+fn count_transitions(state: &State, log: &Log, model: &Model) -> Transitions {
+    let (mut paths, mut category_of) = (Vec::new(), HashMap::new());
+    for (path, items) in state.categories.iter().collect::<BTreeMap<_, _>>() {
+        let category = paths.len() as u32;
+        paths.push(path.clone());
+        category_of.extend(items.iter().map(|item| (item, category)));
+    }
+    let category = |id: &String| category_of.get(state.internal_ids.get(id)?).copied();
+    let categories: Vec<Option<u32>> = log.names().iter().map(category).collect();
+    let sessions = model.sessions.latest().take(MAX_SESSIONS);
+    let sessions = sessions.map(|items| {
+        let category = |item: &u32| categories.get(*item as usize).copied().flatten();
+        items.iter().filter_map(category).collect()
+    });
+    Transitions::count(paths, sessions)
+}
+
+/// Returns the transitions that a private collection released.
+fn released_transitions(state: &State, pairs: &CategoryPairs) -> Transitions {
+    let paths: BTreeSet<&String> = state.categories.keys().collect();
+    let paths = paths.into_iter().cloned().collect();
+    let pairs = pairs
+        .iter()
+        .map(|((a, b), users)| (a.as_str(), b.as_str(), *users));
+    Transitions::of_pairs(paths, pairs)
 }
 
 /// Returns a sample of each category's items; large categories are sampled, every n-th item.

@@ -16,7 +16,7 @@ use crate::{
     collection::{Collection, State},
     cross::Centering,
     distance,
-    index::{CandidateFilter, Plan, SearchParams, SpaceIndex, Trace},
+    index::{CandidateFilter, Plan, SearchParams, SearchStats, SpaceIndex},
 };
 
 /// Maximum number of candidates that are all compared, without a search.
@@ -54,7 +54,7 @@ pub(in crate::collection) struct CenteredQuery {
 pub(in crate::collection) struct CenteredMatches {
     /// Best first, equal scores in the order of ids.
     pub hits: Vec<Scored>,
-    pub trace: Trace,
+    pub stats: SearchStats,
     /// True if there are no other eligible items with a vector.
     pub is_exhausted: bool,
 }
@@ -137,11 +137,11 @@ impl CenteredQuery {
             centered: self,
             scored: Vec::new(),
             is_exhausted: true,
-            trace: Trace {
-                plan: Plan::Exact,
+            stats: SearchStats {
+                plan: Plan::BruteForce,
                 matching,
-                members: members.len(),
-                compared: 0,
+                vectors: members.len(),
+                distance_computations: 0,
             },
         };
         if matching <= MAX_SCAN {
@@ -193,7 +193,7 @@ struct CategorySearch<'a> {
     centered: &'a CenteredQuery,
     scored: Vec<Scored>,
     is_exhausted: bool,
-    trace: Trace,
+    stats: SearchStats,
 }
 
 impl CategorySearch<'_> {
@@ -217,13 +217,13 @@ impl CategorySearch<'_> {
             deadline,
             ..SearchParams::default()
         };
-        let (neighbors, trace) = index.search(&query, &params)?;
+        let (neighbors, stats) = index.search(&query, &params)?;
         self.is_exhausted &= neighbors.len() < count;
-        self.trace.compared += trace.compared;
-        self.trace.plan = match (self.trace.plan, trace.plan) {
+        self.stats.distance_computations += stats.distance_computations;
+        self.stats.plan = match (self.stats.plan, stats.plan) {
             (Plan::Graph, _) | (_, Plan::Graph) => Plan::Graph,
-            (Plan::Scan, _) | (_, Plan::Scan) => Plan::Scan,
-            (Plan::Exact, Plan::Exact) => Plan::Exact,
+            (Plan::QuantizedScan, _) | (_, Plan::QuantizedScan) => Plan::QuantizedScan,
+            (Plan::BruteForce, Plan::BruteForce) => Plan::BruteForce,
         };
         Ok(neighbors.into_iter().map(|n| n.id).collect())
     }
@@ -236,7 +236,7 @@ impl CategorySearch<'_> {
         });
         let before = self.scored.len();
         self.scored.extend(scored);
-        self.trace.compared += (self.scored.len() - before) as u64;
+        self.stats.distance_computations += (self.scored.len() - before) as u64;
     }
 
     fn top_k(mut self, state: &State, targets: &[RoaringBitmap], count: usize) -> CenteredMatches {
@@ -263,7 +263,7 @@ impl CategorySearch<'_> {
         CenteredMatches {
             is_exhausted: self.is_exhausted && self.scored.len() == all,
             hits: self.scored,
-            trace: self.trace,
+            stats: self.stats,
         }
     }
 }

@@ -35,7 +35,7 @@ use crate::{
         state::read::check_limit,
     },
     cross::Transitions,
-    index::Trace,
+    index::SearchStats,
     query::blend::{BlendModel, CandidateSet, Ranked},
 };
 
@@ -82,7 +82,7 @@ struct CrossCategoryPool {
     /// Index in `categories` by internal id.
     category_of: HashMap<u32, usize>,
     counts: Vec<(Source, u64)>,
-    trace: Option<Trace>,
+    stats: Option<SearchStats>,
     is_exhausted: bool,
 }
 
@@ -257,11 +257,11 @@ impl CandidateSource for CrossCategoryCandidates<'_> {
         let (context, behavior) = (self.context, self.behavior);
         let (state, categories) = (context.state, &context.categories);
         let mut lists: Vec<(Source, Vec<Scored>)> = Vec::new();
-        let (mut trace, mut is_exhausted) = (None, true);
+        let (mut stats, mut is_exhausted) = (None, true);
         if let Some(centered) = &context.centered {
             let (targets, deadline) = (&context.targets, context.deadline);
             let matches = centered.nearest(state, categories, targets, size, deadline)?;
-            trace = Some(matches.trace);
+            stats = Some(matches.stats);
             is_exhausted &= matches.is_exhausted;
             lists.push((Source::Query, matches.hits));
         }
@@ -292,7 +292,7 @@ impl CandidateSource for CrossCategoryCandidates<'_> {
             candidates,
             category_of,
             counts,
-            trace,
+            stats,
             is_exhausted,
         })
     }
@@ -315,12 +315,12 @@ impl CandidateSource for CrossCategoryCandidates<'_> {
 impl CrossCategoryPool {
     /// Returns how the candidates were found.
     fn plan(&self) -> &'static str {
-        self.trace.map_or("behavior", |trace| trace.plan.as_str())
+        self.stats.map_or("behavior", |stats| stats.plan.as_str())
     }
 
     fn explanation(&self) -> SearchExplanation {
-        match self.trace {
-            Some(trace) => SearchExplanation::from(trace),
+        match self.stats {
+            Some(stats) => SearchExplanation::from(stats),
             None => SearchExplanation {
                 plan: self.plan().to_owned(),
                 matching: 0,
