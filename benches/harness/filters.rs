@@ -283,15 +283,15 @@ impl Bench {
                 search(false)?;
                 fastest = fastest.min(started.elapsed().as_secs_f64());
             }
-            let (found, trace) = search(false)?;
+            let (found, stats) = search(false)?;
             assert_eq!(truth.len(), found.len(), "min(limit, matches) results");
             let last = truth.last().map_or(0.0, |n| n.distance);
             let hits = found.iter().filter(|n| n.distance <= last).count();
             recalls.push(hits as f64 / truth.len().max(1) as f64);
             seconds += fastest;
-            compared += trace.compared;
-            matching += trace.matching;
-            plan = trace.plan.as_str();
+            compared += stats.distance_computations;
+            matching += stats.matching;
+            plan = stats.plan.as_str();
         }
         let mean = |sum: f64| sum / searches.len().max(1) as f64;
         println!(

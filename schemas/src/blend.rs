@@ -72,7 +72,8 @@ pub enum BlendMethod {
     Weighted,
 }
 
-/// Blend requested. Default: the learned blend if there is one, else reciprocal rank fusion.
+/// Blend requested. Default: the learned blend if there is one, else reciprocal rank fusion; in a
+/// hybrid search without a shopper's history, a weighted sum of full-text and vector scores.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlendSpec {
@@ -105,7 +106,7 @@ pub struct Contribution {
     pub rank: Option<u64>,
     /// Score of the item by the source.
     pub raw: f32,
-    /// Share of the total score.
+    /// Summand of the total score.
     pub score: f32,
 }
 

@@ -1,6 +1,6 @@
-//! Limits on what one item, one request or one collection may hold: the table of all constant
-//! limits, shared by the engine, the server and the indexer. docs/limits.md explains them; those
-//! that depend on the machine are in the configuration of the server.
+//! Limits on stored data, and those that the engine, the server and the indexer share. Other limits
+//! of requests are next to their checks; those that depend on the machine are in the configuration
+//! of the server. docs/limits.md explains all.
 //!
 //! Each is several times what catalogs of real shops need. Together they bound the memory that one
 //! record can take, whatever it contains.
@@ -36,6 +36,9 @@ pub const MAX_SPACES: usize = 64;
 
 /// Maximum attributes of a collection.
 pub const MAX_ATTRIBUTES: usize = 1_000;
+
+/// Maximum hits of a page.
+pub const MAX_PAGE_SIZE: usize = 1_000;
 
 /// Maximum length of a list in a filter: `any`, `except`, `has_id`.
 pub const MAX_FILTER_LIST: usize = 10_000;

@@ -15,9 +15,9 @@ use crate::{
     openapi,
     routes::{
         analytics, collections, console, dialogues, docs, embeddings, events, experiments, health,
-        images, import, item_embedding, items, map, models, multi_search, presets, rankers,
-        recommend, reembedding, reports, rules, search, snapshots, suggest, synonyms, understand,
-        users,
+        images, import, item_embedding, items, map, models, multi_search, presets, privacy,
+        rankers, recommend, reembedding, reports, rules, search, snapshots, suggest, synonyms,
+        understand, users,
     },
 };
 
@@ -287,6 +287,11 @@ pub fn table() -> Vec<Entry> {
             POST,
             Collection(Admin),
             reembedding::roll_back,
+        ),
+        Entry::new("/v1/collections/{c}/privacy/ledger").on(
+            GET,
+            Collection(Admin),
+            privacy::ledger,
         ),
         Entry::new("/v1/collections/{c}/popular").on(GET, Collection(Read), recommend::popular),
         Entry::new("/v1/collections/{c}/train/blend").on(

@@ -87,6 +87,24 @@ impl ApiError {
         )
     }
 
+    /// 401: a user token that is not valid.
+    pub fn invalid_token(reason: &str) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_token",
+            format!("the user token is not valid: {reason}"),
+        )
+    }
+
+    /// 403: a user token does not open the route.
+    pub fn not_for_users() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "user tokens open search, recommend, similar, bought_together, popular and storing events only",
+        )
+    }
+
     /// 403: the key does not grant the action.
     pub fn forbidden() -> Self {
         Self::new(
@@ -215,7 +233,9 @@ fn status_of(error: &vitrine::Error) -> StatusCode {
         E::AlreadyExists(_)
         | E::FingerprintMismatch { .. }
         | E::ReembeddingExists(_)
-        | E::NotReembedded { .. } => StatusCode::CONFLICT,
+        | E::NotReembedded { .. }
+        | E::PrivacyBudgetSpent { .. }
+        | E::PrivateCollection(_) => StatusCode::CONFLICT,
         E::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         E::Embed(EmbedError::Unavailable(_))
         | E::Cancelled

@@ -18,8 +18,8 @@ use vitrine_schemas::{
 
 use crate::routes::{
     analytics, collections, dialogues, embeddings, events, experiments, health, images, import,
-    item_embedding, items, map, models, multi_search, presets, rankers, recommend, reembedding,
-    reports, rules, search, snapshots, suggest, synonyms, understand, users,
+    item_embedding, items, map, models, multi_search, presets, privacy, rankers, recommend,
+    reembedding, reports, rules, search, snapshots, suggest, synonyms, understand, users,
 };
 
 /// The OpenAPI document.
@@ -45,6 +45,7 @@ use crate::routes::{
         recommend::recommend, recommend::bought_together, recommend::popular, recommend::train_blend,
         reembedding::get, reembedding::begin, reembedding::end, reembedding::pending, reembedding::fill,
         reembedding::switch, reembedding::roll_back,
+        privacy::ledger,
         models::train, models::list, models::activate, models::task,
         rankers::list, rankers::store, rankers::get, rankers::delete, rankers::activate, rankers::roll_back, rankers::features,
         events::post, events::import, events::of_item,
@@ -79,6 +80,7 @@ use crate::routes::{
         (name = "models", description = "Models trained on events"),
         (name = "events", description = "Behavior events"),
         (name = "analytics", description = "Recorded searches and what followed from them; experiments"),
+        (name = "privacy", description = "What private collections released, and their budgets"),
         (name = "users", description = "Export or erase the data of a user or session"),
         (name = "embeddings", description = "OpenAI-compatible embeddings"),
         (name = "reports", description = "Evaluation reports"),

@@ -14,9 +14,11 @@
 //! | `ranking` | the pipeline that all rankings share: rules, diversification, pages, cursors |
 //! | `search`, `similar`, `recommend` | the ranked requests, each with its candidate sources |
 //! | `shopper` | history of a user or session, and what it says of candidates |
+//! | `private` | releases of a private collection |
 //! | `settings` | stored rules, synonyms, stop words and presets |
 
 mod lifecycle;
+mod private;
 mod ranking;
 mod recommend;
 mod schema;
@@ -143,7 +145,8 @@ impl Collection {
 
     /// Removes expired events, and trains if enough events are new; returns true if it did either.
     pub(crate) fn maintain_behavior(&self) -> Result<bool> {
-        let changed = self.behavior.maintain()?;
+        let changed =
+            self.behavior.maintain()? || self.behavior.release_due(|| self.public_catalog())?;
         if changed {
             self.report();
         }
@@ -218,8 +221,10 @@ impl Collection {
     /// Activates another stored model, until the next training.
     ///
     /// # Errors
-    /// There is no model of this version.
+    /// There is no model of this version, or the collection is private.
     pub fn activate_model(&self, version: u64) -> Result<ModelInfo> {
+        self.behavior
+            .refuse_if_private("the tables released last are served; there are no other models")?;
         self.behavior.activate(version)
     }
 

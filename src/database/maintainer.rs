@@ -1,8 +1,7 @@
-//! Maintenance threads: one seals, one merges, one writes the search log, one builds suggestions,
-//! one trains models, one watches
-//! recall and graph health, one watches the store. They do not wait
-//! for each other, so vectors are sealed while a merge takes minutes. A step that fails or panics
-//! is repeated later, for its collection alone.
+//! Maintenance threads: one each seals, merges, begins and ends sales, writes the search log,
+//! builds suggestions, trains models, watches recall and graph health, and watches the store. They
+//! do not wait for each other, so vectors are sealed while a merge takes minutes. A step that fails
+//! or panics is repeated later, for its collection alone.
 
 use std::{
     collections::BTreeMap,

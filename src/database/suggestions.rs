@@ -50,7 +50,11 @@ impl Collection {
         let now = self.now();
         let range = now.saturating_sub(POPULAR_RANGE)..now.saturating_add(1);
         let min_users = version.config.min_users as usize;
-        let queries = self.search_log().popular(range, min_users, MAX_QUERIES)?;
+        // Queries of others are not released from a private collection.
+        let queries = match self.config().privacy.is_some() {
+            true => Vec::new(),
+            false => self.search_log().popular(range, min_users, MAX_QUERIES)?,
+        };
         let built_at = rfc3339(now);
         self.suggestions()
             .build(version, catalog, queries, started, built_at)

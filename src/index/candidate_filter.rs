@@ -71,7 +71,7 @@ pub(super) struct PointBitmap {
     sample: Vec<u32>,
 }
 
-/// Maximum number of point offsets kept for [`PointBitmap::spread`], roughly.
+/// Maximum number of point offsets kept for [`PointBitmap::sample_evenly`], roughly.
 const SAMPLE_SIZE: usize = 256;
 
 impl PointBitmap {
@@ -108,7 +108,7 @@ impl PointBitmap {
     }
 
     /// Returns at most `count` of the point offsets, spread evenly over all.
-    pub fn spread(&self, count: usize) -> impl Iterator<Item = u32> + '_ {
+    pub fn sample_evenly(&self, count: usize) -> impl Iterator<Item = u32> + '_ {
         let step = self.sample.len().div_ceil(count.max(1)).max(1);
         self.sample.iter().step_by(step).copied()
     }

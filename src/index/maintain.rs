@@ -13,8 +13,8 @@ use vitrine_schemas::Metric;
 
 use super::{
     GrowingGraph, Progress, SealedSegment, SpaceIndex,
-    flat::FlatRows,
     space::{GRAPH_FROM, GrowingSegment, GrowingSegmentGraph, Segments},
+    unsealed::UnsealedRows,
 };
 use crate::Result;
 
@@ -77,7 +77,7 @@ pub struct Job {
     growing: RoaringBitmap,
     growing_count: usize,
     live: RoaringBitmap,
-    rows: FlatRows,
+    rows: UnsealedRows,
 }
 
 impl Job {
@@ -159,7 +159,7 @@ impl SpaceIndex {
             sealed,
             growing,
             growing_count,
-            rows: self.flat.rows(),
+            rows: self.unsealed.rows(),
         })
     }
 
@@ -246,7 +246,7 @@ impl SpaceIndex {
         }
         segments.members -= removed;
         let unsealed = union(segments.growing.iter().map(|s| &s.members));
-        self.flat.retain(&unsealed);
+        self.unsealed.retain(&unsealed);
     }
 
     /// Estimated number of bytes of memory that [`SpaceIndex::extend_growing_graph`] may add.
@@ -275,7 +275,7 @@ impl SpaceIndex {
                 });
             let missing = &segment.members - &graph.members;
             let fresh: RoaringBitmap = missing.iter().take(GRAPH_BATCH).collect();
-            (graph, fresh, self.flat.rows())
+            (graph, fresh, self.unsealed.rows())
         };
         let Some(first) = fresh.min() else {
             return false;

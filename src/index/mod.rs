@@ -1,17 +1,15 @@
 //! Nearest-neighbor indexes of one vector space, by internal id.
 //!
-//! New vectors are in a *growing segment*: stored as they are and compared one by one. In the
+//! New vectors are in a *growing segment*: stored as they are and compared one by one or, from
+//! 2,000 on, searched by an HNSW graph ([`GrowingGraph`]) that is built one batch behind. In the
 //! background growing segments are *sealed* into [`SealedSegment`]s, which are faster, smaller and
-//! can be stored, and small sealed segments are merged. Until a growing segment is large enough to
-//! be sealed, an HNSW graph ([`GrowingGraph`]) is built over it, one batch behind. [`SpaceIndex`]
-//! owns all of them and plans how a search goes through them.
+//! can be stored, and small sealed segments are merged. [`SpaceIndex`] owns all of them and plans
+//! how a search goes through them.
 //!
-//! Indexes never forget by themselves: an item that was deleted or replaced is kept out of results
-//! by the [`CandidateFilter`], until a merge leaves it out. Ids of items, filters and RocksDB do
-//! not belong here.
+//! Deletes are tombstones outside the index: the [`CandidateFilter`] keeps deleted and replaced
+//! items out of results; merges drop them. Ids of items, filters and RocksDB do not belong here.
 
 mod candidate_filter;
-mod flat;
 mod growing;
 mod maintain;
 mod progress;
@@ -21,6 +19,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod top_k;
+mod unsealed;
 
 use std::time::Instant;
 
@@ -30,7 +29,7 @@ pub use self::{
     maintain::{Job, JobKind, MemoryBudget},
     progress::Progress,
     sealed::{Codes, SealedSegment, SegmentQuery},
-    search::{Plan, SearchParams, Trace},
+    search::{Plan, SearchParams, SearchStats},
     space::{SpaceIndex, SpaceStats},
 };
 use crate::{Error, Result};

@@ -6,10 +6,9 @@ use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
 use super::{
-    CandidateFilter, Neighbor, SealedSegment, SegmentQuery, SpaceIndex, check_deadline,
-    flat::FlatRows,
-    order,
+    CandidateFilter, Neighbor, SealedSegment, SegmentQuery, SpaceIndex, check_deadline, order,
     space::{GRAPH_FROM, GrowingSegment},
+    unsealed::UnsealedRows,
 };
 use crate::{Error, Result};
 
@@ -27,9 +26,9 @@ pub enum Plan {
     /// Graph search, at least in part: approximate.
     Graph,
     /// Scan of the codes of all candidates, then of the vectors of the best: nearly exact.
-    Scan,
+    QuantizedScan,
     /// Scan of the vectors of all candidates.
-    Exact,
+    BruteForce,
 }
 
 impl Plan {
@@ -37,23 +36,23 @@ impl Plan {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Graph => "graph",
-            Self::Scan => "scan",
-            Self::Exact => "exact",
+            Self::QuantizedScan => "scan",
+            Self::BruteForce => "exact",
         }
     }
 }
 
 /// Method and cost of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trace {
+pub struct SearchStats {
     /// The least exact method that was used.
     pub plan: Plan,
     /// Number of vectors that match.
     pub matching: u64,
     /// Number of vectors in the index, those of deleted items included.
-    pub members: u64,
+    pub vectors: u64,
     /// Number of distances computed, of vectors or codes.
-    pub compared: u64,
+    pub distance_computations: u64,
 }
 
 /// Parameters of [`SpaceIndex::search`].
@@ -96,7 +95,7 @@ impl SpaceIndex {
         &self,
         query: &[f32],
         params: &SearchParams<'_>,
-    ) -> Result<(Vec<Neighbor>, Trace)> {
+    ) -> Result<(Vec<Neighbor>, SearchStats)> {
         if query.len() != self.dim {
             return Err(Error::invalid(
                 "/vector",
@@ -122,11 +121,11 @@ impl SpaceIndex {
             },
             exact,
             neighbors: Vec::new(),
-            trace: Trace {
-                plan: Plan::Exact,
+            stats: SearchStats {
+                plan: Plan::BruteForce,
                 matching: view.matching.len(),
-                members: view.members,
-                compared: 0,
+                vectors: view.members,
+                distance_computations: 0,
             },
         };
         for segment in &view.growing {
@@ -147,13 +146,13 @@ impl SpaceIndex {
         }
         let SegmentsSearch {
             mut neighbors,
-            trace,
+            stats,
             ..
         } = search;
         neighbors.sort_unstable_by(order);
         neighbors.dedup_by_key(|n| n.id);
         neighbors.truncate(k);
-        Ok((neighbors, trace))
+        Ok((neighbors, stats))
     }
 }
 
@@ -164,7 +163,7 @@ struct View {
     sealed: Vec<Arc<SealedSegment>>,
     /// Growing segments, with only the members that match.
     growing: Vec<GrowingSegment>,
-    rows: FlatRows,
+    rows: UnsealedRows,
 }
 
 impl View {
@@ -184,8 +183,8 @@ impl View {
                     graph: s.graph.clone(),
                 })
                 .collect(),
-            // Under the lock: vectors that are sealed later leave the flat rows.
-            rows: index.flat.rows(),
+            // Under the lock: vectors that are sealed later leave the unsealed rows.
+            rows: index.unsealed.rows(),
             matching,
         }
     }
@@ -197,13 +196,13 @@ struct SegmentsSearch<'a> {
     query: SegmentQuery<'a>,
     exact: bool,
     neighbors: Vec<Neighbor>,
-    trace: Trace,
+    stats: SearchStats,
 }
 
 impl SegmentsSearch<'_> {
     /// Searches a growing segment, whose members all match: those in its graph by graph search,
     /// where that pays, the others one by one.
-    fn growing(&mut self, segment: &GrowingSegment, rows: &FlatRows) -> Result<()> {
+    fn growing(&mut self, segment: &GrowingSegment, rows: &UnsealedRows) -> Result<()> {
         let SegmentQuery {
             vector,
             k,
@@ -227,13 +226,13 @@ impl SegmentsSearch<'_> {
                 let near = graph.graph.search(vector, k, ef, allowed, deadline)?;
                 if near.len() == k {
                     self.neighbors.extend(near);
-                    self.trace.plan = Plan::Graph;
+                    self.stats.plan = Plan::Graph;
                     left -= matching;
                 }
             }
         }
         let near = rows.scan(self.metric, vector, k, &left, deadline)?;
-        self.trace.compared += left.len();
+        self.stats.distance_computations += left.len();
         self.neighbors.extend(near);
         Ok(())
     }
@@ -256,20 +255,20 @@ impl SegmentsSearch<'_> {
             Some((ids, filter)) => segment.filtered_graph_search(query, ids, filter)?,
         };
         if let Some((near, compared)) = found {
-            self.trace.compared += compared as u64;
+            self.stats.distance_computations += compared as u64;
             let available = ids.map_or(segment.internal_ids().len() as u64, RoaringBitmap::len);
             if near.len() as u64 >= available.min(query.k as u64) {
                 self.neighbors.extend(near);
-                self.trace.plan = Plan::Graph;
+                self.stats.plan = Plan::Graph;
                 return Ok(());
             }
         }
         let ids = ids.unwrap_or(segment.members());
         let by_codes = !self.exact && segment.is_coded() && ids.len() >= CODE_SCAN_FROM;
-        if by_codes && self.trace.plan == Plan::Exact {
-            self.trace.plan = Plan::Scan;
+        if by_codes && self.stats.plan == Plan::BruteForce {
+            self.stats.plan = Plan::QuantizedScan;
         }
-        self.trace.compared += ids.len();
+        self.stats.distance_computations += ids.len();
         let filter = matching.map(|(_, filter)| filter);
         let near = segment.scan(query, ids, filter, by_codes)?;
         self.neighbors.extend(near);

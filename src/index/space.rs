@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::{Codes, GrowingGraph, SealedSegment, flat::Flat};
+use super::{Codes, GrowingGraph, SealedSegment, unsealed::UnsealedVectors};
 
 /// Number of vectors of a growing segment below which a scan is as fast as a graph.
 pub(super) const GRAPH_FROM: u64 = 2_000;
@@ -50,12 +50,12 @@ pub struct SpaceIndex {
     pub(super) dim: usize,
     pub(super) metric: Metric,
     pub(super) codes: Codes,
-    pub(super) flat: Flat,
+    pub(super) unsealed: UnsealedVectors,
     pub(super) segments: RwLock<Segments>,
     pub(super) writer: Mutex<()>,
 }
 
-/// Segments that a search goes through; the vectors of growing segments are in [`Flat`].
+/// Segments that a search goes through; the vectors of growing segments are in [`UnsealedVectors`].
 #[derive(Clone)]
 pub(super) struct Segments {
     pub members: RoaringBitmap,
@@ -107,7 +107,7 @@ impl SpaceIndex {
             dim,
             metric,
             codes,
-            flat: Flat::default(),
+            unsealed: UnsealedVectors::default(),
             segments: RwLock::new(segments),
             writer: Mutex::new(()),
         }
@@ -129,7 +129,7 @@ impl SpaceIndex {
             };
             batch.iter().filter(is_fresh).copied().collect()
         };
-        self.flat.insert(&fresh);
+        self.unsealed.insert(&fresh);
         // Published last, in one step: every member is searchable.
         let mut segments = self.segments.write();
         segments.members |= &internal_ids;
@@ -149,7 +149,7 @@ impl SpaceIndex {
         let (sealed, rows) = {
             // Both under the lock: vectors that are sealed in between leave the rows.
             let segments = self.segments.read();
-            (segments.sealed.clone(), self.flat.rows())
+            (segments.sealed.clone(), self.unsealed.rows())
         };
         let in_sealed = sealed.iter().rev().find_map(|s| s.vector(id));
         Some(in_sealed.or_else(|| rows.get(id))?.to_vec())
@@ -178,7 +178,7 @@ impl SpaceIndex {
             unsealed: unsealed.sum(),
             segments: segments.sealed.len(),
             sealed_bytes: sealed().map(|s| s.bytes() as u64).sum(),
-            unsealed_bytes: self.flat.bytes(),
+            unsealed_bytes: self.unsealed.bytes(),
             growing_bytes: graphs.map(|g| g.graph.bytes(self.dim) as u64).sum(),
             mapped_bytes: sealed().map(|s| s.mapped_bytes() as u64).sum(),
             unreachable: sealed().map(|s| s.unreachable_count()).sum(),
@@ -188,7 +188,7 @@ impl SpaceIndex {
     /// Number of bytes that one more vector takes in memory until it is sealed, without its share
     /// of a graph, which may never be built.
     pub fn unsealed_vector_bytes(&self) -> u64 {
-        Flat::row_bytes(self.dim)
+        UnsealedVectors::row_bytes(self.dim)
     }
 
     /// Estimated number of bytes that a sealed vector takes in memory.

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::{flat::Flat, *};
+use super::{unsealed::UnsealedVectors, *};
 use crate::{Error, distance};
 
 /// Clustered unit vectors, as embeddings are.
@@ -70,7 +70,7 @@ fn search(
     query: &[f32],
     allowed: &RoaringBitmap,
     params: SearchParams,
-) -> (Vec<Neighbor>, Trace) {
+) -> (Vec<Neighbor>, SearchStats) {
     let filter = CandidateFilter::from(allowed.clone());
     let filter = Some(&filter);
     index
@@ -243,8 +243,8 @@ fn what_8_bits_cannot_tell_apart_is_searched_by_its_vectors() {
         // Without the outlier: all others are equally far from it.
         let (mut hits, mut total) = (0, 0);
         for query in all[..3_000].iter().step_by(60) {
-            let (found, trace) = search(&index, query, &members, top(5));
-            assert_eq!(trace.plan, Plan::Graph);
+            let (found, stats) = search(&index, query, &members, top(5));
+            assert_eq!(stats.plan, Plan::Graph);
             let truth = naive(Metric::L2, query, 5, &all, &members);
             hits += truth.iter().filter(|t| found.contains(t)).count();
             total += truth.len();
@@ -515,11 +515,11 @@ proptest! {
         let all = vectors(n, 7, seed);
         let allowed: RoaringBitmap = (0..450).filter(|i| i % keep == 0).collect();
         for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
-            let flat = Flat::default();
-            flat.insert(&rows(&all));
+            let unsealed = UnsealedVectors::default();
+            unsealed.insert(&rows(&all));
             let query = &vectors(1, 7, seed ^ 1)[0];
             let truth = naive(metric, query, k, &all, &allowed);
-            let found = flat.rows().scan(metric, query, k, &allowed, None).unwrap();
+            let found = unsealed.rows().scan(metric, query, k, &allowed, None).unwrap();
             prop_assert_eq!(&found, &truth);
             let index = SpaceIndex::new(7, metric, Codes::Int8);
             index.insert(&rows(&all));
@@ -533,10 +533,10 @@ proptest! {
 #[test]
 fn large_scans_share_the_work() {
     let all = vectors(20_000, 256, 6);
-    let flat = Flat::default();
-    flat.insert(&rows(&all));
+    let unsealed = UnsealedVectors::default();
+    unsealed.insert(&rows(&all));
     let allowed = (0..20_000).collect();
-    let scan = |query| flat.rows().scan(Metric::L2, query, 20, &allowed, None);
+    let scan = |query| unsealed.rows().scan(Metric::L2, query, 20, &allowed, None);
     let found = scan(&all[9]).unwrap();
     assert_eq!(found, naive(Metric::L2, &all[9], 20, &all, &allowed));
 }

@@ -48,7 +48,7 @@ impl Shop {
             allowed: &all,
             boosted: None,
             relevance: 0.0,
-            also: &RoaringBitmap::new(),
+            extra_items: &RoaringBitmap::new(),
             visible: &all,
         };
         let found = self.index.search(query, &self.rewrite, &selection);

@@ -24,7 +24,7 @@ use crate::{Error, Result, deadline};
 const OUT_OF_STOCK: Cow<'static, str> = Cow::Borrowed("out_of_stock");
 
 /// Maximum number of conditions of a filter, including nested filters.
-const MAX_NODES: usize = 1_000;
+const MAX_CONDITIONS: usize = 1_000;
 
 impl PayloadIndex {
     /// Returns the items of `universe` with a row that passes. `id_of` returns the internal id of
@@ -286,7 +286,7 @@ fn not_filterable(key: &str, at: &str) -> Error {
 }
 
 /// Limits the work and the recursion in advance.
-fn check_size(tree: &Filter, depth: usize, at: &str, nodes: &mut usize) -> Result<()> {
+fn check_size(tree: &Filter, depth: usize, at: &str, conditions: &mut usize) -> Result<()> {
     if depth > MAX_DEPTH {
         let detail = format!("is nested more than {MAX_DEPTH} deep; flatten the filter");
         return Err(Error::invalid(at, detail));
@@ -297,17 +297,17 @@ fn check_size(tree: &Filter, depth: usize, at: &str, nodes: &mut usize) -> Resul
         (&tree.must_not, "must_not"),
     ] {
         for (i, condition) in list.iter().enumerate() {
-            *nodes += 1;
-            if *nodes > MAX_NODES {
+            *conditions += 1;
+            if *conditions > MAX_CONDITIONS {
                 let detail = format!(
-                    "has more than {MAX_NODES} conditions: use `any` or `has_id` with a list"
+                    "has more than {MAX_CONDITIONS} conditions: use `any` or `has_id` with a list"
                 );
                 return Err(Error::invalid("", detail));
             }
             let at = || format!("{at}/{name}/{i}");
             check_list(condition, &at)?;
             if let Condition::Nested(tree) = condition {
-                check_size(tree, depth + 1, &at(), nodes)?;
+                check_size(tree, depth + 1, &at(), conditions)?;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Compact codes of vectors, which graph searches compare; results are reranked by the vectors
+//! Compact codes of vectors, which graph searches compare; results are rescored by the vectors
 //! themselves.
 //!
 //! Graphs, storage and the choice of the codes for a collection do not belong here.

@@ -1,7 +1,7 @@
 //! Four bits per component of a vector's leading principal components.
 //!
 //! As in LeanVec (Tepper et al. 2023), a graph search compares vectors of fewer components, and the
-//! best are reranked by the vectors themselves. The components are rotated at random and coded on a
+//! best are rescored by the vectors themselves. The components are rotated at random and coded on a
 //! grid; as in RaBitQ with more bits (Gao et al. 2024), the inner product of a query with a code is
 //! corrected by how far the code deviates from the direction of its vector, so that it is unbiased,
 //! and the norms are known exactly.

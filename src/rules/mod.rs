@@ -2,8 +2,8 @@
 //! them.
 //!
 //! Hidden items and those filtered out never become candidates, so that pages are full and totals
-//! right. The rest is one stage after the
-//! candidates: scores are multiplied, buried items move to the end, pins take their positions.
+//! right. The rest is one stage after the candidates: scores are multiplied, buried items move to
+//! the end, pins take their positions.
 
 mod set;
 mod stage;
@@ -12,5 +12,5 @@ mod tests;
 
 pub use self::{
     set::{RuleQuery, RuleSet},
-    stage::{Pinned, Stage, placed, places},
+    stage::{Pinned, RuleEffects, count_pins_on_page, interleave_pins},
 };

@@ -19,7 +19,7 @@ pub struct Pinned {
 
 /// Effects of the applicable rules on a ranking.
 #[derive(Default)]
-pub struct Stage {
+pub struct RuleEffects {
     /// Pins by position, then by rule; each item once.
     pub pins: Vec<Pinned>,
     /// Items with the factor of their scores and the rule.
@@ -28,7 +28,7 @@ pub struct Stage {
     pub buried: Vec<(Arc<CandidateFilter>, usize)>,
 }
 
-impl Stage {
+impl RuleEffects {
     /// Returns true if the ranking stays the same.
     pub fn is_empty(&self) -> bool {
         self.pins.is_empty() && self.boosts.is_empty() && self.buried.is_empty()
@@ -60,13 +60,13 @@ impl Stage {
     }
 
     /// Returns the eligible items whose scores rise; None if there are none, or if all do.
-    pub fn raised(&self, eligible: &RoaringBitmap) -> Option<RoaringBitmap> {
+    pub fn boosted_items(&self, eligible: &RoaringBitmap) -> Option<RoaringBitmap> {
         let boosts = self.boosts.iter().filter(|(_, factor, _)| *factor > 1.0);
-        let mut raised = RoaringBitmap::new();
+        let mut boosted = RoaringBitmap::new();
         for (items, ..) in boosts {
-            raised |= items.internal_ids() & eligible;
+            boosted |= items.internal_ids() & eligible;
         }
-        (!raised.is_empty() && raised.len() < eligible.len()).then_some(raised)
+        (!boosted.is_empty() && boosted.len() < eligible.len()).then_some(boosted)
     }
 
     /// Returns the ranking with multiplied scores and buried items at the end, followed by the
@@ -97,7 +97,7 @@ impl Stage {
 
 /// Returns the number of pins on the page of `limit` hits after the first `offset`. `pins` are the
 /// positions of those not shown yet, ascending.
-pub fn places(pins: &[usize], offset: usize, limit: usize) -> usize {
+pub fn count_pins_on_page(pins: &[usize], offset: usize, limit: usize) -> usize {
     let mut next = pins.iter().peekable();
     let slots = offset + 1..=offset + limit;
     slots
@@ -108,7 +108,7 @@ pub fn places(pins: &[usize], offset: usize, limit: usize) -> usize {
 /// Returns the page of at most `limit` hits after the first `offset`: each pin at its position, or
 /// at the next free one if that is taken or on an earlier page; once there are no other hits, the
 /// remaining pins follow. `pins` are those not shown yet, by position.
-pub fn placed<T>(
+pub fn interleave_pins<T>(
     pins: Vec<(usize, T)>,
     others: impl IntoIterator<Item = T>,
     offset: usize,

@@ -5,7 +5,7 @@ use vitrine_schemas::{InactiveReason, Rule, RulePath, Source};
 use crate::{
     lexical::StopWords,
     query::blend::Ranked,
-    rules::{Pinned, RuleQuery, RuleSet, Stage, placed, places},
+    rules::{Pinned, RuleEffects, RuleQuery, RuleSet, count_pins_on_page, interleave_pins},
 };
 
 fn set(rules: &[(&str, Value)]) -> RuleSet {
@@ -142,7 +142,7 @@ proptest! {
         limits in prop::collection::vec(1_usize..12, 100)
     ) {
         let ranked: Vec<u32> = (0..length).collect();
-        let mut stage = Stage::default();
+        let mut stage = RuleEffects::default();
         for (rule, (position, number)) in wanted.into_iter().enumerate() {
             stage.pins.push(Pinned { internal_id: number, position, rule });
         }
@@ -153,9 +153,9 @@ proptest! {
         for limit in limits {
             let due: Vec<_> = pins.iter().filter(|(_, n)| !shown.contains(n)).copied().collect();
             let positions: Vec<usize> = due.iter().map(|(p, _)| *p).collect();
-            let count = limit - places(&positions, shown.len(), limit);
+            let count = limit - count_pins_on_page(&positions, shown.len(), limit);
             let others = ranked.iter().copied().filter(|n| !stage.is_pinned(*n) && !shown.contains(n));
-            let page = placed(due, others.take(count), shown.len(), limit);
+            let page = interleave_pins(due, others.take(count), shown.len(), limit);
             if page.is_empty() {
                 break;
             }

@@ -7,7 +7,7 @@ use vitrine::{Database, Options};
 use vitrine_schemas::SnapshotInfo;
 
 use super::{
-    create::{blocking, create, forget_old, new_id},
+    create::{blocking, create, new_id, prune_snapshots},
     repository::Repository,
     restore as snapshots,
 };
@@ -106,7 +106,7 @@ pub async fn backup(args: BackupArgs) -> Result<String, String> {
             let database = Arc::new(blocking(open).await?);
             let snapshot = create(database.clone(), &repository, new_id()).await?;
             if args.keep > 0 {
-                forget_old(&repository, args.keep).await?;
+                prune_snapshots(&repository, args.keep).await?;
             }
             snapshot
         }

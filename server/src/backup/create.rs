@@ -50,7 +50,7 @@ pub async fn create(
     let identity = database.id().to_owned();
     let name = id.clone();
     let checkpoint = blocking(move || database.checkpoint(&name).map_err(|e| e.to_string()));
-    let folder = RemovedFolder(checkpoint.await?);
+    let folder = TempFolder(checkpoint.await?);
     let known = known_hashes(repository, &identity).await?;
     let mut objects = repository.objects().await?;
     let mut files = Vec::new();
@@ -88,7 +88,7 @@ pub async fn create(
 ///
 /// # Errors
 /// The target cannot be read or written. A damaged manifest is an error: its objects are unknown.
-pub async fn forget_old(repository: &Repository, keep: usize) -> Result<usize, String> {
+pub async fn prune_snapshots(repository: &Repository, keep: usize) -> Result<usize, String> {
     let ids = repository.ids().await?;
     let old = ids.get(keep..).unwrap_or_default();
     if old.is_empty() {
@@ -193,9 +193,9 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// A folder that is removed when it is dropped.
-struct RemovedFolder(PathBuf);
+struct TempFolder(PathBuf);
 
-impl Drop for RemovedFolder {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         if let Err(e) = fs::remove_dir_all(&self.0) {
             tracing::warn!("{}: {e}", self.0.display());

@@ -18,6 +18,8 @@ pub struct Manifest {
     /// Its files, in the order of their names.
     pub files: Vec<FileEntry>,
     /// BLAKE3 hash of the snapshot and the files as JSON, which notices damage of this manifest.
+    /// Fields of [`SnapshotInfo`] and [`FileEntry`] must keep their serialized form, or the
+    /// checksums of old manifests fail.
     pub checksum: String,
 }
 

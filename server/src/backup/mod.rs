@@ -18,7 +18,7 @@ mod settings;
 
 pub use self::{
     command::{BackupArgs, RepairArgs, RestoreArgs, VerifyArgs, backup, repair, restore, verify},
-    create::{create, forget_old},
+    create::{create, prune_snapshots},
     manifest::{FileEntry, Manifest},
     repository::Repository,
     restore::{restore as restore_snapshot, verify as verify_snapshot},

@@ -14,7 +14,7 @@ use vitrine::Database;
 use vitrine_schemas::{SnapshotInfo, SnapshotState};
 
 use super::{
-    create::{create, created, forget_old, new_id},
+    create::{create, created, new_id, prune_snapshots},
     repository::Repository,
     settings::BackupSettings,
 };
@@ -116,7 +116,7 @@ impl Backups {
         let _one = self.running.lock().await;
         let snapshot = create(self.database.clone(), repository, id.to_owned()).await?;
         if self.settings.keep > 0
-            && let Err(e) = forget_old(repository, self.settings.keep).await
+            && let Err(e) = prune_snapshots(repository, self.settings.keep).await
         {
             tracing::error!("old snapshots were not removed: {e}");
         }

@@ -18,6 +18,7 @@ pub mod map;
 pub mod models;
 pub mod multi_search;
 pub mod presets;
+pub mod privacy;
 pub mod rankers;
 pub mod recommend;
 pub mod reembedding;

@@ -5,7 +5,7 @@ use vitrine::nlu::dialogue;
 use vitrine_schemas::{
     ActKind, ComparedItem, Dialogue, DialogueAct, DialogueSearch, DialogueState, DialogueTurn,
     FilterSpec, LexicalSpec, Query, Relaxation, SearchRequest, SearchResponse, ShownItem, SortSpec,
-    TurnRequest, Unclear,
+    TurnRequest, Unclear, limits::MAX_PAGE_SIZE,
 };
 
 use crate::{
@@ -96,10 +96,10 @@ pub struct Outcome {
 /// the dialogue in the request.
 pub async fn check(context: &RequestContext, dialogue: &Dialogue, at: &str) -> ApiResult<()> {
     let limit = dialogue.search.limit;
-    if !(1..=1000).contains(&limit) {
+    if !(1..=MAX_PAGE_SIZE).contains(&limit) {
         return Err(ApiError::invalid(
             format!("{at}/search/limit"),
-            format!("expected 1 to 1000, got {limit}"),
+            format!("expected 1 to {MAX_PAGE_SIZE}, got {limit}"),
         ));
     }
     if dialogue.turns.len() > MAX_TURNS {

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use vitrine::{Database, Options, schemas::Item};
 use vitrine_server::{
     auth::{Action, Key, Keys},
-    backup::{BackupSettings, Repository, create, forget_old, restore_snapshot, verify_snapshot},
+    backup::{
+        BackupSettings, Repository, create, prune_snapshots, restore_snapshot, verify_snapshot,
+    },
 };
 
 use crate::harness::{self, Setup};
@@ -174,7 +176,7 @@ async fn unchanged_files_are_not_copied_again_and_old_snapshots_are_forgotten() 
         second.copied_bytes,
         first.bytes
     );
-    assert_eq!(forget_old(&target, 1).await.expect("forget"), 1);
+    assert_eq!(prune_snapshots(&target, 1).await.expect("forget"), 1);
     assert_eq!(target.ids().await.expect("ids"), ["b"]);
     let left: u64 = target.objects().await.expect("objects").values().sum();
     assert!(

@@ -174,13 +174,13 @@ impl Collection {
             };
             index.search(&sample.vector, &params)
         };
-        let (found, trace) = search(sample.limit, false)?;
+        let (found, stats) = search(sample.limit, false)?;
         let (truth, _) = search(sample.limit.min(RECALL_AT), true)?;
         if let Some(last) = truth.last() {
             // By distance: among equal distances any hit is right.
             let near = found.iter().take(truth.len());
             let good = near.filter(|n| n.distance <= last.distance).count();
-            let selectivity = trace.matching as f64 / trace.members.max(1) as f64;
+            let selectivity = stats.matching as f64 / stats.vectors.max(1) as f64;
             let recall = good as f64 / truth.len() as f64;
             self.canary.count(sample.space, selectivity, recall);
         }

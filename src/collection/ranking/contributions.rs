@@ -4,7 +4,7 @@ use vitrine_schemas::{Contribution, Source, SourceUse};
 
 use crate::query::blend::Ranked;
 
-/// Returns the share of each source in the score of a hit; they add up to the score.
+/// Returns the summand of each source in the score of a hit.
 pub(in crate::collection) fn contributions(hit: &Ranked) -> Vec<Contribution> {
     let contribution = |(source, score): (Source, f32)| {
         let signal = hit.candidate.signals.get(source);

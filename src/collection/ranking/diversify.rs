@@ -28,10 +28,10 @@ pub(in crate::collection) struct DiversityPool<'a> {
     pub ranked: &'a [Ranked],
     /// Returns true for items that are on another page or pinned: neither they nor other items of
     /// their groups are selected.
-    pub is_taken: &'a dyn Fn(u32) -> bool,
+    pub is_excluded: &'a dyn Fn(u32) -> bool,
     /// Returns true for items that are selected only if no other is left.
-    pub is_last: &'a dyn Fn(u32) -> bool,
-    /// Internal ids of the items that group sizes are counted of.
+    pub is_demoted: &'a dyn Fn(u32) -> bool,
+    /// Internal ids of the items counted in group sizes.
     pub eligible: &'a RoaringBitmap,
     /// Space in which similarity is measured if the specification names none.
     pub space: Option<&'a str>,
@@ -133,13 +133,13 @@ impl Collection {
             .iter()
             .enumerate()
             .map(|(offset, hit)| (offset, hit.candidate.item))
-            .partition(|(_, internal_id)| (pool.is_taken)(*internal_id));
+            .partition(|(_, internal_id)| (pool.is_excluded)(*internal_id));
         let mut seen: HashSet<String> = taken.iter().filter_map(|(_, id)| group(*id)).collect();
         let (mut first, mut last) = (Vec::new(), Vec::new());
         for (offset, internal_id) in fresh {
             let group = group(internal_id);
             if group.as_ref().is_none_or(|g| seen.insert(g.clone())) {
-                if (pool.is_last)(internal_id) {
+                if (pool.is_demoted)(internal_id) {
                     last.push((offset, group));
                 } else {
                     first.push((offset, group));

@@ -14,7 +14,7 @@ use crate::{
     collection::{Collection, State},
     index::CandidateFilter,
     payload::categories,
-    rules::{Pinned, RuleQuery, Stage},
+    rules::{Pinned, RuleEffects, RuleQuery},
 };
 
 /// Properties of a request that the conditions of rules refer to.
@@ -35,7 +35,7 @@ pub(in crate::collection) struct RuleContext<'a> {
 #[derive(Default)]
 pub(in crate::collection) struct Merchandising {
     /// Boosts, burials and pins.
-    pub stage: Stage,
+    pub stage: RuleEffects,
     /// Items that are hidden.
     hidden: RoaringBitmap,
     /// The only items that may be hits; None for all.
@@ -169,7 +169,7 @@ impl Merchandising {
     }
 
     /// Returns the items of a scope that the rules' filters let through; None stands for all items.
-    pub fn narrowed_scope(&self, scope: Option<RoaringBitmap>) -> Option<RoaringBitmap> {
+    pub fn intersect_scope(&self, scope: Option<RoaringBitmap>) -> Option<RoaringBitmap> {
         match (scope, &self.scope) {
             (Some(scope), Some(rules)) => Some(scope & rules),
             (scope, rules) => scope.or_else(|| rules.clone()),

@@ -5,8 +5,9 @@
 //! ([`CandidateSource`]), and why a hit is shown ([`hits::Explainer`]). The pipeline is the same
 //! for all:
 //!
-//! 1. gather candidates among the eligible items, and blend their scores into a ranking;
-//! 2. apply merchandising rules: boost, bury and pin;
+//! 1. gather candidates among the eligible items, blend their scores into a ranking, and rerank the
+//!    first ones of a search by the active ranker;
+//! 2. apply merchandising rules: boost, bury, and append the pins that were not found;
 //! 3. select a page: skip hits of earlier pages, diversify, place pins;
 //! 4. if the page could be better, repeat with a pool four times as large, up to a maximum;
 //! 5. load the records of the page and explain each hit.
@@ -74,7 +75,7 @@ pub(in crate::collection) trait CandidateSource {
     }
 
     /// Returns true if a larger pool would not change the hits of the page.
-    fn is_settled(&self, _pool: &Self::Pool, _page: &Page) -> bool {
+    fn is_top_k_final(&self, _pool: &Self::Pool, _page: &Page) -> bool {
         true
     }
 
@@ -108,7 +109,7 @@ impl Collection {
             let mut ranked = request.merchandised(source, &pool);
             let mut page = self.page(request, &ranked)?;
             let can_grow = pool_size < request.max_pool_size && !source.is_exhausted(&pool);
-            if can_grow && (page.is_short || !source.is_settled(&pool, &page)) {
+            if can_grow && (page.is_short || !source.is_top_k_final(&pool, &page)) {
                 pool_size = (pool_size * POOL_GROWTH).min(request.max_pool_size);
                 continue;
             }

@@ -32,7 +32,7 @@ enum Property {
     /// Score of the query.
     Relevance,
     /// Time of writing.
-    Written,
+    WriteOrder,
 }
 
 /// A resolved sort key.
@@ -55,13 +55,13 @@ pub(in crate::collection) struct ItemOrder<'a> {
 
 /// Position of an item in an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in crate::collection) struct Position {
+pub(in crate::collection) struct KeysetPosition {
     /// Value of each key; None if the item has none.
     pub values: Vec<Option<SortValue>>,
     pub id: String,
 }
 
-impl Position {
+impl KeysetPosition {
     /// Decodes the cursor of an order with `keys` keys.
     ///
     /// # Errors
@@ -155,7 +155,9 @@ impl Collection {
         if keys.is_empty() {
             let popularity = (!log.names().is_empty()).then_some(Property::Popularity);
             let created = Property::Field("created_at".to_owned());
-            let properties = popularity.into_iter().chain([created, Property::Written]);
+            let properties = popularity
+                .into_iter()
+                .chain([created, Property::WriteOrder]);
             keys.extend(properties.map(|property| Key {
                 property,
                 order: ValueOrder::Descending,
@@ -174,7 +176,12 @@ impl Collection {
 
 impl ItemOrder<'_> {
     /// Returns the first `count` of some items after a position.
-    pub fn first(&self, items: &RoaringBitmap, after: Option<&Position>, count: usize) -> Vec<u32> {
+    pub fn first(
+        &self,
+        items: &RoaringBitmap,
+        after: Option<&KeysetPosition>,
+        count: usize,
+    ) -> Vec<u32> {
         let after = after.filter(|position| position.values.len() == self.keys.len());
         let after = after.map(|position| (position.values.as_slice(), position.id.as_str()));
         let mut first = Vec::with_capacity(count.min(items.len() as usize));
@@ -183,7 +190,7 @@ impl ItemOrder<'_> {
     }
 
     /// Returns the position of an item.
-    pub fn position(&self, item: u32) -> Option<Position> {
+    pub fn position(&self, item: u32) -> Option<KeysetPosition> {
         let value = |key: &Key| match &key.property {
             Property::Field(field) => {
                 let payload = &self.state.payload;
@@ -191,9 +198,9 @@ impl ItemOrder<'_> {
             }
             Property::Popularity => self.popularity(item).map(number),
             Property::Relevance => self.relevance(item).map(number),
-            Property::Written => Some(SortValue::Number(i128::from(item))),
+            Property::WriteOrder => Some(SortValue::Number(i128::from(item))),
         };
-        Some(Position {
+        Some(KeysetPosition {
             values: self.keys.iter().map(value).collect(),
             id: self.state.ids.get(&item)?.clone(),
         })
@@ -279,7 +286,7 @@ impl ItemOrder<'_> {
                 let score = |item| self.relevance(item);
                 by_score(score, key.order, items, from, need)
             }
-            Property::Written => {
+            Property::WriteOrder => {
                 let from = match from {
                     Some(Some(SortValue::Number(key))) => u32::try_from(*key).unwrap_or(u32::MAX),
                     _ => u32::MAX,
@@ -330,8 +337,8 @@ impl ItemOrder<'_> {
         Some(groups)
     }
 
-    /// Appends items in the order of ids until there are `count`. All ids are walked if that passes
-    /// fewer ids than sorting those of the items would.
+    /// Appends items in the order of ids until there are `count`. Scans the id map if that reads
+    /// fewer entries than sorting the tied ids.
     fn extend_by_id(
         &self,
         found: &mut Vec<u32>,

@@ -9,7 +9,7 @@ use crate::{
         ranking::{RankingRequest, diversify::DiversityPool},
     },
     query::blend::Ranked,
-    rules::{placed, places},
+    rules::{count_pins_on_page, interleave_pins},
 };
 
 /// A page.
@@ -39,12 +39,12 @@ impl Collection {
         let pins = stage.pins.iter();
         let pins = pins.filter(|pin| !request.was_shown(pin.internal_id));
         let positions: Vec<usize> = pins.clone().map(|pin| pin.position).collect();
-        let unpinned = request.limit - places(&positions, offset, request.limit);
-        let is_taken = |id: u32| stage.is_pinned(id) || request.was_shown(id);
+        let unpinned = request.limit - count_pins_on_page(&positions, offset, request.limit);
+        let is_excluded = |id: u32| stage.is_pinned(id) || request.was_shown(id);
         let mut diversity = None;
         let (chosen, is_short): (Vec<(Ranked, Option<Group>)>, bool) = match request.diversify {
             None => {
-                let fresh = ranked.iter().filter(|hit| !is_taken(hit.candidate.item));
+                let fresh = ranked.iter().filter(|hit| !is_excluded(hit.candidate.item));
                 let chosen: Vec<_> = fresh.take(unpinned).map(|hit| (*hit, None)).collect();
                 let is_unburied = |hit: &Ranked| !stage.is_buried(hit.candidate.item);
                 let unburied = chosen.iter().filter(|(hit, _)| is_unburied(hit));
@@ -54,8 +54,8 @@ impl Collection {
             Some(spec) => {
                 let pool = DiversityPool {
                     ranked,
-                    is_taken: &is_taken,
-                    is_last: &|id| stage.is_buried(id),
+                    is_excluded: &is_excluded,
+                    is_demoted: &|id| stage.is_buried(id),
                     eligible: request.eligible,
                     space: request.space,
                     shares: request.shares,
@@ -80,7 +80,7 @@ impl Collection {
                 pinned.push((pin.position, (*hit, group)));
             }
         }
-        let page = placed(pinned, chosen, offset, request.limit);
+        let page = interleave_pins(pinned, chosen, offset, request.limit);
         let (hits, groups) = page.into_iter().unzip();
         Ok(Page {
             hits,

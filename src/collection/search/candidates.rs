@@ -11,7 +11,7 @@ use crate::{
         ranking::{CandidateSource, page::Page},
         search::{
             context::SearchContext,
-            pool::{MATCH_DEPTH, SearchPool},
+            pool::{HYBRID_VECTOR_K, SearchPool},
             vector::VectorMatches,
         },
     },
@@ -19,8 +19,8 @@ use crate::{
     query::blend::{BlendModel, CandidateSet, Ranked},
 };
 
-/// Share of the distance of the nearest item from the mean score that other items need to be
-/// matches.
+/// Minimum (score - mean) of the matches by vector, relative to that of the nearest item, if no
+/// item has any of the words.
 const MIN_OUTSTANDING_SHARE: f32 = 0.5;
 
 /// Candidate source of a search.
@@ -42,21 +42,21 @@ impl CandidateSource for SearchCandidates<'_> {
             size += self.shown;
         }
         let mut vector = self.nearest(match request.is_hybrid() {
-            true => MATCH_DEPTH,
+            true => HYBRID_VECTOR_K,
             false => size,
         })?;
         let lexical = self.lexical(vector.as_ref(), size)?;
-        let mut near = None;
-        let mut background = (0.0, 0.0);
+        let mut vector_matches = None;
+        let mut corpus_score_stats = (0.0, 0.0);
         if let (Some(vector), Some(lexical)) = (&mut vector, &lexical) {
-            background = vector.background();
+            corpus_score_stats = vector.corpus_score_stats();
             let needs_relevance = request.relevance != Some(0.0);
-            if !lexical.best_of_all.is_empty() {
-                near = Some(near_items(vector, &lexical.best_of_all));
+            if !lexical.unfiltered_top.is_empty() {
+                vector_matches = Some(near_items(vector, &lexical.unfiltered_top));
             } else if needs_relevance {
                 let relevance = request.relevance.unwrap_or(0.0);
-                near = Some(outstanding_items(vector, background.0, relevance));
-            } else if let Some(nearest) = self.nearest(size.max(MATCH_DEPTH))? {
+                vector_matches = Some(outstanding_items(vector, corpus_score_stats.0, relevance));
+            } else if let Some(nearest) = self.nearest(size.max(HYBRID_VECTOR_K))? {
                 // No item has any of the words: a search by vector.
                 *vector = nearest;
             }
@@ -65,7 +65,10 @@ impl CandidateSource for SearchCandidates<'_> {
         if let Some(vector) = &vector {
             let is_match = |item: u32| {
                 let has_words = || lexical.as_ref().is_some_and(|l| l.all.contains(item));
-                near.as_ref().is_none_or(|near| near.contains(item)) || has_words()
+                vector_matches
+                    .as_ref()
+                    .is_none_or(|by_vector| by_vector.contains(item))
+                    || has_words()
             };
             let hits = vector.hits.iter().filter(|(item, _)| is_match(*item));
             let scored = hits.map(|(item, score)| Scored {
@@ -85,14 +88,14 @@ impl CandidateSource for SearchCandidates<'_> {
             lists.extend(self.default_order(size)?);
         }
         // The nearest items that match are few, and all in the list.
-        let complete = near.as_ref().map(|_| Source::Query);
+        let complete = vector_matches.as_ref().map(|_| Source::Query);
         let mut others = lists.iter().filter(|(source, _)| Some(*source) != complete);
         let is_exhausted = match request.is_filter_only() {
             true => lists.iter().map(|(_, list)| list.len()).sum::<usize>() < size,
             false => others.all(|(_, list)| list.len() < size),
         };
         let mut candidates = CandidateSet::default();
-        let mut bound = None;
+        let mut unseen_score_bound = None;
         if let Some(blend) = &self.context.blend {
             candidates = CandidateSet::of(profile.evidence(), &lists);
             if let (Some(vector), Some(lexical)) = (&vector, &lexical) {
@@ -101,10 +104,11 @@ impl CandidateSource for SearchCandidates<'_> {
                     candidates.set_ranges(&hybrid_ranges(vector, lexical));
                 }
                 candidates.coverage = lexical.coverage;
-                candidates.background = background;
-                if near.is_some() && !is_exhausted && self.context.shopper.is_anonymous() {
+                candidates.background = corpus_score_stats;
+                if vector_matches.is_some() && !is_exhausted && self.context.shopper.is_anonymous()
+                {
                     let last = [vector.hits.last().map(|h| h.1), lexical.last_score()];
-                    bound = Some(upper_bound(blend, &candidates, last));
+                    unseen_score_bound = Some(upper_bound(blend, &candidates, last));
                 }
             }
             profile.score_candidates(&mut candidates, blend);
@@ -112,10 +116,10 @@ impl CandidateSource for SearchCandidates<'_> {
         Ok(SearchPool {
             vector,
             lexical,
-            near,
+            vector_matches,
             lists,
             candidates,
-            bound,
+            unseen_score_bound,
             is_exhausted,
         })
     }
@@ -124,9 +128,9 @@ impl CandidateSource for SearchCandidates<'_> {
         pool.is_exhausted
     }
 
-    fn is_settled(&self, pool: &SearchPool, page: &Page) -> bool {
+    fn is_top_k_final(&self, pool: &SearchPool, page: &Page) -> bool {
         let stage = &self.context.merchandising.stage;
-        let Some(bound) = pool.bound.filter(|_| stage.boosts.is_empty()) else {
+        let Some(bound) = pool.unseen_score_bound.filter(|_| stage.boosts.is_empty()) else {
             return true;
         };
         let is_regular = |hit: &&Ranked| {
@@ -191,7 +195,7 @@ impl SearchCandidates<'_> {
             allowed: context.eligible.internal_ids(),
             boosted: context.boosted.as_ref().map(|items| items.internal_ids()),
             relevance: context.request.relevance.unwrap_or(0.0),
-            also: &found.map(|(internal_id, _)| *internal_id).collect(),
+            extra_items: &found.map(|(internal_id, _)| *internal_id).collect(),
             visible: visible.internal_ids(),
         };
         let rewrite = &settings.query_rewrite;
@@ -246,7 +250,7 @@ fn outstanding_items(vector: &VectorMatches, mean: f32, relevance: f32) -> Roari
 
 /// Adds the scores of each source for the candidates of the other one.
 fn score_both(set: &mut CandidateSet, vector: &VectorMatches, lexical: &LexicalResults) {
-    let score = |internal_id: u32| lexical.also.get(&internal_id).copied();
+    let score = |internal_id: u32| lexical.extra_scores.get(&internal_id).copied();
     set.score_missing(Source::Lexical, score);
     set.score_missing(Source::Query, |internal_id| vector.score(internal_id));
 }
@@ -254,15 +258,19 @@ fn score_both(set: &mut CandidateSet, vector: &VectorMatches, lexical: &LexicalR
 /// Returns the ranges that the scores of a hybrid search are scaled from: those of the first
 /// candidates of each source. They do not depend on the page, so scores do not either.
 fn hybrid_ranges(vector: &VectorMatches, lexical: &LexicalResults) -> [(Source, (f32, f32)); 2] {
-    let nearest = vector.hits.iter().take(MATCH_DEPTH);
+    let nearest = vector.hits.iter().take(HYBRID_VECTOR_K);
     let nearest = nearest.map(|(item, score)| Scored {
         item: *item,
         score: *score,
     });
-    let words = lexical.matches.iter().take(MATCH_DEPTH).map(|m| Scored {
-        item: m.internal_id,
-        score: m.score,
-    });
+    let words = lexical
+        .matches
+        .iter()
+        .take(HYBRID_VECTOR_K)
+        .map(|m| Scored {
+            item: m.internal_id,
+            score: m.score,
+        });
     let lists = [
         (Source::Query, nearest.collect()),
         (Source::Lexical, words.collect()),

@@ -21,7 +21,7 @@ use crate::{
             pool_size::PoolSize,
         },
         search::{
-            pool::{MATCH_DEPTH, SearchPool},
+            pool::{HYBRID_VECTOR_K, SearchPool},
             vector::VectorMatches,
         },
         shopper::ShopperProfile,
@@ -107,14 +107,14 @@ impl<'a> SearchContext<'a> {
             (Some(understood), Some(scope)) => Some(understood & scope),
             (understood, scope) => understood.or_else(|| scope.cloned()),
         };
-        if let Some(scope) = merchandising.narrowed_scope(scope) {
+        if let Some(scope) = merchandising.intersect_scope(scope) {
             eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() & scope));
         }
         merchandising.retain_pins(eligible.internal_ids());
         if !request.sort.is_empty() {
             merchandising.ignore_boosts();
         }
-        let boosted = merchandising.stage.raised(eligible.internal_ids());
+        let boosted = merchandising.stage.boosted_items(eligible.internal_ids());
         Ok(Self {
             boosted: boosted.map(|items| Arc::new(CandidateFilter::from(items))),
             collection,
@@ -186,8 +186,8 @@ impl<'a> SearchContext<'a> {
         let eligible = self.eligible.internal_ids();
         match (&pool.lexical, &pool.vector) {
             (Some(lexical), None) => lexical.all.clone(),
-            (Some(lexical), Some(vector)) => match &pool.near {
-                Some(near) => &lexical.all | near,
+            (Some(lexical), Some(vector)) => match &pool.vector_matches {
+                Some(by_vector) => &lexical.all | by_vector,
                 None => vector.members() & eligible,
             },
             (None, Some(vector)) => vector.members() & eligible,
@@ -199,7 +199,7 @@ impl<'a> SearchContext<'a> {
     /// at are near the query.
     pub fn total(&self, pool: &SearchPool) -> Total {
         let pins = self.pins();
-        let value = match (&pool.lexical, &pool.vector, &pool.near) {
+        let value = match (&pool.lexical, &pool.vector, &pool.vector_matches) {
             (None, Some(vector), _) | (Some(_), Some(vector), None) => {
                 let without = pins.iter().filter(|id| vector.score(*id).is_none());
                 vector.matching() + without.count() as u64
@@ -207,9 +207,9 @@ impl<'a> SearchContext<'a> {
             _ => self.matches(pool).union_len(&pins),
         };
         let is_cut = pool
-            .near
+            .vector_matches
             .as_ref()
-            .is_some_and(|near| near.len() >= MATCH_DEPTH as u64);
+            .is_some_and(|by_vector| by_vector.len() >= HYBRID_VECTOR_K as u64);
         let relation = match is_cut {
             true => TotalRelation::Gte,
             false => TotalRelation::Eq,

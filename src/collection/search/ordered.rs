@@ -19,14 +19,14 @@ use crate::{
             CandidateSource, RankedPage,
             cursor::{Cursor, MAX_POOL_SIZE},
             merchandising::pinned_reason,
-            order::{self, ItemOrder, Position},
+            order::{self, ItemOrder, KeysetPosition},
             page::Page,
             pool_size::PoolSize,
         },
         search::{candidates::SearchCandidates, context::SearchContext, pool::SearchPool},
     },
     query::blend::Ranked,
-    rules::{placed, places},
+    rules::{count_pins_on_page, interleave_pins},
 };
 
 /// Place of a page in an order.
@@ -41,7 +41,7 @@ struct OrderCursor {
     /// True if the last hit that is not pinned was a buried one.
     is_buried: bool,
     /// Position of the last hit that is not pinned.
-    after: Option<Position>,
+    after: Option<KeysetPosition>,
 }
 
 impl OrderCursor {
@@ -241,11 +241,11 @@ fn ordered_page(
         .collect();
     let positions: Vec<usize> = all.iter().map(|pin| pin.position).collect();
     // Pins within the offset are on pages that were skipped.
-    let skipped_pins = places(&positions, 0, request.offset);
+    let skipped_pins = count_pins_on_page(&positions, 0, request.offset);
     let (pins, positions) = (&all[skipped_pins..], &positions[skipped_pins..]);
     let shown = cursor.shown + request.offset;
     let skipped = request.offset - skipped_pins;
-    let count = request.limit - places(positions, shown, request.limit);
+    let count = request.limit - count_pins_on_page(positions, shown, request.limit);
     let pinned: RoaringBitmap = stage.pins.iter().map(|pin| pin.internal_id).collect();
     let mut first: Vec<(u32, bool)> = Vec::new();
     let is_buried = |item: &u32| stage.is_buried(*item);
@@ -276,7 +276,7 @@ fn ordered_page(
         .map(|pin| (pin.position, pin.internal_id))
         .collect();
     let regular = chosen.iter().map(|(item, _)| *item);
-    let page = placed(at_pins, regular, shown, request.limit);
+    let page = interleave_pins(at_pins, regular, shown, request.limit);
     let left_pins = pins
         .iter()
         .filter(|pin| !page.contains(&pin.internal_id))

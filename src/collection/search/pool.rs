@@ -10,22 +10,22 @@ use crate::{
 
 /// Number of nearest vectors of a hybrid search that may match besides the items with its words,
 /// and of the first candidates that scores are scaled by.
-pub(super) const MATCH_DEPTH: usize = 100;
+pub(super) const HYBRID_VECTOR_K: usize = 100;
 
 /// Candidates of a search.
 pub(super) struct SearchPool {
     pub vector: Option<VectorMatches>,
     pub lexical: Option<LexicalResults>,
-    /// Items of a hybrid search that match by their vectors; None without a full-text query, and if
-    /// no item has any of its words, so that all vectors match.
-    pub near: Option<RoaringBitmap>,
+    /// Items of a hybrid search that match by their vectors; None in other searches, or with
+    /// `relevance: all` and no item with any of the words: all vectors match.
+    pub vector_matches: Option<RoaringBitmap>,
     /// Lists of the sources that found them.
     pub lists: Vec<(Source, Vec<Scored>)>,
     /// Candidates to blend; empty if a single source ranks.
     pub candidates: CandidateSet,
     /// Maximum score of the matches of a hybrid search that are not among the candidates; None if
     /// unknown, or if there are no such matches.
-    pub bound: Option<f32>,
+    pub unseen_score_bound: Option<f32>,
     /// True if there are no other matches.
     pub is_exhausted: bool,
 }

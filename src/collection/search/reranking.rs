@@ -122,8 +122,8 @@ impl CandidateSource for Reranking<'_> {
         self.candidates.unscored(&pool.pool, internal_id)
     }
 
-    fn is_settled(&self, pool: &RerankedPool, page: &Page) -> bool {
-        self.candidates.is_settled(&pool.pool, page)
+    fn is_top_k_final(&self, pool: &RerankedPool, page: &Page) -> bool {
+        self.candidates.is_top_k_final(&pool.pool, page)
     }
 }
 

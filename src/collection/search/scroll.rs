@@ -6,7 +6,7 @@ use crate::{
     Result,
     collection::{
         Collection,
-        ranking::order::{self, Position},
+        ranking::order::{self, KeysetPosition},
         state::read::check_limit,
     },
 };
@@ -31,7 +31,7 @@ impl Collection {
         let rows = filter.map(|f| state.matching_rows(f)).transpose()?;
         let order = self.item_order(&state, sort, None, rows.as_ref())?;
         let after = cursor
-            .map(|cursor| Position::decode(cursor, sort.len()))
+            .map(|cursor| KeysetPosition::decode(cursor, sort.len()))
             .transpose()?;
         let matching = match &rows {
             Some(rows) => state.payload.items_of(rows.clone()),

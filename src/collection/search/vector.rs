@@ -11,7 +11,7 @@ use crate::{
         Collection, State, lifecycle::recall_canary::Sample, schema, state::read::check_limit,
     },
     distance,
-    index::{CandidateFilter, Plan, SearchParams, SpaceIndex, Trace},
+    index::{CandidateFilter, Plan, SearchParams, SearchStats, SpaceIndex},
     query::blend::Ranked,
 };
 
@@ -26,7 +26,7 @@ const BACKGROUND_ITEMS: u64 = 200;
 pub(in crate::collection) struct VectorMatches {
     /// Internal ids and scores, best first, equal scores in the order of ids.
     pub hits: Vec<(u32, f32)>,
-    trace: Trace,
+    stats: SearchStats,
     /// The index that was searched.
     index: Arc<SpaceIndex>,
     vector: Vec<f32>,
@@ -45,12 +45,12 @@ impl VectorMatches {
 
     /// Returns the name of the search plan.
     pub fn plan(&self) -> &'static str {
-        self.trace.plan.as_str()
+        self.stats.plan.as_str()
     }
 
     /// Returns the number of eligible items with a vector.
     pub fn matching(&self) -> u64 {
-        self.trace.matching
+        self.stats.matching
     }
 
     /// Returns the items with a vector in the searched space; some may not be live.
@@ -60,7 +60,7 @@ impl VectorMatches {
 
     /// Returns the plan and cost of the search.
     pub fn explanation(&self) -> SearchExplanation {
-        SearchExplanation::from(self.trace)
+        SearchExplanation::from(self.stats)
     }
 
     /// Returns an item that is not among the hits, with its score.
@@ -91,7 +91,7 @@ impl VectorMatches {
 
     /// Returns the mean and standard deviation of the scores of all items, estimated from items
     /// that are spread over the space; zeros without items.
-    pub fn background(&self) -> (f32, f32) {
+    pub fn corpus_score_stats(&self) -> (f32, f32) {
         let members = self.index.members();
         let count = members.len().min(BACKGROUND_ITEMS);
         let ids = (0..count).filter_map(|n| members.select((n * members.len() / count) as u32));
@@ -190,7 +190,7 @@ impl Collection {
         // Searches for more than `limit` items until the last is farther than the one at the limit,
         // so that ties are cut by id.
         let mut k = limit + 1 + usize::from(query_item.is_some());
-        let (mut neighbors, trace) = loop {
+        let (mut neighbors, stats) = loop {
             let params = SearchParams {
                 k,
                 ef: request.ef,
@@ -198,7 +198,7 @@ impl Collection {
                 filter: Some(allowed.as_ref()),
                 deadline: request.deadline,
             };
-            let (neighbors, trace) = index.search(&vector, &params)?;
+            let (neighbors, stats) = index.search(&vector, &params)?;
             let has_more = neighbors.len() == k;
             let others: Vec<_> = neighbors
                 .into_iter()
@@ -209,12 +209,12 @@ impl Collection {
                 _ => false,
             };
             if !is_tied || k > MAX_TIES {
-                break (others, trace);
+                break (others, stats);
             }
             k *= 2;
         };
         let is_current = Arc::ptr_eq(set.config, &state.config);
-        if trace.plan != Plan::Exact && is_current {
+        if stats.plan != Plan::BruteForce && is_current {
             self.canary.offer(|| Sample {
                 space: request.space.clone(),
                 index: index.clone(),
@@ -234,7 +234,7 @@ impl Collection {
             hits: scored
                 .map(|n| (n.id, distance::score(metric, n.distance)))
                 .collect(),
-            trace,
+            stats,
             index: index.clone(),
             vector,
             metric,
@@ -242,14 +242,14 @@ impl Collection {
     }
 }
 
-impl From<Trace> for SearchExplanation {
-    fn from(trace: Trace) -> Self {
+impl From<SearchStats> for SearchExplanation {
+    fn from(stats: SearchStats) -> Self {
         Self {
-            plan: trace.plan.as_str().to_owned(),
-            matching: trace.matching,
-            members: trace.members,
-            selectivity: trace.matching as f64 / trace.members.max(1) as f64,
-            compared: trace.compared,
+            plan: stats.plan.as_str().to_owned(),
+            matching: stats.matching,
+            members: stats.vectors,
+            selectivity: stats.matching as f64 / stats.vectors.max(1) as f64,
+            compared: stats.distance_computations,
         }
     }
 }

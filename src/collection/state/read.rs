@@ -5,7 +5,7 @@ use std::ops::Bound;
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
     Condition, Event, Facet, FacetSpec, FacetsRequest, FacetsResponse, Filter, FilterSpec, Item,
-    filter::MatchCondition,
+    filter::MatchCondition, limits::MAX_PAGE_SIZE,
 };
 
 use crate::{
@@ -238,8 +238,9 @@ impl Collection {
 }
 
 pub(in crate::collection) fn check_limit(limit: usize) -> Result<()> {
-    if (1..=1000).contains(&limit) {
+    if (1..=MAX_PAGE_SIZE).contains(&limit) {
         return Ok(());
     }
-    Err(Error::invalid("/limit", "must be 1 to 1000"))
+    let detail = format!("expected 1 to {MAX_PAGE_SIZE}, got {limit}");
+    Err(Error::invalid("/limit", detail))
 }

@@ -16,16 +16,16 @@ pub(super) struct Beam {
     capacity: usize,
     entries: Vec<Entry>,
     /// Distance below which a candidate is inserted.
-    worst: f32,
+    admission_threshold: f32,
     /// All candidates before this index were expanded.
     next: usize,
     /// Number of candidates expanded.
     expanded: usize,
     growth: Growth,
     /// Candidates that did not fit, in no order; only if the beam can grow.
-    reserve: Vec<Entry>,
-    /// Value of `expanded` when one of the nearest [`Growth::watched`] candidates changed.
-    changed: usize,
+    overflow: Vec<Entry>,
+    /// Value of `expanded` when one of the nearest [`Growth::stable_top_n`] candidates changed.
+    last_change_at: usize,
 }
 
 /// Growth of a beam.
@@ -34,7 +34,7 @@ pub(super) struct Growth {
     /// Maximum capacity; no growth if it is not above the capacity.
     pub max: usize,
     /// Number of the nearest candidates that have to be stable.
-    pub watched: usize,
+    pub stable_top_n: usize,
 }
 
 /// Distance, point offset and, in the lowest bit, the expanded flag, in one integer: ordered by
@@ -65,54 +65,55 @@ impl Beam {
     pub fn reset(&mut self, capacity: usize, growth: Growth) {
         self.capacity = capacity;
         self.entries.clear();
-        self.worst = f32::INFINITY;
+        self.admission_threshold = f32::INFINITY;
         self.next = 0;
         self.expanded = 0;
         self.growth = growth;
-        self.reserve.clear();
-        self.changed = 0;
+        self.overflow.clear();
+        self.last_change_at = 0;
     }
 
     /// Distance below which a candidate is inserted.
     #[inline]
-    pub fn worst(&self) -> f32 {
-        self.worst
+    pub fn admission_threshold(&self) -> f32 {
+        self.admission_threshold
     }
 
-    /// Inserts a candidate that is nearer than [`Beam::worst`].
+    /// Inserts a candidate that is nearer than [`Beam::admission_threshold`].
     #[inline]
     pub fn insert(&mut self, candidate: Candidate) {
         let entry = Entry::new(candidate);
         if self.entries.len() >= self.capacity {
             let last = self.entries.pop();
             if self.can_grow() {
-                self.reserve.extend(last);
+                self.overflow.extend(last);
             }
         }
         let index = self.entries.partition_point(|e| *e <= entry);
         self.entries.insert(index, entry);
         self.next = self.next.min(index);
-        if index < self.growth.watched {
-            self.changed = self.expanded;
+        if index < self.growth.stable_top_n {
+            self.last_change_at = self.expanded;
         }
         if let Some(last) = self.entries.last()
             && self.entries.len() >= self.capacity
         {
-            self.worst = last.candidate().distance;
+            self.admission_threshold = last.candidate().distance;
         }
     }
 
     /// Keeps a candidate that is not inserted, for a beam that can grow.
     #[inline]
-    pub fn keep(&mut self, candidate: Candidate) {
+    pub fn push_overflow(&mut self, candidate: Candidate) {
         if self.can_grow() {
-            self.reserve.push(Entry::new(candidate));
+            self.overflow.push(Entry::new(candidate));
         }
     }
 
-    /// Returns the last of the watched candidates; None if there are fewer.
-    pub fn last_watched(&self) -> Option<Candidate> {
-        let last = self.growth.watched.checked_sub(1)?;
+    /// Returns the last of the nearest [`Growth::stable_top_n`] candidates; None if there are
+    /// fewer.
+    pub fn last_of_top_n(&self) -> Option<Candidate> {
+        let last = self.growth.stable_top_n.checked_sub(1)?;
         Some(self.entries.get(last)?.candidate())
     }
 
@@ -125,30 +126,30 @@ impl Beam {
     /// of the expansions changed none of the nearest candidates. Returns false if there is nothing
     /// more to expand.
     ///
-    /// A fixed width suits queries like the vectors. If a query is far from all vectors, or from
-    /// all that match a filter, many of them are about as near, and a search goes on finding
-    /// nearer ones for longer.
+    /// A fixed ef suits in-distribution queries; if a query is far from all vectors, or from all
+    /// that match a filter, many of them are about as near, and a search goes on finding nearer
+    /// ones for longer.
     pub fn grow(&mut self) -> bool {
-        if !self.can_grow() || self.expanded >= 2 * self.changed {
+        if !self.can_grow() || self.expanded >= 2 * self.last_change_at {
             return false;
         }
         let capacity = (self.capacity * 3 / 2).min(self.growth.max);
-        let count = (capacity - self.capacity).min(self.reserve.len());
+        let count = (capacity - self.capacity).min(self.overflow.len());
         self.capacity = capacity;
         if count == 0 {
             return false;
         }
-        if count < self.reserve.len() {
-            self.reserve.select_nth_unstable(count - 1);
+        if count < self.overflow.len() {
+            self.overflow.select_nth_unstable(count - 1);
         }
         let before = self.entries.len();
-        self.entries.extend(self.reserve.drain(..count));
+        self.entries.extend(self.overflow.drain(..count));
         self.entries[before..].sort_unstable();
-        self.worst = f32::INFINITY;
+        self.admission_threshold = f32::INFINITY;
         if self.entries.len() >= self.capacity
             && let Some(last) = self.entries.last()
         {
-            self.worst = last.candidate().distance;
+            self.admission_threshold = last.candidate().distance;
         }
         true
     }
@@ -224,10 +225,10 @@ mod tests {
 
     fn offer(beam: &mut Beam, offset: u32) {
         let candidate = candidate(offset);
-        if candidate.distance < beam.worst() {
+        if candidate.distance < beam.admission_threshold() {
             beam.insert(candidate);
         } else {
-            beam.keep(candidate);
+            beam.push_overflow(candidate);
         }
     }
 
@@ -239,7 +240,10 @@ mod tests {
 
     #[test]
     fn a_beam_that_changes_late_takes_back_the_nearest_of_the_others() {
-        let growth = Growth { max: 9, watched: 2 };
+        let growth = Growth {
+            max: 9,
+            stable_top_n: 2,
+        };
         let mut beam = Beam::default();
         beam.reset(4, growth);
         for offset in [9, 3, 7, 5, 8, 6, 4, 2] {
@@ -261,7 +265,7 @@ mod tests {
         let mut beam = Beam::default();
         let growth = Growth {
             max: 100,
-            watched: 1,
+            stable_top_n: 1,
         };
         beam.reset(2, growth);
         (0..10).for_each(|offset| offer(&mut beam, offset));

@@ -86,27 +86,27 @@ impl SealedSegment {
             entry_points: entry_points as u32,
             points,
             clusters,
-            graph: blocks.map_or(Graph::Links(links), Graph::Blocks),
+            graph: blocks.map_or(Graph::Adjacency(links), Graph::QuantizedAdjacency),
             vectors: originals,
             file: None,
             serial: next_serial(),
             unreachable: OnceLock::new(),
         };
         if let Some(mut clusters) = segment.clusters.take() {
-            clusters.set_far_distance(segment.measure_far_distance()?);
+            clusters.set_ood_threshold(segment.measure_ood_threshold()?);
             segment.clusters = Some(clusters);
         }
         Ok(segment)
     }
 
-    /// Returns the squared distance that nearly all vectors have their nearest ones within.
-    fn measure_far_distance(&self) -> Result<f32> {
+    /// Returns the value of [`Clusters::ood_threshold`].
+    fn measure_ood_threshold(&self) -> Result<f32> {
         let step = (self.internal_ids.len() / FAR_TRIAL_VECTORS).max(1);
         let width = BeamWidth {
             ef: 2 * MIN_DEFAULT_EF,
             max_ef: 2 * MIN_DEFAULT_EF,
-            keep: FAR_TRIAL_NEIGHBORS,
-            watched: FAR_TRIAL_NEIGHBORS,
+            max_results: FAR_TRIAL_NEIGHBORS,
+            stable_top_n: FAR_TRIAL_NEIGHBORS,
         };
         let mut distances = Vec::with_capacity(FAR_TRIAL_VECTORS);
         for offset in (0..self.internal_ids.len() as u32).step_by(step) {

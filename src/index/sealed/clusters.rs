@@ -1,4 +1,4 @@
-//! Clusters of the points: where a search looks again that links led to the wrong place.
+//! Coarse clusters that seed out-of-distribution queries.
 //!
 //! Links lead from a query's surroundings to its nearest points, as long as it has surroundings. A
 //! query far from all points (a text among images), or far from all that match a filter, has none:
@@ -27,8 +27,8 @@ pub(super) struct Clusters {
     points: Points,
     /// First point offset of each cluster, ascending; the last ends with the last point.
     starts: Vec<u32>,
-    /// Squared distance beyond which results are not near.
-    far_distance: f32,
+    /// See [`Clusters::ood_threshold`].
+    ood_threshold: f32,
 }
 
 impl Clusters {
@@ -37,7 +37,7 @@ impl Clusters {
         dim: usize,
         centroids: Vec<f32>,
         starts: Vec<u32>,
-        far_distance: f32,
+        ood_threshold: f32,
     ) -> Result<Self> {
         let identity = MipsToL2 {
             metric: vitrine_schemas::Metric::L2,
@@ -49,19 +49,19 @@ impl Clusters {
             dim,
             centroids,
             starts,
-            far_distance,
+            ood_threshold,
         })
     }
 
     /// Squared distance, as searches compare, that nearly all vectors have their nearest ones
-    /// within: results beyond it are not near.
-    pub fn far_distance(&self) -> f32 {
-        self.far_distance
+    /// within: a query with results beyond it is out of distribution (OOD).
+    pub fn ood_threshold(&self) -> f32 {
+        self.ood_threshold
     }
 
-    /// Sets [`Clusters::far_distance`].
-    pub fn set_far_distance(&mut self, distance: f32) {
-        self.far_distance = distance;
+    /// Sets [`Clusters::ood_threshold`].
+    pub fn set_ood_threshold(&mut self, distance: f32) {
+        self.ood_threshold = distance;
     }
 
     /// The centroids, one after the other.

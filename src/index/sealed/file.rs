@@ -49,7 +49,7 @@ struct Header {
     entries: u32,
     /// Number of clusters.
     clusters: usize,
-    /// See [`Clusters::far_distance`].
+    /// See [`Clusters::ood_threshold`].
     far_distance: f32,
     codes: Codes,
     /// Step of the int8 codes, if there are any.
@@ -95,7 +95,7 @@ impl SealedSegment {
             vectors: self.internal_ids.len(),
             entries: self.entry_points,
             clusters: self.clusters.as_ref().map_or(0, |c| c.starts().len()),
-            far_distance: self.clusters.as_ref().map_or(0.0, Clusters::far_distance),
+            far_distance: self.clusters.as_ref().map_or(0.0, Clusters::ood_threshold),
             codes: self.codes(),
             step: self.points.int8().map(|i| i.parts().1),
             projection: match &self.points {
@@ -168,8 +168,8 @@ impl SealedSegment {
             arrays.push(("clusters", bytemuck::cast_slice(clusters.starts())));
         }
         match &self.graph {
-            Graph::Links(links) => arrays.push(("links", links.as_slice())),
-            Graph::Blocks(blocks) => {
+            Graph::Adjacency(links) => arrays.push(("links", links.as_slice())),
+            Graph::QuantizedAdjacency(blocks) => {
                 arrays.push(("centre", bytemuck::cast_slice(blocks.mean()))); // spelling: ignore
                 arrays.push(("blocks", blocks.bytes()));
             }
@@ -374,9 +374,9 @@ impl<'a> Reader<'a> {
                 let mean = self.read_f32("centre", to_l2.transformed_dim())?; // spelling: ignore
                 let blocks = Blocks::open(mean, |bytes| self.load("blocks", bytes))
                     .ok_or_else(|| damaged("too many components for 1-bit codes"))??;
-                Graph::Blocks(blocks)
+                Graph::QuantizedAdjacency(blocks)
             }
-            _ => Graph::Links(self.load("links", DEGREE * size_of::<u32>())?),
+            _ => Graph::Adjacency(self.load("links", DEGREE * size_of::<u32>())?),
         };
         let segment = SealedSegment {
             to_l2,

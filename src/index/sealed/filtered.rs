@@ -8,7 +8,7 @@ use super::{
     SealedSegment, SegmentQuery,
     beam::Candidate,
     graph_search::{BeamWidth, GraphSearchResult, acorn_search, beam_search},
-    search::with_rerank_margin,
+    search::rescoring_depth,
     tuning::{
         EF_SELECTIVITY_EXPONENT, FAR_SCAN_PER_EF, FAR_SEEDS_FACTOR, FILTERED_EF_FACTOR,
         FILTERED_EF_FACTOR_OUTLIER, MIN_ENTRY_POINTS, POST_FILTER_MIN_SELECTIVITY,
@@ -47,12 +47,12 @@ impl SealedSegment {
             ..
         } = *query;
         let ef = query.min_ef();
-        let keep = with_rerank_margin(k);
+        let depth = rescoring_depth(k);
         let (mut compared, mut seeds, mut ef_factor) = (0, Vec::new(), FILTERED_EF_FACTOR);
         let selectivity = matching.len() as f64 / self.internal_ids.len().max(1) as f64;
         if selectivity >= POST_FILTER_MIN_SELECTIVITY {
             let wider = ef as f64 * selectivity.powf(EF_SELECTIVITY_EXPONENT);
-            let ef = self.beam_width(keep, wider.ceil() as usize);
+            let ef = self.beam_width(depth, wider.ceil() as usize);
             let (result, cost) = self.post_filtered_search(query, ef, matching)?;
             compared = cost;
             match result {
@@ -62,24 +62,24 @@ impl SealedSegment {
                 }
             }
         }
-        let max_ef = keep.max(self.internal_ids.len());
-        let ef = ((ef as f64 * ef_factor).ceil() as usize).clamp(keep, max_ef);
+        let max_ef = depth.max(self.internal_ids.len());
+        let ef = ((ef as f64 * ef_factor).ceil() as usize).clamp(depth, max_ef);
         let width = BeamWidth {
             ef,
             max_ef: query.max_ef(ef),
-            keep,
-            watched: keep,
+            max_results: depth,
+            stable_top_n: depth,
         };
         let bitmap = self.bitmap(matching, filter);
         let transformed = self.to_l2.transform_query(vector);
         seeds.extend(self.filtered_seeds(&transformed, matching, bitmap.as_deref()));
         if matching.len() <= FAR_SCAN_PER_EF * query.min_ef() as u64
-            && self.are_far(&transformed, &seeds, keep)
+            && self.seeds_are_ood(&transformed, &seeds, depth)
         {
             return Ok(None);
         }
         let then = |result: GraphSearchResult| {
-            let ranked = self.rerank(vector, k, result.beam.candidates(), result.error);
+            let ranked = self.rescore(vector, k, result.beam.candidates(), result.error);
             (ranked, compared + result.compared)
         };
         let found = match &bitmap {
@@ -112,20 +112,20 @@ impl SealedSegment {
                     None => matching.contains(self.internal_ids[p as usize]),
                 })
             }
-            (None, Some(bitmap)) => bitmap.spread(count).collect(),
-            (None, None) => self.spread(matching, count.min(MIN_ENTRY_POINTS)),
+            (None, Some(bitmap)) => bitmap.sample_evenly(count).collect(),
+            (None, None) => self.sample_evenly(matching, count.min(MIN_ENTRY_POINTS)),
         }
     }
 
-    /// Returns true if fewer than `count` of some points of the nearest clusters are near.
-    fn are_far(&self, transformed: &[f32], points: &[u32], count: usize) -> bool {
+    /// Returns true if fewer than `count` of `points` are within twice the OOD threshold.
+    fn seeds_are_ood(&self, transformed: &[f32], points: &[u32], count: usize) -> bool {
         let Some(clusters) = &self.clusters else {
             return false;
         };
         let (prepared, mut near) = (self.points.prepare_query(transformed), 0);
-        let far_distance = clusters.far_distance() * FAR_SEEDS_FACTOR;
+        let threshold = clusters.ood_threshold() * FAR_SEEDS_FACTOR;
         self.points.distances(&prepared, points, |_, distance| {
-            near += usize::from(distance <= far_distance);
+            near += usize::from(distance <= threshold);
         });
         near < count
     }
@@ -144,12 +144,12 @@ impl SealedSegment {
             deadline,
             ..
         } = *query;
-        let keep = with_rerank_margin(k);
+        let depth = rescoring_depth(k);
         let width = BeamWidth {
             ef,
             max_ef: query.max_ef(ef),
-            keep: ef,
-            watched: keep,
+            max_results: ef,
+            stable_top_n: depth,
         };
         beam_search(self, vector, &width, deadline, |result| {
             let candidates = result.beam.candidates();
@@ -159,18 +159,18 @@ impl SealedSegment {
             };
             let matches: Vec<_> = candidates.enumerate().filter(is_match).collect();
             let certain = matches.partition_point(|(rank, _)| *rank < nearer_half);
-            if certain < keep {
+            if certain < depth {
                 let offsets = matches.iter().map(|(_, c)| c.offset).collect();
                 return (PostFiltered::TooFew(offsets), result.compared);
             }
             let matches = matches.iter().map(|(_, c)| *c);
-            let ranked = self.rerank(vector, k, matches, result.error);
+            let ranked = self.rescore(vector, k, matches, result.error);
             (PostFiltered::Complete(ranked), result.compared)
         })
     }
 
     /// Returns point offsets to start from, spread over `matching`.
-    fn spread(&self, matching: &RoaringBitmap, count: usize) -> Vec<u32> {
+    fn sample_evenly(&self, matching: &RoaringBitmap, count: usize) -> Vec<u32> {
         let seed = |i| {
             let rank = i as u64 * matching.len() / count as u64;
             self.offsets.get(matching.select(rank as u32)?)

@@ -125,7 +125,7 @@ impl<'a> Builder<'a> {
         for offset in 0..(self.entry_points as u32).min(point) {
             visited.mark(offset);
             let distance = self.points.distance(query, offset);
-            if distance < beam.worst() {
+            if distance < beam.admission_threshold() {
                 beam.insert(Candidate { distance, offset });
             }
         }
@@ -138,7 +138,7 @@ impl<'a> Builder<'a> {
             }
             fresh.iter().for_each(|p| self.points.prefetch(*p));
             self.points.distances(query, &fresh, |offset, distance| {
-                if distance < beam.worst() {
+                if distance < beam.admission_threshold() {
                     beam.insert(Candidate { distance, offset });
                 }
             });

@@ -49,9 +49,9 @@ pub(super) struct BeamWidth {
     /// Maximum of `ef` for a search that has not converged, see [`Beam::grow`].
     pub max_ef: usize,
     /// Number of results kept, nearest first.
-    pub keep: usize,
+    pub max_results: usize,
     /// Number of the nearest results that must not change for a search to converge.
-    pub watched: usize,
+    pub stable_top_n: usize,
 }
 
 /// Result of a graph search.
@@ -77,13 +77,13 @@ pub(super) fn beam_search<R>(
         let state = &mut scratch.state;
         let mut search = GraphSearch::new(segment, &transformed, width, deadline, state);
         match &segment.graph {
-            Graph::Links(links) => {
+            Graph::Adjacency(links) => {
                 search.search_links(links.as_slice())?;
                 Ok(then(search.result()))
             }
-            Graph::Blocks(blocks) => {
+            Graph::QuantizedAdjacency(blocks) => {
                 blocks.query(&transformed, &mut scratch.query);
-                scratch.exact.reset(width.keep, Growth::default());
+                scratch.exact.reset(width.max_results, Growth::default());
                 search.search_blocks(blocks, &scratch.query, &mut scratch.exact)?;
                 Ok(then(GraphSearchResult {
                     beam: &scratch.exact,
@@ -140,7 +140,7 @@ impl<'a> GraphSearch<'a> {
         let capacity = (wider as usize).min(len).max(width.ef);
         let growth = Growth {
             max: width.max_ef.min(len),
-            watched: width.watched,
+            stable_top_n: width.stable_top_n,
         };
         state.visited.reset(len);
         state.beam.reset(capacity, growth);
@@ -211,10 +211,10 @@ impl<'a> GraphSearch<'a> {
             .points
             .distances(&self.query, fresh, |offset, distance| {
                 let candidate = Candidate { distance, offset };
-                if distance < beam.worst() {
+                if distance < beam.admission_threshold() {
                     beam.insert(candidate);
                 } else {
-                    beam.keep(candidate);
+                    beam.push_overflow(candidate);
                 }
             });
     }
@@ -247,8 +247,8 @@ impl<'a> GraphSearch<'a> {
         let Some(clusters) = self.clusters else {
             return false;
         };
-        let is_near = |last: Candidate| last.distance <= clusters.far_distance();
-        if self.beam.last_watched().is_some_and(is_near) {
+        let is_near = |last: Candidate| last.distance <= clusters.ood_threshold();
+        if self.beam.last_of_top_n().is_some_and(is_near) {
             return false;
         }
         self.clusters = None;
@@ -294,25 +294,25 @@ impl<'a> GraphSearch<'a> {
                     points.prefetch(next.offset);
                 }
                 search.compared += 1;
-                let worst = search.beam.worst();
+                let threshold = search.beam.admission_threshold();
                 let (visited, beam) = (&mut *search.visited, &mut *search.beam);
-                blocks.scan(rotated, offset, distance, worst, |offset, distance| {
+                blocks.scan(rotated, offset, distance, threshold, |offset, distance| {
                     // A point whose estimate is too far from here may come again, with the estimate
                     // of a nearer vertex.
                     if visited.mark(offset) {
                         beam.insert(Candidate { distance, offset });
                     }
                 });
-                if distance < exact.worst() {
+                if distance < exact.admission_threshold() {
                     exact.insert(Candidate { distance, offset });
                 }
             },
         )
     }
 
-    /// Expands each match to its direct neighbors that match (hop 1). If these are too few, it adds
-    /// the matches among the neighbors of those that do not match (hop 2). Only matches are
-    /// compared.
+    /// Expands each match to its direct neighbors that match (hop 1). Then, until
+    /// [`MAX_MATCHES_PER_EXPANSION`] matches are collected, through each non-matching neighbor
+    /// (hop 2). Only matches are compared.
     fn search_filtered(&mut self, seeds: &[u32], matches: impl Fn(u32) -> bool) -> Result<()> {
         self.seed(seeds.iter().copied());
         let mut matching = [0; DEGREE];

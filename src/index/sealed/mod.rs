@@ -1,14 +1,14 @@
 //! Sealed segments: read-only graphs, laid out for the processor's caches.
 //!
 //! Each vector has a fixed number of links, in one array, ordered by cluster. A graph search
-//! compares codes: int8 or projected ones of the vectors (`Graph::Links`), or 1-bit ones of each
-//! vertex's neighbors, stored with its links (`Graph::Blocks`). The remaining candidates are
-//! reranked by the vectors themselves.
+//! compares codes: int8 or projected ones of the vectors (`Graph::Adjacency`), or 1-bit ones of
+//! each vertex's neighbors, stored with its links (`Graph::QuantizedAdjacency`). The remaining
+//! candidates are rescored by the vectors themselves.
 //!
 //! | file | content |
 //! |---|---|
 //! | `segment` | [`SealedSegment`] and its accessors |
-//! | `search`, `filtered` | graph search, filtered graph search, scan and rerank of a segment |
+//! | `search`, `filtered` | graph search, filtered graph search, scan and rescoring of a segment |
 //! | `clusters` | k-means clusters, for queries far from all vectors that may be results |
 //! | `graph_search` | best-first search over the links, with and without a filter |
 //! | `tuning` | all thresholds, and the benchmarks that measured them |

@@ -60,7 +60,7 @@ mod tests {
             assert_eq!(index.unreachable_count(), Some(0));
 
             // No point links to the last three any more.
-            let Graph::Links(links) = &mut index.graph else {
+            let Graph::Adjacency(links) = &mut index.graph else {
                 panic!("links");
             };
             let unlinked = 3_997;

@@ -13,7 +13,7 @@ use super::{
     segment::Graph,
     tuning::{
         FILTERED_SCAN_PER_EF, MAX_EF_GROWTH, MIN_DEFAULT_EF, ONE_BIT_EF_FACTOR, PREFETCH_DISTANCE,
-        RERANK_OVERSAMPLING, SCAN_PER_EF,
+        RESCORING_OVERSAMPLING, SCAN_CROSSOVER_PER_EF,
     },
 };
 use crate::{
@@ -59,7 +59,7 @@ impl SealedSegment {
         matching: Option<&RoaringBitmap>,
     ) -> bool {
         let (candidates, cost) = match matching {
-            None => (self.internal_ids.len() as u64, SCAN_PER_EF),
+            None => (self.internal_ids.len() as u64, SCAN_CROSSOVER_PER_EF),
             Some(matching) => (matching.len(), FILTERED_SCAN_PER_EF),
         };
         candidates > cost * query.min_ef().max(query.k) as u64
@@ -78,27 +78,28 @@ impl SealedSegment {
             ..
         } = *query;
         let ef = query.min_ef();
-        let keep = with_rerank_margin(k).min(ef.max(k));
-        let ef = self.beam_width(keep, ef);
+        let depth = rescoring_depth(k).min(ef.max(k));
+        let ef = self.beam_width(depth, ef);
         let width = BeamWidth {
             ef,
             max_ef: query.max_ef(ef),
-            keep,
-            watched: keep,
+            max_results: depth,
+            stable_top_n: depth,
         };
         beam_search(self, vector, &width, deadline, |result| {
-            let ranked = self.rerank(vector, k, result.beam.candidates(), result.error);
+            let ranked = self.rescore(vector, k, result.beam.candidates(), result.error);
             (ranked, result.compared)
         })
     }
 
-    /// Returns the beam width that finds `keep` candidates as well as exact distances do with `ef`.
-    pub(super) fn beam_width(&self, keep: usize, ef: usize) -> usize {
+    /// Returns the beam width that finds `count` candidates as well as exact distances do with
+    /// `ef`.
+    pub(super) fn beam_width(&self, count: usize, ef: usize) -> usize {
         let ef = match self.graph {
-            Graph::Links(_) => ef,
-            Graph::Blocks(_) => ef.saturating_mul(ONE_BIT_EF_FACTOR),
+            Graph::Adjacency(_) => ef,
+            Graph::QuantizedAdjacency(_) => ef.saturating_mul(ONE_BIT_EF_FACTOR),
         };
-        ef.max(keep).min(self.internal_ids.len()).max(1)
+        ef.max(count).min(self.internal_ids.len()).max(1)
     }
 
     /// Returns the nearest of `matching`, which are members, by comparing all of them. `by_codes`
@@ -128,7 +129,7 @@ impl SealedSegment {
                 offsets.collect()
             }
         };
-        if !by_codes || offsets.len() <= with_rerank_margin(k) {
+        if !by_codes || offsets.len() <= rescoring_depth(k) {
             let bytes = size_of_val(vector);
             return top_k(&offsets, k, bytes, deadline, |offsets, best| {
                 for &p in offsets {
@@ -142,13 +143,13 @@ impl SealedSegment {
         let transformed = self.to_l2.transform_query(vector);
         let prepared = self.points.prepare_query(&transformed);
         let error = self.points.error_bound(&prepared);
-        let keep = match error {
-            Some(_) => k.saturating_mul(RERANK_OVERSAMPLING),
+        let depth = match error {
+            Some(_) => k.saturating_mul(RESCORING_OVERSAMPLING),
             None => 0,
         };
         let bytes = self.points.bytes();
-        let keep = keep.max(with_rerank_margin(k));
-        let near = top_k(&offsets, keep, bytes, deadline, |offsets, best| {
+        let depth = depth.max(rescoring_depth(k));
+        let near = top_k(&offsets, depth, bytes, deadline, |offsets, best| {
             self.points.scan(&prepared, offsets, |id, distance| {
                 best.push(Neighbor { id, distance });
             });
@@ -157,13 +158,13 @@ impl SealedSegment {
             distance: n.distance,
             offset: n.id,
         });
-        Ok(self.rerank(vector, k, near, error))
+        Ok(self.rescore(vector, k, near, error))
     }
 
     /// Returns the `k` nearest of `candidates` by their vectors. Candidates come nearest first.
     /// With the `error` bound of their distances it stops at the first that cannot be nearer than
     /// the results; without, it compares `k` and a margin.
-    pub(super) fn rerank(
+    pub(super) fn rescore(
         &self,
         query: &[f32],
         k: usize,
@@ -173,7 +174,7 @@ impl SealedSegment {
         let max = if error.is_some() {
             usize::MAX
         } else {
-            with_rerank_margin(k)
+            rescoring_depth(k)
         };
         let candidates: Vec<_> = candidates.take(max).collect();
         let scale = self.to_l2.query_scale(query);
@@ -208,6 +209,6 @@ impl SealedSegment {
 
 /// Returns the minimum number of candidates whose vectors are compared for `k` results: codes may
 /// order near ones wrongly.
-pub(super) fn with_rerank_margin(k: usize) -> usize {
+pub(super) fn rescoring_depth(k: usize) -> usize {
     k + k / 4 + 4
 }

@@ -74,17 +74,17 @@ pub(super) fn next_serial() -> u64 {
 /// Links of all points.
 pub(super) enum Graph {
     /// [`DEGREE`] point offsets per vector, [`super::NONE`] after the last.
-    Links(Buffer),
+    Adjacency(Buffer),
     /// The same with codes of the neighbors.
-    Blocks(Blocks),
+    QuantizedAdjacency(Blocks),
 }
 
 impl SealedSegment {
     /// Number of bytes in memory, without the vectors if they are mapped from a file.
     pub fn bytes(&self) -> usize {
         let graph = match &self.graph {
-            Graph::Links(links) => links.len(),
-            Graph::Blocks(blocks) => blocks.bytes().len(),
+            Graph::Adjacency(links) => links.len(),
+            Graph::QuantizedAdjacency(blocks) => blocks.bytes().len(),
         };
         let ids = size_of_val(self.internal_ids.as_slice()) + self.offsets.bytes();
         let vectors = self.vectors.len() - self.mapped_bytes();
@@ -95,7 +95,7 @@ impl SealedSegment {
     /// Form of the vectors that a graph search compares.
     pub fn codes(&self) -> Codes {
         match (&self.graph, &self.points) {
-            (Graph::Blocks(_), _) => Codes::RaBitQ,
+            (Graph::QuantizedAdjacency(_), _) => Codes::RaBitQ,
             (_, Points::Projected { .. }) => Codes::Projected,
             (_, Points::Int8 { .. }) => Codes::Int8,
             (_, Points::Full { .. }) => Codes::None,
@@ -151,8 +151,8 @@ impl SealedSegment {
     #[inline]
     pub(super) fn link_row(&self, offset: u32) -> &[u32] {
         match &self.graph {
-            Graph::Links(links) => row(links.as_slice(), offset, DEGREE),
-            Graph::Blocks(blocks) => blocks.links(offset),
+            Graph::Adjacency(links) => row(links.as_slice(), offset, DEGREE),
+            Graph::QuantizedAdjacency(blocks) => blocks.links(offset),
         }
     }
 

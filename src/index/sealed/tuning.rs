@@ -25,7 +25,7 @@ pub(super) const MAX_ENTRY_POINTS: usize = 256;
 
 /// Cost of a graph search per candidate of its beam, in comparisons of a scan: fewer vectors are
 /// scanned.
-pub(super) const SCAN_PER_EF: u64 = 28;
+pub(super) const SCAN_CROSSOVER_PER_EF: u64 = 28;
 
 /// Factor of the beam width where distances are estimated by 1-bit codes: about the same recall,
 /// measured on product texts and images.
@@ -64,23 +64,22 @@ pub(super) const FAR_TRIAL_NEIGHBORS: usize = 16;
 pub(super) const FAR_QUANTILE: f64 = 0.99;
 pub(super) const FAR_FACTOR: f32 = 1.25;
 
-/// Number of points of the nearest clusters that a search compares to begin with, if the query is
-/// far from all, or if there is a filter.
+/// Number of points of the nearest clusters added once when the results are far from the query.
 pub(super) const CLUSTER_SEEDS: usize = 2_048;
 
 // Filtered graph search (`make bench-filters`).
 
-/// [`SCAN_PER_EF`] of a filtered graph search: at most this number times `ef` matches are scanned.
-/// Measured over product texts and images, scan and graph search cross between 85 (matches around
-/// one vector) and 130 (random matches).
+/// [`SCAN_CROSSOVER_PER_EF`] of a filtered graph search: at most this number times `ef` matches are
+/// scanned. Measured over product texts and images, scan and graph search cross between 85 (matches
+/// around one vector) and 130 (random matches).
 pub(super) const FILTERED_SCAN_PER_EF: u64 = 100;
 
 /// [`FILTERED_SCAN_PER_EF`] where nothing that matches is near the query: a graph search then takes
 /// several times as long.
 pub(super) const FAR_SCAN_PER_EF: u64 = 240;
 
-/// Factor of the distance beyond which the points that such a search would start from are far: they
-/// are not yet the nearest that match.
+/// Factor of the OOD threshold, a squared distance, for the points that such a search would start
+/// from: they are not yet the nearest that match.
 pub(super) const FAR_SEEDS_FACTOR: f32 = 2.0;
 
 /// Selectivity from which an unfiltered graph search whose results are filtered is faster than a
@@ -98,18 +97,19 @@ pub(super) const FILTERED_EF_FACTOR: f64 = 1.25;
 /// [`FILTERED_EF_FACTOR`] where the query is far from the matches.
 pub(super) const FILTERED_EF_FACTOR_OUTLIER: f64 = 1.5;
 
-/// Number of matches among the direct neighbors of a match and theirs that suffice to expand it.
+/// Number of collected matches up to which an expansion goes on through the next non-matching
+/// neighbor.
 pub(super) const MAX_MATCHES_PER_EXPANSION: usize = DEGREE;
 
 /// Number of direct neighbors without a match whose links are fetched ahead.
 pub(super) const HOP1_PREFETCH_DISTANCE: usize = 4;
 
-// Scan and rerank (`make bench-ann`).
+// Scan and rescoring (`make bench-ann`).
 
-/// Number of candidates of a scan by estimated distances that are reranked, per result.
-pub(super) const RERANK_OVERSAMPLING: usize = 4;
+/// Number of candidates of a scan by estimated distances that are rescored, per result.
+pub(super) const RESCORING_OVERSAMPLING: usize = 4;
 
-/// Number of vectors fetched ahead by a rerank.
+/// Number of vectors fetched ahead by a rescoring.
 pub(super) const PREFETCH_DISTANCE: usize = 6;
 
 /// Number of points that a scan fetches while it compares as many.

@@ -86,8 +86,8 @@ pub(super) struct Collected<'a> {
     best: Best,
     /// The best of the boosted matches.
     boosted: Best,
-    also: Vec<LexicalMatch>,
-    best_of_all: Vec<LexicalMatch>,
+    extra: Vec<LexicalMatch>,
+    unfiltered_top: Vec<LexicalMatch>,
     /// Greatest share of the words of the query that a visible item has.
     coverage: f32,
     /// Internal ids of all matches, also those that are not eligible.
@@ -95,7 +95,7 @@ pub(super) struct Collected<'a> {
     /// Their scores, if the results are cut by relevance.
     scores: Vec<(u32, f32)>,
     /// Low bits of the ids whose scores are returned: most ids are excluded by them.
-    also_bits: Box<[u64; BITS / 64]>,
+    extra_bits: Box<[u64; BITS / 64]>,
 }
 
 /// Number of low bits of ids that are compared first.
@@ -103,29 +103,29 @@ const BITS: usize = 1 << 16;
 
 impl<'a> Collected<'a> {
     pub fn new(selection: LexicalSelection<'a>) -> Self {
-        let mut also_bits = Box::new([0; BITS / 64]);
-        for id in selection.also {
+        let mut extra_bits = Box::new([0; BITS / 64]);
+        for id in selection.extra_items {
             let low = id as usize % BITS;
-            also_bits[low / 64] |= 1 << (low % 64);
+            extra_bits[low / 64] |= 1 << (low % 64);
         }
         Self {
             selection,
             best: Best::new(selection.k),
             boosted: Best::new(selection.k),
-            also: Vec::new(),
-            best_of_all: Vec::new(),
+            extra: Vec::new(),
+            unfiltered_top: Vec::new(),
             coverage: 0.0,
             all: IdSet::default(),
             scores: Vec::new(),
-            also_bits,
+            extra_bits,
         }
     }
 
     /// Returns true if the score of an item is asked for.
-    fn is_also(&self, internal_id: u32) -> bool {
+    fn is_extra(&self, internal_id: u32) -> bool {
         let low = internal_id as usize % BITS;
-        let may_be_also = self.also_bits[low / 64] >> (low % 64) & 1 == 1;
-        may_be_also && self.selection.also.contains(internal_id)
+        let may_be_extra = self.extra_bits[low / 64] >> (low % 64) & 1 == 1;
+        may_be_extra && self.selection.extra_items.contains(internal_id)
     }
 
     /// Returns the score below which, and the coverage up to which, a match changes nothing but the
@@ -134,7 +134,7 @@ impl<'a> Collected<'a> {
         if self.selection.relevance > 0.0 {
             return None;
         }
-        let mut score = self.best_of_all.get(REFERENCES - 1)?.score;
+        let mut score = self.unfiltered_top.get(REFERENCES - 1)?.score;
         score = score.min(self.best.floor);
         if self.selection.boosted.is_some() {
             score = score.min(self.boosted.floor);
@@ -160,16 +160,16 @@ impl<'a> Collected<'a> {
             true => self.scores.push((internal_id, score)),
             false => self.all.insert(internal_id),
         }
-        let last = self.best_of_all.get(REFERENCES - 1);
+        let last = self.unfiltered_top.get(REFERENCES - 1);
         let is_reference = last.is_none_or(|last| score > last.score);
         if (is_reference || coverage > self.coverage) && visible.contains(internal_id) {
             self.coverage = self.coverage.max(coverage);
-            let at = self.best_of_all.partition_point(|m| m.score >= score);
-            self.best_of_all.insert(at, found);
-            self.best_of_all.truncate(REFERENCES);
+            let at = self.unfiltered_top.partition_point(|m| m.score >= score);
+            self.unfiltered_top.insert(at, found);
+            self.unfiltered_top.truncate(REFERENCES);
         }
-        if self.is_also(internal_id) && allowed.contains(internal_id) {
-            self.also.push(found);
+        if self.is_extra(internal_id) && allowed.contains(internal_id) {
+            self.extra.push(found);
         }
         self.best.take(found, allowed);
         if let Some(boosted) = boosted {
@@ -179,16 +179,16 @@ impl<'a> Collected<'a> {
 
     /// Writes the matches that are eligible and relevant to the results.
     pub fn finish(self, results: &mut LexicalResults) {
-        let best = self.best_of_all.first().map_or(0.0, |best| best.score);
+        let best = self.unfiltered_top.first().map_or(0.0, |best| best.score);
         let least = best * self.selection.relevance;
         let mut all = self.all;
         let relevant = self.scores.iter().filter(|(_, score)| *score >= least);
         relevant.for_each(|(internal_id, _)| all.insert(*internal_id));
         results.all = all.into_bitmap() & self.selection.allowed;
-        let also = self.also.into_iter();
-        results.also = also.map(|m| (m.internal_id, m.score)).collect();
-        let best_of_all = self.best_of_all.into_iter();
-        results.best_of_all = best_of_all.map(|m| m.internal_id).collect();
+        let extra = self.extra.into_iter();
+        results.extra_scores = extra.map(|m| (m.internal_id, m.score)).collect();
+        let unfiltered_top = self.unfiltered_top.into_iter();
+        results.unfiltered_top = unfiltered_top.map(|m| m.internal_id).collect();
         results.coverage = self.coverage;
         results.matches = self.best.finish(least);
         let known: RoaringBitmap = results.matches.iter().map(|m| m.internal_id).collect();
@@ -213,8 +213,9 @@ impl SegmentMatches<'_, '_> {
     }
 
     /// Returns true if the score of a document is asked for.
-    pub fn is_also(&self, document: DocId) -> bool {
-        self.collected.is_also(self.internal_ids[document as usize])
+    pub fn is_extra(&self, document: DocId) -> bool {
+        self.collected
+            .is_extra(self.internal_ids[document as usize])
     }
 
     /// Adds a document.
@@ -229,12 +230,12 @@ impl SegmentMatches<'_, '_> {
     /// Adds a document that is not among the best to the set of all matches, unless its score is
     /// asked for; returns true if so.
     pub fn take_id(&mut self, document: DocId) -> bool {
-        let is_also = self.is_also(document);
-        if !is_also {
+        let is_extra = self.is_extra(document);
+        if !is_extra {
             let internal_id = self.internal_ids[document as usize];
             self.collected.all.insert(internal_id);
         }
-        is_also
+        is_extra
     }
 }
 

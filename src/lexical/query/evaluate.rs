@@ -155,7 +155,7 @@ impl<'a> SegmentQuery<'a> {
                 let coverage = (window.covered[offset] / self.coverage).min(1.0);
                 let relative = |score: f32| score / self.weight * coverage;
                 let mut score = window.score[offset];
-                if relative(score + self.boost_bound) >= least || matches.is_also(document) {
+                if relative(score + self.boost_bound) >= least || matches.is_extra(document) {
                     for boost in &mut self.boosts {
                         score += boost.value(document);
                     }

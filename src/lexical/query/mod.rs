@@ -61,12 +61,12 @@ pub struct LexicalResults {
     /// Best first, ties by internal id.
     pub matches: Vec<LexicalMatch>,
     /// Scores of the additional items that match.
-    pub also: BTreeMap<u32, f32>,
+    pub extra_scores: BTreeMap<u32, f32>,
     /// All items that match.
     pub all: RoaringBitmap,
     /// The best visible items, also those that are not allowed, best first; at most
     /// `REFERENCES`.
-    pub best_of_all: Vec<u32>,
+    pub unfiltered_top: Vec<u32>,
     /// Greatest coverage of the visible items, also those that are not allowed.
     pub coverage: f32,
     /// Corrections of words that no item has.
@@ -94,10 +94,10 @@ pub struct LexicalSelection<'a> {
     /// Items among the allowed ones of which the best `k` are returned too.
     pub boosted: Option<&'a RoaringBitmap>,
     /// Items whose scores are returned if they match.
-    pub also: &'a RoaringBitmap,
+    pub extra_items: &'a RoaringBitmap,
     /// Share of the best score that a match needs, 0 to 1.
     pub relevance: f32,
-    /// Items among which [`LexicalResults::best_of_all`] is found.
+    /// Items among which [`LexicalResults::unfiltered_top`] is found.
     pub visible: &'a RoaringBitmap,
 }
 

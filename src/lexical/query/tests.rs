@@ -69,7 +69,7 @@ fn search(index: &LexicalIndex, count: usize, text: &str, relevance: f32) -> Lex
         allowed: &all,
         boosted: None,
         relevance,
-        also: &all,
+        extra_items: &all,
         visible: &all,
     };
     let query = LexicalQuery {
@@ -193,14 +193,14 @@ fn leaving_out_documents_that_cannot_be_among_the_best_changes_no_result() {
         }
         let share = [1, 2, 5][round % 3];
         let allowed: RoaringBitmap = (0..ITEMS).filter(|id| id % share == 0).collect();
-        let also = (0..50).map(|_| random.random_range(0..ITEMS)).collect();
+        let extra_items = (0..50).map(|_| random.random_range(0..ITEMS)).collect();
         let boosted: RoaringBitmap = (0..ITEMS).filter(|id| id % 7 == 0).collect();
         let results = |relevance| {
             let selection = LexicalSelection {
                 k: 10,
                 allowed: &allowed,
                 boosted: (round % 2 == 0).then_some(&boosted),
-                also: &also,
+                extra_items: &extra_items,
                 relevance,
                 visible: &all,
             };
@@ -216,8 +216,8 @@ fn leaving_out_documents_that_cannot_be_among_the_best_changes_no_result() {
         // A limit of relevance, however small, needs the scores of all documents.
         let (found, wanted) = (results(0.0), results(f32::MIN_POSITIVE));
         assert_eq!(found.matches, wanted.matches, "{text}");
-        assert_eq!(found.also, wanted.also, "{text}");
-        assert_eq!(found.best_of_all, wanted.best_of_all, "{text}");
+        assert_eq!(found.extra_scores, wanted.extra_scores, "{text}");
+        assert_eq!(found.unfiltered_top, wanted.unfiltered_top, "{text}");
         assert_eq!(found.coverage, wanted.coverage, "{text}");
         assert!(found.all == wanted.all, "{text}");
     }

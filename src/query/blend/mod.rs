@@ -2,9 +2,10 @@
 //!
 //! A [`CandidateSet`] holds the candidates with the signals of each source. A [`BlendModel`] scores
 //! each candidate: the sum over the sources of weight times calibrated signal, so that the
-//! contributions explain the score. Until a blend is learned, it is weighted reciprocal rank
-//! fusion; [`learn`] fits calibrations and weights to candidate sets whose chosen items are known.
-//! The candidates and the eligible items are decided by the caller.
+//! contributions explain the score. Without a learned blend, recommendations use weighted
+//! reciprocal rank fusion ([`BlendModel::rrf`]); hybrid searches without a history use a fixed
+//! weighted sum ([`BlendModel::hybrid`]). [`learn`] fits calibrations and weights to candidate sets
+//! whose chosen items are known. The candidates and the eligible items are decided by the caller.
 
 mod calibration;
 mod candidate_set;

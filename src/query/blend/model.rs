@@ -29,8 +29,8 @@ const DEFAULT_ITEM_EVIDENCE: f32 = 16.0;
 const LEXICAL_WEIGHT: f32 = 1.0;
 const VECTOR_WEIGHT: f32 = 0.025;
 
-/// Weight that vectors gain if no item has any word of the query; a share of it if the best item
-/// has some of the words.
+/// Weight that vectors gain if no item has any word of the query; a share of it if the item that
+/// covers most of the query lacks some of the words.
 const UNCOVERED_VECTOR_WEIGHT: f32 = 0.15;
 
 /// Weights of the sources for items of other categories, scores scaled to 0 to 1. Found on half of
@@ -76,7 +76,8 @@ pub struct BlendModel {
     pub user_evidence: f32,
     /// Number of events with a candidate at which behavior counts half of its weight.
     pub item_evidence: f32,
-    /// Weight that the vector of the query gains with the share of words that no item has.
+    /// Weight that the vector of the query gains with the share of the query that the best-covering
+    /// item lacks.
     #[serde(default)]
     pub uncovered_vector_weight: f32,
     /// Training data and figures of a learned blend.

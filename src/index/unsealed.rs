@@ -29,12 +29,12 @@ type Block = Arc<[Row]>;
 
 /// Vectors by internal id.
 #[derive(Default)]
-pub(super) struct Flat {
+pub(super) struct UnsealedVectors {
     blocks: RwLock<BTreeMap<u32, Block>>,
     bytes: AtomicU64,
 }
 
-impl Flat {
+impl UnsealedVectors {
     /// Adds vectors; an internal id that is present already keeps its vector.
     pub fn insert(&self, batch: &[(u32, &[f32])]) {
         for (id, vector) in batch {
@@ -80,15 +80,15 @@ impl Flat {
     }
 
     /// Returns a snapshot of the rows, which is read without a lock.
-    pub fn rows(&self) -> FlatRows {
-        FlatRows(self.blocks.read().clone())
+    pub fn rows(&self) -> UnsealedRows {
+        UnsealedRows(self.blocks.read().clone())
     }
 }
 
-/// Rows of a [`Flat`], shared with it.
-pub(super) struct FlatRows(BTreeMap<u32, Block>);
+/// Rows of a [`UnsealedVectors`], shared with it.
+pub(super) struct UnsealedRows(BTreeMap<u32, Block>);
 
-impl FlatRows {
+impl UnsealedRows {
     /// Returns the vector of an internal id.
     pub fn get(&self, id: u32) -> Option<&[f32]> {
         row(self.0.get(&(id / BLOCK))?, id)
