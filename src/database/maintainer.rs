@@ -1,5 +1,5 @@
 //! Maintenance threads: one each seals, merges, begins and ends sales, writes the search log,
-//! builds suggestions, trains models, watches recall and graph health, and watches the store. They
+//! builds suggestions, trains models, watches recall and graph health, watches the store, and purges it. They
 //! do not wait for each other, so vectors are sealed while a merge takes minutes. A step that fails
 //! or panics is repeated later, for its collection alone.
 
@@ -81,7 +81,8 @@ impl Maintainer {
         started.spawn("train", Collection::maintain_behavior)?;
         let mut watch = Watch::new()?;
         started.spawn("watch", move |c| watch.step(c))?;
-        started.spawn_store_watch(store)?;
+        started.spawn_for_store("store", store, Store::watch)?;
+        started.spawn_for_store("purge", store, Store::purge_if_due)?;
         Ok(started)
     }
 
@@ -132,20 +133,25 @@ impl Maintainer {
         Ok(())
     }
 
-    /// Starts the thread that recovers the store from failed writes.
-    fn spawn_store_watch(&mut self, store: &Arc<Store>) -> std::io::Result<()> {
+    /// Starts a thread that repeats a step for the store.
+    fn spawn_for_store(
+        &mut self,
+        name: &'static str,
+        store: &Arc<Store>,
+        step: fn(&Store) -> Result<()>,
+    ) -> std::io::Result<()> {
         let (stop, store, failures) = (self.stop.clone(), store.clone(), self.failures.clone());
         let run = move || {
             while !stop.requested.load(Relaxed) {
-                let outcome = attempt(|| store.watch().map(|()| false));
-                failures.record("store", "", &outcome);
+                let outcome = attempt(|| step(&store).map(|()| false));
+                failures.record(name, "", &outcome);
                 if let Outcome::Failed(e) | Outcome::Panicked(e) = outcome {
-                    tracing::error!(task = "store", "maintenance failed, will retry: {e}");
+                    tracing::error!(task = name, "maintenance failed, will retry: {e}");
                 }
                 stop.wait(STORE_INTERVAL);
             }
         };
-        let thread = thread::Builder::new().name("store".into()).spawn(run)?;
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
         self.threads.push(thread);
         Ok(())
     }

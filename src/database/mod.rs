@@ -11,7 +11,7 @@ mod suggestions;
 mod uploads;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -36,7 +36,7 @@ use crate::{
     database::{health::Failures, maintainer::Maintainer},
     events::Subject,
     index::JobKind,
-    storage::{Batch, Manifest, ManifestEntry, Store},
+    storage::{Batch, Listing, Manifest, ManifestEntry, Store},
 };
 
 /// Approximate bytes of disk of one event.
@@ -528,7 +528,44 @@ impl Database {
                 erased.searches.insert(collection.name().into(), searches);
             }
         }
+        if erased != EraseResponse::default() {
+            self.store.mark_purge()?;
+        }
         Ok(erased)
+    }
+
+    /// Erases all users and sessions that a predicate names, from all collections, and rewrites
+    /// the files without them; returns their number. For restored snapshots, which hold who was
+    /// erased since.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn erase_all(&self, is_erased: impl Fn(&Subject) -> bool) -> Result<u64> {
+        let collections = self.open_collections();
+        let mut subjects = BTreeSet::new();
+        for collection in &collections {
+            for (listing, subject) in [
+                (Listing::User, Subject::User as fn(String) -> Subject),
+                (Listing::SearchUser, Subject::User),
+                (Listing::Session, Subject::Session),
+                (Listing::SearchSession, Subject::Session),
+            ] {
+                self.store.scan_subjects(collection.id(), listing, |name| {
+                    let subject = subject(name.to_owned());
+                    if is_erased(&subject) {
+                        subjects.insert(subject);
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        for subject in &subjects {
+            self.erase(subject, &collections)?;
+        }
+        if !subjects.is_empty() {
+            self.store.purge()?;
+        }
+        Ok(subjects.len() as u64)
     }
 
     /// Returns all collections, in the order of their names.

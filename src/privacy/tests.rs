@@ -1,3 +1,5 @@
+use rayon::prelude::*;
+
 use super::{
     accountant::{delta_of, epsilon_of, rho_of},
     noise::add_noise,
@@ -94,4 +96,63 @@ fn a_user_counts_in_few_cells_and_noise_does_not_rise_above_the_threshold_often(
 fn pairs_need_more_users_the_stronger_the_guarantee() {
     let needed = |epsilon| users_for_pairs(10, rho_of(epsilon, 1e-6));
     assert!(needed(1.0) > 20_000 && needed(1.0) > 4 * needed(8.0));
+}
+
+/// Trials per world of the audit; half of them choose the test.
+const TRIALS: usize = 10_000;
+
+/// Standard errors of the bounds of the audit.
+const Z: f64 = 3.0;
+
+/// Returns a lower bound of the epsilon of releases of cost `rho`: a canary user is in the counts or
+/// not, and a test on the released counts tells the two apart (auditing by distinguishing, as in
+/// Jagielski, Ullman and Oprea 2020).
+fn audited_epsilon(rho: f64, delta: f64) -> f64 {
+    const CELLS: usize = 10;
+    let total = |has_canary: bool| {
+        let others = (0..80).map(|_| (0..CELLS as u32).collect::<Vec<_>>());
+        let canary = has_canary.then(|| (0..CELLS as u32).collect());
+        let released = release(CELLS, others.chain(canary), CELLS, rho).expect("a release");
+        f64::from(released.counts.iter().map(|(_, count)| count).sum::<u32>())
+    };
+    let world = |has_canary| {
+        let trials = (0..TRIALS).into_par_iter();
+        trials.map(|_| total(has_canary)).collect::<Vec<f64>>()
+    };
+    let (with, without) = (world(true), world(false));
+    let half = TRIALS / 2;
+    let share = |values: &[f64], from: f64| {
+        let above = values.iter().filter(|v| **v >= from).count();
+        above as f64 / values.len() as f64
+    };
+    // Wilson's bounds of a share of `half` trials.
+    let wilson = |share: f64, sign: f64| {
+        let n = half as f64;
+        let middle = share + Z * Z / (2.0 * n);
+        let width = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+        (middle + sign * width) / (1.0 + Z * Z / n)
+    };
+    let epsilon = |with: &[f64], without: &[f64], from: f64| {
+        let found = wilson(share(with, from), -1.0) - delta;
+        (found / wilson(share(without, from), 1.0)).max(1.0).ln()
+    };
+    let mut candidates = with[..half].to_vec();
+    candidates.sort_by(f64::total_cmp);
+    let tests = candidates.iter().step_by(20).copied();
+    let of = |from: &f64| epsilon(&with[..half], &without[..half], *from);
+    let best = tests.max_by(|a, b| of(a).total_cmp(&of(b)));
+    best.map_or(0.0, |from| epsilon(&with[half..], &without[half..], from))
+}
+
+#[test]
+fn an_audit_by_canaries_finds_no_more_than_is_claimed_and_finds_too_little_noise() {
+    let delta = 1e-6;
+    for claim in [1.0, 4.0] {
+        let rho = rho_of(claim, delta);
+        let honest = audited_epsilon(rho, delta);
+        assert!(honest <= claim, "{honest} of {claim}");
+        // A quarter of the noise costs 16 times as much.
+        let wrong = audited_epsilon(16.0 * rho, delta);
+        assert!(wrong > claim, "{wrong} of {claim}");
+    }
 }

@@ -151,6 +151,17 @@ pub(super) fn list(collection: u32, listing: Listing, name: &str) -> Vec<u8> {
     .concat()
 }
 
+/// Prefix of the lists of all users, sessions or items.
+pub(super) fn listing(collection: u32, listing: Listing) -> Vec<u8> {
+    tagged(listing.tag(), collection)
+}
+
+/// Returns the name of the user, session or item of a key in such a list.
+pub(super) fn listed_name(key: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = key.get(5..)?.split_first_chunk::<4>()?;
+    rest.get(..u32::from_be_bytes(*length) as usize)
+}
+
 /// Key of an event in such a list.
 pub(super) fn listed(collection: u32, listing: Listing, name: &str, at: EventRef) -> Vec<u8> {
     [&list(collection, listing, name)[..], &at.bytes()].concat()

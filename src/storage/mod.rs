@@ -11,6 +11,7 @@ mod inspection;
 mod keys;
 mod models;
 mod privacy;
+mod purge;
 mod rankers;
 mod records;
 mod recovery;

@@ -14,6 +14,7 @@ use super::{
     clock_guard::ClockGuard,
     directory::{Directory, new_identity},
     inspection::{IDENTITY_KEY, inspect},
+    purge::PurgeTimer,
     reserve::Reserve,
     rocks::{Rocks, storage},
     sequence::SequenceFile,
@@ -42,6 +43,7 @@ pub(crate) struct Store {
     pub(super) path: PathBuf,
     pub(super) background_errors: Mutex<u64>,
     pub(super) clock_guard: Mutex<ClockGuard>,
+    pub(super) purge: Mutex<PurgeTimer>,
     identity: String,
     lost: u64,
     write: WriteOptions,
@@ -85,7 +87,7 @@ impl Store {
         directory.complete(&identity)?;
         let mut write = WriteOptions::default();
         write.set_sync(durability == Durability::Fsync);
-        Ok(Self {
+        let store = Self {
             rocks: RwLock::new(Some(Arc::new(rocks))),
             health: Mutex::default(),
             sequence,
@@ -94,11 +96,14 @@ impl Store {
             path: path.to_path_buf(),
             background_errors: Mutex::default(),
             clock_guard: Mutex::default(),
+            purge: Mutex::default(),
             identity,
             lost,
             write,
             _directory: directory,
-        })
+        };
+        store.resume_purge()?;
+        Ok(store)
     }
 
     /// Looks at a directory that no process has open, without a change, and reads every block of

@@ -8,6 +8,7 @@ use vitrine_schemas::SnapshotInfo;
 
 use super::{
     create::{blocking, create, new_id, prune_snapshots},
+    erasures::replay,
     repository::Repository,
     restore as snapshots,
 };
@@ -144,7 +145,32 @@ pub async fn restore(args: RestoreArgs) -> Result<String, String> {
     let repository = Repository::open(&args.from)?;
     let id = args.snapshot.as_deref();
     let snapshot = snapshots::restore(&repository, id, &args.data_dir).await?;
-    Ok(described("restored", &snapshot))
+    let folder = args.data_dir.clone();
+    let open = move || {
+        let options = Options {
+            create: false,
+            index_threads: 0,
+            canary: false,
+            ..Options::default()
+        };
+        Database::open(&folder, options).map_err(|e| e.to_string())
+    };
+    let erased = match replay(&repository, &snapshot, open).await {
+        Ok(erased) => erased,
+        Err(e) => {
+            snapshots::discard(&args.data_dir)?;
+            return Err(format!(
+                "the snapshot was copied, but who was erased since cannot be erased from it, so the folder is not opened: {e}"
+            ));
+        }
+    };
+    let mut text = described("restored", &snapshot);
+    if erased > 0 {
+        text += &format!(
+            "erased {erased} users and sessions again that were erased after the snapshot\n"
+        );
+    }
+    Ok(text)
 }
 
 /// Checks a snapshot or a data directory.

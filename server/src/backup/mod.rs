@@ -6,10 +6,12 @@
 //! ```text
 //! objects/4f/4f1c...      a file, by its BLAKE3 hash
 //! snapshots/ID.json       names, sizes and hashes of the files of a snapshot
+//! erasures/TIME-ID.json   a user or session that was erased, as a hash
 //! ```
 
 mod command;
 mod create;
+mod erasures;
 mod manifest;
 mod repository;
 mod restore;
@@ -19,6 +21,7 @@ mod settings;
 pub use self::{
     command::{BackupArgs, RepairArgs, RestoreArgs, VerifyArgs, backup, repair, restore, verify},
     create::{create, prune_snapshots},
+    erasures::{Erasure, replay},
     manifest::{FileEntry, Manifest},
     repository::Repository,
     restore::{restore as restore_snapshot, verify as verify_snapshot},

@@ -15,7 +15,7 @@ use object_store::{
 };
 use tokio::task::spawn_blocking;
 
-use super::manifest::Manifest;
+use super::{erasures::Erasure, manifest::Manifest};
 
 /// Bytes read and sent at a time; larger files are sent in parts of this size.
 pub(super) const PART_BYTES: usize = 8 << 20;
@@ -192,6 +192,55 @@ impl Repository {
     /// The target cannot be written.
     pub async fn delete_manifest(&self, id: &str) -> Result<(), String> {
         let deleted = self.store.delete(&self.manifest(id)).await;
+        deleted.map_err(|e| self.error(e))
+    }
+
+    /// Writes an erasure; it is durable when this returns.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub async fn write_erasure(&self, erasure: &Erasure) -> Result<(), String> {
+        let bytes = serde_json::to_vec(erasure).map_err(|e| e.to_string())?;
+        let id = uuid::Uuid::now_v7();
+        let key = self.key(&["erasures", &format!("{id}.json")]);
+        let put = self.store.put(&key, bytes.into()).await;
+        put.map_err(|e| self.error(e))?;
+        self.sync().await
+    }
+
+    /// Returns all erasures, each with its name.
+    ///
+    /// # Errors
+    /// The target cannot be read, or an erasure is damaged.
+    pub async fn erasures(&self) -> Result<Vec<(String, Erasure)>, String> {
+        let prefix = self.key(&["erasures"]);
+        let listed: Vec<_> = self
+            .store
+            .list(Some(&prefix))
+            .try_collect()
+            .await
+            .map_err(|e| self.error(e))?;
+        let read = futures_util::stream::iter(listed).map(|object| async move {
+            let name = object.location.filename().unwrap_or_default().to_owned();
+            let found = self.store.get(&object.location).await;
+            let bytes = match found {
+                Ok(found) => found.bytes().await,
+                Err(e) => Err(e),
+            };
+            let bytes = bytes.map_err(|e| self.error(e))?;
+            let erasure = serde_json::from_slice(&bytes);
+            let erasure = erasure.map_err(|e| self.error(format!("erasures/{name}: {e}")))?;
+            Ok((name, erasure))
+        });
+        read.buffered(MANIFESTS_IN_FLIGHT).try_collect().await
+    }
+
+    /// Deletes an erasure.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub async fn delete_erasure(&self, name: &str) -> Result<(), String> {
+        let deleted = self.store.delete(&self.key(&["erasures", name])).await;
         deleted.map_err(|e| self.error(e))
     }
 

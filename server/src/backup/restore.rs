@@ -42,6 +42,15 @@ pub async fn restore(
     Ok(manifest.snapshot)
 }
 
+/// Makes a restored folder one that no server opens.
+///
+/// # Errors
+/// The file that makes it a data directory cannot be removed.
+pub fn discard(folder: &Path) -> Result<(), String> {
+    let path = folder.join(LAST);
+    fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
 /// Reads all files of a snapshot and compares their hashes.
 ///
 /// # Errors

@@ -10,11 +10,12 @@ use std::{
 
 use chrono::Utc;
 use parking_lot::Mutex;
-use vitrine::Database;
+use vitrine::{Database, Subject};
 use vitrine_schemas::{SnapshotInfo, SnapshotState};
 
 use super::{
     create::{create, created, new_id, prune_snapshots},
+    erasures::{self, Erasure},
     repository::Repository,
     settings::BackupSettings,
 };
@@ -61,6 +62,21 @@ impl Backups {
     /// Returns the target; None if none is configured.
     pub fn repository(&self) -> Option<&Repository> {
         self.repository.as_ref()
+    }
+
+    /// Writes an erasure beside the snapshots, so that they forget the user or session when they are
+    /// restored.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub async fn record_erasure(&self, subject: &Subject) -> Result<(), String> {
+        match self.repository() {
+            Some(repository) => {
+                let erasure = Erasure::now(self.database.id(), subject);
+                repository.write_erasure(&erasure).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Begins a snapshot; [`Backups::run`] makes it.
@@ -115,10 +131,13 @@ impl Backups {
         let repository = self.repository().ok_or("no backup.target is configured")?;
         let _one = self.running.lock().await;
         let snapshot = create(self.database.clone(), repository, id.to_owned()).await?;
-        if self.settings.keep > 0
-            && let Err(e) = prune_snapshots(repository, self.settings.keep).await
-        {
-            tracing::error!("old snapshots were not removed: {e}");
+        if self.settings.keep > 0 {
+            if let Err(e) = prune_snapshots(repository, self.settings.keep).await {
+                tracing::error!("old snapshots were not removed: {e}");
+            }
+            if let Err(e) = erasures::prune(repository).await {
+                tracing::error!("old erasures were not removed: {e}");
+            }
         }
         Ok(snapshot)
     }

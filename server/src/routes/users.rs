@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{
     HttpResponse,
+    http::StatusCode,
     web::{Bytes, Json, Path, Query as Params},
 };
 use futures_util::{Stream, stream};
@@ -13,7 +14,7 @@ use vitrine::{Collection, StoredEvents, Subject};
 use vitrine_schemas::{EraseResponse, Event, SubjectParams};
 
 use crate::{
-    error::{ApiResult, REQUEST_ID, current_request_id},
+    error::{ApiError, ApiResult, REQUEST_ID, current_request_id},
     http::{
         request_context::RequestContext,
         responses::{AuthErrors, NotFoundErrors, OverloadErrors},
@@ -116,8 +117,9 @@ fn as_lines(events: &[Event]) -> Bytes {
 /// Erase a user
 ///
 /// Erases the user's events and recorded searches, including those of their sessions that belong to
-/// no other user, and their dialogues. All are gone from storage, memory and recommendations when
-/// the response is sent. Retraining starts immediately; older models are then dropped.
+/// no other user, and their dialogues. All are gone from memory and recommendations when the
+/// response is sent, and from the files some minutes later. Retraining starts immediately; older
+/// models are then dropped. Snapshots forget the user when they are restored.
 #[utoipa::path(
     delete, path = "/v1/users/{u}", tag = "users", operation_id = "erase_user",
     params(UserPath, SubjectParams),
@@ -154,6 +156,15 @@ async fn erase_data(
     params: &SubjectParams,
 ) -> ApiResult<Json<EraseResponse>> {
     let collections = collections(&context, params).await?;
+    // First, so that no erasure is missing from the list.
+    let recorded = context.state.backups.record_erasure(&who).await;
+    recorded.map_err(|e| {
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "backup_unavailable",
+            format!("nothing was erased, since a restored snapshot would not know of it: {e}"),
+        )
+    })?;
     erase_dialogues(&context, &who, &collections).await?;
     let erased = context.write(move |database| database.erase(&who, &collections));
     Ok(Json(erased.await?))

@@ -11,11 +11,12 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use vitrine::{Database, Options, schemas::Item};
+use vitrine::{Database, Options, Subject, schemas::Item};
 use vitrine_server::{
     auth::{Action, Key, Keys},
     backup::{
-        BackupSettings, Repository, create, prune_snapshots, restore_snapshot, verify_snapshot,
+        BackupSettings, Erasure, Repository, create, prune_snapshots, replay, restore_snapshot,
+        verify_snapshot,
     },
 };
 
@@ -336,4 +337,61 @@ async fn a_snapshot_without_a_target_names_the_setting() {
             .unwrap_or_default()
             .contains("backup.target")
     );
+}
+
+#[actix_web::test]
+async fn a_restored_snapshot_forgets_who_was_erased_since() {
+    let folders = folders();
+    let db = database(&folders.data);
+    write(&db, "shop", 1, 0..10);
+    let view = |user: &str| json!({"kind": "view", "collection": "shop", "user": user, "session": format!("of {user}"), "items": ["i1"]});
+    let events: Vec<_> = ["before", "since", "never"]
+        .map(|user| serde_json::from_value(view(user)).expect("event"))
+        .into();
+    db.append_events(&events).expect("events");
+    let target = repository(&folders);
+    let shop = [db.collection("shop").expect("shop")];
+    let before = Subject::User("before".into());
+    target
+        .write_erasure(&Erasure::now(db.id(), &before))
+        .await
+        .expect("written");
+    db.erase(&before, &shop).expect("erased");
+    let made = create(db.clone(), &target, "one".into())
+        .await
+        .expect("snapshot");
+    for subject in [
+        Subject::User("since".into()),
+        Subject::Session("of never".into()),
+    ] {
+        let erasure = Erasure::now(db.id(), &subject);
+        assert!(
+            !format!("{erasure:?}").contains("since"),
+            "a hash: {erasure:?}"
+        );
+        target.write_erasure(&erasure).await.expect("written");
+        db.erase(&subject, &shop).expect("erased");
+    }
+    let foreign = Erasure::now("another database", &Subject::User("never".into()));
+    target.write_erasure(&foreign).await.expect("written");
+
+    restore_snapshot(&target, None, &folders.restored)
+        .await
+        .expect("restored");
+    let folder = folders.restored.clone();
+    let open = move || Database::open(&folder, options()).map_err(|e| e.to_string());
+    let erased = replay(&target, &made, open).await.expect("replayed");
+    assert_eq!(erased, 2);
+    let restored = Database::open(&folders.restored, options()).expect("open");
+    let users = |user: &str| {
+        let shop = [restored.collection("shop").expect("shop")];
+        let subject = Subject::User(user.into());
+        restored
+            .erase(&subject, &shop)
+            .expect("erased")
+            .events
+            .get("shop")
+            .copied()
+    };
+    assert_eq!((users("since"), users("before")), (None, None));
 }

@@ -54,7 +54,7 @@ pub(super) fn resolve(
 }
 
 /// Drops bounds of numeric fields that few of the described items have: "towels, 6 pieces" where
-/// only toys have `pieces`. Ratings are of all items.
+/// only toys have `pieces`.
 pub(super) fn drop_foreign_ranges(
     parsed: &mut Parsed,
     chosen: &[Option<usize>],
@@ -73,8 +73,9 @@ pub(super) fn drop_foreign_ranges(
     };
     let is_foreign = |constraint: &Constraint| match constraint {
         Constraint::Range { field, .. } => {
-            let having = catalog.with_field(field).intersection_len(&described);
-            (having as f64) < MIN_FIELD_SHARE * described.len() as f64
+            let having = catalog.with_field(field);
+            let share = having.intersection_len(&described) as f64 / described.len() as f64;
+            !having.is_empty() && share < MIN_FIELD_SHARE
         }
         _ => false,
     };
