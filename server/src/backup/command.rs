@@ -8,7 +8,7 @@ use vitrine_schemas::SnapshotInfo;
 
 use super::{
     create::{blocking, create, new_id, prune_snapshots},
-    erasures::replay,
+    replay::replay,
     repository::Repository,
     restore as snapshots,
 };

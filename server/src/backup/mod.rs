@@ -13,6 +13,7 @@ mod command;
 mod create;
 mod erasures;
 mod manifest;
+mod replay;
 mod repository;
 mod restore;
 mod service;
@@ -21,8 +22,9 @@ mod settings;
 pub use self::{
     command::{BackupArgs, RepairArgs, RestoreArgs, VerifyArgs, backup, repair, restore, verify},
     create::{create, prune_snapshots},
-    erasures::{Erasure, replay},
+    erasures::Erasure,
     manifest::{FileEntry, Manifest},
+    replay::replay,
     repository::Repository,
     restore::{restore as restore_snapshot, verify as verify_snapshot},
     service::Backups,

@@ -15,7 +15,8 @@ use vitrine_schemas::{SnapshotInfo, SnapshotState};
 
 use super::{
     create::{create, created, new_id, prune_snapshots},
-    erasures::{self, Erasure},
+    erasures::Erasure,
+    replay,
     repository::Repository,
     settings::BackupSettings,
 };
@@ -135,7 +136,7 @@ impl Backups {
             if let Err(e) = prune_snapshots(repository, self.settings.keep).await {
                 tracing::error!("old snapshots were not removed: {e}");
             }
-            if let Err(e) = erasures::prune(repository).await {
+            if let Err(e) = replay::prune(repository).await {
                 tracing::error!("old erasures were not removed: {e}");
             }
         }
