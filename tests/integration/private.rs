@@ -149,6 +149,7 @@ fn a_restart_keeps_ledger_and_tables_and_an_erasure_gives_nothing_back() {
     let collections = [shop.shop()];
     let erased = shop.db.erase(&Subject::User("u7".into()), &collections);
     assert_eq!(erased.expect("erased").events["shop"], 1);
+    drop(collections);
     assert_eq!(shop.ledger(), ledger);
     let shop = shop.restart();
     assert_eq!(shop.ledger(), ledger);
@@ -162,7 +163,7 @@ fn what_one_user_does_is_in_no_answer() {
     let shop = Shop::new(&json!({"epsilon": 1}));
     shop.buy("u", 1, &["tent3", "dress25"], 0);
     shop.train().expect("a release");
-    let answer = shop.recommend(json!({"items": ["tent3"], "limit": 10}));
+    let answer = shop.recommend(json!({"positives": [{"id": "tent3"}], "limit": 10}));
     for hit in &answer.hits {
         let sources = hit.contributions.iter().map(|c| c.source);
         let behavior = |s: Source| matches!(s, Source::Behavior | Source::Session);
