@@ -42,6 +42,7 @@ impl SlowSearches {
             Some(Query::Vector(_)) => ("vector", words),
             Some(Query::Item(id)) => ("item", Some(id)),
             Some(Query::Image(_)) => ("image", words),
+            Some(Query::Audio(_)) => ("audio", words),
             None => ("none", words),
         };
         let text = text.map_or("", String::as_str);

@@ -31,4 +31,5 @@ mod rules;
 mod search;
 mod settings;
 mod snapshots;
+mod speech;
 mod understand;

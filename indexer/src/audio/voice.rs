@@ -1,0 +1,40 @@
+//! Voice activity, by the network of [earshot](https://github.com/pykeio/earshot).
+
+use earshot::Detector;
+
+use super::{AudioError, RATE};
+
+/// Samples of a frame.
+const FRAME: usize = 256;
+
+/// Score of a frame with voice, from 0 to 1.
+const VOICE: f32 = 0.5;
+
+/// Fewest frames with voice of a recording with speech, 80 ms.
+const MIN_FRAMES: usize = 5;
+
+/// Samples before the first and after the last frame with voice that are kept: quiet consonants.
+const MARGIN: usize = RATE * 3 / 10;
+
+/// Returns the part of `samples` from the first to the last voice, with a margin.
+///
+/// # Errors
+/// [`AudioError::NoSpeech`] if there is no voice.
+pub fn speech(samples: &[f32]) -> Result<&[f32], AudioError> {
+    let mut detector = Box::new(Detector::default());
+    let mut frame = [0.0; FRAME];
+    let (mut first, mut last, mut count) = (samples.len(), 0, 0);
+    for (number, part) in samples.chunks(FRAME).enumerate() {
+        frame[..part.len()].copy_from_slice(part);
+        frame[part.len()..].fill(0.0);
+        if detector.predict_f32(&frame) >= VOICE {
+            first = first.min(number * FRAME);
+            last = number * FRAME + part.len();
+            count += 1;
+        }
+    }
+    if count < MIN_FRAMES {
+        return Err(AudioError::NoSpeech);
+    }
+    Ok(&samples[first.saturating_sub(MARGIN)..(last + MARGIN).min(samples.len())])
+}
