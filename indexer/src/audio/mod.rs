@@ -60,7 +60,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<f32>, AudioError> {
     if bytes.len() > MAX_BYTES {
         return Err(AudioError::TooLarge(bytes.len()));
     }
-    // The decoders are other projects' parsers of untrusted data: a bug there is a damaged file here.
+    // Parsers of untrusted data in other projects: a bug there is a damaged file here.
     let decoded = catch_unwind(AssertUnwindSafe(|| container::decode(bytes.to_vec())));
     let damaged = |_| AudioError::Unsupported("the file is damaged".into());
     let mut samples = decoded.map_err(damaged)??;

@@ -10,7 +10,7 @@ use super::{AudioError, MAX_SECONDS, RATE};
 /// Samples of the longest packet, 120 ms.
 const MAX_PACKET: usize = RATE * 120 / 1000;
 
-/// Where the identification header has the number of samples at 48 kHz to skip.
+/// Bytes of the identification header with the number of samples at 48 kHz to skip.
 const PRE_SKIP: std::ops::Range<usize> = 10..12;
 const HEADER: &[u8] = b"OpusHead";
 

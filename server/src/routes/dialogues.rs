@@ -130,8 +130,8 @@ pub async fn get(
 
 /// Add a turn
 ///
-/// Sends a text or a recording of the shopper, or a control: `like` or `exclude` an item, `drop` parts of the
-/// state, `undo`, `reset`.
+/// Sends a text or a recording of the shopper, or a control: `like` or `exclude` an item, `drop`
+/// parts of the state, `undo`, `reset`.
 #[utoipa::path(
     post, path = "/v1/dialogues/{d}/turns", tag = "dialogues", operation_id = "add_turn",
     params(DialoguePath),
@@ -156,7 +156,7 @@ pub async fn turn(
     let since = read(&context, &id)?;
     let mut spoken = None;
     if let Input::Audio(audio) = input {
-        let heard = spoken::text_of(&context, audio, "/audio").await?;
+        let heard = spoken::text_of(&context, &since.dialogue.collection, audio, "/audio").await?;
         input = Input::Text(heard.text.clone());
         spoken = Some(heard);
     }

@@ -56,6 +56,7 @@ pub async fn post(
         let hints = Hints {
             language: form.language.as_deref(),
             prompt: form.prompt.as_deref(),
+            hot_words: &[],
             window: Window::Short,
         };
         state.speech.transcribe(&form.file, &hints, "/file")

@@ -69,7 +69,7 @@ pub async fn run(
         experiment,
         mut rival,
     } = search;
-    let spoken = spoken::hear(context, &mut request.query).await?;
+    let spoken = spoken::hear(context, c, &mut request.query).await?;
     if let (Some(spoken), Some(rival)) = (&spoken, &mut rival) {
         rival.query = Some(Query::Text(spoken.text.clone()));
     }

@@ -159,7 +159,7 @@ fn form(file: Option<&[u8]>, fields: &[(&str, &str)]) -> (String, Vec<u8>) {
     ("multipart/form-data; boundary=limit".to_owned(), body)
 }
 
-const PATH: &str = "/v1/audio/transcriptions";
+const TRANSCRIPTIONS: &str = "/v1/audio/transcriptions";
 
 #[actix_web::test]
 async fn a_spoken_query_is_searched_as_its_text() {
@@ -226,7 +226,9 @@ async fn transcriptions_have_the_forms_of_the_openai_api() {
         (vec![("response_format", "text"), ("language", "en")], "red"),
     ] {
         let (media_type, body) = form(Some(RECORDING), &fields);
-        let answer = api.send(raw("POST", PATH, &media_type, body)).await;
+        let answer = api
+            .send(raw("POST", TRANSCRIPTIONS, &media_type, body))
+            .await;
         assert_eq!(answer.status.as_u16(), 200, "{answer:?}");
         assert_eq!(answer.text, expected);
     }
@@ -266,14 +268,23 @@ async fn transcriptions_have_the_forms_of_the_openai_api() {
         ),
     ] {
         let (media_type, body) = form(file, &[field]);
-        let answer = api.send(raw("POST", PATH, &media_type, body)).await;
+        let answer = api
+            .send(raw("POST", TRANSCRIPTIONS, &media_type, body))
+            .await;
         let error = answer.openai_error(status, code);
         assert_eq!(error["param"], param);
     }
-    let answer = api.send(raw("POST", PATH, "application/json", "{}")).await;
+    let answer = api
+        .send(raw("POST", TRANSCRIPTIONS, "application/json", "{}"))
+        .await;
     answer.openai_error(415, "unsupported_media_type");
     let answer = api
-        .send(raw("POST", PATH, "multipart/form-data; boundary=x", "y"))
+        .send(raw(
+            "POST",
+            TRANSCRIPTIONS,
+            "multipart/form-data; boundary=x",
+            "y",
+        ))
         .await;
     answer.openai_error(400, "invalid");
 }
@@ -292,6 +303,8 @@ async fn without_a_model_the_command_that_installs_one_is_named() {
             .contains("models get --preset whisper-base")
     );
     let (media_type, body) = form(Some(RECORDING), &[]);
-    let answer = api.send(raw("POST", PATH, &media_type, body)).await;
+    let answer = api
+        .send(raw("POST", TRANSCRIPTIONS, &media_type, body))
+        .await;
     answer.openai_error(503, "no_speech_model");
 }

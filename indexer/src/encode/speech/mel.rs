@@ -20,6 +20,15 @@ const FLOOR: f32 = 1e-10;
 /// Range below the loudest value that is kept, in decades.
 const RANGE: f32 = 8.0;
 
+/// Content of a spectrogram after the clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// The spectrogram of silence.
+    Silence,
+    /// Zeros, which are in the middle of the range of values.
+    Zeros,
+}
+
 /// Computes spectrograms.
 pub struct LogMel {
     fft: Arc<dyn RealToComplex<f32>>,
@@ -44,12 +53,16 @@ impl LogMel {
         }
     }
 
-    /// Returns the spectrogram `[frames, mels]` of `samples`, followed by silence up to `frames`
-    /// frames.
+    /// Returns the spectrogram `[frames, mels]` of `samples`, padded to `frames` frames.
     ///
     /// # Errors
     /// The Fourier transform failed.
-    pub fn compute(&self, samples: &[f32], frames: usize) -> Result<Vec<f32>, ModelError> {
+    pub fn compute(
+        &self,
+        samples: &[f32],
+        frames: usize,
+        padding: Padding,
+    ) -> Result<Vec<f32>, ModelError> {
         let samples = &samples[..samples.len().min(frames * HOP)];
         let padded = reflected(samples, frames * HOP);
         let mut out = vec![FLOOR.log10(); frames * self.filters.len()];
@@ -73,6 +86,10 @@ impl LogMel {
         let max = out.iter().copied().fold(f32::MIN, f32::max);
         let scaled = |x: f32| (x.max(max - RANGE) + 4.0) / 4.0;
         out.iter_mut().for_each(|x| *x = scaled(*x));
+        if padding == Padding::Zeros {
+            let clip = (samples.len() / HOP + 1) * self.filters.len();
+            out.iter_mut().skip(clip).for_each(|x| *x = 0.0);
+        }
         Ok(out)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::mel::{HOP, LogMel};
+use super::mel::{HOP, LogMel, Padding};
 use super::{Hints, RATE, Whisper, Window};
 
 /// Value of a frame and a filter.
@@ -37,7 +37,9 @@ fn signal() -> Vec<f32> {
 
 #[test]
 fn the_spectrogram_has_known_values() {
-    let mel = LogMel::new(80).compute(&signal(), 3_000).expect("computes");
+    let mel = LogMel::new(80)
+        .compute(&signal(), 3_000, Padding::Silence)
+        .expect("computes");
     assert_eq!(mel.len(), 3_000 * 80);
     for (frame, filter, expected) in EXPECTED {
         let found = mel[frame * 80 + filter];
@@ -51,12 +53,23 @@ fn the_spectrogram_has_known_values() {
 #[test]
 fn a_shorter_spectrogram_is_the_beginning_of_a_longer_one() {
     let mel = LogMel::new(80);
-    let long = mel.compute(&signal(), 3_000).expect("computes");
-    let short = mel.compute(&signal(), 1_000).expect("computes");
+    let long = mel
+        .compute(&signal(), 3_000, Padding::Silence)
+        .expect("computes");
+    let short = mel
+        .compute(&signal(), 1_000, Padding::Silence)
+        .expect("computes");
     assert_eq!(short, long[..short.len()]);
-    let cut = mel.compute(&signal(), 20).expect("computes");
+    let cut = mel
+        .compute(&signal(), 20, Padding::Silence)
+        .expect("computes");
     assert_eq!(cut.len(), 20 * 80);
-    let silent = mel.compute(&[], 10).expect("computes");
+    let padded = mel
+        .compute(&signal(), 100, Padding::Zeros)
+        .expect("computes");
+    assert_eq!(padded[..51 * 80], short[..51 * 80]);
+    assert!(padded[51 * 80..].iter().all(|x| *x == 0.0));
+    let silent = mel.compute(&[], 10, Padding::Silence).expect("computes");
     assert!(silent.iter().all(|x| *x == silent[0]));
     assert_eq!(HOP * 100, RATE);
 }

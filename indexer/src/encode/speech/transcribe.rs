@@ -26,11 +26,9 @@ pub struct Greedy<'a> {
     pub suppressed_first: &'a [u32],
 }
 
-/// A decoded clip.
-pub struct Decoded {
-    pub tokens: Vec<u32>,
-    /// Mean natural logarithm of the probabilities of the tokens and the end.
-    pub mean_log_probability: f32,
+/// A clip whose language is known.
+pub struct Begun {
+    state: State,
     /// Code of the language; None if the model knows one language.
     pub language: Option<String>,
     /// Probability of the language if it was detected; 1 if it was given.
@@ -39,42 +37,55 @@ pub struct Decoded {
     pub no_speech: f32,
 }
 
+/// A decoded text.
+pub struct Decoded {
+    pub tokens: Vec<u32>,
+    /// Mean natural logarithm of the probabilities of the tokens and the end.
+    pub mean_log_probability: f32,
+}
+
 impl Greedy<'_> {
-    /// Decodes an encoded clip. `language` is a code of [`Tokens::languages`], detected if None;
-    /// `prompt` are tokens of earlier text.
+    /// Begins an encoded clip. `language` is a code of [`Tokens::languages`], detected if None.
     ///
     /// # Errors
     /// A computation failed.
-    pub fn run(
-        &self,
-        clip: &[f32],
-        seconds: f32,
-        language: Option<&str>,
-        prompt: &[u32],
-    ) -> Result<Decoded, ModelError> {
+    pub fn begin(&self, clip: &[f32], language: Option<&str>) -> Result<Begun, ModelError> {
         let mut state = self.decoder.start(clip);
         let logits = self.decoder.step(&mut state, &[self.tokens.start])?;
-        let no_speech = probability(&logits, self.tokens.no_speech);
         let (code, language_probability) = self.language(&logits, language);
+        Ok(Begun {
+            language: code.map(str::to_owned),
+            language_probability,
+            no_speech: probability(&logits, self.tokens.no_speech),
+            state,
+        })
+    }
+
+    /// Decodes a clip, of this length in seconds, after the tokens of an earlier text.
+    ///
+    /// # Errors
+    /// A computation failed.
+    pub fn text(
+        &self,
+        begun: &mut Begun,
+        prompt: &[u32],
+        seconds: f32,
+    ) -> Result<Decoded, ModelError> {
         let mut next = Vec::new();
-        if !prompt.is_empty() {
-            state.clear();
-            next.push(self.tokens.previous);
-            next.extend(&prompt[prompt.len().saturating_sub(MAX_PROMPT)..]);
+        if !prompt.is_empty() || begun.state.len() > 1 {
+            begun.state.clear();
+            if !prompt.is_empty() {
+                next.push(self.tokens.previous);
+                next.extend(&prompt[prompt.len().saturating_sub(MAX_PROMPT)..]);
+            }
             next.push(self.tokens.start);
         }
-        if let Some(token) = code.and_then(|code| self.tokens.language(code)) {
+        let language = begun.language.as_deref();
+        if let Some(token) = language.and_then(|code| self.tokens.language(code)) {
             next.extend([token, self.tokens.transcribe]);
         }
         next.push(self.tokens.no_times);
-        let (tokens, mean_log_probability) = self.text(&mut state, next, seconds)?;
-        Ok(Decoded {
-            tokens,
-            mean_log_probability,
-            language: code.map(str::to_owned),
-            language_probability,
-            no_speech,
-        })
+        self.generate(&mut begun.state, next, seconds)
     }
 
     /// Returns the likeliest language after the start, with its probability among languages.
@@ -91,22 +102,23 @@ impl Greedy<'_> {
     }
 
     /// Generates tokens after `next` until the end, with their mean log probability.
-    fn text(
+    fn generate(
         &self,
         state: &mut State,
         mut next: Vec<u32>,
         seconds: f32,
-    ) -> Result<(Vec<u32>, f32), ModelError> {
+    ) -> Result<Decoded, ModelError> {
         let left = (self.decoder.max_tokens()).saturating_sub(state.len() + next.len());
         let limit = MIN_TOKENS + (seconds * TOKENS_PER_SECOND) as usize;
-        let (mut tokens, mut sum) = (Vec::new(), 0.0);
+        let (mut tokens, mut sum, mut count) = (Vec::new(), 0.0, 0usize);
         for _ in 0..limit.min(left) {
             let mut logits = self.decoder.step(state, &next)?;
             self.suppress(&mut logits, tokens.is_empty());
             let token = arg_max(&logits) as u32;
             sum += probability(&logits, token).max(f32::MIN_POSITIVE).ln();
+            count += 1;
             if token == self.tokens.end {
-                return Ok((tokens.clone(), sum / (tokens.len() + 1) as f32));
+                break;
             }
             tokens.push(token);
             if let Some(period) = repeated(&tokens) {
@@ -115,8 +127,10 @@ impl Greedy<'_> {
             }
             next = vec![token];
         }
-        let count = state.len().min(tokens.len()).max(1);
-        Ok((tokens, sum / count as f32))
+        Ok(Decoded {
+            tokens,
+            mean_log_probability: sum / count.max(1) as f32,
+        })
     }
 
     fn suppress(&self, logits: &mut [f32], is_first: bool) {
