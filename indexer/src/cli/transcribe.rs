@@ -68,7 +68,7 @@ fn text(
         Err(error) => return Ok(Err(error)),
     };
     let speech = match audio::speech(&samples) {
-        Ok(_) if args.full_window => &samples,
+        Ok(_) if args.full_window => &samples[..],
         Ok(speech) => speech,
         Err(error) => return Ok(Err(error)),
     };

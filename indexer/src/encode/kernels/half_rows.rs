@@ -149,3 +149,47 @@ fn dot_with<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     let tail = a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum::<f32>();
     simd.reduce_sum_f32s(sum) + tail
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_with_halves_are_those_of_the_widened_weights() {
+        for (rows, n, k) in [
+            (1, 1, 1),
+            (1, 130, 33),
+            (3, 65, 64),
+            (4, 7, 100),
+            (9, 70, 17),
+        ] {
+            let value = |i: usize| ((i * 37 % 101) as f32 - 50.0) / 32.0;
+            let weights: Vec<f16> = (0..n * k).map(|i| f16::from_f32(value(i))).collect();
+            let input: Vec<f32> = (0..rows * k).map(|i| value(i * 7 + 3)).collect();
+            let matrix = HalfRows::new(weights.clone(), k);
+            let found = matrix.product(&input);
+            assert_eq!(found.len(), rows * n);
+            for (at, found) in found.iter().enumerate() {
+                let (input, weights) = (&input[at / n * k..][..k], &weights[at % n * k..][..k]);
+                let terms = input.iter().zip(weights);
+                let wanted: f32 = terms.map(|(x, w)| x * w.to_f32()).sum();
+                assert!(
+                    (found - wanted).abs() < 1e-3,
+                    "{rows} {n} {k}: {found}, {wanted}"
+                );
+            }
+            let row: Vec<f32> = weights[..k].iter().map(|w| w.to_f32()).collect();
+            assert_eq!(matrix.row(0), Some(row));
+            assert_eq!(matrix.row(n), None);
+        }
+    }
+
+    #[test]
+    fn dot_products_use_all_values() {
+        for len in [0, 1, 15, 16, 64, 67, 200] {
+            let values: Vec<f32> = (0..len).map(|i| i as f32).collect();
+            let wanted: f32 = values.iter().sum();
+            assert_eq!(dot(&values, &vec![1.0; len]), wanted);
+        }
+    }
+}
