@@ -229,6 +229,10 @@ bench-paraphrases: build models ## hybrid, full-text and vector search on a shop
 bench-understanding: build ## query understanding and dialogues on a set of products, queries and dialogues (SET)
 	scripts/study/understanding.sh $(BIN) $(SET)
 
+bench-speech: build ## texts, word errors and seconds of spoken queries, and of faster-whisper with the same weights (VITRINE_DATA; espeak-ng)
+	$(BIN)/vitrine-indexer models get --preset whisper-base
+	scripts/study/speech.sh $(BIN) $(VITRINE_DATA)/speech $(CACHE)/bench/speech
+
 bench-multilingual: build models ## the default text encoder, multilingual-e5-small, and both as one: English, Chinese, German (VITRINE_DATA)
 	$(BIN)/vitrine-indexer models get --preset multilingual
 	scripts/study/multilingual.sh $(BIN)

@@ -35,6 +35,10 @@ pub enum CommandError {
     HeadsExist { name: String },
     #[error("heads `{name}` were not promoted: {reason}; use --force to activate them anyway")]
     NotPromoted { name: String, reason: String },
+    #[error(
+        "no speech model in the models folder; run `vitrine-indexer models get --preset whisper-base`"
+    )]
+    NoSpeechModel,
     #[error("cannot embed: {0}")]
     Embed(#[from] vitrine::EmbedError),
     #[error(transparent)]

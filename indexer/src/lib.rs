@@ -1,6 +1,7 @@
 //! The indexer: reads catalogs, embeds images and text, fills collections.
 //! The only crate that names candle, image and tokenizers; HTTP serving does not live here.
 
+pub mod audio;
 pub mod cli;
 pub mod encode;
 pub mod error;

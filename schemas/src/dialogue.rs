@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     BlendSpec, DiversifySpec, FacetSpec, FacetsOver, FilterSpec, Range, SearchMode, SearchResponse,
-    SortKey,
+    SortKey, Spoken,
 };
 
 /// State of a dialogue: the query that it has built up. Each part can be removed.
@@ -285,6 +285,9 @@ pub struct TurnRequest {
     /// Text of the shopper, in English or Chinese.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Base64 of a recording of the shopper, as in `query.audio` of a search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<String>,
     /// Id of an item that hits should be similar to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<String>,
@@ -348,6 +351,9 @@ pub struct DialogueResponse {
     /// The interpreted turn, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<DialogueTurn>,
+    /// Text of a turn by audio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoken: Option<Spoken>,
     /// The dialogue afterwards.
     pub dialogue: Dialogue,
     /// Search response; absent if the state is empty.

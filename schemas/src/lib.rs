@@ -105,6 +105,7 @@ pub mod search_event;
 pub mod search_log;
 pub mod snapshot;
 pub mod sort;
+pub mod speech;
 pub mod suggest;
 pub mod synonym;
 pub mod understand;
@@ -198,6 +199,7 @@ pub use search_event::{SearchEvent, SearchFollowUp, SearchOutcome, SearchTimePar
 pub use search_log::{SearchLogConfig, SearchLogInfo};
 pub use snapshot::{SnapshotInfo, SnapshotParams, SnapshotState, SnapshotsResponse};
 pub use sort::{SortKey, SortOrder, SortSpec};
+pub use speech::{Spoken, Transcription, TranscriptionForm, TranscriptionFormat};
 pub use suggest::{SuggestConfig, SuggestParams, SuggestResponse, Suggestion, SuggestionKind};
 pub use synonym::{StopWords, Synonym, Synonyms};
 pub use understand::{UnderstandRequest, UnderstandResponse, UnderstoodPart};

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use crate::{
     BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, ExperimentUse, Facet,
     FacetSpec, Fallback, FilterSpec, Group, HitRanking, Item, Offer, RankerUse, Reason, Relevance,
-    RuleUse, SortSpec, SourceUse, UnderstandResponse,
+    RuleUse, SortSpec, SourceUse, Spoken, UnderstandResponse,
 };
 
-/// Query: exactly one of text, image, vector and item.
+/// Query: exactly one of text, image, audio, vector and item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Query {
@@ -19,6 +19,10 @@ pub enum Query {
     Text(String),
     /// Base64 of the bytes of an image, embedded by the server's image encoder.
     Image(String),
+    /// Base64 of a recording of up to 30 s and 10 MB, turned into a text by the server's speech
+    /// model: WAV, FLAC, MP3, AAC or MP4, Ogg or WebM with Vorbis or Opus. `spoken` in the response
+    /// has the text; send it as `text` for other pages.
+    Audio(String),
     /// Vector with the dimension of the space.
     Vector(Vec<f32>),
     /// Id of an item whose vector is used; the item itself is excluded.
@@ -394,6 +398,9 @@ pub struct SearchResponse {
     /// Interpretation of the text, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub understood: Option<UnderstandResponse>,
+    /// Text of a query by audio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoken: Option<Spoken>,
     /// Plan of the search: `graph`, `scan` (quantized codes of all matches, then the vectors of the
     /// best), `exact`, `lexical`, or a combination such as `graph+lexical`; `filter` without a
     /// query, or if the whole text became a filter; with `+sort` if the matches are sorted;

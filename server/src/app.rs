@@ -17,7 +17,7 @@ use crate::{
         analytics, collections, console, dialogues, docs, embeddings, events, experiments, health,
         images, import, item_embedding, items, map, models, multi_search, presets, privacy,
         rankers, recommend, reembedding, reports, rules, search, snapshots, suggest, synonyms,
-        understand, users,
+        transcriptions, understand, users,
     },
 };
 
@@ -108,6 +108,8 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),
         Entry::new("/v1/tasks/{id}").on(GET, Key(Read), models::task),
         Entry::new("/v1/embeddings").on(POST, Key(Read), embeddings::post),
+        Entry::new("/v1/audio/transcriptions").on(POST, Key(Read), transcriptions::post),
+        Entry::new("/v1/transcriptions").on(POST, Key(Read), transcriptions::post_short),
         Entry::new("/v1/models").on(GET, Key(Read), embeddings::models),
         Entry::new("/v1/multi_search").on(POST, Key(Read), multi_search::multi_search),
         Entry::new("/v1/dialogues").on(POST, Key(Read), dialogues::begin),

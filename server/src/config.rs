@@ -135,6 +135,8 @@ pub struct Limits {
     pub write_permits: usize,
     /// Maximum concurrent embedding calls.
     pub embed_permits: usize,
+    /// Maximum concurrent transcriptions; each uses all cores.
+    pub speech_permits: usize,
     /// Maximum concurrent thumbnail computations.
     pub image_permits: usize,
     /// Requests per second of a key without a limit of its own; more get 429; 0 for no limit.
@@ -260,6 +262,7 @@ impl Default for Config {
                 search_permits: cores * 2,
                 write_permits: 4,
                 embed_permits: 2,
+                speech_permits: 1,
                 image_permits: cores.div_ceil(2),
                 key_requests_per_second: 0,
                 queue: 64,
@@ -361,6 +364,7 @@ impl Limits {
             ("search_permits", self.search_permits as u64, 1, 10_000),
             ("write_permits", self.write_permits as u64, 1, 10_000),
             ("embed_permits", self.embed_permits as u64, 1, 10_000),
+            ("speech_permits", self.speech_permits as u64, 1, 100),
             ("image_permits", self.image_permits as u64, 1, 10_000),
             ("queue", self.queue as u64, 0, 100_000),
             ("dialogues", self.dialogues as u64, 1, 10_000_000),

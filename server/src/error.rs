@@ -29,6 +29,7 @@ impl ErrorForm {
     pub fn of(path: &str) -> Self {
         match path {
             "/v1/embeddings" | "/v1/models" => Self::OpenAi,
+            "/v1/audio/transcriptions" | "/v1/transcriptions" => Self::OpenAi,
             _ => Self::Problem,
         }
     }

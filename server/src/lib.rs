@@ -26,5 +26,6 @@ pub mod ops;
 pub mod routes;
 pub mod search;
 pub mod serve;
+pub mod speech;
 pub mod state;
 pub mod tls;

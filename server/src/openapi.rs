@@ -19,7 +19,8 @@ use vitrine_schemas::{
 use crate::routes::{
     analytics, collections, dialogues, embeddings, events, experiments, health, images, import,
     item_embedding, items, map, models, multi_search, presets, privacy, rankers, recommend,
-    reembedding, reports, rules, search, snapshots, suggest, synonyms, understand, users,
+    reembedding, reports, rules, search, snapshots, suggest, synonyms, transcriptions, understand,
+    users,
 };
 
 /// The OpenAPI document.
@@ -52,7 +53,7 @@ use crate::routes::{
         experiments::list, experiments::get, experiments::put, experiments::delete, experiments::results,
         analytics::summary, analytics::queries, analytics::positions, analytics::export,
         users::export, users::erase, users::export_session, users::erase_session,
-        embeddings::post, embeddings::models,
+        embeddings::post, embeddings::models, transcriptions::post, transcriptions::post_short,
         reports::list, reports::get,
         snapshots::list, snapshots::create,
         rules::list, rules::replace, rules::test, rules::get, rules::put, rules::delete,
@@ -83,6 +84,7 @@ use crate::routes::{
         (name = "privacy", description = "What private collections released, and their budgets"),
         (name = "users", description = "Export or erase the data of a user or session"),
         (name = "embeddings", description = "OpenAI-compatible embeddings"),
+        (name = "speech", description = "OpenAI-compatible transcriptions"),
         (name = "reports", description = "Evaluation reports"),
         (name = "operations", description = "Health, metrics, snapshots and this document"),
     ),

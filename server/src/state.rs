@@ -18,6 +18,7 @@ use crate::{
         body_budget::BodyBudget, limits::Gate, metrics::Metrics, rate_limits::RateLimits,
         request_log::RequestLog, slow_searches::SlowSearches, stopping::Stopping, tasks::Tasks,
     },
+    speech::Speech,
 };
 
 /// State shared by all requests.
@@ -60,6 +61,10 @@ pub struct AppState {
     pub parquet_imports: Arc<Semaphore>,
     /// Limits concurrent embedding calls.
     pub embeds: Arc<Gate>,
+    /// The speech model.
+    pub speech: Speech,
+    /// Limits concurrent transcriptions.
+    pub transcriptions: Gate,
     /// Limits concurrent thumbnail computations.
     pub thumbnails: Gate,
     /// Folders of item images.
@@ -99,6 +104,8 @@ impl AppState {
             parquet_imports: Arc::new(Semaphore::new(limits.parquet_imports)),
             trainings: Gate::new(1, limits.queue),
             embeds,
+            speech: Speech::new(config.models_dir),
+            transcriptions: Gate::new(limits.speech_permits, limits.queue),
             thumbnails: Gate::new(limits.image_permits, limits.queue),
             images,
             reports: Reports::open(config.reports_dir.as_deref())?,

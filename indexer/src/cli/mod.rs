@@ -15,6 +15,7 @@ mod reembed;
 mod settings;
 mod target;
 mod train;
+mod transcribe;
 
 use std::{io::Write, path::PathBuf};
 
@@ -50,6 +51,10 @@ enum Command {
     Train(train::TrainCommand),
     /// Embed a text or an image; prints the vectors as JSON.
     Embed(embed::EmbedArgs),
+    /// Turn recordings of speech into texts; prints one line of JSON per file.
+    ///
+    /// Exit status: 0 success, 3 some recordings cannot be used, 1 failure, 2 wrong usage.
+    Transcribe(transcribe::TranscribeArgs),
     /// Rank the categories that a category could learn from, best first.
     ///
     /// Prints JSON: similarity, volume, users in common, the expected benefit and its explanation.
@@ -135,6 +140,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
         Command::Events(command) => events::run(&command, out),
         Command::Train(command) => train::run(&command, out),
         Command::Embed(args) => embed::run(&args, out),
+        Command::Transcribe(args) => transcribe::run(&args, out),
         Command::Domains(args) => domains::run(&args, out),
         Command::Heads(command) => heads::run(&command, out),
         Command::Models(command) => models::run(&command, out),

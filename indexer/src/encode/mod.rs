@@ -12,6 +12,7 @@ mod kernels;
 mod precision;
 pub mod pth;
 pub mod registry;
+pub mod speech;
 pub mod text;
 pub mod weights;
 

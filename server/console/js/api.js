@@ -46,6 +46,8 @@ export async function ask(url, options = {}) {
   let problem = {};
   try {
     problem = await answer.json();
+    // Routes of the OpenAI API have errors in its form.
+    if (problem.error) problem = { code: problem.error.code, detail: problem.error.message };
   } catch {
     problem = { detail: `The server responded with status ${answer.status} without details.` };
   }

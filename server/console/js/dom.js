@@ -33,6 +33,7 @@ export function icon(path, size = 18) {
 export const ICONS = {
   search: "M10.5 17a6.5 6.5 0 1 1 0-13 6.5 6.5 0 0 1 0 13z M15.5 15.5L21 21",
   image: "M4 7h3l2-2h6l2 2h3v12H4z M12 16a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z",
+  microphone: "M12 14a3 3 0 0 1-3-3V6a3 3 0 0 1 6 0v5a3 3 0 0 1-3 3z M6 11a6 6 0 0 0 12 0 M12 17v4",
   close: "M6 6l12 12 M18 6L6 18",
   back: "M14 6l-6 6 6 6",
   key: "M8 16a4 4 0 1 1 0-8 4 4 0 0 1 0 8z M12 12h9v3 M17 12v2.500",

@@ -1,6 +1,7 @@
 // The search box with image upload, and the search options.
 
 import { el, icon, ICONS } from "./dom.js";
+import { microphone } from "./microphone.js";
 import { readImage, setImage } from "./query.js";
 import { change } from "./route.js";
 import { suggestions } from "./suggest.js";
@@ -10,7 +11,7 @@ export function searchbar({ failed }) {
   const text = el("input", { type: "search", id: "query", name: "q", placeholder: "Search by text, or drop an image", "aria-label": "Search", autocomplete: "off", spellcheck: "false", enterkeyhint: "search", "aria-keyshortcuts": "/" });
   const file = el("input", { type: "file", id: "image", accept: "image/*", class: "hidden", "aria-label": "Search by image" });
   const options = el("button", { type: "button", class: "quiet", title: "Options", "aria-label": "Options", "aria-expanded": "false", "aria-controls": "options", on: { click: () => unfold(panel.hidden) } }, icon(ICONS.sliders));
-  const box = el("div", { class: "box" }, icon(ICONS.search), text, suggestions(text, () => completed), el("label", { class: "quiet", for: "image", title: "Search by image" }, icon(ICONS.image), file), options, el("button", { type: "submit", class: "primary" }, "Search"));
+  const box = el("div", { class: "box" }, icon(ICONS.search), text, suggestions(text, () => completed), el("label", { class: "quiet", for: "image", title: "Search by image" }, icon(ICONS.image), file), microphone({ heard, failed }), options, el("button", { type: "submit", class: "primary" }, "Search"));
   const user = field("user", "User", "user id, as in events: personalizes the ranking");
   const filter = field("filter", "Filter", 'price <= 300 AND NOT brand = "Acme"');
   const space = select("space", "Space", []);
@@ -32,6 +33,11 @@ export function searchbar({ failed }) {
     const isNew = asked.q !== shown;
     // Another text is another query: undone interpretations of the old one are dropped.
     change({ ...asked, n: "", ...(isNew ? { undo: [] } : {}), ...(isNew && asked.q ? { like: "", image: "" } : {}) });
+  }
+
+  function heard(words) {
+    text.value = words;
+    form.requestSubmit();
   }
 
   let shown = "";

@@ -16,7 +16,7 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 34] = sources![
+pub const SOURCES: [(&str, &str); 35] = sources![
     "introduction"
     "quick-start"
     "search"
@@ -25,6 +25,7 @@ pub const SOURCES: [(&str, &str); 34] = sources![
     "recommendations"
     "similar-items"
     "dialogues"
+    "spoken-queries"
     "merchandising"
     "analytics"
     "experiments"

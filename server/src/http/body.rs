@@ -132,7 +132,7 @@ fn too_large(limit: &str) -> ApiError {
 }
 
 /// Reads a body of at most `limit` bytes, which are reserved as they arrive.
-async fn read(
+pub async fn read(
     request: &HttpRequest,
     mut payload: Payload,
     state: &AppState,

@@ -24,6 +24,12 @@ const SEARCH: BodyLimit = BodyLimit {
     values: 100_000,
 };
 
+/// A form with a recording.
+const RECORDING: BodyLimit = BodyLimit {
+    bytes: 11 << 20,
+    values: 0,
+};
+
 /// Several searches.
 const MULTI_SEARCH: BodyLimit = BodyLimit {
     bytes: 16 << 20,
@@ -60,6 +66,7 @@ fn by_route(method: &Method, pattern: &str) -> BodyLimit {
     match (method.as_str(), route) {
         ("PUT", "/items") | ("PUT", "/reembedding/vectors") | ("POST", "/rankers") => BULK,
         ("POST", "/events") | ("POST", "/embeddings") => BULK,
+        ("POST", "/audio/transcriptions" | "/transcriptions") => RECORDING,
         ("POST", "/multi_search") => MULTI_SEARCH,
         ("POST", "/search" | "/rankers/features" | "/rules/test") => SEARCH,
         ("POST", "/dialogues" | "/dialogues/{d}/turns" | "/dialogues/{d}/page") => SEARCH,
@@ -116,6 +123,7 @@ mod tests {
             (Method::POST, "/v1/collections/{c}/facets", SMALL),
             (Method::PUT, "/v1/collections/{c}/rules", SETTINGS),
             (Method::PUT, "/v1/collections/{c}", SETTINGS),
+            (Method::POST, "/v1/audio/transcriptions", RECORDING),
             (Method::POST, "/v1/aliases", SMALL),
         ] {
             assert_eq!(by_route(&method, route), limit, "{method} {route}");

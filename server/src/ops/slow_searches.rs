@@ -41,6 +41,7 @@ impl SlowSearches {
             Some(Query::Vector(_)) => ("vector", text),
             Some(Query::Item(id)) => ("item", id.as_str()),
             Some(Query::Image(_)) => ("image", text),
+            Some(Query::Audio(_)) => ("audio", text),
             None => ("none", text),
         };
         Some(RunningSearch {

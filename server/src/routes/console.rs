@@ -26,7 +26,7 @@ macro_rules! files {
 }
 
 /// Files of the console; a test compares them with the folder.
-pub const FILES: [(&str, &str); 41] = files![
+pub const FILES: [(&str, &str); 42] = files![
     "index.html"
     "icon.svg"
     "css/base.css"
@@ -51,6 +51,7 @@ pub const FILES: [(&str, &str); 41] = files![
     "js/keyboard.js"
     "js/main.js"
     "js/metrics.js"
+    "js/microphone.js"
     "js/palette.js"
     "js/picture.js"
     "js/problem.js"

@@ -21,7 +21,10 @@ use crate::{
             AuthErrors, BodyErrors, ConflictErrors, EncoderErrors, NotFoundErrors, OverloadErrors,
         },
     },
-    search::dialogue::{self, Input, Outcome},
+    search::{
+        dialogue::{self, Input, Outcome},
+        spoken,
+    },
 };
 
 /// Path parameters of dialogue routes.
@@ -127,8 +130,8 @@ pub async fn get(
 
 /// Add a turn
 ///
-/// Sends a text of the shopper or a control: `like` or `exclude` an item, `drop` parts of the
-/// state, `undo`, `reset`.
+/// Sends a text or a recording of the shopper, or a control: `like` or `exclude` an item, `drop`
+/// parts of the state, `undo`, `reset`.
 #[utoipa::path(
     post, path = "/v1/dialogues/{d}/turns", tag = "dialogues", operation_id = "add_turn",
     params(DialoguePath),
@@ -149,10 +152,18 @@ pub async fn turn(
     body: Body<TurnRequest>,
 ) -> ApiResult<Json<DialogueResponse>> {
     let id = path.into_inner().d;
-    let input = Input::try_from(body.0)?;
+    let mut input = Input::try_from(body.0)?;
     let since = read(&context, &id)?;
+    let mut spoken = None;
+    if let Input::Audio(audio) = input {
+        let heard = spoken::text_of(&context, &since.dialogue.collection, audio, "/audio").await?;
+        input = Input::Text(heard.text.clone());
+        spoken = Some(heard);
+    }
     let outcome = dialogue::turn(&context, since.dialogue.clone(), input).await?;
-    store(&context, id, &since, outcome)
+    let mut response = store(&context, id, &since, outcome)?;
+    response.spoken = spoken;
+    Ok(response)
 }
 
 /// Get a page of results
@@ -221,6 +232,7 @@ fn response(context: &RequestContext, id: String, outcome: Outcome) -> DialogueR
         id,
         expires_at: expires.to_rfc3339_opts(SecondsFormat::Secs, true),
         turn: outcome.turn,
+        spoken: None,
         dialogue: outcome.dialogue,
         answer: outcome.answer,
         relaxations: outcome.relaxations,

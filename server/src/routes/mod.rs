@@ -29,6 +29,7 @@ mod setting;
 pub mod snapshots;
 pub mod suggest;
 pub mod synonyms;
+pub mod transcriptions;
 pub mod understand;
 pub mod users;
 

@@ -27,6 +27,8 @@ const MAX_STATE_BYTES: usize = 64 << 10;
 pub enum Input {
     /// A text.
     Text(String),
+    /// A recording, as Base64.
+    Audio(String),
     /// More like this item.
     Like(String),
     /// Without this item.
@@ -45,6 +47,7 @@ impl TryFrom<TurnRequest> for Input {
     fn try_from(request: TurnRequest) -> ApiResult<Self> {
         let TurnRequest {
             text,
+            audio,
             like,
             exclude,
             drop,
@@ -61,6 +64,7 @@ impl TryFrom<TurnRequest> for Input {
         }
         let all = [
             text.map(Self::Text),
+            audio.map(Self::Audio),
             like.map(Self::Like),
             exclude.map(Self::Exclude),
             drop.map(Self::Drop),
@@ -71,7 +75,8 @@ impl TryFrom<TurnRequest> for Input {
         match (given.next(), given.next()) {
             (Some(input), None) => Ok(input),
             _ => {
-                let detail = "expected exactly one of text, like, exclude, drop, undo, reset";
+                let detail =
+                    "expected exactly one of text, audio, like, exclude, drop, undo, reset";
                 Err(ApiError::invalid("", detail))
             }
         }
@@ -239,6 +244,7 @@ async fn interpret(
             });
             return work.await;
         }
+        Input::Audio(_) => return Err(ApiError::internal("a recording without its text")),
         Input::Undo if dialogue.turns.is_empty() => {
             return Err(ApiError::invalid("/undo", "there is no turn to undo"));
         }

@@ -5,6 +5,7 @@ pub mod features;
 mod interleaving;
 pub mod preset;
 pub mod record;
+pub mod spoken;
 
 use std::{mem::replace, sync::Arc};
 
@@ -64,10 +65,14 @@ pub async fn run(
     request_id: String,
 ) -> ApiResult<SearchResponse> {
     let CompletedSearch {
-        request,
+        mut request,
         experiment,
-        rival,
+        mut rival,
     } = search;
+    let spoken = spoken::hear(context, c, &mut request.query).await?;
+    if let (Some(spoken), Some(rival)) = (&spoken, &mut rival) {
+        rival.query = Some(Query::Text(spoken.text.clone()));
+    }
     let record = SearchRecord::begin(&request, request_id);
     let slow_searches = &context.state.slow_searches;
     let running = slow_searches.begin(&request);
@@ -79,6 +84,7 @@ pub async fn run(
     };
     slow_searches.end(running, c, answer.as_ref().ok());
     let mut answer = answer?;
+    answer.spoken = spoken;
     // An interleaved answer has the teams of its hits.
     answer.experiment = answer.experiment.or(experiment);
     if let Some(record) = record {
@@ -153,6 +159,7 @@ pub async fn answer(
         }
         Some(Query::Text(text)) => to_embed = Some(Query::Text(left.clone().unwrap_or(text))),
         Some(query @ Query::Image(_)) => to_embed = Some(query),
+        Some(Query::Audio(_)) => return Err(ApiError::internal("a recording without its text")),
     }
     // The remaining words may match no item ("under 10", undone): then the whole text ranks.
     let spec = request.lexical.clone();
@@ -385,7 +392,9 @@ fn identity_of(request: &mut SearchRequest) -> String {
             }
             json += hasher.finalize().to_hex().as_str();
         }
-        Some(Query::Image(image)) => json += blake3::hash(image.as_bytes()).to_hex().as_str(),
+        Some(Query::Image(bytes) | Query::Audio(bytes)) => {
+            json += blake3::hash(bytes.as_bytes()).to_hex().as_str()
+        }
         Some(Query::Text(_) | Query::Item(_)) | None => {
             json += &serde_json::to_string(&query).unwrap_or_default();
         }
@@ -438,7 +447,7 @@ fn encode(embedder: &dyn Embedder, query: &Query) -> vitrine::Result<Embedding> 
                 .map_err(|e| Error::invalid("/query/image", format!("is not base64: {e}")))?;
             ("/query/image", embedder.embed_image(&[bytes]))
         }
-        Query::Vector(_) | Query::Item(_) => return Ok(Embedding::new()),
+        Query::Audio(_) | Query::Vector(_) | Query::Item(_) => return Ok(Embedding::new()),
     };
     match embedded.pop() {
         Some(Ok(vectors)) => Ok(vectors),

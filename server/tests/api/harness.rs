@@ -38,6 +38,7 @@ pub struct Setup {
     pub limits: Limits,
     pub keys: Keys,
     pub models: bool,
+    pub models_dir: Option<PathBuf>,
     pub images: Images,
     pub embedding: Embedding,
     pub reports_dir: Option<PathBuf>,
@@ -51,6 +52,7 @@ impl Default for Setup {
             limits: Config::default().limits,
             keys: Keys::default(),
             models: true,
+            models_dir: None,
             images: Images::default(),
             embedding: Embedding::default(),
             reports_dir: None,
@@ -173,6 +175,7 @@ pub async fn with(
     let embedders = Embedders::new(embedder, Some(Box::new(find)));
     let config = Config {
         limits: setup.limits,
+        models_dir: setup.models_dir,
         images: setup.images,
         embedding: setup.embedding,
         reports_dir: setup.reports_dir,

@@ -31,5 +31,6 @@ mod rules;
 mod search;
 mod settings;
 mod snapshots;
+mod speech;
 mod understand;
 mod user_tokens;

@@ -126,6 +126,7 @@ impl Collection {
             corrections: lexical.map_or_else(Default::default, |l| l.corrections.clone()),
             synonyms: lexical.map_or_else(Default::default, |l| l.synonyms.clone()),
             understood: None,
+            spoken: None,
             plan: pool.plan(),
             explain: request.explain.then(|| context.explanation(pool)),
             sources: context.source_usage(&pool.candidates),

@@ -12,6 +12,7 @@
 mod aligned;
 mod depthwise;
 mod epilogue;
+mod half_rows;
 mod int8;
 mod linear;
 mod matmul;
@@ -24,6 +25,7 @@ mod vector;
 pub use aligned::Aligned;
 pub use depthwise::Depthwise;
 pub use epilogue::{Activation, Epilogue, activate};
+pub use half_rows::{HalfRows, dot};
 pub use linear::Linear;
 pub use matmul::{Place, Rows, matmul};
 pub use packed::Packed;
