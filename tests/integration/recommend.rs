@@ -438,6 +438,30 @@ fn people_alike_are_a_source_of_their_own() {
 }
 
 #[test]
+fn what_is_chosen_next_counts_with_each_event() {
+    let fixture = two_groups();
+    let shop = fixture.db.collection("shop").expect("open");
+    put(&shop, &[json!({"id": "lamp", "title": "Lamp"})]);
+    let only = json!({"weights": {"sequence": 1.0}});
+    let body = json!({"positives": [{"id": "tent1"}], "limit": 8, "blend": only});
+    let answer = ask(&shop, body.clone());
+    assert_eq!(answer.sources[0].source, Source::Sequence);
+    let first = &answer.hits[0];
+    assert!(first.id.starts_with("tent"), "{answer:?}");
+    assert_eq!(first.reason.code, "next");
+    assert_eq!(first.reason.items, ["tent1"]);
+    assert_eq!(first.reason.text, "Often chosen after tent 1");
+    // No training: the new rule counts at once.
+    for user in ["x", "y", "z"] {
+        for id in ["tent1", "lamp"] {
+            let view = json!({"kind": "view", "collection": "shop", "user": user, "items": [id]});
+            events(&fixture.db, json!([view]));
+        }
+    }
+    assert_eq!(ids(&ask(&shop, body))[0], "lamp");
+}
+
+#[test]
 fn behavior_is_there_again_after_a_restart_and_learned_by_itself() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let config = crate::support::config();

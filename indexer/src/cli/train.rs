@@ -135,6 +135,7 @@ fn cf(args: &CfArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
                 Model::Ials => ModelChoice::Ials,
             }),
             parameters: args.parameters.iter().cloned().collect::<Map<_, _>>(),
+            network: None,
         })?;
         database.flush()?;
         Ok(info)
