@@ -206,6 +206,11 @@ bench-blend: setup build models ## learned blend compared with each source on On
 	cargo build --release --workspace --example blend
 	$(BIN)/examples/blend --cache $(CACHE)/bench retail --data $(VITRINE_DATA)/online-retail/transactions.parquet $(BENCH_BLEND)
 
+bench-sequences: build ## next items of Amazon Beauty and Toys by counting, by a GRU, and by their blend (VITRINE_DATA)
+	@if [ -d $(VITRINE_DATA)/sequences ]; then \
+		for file in $(VITRINE_DATA)/sequences/*; do $(BIN)/vitrine-indexer evaluate sequence --sequences $$file $(BENCH_SEQUENCES) || exit; done; \
+	else echo "skipped: $(VITRINE_DATA)/sequences does not exist"; fi
+
 bench-prior: setup build models ## tune the default blend weights on MovieLens (VITRINE_DATA) and the demo's grocery
 	cargo build --release --workspace --example blend
 	$(BIN)/vitrine-indexer sample get --name grocery --dir $(CACHE)/demo/grocery

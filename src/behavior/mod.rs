@@ -3,8 +3,8 @@
 //! The event store keeps every event; this module holds in memory what recommendations need: the
 //! log of touches of items by users and sessions ([`Log`]), and the models of the last training
 //! ([`Model`]). Histories are read from the log at query time, so events count at once. Item
-//! neighborhoods are updated with each event ([`Live`](live::Live)); sessions, popularity and
-//! models other than item-kNN are updated by the next training. Models are stored, so that a
+//! neighborhoods and sequential rules are updated with each event ([`Live`](live::Live)); sessions,
+//! popularity and models other than item-kNN are updated by the next training. Models are stored, so that a
 //! restart needs no training.
 
 mod activity;
@@ -16,6 +16,7 @@ mod model;
 mod models;
 mod popular;
 mod rows;
+mod sequences;
 mod settings;
 mod subjects;
 #[cfg(test)]
@@ -43,7 +44,7 @@ pub(crate) use self::{
     log::{Log, event_bytes, name_bytes},
     model::Model,
 };
-pub use self::{training::Training, weights::event_weight};
+pub use self::{sequences::Sequences, training::Training, weights::event_weight};
 use crate::{
     Clock, Error, Result,
     events::Subject,

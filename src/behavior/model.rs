@@ -88,7 +88,7 @@ impl Model {
     }
 
     /// Returns the models with a network.
-    pub(super) fn with_network(self, network: Option<Arc<SequenceModel>>) -> Self {
+    pub fn with_network(self, network: Option<Arc<SequenceModel>>) -> Self {
         Self { network, ..self }
     }
 

@@ -20,7 +20,7 @@ use vitrine_schemas::{
 
 use crate::{
     Error, Result,
-    behavior::Training,
+    behavior::{Sequences, Training},
     collection::{
         Collection,
         ranking::{
@@ -68,6 +68,12 @@ impl Collection {
     /// ```
     pub fn train(&self, training: &Training) -> Result<ModelInfo> {
         self.behavior.train(training)
+    }
+
+    /// Returns what each user chose, and each session without a known user, in the order of time, to
+    /// train a network on. The network is used by [`Training::network`].
+    pub fn sequences(&self) -> Sequences {
+        Sequences::of(&self.behavior.log)
     }
 
     /// Recommends items for a user, a session or some items. Returns exactly min(limit, matching
