@@ -30,7 +30,7 @@ pub struct Training {
     pub model: Option<ModelChoice>,
     /// Parameters of the model that differ from the defaults.
     pub parameters: Map<String, Value>,
-    /// Network to use from now on, whose items have the numbers of
+    /// Network to use, whose items have the numbers of
     /// [`Collection::sequences`](crate::Collection::sequences).
     pub network: Option<Arc<SequenceModel>>,
 }

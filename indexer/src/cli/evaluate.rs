@@ -38,9 +38,9 @@ pub(super) enum EvaluateCommand {
     /// usage.
     ///
     /// Models, each with settings as name:key=value,key=value: popularity (half_life, days),
-    /// item-knn, graph-filter, ease, ials, session-knn, sequential-rules, content (recent, power), which uses the
-    /// vectors of the items, random, and blend (behavior.*, session.*, content.*, popularity.*),
-    /// whose weights are learned on an inner split.
+    /// item-knn, graph-filter, ease, ials, session-knn, sequential-rules, content (recent, power),
+    /// which uses the vectors of the items, random, and blend (behavior.*, session.*, sequence.*,
+    /// content.*, popularity.*), whose weights are learned on an inner split.
     Recommend(Box<RecommendArgs>),
     /// Evaluate searches of a running server against relevance judgments.
     ///
@@ -50,9 +50,9 @@ pub(super) enum EvaluateCommand {
     /// Evaluate models of the order of choices on held-out next items.
     ///
     /// Ranks the next item of each user among all items that are new to them, by popularity,
-    /// item-knn, sequential rules, VS-kNN, a GRU trained for it, and their blends, and prints recall
-    /// and nDCG, and what the GRU adds to the blend with paired intervals. Exit status: 0 success,
-    /// 3 some lines or events could not be read, 1 failure, 2 wrong usage.
+    /// item-knn, sequential rules, VS-kNN, a GRU trained for it, and their blends. Prints recall,
+    /// nDCG, and what the GRU adds to the blend with paired intervals. Exit status: 0 success, 3
+    /// some lines or events could not be read, 1 failure, 2 wrong usage.
     Sequence(Box<sequence::SequenceArgs>),
     /// Compare the variants of an experiment by exported searches.
     ///

@@ -46,10 +46,10 @@ pub(super) enum TrainCommand {
     /// Train a network on the order of choices, and use it where it helps.
     ///
     /// The last item of each user is held out, and a GRU with tied item vectors is trained on the
-    /// rest. It is promoted only if the blend with it beats the blend of sequential rules and VS-kNN
-    /// without it, with the 95 % interval of the gain in nDCG@10 above 0, and then trained on all
-    /// items. Prints the curve on standard error and the report as JSON. Exit status: 0 success,
-    /// promoted or not (see `promoted`), 1 failure, 2 wrong usage.
+    /// rest. It is promoted only if it improves the blend of sequential rules and VS-kNN, with the
+    /// 95 % interval of the gain in nDCG@10 above 0, and then trained on all items. Prints the
+    /// curve on standard error and the report as JSON. Exit status: 0 success, promoted or not (see
+    /// `promoted`), 1 failure, 2 wrong usage.
     Sequence(sequence::SequenceArgs),
     /// Train a ranker that ranks the first hits of searches by text again.
     ///

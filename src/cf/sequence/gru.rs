@@ -1,5 +1,6 @@
 //! Gated recurrent unit: reads a history item by item.
 
+use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
 use super::network::SequenceNetwork;
@@ -48,6 +49,7 @@ impl Gru {
 
     /// Computes the gates of an item vector and a state, and replaces the state; `gates` has room
     /// for 6 `dim` numbers.
+    #[inline(always)]
     fn step(&self, vector: &[f32], state: &mut [f32], gates: &mut [f32]) {
         let GruWeights { dim, .. } = self.0;
         let (a, b) = gates.split_at_mut(3 * dim);
@@ -74,12 +76,15 @@ impl SequenceNetwork for Gru {
     fn state(&self, history: &[u32]) -> Vec<f32> {
         let dim = self.0.dim;
         let (mut state, mut gates) = (vec![0.0; dim], vec![0.0; 6 * dim]);
-        for item in history {
-            let start = *item as usize * dim;
-            if let Some(vector) = self.0.vectors.get(start..start + dim) {
-                self.step(vector, &mut state, &mut gates);
+        // Compiled for the vector instructions of the machine.
+        Arch::new().dispatch(|| {
+            for item in history {
+                let start = *item as usize * dim;
+                if let Some(vector) = self.0.vectors.get(start..start + dim) {
+                    self.step(vector, &mut state, &mut gates);
+                }
             }
-        }
+        });
         state
     }
 
@@ -102,6 +107,7 @@ impl SequenceNetwork for Gru {
 
 /// Writes `x` times a matrix plus a bias to `out`. Goes by rows of the matrix, so that the compiler
 /// uses vector instructions.
+#[inline(always)]
 fn product(x: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
     out.copy_from_slice(bias);
     for (x, row) in x.iter().zip(matrix.chunks_exact(out.len())) {

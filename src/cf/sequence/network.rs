@@ -1,6 +1,7 @@
 //! Networks trained on sequences of choices, as they are served and stored. The training is that of
 //! `vitrine-indexer train sequence`.
 
+use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
 use super::gru::Gru;
@@ -110,7 +111,8 @@ impl Recommender for SequenceModel {
             return out.resize(self.items(), 0.0);
         }
         let vectors = self.network().vectors().chunks_exact(state.len());
-        out.extend(vectors.map(|vector| dot(vector, &state)));
+        // Compiled for the vector instructions of the machine.
+        Arch::new().dispatch(|| out.extend(vectors.map(|vector| dot(vector, &state))));
         let best = out.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for score in out {
             let probability = (*score - best).exp();
@@ -125,6 +127,7 @@ impl Recommender for SequenceModel {
 
 /// Returns the product of two vectors, summed in eight parts so that the compiler uses vector
 /// instructions.
+#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 8];
     let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));

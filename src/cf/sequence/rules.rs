@@ -14,7 +14,7 @@ use crate::{
 pub struct SequentialRulesOptions {
     /// Number of earlier items of a sequence that an item is related to.
     pub window: usize,
-    /// Weight of a rule from the later to the earlier item, relative to the other direction, 0 to 1.
+    /// Weight of a rule from the later to the earlier item relative to the other direction, 0 to 1.
     pub backward: f32,
     /// Weight of an item of a history relative to the next one, above 0 and at most 1.
     pub decay: f32,

@@ -55,8 +55,8 @@ impl Collection {
     /// items that were chosen later. The blend is promoted only if it beats rank fusion and every
     /// source alone on held-out users and sessions.
     ///
-    /// If a network is active, `train_network` trains one on the earlier sequences, so that the blend
-    /// learns its weight; with None the learned blend leaves the network out.
+    /// If a network is active, `train_network` trains one on the earlier sequences, so that its
+    /// weight can be learned; with None the learned blend leaves the network out.
     ///
     /// # Errors
     /// There are too few events, or the training of the network fails.

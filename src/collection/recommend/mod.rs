@@ -70,8 +70,8 @@ impl Collection {
         self.behavior.train(training)
     }
 
-    /// Returns what each user chose, and each session without a known user, in the order of time, to
-    /// train a network on. The network is used by [`Training::network`].
+    /// Returns the choices of each user, and of each session without a known user, in the order of
+    /// time: to train a network on, for [`Training::network`].
     pub fn sequences(&self) -> Sequences {
         Sequences::of(&self.behavior.log)
     }

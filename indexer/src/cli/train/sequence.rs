@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub(super) struct SequenceArgs {
+pub struct SequenceArgs {
     /// Data directory; no server may have it open.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,

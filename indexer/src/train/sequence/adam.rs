@@ -1,5 +1,5 @@
-//! Adam ([Kingma and Ba 2015](https://arxiv.org/abs/1412.6980)) by rows: item vectors without a
-//! gradient in a batch are not visited.
+//! [Adam](https://arxiv.org/abs/1412.6980) by rows: item vectors without a gradient in a batch are
+//! not visited.
 
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.98;

@@ -20,7 +20,7 @@ use crate::train::TrainError;
 /// Depth of the NDCG that stops a training.
 const DEPTH: usize = 10;
 
-/// Part of the sequences whose last item is held out to stop: one of so many.
+/// Minimum number of sequences for each one whose last item is held out to stop.
 const HELD_OUT_EVERY: usize = 4;
 
 /// Maximum number of held-out choices: enough to compare epochs at little cost.
@@ -152,12 +152,12 @@ impl SequenceTrainer<'_> {
     /// Returns the sequences to learn from, and held-out choices.
     fn split(&self) -> (Vec<&[u32]>, Vec<Question>) {
         let mut held_out = Vec::new();
+        let every = HELD_OUT_EVERY.max(self.sequences.len().div_ceil(MAX_HELD_OUT));
         let sequences = self.sequences.iter().enumerate();
         let learned = sequences.map(|(number, sequence)| match sequence.split_last() {
             Some((last, before))
-                if number % HELD_OUT_EVERY == 0
+                if number % every == 0
                     && sequence.len() >= MIN_LENGTH
-                    && held_out.len() < MAX_HELD_OUT
                     && !before.contains(last) =>
             {
                 held_out.push(Question::new(before, *last));
