@@ -29,7 +29,7 @@ pub struct NextItemReport {
     pub without_history: usize,
     /// Training of the network, if there is one.
     pub curve: Vec<SequenceEpoch>,
-    /// Number of epochs of the final fit of the network; 0 without one.
+    /// Number of the best epoch of the network; 0 without one.
     pub epochs: usize,
     /// Figures of each model.
     pub models: Vec<RankedModel>,

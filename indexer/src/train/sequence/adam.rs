@@ -26,6 +26,7 @@ impl Step {
 }
 
 /// Moments of the gradients of one matrix.
+#[derive(Clone)]
 pub(super) struct Moments {
     first: Vec<f32>,
     second: Vec<f32>,

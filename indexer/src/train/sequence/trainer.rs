@@ -35,6 +35,9 @@ const MIN_LENGTH: usize = 3;
 /// Standard deviation of the numbers of item vectors at the start.
 const DEVIATION: f32 = 0.05;
 
+/// Final epochs with all items: one for so many epochs before.
+const FINAL_SHARE: usize = 5;
+
 /// Parts of a batch that are computed at once; fixed, so that results do not depend on the number
 /// of threads.
 const PARTS: usize = 4;
@@ -46,7 +49,7 @@ pub struct SequenceEpoch {
     pub epoch: usize,
     /// Mean loss of a choice.
     pub loss: f64,
-    /// NDCG@10 of the held-out choices; absent in the final fit, which has none.
+    /// NDCG@10 of the held-out choices; absent in the final epochs, which have none.
     pub ndcg: Option<f64>,
 }
 
@@ -58,7 +61,7 @@ impl fmt::Display for SequenceEpoch {
                 f,
                 "epoch {epoch}: loss {loss:.4}, held-out ndcg@10 {ndcg:.4}"
             ),
-            None => write!(f, "epoch {epoch} of the final fit: loss {loss:.4}"),
+            None => write!(f, "epoch {epoch} with all items: loss {loss:.4}"),
         }
     }
 }
@@ -69,7 +72,7 @@ pub struct TrainedSequence {
     pub model: SequenceModel,
     /// Epochs until the stop.
     pub curve: Vec<SequenceEpoch>,
-    /// Number of epochs of the final fit: the best one of the curve.
+    /// Number of the best epoch of the curve.
     pub best: usize,
 }
 
@@ -84,8 +87,8 @@ pub struct SequenceTrainer<'a> {
 }
 
 impl SequenceTrainer<'_> {
-    /// Trains until the last items of some sequences are predicted no better, then again with all
-    /// items for the best number of epochs.
+    /// Trains until the last items of some sequences are predicted no better, then goes on from the
+    /// best epoch with all items for a few epochs.
     ///
     /// # Errors
     /// Hyperparameters out of range, too few sequences, or a loss that is not finite.
@@ -105,12 +108,14 @@ impl SequenceTrainer<'_> {
         let mut curve: Vec<SequenceEpoch> = Vec::new();
         let (mut best, mut best_ndcg) = (1, f64::NEG_INFINITY);
         let mut state = State::new(self.recipe, self.items, learned);
+        let mut best_state = state.clone();
         while curve.len() < self.recipe.epochs && curve.len() < best + self.recipe.patience {
             let loss = state.epoch()?;
             let epoch = curve.len() + 1;
             let found = ndcg(&state.model()?, &held_out, DEPTH);
             if found > best_ndcg {
                 (best, best_ndcg) = (epoch, found);
+                best_state = state.clone();
             }
             curve.push(SequenceEpoch {
                 epoch,
@@ -119,8 +124,10 @@ impl SequenceTrainer<'_> {
             });
             progress(&curve[epoch - 1]);
         }
+        best_state.learn_from(self.sequences.iter().map(Vec::as_slice).collect());
+        best_state.run(best.div_ceil(FINAL_SHARE), progress)?;
         Ok(TrainedSequence {
-            model: self.fit(best, progress)?,
+            model: best_state.model()?,
             curve,
             best,
         })
@@ -138,14 +145,7 @@ impl SequenceTrainer<'_> {
         self.recipe.check()?;
         let all = self.sequences.iter().map(Vec::as_slice).collect();
         let mut state = State::new(self.recipe, self.items, all);
-        for epoch in 1..=epochs {
-            let loss = state.epoch()?;
-            progress(&SequenceEpoch {
-                epoch,
-                loss,
-                ndcg: None,
-            });
-        }
+        state.run(epochs, progress)?;
         state.model()
     }
 
@@ -170,6 +170,7 @@ impl SequenceTrainer<'_> {
 }
 
 /// A network in training, with its optimizer.
+#[derive(Clone)]
 struct State<'a> {
     recipe: &'a SequenceRecipe,
     sequences: Vec<&'a [u32]>,
@@ -186,11 +187,6 @@ impl<'a> State<'a> {
     fn new(recipe: &'a SequenceRecipe, items: usize, sequences: Vec<&'a [u32]>) -> Self {
         let mut random = SmallRng::seed_from_u64(recipe.seed);
         let dim = recipe.dim;
-        let latest = sequences.into_iter().filter(|s| s.len() > 1);
-        let length = recipe.length + 1;
-        let sequences: Vec<_> = latest
-            .map(|s| &s[s.len().saturating_sub(length)..])
-            .collect();
         let mut network = Network {
             vectors: vec![0.0; items * dim],
             layer: Layer::zeros(dim),
@@ -202,24 +198,51 @@ impl<'a> State<'a> {
         for part in network.layer.parts_mut() {
             part.fill_with(|| random.random_range(-bound..bound));
         }
-        let mut shares = vec![0.0; items];
-        let choices: usize = sequences.iter().map(|s| s.len() - 1).sum();
-        for item in sequences.iter().flat_map(|s| &s[1..]) {
-            shares[*item as usize] += 1.0 / choices as f32;
-        }
-        Self {
+        let mut state = Self {
             of_vectors: Moments::new(network.vectors.len()),
             of_layer: network
                 .layer
                 .parts_mut()
                 .map(|part| Moments::new(part.len())),
             recipe,
-            sequences,
+            sequences: Vec::new(),
             network,
-            shares,
+            shares: vec![0.0; items],
             steps: 0,
             random,
+        };
+        state.learn_from(sequences);
+        state
+    }
+
+    /// Sets the sequences to learn from.
+    fn learn_from(&mut self, sequences: Vec<&'a [u32]>) {
+        let length = self.recipe.length + 1;
+        let sequences = sequences.into_iter().filter(|s| s.len() > 1);
+        let latest = sequences.map(|s| &s[s.len().saturating_sub(length)..]);
+        self.sequences = latest.collect();
+        let choices: usize = self.sequences.iter().map(|s| s.len() - 1).sum();
+        self.shares.fill(0.0);
+        for item in self.sequences.iter().flat_map(|s| &s[1..]) {
+            self.shares[*item as usize] += 1.0 / choices as f32;
         }
+    }
+
+    /// Goes over all sequences `epochs` times.
+    fn run(
+        &mut self,
+        epochs: usize,
+        progress: &mut dyn FnMut(&SequenceEpoch),
+    ) -> Result<(), TrainError> {
+        for epoch in 1..=epochs {
+            let loss = self.epoch()?;
+            progress(&SequenceEpoch {
+                epoch,
+                loss,
+                ndcg: None,
+            });
+        }
+        Ok(())
     }
 
     /// Goes over all sequences once; returns the mean loss of a choice.
