@@ -34,7 +34,7 @@ impl Default for SequenceRecipe {
     fn default() -> Self {
         Self {
             dim: 64,
-            rate: 0.005,
+            rate: 0.01,
             dropout: 0.2,
             batch: 128,
             uniform: 128,
