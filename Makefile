@@ -206,6 +206,11 @@ bench-blend: setup build models ## learned blend compared with each source on On
 	cargo build --release --workspace --example blend
 	$(BIN)/examples/blend --cache $(CACHE)/bench retail --data $(VITRINE_DATA)/online-retail/transactions.parquet $(BENCH_BLEND)
 
+bench-sequences: build ## next items of Amazon Beauty and Toys by counting, by a GRU, and by their blend (VITRINE_DATA)
+	@if [ -d $(VITRINE_DATA)/sequences ]; then \
+		for file in $(VITRINE_DATA)/sequences/*; do $(BIN)/vitrine-indexer evaluate sequence --sequences $$file $(BENCH_SEQUENCES) || exit; done; \
+	else echo "skipped: $(VITRINE_DATA)/sequences does not exist"; fi
+
 bench-privacy: build ## accuracy of counts with differentially private noise by epsilon on Online Retail (VITRINE_DATA)
 	$(BIN)/vitrine-indexer evaluate recommend --events $(VITRINE_DATA)/online-retail/transactions.parquet \
 		--mapping benches/data/online-retail/events.toml --split temporal:40d --weights one --k 20 --model popularity:half_life=100000 \

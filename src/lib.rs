@@ -58,7 +58,7 @@ mod search_log;
 mod storage;
 mod suggest;
 
-pub use behavior::{Training, event_weight};
+pub use behavior::{Sequences, Training, event_weight};
 pub use bounds::Bounds;
 pub use clock::Clock;
 pub use collection::{

@@ -32,11 +32,15 @@ pub enum Source {
     Rules,
     /// Score changes by the ranker; has no weight.
     Ranker,
+    /// Sequential rules: items chosen soon after those of the history.
+    Sequence,
+    /// Network trained on sequences of choices (GRU); only where it was promoted.
+    Network,
 }
 
 impl Source {
     /// All sources, in order.
-    pub const VARIANTS: [Self; 10] = [
+    pub const VARIANTS: [Self; 12] = [
         Self::Query,
         Self::Lexical,
         Self::Behavior,
@@ -47,6 +51,8 @@ impl Source {
         Self::Newest,
         Self::Rules,
         Self::Ranker,
+        Self::Sequence,
+        Self::Network,
     ];
 
     /// Returns true if the source changes scores but finds no items; it has no weight.
@@ -56,7 +62,10 @@ impl Source {
 
     /// Returns true if the source is based on behavior, so that its weight depends on evidence.
     pub fn is_behavior(self) -> bool {
-        matches!(self, Self::Behavior | Self::Session)
+        matches!(
+            self,
+            Self::Behavior | Self::Session | Self::Sequence | Self::Network
+        )
     }
 }
 

@@ -30,6 +30,15 @@ impl Touch {
     }
 }
 
+/// Returns the liked items of touches, the oldest first: several touches of an item in a row, such
+/// as a view and a purchase, count once.
+pub(super) fn sequence_of<'a>(touches: impl Iterator<Item = &'a Touch>) -> Vec<u32> {
+    let liked = touches.filter(|touch| touch.weight > 0.0);
+    let mut sequence: Vec<u32> = liked.map(|touch| touch.item).collect();
+    sequence.dedup();
+    sequence
+}
+
 /// Events of one user or session.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
@@ -43,6 +52,13 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
+    /// Returns the liked items in the order of time, the oldest first; see [`sequence_of`].
+    pub fn sequence(&self) -> Vec<u32> {
+        let mut touches: Vec<&Touch> = self.touches.iter().collect();
+        touches.sort_by_key(|touch| touch.micros);
+        sequence_of(touches.into_iter())
+    }
+
     /// Returns the latest items with their summed weights, the oldest first.
     pub fn history(&self) -> Vec<(u32, f32)> {
         let mut latest: Vec<&Touch> = self.touches.iter().collect();

@@ -2,8 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Log, activity::Touch, log::Arrival};
-use crate::cf::{ItemKnn, LiveItemKnn};
+use super::{
+    Log,
+    activity::{Touch, sequence_of},
+    log::Arrival,
+};
+use crate::{
+    Result,
+    cf::{ItemKnn, LiveItemKnn, SequentialRules, SequentialRulesOptions},
+};
 
 /// Maximum number of earlier touches, the latest, that a new one is paired with. A training pairs
 /// all, but here a writer waits.
@@ -18,30 +25,36 @@ pub(crate) struct Live {
     pub item_knn: LiveItemKnn,
     /// Items bought together.
     pub baskets: LiveItemKnn,
+    /// Items chosen soon after others.
+    pub rules: SequentialRules,
 }
 
 impl Live {
-    /// Starts from the trained neighborhoods.
-    pub fn new(item_knn: ItemKnn, baskets: ItemKnn) -> Self {
+    /// Starts from the trained neighborhoods and rules.
+    pub fn new(item_knn: ItemKnn, baskets: ItemKnn, rules: SequentialRules) -> Self {
         Self {
             item_knn: LiveItemKnn::new(Arc::new(item_knn)),
             baskets: LiveItemKnn::new(Arc::new(baskets)),
+            rules,
         }
     }
 
-    /// Returns the approximate bytes of the counted pairs.
+    /// Returns the approximate bytes of the counted pairs and of the rules.
     pub fn memory(&self) -> usize {
-        32 * (self.item_knn.pairs() + self.baskets.pairs())
+        32 * (self.item_knn.pairs() + self.baskets.pairs()) + self.rules.memory()
     }
 
     /// Counts a row of the log.
     pub fn count(&mut self, log: &Log, row: u64) {
+        let Some(arrival) = log.arrival(row, MAX_EARLIER_TOUCHES) else {
+            return;
+        };
+        self.rules.grow(log.names().len());
+        count_rules(&mut self.rules, &arrival);
         if self.item_knn.pairs() + self.baskets.pairs() >= MAX_PAIRS {
             return;
         }
-        let Some(Arrival { touch, before }) = log.arrival(row, MAX_EARLIER_TOUCHES) else {
-            return;
-        };
+        let Arrival { touch, before } = arrival;
         self.item_knn.grow(log.names().len());
         self.baskets.grow(log.names().len());
         // Both the user and the session count, as in a training.
@@ -54,6 +67,28 @@ impl Live {
             let before: Vec<_> = before.iter().filter(same).map(|t| (t.item, 1.0)).collect();
             add(&mut self.baskets, &before, touch.item, 1.0);
         }
+    }
+}
+
+/// Returns the sequential rules of the rows of a log before `end`, counted one by one: for a stored
+/// model of a version without rules.
+pub(super) fn rules_of(log: &Log, end: u64) -> Result<SequentialRules> {
+    let mut rules = SequentialRules::new(log.names().len(), SequentialRulesOptions::default())?;
+    for row in 0..end {
+        if let Some(arrival) = log.arrival(row, MAX_EARLIER_TOUCHES) {
+            count_rules(&mut rules, &arrival);
+        }
+    }
+    Ok(rules)
+}
+
+/// Counts an event in the sequence of its user, or else of its session.
+fn count_rules(rules: &mut SequentialRules, arrival: &Arrival) {
+    let touch = &arrival.touch;
+    let before = sequence_of(arrival.before.first().into_iter().flatten().rev());
+    if touch.weight > 0.0 && before.last() != Some(&touch.item) {
+        let counted = rules.add(&before, touch.item);
+        debug_assert!(counted.is_ok(), "{counted:?}");
     }
 }
 

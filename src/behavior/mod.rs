@@ -3,9 +3,9 @@
 //! The event store keeps every event; this module holds in memory what recommendations need: the
 //! log of touches of items by users and sessions ([`Log`]), and the models of the last training
 //! ([`Model`]). Histories are read from the log at query time, so events count at once. Item
-//! neighborhoods are updated with each event ([`Live`](live::Live)); sessions, popularity and
-//! models other than item-kNN are updated by the next training. Models are stored, so that a
-//! restart needs no training.
+//! neighborhoods and sequential rules are updated with each event ([`Live`](live::Live)); sessions,
+//! popularity and models other than item-kNN wait for the next training. Models are stored, so that
+//! a restart needs no training.
 
 mod activity;
 mod daily;
@@ -17,6 +17,7 @@ mod models;
 mod popular;
 mod private;
 mod rows;
+mod sequences;
 mod settings;
 mod subjects;
 #[cfg(test)]
@@ -48,7 +49,7 @@ pub(crate) use self::{
     model::{CategoryPairs, Model},
     private::PublicCatalog,
 };
-pub use self::{training::Training, weights::event_weight};
+pub use self::{sequences::Sequences, training::Training, weights::event_weight};
 use crate::{
     Clock, Error, Result,
     events::Subject,

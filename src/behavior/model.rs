@@ -1,22 +1,26 @@
 //! Models of one training, and their byte format.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use vitrine_schemas::ModelInfo;
 
-use super::{Log, live::Live, popular::Popular};
+use super::{
+    Log,
+    live::{self, Live},
+    popular::Popular,
+};
 use crate::{
     Error, Result,
     cf::{
-        self, ItemKnn, ItemKnnOptions, Matrix, Popularity, Recommender, SessionKnn,
-        SessionKnnOptions,
+        self, ItemKnn, ItemKnnOptions, Matrix, Popularity, Recommender, SequenceModel,
+        SequentialRules, SequentialRulesOptions, SessionKnn, SessionKnnOptions,
     },
 };
 
 /// Models of one training. Items have the numbers of the log.
 pub(crate) struct Model {
-    /// Item neighborhoods. Lock order: after the log, if both are locked.
+    /// Item neighborhoods and sequential rules. Lock order: after the log, if both are locked.
     live: RwLock<Live>,
     /// Sessions of the log, for session-kNN.
     pub sessions: SessionKnn,
@@ -25,7 +29,11 @@ pub(crate) struct Model {
     popularity: Popularity,
     /// Model for the history of a user, if other than `item_knn`.
     chosen: Option<cf::Model>,
+    /// Network trained on sequences, if one was promoted. It is kept by trainings of the others.
+    network: Option<Arc<SequenceModel>>,
     info: ModelInfo,
+    /// True if it was stored by a version without sequential rules.
+    lacks_rules: bool,
     /// Number of users by pair of categories, if the model is of released tables alone.
     released_pairs: Option<CategoryPairs>,
 }
@@ -35,7 +43,7 @@ pub(crate) type CategoryPairs = BTreeMap<(String, String), u32>;
 
 impl Model {
     pub(super) fn new(
-        (item_knn, baskets): (ItemKnn, ItemKnn),
+        live: Live,
         sessions: SessionKnn,
         popularity: Popularity,
         chosen: Option<cf::Model>,
@@ -43,11 +51,13 @@ impl Model {
     ) -> Self {
         Self {
             popular: Popular::of(&popularity),
-            live: RwLock::new(Live::new(item_knn, baskets)),
+            live: RwLock::new(live),
             sessions,
             popularity,
             chosen,
+            network: None,
             info,
+            lacks_rules: false,
             released_pairs: None,
         }
     }
@@ -62,10 +72,12 @@ impl Model {
         let items = popularity.items();
         let nothing = Matrix::from_triples(0, items, Vec::new())?;
         let none = ItemKnn::fit(&nothing, &ItemKnnOptions::default())?;
+        let rules = SequentialRules::new(items, SequentialRulesOptions::default())?;
+        let live = Live::new(none.clone(), none, rules);
         let sessions = SessionKnn::new(items, SessionKnnOptions::default())?;
         Ok(Self {
             released_pairs: Some(pairs),
-            ..Self::new((none.clone(), none), sessions, popularity, None, info)
+            ..Self::new(live, sessions, popularity, None, info)
         })
     }
 
@@ -74,7 +86,15 @@ impl Model {
         self.released_pairs.as_ref()
     }
 
-    /// Returns the item neighborhoods, updated with the events since the training.
+    /// Counts the rows before `end` in the sequential rules, if the model was stored without them.
+    pub(super) fn complete(&self, log: &Log, end: u64) -> Result<()> {
+        if self.lacks_rules {
+            self.live.write().rules = live::rules_of(log, end)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the item neighborhoods and rules, updated with the events since the training.
     pub fn live(&self) -> RwLockReadGuard<'_, Live> {
         self.live.read()
     }
@@ -95,6 +115,16 @@ impl Model {
             .map(|chosen| chosen as &dyn Recommender)
     }
 
+    /// Returns the network trained on sequences, if one was promoted.
+    pub fn network(&self) -> Option<&Arc<SequenceModel>> {
+        self.network.as_ref()
+    }
+
+    /// Returns the models with a network.
+    pub fn with_network(self, network: Option<Arc<SequenceModel>>) -> Self {
+        Self { network, ..self }
+    }
+
     /// Returns the number of touches in the log at the training.
     pub(super) fn touches(&self) -> u64 {
         self.info.interactions
@@ -110,14 +140,17 @@ impl Model {
         self.info.stored_bytes = bytes;
     }
 
-    /// Serializes the models as trained, each after its length in 8 bytes, little-endian: item-kNN,
-    /// baskets, sessions, popularity, and the chosen model if there is another.
+    /// Serializes the models, which must be as trained, each after its length in 8 bytes,
+    /// little-endian: item-kNN, baskets, sessions, popularity, sequential rules, and if there are
+    /// any the chosen model and the network.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let mut put = |model: &cf::Model| -> Result<()> {
-            let encoded = model.to_bytes()?;
+        let mut put_bytes = |encoded: Vec<u8>| {
             bytes.extend_from_slice(&(encoded.len() as u64).to_le_bytes());
             bytes.extend_from_slice(&encoded);
+        };
+        let mut put = |model: &cf::Model| -> Result<()> {
+            put_bytes(model.to_bytes()?);
             Ok(())
         };
         let live = self.live();
@@ -125,26 +158,35 @@ impl Model {
         put(&cf::Model::ItemKnn(live.baskets.fitted().clone()))?;
         put(&cf::Model::SessionKnn(self.sessions.clone()))?;
         put(&cf::Model::Popularity(self.popularity.clone()))?;
-        self.chosen.as_ref().map_or(Ok(()), put)?;
+        put(&cf::Model::SequentialRules(live.rules.clone()))?;
+        self.chosen.as_ref().map_or(Ok(()), &mut put)?;
+        if let Some(network) = &self.network {
+            put_bytes(network.to_bytes()?);
+        }
         Ok(bytes)
     }
 
-    /// Deserializes the output of [`Model::to_bytes`].
+    /// Deserializes the output of [`Model::to_bytes`]. Earlier versions stored no rules:
+    /// [`Model::complete`] counts them.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if the bytes are truncated, damaged or inconsistent.
     pub(super) fn from_bytes(mut bytes: &[u8], info: ModelInfo) -> Result<Self> {
-        let mut models = Vec::new();
+        let (mut models, mut network) = (Vec::new(), None);
         while let Some((length, rest)) = bytes.split_first_chunk::<8>() {
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
             let (encoded, rest) = rest.split_at_checked(length).ok_or_else(inconsistent)?;
-            models.push(cf::Model::from_bytes(encoded)?);
+            if SequenceModel::is_stored_in(encoded) {
+                network = Some(Arc::new(SequenceModel::from_bytes(encoded)?));
+            } else {
+                models.push(cf::Model::from_bytes(encoded)?);
+            }
             bytes = rest;
         }
         if models.iter().any(|m| m.items() as u64 != info.items) || !bytes.is_empty() {
             return Err(inconsistent());
         }
-        let mut models = models.into_iter();
+        let mut models = models.into_iter().peekable();
         let mut next = || models.next();
         match (next(), next(), next(), next()) {
             (
@@ -153,8 +195,20 @@ impl Model {
                 Some(cf::Model::SessionKnn(sessions)),
                 Some(cf::Model::Popularity(popularity)),
             ) => {
-                let behavior = (item_knn, baskets);
-                Ok(Self::new(behavior, sessions, popularity, next(), info))
+                let is_rules = |m: &cf::Model| matches!(m, cf::Model::SequentialRules(_));
+                let rules = match models.next_if(is_rules) {
+                    Some(cf::Model::SequentialRules(rules)) => Some(rules),
+                    _ => None,
+                };
+                let lacks_rules = rules.is_none();
+                let none = || SequentialRules::new(0, SequentialRulesOptions::default());
+                let live = Live::new(item_knn, baskets, rules.map_or_else(none, Ok)?);
+                let chosen = models.next();
+                Ok(Self {
+                    lacks_rules,
+                    network,
+                    ..Self::new(live, sessions, popularity, chosen, info)
+                })
             }
             _ => Err(inconsistent()),
         }

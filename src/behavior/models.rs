@@ -36,6 +36,7 @@ impl Behavior {
             match self.load(info) {
                 Ok(model) => {
                     let from = self.log.read().after(last_event(info));
+                    model.complete(&self.log.read(), from)?;
                     self.activate_from(Arc::new(model), from);
                 }
                 Err(e) => tracing::warn!("model {} cannot be loaded: {e}", info.version),
@@ -99,6 +100,7 @@ impl Behavior {
         self.store.write(batch)?;
         *list = Some(next);
         let from = self.log.read().after(last_event(&info));
+        model.complete(&self.log.read(), from)?;
         self.activate_from(Arc::new(model), from);
         Ok(ModelInfo {
             active: true,

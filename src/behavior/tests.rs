@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vitrine_schemas::{BehaviorConfig, Event};
 
 use super::{training_data::TrainingData, *};
-use crate::cf::{ItemKnn, ItemKnnOptions, Matrix};
+use crate::cf::{ItemKnn, ItemKnnOptions, Matrix, Recommender, SequentialRules};
 
 fn event(value: Value) -> Event {
     let mut fields = json!({"kind": "view", "collection": "shop"});
@@ -26,6 +26,55 @@ fn log(events: &[Event]) -> Log {
 
 fn user(name: &str) -> Subject {
     Subject::User(name.to_owned())
+}
+
+#[test]
+fn rules_counted_with_each_event_are_those_of_a_training() {
+    let seed = rand::rng().random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut add_events = |log: &mut Log, times: std::ops::Range<i64>| {
+        for second in times {
+            // Users, and sessions without one; repeated views count once.
+            let who = ["user", "session"][random.random_range(0..2)];
+            let name = format!("{}", random.random_range(0..10));
+            let item = format!("i{}", random.random_range(0..6));
+            let view = event(json!({who: name, "items": [item]}));
+            log.add(&view, second * 1_000_000);
+        }
+    };
+    let config = BehaviorConfig::default();
+    let mut log = Log::new(Vec::new(), &config);
+    add_events(&mut log, 0..200);
+    let shared = RwLock::new(log);
+    let data = TrainingData::from_log(&shared, &config).expect("gathered");
+    let none = || {
+        ItemKnn::fit(
+            &Matrix::from_triples(0, 6, []).expect("valid"),
+            &Default::default(),
+        )
+    };
+    let fitted = || none().expect("fits");
+    let mut live = live::Live::new(fitted(), fitted(), data.rules);
+    add_events(&mut shared.write(), 200..400);
+    let log = shared.read();
+    (log.training_mark()..log.end()).for_each(|row| live.count(&log, row));
+    let replayed = live::rules_of(&log, log.end()).expect("counted");
+    drop(log);
+    let again = TrainingData::from_log(&shared, &config).expect("gathered");
+    for item in 0..6 {
+        let scores = |rules: &SequentialRules| {
+            let mut scores = Vec::new();
+            rules.scores(&[(item, 1.0), ((item + 1) % 6, 1.0)], &mut scores);
+            scores
+        };
+        let expected = scores(&again.rules);
+        for counted in [scores(&live.rules), scores(&replayed)] {
+            for (a, b) in counted.iter().zip(&expected) {
+                assert!((a - b).abs() < 1e-4, "{counted:?} {expected:?}");
+            }
+        }
+    }
 }
 
 /// Names and weights of the touched items, and names of the rejected items.
@@ -204,7 +253,7 @@ fn rows_from_the_mark_on_are_those_a_training_did_not_read() {
         let matrix = Matrix::from_triples(subjects, items, data.touched.clone()).expect("valid");
         ItemKnn::fit(&matrix, &ItemKnnOptions::default()).expect("fits")
     };
-    let mut live = live::Live::new(fit(&data), fit(&data));
+    let mut live = live::Live::new(fit(&data), fit(&data), data.rules.clone());
     add_events(&mut shared.write(), 200);
     // A copy leaves out erased rows, so that row numbers change.
     shared.write().erase(&user("u3"));

@@ -1,7 +1,7 @@
 //! Training: reads the log in slices, so that events and queries are not blocked, then fits and
 //! stores models.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
@@ -10,11 +10,14 @@ use vitrine_schemas::{BehaviorConfig, HeldOut, ModelChoice, ModelInfo};
 
 use super::{
     Behavior, Log, MIN_NEW_SHARE, MIN_TRAINING_PAUSE, Model, PAUSE_PER_TRAINING_TIME,
-    held_out::LastItems, settings, training_data::TrainingData,
+    held_out::LastItems, live::Live, settings, training_data::TrainingData,
 };
 use crate::{
     Error, Result,
-    cf::{ItemKnn, ItemKnnOptions, Matrix, ModelSettings, SessionKnn, SessionKnnOptions},
+    cf::{
+        ItemKnn, ItemKnnOptions, Matrix, ModelSettings, SequenceModel, SessionKnn,
+        SessionKnnOptions,
+    },
 };
 
 /// Number of neighbors kept per item in baskets.
@@ -27,6 +30,9 @@ pub struct Training {
     pub model: Option<ModelChoice>,
     /// Parameters of the model that differ from the defaults.
     pub parameters: Map<String, Value>,
+    /// Network to use, whose items have the numbers of
+    /// [`Collection::sequences`](crate::Collection::sequences).
+    pub network: Option<Arc<SequenceModel>>,
 }
 
 impl Behavior {
@@ -83,6 +89,10 @@ impl Behavior {
         let names = data.names.clone();
         let config = self.config.read().clone();
         let model = fit(data, &config, training, started)?;
+        // A network that was trained on erased events is not kept.
+        let active = self.model().filter(|_| !was_erased);
+        let kept = active.and_then(|active| active.network().cloned());
+        let model = model.with_network(training.network.clone().or(kept));
         let model = self.adopt(model, &names, was_erased)?;
         *due = Some(
             Instant::now() + (started.elapsed() * PAUSE_PER_TRAINING_TIME).max(MIN_TRAINING_PAUSE),
@@ -192,9 +202,8 @@ fn fit_all(
     };
     let baskets = ItemKnn::fit(&bought, &options)?;
     info.seconds = started.elapsed().as_secs_f64();
-    let behavior = (item_knn, baskets);
     Ok(Model::new(
-        behavior,
+        Live::new(item_knn, baskets, data.rules),
         sessions,
         data.popularity,
         chosen,

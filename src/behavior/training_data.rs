@@ -6,7 +6,10 @@ use parking_lot::RwLock;
 use vitrine_schemas::BehaviorConfig;
 
 use super::{Activity, Log};
-use crate::{Result, cf::Popularity};
+use crate::{
+    Result,
+    cf::{Popularity, SequentialRules, SequentialRulesOptions},
+};
 
 /// Users or sessions read while the log is locked.
 const SLICE: usize = 4096;
@@ -47,6 +50,8 @@ pub(super) struct TrainingData {
     /// Baskets x items.
     pub bought: Triples,
     pub popularity: Popularity,
+    /// Items chosen soon after others, by users and by sessions without a known user.
+    pub rules: SequentialRules,
     /// Number of users and sessions.
     pub subjects: u32,
     /// True for each row that is a session of a known user, who has a row as well.
@@ -74,6 +79,7 @@ impl TrainingData {
         let half_life = config.half_life_days * 86_400.0;
         let mut data = Self {
             popularity: Popularity::new(names.len(), half_life)?,
+            rules: SequentialRules::new(names.len(), SequentialRulesOptions::default())?,
             names,
             touched: Vec::new(),
             bought: Vec::new(),
@@ -101,10 +107,11 @@ impl TrainingData {
         let positive = history.filter(|(_, weight)| *weight > 0.0);
         self.touched
             .extend(positive.map(|(item, weight)| (row, item, weight)));
-        // Baskets and popularity count each event once: sessions of known users are skipped.
+        // Baskets, rules and popularity count each event once: sessions of known users are skipped.
         if activity.repeats_user {
             return Ok(());
         }
+        self.rules.push(&activity.sequence())?;
         let mut days = HashMap::new();
         for touch in &activity.touches {
             if touch.bought {

@@ -23,6 +23,7 @@ mod model;
 mod options;
 mod popularity;
 mod rank;
+mod sequence;
 mod session_knn;
 mod settings;
 pub mod split;
@@ -39,6 +40,7 @@ pub use matrix::{Matrix, Row};
 pub use options::{parse_options, to_spec_string};
 pub use popularity::{Popularity, PopularityOptions};
 pub use rank::Scored;
+pub use sequence::{Gru, GruWeights, SequenceModel, SequentialRules, SequentialRulesOptions};
 pub use session_knn::{SessionKnn, SessionKnnOptions, SimilarSessions};
 
 use rayon::prelude::*;
@@ -59,6 +61,8 @@ models! {
     Ials(IalsOptions),
     /// Similar sessions.
     SessionKnn(SessionKnnOptions),
+    /// Sequential rules.
+    SequentialRules(SequentialRulesOptions),
 }
 
 /// Users scored together, in one matrix product.

@@ -4,11 +4,14 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Matrix, Recommender, Scored, kinds::ModelKind, known_items, rank, split::Interaction};
+use super::{
+    Matrix, Recommender, Scored,
+    kinds::ModelKind,
+    rank,
+    sequence::{decayed, sequences},
+    split::Interaction,
+};
 use crate::{Error, Result};
-
-/// Decay below which older items of a history are ignored: they cost time and change little.
-const MIN_DECAY: f64 = 1e-3;
 
 /// Options of [`SessionKnn`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,7 +19,7 @@ const MIN_DECAY: f64 = 1e-3;
 pub struct SessionKnnOptions {
     /// Number of similar sessions that vote.
     pub neighbors: usize,
-    /// Number of sessions compared: the latest that share an item.
+    /// Number of sessions compared for each item of a history: the latest that have it.
     pub sample: usize,
     /// Weight of an item relative to the next one in the session, above 0 and at most 1.
     pub decay: f32,
@@ -27,7 +30,7 @@ pub struct SessionKnnOptions {
 impl Default for SessionKnnOptions {
     fn default() -> Self {
         Self {
-            neighbors: 100,
+            neighbors: 200,
             sample: 1_000,
             decay: 0.8,
             capacity: 1_000_000,
@@ -35,9 +38,10 @@ impl Default for SessionKnnOptions {
     }
 }
 
-/// Session neighbors (Jannach and Ludewig 2017; decay by position as in V-SKNN, Ludewig and Jannach
-/// 2018). Of the latest sessions that share an item with the history, those nearest by cosine vote
-/// for their items with their similarity. Nothing is fitted: a session counts once it is pushed.
+/// Session neighbors (VS-kNN, Ludewig and Jannach 2018): items of a history count less the older
+/// they are, and rare items more than frequent ones (idf). Of the latest sessions that share an
+/// item with the history, those nearest by cosine vote for their items with their similarity times
+/// the idf of the item. Nothing is fitted: a session counts once it is pushed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionKnn {
     options: SessionKnnOptions,
@@ -138,18 +142,18 @@ impl SessionKnn {
         &self.sessions[(number - self.dropped) as usize]
     }
 
-    /// Returns the history as a sparse vector: each item once, later ones with more weight.
-    fn vector(&self, history: &[(u32, f32)]) -> Vec<(usize, f64)> {
-        let positive = known_items(history, self.by_item.len()).filter(|(_, weight)| *weight > 0.0);
-        let (mut factor, decay) = (1.0, f64::from(self.options.decay));
-        let mut vector: Vec<(usize, f64)> = Vec::new();
-        for (item, weight) in positive.rev() {
-            if factor < MIN_DECAY {
-                break;
-            }
-            vector.push((item, f64::from(weight) * factor));
-            factor *= decay;
-        }
+    /// Returns how rare an item is: `ln(1 + sessions / (sessions with the item + 1))`.
+    fn idf(&self, item: usize) -> f32 {
+        let with_item = self.by_item[item].len() as f32;
+        (self.sessions.len() as f32 / (with_item + 1.0)).ln_1p()
+    }
+
+    /// Returns the history as a sparse vector: each item once, ascending, later and rarer ones with
+    /// more weight.
+    fn vector(&self, history: &[(u32, f32)]) -> Vec<(usize, f32)> {
+        let mut vector: Vec<_> = decayed(history, self.by_item.len(), self.options.decay)
+            .map(|(item, weight)| (item, weight * self.idf(item)))
+            .collect();
         vector.sort_by_key(|(item, _)| *item);
         vector.dedup_by(|later, kept| {
             let same = later.0 == kept.0;
@@ -167,45 +171,39 @@ impl SessionKnn {
         let sessions = self.neighbors(&vector).into_iter();
         SimilarSessions {
             sessions: sessions
-                .map(|(number, cosine)| (self.session(number), cosine as f32))
+                .map(|(number, cosine)| (self.session(number), cosine))
                 .collect(),
             history: vector.into_iter().map(|(item, _)| item as u32).collect(),
+            model: self,
         }
     }
 
     /// Returns the numbers and cosines of the most similar sessions, by cosine, then the latest
     /// first.
-    fn neighbors(&self, vector: &[(usize, f64)]) -> Vec<(u64, f64)> {
-        // The latest sessions overall are among the latest sessions of each item.
-        let latest = |(item, weight): &(usize, f64)| {
-            let weight = *weight;
-            self.by_item[*item]
-                .iter()
-                .rev()
-                .take(self.options.sample)
-                .map(move |n| (*n, weight))
-        };
-        let mut products: Vec<_> = vector.iter().flat_map(latest).collect();
-        products.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
-        products.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            if same {
-                kept.1 += next.1;
+    fn neighbors(&self, vector: &[(usize, f32)]) -> Vec<(u64, f32)> {
+        let mut products: HashMap<u64, f32> = HashMap::new();
+        for (item, weight) in vector {
+            let latest = self.by_item[*item].iter().rev().take(self.options.sample);
+            for number in latest {
+                *products.entry(*number).or_default() += weight;
             }
-            same
-        });
-        products.truncate(self.options.sample);
-        let norm = vector
-            .iter()
-            .map(|(_, weight)| weight * weight)
-            .sum::<f64>()
-            .sqrt();
-        for (number, product) in &mut products {
-            *product /= norm * (self.session(*number).len() as f64).sqrt();
         }
-        products.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
-        products.truncate(self.options.neighbors);
-        products
+        let squares = vector.iter().map(|(_, weight)| weight * weight);
+        let norm = squares.sum::<f32>().sqrt();
+        let mut near: Vec<_> = products
+            .into_iter()
+            .map(|(number, product)| {
+                let length = self.session(number).len() as f32;
+                (number, product / (norm * length.sqrt()))
+            })
+            .collect();
+        let order = |a: &(u64, f32), b: &(u64, f32)| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0));
+        if near.len() > self.options.neighbors {
+            near.select_nth_unstable_by(self.options.neighbors, order);
+            near.truncate(self.options.neighbors);
+        }
+        near.sort_unstable_by(order);
+        near
     }
 }
 
@@ -228,22 +226,7 @@ impl ModelKind for SessionKnn {
         items: usize,
         options: &SessionKnnOptions,
     ) -> Result<Self> {
-        let mut of_user: HashMap<u32, Vec<&Interaction>> = HashMap::new();
-        for interaction in interactions {
-            of_user
-                .entry(interaction.user)
-                .or_default()
-                .push(interaction);
-        }
-        let mut users: Vec<_> = of_user.into_iter().collect();
-        users.sort_by_key(|(user, _)| *user);
-        let session = |(_, mut events): (u32, Vec<&Interaction>)| {
-            events.sort_by_key(|i| i.at);
-            let end = events.last().map_or(i64::MIN, |i| i.at);
-            (end, events.iter().map(|i| i.item).collect())
-        };
-        let sessions = users.into_iter().map(session).collect();
-        Self::fit(items, *options, sessions)
+        Self::fit(items, *options, sequences(interactions))
     }
 
     /// Consistent models equal one rebuilt from their sessions.
@@ -277,6 +260,7 @@ pub struct SimilarSessions<'a> {
     sessions: Vec<(&'a [u32], f32)>,
     /// Items of the history that count, ascending.
     history: Vec<u32>,
+    model: &'a SessionKnn,
 }
 
 impl SimilarSessions<'_> {
@@ -284,7 +268,9 @@ impl SimilarSessions<'_> {
     /// score.
     pub fn for_each_vote(&self, mut f: impl FnMut(u32, f32)) {
         for (items, cosine) in &self.sessions {
-            items.iter().for_each(|item| f(*item, *cosine));
+            for item in *items {
+                f(*item, cosine * self.model.idf(*item as usize));
+            }
         }
     }
 
@@ -344,10 +330,15 @@ mod tests {
                 decay: 0.5,
                 ..Default::default()
             };
+            let rows = dense(&matrix);
+            let idf = |i: usize| {
+                let with_item = rows.iter().filter(|row| row[i] > 0.0).count() as f64;
+                (60.0 / (with_item + 1.0)).ln_1p()
+            };
             // Item 3 occurs twice: its weight of 2 decays twice, that of 1 does not.
-            let current = [(3, 2.0 * 0.25 + 1.0), (5, 0.5)];
+            let current = [(3, (2.0 * 0.25 + 1.0) * idf(3)), (5, 0.5 * idf(5))];
             let norm = current.iter().map(|(_, w)| w * w).sum::<f64>().sqrt();
-            let mut near: Vec<_> = dense(&matrix).into_iter().enumerate().collect();
+            let mut near: Vec<_> = rows.iter().enumerate().collect();
             let cosine = |row: &[f64]| {
                 let shared: f64 = current
                     .iter()
@@ -361,12 +352,12 @@ mod tests {
                     0.0
                 }
             };
-            near.sort_by(|a, b| cosine(&b.1).total_cmp(&cosine(&a.1)).then(b.0.cmp(&a.0)));
+            near.sort_by(|a, b| cosine(b.1).total_cmp(&cosine(a.1)).then(b.0.cmp(&a.0)));
             near.truncate(7);
             let vote = |i: usize| {
                 near.iter()
                     .filter(|(_, row)| row[i] > 0.0)
-                    .map(|(_, row)| cosine(row))
+                    .map(|(_, row)| cosine(row) * idf(i))
                     .sum()
             };
             let expected: Vec<f64> = (0..10).map(vote).collect();

@@ -69,6 +69,7 @@ mod tests {
             "ease",
             "ials:factors=4",
             "session-knn",
+            "sequential-rules",
         ] {
             let settings = parsed(name);
             assert_eq!(parsed(&settings.to_string()), settings);

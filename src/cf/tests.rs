@@ -79,6 +79,10 @@ pub(super) fn models() -> Vec<(&'static str, Fit)> {
             .for_each(|row| model.push(row.indices).expect("known items"));
         Model::SessionKnn(model)
     }
+    fn sequential_rules(matrix: &Matrix) -> Model {
+        let settings: ModelSettings = "sequential-rules".parse().expect("a kind");
+        settings.fit_matrix(matrix).expect("fits")
+    }
     fn graph_filter(matrix: &Matrix) -> Model {
         let options = GraphFilterOptions {
             rank: 8,
@@ -97,6 +101,7 @@ pub(super) fn models() -> Vec<(&'static str, Fit)> {
         ("popularity", popularity),
         ("ease", ease),
         ("session_knn", session_knn),
+        ("sequential_rules", sequential_rules),
         ("item_knn", item_knn),
         ("bm25", bm25),
         ("graph_filter", graph_filter),

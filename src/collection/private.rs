@@ -16,7 +16,8 @@ impl Collection {
     /// # Errors
     /// They allow nothing, or a model of item pairs is asked for.
     pub(in crate::collection) fn release(&self, training: &Training) -> Result<ModelInfo> {
-        if training.model.is_some() || !training.parameters.is_empty() {
+        let wants_model = training.model.is_some() || training.network.is_some();
+        if wants_model || !training.parameters.is_empty() {
             self.behavior.refuse_pairs_if_private()?;
         }
         self.behavior.release_now(|| self.public_catalog())

@@ -1,8 +1,11 @@
 //! Recommendations: behavior, content and popularity in one answer, and what must never come back.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use vitrine::{
     Collection, Database, Error, Options, Training,
+    cf::{Gru, GruWeights, SequenceModel},
     schemas::{Event, EventStatus, Fallback, RecommendRequest, RecommendResponse, Source},
 };
 
@@ -435,6 +438,73 @@ fn people_alike_are_a_source_of_their_own() {
         first.reason.items.iter().all(|id| id.starts_with("tent"))
             && !first.reason.items.is_empty()
     );
+}
+
+#[test]
+fn what_is_chosen_next_counts_with_each_event() {
+    let fixture = two_groups();
+    let shop = fixture.db.collection("shop").expect("open");
+    put(&shop, &[json!({"id": "lamp", "title": "Lamp"})]);
+    let only = json!({"weights": {"sequence": 1.0}});
+    let body = json!({"positives": [{"id": "tent1"}], "limit": 8, "blend": only});
+    let answer = ask(&shop, body.clone());
+    assert_eq!(answer.sources[0].source, Source::Sequence);
+    let first = &answer.hits[0];
+    assert!(first.id.starts_with("tent"), "{answer:?}");
+    assert_eq!(first.reason.code, "next");
+    assert_eq!(first.reason.items, ["tent1"]);
+    assert_eq!(first.reason.text, "Often chosen after tent 1");
+    // No training: the new rule counts at once.
+    for user in ["x", "y", "z"] {
+        for id in ["tent1", "lamp"] {
+            let view = json!({"kind": "view", "collection": "shop", "user": user, "items": [id]});
+            events(&fixture.db, json!([view]));
+        }
+    }
+    assert_eq!(ids(&ask(&shop, body))[0], "lamp");
+}
+
+#[test]
+fn a_network_is_a_source_and_kept_by_trainings() {
+    let fixture = two_groups();
+    let shop = fixture.db.collection("shop").expect("open");
+    let learned = shop.sequences();
+    assert_eq!((learned.items, learned.sequences.len()), (8, 8));
+    assert_eq!(learned.sequences[0].len(), 3);
+    // A network that prefers one item after any history.
+    let favorite = learned.items - 1;
+    let mut vectors = vec![0.0; learned.items];
+    vectors[favorite] = 5.0;
+    let weights = GruWeights {
+        dim: 1,
+        vectors,
+        input: vec![0.0; 3],
+        input_bias: vec![0.0, 0.0, 2.0],
+        recurrent: vec![0.0; 3],
+        recurrent_bias: vec![0.0; 3],
+    };
+    let network = SequenceModel::Gru(Gru::new(weights).expect("consistent"));
+    let only = json!({"weights": {"network": 1.0}});
+    let body = json!({"positives": [{"id": "tent1"}], "limit": 1, "blend": only});
+    let before = ask(&shop, body.clone());
+    assert_eq!(before.hits[0].reason.code, "new", "no network yet");
+    let training = Training {
+        network: Some(Arc::new(network)),
+        ..Training::default()
+    };
+    let info = shop.train(&training).expect("trained");
+    let answer = ask(&shop, body.clone());
+    let first = &answer.hits[0];
+    assert_eq!(
+        (first.id.as_str(), first.reason.code.as_str()),
+        ("dress0", "likely_next")
+    );
+    assert_eq!(first.reason.items, ["tent1"]);
+    shop.train(&Training::default()).expect("trained");
+    assert_eq!(ids(&ask(&shop, body.clone())), ["dress0"], "kept");
+    // Read from the store again.
+    shop.activate_model(info.version).expect("stored");
+    assert_eq!(ids(&ask(&shop, body)), ["dress0"]);
 }
 
 #[test]

@@ -32,9 +32,10 @@ const MAX_USERS: usize = 200;
 /// Depth of the lists.
 const K: usize = 20;
 
-const SOURCES: [Source; 4] = [
+const SOURCES: [Source; 5] = [
     Source::Behavior,
     Source::Session,
+    Source::Sequence,
     Source::Content,
     Source::Popularity,
 ];

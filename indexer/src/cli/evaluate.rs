@@ -3,6 +3,7 @@
 
 mod ab;
 mod search;
+mod sequence;
 
 use std::{
     io::{self, Write},
@@ -37,15 +38,22 @@ pub(super) enum EvaluateCommand {
     /// usage.
     ///
     /// Models, each with settings as name:key=value,key=value: popularity (half_life, days),
-    /// item-knn, graph-filter, ease, ials, session-knn, content (recent, power), which uses the
-    /// vectors of the items, random, and blend (behavior.*, session.*, content.*, popularity.*),
-    /// whose weights are learned on an inner split.
+    /// item-knn, graph-filter, ease, ials, session-knn, sequential-rules, content (recent, power),
+    /// which uses the vectors of the items, random, and blend (behavior.*, session.*, sequence.*,
+    /// content.*, popularity.*), whose weights are learned on an inner split.
     Recommend(Box<RecommendArgs>),
     /// Evaluate searches of a running server against relevance judgments.
     ///
     /// Prints nDCG@10, MRR@10, Recall@100 and hits of each configuration, and the differences to
     /// the first.
     Search(Box<search::SearchArgs>),
+    /// Evaluate models of the order of choices on held-out next items.
+    ///
+    /// Ranks the next item of each user among all items that are new to them, by popularity,
+    /// item-knn, sequential rules, VS-kNN, a GRU trained for it, and their blends. Prints recall,
+    /// nDCG, and what the GRU adds to the blend with paired intervals. Exit status: 0 success, 3
+    /// some lines or events could not be read, 1 failure, 2 wrong usage.
+    Sequence(Box<sequence::SequenceArgs>),
     /// Compare the variants of an experiment by exported searches.
     ///
     /// Prints click-through, conversion and revenue of each variant, and the differences to the
@@ -59,7 +67,12 @@ pub(super) struct RecommendArgs {
     #[command(flatten)]
     behavior: Behavior,
     /// Data directory of the collection; no server may have it open.
-    #[arg(long, value_name = "DIR", requires = "collection")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "collection",
+        required_unless_present = "events"
+    )]
     data: Option<PathBuf>,
     /// Collection to read items (categories, vectors) from and, without --events, events.
     #[arg(long, value_name = "NAME", requires = "data")]
@@ -113,7 +126,7 @@ pub(super) struct RecommendArgs {
 #[group(required = false)]
 struct Behavior {
     /// Event file (JSONL, CSV, TSV, Parquet); `-` reads standard input.
-    #[arg(long, value_name = "FILE", required_unless_present = "data")]
+    #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
     /// Format of the event file; derived from the file name if omitted.
     #[arg(long, value_enum, requires = "events")]
@@ -159,6 +172,7 @@ pub(super) fn run(command: &EvaluateCommand, out: &mut dyn Write) -> Result<Outc
     let args = match command {
         EvaluateCommand::Recommend(args) => args,
         EvaluateCommand::Search(args) => return search::run(args, out),
+        EvaluateCommand::Sequence(args) => return sequence::run(args, out),
         EvaluateCommand::Ab(args) => return ab::run(args, out),
     };
     let evaluation = args.evaluation();

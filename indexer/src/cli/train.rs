@@ -2,6 +2,7 @@
 
 mod head;
 mod rank;
+mod sequence;
 
 use std::{
     io::Write,
@@ -42,6 +43,14 @@ pub(super) enum TrainCommand {
     /// Prints the report as JSON. Exit status: 0 success, promoted or not (see `decision`), 1
     /// failure, 2 wrong usage.
     Head(Box<head::HeadArgs>),
+    /// Train a network on the order of choices, and use it where it helps.
+    ///
+    /// The last item of each user is held out, and a GRU with tied item vectors is trained on the
+    /// rest. It is promoted only if it improves the blend of sequential rules and VS-kNN, with the
+    /// 95 % interval of the gain in nDCG@10 above 0, and then trained on all items. Prints the
+    /// curve on standard error and the report as JSON. Exit status: 0 success, promoted or not (see
+    /// `promoted`), 1 failure, 2 wrong usage.
+    Sequence(sequence::SequenceArgs),
     /// Train a ranker that ranks the first hits of searches by text again.
     ///
     /// Learns from judgments, or from searches with clicks, which are corrected for position bias.
@@ -97,6 +106,7 @@ pub(super) fn run(command: &TrainCommand, out: &mut dyn Write) -> Result<Outcome
         TrainCommand::Cf(args) => cf(args, out),
         TrainCommand::Blend(args) => blend(args, out),
         TrainCommand::Head(args) => head::run(args, out),
+        TrainCommand::Sequence(args) => sequence::run(args, out),
         TrainCommand::Rank(args) => rank::run(args, out),
     }
 }
@@ -116,7 +126,10 @@ fn blend(args: &BlendArgs, out: &mut dyn Write) -> Result<Outcome, CommandError>
     let collection = database
         .collection(&args.collection)
         .map_err(SinkError::from)?;
-    let info = collection.train_blend().map_err(SinkError::from)?;
+    let train_network = &sequence::train_on;
+    let info = collection
+        .train_blend_with(train_network)
+        .map_err(SinkError::from)?;
     let text = serde_json::to_string_pretty(&info).map_err(std::io::Error::from)?;
     writeln!(out, "{text}")?;
     Ok(Outcome::Complete)
@@ -135,6 +148,7 @@ fn cf(args: &CfArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
                 Model::Ials => ModelChoice::Ials,
             }),
             parameters: args.parameters.iter().cloned().collect::<Map<_, _>>(),
+            network: None,
         })?;
         database.flush()?;
         Ok(info)

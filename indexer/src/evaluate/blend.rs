@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use vitrine::{
     cf::{
         ItemKnnOptions, ModelSettings, PopularityOptions, Recommender, Request, Scored,
-        SessionKnnOptions, split::Interaction,
+        SequentialRulesOptions, SessionKnnOptions, split::Interaction,
     },
     query::blend::{BlendModel, CandidateSet, Example, LearnOptions, learn},
     schemas::Source,
@@ -30,6 +30,8 @@ pub struct BlendOptions {
     pub behavior: ItemKnnOptions,
     /// Items of similar sessions.
     pub session: SessionKnnOptions,
+    /// Items chosen soon after others.
+    pub sequence: SequentialRulesOptions,
     /// Items with similar content; unused without vectors.
     pub content: ContentOptions,
     /// Popular items.
@@ -45,6 +47,7 @@ impl Default for BlendOptions {
         Self {
             behavior: ItemKnnOptions::default(),
             session: SessionKnnOptions::default(),
+            sequence: SequentialRulesOptions::default(),
             content: ContentOptions::default(),
             popularity: PopularityOptions::default(),
             candidates: 300,
@@ -171,6 +174,10 @@ impl Sources {
             (
                 Source::Session,
                 fit(ModelSettings::SessionKnn(options.session), train)?,
+            ),
+            (
+                Source::Sequence,
+                fit(ModelSettings::SequentialRules(options.sequence), train)?,
             ),
             (
                 Source::Popularity,

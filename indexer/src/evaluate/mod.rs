@@ -18,6 +18,7 @@ mod protocol;
 mod random;
 mod relevance;
 mod report;
+pub mod sequence;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -73,6 +74,8 @@ pub enum EvaluateError {
     UnknownSpace { space: String, known: String },
     #[error("{count} events have no time, which split {split} requires; random:0.2 needs none")]
     NoTimes { split: String, count: usize },
+    #[error("a random split leaves no order of events; expected leave-last:N or temporal:SHARE")]
+    NoOrder,
     #[error("there are no events")]
     NoEvents,
     #[error(transparent)]

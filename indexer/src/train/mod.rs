@@ -23,6 +23,7 @@ mod pairs;
 pub mod rank;
 mod recipe;
 mod report;
+pub mod sequence;
 mod term;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,8 @@ use vitrine_schemas::{BlendInfo, recommend::Strategy};
 
 use crate::{
     Error, Result,
-    behavior::{Log, Model},
+    behavior::{Log, Model, Sequences},
+    cf::SequenceModel,
     collection::{
         Collection,
         ranking::pool_size::PoolSize,
@@ -42,18 +43,36 @@ struct EventSplit {
 }
 
 impl Collection {
-    /// Learns the blend of the sources: models are fitted to the earlier events, the blend to the
-    /// items that were chosen later. The blend is promoted only if it beats rank fusion and every
-    /// source alone on held-out users and sessions.
+    /// Learns the blend as [`Collection::train_blend_with`], without a network.
     ///
     /// # Errors
     /// There are too few events.
     pub fn train_blend(&self) -> Result<BlendInfo> {
+        self.train_blend_with(&|_| Ok(None))
+    }
+
+    /// Learns the blend of the sources: models are fitted to the earlier events, the blend to the
+    /// items that were chosen later. The blend is promoted only if it beats rank fusion and every
+    /// source alone on held-out users and sessions.
+    ///
+    /// If a network is active, `train_network` trains one on the earlier sequences, so that its
+    /// weight can be learned; with None the learned blend leaves the network out.
+    ///
+    /// # Errors
+    /// There are too few events, or the training of the network fails.
+    pub fn train_blend_with(
+        &self,
+        train_network: &dyn Fn(&Sequences) -> Result<Option<SequenceModel>>,
+    ) -> Result<BlendInfo> {
         self.behavior.refuse_if_private(
             "weights learned from events would be one more release; the default blend is used",
         )?;
         let split = self.split_events()?;
-        let model = self.behavior.fit_with_active_settings(&split.earlier)?;
+        let mut model = self.behavior.fit_with_active_settings(&split.earlier)?;
+        if self.behavior.model().is_some_and(|m| m.network().is_some()) {
+            let network = train_network(&Sequences::of(&split.earlier))?;
+            model = model.with_network(network.map(Arc::new));
+        }
         let examples = self.examples(&split, &model)?;
         let (mut blend, figures) = learn(&examples, &LearnOptions::default())?;
         let weights = blend

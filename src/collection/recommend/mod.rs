@@ -20,7 +20,7 @@ use vitrine_schemas::{
 
 use crate::{
     Error, Result,
-    behavior::Training,
+    behavior::{Sequences, Training},
     collection::{
         Collection,
         ranking::{
@@ -71,6 +71,12 @@ impl Collection {
             true => self.release(training),
             false => self.behavior.train(training),
         }
+    }
+
+    /// Returns the choices of each user, and of each session without a known user, in the order of
+    /// time: to train a network on, for [`Training::network`].
+    pub fn sequences(&self) -> Sequences {
+        Sequences::of(&self.behavior.log)
     }
 
     /// Recommends items for a user, a session or some items. Returns exactly min(limit, matching

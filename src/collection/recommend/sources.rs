@@ -1,4 +1,5 @@
-//! Candidates of a recommendation by source: item neighbors, similar sessions, content, popularity.
+//! Candidates of a recommendation by source: item neighbors, sequential rules, similar sessions,
+//! content, popularity.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -70,7 +71,16 @@ impl Sources<'_> {
         let session = model(Source::Session).map(|model| {
             NeighborScores::of_sessions(&model.sessions.similar_to(&history.logged), items)
         });
-        let scores = [(Source::Behavior, behavior), (Source::Session, session)];
+        let sequence = model(Source::Sequence)
+            .map(|model| NeighborScores::of_rules(model, &history.logged, items));
+        let network = model(Source::Network)
+            .and_then(|model| NeighborScores::of_network(model, &history.logged, items));
+        let scores = [
+            (Source::Behavior, behavior),
+            (Source::Session, session),
+            (Source::Sequence, sequence),
+            (Source::Network, network),
+        ];
         let scores = scores.map(|(source, scores)| Some((source, scores?)));
         for (source, scores) in scores.iter().flatten() {
             lists.push((*source, self.neighbors(scores, eligible, count)));

@@ -94,6 +94,15 @@ impl<'a> ShopperProfile<'a> {
                 let scores = NeighborScores::of_sessions(&sessions, items);
                 set.rank_by(Source::Session, |item| scores.get(log_id(item)?));
             }
+            if has_weight(Source::Sequence) {
+                let scores = NeighborScores::of_rules(model, history, items);
+                set.rank_by(Source::Sequence, |item| scores.get(log_id(item)?));
+            }
+            if has_weight(Source::Network)
+                && let Some(scores) = NeighborScores::of_network(model, history, items)
+            {
+                set.rank_by(Source::Network, |item| scores.get(log_id(item)?));
+            }
             if has_weight(Source::Popularity) {
                 set.rank_by(Source::Popularity, |item| {
                     model.popular.score(log_id(item)?)

@@ -48,6 +48,21 @@ impl NeighborScores {
         scores
     }
 
+    /// Returns the scores of the sequential rules of a history.
+    pub fn of_rules(model: &Model, history: &[(u32, f32)], items: usize) -> Self {
+        let mut scores = Self::none(items);
+        let live = model.live();
+        live.rules
+            .for_each_term(history, |item, term| scores.add(item, term));
+        scores
+    }
+
+    /// Returns the scores of the network, if there is one.
+    pub fn of_network(model: &Model, history: &[(u32, f32)], items: usize) -> Option<Self> {
+        let network = model.network()?;
+        Some(Self::by(&**network, history, items))
+    }
+
     fn none(items: usize) -> Self {
         Self {
             dense: vec![0.0; items],

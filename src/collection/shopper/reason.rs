@@ -48,6 +48,7 @@ impl Explainer for HistoryExplainer<'_> {
         let items = match source {
             Source::Behavior => self.neighbors_in_history(id),
             Source::Session => self.items_of_similar_sessions(id),
+            Source::Sequence => self.rules_of_history(id),
             Source::Content => match self.content {
                 Some(content) => {
                     let nearest = content.nearest_in_history(hit.candidate.item);
@@ -58,6 +59,7 @@ impl Explainer for HistoryExplainer<'_> {
                 }
                 None => self.liked(),
             },
+            Source::Network => self.liked(),
             Source::Query
             | Source::Lexical
             | Source::Popularity
@@ -90,6 +92,11 @@ impl Explainer for HistoryExplainer<'_> {
                 "alike",
                 format!("Shoppers like you, who chose {named}, also chose this"),
             ),
+            Source::Sequence => ("next", format!("Often chosen after {named}")),
+            Source::Network => (
+                "likely_next",
+                format!("Likely next after {named}, by what others chose"),
+            ),
             Source::Content => ("similar", format!("Similar to {named}")),
             Source::Popularity => ("popular", "Popular now".to_owned()),
             Source::Transition => (
@@ -113,6 +120,13 @@ impl<'a> HistoryExplainer<'a> {
         let logged = self.model.zip(self.log.number(id));
         let history = &self.history.logged;
         let scored = logged.map(|(m, item)| m.live().item_knn.reasons(history, item));
+        self.named(scored.unwrap_or_default())
+    }
+
+    fn rules_of_history(&self, id: &str) -> Vec<String> {
+        let logged = self.model.zip(self.log.number(id));
+        let history = &self.history.logged;
+        let scored = logged.map(|(m, item)| m.live().rules.reasons(history, item));
         self.named(scored.unwrap_or_default())
     }
 

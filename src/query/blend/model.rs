@@ -161,6 +161,8 @@ impl BlendModel {
             (Source::Lexical, 1.0),
             (Source::Behavior, 1.0),
             (Source::Session, 1.0),
+            (Source::Sequence, 1.0),
+            (Source::Network, 1.0),
             (Source::Content, 0.5),
             (Source::Popularity, 1.0),
             (Source::Newest, 0.01),
