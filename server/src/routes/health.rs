@@ -127,6 +127,7 @@ pub async fn metrics(context: RequestContext) -> ApiResult<HttpResponse> {
             ("search", state.searches.in_use()),
             ("write", state.writes.in_use()),
             ("embed", state.embeds.in_use()),
+            ("speech", state.transcriptions.in_use()),
             ("image", state.thumbnails.in_use()),
             ("train", state.trainings.in_use()),
         ];
