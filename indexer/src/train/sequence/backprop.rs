@@ -105,12 +105,12 @@ impl Trace {
             product(&inputs[step * dim..][..dim], &layer.input, gates);
             recurrent.copy_from_slice(&layer.recurrent_bias);
             product(before, &layer.recurrent, &mut recurrent);
-            for n in 0..dim {
+            for (n, state) in after[..dim].iter_mut().enumerate() {
                 let reset = sigmoid(gates[n] + recurrent[n]);
                 let update = sigmoid(gates[dim + n] + recurrent[dim + n]);
                 inner[n] = recurrent[2 * dim + n];
                 let candidate = (gates[2 * dim + n] + reset * inner[n]).tanh();
-                after[n] = (1.0 - update) * candidate + update * before[n];
+                *state = (1.0 - update) * candidate + update * before[n];
                 (gates[n], gates[dim + n], gates[2 * dim + n]) = (reset, update, candidate);
             }
         }
@@ -136,7 +136,7 @@ impl Trace {
             let inner = &self.inner[step * dim..][..dim];
             let before = &self.states[step * dim..][..dim];
             add_scaled(&mut of_state, 1.0, &of_states[step * dim..][..dim]);
-            for n in 0..dim {
+            for (n, of_before) in of_before.iter_mut().enumerate() {
                 let (reset, update) = (gates[n], gates[dim + n]);
                 let candidate = gates[2 * dim + n];
                 let through = of_state[n] * (1.0 - update) * (1.0 - candidate * candidate);
@@ -145,7 +145,7 @@ impl Trace {
                 (of_a[n], of_b[n]) = (of_reset, of_reset);
                 (of_a[dim + n], of_b[dim + n]) = (of_update, of_update);
                 (of_a[2 * dim + n], of_b[2 * dim + n]) = (through, through * reset);
-                of_before[n] = of_state[n] * update;
+                *of_before = of_state[n] * update;
             }
             let input = &inputs[step * dim..][..dim];
             for (x, row) in input
