@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// What the guarantee of a private collection is about.
+/// Unit that the guarantee of a private collection protects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PrivacyUnit {
@@ -20,7 +20,7 @@ pub enum PrivacyUnit {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrivacyConfig {
-    /// What the guarantee is about.
+    /// Unit that the guarantee protects.
     #[serde(default)]
     pub unit: PrivacyUnit,
     /// Privacy loss of all releases about a period, 0.01 to 10; 1 is strong, 8 is weak.
@@ -118,7 +118,7 @@ pub struct PeriodBudget {
     pub rho_spent: f64,
     /// The same as epsilon at the `delta` of the collection.
     pub epsilon_spent: f64,
-    /// What is left for later releases, in zCDP.
+    /// Rest for later releases, in zCDP.
     pub rho_left: f64,
 }
 

@@ -118,8 +118,8 @@ enum KeysCommand {
         /// Requests per second, in place of `limits.key_requests_per_second`; 0 for no limit.
         #[arg(long)]
         requests_per_second: Option<u32>,
-        /// Let the key sign user tokens: JWTs (HS256) with which browsers ask for their own shopper.
-        /// The secret to sign with is printed on a second line and stored in the file.
+        /// Let the key sign user tokens: JWTs (HS256) with which browsers ask for their own
+        /// shopper. The secret to sign with is printed on a second line and stored in the file.
         #[arg(long)]
         sign_tokens: bool,
         /// File to add the key to.

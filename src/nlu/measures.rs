@@ -34,7 +34,8 @@ impl Measure {
             && other.low <= self.high + slack(self.high)
     }
 
-    /// Returns it without its ends, for "bigger than 11 inches": values equal to them do not meet it.
+    /// Returns it without its ends, for "bigger than 11 inches": values equal to them do not meet
+    /// it.
     pub fn excluding_ends(mut self) -> Self {
         self.low *= 1.0 + 1.1 * TOLERANCE;
         self.high *= 1.0 - 1.1 * TOLERANCE;

@@ -115,7 +115,8 @@ fn in_word(c: char) -> bool {
     c == '\'' || c.is_alphabetic() && !is_han(c)
 }
 
-/// Lower case, in one width, without accents, simplified, one kind of apostrophe, comma, stop and hyphen.
+/// Lower case, in one width, without accents, simplified, one kind of apostrophe, comma, stop and
+/// hyphen.
 fn plain(c: char) -> char {
     let c = match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),

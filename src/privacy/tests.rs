@@ -104,8 +104,8 @@ const TRIALS: usize = 10_000;
 /// Standard errors of the bounds of the audit.
 const Z: f64 = 3.0;
 
-/// Returns a lower bound of the epsilon of releases of cost `rho`: a canary user is in the counts or
-/// not, and a test on the released counts tells the two apart (auditing by distinguishing, as in
+/// Returns a lower bound of the epsilon of releases of cost `rho`: a canary user is in the counts
+/// or not, and a test on the released counts tells the two apart (auditing by distinguishing, as in
 /// Jagielski, Ullman and Oprea 2020).
 fn audited_epsilon(rho: f64, delta: f64) -> f64 {
     const CELLS: usize = 10;

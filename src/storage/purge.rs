@@ -48,7 +48,7 @@ impl Store {
     /// Rewrites the files without what was deleted.
     pub fn purge(&self) -> Result<()> {
         let started = Instant::now();
-        // What is erased meanwhile waits for the next purge.
+        // Records that are erased meanwhile wait for the next purge.
         self.purge.lock().0 = None;
         self.write(Batch(vec![Op::Delete("manifest", MARK.to_vec())]))?;
         let rocks = self.rocks()?;

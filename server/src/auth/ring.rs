@@ -19,7 +19,7 @@ pub struct KeyRing {
     keys: ArcSwap<Keys>,
 }
 
-/// What a caller may do.
+/// Rights of a caller.
 #[derive(Debug, Clone)]
 pub struct Grant {
     /// The key.

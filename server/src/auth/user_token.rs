@@ -1,5 +1,5 @@
-//! User tokens: JSON Web Tokens (RFC 7519, HS256) that a shop's backend signs, so that a browser may
-//! ask for its own shopper only.
+//! User tokens: JSON Web Tokens (RFC 7519, HS256) that a shop's backend signs, so that a browser
+//! may ask for its own shopper only.
 
 use chrono::Utc;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -13,7 +13,7 @@ const MAX_LIFETIME: u64 = 24 * 3600;
 /// Actions that tokens may grant, if their key does.
 const ACTIONS: [Action; 2] = [Action::Read, Action::Write];
 
-/// What a user token limits requests to.
+/// Limits of the requests with a user token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserToken {
     /// The only user that requests may name.

@@ -65,8 +65,8 @@ impl Backups {
         self.repository.as_ref()
     }
 
-    /// Writes an erasure beside the snapshots, so that they forget the user or session when they are
-    /// restored.
+    /// Writes an erasure beside the snapshots, so that they forget the user or session when they
+    /// are restored.
     ///
     /// # Errors
     /// The target cannot be written.

@@ -50,7 +50,8 @@ pub const USER_ROUTES: [(&str, &str); 6] = [
     ("POST", "/v1/events"),
 ];
 
-/// Rejects requests without the required access; stores what is granted in the request's extensions.
+/// Rejects requests without the required access; stores what is granted in the extensions of the
+/// request.
 pub async fn layer<B: MessageBody + 'static>(
     access: Access,
     request: ServiceRequest,

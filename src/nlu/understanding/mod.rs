@@ -111,8 +111,8 @@ impl Understanding {
         understood
     }
 
-    /// Drops the values that no item meeting the other conditions has: "coat for my 8 year old" asks
-    /// for the ages that coats have, and not for those of toys.
+    /// Drops the values that no item meeting the other conditions has: "coat for my 8 year old"
+    /// asks for the ages that coats have, and not for those of toys.
     fn narrow(&mut self, catalog: &dyn Catalog) {
         let must = self.must();
         let owned = |(field, values): (&&str, &Vec<&str>)| {
