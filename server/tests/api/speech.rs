@@ -189,7 +189,9 @@ async fn a_spoken_query_is_searched_as_its_text() {
     assert_eq!(answer["spoken"]["text"], "red");
     assert_eq!(answer["turn"]["text"], "red");
     let both = json!({"audio": audio, "text": "red"});
-    api.post(&turns, both).await.problem(400, "invalid_argument");
+    api.post(&turns, both)
+        .await
+        .problem(400, "invalid_argument");
 }
 
 #[actix_web::test]
@@ -202,7 +204,9 @@ async fn recordings_without_use_are_refused() {
         api.post("/v1/collections/shop/search", body)
     };
     for bytes in [&b""[..], b"not audio", &RECORDING[..200]] {
-        let problem = search(STANDARD.encode(bytes)).await.problem(400, "invalid_argument");
+        let problem = search(STANDARD.encode(bytes))
+            .await
+            .problem(400, "invalid_argument");
         assert_eq!(problem["errors"][0]["pointer"], "/query/audio");
     }
     search("?".into()).await.problem(400, "invalid_argument");
@@ -244,7 +248,13 @@ async fn transcriptions_have_the_forms_of_the_openai_api() {
     for (file, field, status, code, param) in [
         (None, ("model", "x"), 400, "invalid_argument", "file"),
         (Some(TONE), ("model", "x"), 422, "no_speech", "file"),
-        (Some(&b"x"[..]), ("model", "x"), 400, "invalid_argument", "file"),
+        (
+            Some(&b"x"[..]),
+            ("model", "x"),
+            400,
+            "invalid_argument",
+            "file",
+        ),
         (
             Some(RECORDING),
             ("language", "xx"),
