@@ -17,8 +17,9 @@ fn main() -> ExitCode {
     let version = vitrine::version(option_env!("VITRINE_COMMIT"));
     let arguments = Cli::command().version(version).get_matches();
     let cli = Cli::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit());
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(vitrine::LOG_FILTER));
+    // A recording that cannot be read is an error of the caller, not of this program.
+    let default = format!("{},symphonia=off", vitrine::LOG_FILTER);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| LogWriter)

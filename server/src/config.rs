@@ -280,7 +280,7 @@ impl Default for Config {
             backup: BackupSettings::default(),
             log: Log {
                 format: LogFormat::Text,
-                level: format!("{},actix_server=warn", vitrine::LOG_FILTER),
+                level: format!("{},actix_server=warn,symphonia=off", vitrine::LOG_FILTER),
                 slow_search_ms: 1_000,
                 access_file: None,
                 audit_file: None,

@@ -15,8 +15,9 @@ const VOICE: f32 = 0.5;
 const CERTAIN_VOICE: f32 = 0.9;
 const MIN_FRAMES: usize = 5;
 
-/// Samples before the first and after the last frame with voice that are kept: quiet consonants.
-const MARGIN: usize = RATE * 3 / 10;
+/// Samples before the first and after the last frame with voice that are kept. Whisper's texts
+/// change with the silence around speech, so short silence stays as it was recorded.
+const MARGIN: usize = RATE;
 
 /// Returns the part of `samples` from the first to the last voice, with a margin.
 ///

@@ -189,7 +189,9 @@ async fn a_spoken_query_is_searched_as_its_text() {
     assert_eq!(answer["spoken"]["text"], "red");
     assert_eq!(answer["turn"]["text"], "red");
     let both = json!({"audio": audio, "text": "red"});
-    api.post(&turns, both).await.problem(400, "invalid");
+    api.post(&turns, both)
+        .await
+        .problem(400, "invalid_argument");
 }
 
 #[actix_web::test]
@@ -202,10 +204,12 @@ async fn recordings_without_use_are_refused() {
         api.post("/v1/collections/shop/search", body)
     };
     for bytes in [&b""[..], b"not audio", &RECORDING[..200]] {
-        let problem = search(STANDARD.encode(bytes)).await.problem(400, "invalid");
+        let problem = search(STANDARD.encode(bytes))
+            .await
+            .problem(400, "invalid_argument");
         assert_eq!(problem["errors"][0]["pointer"], "/query/audio");
     }
-    search("?".into()).await.problem(400, "invalid");
+    search("?".into()).await.problem(400, "invalid_argument");
     let problem = search(STANDARD.encode(TONE))
         .await
         .problem(422, "no_speech");
@@ -242,28 +246,34 @@ async fn transcriptions_have_the_forms_of_the_openai_api() {
     assert!(answer["duration"].as_f64().unwrap() > 2.0);
 
     for (file, field, status, code, param) in [
-        (None, ("model", "x"), 400, "invalid", "file"),
+        (None, ("model", "x"), 400, "invalid_argument", "file"),
         (Some(TONE), ("model", "x"), 422, "no_speech", "file"),
-        (Some(&b"x"[..]), ("model", "x"), 400, "invalid", "file"),
+        (
+            Some(&b"x"[..]),
+            ("model", "x"),
+            400,
+            "invalid_argument",
+            "file",
+        ),
         (
             Some(RECORDING),
             ("language", "xx"),
             400,
-            "invalid",
+            "invalid_argument",
             "language",
         ),
         (
             Some(RECORDING),
             ("response_format", "srt"),
             400,
-            "invalid",
+            "invalid_argument",
             "response_format",
         ),
         (
             Some(RECORDING),
             ("stream", "true"),
             400,
-            "invalid",
+            "invalid_argument",
             "stream",
         ),
     ] {
@@ -286,7 +296,7 @@ async fn transcriptions_have_the_forms_of_the_openai_api() {
             "y",
         ))
         .await;
-    answer.openai_error(400, "invalid");
+    answer.openai_error(400, "invalid_argument");
 }
 
 #[actix_web::test]
