@@ -13,8 +13,9 @@ const MAGIC: [u8; 8] = *b"VITRSQ\0\x01";
 /// Number of the latest items of a history that a network reads.
 const MAX_LENGTH: usize = 50;
 
-/// Scores below this part of the greatest one are 0: they tell nothing.
-const MIN_SCORE: f32 = 1e-4;
+/// Logarithm of the part of the greatest score below which scores are 0: they tell nothing, and
+/// most items are spared the exponential.
+const MIN_LOG_SCORE: f32 = -9.2;
 
 /// A network that reads a history and scores all items by the product of its state with their
 /// vectors.
@@ -115,11 +116,11 @@ impl Recommender for SequenceModel {
         Arch::new().dispatch(|| out.extend(vectors.map(|vector| dot(vector, &state))));
         let best = out.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for score in out {
-            let probability = (*score - best).exp();
-            *score = if probability < MIN_SCORE {
+            let below = *score - best;
+            *score = if below < MIN_LOG_SCORE {
                 0.0
             } else {
-                probability
+                below.exp()
             };
         }
     }
