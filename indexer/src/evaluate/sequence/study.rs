@@ -123,7 +123,7 @@ impl NextItemStudy {
             move |rank: &Option<usize>| f64::from(u8::from(rank.is_some_and(|rank| rank < depth)))
         };
         let ndcg = |rank: &Option<usize>| gain(*rank, DEPTH);
-        let metrics: [(&str, &dyn Fn(&Option<usize>) -> f64); 3] = [
+        let metrics: [(&str, RankMetric<'_>); 3] = [
             ("recall@10", &hit(10)),
             ("ndcg@10", &ndcg),
             ("recall@20", &hit(20)),
@@ -139,6 +139,9 @@ impl NextItemStudy {
         each.collect()
     }
 }
+
+/// Metric of the rank of a held-out item; None if it is not ranked.
+type RankMetric<'a> = &'a dyn Fn(&Option<usize>) -> f64;
 
 fn counted(
     name: &'static str,
