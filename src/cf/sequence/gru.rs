@@ -99,7 +99,7 @@ impl SequenceNetwork for Gru {
         let lengths = parts.map(Vec::len);
         (1..=MAX_DIM).contains(&dim)
             && lengths == [3 * dim * dim, 3 * dim * dim, 3 * dim, 3 * dim]
-            && self.0.vectors.len() % dim == 0
+            && self.0.vectors.len().is_multiple_of(dim)
             && self.0.vectors.iter().all(|x| x.is_finite())
             && parts.iter().all(|part| part.iter().all(|x| x.is_finite()))
     }
