@@ -42,6 +42,9 @@ pub struct NextItemStudy {
     pub seed: u64,
 }
 
+/// Name of a metric, and its value for a rank.
+type Metric<'a> = (&'a str, &'a dyn Fn(&Option<usize>) -> f64);
+
 /// A fitted model.
 struct Fitted {
     name: &'static str,
@@ -123,7 +126,7 @@ impl NextItemStudy {
             move |rank: &Option<usize>| f64::from(u8::from(rank.is_some_and(|rank| rank < depth)))
         };
         let ndcg = |rank: &Option<usize>| gain(*rank, DEPTH);
-        let metrics: [(&str, &dyn Fn(&Option<usize>) -> f64); 3] = [
+        let metrics: [Metric<'_>; 3] = [
             ("recall@10", &hit(10)),
             ("ndcg@10", &ndcg),
             ("recall@20", &hit(20)),
