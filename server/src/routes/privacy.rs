@@ -29,7 +29,7 @@ pub async fn ledger(
 ) -> ApiResult<Json<PrivacyLedger>> {
     let ledger = context.read(move |database| {
         let collection = database.collection(&path.c)?;
-        Ok(collection.privacy_ledger(&params)?)
+        collection.privacy_ledger(&params)
     });
     Ok(Json(ledger.await?))
 }

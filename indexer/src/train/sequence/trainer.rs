@@ -156,7 +156,7 @@ impl SequenceTrainer<'_> {
         let sequences = self.sequences.iter().enumerate();
         let learned = sequences.map(|(number, sequence)| match sequence.split_last() {
             Some((last, before))
-                if number % every == 0
+                if number.is_multiple_of(every)
                     && sequence.len() >= MIN_LENGTH
                     && !before.contains(last) =>
             {
