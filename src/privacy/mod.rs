@@ -1,7 +1,7 @@
 //! Differential privacy: the account of a budget, noise, and releases of counts.
 //!
-//! The module knows neither collections nor events: [`behavior`](crate::behavior) decides what is
-//! counted and when.
+//! The module knows neither collections nor events: the module `behavior` decides what is counted
+//! and when.
 
 mod accountant;
 mod noise;
