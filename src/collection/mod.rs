@@ -14,11 +14,9 @@
 //! | `ranking` | the pipeline that all rankings share: rules, diversification, pages, cursors |
 //! | `search`, `similar`, `recommend` | the ranked requests, each with its candidate sources |
 //! | `shopper` | history of a user or session, and what it says of candidates |
-//! | `private` | releases of a private collection |
 //! | `settings` | stored rules, synonyms, stop words and presets |
 
 mod lifecycle;
-mod private;
 mod ranking;
 mod recommend;
 mod schema;

@@ -18,30 +18,26 @@ const MARK: &[u8] = b"purge";
 /// models are trained anew.
 const DELAY: Duration = Duration::from_secs(120);
 
-/// Due time of the purge of this process.
-#[derive(Default)]
-pub(super) struct PurgeTimer(Option<Instant>);
-
 impl Store {
     /// Makes a purge due, also if the process ends before it.
     pub fn mark_purge(&self) -> Result<()> {
         let value = chrono::Utc::now().to_rfc3339().into_bytes();
         self.write(Batch(vec![Op::Put("manifest", MARK.to_vec(), value)]))?;
-        self.purge.lock().0 = Some(Instant::now() + DELAY);
+        *self.purge_due.lock() = Some(Instant::now() + DELAY);
         Ok(())
     }
 
     /// Schedules the purge that an earlier process left.
     pub fn resume_purge(&self) -> Result<()> {
         if self.get("manifest", MARK)?.is_some() {
-            self.purge.lock().0 = Some(Instant::now() + DELAY);
+            *self.purge_due.lock() = Some(Instant::now() + DELAY);
         }
         Ok(())
     }
 
     /// Purges if it is due.
     pub fn purge_if_due(&self) -> Result<()> {
-        let is_due = self.purge.lock().0.is_some_and(|at| Instant::now() >= at);
+        let is_due = self.purge_due.lock().is_some_and(|at| Instant::now() >= at);
         if is_due { self.purge() } else { Ok(()) }
     }
 
@@ -49,7 +45,7 @@ impl Store {
     pub fn purge(&self) -> Result<()> {
         let started = Instant::now();
         // Records that are erased meanwhile wait for the next purge.
-        self.purge.lock().0 = None;
+        *self.purge_due.lock() = None;
         self.write(Batch(vec![Op::Delete("manifest", MARK.to_vec())]))?;
         let rocks = self.rocks()?;
         let compacted = (|| {

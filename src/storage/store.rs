@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -14,7 +15,6 @@ use super::{
     clock_guard::ClockGuard,
     directory::{Directory, new_identity},
     inspection::{IDENTITY_KEY, inspect},
-    purge::PurgeTimer,
     reserve::Reserve,
     rocks::{Rocks, storage},
     sequence::SequenceFile,
@@ -43,7 +43,8 @@ pub(crate) struct Store {
     pub(super) path: PathBuf,
     pub(super) background_errors: Mutex<u64>,
     pub(super) clock_guard: Mutex<ClockGuard>,
-    pub(super) purge: Mutex<PurgeTimer>,
+    /// Time of the next purge of deleted records, if one is due.
+    pub(super) purge_due: Mutex<Option<Instant>>,
     identity: String,
     lost: u64,
     write: WriteOptions,
@@ -96,7 +97,7 @@ impl Store {
             path: path.to_path_buf(),
             background_errors: Mutex::default(),
             clock_guard: Mutex::default(),
-            purge: Mutex::default(),
+            purge_due: Mutex::default(),
             identity,
             lost,
             write,

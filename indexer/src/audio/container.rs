@@ -9,6 +9,7 @@ use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
 
 use super::AudioError;
 use super::opus::Opus;
@@ -26,11 +27,11 @@ pub fn decode(bytes: Vec<u8>) -> Result<Vec<f32>, AudioError> {
         FormatOptions::default(),
         MetadataOptions::default(),
     );
-    let mut format = probed.map_err(|_| unsupported("the file has another format"))?;
+    let mut format = probed.map_err(|_| AudioError::unsupported("the file has another format"))?;
     let track = format.default_track(TrackType::Audio);
-    let track = track.ok_or_else(|| unsupported("the file has no audio"))?;
+    let track = track.ok_or_else(|| AudioError::unsupported("the file has no audio"))?;
     let parameters = (track.codec_params.as_ref()).and_then(|parameters| parameters.audio());
-    let parameters = parameters.ok_or_else(|| unsupported("its codec is unknown"))?;
+    let parameters = parameters.ok_or_else(|| AudioError::unsupported("its codec is unknown"))?;
     let id = track.id;
     if parameters.codec == CODEC_ID_OPUS {
         let opus = Opus::new(parameters)?;
@@ -38,7 +39,7 @@ pub fn decode(bytes: Vec<u8>) -> Result<Vec<f32>, AudioError> {
     }
     let decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default());
-    let mut decoder = decoder.map_err(|e| unsupported(&e.to_string()))?;
+    let mut decoder = decoder.map_err(|e| AudioError::unsupported(&e.to_string()))?;
     let mut mono: Option<Mono> = None;
     let mut interleaved = Vec::new();
     for _ in 0..MAX_PACKETS {
@@ -59,12 +60,10 @@ pub fn decode(bytes: Vec<u8>) -> Result<Vec<f32>, AudioError> {
         };
         mono.append(&interleaved, channels, rate)?;
     }
-    let mono = mono.ok_or_else(|| unsupported("no audio could be decoded: the file is damaged"))?;
+    let mono = mono
+        .ok_or_else(|| AudioError::unsupported("no audio could be decoded: the file is damaged"))?;
     mono.finish()
 }
-
-/// Packet of a codec.
-pub type Packet = symphonia::core::packet::Packet;
 
 /// Returns the next packet of a track; None at the end, or where the file is damaged.
 fn next_packet(format: &mut dyn FormatReader, track: u32) -> Option<Packet> {
@@ -75,8 +74,4 @@ fn next_packet(format: &mut dyn FormatReader, track: u32) -> Option<Packet> {
         }
     }
     None
-}
-
-pub fn unsupported(reason: &str) -> AudioError {
-    AudioError::Unsupported(reason.to_owned())
 }

@@ -48,6 +48,13 @@ pub enum AudioError {
     NoSpeech,
 }
 
+impl AudioError {
+    /// Returns an [`AudioError::Unsupported`].
+    fn unsupported(reason: &str) -> Self {
+        Self::Unsupported(reason.to_owned())
+    }
+}
+
 /// Decodes a file to mono samples at [`RATE`], from -1 to 1. A file that is cut off is decoded as
 /// far as it goes.
 ///

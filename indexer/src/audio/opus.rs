@@ -3,8 +3,8 @@
 
 use opus_decoder::OpusDecoder;
 use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::packet::Packet;
 
-use super::container::{Packet, unsupported};
 use super::{AudioError, MAX_SECONDS, RATE};
 
 /// Samples of the longest packet, 120 ms.
@@ -60,7 +60,7 @@ impl Opus {
         }
         samples.drain(..self.skip.min(samples.len()));
         if samples.is_empty() {
-            return Err(unsupported(
+            return Err(AudioError::unsupported(
                 "no audio could be decoded: the file is damaged",
             ));
         }

@@ -3,7 +3,6 @@
 use rubato::audioadapter_buffers::owned::InterleavedOwned;
 use rubato::{Fft, FixedSync, Resampler};
 
-use super::container::unsupported;
 use super::{AudioError, MAX_SECONDS, RATE};
 
 /// Supported numbers of samples a second.
@@ -40,7 +39,9 @@ impl Mono {
         rate: u32,
     ) -> Result<(), AudioError> {
         if rate != self.rate || channels == 0 {
-            return Err(unsupported("its rate changes within the recording"));
+            return Err(AudioError::unsupported(
+                "its rate changes within the recording",
+            ));
         }
         let frames = interleaved.chunks_exact(channels);
         let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
@@ -54,7 +55,7 @@ impl Mono {
     /// Returns the samples at 16 kHz.
     pub fn finish(self) -> Result<Vec<f32>, AudioError> {
         if self.samples.is_empty() {
-            return Err(unsupported(
+            return Err(AudioError::unsupported(
                 "no audio could be decoded: the file is damaged",
             ));
         }

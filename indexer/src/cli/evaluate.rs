@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use vitrine::Database;
 use vitrine_schemas::EventKind;
 
@@ -63,16 +63,12 @@ pub(super) enum EvaluateCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("input").args(["events", "data"]).required(true).multiple(true)))]
 pub(super) struct RecommendArgs {
     #[command(flatten)]
     behavior: Behavior,
     /// Data directory of the collection; no server may have it open.
-    #[arg(
-        long,
-        value_name = "DIR",
-        requires = "collection",
-        required_unless_present = "events"
-    )]
+    #[arg(long, value_name = "DIR", requires = "collection")]
     data: Option<PathBuf>,
     /// Collection to read items (categories, vectors) from and, without --events, events.
     #[arg(long, value_name = "NAME", requires = "data")]

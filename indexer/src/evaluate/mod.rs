@@ -45,6 +45,8 @@ use self::{
     },
 };
 
+use crate::train::TrainError;
+
 /// Errors of an evaluation.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
@@ -78,6 +80,8 @@ pub enum EvaluateError {
     NoOrder,
     #[error("there are no events")]
     NoEvents,
+    #[error(transparent)]
+    Train(#[from] TrainError),
     #[error(transparent)]
     Engine(#[from] vitrine::Error),
 }

@@ -3,7 +3,7 @@
 use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
-use super::network::SequenceNetwork;
+use super::sequence_network::SequenceNetwork;
 use crate::{Error, Result};
 
 /// Maximum length of a state.

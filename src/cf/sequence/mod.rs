@@ -4,6 +4,7 @@
 mod gru;
 mod network;
 mod rules;
+mod sequence_network;
 
 pub use gru::{Gru, GruWeights};
 pub use network::SequenceModel;

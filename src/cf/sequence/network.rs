@@ -4,7 +4,7 @@
 use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
-use super::gru::Gru;
+use super::{gru::Gru, sequence_network::SequenceNetwork};
 use crate::{Error, Result, cf::Recommender};
 
 /// First bytes of a stored network; the last byte is the version of the format.
@@ -16,22 +16,6 @@ const MAX_LENGTH: usize = 50;
 /// Logarithm of the part of the greatest score below which scores are 0: they tell nothing, and
 /// most items are spared the exponential.
 const MIN_LOG_SCORE: f32 = -9.2;
-
-/// A network that reads a history and scores all items by the product of its state with their
-/// vectors.
-pub(crate) trait SequenceNetwork {
-    /// Returns the length of the state and of an item vector.
-    fn dim(&self) -> usize;
-
-    /// Returns the item vectors, items x [`SequenceNetwork::dim`].
-    fn vectors(&self) -> &[f32];
-
-    /// Returns the state after a history, the oldest item first; unknown items are skipped.
-    fn state(&self, history: &[u32]) -> Vec<f32>;
-
-    /// Returns true if the weights are finite and fit each other.
-    fn is_consistent(&self) -> bool;
-}
 
 /// A network of any kind. Stored ones hold the index of the variant: append, never reorder.
 ///

@@ -8,6 +8,7 @@ mod check;
 mod eligible;
 mod learn;
 mod popular;
+mod private;
 mod sources;
 
 use std::{cell::OnceCell, collections::HashSet, sync::Arc, time::Instant};

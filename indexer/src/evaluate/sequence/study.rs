@@ -10,7 +10,6 @@ use super::{
     report::{Gain, NextItemReport, RankedModel},
 };
 use crate::{
-    error::CommandError,
     evaluate::{EvaluateError, HoldOut},
     train::sequence::{Question, SequenceRecipe, SequenceTrainer, TrainedSequence, gain},
 };
@@ -58,7 +57,7 @@ impl NextItemStudy {
         &self,
         data: &SequenceData,
         progress: &mut dyn FnMut(&str),
-    ) -> Result<NextItemReport, CommandError> {
+    ) -> Result<NextItemReport, EvaluateError> {
         let held_out = data.hold_out(self.hold_out)?;
         let mut models = Vec::new();
         for (name, settings) in COUNTING {
@@ -164,7 +163,7 @@ fn network(
     data: &SequenceData,
     held_out: &HeldOutItems,
     progress: &mut dyn FnMut(&str),
-) -> Result<(Fitted, TrainedSequence), CommandError> {
+) -> Result<(Fitted, TrainedSequence), EvaluateError> {
     let started = Instant::now();
     let sequences = data.by_user(&held_out.train);
     let trainer = SequenceTrainer {
