@@ -1,7 +1,7 @@
 //! Events of each item by day.
 
 /// Microseconds in a day.
-const DAY: i64 = 86_400 * 1_000_000;
+pub(super) const DAY: i64 = 86_400 * 1_000_000;
 
 /// Events with an item on one day (UTC).
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -66,15 +66,9 @@ impl Private {
         options: &PrivateOptions,
     ) -> Result<Self, Error> {
         options.check()?;
-        let users = items_by_user(train).into_iter();
         let rho = rho_of(options.epsilon, options.delta);
-        let released = release(items, users, options.max_items, rho)?;
-        let mut popularity = vec![0.0; items];
-        for (item, count) in released.counts {
-            popularity[item as usize] = count as f32;
-        }
         Ok(Self {
-            popularity,
+            popularity: released_popularity(&items_by_user(train), items, options, rho)?,
             pairs: Vec::new(),
         })
     }
@@ -97,11 +91,7 @@ impl Private {
         }
         let rho = rho_of(options.epsilon, options.delta) / 2.0;
         let users = items_by_user(train);
-        let released = release(items, users.iter().cloned(), options.max_items, rho)?;
-        let mut popularity = vec![0.0; items];
-        for (item, count) in released.counts {
-            popularity[item as usize] = count as f32;
-        }
+        let popularity = released_popularity(&users, items, options, rho)?;
         let mut rng = rand::rngs::StdRng::from_os_rng();
         let mut pairs = vec![0.0_f32; items * items];
         for user in users {
@@ -149,6 +139,21 @@ impl Recommender for Private {
             }
         }
     }
+}
+
+/// Returns the released number of users of each item; 0 if it was not released.
+fn released_popularity(
+    users: &[Vec<u32>],
+    items: usize,
+    options: &PrivateOptions,
+    rho: f64,
+) -> Result<Vec<f32>, Error> {
+    let released = release(items, users.iter().cloned(), options.max_items, rho)?;
+    let mut popularity = vec![0.0; items];
+    for (item, count) in released.counts {
+        popularity[item as usize] = count as f32;
+    }
+    Ok(popularity)
 }
 
 /// Returns the different items of each user.

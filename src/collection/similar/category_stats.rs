@@ -2,7 +2,7 @@
 //! the items has changed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -123,12 +123,7 @@ impl Collection {
 
 /// Counts the transitions in the latest sessions of a model.
 fn count_transitions(state: &State, log: &Log, model: &Model) -> Transitions {
-    let (mut paths, mut category_of) = (Vec::new(), HashMap::new());
-    for (path, items) in state.categories.iter().collect::<BTreeMap<_, _>>() {
-        let category = paths.len() as u32;
-        paths.push(path.clone());
-        category_of.extend(items.iter().map(|item| (item, category)));
-    }
+    let (paths, category_of) = state.numbered_categories();
     let category = |id: &String| category_of.get(state.internal_ids.get(id)?).copied();
     let categories: Vec<Option<u32>> = log.names().iter().map(category).collect();
     let sessions = model.sessions.latest().take(MAX_SESSIONS);
@@ -141,8 +136,7 @@ fn count_transitions(state: &State, log: &Log, model: &Model) -> Transitions {
 
 /// Returns the transitions that a private collection released.
 fn released_transitions(state: &State, pairs: &CategoryPairs) -> Transitions {
-    let paths: BTreeSet<&String> = state.categories.keys().collect();
-    let paths = paths.into_iter().cloned().collect();
+    let (paths, _) = state.numbered_categories();
     let pairs = pairs
         .iter()
         .map(|((a, b), users)| (a.as_str(), b.as_str(), *users));

@@ -1,6 +1,9 @@
 //! Reads without a search: by id, in the order of ids, counts and facets.
 
-use std::ops::Bound;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+};
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
@@ -66,6 +69,18 @@ impl State {
             facet.map_err(|e| e.under(&format!("/facets/{at}")))
         });
         facets.collect()
+    }
+
+    /// Returns the paths of the categories that items have, in order, and the position of the
+    /// category of each item.
+    pub(in crate::collection) fn numbered_categories(&self) -> (Vec<String>, HashMap<u32, u32>) {
+        let (mut paths, mut category_of) = (Vec::new(), HashMap::new());
+        for (path, items) in self.categories.iter().collect::<BTreeMap<_, _>>() {
+            let category = paths.len() as u32;
+            paths.push(path.clone());
+            category_of.extend(items.iter().map(|item| (item, category)));
+        }
+        (paths, category_of)
     }
 
     /// Returns the items of these categories and of those below them.

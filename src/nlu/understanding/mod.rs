@@ -106,8 +106,9 @@ impl Understanding {
         without: &[&str],
         catalog: &dyn Catalog,
     ) -> Self {
-        let mut understood = Self::within(text, vocabulary, without, Some(catalog), &[]);
-        understood.narrow(catalog);
+        let memo = memo::Memo::new(catalog);
+        let mut understood = Self::read(text, vocabulary, without, Some(&memo), &[]);
+        understood.narrow(&memo);
         understood
     }
 
@@ -154,7 +155,17 @@ impl Understanding {
         required: &[(String, Vec<String>)],
     ) -> Self {
         let memo = catalog.map(memo::Memo::new);
-        let catalog = memo.as_ref().map(|memo| memo as &dyn Catalog);
+        Self::read(text, vocabulary, without, memo.as_ref(), required)
+    }
+
+    fn read(
+        text: &str,
+        vocabulary: &Vocabulary,
+        without: &[&str],
+        memo: Option<&memo::Memo<'_>>,
+        required: &[(String, Vec<String>)],
+    ) -> Self {
+        let catalog = memo.map(|memo| memo as &dyn Catalog);
         let is_word = |word: &str| {
             catalog
                 .and_then(|c| c.with_phrase(word, true))

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use half::f16;
 
-use super::FormatError;
+use super::{FormatError, Reader};
 
 const VERSION: u32 = 6;
 const SPEC: &str = "WhisperSpec";
@@ -35,23 +35,23 @@ pub struct Variable<'a> {
 impl<'a> File<'a> {
     /// Parses a file.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        let mut reader = Reader { bytes, at: 0 };
+        let mut reader = Reader::new(bytes);
         let version = reader.u32()?;
         if version != VERSION {
             let reason = format!("expected version {VERSION}, got {version}");
             return Err(FormatError(reason));
         }
-        let spec = reader.text()?;
+        let spec = text(&mut reader)?;
         if spec != SPEC {
             return Err(FormatError(format!("expected {SPEC}, got {spec}")));
         }
         let _revision = reader.u32()?;
         let mut variables = BTreeMap::new();
         for _ in 0..reader.u32()? {
-            variables.insert(reader.text()?, reader.variable()?);
+            variables.insert(text(&mut reader)?, variable(&mut reader)?);
         }
         for _ in 0..reader.u32()? {
-            let (name, of) = (reader.text()?, reader.text()?);
+            let (name, of) = (text(&mut reader)?, text(&mut reader)?);
             let missing = || FormatError(format!("`{name}` is another name of `{of}`, not found"));
             let variable = variables.get(of).cloned().ok_or_else(missing)?;
             variables.insert(name, variable);
@@ -95,57 +95,32 @@ impl Variable<'_> {
     }
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, FormatError> {
+    let length = u16::from_le_bytes(reader.array()?);
+    let text = std::str::from_utf8(reader.take(length.into())?);
+    let text = text.map_err(|e| FormatError(format!("a name is not UTF-8: {e}")))?;
+    Ok(text.strip_suffix('\0').unwrap_or(text))
 }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], FormatError> {
-        let end = self.at.checked_add(count);
-        let taken = end.and_then(|end| self.bytes.get(self.at..end));
-        let taken = taken.ok_or_else(|| FormatError(format!("it ends within byte {}", self.at)))?;
-        self.at += count;
-        Ok(taken)
+fn variable<'a>(reader: &mut Reader<'a>) -> Result<Variable<'a>, FormatError> {
+    let [rank] = reader.array()?;
+    if rank > MAX_RANK {
+        let reason = format!("expected up to {MAX_RANK} dimensions, got {rank}");
+        return Err(FormatError(reason));
     }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], FormatError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
+    let dimension = |_| reader.u32().map(|n| n as usize);
+    let shape: Vec<usize> = (0..rank).map(dimension).collect::<Result<_, _>>()?;
+    let values = (shape.iter()).try_fold(1usize, |product, n| product.checked_mul(*n));
+    if values.is_none() {
+        return Err(FormatError(format!(
+            "expected a smaller shape, got {shape:?}"
+        )));
     }
-
-    fn u32(&mut self) -> Result<u32, FormatError> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    fn text(&mut self) -> Result<&'a str, FormatError> {
-        let length = u16::from_le_bytes(self.array()?);
-        let text = std::str::from_utf8(self.take(length.into())?);
-        let text = text.map_err(|e| FormatError(format!("a name is not UTF-8: {e}")))?;
-        Ok(text.strip_suffix('\0').unwrap_or(text))
-    }
-
-    fn variable(&mut self) -> Result<Variable<'a>, FormatError> {
-        let [rank] = self.array()?;
-        if rank > MAX_RANK {
-            let reason = format!("expected up to {MAX_RANK} dimensions, got {rank}");
-            return Err(FormatError(reason));
-        }
-        let dimension = |_| Ok(self.u32()? as usize);
-        let shape: Vec<usize> = (0..rank).map(dimension).collect::<Result<_, _>>()?;
-        let values = (shape.iter()).try_fold(1usize, |product, n| product.checked_mul(*n));
-        if values.is_none() {
-            return Err(FormatError(format!(
-                "expected a smaller shape, got {shape:?}"
-            )));
-        }
-        let [kind] = self.array()?;
-        let bytes = self.u32()? as usize;
-        Ok(Variable {
-            shape,
-            kind,
-            data: self.take(bytes)?,
-        })
-    }
+    let [kind] = reader.array()?;
+    let bytes = reader.u32()? as usize;
+    Ok(Variable {
+        shape,
+        kind,
+        data: reader.take(bytes)?,
+    })
 }

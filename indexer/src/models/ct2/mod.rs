@@ -6,6 +6,7 @@ mod file;
 mod tests;
 mod weights;
 
+use super::bytes::Reader;
 use file::File;
 pub(super) use weights::weights;
 
@@ -19,3 +20,9 @@ pub(super) const TINY_EN_CONFIG: &[u8] = include_bytes!("whisper-tiny-en.json");
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("not a Whisper model file of CTranslate2: {0}")]
 pub(super) struct FormatError(String);
+
+impl From<String> for FormatError {
+    fn from(reason: String) -> Self {
+        Self(reason)
+    }
+}

