@@ -74,6 +74,7 @@ pub mod alias;
 pub mod analytics;
 pub mod behavior;
 pub mod blend;
+mod category_path;
 pub mod collection;
 pub mod dialogue;
 pub mod diversify;
@@ -124,6 +125,7 @@ pub use blend::{
     BlendFigures, BlendInfo, BlendMethod, BlendSpec, BlendUse, Contribution, Difference, Fallback,
     Source, SourceUse,
 };
+pub use category_path::CategoryPath;
 pub use collection::{
     AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo,
     IndexMemory, RecallInfo, SelectivityRecall,

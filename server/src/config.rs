@@ -15,23 +15,12 @@ use figment::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tracing_subscriber::EnvFilter;
-use vitrine::Bounds;
+use vitrine::{Bounds, Durability};
 use vitrine_indexer::space::Precision;
 
 use crate::{backup::BackupSettings, machine};
 
 const ENV_PREFIX: &str = "VITRINE_SERVER__";
-
-/// Durability of acknowledged writes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Durability {
-    /// Survives a crash of the process.
-    #[default]
-    Os,
-    /// Survives a power failure.
-    Fsync,
-}
 
 /// Format of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

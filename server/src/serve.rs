@@ -17,14 +17,8 @@ use vitrine::{Database, EmbedError, Embedder, StoreHealth};
 use vitrine_indexer::space::{Encoders, ModelError, Precision};
 
 use crate::{
-    app,
-    auth::Keys,
-    config::{Config, Durability},
-    embedders::Embedders,
-    http::middleware,
-    ops::stopping::Stopping,
-    state::AppState,
-    tls,
+    app, auth::Keys, config::Config, embedders::Embedders, http::middleware,
+    ops::stopping::Stopping, state::AppState, tls,
 };
 
 /// Seconds that running requests get to finish at shutdown.
@@ -51,10 +45,7 @@ pub async fn serve(
         None => Embedders::default(),
     };
     let options = vitrine::Options {
-        durability: match config.durability {
-            Durability::Os => vitrine::Durability::Os,
-            Durability::Fsync => vitrine::Durability::Fsync,
-        },
+        durability: config.durability,
         create: true,
         index_threads: config.index_threads,
         bounds: config.limits.bounds(),

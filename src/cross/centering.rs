@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use faer::{Mat, Side};
-
-/// Separator of the levels of a category path.
-const SEPARATOR: &str = " > ";
+use vitrine_schemas::CategoryPath;
 
 /// Number of vectors at which the mean of a category counts as much as that of its parent: the mean
 /// of fewer is mostly noise.
@@ -83,14 +81,14 @@ impl Centering {
     /// Returns the vector subtracted from those of a category; for an unknown category, that of its
     /// nearest known ancestor.
     pub fn offset(&self, category: &str) -> &[f32] {
-        let mut path = category;
-        loop {
-            match (self.offsets.get(path), path.rfind(SEPARATOR)) {
-                (Some(offset), _) => return offset,
-                (None, Some(end)) => path = &path[..end],
-                (None, None) => return &self.mean,
+        let mut path = Some(CategoryPath::new(category));
+        while let Some(known) = path {
+            if let Some(offset) = self.offsets.get(known.as_str()) {
+                return offset;
             }
+            path = known.parent();
         }
+        &self.mean
     }
 
     /// Returns the vector minus the offset of its category.
@@ -171,11 +169,10 @@ impl Tree {
 
 /// Returns the parent of a path; the root is the empty path.
 fn parent(path: &str) -> Option<&str> {
-    match path.rfind(SEPARATOR) {
-        _ if path.is_empty() => None,
-        Some(end) => Some(&path[..end]),
-        None => Some(""),
-    }
+    (!path.is_empty()).then(|| {
+        let parent = CategoryPath::new(path).parent();
+        parent.map_or("", CategoryPath::as_str)
+    })
 }
 
 /// Returns unit directions in which categories differ, with the variance between categories along

@@ -45,7 +45,7 @@ impl Shop {
         let all: RoaringBitmap = (0..self.titles.len() as u32).collect();
         let selection = LexicalSelection {
             k: 10,
-            allowed: &all,
+            eligible: &all,
             boosted: None,
             relevance: 0.0,
             extra_items: &RoaringBitmap::new(),

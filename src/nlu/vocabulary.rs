@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use vitrine_schemas::CategoryPath;
+
 use super::{
     lexicon::{BRAND_ALIASES, LEXICON, RELATED, Role, SYNONYMS, has},
     measures::{Measure, measure_of, unit_of},
@@ -9,9 +11,6 @@ use super::{
     tokens::{Kind, Token, key, tokens},
 };
 use crate::lexical::{han_words, is_han};
-
-/// Separator of the names in a category path.
-const PATH_SEPARATOR: &str = " > ";
 
 /// Shortest Chinese name of a brand that is corrected, in characters.
 const MIN_BRAND_CHARACTERS: usize = 3;
@@ -73,12 +72,8 @@ impl Vocabulary {
                 vocabulary.fields.insert(field.to_owned(), kind);
             }
             if field == "category" {
-                for (at, _) in value
-                    .match_indices(PATH_SEPARATOR)
-                    .chain([(value.len(), "")])
-                {
-                    let path = &value[..at];
-                    let name = path.rsplit(PATH_SEPARATOR).next().unwrap_or(path);
+                for path in CategoryPath::new(value).prefixes() {
+                    let (name, path) = (path.name(), path.as_str());
                     if seen.insert((field, path)) {
                         vocabulary.add(name, field, path);
                         vocabulary.add_parts(name, path);

@@ -12,6 +12,7 @@ use std::{
 use roaring::{MultiOps, RoaringBitmap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use vitrine_schemas::CategoryPath;
 
 use super::forward::ForwardStrings;
 
@@ -179,10 +180,9 @@ pub(super) fn text(value: &Value) -> Cow<'_, str> {
 
 /// Levels of a category path, without the empty ones.
 pub(crate) fn levels(path: &str) -> Vec<&str> {
-    let levels = path.split('>').map(str::trim);
-    levels.filter(|level| !level.is_empty()).collect()
+    CategoryPath::levels(path).collect()
 }
 
 pub(super) fn join(levels: &[&str]) -> String {
-    levels.join(" > ")
+    CategoryPath::join(levels)
 }

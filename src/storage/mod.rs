@@ -39,8 +39,11 @@ pub(crate) use rankers::RankerList;
 pub(crate) use store::Store;
 pub use store_health::StoreHealth;
 
+use serde::{Deserialize, Serialize};
+
 /// Durability of an acknowledged write. The write-ahead log is always on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// Synced to disk: survives a power cut.
     Fsync,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use vitrine_schemas::{Item, SuggestionKind};
+use vitrine_schemas::{CategoryPath, Item, SuggestionKind};
 
 use super::{entry::Entry, fold::Folded, phrases::phrases};
 use crate::payload::levels;
@@ -29,9 +29,6 @@ const FRAGMENT_SHARE: f64 = 0.8;
 
 /// Number of items up to which an entry knows its items: it is not suggested once they are gone.
 const MAX_MEMBERS: usize = 4;
-
-/// Separator of the names in a category path.
-const PATH_SEPARATOR: &str = " > ";
 
 /// Counts of the items that were added.
 #[derive(Default)]
@@ -87,10 +84,10 @@ impl CatalogCounts {
             let count = self.brands.entry(brand.to_owned()).or_default();
             count.add(&item.id);
         }
-        let path = item.category.as_deref().map(levels).unwrap_or_default();
-        for depth in 1..=path.len() {
-            let path = path[..depth].join(PATH_SEPARATOR);
-            self.categories.entry(path).or_default().add(&item.id);
+        let path = CategoryPath::join(item.category.as_deref().map(levels).unwrap_or_default());
+        for path in CategoryPath::new(&path).prefixes() {
+            let count = self.categories.entry(path.as_str().to_owned());
+            count.or_default().add(&item.id);
         }
     }
 
@@ -119,8 +116,7 @@ impl CatalogCounts {
             entries.push(count.entry(SuggestionKind::Brand, brand, None));
         }
         for (path, count) in most(self.categories, MAX_VALUES) {
-            let name = path.rsplit(PATH_SEPARATOR).next().unwrap_or(&path);
-            let name = name.to_owned();
+            let name = CategoryPath::new(&path).name().to_owned();
             entries.push(count.entry(SuggestionKind::Category, name, Some(path.into())));
         }
         entries

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use serde_json::json;
-use vitrine_schemas::Item;
+use vitrine_schemas::{CategoryPath, Item};
 
 use super::{Outcome, catalog::Catalog};
 use crate::{
@@ -43,7 +43,7 @@ fn users(args: &DomainsArgs, items: &[Item]) -> Result<Option<Users>, CommandErr
     let Some(collection) = args.catalog.stored()? else {
         return Ok(None);
     };
-    let depth = args.target.split(" > ").count();
+    let depth = CategoryPath::new(&args.target).depth();
     let category = |item: &Item| level(item.category.as_deref().unwrap_or_default(), depth);
     let categories: HashMap<&str, String> = items
         .iter()

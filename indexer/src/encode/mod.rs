@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 pub use description::{Description, describe};
 pub use precision::Precision;
+pub use vitrine::distance::normalize;
 
 /// An error when a model is loaded or run.
 #[derive(Debug, thiserror::Error)]
@@ -81,20 +82,6 @@ impl ModelError {
         Self::Invalid {
             path: path.into(),
             reason: reason.to_string(),
-        }
-    }
-}
-
-/// Scales `vector` to unit length in place; a zero vector stays zero.
-pub fn normalize(vector: &mut [f32]) {
-    let norm = vector
-        .iter()
-        .map(|v| f64::from(*v) * f64::from(*v))
-        .sum::<f64>()
-        .sqrt();
-    if norm > 0.0 && norm.is_finite() {
-        for value in vector {
-            *value = (f64::from(*value) / norm) as f32;
         }
     }
 }

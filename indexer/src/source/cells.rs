@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Number, Value};
-use vitrine_schemas::{AttributeType, Availability, ImageRef, Price, RESERVED_NAMES};
+use vitrine_schemas::{AttributeType, Availability, CategoryPath, ImageRef, Price, RESERVED_NAMES};
 
 use super::{
     html,
@@ -290,13 +290,8 @@ pub(super) fn id(row: &Row, column: &str) -> Result<String, String> {
 
 /// Joins category levels to a path.
 pub(super) fn category_path<'a>(levels: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let levels: Vec<_> = levels
-        .into_iter()
-        .flat_map(|l| l.split('>'))
-        .map(str::trim)
-        .filter(|l| !l.is_empty())
-        .collect();
-    (!levels.is_empty()).then(|| levels.join(" > "))
+    let path = CategoryPath::join(levels.into_iter().flat_map(CategoryPath::levels));
+    (!path.is_empty()).then_some(path)
 }
 
 /// Parses an image reference: a web address or a path relative to the catalog.

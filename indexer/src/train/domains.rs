@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use candle_core::Tensor;
 use rand::{SeedableRng, rngs::SmallRng, seq::SliceRandom};
 use serde::Serialize;
+use vitrine_schemas::CategoryPath;
 
 use super::{Example, Pairs, TrainError};
 use crate::space::tower::{Standardize, unit};
@@ -49,14 +50,15 @@ pub type Users = BTreeMap<String, HashSet<String>>;
 
 /// Returns the first `depth` levels of a category path.
 pub fn level(category: &str, depth: usize) -> String {
-    let levels: Vec<&str> = category.split(" > ").take(depth).collect();
-    levels.join(" > ")
+    CategoryPath::new(category)
+        .prefix(depth)
+        .as_str()
+        .to_owned()
 }
 
 /// Returns true if `category` is the category `domain` or below it.
 pub fn within(category: &str, domain: &str) -> bool {
-    let rest = category.strip_prefix(domain);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" > "))
+    CategoryPath::new(domain).contains(CategoryPath::new(category))
 }
 
 /// Ranks the categories on the level of `target` as sources for it, best first.
@@ -68,7 +70,7 @@ pub fn rank(
     target: &str,
     users: Option<&Users>,
 ) -> Result<Vec<RankedSource>, TrainError> {
-    let depth = target.split(" > ").count();
+    let depth = CategoryPath::new(target).depth();
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (row, example) in examples.iter().enumerate() {
         groups

@@ -42,7 +42,7 @@ pub(in crate::collection) struct Sample {
     pub vector: Vec<f32>,
     pub limit: usize,
     pub ef: Option<usize>,
-    pub allowed: Arc<CandidateFilter>,
+    pub filter: Arc<CandidateFilter>,
 }
 
 /// Measurements of a space.
@@ -169,7 +169,7 @@ impl Collection {
                 k,
                 ef: if exact { None } else { sample.ef },
                 exact,
-                filter: Some(&sample.allowed),
+                filter: Some(&sample.filter),
                 ..SearchParams::default()
             };
             index.search(&sample.vector, &params)

@@ -35,21 +35,21 @@ pub(in crate::collection) struct DiversityPool<'a> {
     pub eligible: &'a RoaringBitmap,
     /// Space in which similarity is measured if the specification names none.
     pub space: Option<&'a str>,
-    /// Sets of items that share the page equally, if there are several.
-    pub shares: &'a [RoaringBitmap],
+    /// Sets of items that get an equal quota of the page, if there are several.
+    pub quota_sets: &'a [RoaringBitmap],
 }
 
 impl DiversityPool<'_> {
-    /// Returns the maximum number of hits of each share.
-    fn share_quota(&self, limit: usize) -> Option<usize> {
-        (self.shares.len() > 1).then(|| limit.div_ceil(self.shares.len()))
+    /// Returns the maximum number of hits of each set.
+    fn set_quota(&self, limit: usize) -> Option<usize> {
+        (self.quota_sets.len() > 1).then(|| limit.div_ceil(self.quota_sets.len()))
     }
 
-    /// Returns the names of the shares that an item counts for.
-    fn shares_of(&self, internal_id: u32) -> Vec<String> {
-        let shares = self.shares.iter().enumerate();
-        let shares = shares.filter(|(_, share)| share.contains(internal_id));
-        shares.map(|(index, _)| index.to_string()).collect()
+    /// Returns the names of the sets that an item belongs to.
+    fn sets_of(&self, internal_id: u32) -> Vec<String> {
+        let sets = self.quota_sets.iter().enumerate();
+        let sets = sets.filter(|(_, set)| set.contains(internal_id));
+        sets.map(|(index, _)| index.to_string()).collect()
     }
 }
 
@@ -155,7 +155,7 @@ impl Collection {
         let metric = space
             .and_then(|s| state.config.vectors.get(s))
             .map(|s| s.metric);
-        let share_quota = pool.share_quota(limit);
+        let set_quota = pool.set_quota(limit);
         let choices: Vec<Choice> = first
             .iter()
             .map(|(offset, _)| {
@@ -167,14 +167,14 @@ impl Collection {
                         .max_per
                         .keys()
                         .map(|field| labels(internal_id, field))
-                        .chain(share_quota.map(|_| pool.shares_of(internal_id)))
+                        .chain(set_quota.map(|_| pool.sets_of(internal_id)))
                         .collect(),
                 }
             })
             .collect();
         let constraints = Constraints {
             mmr: spec.mmr,
-            quotas: spec.max_per.values().copied().chain(share_quota).collect(),
+            quotas: spec.max_per.values().copied().chain(set_quota).collect(),
         };
         let metric = metric.unwrap_or_default();
         let similarity = |a: &[f32], b: &[f32]| similarity(metric, a, b);

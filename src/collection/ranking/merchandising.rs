@@ -148,7 +148,7 @@ impl Merchandising {
             self.hidden |= &out;
         }
         if let Some(filter) = &then.filter {
-            let kept = state.allowed(Some(filter))?;
+            let kept = state.visible_matches(Some(filter))?;
             out |= matching - kept.internal_ids();
             self.scope = Some(match self.scope.take() {
                 Some(scope) => scope & kept.internal_ids(),
@@ -177,11 +177,11 @@ impl Merchandising {
     }
 
     /// Returns the items of a candidate filter that the rules neither hide nor filter out.
-    pub fn restricted(&self, allowed: Arc<CandidateFilter>) -> Arc<CandidateFilter> {
-        if self.scope.is_none() && self.hidden.is_disjoint(allowed.internal_ids()) {
-            return allowed;
+    pub fn apply_scope(&self, matching: Arc<CandidateFilter>) -> Arc<CandidateFilter> {
+        if self.scope.is_none() && self.hidden.is_disjoint(matching.internal_ids()) {
+            return matching;
         }
-        let mut items = allowed.internal_ids() - &self.hidden;
+        let mut items = matching.internal_ids() - &self.hidden;
         if let Some(scope) = &self.scope {
             items &= scope;
         }
@@ -243,7 +243,7 @@ impl State {
     /// Returns the items of a selection, hidden ones possibly included.
     fn selected(&self, items: &Selection) -> Result<Arc<CandidateFilter>> {
         match items {
-            Selection::Matching(filter) => self.allowed(Some(filter)),
+            Selection::Matching(filter) => self.visible_matches(Some(filter)),
             Selection::Ids(ids) => {
                 let items = ids.iter().filter_map(|id| self.internal_ids.get(id));
                 let items: RoaringBitmap = items.copied().collect();

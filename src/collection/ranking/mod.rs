@@ -46,8 +46,8 @@ pub(in crate::collection) struct RankingRequest<'a> {
     pub diversify: Option<&'a DiversifySpec>,
     /// Space in which similarity is measured if `diversify` names none.
     pub space: Option<&'a str>,
-    /// Sets of items that share the page equally, if there are several.
-    pub shares: &'a [RoaringBitmap],
+    /// Sets of items that get an equal quota of the page, if there are several.
+    pub quota_sets: &'a [RoaringBitmap],
     pub limit: usize,
     /// Hits of earlier pages, and the pool size to start with.
     pub cursor: Cursor,
@@ -81,7 +81,12 @@ pub(in crate::collection) trait CandidateSource {
 
     /// Adds other candidates to the largest pool if its page lacks `missing` hits. Returns true if
     /// there were any.
-    fn fill(&self, _request: &RankingRequest<'_>, _pool: &mut Self::Pool, _missing: usize) -> bool {
+    fn backfill(
+        &self,
+        _request: &RankingRequest<'_>,
+        _pool: &mut Self::Pool,
+        _missing: usize,
+    ) -> bool {
         false
     }
 }
@@ -114,7 +119,7 @@ impl Collection {
                 continue;
             }
             let missing = request.limit - request.unburied_hits(&page);
-            if missing > 0 && source.fill(request, &mut pool, missing) {
+            if missing > 0 && source.backfill(request, &mut pool, missing) {
                 ranked = request.merchandised(source, &pool);
                 page = self.page(request, &ranked)?;
             }

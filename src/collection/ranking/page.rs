@@ -58,7 +58,7 @@ impl Collection {
                     is_demoted: &|id| stage.is_buried(id),
                     eligible: request.eligible,
                     space: request.space,
-                    shares: request.shares,
+                    quota_sets: request.quota_sets,
                 };
                 let selection = self.diverse(request.state, spec, &pool, unpinned)?;
                 let is_short = selection.is_short(unpinned);

@@ -63,9 +63,9 @@ impl Collection {
             categories: &[],
             item: Some(id),
         };
-        let matching = state.allowed(filter.as_ref())?;
+        let matching = state.visible_matches(filter.as_ref())?;
         let merchandising = self.merchandising(&state, &context, matching.internal_ids())?;
-        let eligible = merchandising.restricted(matching);
+        let eligible = merchandising.apply_scope(matching);
         let mut excluded = state.expired()?;
         if params.exclude_out_of_stock {
             excluded |= state.out_of_stock()?;

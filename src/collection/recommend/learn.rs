@@ -195,7 +195,7 @@ impl Collection {
         if chosen.is_empty() {
             return Ok(None);
         }
-        let eligible = CandidateFilter::from(state.allowed(None)?.internal_ids() - seen);
+        let eligible = CandidateFilter::from(state.visible_matches(None)?.internal_ids() - seen);
         let sources = Sources {
             state: &state,
             log,

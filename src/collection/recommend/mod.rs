@@ -122,7 +122,7 @@ impl Collection {
         let log = self.behavior.log.read();
         let model = self.behavior.model();
         let history = History::of_request(request, &state, &log);
-        let matching = state.allowed(request.filter.as_ref())?;
+        let matching = state.visible_matches(request.filter.as_ref())?;
         let context = RuleContext {
             is_on: request.rules,
             path: RulePath::Recommend,
@@ -132,7 +132,7 @@ impl Collection {
             item: None,
         };
         let mut merchandising = self.merchandising(&state, &context, matching.internal_ids())?;
-        let matching = merchandising.restricted(matching);
+        let matching = merchandising.apply_scope(matching);
         let mut fallbacks = Vec::new();
         let eligible = eligible_items(&state, request, matching, &history, &mut fallbacks)?;
         merchandising.retain_pins(eligible.internal_ids());
@@ -143,7 +143,7 @@ impl Collection {
             merchandising: &merchandising,
             diversify: request.diversify.as_ref(),
             space: content::space_of(&state, request.space.as_deref())?,
-            shares: &[],
+            quota_sets: &[],
             limit: request.limit,
             cursor: Cursor::decode(request.cursor.as_deref(), &key, initial_pool_size(request))?,
             max_pool_size: PoolSize::RECOMMENDATION.max,
@@ -279,7 +279,7 @@ impl CandidateSource for RecommendationCandidates<'_> {
     }
 
     /// Adds the newest items that no source found and no page showed.
-    fn fill(
+    fn backfill(
         &self,
         request: &RankingRequest<'_>,
         pool: &mut RecommendationPool,

@@ -49,9 +49,9 @@ impl Collection {
             categories: params.category.as_slice(),
             item: None,
         };
-        let matching = state.allowed(filter.as_ref())?;
+        let matching = state.visible_matches(filter.as_ref())?;
         let merchandising = self.merchandising(&state, &context, matching.internal_ids())?;
-        let mut eligible = merchandising.restricted(matching).internal_ids() - state.expired()?;
+        let mut eligible = merchandising.apply_scope(matching).internal_ids() - state.expired()?;
         if params.exclude_out_of_stock {
             eligible -= state.out_of_stock()?;
         }

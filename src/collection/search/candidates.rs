@@ -188,11 +188,11 @@ impl SearchCandidates<'_> {
             return Ok(None);
         };
         let settings = context.collection.settings.now();
-        let visible = context.state.allowed(None)?;
+        let visible = context.state.visible_matches(None)?;
         let found = vector.into_iter().flat_map(|vector| &vector.hits);
         let selection = LexicalSelection {
             k: size,
-            allowed: context.eligible.internal_ids(),
+            eligible: context.eligible.internal_ids(),
             boosted: context.boosted.as_ref().map(|items| items.internal_ids()),
             relevance: context.request.relevance.unwrap_or(0.0),
             extra_items: &found.map(|(internal_id, _)| *internal_id).collect(),

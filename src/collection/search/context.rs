@@ -149,7 +149,7 @@ impl<'a> SearchContext<'a> {
             merchandising: &self.merchandising,
             diversify: self.shopper.diversify.as_ref(),
             space: request.target.as_ref().map(|_| request.space.as_str()),
-            shares: &[],
+            quota_sets: &[],
             limit,
             cursor,
             max_pool_size: PoolSize::SEARCH.max,

@@ -44,7 +44,7 @@ impl Collection {
         filter: Option<&FilterSpec>,
     ) -> Result<Vec<Relaxation>> {
         let items = self.state.read();
-        let eligible = items.allowed(filter)?;
+        let eligible = items.visible_matches(filter)?;
         let matches = |state: &DialogueState| -> Result<u64> {
             let spec = FilterSpec::Tree(dialogue::filter(state));
             Ok(eligible

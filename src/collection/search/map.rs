@@ -48,7 +48,7 @@ impl Collection {
             return Err(Error::invalid("/space", detail));
         }
         let filter = params.filter.clone().map(FilterSpec::Text);
-        let matching = state.allowed(filter.as_ref())?.internal_ids() & index.members();
+        let matching = state.visible_matches(filter.as_ref())?.internal_ids() & index.members();
         let mut ids = sample(&state, matching.iter(), params.sample);
         ids.sort_unstable();
         let mut vectors = Vec::with_capacity(ids.len() * dim);

@@ -123,11 +123,11 @@ impl Collection {
     ) -> Result<SearchResponse> {
         let started = Instant::now();
         check_limit(request.limit)?;
-        let mut allowed = state.allowed(request.filter.as_ref())?;
+        let mut eligible = state.visible_matches(request.filter.as_ref())?;
         if let Some(scope) = scope {
-            allowed = Arc::new(CandidateFilter::from(allowed.internal_ids() & scope));
+            eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() & scope));
         }
-        let matches = self.nearest(state, request, &allowed, request.limit)?;
+        let matches = self.nearest(state, request, &eligible, request.limit)?;
         let mut response = matches.response(request);
         let offers = state.offers(request.filter.as_ref())?;
         for (internal_id, score) in &matches.hits {
@@ -151,13 +151,13 @@ impl Collection {
         Ok(response)
     }
 
-    /// Returns the min(limit, matches) nearest items of `allowed`, which already passed the
+    /// Returns the min(limit, matches) nearest items of `eligible`, which already passed the
     /// request's filter.
     pub(in crate::collection) fn nearest(
         &self,
         state: &State,
         request: &VectorSearch,
-        allowed: &Arc<CandidateFilter>,
+        eligible: &Arc<CandidateFilter>,
         limit: usize,
     ) -> Result<VectorMatches> {
         let set = state.set_of(request.fingerprint.as_deref())?;
@@ -195,7 +195,7 @@ impl Collection {
                 k,
                 ef: request.ef,
                 exact: request.exact,
-                filter: Some(allowed.as_ref()),
+                filter: Some(eligible.as_ref()),
                 deadline: request.deadline,
             };
             let (neighbors, stats) = index.search(&vector, &params)?;
@@ -221,7 +221,7 @@ impl Collection {
                 vector: vector.clone(),
                 limit,
                 ef: request.ef,
-                allowed: allowed.clone(),
+                filter: eligible.clone(),
             });
         }
         neighbors.sort_by(|a, b| {

@@ -96,13 +96,13 @@ impl Content {
     pub fn nearest(
         &self,
         count: usize,
-        allowed: &CandidateFilter,
+        eligible: &CandidateFilter,
         deadline: Option<Instant>,
     ) -> Result<Vec<Scored>> {
         let near = |vector: &[f32], count| -> Result<_> {
             let params = SearchParams {
                 k: count,
-                filter: Some(allowed),
+                filter: Some(eligible),
                 deadline,
                 ..SearchParams::default()
             };

@@ -205,7 +205,7 @@ impl CategorySearch<'_> {
         count: usize,
         deadline: Option<Instant>,
     ) -> Result<RoaringBitmap> {
-        let allowed = CandidateFilter::from(items.clone());
+        let eligible = CandidateFilter::from(items.clone());
         let mut query = self.centered.query(category);
         if self.centered.metric == Metric::Cosine && !distance::normalize(&mut query) {
             query = self.centered.vector.clone();
@@ -213,7 +213,7 @@ impl CategorySearch<'_> {
         let index = &self.centered.index;
         let params = SearchParams {
             k: count,
-            filter: Some(&allowed),
+            filter: Some(&eligible),
             deadline,
             ..SearchParams::default()
         };

@@ -128,7 +128,7 @@ impl Collection {
             merchandising: &context.merchandising,
             diversify: spec.as_ref(),
             space: context.centered.as_ref().map(|_| params.space.as_str()),
-            shares: &context.targets,
+            quota_sets: &context.targets,
             limit: params.limit,
             cursor: Cursor::start(pool_size.initial(params.limit)),
             max_pool_size: if can_grow { pool_size.max } else { 0 },
@@ -177,7 +177,7 @@ impl Collection {
     ) -> Result<CrossCategoryContext<'a>> {
         let category = self.category(state, id)?;
         let filter = params.filter.clone().map(FilterSpec::Text);
-        let matching = state.allowed(filter.as_ref())?;
+        let matching = state.visible_matches(filter.as_ref())?;
         let context = RuleContext {
             is_on: params.rules,
             path: RulePath::Similar,
@@ -187,7 +187,7 @@ impl Collection {
             item: Some(id),
         };
         let mut merchandising = self.merchandising(state, &context, matching.internal_ids())?;
-        let matching = merchandising.restricted(matching);
+        let matching = merchandising.apply_scope(matching);
         let named: Vec<RoaringBitmap> = params
             .categories
             .iter()

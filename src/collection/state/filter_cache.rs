@@ -83,7 +83,7 @@ fn hash_of(filter: Option<&FilterSpec>) -> Result<FilterHash> {
 
 impl State {
     /// Returns the live internal ids that match and are not hidden.
-    pub(in crate::collection) fn allowed(
+    pub(in crate::collection) fn visible_matches(
         &self,
         filter: Option<&FilterSpec>,
     ) -> Result<Arc<CandidateFilter>> {

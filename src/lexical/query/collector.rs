@@ -32,9 +32,9 @@ impl Best {
         }
     }
 
-    /// Adds a match if it has a chance, and is in `allowed`.
-    fn take(&mut self, found: LexicalMatch, allowed: &RoaringBitmap) {
-        if found.score < self.floor || !allowed.contains(found.internal_id) {
+    /// Adds a match if it has a chance, and is in `eligible`.
+    fn take(&mut self, found: LexicalMatch, eligible: &RoaringBitmap) {
+        if found.score < self.floor || !eligible.contains(found.internal_id) {
             return;
         }
         self.matches.push(found);
@@ -151,7 +151,7 @@ impl<'a> Collected<'a> {
             coverage,
         } = found;
         let LexicalSelection {
-            allowed,
+            eligible,
             boosted,
             visible,
             ..
@@ -168,10 +168,10 @@ impl<'a> Collected<'a> {
             self.unfiltered_top.insert(at, found);
             self.unfiltered_top.truncate(REFERENCES);
         }
-        if self.is_extra(internal_id) && allowed.contains(internal_id) {
+        if self.is_extra(internal_id) && eligible.contains(internal_id) {
             self.extra.push(found);
         }
-        self.best.take(found, allowed);
+        self.best.take(found, eligible);
         if let Some(boosted) = boosted {
             self.boosted.take(found, boosted);
         }
@@ -184,7 +184,7 @@ impl<'a> Collected<'a> {
         let mut all = self.all;
         let relevant = self.scores.iter().filter(|(_, score)| *score >= least);
         relevant.for_each(|(internal_id, _)| all.insert(*internal_id));
-        results.all = all.into_bitmap() & self.selection.allowed;
+        results.all = all.into_bitmap() & self.selection.eligible;
         let extra = self.extra.into_iter();
         results.extra_scores = extra.map(|m| (m.internal_id, m.score)).collect();
         let unfiltered_top = self.unfiltered_top.into_iter();

@@ -64,10 +64,10 @@ pub struct LexicalResults {
     pub extra_scores: BTreeMap<u32, f32>,
     /// All items that match.
     pub all: RoaringBitmap,
-    /// The best visible items, also those that are not allowed, best first; at most
+    /// The best visible items, also those that are not eligible, best first; at most
     /// `REFERENCES`.
     pub unfiltered_top: Vec<u32>,
-    /// Greatest coverage of the visible items, also those that are not allowed.
+    /// Greatest coverage of the visible items, also those that are not eligible.
     pub coverage: f32,
     /// Corrections of words that no item has.
     pub corrections: BTreeMap<String, String>,
@@ -90,8 +90,8 @@ pub struct LexicalSelection<'a> {
     /// Number of best matches; more if they are tied with the last one.
     pub k: usize,
     /// Items that may match.
-    pub allowed: &'a RoaringBitmap,
-    /// Items among the allowed ones of which the best `k` are returned too.
+    pub eligible: &'a RoaringBitmap,
+    /// Items among the eligible ones of which the best `k` are returned too.
     pub boosted: Option<&'a RoaringBitmap>,
     /// Items whose scores are returned if they match.
     pub extra_items: &'a RoaringBitmap,

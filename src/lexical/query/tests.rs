@@ -66,7 +66,7 @@ fn search(index: &LexicalIndex, count: usize, text: &str, relevance: f32) -> Lex
     let all: RoaringBitmap = (0..count as u32).collect();
     let selection = LexicalSelection {
         k: count,
-        allowed: &all,
+        eligible: &all,
         boosted: None,
         relevance,
         extra_items: &all,
@@ -192,13 +192,13 @@ fn leaving_out_documents_that_cannot_be_among_the_best_changes_no_result() {
             text = format!("\"{text}\" red");
         }
         let share = [1, 2, 5][round % 3];
-        let allowed: RoaringBitmap = (0..ITEMS).filter(|id| id % share == 0).collect();
+        let eligible: RoaringBitmap = (0..ITEMS).filter(|id| id % share == 0).collect();
         let extra_items = (0..50).map(|_| random.random_range(0..ITEMS)).collect();
         let boosted: RoaringBitmap = (0..ITEMS).filter(|id| id % 7 == 0).collect();
         let results = |relevance| {
             let selection = LexicalSelection {
                 k: 10,
-                allowed: &allowed,
+                eligible: &eligible,
                 boosted: (round % 2 == 0).then_some(&boosted),
                 extra_items: &extra_items,
                 relevance,

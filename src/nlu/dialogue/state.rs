@@ -1,12 +1,9 @@
 //! Changes of the search state. There is one condition per field and polarity; a required value is
 //! not excluded anymore, and an excluded one is not required anymore.
 
-use vitrine_schemas::{DialogueFilter, DialogueState, Range, ShownItem};
+use vitrine_schemas::{CategoryPath, DialogueFilter, DialogueState, Range, ShownItem};
 
 use super::price::narrowed;
-
-/// Separator of the names in a category path.
-const PATH_SEPARATOR: &str = " > ";
 
 /// Removes a part: the conditions on a field, `text`, `like`, `sort` or `excluded`. Returns false
 /// if the state does not have it.
@@ -165,7 +162,7 @@ fn without(state: &mut DialogueState, field: &str, values: &[String], negated: b
             let names = there
                 .values
                 .iter()
-                .map(|v| v.rsplit(PATH_SEPARATOR).next().unwrap_or(v));
+                .map(|path| CategoryPath::new(path).name());
             there.words = names.collect::<Vec<_>>().join(" ");
         }
     }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
+use vitrine_schemas::CategoryPath;
+
 use super::Constraint;
 use crate::nlu::vocabulary::{Meaning, is_brand};
 
@@ -66,7 +68,14 @@ pub(super) fn choices<'a>(
         })
         .collect();
     found.sort_by_key(|choice| match choice.field.as_str() {
-        "category" if choice.values.iter().all(|path| !path.contains(" > ")) => 2,
+        "category"
+            if choice
+                .values
+                .iter()
+                .all(|path| CategoryPath::new(path).depth() < 2) =>
+        {
+            2
+        }
         "category" => 0,
         field if is_brand(field) => 3,
         _ => 1,

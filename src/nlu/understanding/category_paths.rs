@@ -1,4 +1,6 @@
-//! Paths of categories: "Clothing > Shoes" holds "Clothing > Shoes > Boots".
+//! Conditions on several category paths.
+
+use vitrine_schemas::CategoryPath;
 
 /// Returns the paths that lie in one of `before` and in one of `paths`, the lower of both; all of
 /// `paths` if there were none before, `None` if no path is left.
@@ -25,8 +27,7 @@ pub(super) fn narrowed(before: &[String], paths: &[String]) -> Option<Vec<String
 
 /// Returns true if the path is `other` or above it.
 fn holds(path: &str, other: &str) -> bool {
-    let below = other.strip_prefix(path);
-    below.is_some_and(|rest| rest.is_empty() || rest.starts_with(" > "))
+    CategoryPath::new(path).contains(CategoryPath::new(other))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use vitrine_schemas::CategoryPath;
+
 use super::{
     candidates::{Candidate, Choice},
     grammar::Parsed,
@@ -161,12 +163,15 @@ fn category_of(words: &str, catalog: &dyn Catalog) -> Option<String> {
         .with_phrase(words, false)
         .filter(|items| !items.is_empty())?;
     let (leaf, _) = catalog.most_common("category", &titled)?;
-    let above = leaf.rsplit_once(" > ").map(|(above, _)| above.to_owned());
+    let above = CategoryPath::new(&leaf).parent();
+    let above = above
+        .filter(|path| path.depth() > 1)
+        .map(|path| path.as_str().to_owned());
     let share = |items: &roaring::RoaringBitmap, path: &String| {
         let within = catalog.with_values("category", std::slice::from_ref(path));
         within.intersection_len(items) as f64 / items.len() as f64
     };
-    let path = [Some(leaf), above.filter(|path| path.contains(" > "))]
+    let path = [Some(leaf), above]
         .into_iter()
         .flatten()
         .find(|path| share(&titled, path) >= MIN_TITLE_SHARE)?;
