@@ -36,11 +36,15 @@ pub enum Source {
     Sequence,
     /// Network trained on sequences of choices (GRU); only where it was promoted.
     Network,
+    /// Newest items of the authors that the user follows.
+    Following,
+    /// Decay of scores with the age of an item; has no weight.
+    Freshness,
 }
 
 impl Source {
     /// All sources, in order.
-    pub const VARIANTS: [Self; 12] = [
+    pub const VARIANTS: [Self; 14] = [
         Self::Query,
         Self::Lexical,
         Self::Behavior,
@@ -53,11 +57,13 @@ impl Source {
         Self::Ranker,
         Self::Sequence,
         Self::Network,
+        Self::Following,
+        Self::Freshness,
     ];
 
     /// Returns true if the source changes scores but finds no items; it has no weight.
     pub fn is_adjustment(self) -> bool {
-        matches!(self, Self::Rules | Self::Ranker)
+        matches!(self, Self::Rules | Self::Ranker | Self::Freshness)
     }
 
     /// Returns true if the source is based on behavior, so that its weight depends on evidence.

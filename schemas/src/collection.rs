@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    BehaviorConfig, BehaviorInfo, BehaviorPatch, EmbedMode, EmbeddingInfo, PrivacyConfig,
-    ReembeddingInfo, SearchLogConfig, SearchLogInfo, SuggestConfig, VectorSpace,
+    BehaviorConfig, BehaviorInfo, BehaviorPatch, EmbedMode, EmbeddingInfo, FeedConfig, FeedPreset,
+    PrivacyConfig, ReembeddingInfo, SearchLogConfig, SearchLogInfo, SuggestConfig, VectorSpace,
     vector_space::is_default,
 };
 
@@ -43,6 +43,9 @@ impl AttributeType {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CollectionConfig {
+    /// Default settings for news or posts. It is replaced by the settings that it stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<FeedPreset>,
     /// Attribute types by name. The built-in fields `category`, `brand`, `price`, `availability`,
     /// `created_at` and `expires_at` are always filterable.
     #[serde(default)]
@@ -65,6 +68,9 @@ pub struct CollectionConfig {
     /// Settings of suggestions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub suggest: SuggestConfig,
+    /// Settings of recommendations as a feed of news or posts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<FeedConfig>,
     /// Differential privacy of what answers tell of the behavior of others; absent: none. It cannot
     /// be changed later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,6 +81,9 @@ pub struct CollectionConfig {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CollectionPatch {
+    /// Default settings for news or posts, where the collection has none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<FeedPreset>,
     /// Attributes to add.
     #[serde(default)]
     pub attributes: BTreeMap<String, AttributeType>,
@@ -93,6 +102,9 @@ pub struct CollectionPatch {
     /// New settings of suggestions, as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggest: Option<SuggestConfig>,
+    /// New settings of recommendations as a feed, as a whole; `{}` removes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<FeedConfig>,
 }
 
 /// Memory of an index by component.

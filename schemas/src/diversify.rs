@@ -22,6 +22,11 @@ pub struct DiversifySpec {
     /// attribute.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub max_per: BTreeMap<String, usize>,
+    /// Greatest similarity of a hit to another one, -1 to 1: hits that are more similar to a better
+    /// one, such as copies of a story, are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -1, maximum = 1)]
+    pub max_similarity: Option<f32>,
     /// Field to group by: only the best hit of each value is returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_by: Option<String>,
@@ -34,6 +39,9 @@ pub struct DiversityUse {
     pub candidates: u64,
     /// Number of hits above a quota, because there were too few others.
     pub relaxed: u64,
+    /// Number of candidates left out because they are too similar to a better hit.
+    #[serde(default)]
+    pub near_duplicates: u64,
 }
 
 /// The group that a hit represents.

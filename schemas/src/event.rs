@@ -29,6 +29,19 @@ pub enum EventKind {
     Hide,
     /// Takes back the latest purchase of its items by the user or session.
     Return,
+    /// The items were shown. No opinion about them, and not learned from.
+    Impression,
+    /// The user follows the authors (or other values of `feed.followed_field`) that `items` names.
+    Follow,
+    /// The user follows them no longer.
+    Unfollow,
+}
+
+impl EventKind {
+    /// Returns true if the event names values of the followed field instead of items.
+    pub fn is_about_followed(self) -> bool {
+        matches!(self, Self::Follow | Self::Unfollow)
+    }
 }
 
 /// A behavior event.
@@ -48,7 +61,7 @@ pub struct Event {
     /// Session id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
-    /// Item ids, at least one.
+    /// Item ids, at least one; values of the followed field for `follow` and `unfollow`.
     pub items: Vec<String>,
     /// Time, RFC 3339, or a number of seconds, milli-, micro- or nanoseconds since 1970; the time
     /// of arrival if absent or up to a day in the future. Later times are rejected.
@@ -325,16 +338,6 @@ pub struct EventImportParams {
 pub struct SubjectParams {
     /// Collection or alias; default: all collections that the key covers.
     pub collection: Option<String>,
-}
-
-/// Response of erasing a user or session.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct EraseResponse {
-    /// Number of erased events by collection; collections without any are omitted.
-    pub events: BTreeMap<String, u64>,
-    /// Number of erased searches of the search log by collection.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub searches: BTreeMap<String, u64>,
 }
 
 /// Query parameters of the events of an item.

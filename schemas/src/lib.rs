@@ -79,9 +79,11 @@ pub mod collection;
 pub mod dialogue;
 pub mod diversify;
 pub mod embeddings;
+pub mod erasure;
 pub mod event;
 pub mod experiment;
 pub mod facet;
+pub mod feed;
 pub mod filter;
 pub mod item;
 pub mod item_embedding;
@@ -140,9 +142,10 @@ pub use embeddings::{
     EmbeddingObject, EmbeddingValue, EmbeddingsInput, EmbeddingsRequest, EmbeddingsResponse,
     EmbeddingsUsage, EncodingFormat, OpenAiError, OpenAiModel, OpenAiModels, OpenAiProblem,
 };
+pub use erasure::{EraseResponse, ErasureSnapshots, ErasureStatus, ErasureStep, ErasureSteps};
 pub use event::{
-    EraseResponse, Event, EventImportParams, EventKind, EventLine, EventResult, EventStatus,
-    EventSummary, EventsRequest, EventsResponse, ItemEvents, ItemEventsParams, SubjectParams,
+    Event, EventImportParams, EventKind, EventLine, EventResult, EventStatus, EventSummary,
+    EventsRequest, EventsResponse, ItemEvents, ItemEventsParams, SubjectParams,
 };
 pub use experiment::{
     Experiment, ExperimentKind, ExperimentResults, ExperimentUse, Experiments, FigureDifference,
@@ -151,6 +154,7 @@ pub use experiment::{
 pub use facet::{
     Facet, FacetRange, FacetSort, FacetSpec, FacetValue, FacetsRequest, FacetsResponse,
 };
+pub use feed::{FeedConfig, FeedPreset, Freshness};
 pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
 pub use item::{
     Availability, ImageRef, ImportLine, Item, ItemPatch, MAX_VARIANTS, Offer, OtherVectors, Price,

@@ -13,8 +13,8 @@ use utoipa::{
 };
 
 use crate::{
-    BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Fallback, FilterSpec, Group,
-    Item, Offer, Reason, RuleUse, Scope, SourceUse,
+    BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Fallback, FilterSpec,
+    Freshness, Group, Item, Offer, Reason, RuleUse, Scope, SourceUse,
 };
 
 /// Strategy for combining the items of a history.
@@ -157,6 +157,17 @@ pub struct RecommendRequest {
     /// Result diversification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversify: Option<DiversifySpec>,
+    /// Decay with the age of an item. Default: that of the collection's `feed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
+    /// Exclude items that were shown this often, by events of the kind `impression`. Default: that
+    /// of the collection's `feed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub max_impressions: Option<u32>,
+    /// Apply the `feed` settings of the collection, where the request has none of its own.
+    #[serde(default = "default_true")]
+    pub feed: bool,
     /// `next_cursor` of the previous page; all other fields except `limit` must be unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,

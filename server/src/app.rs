@@ -14,10 +14,10 @@ use crate::{
     http::access::{self, Access},
     openapi,
     routes::{
-        analytics, collections, console, dialogues, docs, embeddings, events, experiments, health,
-        images, import, item_embedding, items, map, models, multi_search, presets, privacy,
-        rankers, recommend, reembedding, reports, rules, search, snapshots, suggest, synonyms,
-        transcriptions, understand, users,
+        analytics, collections, console, dialogues, docs, embeddings, erasures, events,
+        experiments, health, images, import, item_embedding, items, map, models, multi_search,
+        presets, privacy, rankers, recommend, reembedding, reports, rules, search, snapshots,
+        suggest, synonyms, transcriptions, understand, users,
     },
 };
 
@@ -106,6 +106,7 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/users/{u}/export").on(GET, Key(Admin), users::export),
         Entry::new("/v1/sessions/{s}").on(DELETE, Key(Admin), users::erase_session),
         Entry::new("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),
+        Entry::new("/v1/erasures/{id}").on(GET, Everything(Admin), erasures::get),
         Entry::new("/v1/tasks/{id}").on(GET, Key(Read), models::task),
         Entry::new("/v1/embeddings").on(POST, Key(Read), embeddings::post),
         Entry::new("/v1/audio/transcriptions").on(POST, Key(Read), transcriptions::post),

@@ -17,8 +17,8 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    analytics, collections, dialogues, embeddings, events, experiments, health, images, import,
-    item_embedding, items, map, models, multi_search, presets, privacy, rankers, recommend,
+    analytics, collections, dialogues, embeddings, erasures, events, experiments, health, images,
+    import, item_embedding, items, map, models, multi_search, presets, privacy, rankers, recommend,
     reembedding, reports, rules, search, snapshots, suggest, synonyms, transcriptions, understand,
     users,
 };
@@ -52,7 +52,7 @@ use crate::routes::{
         events::post, events::import, events::of_item,
         experiments::list, experiments::get, experiments::put, experiments::delete, experiments::results,
         analytics::summary, analytics::queries, analytics::positions, analytics::export,
-        users::export, users::erase, users::export_session, users::erase_session,
+        users::export, users::erase, users::export_session, users::erase_session, erasures::get,
         embeddings::post, embeddings::models, transcriptions::post, transcriptions::post_short,
         reports::list, reports::get,
         snapshots::list, snapshots::create,

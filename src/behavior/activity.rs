@@ -46,6 +46,8 @@ pub(crate) struct Activity {
     pub touches: Vec<Touch>,
     /// Items rejected by the user, which must not be recommended.
     pub rejected: RoaringBitmap,
+    /// Number of impressions by item.
+    pub impressions: HashMap<u32, u32>,
     /// True for a session with events of a known user: these events are also part of the activity
     /// of that user.
     pub repeats_user: bool,

@@ -1,4 +1,5 @@
-//! Item neighborhoods that count events after a training as they arrive.
+//! Item neighborhoods, sequential rules and popularity that count events after a training as they
+//! arrive.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::{
     Result,
-    cf::{ItemKnn, LiveItemKnn, SequentialRules, SequentialRulesOptions},
+    cf::{ItemKnn, LiveItemKnn, Popularity, SequentialRules, SequentialRulesOptions},
 };
 
 /// Maximum number of earlier touches, the latest, that a new one is paired with. A training pairs
@@ -27,15 +28,23 @@ pub(crate) struct Live {
     pub baskets: LiveItemKnn,
     /// Items chosen soon after others.
     pub rules: SequentialRules,
+    /// Decayed counts of events.
+    pub popularity: Popularity,
 }
 
 impl Live {
-    /// Starts from the trained neighborhoods and rules.
-    pub fn new(item_knn: ItemKnn, baskets: ItemKnn, rules: SequentialRules) -> Self {
+    /// Starts from the trained models.
+    pub fn new(
+        item_knn: ItemKnn,
+        baskets: ItemKnn,
+        rules: SequentialRules,
+        popularity: Popularity,
+    ) -> Self {
         Self {
             item_knn: LiveItemKnn::new(Arc::new(item_knn)),
             baskets: LiveItemKnn::new(Arc::new(baskets)),
             rules,
+            popularity,
         }
     }
 
@@ -51,6 +60,7 @@ impl Live {
         };
         self.rules.grow(log.names().len());
         count_rules(&mut self.rules, &arrival);
+        self.count_popularity(log.names().len(), &arrival.touch);
         if self.item_knn.pairs() + self.baskets.pairs() >= MAX_PAIRS {
             return;
         }
@@ -66,6 +76,17 @@ impl Live {
             let same = |t: &&Touch| t.bought && t.basket() == touch.basket();
             let before: Vec<_> = before.iter().filter(same).map(|t| (t.item, 1.0)).collect();
             add(&mut self.baskets, &before, touch.item, 1.0);
+        }
+    }
+}
+
+impl Live {
+    fn count_popularity(&mut self, items: usize, touch: &Touch) {
+        if touch.weight > 0.0 {
+            self.popularity.grow(items);
+            let seconds = touch.micros as f64 / 1e6;
+            let counted = self.popularity.add(touch.item, touch.weight, seconds);
+            debug_assert!(counted.is_ok(), "{counted:?}");
         }
     }
 }

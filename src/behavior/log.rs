@@ -12,6 +12,7 @@ use vitrine_schemas::{BehaviorConfig, Event, EventKind};
 use super::{
     activity::{Activity, Touch},
     daily::Daily,
+    follows::Follows,
     rows::{NONE, Row, Rows},
     subjects::{Key, SubjectTable},
     weights::Weights,
@@ -48,6 +49,8 @@ pub(crate) struct Log {
     users: SubjectTable,
     /// Sessions, also of known users: their items are closer in time, and counted once more.
     sessions: SubjectTable,
+    /// Authors that users follow.
+    follows: Follows,
     weights: Weights,
     /// Number of rows that are not erased.
     live: u64,
@@ -104,8 +107,10 @@ impl Log {
 
     /// Adds an event; returns are not touches.
     pub fn add(&mut self, event: &Event, micros: i64) {
-        if event.kind == EventKind::Return {
-            return;
+        match event.kind {
+            EventKind::Return => return,
+            EventKind::Follow | EventKind::Unfollow => return self.follows.add(event, micros),
+            _ => {}
         }
         let user = event.user.as_deref().map(|u| self.users.number_of(u));
         let session = event.session.as_deref().map(|s| self.sessions.number_of(s));
@@ -172,7 +177,12 @@ impl Log {
         self.names.get(item as usize).map_or("", String::as_str)
     }
 
-    /// Returns the weight of an event; None if it is negative feedback on its items.
+    /// Returns the authors that a user follows, the latest first.
+    pub fn followed_by(&self, user: &str) -> Vec<&str> {
+        self.follows.of(user)
+    }
+
+    /// Returns the weight of an event; None if it is no positive feedback on its items.
     pub fn weight(&self, event: &Event) -> Option<f32> {
         let value = event.value.map_or(f32::NAN, |v| v as f32);
         self.weights.of(event.kind, value)
@@ -192,7 +202,7 @@ impl Log {
     pub fn memory(&self) -> usize {
         let ids: usize = self.names.iter().map(|n| name_bytes(n) as usize).sum();
         let subjects = self.users.memory() + self.sessions.memory();
-        ids + subjects + self.rows.memory() + self.daily.memory()
+        ids + subjects + self.rows.memory() + self.daily.memory() + self.follows.memory()
     }
 
     /// Returns the activity of a user.
@@ -237,10 +247,10 @@ impl Log {
             .chain(row.before_session, |row| row.before_session);
         let mut before = Vec::new();
         if row.user != NONE {
-            before.push(self.touches_of(of_user.take(limit)));
+            before.push(self.touches_of(of_user, limit));
         }
         if row.session != NONE {
-            before.push(self.touches_of(of_session.take(limit)));
+            before.push(self.touches_of(of_session, limit));
         }
         Some(Arrival {
             touch: self.touch(row)?,
@@ -248,11 +258,18 @@ impl Log {
         })
     }
 
-    fn touches_of<'a>(&self, rows: impl Iterator<Item = (u32, &'a Row)>) -> Vec<Touch> {
-        rows.filter_map(|(_, row)| self.touch(row)).collect()
+    /// Returns the touches of up to `limit` rows; impressions do not count.
+    fn touches_of<'a>(
+        &self,
+        rows: impl Iterator<Item = (u32, &'a Row)>,
+        limit: usize,
+    ) -> Vec<Touch> {
+        let rows = rows.filter(|(_, row)| row.kind != EventKind::Impression);
+        let touches = rows.take(limit).filter_map(|(_, row)| self.touch(row));
+        touches.collect()
     }
 
-    /// Returns the touch of a row; None if it is negative feedback.
+    /// Returns the touch of a row; None if it is negative feedback or an impression.
     fn touch(&self, row: &Row) -> Option<Touch> {
         Some(Touch {
             item: row.item,
@@ -299,6 +316,9 @@ impl Log {
             activity.repeats_user |= is_session && row.user != NONE;
             match self.touch(row) {
                 Some(touch) => activity.touches.push(touch),
+                None if row.kind == EventKind::Impression => {
+                    *activity.impressions.entry(row.item).or_default() += 1;
+                }
                 None => {
                     activity.rejected.insert(row.item);
                 }
@@ -306,13 +326,16 @@ impl Log {
         }
         activity.touches.reverse();
         let is_empty = activity.touches.is_empty() && activity.rejected.is_empty();
-        (!is_empty).then_some(activity)
+        (!is_empty || !activity.impressions.is_empty()).then_some(activity)
     }
 
     /// Erases a session, or a user with the events of their sessions that belong to no other user.
     pub fn erase(&mut self, subject: &Subject) {
         let erased = match subject {
-            Subject::User(name) => self.forget_user(name),
+            Subject::User(name) => {
+                self.follows.forget(name);
+                self.forget_user(name)
+            }
             Subject::Session(name) => self.forget_session(name),
         };
         self.erase_rows(&erased);
@@ -411,6 +434,7 @@ impl Log {
         let mut copy = Self::new(self.names.clone(), &BehaviorConfig::default());
         copy.weights = self.weights.clone();
         copy.is_private = self.is_private;
+        copy.follows = self.follows.clone();
         let dead = self.rows.len() - self.live;
         let surplus = self.live.saturating_sub(max_rows);
         LogCopy {
@@ -456,6 +480,7 @@ impl LogCopy {
             self.copy.number_of(id);
         }
         self.copy.weights = log.weights.clone();
+        self.copy.follows = log.follows.clone();
         (self.users, self.sessions) = (log.users.keys(), log.sessions.keys());
         self.rows(log, log.rows.len());
         self.copy

@@ -3,12 +3,13 @@
 //! The event store keeps every event; this module holds in memory what recommendations need: the
 //! log of touches of items by users and sessions ([`Log`]), and the models of the last training
 //! ([`Model`]). Histories are read from the log at query time, so events count at once. Item
-//! neighborhoods and sequential rules are updated with each event ([`Live`](live::Live)); sessions,
-//! popularity and models other than item-kNN wait for the next training. Models are stored, so that
+//! neighborhoods and sequential rules are updated with each event ([`Live`](live::Live)), popularity
+//! some seconds later; sessions and models other than item-kNN wait for the next training. Models are stored, so that
 //! a restart needs no training.
 
 mod activity;
 mod daily;
+mod follows;
 mod held_out;
 mod live;
 mod log;
@@ -47,6 +48,7 @@ pub(crate) use self::{
     daily::day_of,
     log::{Log, event_bytes, name_bytes},
     model::{CategoryPairs, Model},
+    popular::Popular,
     private::PublicCatalog,
 };
 pub use self::{sequences::Sequences, training::Training, weights::event_weight};
@@ -196,6 +198,9 @@ impl Behavior {
 
     /// Returns the event without unknown items beyond the limit.
     fn without_excess<'e>(&self, log: &Log, event: &'e Event, known: &[bool]) -> Cow<'e, Event> {
+        if event.kind.is_about_followed() {
+            return Cow::Borrowed(event);
+        }
         let is_excess = |(id, is_known): (&String, &bool)| {
             if *is_known || log.number(id).is_some() {
                 return false;
@@ -221,6 +226,9 @@ impl Behavior {
         event: &'e Event,
         bytes: &mut u64,
     ) -> Result<Cow<'e, Event>> {
+        if event.kind.is_about_followed() {
+            return Ok(Cow::Borrowed(event));
+        }
         let mut excess = Vec::with_capacity(event.items.len());
         for id in &event.items {
             let is_new = log.number(id).is_none();
@@ -296,10 +304,14 @@ impl Behavior {
         {
             self.compact_log();
         }
+        if let Some(model) = self.model() {
+            model.refresh_popular();
+        }
         self.train_if_due()
     }
 
-    /// Removes events older than the retention; returns their number.
+    /// Removes events older than the retention; returns their number. What users follow is kept: it
+    /// holds until they unfollow.
     fn expire(&self) -> Result<u64> {
         let Some(horizon) = self.horizon() else {
             return Ok(0);
@@ -314,7 +326,7 @@ impl Behavior {
             self.store
                 .scan_events(self.collection, |reference, event| {
                     let old = reference.micros < horizon && count < EXPIRY_BATCH;
-                    if old {
+                    if old && !event.kind.is_about_followed() {
                         batch.delete_event(self.collection, reference, &event);
                         count += 1;
                     }

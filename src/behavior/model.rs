@@ -1,8 +1,13 @@
 //! Models of one training, and their byte format.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use vitrine_schemas::ModelInfo;
 
 use super::{
@@ -18,14 +23,29 @@ use crate::{
     },
 };
 
+/// Pause between refreshes of the popular items: at least this, and this multiple of the duration
+/// of the last one.
+const MIN_REFRESH_PAUSE: Duration = Duration::from_secs(5);
+const REFRESH_PAUSE_FACTOR: u32 = 50;
+
+/// State of the refreshes of the popular items.
+#[derive(Default)]
+struct Refresh {
+    is_outdated: bool,
+    /// Time of the earliest next one.
+    next: Option<Instant>,
+}
+
 /// Models of one training. Items have the numbers of the log.
 pub(crate) struct Model {
     /// Item neighborhoods and sequential rules. Lock order: after the log, if both are locked.
     live: RwLock<Live>,
     /// Sessions of the log, for session-kNN.
     pub sessions: SessionKnn,
-    /// Popular items in order.
-    pub popular: Popular,
+    /// Popular items in order, as last refreshed.
+    popular: RwLock<Arc<Popular>>,
+    refresh: Mutex<Refresh>,
+    /// Popularity as trained.
     popularity: Popularity,
     /// Model for the history of a user, if other than `item_knn`.
     chosen: Option<cf::Model>,
@@ -50,7 +70,8 @@ impl Model {
         info: ModelInfo,
     ) -> Self {
         Self {
-            popular: Popular::of(&popularity),
+            popular: RwLock::new(Arc::new(Popular::of(&popularity))),
+            refresh: Mutex::default(),
             live: RwLock::new(live),
             sessions,
             popularity,
@@ -73,7 +94,7 @@ impl Model {
         let nothing = Matrix::from_triples(0, items, Vec::new())?;
         let none = ItemKnn::fit(&nothing, &ItemKnnOptions::default())?;
         let rules = SequentialRules::new(items, SequentialRulesOptions::default())?;
-        let live = Live::new(none.clone(), none, rules);
+        let live = Live::new(none.clone(), none, rules, popularity.clone());
         let sessions = SessionKnn::new(items, SessionKnnOptions::default())?;
         Ok(Self {
             released_pairs: Some(pairs),
@@ -106,6 +127,28 @@ impl Model {
         }
         let mut live = self.live.write();
         rows.for_each(|row| live.count(log, row));
+        drop(live);
+        self.refresh.lock().is_outdated = true;
+    }
+
+    /// Returns the popular items in order. New events count after the next refresh.
+    pub fn popular(&self) -> Arc<Popular> {
+        self.popular.read().clone()
+    }
+
+    /// Sorts the popular items again if there are new events and the last refresh is long enough
+    /// ago.
+    pub(super) fn refresh_popular(&self) {
+        let mut refresh = self.refresh.lock();
+        let started = Instant::now();
+        if !refresh.is_outdated || refresh.next.is_some_and(|next| started < next) {
+            return;
+        }
+        refresh.is_outdated = false;
+        let popularity = self.live.read().popularity.clone();
+        *self.popular.write() = Arc::new(Popular::of(&popularity));
+        let pause = REFRESH_PAUSE_FACTOR * started.elapsed();
+        refresh.next = Some(Instant::now() + pause.max(MIN_REFRESH_PAUSE));
     }
 
     /// Returns the model for a history of items, if other than `item_knn`.
@@ -202,7 +245,8 @@ impl Model {
                 };
                 let lacks_rules = rules.is_none();
                 let none = || SequentialRules::new(0, SequentialRulesOptions::default());
-                let live = Live::new(item_knn, baskets, rules.map_or_else(none, Ok)?);
+                let rules = rules.map_or_else(none, Ok)?;
+                let live = Live::new(item_knn, baskets, rules, popularity.clone());
                 let chosen = models.next();
                 Ok(Self {
                     lacks_rules,

@@ -191,7 +191,7 @@ impl Behavior {
     }
 
     /// Returns true if events were erased since the newest model was trained.
-    pub(super) fn erased(&self) -> bool {
+    pub fn has_erased_events(&self) -> bool {
         self.list.lock().as_ref().is_some_and(|l| l.erased)
     }
 }

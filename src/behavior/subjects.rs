@@ -16,7 +16,7 @@ pub(super) struct SubjectTable {
     last: Vec<u32>,
 }
 
-fn key(name: &str) -> Key {
+pub(super) fn key(name: &str) -> Key {
     let hash = blake3::hash(name.as_bytes());
     std::array::from_fn(|i| hash.as_bytes()[i])
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vitrine_schemas::{BehaviorConfig, Event};
 
 use super::{training_data::TrainingData, *};
-use crate::cf::{ItemKnn, ItemKnnOptions, Matrix, Recommender, SequentialRules};
+use crate::cf::{ItemKnn, ItemKnnOptions, Matrix, Popularity, Recommender, SequentialRules};
 
 fn event(value: Value) -> Event {
     let mut fields = json!({"kind": "view", "collection": "shop"});
@@ -55,13 +55,22 @@ fn rules_counted_with_each_event_are_those_of_a_training() {
         )
     };
     let fitted = || none().expect("fits");
-    let mut live = live::Live::new(fitted(), fitted(), data.rules);
+    let mut live = live::Live::new(fitted(), fitted(), data.rules, data.popularity);
     add_events(&mut shared.write(), 200..400);
     let log = shared.read();
     (log.training_mark()..log.end()).for_each(|row| live.count(&log, row));
     let replayed = live::rules_of(&log, log.end()).expect("counted");
     drop(log);
     let again = TrainingData::from_log(&shared, &config).expect("gathered");
+    let popularity = |model: &Popularity| {
+        let mut scores = Vec::new();
+        model.scores(&[], &mut scores);
+        scores
+    };
+    let counted = popularity(&live.popularity);
+    for (a, b) in counted.iter().zip(popularity(&again.popularity)) {
+        assert!((a - b).abs() < 1e-4, "{counted:?}");
+    }
     for item in 0..6 {
         let scores = |rules: &SequentialRules| {
             let mut scores = Vec::new();
@@ -253,7 +262,12 @@ fn rows_from_the_mark_on_are_those_a_training_did_not_read() {
         let matrix = Matrix::from_triples(subjects, items, data.touched.clone()).expect("valid");
         ItemKnn::fit(&matrix, &ItemKnnOptions::default()).expect("fits")
     };
-    let mut live = live::Live::new(fit(&data), fit(&data), data.rules.clone());
+    let mut live = live::Live::new(
+        fit(&data),
+        fit(&data),
+        data.rules.clone(),
+        data.popularity.clone(),
+    );
     add_events(&mut shared.write(), 200);
     // A copy leaves out erased rows, so that row numbers change.
     shared.write().erase(&user("u3"));

@@ -58,13 +58,13 @@ impl Behavior {
         let fresh = touches.abs_diff(trained) as f64;
         let enough = fresh > 0.0 && fresh >= MIN_NEW_SHARE * trained as f64;
         let pausing = due.is_some_and(|due| Instant::now() < due);
-        if !(enough && !pausing || self.erased()) {
+        if !(enough && !pausing || self.has_erased_events()) {
             return Ok(false);
         }
         let trained = self.train_under(&mut due, &Training::default());
         match trained {
             Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(e) if self.erased() => {
+            Err(e) if self.has_erased_events() => {
                 // They were trained on what was erased, and nothing replaces them.
                 self.drop_models()?;
                 tracing::error!(
@@ -81,7 +81,7 @@ impl Behavior {
         let started = Instant::now();
         // Also pauses after a failure, which would recur immediately.
         *due = Some(started + MIN_TRAINING_PAUSE);
-        let was_erased = self.erased();
+        let was_erased = self.has_erased_events();
         let data = {
             let _replacing = self.replacing.lock();
             TrainingData::from_log(&self.log, &self.config.read())?
@@ -203,7 +203,7 @@ fn fit_all(
     let baskets = ItemKnn::fit(&bought, &options)?;
     info.seconds = started.elapsed().as_secs_f64();
     Ok(Model::new(
-        Live::new(item_knn, baskets, data.rules),
+        Live::new(item_knn, baskets, data.rules, data.popularity.clone()),
         sessions,
         data.popularity,
         chosen,

@@ -28,18 +28,23 @@ impl Weights {
         }
     }
 
-    /// Returns the weight of a touch; None if it is negative feedback or a return. `value` is NaN
-    /// if absent.
+    /// Returns the weight of a touch; None if it is negative feedback or no choice of an item.
+    /// `value` is NaN if absent.
     pub fn of(&self, kind: EventKind, value: f32) -> Option<f32> {
         match kind {
-            EventKind::Hide | EventKind::Return => None,
+            EventKind::Hide
+            | EventKind::Return
+            | EventKind::Impression
+            | EventKind::Follow
+            | EventKind::Unfollow => None,
             EventKind::Rating if value < self.liked_rating => None,
             _ => Some(self.by_kind.get(&kind).copied().unwrap_or(1.0)),
         }
     }
 }
 
-/// Returns the default weight of an event; None if it is negative feedback on its items.
+/// Returns the default weight of an event; None if it is negative feedback on its items or no
+/// choice of them.
 pub fn event_weight(event: &Event) -> Option<f32> {
     let value = event.value.map_or(f32::NAN, |v| v as f32);
     Weights::default().of(event.kind, value)

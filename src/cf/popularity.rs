@@ -100,6 +100,13 @@ impl Popularity {
         Ok(self)
     }
 
+    /// Adds items without events, up to `items` in all. Only without categories.
+    pub(crate) fn grow(&mut self, items: usize) {
+        debug_assert!(self.categories.is_none(), "new items have no category");
+        let items = items.max(self.counts.len());
+        self.counts.resize(items, 0.0);
+    }
+
     /// Counts an event; `seconds` is its time since 1970.
     ///
     /// # Errors

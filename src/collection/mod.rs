@@ -38,7 +38,7 @@ use vitrine_schemas::{
 };
 
 use crate::{
-    Clock, Result,
+    Clock, Error, Result,
     behavior::Behavior,
     bounds::ResourceLimiter,
     collection::{
@@ -129,6 +129,23 @@ impl Collection {
         }
     }
 
+    /// Refuses a `follow` or `unfollow` if the collection has no field to follow.
+    pub(crate) fn check_followable(&self, event: &Event) -> Result<()> {
+        let has_field = || {
+            let state = self.state.read();
+            let feed = state.config.feed.as_ref();
+            feed.is_some_and(|feed| feed.followed_field.is_some())
+        };
+        if !event.kind.is_about_followed() || has_field() {
+            return Ok(());
+        }
+        let detail = format!(
+            "`{}` has no field to follow; set `feed.followed_field` of the collection",
+            self.name
+        );
+        Err(Error::invalid("/kind", detail))
+    }
+
     /// Refuses events of `bytes` in memory that would exceed the memory limit.
     pub(crate) fn admit_events(&self, bytes: u64) -> Result<()> {
         let settled = || self.settled_bytes();
@@ -154,6 +171,11 @@ impl Collection {
     /// Returns the time before which events are not kept, in microseconds since 1970.
     pub(crate) fn events_from(&self) -> Option<i64> {
         self.behavior.horizon()
+    }
+
+    /// Returns true if models were trained on events that are erased since.
+    pub(crate) fn has_erased_events_in_models(&self) -> bool {
+        self.behavior.has_erased_events()
     }
 
     /// Erases a user or a session; returns the numbers of erased events and searches. No event may

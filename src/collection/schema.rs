@@ -13,6 +13,7 @@ use vitrine_schemas::{
 
 use crate::{
     Error, Result, clock::rfc3339_micros, collection::state::space_set::Configs, distance, payload,
+    query::feed::check_feed,
 };
 
 /// Maximum number of searches in a log.
@@ -63,6 +64,10 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
         }
     }
     check_behavior(&config.behavior)?;
+    config
+        .feed
+        .as_ref()
+        .map_or(Ok(()), |feed| check_feed(feed, config))?;
     config.privacy.as_ref().map_or(Ok(()), check_privacy)?;
     check_searches(config)?;
     for name in config.attributes.keys() {
@@ -118,8 +123,13 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
         if !(0.0..=1000.0).contains(weight) {
             return Err(Error::invalid(pointer, "must be 0 to 1000"));
         }
-        if matches!(kind, EventKind::Hide | EventKind::Return) && *weight != 0.0 {
-            let detail = "`hide` and `return` have no weight; leave them out";
+        let is_choice = !matches!(
+            kind,
+            EventKind::Hide | EventKind::Return | EventKind::Impression
+        ) && !kind.is_about_followed();
+        if !is_choice && *weight != 0.0 {
+            let detail = "only choices of an item have a weight: `hide`, `return`, `impression`, \
+                          `follow` and `unfollow` have none; leave them out";
             return Err(Error::invalid(pointer, detail));
         }
     }

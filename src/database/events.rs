@@ -139,6 +139,7 @@ impl Appender<'_> {
         let mut event = event.clone();
         events::normalize(&mut event);
         events::check(&event)?;
+        collection.check_followable(&event)?;
         let arrival = Arrival::of(&event, self.now, collection.events_from())?;
         // Stored under the real name, so that switching an alias does not split a user's events.
         event.collection = collection.name().to_owned();
@@ -174,7 +175,8 @@ impl Appender<'_> {
         } else {
             self.batch.put_event(id, reference, &event)?;
         }
-        result.status = if event.items.iter().all(|item| collection.has_item(item)) {
+        let is_known = |item: &String| collection.has_item(item);
+        result.status = if event.kind.is_about_followed() || event.items.iter().all(is_known) {
             EventStatus::Accepted
         } else {
             EventStatus::UnknownItems

@@ -1,6 +1,7 @@
 //! The database: collections by name, aliases and the event store of one data directory.
 
 mod collection_health;
+mod erasures;
 mod events;
 mod experiments;
 mod health;
@@ -20,7 +21,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{
     AliasAction, CollectionConfig, CollectionInfo, CollectionPatch, EraseResponse, Event,
-    EventResult,
+    EventResult, FeedConfig,
 };
 
 pub use self::{
@@ -248,8 +249,9 @@ impl Database {
     pub fn create_collection(
         &self,
         name: &str,
-        config: CollectionConfig,
+        mut config: CollectionConfig,
     ) -> Result<Arc<Collection>> {
+        config.expand_preset();
         check_name("/name", name)?;
         check_config(&config)?;
         let _change = self.change.lock();
@@ -285,6 +287,8 @@ impl Database {
         let collection = self.collection(name)?;
         let mut manifest = self.view.read().manifest.clone();
         let entry = manifest.entry(&collection)?;
+        entry.config.preset = patch.preset;
+        entry.config.expand_preset();
         for (n, kind) in patch.attributes {
             if *entry.config.attributes.entry(n.clone()).or_insert(kind) != kind {
                 return Err(Error::invalid(
@@ -332,6 +336,9 @@ impl Database {
         if let Some(suggest) = patch.suggest {
             entry.config.suggest = suggest;
         }
+        if let Some(feed) = patch.feed {
+            entry.config.feed = Some(feed).filter(|feed| *feed != FeedConfig::default());
+        }
         check_config(&entry.config)?;
         if let Some(stored) = &mut entry.reembedding {
             stored
@@ -342,6 +349,7 @@ impl Database {
             stored.config.embed = entry.config.embed;
             stored.config.search_log = entry.config.search_log.clone();
             stored.config.suggest = entry.config.suggest.clone();
+            stored.config.feed = entry.config.feed.clone();
         }
         let entry = entry.clone();
         self.save(&manifest, Batch::default())?;
@@ -519,8 +527,10 @@ impl Database {
         subject.check()?;
         let _one = self.events.lock();
         let mut erased = EraseResponse::default();
+        let mut affected = Vec::new();
         for collection in from {
             let (events, searches) = collection.erase(subject)?;
+            affected.extend((events + searches > 0).then(|| collection.id()));
             if events > 0 {
                 erased.events.insert(collection.name().into(), events);
             }
@@ -528,8 +538,8 @@ impl Database {
                 erased.searches.insert(collection.name().into(), searches);
             }
         }
-        if erased != EraseResponse::default() {
-            self.store.mark_purge()?;
+        if !affected.is_empty() {
+            erased.erasure = Some(self.record_erasure(affected)?);
         }
         Ok(erased)
     }

@@ -42,6 +42,10 @@ pub(crate) fn check(event: &Event) -> Result<()> {
         check_id(&format!("/items/{index}"), item)?;
     }
     check_position(event)?;
+    if event.kind.is_about_followed() && event.user.is_none() {
+        let detail = "expected the user who follows, got none; a session cannot follow";
+        return Err(Error::invalid("/user", detail));
+    }
     match event.value {
         Some(value) if !value.is_finite() => {
             Err(Error::invalid("/value", "must be a finite number"))

@@ -27,6 +27,11 @@ pub struct Constraints {
     pub mmr: Option<f32>,
     /// Maximum number of hits that share a value, for each quota.
     pub quotas: Vec<usize>,
+    /// Greatest similarity to a hit chosen before or to one of `shown`: candidates that are more
+    /// similar are left out.
+    pub max_similarity: Option<f32>,
+    /// Vectors of hits that are shown besides.
+    pub shown: Vec<Vec<f32>>,
 }
 
 /// The selected candidates.
@@ -36,6 +41,8 @@ pub struct Selection {
     pub chosen: Vec<usize>,
     /// Number of hits that exceed a quota, because there were too few others.
     pub relaxed: usize,
+    /// Number of candidates that were left out because they are too similar to a better hit.
+    pub near_duplicates: usize,
 }
 
 /// Selects min(limit, candidates) of `candidates`, which are sorted best first. `similarity` of two
@@ -57,13 +64,15 @@ pub fn choose(
     let entries = relevance.iter().enumerate().map(|(at, relevance)| Entry {
         bound: lambda * relevance,
         at,
-        max_similarity: 0.0,
+        max_similarity: f32::NEG_INFINITY,
         compared: 0,
     });
     let mut left: BinaryHeap<Entry> = entries.collect();
     // Those that share a value with enough hits, and always will.
     let mut over_quota = BinaryHeap::new();
     let mut counts = Counts::new(constraints);
+    let max_similarity = constraints.max_similarity.unwrap_or(f32::INFINITY);
+    let compares = lambda < 1.0 || constraints.max_similarity.is_some();
     let (mut selection, ticker) = (Selection::default(), Ticker::default());
     while selection.chosen.len() < limit {
         ticker.tick()?;
@@ -83,7 +92,7 @@ pub fn choose(
         }
         let rival = heap.peek();
         let hits = &selection.chosen[entry.compared..];
-        for hit in hits.iter().take_while(|_| lambda < 1.0) {
+        for hit in hits.iter().take_while(|_| compares) {
             if rival.is_some_and(|rival| *rival > entry) {
                 break;
             }
@@ -91,12 +100,21 @@ pub fn choose(
             entry.compared += 1;
             if let (Some(a), Some(b)) = (&candidates[*hit].vector, &candidate.vector) {
                 entry.max_similarity = entry.max_similarity.max(similarity(a, b));
-                let loss = (1.0 - lambda) * entry.max_similarity;
+                let loss = (1.0 - lambda) * entry.max_similarity.max(0.0);
                 entry.bound = lambda * relevance[entry.at] - loss;
             }
         }
         if rival.is_some_and(|rival| *rival > entry) {
             heap.push(entry);
+            continue;
+        }
+        let is_shown = |vector: &Vec<f32>| {
+            let mut shown = constraints.shown.iter();
+            shown.any(|shown| similarity(shown, vector) > max_similarity)
+        };
+        let is_duplicate = entry.max_similarity > max_similarity;
+        if is_duplicate || candidate.vector.as_ref().is_some_and(is_shown) {
+            selection.near_duplicates += 1;
             continue;
         }
         counts.add(candidate);
@@ -113,7 +131,7 @@ struct Entry {
     bound: f32,
     /// Offset of the candidate.
     at: usize,
-    /// Greatest similarity to these hits, at least 0.
+    /// Greatest similarity to these hits.
     max_similarity: f32,
     /// Number of these hits, which are the first ones.
     compared: usize,
@@ -212,6 +230,7 @@ mod tests {
             let constraints = Constraints {
                 mmr,
                 quotas: Vec::new(),
+                ..Constraints::default()
             };
             choose(&candidates, &constraints, 3, dot)
                 .expect("in time")
@@ -234,6 +253,7 @@ mod tests {
         let constraints = Constraints {
             mmr: None,
             quotas: vec![1],
+            ..Constraints::default()
         };
         let choose = |limit| choose(&candidates, &constraints, limit, dot).expect("in time");
         let selection = choose(2);
@@ -245,6 +265,37 @@ mod tests {
             super::choose(&[], &constraints, 9, dot).expect("in time"),
             Selection::default()
         );
+    }
+
+    #[test]
+    fn near_duplicates_are_left_out() {
+        let candidates = [
+            choice(4.0, 0.0, "a"),
+            choice(3.0, 0.1, "b"),
+            choice(2.0, 1.0, "c"),
+            choice(1.0, 2.0, "d"),
+            Choice {
+                vector: None,
+                ..choice(0.5, 0.0, "e")
+            },
+        ];
+        let shown = vec![vec![2.0_f32.cos(), 2.0_f32.sin()]];
+        let constraints = Constraints {
+            max_similarity: Some(0.9),
+            shown,
+            ..Constraints::default()
+        };
+        for mmr in [None, Some(0.5)] {
+            let constraints = Constraints {
+                mmr,
+                ..constraints.clone()
+            };
+            let mut selection = choose(&candidates, &constraints, 9, dot).expect("in time");
+            selection.chosen.sort_unstable();
+            // The second is a copy of the first, the fourth one of a shown hit.
+            assert_eq!(selection.chosen, [0, 2, 4], "{mmr:?}");
+            assert_eq!(selection.near_duplicates, 2);
+        }
     }
 
     /// Selects as the definition says, comparing all that are left after each hit.
@@ -292,7 +343,7 @@ mod tests {
                 choice(f32::from(*score), f32::from(*angle), &value.to_string())
             };
             let candidates: Vec<_> = rows.iter().map(candidate).collect();
-            let constraints = Constraints { mmr: Some(mmr), quotas: vec![quota] };
+            let constraints = Constraints { mmr: Some(mmr), quotas: vec![quota], ..Constraints::default() };
             let selection = choose(&candidates, &constraints, limit, dot).expect("in time");
             prop_assert_eq!(selection.chosen, by_definition(&candidates, mmr, quota, limit));
         }
@@ -303,7 +354,7 @@ mod tests {
             limit in 0_usize..50, quota in 1_usize..4, mmr in prop::option::of(0.0_f32..1.0)
         ) {
             let candidates: Vec<_> = rows.iter().map(|(s, a, v)| choice(*s, *a, &v.to_string())).collect();
-            let constraints = Constraints { mmr, quotas: vec![quota] };
+            let constraints = Constraints { mmr, quotas: vec![quota], ..Constraints::default() };
             let selection = choose(&candidates, &constraints, limit, dot).expect("in time");
             prop_assert_eq!(selection.chosen.len(), limit.min(candidates.len()));
             let mut distinct = selection.chosen.clone();

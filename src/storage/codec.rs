@@ -184,7 +184,7 @@ pub(super) fn decode_search(bytes: &[u8]) -> Result<SearchEvent> {
 }
 
 /// Kinds of events, in the order of their bytes.
-const KINDS: [EventKind; 8] = [
+const KINDS: [EventKind; 11] = [
     EventKind::View,
     EventKind::Click,
     EventKind::AddToCart,
@@ -193,6 +193,9 @@ const KINDS: [EventKind; 8] = [
     EventKind::Like,
     EventKind::Hide,
     EventKind::Return,
+    EventKind::Impression,
+    EventKind::Follow,
+    EventKind::Unfollow,
 ];
 
 pub(super) fn kind_of(byte: u8) -> Option<EventKind> {

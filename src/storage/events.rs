@@ -83,7 +83,8 @@ fn listings(collection: u32, at: EventRef, event: &Event) -> Vec<(Vec<u8>, Vec<u
     if event.request_id.is_some() {
         keys.push((keys::follow_up(collection, at), Vec::new()));
     }
-    for item in &event.items {
+    let items = event.items.iter();
+    for item in items.filter(|_| !event.kind.is_about_followed()) {
         let key = keys::listed(collection, Listing::Item, item, at);
         keys.push((key, vec![codec::kind_byte(event.kind)]));
     }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use rocksdb::{BottommostLevelCompaction, CompactOptions, Direction};
 
 use super::{Batch, Listing, Store, batch::Op, keys};
@@ -16,21 +17,22 @@ const MARK: &[u8] = b"purge";
 
 /// Time from an erasure to the purge, so that one purge serves several; at least the time in which
 /// models are trained anew.
-const DELAY: Duration = Duration::from_secs(120);
+pub(crate) const PURGE_DELAY: Duration = Duration::from_secs(120);
 
 impl Store {
-    /// Makes a purge due, also if the process ends before it.
-    pub fn mark_purge(&self) -> Result<()> {
-        let value = chrono::Utc::now().to_rfc3339().into_bytes();
-        self.write(Batch(vec![Op::Put("manifest", MARK.to_vec(), value)]))?;
-        *self.purge_due.lock() = Some(Instant::now() + DELAY);
+    /// Writes a batch that also makes a purge due, even if the process ends before it.
+    pub fn mark_purge(&self, mut batch: Batch) -> Result<()> {
+        let value = Utc::now().to_rfc3339().into_bytes();
+        batch.0.push(Op::Put("manifest", MARK.to_vec(), value));
+        self.write(batch)?;
+        *self.purge_due.lock() = Some(Instant::now() + PURGE_DELAY);
         Ok(())
     }
 
     /// Schedules the purge that an earlier process left.
     pub fn resume_purge(&self) -> Result<()> {
         if self.get("manifest", MARK)?.is_some() {
-            *self.purge_due.lock() = Some(Instant::now() + DELAY);
+            *self.purge_due.lock() = Some(Instant::now() + PURGE_DELAY);
         }
         Ok(())
     }
@@ -43,7 +45,7 @@ impl Store {
 
     /// Rewrites the files without what was deleted.
     pub fn purge(&self) -> Result<()> {
-        let started = Instant::now();
+        let (started, erased_before) = (Instant::now(), Utc::now());
         // Records that are erased meanwhile wait for the next purge.
         *self.purge_due.lock() = None;
         self.write(Batch(vec![Op::Delete("manifest", MARK.to_vec())]))?;
@@ -60,10 +62,11 @@ impl Store {
             }
             // The log of the deletions themselves.
             rocks.flush()?;
-            self.sequence.follow_manifest(&self.path)
+            self.sequence.follow_manifest(&self.path)?;
+            self.complete_erasures(erased_before)
         })();
         if compacted.is_err() {
-            self.mark_purge()?;
+            self.mark_purge(Batch::default())?;
         }
         tracing::info!(
             seconds = started.elapsed().as_secs_f64(),

@@ -11,6 +11,7 @@ mod dialogues;
 mod events;
 mod evidence;
 mod facets;
+mod feed;
 mod items;
 mod lifecycle;
 mod map;

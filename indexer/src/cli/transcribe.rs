@@ -78,7 +78,7 @@ fn text(
         window: if args.full_window {
             Window::Full
         } else {
-            Window::Short
+            Window::Auto
         },
         ..Hints::default()
     };

@@ -16,13 +16,14 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 35] = sources![
+pub const SOURCES: [(&str, &str); 36] = sources![
     "introduction"
     "quick-start"
     "search"
     "filters"
     "suggestions"
     "recommendations"
+    "feeds"
     "similar-items"
     "dialogues"
     "spoken-queries"

@@ -7,6 +7,7 @@ pub mod console;
 pub mod dialogues;
 pub mod docs;
 pub mod embeddings;
+pub mod erasures;
 pub mod events;
 pub mod experiments;
 pub mod health;

@@ -57,7 +57,7 @@ pub async fn post(
             language: form.language.as_deref(),
             prompt: form.prompt.as_deref(),
             hot_words: &[],
-            window: Window::Short,
+            window: Window::Auto,
         };
         state.speech.transcribe(&form.file, &hints, "/file")
     };

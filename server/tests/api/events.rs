@@ -163,8 +163,17 @@ async fn a_user_is_given_out_and_erased() {
         .collect();
     assert_eq!(events.len(), 600);
     assert!(events.iter().all(|e| e["user"] == "anna"));
-    let gone = api.delete("/v1/users/anna?collection=shop").await.ok();
-    assert_eq!(gone, json!({"events": {"shop": 600}}));
+    let mut gone = api.delete("/v1/users/anna?collection=shop").await.ok();
+    let erasure = gone["erasure"].take();
+    assert_eq!(gone, json!({"events": {"shop": 600}, "erasure": null}));
+    let path = format!("/v1/erasures/{}", erasure.as_str().expect("an id"));
+    let status = api.get(&path).await.ok();
+    assert!(status["steps"]["records"]["done_at"].is_string());
+    // The files are rewritten later; the test has no target of backups.
+    assert!(status["steps"]["files"]["due_at"].is_string() && status["snapshots"].is_null());
+    assert!(status["is_done"] == false && !status.to_string().contains("anna"));
+    let unknown = api.get("/v1/erasures/anna").await;
+    unknown.problem(404, "erasure_not_found");
     assert_eq!(api.get("/v1/users/anna/export").await.text, "");
     assert_eq!(
         api.delete("/v1/users/anna").await.ok(),

@@ -13,6 +13,7 @@ use crate::{
     query::{
         blend::Ranked,
         diversify::{Choice, Constraints, choose},
+        feed::check_similarity,
     },
 };
 
@@ -21,6 +22,9 @@ const MAX_QUOTA: usize = 1000;
 
 /// Maximum number of fields with a quota.
 const MAX_QUOTA_FIELDS: usize = 8;
+
+/// Maximum number of hits of other pages that near duplicates are looked for among.
+const MAX_SHOWN: usize = 200;
 
 /// Ranked candidates that a diverse page is selected from.
 pub(in crate::collection) struct DiversityPool<'a> {
@@ -73,9 +77,7 @@ impl DiverseSelection {
 
 /// Validates a specification.
 pub(in crate::collection) fn check(spec: &DiversifySpec, state: &State) -> Result<()> {
-    if spec.mmr.is_some_and(|mmr| !(0.0..=1.0).contains(&mmr)) {
-        return Err(Error::invalid("/diversify/mmr", "must be 0 to 1"));
-    }
+    check_similarity("/diversify", spec)?;
     if spec.max_per.len() > MAX_QUOTA_FIELDS {
         return Err(Error::invalid(
             "/diversify/max_per",
@@ -150,7 +152,7 @@ impl Collection {
             .space
             .as_deref()
             .or(pool.space)
-            .filter(|_| spec.mmr.is_some());
+            .filter(|_| spec.mmr.is_some() || spec.max_similarity.is_some());
         let index = space.map(|s| state.space(s)).transpose()?;
         let metric = space
             .and_then(|s| state.config.vectors.get(s))
@@ -175,6 +177,14 @@ impl Collection {
         let constraints = Constraints {
             mmr: spec.mmr,
             quotas: spec.max_per.values().copied().chain(set_quota).collect(),
+            max_similarity: spec.max_similarity,
+            shown: match spec.max_similarity {
+                Some(_) => {
+                    let shown = taken.iter().take(MAX_SHOWN);
+                    shown.filter_map(|(_, id)| index?.vector(*id)).collect()
+                }
+                None => Vec::new(),
+            },
         };
         let metric = metric.unwrap_or_default();
         let similarity = |a: &[f32], b: &[f32]| similarity(metric, a, b);
@@ -197,6 +207,7 @@ impl Collection {
             usage: DiversityUse {
                 candidates: ranked.len() as u64,
                 relaxed: selection.relaxed as u64,
+                near_duplicates: selection.near_duplicates as u64,
             },
         })
     }

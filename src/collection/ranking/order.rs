@@ -15,7 +15,7 @@ use vitrine_schemas::{SortKey, SortOrder, SortSpec};
 
 use crate::{
     Error, Result,
-    behavior::{Log, Model},
+    behavior::{Log, Popular},
     collection::{Collection, State},
     payload::{Group, SortValue, ValueOrder, float_key},
 };
@@ -46,7 +46,8 @@ pub(in crate::collection) struct ItemOrder<'a> {
     state: &'a State,
     keys: Vec<Key>,
     log: RwLockReadGuard<'a, Log>,
-    model: Option<Arc<Model>>,
+    /// Popular items of the trained model.
+    popular: Option<Arc<Popular>>,
     /// Rows of variants that items are sorted by; None for all.
     rows: Option<&'a RoaringBitmap>,
     /// Scores of the query by internal id.
@@ -167,7 +168,7 @@ impl Collection {
             state,
             keys,
             log,
-            model: self.behavior.model(),
+            popular: self.behavior.model().map(|model| model.popular()),
             rows,
             scores: scores.unwrap_or_default(),
         })
@@ -214,8 +215,8 @@ impl ItemOrder<'_> {
     /// Returns the popularity of an item that has events, the score of its popularity source.
     pub fn popularity(&self, item: u32) -> Option<f32> {
         let log_id = self.log.number(self.state.ids.get(&item)?)?;
-        match &self.model {
-            Some(model) => model.popular.score(log_id),
+        match &self.popular {
+            Some(popular) => popular.score(log_id),
             None => Some(self.log.daily.count(log_id) as f32).filter(|count| *count > 0.0),
         }
     }
@@ -307,7 +308,7 @@ impl ItemOrder<'_> {
         let mut steps = items.len() as usize / 2;
         let (mut groups, mut count): (Vec<Group>, usize) = (Vec::new(), 0);
         let mut seen = RoaringBitmap::new();
-        for scored in self.model.as_ref()?.popular.order() {
+        for scored in self.popular.as_ref()?.order() {
             steps = steps.checked_sub(1)?;
             let item = self.state.internal_ids.get(self.log.name(scored.item));
             let Some(item) = item.copied().filter(|item| items.contains(*item)) else {

@@ -47,6 +47,10 @@ pub(super) fn check_weights(weights: &BTreeMap<Source, f32>) -> Result<()> {
     for (source, weight) in weights {
         let (name, detail) = match source {
             Source::Rules => ("rules", "cannot be weighted; rules carry their own factor"),
+            Source::Freshness => (
+                "freshness",
+                "cannot be weighted; set `freshness` of the request",
+            ),
             Source::Ranker => ("ranker", "cannot be weighted; `rerank` turns it on or off"),
             _ => ("", ""),
         };

@@ -207,6 +207,7 @@ impl Collection {
             blend,
             space: None,
             strategy: Strategy::default(),
+            following: None,
             deadline: None,
         };
         let gathered = sources.gather(&request, PoolSize::RECOMMENDATION.min)?;

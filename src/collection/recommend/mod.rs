@@ -6,6 +6,8 @@
 mod bought_together;
 mod check;
 mod eligible;
+mod following;
+mod freshness;
 mod learn;
 mod popular;
 mod private;
@@ -31,12 +33,17 @@ use crate::{
         recommend::{
             check::{check_lists, check_weights},
             eligible::eligible_items,
+            following::Following,
+            freshness::ItemAges,
             sources::{SourceCandidates, SourceRequest, Sources},
         },
         shopper::{content, history::History, reason::HistoryExplainer},
         state::read::check_limit,
     },
-    query::blend::{BlendModel, Ranked},
+    query::{
+        blend::{BlendModel, Ranked},
+        feed::Feed,
+    },
 };
 
 impl Collection {
@@ -116,12 +123,25 @@ impl Collection {
         check_lists(request)?;
         let blend = self.blend(request.blend.as_ref())?;
         let state = self.state.read();
+        let (feed, now) = (Feed::of(request, &state.config)?, self.clock.now());
         if let Some(spec) = &request.diversify {
             diversify::check(spec, &state)?;
         }
         let log = self.behavior.log.read();
         let model = self.behavior.model();
-        let history = History::of_request(request, &state, &log);
+        let history = History::of_request(request, feed.max_impressions, &state, &log);
+        let ages = || {
+            feed.freshness
+                .map(|freshness| ItemAges::new(&state, freshness, now))
+        };
+        let followed = request.user.as_deref().map(|user| log.followed_by(user));
+        let following = feed.followed_field.zip(followed);
+        let following =
+            following.and_then(|(field, names)| Following::new(&state, field, &names, ages()));
+        let blend = match &following {
+            Some(_) if request.blend.is_none() => Arc::new(blend.with_following()),
+            _ => blend,
+        };
         let matching = state.visible_matches(request.filter.as_ref())?;
         let context = RuleContext {
             is_on: request.rules,
@@ -134,14 +154,26 @@ impl Collection {
         let mut merchandising = self.merchandising(&state, &context, matching.internal_ids())?;
         let matching = merchandising.apply_scope(matching);
         let mut fallbacks = Vec::new();
-        let eligible = eligible_items(&state, request, matching, &history, &mut fallbacks)?;
+        let freshness = feed.freshness;
+        let mut excluded = history.excluded.clone();
+        if let Some(freshness) = freshness {
+            excluded |= freshness::too_old(&state, freshness, now)?;
+        }
+        let eligible = eligible_items(
+            &state,
+            request,
+            matching,
+            &history,
+            excluded,
+            &mut fallbacks,
+        )?;
         merchandising.retain_pins(eligible.internal_ids());
         let key = cursor_key(request);
         let ranking = RankingRequest {
             state: &state,
             eligible: eligible.internal_ids(),
             merchandising: &merchandising,
-            diversify: request.diversify.as_ref(),
+            diversify: feed.diversify,
             space: content::space_of(&state, request.space.as_deref())?,
             quota_sets: &[],
             limit: request.limit,
@@ -160,8 +192,10 @@ impl Collection {
                 blend: &blend,
                 space: request.space.as_deref(),
                 strategy: request.strategy,
+                following: following.as_ref(),
                 deadline,
             },
+            ages: ages(),
         };
         let RankedPage {
             pool,
@@ -169,11 +203,16 @@ impl Collection {
             pool_size,
             ..
         } = self.rank_page(&ranking, &candidates)?;
+        let followed_authors = |item| {
+            let authors = following.iter().flat_map(|f| f.authors(item));
+            authors.map(str::to_owned).collect()
+        };
         let explainer = HistoryExplainer {
             log: &log,
             model: model.as_deref(),
             history: &history,
             content: pool.candidates.content.as_ref(),
+            followed_authors: Some(&followed_authors),
             similar_sessions: OnceCell::new(),
         };
         let mut hits = self.explained_hits(&ranking, &page, &explainer)?;
@@ -249,6 +288,8 @@ impl Collection {
 struct RecommendationCandidates<'a> {
     sources: Sources<'a>,
     request: SourceRequest<'a>,
+    /// Ages that scores decay with, if they do.
+    ages: Option<ItemAges<'a>>,
 }
 
 /// Candidates of a recommendation.
@@ -275,7 +316,11 @@ impl CandidateSource for RecommendationCandidates<'_> {
     }
 
     fn rank(&self, pool: &RecommendationPool) -> Vec<Ranked> {
-        self.request.blend.rank(&pool.candidates.candidates)
+        let mut ranked = self.request.blend.rank(&pool.candidates.candidates);
+        if let Some(ages) = &self.ages {
+            ages.apply(&mut ranked);
+        }
+        ranked
     }
 
     /// Adds the newest items that no source found and no page showed.

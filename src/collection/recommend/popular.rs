@@ -60,6 +60,7 @@ impl Collection {
         }
         let log = self.behavior.log.read();
         let released = self.behavior.model().filter(|_| self.behavior.is_private());
+        let released = released.map(|model| model.popular());
         // Ends with the last event instead of now, so that late or old events still count.
         let now = chrono::Utc::now().timestamp_micros();
         let last = day_of(log.last().unwrap_or(now).min(now));
@@ -68,7 +69,7 @@ impl Collection {
             last,
         };
         let score = |item: u32| match &released {
-            Some(model) => model.popular.score(item),
+            Some(popular) => popular.score(item),
             None => window.score(&log, item),
         };
         let top = if eligible.len() < log.names().len() as u64 / 4 {

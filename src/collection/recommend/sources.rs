@@ -8,10 +8,11 @@ use vitrine_schemas::{Fallback, Source, recommend::Strategy};
 
 use crate::{
     Result,
-    behavior::{Log, Model},
+    behavior::{Log, Model, Popular},
     cf::Scored,
     collection::{
         State,
+        recommend::following::Following,
         shopper::{
             content::Content,
             history::History,
@@ -38,6 +39,8 @@ pub(in crate::collection) struct SourceRequest<'a> {
     pub blend: &'a BlendModel,
     pub space: Option<&'a str>,
     pub strategy: Strategy,
+    /// Authors that the user follows, if any.
+    pub following: Option<&'a Following<'a>>,
     pub deadline: Option<Instant>,
 }
 
@@ -95,9 +98,13 @@ impl Sources<'_> {
             None if history.items.is_empty() || !has_weight(Source::Content) => {}
             None => fallbacks.push(Fallback::NoVectors),
         }
-        let popularity = model(Source::Popularity);
-        if let Some(model) = popularity {
-            lists.push((Source::Popularity, self.popular(model, eligible, count)));
+        let popular = model(Source::Popularity).map(Model::popular);
+        if let Some(popular) = &popular {
+            lists.push((Source::Popularity, self.popular(popular, eligible, count)));
+        }
+        let following = request.following.filter(|_| has_weight(Source::Following));
+        if let Some(following) = following {
+            lists.push((Source::Following, following.newest(eligible, count)));
         }
         lists.retain(|(_, list)| !list.is_empty());
         let mut candidates = CandidateSet::of(history.evidence(), &lists);
@@ -108,10 +115,11 @@ impl Sources<'_> {
         if let Some(content) = &content {
             candidates.score_missing(Source::Content, |item| content.score(item));
         }
-        if let Some(model) = popularity {
-            candidates.score_missing(Source::Popularity, |item| {
-                model.popular.score(log_id(item)?)
-            });
+        if let Some(popular) = &popular {
+            candidates.score_missing(Source::Popularity, |item| popular.score(log_id(item)?));
+        }
+        if let Some(following) = following {
+            candidates.score_missing(Source::Following, |item| following.score(item));
         }
         for candidate in &mut candidates.candidates {
             let events = log_id(candidate.item).map_or(0, |id| self.log.daily.count(id));
@@ -151,16 +159,16 @@ impl Sources<'_> {
     }
 
     /// Returns the most popular eligible items.
-    fn popular(&self, model: &Model, eligible: &RoaringBitmap, count: usize) -> Vec<Scored> {
+    fn popular(&self, popular: &Popular, eligible: &RoaringBitmap, count: usize) -> Vec<Scored> {
         let mut top = Vec::with_capacity(count);
         // Goes down the list until it is cheaper to look up the score of every eligible item.
-        let order = model.popular.order();
-        for popular in order.take(count + eligible.len() as usize) {
-            let internal_id = self.state.internal_ids.get(self.log.name(popular.item));
+        let order = popular.order();
+        for scored in order.take(count + eligible.len() as usize) {
+            let internal_id = self.state.internal_ids.get(self.log.name(scored.item));
             if let Some(internal_id) = internal_id.filter(|id| eligible.contains(**id)) {
                 top.push(Scored {
                     item: *internal_id,
-                    score: popular.score,
+                    score: scored.score,
                 });
             }
             if top.len() == count {
@@ -168,7 +176,7 @@ impl Sources<'_> {
             }
         }
         let scored = logged(self.state, self.log, eligible).filter_map(|(item, log_id)| {
-            let score = model.popular.score(log_id)?;
+            let score = popular.score(log_id)?;
             Some(Scored { item, score })
         });
         top_k(scored.collect(), count)

@@ -34,13 +34,23 @@ pub(in crate::collection) struct History {
 }
 
 impl History {
-    /// Returns the history of a recommendation request.
-    pub fn of_request(request: &RecommendRequest, state: &State, log: &Log) -> Self {
+    /// Returns the history of a recommendation request. Items that were shown `max_impressions` times
+    /// are excluded.
+    pub fn of_request(
+        request: &RecommendRequest,
+        max_impressions: Option<u32>,
+        state: &State,
+        log: &Log,
+    ) -> Self {
         let (user, session) = (request.user.as_deref(), request.session.as_deref());
         let (mut items, mut excluded) = (WeightedItems::default(), RoaringBitmap::new());
         let mut exclude = |id: &str| excluded.extend(state.internal_ids.get(id));
         for activity in activities(user, session, log) {
             items.add_history(&activity, log);
+            let shown = activity.impressions.iter();
+            let enough = |count: u32| max_impressions.is_some_and(|max| count >= max);
+            let shown = shown.filter(|(_, count)| enough(**count));
+            shown.for_each(|(item, _)| exclude(log.name(*item)));
             let out = excluded_items(&activity, request.exclude_seen, request.exclude_bought);
             out.for_each(|item| exclude(log.name(item)));
         }

@@ -14,7 +14,7 @@ use vitrine_schemas::{Source, recommend::Strategy};
 
 use crate::{
     Result, Shopper,
-    behavior::{Log, Model},
+    behavior::{Log, Model, Popular},
     collection::{
         Collection, State,
         shopper::{
@@ -29,6 +29,7 @@ pub(in crate::collection) struct ShopperProfile<'a> {
     state: &'a State,
     log: RwLockReadGuard<'a, Log>,
     model: Option<Arc<Model>>,
+    popular: Option<Arc<Popular>>,
     history: History,
     content: Option<Content>,
 }
@@ -44,9 +45,11 @@ impl<'a> ShopperProfile<'a> {
         let log = collection.behavior.log.read();
         let (user, session) = (shopper.user.as_deref(), shopper.session.as_deref());
         let history = History::of_shopper(user, session, state, &log);
+        let model = collection.behavior.model();
         Ok(Self {
             content: Content::of(state, &history, space, Strategy::default())?,
-            model: collection.behavior.model(),
+            popular: model.as_ref().map(|model| model.popular()),
+            model,
             state,
             log,
             history,
@@ -69,7 +72,7 @@ impl<'a> ShopperProfile<'a> {
         let Some(log_id) = log_id else {
             return (0.0, None);
         };
-        let popularity = self.model.as_ref().and_then(|m| m.popular.score(log_id));
+        let popularity = self.popular.as_ref().and_then(|p| p.score(log_id));
         (self.log.daily.count(log_id) as f32, popularity)
     }
 
@@ -103,10 +106,12 @@ impl<'a> ShopperProfile<'a> {
             {
                 set.rank_by(Source::Network, |item| scores.get(log_id(item)?));
             }
-            if has_weight(Source::Popularity) {
-                set.rank_by(Source::Popularity, |item| {
-                    model.popular.score(log_id(item)?)
-                });
+            if let Some(popular) = self
+                .popular
+                .as_ref()
+                .filter(|_| has_weight(Source::Popularity))
+            {
+                set.rank_by(Source::Popularity, |item| popular.score(log_id(item)?));
             }
             for candidate in &mut set.candidates {
                 let events = log_id(candidate.item).map_or(0, |id| self.log.daily.count(id));
@@ -126,6 +131,7 @@ impl<'a> ShopperProfile<'a> {
             model: self.model.as_deref(),
             history: &self.history,
             content: self.content.as_ref(),
+            followed_authors: None,
             similar_sessions: OnceCell::new(),
         }
     }

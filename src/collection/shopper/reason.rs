@@ -26,6 +26,8 @@ pub(in crate::collection) struct HistoryExplainer<'a> {
     pub model: Option<&'a Model>,
     pub history: &'a History,
     pub content: Option<&'a Content>,
+    /// Returns the authors of an item that the user follows, if authors are followed.
+    pub followed_authors: Option<&'a dyn Fn(u32) -> Vec<String>>,
     /// Similar sessions, computed for the first reason that needs them.
     pub similar_sessions: OnceCell<SimilarSessions<'a>>,
 }
@@ -35,6 +37,8 @@ pub(in crate::collection) struct ReasonDraft {
     source: Source,
     /// Ids of the named items, the strongest first.
     items: Vec<String>,
+    /// Followed authors.
+    authors: Vec<String>,
 }
 
 impl Explainer for HistoryExplainer<'_> {
@@ -65,10 +69,21 @@ impl Explainer for HistoryExplainer<'_> {
             | Source::Popularity
             | Source::Transition
             | Source::Newest
+            | Source::Following
+            | Source::Freshness
             | Source::Rules
             | Source::Ranker => Vec::new(),
         };
-        ReasonDraft { source, items }
+        let authors = match source {
+            Source::Following => self.followed_authors.map(|of| of(hit.candidate.item)),
+            _ => None,
+        };
+        let authors = authors.unwrap_or_default();
+        ReasonDraft {
+            source,
+            items,
+            authors,
+        }
     }
 
     fn named_items<'d>(&'d self, draft: &'d ReasonDraft) -> &'d [String] {
@@ -103,7 +118,11 @@ impl Explainer for HistoryExplainer<'_> {
                 "transition",
                 "From a category customers also shop".to_owned(),
             ),
-            Source::Newest | Source::Rules | Source::Ranker => {
+            Source::Following => {
+                let authors = draft.authors.join(", ");
+                ("following", format!("From {authors}, whom you follow"))
+            }
+            Source::Newest | Source::Freshness | Source::Rules | Source::Ranker => {
                 ("new", "New in the catalog".to_owned())
             }
         };

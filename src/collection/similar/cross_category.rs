@@ -15,7 +15,7 @@ use vitrine_schemas::{
 
 use crate::{
     Error, Result,
-    behavior::{Log, Model},
+    behavior::{Log, Model, Popular},
     cf::Scored,
     collection::{
         Collection, State,
@@ -62,7 +62,7 @@ struct CrossCategoryContext<'a> {
 /// Behavior data of the query item.
 struct ItemBehavior<'a> {
     log: &'a Log,
-    model: Option<&'a Model>,
+    popular: Option<Arc<Popular>>,
     /// Eligible item neighbors by internal id, with similarity and number of users.
     neighbors: HashMap<u32, (f32, u32)>,
     /// Number of events with the query item.
@@ -432,7 +432,7 @@ impl<'a> ItemBehavior<'a> {
         }
         Self {
             log,
-            model,
+            popular: model.map(Model::popular),
             neighbors,
             evidence: log_id.map_or(0.0, |id| log.daily.count(id) as f32),
         }
@@ -459,13 +459,13 @@ impl<'a> ItemBehavior<'a> {
         targets: &[RoaringBitmap],
         count: usize,
     ) -> Vec<Scored> {
-        let Some(model) = self.model else {
+        let Some(popular) = &self.popular else {
             return Vec::new();
         };
         let mut left = vec![count; targets.len().max(1)];
         let mut open = left.len();
-        let mut popular = Vec::new();
-        for scored in model.popular.order() {
+        let mut found = Vec::new();
+        for scored in popular.order() {
             let internal_id = state.internal_ids.get(self.log.name(scored.item));
             let Some(item) = internal_id.copied().filter(|id| eligible.contains(*id)) else {
                 continue;
@@ -481,18 +481,18 @@ impl<'a> ItemBehavior<'a> {
             }
             if is_needed {
                 let score = scored.score;
-                popular.push(Scored { item, score });
+                found.push(Scored { item, score });
             }
             if open == 0 {
                 break;
             }
         }
-        popular
+        found
     }
 
     /// Returns the popularity of an item; None without events.
     fn popularity(&self, state: &State, internal_id: u32) -> Option<f32> {
         let log_id = self.log.number(state.ids.get(&internal_id)?)?;
-        self.model?.popular.score(log_id)
+        self.popular.as_ref()?.score(log_id)
     }
 }

@@ -197,9 +197,9 @@ fn diversity(params: &SimilarParams) -> Option<DiversifySpec> {
         .filter_map(|(field, max)| Some((field.to_owned(), max?)));
     let spec = DiversifySpec {
         mmr: params.mmr,
-        space: None,
         max_per: quotas.collect(),
         group_by: params.group_by.clone(),
+        ..DiversifySpec::default()
     };
     (spec != DiversifySpec::default()).then_some(spec)
 }

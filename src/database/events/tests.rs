@@ -411,6 +411,39 @@ fn models_with_erased_events_are_dropped_if_no_training_replaces_them() {
 }
 
 #[test]
+fn an_erasure_says_what_is_done_and_what_is_due() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let db = open(dir.path());
+    let shop = shop(&db, json!({}));
+    let mut events = crowd();
+    events.push(event(Some(SECRET), None, "tent", "2026-05-01T11:00:00Z"));
+    store(&db, &events);
+    shop.train(&Training::default()).expect("trained");
+    let erase = |db: &Database| {
+        let erased = db.erase(&user_named(SECRET), &db.open_collections());
+        erased.expect("erased").erasure
+    };
+    let id = erase(&db).expect("an id");
+    assert_eq!(erase(&db), None, "nothing is left to erase");
+    let status = |db: &Database| db.erasure(&id).expect("read").expect("recorded");
+    let due = status(&db);
+    assert!(!due.is_done && due.steps.records.done_at.is_some());
+    assert_eq!(due.steps.training_due, ["shop"]);
+    assert!(due.steps.files.due_at.is_some() && due.steps.files.done_at.is_none());
+    shop.maintain_behavior().expect("trained");
+    assert!(status(&db).steps.training_due.is_empty());
+    db.store().purge().expect("purged");
+    drop((shop, db));
+    let db = open(dir.path());
+    let done = status(&db);
+    assert!(
+        done.is_done && done.steps.files.done_at.is_some(),
+        "{done:?}"
+    );
+    assert!(db.erasure("none").expect("read").is_none());
+}
+
+#[test]
 fn a_clock_that_jumps_forward_removes_no_events() {
     use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
     const DAY: i64 = 86_400_000_000;

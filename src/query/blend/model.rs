@@ -117,9 +117,9 @@ impl Ranked {
         ranked
     }
 
-    /// Multiplies the score; the difference becomes the contribution of the rules. A negative score
+    /// Multiplies the score; the difference becomes the contribution of `source`. A negative score
     /// rises by as much as a positive one would.
-    pub(crate) fn multiply(&mut self, factor: f32) {
+    pub(crate) fn multiply(&mut self, source: Source, factor: f32) {
         if factor == 1.0 {
             return;
         }
@@ -128,8 +128,8 @@ impl Ranked {
             score: factor,
             rank: 0,
         };
-        self.candidate.signals.set(Source::Rules, signal);
-        self.parts[Source::Rules as usize] = part;
+        self.candidate.signals.set(source, signal);
+        self.parts[source as usize] = part;
         self.score += part;
     }
 
@@ -234,6 +234,22 @@ impl BlendModel {
                 });
             }
         }
+        blend
+    }
+
+    /// Adds the items of followed authors, which no blend learns: with the greatest weight of a
+    /// source.
+    pub fn with_following(&self) -> Self {
+        let mut blend = self.clone();
+        let weights = blend.parts.values().map(|part| part.weight);
+        let part = BlendPart {
+            weight: weights.fold(0.0, f32::max),
+            calibration: match blend.method {
+                BlendMethod::Rrf => Calibration::RANK,
+                _ => Calibration::RELATIVE,
+            },
+        };
+        blend.parts.entry(Source::Following).or_insert(part);
         blend
     }
 

@@ -36,10 +36,13 @@ pub const MODEL_TYPE: &str = "whisper";
 /// Spectrogram that the encoder sees of a clip.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Window {
+    /// [`Window::Short`], and [`Window::Full`] if that text is doubtful; the text of the larger
+    /// confidence is returned.
+    #[default]
+    Auto,
     /// The clip and 1 s, at least 10 s: a third of the time of [`Window::Full`]. The spectrogram is
     /// padded with zeros, as in faster-whisper: fewer words are wrong than with silence
     /// (`make bench-speech`).
-    #[default]
     Short,
     /// The longest clip of the model, 30 s, as in training.
     Full,
@@ -50,6 +53,9 @@ const MAX_HOT_TOKENS: usize = 128;
 
 /// Confidence from which on a text is not decoded again with names.
 const SURE: f32 = 0.9;
+
+/// Confidence below which a text is doubtful.
+const DOUBTFUL: f32 = 0.6;
 
 /// Language of models that know one.
 const ENGLISH: &str = "en";
@@ -163,10 +169,36 @@ impl Whisper {
             let reason = format!("expected one of the languages {known}; got `{code}`");
             return Err(ModelError::Compute(reason));
         }
-        let frames = self.frames(samples.len(), hints.window);
-        let padding = match hints.window {
-            Window::Short => Padding::Zeros,
+        if hints.window == Window::Full {
+            return self.transcribe_in(Window::Full, samples, hints);
+        }
+        let short = self.transcribe_in(Window::Short, samples, hints)?;
+        let is_final = hints.window == Window::Short
+            || short.is_silent()
+            || short.confidence >= DOUBTFUL
+            || self.frames(samples.len(), Window::Short) == self.frames(0, Window::Full);
+        if is_final {
+            return Ok(short);
+        }
+        let full = self.transcribe_in(Window::Full, samples, hints)?;
+        Ok(if full.confidence > short.confidence {
+            full
+        } else {
+            short
+        })
+    }
+
+    /// Returns the text of samples in a short or full window.
+    fn transcribe_in(
+        &self,
+        window: Window,
+        samples: &[f32],
+        hints: &Hints,
+    ) -> Result<Transcript, ModelError> {
+        let frames = self.frames(samples.len(), window);
+        let padding = match window {
             Window::Full => Padding::Silence,
+            Window::Short | Window::Auto => Padding::Zeros,
         };
         let mel = self.mel.compute(samples, frames, padding)?;
         let clip = self.encoder.forward(&mel);
@@ -216,8 +248,8 @@ impl Whisper {
         let longest = 2 * self.config.max_source_positions;
         let clip = (samples + SILENCE * RATE).div_ceil(2 * HOP) * 2;
         match window {
-            Window::Short => clip.max(MIN_WINDOW * RATE / HOP).min(longest),
             Window::Full => longest,
+            Window::Short | Window::Auto => clip.max(MIN_WINDOW * RATE / HOP).min(longest),
         }
     }
 }

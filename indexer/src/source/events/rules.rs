@@ -149,8 +149,8 @@ impl EventRules {
             FieldError::of(
                 "kind",
                 format!(
-                    "expected view, click, add_to_cart, purchase, rating, like, hide or return, got `{word}`; \
-                     use one of these or map it to a kind in the mapping: kinds = {{ \"{word}\" = \"view\" }}"
+                    "expected view, click, add_to_cart, purchase, rating, like, hide, return, impression, \
+                     follow or unfollow, got `{word}`; use one of these or map it to a kind in the mapping: kinds = {{ \"{word}\" = \"view\" }}"
                 ),
             )
         })
