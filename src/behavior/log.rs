@@ -182,7 +182,8 @@ impl Log {
         self.follows.of(user)
     }
 
-    /// Returns the weight of an event; None if it is no positive feedback on its items.
+    /// Returns the weight of an event; None if it is not positive feedback on its
+    /// items.
     pub fn weight(&self, event: &Event) -> Option<f32> {
         let value = event.value.map_or(f32::NAN, |v| v as f32);
         self.weights.of(event.kind, value)

@@ -3,9 +3,9 @@
 //! The event store keeps every event; this module holds in memory what recommendations need: the
 //! log of touches of items by users and sessions ([`Log`]), and the models of the last training
 //! ([`Model`]). Histories are read from the log at query time, so events count at once. Item
-//! neighborhoods and sequential rules are updated with each event ([`Live`](live::Live)), popularity
-//! some seconds later; sessions and models other than item-kNN wait for the next training. Models are stored, so that
-//! a restart needs no training.
+//! neighborhoods and sequential rules are updated with each event ([`Live`](live::Live)),
+//! popularity some seconds later; sessions and models other than item-kNN wait for the next
+//! training. Models are stored, so that a restart needs no training.
 
 mod activity;
 mod daily;

@@ -187,7 +187,7 @@ fn a_follow_names_a_user_and_a_collection_with_authors() {
     let refused = append(&feed, event);
     assert_eq!(refused.status, EventStatus::Rejected);
     assert!(refused.error.expect("a reason").contains("/user"));
-    // An author is no item: it has no events, and need not be in the catalog.
+    // Authors have no events of their own, and need not be in the catalog.
     feed.event("follow", "u", &["nobody yet"], -1);
     let events = feed
         .collection()

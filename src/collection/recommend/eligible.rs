@@ -14,8 +14,8 @@ use crate::{
     index::CandidateFilter,
 };
 
-/// Returns the matching items without `excluded`, expired and unavailable ones, within the requested
-/// categories.
+/// Returns the matching items without `excluded`, expired and unavailable ones, within the
+/// requested categories.
 pub(super) fn eligible_items(
     state: &State,
     request: &RecommendRequest,

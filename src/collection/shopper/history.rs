@@ -34,8 +34,8 @@ pub(in crate::collection) struct History {
 }
 
 impl History {
-    /// Returns the history of a recommendation request. Items that were shown `max_impressions` times
-    /// are excluded.
+    /// Returns the history of a recommendation request. Items that were shown `max_impressions`
+    /// times are excluded.
     pub fn of_request(
         request: &RecommendRequest,
         max_impressions: Option<u32>,
