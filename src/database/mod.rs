@@ -241,6 +241,18 @@ impl Database {
         self.store.verify()
     }
 
+    /// Takes over from an earlier copy of this database what is built in the background, so that
+    /// there is no pause without it.
+    pub fn inherit(&self, earlier: &Self) {
+        for collection in self.open_collections() {
+            if let Ok(before) = earlier.collection(collection.name())
+                && before.id() == collection.id()
+            {
+                collection.inherit_suggestions(&before);
+            }
+        }
+    }
+
     /// Returns the memory and disk in use.
     pub fn usage(&self) -> Result<Usage> {
         self.limiter.usage(&self.store)

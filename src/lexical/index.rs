@@ -6,6 +6,7 @@
 //! behind is repaired by adding later items.
 
 use std::{
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 use tantivy::{
     Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentMeta, TantivyDocument, Term,
+    index::SegmentComponent,
     indexer::{IndexWriterOptions, LogMergePolicy},
     schema::{
         FAST, Field, INDEXED, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing,
@@ -224,15 +226,17 @@ impl LexicalIndex {
             let read = || fs::read(&path).map_err(|e| LexicalError::io(&path, e));
             let meta = read()?;
             let segments = self.index.load_metas()?.segments;
-            let files = segments.iter().flat_map(SegmentMeta::list_files);
             let mut linked = vec![PathBuf::from(META_FILE)];
-            for file in files {
-                match fs::hard_link(from.join(&file), to.join(&file)) {
-                    Ok(()) => linked.push(file),
-                    Err(e) if e.kind() == io::ErrorKind::AlreadyExists => linked.push(file),
-                    // A segment has not every kind of file.
+            let io = |e| LexicalError::io(from, e);
+            for entry in fs::read_dir(from).map_err(io)? {
+                let name = entry.map_err(io)?.file_name();
+                if !segments.iter().any(|segment| is_committed(segment, &name)) {
+                    continue;
+                }
+                match fs::hard_link(from.join(&name), to.join(&name)) {
                     Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                    Err(e) => return Err(LexicalError::io(&file, e)),
+                    Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io(e)),
+                    _ => linked.push(name.into()),
                 }
             }
             // As long as the commit is the last one, none of its files is removed.
@@ -392,6 +396,18 @@ impl HasWriter for Shared {
             .try_lock()
             .is_none_or(|writer| writer.open.is_some())
     }
+}
+
+/// Returns true if a file is one of a committed segment. Deletions of a later commit are not.
+fn is_committed(segment: &SegmentMeta, name: &OsStr) -> bool {
+    let name = Path::new(name);
+    let deletions = segment.relative_path(SegmentComponent::Delete);
+    let is_of_segment = name
+        .to_str()
+        .and_then(|name| name.split_once('.'))
+        .is_some_and(|(id, _)| id == segment.id().uuid_string());
+    let is_deletions = name.extension() == deletions.extension();
+    is_of_segment && (!is_deletions || segment.has_deletes() && name == deletions)
 }
 
 fn schema() -> (Schema, [Field; FIELDS.len()], Field) {
