@@ -9,7 +9,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     dev::Payload,
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{HeaderMap, HeaderName},
     },
     rt,
@@ -69,8 +69,12 @@ pub async fn forward(
     let path = request.uri().path_and_query();
     let path = path.map_or("/", |path| path.as_str());
     let url = format!("{}{path}", writer.trim_end_matches('/'));
-    let first = payload.next().await.transpose();
-    let first = first.map_err(|e| ApiError::invalid("", format!("the body ended: {e}")))?;
+    // A deletion has no body.
+    let first = match *request.method() {
+        Method::DELETE => None,
+        _ => payload.next().await,
+    };
+    let first = first.transpose().map_err(|e| ApiError::invalid("", format!("the body ended: {e}")))?;
     let body = first.map(|first| {
         let (send, parts) = mpsc::channel(PARTS);
         rt::spawn(async move {
@@ -82,7 +86,10 @@ pub async fn forward(
         });
         Body { part: first, parts }
     });
-    let outgoing = outgoing(request.method().as_str(), &url, request.headers())?;
+    let mut outgoing = outgoing(request.method().as_str(), &url, request.headers())?;
+    if body.is_none() {
+        outgoing.headers_mut().remove("content-length");
+    }
     let (head_sender, head) = oneshot::channel();
     let (parts_sender, parts) = mpsc::channel(PARTS);
     rt::task::spawn_blocking(move || run(outgoing, body, head_sender, &parts_sender));
