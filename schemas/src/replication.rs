@@ -25,7 +25,7 @@ pub struct ReplicationInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "3.18234")]
     pub version: Option<String>,
-    /// Number of the writer: each start of a writer takes the next one.
+    /// Number of the writer, which grows with each start of a writer.
     pub epoch: u64,
     /// Number of the state that was published last, or is served; 0 for none.
     pub state: u64,

@@ -6,6 +6,7 @@ mod experiments;
 mod health;
 mod maintainer;
 mod reembedding;
+mod replay;
 mod searches;
 mod suggestions;
 mod uploads;
@@ -219,11 +220,12 @@ impl Database {
 
     /// Makes a data directory with the content of this one as of a moment, below the data directory
     /// and by hard links, and returns its path. Writes go on. It holds every write that was
-    /// acknowledged before the call, and none in part. The caller removes it.
+    /// acknowledged before the call, and none in part. The caller removes it. The number is that of
+    /// the last write operation of the copy.
     ///
     /// # Errors
     /// The store failed, or `name` is taken.
-    pub fn checkpoint(&self, name: &str) -> Result<PathBuf> {
+    pub fn checkpoint(&self, name: &str) -> Result<(PathBuf, u64)> {
         check_name("/name", name)?;
         self.store.checkpoint(name, |folder| {
             for collection in self.open_collections() {

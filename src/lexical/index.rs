@@ -214,8 +214,8 @@ impl LexicalIndex {
         }
     }
 
-    /// Links the files of the last commit from the folder of the index into a new one, which is then
-    /// an index too.
+    /// Links the files of the last commit from the folder of the index into a new one, which is
+    /// then an index too.
     ///
     /// # Errors
     /// The folder cannot be written, or commits follow each other too fast.

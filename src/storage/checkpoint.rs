@@ -22,21 +22,22 @@ impl Store {
     /// Makes a data directory with the content of this one as of a moment: every acknowledged write
     /// before the call, and none in part. Writes go on. `link_texts` puts the full-text indexes
     /// into a folder, before the records are copied: an index may lack texts of the records, which
-    /// an opening adds, but must have none of later ones.
+    /// an opening adds, but must have none of later ones. Returns the path and the number of the
+    /// last write operation of the copy.
     pub fn checkpoint(
         &self,
         name: &str,
         link_texts: impl FnOnce(&Path) -> Result<()>,
-    ) -> Result<PathBuf> {
+    ) -> Result<(PathBuf, u64)> {
         let folder = self.path.join(FOLDER).join(name);
         let made = self.fill(&folder, link_texts);
         if made.is_err() {
             remove(&folder);
         }
-        made.map(|()| folder)
+        made.map(|operations| (folder, operations))
     }
 
-    fn fill(&self, folder: &Path, link_texts: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    fn fill(&self, folder: &Path, link_texts: impl FnOnce(&Path) -> Result<()>) -> Result<u64> {
         let io = |source| Error::Io {
             path: folder.to_path_buf(),
             source,
@@ -63,7 +64,8 @@ impl Store {
         link_files(&self.states(), &folder.join("states"))?;
         Directory::write_identity(folder, self.identity())?;
         let copied = Rocks::open_read_only(folder, &self.tuning)?;
-        SequenceFile::open(folder, &copied)?.sync()
+        SequenceFile::open(folder, &copied)?.sync()?;
+        Ok(copied.sequence())
     }
 
     /// Removes copies that a crash left behind.

@@ -100,7 +100,9 @@ impl Server {
             }
             if let Some(status) = child.try_wait().expect("the process can be asked") {
                 let text = std::fs::read_to_string(&messages).unwrap_or_default();
-                return Err(format!("the server ended before it was ready: {status}: {text}"));
+                return Err(format!(
+                    "the server ended before it was ready: {status}: {text}"
+                ));
             }
             assert!(
                 started.elapsed() < Duration::from_secs(60),

@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A store, a writer and the folders of replicas.
 struct Cluster {
     folder: TempDir,
+    /// Seconds after which all files are published again.
+    files_seconds: f64,
     /// Store and credentials of an object store; without it, the store is a folder.
     s3: Option<(String, Vec<(String, String)>)>,
 }
@@ -32,6 +34,7 @@ impl Cluster {
     fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            files_seconds: 0.1,
             s3: None,
         }
     }
@@ -52,6 +55,7 @@ impl Cluster {
             (name("STORE"), store),
             (name("PUBLISH_SECONDS"), "0.1".into()),
             (name("POLL_SECONDS"), "0.05".into()),
+            (name("FILES_SECONDS"), self.files_seconds.to_string()),
         ];
         settings.into_iter().chain(credentials).collect()
     }
@@ -122,7 +126,10 @@ fn write(server: &Server, items: std::ops::Range<usize>) -> String {
 
 /// Reads with a least version; the server waits for it.
 fn read_at(server: &Server, version: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let headers = [("x-vitrine-min-version", version), ("x-timeout-ms", "30000")];
+    let headers = [
+        ("x-vitrine-min-version", version),
+        ("x-timeout-ms", "30000"),
+    ];
     let (status, answer, _) = server.send_with(method, path, body, &headers);
     (status, answer)
 }
@@ -203,9 +210,23 @@ fn a_replica_from_nothing_answers_as_the_writer_and_follows_it() {
     let (status, answer) = writer.send("PUT", "/v1/collections/shop/synonyms/s", &synonym);
     assert!(status < 300, "{answer}");
     let version = write(&writer, 300..301);
+    let models = || {
+        writer
+            .send("GET", "/v1/collections/shop/models", &Value::Null)
+            .1
+    };
+    wait("a model", || {
+        models()["models"].as_array().is_some_and(|m| !m.is_empty())
+    });
 
     let replica = cluster.replica("replica");
     assert_eq!(count(&replica, &version), 301);
+    wait("the model at the replica", || {
+        replica
+            .send("GET", "/v1/collections/shop/models", &Value::Null)
+            .1
+            == models()
+    });
     let (ours, theirs) = (answers(&writer), answers(&replica));
     for (writer, replica) in ours.iter().zip(&theirs) {
         assert_eq!(writer, replica);
@@ -221,10 +242,75 @@ fn a_replica_from_nothing_answers_as_the_writer_and_follows_it() {
     let (status, _) = replica.send("GET", "/v1/collections/shop/items/i7", &Value::Null);
     assert_eq!(status, 404);
     let (status, export) = replica.send("GET", "/v1/users/u3/export", &Value::Null);
-    assert!(status == 404 || export.to_string().matches("u3").count() <= 1, "{export}");
+    assert!(
+        status == 404 || export.to_string().matches("u3").count() <= 1,
+        "{export}"
+    );
     let told = info(&replica);
     assert_eq!(told["role"], "replica");
     assert!(told["lag_seconds"].as_f64().unwrap() < PATIENCE.as_secs_f64());
+}
+
+#[test]
+fn writes_are_repeated_in_the_version_in_use() {
+    let mut cluster = Cluster::new();
+    cluster.files_seconds = 3_600.0;
+    let writer = cluster.writer();
+    create(&writer);
+    let version = write(&writer, 0..300);
+    let replica = cluster.replica("replica");
+    assert_eq!(count(&replica, &version), 300);
+    let version_folders = || -> Vec<_> {
+        let folder = fs::read_dir(cluster.path("replica").join("versions")).unwrap();
+        folder.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    let opened = version_folders();
+
+    write(&writer, 250..400);
+    let shop = "/v1/collections/shop";
+    let changes = [
+        ("PATCH", "items/i3", json!({"title": "red candle 3"})),
+        (
+            "PATCH",
+            "items/i13",
+            json!({"attributes": {"stock": 3}, "price": {"amount": 1, "currency": "EUR"}}),
+        ),
+        ("PATCH", "items/i26", json!({"hidden": true})),
+        ("DELETE", "items/i7", Value::Null),
+        (
+            "POST",
+            "items/delete",
+            json!({"filter": "color = blue AND stock = 1"}),
+        ),
+        ("PUT", "synonyms/s", json!({"words": ["lamp", "candle"]})),
+        (
+            "PUT",
+            "rules/r",
+            json!({"when": {"query": {"is": ["red lamp"]}}, "then": {"pin": [{"id": "i30", "position": 1}]}}),
+        ),
+    ];
+    for (method, path, body) in changes {
+        let (status, answer) = writer.send(method, &format!("{shop}/{path}"), &body);
+        assert!(status < 300, "{method} {path}: {status}: {answer}");
+    }
+    events(&writer);
+    let version = write(&writer, 400..401);
+    assert_eq!(count(&replica, &version), count(&writer, "0.0"));
+    assert_eq!(version_folders(), opened, "no other version was opened");
+    let is_learned = |(asked, _): &&(String, Value)| {
+        asked.contains("recommend") || asked.contains("bought_together")
+    };
+    let (ours, theirs) = (answers(&writer), answers(&replica));
+    for (writer, replica) in ours
+        .iter()
+        .zip(&theirs)
+        .filter(|(ours, _)| !is_learned(ours))
+    {
+        assert_eq!(writer, replica);
+    }
+    let path = format!("{shop}/items/i7/events");
+    let events = |server: &Server| server.send("GET", &path, &Value::Null);
+    assert_eq!(events(&writer), events(&replica));
 }
 
 #[test]
@@ -235,7 +321,10 @@ fn changes_at_a_replica_go_to_the_writer_or_are_refused() {
     write(&writer, 0..10);
     let alone = cluster.replica("alone");
     let (status, answer) = alone.send("PUT", "/v1/collections/shop/items", &json!([item(1)]));
-    assert_eq!((status, &answer["code"]), (421, &json!("read_only_replica")));
+    assert_eq!(
+        (status, &answer["code"]),
+        (421, &json!("read_only_replica"))
+    );
 
     let forwarding = cluster.start("forwarding", &["--replica", "--writer-url", &writer.url]);
     let version = write(&forwarding, 10..30);
@@ -243,7 +332,9 @@ fn changes_at_a_replica_go_to_the_writer_or_are_refused() {
     assert_eq!(count(&writer, &version), 30);
     let lines: String = (30..40).map(|n| format!("{}\n", item(n))).collect();
     let url = format!("{}/v1/collections/shop/items/import", forwarding.url);
-    let request = agent().post(url).header("content-type", "application/x-ndjson");
+    let request = agent()
+        .post(url)
+        .header("content-type", "application/x-ndjson");
     let mut response = request.send(&lines).unwrap();
     assert_eq!(response.status().as_u16(), 200);
     let text = response.body_mut().read_to_string().unwrap();
@@ -262,7 +353,10 @@ fn changes_at_a_replica_go_to_the_writer_or_are_refused() {
 
     drop(writer);
     let (status, answer) = forwarding.send("PUT", "/v1/collections/shop/items", &json!([item(1)]));
-    assert_eq!((status, &answer["code"]), (503, &json!("writer_unavailable")));
+    assert_eq!(
+        (status, &answer["code"]),
+        (503, &json!("writer_unavailable"))
+    );
     assert_eq!(count(&forwarding, "0.0"), 40);
 }
 
@@ -274,9 +368,15 @@ fn no_query_fails_while_versions_are_exchanged() {
     write(&writer, 0..500);
     let replica = cluster.replica("replica");
     wait("first items", || {
-        replica.send("POST", "/v1/collections/shop/items/count", &json!({})).0 == 200
+        replica
+            .send("POST", "/v1/collections/shop/items/count", &json!({}))
+            .0
+            == 200
     });
-    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (stop, asked) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
     let clients: Vec<_> = (0..3)
         .map(|client| {
             let (stop, asked, url) = (stop.clone(), asked.clone(), replica.url.clone());
@@ -317,10 +417,16 @@ fn no_query_fails_while_versions_are_exchanged() {
     }
     let states = info(&replica)["states"].as_u64().unwrap() - first;
     assert!(states >= 10, "{states} versions");
-    println!("{} queries during {states} versions, version {version}", asked.load(Relaxed));
+    println!(
+        "{} queries during {states} versions, version {version}",
+        asked.load(Relaxed)
+    );
     // Versions that are no longer used leave no files.
     wait("one version is left", || {
-        fs::read_dir(cluster.path("replica").join("versions")).unwrap().count() == 1
+        fs::read_dir(cluster.path("replica").join("versions"))
+            .unwrap()
+            .count()
+            == 1
     });
 }
 
@@ -332,7 +438,10 @@ fn a_second_writer_is_refused_and_a_stand_by_fences_the_first() {
     let version = write(&writer, 0..20);
     let replica = cluster.replica("replica");
     assert_eq!(count(&replica, &version), 20);
-    let refused = cluster.try_start("other", &[]).err().expect("it is refused");
+    let refused = cluster
+        .try_start("other", &[])
+        .err()
+        .expect("it is refused");
     assert!(refused.contains("--take-over"), "{refused}");
 
     let stand_by = cluster.start("other", &["--take-over"]);
@@ -350,7 +459,10 @@ fn a_second_writer_is_refused_and_a_stand_by_fences_the_first() {
     drop(writer);
     // Its directory lacks what the other one published.
     for flags in [&[][..], &["--take-over"]] {
-        let refused = cluster.try_start("writer", flags).err().expect("it is refused");
+        let refused = cluster
+            .try_start("writer", flags)
+            .err()
+            .expect("it is refused");
         assert!(refused.contains("data directory"), "{refused}");
     }
     // A writer that is started again goes on by itself.
@@ -388,7 +500,12 @@ fn a_lost_cut_or_damaged_object_keeps_the_version_and_is_told() {
         ..newest.clone()
     };
     let wanted = next.version().to_string();
-    let path = |number: u64| cluster.store().join("states").join(format!("{number:016}.json"));
+    let path = |number: u64| {
+        cluster
+            .store()
+            .join("states")
+            .join(format!("{number:016}.json"))
+    };
     fs::write(path(next.number), b"{\"format\": 1").unwrap();
     let mut errors = info(&replica)["errors"].as_u64().unwrap();
     let mut stays = |replica: &Server, what: &str| {
@@ -400,7 +517,11 @@ fn a_lost_cut_or_damaged_object_keeps_the_version_and_is_told() {
         errors = info(replica)["errors"].as_u64().unwrap();
         assert_eq!(count(replica, "0.0"), 100, "{what}");
         let (status, ready) = replica.send("GET", "/readyz", &Value::Null);
-        assert_eq!((status, &ready["status"]), (200, &json!("degraded")), "{what}");
+        assert_eq!(
+            (status, &ready["status"]),
+            (200, &json!("degraded")),
+            "{what}"
+        );
     };
     stays(&replica, "a state that was cut short");
     fs::write(path(next.number), next.encode().unwrap()).unwrap();
@@ -416,7 +537,7 @@ fn a_lost_cut_or_damaged_object_keeps_the_version_and_is_told() {
 
     fs::write(&object, content).unwrap();
     assert_eq!(count(&replica, &wanted), 100);
-    wait("the fault is over", || {
+    wait("the error is over", || {
         replica.send("GET", "/readyz", &Value::Null).1["status"] == "ok"
     });
 }
@@ -437,14 +558,20 @@ fn a_writer_killed_while_it_publishes_loses_no_published_write() {
         thread::sleep(Duration::from_millis((round as u64 * 37) % 250));
         writer.kill();
         let here = count(&replica, "0.0");
-        assert!(here >= seen && here % 50 == 0, "round {round}: {here} after {seen}");
+        assert!(
+            here >= seen && here % 50 == 0,
+            "round {round}: {here} after {seen}"
+        );
         seen = here;
         writer = cluster.writer();
         let now = 50 * (round as u64 + 1);
         assert_eq!(count(&writer, "0.0"), now, "round {round}");
         assert_eq!(count(&replica, &version), now, "round {round}");
     }
-    println!("{rounds} rounds of kill -9, {} states", cluster.states().len());
+    println!(
+        "{rounds} rounds of kill -9, {} states",
+        cluster.states().len()
+    );
 }
 
 #[test]
@@ -480,10 +607,17 @@ impl Weed {
         }]});
         let config = folder.join("s3.json");
         fs::write(&config, keys.to_string()).unwrap();
-        let ports = ["s3", "master", "volume", "filer", "admin", "webdav"].iter().zip(first..);
+        let ports = ["s3", "master", "volume", "filer", "admin", "webdav"]
+            .iter()
+            .zip(first..);
         let ports = ports.map(|(name, port)| format!("-{name}.port={port}"));
         let child = Command::new(weed)
-            .args(["mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-admin.ui=false"])
+            .args([
+                "mini",
+                "-ip=127.0.0.1",
+                "-ip.bind=127.0.0.1",
+                "-admin.ui=false",
+            ])
             .arg(format!("-dir={}", folder.join("weed").display()))
             .arg(format!("-s3.config={}", config.display()))
             .args(ports)
@@ -531,7 +665,10 @@ fn a_replica_follows_over_s3_and_a_stand_by_fences_the_writer() {
     for (writer, replica) in answers(&writer).iter().zip(&answers(&replica)) {
         assert_eq!(writer, replica);
     }
-    let refused = cluster.try_start("other", &[]).err().expect("it is refused");
+    let refused = cluster
+        .try_start("other", &[])
+        .err()
+        .expect("it is refused");
     assert!(refused.contains("--take-over"), "{refused}");
     let stand_by = cluster.start("other", &["--take-over"]);
     wait("the first writer is fenced", || {
@@ -541,7 +678,7 @@ fn a_replica_follows_over_s3_and_a_stand_by_fences_the_writer() {
     let version = write(&stand_by, 300..310);
     assert_eq!(count(&replica, &version), 310);
     drop(weed);
-    wait("the fault is told", || {
+    wait("the error is told", || {
         replica.send("GET", "/readyz", &Value::Null).1["status"] == "degraded"
     });
     assert_eq!(count(&replica, "0.0"), 310);

@@ -83,6 +83,8 @@ pub(crate) struct Checkpoint {
     folder: TempFolder,
     /// Its files, in the order of their names.
     pub files: Vec<FileEntry>,
+    /// Number of its last write operation.
+    pub operations: u64,
 }
 
 impl Checkpoint {
@@ -97,12 +99,16 @@ impl Checkpoint {
         known: HashMap<String, FileEntry>,
     ) -> Result<Self, String> {
         blocking(move || {
-            let folder = database.checkpoint(&name).map_err(|e| e.to_string())?;
-            let folder = TempFolder(folder);
+            let made = database.checkpoint(&name).map_err(|e| e.to_string())?;
+            let (folder, operations) = (TempFolder(made.0), made.1);
             let listed = list(&folder.0)?.into_iter();
             let hashed = listed.map(|found| with_hash(&folder.0, found, &known));
             let files = hashed.collect::<Result<_, _>>()?;
-            Ok(Self { folder, files })
+            Ok(Self {
+                folder,
+                files,
+                operations,
+            })
         })
         .await
     }

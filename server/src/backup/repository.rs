@@ -147,8 +147,8 @@ impl Repository {
         put.map(|_| ()).map_err(|e| self.error(e))
     }
 
-    /// Writes a small object in one request, durably and only if there is none of that name; returns
-    /// false if there is one. Of several writers, one succeeds.
+    /// Writes a small object in one request, durably and only if there is none of that name;
+    /// returns false if there is one. Of several writers, one succeeds.
     ///
     /// # Errors
     /// The target cannot be written; the object may be there all the same.
@@ -340,6 +340,15 @@ impl Repository {
             writer.put(part.into());
         }
         writer.finish().await.map(|_| ()).map_err(|e| self.error(e))
+    }
+
+    /// Writes an object under its hash.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub(crate) async fn upload_bytes(&self, hash: &str, bytes: Vec<u8>) -> Result<(), String> {
+        let put = self.store.put(&self.object(hash), bytes.into()).await;
+        put.map(|_| ()).map_err(|e| self.error(e))
     }
 
     /// Reads an object in parts, with a check of its hash and size.

@@ -32,21 +32,20 @@ const LOCAL: [&str; 1] = ["/v1/log_level"];
 /// Routes about what only the writer knows.
 const OF_THE_WRITER: [&str; 2] = ["/v1/tasks/{id}", "/v1/snapshots"];
 
-/// Version that a request was answered from at least.
-pub struct Served(Option<Version>);
+/// Version that a request is answered from at least.
+#[derive(Default)]
+pub struct Served {
+    version: Option<Version>,
+    is_change: bool,
+}
 
 impl Served {
-    /// Adds the version to the headers of a response; that of a change has its own.
+    /// Adds the version to the headers of a response; that of a change includes it.
     pub fn tell(&self, request: &HttpRequest, headers: &mut HeaderMap) {
-        if self.0.is_none() || headers.contains_key(VERSION) {
-            return;
-        }
-        let version = match request.method() {
-            &Method::GET => self.0,
-            // The change is in it.
-            _ => request
-                .app_data::<Data<AppState>>()
-                .and_then(|state| state.version()),
+        let state = request.app_data::<Data<AppState>>();
+        let version = match self.is_change {
+            true => state.and_then(|state| state.version()),
+            false => self.version,
         };
         let version = version.and_then(|v| HeaderValue::from_str(&v.to_string()).ok());
         if let Some(version) = version {
@@ -59,21 +58,25 @@ impl Served {
 /// response that is returned.
 pub async fn route(access: Access, request: &mut ServiceRequest) -> Result<Served, HttpResponse> {
     let Some(state) = request.app_data::<Data<AppState>>().cloned() else {
-        return Ok(Served(None));
+        return Ok(Served::default());
     };
     let Some(version) = state.version() else {
-        return Ok(Served(None));
+        return Ok(Served::default());
     };
     if access == Access::Open {
-        return Ok(Served(None));
+        return Ok(Served::default());
     }
-    let routed = if is_for_writer(access, request) {
+    let is_change = is_for_writer(access, request);
+    let routed = if is_change {
         change(&state, request).await
     } else {
         wait(&state, version, request).await.map(|()| None)
     };
     match routed {
-        Ok(None) => Ok(Served(state.version())),
+        Ok(None) => Ok(Served {
+            version: state.version(),
+            is_change,
+        }),
         Ok(Some(response)) => Err(response),
         Err(error) => Err(error.error_response()),
     }

@@ -5,9 +5,14 @@ use std::{
     collections::{BTreeMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use vitrine::Database;
 
 use super::state::State;
 use crate::backup::{FileEntry, Repository, fetch, hash, make_folder};
@@ -22,6 +27,8 @@ const LAST: &str = "state.json";
 #[derive(Clone)]
 pub struct Cache {
     folder: PathBuf,
+    /// Number of data directories made.
+    opened: Arc<AtomicU64>,
 }
 
 impl Cache {
@@ -38,6 +45,7 @@ impl Cache {
         }
         let cache = Self {
             folder: folder.to_owned(),
+            opened: Arc::default(),
         };
         remove_folder(&cache.versions())?;
         make_folder(&cache.objects())?;
@@ -62,7 +70,7 @@ impl Cache {
     /// # Errors
     /// A file is missing in the store or damaged; the others are kept for the next attempt.
     pub async fn fetch(&self, repository: &Repository, state: &State) -> Result<u64, String> {
-        let by_hash = state.files.iter().map(|file| (&file.blake3, file));
+        let by_hash = state.objects().map(|file| (&file.blake3, file));
         let missing = by_hash.collect::<BTreeMap<_, _>>().into_values();
         let missing: Vec<_> = missing.filter(|file| !self.has(file)).collect();
         stream::iter(&missing)
@@ -87,7 +95,8 @@ impl Cache {
     /// # Errors
     /// A file is not here, or the folder cannot be written.
     pub fn build(&self, state: &State) -> Result<PathBuf, String> {
-        let folder = self.versions().join(state.number.to_string());
+        let version = self.opened.fetch_add(1, Relaxed);
+        let folder = self.versions().join(version.to_string());
         remove_folder(&folder)?;
         make_folder(&folder)?;
         for file in &state.files {
@@ -102,13 +111,27 @@ impl Cache {
         Ok(folder)
     }
 
+    /// Repeats the writes of slices of the log in an open copy.
+    ///
+    /// # Errors
+    /// A slice is not here or damaged, or the copy failed; it must then be replaced.
+    pub fn replay(&self, database: &Database, slices: &[FileEntry]) -> Result<(), String> {
+        for slice in slices {
+            let path = self.object(slice);
+            let error = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+            let bytes = fs::read(&path).map_err(|e| error(&e))?;
+            database.replay(&bytes).map_err(|e| error(&e))?;
+        }
+        Ok(())
+    }
+
     /// Removes the files of a state whose content is not that of their hash; returns their number.
     ///
     /// # Errors
     /// A file cannot be removed.
     pub fn remove_damaged(&self, state: &State) -> Result<usize, String> {
         let mut removed = 0;
-        for file in &state.files {
+        for file in state.objects() {
             let path = self.object(file);
             let is_whole = hash(&path).is_ok_and(|(hash, _)| hash == file.blake3);
             if !is_whole {
@@ -128,7 +151,7 @@ impl Cache {
         let unfinished = self.folder.join(LAST).with_extension("new");
         fs::write(&unfinished, state.encode()?).map_err(error)?;
         fs::rename(&unfinished, self.folder.join(LAST)).map_err(error)?;
-        let used: HashSet<_> = state.files.iter().map(|file| &file.blake3).collect();
+        let used: HashSet<_> = state.objects().map(|file| &file.blake3).collect();
         for entry in fs::read_dir(self.objects()).map_err(error)? {
             let entry = entry.map_err(error)?;
             let name = entry.file_name().to_string_lossy().into_owned();

@@ -3,13 +3,15 @@
 
 use std::{fs, path::Path};
 
+use vitrine::{Database, Options};
+
 use super::{mark::Mark, state::State, store::StateStore};
-use crate::backup::restore_files;
+use crate::backup::{blocking, restore_files};
 
 /// Attempts to take an epoch while another writer publishes.
 const ATTEMPTS: usize = 20;
 
-/// What a writer begins with.
+/// Epoch of a writer, and the state that it continues.
 #[derive(Debug)]
 pub struct Claim {
     /// Its epoch.
@@ -23,7 +25,8 @@ pub struct Claim {
 /// newest state.
 ///
 /// # Errors
-/// Another writer published the newest state, the store cannot be used, or the folder not be filled.
+/// Another writer published the newest state, the store cannot be used, or the folder not be
+/// filled.
 pub async fn claim(store: &StateStore, folder: &Path, take_over: bool) -> Result<Claim, String> {
     for _ in 0..ATTEMPTS {
         let numbers = store.numbers().await?;
@@ -34,7 +37,8 @@ pub async fn claim(store: &StateStore, folder: &Path, take_over: bool) -> Result
         check(store, folder, &before, takes_over, take_over)?;
         let claimed = State {
             number: newest + 1,
-            epoch: before.epoch + 1,
+            // Later than all before, also if the newest state cannot be read.
+            epoch: newest + 1,
             ..before.clone()
         };
         if !takes_over && !is_empty(folder)? {
@@ -49,7 +53,7 @@ pub async fn claim(store: &StateStore, folder: &Path, take_over: bool) -> Result
                 state = claimed.number,
                 "taking over from another writer"
             );
-            restore_files(&store.repository, &claimed.files, folder).await?;
+            restore(store, &claimed, folder).await?;
             Mark::write(folder, Some(&claimed), None)?;
         }
         return Ok(Claim {
@@ -61,6 +65,38 @@ pub async fn claim(store: &StateStore, folder: &Path, take_over: bool) -> Result
         "{}: another writer keeps publishing; stop it first",
         store.repository.target()
     ))
+}
+
+/// Makes the data directory of a state, with the writes since its files.
+async fn restore(store: &StateStore, state: &State, folder: &Path) -> Result<(), String> {
+    let repository = &store.repository;
+    restore_files(repository, &state.files, folder).await?;
+    let mut slices = Vec::new();
+    for slice in &state.log {
+        let mut bytes = Vec::new();
+        let read = repository.download(&slice.blake3, slice.bytes, |part| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        });
+        read.await?;
+        slices.push(bytes);
+    }
+    let folder = folder.to_owned();
+    blocking(move || {
+        let options = Options {
+            create: false,
+            index_threads: 0,
+            canary: false,
+            ..Options::default()
+        };
+        let replay = || {
+            let database = Database::open(&folder, options)?;
+            slices.iter().try_for_each(|slice| database.replay(slice))?;
+            database.close()
+        };
+        replay().map_err(|e| e.to_string())
+    })
+    .await
 }
 
 /// Returns the newest state that can be read; a damaged one is told and skipped. An empty store has

@@ -1,4 +1,6 @@
-//! A replica's side: fetches new states, opens each beside the one in use, and exchanges the two.
+//! A replica's side: fetches new states. If a state has the files of the one in use, the writes
+//! since are repeated in it; otherwise it is opened beside the one in use, and the two are
+//! exchanged.
 
 use std::{
     fs::File,
@@ -35,6 +37,8 @@ pub struct Follower {
     replication: Arc<Replication>,
     state: State,
     folder: PathBuf,
+    /// True if the version in use must be replaced: writes were repeated in part.
+    is_broken: bool,
     retiring: Option<JoinHandle<()>>,
     /// Locks the folder of the replica.
     _lock: File,
@@ -81,6 +85,7 @@ impl Follower {
                         replication,
                         state,
                         folder: opened.folder,
+                        is_broken: false,
                         retiring: None,
                         _lock: lock,
                     };
@@ -108,21 +113,19 @@ impl Follower {
     }
 
     async fn step(&mut self, served: &Served) -> Result<(), String> {
-        let Some(next) = self.newer().await? else {
-            return Ok(());
+        let next = match self.newer().await? {
+            Some(next) => next,
+            None if self.is_broken => self.state.clone(),
+            None => return Ok(()),
         };
         self.replication.behind();
         let started = Instant::now();
         let copied_bytes = self.cache.fetch(&self.store.repository, &next).await?;
-        if let Some(retiring) = &mut self.retiring {
-            let _ = time::timeout(MAX_RETIRE, retiring).await;
+        if next.continues(&self.state) && !self.is_broken {
+            self.replay(served.load(), &next).await?;
+        } else {
+            self.replace(served, &next).await?;
         }
-        let opened = open(&self.cache, &next, &self.options).await?;
-        let database = Arc::new(opened.database);
-        database.inherit(&served.load());
-        let before = served.swap(database);
-        let folder = std::mem::replace(&mut self.folder, opened.folder);
-        self.retiring = Some(retire(before, folder));
         let seconds = started.elapsed().as_secs_f64();
         self.replication.reached(&next, copied_bytes, seconds);
         tracing::debug!(
@@ -136,8 +139,33 @@ impl Follower {
         blocking(move || cache.keep(&next)).await
     }
 
+    /// Repeats the writes that a state has besides the one in use.
+    async fn replay(&mut self, database: Arc<Database>, next: &State) -> Result<(), String> {
+        let slices = next.log[self.state.log.len()..].to_vec();
+        let cache = self.cache.clone();
+        self.is_broken = true;
+        let replayed = blocking(move || cache.replay(&database, &slices)).await;
+        self.is_broken = replayed.is_err();
+        replayed
+    }
+
+    /// Opens a state beside the one in use, and exchanges the two.
+    async fn replace(&mut self, served: &Served, next: &State) -> Result<(), String> {
+        if let Some(retiring) = &mut self.retiring {
+            let _ = time::timeout(MAX_RETIRE, retiring).await;
+        }
+        let opened = open(&self.cache, next, &self.options).await?;
+        let database = Arc::new(opened.database);
+        database.inherit(&served.load());
+        let before = served.swap(database);
+        let folder = std::mem::replace(&mut self.folder, opened.folder);
+        self.retiring = Some(retire(before, folder));
+        self.is_broken = false;
+        Ok(())
+    }
+
     /// Returns the newest state, if it is later than the one in use.
-    async fn newer(&mut self) -> Result<Option<State>, String> {
+    async fn newer(&self) -> Result<Option<State>, String> {
         let current = self.state.number;
         let sign = self.store.read_sign().await?;
         let named = sign.as_ref().map(|sign| sign.number);
@@ -145,12 +173,6 @@ impl Follower {
         // The sign may be missing, or be that of a writer that was overtaken.
         let newest = self.store.read(named.unwrap_or(current + 1)).await?;
         match (newest, named) {
-            (Some(state), _) if state.files == self.state.files => {
-                // A writer was started; only numbers differ.
-                self.replication.reached(&state, 0, 0.0);
-                self.state = state;
-                Ok(None)
-            }
             (Some(state), _) => Ok(Some(state)),
             (None, Some(named)) => Err(format!("state {named} is named, but not in the store")),
             (None, None) => {
@@ -200,7 +222,12 @@ async fn open(cache: &Cache, state: &State, options: &Options) -> Result<Opened,
     let (cache, state, options) = (cache.clone(), state.clone(), options.clone());
     blocking(move || {
         let folder = cache.build(&state)?;
-        match Database::open(&folder, options) {
+        let opened = Database::open(&folder, options).map_err(|e| e.to_string());
+        let replayed = opened.and_then(|database| {
+            cache.replay(&database, &state.log)?;
+            Ok(database)
+        });
+        match replayed {
             Ok(database) => Ok(Opened { database, folder }),
             Err(e) => {
                 let damaged = cache.remove_damaged(&state)?;

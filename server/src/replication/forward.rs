@@ -74,7 +74,9 @@ pub async fn forward(
         Method::DELETE => None,
         _ => payload.next().await,
     };
-    let first = first.transpose().map_err(|e| ApiError::invalid("", format!("the body ended: {e}")))?;
+    let first = first
+        .transpose()
+        .map_err(|e| ApiError::invalid("", format!("the body ended: {e}")))?;
     let body = first.map(|first| {
         let (send, parts) = mpsc::channel(PARTS);
         rt::spawn(async move {

@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use vitrine::Database;
+use vitrine::{Database, LogSlice};
 
 use super::{
     claim::Claim,
@@ -24,9 +24,9 @@ use crate::backup::{Checkpoint, FileEntry, blocking};
 /// Files that are sent at once.
 const UPLOADS: usize = 8;
 
-/// Time after which the files are published again if RocksDB rewrote them without a write, as a
-/// compaction does.
-const REWRITTEN_AFTER: Duration = Duration::from_secs(60);
+/// Bytes and number of the slices of the log after which all files are published again.
+const MAX_LOG_BYTES: u64 = 64 << 20;
+const MAX_LOG_SLICES: usize = 300;
 
 /// Time between two removals of what is no longer needed.
 const CLEAN_INTERVAL: Duration = Duration::from_secs(60);
@@ -39,9 +39,12 @@ pub struct Publisher {
     replication: Arc<Replication>,
     epoch: u64,
     last: State,
-    /// Write operations and bytes of tables when the last state was begun; None before the first.
-    content: Option<(u64, u64)>,
+    /// Bytes of tables when the files were published last; None if they must be published next.
+    table_bytes: Option<u64>,
+    /// Time at which the files were published last.
     published: Instant,
+    /// True if a write changed something that replicas see only when they open a state.
+    is_partial: bool,
     /// Time at which each object of the store was last needed.
     needed: HashMap<String, Instant>,
     cleaned: Instant,
@@ -72,8 +75,9 @@ impl Publisher {
             replication,
             epoch: claim.epoch,
             last: claim.last,
-            content: None,
+            table_bytes: None,
             published: Instant::now(),
+            is_partial: false,
             needed: HashMap::new(),
             cleaned: Instant::now(),
         }
@@ -96,28 +100,36 @@ impl Publisher {
 
     async fn step(&mut self) -> Result<Step, String> {
         let database = self.served.load();
-        let as_of = Utc::now();
-        let content = content(&database)?;
-        let is_rewritten = self.content.is_some_and(|known| known != content)
-            && self.published.elapsed() >= REWRITTEN_AFTER;
-        let has_writes = self.content.is_none_or(|(known, _)| known != content.0);
-        if has_writes || is_rewritten {
-            let step = self.publish(database, as_of, content).await?;
-            if step != Step::Done {
-                return Ok(step);
+        let (as_of, started) = (Utc::now(), Instant::now());
+        let next = match self.slice(&database).await? {
+            Some(slice) if slice.bytes.is_empty() => None,
+            Some(slice) => Some(self.with_slice(slice).await?),
+            None => Some(self.with_files(database).await?),
+        };
+        let step = match next {
+            Some((state, copied_bytes)) => {
+                let state = State {
+                    number: self.last.number + 1,
+                    epoch: self.epoch,
+                    as_of,
+                    server: env!("CARGO_PKG_VERSION").into(),
+                    ..state
+                };
+                self.add(state, copied_bytes, started).await?
             }
-        } else {
-            if let Some(epoch) = self.overtaken().await? {
-                return Ok(Step::Overtaken(epoch));
-            }
-            self.replication.confirmed(self.last.number, as_of);
+            None => match self.overtaken().await? {
+                Some(epoch) => Step::Overtaken(epoch),
+                None => {
+                    self.replication.confirmed(self.last.number, as_of);
+                    Step::Done
+                }
+            },
+        };
+        if step != Step::Done {
+            return Ok(step);
         }
-        self.store
-            .write_sign(&SignOfLife {
-                number: self.last.number,
-                as_of,
-            })
-            .await?;
+        let number = self.last.number;
+        self.store.write_sign(&SignOfLife { number, as_of }).await?;
         if self.cleaned.elapsed() >= CLEAN_INTERVAL {
             self.cleaned = Instant::now();
             self.clean().await?;
@@ -125,48 +137,109 @@ impl Publisher {
         Ok(Step::Done)
     }
 
-    /// Publishes a state: its files that the last state has not, then the state itself.
-    async fn publish(
-        &mut self,
-        database: Arc<Database>,
-        as_of: DateTime<Utc>,
-        content: (u64, u64),
-    ) -> Result<Step, String> {
-        let started = Instant::now();
-        let number = self.last.number + 1;
-        let identity = database.id().to_owned();
+    /// Returns the writes since the last state; None if all files are due instead.
+    async fn slice(&mut self, database: &Arc<Database>) -> Result<Option<LogSlice>, String> {
+        let Some(table_bytes) = self.table_bytes else {
+            return Ok(None);
+        };
+        let log_bytes: u64 = self.last.log.iter().map(|slice| slice.bytes).sum();
+        let (since, database) = (self.last.operations, database.clone());
+        let (bytes, slice) = blocking(move || {
+            let read = || {
+                let bytes = database.usage()?.store_disk_bytes;
+                if database.operations()? == since {
+                    return Ok((bytes, Some(LogSlice::default())));
+                }
+                // Published writes must not be lost by a power cut.
+                database.flush()?;
+                Ok((bytes, database.log_since(since)?))
+            };
+            read().map_err(|e: vitrine::Error| e.to_string())
+        })
+        .await?;
+        // A compaction changes tables without a write; of models and segments, replicas see those
+        // that were there when they opened a state.
+        let interval = Duration::from_secs_f64(self.replication.settings.files_seconds);
+        let is_old = self.published.elapsed() >= interval;
+        if is_old && (self.is_partial || bytes != table_bytes) {
+            return Ok(None);
+        }
+        let is_long = |slice: &LogSlice| {
+            let bytes = log_bytes + slice.bytes.len() as u64;
+            !slice.bytes.is_empty()
+                && (bytes > MAX_LOG_BYTES || self.last.log.len() >= MAX_LOG_SLICES)
+        };
+        Ok(slice.filter(|slice| !is_long(slice)))
+    }
+
+    /// Sends a slice of the log; returns the last state with it, and the bytes sent.
+    async fn with_slice(&mut self, slice: LogSlice) -> Result<(State, u64), String> {
+        let bytes = slice.bytes.len() as u64;
+        let blake3 = blake3::hash(&slice.bytes).to_hex().to_string();
+        self.needed.insert(blake3.clone(), Instant::now());
+        let repository = &self.store.repository;
+        repository.upload_bytes(&blake3, slice.bytes).await?;
+        self.is_partial |= slice.is_partial;
+        let mut state = self.last.clone();
+        state.operations = slice.last;
+        state.log.push(FileEntry {
+            name: format!("log/{}", slice.last),
+            bytes,
+            modified_ns: 0,
+            blake3,
+        });
+        Ok((state, bytes))
+    }
+
+    /// Sends the files of the database that the last state has not; returns a state of them, and
+    /// the bytes sent.
+    async fn with_files(&mut self, database: Arc<Database>) -> Result<(State, u64), String> {
+        let name = format!("state-{}", self.last.number + 1);
         let known = self.last.files.iter();
         let known = known
             .map(|file| (file.name.clone(), file.clone()))
             .collect();
-        let checkpoint = Checkpoint::take(database, format!("state-{number}"), known).await?;
+        // Until it is published.
+        self.table_bytes = None;
+        let checkpoint = Checkpoint::take(database.clone(), name, known).await?;
         let copied_bytes = self.upload(&checkpoint).await?;
+        let usage = database.usage().map_err(|e| e.to_string())?;
+        self.table_bytes = Some(usage.store_disk_bytes);
+        (self.published, self.is_partial) = (Instant::now(), false);
         let state = State {
-            number,
-            epoch: self.epoch,
-            operations: content.0,
-            as_of,
-            database: identity,
-            server: env!("CARGO_PKG_VERSION").into(),
+            operations: checkpoint.operations,
+            database: database.id().to_owned(),
             files: checkpoint.files.clone(),
+            log: Vec::new(),
             ..self.last.clone()
         };
-        drop(checkpoint);
+        Ok((state, copied_bytes))
+    }
+
+    /// Adds a state to the chain.
+    async fn add(
+        &mut self,
+        state: State,
+        copied_bytes: u64,
+        started: Instant,
+    ) -> Result<Step, String> {
         let (folder, last, next) = (self.folder.clone(), self.last.clone(), state.clone());
         blocking(move || Mark::write(&folder, Some(&last), Some(&next))).await?;
+        // All files are due again if it fails.
+        let table_bytes = self.table_bytes.take();
         if !self.store.add(&state).await? {
-            let other = self.store.read(number).await?;
+            let other = self.store.read(state.number).await?;
             let other = other.ok_or("a state was removed while it was read")?;
             if other.epoch != self.epoch {
                 return Ok(Step::Overtaken(other.epoch));
             }
             // An earlier attempt, whose answer was lost.
-            (self.last, self.content) = (other, None);
+            self.last = other;
             return Ok(Step::Done);
         }
         self.replication
             .reached(&state, copied_bytes, started.elapsed().as_secs_f64());
-        (self.last, self.content, self.published) = (state, Some(content), Instant::now());
+        (self.last, self.table_bytes) = (state, table_bytes);
         Ok(Step::Done)
     }
 
@@ -210,7 +283,7 @@ impl Publisher {
             }
         }
         let now = Instant::now();
-        for file in &self.last.files {
+        for file in self.last.objects() {
             self.needed.insert(file.blake3.clone(), now);
         }
         for hash in self.store.objects().await?.into_keys() {
@@ -223,11 +296,4 @@ impl Publisher {
         }
         Ok(())
     }
-}
-
-/// Returns the write operations and the bytes of tables of a database, to notice changes.
-fn content(database: &Database) -> Result<(u64, u64), String> {
-    let operations = database.operations().map_err(|e| e.to_string())?;
-    let usage = database.usage().map_err(|e| e.to_string())?;
-    Ok((operations, usage.store_disk_bytes))
 }

@@ -19,7 +19,7 @@ impl Served {
         self.0.load_full()
     }
 
-    /// Serves another database from now on; returns the one before.
+    /// Serves another database to new requests; returns the one before.
     pub fn swap(&self, database: Arc<Database>) -> Arc<Database> {
         self.0.swap(database)
     }

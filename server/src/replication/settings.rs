@@ -12,6 +12,9 @@ pub struct ReplicationSettings {
     pub replica: bool,
     /// Seconds between two states that the writer publishes, if something changed.
     pub publish_seconds: f64,
+    /// Seconds after which the writer publishes all files again, if indexes or models changed;
+    /// until then, replicas have the earlier ones.
+    pub files_seconds: f64,
     /// Seconds between two looks of a replica at the store.
     pub poll_seconds: f64,
     /// Seconds for which the writer keeps what no state needs any more: replicas may be reading it.
@@ -29,6 +32,7 @@ impl Default for ReplicationSettings {
             store: None,
             replica: false,
             publish_seconds: 2.0,
+            files_seconds: 60.0,
             poll_seconds: 1.0,
             retain_seconds: 600,
             writer_url: None,
@@ -43,6 +47,7 @@ impl ReplicationSettings {
         let mut errors = Vec::new();
         for (name, value) in [
             ("publish_seconds", self.publish_seconds),
+            ("files_seconds", self.files_seconds),
             ("poll_seconds", self.poll_seconds),
         ] {
             if !(0.05..=3_600.0).contains(&value) {

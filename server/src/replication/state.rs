@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::FileEntry;
 
-/// Version of the form of a state. A later one may add a list of writes since the files.
+/// Version of the form of a state.
 const FORMAT: u32 = 1;
 
 /// A state of a database.
@@ -19,11 +19,11 @@ pub struct State {
     pub format: u32,
     /// Place in the chain of states, from 1.
     pub number: u64,
-    /// Number of the writer: each start of a writer takes the next one.
+    /// Number of the writer: that of the state which its start added.
     pub epoch: u64,
-    /// Write operations that the files have at least.
+    /// Number of the last write operation.
     pub operations: u64,
-    /// Time at which the files were all of the database.
+    /// Time at which the state was all of the database.
     pub as_of: DateTime<Utc>,
     /// Id of the database.
     pub database: String,
@@ -31,6 +31,8 @@ pub struct State {
     pub server: String,
     /// Files, in the order of their names.
     pub files: Vec<FileEntry>,
+    /// Slices of the write-ahead log: the writes since the files, in their order.
+    pub log: Vec<FileEntry>,
 }
 
 /// A state as stored.
@@ -54,6 +56,7 @@ impl State {
             database: String::new(),
             server: env!("CARGO_PKG_VERSION").into(),
             files: Vec::new(),
+            log: Vec::new(),
         }
     }
 
@@ -85,7 +88,7 @@ impl State {
         if stored.checksum != state.checksum() {
             return Err("damaged: its checksum does not match".into());
         }
-        match state.files.iter().find(|file| !file.is_inside()) {
+        match state.objects().find(|file| !file.is_inside()) {
             Some(file) => Err(format!(
                 "expected a path below the data directory, got {}",
                 file.name
@@ -94,7 +97,17 @@ impl State {
         }
     }
 
-    /// Returns the version of the database that the files have at least.
+    /// Returns everything that the state is made of.
+    pub fn objects(&self) -> impl Iterator<Item = &FileEntry> {
+        self.files.iter().chain(&self.log)
+    }
+
+    /// Returns true if an open copy of an earlier state becomes this one by repeating writes.
+    pub fn continues(&self, earlier: &Self) -> bool {
+        self.files == earlier.files && self.log.starts_with(&earlier.log)
+    }
+
+    /// Returns the version of the database.
     pub fn version(&self) -> Version {
         Version {
             epoch: self.epoch,
