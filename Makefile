@@ -175,6 +175,10 @@ bench-http: bench-data ## search by 8 HTTP clients compared with in-process sear
 	cargo build --release --workspace --bins --example http
 	$(BIN)/examples/http --base $(CACHE)/bench/home-depot/base.npy --queries $(CACHE)/bench/home-depot/queries.npy --server $(BIN)/vitrine-server --data $(CACHE)/bench/http $(BENCH_HTTP)
 
+bench-replication: setup ## a replica from nothing, its lag under an import, queries of one and two replicas
+	cargo build --release --workspace --bins
+	cd benches && python3 -m harness.replication --server $(BIN)/vitrine-server --data $(CACHE)/bench/replication $(BENCH_REPLICATION)
+
 bench-events: setup ## events: ingestion, memory of the log, start, training
 	cargo build --release --workspace --example events
 	rm -rf $(CACHE)/bench/events && mkdir -p $(CACHE)/bench

@@ -73,7 +73,7 @@ pub use error::Error;
 pub use events::Subject;
 pub use lexical::LexicalQuery;
 pub use query::{Search, Shopper, Target, VectorSearch};
-pub use storage::Durability;
+pub use storage::{Durability, LogSlice};
 pub use vitrine_schemas as schemas;
 
 /// Runs the examples of the book's page on the library.

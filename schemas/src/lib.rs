@@ -101,6 +101,7 @@ pub mod reason;
 pub mod recommend;
 pub mod reembedding;
 pub mod relevance;
+pub mod replication;
 pub mod report;
 pub mod rule;
 pub mod search;
@@ -190,6 +191,7 @@ pub use reembedding::{
     ReembeddingInfo, ReembeddingRequest, ReembeddingStage, SpaceSetInfo, SwitchParams,
 };
 pub use relevance::{Relevance, RelevanceLevel};
+pub use replication::{ReplicationInfo, ReplicationRole};
 pub use report::{ReportInfo, ReportsResponse};
 pub use rule::{
     Boost, InactiveReason, Pin, QueryCondition, Rule, RulePath, RuleTestResult, RuleThen, RuleUse,

@@ -16,8 +16,8 @@ use crate::{
     routes::{
         analytics, collections, console, dialogues, docs, embeddings, erasures, events,
         experiments, health, images, import, item_embedding, items, map, models, multi_search,
-        presets, privacy, rankers, recommend, reembedding, reports, rules, search, snapshots,
-        suggest, synonyms, transcriptions, understand, users,
+        presets, privacy, rankers, recommend, reembedding, replication, reports, rules, search,
+        snapshots, suggest, synonyms, transcriptions, understand, users,
     },
 };
 
@@ -124,6 +124,7 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/log_level")
             .on(GET, Everything(Admin), health::log_level)
             .on(PUT, Everything(Admin), health::set_log_level),
+        Entry::new("/v1/replication").on(GET, Everything(Read), replication::get),
         Entry::new("/v1/snapshots")
             .on(GET, Everything(Admin), snapshots::list)
             .on(POST, Everything(Admin), snapshots::create),

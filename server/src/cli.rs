@@ -57,6 +57,10 @@ struct ServeArgs {
     /// File to write the address to when the server accepts connections.
     #[arg(long)]
     address_file: Option<PathBuf>,
+    /// Take over from another writer of `replication.store`; `--data-dir` must be empty, and is
+    /// filled from the store.
+    #[arg(long)]
+    take_over: bool,
 }
 
 /// Flags override `VITRINE_SERVER__*` variables, which override the file.
@@ -95,6 +99,26 @@ struct ConfigArgs {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     keys_file: Option<PathBuf>,
+    /// Folder or URL of the states that a writer publishes (s3://, gs://, az://).
+    #[arg(long)]
+    #[serde(rename = "replication.store", skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
+    /// Serve what a writer publishes in --store; --data-dir is then a cache.
+    #[arg(long)]
+    #[serde(rename = "replication.replica", skip_serializing_if = "is_false")]
+    replica: bool,
+    /// Address of the writer, to which a replica forwards changes.
+    #[arg(long)]
+    #[serde(
+        rename = "replication.writer_url",
+        skip_serializing_if = "Option::is_none"
+    )]
+    writer_url: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Debug, Subcommand)]
@@ -185,7 +209,11 @@ pub async fn run(cli: Cli) -> Result<ExitCode, String> {
         Command::Serve(args) => {
             let (config, keys) = args.config.load()?;
             telemetry::init(&config.log)?;
-            return serve::serve(config, keys, args.address_file.as_deref()).await;
+            let start = serve::Start {
+                address_file: args.address_file.as_deref(),
+                take_over: args.take_over,
+            };
+            return serve::serve(config, keys, start).await;
         }
         Command::CheckConfig(args) => {
             let (config, _) = args.load()?;

@@ -18,7 +18,7 @@ use tracing_subscriber::EnvFilter;
 use vitrine::{Bounds, Durability};
 use vitrine_indexer::space::Precision;
 
-use crate::{backup::BackupSettings, machine};
+use crate::{backup::BackupSettings, machine, replication::ReplicationSettings};
 
 const ENV_PREFIX: &str = "VITRINE_SERVER__";
 
@@ -186,6 +186,8 @@ pub struct Config {
     pub limits: Limits,
     /// Backups.
     pub backup: BackupSettings,
+    /// Replication.
+    pub replication: ReplicationSettings,
     /// Log settings.
     pub log: Log,
 }
@@ -267,6 +269,7 @@ impl Default for Config {
                 dialogue_idle_s: 1_800,
             },
             backup: BackupSettings::default(),
+            replication: ReplicationSettings::default(),
             log: Log {
                 format: LogFormat::Text,
                 level: format!("{},actix_server=warn,symphonia=off", vitrine::LOG_FILTER),
@@ -309,6 +312,12 @@ impl Config {
         errors.extend(config.limits.errors());
         errors.extend(config.embedding.errors());
         errors.extend(config.backup.errors());
+        errors.extend(config.replication.errors());
+        if config.replication.replica && config.backup.target.is_some() {
+            errors.push(
+                "backup.target: a replica makes no backups; configure it at the writer".into(),
+            );
+        }
         errors.extend(config.tls.files().err());
         errors.extend(config.log.filter().err());
         if errors.is_empty() {

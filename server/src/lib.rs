@@ -23,6 +23,7 @@ pub mod import;
 pub mod machine;
 pub mod openapi;
 pub mod ops;
+pub mod replication;
 pub mod routes;
 pub mod search;
 pub mod serve;

@@ -19,8 +19,8 @@ use vitrine_schemas::{
 use crate::routes::{
     analytics, collections, dialogues, embeddings, erasures, events, experiments, health, images,
     import, item_embedding, items, map, models, multi_search, presets, privacy, rankers, recommend,
-    reembedding, reports, rules, search, snapshots, suggest, synonyms, transcriptions, understand,
-    users,
+    reembedding, replication, reports, rules, search, snapshots, suggest, synonyms, transcriptions,
+    understand, users,
 };
 
 /// The OpenAPI document.
@@ -31,7 +31,9 @@ use crate::routes::{
         description = "Vector search database for products. Errors are problem details (RFC 9457) with a stable `code`. \
             Send `Authorization: Bearer KEY`; a server without keys is open. \
             The header `x-timeout-ms` (1 to `limits.max_timeout_ms`) limits the time of a request; \
-            `x-request-id` is echoed, or generated if absent."
+            `x-request-id` is echoed, or generated if absent. \
+            With replication, responses carry `x-vitrine-version`, and a read with `x-vitrine-min-version` waits \
+            until that version is served."
     ),
     paths(
         collections::list, collections::put, collections::patch, collections::get, collections::delete,
@@ -55,7 +57,7 @@ use crate::routes::{
         users::export, users::erase, users::export_session, users::erase_session, erasures::get,
         embeddings::post, embeddings::models, transcriptions::post, transcriptions::post_short,
         reports::list, reports::get,
-        snapshots::list, snapshots::create,
+        snapshots::list, snapshots::create, replication::get,
         rules::list, rules::replace, rules::test, rules::get, rules::put, rules::delete,
         synonyms::list, synonyms::replace, synonyms::get, synonyms::put, synonyms::delete,
         synonyms::stop_words, synonyms::put_stop_words,

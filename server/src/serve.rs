@@ -1,6 +1,12 @@
 //! Server lifecycle: open the database, listen, serve until a signal, close the database.
 
-use std::{path::Path, pin::pin, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    pin::pin,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{
     App, HttpServer,
@@ -17,8 +23,15 @@ use vitrine::{Database, EmbedError, Embedder, StoreHealth};
 use vitrine_indexer::space::{Encoders, ModelError, Precision};
 
 use crate::{
-    app, auth::Keys, config::Config, embedders::Embedders, http::middleware,
-    ops::stopping::Stopping, state::AppState, tls,
+    app,
+    auth::Keys,
+    config::Config,
+    embedders::Embedders,
+    http::middleware,
+    ops::stopping::Stopping,
+    replication::{self, Claim, Follower, Publisher, Replication, Served, StateStore},
+    state::AppState,
+    tls,
 };
 
 /// Seconds that running requests get to finish at shutdown.
@@ -31,15 +44,20 @@ pub const RESTART_STATUS: u8 = 75;
 /// Interval of checks of the store.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Flags of a start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Start<'a> {
+    /// File for the address.
+    pub address_file: Option<&'a Path>,
+    /// Take over from another writer of the replication store.
+    pub take_over: bool,
+}
+
 /// Serves until SIGTERM or SIGINT. The address file is written when the server accepts connections.
 ///
 /// # Errors
 /// Something could not be opened; the message gives the cause and a hint.
-pub async fn serve(
-    config: Config,
-    keys: Keys,
-    address_file: Option<&Path>,
-) -> Result<ExitCode, String> {
+pub async fn serve(config: Config, keys: Keys, start: Start<'_>) -> Result<ExitCode, String> {
     let embedders = match &config.models_dir {
         Some(dir) => embedders(dir, config.precision).map_err(|e| e.to_string())?,
         None => Embedders::default(),
@@ -52,13 +70,16 @@ pub async fn serve(
         canary: config.canary,
         ..vitrine::Options::default()
     };
-    let database = Database::open(&config.data_dir, options).map_err(|e| e.to_string())?;
-    let database = Arc::new(database);
+    let data_dir = config.data_dir.clone();
+    let replication = Arc::new(Replication::new(config.replication.clone()));
+    let (database, source) = open(&config, options, &replication, start.take_over).await?;
     let (listen, keys_file) = (config.listen, config.keys_file.clone());
     let tls = tls::server_config(&config.tls)?;
     let is_encrypted = tls.is_some();
-    let state = Data::new(AppState::new(database.clone(), embedders, config, keys)?);
+    let state = AppState::with_replication(database, replication, embedders, config, keys);
+    let state = Data::new(state?);
     let shared = state.clone();
+    source.begin(&state, data_dir);
     rt::spawn(state.backups.clone().follow_schedule());
     if let Some(path) = keys_file {
         let watched = state.keys.watch(path);
@@ -80,14 +101,15 @@ pub async fn serve(
     let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
     stop_on_signal(server.handle(), shared.stopping.clone())?;
-    stop_if_restart_is_needed(database.clone(), server.handle());
+    stop_if_restart_is_needed(shared.served.clone(), server.handle());
     tracing::info!(%address, tls = is_encrypted, "listening");
-    if let Some(path) = address_file {
+    if let Some(path) = start.address_file {
         write_atomic(path, &address.to_string())
             .map_err(|e| format!("address file {}: {e}", path.display()))?;
     }
     server.await.map_err(|e| e.to_string())?;
     shared.embedding.stop();
+    let database = shared.database();
     let closed = database.close().map_err(|e| e.to_string());
     if needs_restart(&database) {
         tracing::error!(status = RESTART_STATUS, "stopped, to be started again");
@@ -98,14 +120,74 @@ pub async fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Source of the database of a server.
+enum Source {
+    Folder,
+    Writer(StateStore, Claim),
+    Replica(Follower),
+}
+
+/// Opens the database: that of the data directory, after taking the next epoch if it is published,
+/// or a published state.
+async fn open(
+    config: &Config,
+    options: vitrine::Options,
+    replication: &Arc<Replication>,
+    take_over: bool,
+) -> Result<(Arc<Database>, Source), String> {
+    let folder = &config.data_dir;
+    let source = match &config.replication.store {
+        None if take_over => {
+            return Err("--take-over: expected replication.store too (--store)".into());
+        }
+        None => Source::Folder,
+        Some(store) => {
+            let store = StateStore::open(store)?;
+            if config.replication.replica {
+                let options = vitrine::Options {
+                    create: false,
+                    canary: false,
+                    replica: true,
+                    ..options
+                };
+                let replication = replication.clone();
+                let (follower, database) =
+                    Follower::start(store, folder, options, replication).await?;
+                return Ok((Arc::new(database), Source::Replica(follower)));
+            }
+            let claim = replication::claim(&store, folder, take_over).await?;
+            Source::Writer(store, claim)
+        }
+    };
+    let database = Database::open(folder, options).map_err(|e| e.to_string())?;
+    Ok((Arc::new(database), source))
+}
+
+impl Source {
+    /// Begins to publish or to follow.
+    fn begin(self, state: &AppState, folder: PathBuf) {
+        let (served, replication) = (state.served.clone(), state.replication.clone());
+        match self {
+            Self::Folder => {}
+            Self::Writer(store, claim) => {
+                let publisher = Publisher::new(store, claim, served, folder, replication);
+                rt::spawn(publisher.run());
+            }
+            Self::Replica(follower) => {
+                rt::spawn(follower.run(served));
+            }
+        }
+    }
+}
+
 fn needs_restart(database: &Database) -> bool {
     matches!(database.health().store, StoreHealth::RestartNeeded { .. })
 }
 
 /// Stops the server once its memory and its store disagree.
-fn stop_if_restart_is_needed(database: Arc<Database>, server: ServerHandle) {
+fn stop_if_restart_is_needed(served: Arc<Served>, server: ServerHandle) {
     rt::spawn(async move {
-        while !needs_restart(&database) {
+        while !needs_restart(&served.load()) {
             rt::time::sleep(HEALTH_INTERVAL).await;
         }
         server.stop(true).await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use vitrine::Database;
+use vitrine_schemas::ReplicationInfo;
 
 use crate::{
     auth::{KeyRing, Keys},
@@ -18,13 +19,16 @@ use crate::{
         body_budget::BodyBudget, limits::Gate, metrics::Metrics, rate_limits::RateLimits,
         request_log::RequestLog, slow_searches::SlowSearches, stopping::Stopping, tasks::Tasks,
     },
+    replication::{Replication, Served, Version},
     speech::Speech,
 };
 
 /// State shared by all requests.
 pub struct AppState {
     /// The engine.
-    pub database: Arc<Database>,
+    pub served: Arc<Served>,
+    /// Role in replication.
+    pub replication: Arc<Replication>,
     /// The encoders.
     pub embedders: Arc<Embedders>,
     /// Embedding of written items.
@@ -83,6 +87,24 @@ impl AppState {
         config: Config,
         keys: Keys,
     ) -> Result<Self, String> {
+        let replication = Arc::new(Replication::new(config.replication.clone()));
+        Self::with_replication(database, replication, embedders, config, keys)
+    }
+
+    /// Builds the state of a server that publishes its database or follows another one.
+    ///
+    /// # Errors
+    /// The message names the setting that is wrong.
+    pub fn with_replication(
+        database: Arc<Database>,
+        replication: Arc<Replication>,
+        embedders: Embedders,
+        mut config: Config,
+        keys: Keys,
+    ) -> Result<Self, String> {
+        let served = Arc::new(Served::new(database));
+        // The writer embeds what it stores.
+        config.embedding.writes &= !replication.is_replica();
         let limits = config.limits;
         let metrics = Metrics::new().map_err(|e| e.to_string())?;
         let embedders = Arc::new(embedders);
@@ -90,13 +112,13 @@ impl AppState {
         let embeds = Arc::new(Gate::new(limits.embed_permits, limits.queue));
         let embedding = ItemEmbedding::start(Resources {
             settings: config.embedding,
-            database: database.clone(),
+            database: served.clone(),
             embedders: embedders.clone(),
             images: images.clone(),
             queries: embeds.clone(),
             embedded: metrics.items_embedded.clone(),
         })?;
-        let backups = Backups::open(database.clone(), config.backup)?;
+        let backups = Backups::open(served.clone(), config.backup)?;
         Ok(Self {
             backups: Arc::new(backups),
             searches: Gate::new(limits.search_permits, limits.queue),
@@ -126,10 +148,26 @@ impl AppState {
             ),
             metrics,
             embedding,
-            database,
+            served,
+            replication,
             embedders,
             limits,
             keys: Arc::new(KeyRing::new(keys)),
         })
+    }
+
+    /// Returns the database in use.
+    pub fn database(&self) -> Arc<Database> {
+        self.served.load()
+    }
+
+    /// Returns the version that requests are answered from at least; None without replication.
+    pub fn version(&self) -> Option<Version> {
+        self.replication.version(&self.served)
+    }
+
+    /// Returns role and progress of replication.
+    pub fn replication_info(&self) -> ReplicationInfo {
+        self.replication.info(&self.served)
     }
 }

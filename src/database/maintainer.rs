@@ -59,31 +59,51 @@ impl Maintainer {
         failures: &Arc<Failures>,
         threads: usize,
     ) -> std::io::Result<Self> {
-        let mut started = Self {
-            view: Arc::downgrade(view),
-            failures: failures.clone(),
-            stop: Arc::default(),
-            threads: Vec::new(),
-        };
+        let mut started = Self::new(view, failures);
         started.spawn("index-seal", |c| {
             Ok(c.maintain(JobKind::Seal, 1)? || c.follow(1))
         })?;
         started.spawn("index-merge", move |c| c.maintain(JobKind::Merge, threads))?;
-        started.spawn("sales", |c| {
-            c.advance_sales();
-            Ok(false)
-        })?;
+        started.spawn_for_reads()?;
         started.spawn("search-log", |c| {
             c.maintain_searches()?;
             Ok(false)
         })?;
-        started.spawn("suggest", Collection::maintain_suggestions)?;
         started.spawn("train", Collection::maintain_behavior)?;
         let mut watch = Watch::new()?;
         started.spawn("watch", move |c| watch.step(c))?;
         started.spawn_for_store("store", store, Store::watch)?;
         started.spawn_for_store("purge", store, Store::purge_if_due)?;
         Ok(started)
+    }
+
+    /// Starts the threads of a copy that is only read.
+    pub fn start_for_replica(
+        view: &Arc<RwLock<View>>,
+        failures: &Arc<Failures>,
+    ) -> std::io::Result<Self> {
+        let mut started = Self::new(view, failures);
+        started.spawn("index-graph", |c| Ok(c.follow(1)))?;
+        started.spawn_for_reads()?;
+        Ok(started)
+    }
+
+    fn new(view: &Arc<RwLock<View>>, failures: &Arc<Failures>) -> Self {
+        Self {
+            view: Arc::downgrade(view),
+            failures: failures.clone(),
+            stop: Arc::default(),
+            threads: Vec::new(),
+        }
+    }
+
+    /// Starts the threads that keep answers up to date without a write to the store.
+    fn spawn_for_reads(&mut self) -> std::io::Result<()> {
+        self.spawn("sales", |c| {
+            c.advance_sales();
+            Ok(false)
+        })?;
+        self.spawn("suggest", Collection::maintain_suggestions)
     }
 
     /// Starts a thread that repeats a step for each collection, without a pause while steps do

@@ -7,6 +7,7 @@ mod experiments;
 mod health;
 mod maintainer;
 mod reembedding;
+mod replay;
 mod searches;
 mod suggestions;
 mod uploads;
@@ -59,6 +60,9 @@ pub struct Options {
     pub canary: bool,
     /// Source of the current time, for anything that expires.
     pub clock: Clock,
+    /// Open a copy of another database that is only read: nothing is trained, sealed or removed by
+    /// its age, and nothing is saved when it is closed. Sales and suggestions are kept up to date.
+    pub replica: bool,
 }
 
 impl Default for Options {
@@ -71,6 +75,7 @@ impl Default for Options {
             bounds: Bounds::default(),
             canary: true,
             clock: Clock::default(),
+            replica: false,
         }
     }
 }
@@ -82,6 +87,7 @@ pub struct Database {
     store: Arc<Store>,
     limiter: Arc<ResourceLimiter>,
     canary: bool,
+    replica: bool,
     clock: Clock,
     /// Serializes changes of the manifest; readers take `view` only.
     change: Mutex<()>,
@@ -121,7 +127,7 @@ impl Database {
     /// ```
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         let store = Arc::new(Store::open(path, options.durability, options.create)?);
-        let seals = options.index_threads > 0;
+        let seals = options.index_threads > 0 && !options.replica;
         let limiter = Arc::new(ResourceLimiter::new(options.bounds, path, seals));
         let manifest = store.manifest()?;
         let (mut open, mut damaged) = (BTreeMap::new(), BTreeMap::new());
@@ -145,9 +151,14 @@ impl Database {
             damaged,
         }));
         let failures = Arc::default();
-        let maintainer = seals
-            .then(|| Maintainer::start(&view, &store, &failures, options.index_threads))
-            .transpose();
+        let maintainer = match options.replica {
+            true => Maintainer::start_for_replica(&view, &failures).map(Some),
+            false if seals => {
+                let threads = options.index_threads;
+                Maintainer::start(&view, &store, &failures, threads).map(Some)
+            }
+            false => Ok(None),
+        };
         let database = Self {
             maintainer: Mutex::new(maintainer.map_err(|e| {
                 Error::Storage(format!("cannot start the maintenance threads: {e}"))
@@ -155,6 +166,7 @@ impl Database {
             store,
             limiter,
             canary: options.canary,
+            replica: options.replica,
             clock: options.clock,
             change: Mutex::new(()),
             view,
@@ -172,6 +184,9 @@ impl Database {
     /// database goes on answering; later writes are durable, but slow down the next start.
     pub fn close(&self) -> Result<()> {
         drop(self.maintainer.lock().take());
+        if self.replica {
+            return Ok(());
+        }
         let open: Vec<_> = self.view.read().open.values().cloned().collect();
         // One failure does not skip the rest: each saves something of its own.
         let searches = all(open.iter().map(|c| c.maintain_searches()));
@@ -195,16 +210,30 @@ impl Database {
         self.store.identity()
     }
 
+    /// Returns the number of write operations of the store. It grows with each write, also of a
+    /// database that was copied from this one.
+    ///
+    /// # Errors
+    /// The store is closed after a failure.
+    pub fn operations(&self) -> Result<u64> {
+        self.store.operations()
+    }
+
     /// Makes a data directory with the content of this one as of a moment, below the data directory
     /// and by hard links, and returns its path. Writes go on. It holds every write that was
-    /// acknowledged before the call, and none in part. Full-text indexes are left out: an opening
-    /// builds them again. The caller removes it.
+    /// acknowledged before the call, and none in part. The caller removes it. The number is that of
+    /// the last write operation of the copy.
     ///
     /// # Errors
     /// The store failed, or `name` is taken.
-    pub fn checkpoint(&self, name: &str) -> Result<PathBuf> {
+    pub fn checkpoint(&self, name: &str) -> Result<(PathBuf, u64)> {
         check_name("/name", name)?;
-        self.store.checkpoint(name)
+        self.store.checkpoint(name, |folder| {
+            for collection in self.open_collections() {
+                collection.link_texts(folder);
+            }
+            Ok(())
+        })
     }
 
     /// Reads every block of the store and compares its checksum; returns the number of entries.
@@ -213,6 +242,18 @@ impl Database {
     /// [`Error::Damaged`] names the first damaged file.
     pub fn verify(&self) -> Result<u64> {
         self.store.verify()
+    }
+
+    /// Takes over from an earlier copy of this database what is built in the background, so that
+    /// there is no pause without it.
+    pub fn inherit(&self, earlier: &Self) {
+        for collection in self.open_collections() {
+            if let Ok(before) = earlier.collection(collection.name())
+                && before.id() == collection.id()
+            {
+                collection.inherit_suggestions(&before);
+            }
+        }
     }
 
     /// Returns the memory and disk in use.

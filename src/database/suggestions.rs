@@ -28,6 +28,11 @@ impl Collection {
             .complete(params, |id| self.shows_item(id))
     }
 
+    /// Takes over the suggestions of an earlier copy of this collection.
+    pub(crate) fn inherit_suggestions(&self, earlier: &Self) {
+        self.suggestions().inherit(earlier.suggestions());
+    }
+
     /// Builds the suggestions now, if items or searches have changed since the last build.
     ///
     /// # Errors

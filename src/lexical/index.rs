@@ -5,12 +5,18 @@
 //! the internal id up to which it has everything ([`LexicalIndex::covered`]), and an index that is
 //! behind is repaired by adding later items.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 use tantivy::{
-    Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, Term,
+    Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentMeta, TantivyDocument, Term,
+    index::SegmentComponent,
     indexer::{IndexWriterOptions, LogMergePolicy},
     schema::{
         FAST, Field, INDEXED, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing,
@@ -34,6 +40,13 @@ const WRITER_MEMORY_BYTES: usize = 16 << 20;
 /// Bytes of pending texts that are committed by the write that adds them, so that no search has to
 /// commit more.
 const MAX_PENDING_BYTES: u64 = 4 << 20;
+
+/// Files of tantivy: the last commit, and the names of all files that it may remove.
+const META_FILE: &str = "meta.json";
+const MANAGED_FILE: &str = ".managed.json";
+
+/// Attempts to link the files of a commit before the next commit.
+const LINK_ATTEMPTS: usize = 8;
 
 /// Bytes of memory of pending texts, as a multiple of the texts.
 const PENDING_FACTOR: u64 = 4;
@@ -201,6 +214,46 @@ impl LexicalIndex {
         }
     }
 
+    /// Links the files of the last commit from the folder of the index into a new one, which is
+    /// then an index too.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or commits follow each other too fast.
+    pub fn link_files(&self, from: &Path, to: &Path) -> Result<(), LexicalError> {
+        fs::create_dir_all(to).map_err(|e| LexicalError::io(to, e))?;
+        for _ in 0..LINK_ATTEMPTS {
+            let path = from.join(META_FILE);
+            let read = || fs::read(&path).map_err(|e| LexicalError::io(&path, e));
+            let meta = read()?;
+            let segments = self.index.load_metas()?.segments;
+            let mut linked = vec![PathBuf::from(META_FILE)];
+            let io = |e| LexicalError::io(from, e);
+            for entry in fs::read_dir(from).map_err(io)? {
+                let name = entry.map_err(io)?.file_name();
+                if !segments.iter().any(|segment| is_committed(segment, &name)) {
+                    continue;
+                }
+                match fs::hard_link(from.join(&name), to.join(&name)) {
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io(e)),
+                    _ => linked.push(name.into()),
+                }
+            }
+            // As long as the commit is the last one, none of its files is removed.
+            if read()? == meta {
+                let names = serde_json::to_vec(&linked).map_err(io::Error::other);
+                let names = names.map_err(|e| LexicalError::io(to, e))?;
+                for (name, bytes) in [(MANAGED_FILE, names), (META_FILE, meta)] {
+                    let path = to.join(name);
+                    fs::write(&path, bytes).map_err(|e| LexicalError::io(&path, e))?;
+                }
+                return Ok(());
+            }
+        }
+        let busy = io::Error::from(io::ErrorKind::ResourceBusy);
+        Err(LexicalError::io(from, busy))
+    }
+
     /// Ends the writer and removes the folder.
     ///
     /// # Errors
@@ -343,6 +396,18 @@ impl HasWriter for Shared {
             .try_lock()
             .is_none_or(|writer| writer.open.is_some())
     }
+}
+
+/// Returns true if a file is one of a committed segment. Deletions of a later commit are not.
+fn is_committed(segment: &SegmentMeta, name: &OsStr) -> bool {
+    let name = Path::new(name);
+    let deletions = segment.relative_path(SegmentComponent::Delete);
+    let is_of_segment = name
+        .to_str()
+        .and_then(|name| name.split_once('.'))
+        .is_some_and(|(id, _)| id == segment.id().uuid_string());
+    let is_deletions = name.extension() == deletions.extension();
+    is_of_segment && (!is_deletions || segment.has_deletes() && name == deletions)
 }
 
 fn schema() -> (Schema, [Field; FIELDS.len()], Field) {

@@ -31,6 +31,40 @@ pub(super) fn setting(collection: u32, kind: u8, id: &str) -> Vec<u8> {
     [&settings(collection)[..], &[kind], id.as_bytes()].concat()
 }
 
+/// Returns the collection and the text of a key that consists of these, as that of an item.
+pub(super) fn collection_and_text(key: &[u8]) -> Option<(u32, &str)> {
+    let (collection, text) = key.split_first_chunk::<4>()?;
+    let text = std::str::from_utf8(text).ok()?;
+    Some((u32::from_be_bytes(*collection), text))
+}
+
+/// Returns collection, internal id and stored name of the key of a vector.
+pub(super) fn of_vector(key: &[u8]) -> Option<(u32, u32, &str)> {
+    let (collection, rest) = key.split_first_chunk::<4>()?;
+    let (internal_id, space) = collection_and_text(rest)?;
+    Some((u32::from_be_bytes(*collection), internal_id, space))
+}
+
+/// Returns collection and time of the key of an event; None for other keys of that column family.
+pub(super) fn of_event(key: &[u8]) -> Option<(u32, i64)> {
+    let (collection, _) = key.strip_prefix(b"v")?.split_first_chunk::<4>()?;
+    Some((u32::from_be_bytes(*collection), event_ref(key)?.micros))
+}
+
+/// Returns collection, kind and id of the key of a setting.
+pub(super) fn of_setting(key: &[u8]) -> Option<(u32, u8, &str)> {
+    let (collection, rest) = key.strip_prefix(b"settings")?.split_first_chunk::<4>()?;
+    let (kind, id) = rest.split_first()?;
+    let id = std::str::from_utf8(id).ok()?;
+    Some((u32::from_be_bytes(*collection), *kind, id))
+}
+
+/// Returns true for the key of a list of segments.
+pub(super) fn is_segments(key: &[u8]) -> bool {
+    key.strip_prefix(b"segments")
+        .is_some_and(|rest| rest.len() == 4)
+}
+
 /// Prefix of all settings of a collection.
 pub(super) fn settings(collection: u32) -> Vec<u8> {
     [&b"settings"[..], &prefix(collection)].concat()

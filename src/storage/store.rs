@@ -132,6 +132,11 @@ impl Store {
         &self.identity
     }
 
+    /// Returns the number of the last write operation, which grows with each write.
+    pub fn operations(&self) -> Result<u64> {
+        Ok(self.rocks()?.sequence())
+    }
+
     /// Returns the acknowledged write operations that the opening could not find.
     pub fn lost(&self) -> u64 {
         self.lost

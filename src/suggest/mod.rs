@@ -71,7 +71,7 @@ struct Build {
     bytes: u64,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Schedule {
     version: Option<SourceVersion>,
     /// End of the pause after a build.
@@ -79,6 +79,13 @@ struct Schedule {
 }
 
 impl Suggestions {
+    /// Takes over the last build of an earlier copy of the same collection, until the next build.
+    pub fn inherit(&self, earlier: &Self) {
+        self.built.store(earlier.built.load_full());
+        let earlier = earlier.schedule.lock().clone();
+        *self.schedule.lock() = earlier;
+    }
+
     /// Returns true if a build is due: the sources have another version, and the pause is over.
     pub fn is_due(&self, version: &SourceVersion) -> bool {
         let schedule = self.schedule.lock();

@@ -1,6 +1,7 @@
 //! A `vitrine-server` process on a free port, over a data directory that outlives it.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     path::Path,
     process::{Child, Command, Stdio},
@@ -54,17 +55,41 @@ impl Server {
         flags: &[&OsStr],
         variables: &[(&str, &str)],
     ) -> Self {
+        let flags: Vec<_> = ["--listen".as_ref(), listen.as_ref()]
+            .into_iter()
+            .chain(flags.iter().copied())
+            .collect();
+        Self::spawn(data, &flags, variables).expect("the server gets ready")
+    }
+
+    /// Starts a server on a free port with flags and environment variables.
+    ///
+    /// # Errors
+    /// It ended; its messages.
+    pub fn try_launch(
+        data: &Path,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self, String> {
+        let flags = ["--listen", "127.0.0.1:0"].iter().chain(flags);
+        let flags: Vec<_> = flags.map(OsStr::new).collect();
+        Self::spawn(data, &flags, variables)
+    }
+
+    fn spawn(data: &Path, flags: &[&OsStr], variables: &[(&str, &str)]) -> Result<Self, String> {
         let address_file = data.with_extension("address");
         let _ = std::fs::remove_file(&address_file);
+        let messages = data.with_extension("stderr");
+        let stderr = std::fs::File::create(&messages).expect("a file for messages");
         let mut child = Command::new(SERVER)
-            .args(["serve", "--listen", listen, "--data-dir"])
+            .args(["serve", "--data-dir"])
             .arg(data)
             .arg("--address-file")
             .arg(&address_file)
             .args(flags)
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .expect("the server binary starts");
         let started = Instant::now();
@@ -74,7 +99,10 @@ impl Server {
                 _ => {}
             }
             if let Some(status) = child.try_wait().expect("the process can be asked") {
-                panic!("the server ended before it was ready: {status}");
+                let text = std::fs::read_to_string(&messages).unwrap_or_default();
+                return Err(format!(
+                    "the server ended before it was ready: {status}: {text}"
+                ));
             }
             assert!(
                 started.elapsed() < Duration::from_secs(60),
@@ -82,10 +110,10 @@ impl Server {
             );
             std::thread::yield_now();
         };
-        Self {
+        Ok(Self {
             child,
             url: format!("http://{address}"),
-        }
+        })
     }
 
     /// kill -9: no destructor, no flush.
@@ -109,17 +137,36 @@ impl Server {
 
     /// Sends a request with a JSON body; returns status and JSON.
     pub fn send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let (status, answer, _) = self.send_with(method, path, body, &[]);
+        (status, answer)
+    }
+
+    /// Sends a request with a JSON body and headers; returns status, JSON and headers.
+    pub fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> (u16, Value, BTreeMap<String, String>) {
         let url = format!("{}{path}", self.url);
-        let request = ureq::http::Request::builder()
+        let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(url)
-            .header("content-type", "application/json")
-            .body(body.to_string())
-            .expect("a valid request");
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.to_string()).expect("a valid request");
         let mut response = agent().run(request).expect("the server answers");
         let status = response.status().as_u16();
+        let headers = response.headers().iter();
+        let headers = headers
+            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+            .collect();
         let text = response.body_mut().read_to_string().expect("a body");
-        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+        let answer = serde_json::from_str(&text).unwrap_or(Value::Null);
+        (status, answer, headers)
     }
 }
 

@@ -7,6 +7,7 @@ mod durability;
 mod harness;
 mod import_circles;
 mod reembedding;
+mod replication;
 mod sources;
 mod startup;
 mod tls;

@@ -48,24 +48,19 @@ pub async fn create(
     let started = Instant::now();
     let created_at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     let identity = database.id().to_owned();
-    let name = id.clone();
-    let checkpoint = blocking(move || database.checkpoint(&name).map_err(|e| e.to_string()));
-    let folder = TempFolder(checkpoint.await?);
     let known = known_hashes(repository, &identity).await?;
+    let checkpoint = Checkpoint::take(database, id.clone(), known).await?;
     let mut objects = repository.objects().await?;
-    let mut files = Vec::new();
     let mut copied_bytes = 0;
-    let root = folder.0.clone();
-    for found in blocking(move || list(&root)).await? {
-        let entry = with_hash(&folder.0, found, &known).await?;
+    for entry in &checkpoint.files {
         if objects.get(&entry.blake3) != Some(&entry.bytes) {
-            let path = folder.0.join(&entry.name);
+            let path = checkpoint.path(entry);
             repository.upload(&path, &entry.blake3, entry.bytes).await?;
             objects.insert(entry.blake3.clone(), entry.bytes);
             copied_bytes += entry.bytes;
         }
-        files.push(entry);
     }
+    let files = checkpoint.files.clone();
     let snapshot = SnapshotInfo {
         id,
         state: SnapshotState::Complete,
@@ -81,6 +76,47 @@ pub async fn create(
     let manifest = Manifest::new(snapshot, files);
     repository.write_manifest(&manifest).await?;
     Ok(manifest.snapshot)
+}
+
+/// A copy of a database in use as of a moment, by hard links; it is removed when it is dropped.
+pub(crate) struct Checkpoint {
+    folder: TempFolder,
+    /// Its files, in the order of their names.
+    pub files: Vec<FileEntry>,
+    /// Number of its last write operation.
+    pub operations: u64,
+}
+
+impl Checkpoint {
+    /// Makes a copy. `known` has files of earlier ones by name: those that cannot have changed
+    /// since are not read again for their hashes.
+    ///
+    /// # Errors
+    /// The database cannot be copied, or the copy not be read.
+    pub async fn take(
+        database: Arc<Database>,
+        name: String,
+        known: HashMap<String, FileEntry>,
+    ) -> Result<Self, String> {
+        blocking(move || {
+            let made = database.checkpoint(&name).map_err(|e| e.to_string())?;
+            let (folder, operations) = (TempFolder(made.0), made.1);
+            let listed = list(&folder.0)?.into_iter();
+            let hashed = listed.map(|found| with_hash(&folder.0, found, &known));
+            let files = hashed.collect::<Result<_, _>>()?;
+            Ok(Self {
+                folder,
+                files,
+                operations,
+            })
+        })
+        .await
+    }
+
+    /// Returns the path of a file of the copy.
+    pub fn path(&self, file: &FileEntry) -> PathBuf {
+        self.folder.0.join(&file.name)
+    }
 }
 
 /// Deletes all but the newest snapshots, then the objects that no snapshot has; returns the number
@@ -128,20 +164,18 @@ async fn known_hashes(
     Ok(HashMap::new())
 }
 
-async fn with_hash(
+fn with_hash(
     folder: &Path,
     found: FileEntry,
     known: &HashMap<String, FileEntry>,
 ) -> Result<FileEntry, String> {
-    let never_changes = found.name.ends_with(".sst") || found.name.ends_with(".seg");
-    if never_changes
+    if found.is_immutable()
         && let Some(known) = known.get(&found.name)
         && (known.bytes, known.modified_ns) == (found.bytes, found.modified_ns)
     {
         return Ok(known.clone());
     }
-    let path = folder.join(&found.name);
-    let (blake3, bytes) = blocking(move || hash(&path)).await?;
+    let (blake3, bytes) = hash(&folder.join(&found.name))?;
     Ok(FileEntry {
         blake3,
         bytes,
@@ -172,12 +206,14 @@ fn list(folder: &Path) -> Result<Vec<FileEntry>, String> {
             });
         }
     }
-    files.retain(|file| file.name != "LOCK");
+    // A lock, and messages of RocksDB about itself.
+    files.retain(|file| file.name != "LOCK" && !file.name.starts_with("LOG"));
     files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
 }
 
-fn hash(path: &Path) -> Result<(String, u64), String> {
+/// Returns the hash and the size of a file.
+pub(crate) fn hash(path: &Path) -> Result<(String, u64), String> {
     let error = |e: std::io::Error| format!("{}: {e}", path.display());
     let mut file = File::open(path).map_err(error)?;
     let mut hasher = blake3::Hasher::new();
@@ -186,7 +222,7 @@ fn hash(path: &Path) -> Result<(String, u64), String> {
 }
 
 /// Runs work on a thread that may block.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
     spawn_blocking(work).await.map_err(|e| e.to_string())?

@@ -36,6 +36,22 @@ pub struct FileEntry {
     pub blake3: String,
 }
 
+impl FileEntry {
+    /// Returns true if a file of this name never changes: a table of RocksDB, a segment of a vector
+    /// index or of a full-text index.
+    pub fn is_immutable(&self) -> bool {
+        let name = self.name.as_str();
+        let is_text = name.starts_with("lexical/") && !name.ends_with(".json");
+        is_text || name.ends_with(".sst") || name.ends_with(".seg")
+    }
+
+    /// Returns true if its name stays below the folder that it is joined to.
+    pub fn is_inside(&self) -> bool {
+        let mut parts = Path::new(&self.name).components().peekable();
+        parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
+    }
+}
+
 impl Manifest {
     /// Returns the manifest of a complete snapshot.
     pub fn new(snapshot: SnapshotInfo, files: Vec<FileEntry>) -> Self {
@@ -64,7 +80,7 @@ impl Manifest {
         if manifest.checksum != checksum(&manifest.snapshot, &manifest.files) {
             return Err("damaged manifest: its checksum does not match".into());
         }
-        match manifest.files.iter().find(|file| !is_inside(&file.name)) {
+        match manifest.files.iter().find(|file| !file.is_inside()) {
             Some(file) => Err(format!(
                 "expected a path below the data directory, got {}",
                 file.name
@@ -77,11 +93,6 @@ impl Manifest {
 fn checksum(snapshot: &SnapshotInfo, files: &[FileEntry]) -> String {
     let content = serde_json::to_vec(&(snapshot, files)).unwrap_or_default();
     blake3::hash(&content).to_hex().to_string()
-}
-
-fn is_inside(name: &str) -> bool {
-    let mut parts = Path::new(name).components().peekable();
-    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 #[cfg(test)]

@@ -30,3 +30,7 @@ pub use self::{
     service::Backups,
     settings::BackupSettings,
 };
+pub(crate) use self::{
+    create::{Checkpoint, blocking, hash},
+    restore::{fetch, make_folder, restore_files},
+};

@@ -9,10 +9,11 @@ use std::{
 };
 
 use actix_web::web::Bytes;
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::{
-    ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem,
-    parse_url_opts, path::Path as Key,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart,
+    local::LocalFileSystem, parse_url_opts, path::Path as Key,
 };
 use tokio::task::spawn_blocking;
 
@@ -74,6 +75,12 @@ impl Repository {
         })
     }
 
+    /// Returns the same target with all names below a folder.
+    pub(crate) fn below(mut self, folder: &str) -> Self {
+        self.root = self.root.join(folder);
+        self
+    }
+
     /// Returns the folder or URL.
     pub fn target(&self) -> &str {
         &self.target
@@ -117,6 +124,73 @@ impl Repository {
     async fn listed(&self, folder: &[&str]) -> Result<Vec<ObjectMeta>, String> {
         let listed = self.store.list(Some(&self.key(folder))).try_collect();
         listed.await.map_err(|e| self.error(e))
+    }
+
+    /// Reads a small object; None if there is none.
+    ///
+    /// # Errors
+    /// The target cannot be read.
+    pub(crate) async fn read(&self, name: &[&str]) -> Result<Option<Bytes>, String> {
+        match self.bytes(&self.key(name)).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(self.error(e)),
+        }
+    }
+
+    /// Writes a small object in one request; it replaces one of the same name.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub(crate) async fn write(&self, name: &[&str], bytes: Vec<u8>) -> Result<(), String> {
+        let put = self.store.put(&self.key(name), bytes.into()).await;
+        put.map(|_| ()).map_err(|e| self.error(e))
+    }
+
+    /// Writes a small object in one request, durably and only if there is none of that name;
+    /// returns false if there is one. Of several writers, one succeeds.
+    ///
+    /// # Errors
+    /// The target cannot be written; the object may be there all the same.
+    pub(crate) async fn write_new(&self, name: &[&str], bytes: Vec<u8>) -> Result<bool, String> {
+        self.sync().await?;
+        let mode = PutMode::Create.into();
+        let put = self
+            .store
+            .put_opts(&self.key(name), bytes.into(), mode)
+            .await;
+        match put {
+            Ok(_) => self.sync().await.map(|()| true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(e) => Err(self.error(e)),
+        }
+    }
+
+    /// Returns the names of the objects below a folder, each with the time of its last change.
+    ///
+    /// # Errors
+    /// The target cannot be listed.
+    pub(crate) async fn names(
+        &self,
+        folder: &[&str],
+    ) -> Result<Vec<(String, DateTime<Utc>)>, String> {
+        let listed = self.listed(folder).await?.into_iter();
+        let named = listed.filter_map(|object| {
+            let name = object.location.filename()?.to_owned();
+            Some((name, object.last_modified))
+        });
+        Ok(named.collect())
+    }
+
+    /// Deletes an object by name.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub(crate) async fn remove(&self, name: &[&str]) -> Result<(), String> {
+        match self.store.delete(&self.key(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(self.error(e)),
+        }
     }
 
     /// Reads a small object.
@@ -266,6 +340,15 @@ impl Repository {
             writer.put(part.into());
         }
         writer.finish().await.map(|_| ()).map_err(|e| self.error(e))
+    }
+
+    /// Writes an object under its hash.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub(crate) async fn upload_bytes(&self, hash: &str, bytes: Vec<u8>) -> Result<(), String> {
+        let put = self.store.put(&self.object(hash), bytes.into()).await;
+        put.map(|_| ()).map_err(|e| self.error(e))
     }
 
     /// Reads an object in parts, with a check of its hash and size.

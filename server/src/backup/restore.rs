@@ -29,17 +29,31 @@ pub async fn restore(
     folder: &Path,
 ) -> Result<SnapshotInfo, String> {
     let manifest = find(repository, id).await?;
+    restore_files(repository, &manifest.files, folder).await?;
+    Ok(manifest.snapshot)
+}
+
+/// Copies the files of a database into an empty or new folder, with a check of every file.
+///
+/// # Errors
+/// As [`restore`].
+pub(crate) async fn restore_files(
+    repository: &Repository,
+    files: &[FileEntry],
+    folder: &Path,
+) -> Result<(), String> {
     check_empty(folder)?;
     make_folder(folder)?;
-    let (last, files): (Vec<_>, Vec<_>) = manifest.files.iter().partition(|f| f.name == LAST);
+    let (last, others): (Vec<_>, Vec<_>) = files.iter().partition(|f| f.name == LAST);
     if last.is_empty() {
-        return Err(format!("snapshot {}: has no {LAST}", manifest.snapshot.id));
+        return Err(format!(
+            "expected a data directory, got files without {LAST}"
+        ));
     }
-    for file in files.into_iter().chain(last) {
-        fetch(repository, file, folder).await?;
+    for file in others.into_iter().chain(last) {
+        fetch(repository, file, &folder.join(&file.name)).await?;
     }
-    sync_folders(folder, &manifest)?;
-    Ok(manifest.snapshot)
+    sync_folders(folder, files)
 }
 
 /// Makes a restored folder one that no server opens.
@@ -106,18 +120,29 @@ fn check_empty(folder: &Path) -> Result<(), String> {
     }
 }
 
-fn make_folder(folder: &Path) -> Result<(), String> {
+/// Makes a folder and its parents, for this user only.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), String> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|e| format!("{}: {e}", folder.display()))
 }
 
-async fn fetch(repository: &Repository, entry: &FileEntry, folder: &Path) -> Result<(), String> {
-    let path = folder.join(&entry.name);
+/// Copies an object to a new file, with a check of its hash.
+///
+/// # Errors
+/// The object is missing or damaged, or the file cannot be written.
+pub(crate) async fn fetch(
+    repository: &Repository,
+    entry: &FileEntry,
+    path: &Path,
+) -> Result<(), String> {
     let error = |e: std::io::Error| format!("{}: {e}", path.display());
     path.parent().map_or(Ok(()), make_folder)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
-    let mut file = options.open(&path).map_err(error)?;
+    let mut file = options.open(path).map_err(error)?;
     repository
         .download(&entry.blake3, entry.bytes, |part| {
             file.write_all(part).map_err(error)
@@ -128,8 +153,8 @@ async fn fetch(repository: &Repository, entry: &FileEntry, folder: &Path) -> Res
 }
 
 /// Syncs the entries of all folders of a restored directory to disk.
-fn sync_folders(folder: &Path, manifest: &Manifest) -> Result<(), String> {
-    let inner = manifest.files.iter().map(|file| folder.join(&file.name));
+fn sync_folders(folder: &Path, files: &[FileEntry]) -> Result<(), String> {
+    let inner = files.iter().map(|file| folder.join(&file.name));
     let folders = inner.filter_map(|path| path.parent().map(Path::to_path_buf));
     let folders: std::collections::BTreeSet<_> = folders.collect();
     for folder in folders {

@@ -10,7 +10,7 @@ use std::{
 
 use chrono::Utc;
 use parking_lot::Mutex;
-use vitrine::{Database, Subject};
+use vitrine::Subject;
 use vitrine_schemas::{SnapshotInfo, SnapshotState};
 
 use super::{
@@ -20,6 +20,7 @@ use super::{
     repository::Repository,
     settings::BackupSettings,
 };
+use crate::replication::Served;
 
 /// Longest pause after a scheduled snapshot that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(600);
@@ -29,7 +30,7 @@ const MAX_SHOWN: usize = 20;
 
 /// Backups of a server.
 pub struct Backups {
-    database: Arc<Database>,
+    database: Arc<Served>,
     settings: BackupSettings,
     repository: Option<Repository>,
     /// Locked while a snapshot is made.
@@ -47,7 +48,7 @@ impl Backups {
     ///
     /// # Errors
     /// The target cannot be opened.
-    pub fn open(database: Arc<Database>, settings: BackupSettings) -> Result<Self, String> {
+    pub fn open(database: Arc<Served>, settings: BackupSettings) -> Result<Self, String> {
         let repository = settings.target.as_deref().map(Repository::open);
         Ok(Self {
             database,
@@ -73,7 +74,7 @@ impl Backups {
     pub async fn record_erasure(&self, subject: &Subject) -> Result<(), String> {
         match self.repository() {
             Some(repository) => {
-                let erasure = Erasure::now(self.database.id(), subject);
+                let erasure = Erasure::now(self.database.load().id(), subject);
                 repository.write_erasure(&erasure).await
             }
             None => Ok(()),
@@ -85,7 +86,7 @@ impl Backups {
         let snapshot = SnapshotInfo {
             id: new_id(),
             state: SnapshotState::Running,
-            database: self.database.id().to_owned(),
+            database: self.database.load().id().to_owned(),
             created_at: Utc::now().to_rfc3339(),
             version: env!("CARGO_PKG_VERSION").into(),
             ..SnapshotInfo::default()
@@ -131,7 +132,7 @@ impl Backups {
     async fn make(&self, id: &str) -> Result<SnapshotInfo, String> {
         let repository = self.repository().ok_or("no backup.target is configured")?;
         let _one = self.running.lock().await;
-        let snapshot = create(self.database.clone(), repository, id.to_owned()).await?;
+        let snapshot = create(self.database.load(), repository, id.to_owned()).await?;
         if self.settings.keep > 0 {
             if let Err(e) = prune_snapshots(repository, self.settings.keep).await {
                 tracing::error!("old snapshots were not removed: {e}");

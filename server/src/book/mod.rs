@@ -16,7 +16,7 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 36] = sources![
+pub const SOURCES: [(&str, &str); 37] = sources![
     "introduction"
     "quick-start"
     "search"
@@ -43,6 +43,7 @@ pub const SOURCES: [(&str, &str); 36] = sources![
     "deployment"
     "operations"
     "backup"
+    "replication"
     "limits"
     "vector-indexes"
     "security"

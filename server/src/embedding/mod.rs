@@ -17,7 +17,7 @@ use std::{
 use actix_web::http::StatusCode;
 use prometheus::IntCounterVec;
 use tokio::{sync::Notify, time::timeout_at};
-use vitrine::{Collection, Database, EmbedPolicy, Error, Policy, Written};
+use vitrine::{Collection, EmbedPolicy, Error, Policy, Written};
 use vitrine_indexer::pipeline::{self, Options};
 use vitrine_schemas::{
     EmbedMode, EmbeddingState, EmbeddingStatus, Item, ItemPatch, WaitFor, WriteParams,
@@ -29,6 +29,7 @@ use crate::{
     error::{ApiError, ApiResult},
     images::ImageFolders,
     ops::limits::Gate,
+    replication::Served,
 };
 
 /// Number of pending items up to which a write waits for its vectors by default.
@@ -39,7 +40,7 @@ pub struct Resources {
     /// Settings.
     pub settings: Embedding,
     /// Collections.
-    pub database: Arc<Database>,
+    pub database: Arc<Served>,
     /// Encoders.
     pub embedders: Arc<Embedders>,
     /// Folders of item images.
@@ -273,7 +274,7 @@ impl Shared {
 
     /// Returns the number of pending items of all collections.
     fn pending(&self) -> u64 {
-        let collections = self.resources.database.open_collections();
+        let collections = self.resources.database.load().open_collections();
         collections.iter().map(|c| c.pending_count()).sum()
     }
 

@@ -57,7 +57,7 @@ struct Worker {
 impl Worker {
     fn run(&self) {
         while !self.shared.stopping.load(Ordering::SeqCst) {
-            let collections = self.shared.resources.database.open_collections();
+            let collections = self.shared.resources.database.load().open_collections();
             let mut embedded = 0;
             for collection in &collections {
                 if self.shared.stopping.load(Ordering::SeqCst) {

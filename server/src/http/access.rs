@@ -13,7 +13,7 @@ use actix_web::{
 use crate::{
     auth::{Action, Grant},
     error::{ApiError, ApiResult},
-    http::same_origin,
+    http::{replication, same_origin},
     state::AppState,
 };
 
@@ -54,7 +54,7 @@ pub const USER_ROUTES: [(&str, &str); 6] = [
 /// request.
 pub async fn layer<B: MessageBody + 'static>(
     access: Access,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     request.extensions_mut().insert(access);
@@ -63,7 +63,15 @@ pub async fn layer<B: MessageBody + 'static>(
             if let Some(grant) = grant {
                 request.extensions_mut().insert(grant);
             }
-            Ok(next.call(request).await?.map_into_left_body())
+            match replication::route(access, &mut request).await {
+                Ok(served) => {
+                    let mut response = next.call(request).await?;
+                    let (request, head) = (response.request().clone(), response.headers_mut());
+                    served.tell(&request, head);
+                    Ok(response.map_into_left_body())
+                }
+                Err(response) => Ok(request.into_response(response).map_into_right_body()),
+            }
         }
         Err(error) => Ok(request
             .into_response(error.error_response())

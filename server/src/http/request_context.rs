@@ -5,12 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::StatusCode, web};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::{StatusCode, header::HeaderMap},
+    web,
+};
 use vitrine::Database;
 use vitrine_schemas::{Condition, Filter, FilterSpec};
 
 use crate::{
     auth::{Grant, UserToken},
+    config::Limits,
     error::{ApiError, ApiResult},
     ops::limits::Gate,
     state::AppState,
@@ -75,7 +81,7 @@ impl RequestContext {
         T: Send + 'static,
         F: FnOnce(&Database) -> vitrine::Result<T> + Send + 'static,
     {
-        let database = self.state.database.clone();
+        let database = self.state.database();
         gate.run(deadline, move || Ok(work(&database)?)).await
     }
 
@@ -189,27 +195,31 @@ fn from_request(request: &HttpRequest) -> ApiResult<RequestContext> {
         .app_data::<web::Data<AppState>>()
         .cloned()
         .ok_or_else(|| ApiError::internal("the state is missing"))?;
-    let ms = match request.headers().get("x-timeout-ms") {
-        None => state.limits.timeout_ms,
-        Some(value) => value
-            .to_str()
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .filter(|ms| (1..=state.limits.max_timeout_ms).contains(ms))
-            .ok_or_else(|| {
-                ApiError::invalid(
-                    "",
-                    format!(
-                        "header x-timeout-ms: expected an integer from 1 to {} \
-                         (limits.max_timeout_ms)",
-                        state.limits.max_timeout_ms
-                    ),
-                )
-            })?,
-    };
     Ok(RequestContext {
-        timeout: Duration::from_millis(ms),
+        timeout: timeout_of(request.headers(), &state.limits)?,
         grant: request.extensions().get().cloned(),
         state,
     })
+}
+
+/// Returns the timeout that the headers of a request ask for, or the default.
+///
+/// # Errors
+/// It is out of range.
+pub fn timeout_of(headers: &HeaderMap, limits: &Limits) -> ApiResult<Duration> {
+    let Some(value) = headers.get("x-timeout-ms") else {
+        return Ok(Duration::from_millis(limits.timeout_ms));
+    };
+    let ms = value.to_str().ok().and_then(|text| text.parse().ok());
+    let ms = ms.filter(|ms| (1..=limits.max_timeout_ms).contains(ms));
+    let ms = ms.ok_or_else(|| {
+        ApiError::invalid(
+            "",
+            format!(
+                "header x-timeout-ms: expected an integer from 1 to {} (limits.max_timeout_ms)",
+                limits.max_timeout_ms
+            ),
+        )
+    })?;
+    Ok(Duration::from_millis(ms))
 }

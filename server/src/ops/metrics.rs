@@ -7,12 +7,15 @@ use prometheus::{
 use vitrine::{
     Bounds, Health,
     bounds::Usage,
-    schemas::{BehaviorInfo, CollectionInfo, EmbeddingInfo, IndexInfo, SearchLogInfo},
+    schemas::{
+        BehaviorInfo, CollectionInfo, EmbeddingInfo, IndexInfo, ReplicationInfo, SearchLogInfo,
+    },
 };
 
 use super::{
     gauges::Gauges,
     health_metrics::{BackupFigures, add_health},
+    replication_metrics::add_replication,
 };
 
 /// Request metrics, counted as requests are served.
@@ -95,6 +98,8 @@ pub struct MetricsSnapshot<'a> {
     pub bounds: Bounds,
     /// Health of the database.
     pub health: &'a Health,
+    /// Role and progress of replication.
+    pub replication: &'a ReplicationInfo,
     /// Snapshots of this server.
     pub backups: BackupFigures,
 }
@@ -151,6 +156,7 @@ impl MetricsSnapshot<'_> {
         self.indexes(&gauges)?;
         self.database(&gauges)?;
         add_health(&gauges, self.health, self.backups)?;
+        add_replication(&gauges, self.replication)?;
         Ok(gauges.gather())
     }
 

@@ -6,6 +6,7 @@ pub mod health_metrics;
 pub mod limits;
 pub mod metrics;
 pub mod rate_limits;
+mod replication_metrics;
 pub mod request_log;
 pub mod slow_searches;
 pub mod stopping;

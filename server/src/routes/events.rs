@@ -163,7 +163,7 @@ pub async fn import(
 /// Writes a body of at most `limits.import_file_bytes` to a temporary file.
 async fn receive(mut payload: Payload, state: &AppState) -> ApiResult<NamedTempFile> {
     let limit = state.limits.import_file_bytes;
-    let folder = state.database.uploads()?;
+    let folder = state.database().uploads()?;
     let mut file = NamedTempFile::new_in(folder).map_err(ApiError::internal)?;
     let (mut buffer, mut size) = (BytesMut::new(), 0);
     loop {
@@ -183,7 +183,7 @@ async fn receive(mut payload: Payload, state: &AppState) -> ApiResult<NamedTempF
         buffer.extend_from_slice(&chunk);
         if ended || buffer.len() >= WRITE_BUFFER_BYTES {
             let bytes = buffer.split();
-            state.database.admit_upload(bytes.len() as u64)?;
+            state.database().admit_upload(bytes.len() as u64)?;
             let write = move || file.write_all(&bytes).map(|()| file);
             let written = web::block(write).await.map_err(ApiError::internal)?;
             file = written.map_err(ApiError::internal)?;
@@ -233,7 +233,7 @@ impl Steps for Import {
 
 impl Import {
     async fn store(&mut self) -> ApiResult<Option<StoredBatch>> {
-        let database = self.state.database.clone();
+        let database = self.state.database();
         match &mut self.feed {
             Feed::Records(batches, parser) => {
                 let Some(batch) = batches.next().await? else {

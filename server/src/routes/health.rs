@@ -54,11 +54,12 @@ pub async fn livez() -> Json<Status> {
     get, path = "/readyz", tag = "operations", operation_id = "ready", security(()),
     responses(
         (status = 200, description = "The server accepts requests", body = Readiness),
-        (status = 503, description = "Writes fail", body = Readiness),
+        (status = 503, description = "Writes fail, or a replica is behind the store", body = Readiness),
     ),
 )]
 pub async fn readyz(state: web::Data<AppState>) -> HttpResponse {
-    let readiness = readiness(&state.database.health());
+    let readiness = readiness(&state.database().health());
+    let readiness = with_replication(readiness, &state);
     match readiness.status {
         ReadinessStatus::Unavailable => HttpResponse::ServiceUnavailable().json(readiness),
         _ => HttpResponse::Ok().json(readiness),
@@ -82,6 +83,40 @@ fn readiness(health: &Health) -> Readiness {
         reasons.insert(0, reason);
     }
     Readiness { status, reasons }
+}
+
+/// Adds what replication does not do. A replica is not ready while the store has had a later state
+/// for long; without the store, it goes on.
+fn with_replication(mut readiness: Readiness, state: &AppState) -> Readiness {
+    let info = state.replication_info();
+    let mut add = |status: ReadinessStatus, reason: String| {
+        if readiness.status != ReadinessStatus::Unavailable {
+            readiness.status = status;
+        }
+        readiness.reasons.push(reason);
+    };
+    if let Some(epoch) = info.fenced_by {
+        let reason = format!("another writer (epoch {epoch}) took over; changes are refused");
+        add(ReadinessStatus::Unavailable, reason);
+    }
+    if info.error.is_some() {
+        // The cause may name the store: it is in the log and in GET /v1/replication.
+        let seconds = info.lag_seconds.unwrap_or_default();
+        let reason = format!(
+            "replication fails, see the log; state {} is {seconds:.0} s old",
+            info.state
+        );
+        add(ReadinessStatus::Degraded, reason);
+    }
+    let max_behind = state.replication.settings.max_behind_seconds as f64;
+    if info.behind_seconds > max_behind {
+        let reason = format!(
+            "the replica has been behind the store for {:.0} s",
+            info.behind_seconds
+        );
+        add(ReadinessStatus::Unavailable, reason);
+    }
+    readiness
 }
 
 /// Get the log level
@@ -131,13 +166,14 @@ pub async fn metrics(context: RequestContext) -> ApiResult<HttpResponse> {
             ("image", state.thumbnails.in_use()),
             ("train", state.trainings.in_use()),
         ];
-        let database = &state.database;
+        let database = &state.database();
         let snapshot = MetricsSnapshot {
             collections: &database.collections(),
             running: &running,
             usage: &database.usage()?,
             bounds: database.bounds(),
             health: &database.health(),
+            replication: &state.replication_info(),
             backups: BackupFigures {
                 last_success: state.backups.last_success.load(Relaxed),
                 failures: state.backups.failures.load(Relaxed),

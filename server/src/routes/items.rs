@@ -54,7 +54,7 @@ pub async fn put(
     let (state, timeout) = (context.state.clone(), context.timeout);
     let deadline = context.deadline();
     let work = move || {
-        let collection = state.database.collection(&path.c)?;
+        let collection = state.database().collection(&path.c)?;
         if items.iter().any(|item| item.vectors.is_empty()) {
             state.embedding.admit(&collection, &params)?;
         }
@@ -119,7 +119,7 @@ pub async fn patch(
     let (state, timeout) = (context.state.clone(), context.timeout);
     let deadline = context.deadline();
     let work = move || {
-        let collection = state.database.collection(&path.c)?;
+        let collection = state.database().collection(&path.c)?;
         let is_embedded = EMBEDDED_FIELDS.iter().any(|f| body.0.contains_key(*f));
         if is_embedded && !body.0.contains_key("vectors") {
             state.embedding.admit(&collection, &params)?;

@@ -23,6 +23,7 @@ pub mod privacy;
 pub mod rankers;
 pub mod recommend;
 pub mod reembedding;
+pub mod replication;
 pub mod reports;
 pub mod rules;
 pub mod search;

@@ -134,7 +134,7 @@ pub async fn activate(
 pub async fn task(context: RequestContext, path: Path<TaskPath>) -> ApiResult<Json<Task>> {
     let task = context.state.tasks.get(&path.id);
     let covers = |task: &Task| {
-        let aliases = context.state.database.aliases().into_iter();
+        let aliases = context.state.database().aliases().into_iter();
         let mut aliases = aliases.filter(|(_, collection)| *collection == task.collection);
         context.covers(&task.collection) || aliases.any(|(alias, _)| context.covers(&alias))
     };

@@ -29,10 +29,11 @@ impl SearchRecord {
     /// Records the answer, and gives it the id for its events.
     pub fn finish(self, context: &RequestContext, c: &str, answer: &mut SearchResponse) {
         answer.request_id = Some(self.0.request_id.clone());
-        let Ok(collection) = context.state.database.collection(c) else {
+        let Ok(collection) = context.state.database().collection(c) else {
             return;
         };
-        if !collection.records_searches() {
+        // A replica cannot write its log.
+        if !collection.records_searches() || context.state.replication.is_replica() {
             return;
         }
         let hits = answer.hits.iter();

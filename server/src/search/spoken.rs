@@ -45,7 +45,7 @@ pub async fn text_of(
             ApiError::invalid(pointer, detail)
         })?;
         let hints = Hints {
-            hot_words: &brands(&state.database, &c)?,
+            hot_words: &brands(&state.database(), &c)?,
             ..Hints::default()
         };
         let heard = state.speech.transcribe(&bytes, &hints, pointer)?;

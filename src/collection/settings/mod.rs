@@ -246,18 +246,8 @@ pub(in crate::collection) struct Settings {
 impl Settings {
     /// Reads the settings from the store.
     pub fn open(store: &Store, collection: u32) -> Result<Self> {
-        let stored = Stored {
-            rules: read(store, collection)?,
-            synonyms: read(store, collection)?,
-            presets: read(store, collection)?,
-            experiments: read(store, collection)?,
-            stop_words: store
-                .settings(collection, STOP_WORDS)?
-                .pop()
-                .unwrap_or_default(),
-        };
         Ok(Self {
-            now: ArcSwap::from_pointee(Snapshot::of(stored)),
+            now: ArcSwap::from_pointee(Snapshot::read(store, collection)?),
             change: Mutex::default(),
         })
     }
@@ -273,6 +263,22 @@ impl Settings {
     }
 }
 
+impl Snapshot {
+    fn read(store: &Store, collection: u32) -> Result<Self> {
+        let stored = Stored {
+            rules: read(store, collection)?,
+            synonyms: read(store, collection)?,
+            presets: read(store, collection)?,
+            experiments: read(store, collection)?,
+            stop_words: store
+                .settings(collection, STOP_WORDS)?
+                .pop()
+                .unwrap_or_default(),
+        };
+        Ok(Self::of(stored))
+    }
+}
+
 fn read<S: Setting>(store: &Store, collection: u32) -> Result<BTreeMap<String, S>> {
     let stored = store.settings::<S>(collection, S::KEY_PREFIX)?;
     let named = stored.into_iter().map(|s| (s.id().to_owned(), s));
@@ -280,6 +286,14 @@ fn read<S: Setting>(store: &Store, collection: u32) -> Result<BTreeMap<String, S
 }
 
 impl Collection {
+    /// Reads the settings again, after they were changed in the store alone.
+    pub(crate) fn reload_settings(&self) -> Result<()> {
+        let _change = self.settings.change.lock();
+        let read = Snapshot::read(&self.store, self.id)?;
+        self.settings.now.store(Arc::new(read));
+        Ok(())
+    }
+
     /// Returns all settings of a kind, in the order of their ids.
     pub fn settings<S: Setting>(&self) -> Vec<S> {
         let now = self.settings.now();

@@ -85,6 +85,18 @@ impl State {
         Ok(())
     }
 
+    /// Repeats changes of stored marks: of each, the item id, and the record if there is one.
+    pub(in crate::collection) fn replay_marks(&mut self, marks: Vec<(String, Option<Vec<u8>>)>) {
+        for (id, record) in marks {
+            let mark = record.and_then(|r| serde_json::from_slice::<StoredMark>(&r).ok());
+            match (mark, self.internal_ids.get(&id)) {
+                (Some(mark), _) => self.marks.set(mark.version, Some(mark.state)),
+                (None, Some(internal_id)) => self.marks.remove(*internal_id),
+                (None, None) => {}
+            }
+        }
+    }
+
     /// Counts the live marks.
     pub(in crate::collection) fn embedding_info(&self) -> EmbeddingInfo {
         let of = |status| {

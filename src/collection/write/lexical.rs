@@ -1,6 +1,6 @@
 //! The texts of items in the full-text index, and its synchronization with the records.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use vitrine_schemas::{CollectionConfig, Item};
 
@@ -8,7 +8,7 @@ use crate::{
     Result,
     collection::{Collection, State, Writer, state::item_texts::texts},
     lexical::LexicalIndex,
-    storage::Store,
+    storage::{Store, remove_folder},
 };
 
 /// Time without a write after which pending texts are committed and the writer's memory is
@@ -44,6 +44,23 @@ impl State {
 }
 
 impl Collection {
+    /// Links the committed files of the full-text index into a folder of this folder. Without them,
+    /// an opening builds the index from the records.
+    pub(crate) fn link_texts(&self, folder: &Path) {
+        let (from, to) = (self.store.lexical(self.id), folder);
+        let Some(name) = from.file_name() else {
+            return;
+        };
+        let to = to.join(name);
+        if let Err(e) = self.lexical.link_files(&from, &to) {
+            tracing::warn!(
+                collection = self.name,
+                "the full-text index is not copied: {e}"
+            );
+            remove_folder(&to);
+        }
+    }
+
     /// Adds the texts of new items; they are found once the items are live. A failure is repaired
     /// by the next search and does not fail the write.
     pub(in crate::collection) fn index_texts(

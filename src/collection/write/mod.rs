@@ -4,6 +4,7 @@
 mod embedding;
 mod lexical;
 mod reembedding;
+mod replay;
 
 use std::{collections::HashMap, time::Instant};
 
@@ -333,13 +334,23 @@ impl Collection {
         writer.writes += 1;
         writer.written = Instant::now();
         batch.put_writes(self.id, writer.writes);
+        self.exchange(old, new, || self.store.write(batch))
+    }
+
+    /// Runs `store`, which writes the records, then publishes: `old` goes, `new` comes.
+    fn exchange(
+        &self,
+        old: Vec<(u32, Item)>,
+        new: &[(u32, Item)],
+        store: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         if !old.is_empty() {
             let superseded = old
                 .into_iter()
                 .map(|(n, item)| (item.id.clone(), (n, item)));
             self.state.write().superseded = superseded.collect();
         }
-        let stored = self.store.write(batch);
+        let stored = store();
         let mut state = self.state.write();
         let superseded = std::mem::take(&mut state.superseded);
         stored?;

@@ -1,0 +1,158 @@
+//! Start of a writer: it takes the next epoch by adding a state to the chain, which ends the
+//! publishing of any other writer.
+
+use std::{fs, path::Path};
+
+use vitrine::{Database, Options};
+
+use super::{mark::Mark, state::State, store::StateStore};
+use crate::backup::{blocking, restore_files};
+
+/// Attempts to take an epoch while another writer publishes.
+const ATTEMPTS: usize = 20;
+
+/// Epoch of a writer, and the state that it continues.
+#[derive(Debug)]
+pub struct Claim {
+    /// Its epoch.
+    pub epoch: u64,
+    /// The state that took it, with the files of the one before.
+    pub last: State,
+}
+
+/// Takes the next epoch, before the database of `folder` is opened. The newest state must have been
+/// published from this folder. With `take_over`, the folder must be empty, and is filled with the
+/// newest state.
+///
+/// # Errors
+/// Another writer published the newest state, the store cannot be used, or the folder not be
+/// filled.
+pub async fn claim(store: &StateStore, folder: &Path, take_over: bool) -> Result<Claim, String> {
+    for _ in 0..ATTEMPTS {
+        let numbers = store.numbers().await?;
+        let newest = numbers.first().map_or(0, |(number, _)| *number);
+        let before = readable(store, &numbers).await?;
+        // A state without files was taken by a writer that published nothing.
+        let takes_over = !before.files.is_empty() && !is_ours(folder, &before)?;
+        check(store, folder, &before, takes_over, take_over)?;
+        let claimed = State {
+            number: newest + 1,
+            // Later than all before, also if the newest state cannot be read.
+            epoch: newest + 1,
+            ..before.clone()
+        };
+        if !takes_over && !is_empty(folder)? {
+            Mark::write(folder, Some(&before), Some(&claimed))?;
+        }
+        if !store.add(&claimed).await? {
+            continue;
+        }
+        if takes_over {
+            tracing::warn!(
+                epoch = claimed.epoch,
+                state = claimed.number,
+                "taking over from another writer"
+            );
+            restore(store, &claimed, folder).await?;
+            Mark::write(folder, Some(&claimed), None)?;
+        }
+        return Ok(Claim {
+            epoch: claimed.epoch,
+            last: claimed,
+        });
+    }
+    Err(format!(
+        "{}: another writer keeps publishing; stop it first",
+        store.repository.target()
+    ))
+}
+
+/// Makes the data directory of a state, with the writes since its files.
+async fn restore(store: &StateStore, state: &State, folder: &Path) -> Result<(), String> {
+    let repository = &store.repository;
+    restore_files(repository, &state.files, folder).await?;
+    let mut slices = Vec::new();
+    for slice in &state.log {
+        let mut bytes = Vec::new();
+        let read = repository.download(&slice.blake3, slice.bytes, |part| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        });
+        read.await?;
+        slices.push(bytes);
+    }
+    let folder = folder.to_owned();
+    blocking(move || {
+        let options = Options {
+            create: false,
+            index_threads: 0,
+            canary: false,
+            ..Options::default()
+        };
+        let replay = || {
+            let database = Database::open(&folder, options)?;
+            slices.iter().try_for_each(|slice| database.replay(slice))?;
+            database.close()
+        };
+        replay().map_err(|e| e.to_string())
+    })
+    .await
+}
+
+/// Returns the newest state that can be read; a damaged one is told and skipped. An empty store has
+/// a state without files.
+async fn readable<T>(store: &StateStore, numbers: &[(u64, T)]) -> Result<State, String> {
+    let mut error = None;
+    for (number, _) in numbers {
+        match store.read(*number).await {
+            Ok(Some(state)) => return Ok(state),
+            Ok(None) => {}
+            Err(e) => {
+                tracing::error!("skipped: {e}");
+                error = Some(format!(
+                    "{e}; no state can be read: use another replication.store"
+                ));
+            }
+        }
+    }
+    error.map_or_else(|| Ok(State::first()), Err)
+}
+
+/// Returns true if the folder has a database from which a state was published last.
+fn is_ours(folder: &Path, state: &State) -> Result<bool, String> {
+    Ok(!is_empty(folder)? && Mark::read(folder)?.has(state)?)
+}
+
+fn check(
+    store: &StateStore,
+    folder: &Path,
+    newest: &State,
+    takes_over: bool,
+    may_take_over: bool,
+) -> Result<(), String> {
+    if !takes_over {
+        return Ok(());
+    }
+    let target = store.repository.target();
+    let folder_name = folder.display();
+    let (number, epoch, at) = (newest.number, newest.epoch, newest.as_of.to_rfc3339());
+    if !may_take_over {
+        return Err(format!(
+            "replication.store {target}: another writer published state {number} (epoch {epoch}, {at}), which is not of {folder_name}. To replace that writer, start with --take-over and an empty data directory; for a database of its own, use another store"
+        ));
+    }
+    if !is_empty(folder)? {
+        return Err(format!(
+            "--take-over: expected an empty or new data directory, to be filled with state {number} of {target}, got {folder_name}, which lacks what the other writer published; move it away"
+        ));
+    }
+    Ok(())
+}
+
+fn is_empty(folder: &Path) -> Result<bool, String> {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(e) => Err(format!("{}: {e}", folder.display())),
+    }
+}

@@ -1,0 +1,299 @@
+//! The writer's side: publishes states, and removes what no state needs.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use vitrine::{Database, LogSlice};
+
+use super::{
+    claim::Claim,
+    mark::Mark,
+    served::Served,
+    state::State,
+    status::Replication,
+    store::{SignOfLife, StateStore},
+};
+use crate::backup::{Checkpoint, FileEntry, blocking};
+
+/// Files that are sent at once.
+const UPLOADS: usize = 8;
+
+/// Bytes and number of the slices of the log after which all files are published again.
+const MAX_LOG_BYTES: u64 = 64 << 20;
+const MAX_LOG_SLICES: usize = 300;
+
+/// Time between two removals of what is no longer needed.
+const CLEAN_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Publishes the states of a database until another writer takes over.
+pub struct Publisher {
+    store: StateStore,
+    served: Arc<Served>,
+    folder: PathBuf,
+    replication: Arc<Replication>,
+    epoch: u64,
+    last: State,
+    /// Bytes of tables when the files were published last; None if they must be published next.
+    table_bytes: Option<u64>,
+    /// Time at which the files were published last.
+    published: Instant,
+    /// True if a write changed something that replicas see only when they open a state.
+    is_partial: bool,
+    /// Time at which each object of the store was last needed.
+    needed: HashMap<String, Instant>,
+    cleaned: Instant,
+}
+
+/// Result of a step.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Done,
+    /// Another writer has this epoch.
+    Overtaken(u64),
+}
+
+impl Publisher {
+    /// Returns the publisher of a writer that took an epoch.
+    pub fn new(
+        store: StateStore,
+        claim: Claim,
+        served: Arc<Served>,
+        folder: PathBuf,
+        replication: Arc<Replication>,
+    ) -> Self {
+        replication.begin(&claim.last);
+        Self {
+            store,
+            served,
+            folder,
+            replication,
+            epoch: claim.epoch,
+            last: claim.last,
+            table_bytes: None,
+            published: Instant::now(),
+            is_partial: false,
+            needed: HashMap::new(),
+            cleaned: Instant::now(),
+        }
+    }
+
+    /// Publishes at the interval of the settings until another writer takes over.
+    pub async fn run(mut self) {
+        let interval = Duration::from_secs_f64(self.replication.settings.publish_seconds);
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match self.step().await {
+                Ok(Step::Done) => {}
+                Ok(Step::Overtaken(epoch)) => return self.replication.fence(epoch),
+                Err(e) => self.replication.failed(e),
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<Step, String> {
+        let database = self.served.load();
+        let (as_of, started) = (Utc::now(), Instant::now());
+        let next = match self.slice(&database).await? {
+            Some(slice) if slice.bytes.is_empty() => None,
+            Some(slice) => Some(self.with_slice(slice).await?),
+            None => Some(self.with_files(database).await?),
+        };
+        let step = match next {
+            Some((state, copied_bytes)) => {
+                let state = State {
+                    number: self.last.number + 1,
+                    epoch: self.epoch,
+                    as_of,
+                    server: env!("CARGO_PKG_VERSION").into(),
+                    ..state
+                };
+                self.add(state, copied_bytes, started).await?
+            }
+            None => match self.overtaken().await? {
+                Some(epoch) => Step::Overtaken(epoch),
+                None => {
+                    self.replication.confirmed(self.last.number, as_of);
+                    Step::Done
+                }
+            },
+        };
+        if step != Step::Done {
+            return Ok(step);
+        }
+        let number = self.last.number;
+        self.store.write_sign(&SignOfLife { number, as_of }).await?;
+        if self.cleaned.elapsed() >= CLEAN_INTERVAL {
+            self.cleaned = Instant::now();
+            self.clean().await?;
+        }
+        Ok(Step::Done)
+    }
+
+    /// Returns the writes since the last state; None if all files are due instead.
+    async fn slice(&mut self, database: &Arc<Database>) -> Result<Option<LogSlice>, String> {
+        let Some(table_bytes) = self.table_bytes else {
+            return Ok(None);
+        };
+        let log_bytes: u64 = self.last.log.iter().map(|slice| slice.bytes).sum();
+        let (since, database) = (self.last.operations, database.clone());
+        let (bytes, slice) = blocking(move || {
+            let read = || {
+                let bytes = database.usage()?.store_disk_bytes;
+                if database.operations()? == since {
+                    return Ok((bytes, Some(LogSlice::default())));
+                }
+                // Published writes must not be lost by a power cut.
+                database.flush()?;
+                Ok((bytes, database.log_since(since)?))
+            };
+            read().map_err(|e: vitrine::Error| e.to_string())
+        })
+        .await?;
+        // A compaction changes tables without a write; of models and segments, replicas see those
+        // that were there when they opened a state.
+        let interval = Duration::from_secs_f64(self.replication.settings.files_seconds);
+        let is_old = self.published.elapsed() >= interval;
+        if is_old && (self.is_partial || bytes != table_bytes) {
+            return Ok(None);
+        }
+        let is_long = |slice: &LogSlice| {
+            let bytes = log_bytes + slice.bytes.len() as u64;
+            !slice.bytes.is_empty()
+                && (bytes > MAX_LOG_BYTES || self.last.log.len() >= MAX_LOG_SLICES)
+        };
+        Ok(slice.filter(|slice| !is_long(slice)))
+    }
+
+    /// Sends a slice of the log; returns the last state with it, and the bytes sent.
+    async fn with_slice(&mut self, slice: LogSlice) -> Result<(State, u64), String> {
+        let bytes = slice.bytes.len() as u64;
+        let blake3 = blake3::hash(&slice.bytes).to_hex().to_string();
+        self.needed.insert(blake3.clone(), Instant::now());
+        let repository = &self.store.repository;
+        repository.upload_bytes(&blake3, slice.bytes).await?;
+        self.is_partial |= slice.is_partial;
+        let mut state = self.last.clone();
+        state.operations = slice.last;
+        state.log.push(FileEntry {
+            name: format!("log/{}", slice.last),
+            bytes,
+            modified_ns: 0,
+            blake3,
+        });
+        Ok((state, bytes))
+    }
+
+    /// Sends the files of the database that the last state has not; returns a state of them, and
+    /// the bytes sent.
+    async fn with_files(&mut self, database: Arc<Database>) -> Result<(State, u64), String> {
+        let name = format!("state-{}", self.last.number + 1);
+        let known = self.last.files.iter();
+        let known = known
+            .map(|file| (file.name.clone(), file.clone()))
+            .collect();
+        // Until it is published.
+        self.table_bytes = None;
+        let checkpoint = Checkpoint::take(database.clone(), name, known).await?;
+        let copied_bytes = self.upload(&checkpoint).await?;
+        let usage = database.usage().map_err(|e| e.to_string())?;
+        self.table_bytes = Some(usage.store_disk_bytes);
+        (self.published, self.is_partial) = (Instant::now(), false);
+        let state = State {
+            operations: checkpoint.operations,
+            database: database.id().to_owned(),
+            files: checkpoint.files.clone(),
+            log: Vec::new(),
+            ..self.last.clone()
+        };
+        Ok((state, copied_bytes))
+    }
+
+    /// Adds a state to the chain.
+    async fn add(
+        &mut self,
+        state: State,
+        copied_bytes: u64,
+        started: Instant,
+    ) -> Result<Step, String> {
+        let (folder, last, next) = (self.folder.clone(), self.last.clone(), state.clone());
+        blocking(move || Mark::write(&folder, Some(&last), Some(&next))).await?;
+        // All files are due again if it fails.
+        let table_bytes = self.table_bytes.take();
+        if !self.store.add(&state).await? {
+            let other = self.store.read(state.number).await?;
+            let other = other.ok_or("a state was removed while it was read")?;
+            if other.epoch != self.epoch {
+                return Ok(Step::Overtaken(other.epoch));
+            }
+            // An earlier attempt, whose answer was lost.
+            self.last = other;
+            return Ok(Step::Done);
+        }
+        self.replication
+            .reached(&state, copied_bytes, started.elapsed().as_secs_f64());
+        (self.last, self.table_bytes) = (state, table_bytes);
+        Ok(Step::Done)
+    }
+
+    /// Copies the files that the last state has not; returns their bytes.
+    async fn upload(&mut self, checkpoint: &Checkpoint) -> Result<u64, String> {
+        let now = Instant::now();
+        let known: HashSet<_> = self.last.files.iter().map(|file| &file.blake3).collect();
+        let mut new: HashMap<&str, &FileEntry> = HashMap::new();
+        for file in &checkpoint.files {
+            self.needed.insert(file.blake3.clone(), now);
+            if !known.contains(&file.blake3) {
+                new.insert(&file.blake3, file);
+            }
+        }
+        let repository = &self.store.repository;
+        stream::iter(new.values())
+            .map(|file| async move {
+                let path = checkpoint.path(file);
+                repository.upload(&path, &file.blake3, file.bytes).await
+            })
+            .buffer_unordered(UPLOADS)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(new.values().map(|file| file.bytes).sum())
+    }
+
+    /// Returns the epoch of another writer that added a state.
+    async fn overtaken(&self) -> Result<Option<u64>, String> {
+        let next = self.store.read(self.last.number + 1).await?;
+        Ok(next.map(|state| state.epoch))
+    }
+
+    /// Removes states, and objects that no state needs, once they are old: replicas may be reading
+    /// them until then.
+    async fn clean(&mut self) -> Result<(), String> {
+        let retain = Duration::from_secs(self.replication.settings.retain_seconds);
+        let oldest = Utc::now() - retain;
+        for (number, at) in self.store.numbers().await? {
+            if number < self.last.number && at < oldest {
+                self.store.remove(number).await?;
+            }
+        }
+        let now = Instant::now();
+        for file in self.last.objects() {
+            self.needed.insert(file.blake3.clone(), now);
+        }
+        for hash in self.store.objects().await?.into_keys() {
+            // Objects of an earlier process count as needed since this one saw them.
+            let needed = *self.needed.entry(hash.clone()).or_insert(now);
+            if needed.elapsed() > retain {
+                self.store.repository.delete_object(&hash).await?;
+                self.needed.remove(&hash);
+            }
+        }
+        Ok(())
+    }
+}
