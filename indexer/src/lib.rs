@@ -7,6 +7,7 @@ pub mod encode;
 pub mod error;
 pub mod evaluate;
 pub mod events;
+pub mod federate;
 mod files;
 pub mod image;
 pub mod models;
