@@ -4,9 +4,9 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    encode::ModelError, evaluate::EvaluateError, federate::FederateError, models::FetchError, pipeline::IndexError,
-    settings::SettingsError, sink::SinkError, source::SourceError, train::TrainError,
-    train::rank::RankError,
+    encode::ModelError, evaluate::EvaluateError, federate::FederateError, models::FetchError,
+    pipeline::IndexError, settings::SettingsError, sink::SinkError, source::SourceError,
+    train::TrainError, train::rank::RankError,
 };
 
 /// A failed command.

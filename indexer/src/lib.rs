@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod events;
 pub mod federate;
 mod files;
+mod fixed_point;
 pub mod image;
 pub mod models;
 pub mod pipeline;

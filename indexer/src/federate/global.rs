@@ -3,11 +3,11 @@
 use super::{
     FederateError,
     plan::{Plan, ServerOptimizer},
-    quantize::{LEVELS, dequantize, norm},
     shop::FEATURE_BOUND,
     vector::{check_finite, flatten, length, replaced},
 };
 use crate::encode::ModelError;
+use crate::fixed_point::{LEVELS, dequantize, norm};
 use crate::space::heads::{Heads, Modality};
 use crate::space::tower::{Standardize, Tower};
 

@@ -7,11 +7,10 @@
 
 mod error;
 mod global;
-pub mod noise;
 pub mod http;
 pub mod messages;
+pub mod noise;
 mod plan;
-pub mod quantize;
 pub mod secagg;
 pub mod session;
 mod shop;

@@ -4,7 +4,7 @@
 
 use vitrine::privacy::discrete_gaussian;
 
-use super::quantize::{sensitivity, wrap};
+use crate::fixed_point::{sensitivity, wrap};
 
 /// Scale of the noise of one shop, in integers, if at least `shops` add theirs and the noise of
 /// their sum is to be `multiplier` times the sensitivity of vectors of `length` numbers.

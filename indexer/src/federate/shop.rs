@@ -5,10 +5,10 @@ use candle_core::Tensor;
 use super::{
     FederateError, noise,
     plan::{Features, Plan},
-    quantize::{clip, quantize},
     vector::{check_finite, flatten},
 };
 use crate::encode::ModelError;
+use crate::fixed_point::{clip, quantize};
 use crate::space::heads::Heads;
 use crate::train::{Pairs, Trainer, TrainingSet};
 

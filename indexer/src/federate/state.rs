@@ -81,9 +81,14 @@ pub fn load(folder: &Path) -> Result<Option<Saved>, FederateError> {
     let mut global = Global::new(&state.plan)?;
     let parameters = vector::length(&global.heads);
     let features = state.plan.features.text + state.plan.features.image;
-    let (heads, moments) = bytes.split_at_checked(4 * (2 * features + parameters)).ok_or_else(
-        || FederateError::Update(format!("{} is too short; remove the folder", path.display())),
-    )?;
+    let (heads, moments) = bytes
+        .split_at_checked(4 * (2 * features + parameters))
+        .ok_or_else(|| {
+            FederateError::Update(format!(
+                "{} is too short; remove the folder",
+                path.display()
+            ))
+        })?;
     global.heads = vector::from_bytes(&global.heads, heads)?;
     global.steps = state.steps;
     let number = |b: &[u8]| f32::from_le_bytes(std::array::from_fn(|i| b[i]));

@@ -30,7 +30,9 @@ pub fn replaced(heads: &Heads, values: &[f32]) -> Result<Heads, FederateError> {
     let expected = length(heads);
     if values.len() != expected {
         let got = values.len();
-        return Err(FederateError::Update(format!("expected {expected} numbers, got {got}")));
+        return Err(FederateError::Update(format!(
+            "expected {expected} numbers, got {got}"
+        )));
     }
     let mut rest = values;
     heads.map(|_, tower| {
@@ -88,7 +90,9 @@ pub fn from_bytes(like: &Heads, bytes: &[u8]) -> Result<Heads, FederateError> {
     let expected = 4 * (2 * inputs + length(like));
     if bytes.len() != expected {
         let got = bytes.len();
-        return Err(FederateError::Update(format!("expected {expected} bytes, got {got}")));
+        return Err(FederateError::Update(format!(
+            "expected {expected} bytes, got {got}"
+        )));
     }
     let number = |b: &[u8]| f32::from_le_bytes(std::array::from_fn(|i| b[i]));
     let values: Vec<f32> = bytes.chunks_exact(4).map(number).collect();

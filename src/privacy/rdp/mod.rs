@@ -83,7 +83,10 @@ fn log_a_whole(q: f64, sigma: f64, order: u32) -> f64 {
         let kf = f64::from(k);
         let rest = f64::from(order - k);
         let exponent = kf * (kf - 1.0) / (2.0 * sigma * sigma);
-        sum = log_add(sum, log_choose + kf * q.ln() + rest * (-q).ln_1p() + exponent);
+        sum = log_add(
+            sum,
+            log_choose + kf * q.ln() + rest * (-q).ln_1p() + exponent,
+        );
         log_choose += (rest / (kf + 1.0)).ln();
     }
     sum

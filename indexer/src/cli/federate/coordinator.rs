@@ -22,7 +22,12 @@ pub(in crate::cli) struct CoordinatorArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7290")]
     listen: SocketAddr,
     /// Key that shops need to take part.
-    #[arg(long, value_name = "KEY", env = "VITRINE_FEDERATION_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "VITRINE_FEDERATION_KEY",
+        hide_env_values = true
+    )]
     key: String,
     /// Minimum number of shops in a round, at least 3.
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -54,7 +59,10 @@ pub(in crate::cli) struct CoordinatorArgs {
 
 pub(super) fn run(args: &CoordinatorArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     if args.key.len() < MIN_KEY {
-        let reason = format!("--key: expected at least {MIN_KEY} characters, got {}", args.key.len());
+        let reason = format!(
+            "--key: expected at least {MIN_KEY} characters, got {}",
+            args.key.len()
+        );
         return Err(CommandError::Usage(reason));
     }
     // The first shop decides on the encoders.

@@ -14,7 +14,7 @@ use crate::{
     cli::{Outcome, catalog::Catalog},
     error::CommandError,
     federate::{
-        FederateError, Features,
+        Features, FederateError,
         http::{Api, Member},
     },
     space::heads::{self, Heads},
@@ -33,7 +33,12 @@ pub(in crate::cli) struct JoinArgs {
     #[arg(long, value_name = "URL")]
     coordinator: String,
     /// Key of the federation.
-    #[arg(long, value_name = "KEY", env = "VITRINE_FEDERATION_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "VITRINE_FEDERATION_KEY",
+        hide_env_values = true
+    )]
     key: String,
     /// PEM file with the certificate that the coordinator's is checked against [default: public
     /// authorities].
@@ -75,7 +80,10 @@ pub(super) fn run(args: &JoinArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     let items = args.catalog.items()?;
     let (encoders, views, _) = args.catalog.views(&items)?;
     let seed = args.seed.unwrap_or_else(|| seed_of(&args.shop));
-    let mut train = shuffled(views.iter().filter_map(ItemFeatures::example).collect(), seed);
+    let mut train = shuffled(
+        views.iter().filter_map(ItemFeatures::example).collect(),
+        seed,
+    );
     let out_count = (train.len() as f64 * args.hold_out).round() as usize;
     let held_out = train.split_off(train.len() - out_count);
     let (train, held_out) = (Pairs::of(&train)?, Pairs::of(&held_out)?);
@@ -95,7 +103,12 @@ pub(super) fn run(args: &JoinArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     let finished = member.run(&mut |round, norm| {
         tracing::info!(round, norm = format!("{norm:.4}"), "trained");
     })?;
-    let decision = decide(&models, encoders.base_fingerprint(), &held_out, &finished.heads)?;
+    let decision = decide(
+        &models,
+        encoders.base_fingerprint(),
+        &held_out,
+        &finished.heads,
+    )?;
     finished.heads.save(&folder)?;
     heads::write_json(&folder.join("decision.json"), &decision)?;
     heads::write_json(&folder.join("federation.json"), &finished.plan)?;
@@ -125,7 +138,9 @@ fn decide(
     candidate: &Heads,
 ) -> Result<Decision, CommandError> {
     let scores = |heads: &Heads| -> Result<HeldOutScores, FederateError> {
-        Ok(evaluate_pairs(heads, held_out).map_err(TrainError::from)?.into())
+        Ok(evaluate_pairs(heads, held_out)
+            .map_err(TrainError::from)?
+            .into())
     };
     let (rival, baseline) = match heads::active(models)? {
         Some(name) => {
@@ -135,7 +150,10 @@ fn decide(
         None => {
             let labels = held_out.has_labels().then_some(held_out.labels.as_slice());
             let [text, image] = &held_out.untrained;
-            ("the space without heads", measure(text, image, labels)?.into())
+            (
+                "the space without heads",
+                measure(text, image, labels)?.into(),
+            )
         }
     };
     Ok(guard::decide(&scores(candidate)?, &[(rival, &baseline)]))

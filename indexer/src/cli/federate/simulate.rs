@@ -30,10 +30,20 @@ pub(in crate::cli) struct SimulateArgs {
     #[command(flatten)]
     plan: PlanArgs,
     /// Numbers of shops.
-    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "3,10,100")]
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        default_value = "3,10,100"
+    )]
     shops: Vec<usize>,
     /// Divisions of the items among the shops.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "iid,category")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "iid,category"
+    )]
     split: Vec<Partition>,
     /// Share of the shops that leave each round, half of them after they sent their vectors.
     #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
@@ -83,7 +93,10 @@ pub(super) fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<Outcome, C
         .map_err(|e| TrainError::Recipe(format!("--threads: {e}")))?;
     let (central, lines) = pool.install(|| compare(args, features, &train, &stop, &test))?;
     let (n, m) = (train.len(), test.len());
-    writeln!(out, "{n} pairs of text and image to train on, {m} to measure\n")?;
+    writeln!(
+        out,
+        "{n} pairs of text and image to train on, {m} to measure\n"
+    )?;
     writeln!(out, "{}\n", table(&central, &lines))?;
     for line in &lines {
         writeln!(out, "{}", checks(line))?;
@@ -169,7 +182,15 @@ fn table(central: &Quality, lines: &[Line]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header([
-        "shops", "split", "recall@10", "central", "ratio", "alone", "score", "central", "ratio",
+        "shops",
+        "split",
+        "recall@10",
+        "central",
+        "ratio",
+        "alone",
+        "score",
+        "central",
+        "ratio",
         "alone",
     ]);
     for line in lines {
@@ -210,7 +231,10 @@ fn checks(line: &Line) -> String {
     );
     if *rho > 0.0 {
         let epsilon = vitrine::privacy::epsilon_of(*rho, 1e-6);
-        let _ = write!(text, "; noise: rho {rho:.3}, epsilon {epsilon:.1} at delta 1e-6 per shop");
+        let _ = write!(
+            text,
+            "; noise: rho {rho:.3}, epsilon {epsilon:.1} at delta 1e-6 per shop"
+        );
     }
     text
 }
@@ -224,10 +248,15 @@ fn curve(central: &Quality, lines: &[Line]) -> String {
     for (n, line) in lines.iter().enumerate() {
         let color = COLORS[n % COLORS.len()];
         let rounds = line.simulated.curve.len().max(2) as f64 - 1.0;
-        let points = line.simulated.curve.iter().enumerate().map(|(round, quality)| {
-            let x = 40.0 + (SIZE.0 - 200.0) * round as f64 / rounds;
-            format!("{x:.1},{:.1}", y(recall(quality)))
-        });
+        let points = line
+            .simulated
+            .curve
+            .iter()
+            .enumerate()
+            .map(|(round, quality)| {
+                let x = 40.0 + (SIZE.0 - 200.0) * round as f64 / rounds;
+                format!("{x:.1},{:.1}", y(recall(quality)))
+            });
         let points: Vec<String> = points.collect();
         let (label, at) = (name(line.split), 20 + 16 * n);
         let _ = write!(

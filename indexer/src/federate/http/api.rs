@@ -133,14 +133,19 @@ impl Api {
         member: &str,
         body: Option<&impl Serialize>,
     ) -> Result<Answer<T>, FederateError> {
-        let text = body.map(serde_json::to_vec).transpose().map_err(unreadable)?;
+        let text = body
+            .map(serde_json::to_vec)
+            .transpose()
+            .map_err(unreadable)?;
         let text = text.unwrap_or_default();
-        Ok(match self.call(method, path, member, "application/json", &text)? {
-            Answer::Unknown => Answer::Unknown,
-            Answer::Body(bytes) => {
-                Answer::Body(serde_json::from_slice(&bytes).map_err(unreadable)?)
-            }
-        })
+        Ok(
+            match self.call(method, path, member, "application/json", &text)? {
+                Answer::Unknown => Answer::Unknown,
+                Answer::Body(bytes) => {
+                    Answer::Body(serde_json::from_slice(&bytes).map_err(unreadable)?)
+                }
+            },
+        )
     }
 
     /// Sends a request, again while the coordinator cannot be reached.
@@ -163,8 +168,9 @@ impl Api {
                 .body(body)
                 .map_err(unreadable)?;
             let answer = self.agent.run(request).and_then(|mut answer| {
+                let status = answer.status().as_u16();
                 let content = answer.body_mut().with_config().limit(MAX_RESPONSE);
-                Ok((answer.status().as_u16(), content.read_to_vec()?))
+                Ok((status, content.read_to_vec()?))
             });
             let problem = match answer {
                 Ok((200..300, bytes)) => return Ok(Answer::Body(bytes)),

@@ -7,7 +7,7 @@ use std::{
 
 use super::api::{Answer, Api};
 use crate::federate::{
-    FederateError, Features, PROTOCOL, Plan, Shop, Update,
+    Features, FederateError, PROTOCOL, Plan, Shop, Update,
     messages::{Join, Step},
     secagg::{Advertised, Context, Masked, Shared},
     vector,
@@ -115,10 +115,12 @@ impl Member<'_> {
                     Stage::Advertised(advertised) => {
                         let shops = roster.keys.len();
                         let shared = advertised.share(id, roster);
-                        shared.map_err(FederateError::from).and_then(|(shared, sealed)| {
-                            self.api.shares(member, &sealed)?;
-                            Ok(Stage::Shared(Box::new(shared), shops))
-                        })
+                        shared
+                            .map_err(FederateError::from)
+                            .and_then(|(shared, sealed)| {
+                                self.api.shares(member, &sealed)?;
+                                Ok(Stage::Shared(Box::new(shared), shops))
+                            })
                     }
                     _ => Ok(Stage::Idle),
                 },
@@ -129,10 +131,12 @@ impl Member<'_> {
                             Computed::Trained(update) => shop.quantized(update, shops)?,
                         };
                         let masked = shared.mask(&inbox, values);
-                        masked.map_err(FederateError::from).and_then(|(masked, values)| {
-                            self.api.vector(member, &values)?;
-                            Ok(Stage::Masked(masked))
-                        })
+                        masked
+                            .map_err(FederateError::from)
+                            .and_then(|(masked, values)| {
+                                self.api.vector(member, &values)?;
+                                Ok(Stage::Masked(masked))
+                            })
                     }
                     _ => Ok(Stage::Idle),
                 },

@@ -75,9 +75,8 @@ struct State {
 /// # Errors
 /// The address is in use, or the certificate is invalid.
 pub fn serve(listen: &Listen, session: Session) -> Result<Serving, FederateError> {
-    let failed = |e: std::io::Error| {
-        FederateError::Coordinator(format!("--listen {}: {e}", listen.address))
-    };
+    let failed =
+        |e: std::io::Error| FederateError::Coordinator(format!("--listen {}: {e}", listen.address));
     let listener = TcpListener::bind(listen.address).map_err(failed)?;
     let tls = listen.tls.as_ref().map(tls).transpose()?;
     let state = web::Data::new(State {
@@ -131,7 +130,9 @@ impl Serving {
                 heads: session.digest()?,
             }),
             Some(Err(reason)) => Err(FederateError::Coordinator(reason)),
-            None => Err(FederateError::Coordinator("stopped before the end".to_owned())),
+            None => Err(FederateError::Coordinator(
+                "stopped before the end".to_owned(),
+            )),
         }
     }
 }
@@ -292,7 +293,9 @@ async fn leave(
 
 async fn model(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     admitted(&state, &request, |session| {
-        Ok(HttpResponse::Ok().content_type(BYTES).body(session.model()?))
+        Ok(HttpResponse::Ok()
+            .content_type(BYTES)
+            .body(session.model()?))
     })
 }
 

@@ -120,7 +120,8 @@ impl Session {
                 ..session.template.clone()
             };
             if saved.plan != expected {
-                let reason = "the state folder is of a training with other settings; name another one";
+                let reason =
+                    "the state folder is of a training with other settings; name another one";
                 return Err(FederateError::Plan(reason.to_owned()));
             }
             session.round = saved.round;
@@ -163,7 +164,8 @@ impl Session {
         let member = new_secret()?;
         let shop = join.shop.clone();
         tracing::info!(shop, "joined");
-        self.members.insert(member.clone(), Member { shop, seen: now });
+        self.members
+            .insert(member.clone(), Member { shop, seen: now });
         self.advance(now);
         Ok(Joined { member, plan })
     }
@@ -296,7 +298,10 @@ impl Session {
         self.members.retain(|_, member| {
             let is_alive = now.saturating_duration_since(member.seen) <= silence;
             if !is_alive {
-                tracing::warn!(shop = member.shop, "no sign of life; the round goes on without it");
+                tracing::warn!(
+                    shop = member.shop,
+                    "no sign of life; the round goes on without it"
+                );
             }
             is_alive
         });
@@ -368,7 +373,12 @@ impl Session {
 
     /// Waits for shops again, after a sum that failed.
     fn retry(&mut self, reason: &str) {
-        tracing::warn!(round = self.round, attempt = self.attempt, reason, "round is void");
+        tracing::warn!(
+            round = self.round,
+            attempt = self.attempt,
+            reason,
+            "round is void"
+        );
         self.attempt += 1;
         self.phase = match self.attempt > MAX_ATTEMPTS {
             true => Phase::Failed(format!("round {}: {reason}", self.round)),

@@ -161,7 +161,11 @@ impl Sum {
         let found = self.keys.len();
         if found < self.min_shops {
             let reason = format!("expected {} shops, got {found}", self.min_shops);
-            return if is_late { Outcome::Void(reason) } else { Outcome::Open };
+            return if is_late {
+                Outcome::Void(reason)
+            } else {
+                Outcome::Open
+            };
         }
         if found < members.len() && !is_late {
             return Outcome::Open;
@@ -222,9 +226,7 @@ impl Sum {
             };
         }
         let can_still = |(member, id): (&String, &Id)| {
-            sum.survivors().contains(id)
-                && !sum.revealed().contains(id)
-                && members.contains(member)
+            sum.survivors().contains(id) && !sum.revealed().contains(id) && members.contains(member)
         };
         match self.ids.iter().any(can_still) && !is_late {
             true => Outcome::Open,

@@ -63,10 +63,7 @@ impl Simulation<'_> {
     ///
     /// # Errors
     /// A setting is out of range, a training failed, or too few shops stayed.
-    pub fn run(
-        &self,
-        progress: &mut dyn FnMut(u32, &Quality),
-    ) -> Result<Simulated, FederateError> {
+    pub fn run(&self, progress: &mut dyn FnMut(u32, &Quality)) -> Result<Simulated, FederateError> {
         let plan = self.plan;
         plan.check()?;
         let shops: Vec<Shop> = (1..)
