@@ -4,9 +4,9 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    encode::ModelError, evaluate::EvaluateError, models::FetchError, pipeline::IndexError,
-    settings::SettingsError, sink::SinkError, source::SourceError, train::TrainError,
-    train::rank::RankError,
+    encode::ModelError, evaluate::EvaluateError, federate::FederateError, models::FetchError,
+    pipeline::IndexError, settings::SettingsError, sink::SinkError, source::SourceError,
+    train::TrainError, train::rank::RankError,
 };
 
 /// A failed command.
@@ -31,6 +31,8 @@ pub enum CommandError {
     Train(#[from] TrainError),
     #[error(transparent)]
     Rank(#[from] RankError),
+    #[error(transparent)]
+    Federate(#[from] FederateError),
     #[error("heads `{name}` already exist; choose another --name")]
     HeadsExist { name: String },
     #[error("heads `{name}` were not promoted: {reason}; use --force to activate them anyway")]

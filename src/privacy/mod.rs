@@ -5,12 +5,15 @@
 
 mod accountant;
 mod noise;
+mod rdp;
 mod release;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
     accountant::{epsilon_of, rho_of},
+    noise::discrete_gaussian,
+    rdp::{noise_multiplier, sampled_gaussian_epsilon},
     release::{Release, release},
 };
 

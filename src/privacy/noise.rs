@@ -9,7 +9,12 @@ use opendp::{
     metrics::L2Distance,
 };
 
+use rayon::prelude::*;
+
 use crate::{Error, Result};
+
+/// Numbers drawn by one thread at a time.
+const BLOCK: usize = 1 << 14;
 
 /// Counts with noise.
 pub(super) struct NoisyCounts {
@@ -43,4 +48,19 @@ pub(super) fn add_noise(counts: &[i64], sensitivity: f64, rho: f64) -> Result<No
         sigma,
         rho: cost,
     })
+}
+
+/// Returns `count` independent numbers of the discrete Gaussian distribution with scale `sigma`.
+///
+/// # Errors
+/// The library refuses the scale.
+pub fn discrete_gaussian(count: usize, sigma: f64) -> Result<Vec<i64>> {
+    let blocks: Vec<usize> = (0..count).step_by(BLOCK).collect();
+    let blocks = blocks.into_par_iter().map(|start| {
+        let zeros = vec![0; BLOCK.min(count - start)];
+        // The cost is accounted by the caller, who knows the sensitivity.
+        let rho = 0.5 / (sigma * sigma);
+        add_noise(&zeros, 1.0, rho).map(|noisy| noisy.counts)
+    });
+    Ok(blocks.collect::<Result<Vec<_>>>()?.concat())
 }

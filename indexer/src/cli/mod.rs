@@ -8,6 +8,7 @@ mod dry_run_report;
 mod embed;
 mod evaluate;
 mod events;
+mod federate;
 mod heads;
 mod index;
 mod models;
@@ -49,6 +50,9 @@ enum Command {
     /// Learn from a catalog or from the items and events of a collection.
     #[command(subcommand)]
     Train(train::TrainCommand),
+    /// Train heads together with other shops, none of which shows its data.
+    #[command(subcommand)]
+    Federate(federate::FederateCommand),
     /// Embed a text or an image; prints the vectors as JSON.
     Embed(embed::EmbedArgs),
     /// Turn recordings of speech into texts; prints one line of JSON per file.
@@ -139,6 +143,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Outcome, CommandError> {
         Command::Index(args) => index::run(&args, out),
         Command::Events(command) => events::run(&command, out),
         Command::Train(command) => train::run(&command, out),
+        Command::Federate(command) => federate::run(&command, out),
         Command::Embed(args) => embed::run(&args, out),
         Command::Transcribe(args) => transcribe::run(&args, out),
         Command::Domains(args) => domains::run(&args, out),

@@ -95,20 +95,25 @@ impl Standardize {
                 square[j] += f64::from(*x) * f64::from(*x) / n;
             }
         }
+        Ok(Self::of_moments(&mean, &square))
+    }
+
+    /// Returns the standardization for features with these means and mean squares `[d]`.
+    pub fn of_moments(mean: &[f64], square: &[f64]) -> Self {
         let deviation: Vec<f64> = mean
             .iter()
-            .zip(&square)
+            .zip(square)
             .map(|(m, s)| (s - m * m).max(0.0).sqrt())
             .collect();
-        let typical = deviation.iter().sum::<f64>() / d as f64;
+        let typical = deviation.iter().sum::<f64>() / deviation.len().max(1) as f64;
         let floor = (0.05 * typical).max(1e-6);
-        Ok(Self {
+        Self {
             scale: deviation
                 .iter()
                 .map(|x| (1.0 / x.max(floor)) as f32)
                 .collect(),
-            mean: mean.into_iter().map(|x| x as f32).collect(),
-        })
+            mean: mean.iter().map(|x| *x as f32).collect(),
+        }
     }
 
     /// Standardizes and clamps `features` `[n, d]`.

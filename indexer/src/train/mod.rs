@@ -20,6 +20,7 @@ pub mod loss;
 pub mod metrics;
 mod objective;
 mod pairs;
+pub mod private;
 pub mod rank;
 mod recipe;
 mod report;
@@ -54,6 +55,9 @@ pub enum TrainError {
     /// An encoder failed.
     #[error("cannot embed: {0}")]
     Embed(vitrine::EmbedError),
+    /// Noise cannot be drawn.
+    #[error(transparent)]
+    Noise(#[from] vitrine::Error),
     /// There is too little training data.
     #[error("expected at least {min} {what}, got {found}")]
     TooFew {

@@ -66,6 +66,12 @@ pub struct Recipe {
 /// Minimum number of steps of a transfer, which starts from trained heads.
 const MIN_TRANSFER_STEPS: usize = 40;
 
+/// Number of components of the space of a private training: noise grows with it.
+const PRIVATE_DIM: usize = 64;
+
+/// Number of hidden units of a private training.
+const PRIVATE_HIDDEN: usize = 512;
+
 /// Maximum number of epochs of a joint training.
 const MAX_JOINT_EPOCHS: usize = 8;
 
@@ -142,6 +148,25 @@ impl Recipe {
             ..self.clone()
         };
         recipe.for_pairs(pairs)
+    }
+
+    /// Returns the recipe of a private training: narrow towers, and nothing that is fitted to the
+    /// pairs outside of the noisy steps.
+    #[must_use]
+    pub fn for_private(&self) -> Self {
+        Self {
+            dim: PRIVATE_DIM,
+            text_hidden: PRIVATE_HIDDEN,
+            image_hidden: PRIVATE_HIDDEN,
+            shortcut: false,
+            dropout: 0.0,
+            feature_dropout: 0.0,
+            label_weight: 0.0,
+            neighbor_weight: 0.0,
+            temperature: self.temperature,
+            seed: self.seed,
+            ..Self::plain()
+        }
     }
 
     /// Returns the recipe for a joint training: the source's pairs set the length of an epoch, and

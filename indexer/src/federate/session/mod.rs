@@ -1,0 +1,396 @@
+//! The coordinator of a training, without a network: shops join, and each round goes through the
+//! steps of a secure sum. What a shop does not send in time is done without it.
+
+mod sum;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use rand::{TryRngCore, rngs::OsRng};
+
+use self::sum::{Outcome, Sum};
+use super::{
+    FederateError, Global, Plan,
+    messages::{Join, Joined, Step},
+    plan::PROTOCOL,
+    secagg::{Context, PublicKeys, Revealed, SealedShares, SecureError},
+    state, vector,
+};
+
+/// Failed attempts in a row after which a training is given up.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// Limits on waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// For more shops, once there are enough.
+    pub join: Duration,
+    /// For the training of a round.
+    pub train: Duration,
+    /// For each other message.
+    pub message: Duration,
+    /// For a sign of life of a shop.
+    pub silence: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            join: Duration::from_secs(10),
+            train: Duration::from_secs(3_600),
+            message: Duration::from_secs(60),
+            silence: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A request that is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Denied {
+    /// The shop is not known (any more); it may join again.
+    #[error("unknown member; join again")]
+    Unknown,
+    /// The request is invalid.
+    #[error(transparent)]
+    Invalid(#[from] FederateError),
+}
+
+struct Member {
+    shop: String,
+    seen: Instant,
+}
+
+/// State of the training.
+enum Phase {
+    /// Waiting for shops, since there were enough of them.
+    Joining(Option<Instant>),
+    Summing(Box<Sum>),
+    Done,
+    Failed(String),
+}
+
+/// A training in progress.
+pub struct Session {
+    id: String,
+    /// Settings; the encoders are those of the first shop.
+    template: Plan,
+    waits: Waits,
+    training: Option<(Plan, Global)>,
+    members: BTreeMap<String, Member>,
+    phase: Phase,
+    /// Number of the next sum; 0 sums moments of features.
+    round: u32,
+    attempt: u32,
+    /// Folder of the state, from which a restarted coordinator resumes.
+    folder: Option<PathBuf>,
+}
+
+impl Session {
+    /// Starts a training with the settings of `template`, or resumes that of `folder`.
+    ///
+    /// # Errors
+    /// A setting is out of range, or the folder cannot be read or is that of other settings.
+    pub fn open(
+        template: Plan,
+        waits: Waits,
+        folder: Option<PathBuf>,
+    ) -> Result<Self, FederateError> {
+        template.check()?;
+        let mut session = Self {
+            id: new_secret()?,
+            template,
+            waits,
+            training: None,
+            members: BTreeMap::new(),
+            phase: Phase::Joining(None),
+            round: 0,
+            attempt: 1,
+            folder,
+        };
+        let saved = session.folder.as_deref().map(state::load).transpose()?;
+        if let Some(saved) = saved.flatten() {
+            let features = saved.plan.features.clone();
+            let expected = Plan {
+                features,
+                ..session.template.clone()
+            };
+            if saved.plan != expected {
+                let reason =
+                    "the state folder is of a training with other settings; name another one";
+                return Err(FederateError::Plan(reason.to_owned()));
+            }
+            session.round = saved.round;
+            if session.round > saved.plan.rounds {
+                session.phase = Phase::Done;
+            }
+            session.training = Some((saved.plan, saved.global));
+        }
+        Ok(session)
+    }
+
+    /// Takes in a shop. The first one decides on the encoders.
+    ///
+    /// # Errors
+    /// Its encoders or its version differ.
+    pub fn join(&mut self, join: &Join, now: Instant) -> Result<Joined, FederateError> {
+        if join.protocol != PROTOCOL {
+            let got = join.protocol;
+            return Err(FederateError::Misfit(format!(
+                "expected protocol {PROTOCOL}, got {got}; use the coordinator's version of \
+                 vitrine-indexer"
+            )));
+        }
+        if self.training.is_none() {
+            let plan = Plan {
+                features: join.features.clone(),
+                ..self.template.clone()
+            };
+            let global = Global::new(&plan)?;
+            self.round = u32::from(!plan.has_statistics());
+            self.training = Some((plan, global));
+        }
+        let Some((plan, _)) = &self.training else {
+            return Err(FederateError::Plan("no training".to_owned()));
+        };
+        plan.check_features(&join.features)?;
+        let plan = plan.clone();
+        // A shop that joins again was restarted.
+        self.members.retain(|_, member| member.shop != join.shop);
+        let member = new_secret()?;
+        let shop = join.shop.clone();
+        tracing::info!(shop, "joined");
+        self.members
+            .insert(member.clone(), Member { shop, seen: now });
+        self.advance(now);
+        Ok(Joined { member, plan })
+    }
+
+    /// Returns what a shop is to do.
+    ///
+    /// # Errors
+    /// It is unknown.
+    pub fn step(&mut self, member: &str, now: Instant) -> Result<Step, Denied> {
+        self.members.get_mut(member).ok_or(Denied::Unknown)?.seen = now;
+        self.advance(now);
+        Ok(match &self.phase {
+            Phase::Joining(_) => Step::Wait,
+            Phase::Summing(sum) => sum.step(member),
+            Phase::Done => Step::Done,
+            Phase::Failed(reason) => Step::Failed {
+                reason: reason.clone(),
+            },
+        })
+    }
+
+    /// Takes the public keys of a shop, which has trained.
+    ///
+    /// # Errors
+    /// It is unknown, or it is another step's turn.
+    pub fn keys(&mut self, member: &str, keys: PublicKeys, now: Instant) -> Result<(), Denied> {
+        self.receive(member, now, |sum| sum.keys(member, keys))
+    }
+
+    /// Takes the sealed shares of a shop.
+    ///
+    /// # Errors
+    /// As [`Session::keys`], or the shares are incomplete.
+    pub fn shares(
+        &mut self,
+        member: &str,
+        shares: SealedShares,
+        now: Instant,
+    ) -> Result<(), Denied> {
+        self.receive(member, now, |sum| sum.shares(member, shares))
+    }
+
+    /// Takes the masked vector of a shop.
+    ///
+    /// # Errors
+    /// As [`Session::keys`], or its length differs.
+    pub fn vector(&mut self, member: &str, vector: &[u32], now: Instant) -> Result<(), Denied> {
+        self.receive(member, now, |sum| sum.vector(member, vector))
+    }
+
+    /// Takes revealed shares of a shop.
+    ///
+    /// # Errors
+    /// As [`Session::keys`], or a share was changed.
+    pub fn reveal(
+        &mut self,
+        member: &str,
+        revealed: &Revealed,
+        now: Instant,
+    ) -> Result<(), Denied> {
+        self.receive(member, now, |sum| sum.reveal(member, revealed))
+    }
+
+    /// Lets a shop leave, with its reason.
+    pub fn leave(&mut self, member: &str, reason: &str, now: Instant) {
+        if let Some(member) = self.members.remove(member) {
+            tracing::warn!(shop = member.shop, reason, "left");
+        }
+        self.advance(now);
+    }
+
+    /// Returns the heads as bytes; see [`vector::to_bytes`].
+    ///
+    /// # Errors
+    /// No shop has joined yet.
+    pub fn model(&self) -> Result<Vec<u8>, FederateError> {
+        let none = || FederateError::Coordinator("no shop has joined yet".to_owned());
+        let (_, global) = self.training.as_ref().ok_or_else(none)?;
+        Ok(vector::to_bytes(&global.heads)?)
+    }
+
+    /// Returns the digest of the heads.
+    ///
+    /// # Errors
+    /// No shop has joined yet.
+    pub fn digest(&self) -> Result<String, FederateError> {
+        let none = || FederateError::Coordinator("no shop has joined yet".to_owned());
+        let (_, global) = self.training.as_ref().ok_or_else(none)?;
+        Ok(global.heads.digest()?)
+    }
+
+    /// Returns the result once no more rounds will come: the reason of a failure, or success.
+    pub fn finished(&self) -> Option<Result<(), String>> {
+        match &self.phase {
+            Phase::Done => Some(Ok(())),
+            Phase::Failed(reason) => Some(Err(reason.clone())),
+            _ => None,
+        }
+    }
+
+    /// Number of the current round of training, and the number of shops.
+    pub fn progress(&self) -> (u32, usize) {
+        (self.round, self.members.len())
+    }
+
+    /// The plan and the heads, once a shop has joined.
+    pub fn training(&self) -> Option<(&Plan, &Global)> {
+        self.training.as_ref().map(|(plan, global)| (plan, global))
+    }
+
+    fn receive(
+        &mut self,
+        member: &str,
+        now: Instant,
+        take: impl FnOnce(&mut Sum) -> Result<(), FederateError>,
+    ) -> Result<(), Denied> {
+        self.members.get_mut(member).ok_or(Denied::Unknown)?.seen = now;
+        let Phase::Summing(sum) = &mut self.phase else {
+            let reason = "the message comes too late: it is not this step's turn".to_owned();
+            return Err(FederateError::Coordinator(reason).into());
+        };
+        take(sum)?;
+        self.advance(now);
+        Ok(())
+    }
+
+    /// Goes on where nothing more is to come, or time is over.
+    pub fn advance(&mut self, now: Instant) {
+        let silence = self.waits.silence;
+        self.members.retain(|_, member| {
+            let is_alive = now.saturating_duration_since(member.seen) <= silence;
+            if !is_alive {
+                tracing::warn!(
+                    shop = member.shop,
+                    "no sign of life; the round goes on without it"
+                );
+            }
+            is_alive
+        });
+        let members: BTreeSet<String> = self.members.keys().cloned().collect();
+        let outcome = match &mut self.phase {
+            Phase::Joining(since) => {
+                let began = *since.get_or_insert(now);
+                if members.len() < self.template.min_shops {
+                    *since = None;
+                } else if now.saturating_duration_since(began) >= self.waits.join {
+                    self.begin(now);
+                }
+                return;
+            }
+            Phase::Summing(sum) => sum.advance(&members, self.waits, now),
+            Phase::Done | Phase::Failed(_) => return,
+        };
+        match outcome {
+            Outcome::Open => {}
+            Outcome::Sum(sum, shops) => match self.apply(&sum, shops) {
+                Ok(()) if self.is_over() => self.phase = Phase::Done,
+                Ok(()) => self.begin(now),
+                Err(error) => self.retry(&error.to_string()),
+            },
+            Outcome::Void(reason) => self.retry(&reason),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.round > self.template.rounds
+    }
+
+    /// Starts the next sum.
+    fn begin(&mut self, now: Instant) {
+        let Some((plan, global)) = &self.training else {
+            return;
+        };
+        let context = Context {
+            session: self.id.clone(),
+            round: self.round,
+            attempt: self.attempt,
+        };
+        let length = global.length(plan, self.round);
+        let sum = Sum::new(context, length, plan.min_shops, now);
+        self.phase = Phase::Summing(Box::new(sum));
+    }
+
+    /// Applies a sum and saves the result.
+    fn apply(&mut self, sum: &[u32], shops: usize) -> Result<(), FederateError> {
+        let Some((plan, global)) = &mut self.training else {
+            return Ok(());
+        };
+        let norm = match self.round {
+            0 => {
+                global.apply_statistics(plan, sum)?;
+                None
+            }
+            _ => Some(global.apply(plan, sum, shops)?),
+        };
+        let norm = norm.map(|norm| format!("{norm:.4}"));
+        tracing::info!(round = self.round, shops, norm, "round finished");
+        self.round += 1;
+        self.attempt = 1;
+        if let Some(folder) = &self.folder {
+            state::save(folder, plan, global, self.round)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for shops again, after a sum that failed.
+    fn retry(&mut self, reason: &str) {
+        tracing::warn!(
+            round = self.round,
+            attempt = self.attempt,
+            reason,
+            "round is void"
+        );
+        self.attempt += 1;
+        self.phase = match self.attempt > MAX_ATTEMPTS {
+            true => Phase::Failed(format!("round {}: {reason}", self.round)),
+            false => Phase::Joining(None),
+        };
+    }
+}
+
+/// Returns 32 random bytes of the operating system, hexadecimal.
+fn new_secret() -> Result<String, FederateError> {
+    let mut bytes = [0; 32];
+    let failed = |e: rand::rand_core::OsError| SecureError::Random(e.to_string());
+    OsRng.try_fill_bytes(&mut bytes).map_err(failed)?;
+    Ok(blake3::Hash::from(bytes).to_hex().to_string())
+}
