@@ -1,18 +1,82 @@
-//! Erasures: their records, and what of them is done.
+//! Erasures of users and sessions, and what of them is done.
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::Utc;
-use vitrine_schemas::{ErasureStatus, ErasureStep, ErasureSteps};
+use vitrine_schemas::{EraseResponse, ErasureStatus, ErasureStep, ErasureSteps};
 
 use super::Database;
 use crate::{
-    Result,
-    storage::{Batch, PURGE_DELAY, StoredErasure},
+    Collection, Result,
+    events::Subject,
+    storage::{Batch, Listing, PURGE_DELAY, StoredErasure},
 };
 
 impl Database {
+    /// Erases a user or a session from collections: all events and recorded searches of a session;
+    /// of a user, theirs and those of their sessions without another user. The erasure is durable
+    /// when this returns; retraining replaces the models.
+    ///
+    /// # Errors
+    /// The name is empty or too long, or the store failed.
+    pub fn erase(&self, subject: &Subject, from: &[Arc<Collection>]) -> Result<EraseResponse> {
+        subject.check()?;
+        let _one = self.events.lock();
+        let mut erased = EraseResponse::default();
+        let mut affected = Vec::new();
+        for collection in from {
+            let (events, searches) = collection.erase(subject)?;
+            affected.extend((events + searches > 0).then(|| collection.id()));
+            if events > 0 {
+                erased.events.insert(collection.name().into(), events);
+            }
+            if searches > 0 {
+                erased.searches.insert(collection.name().into(), searches);
+            }
+        }
+        if !affected.is_empty() {
+            erased.erasure = Some(self.record_erasure(affected)?);
+        }
+        Ok(erased)
+    }
+
+    /// Erases all users and sessions that a predicate names, from all collections, and rewrites
+    /// the files without them; returns their number. For restored snapshots, which hold who was
+    /// erased since.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn erase_all(&self, is_erased: impl Fn(&Subject) -> bool) -> Result<u64> {
+        let collections = self.open_collections();
+        let mut subjects = BTreeSet::new();
+        for collection in &collections {
+            for (listing, subject) in [
+                (Listing::User, Subject::User as fn(String) -> Subject),
+                (Listing::SearchUser, Subject::User),
+                (Listing::Session, Subject::Session),
+                (Listing::SearchSession, Subject::Session),
+            ] {
+                self.store.scan_subjects(collection.id(), listing, |name| {
+                    let subject = subject(name.to_owned());
+                    if is_erased(&subject) {
+                        subjects.insert(subject);
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        for subject in &subjects {
+            self.erase(subject, &collections)?;
+        }
+        if !subjects.is_empty() {
+            self.store.purge()?;
+        }
+        Ok(subjects.len() as u64)
+    }
+
     /// Records an erasure from collections, and makes the rewriting of the files due. Returns its
     /// id.
-    pub(super) fn record_erasure(&self, collections: Vec<u32>) -> Result<String> {
+    fn record_erasure(&self, collections: Vec<u32>) -> Result<String> {
         let id = format!("{:032x}", rand::random::<u128>());
         let erasure = StoredErasure {
             at: Utc::now(),

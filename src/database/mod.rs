@@ -13,7 +13,7 @@ mod suggestions;
 mod uploads;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -21,8 +21,7 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{
-    AliasAction, CollectionConfig, CollectionInfo, CollectionPatch, EraseResponse, Event,
-    EventResult, FeedConfig,
+    AliasAction, CollectionConfig, CollectionInfo, CollectionPatch, Event, EventResult, FeedConfig,
 };
 
 pub use self::{
@@ -36,9 +35,8 @@ use crate::{
     bounds::{Bounds, ResourceLimiter, Usage},
     collection::{check_config, check_name},
     database::{health::Failures, maintainer::Maintainer},
-    events::Subject,
     index::JobKind,
-    storage::{Batch, Listing, Manifest, ManifestEntry, Store},
+    storage::{Batch, Manifest, ManifestEntry, Store},
 };
 
 /// Approximate bytes of disk of one event.
@@ -556,67 +554,6 @@ impl Database {
         self.limiter.admit_disk(EVENT_BYTES * events.len() as u64)?;
         let _one = self.events.lock();
         events::append(&self.store, events, |name| self.collection(name).ok())
-    }
-
-    /// Erases a user or a session from collections: all events and recorded searches of a session;
-    /// of a user, theirs and those of their sessions without another user. The erasure is durable
-    /// when this returns; retraining replaces the models.
-    ///
-    /// # Errors
-    /// The name is empty or too long, or the store failed.
-    pub fn erase(&self, subject: &Subject, from: &[Arc<Collection>]) -> Result<EraseResponse> {
-        subject.check()?;
-        let _one = self.events.lock();
-        let mut erased = EraseResponse::default();
-        let mut affected = Vec::new();
-        for collection in from {
-            let (events, searches) = collection.erase(subject)?;
-            affected.extend((events + searches > 0).then(|| collection.id()));
-            if events > 0 {
-                erased.events.insert(collection.name().into(), events);
-            }
-            if searches > 0 {
-                erased.searches.insert(collection.name().into(), searches);
-            }
-        }
-        if !affected.is_empty() {
-            erased.erasure = Some(self.record_erasure(affected)?);
-        }
-        Ok(erased)
-    }
-
-    /// Erases all users and sessions that a predicate names, from all collections, and rewrites
-    /// the files without them; returns their number. For restored snapshots, which hold who was
-    /// erased since.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub fn erase_all(&self, is_erased: impl Fn(&Subject) -> bool) -> Result<u64> {
-        let collections = self.open_collections();
-        let mut subjects = BTreeSet::new();
-        for collection in &collections {
-            for (listing, subject) in [
-                (Listing::User, Subject::User as fn(String) -> Subject),
-                (Listing::SearchUser, Subject::User),
-                (Listing::Session, Subject::Session),
-                (Listing::SearchSession, Subject::Session),
-            ] {
-                self.store.scan_subjects(collection.id(), listing, |name| {
-                    let subject = subject(name.to_owned());
-                    if is_erased(&subject) {
-                        subjects.insert(subject);
-                    }
-                    Ok(())
-                })?;
-            }
-        }
-        for subject in &subjects {
-            self.erase(subject, &collections)?;
-        }
-        if !subjects.is_empty() {
-            self.store.purge()?;
-        }
-        Ok(subjects.len() as u64)
     }
 
     /// Returns all collections, in the order of their names.
