@@ -153,14 +153,10 @@ impl Repository {
     /// # Errors
     /// The target cannot be written; the object may be there all the same.
     pub(crate) async fn write_new(&self, name: &[&str], bytes: Vec<u8>) -> Result<bool, String> {
-        self.sync().await?;
+        let key = self.key(name);
         let mode = PutMode::Create.into();
-        let put = self
-            .store
-            .put_opts(&self.key(name), bytes.into(), mode)
-            .await;
-        match put {
-            Ok(_) => self.sync().await.map(|()| true),
+        match self.store.put_opts(&key, bytes.into(), mode).await {
+            Ok(_) => self.sync_object(&key).await.map(|()| true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(e) => Err(self.error(e)),
         }
@@ -260,6 +256,27 @@ impl Repository {
         });
         let synced = synced.await.map_err(|e| self.error(e))?;
         synced.map_err(|e| self.error(e))
+    }
+
+    /// Syncs an object of a folder of this machine to disk, without waiting for other files.
+    async fn sync_object(&self, key: &Key) -> Result<(), String> {
+        let Some(path) = self.folder.as_ref().map(|f| f.join(key.as_ref())) else {
+            return Ok(());
+        };
+        let synced = spawn_blocking(move || {
+            File::open(&path)?.sync_all()?;
+            path.parent().map_or(Ok(()), |p| File::open(p)?.sync_all())
+        });
+        let synced = synced.await.map_err(|e| self.error(e))?;
+        synced.map_err(|e| self.error(e))
+    }
+
+    /// Syncs an object that was uploaded to disk, as [`Self::write_manifest`] does for all.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub(crate) async fn sync_upload(&self, hash: &str) -> Result<(), String> {
+        self.sync_object(&self.object(hash)).await
     }
 
     /// Deletes the manifest of a snapshot.

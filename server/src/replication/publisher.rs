@@ -179,6 +179,7 @@ impl Publisher {
         self.needed.insert(blake3.clone(), Instant::now());
         let repository = &self.store.repository;
         repository.upload_bytes(&blake3, slice.bytes).await?;
+        repository.sync_upload(&blake3).await?;
         self.is_partial |= slice.is_partial;
         let mut state = self.last.clone();
         state.operations = slice.last;
@@ -258,7 +259,8 @@ impl Publisher {
         stream::iter(new.values())
             .map(|file| async move {
                 let path = checkpoint.path(file);
-                repository.upload(&path, &file.blake3, file.bytes).await
+                repository.upload(&path, &file.blake3, file.bytes).await?;
+                repository.sync_upload(&file.blake3).await
             })
             .buffer_unordered(UPLOADS)
             .try_collect::<Vec<()>>()

@@ -88,13 +88,14 @@ impl State {
         if stored.checksum != state.checksum() {
             return Err("damaged: its checksum does not match".into());
         }
-        match state.objects().find(|file| !file.is_inside()) {
-            Some(file) => Err(format!(
+        let outside = state.objects().find(|file| !file.is_inside());
+        if let Some(file) = outside {
+            return Err(format!(
                 "expected a path below the data directory, got {}",
                 file.name
-            )),
-            None => Ok(state),
+            ));
         }
+        Ok(state)
     }
 
     /// Returns everything that the state is made of.

@@ -334,11 +334,11 @@ impl Collection {
         writer.writes += 1;
         writer.written = Instant::now();
         batch.put_writes(self.id, writer.writes);
-        self.exchange(old, new, || self.store.write(batch))
+        self.publish_stored(old, new, || self.store.write(batch))
     }
 
     /// Runs `store`, which writes the records, then publishes: `old` goes, `new` comes.
-    fn exchange(
+    fn publish_stored(
         &self,
         old: Vec<(u32, Item)>,
         new: &[(u32, Item)],

@@ -29,7 +29,7 @@ impl Collection {
         if let Some((last, _)) = fresh.last() {
             writer.next = writer.next.max(last.saturating_add(1));
         }
-        self.exchange(before, &fresh, store)?;
+        self.publish_stored(before, &fresh, store)?;
         self.state.write().replay_marks(changes.marks);
         writer.writes = self.store.writes(self.id)?;
         writer.saved = None;
