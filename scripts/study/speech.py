@@ -75,7 +75,8 @@ def main():
             files = read_aloud(said, folder)
             rows = {
                 "ours": ours(binary, files),
-                "ours, window of 30 s": ours(binary, files, "--full-window"),
+                "ours, short window": ours(binary, files, "--window", "short"),
+                "ours, window of 30 s": ours(binary, files, "--window", "full"),
                 "ours, hot words": ours(binary, files, "--hot-words", ",".join(brands)),
                 "faster-whisper int8": peers(WhisperModel(weights, device="cpu", compute_type="int8"), files),
             }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
-use vitrine_schemas::Source;
 
 use crate::{index::CandidateFilter, query::blend::Ranked};
 
@@ -75,7 +74,7 @@ impl RuleEffects {
     pub fn apply(&self, mut ranked: Vec<Ranked>, unfound: impl Fn(u32) -> Ranked) -> Vec<Ranked> {
         if !self.boosts.is_empty() {
             for one in &mut ranked {
-                one.multiply(Source::Rules, self.factor(one.candidate.item));
+                one.multiply(self.factor(one.candidate.item));
             }
             ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
         }

@@ -115,7 +115,7 @@ fn time_counts_from_the_first_moment_to_before_the_last() {
 fn multiplied_scores_are_the_sum_of_their_parts() {
     for (score, factor) in [(2.0, 3.0), (2.0, 0.5), (-2.0, 3.0), (-2.0, 0.5), (0.0, 9.0)] {
         let mut one = Ranked::from_source(Source::Query, 1, score, 1);
-        one.multiply(Source::Rules, factor);
+        one.multiply(factor);
         let sum: f32 = one.contributions().iter().map(|(_, part)| part).sum();
         assert_eq!(one.score, sum);
         assert_eq!(one.score > score, factor > 1.0 && score != 0.0);

@@ -21,9 +21,10 @@ pub(super) struct TranscribeArgs {
     /// Names that may be spoken, such as brands, separated by commas.
     #[arg(long, value_delimiter = ',')]
     hot_words: Vec<String>,
-    /// Read a window of 30 s, as the model was trained, and keep silence.
-    #[arg(long)]
-    full_window: bool,
+    /// Window that the model sees: `short`, `full` (30 s, with silence kept), or `auto`: `full`
+    /// where the text of `short` is doubtful.
+    #[arg(long, value_enum, default_value_t)]
+    window: Window,
     #[command(flatten)]
     dir: ModelsDir,
 }
@@ -68,18 +69,14 @@ fn text(
         Err(error) => return Ok(Err(error)),
     };
     let speech = match audio::speech(&samples) {
-        Ok(_) if args.full_window => &samples[..],
+        Ok(_) if args.window == Window::Full => &samples[..],
         Ok(speech) => speech,
         Err(error) => return Ok(Err(error)),
     };
     let hints = Hints {
         language: args.language.as_deref(),
         hot_words: &args.hot_words,
-        window: if args.full_window {
-            Window::Full
-        } else {
-            Window::Auto
-        },
+        window: args.window,
         ..Hints::default()
     };
     let heard = model.transcribe(speech, &hints)?;

@@ -10,7 +10,10 @@ use crate::{
     Result,
     collection::State,
     events::rfc3339,
-    query::{blend::Ranked, feed::AgeDecay},
+    query::{
+        blend::{BlendModel, CandidateSet, Ranked, Signal},
+        feed::AgeDecay,
+    },
 };
 
 /// Age of the items of a collection at the time of a request.
@@ -36,15 +39,38 @@ impl<'a> ItemAges<'a> {
         self.decay.factor(time)
     }
 
-    /// Multiplies the scores by the factors of the items, and sorts again.
-    pub fn apply(&self, ranked: &mut [Ranked]) {
-        for hit in ranked.iter_mut() {
-            hit.multiply(Source::Freshness, self.factor(hit.candidate.item));
+    /// Returns the newest `count` of some items, those for which `is_last` holds after the others.
+    /// Items of the same age keep their order.
+    pub fn newest(
+        &self,
+        items: impl Iterator<Item = u32>,
+        is_last: impl Fn(u32) -> bool,
+        count: usize,
+    ) -> Vec<u32> {
+        let aged = items.map(|item| (is_last(item), self.factor(item), item));
+        let mut aged: Vec<_> = aged.collect();
+        aged.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+        aged.truncate(count);
+        aged.into_iter().map(|(.., item)| item).collect()
+    }
+
+    /// Ranks candidates by a blend. The score of an item by each source decays before the scores
+    /// are blended, since ranks and scaled scores of different sources decay differently.
+    pub fn rank(&self, blend: &BlendModel, candidates: &CandidateSet) -> Vec<Ranked> {
+        let decayed = blend.score(&candidates.multiplied(|item| self.factor(item)));
+        let mut ranked = blend.score(candidates);
+        for (hit, decayed) in ranked.iter_mut().zip(decayed) {
+            let signal = Signal {
+                score: self.factor(hit.candidate.item),
+                rank: 0,
+            };
+            hit.rescore(Source::Freshness, decayed.score, signal);
         }
         ranked.sort_by(|a, b| {
             let by_score = b.score.total_cmp(&a.score);
             by_score.then(a.candidate.item.cmp(&b.candidate.item))
         });
+        ranked
     }
 }
 

@@ -316,11 +316,11 @@ impl CandidateSource for RecommendationCandidates<'_> {
     }
 
     fn rank(&self, pool: &RecommendationPool) -> Vec<Ranked> {
-        let mut ranked = self.request.blend.rank(&pool.candidates.candidates);
-        if let Some(ages) = &self.ages {
-            ages.apply(&mut ranked);
+        let (blend, candidates) = (self.request.blend, &pool.candidates.candidates);
+        match &self.ages {
+            Some(ages) => ages.rank(blend, candidates),
+            None => blend.rank(candidates),
         }
-        ranked
     }
 
     /// Adds the newest items that no source found and no page showed.
@@ -351,8 +351,11 @@ impl CandidateSource for RecommendationCandidates<'_> {
             let newest = request.eligible.iter().rev();
             newest.filter(move |id| stage.is_buried(*id) == buried)
         };
-        let newest = newest(false).chain(newest(true));
-        let newest: Vec<u32> = newest.filter(is_new).take(count).collect();
+        let newest = newest(false).chain(newest(true)).filter(is_new);
+        let newest: Vec<u32> = match &self.ages {
+            Some(ages) => ages.newest(newest, |id| stage.is_buried(id), count),
+            None => newest.take(count).collect(),
+        };
         if newest.is_empty() {
             return false;
         }

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use vitrine_schemas::{Hit, HitRanking, RankerUse};
+use vitrine_schemas::{Hit, HitRanking, RankerUse, Source};
 
 use crate::{
     Result,
@@ -151,7 +151,7 @@ fn rerank(ranker: &ActiveRanker, first: &[Ranked], rows: &[Row]) -> HashMap<u32,
             score: own[at],
             rank: rank as u32 + 1,
         };
-        hit.rescore(first[rank].score, signal);
+        hit.rescore(Source::Ranker, first[rank].score, signal);
         reranked.insert(hit.candidate.item, hit);
     }
     reranked
@@ -159,6 +159,6 @@ fn rerank(ranker: &ActiveRanker, first: &[Ranked], rows: &[Row]) -> HashMap<u32,
 
 /// Returns the rank by the ranker; candidates that it did not rank come last.
 fn rank(hit: &Ranked) -> u32 {
-    let signal = hit.candidate.signals.get(vitrine_schemas::Source::Ranker);
+    let signal = hit.candidate.signals.get(Source::Ranker);
     signal.map_or(u32::MAX, |signal| signal.rank)
 }

@@ -136,6 +136,31 @@ impl CandidateSet {
         }
     }
 
+    /// Returns the set with the scores of an item by all sources multiplied by its `factor`, and the
+    /// list of each source in the order of the products. Sources that are ordered by age stay.
+    pub fn multiplied(&self, factor: impl Fn(u32) -> f32) -> Self {
+        let mut set = self.clone();
+        let factors: Vec<f32> = set.candidates.iter().map(|c| factor(c.item)).collect();
+        let is_by_age = |source: &Source| matches!(source, Source::Newest | Source::Following);
+        for source in Source::VARIANTS.into_iter().filter(|s| !is_by_age(s)) {
+            let mut listed: Vec<(usize, f32)> = Vec::new();
+            for (offset, candidate) in set.candidates.iter_mut().enumerate() {
+                if let Some(signal) = candidate.signals.get(source) {
+                    let score = signal.score * factors[offset];
+                    candidate.signals.set(source, Signal { score, ..signal });
+                    listed.extend((signal.rank > 0).then_some((offset, score)));
+                }
+            }
+            // Stable, so that equal products keep their order.
+            listed.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            for ((offset, score), rank) in listed.into_iter().zip(1..) {
+                let signals = &mut set.candidates[offset].signals;
+                signals.set(source, Signal { score, rank });
+            }
+        }
+        set
+    }
+
     /// Appends items that no other source found, best first, with the score 1 / rank.
     pub fn append(&mut self, source: Source, items: &[u32]) {
         for (item, rank) in items.iter().zip(1..) {

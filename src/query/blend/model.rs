@@ -117,9 +117,9 @@ impl Ranked {
         ranked
     }
 
-    /// Multiplies the score; the difference becomes the contribution of `source`. A negative score
+    /// Multiplies the score; the difference becomes the contribution of the rules. A negative score
     /// rises by as much as a positive one would.
-    pub(crate) fn multiply(&mut self, source: Source, factor: f32) {
+    pub(crate) fn multiply(&mut self, factor: f32) {
         if factor == 1.0 {
             return;
         }
@@ -128,16 +128,16 @@ impl Ranked {
             score: factor,
             rank: 0,
         };
-        self.candidate.signals.set(source, signal);
-        self.parts[source as usize] = part;
+        self.candidate.signals.set(Source::Rules, signal);
+        self.parts[Source::Rules as usize] = part;
         self.score += part;
     }
 
-    /// Gives the candidate the score of its rank by the ranker; the difference becomes the
-    /// contribution of the ranker. `signal` is the ranker's own score and rank.
-    pub(crate) fn rescore(&mut self, score: f32, signal: Signal) {
-        self.candidate.signals.set(Source::Ranker, signal);
-        self.parts[Source::Ranker as usize] = score - self.score;
+    /// Gives the candidate another score; the difference becomes the contribution of `source`.
+    /// `signal` is the source's own score and rank.
+    pub(crate) fn rescore(&mut self, source: Source, score: f32, signal: Signal) {
+        self.candidate.signals.set(source, signal);
+        self.parts[source as usize] = score - self.score;
         self.score = score;
     }
 
@@ -330,7 +330,7 @@ impl BlendModel {
     }
 
     /// Returns all candidates in the order of the candidate set.
-    pub(super) fn score(&self, candidate_set: &CandidateSet) -> Vec<Ranked> {
+    pub(crate) fn score(&self, candidate_set: &CandidateSet) -> Vec<Ranked> {
         let used: Vec<_> = self
             .parts
             .iter()

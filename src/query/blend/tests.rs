@@ -253,3 +253,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn multiplied_scores_are_ranked_anew() {
+    let lists = [
+        (Source::Content, list(&[(1, 4.0), (2, 3.0), (3, 2.0)])),
+        (Source::Newest, list(&[(1, 1.0), (4, 0.5)])),
+    ];
+    let mut set = CandidateSet::of(1.0, &lists);
+    set.score_missing(Source::Content, |item| (item == 4).then_some(1.0));
+    let aged = set.multiplied(|item| if item == 1 { 0.25 } else { 0.5 });
+    let signal = |item: u32, source| {
+        let candidate = aged.candidates.iter().find(|c| c.item == item);
+        let signal = candidate.expect("a candidate").signals.get(source);
+        signal.map(|signal| (signal.score, signal.rank))
+    };
+    assert_eq!(signal(1, Source::Content), Some((1.0, 2)));
+    assert_eq!(signal(2, Source::Content), Some((1.5, 1)));
+    assert_eq!(signal(3, Source::Content), Some((1.0, 3)));
+    assert_eq!(signal(4, Source::Content), Some((0.5, 0)), "in no list");
+    assert_eq!(signal(1, Source::Newest), Some((1.0, 1)), "ordered by age");
+}

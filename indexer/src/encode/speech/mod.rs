@@ -34,7 +34,7 @@ pub use mel::RATE;
 pub const MODEL_TYPE: &str = "whisper";
 
 /// Spectrogram that the encoder sees of a clip.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Window {
     /// [`Window::Short`], and [`Window::Full`] if that text is doubtful; the text of the larger
     /// confidence is returned.
