@@ -72,6 +72,7 @@ impl Follower {
             let started = Instant::now();
             match first(&store, &cache, &options).await {
                 Ok(Some((state, copied_bytes, opened))) => {
+                    cache.keep(&state)?;
                     let seconds = started.elapsed().as_secs_f64();
                     replication.reached(&state, copied_bytes, seconds);
                     tracing::info!(
