@@ -27,6 +27,7 @@ pub mod replication;
 pub mod routes;
 pub mod search;
 pub mod serve;
+pub mod served;
 pub mod speech;
 pub mod state;
 pub mod tls;

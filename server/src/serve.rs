@@ -29,7 +29,8 @@ use crate::{
     embedders::Embedders,
     http::middleware,
     ops::stopping::Stopping,
-    replication::{self, Claim, Follower, Publisher, Replication, Served, StateStore},
+    replication::{self, Claim, Follower, Publisher, Replication, StateStore},
+    served::Served,
     state::AppState,
     tls,
 };

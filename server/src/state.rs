@@ -19,7 +19,8 @@ use crate::{
         body_budget::BodyBudget, limits::Gate, metrics::Metrics, rate_limits::RateLimits,
         request_log::RequestLog, slow_searches::SlowSearches, stopping::Stopping, tasks::Tasks,
     },
-    replication::{Replication, Served, Version},
+    replication::{Replication, Version},
+    served::Served,
     speech::Speech,
 };
 

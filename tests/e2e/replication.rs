@@ -163,9 +163,9 @@ fn answers(server: &Server) -> Vec<(String, Value)> {
         let shop = "/v1/collections/shop";
         asked.extend([
             ("POST", format!("{shop}/search"), json!({"query": {"vector": vector}, "limit": 10})),
-            ("POST", format!("{shop}/search"), json!({"query": {"text": format!("lamp {n}")}, "limit": 10})),
+            ("POST", format!("{shop}/search"), json!({"query": {"text": format!("lamp {n}")}, "limit": 1_000})),
             ("POST", format!("{shop}/search"), json!({
-                "query": {"text": "red lamp"}, "limit": 5, "offset": 0, "facets": [{"field": "color"}, {"field": "stock"}],
+                "query": {"text": "red lamp"}, "limit": 1_000, "facets": [{"field": "color"}, {"field": "stock"}],
                 "filter": format!("stock >= {}", n % 4),
             })),
             ("GET", format!("{shop}/items/{id}"), Value::Null),
@@ -180,9 +180,42 @@ fn answers(server: &Server) -> Vec<(String, Value)> {
         for field in ["took_ms", "request_id", "explain", "plan"] {
             answer.as_object_mut().map(|answer| answer.remove(field));
         }
+        // Scores by text depend on deleted texts in the segments of the index, which a replica
+        // merges at other times; those by events on the order of events of the same time.
+        let by_text = !body["query"]["text"].is_null();
+        if by_text || path.contains("recommend") || path.contains("bought") {
+            without_scores(&mut answer, by_text);
+        }
+        round(&mut answer);
         (format!("{method} {path} {body}: {status}"), answer)
     });
     answered.collect()
+}
+
+/// Keeps ids and items of hits; `sorts` brings them into an order without scores.
+fn without_scores(answer: &mut Value, sorts: bool) {
+    let Some(hits) = answer["hits"].as_array_mut() else {
+        return;
+    };
+    for hit in hits.iter_mut() {
+        *hit = json!([hit["id"], hit["item"]]);
+    }
+    if sorts {
+        hits.sort_by_key(|hit| hit[0].to_string());
+    }
+}
+
+/// Rounds all numbers: vectors of sealed segments are compared by other code than growing ones.
+fn round(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(round),
+        Value::Object(fields) => fields.values_mut().for_each(round),
+        Value::Number(number) => {
+            let rounded = number.as_f64().map(|n| (n * 1e4).round() / 1e4);
+            *value = json!(rounded);
+        }
+        _ => {}
+    }
 }
 
 fn events(server: &Server) {
@@ -365,14 +398,9 @@ fn no_query_fails_while_versions_are_exchanged() {
     let cluster = Cluster::new();
     let writer = cluster.writer();
     create(&writer);
-    write(&writer, 0..500);
+    let version = write(&writer, 0..500);
     let replica = cluster.replica("replica");
-    wait("first items", || {
-        replica
-            .send("POST", "/v1/collections/shop/items/count", &json!({}))
-            .0
-            == 200
-    });
+    assert_eq!(count(&replica, &version), 500);
     let (stop, asked) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicUsize::new(0)),
@@ -577,11 +605,12 @@ fn a_writer_killed_while_it_publishes_loses_no_published_write() {
 #[test]
 fn a_replica_serves_its_last_state_while_the_store_is_away() {
     let cluster = Cluster::new();
-    let writer = cluster.writer();
+    let mut writer = cluster.writer();
     create(&writer);
     let version = write(&writer, 0..60);
     let mut replica = cluster.replica("replica");
     assert_eq!(count(&replica, &version), 60);
+    writer.kill();
     let away = cluster.path("away");
     fs::rename(cluster.store(), &away).unwrap();
     replica.kill();
@@ -589,6 +618,7 @@ fn a_replica_serves_its_last_state_while_the_store_is_away() {
     assert_eq!(count(&replica, "0.0"), 60);
     fs::remove_dir_all(cluster.store()).ok();
     fs::rename(&away, cluster.store()).unwrap();
+    let writer = cluster.writer();
     let version = write(&writer, 60..70);
     assert_eq!(count(&replica, &version), 70);
 }
@@ -617,6 +647,7 @@ impl Weed {
                 "-ip=127.0.0.1",
                 "-ip.bind=127.0.0.1",
                 "-admin.ui=false",
+                "-bucket=vitrine",
             ])
             .arg(format!("-dir={}", folder.join("weed").display()))
             .arg(format!("-s3.config={}", config.display()))

@@ -21,6 +21,7 @@ mod pending;
 mod private;
 mod recommend;
 mod reembedding;
+mod replay;
 mod rerank;
 mod rules;
 mod search;

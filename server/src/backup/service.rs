@@ -20,7 +20,7 @@ use super::{
     repository::Repository,
     settings::BackupSettings,
 };
-use crate::replication::Served;
+use crate::served::Served;
 
 /// Longest pause after a scheduled snapshot that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(600);

@@ -29,7 +29,7 @@ use crate::{
     error::{ApiError, ApiResult},
     images::ImageFolders,
     ops::limits::Gate,
-    replication::Served,
+    served::Served,
 };
 
 /// Number of pending items up to which a write waits for its vectors by default.

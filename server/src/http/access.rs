@@ -63,7 +63,7 @@ pub async fn layer<B: MessageBody + 'static>(
             if let Some(grant) = grant {
                 request.extensions_mut().insert(grant);
             }
-            match replication::route(access, &mut request).await {
+            match replication::route(access.action(), &mut request).await {
                 Ok(served) => {
                     let mut response = next.call(request).await?;
                     let (request, head) = (response.request().clone(), response.headers_mut());

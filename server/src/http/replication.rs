@@ -12,7 +12,7 @@ use actix_web::{
 };
 use tokio::time::Instant;
 
-use super::{access::Access, request_context::timeout_of};
+use super::request_context::timeout_of;
 use crate::{
     auth::Action,
     error::{ApiError, ApiResult},
@@ -55,18 +55,21 @@ impl Served {
 }
 
 /// Waits for the version that a request wants, and finds where it is answered: here, or by the
-/// response that is returned.
-pub async fn route(access: Access, request: &mut ServiceRequest) -> Result<Served, HttpResponse> {
+/// response that is returned. `action` is that of the route; None for open ones.
+pub async fn route(
+    action: Option<Action>,
+    request: &mut ServiceRequest,
+) -> Result<Served, HttpResponse> {
     let Some(state) = request.app_data::<Data<AppState>>().cloned() else {
         return Ok(Served::default());
     };
     let Some(version) = state.version() else {
         return Ok(Served::default());
     };
-    if access == Access::Open {
+    if action.is_none() {
         return Ok(Served::default());
     }
-    let is_change = is_for_writer(access, request);
+    let is_change = is_for_writer(action, request);
     let routed = if is_change {
         change(&state, request).await
     } else {
@@ -83,10 +86,10 @@ pub async fn route(access: Access, request: &mut ServiceRequest) -> Result<Serve
 }
 
 /// Returns true for changes, and for reads of what only the writer knows.
-fn is_for_writer(access: Access, request: &ServiceRequest) -> bool {
+fn is_for_writer(action: Option<Action>, request: &ServiceRequest) -> bool {
     let pattern = request.match_pattern().unwrap_or_default();
     let pattern = pattern.as_str();
-    let changes = matches!(access.action(), Some(Action::Write | Action::Admin))
+    let changes = matches!(action, Some(Action::Write | Action::Admin))
         && request.method() != Method::GET
         && !LOCAL.contains(&pattern);
     changes || OF_THE_WRITER.contains(&pattern)

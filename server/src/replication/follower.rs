@@ -15,12 +15,14 @@ use vitrine::{Database, Options};
 
 use super::{
     cache::{Cache, remove_folder},
-    served::{Served, is_in_use},
     state::State,
     status::Replication,
     store::StateStore,
 };
-use crate::backup::{blocking, make_folder};
+use crate::{
+    backup::{blocking, make_folder},
+    served::{Served, is_in_use},
+};
 
 /// Time between two looks for whether a version is still in use.
 const RETIRE_STEP: Duration = Duration::from_millis(50);
@@ -70,6 +72,7 @@ impl Follower {
             let started = Instant::now();
             match first(&store, &cache, &options).await {
                 Ok(Some((state, copied_bytes, opened))) => {
+                    cache.keep(&state)?;
                     let seconds = started.elapsed().as_secs_f64();
                     replication.reached(&state, copied_bytes, seconds);
                     tracing::info!(
@@ -205,10 +208,12 @@ async fn first(
     };
     let (state, copied) = match (published.await, cache.last()) {
         (Ok(Some(published)), _) => published,
-        (Ok(None), _) => return Ok(None),
+        (Ok(None), None) => return Ok(None),
         (Err(e), None) => return Err(e),
-        (Err(e), Some(last)) => {
-            tracing::error!("serving the last state of this replica, since: {e}");
+        (unusable, Some(last)) => {
+            let cause = unusable.err();
+            let cause = cause.unwrap_or_else(|| "the store is empty".into());
+            tracing::error!("serving the last state of this replica, since: {cause}");
             (last, 0)
         }
     };

@@ -11,7 +11,6 @@ mod follower;
 mod forward;
 mod mark;
 mod publisher;
-mod served;
 mod settings;
 mod state;
 mod status;
@@ -22,7 +21,6 @@ pub use self::{
     follower::Follower,
     forward::{FORWARDED, forward, refuse},
     publisher::Publisher,
-    served::Served,
     settings::ReplicationSettings,
     state::{State, Version},
     status::Replication,

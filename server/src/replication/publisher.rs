@@ -14,12 +14,14 @@ use vitrine::{Database, LogSlice};
 use super::{
     claim::Claim,
     mark::Mark,
-    served::Served,
     state::State,
     status::Replication,
     store::{SignOfLife, StateStore},
 };
-use crate::backup::{Checkpoint, FileEntry, blocking};
+use crate::{
+    backup::{Checkpoint, FileEntry, blocking},
+    served::Served,
+};
 
 /// Files that are sent at once.
 const UPLOADS: usize = 8;
@@ -111,6 +113,7 @@ impl Publisher {
                 let state = State {
                     number: self.last.number + 1,
                     epoch: self.epoch,
+                    content_epoch: self.epoch,
                     as_of,
                     server: env!("CARGO_PKG_VERSION").into(),
                     ..state

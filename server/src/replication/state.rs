@@ -21,6 +21,8 @@ pub struct State {
     pub number: u64,
     /// Number of the writer: that of the state which its start added.
     pub epoch: u64,
+    /// Epoch of the writer that published the content; a start adds a state without other content.
+    pub content_epoch: u64,
     /// Number of the last write operation.
     pub operations: u64,
     /// Time at which the state was all of the database.
@@ -51,6 +53,7 @@ impl State {
             format: FORMAT,
             number: 0,
             epoch: 0,
+            content_epoch: 0,
             operations: 0,
             as_of: Utc::now(),
             database: String::new(),
@@ -111,7 +114,7 @@ impl State {
     /// Returns the version of the database.
     pub fn version(&self) -> Version {
         Version {
-            epoch: self.epoch,
+            epoch: self.content_epoch,
             operations: self.operations,
         }
     }

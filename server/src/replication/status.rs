@@ -9,10 +9,10 @@ use tokio::{
 use vitrine_schemas::{ReplicationInfo, ReplicationRole};
 
 use super::{
-    served::Served,
     settings::ReplicationSettings,
     state::{State, Version},
 };
+use crate::served::Served;
 
 /// Role and progress of a server.
 pub struct Replication {
@@ -101,7 +101,10 @@ impl Replication {
         let mut progress = self.progress.lock();
         (progress.number, progress.as_of) = (state.number, Some(state.as_of));
         drop(progress);
-        self.version.send_replace(state.version());
+        self.version.send_replace(Version {
+            epoch: state.epoch,
+            operations: state.operations,
+        });
     }
 
     /// Records the state that this server published, or serves.

@@ -1,5 +1,7 @@
 //! Repeating of the writes of another copy of the collection.
 
+use std::collections::BTreeSet;
+
 use vitrine_schemas::Item;
 
 use crate::{Result, collection::Collection, storage::ItemChanges};
@@ -16,19 +18,19 @@ impl Collection {
         let before = self.store.items(self.id, &ids)?.into_iter().flatten();
         let before: Vec<_> = before.collect();
         let mut fresh: Vec<(u32, Item)> = changes.records.into_values().flatten().collect();
-        fresh.sort_unstable_by_key(|(internal_id, _)| *internal_id);
+        // A record that was rewritten keeps its internal id and its texts.
+        let known: BTreeSet<u32> = before.iter().map(|(internal_id, _)| *internal_id).collect();
+        fresh.sort_unstable_by_key(|(n, _)| (!known.contains(n), *n));
+        let first_new = fresh.partition_point(|(n, _)| known.contains(n));
         for (space, index) in self.state.read().indexes() {
             if let Some(rows) = changes.vectors.get(&space) {
                 let rows: Vec<_> = rows.iter().map(|(n, v)| (*n, v.as_slice())).collect();
                 index.insert(&rows);
             }
         }
-        // A record that was rewritten keeps its internal id and its texts.
-        let first_new = fresh.partition_point(|(internal_id, _)| *internal_id < writer.next);
         self.index_texts(&self.config(), &fresh[first_new..]);
-        if let Some((last, _)) = fresh.last() {
-            writer.next = writer.next.max(last.saturating_add(1));
-        }
+        let last = fresh.iter().map(|(internal_id, _)| *internal_id).max();
+        writer.next = writer.next.max(last.map_or(0, |n| n.saturating_add(1)));
         self.publish_stored(before, &fresh, store)?;
         self.state.write().replay_marks(changes.marks);
         writer.writes = self.store.writes(self.id)?;
