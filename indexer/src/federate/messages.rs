@@ -30,7 +30,7 @@ pub struct Joined {
     pub plan: Plan,
 }
 
-/// What the coordinator waits for from a shop.
+/// The message that the coordinator waits for from a shop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {

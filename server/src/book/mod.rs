@@ -16,7 +16,7 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 35] = sources![
+pub const SOURCES: [(&str, &str); 36] = sources![
     "introduction"
     "quick-start"
     "search"
@@ -37,6 +37,7 @@ pub const SOURCES: [(&str, &str); 35] = sources![
     "events"
     "encoders"
     "training-heads"
+    "federated-learning"
     "re-embedding"
     "evaluation"
     "deployment"
