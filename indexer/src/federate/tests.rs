@@ -102,8 +102,7 @@ fn sums_that_honest_shops_cannot_send_are_void() {
     let mut refused = |sum: Vec<u32>| {
         let error = global
             .apply(&plan, &sum, 3)
-            .err()
-            .expect("refused")
+            .expect_err("refused")
             .to_string();
         assert_eq!(
             global.heads.digest().expect("a digest"),

@@ -191,7 +191,7 @@ fn a_shop_with_another_key_or_other_encoders_is_refused() {
         encoders: "others".to_owned(),
         ..plan.features.clone()
     };
-    let error = join(other).err().expect("refused").to_string();
+    let error = join(other).expect_err("refused").to_string();
     assert!(
         error.contains("expected encoders") && error.contains("others"),
         "{error}"
@@ -201,7 +201,7 @@ fn a_shop_with_another_key_or_other_encoders_is_refused() {
         text: TEXT,
         ..plan.features.clone()
     };
-    let error = join(wider).err().expect("refused").to_string();
+    let error = join(wider).expect_err("refused").to_string();
     assert!(
         error.contains("expected 8 features of image, got 9"),
         "{error}"

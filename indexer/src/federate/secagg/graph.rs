@@ -14,9 +14,9 @@ pub const MIN_PARTICIPANTS: usize = 3;
 /// Maximum number of participants that all mask with all.
 const MAX_COMPLETE: usize = 64;
 
-/// Number of neighbors of a participant in a sparse graph. If a fifth of 255 collude, they hold enough
-/// shares of any one with a probability below 1e-6 a round; if 30 % leave, a round is void with one
-/// below 0.02 (hypergeometric tails; tested).
+/// Number of neighbors of a participant in a sparse graph. If a fifth of 255 collude, they hold
+/// enough shares of any one with a probability below 1e-6 a round; if 30 % leave, a round is void
+/// with one below 0.02 (hypergeometric tails; tested).
 pub(super) const SPARSE_DEGREE: usize = 64;
 
 /// Returns the least number of participants that must stay: more than two thirds, and at least
