@@ -206,6 +206,10 @@ bench-heads: models ## heads on the fashion images: retrieval over training size
 	cargo build --release --workspace --example heads
 	$(BIN)/examples/heads --data $(VITRINE_DATA)/fashion --mapping indexer/examples/fashion.toml --models $(VITRINE_MODELS) --features $(CACHE)/bench/features $(BENCH_HEADS)
 
+bench-federated: build models ## heads trained by 3, 10 and 100 shops, compared with central and local training (VITRINE_DATA)
+	$(BIN)/vitrine-indexer federate simulate --source $(VITRINE_DATA)/fashion/styles.csv --mapping indexer/examples/fashion.toml \
+		--images $(VITRINE_DATA)/fashion --label article_type --features $(CACHE)/bench/features $(BENCH_FEDERATED)
+
 bench-blend: setup build models ## learned blend compared with each source on Online Retail, with all, 1,000 and no events
 	cargo build --release --workspace --example blend
 	$(BIN)/examples/blend --cache $(CACHE)/bench retail --data $(VITRINE_DATA)/online-retail/transactions.parquet $(BENCH_BLEND)
@@ -215,11 +219,13 @@ bench-sequences: build ## next items of Amazon Beauty and Toys by counting, by a
 		for file in $(VITRINE_DATA)/sequences/*; do $(BIN)/vitrine-indexer evaluate sequence --sequences $$file $(BENCH_SEQUENCES) || exit; done; \
 	else echo "skipped: $(VITRINE_DATA)/sequences does not exist"; fi
 
-bench-privacy: build ## accuracy of counts with differentially private noise by epsilon on Online Retail (VITRINE_DATA)
+bench-privacy: build models ## accuracy of counts with noise by epsilon on Online Retail; membership inference on heads (VITRINE_DATA)
 	$(BIN)/vitrine-indexer evaluate recommend --events $(VITRINE_DATA)/online-retail/transactions.parquet \
 		--mapping benches/data/online-retail/events.toml --split temporal:40d --weights one --k 20 --model popularity:half_life=100000 \
 		$(foreach e,0.5 1 2 4 8,--model private-popularity:epsilon=$(e)) --model item-knn \
 		$(foreach e,1 8 1000000,--model private-pairs:epsilon=$(e)) $(BENCH_PRIVACY)
+	cargo build --release --workspace --example heads
+	$(BIN)/examples/heads --data $(VITRINE_DATA)/fashion --mapping indexer/examples/fashion.toml --models $(VITRINE_MODELS) --features $(CACHE)/bench/features --parts membership
 
 bench-prior: setup build models ## tune the default blend weights on MovieLens (VITRINE_DATA) and the demo's grocery
 	cargo build --release --workspace --example blend

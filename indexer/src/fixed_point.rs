@@ -1,5 +1,5 @@
-//! Vectors as integers, whose sums are exact: the same in any order, with and without masks, and fit
-//! for discrete noise.
+//! Vectors as integers, whose sums are exact: the same in any order, with and without masks. Noise
+//! on them can be discrete.
 
 /// Steps of a quantized number between 0 and the norm bound, as in Flower's SecAgg+. Sums of 255
 /// vectors, with noise, stay within 2^31.

@@ -1,5 +1,6 @@
 //! The indexer: reads catalogs, embeds images and text, fills collections.
-//! The only crate that names candle, image and tokenizers; HTTP serving does not live here.
+//! The only crate that names candle, image and tokenizers; it serves HTTP to other shops alone
+//! (`federate`).
 
 pub mod audio;
 pub mod cli;

@@ -4,6 +4,7 @@
 
 mod data;
 mod domains;
+mod membership;
 mod retrieval;
 mod transfer;
 
@@ -28,7 +29,7 @@ struct Args {
     /// Embed title and category, as the indexer does, rather than the title alone.
     #[arg(long)]
     item_text: bool,
-    /// Experiments to run.
+    /// Experiments to run: retrieval, transfer, domains, membership.
     #[arg(
         long,
         value_delimiter = ',',
@@ -72,6 +73,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match part.as_str() {
             "retrieval" => retrieval::run(&data, &args.sizes)?,
             "transfer" => transfer::run(&data, args.seeds)?,
+            "membership" => membership::run(&data)?,
             "domains" => domains::run(&data, args.seeds, &args.targets)?,
             other => return Err(format!("no part `{other}`").into()),
         }

@@ -30,9 +30,10 @@ pub struct Joined {
     pub plan: Plan,
 }
 
-/// What the coordinator waits for from a shop.
+/// The message that the coordinator waits for from a shop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "snake_case")]
+// The tag comes first and apart: buffered maps would have no numbers as keys.
+#[serde(tag = "step", content = "of", rename_all = "snake_case")]
 pub enum Step {
     /// Nothing now.
     Wait,

@@ -11,11 +11,15 @@ pub mod http;
 pub mod messages;
 pub mod noise;
 mod plan;
+#[cfg(test)]
+mod samples;
 pub mod secagg;
 pub mod session;
 mod shop;
 pub mod simulate;
 mod state;
+#[cfg(test)]
+mod tests;
 pub mod vector;
 
 pub use self::{

@@ -28,7 +28,7 @@ pub enum ServerOptimizer {
     FedAdam,
 }
 
-/// What encoders produce; shops with other encoders cannot train the same heads.
+/// Features of the encoders; shops with other encoders cannot train the same heads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Features {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gather::Gathered;
 use super::guard::Decision;
+use super::private::Account;
 use super::{Epoch, Recipe};
 use crate::encode::ModelError;
 use crate::space::heads::write_json;
@@ -32,6 +33,9 @@ pub struct Report {
     pub curve: Vec<Epoch>,
     /// Number of the best epoch; 0 is the start.
     pub best_epoch: usize,
+    /// Cost of a private training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Account>,
     /// Duration of the training in seconds, without the extraction of features.
     pub seconds: f64,
     /// Decision on the promotion.

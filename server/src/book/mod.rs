@@ -16,7 +16,7 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 37] = sources![
+pub const SOURCES: [(&str, &str); 38] = sources![
     "introduction"
     "quick-start"
     "search"
@@ -38,6 +38,7 @@ pub const SOURCES: [(&str, &str); 37] = sources![
     "events"
     "encoders"
     "training-heads"
+    "federated-learning"
     "re-embedding"
     "evaluation"
     "deployment"

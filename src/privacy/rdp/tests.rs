@@ -1,7 +1,7 @@
 use super::{divergence, noise_multiplier, sampled_gaussian_epsilon};
 
-/// Sampling probabilities, noise multipliers, steps, deltas, and the epsilon by the Renyi accountant
-/// of the Python package `dp-accounting` 0.6.0 (scripts/study/rdp.py).
+/// Sampling probabilities, noise multipliers, steps, deltas, and the epsilon by the Renyi
+/// accountant of the Python package `dp-accounting` 0.6.0 (scripts/study/rdp.py).
 const BY_DP_ACCOUNTING: [(f64, f64, u32, f64, f64); 20] = [
     (0.001, 0.8, 1_000, 1e-6, 1.461876),
     (0.001, 1.0, 10_000, 1e-5, 0.787660),

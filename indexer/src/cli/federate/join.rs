@@ -15,7 +15,7 @@ use crate::{
     error::CommandError,
     federate::{
         Features, FederateError,
-        http::{Api, Member},
+        http::{Api, Member, Progress},
     },
     space::heads::{self, Heads},
     train::{
@@ -100,8 +100,10 @@ pub(super) fn run(args: &JoinArgs, out: &mut dyn Write) -> Result<Outcome, Comma
         pairs: &train,
         seed,
     };
-    let finished = member.run(&mut |round, norm| {
-        tracing::info!(round, norm = format!("{norm:.4}"), "trained");
+    let finished = member.run(&mut |progress| {
+        if let Progress::Trained { round, norm } = progress {
+            tracing::info!(round, norm = format!("{norm:.4}"), "trained");
+        }
     })?;
     let decision = decide(
         &models,

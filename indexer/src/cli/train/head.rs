@@ -23,6 +23,7 @@ use crate::{
     },
     train::{
         Checkpoint, Choices, Epoch, Recipe, Report, Split, TrainError, Trained, guard,
+        private::{Account, Privacy, train_private},
         transfer::{Domains, Transfer, train_fresh, transfer},
     },
 };
@@ -66,6 +67,16 @@ pub(in crate::cli) struct HeadArgs {
     /// conditional probability, so popular items are near to many; 0 = similarity is lift.
     #[arg(long, value_name = "X", default_value_t = Recipe::default().popularity_correction, value_parser = fraction, requires = "co_purchases")]
     popularity_correction: f64,
+    /// Train privately: the heads hardly depend on any group of some pairs of text and image, by
+    /// differential privacy with this epsilon. Needs many items.
+    #[arg(long, value_name = "EPSILON", conflicts_with_all = ["transfer", "co_purchases"])]
+    private_epsilon: Option<f64>,
+    /// Probability of a greater privacy loss.
+    #[arg(long, value_name = "DELTA", default_value_t = Privacy::default().delta, requires = "private_epsilon")]
+    private_delta: f64,
+    /// Mean number of pairs of a group; all of them are protected together.
+    #[arg(long, value_name = "N", default_value_t = Privacy::default().group, requires = "private_epsilon")]
+    private_group: usize,
     /// Share of the items, and of the users, that is held out for the decision of the guard.
     #[arg(long, value_name = "SHARE", default_value_t = 0.15, value_parser = share)]
     hold_out: f64,
@@ -160,13 +171,16 @@ impl HeadArgs {
         Ok(choices)
     }
 
-    /// Returns the heads and, after a transfer, those trained on the target alone.
+    /// Trains, privately if an epsilon is given.
     fn train(
         &self,
         encoders: &Encoders,
         parts: &TrainingParts,
         folder: &Path,
-    ) -> Result<(Trained, Option<Heads>), TrainError> {
+    ) -> Result<Learned, TrainError> {
+        if let Some(epsilon) = self.private_epsilon {
+            return self.train_private(epsilon, encoders, parts);
+        }
         let recipe = self.recipe();
         let fresh = |of: &LearningSet, stop: &LearningSet, file: &str, what| {
             let base = encoders.base_fingerprint();
@@ -188,7 +202,7 @@ impl HeadArgs {
             "training",
         )?;
         let Some(method) = self.transfer else {
-            return Ok((alone, None));
+            return Ok(Learned::new(alone));
         };
         let source = fresh(
             &parts.source,
@@ -209,7 +223,60 @@ impl HeadArgs {
             self.lambda,
             &mut log_epochs("transfer"),
         )?;
-        Ok((trained, Some(alone.heads)))
+        Ok(Learned {
+            alone: Some(alone.heads),
+            ..Learned::new(trained)
+        })
+    }
+
+    fn train_private(
+        &self,
+        epsilon: f64,
+        encoders: &Encoders,
+        parts: &TrainingParts,
+    ) -> Result<Learned, TrainError> {
+        let privacy = Privacy {
+            epsilon,
+            delta: self.private_delta,
+            group: self.private_group,
+            ..Privacy::default()
+        };
+        let pairs = parts.target.set().pairs;
+        let pairs = pairs.ok_or_else(|| TrainError::TooFew {
+            what: "items with text and image for a private training".to_owned(),
+            found: 0,
+            min: 1,
+        })?;
+        let base = encoders.base_fingerprint();
+        let private = train_private(base, &self.recipe(), &privacy, pairs)?;
+        let trained = Trained {
+            heads: private.heads,
+            curve: Vec::new(),
+            best: 0,
+        };
+        Ok(Learned {
+            account: Some(private.account),
+            ..Learned::new(trained)
+        })
+    }
+}
+
+/// Result of a training.
+struct Learned {
+    trained: Trained,
+    /// Heads trained on the target alone, after a transfer.
+    alone: Option<Heads>,
+    /// Cost of a private training.
+    account: Option<Account>,
+}
+
+impl Learned {
+    fn new(trained: Trained) -> Self {
+        Self {
+            trained,
+            alone: None,
+            account: None,
+        }
     }
 }
 
@@ -241,7 +308,8 @@ pub(super) fn run(args: &HeadArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     let pool = pool
         .build()
         .map_err(|e| TrainError::Recipe(format!("--threads: {e}")))?;
-    let (trained, alone) = pool.install(|| args.train(&encoders, &parts, &folder))?;
+    let learned = pool.install(|| args.train(&encoders, &parts, &folder))?;
+    let (trained, alone) = (learned.trained, learned.alone);
     let seconds = started.elapsed().as_secs_f64();
 
     let decision = decide(&models, &encoders, &parts, &trained.heads, alone.as_ref())?;
@@ -259,6 +327,7 @@ pub(super) fn run(args: &HeadArgs, out: &mut dyn Write) -> Result<Outcome, Comma
         },
         curve: trained.curve,
         best_epoch: trained.best,
+        privacy: learned.account,
         seconds: (seconds * 10.0).round() / 10.0,
         decision,
     };

@@ -1,6 +1,7 @@
 //! A shop in a training: asks what is to be done, and does it, until the heads are finished.
 
 use std::{
+    collections::BTreeSet,
     sync::mpsc::{RecvTimeoutError, channel},
     time::Duration,
 };
@@ -9,14 +10,17 @@ use super::api::{Answer, Api};
 use crate::federate::{
     Features, FederateError, PROTOCOL, Plan, Shop, Update,
     messages::{Join, Step},
-    secagg::{Advertised, Context, Masked, Shared},
+    secagg::{Advertised, Context, Id, Inbox, Masked, Roster, Shared},
     vector,
 };
 use crate::space::heads::Heads;
 use crate::train::Pairs;
 
 /// Interval between questions.
-const POLL: Duration = Duration::from_millis(300);
+const POLL: Duration = Duration::from_millis(200);
+
+/// Interval between signs of life during a training.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 /// A shop with its pairs.
 pub struct Member<'a> {
@@ -40,6 +44,22 @@ pub struct Finished {
     pub heads: Heads,
 }
 
+/// An event in the work of a shop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Progress {
+    /// It trained in a round; with the L2 norm of its update before clipping.
+    Trained {
+        /// Number of the round.
+        round: u32,
+        /// The norm.
+        norm: f64,
+    },
+    /// It masked its vector of a round, and will send it next.
+    Masked(u32),
+    /// It sent its vector of a round.
+    Sent(u32),
+}
+
 /// State between messages of a sum.
 enum Stage {
     Idle,
@@ -48,153 +68,191 @@ enum Stage {
     Masked(Masked),
 }
 
-/// What was computed in a round, kept if the sum is tried again.
+/// Result of a local computation, kept if the sum is tried again.
 enum Computed {
     Statistics(Vec<u32>),
     Trained(Update),
 }
 
 impl Member<'_> {
-    /// Takes part until the training is over; `progress` is called with the number of each round
-    /// and the norm of the update before clipping.
+    /// Takes part until the training is over; `progress` is called with what it has done.
     ///
     /// # Errors
     /// The coordinator cannot be reached, refuses the shop, or gives the training up; or the local
     /// training failed.
-    pub fn run(&self, progress: &mut dyn FnMut(u32, f64)) -> Result<Finished, FederateError> {
+    pub fn run(&self, progress: &mut dyn FnMut(Progress)) -> Result<Finished, FederateError> {
         let join = Join {
             protocol: PROTOCOL,
             shop: self.shop.clone(),
             features: self.features.clone(),
         };
-        let mut joined = self.api.join(&join)?;
-        joined.plan.check()?;
-        joined.plan.check_features(&self.features)?;
-        let plan = joined.plan.clone();
-        let start = plan.start()?;
-        let shop = Shop::new(&plan, self.pairs, self.seed)?;
-        let (mut stage, mut computed) = (Stage::Idle, None);
+        let joined = self.api.join(&join)?;
+        let plan = joined.plan;
+        plan.check()?;
+        plan.check_features(&self.features)?;
+        let mut work = Work {
+            api: self.api,
+            start: plan.start()?,
+            shop: Shop::new(&plan, self.pairs, self.seed)?,
+            member: joined.member,
+            stage: Stage::Idle,
+            computed: None,
+        };
         loop {
-            let member = joined.member.as_str();
-            let step = match self.api.step(member)? {
-                Answer::Body(step) => step,
+            match self.api.step(&work.member)? {
+                Answer::Body(Step::Done) => {
+                    let heads = work.download()?;
+                    self.api.leave(&work.member, "finished")?;
+                    return Ok(Finished { plan, heads });
+                }
+                Answer::Body(Step::Failed { reason }) => {
+                    return Err(FederateError::Coordinator(reason));
+                }
+                Answer::Body(step) => work.answer(step, progress)?,
                 Answer::Unknown => {
                     // The coordinator was restarted, or took this shop for dead.
-                    joined = self.api.join(&join)?;
+                    let joined = self.api.join(&join)?;
                     if joined.plan != plan {
                         let reason = "the coordinator changed the plan; join again";
                         return Err(FederateError::Misfit(reason.to_owned()));
                     }
-                    (stage, computed) = (Stage::Idle, None);
-                    continue;
+                    (work.member, work.computed) = (joined.member, None);
                 }
-            };
-            let result = match step {
-                Step::Done => {
-                    let heads = vector::from_bytes(&start, &self.api.model(member)?)?;
-                    self.api.leave(member, "finished")?;
-                    return Ok(Finished { plan, heads });
-                }
-                Step::Failed { reason } => return Err(FederateError::Coordinator(reason)),
-                Step::Wait => {
-                    std::thread::sleep(POLL);
-                    continue;
-                }
-                Step::Keys { context } => {
-                    let is_new = |(round, _): &(u32, Computed)| *round != context.round;
-                    if computed.as_ref().is_none_or(is_new) {
-                        let own = self.compute(&shop, &start, member, context.round)?;
-                        if let Computed::Trained(update) = &own {
-                            progress(context.round, update.norm);
-                        }
-                        computed = Some((context.round, own));
-                    }
-                    self.advertise(member, context)
-                }
-                Step::Shares { id, roster } => match stage {
-                    Stage::Advertised(advertised) => {
-                        let shops = roster.keys.len();
-                        let shared = advertised.share(id, roster);
-                        shared
-                            .map_err(FederateError::from)
-                            .and_then(|(shared, sealed)| {
-                                self.api.shares(member, &sealed)?;
-                                Ok(Stage::Shared(Box::new(shared), shops))
-                            })
-                    }
-                    _ => Ok(Stage::Idle),
-                },
-                Step::Vector { inbox } => match (stage, &computed) {
-                    (Stage::Shared(shared, shops), Some((_, own))) => {
-                        let values = match own {
-                            Computed::Statistics(values) => values.clone(),
-                            Computed::Trained(update) => shop.quantized(update, shops)?,
-                        };
-                        let masked = shared.mask(&inbox, values);
-                        masked
-                            .map_err(FederateError::from)
-                            .and_then(|(masked, values)| {
-                                self.api.vector(member, &values)?;
-                                Ok(Stage::Masked(masked))
-                            })
-                    }
-                    _ => Ok(Stage::Idle),
-                },
-                Step::Reveal { survivors } => match stage {
-                    Stage::Masked(masked) => {
-                        let revealed = masked.reveal(&survivors);
-                        revealed.map_err(FederateError::from).and_then(|revealed| {
-                            self.api.reveal(member, &revealed)?;
-                            Ok(Stage::Idle)
-                        })
-                    }
-                    _ => Ok(Stage::Idle),
-                },
-            };
-            stage = match result {
-                Ok(stage) => stage,
-                // The sum goes on without this shop; it may take part in the next one.
-                Err(error) => {
-                    tracing::warn!(%error, "this round goes on without this shop");
-                    self.api.leave(member, &error.to_string())?;
-                    Stage::Idle
-                }
-            };
-            if matches!(stage, Stage::Idle) {
-                std::thread::sleep(POLL);
             }
         }
     }
+}
 
-    fn advertise(&self, member: &str, context: Context) -> Result<Stage, FederateError> {
+/// A shop's side of a training.
+struct Work<'a> {
+    api: &'a Api,
+    shop: Shop<'a>,
+    start: Heads,
+    /// Secret of the shop.
+    member: String,
+    stage: Stage,
+    /// Result of a round, by its number.
+    computed: Option<(u32, Computed)>,
+}
+
+impl Work<'_> {
+    /// Sends what the coordinator waits for. If the round cannot go on with this shop, it goes on
+    /// without it, and the shop joins the next one.
+    fn answer(
+        &mut self,
+        step: Step,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), FederateError> {
+        if step == Step::Wait {
+            std::thread::sleep(POLL);
+            return Ok(());
+        }
+        let stage = std::mem::replace(&mut self.stage, Stage::Idle);
+        let result = match (step, stage) {
+            (Step::Keys { context }, _) => self.advertise(context, progress),
+            (Step::Shares { id, roster }, Stage::Advertised(advertised)) => {
+                self.share(advertised, id, roster)
+            }
+            (Step::Vector { inbox }, Stage::Shared(shared, shops)) => {
+                self.send(*shared, shops, &inbox, progress)
+            }
+            (Step::Reveal { survivors }, Stage::Masked(masked)) => self.reveal(masked, &survivors),
+            // A message of a round that began before this shop joined again.
+            _ => Ok(Stage::Idle),
+        };
+        match result {
+            Ok(stage) => self.stage = stage,
+            Err(error @ (FederateError::Secure(_) | FederateError::Coordinator(_))) => {
+                tracing::warn!(%error, "this round goes on without this shop");
+                self.api.leave(&self.member, &error.to_string())?;
+            }
+            Err(error) => return Err(error),
+        }
+        if matches!(self.stage, Stage::Idle) {
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    fn advertise(
+        &mut self,
+        context: Context,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Stage, FederateError> {
+        let round = context.round;
+        if self.computed.as_ref().is_none_or(|(of, _)| *of != round) {
+            let computed = self.compute(round)?;
+            if let Computed::Trained(update) = &computed {
+                let norm = update.norm;
+                progress(Progress::Trained { round, norm });
+            }
+            self.computed = Some((round, computed));
+        }
         let advertised = Advertised::new(context)?;
-        self.api.keys(member, advertised.keys())?;
+        self.api.keys(&self.member, advertised.keys())?;
         Ok(Stage::Advertised(advertised))
     }
 
-    /// Computes the vector of a round, and tells the coordinator meanwhile that the shop lives.
-    fn compute(
+    fn share(
         &self,
-        shop: &Shop,
-        start: &Heads,
-        member: &str,
-        round: u32,
-    ) -> Result<Computed, FederateError> {
+        advertised: Advertised,
+        id: Id,
+        roster: Roster,
+    ) -> Result<Stage, FederateError> {
+        let shops = roster.keys.len();
+        let (shared, sealed) = advertised.share(id, roster)?;
+        self.api.shares(&self.member, &sealed)?;
+        Ok(Stage::Shared(Box::new(shared), shops))
+    }
+
+    fn send(
+        &self,
+        shared: Shared,
+        shops: usize,
+        inbox: &Inbox,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Stage, FederateError> {
+        let Some((round, computed)) = &self.computed else {
+            return Ok(Stage::Idle);
+        };
+        let values = match computed {
+            Computed::Statistics(values) => values.clone(),
+            Computed::Trained(update) => self.shop.quantized(update, shops)?,
+        };
+        let (masked, values) = shared.mask(inbox, values)?;
+        progress(Progress::Masked(*round));
+        self.api.vector(&self.member, &values)?;
+        progress(Progress::Sent(*round));
+        Ok(Stage::Masked(masked))
+    }
+
+    fn reveal(&self, masked: Masked, survivors: &BTreeSet<Id>) -> Result<Stage, FederateError> {
+        let revealed = masked.reveal(survivors)?;
+        self.api.reveal(&self.member, &revealed)?;
+        Ok(Stage::Idle)
+    }
+
+    fn download(&self) -> Result<Heads, FederateError> {
+        vector::from_bytes(&self.start, &self.api.model(&self.member)?)
+    }
+
+    /// Computes the vector of a round, and tells the coordinator meanwhile that the shop lives.
+    fn compute(&self, round: u32) -> Result<Computed, FederateError> {
         if round == 0 {
-            return Ok(Computed::Statistics(shop.statistics()?));
+            return Ok(Computed::Statistics(self.shop.statistics()?));
         }
-        let global = vector::from_bytes(start, &self.api.model(member)?)?;
+        let global = self.download()?;
         let (send, receive) = channel();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 // The receiver waits until it has the result.
-                let _ = send.send(shop.train(&global, round).map(Computed::Trained));
+                let _ = send.send(self.shop.train(&global, round).map(Computed::Trained));
             });
             loop {
-                match receive.recv_timeout(Duration::from_secs(2)) {
+                match receive.recv_timeout(SIGN_OF_LIFE) {
                     Ok(result) => return result,
                     Err(RecvTimeoutError::Timeout) => {
-                        self.api.step(member)?;
+                        self.api.step(&self.member)?;
                     }
                     Err(RecvTimeoutError::Disconnected) => {
                         let reason = "the local training stopped".to_owned();

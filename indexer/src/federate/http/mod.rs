@@ -4,10 +4,12 @@
 mod api;
 mod member;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     api::Api,
-    member::{Finished, Member},
+    member::{Finished, Member, Progress},
     server::{Listen, Serving, Summary, serve},
 };
 

@@ -47,7 +47,7 @@ const MAX_JSON_BYTES: usize = 1 << 20;
 /// Maximum size of a vector.
 const MAX_VECTOR_BYTES: usize = 1 << 30;
 
-/// Where and for whom the coordinator listens.
+/// Address and key of a coordinator.
 pub struct Listen {
     /// Address.
     pub address: SocketAddr,

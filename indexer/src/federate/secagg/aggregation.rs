@@ -15,6 +15,7 @@ use super::{
 /// asking for the result of it.
 pub struct Aggregation {
     roster: Roster,
+    neighbors: BTreeMap<Id, BTreeSet<Id>>,
     shares: BTreeMap<Id, SealedShares>,
     /// Sum of the masked vectors of `survivors`.
     sum: Vec<u32>,
@@ -37,8 +38,10 @@ impl Aggregation {
     ) -> Result<Self, SecureError> {
         let min = least_survivors(keys.len());
         enough("that sent keys", keys.len(), min)?;
+        let roster = Roster { context, keys };
         Ok(Self {
-            roster: Roster { context, keys },
+            neighbors: roster.neighbors(),
+            roster,
             shares: BTreeMap::new(),
             sum: vec![0; length],
             survivors: BTreeSet::new(),
@@ -73,14 +76,14 @@ impl Aggregation {
     /// # Errors
     /// The participant is unknown, sends twice, or not for its neighbors.
     pub fn add_shares(&mut self, from: Id, shares: SealedShares) -> Result<(), SecureError> {
-        let neighbors = self.roster.neighbors(from);
         let recipients: BTreeSet<Id> = shares.sealed.keys().copied().collect();
-        if !self.roster.keys.contains_key(&from) || recipients != neighbors {
+        let neighbors = self.neighbors.get(&from);
+        let Some(neighbors) = neighbors.filter(|neighbors| **neighbors == recipients) else {
             return Err(unexpected(
                 from,
                 "expected one sealed share for each neighbor",
             ));
-        }
+        };
         if !neighbors
             .iter()
             .chain([&from])
@@ -191,7 +194,7 @@ impl Aggregation {
     }
 
     fn threshold(&self, dealer: Id) -> u8 {
-        let holders = self.roster.neighbors(dealer).len() + 1;
+        let holders = self.neighbors.get(&dealer).map_or(0, BTreeSet::len) + 1;
         graph::threshold(self.roster.keys.len(), holders)
     }
 
@@ -214,7 +217,7 @@ impl Aggregation {
             if crypto::public_key(&key) != self.roster.keys[id].masking {
                 return Err(tampered(*id, "its shares restore another key than its own"));
             }
-            for other in self.roster.neighbors(*id).intersection(&self.survivors) {
+            for other in self.neighbors[id].intersection(&self.survivors) {
                 let public = &self.roster.keys[other].masking;
                 let with = crypto::agree(context, Purpose::Mask, &key, public)
                     .ok_or_else(|| tampered(*other, "its public key has a small order"))?;

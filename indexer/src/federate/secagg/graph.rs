@@ -1,4 +1,4 @@
-//! Who masks with whom. Up to 64 participants, all with all; of more, each with
+//! The graph of masks. Up to 64 participants mask all with all; of more, each with
 //! [`SPARSE_DEGREE`] others in a random circulant graph (Bell et al. 2020), so that the work of a
 //! participant does not grow with their number.
 
@@ -14,10 +14,10 @@ pub const MIN_PARTICIPANTS: usize = 3;
 /// Maximum number of participants that all mask with all.
 const MAX_COMPLETE: usize = 64;
 
-/// Number of neighbors of a participant in a sparse graph. Among 100 participants of which a third
-/// collude and a third leave, all shares of one are in the wrong hands, or too few are left, with a
-/// probability below 1e-4 a round (hypergeometric tails; tested).
-pub(super) const SPARSE_DEGREE: usize = 48;
+/// Number of neighbors of a participant in a sparse graph. If a fifth of 255 collude, they hold
+/// enough shares of any one with a probability below 1e-6 a round; if 30 % leave, a round is void
+/// with one below 0.02 (hypergeometric tails; tested).
+pub(super) const SPARSE_DEGREE: usize = 64;
 
 /// Returns the least number of participants that must stay: more than two thirds, and at least
 /// [`MIN_PARTICIPANTS`].

@@ -48,12 +48,10 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// Returns the neighbors of a participant, with whom it has masks in common.
-    pub(super) fn neighbors(&self, id: Id) -> BTreeSet<Id> {
+    /// Returns the neighbors of each participant, with whom it has masks in common.
+    pub(super) fn neighbors(&self) -> BTreeMap<Id, BTreeSet<Id>> {
         let ids = self.keys.keys().copied().collect();
         graph::neighbors(&self.context, &ids)
-            .remove(&id)
-            .unwrap_or_default()
     }
 }
 

@@ -49,7 +49,7 @@ pub enum SecureError {
     Tampered {
         /// Sender of the message.
         participant: Id,
-        /// What is wrong.
+        /// The defect.
         what: &'static str,
     },
     /// A message of the wrong participant, step or size.
@@ -57,7 +57,7 @@ pub enum SecureError {
     Unexpected {
         /// Sender of the message.
         participant: Id,
-        /// What was expected, and what came.
+        /// Expected and actual message.
         reason: String,
     },
     /// A request that would reveal more than the sum.

@@ -76,7 +76,7 @@ impl Advertised {
         let Self { context, secrets } = self;
         check_roster(id, &roster, &context)?;
         let participants = roster.keys.len();
-        let mut holders = roster.neighbors(id);
+        let mut holders = roster.neighbors().remove(&id).unwrap_or_default();
         holders.insert(id);
         let holders: Vec<Id> = holders.into_iter().collect();
         let threshold = graph::threshold(participants, holders.len());
@@ -129,7 +129,8 @@ impl Shared {
         mut values: Vec<u32>,
     ) -> Result<(Masked, Vec<u32>), SecureError> {
         let context = &self.roster.context;
-        let neighbors = self.roster.neighbors(self.id);
+        let neighbors = self.roster.neighbors().remove(&self.id);
+        let neighbors = neighbors.unwrap_or_default();
         let stranger = inbox.sealed.keys().find(|from| !neighbors.contains(from));
         if let Some(from) = stranger {
             return Err(unexpected(*from, "expected shares of neighbors only"));

@@ -15,7 +15,7 @@ use crate::federate::{
 /// Maximum number of shops of a sum.
 const MAX_SHOPS: usize = 255;
 
-/// What became of a sum.
+/// State of a sum.
 pub enum Outcome {
     /// More messages are to come.
     Open,

@@ -1,1 +1,222 @@
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
+use super::{Denied, MAX_ATTEMPTS, Session, Waits};
+use crate::federate::{
+    Plan,
+    messages::{Join, Step},
+    plan::PROTOCOL,
+    samples::plan,
+    secagg::{Advertised, Masked, Shared},
+};
+use crate::fixed_point::quantize;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn waits() -> Waits {
+    Waits {
+        join: SECOND,
+        train: 100 * SECOND,
+        message: 50 * SECOND,
+        silence: 10 * SECOND,
+    }
+}
+
+/// A session with simulated time, and shops that send no change, with full weight.
+struct World {
+    session: Session,
+    now: Instant,
+    plan: Plan,
+    advertised: BTreeMap<String, Advertised>,
+    shared: BTreeMap<String, Shared>,
+    masked: BTreeMap<String, Masked>,
+}
+
+impl World {
+    fn new(plan: Plan, folder: Option<&std::path::Path>) -> Self {
+        let folder = folder.map(std::path::Path::to_owned);
+        Self {
+            session: Session::open(plan.clone(), waits(), folder).expect("a session"),
+            now: Instant::now(),
+            plan,
+            advertised: BTreeMap::new(),
+            shared: BTreeMap::new(),
+            masked: BTreeMap::new(),
+        }
+    }
+
+    fn join(&mut self, shop: &str) -> String {
+        let join = Join {
+            protocol: PROTOCOL,
+            shop: shop.to_owned(),
+            features: self.plan.features.clone(),
+        };
+        self.session.join(&join, self.now).expect("joined").member
+    }
+
+    fn pass(&mut self, seconds: u32) {
+        self.now += seconds * SECOND;
+    }
+
+    /// Lets a shop do the next thing; returns its name.
+    fn act(&mut self, member: &str) -> &'static str {
+        let (now, session) = (self.now, &mut self.session);
+        match session.step(member, now).expect("a known shop") {
+            Step::Keys { context } => {
+                let advertised = Advertised::new(context).expect("keys");
+                session.keys(member, advertised.keys(), now).expect("taken");
+                self.advertised.insert(member.to_owned(), advertised);
+                "keys"
+            }
+            Step::Shares { id, roster } => {
+                let advertised = self.advertised.remove(member).expect("keys before");
+                let (shared, sealed) = advertised.share(id, roster).expect("shares");
+                session.shares(member, sealed, now).expect("taken");
+                self.shared.insert(member.to_owned(), shared);
+                "shares"
+            }
+            Step::Vector { inbox } => {
+                let shared = self.shared.remove(member).expect("shares before");
+                let (_, global) = session.training().expect("a training");
+                let length = global.length(&self.plan, session.progress().0);
+                let mut vector = vec![0; length - 1];
+                vector.push(quantize(1.0, 1.0));
+                let (masked, vector) = shared.mask(&inbox, vector).expect("a vector");
+                session.vector(member, &vector, now).expect("taken");
+                self.masked.insert(member.to_owned(), masked);
+                "vector"
+            }
+            Step::Reveal { survivors } => {
+                let masked = self.masked.remove(member).expect("a vector before");
+                let revealed = masked.reveal(&survivors).expect("shares");
+                session.reveal(member, &revealed, now).expect("taken");
+                "reveal"
+            }
+            Step::Wait => "wait",
+            Step::Done => "done",
+            Step::Failed { .. } => "failed",
+        }
+    }
+
+    fn all(&mut self, members: &[String]) -> Vec<&'static str> {
+        members.iter().map(|member| self.act(member)).collect()
+    }
+}
+
+#[test]
+fn a_round_goes_on_without_a_shop_that_falls_silent() {
+    let mut world = World::new(plan(1), None);
+    let members: Vec<String> = (0..4).map(|n| world.join(&format!("shop {n}"))).collect();
+    assert_eq!(world.all(&members), ["wait"; 4], "more shops may come");
+    world.pass(2);
+    assert_eq!(world.all(&members), ["keys"; 4]);
+    assert_eq!(world.all(&members), ["shares"; 4]);
+    let (silent, living) = members.split_last().expect("four");
+    assert_eq!(world.all(living), ["vector"; 3]);
+    assert_eq!(world.all(living), ["wait"; 3], "the fourth may still send");
+    world.pass(9);
+    world.all(living);
+    world.pass(2);
+    assert_eq!(world.all(living)[1..], ["reveal"; 2], "without the fourth");
+    assert!(matches!(
+        world.session.step(silent, world.now),
+        Err(Denied::Unknown)
+    ));
+    world.all(living);
+    assert_eq!(
+        world.session.progress(),
+        (1, 3),
+        "the sum of moments is done"
+    );
+}
+
+#[test]
+fn a_round_with_too_few_shops_is_void_and_given_up_in_the_end() {
+    let mut world = World::new(plan(1), None);
+    for attempt in 1..=MAX_ATTEMPTS {
+        let members: Vec<String> = (0..4).map(|n| world.join(&format!("shop {n}"))).collect();
+        world.all(&members);
+        world.pass(2);
+        assert_eq!(world.all(&members), ["keys"; 4], "attempt {attempt}");
+        assert_eq!(world.all(&members), ["shares"; 4]);
+        let two = &members[..2];
+        assert_eq!(world.all(two), ["vector"; 2]);
+        world.pass(9);
+        world.all(two);
+        world.pass(2);
+        world.all(two);
+        assert!(attempt == MAX_ATTEMPTS || world.session.finished().is_none());
+    }
+    let failed = world.session.finished().expect("given up");
+    let reason = failed.expect_err("a reason");
+    assert!(
+        reason.contains("expected 3 shops that stay, got 2"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_restarted_coordinator_resumes_after_the_last_round() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |world: &mut World, rounds: u32| {
+        let members: Vec<String> = (0..3).map(|n| world.join(&format!("shop {n}"))).collect();
+        world.all(&members);
+        world.pass(2);
+        let until = world.session.progress().0 + rounds;
+        for _ in 0..100 {
+            world.all(&members);
+            if world.session.progress().0 >= until {
+                return;
+            }
+        }
+        panic!("the rounds do not end");
+    };
+    let mut world = World::new(plan(2), Some(folder.path()));
+    run(&mut world, 2);
+    let (round, digest) = (
+        world.session.progress().0,
+        world.session.digest().expect("heads"),
+    );
+    assert_eq!(round, 2);
+    let mut again = World::new(plan(2), Some(folder.path()));
+    assert_eq!(again.session.progress().0, 2);
+    assert_eq!(again.session.digest().expect("heads"), digest);
+    run(&mut again, 1);
+    assert!(matches!(again.session.finished(), Some(Ok(()))));
+    let other = Session::open(plan(9), waits(), Some(folder.path().to_owned()));
+    let error = other.err().expect("refused").to_string();
+    assert!(error.contains("other settings"), "{error}");
+}
+
+#[test]
+fn messages_out_of_turn_are_refused() {
+    let mut world = World::new(plan(1), None);
+    let members: Vec<String> = (0..3).map(|n| world.join(&format!("shop {n}"))).collect();
+    let now = world.now;
+    assert!(
+        world.session.vector(&members[0], &[1], now).is_err(),
+        "no round yet"
+    );
+    assert!(matches!(
+        world.session.step("nobody", now),
+        Err(Denied::Unknown)
+    ));
+    world.pass(2);
+    world.all(&members);
+    let now = world.now;
+    assert!(
+        world.session.vector(&members[0], &[1], now).is_err(),
+        "shares come first"
+    );
+    let before = world.join("shop 0");
+    assert!(matches!(
+        world.session.step(&members[0], now),
+        Err(Denied::Unknown)
+    ));
+    assert!(
+        world.session.step(&before, now).is_ok(),
+        "a restarted shop has a new secret"
+    );
+}

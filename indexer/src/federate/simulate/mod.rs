@@ -32,7 +32,7 @@ pub struct Simulation<'a> {
     pub masked_rounds: u32,
 }
 
-/// What the masked rounds showed.
+/// Findings of the masked rounds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MaskCheck {
     /// Number of sums that were masked.
@@ -50,11 +50,12 @@ pub struct Simulated {
     pub heads: Heads,
     /// Quality on the test pairs after each round of training.
     pub curve: Vec<Quality>,
-    /// What the masked rounds showed.
+    /// Findings of the masked rounds.
     pub masks: MaskCheck,
     /// Mean share of the updates that were clipped.
     pub clipped: f64,
-    /// Cost of the noise of all rounds in zCDP, for a shop; 0 without noise is no privacy.
+    /// Cost of the noise of all rounds in zCDP, for a shop; 0 without noise, which
+    /// protects no one.
     pub rho: f64,
 }
 

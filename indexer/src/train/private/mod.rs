@@ -63,7 +63,7 @@ impl Default for Privacy {
     }
 }
 
-/// What a private training cost.
+/// Cost of a private training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Account {
     /// Unit of the guarantee.
