@@ -136,8 +136,8 @@ impl CandidateSet {
         }
     }
 
-    /// Returns the set with the scores of an item by all sources multiplied by its `factor`, and the
-    /// list of each source in the order of the products. Sources that are ordered by age stay.
+    /// Returns the set with the scores of an item by all sources multiplied by its `factor`, and
+    /// the list of each source in the order of the products. Sources that are ordered by age stay.
     pub fn multiplied(&self, factor: impl Fn(u32) -> f32) -> Self {
         let mut set = self.clone();
         let factors: Vec<f32> = set.candidates.iter().map(|c| factor(c.item)).collect();
