@@ -587,7 +587,7 @@ fn a_writer_killed_while_it_publishes_loses_no_published_write() {
         writer.kill();
         let here = count(&replica, "0.0");
         assert!(
-            here >= seen && here % 50 == 0,
+            here >= seen && here.is_multiple_of(50),
             "round {round}: {here} after {seen}"
         );
         seen = here;

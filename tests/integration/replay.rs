@@ -181,7 +181,7 @@ fn what_an_open_copy_cannot_repeat_is_not_in_a_slice() {
         .create_collection("other", config())
         .expect("created");
     assert!(!pair.follow(), "another collection");
-    let mut pair = Pair::new();
+    let pair = Pair::new();
     pair.original.close().expect("tables are written");
     let [shop, _] = pair.shops();
     put(&shop, &[made(1)]);
