@@ -77,6 +77,23 @@ pub struct CollectionConfig {
     pub privacy: Option<PrivacyConfig>,
 }
 
+impl CollectionConfig {
+    /// Replaces the preset by its settings, where the configuration has none of its own.
+    pub fn expand_preset(&mut self) {
+        let Some(preset) = self.preset.take() else {
+            return;
+        };
+        for name in preset.attributes() {
+            let attribute = self.attributes.entry((*name).to_owned());
+            attribute.or_insert(AttributeType::Keyword);
+        }
+        if self.behavior.half_life_days == BehaviorConfig::default().half_life_days {
+            self.behavior.half_life_days = preset.half_life_days();
+        }
+        self.feed.get_or_insert_with(|| preset.feed());
+    }
+}
+
 /// Changes to a collection: attributes and vector spaces can be added, but not changed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -223,4 +240,29 @@ pub struct CollectionInfo {
     pub reembedding: Option<ReembeddingInfo>,
     /// Aliases of the collection.
     pub aliases: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_fills_what_is_absent() {
+        let mut config: CollectionConfig = serde_json::from_value(serde_json::json!({
+            "preset": "news",
+            "vectors": {"text": {"dim": 2}},
+            "attributes": {"source": "text"},
+        }))
+        .expect("a configuration");
+        config.expand_preset();
+        assert_eq!(config.preset, None);
+        assert_eq!(config.attributes["source"], AttributeType::Text);
+        assert_eq!(config.attributes["story"], AttributeType::Keyword);
+        assert_eq!(config.behavior.half_life_days, 0.25);
+        let feed = config.feed.clone().expect("settings of a feed");
+        assert_eq!(feed.followed_field.as_deref(), Some("source"));
+        let before = config.clone();
+        config.expand_preset();
+        assert_eq!(config, before);
+    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{AttributeType, CollectionConfig, DiversifySpec};
+use crate::DiversifySpec;
 
 /// Kind of a new collection: its default settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -59,32 +59,29 @@ pub struct FeedConfig {
     pub diversify: Option<DiversifySpec>,
 }
 
-impl CollectionConfig {
-    /// Replaces the preset by its settings, where the configuration has none of its own.
-    pub fn expand_preset(&mut self) {
-        let Some(preset) = self.preset.take() else {
-            return;
-        };
-        let (attributes, half_life_days, feed) = match preset {
-            FeedPreset::News => (
-                vec!["author", "source", "story", "topics"],
-                0.25,
-                feed(12.0, 7.0, "source", None, ("source", 3)),
-            ),
-            FeedPreset::Social => (
-                vec!["author", "topics"],
-                1.0,
-                feed(24.0, 14.0, "author", Some(3), ("author", 2)),
-            ),
-        };
-        for name in attributes {
-            let attribute = self.attributes.entry(name.to_owned());
-            attribute.or_insert(AttributeType::Keyword);
+impl FeedPreset {
+    /// Returns the names of the attributes, which have the type `keyword`.
+    pub(crate) fn attributes(self) -> &'static [&'static str] {
+        match self {
+            Self::News => &["author", "source", "story", "topics"],
+            Self::Social => &["author", "topics"],
         }
-        if self.behavior.half_life_days == crate::BehaviorConfig::default().half_life_days {
-            self.behavior.half_life_days = half_life_days;
+    }
+
+    /// Returns the half-life of popularity in days.
+    pub(crate) fn half_life_days(self) -> f64 {
+        match self {
+            Self::News => 0.25,
+            Self::Social => 1.0,
         }
-        self.feed.get_or_insert(feed);
+    }
+
+    /// Returns the settings of recommendations.
+    pub(crate) fn feed(self) -> FeedConfig {
+        match self {
+            Self::News => feed(12.0, 7.0, "source", None, ("source", 3)),
+            Self::Social => feed(24.0, 14.0, "author", Some(3), ("author", 2)),
+        }
     }
 }
 
@@ -112,30 +109,5 @@ fn feed(
             max_similarity: Some(PRESET_MAX_SIMILARITY),
             ..DiversifySpec::default()
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_preset_fills_what_is_absent() {
-        let mut config: CollectionConfig = serde_json::from_value(serde_json::json!({
-            "preset": "news",
-            "vectors": {"text": {"dim": 2}},
-            "attributes": {"source": "text"},
-        }))
-        .expect("a configuration");
-        config.expand_preset();
-        assert_eq!(config.preset, None);
-        assert_eq!(config.attributes["source"], AttributeType::Text);
-        assert_eq!(config.attributes["story"], AttributeType::Keyword);
-        assert_eq!(config.behavior.half_life_days, 0.25);
-        let feed = config.feed.clone().expect("settings of a feed");
-        assert_eq!(feed.followed_field.as_deref(), Some("source"));
-        let before = config.clone();
-        config.expand_preset();
-        assert_eq!(config, before);
     }
 }

@@ -304,10 +304,15 @@ impl Behavior {
         {
             self.compact_log();
         }
+        self.refresh_popularity();
+        self.train_if_due()
+    }
+
+    /// Sorts the popular items again if there are new events.
+    pub fn refresh_popularity(&self) {
         if let Some(model) = self.model() {
             model.refresh_popular();
         }
-        self.train_if_due()
     }
 
     /// Removes events older than the retention; returns their number. What users follow is kept: it

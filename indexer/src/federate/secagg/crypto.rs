@@ -13,7 +13,10 @@ use rand::{TryRngCore, rngs::OsRng};
 use sha2::{Digest, Sha256};
 use x25519_dalek::{PublicKey, StaticSecret};
 
-use super::{Context, Id, SecureError};
+use super::{
+    SecureError,
+    context::{Context, Id},
+};
 
 /// Number of bytes of keys, seeds and hashes.
 pub const KEY_BYTES: usize = 32;

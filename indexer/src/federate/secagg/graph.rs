@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::{Context, Id};
+use super::context::{Context, Id};
 
 /// Minimum number of vectors in a sum: the sum of two tells each of the two the other's.
 pub const MIN_PARTICIPANTS: usize = 3;

@@ -16,6 +16,7 @@
 //! ChaCha20-Poly1305, and Shamir's secret sharing over GF(256).
 
 mod aggregation;
+mod context;
 mod crypto;
 mod graph;
 mod messages;
@@ -26,8 +27,9 @@ mod tests;
 
 pub use self::{
     aggregation::Aggregation,
+    context::{Context, Id},
     graph::{MIN_PARTICIPANTS, least_survivors},
-    messages::{Commitment, Context, Id, Inbox, PublicKeys, Revealed, Roster, SealedShares},
+    messages::{Commitment, Inbox, PublicKeys, Revealed, Roster, SealedShares},
     participant::{Advertised, Masked, Shared},
 };
 
