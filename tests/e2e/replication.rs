@@ -580,9 +580,9 @@ fn a_writer_killed_while_it_publishes_loses_no_published_write() {
     let cluster = Cluster::new();
     let mut writer = cluster.writer();
     create(&writer);
-    write(&writer, 0..50);
+    let version = write(&writer, 0..50);
     let replica = cluster.replica("replica");
-    let mut seen = 0;
+    let mut seen = count(&replica, &version);
     for round in 1..=rounds {
         let version = write(&writer, 50 * round..50 * round + 50);
         // The kill hits another moment of the publishing in each round.
