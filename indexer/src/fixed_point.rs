@@ -21,10 +21,15 @@ pub fn norm(values: &[f32]) -> f64 {
     squares.sum::<f64>().sqrt()
 }
 
+/// Returns `value`, at most `bound` in magnitude, as an integer.
+pub fn level(value: f64, bound: f64) -> i64 {
+    let limited = (value / bound).clamp(-1.0, 1.0);
+    (limited * LEVELS).round() as i64
+}
+
 /// Returns `value`, at most `bound` in magnitude, as an integer modulo 2^32.
 pub fn quantize(value: f64, bound: f64) -> u32 {
-    let limited = (value / bound).clamp(-1.0, 1.0);
-    wrap((limited * LEVELS).round() as i64)
+    wrap(level(value, bound))
 }
 
 /// Returns an integer modulo 2^32.

@@ -38,6 +38,14 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Returns true if the event is a choice of its items, which has a weight.
+    pub fn is_choice(self) -> bool {
+        !matches!(
+            self,
+            Self::Hide | Self::Return | Self::Impression | Self::Follow | Self::Unfollow
+        )
+    }
+
     /// Returns true if the event names values of the followed field instead of items.
     pub fn is_about_followed(self) -> bool {
         matches!(self, Self::Follow | Self::Unfollow)

@@ -61,6 +61,12 @@ impl Activity {
         sequence_of(touches.into_iter())
     }
 
+    /// Returns the items with at least `count` impressions.
+    pub fn shown_at_least(&self, count: u32) -> impl Iterator<Item = u32> {
+        let shown = self.impressions.iter();
+        shown.filter_map(move |(item, n)| (*n >= count).then_some(*item))
+    }
+
     /// Returns the latest items with their summed weights, the oldest first.
     pub fn history(&self) -> Vec<(u32, f32)> {
         let mut latest: Vec<&Touch> = self.touches.iter().collect();

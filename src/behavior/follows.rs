@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use vitrine_schemas::{Event, EventKind};
 
-use super::subjects::{Key, key};
+use super::{
+    names::Names,
+    subjects::{Key, key},
+};
 
 /// Approximate bytes of one user's entry for an author, beside the author's name.
 const ENTRY_BYTES: usize = 32;
@@ -12,9 +15,7 @@ const ENTRY_BYTES: usize = 32;
 /// Followed values by user. Users are identified by the hash of the name.
 #[derive(Clone, Default)]
 pub(super) struct Follows {
-    /// Values by number.
-    names: Vec<String>,
-    numbers: HashMap<String, u32>,
+    names: Names,
     by_user: HashMap<Key, HashMap<u32, Latest>>,
 }
 
@@ -34,24 +35,14 @@ impl Follows {
             micros,
             is_followed: event.kind == EventKind::Follow,
         };
+        let followed = self.by_user.entry(key(user)).or_default();
         for name in &event.items {
-            let number = self.number_of(name);
-            let entry = self.by_user.entry(key(user)).or_default();
-            let before = entry.entry(number).or_insert(latest);
+            let number = self.names.number_of(name);
+            let before = followed.entry(number).or_insert(latest);
             if before.micros <= micros {
                 *before = latest;
             }
         }
-    }
-
-    fn number_of(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = self.names.len() as u32;
-        self.names.push(name.to_owned());
-        self.numbers.insert(name.to_owned(), number);
-        number
     }
 
     /// Returns the values that a user follows, the latest first.
@@ -59,8 +50,8 @@ impl Follows {
         let all = self.by_user.get(&key(user)).into_iter().flatten();
         let mut followed: Vec<_> = all.filter(|(_, latest)| latest.is_followed).collect();
         followed.sort_by_key(|(number, latest)| (-latest.micros, **number));
-        let names = followed.iter().map(|(number, _)| **number as usize);
-        names.map(|number| self.names[number].as_str()).collect()
+        let names = followed.iter();
+        names.map(|(number, _)| self.names.name(**number)).collect()
     }
 
     /// Forgets a user.
@@ -70,9 +61,8 @@ impl Follows {
 
     /// Returns the approximate bytes of memory.
     pub fn memory(&self) -> usize {
-        let names: usize = self.names.iter().map(|name| 2 * (name.len() + 40)).sum();
         let entries: usize = self.by_user.values().map(HashMap::capacity).sum();
-        names + entries * ENTRY_BYTES + self.by_user.capacity() * 2 * ENTRY_BYTES
+        self.names.memory() + entries * ENTRY_BYTES + self.by_user.capacity() * 2 * ENTRY_BYTES
     }
 }
 

@@ -60,7 +60,7 @@ impl Live {
         };
         self.rules.grow(log.names().len());
         count_rules(&mut self.rules, &arrival);
-        self.count_popularity(log.names().len(), &arrival.touch);
+        count_popularity(&mut self.popularity, log.names().len(), &arrival.touch);
         if self.item_knn.pairs() + self.baskets.pairs() >= MAX_PAIRS {
             return;
         }
@@ -76,17 +76,6 @@ impl Live {
             let same = |t: &&Touch| t.bought && t.basket() == touch.basket();
             let before: Vec<_> = before.iter().filter(same).map(|t| (t.item, 1.0)).collect();
             add(&mut self.baskets, &before, touch.item, 1.0);
-        }
-    }
-}
-
-impl Live {
-    fn count_popularity(&mut self, items: usize, touch: &Touch) {
-        if touch.weight > 0.0 {
-            self.popularity.grow(items);
-            let seconds = touch.micros as f64 / 1e6;
-            let counted = self.popularity.add(touch.item, touch.weight, seconds);
-            debug_assert!(counted.is_ok(), "{counted:?}");
         }
     }
 }
@@ -109,6 +98,16 @@ fn count_rules(rules: &mut SequentialRules, arrival: &Arrival) {
     let before = sequence_of(arrival.before.first().into_iter().flatten().rev());
     if touch.weight > 0.0 && before.last() != Some(&touch.item) {
         let counted = rules.add(&before, touch.item);
+        debug_assert!(counted.is_ok(), "{counted:?}");
+    }
+}
+
+/// Counts an event of positive weight in the popularity of `items` items.
+fn count_popularity(popularity: &mut Popularity, items: usize, touch: &Touch) {
+    if touch.weight > 0.0 {
+        popularity.grow(items);
+        let seconds = touch.micros as f64 / 1e6;
+        let counted = popularity.add(touch.item, touch.weight, seconds);
         debug_assert!(counted.is_ok(), "{counted:?}");
     }
 }

@@ -5,7 +5,7 @@
 //! Items have numbers of their own, which outlive the versions of an item and are never reused,
 //! since models share them.
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
 use vitrine_schemas::{BehaviorConfig, Event, EventKind};
 
@@ -13,6 +13,7 @@ use super::{
     activity::{Activity, Touch},
     daily::Daily,
     follows::Follows,
+    names::{Names, name_bytes},
     rows::{NONE, Row, Rows},
     subjects::{Key, SubjectTable},
     weights::Weights,
@@ -28,12 +29,6 @@ const SUBJECT_BYTES: u64 = 64;
 /// Bytes of a touch with its share of the counts by day.
 const TOUCH_BYTES: u64 = 48;
 
-/// Returns the bytes of an item id: it is held twice, with its length and the allocator's overhead,
-/// and has a number.
-pub(crate) fn name_bytes(id: &str) -> u64 {
-    2 * (id.len() as u64 + 40) + 8
-}
-
 /// Returns the bytes that an event may take in the log, as if all its names were new.
 pub(crate) fn event_bytes(event: &Event) -> u64 {
     let items = event.items.iter().map(|id| TOUCH_BYTES + name_bytes(id));
@@ -43,8 +38,8 @@ pub(crate) fn event_bytes(event: &Event) -> u64 {
 /// All touches, by user and by session.
 #[derive(Default)]
 pub(crate) struct Log {
-    names: Vec<String>,
-    numbers: HashMap<String, u32>,
+    /// Item ids.
+    names: Names,
     rows: Rows,
     users: SubjectTable,
     /// Sessions, also of known users: their items are closer in time, and counted once more.
@@ -73,10 +68,8 @@ pub(super) struct Arrival {
 impl Log {
     /// Creates an empty log; `names` are the ids of the items by number.
     pub fn new(names: Vec<String>, config: &BehaviorConfig) -> Self {
-        let numbers = names.iter().cloned().zip(0..).collect();
         Self {
-            names,
-            numbers,
+            names: names.into(),
             weights: Weights::new(config),
             ..Self::default()
         }
@@ -148,13 +141,7 @@ impl Log {
 
     /// Returns the number of an item id, a new one if there are no events with it.
     pub fn number_of(&mut self, id: &str) -> u32 {
-        if let Some(number) = self.numbers.get(id) {
-            return *number;
-        }
-        let number = self.names.len() as u32;
-        self.names.push(id.to_owned());
-        self.numbers.insert(id.to_owned(), number);
-        number
+        self.names.number_of(id)
     }
 
     /// Returns the number of touches.
@@ -164,7 +151,7 @@ impl Log {
 
     /// Returns the ids of the items by number.
     pub fn names(&self) -> &[String] {
-        &self.names
+        self.names.all()
     }
 
     /// Returns the time of the last event, in microseconds with a resolution of one second.
@@ -174,7 +161,7 @@ impl Log {
 
     /// Returns the id of an item number; empty if there is none.
     pub fn name(&self, item: u32) -> &str {
-        self.names.get(item as usize).map_or("", String::as_str)
+        self.names.name(item)
     }
 
     /// Returns the authors that a user follows, the latest first.
@@ -182,8 +169,7 @@ impl Log {
         self.follows.of(user)
     }
 
-    /// Returns the weight of an event; None if it is not positive feedback on its
-    /// items.
+    /// Returns the weight of an event; None if it is not positive feedback on its items.
     pub fn weight(&self, event: &Event) -> Option<f32> {
         let value = event.value.map_or(f32::NAN, |v| v as f32);
         self.weights.of(event.kind, value)
@@ -191,7 +177,7 @@ impl Log {
 
     /// Returns the number of an item id, if there are events with it.
     pub fn number(&self, id: &str) -> Option<u32> {
-        self.numbers.get(id).copied()
+        self.names.number(id)
     }
 
     /// Returns the number of users and of sessions.
@@ -201,9 +187,9 @@ impl Log {
 
     /// Returns the bytes of memory.
     pub fn memory(&self) -> usize {
-        let ids: usize = self.names.iter().map(|n| name_bytes(n) as usize).sum();
         let subjects = self.users.memory() + self.sessions.memory();
-        ids + subjects + self.rows.memory() + self.daily.memory() + self.follows.memory()
+        let names = self.names.memory() + self.follows.memory();
+        names + subjects + self.rows.memory() + self.daily.memory()
     }
 
     /// Returns the activity of a user.
@@ -432,10 +418,12 @@ impl Log {
     /// Begins a copy of about the latest `max_rows` rows, without those older than `from`, in
     /// seconds since 1970.
     pub(super) fn copy(&self, max_rows: u64, from: u32) -> LogCopy {
-        let mut copy = Self::new(self.names.clone(), &BehaviorConfig::default());
+        let mut copy = Self {
+            names: self.names.clone(),
+            ..Self::default()
+        };
         copy.weights = self.weights.clone();
         copy.is_private = self.is_private;
-        copy.follows = self.follows.clone();
         let dead = self.rows.len() - self.live;
         let surplus = self.live.saturating_sub(max_rows);
         LogCopy {
@@ -477,7 +465,7 @@ impl LogCopy {
 
     /// Copies the rows added meanwhile, and returns the copy.
     pub fn finish(mut self, log: &Log) -> Log {
-        for id in &log.names[self.copy.names.len()..] {
+        for id in &log.names()[self.copy.names().len()..] {
             self.copy.number_of(id);
         }
         self.copy.weights = log.weights.clone();

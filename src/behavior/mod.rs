@@ -15,6 +15,7 @@ mod live;
 mod log;
 mod model;
 mod models;
+mod names;
 mod popular;
 mod private;
 mod rows;
@@ -46,8 +47,9 @@ use self::private::Private;
 pub(crate) use self::{
     activity::Activity,
     daily::day_of,
-    log::{Log, event_bytes, name_bytes},
+    log::{Log, event_bytes},
     model::{CategoryPairs, Model},
+    names::name_bytes,
     popular::Popular,
     private::PublicCatalog,
 };
@@ -304,7 +306,6 @@ impl Behavior {
         {
             self.compact_log();
         }
-        self.refresh_popularity();
         self.train_if_due()
     }
 

@@ -38,15 +38,14 @@ struct Refresh {
 
 /// Models of one training. Items have the numbers of the log.
 pub(crate) struct Model {
-    /// Item neighborhoods and sequential rules. Lock order: after the log, if both are locked.
+    /// Item neighborhoods, sequential rules and popularity. Lock order: after the log, if both are
+    /// locked.
     live: RwLock<Live>,
     /// Sessions of the log, for session-kNN.
     pub sessions: SessionKnn,
     /// Popular items in order, as last refreshed.
     popular: RwLock<Arc<Popular>>,
     refresh: Mutex<Refresh>,
-    /// Popularity as trained.
-    popularity: Popularity,
     /// Model for the history of a user, if other than `item_knn`.
     chosen: Option<cf::Model>,
     /// Network trained on sequences, if one was promoted. It is kept by trainings of the others.
@@ -65,16 +64,14 @@ impl Model {
     pub(super) fn new(
         live: Live,
         sessions: SessionKnn,
-        popularity: Popularity,
         chosen: Option<cf::Model>,
         info: ModelInfo,
     ) -> Self {
         Self {
-            popular: RwLock::new(Arc::new(Popular::of(&popularity))),
+            popular: RwLock::new(Arc::new(Popular::of(&live.popularity))),
             refresh: Mutex::default(),
             live: RwLock::new(live),
             sessions,
-            popularity,
             chosen,
             network: None,
             info,
@@ -94,11 +91,11 @@ impl Model {
         let nothing = Matrix::from_triples(0, items, Vec::new())?;
         let none = ItemKnn::fit(&nothing, &ItemKnnOptions::default())?;
         let rules = SequentialRules::new(items, SequentialRulesOptions::default())?;
-        let live = Live::new(none.clone(), none, rules, popularity.clone());
+        let live = Live::new(none.clone(), none, rules, popularity);
         let sessions = SessionKnn::new(items, SessionKnnOptions::default())?;
         Ok(Self {
             released_pairs: Some(pairs),
-            ..Self::new(live, sessions, popularity, None, info)
+            ..Self::new(live, sessions, None, info)
         })
     }
 
@@ -122,7 +119,7 @@ impl Model {
 
     /// Counts rows of the log that the training did not read.
     pub(super) fn count(&self, log: &Log, rows: Range<u64>) {
-        if self.released_pairs.is_some() {
+        if self.released_pairs.is_some() || rows.is_empty() {
             return;
         }
         let mut live = self.live.write();
@@ -200,7 +197,7 @@ impl Model {
         put(&cf::Model::ItemKnn(live.item_knn.fitted().clone()))?;
         put(&cf::Model::ItemKnn(live.baskets.fitted().clone()))?;
         put(&cf::Model::SessionKnn(self.sessions.clone()))?;
-        put(&cf::Model::Popularity(self.popularity.clone()))?;
+        put(&cf::Model::Popularity(live.popularity.clone()))?;
         put(&cf::Model::SequentialRules(live.rules.clone()))?;
         self.chosen.as_ref().map_or(Ok(()), &mut put)?;
         if let Some(network) = &self.network {
@@ -246,12 +243,12 @@ impl Model {
                 let lacks_rules = rules.is_none();
                 let none = || SequentialRules::new(0, SequentialRulesOptions::default());
                 let rules = rules.map_or_else(none, Ok)?;
-                let live = Live::new(item_knn, baskets, rules, popularity.clone());
+                let live = Live::new(item_knn, baskets, rules, popularity);
                 let chosen = models.next();
                 Ok(Self {
                     lacks_rules,
                     network,
-                    ..Self::new(live, sessions, popularity, chosen, info)
+                    ..Self::new(live, sessions, chosen, info)
                 })
             }
             _ => Err(inconsistent()),

@@ -54,9 +54,10 @@ impl Behavior {
             model.count(&log, from..to);
             from = to;
             if from == log.end() {
-                model.refresh_popular();
                 // Under the lock of the log, so that no event is missed.
-                *self.model.write() = Some(model);
+                *self.model.write() = Some(model.clone());
+                drop(log);
+                model.refresh_popular();
                 return;
             }
         }

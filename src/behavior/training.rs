@@ -203,9 +203,8 @@ fn fit_all(
     let baskets = ItemKnn::fit(&bought, &options)?;
     info.seconds = started.elapsed().as_secs_f64();
     Ok(Model::new(
-        Live::new(item_knn, baskets, data.rules, data.popularity.clone()),
+        Live::new(item_knn, baskets, data.rules, data.popularity),
         sessions,
-        data.popularity,
         chosen,
         info,
     ))

@@ -32,11 +32,7 @@ impl Weights {
     /// `value` is NaN if absent.
     pub fn of(&self, kind: EventKind, value: f32) -> Option<f32> {
         match kind {
-            EventKind::Hide
-            | EventKind::Return
-            | EventKind::Impression
-            | EventKind::Follow
-            | EventKind::Unfollow => None,
+            _ if !kind.is_choice() => None,
             EventKind::Rating if value < self.liked_rating => None,
             _ => Some(self.by_kind.get(&kind).copied().unwrap_or(1.0)),
         }

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value};
 use vitrine_schemas::{
-    BehaviorConfig, CollectionConfig, EventKind, Item, MAX_VARIANTS, Metric, Price, PrivacyConfig,
+    BehaviorConfig, CollectionConfig, Item, MAX_VARIANTS, Metric, Price, PrivacyConfig,
     RESERVED_NAMES, SalePrice, Variant, limits,
 };
 
@@ -123,11 +123,7 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
         if !(0.0..=1000.0).contains(weight) {
             return Err(Error::invalid(pointer, "must be 0 to 1000"));
         }
-        let is_choice = !matches!(
-            kind,
-            EventKind::Hide | EventKind::Return | EventKind::Impression
-        ) && !kind.is_about_followed();
-        if !is_choice && *weight != 0.0 {
+        if !kind.is_choice() && *weight != 0.0 {
             let detail = "only choices of an item have a weight: `hide`, `return`, `impression`, \
                           `follow` and `unfollow` have none; leave them out";
             return Err(Error::invalid(pointer, detail));

@@ -9,7 +9,7 @@ use super::Database;
 use crate::{
     Collection, Result,
     events::Subject,
-    storage::{Batch, Listing, PURGE_DELAY, StoredErasure},
+    storage::{Batch, Listing, PURGE_DELAY, StoredErasure, new_id},
 };
 
 impl Database {
@@ -77,7 +77,7 @@ impl Database {
     /// Records an erasure from collections, and makes the rewriting of the files due. Returns its
     /// id.
     fn record_erasure(&self, collections: Vec<u32>) -> Result<String> {
-        let id = format!("{:032x}", rand::random::<u128>());
+        let id = new_id();
         let erasure = StoredErasure {
             at: Utc::now(),
             collections,
@@ -97,12 +97,10 @@ impl Database {
         let Some(stored) = self.store.erasure(id)? else {
             return Ok(None);
         };
-        let collections = self.open_collections().into_iter();
-        let is_due = |id: u32, has_erased: bool| has_erased && stored.collections.contains(&id);
-        let training_due = collections
-            .filter(|c| is_due(c.id(), c.has_erased_events_in_models()))
-            .map(|c| c.name().to_owned())
-            .collect::<Vec<_>>();
+        let affected = self.open_collections().into_iter();
+        let affected = affected.filter(|c| stored.collections.contains(&c.id()));
+        let due = affected.filter(|c| c.has_erased_events_in_models());
+        let training_due: Vec<_> = due.map(|c| c.name().to_owned()).collect();
         let files = match stored.purged_at {
             Some(at) => ErasureStep::done(at.to_rfc3339()),
             None => ErasureStep::due((stored.at + PURGE_DELAY).to_rfc3339()),

@@ -84,10 +84,6 @@ impl Maintainer {
     ) -> std::io::Result<Self> {
         let mut started = Self::new(view, failures);
         started.spawn("index-graph", |c| Ok(c.follow(1)))?;
-        started.spawn("popularity", |c| {
-            c.refresh_popularity();
-            Ok(false)
-        })?;
         started.spawn_for_reads()?;
         Ok(started)
     }
@@ -105,6 +101,10 @@ impl Maintainer {
     fn spawn_for_reads(&mut self) -> std::io::Result<()> {
         self.spawn("sales", |c| {
             c.advance_sales();
+            Ok(false)
+        })?;
+        self.spawn("popularity", |c| {
+            c.refresh_popularity();
             Ok(false)
         })?;
         self.spawn("suggest", Collection::maintain_suggestions)

@@ -179,7 +179,7 @@ pub(super) fn text(value: &Value) -> Cow<'_, str> {
 }
 
 /// Levels of a category path, without the empty ones.
-pub(crate) fn levels(path: &str) -> Vec<&str> {
+pub(super) fn levels(path: &str) -> Vec<&str> {
     CategoryPath::levels(path).collect()
 }
 

@@ -34,7 +34,6 @@ use vitrine_schemas::{
 
 pub(crate) use self::{
     filter::categories,
-    keyword::levels,
     memory::{check_length, check_path, check_stored, column_bytes, too_large},
     numeric::float_key,
     rows::FIRST_VARIANT_ROW,

@@ -6,7 +6,54 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use crate::{Result, deadline::Ticker};
+use vitrine_schemas::DiversifySpec;
+
+use crate::{Error, Result, deadline::Ticker};
+
+/// Maximum quota: number of hits that may share a value.
+const MAX_QUOTA: usize = 1000;
+
+/// Maximum number of fields with a quota.
+const MAX_QUOTA_FIELDS: usize = 8;
+
+/// Checks a specification, but for its space. `check_labels` gets the pointer and the name of each
+/// field that must hold keywords.
+///
+/// # Errors
+/// [`Error::Invalid`] with a pointer below `at`.
+pub(crate) fn check(
+    at: &str,
+    spec: &DiversifySpec,
+    check_labels: impl Fn(&str, &str) -> Result<()>,
+) -> Result<()> {
+    let ranges = [
+        ("mmr", spec.mmr, 0.0..=1.0),
+        ("max_similarity", spec.max_similarity, -1.0..=1.0),
+    ];
+    for (name, value, range) in ranges {
+        if let Some(value) = value.filter(|value| !range.contains(value)) {
+            let (low, high) = (range.start(), range.end());
+            let detail = format!("expected {low} to {high}, got {value}");
+            return Err(Error::invalid(format!("{at}/{name}"), detail));
+        }
+    }
+    let fields = spec.max_per.len();
+    if fields > MAX_QUOTA_FIELDS {
+        let detail = format!("has {fields} fields; the limit is {MAX_QUOTA_FIELDS}");
+        return Err(Error::invalid(format!("{at}/max_per"), detail));
+    }
+    for (field, quota) in &spec.max_per {
+        let at = format!("{at}/max_per/{field}");
+        check_labels(&at, field)?;
+        if !(1..=MAX_QUOTA).contains(quota) {
+            return Err(Error::invalid(at, format!("must be 1 to {MAX_QUOTA}")));
+        }
+    }
+    match &spec.group_by {
+        Some(field) => check_labels(&format!("{at}/group_by"), field),
+        None => Ok(()),
+    }
+}
 
 /// A ranked candidate with the values that diversification needs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,7 +99,7 @@ pub struct Selection {
 /// those left, not before (lazy greedy selection, Minoux 1978): the result is the same.
 ///
 /// # Errors
-/// [`Error::DeadlineExceeded`](crate::Error::DeadlineExceeded).
+/// [`Error::DeadlineExceeded`].
 pub fn choose(
     candidates: &[Choice],
     constraints: &Constraints,

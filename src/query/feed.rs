@@ -6,6 +6,7 @@ use vitrine_schemas::{
     AttributeType, CollectionConfig, DiversifySpec, FeedConfig, Freshness, RecommendRequest,
 };
 
+use super::diversify;
 use crate::{Error, Result};
 
 /// Half-lives of age that an item without a date counts as, if there is no maximum age.
@@ -57,48 +58,17 @@ pub(crate) fn check_feed(feed: &FeedConfig, config: &CollectionConfig) -> Result
         check_labels("/feed/followed_field", field, config)?;
     }
     check_impressions("/feed/max_impressions", feed.max_impressions)?;
-    let Some(diversify) = &feed.diversify else {
+    let Some(spec) = &feed.diversify else {
         return Ok(());
     };
-    check_similarity("/feed/diversify", diversify)?;
-    for (field, quota) in &diversify.max_per {
-        let at = format!("/feed/diversify/max_per/{field}");
-        check_labels(&at, field, config)?;
-        if !(1..=1000).contains(quota) {
-            return Err(Error::invalid(
-                at,
-                format!("expected 1 to 1000, got {quota}"),
-            ));
-        }
-    }
-    if let Some(field) = &diversify.group_by {
-        check_labels("/feed/diversify/group_by", field, config)?;
-    }
-    match &diversify.space {
+    let check = |at: &str, field: &str| check_labels(at, field, config);
+    diversify::check("/feed/diversify", spec, check)?;
+    match &spec.space {
         Some(space) if !config.vectors.contains_key(space) => Err(Error::invalid(
             "/feed/diversify/space",
             format!("no vector space `{space}`; declare it in `vectors`"),
         )),
         _ => Ok(()),
-    }
-}
-
-/// Checks the weight of similarity and the greatest similarity of a diversification.
-///
-/// # Errors
-/// [`Error::Invalid`] with a pointer below `at`.
-pub(crate) fn check_similarity(at: &str, spec: &DiversifySpec) -> Result<()> {
-    if let Some(mmr) = spec.mmr.filter(|mmr| !(0.0..=1.0).contains(mmr)) {
-        let detail = format!("expected 0 to 1, got {mmr}");
-        return Err(Error::invalid(format!("{at}/mmr"), detail));
-    }
-    let is_similarity = |max: &f32| (-1.0..=1.0).contains(max);
-    match spec.max_similarity.filter(|max| !is_similarity(max)) {
-        Some(max) => Err(Error::invalid(
-            format!("{at}/max_similarity"),
-            format!("expected -1 to 1, got {max}"),
-        )),
-        None => Ok(()),
     }
 }
 

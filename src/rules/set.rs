@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vitrine_schemas::{InactiveReason, QueryCondition, Rule, RulePath};
+use vitrine_schemas::{CategoryPath, InactiveReason, QueryCondition, Rule, RulePath};
 
 use crate::{
     clock::rfc3339_micros,
@@ -146,6 +146,5 @@ impl PreparedRule {
 }
 
 fn levels(path: &str) -> Vec<String> {
-    let levels = crate::payload::levels(path).into_iter();
-    levels.map(str::to_owned).collect()
+    CategoryPath::levels(path).map(str::to_owned).collect()
 }

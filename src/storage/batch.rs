@@ -8,7 +8,7 @@ use super::{
     keys,
     rocks::{MANIFEST_KEY, Rocks},
 };
-use crate::{Error, Result};
+use crate::Result;
 
 /// Writes that take effect atomically.
 #[derive(Default)]
@@ -44,14 +44,14 @@ impl Batch {
     }
 
     pub fn put_manifest(&mut self, manifest: &Manifest) -> Result<()> {
-        let value = serde_json::to_vec(manifest).map_err(|e| Error::Storage(e.to_string()))?;
+        let value = codec::to_json(manifest)?;
         self.0
             .push(Op::Put("manifest", MANIFEST_KEY.to_vec(), value));
         Ok(())
     }
 
     pub fn put_segments(&mut self, collection: u32, list: &SegmentList) -> Result<()> {
-        let value = serde_json::to_vec(list).map_err(|e| Error::Storage(e.to_string()))?;
+        let value = codec::to_json(list)?;
         self.0
             .push(Op::Put("manifest", keys::segments(collection), value));
         Ok(())

@@ -102,6 +102,11 @@ impl Placement {
     }
 }
 
+/// Encodes a record as JSON.
+pub(super) fn to_json(record: &(impl Serialize + ?Sized)) -> Result<Vec<u8>> {
+    serde_json::to_vec(record).map_err(|e| Error::Storage(e.to_string()))
+}
+
 pub(super) fn corrupt(column: &'static str, detail: impl ToString) -> Error {
     Error::Corrupt {
         column,

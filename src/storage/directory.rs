@@ -92,8 +92,8 @@ impl Directory {
     }
 }
 
-/// Returns the id of a new database.
-pub(super) fn new_identity() -> String {
+/// Returns a random id, as of a new database.
+pub(crate) fn new_id() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 

@@ -4,8 +4,12 @@ use chrono::{DateTime, Duration, Utc};
 use rocksdb::Direction;
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Store, batch::Op, codec::corrupt};
-use crate::{Error, Result};
+use super::{
+    Batch, Store,
+    batch::Op,
+    codec::{corrupt, to_json},
+};
+use crate::Result;
 
 const FAMILY: &str = "manifest";
 
@@ -29,7 +33,7 @@ pub(crate) struct StoredErasure {
 impl Batch {
     /// Puts the record of an erasure.
     pub fn put_erasure(&mut self, id: &str, erasure: &StoredErasure) -> Result<()> {
-        self.0.push(Op::Put(FAMILY, key(id), encode(erasure)?));
+        self.0.push(Op::Put(FAMILY, key(id), to_json(erasure)?));
         Ok(())
     }
 }
@@ -54,7 +58,7 @@ impl Store {
                 batch.0.push(Op::Delete(FAMILY, key.to_vec()));
             } else if erasure.purged_at.is_none() && erasure.at < started {
                 erasure.purged_at = Some(now);
-                let value = encode(&erasure)?;
+                let value = to_json(&erasure)?;
                 batch.0.push(Op::Put(FAMILY, key.to_vec(), value));
             }
         }
@@ -64,10 +68,6 @@ impl Store {
 
 fn key(id: &str) -> Vec<u8> {
     [PREFIX, id.as_bytes()].concat()
-}
-
-fn encode(erasure: &StoredErasure) -> Result<Vec<u8>> {
-    serde_json::to_vec(erasure).map_err(|e| Error::Storage(e.to_string()))
 }
 
 fn decode(value: &[u8]) -> Result<StoredErasure> {

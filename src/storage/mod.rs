@@ -33,7 +33,7 @@ pub(crate) use codec::ManifestEntry;
 pub(crate) use codec::Placement;
 pub(crate) use codec::SegmentList;
 pub(crate) use codec::StoredReembedding;
-pub(crate) use directory::{free_bytes, remove_folder, write_atomic};
+pub(crate) use directory::{free_bytes, new_id, remove_folder, write_atomic};
 pub(crate) use erasures::StoredErasure;
 pub(crate) use keys::{EventRef, Listing};
 pub(crate) use log_slice::ItemChanges;

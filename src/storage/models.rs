@@ -7,8 +7,13 @@ use rocksdb::Direction;
 use serde::{Deserialize, Serialize};
 use vitrine_schemas::ModelInfo;
 
-use super::{Batch, Store, batch::Op, codec::corrupt, keys};
-use crate::{Error, Result};
+use super::{
+    Batch, Store,
+    batch::Op,
+    codec::{corrupt, to_json},
+    keys,
+};
+use crate::Result;
 
 const FAMILY: &str = "models";
 
@@ -34,7 +39,7 @@ pub(crate) struct ModelList {
 
 impl Batch {
     pub fn put_model_list(&mut self, collection: u32, list: &ModelList) -> Result<()> {
-        let value = serde_json::to_vec(list).map_err(|e| Error::Storage(e.to_string()))?;
+        let value = to_json(list)?;
         self.0
             .push(Op::Put(FAMILY, keys::model_list(collection), value));
         Ok(())
@@ -42,7 +47,7 @@ impl Batch {
 
     /// Appends item ids to those stored, the first of them at position `first`.
     pub fn put_model_items(&mut self, collection: u32, first: u32, ids: &[String]) -> Result<()> {
-        let value = serde_json::to_vec(ids).map_err(|e| Error::Storage(e.to_string()))?;
+        let value = to_json(ids)?;
         self.0
             .push(Op::Put(FAMILY, keys::model_items(collection, first), value));
         Ok(())

@@ -5,8 +5,13 @@ use rocksdb::Direction;
 use serde::{Deserialize, Serialize};
 use vitrine_schemas::LedgerEntry;
 
-use super::{Batch, Store, batch::Op, codec::corrupt, keys};
-use crate::{Error, Result};
+use super::{
+    Batch, Store,
+    batch::Op,
+    codec::{corrupt, to_json},
+    keys,
+};
+use crate::Result;
 
 const FAMILY: &str = "models";
 
@@ -22,7 +27,7 @@ pub(crate) struct ReleasedTables {
 impl Batch {
     pub fn put_ledger_entry(&mut self, collection: u32, entry: &LedgerEntry) -> Result<()> {
         let key = keys::ledger_entry(collection, entry.number);
-        self.0.push(Op::Put(FAMILY, key, encode(entry)?));
+        self.0.push(Op::Put(FAMILY, key, to_json(entry)?));
         Ok(())
     }
 
@@ -34,7 +39,7 @@ impl Batch {
         tables: &ReleasedTables,
     ) -> Result<()> {
         let key = keys::released(collection, period);
-        self.0.push(Op::Put(FAMILY, key, encode(tables)?));
+        self.0.push(Op::Put(FAMILY, key, to_json(tables)?));
         Ok(())
     }
 }
@@ -57,8 +62,4 @@ impl Store {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| corrupt(FAMILY, e)),
         }
     }
-}
-
-fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|e| Error::Storage(e.to_string()))
 }

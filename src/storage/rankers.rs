@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use vitrine_schemas::{RankerInfo, RankerModel};
 
-use super::{Batch, Store, batch::Op, codec::corrupt, keys};
-use crate::{Error, Result};
+use super::{
+    Batch, Store,
+    batch::Op,
+    codec::{corrupt, to_json},
+    keys,
+};
+use crate::Result;
 
 const FAMILY: &str = "models";
 
@@ -23,14 +28,14 @@ pub(crate) struct RankerList {
 
 impl Batch {
     pub fn put_ranker_list(&mut self, collection: u32, list: &RankerList) -> Result<()> {
-        let value = serde_json::to_vec(list).map_err(|e| Error::Storage(e.to_string()))?;
+        let value = to_json(list)?;
         self.0
             .push(Op::Put(FAMILY, keys::ranker_list(collection), value));
         Ok(())
     }
 
     pub fn put_ranker(&mut self, collection: u32, version: u64, model: &RankerModel) -> Result<()> {
-        let value = serde_json::to_vec(model).map_err(|e| Error::Storage(e.to_string()))?;
+        let value = to_json(model)?;
         self.0
             .push(Op::Put(FAMILY, keys::ranker(collection, version), value));
         Ok(())

@@ -6,7 +6,7 @@ use rocksdb::{DB, DBRecoveryMode};
 
 use super::{
     Store,
-    directory::{Directory, new_identity},
+    directory::{Directory, new_id},
     inspection::IDENTITY_KEY,
     rocks::{Rocks, storage},
     sequence::SequenceFile,
@@ -36,7 +36,7 @@ impl Store {
         let stored = stored.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let identity = match stored.or(directory.identity()?) {
             Some(identity) => identity,
-            None => new_identity(),
+            None => new_id(),
         };
         let family = rocks.family("manifest")?;
         let put = rocks.db.put_cf(family, IDENTITY_KEY, &identity);

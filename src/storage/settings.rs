@@ -3,8 +3,13 @@
 use rocksdb::Direction;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Batch, Store, batch::Op, codec::corrupt, keys};
-use crate::{Error, Result};
+use super::{
+    Batch, Store,
+    batch::Op,
+    codec::{corrupt, to_json},
+    keys,
+};
+use crate::Result;
 
 const FAMILY: &str = "manifest";
 
@@ -16,7 +21,7 @@ impl Batch {
         id: &str,
         setting: &impl Serialize,
     ) -> Result<()> {
-        let value = serde_json::to_vec(setting).map_err(|e| Error::Storage(e.to_string()))?;
+        let value = to_json(setting)?;
         self.0
             .push(Op::Put(FAMILY, keys::setting(collection, kind, id), value));
         Ok(())

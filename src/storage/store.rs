@@ -13,7 +13,7 @@ use rocksdb::{DBRecoveryMode, WriteOptions};
 use super::{
     Batch, Durability,
     clock_guard::ClockGuard,
-    directory::{Directory, new_identity},
+    directory::{Directory, new_id},
     inspection::{IDENTITY_KEY, inspect},
     reserve::Reserve,
     rocks::{Rocks, storage},
@@ -75,7 +75,7 @@ impl Store {
         let reserve = Reserve::new(path);
         let mode = DBRecoveryMode::PointInTime;
         let rocks = reserve.with_room(|| Rocks::open(path, &tuning, directory.is_new, mode))?;
-        let identity = stored.or(known).unwrap_or_else(new_identity);
+        let identity = stored.or(known).unwrap_or_else(new_id);
         let mut sync = WriteOptions::default();
         sync.set_sync(true);
         let family = rocks.family("manifest")?;

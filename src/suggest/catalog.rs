@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use vitrine_schemas::{CategoryPath, Item, SuggestionKind};
 
 use super::{entry::Entry, fold::Folded, phrases::phrases};
-use crate::payload::levels;
 
 /// Maximum number of phrases that are counted at once. If there are more, rare ones are dropped, as
 /// in lossy counting (Manku and Motwani 2002).
@@ -84,7 +83,8 @@ impl CatalogCounts {
             let count = self.brands.entry(brand.to_owned()).or_default();
             count.add(&item.id);
         }
-        let path = CategoryPath::join(item.category.as_deref().map(levels).unwrap_or_default());
+        let category = item.category.as_deref().unwrap_or_default();
+        let path = CategoryPath::join(CategoryPath::levels(category));
         for path in CategoryPath::new(&path).prefixes() {
             let count = self.categories.entry(path.as_str().to_owned());
             count.or_default().add(&item.id);

@@ -1,13 +1,11 @@
 //! The plan of a federated training: everything that all shops must agree on.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::{FederateError, noise, secagg::least_survivors};
 use crate::encode::ModelError;
 use crate::space::heads::{Heads, Modality};
-use crate::space::tower::{Standardize, TowerShape};
+use crate::space::tower::Standardize;
 use crate::train::Recipe;
 
 /// Version of plans and messages; others are refused.
@@ -187,19 +185,15 @@ impl Plan {
     /// A tensor cannot be created.
     pub fn start(&self) -> Result<Heads, ModelError> {
         let recipe = &self.recipe;
-        let tower = |input, hidden| {
-            let shape = TowerShape {
-                input,
-                hidden,
-                shortcut: recipe.shortcut,
-                output: recipe.dim,
-            };
-            (shape, Standardize::none(input))
+        let tower = |modality, input| {
+            let shape = recipe.tower_shape(modality, input);
+            (modality, (shape, Standardize::none(input)))
         };
-        let text = tower(self.features.text, recipe.text_hidden);
-        let image = tower(self.features.image, recipe.image_hidden);
-        let towers = BTreeMap::from([(Modality::Text, text), (Modality::Image, image)]);
-        Heads::random(&self.features.encoders, towers, recipe.seed)
+        let towers = [
+            tower(Modality::Text, self.features.text),
+            tower(Modality::Image, self.features.image),
+        ];
+        Heads::random(&self.features.encoders, towers.into(), recipe.seed)
     }
 
     /// Returns the scale of a shop's noise in a round of `shops` shops, for updates of `length`

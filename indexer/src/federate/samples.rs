@@ -1,6 +1,5 @@
 //! Small plans and pairs for tests.
 
-use candle_core::{Device, Tensor};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::{Features, Plan};
@@ -54,15 +53,5 @@ pub fn pairs(count: usize, seed: u64) -> Pairs {
         text.extend(view(&to_text));
         image.extend(view(&to_image));
     }
-    let matrix = |values: Vec<f32>, width| {
-        Tensor::from_vec(values, (count, width), &Device::Cpu).expect("a matrix")
-    };
-    let (text, image) = (matrix(text, TEXT), matrix(image, IMAGE));
-    Pairs {
-        ids: (0..count).map(|n| format!("{seed}-{n}")).collect(),
-        labels: vec![0; count],
-        untrained: [text.clone(), text.clone()],
-        text,
-        image,
-    }
+    Pairs::of_features(seed, count, &text, &image)
 }

@@ -38,6 +38,26 @@ pub struct Pairs {
 }
 
 impl Pairs {
+    /// Returns pairs of features for tests, with ids `{prefix}-{row}` and one label.
+    ///
+    /// # Panics
+    /// A matrix cannot be made.
+    #[cfg(test)]
+    pub(crate) fn of_features(prefix: u64, count: usize, text: &[f32], image: &[f32]) -> Self {
+        let matrix = |values: &[f32]| {
+            let shape = (count, values.len() / count);
+            Tensor::from_slice(values, shape, &Device::Cpu).expect("a matrix")
+        };
+        let (text, image) = (matrix(text), matrix(image));
+        Self {
+            ids: (0..count).map(|n| format!("{prefix}-{n}")).collect(),
+            labels: vec![0; count],
+            untrained: [text.clone(), text.clone()],
+            text,
+            image,
+        }
+    }
+
     /// Builds the matrices of examples.
     ///
     /// # Errors

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::space::heads::Modality;
+use crate::space::tower::TowerShape;
+
 /// Hyperparameters of a training. The defaults were chosen on pairs that `make bench-heads` does
 /// not report on. Reports store them, and checkpoints hash their Debug form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -148,6 +151,20 @@ impl Recipe {
             ..self.clone()
         };
         recipe.for_pairs(pairs)
+    }
+
+    /// Returns the shape of the tower of a modality for features of `input` components.
+    pub fn tower_shape(&self, modality: Modality, input: usize) -> TowerShape {
+        TowerShape {
+            input,
+            hidden: match modality {
+                Modality::Text => self.text_hidden,
+                Modality::Image => self.image_hidden,
+                Modality::Behavior => self.behavior_hidden,
+            },
+            shortcut: self.shortcut,
+            output: self.dim,
+        }
     }
 
     /// Returns the recipe of a private training: narrow towers, and nothing that is fitted to the

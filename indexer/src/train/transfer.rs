@@ -77,16 +77,7 @@ fn random_heads(encoders: &str, recipe: &Recipe, from: TrainingSet) -> Result<He
     let mut towers = BTreeMap::new();
     for (modality, features) in &features {
         let input = features.dim(1)?;
-        let shape = TowerShape {
-            input,
-            hidden: match modality {
-                Modality::Text => recipe.text_hidden,
-                Modality::Image => recipe.image_hidden,
-                Modality::Behavior => recipe.behavior_hidden,
-            },
-            shortcut: recipe.shortcut,
-            output: recipe.dim,
-        };
+        let shape = recipe.tower_shape(*modality, input);
         let standardize = if recipe.standardize {
             Standardize::of(features)?
         } else {

@@ -60,7 +60,7 @@ pub async fn create(
             copied_bytes += entry.bytes;
         }
     }
-    let files = checkpoint.files.clone();
+    let files = checkpoint.files;
     let snapshot = SnapshotInfo {
         id,
         state: SnapshotState::Complete,

@@ -31,10 +31,15 @@ impl Erasure {
 
     /// Returns true if a snapshot may hold what was erased.
     pub fn concerns(&self, snapshot: &SnapshotInfo) -> bool {
-        let made = DateTime::parse_from_rfc3339(&snapshot.created_at);
-        // Without a readable time, it may.
-        self.database == snapshot.database && made.map_or(true, |made| self.at >= made)
+        self.database == snapshot.database && may_predate(snapshot, self.at)
     }
+}
+
+/// Returns true if the content of a snapshot may be that before a time.
+pub fn may_predate(snapshot: &SnapshotInfo, time: DateTime<Utc>) -> bool {
+    let made = DateTime::parse_from_rfc3339(&snapshot.created_at);
+    // Without a readable time, it may.
+    made.map_or(true, |made| time >= made)
 }
 
 /// Returns the hash of a user or session under the key of a database.

@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use vitrine::Subject;
 use vitrine_schemas::{SnapshotInfo, SnapshotState};
 
 use super::{
     create::{create, created, new_id, prune_snapshots},
-    erasures::Erasure,
+    erasures::{Erasure, may_predate},
     replay,
     repository::Repository,
     settings::BackupSettings,
@@ -165,6 +165,23 @@ impl Backups {
         }
         snapshots.sort_by(|a, b| b.id.cmp(&a.id));
         Ok(snapshots)
+    }
+
+    /// Returns the number of complete snapshots whose content may be that before a time; `None`
+    /// without a target.
+    ///
+    /// # Errors
+    /// The target cannot be read.
+    pub async fn made_before(&self, time: DateTime<Utc>) -> Result<Option<u64>, String> {
+        if self.repository().is_none() {
+            return Ok(None);
+        }
+        let snapshots = self.list().await?;
+        let complete = snapshots
+            .iter()
+            .filter(|snapshot| snapshot.state == SnapshotState::Complete);
+        let before = complete.filter(|snapshot| may_predate(snapshot, time));
+        Ok(Some(before.count() as u64))
     }
 
     /// Makes snapshots at the interval of the settings, until the server ends.

@@ -7,7 +7,7 @@ use actix_web::{
 use chrono::DateTime;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use vitrine_schemas::{ErasureSnapshots, ErasureStatus, snapshot::SnapshotState};
+use vitrine_schemas::{ErasureSnapshots, ErasureStatus};
 
 use crate::{
     error::{ApiError, ApiResult},
@@ -51,30 +51,9 @@ pub async fn get(
             ),
         ));
     };
-    status.snapshots = snapshots_before(&context, &status.erased_at).await?;
+    let erased_at = DateTime::parse_from_rfc3339(&status.erased_at).map_err(ApiError::internal)?;
+    let before = context.state.backups.made_before(erased_at.into()).await;
+    let before = before.map_err(ApiError::internal)?;
+    status.snapshots = before.map(|made_before| ErasureSnapshots { made_before });
     Ok(Json(status))
-}
-
-/// Returns the number of complete snapshots that were made before a time; `None` without a target.
-async fn snapshots_before(
-    context: &RequestContext,
-    time: &str,
-) -> ApiResult<Option<ErasureSnapshots>> {
-    if context.state.backups.repository().is_none() {
-        return Ok(None);
-    }
-    let time = DateTime::parse_from_rfc3339(time).map_err(ApiError::internal)?;
-    let snapshots = context.state.backups.list().await;
-    let snapshots = snapshots.map_err(ApiError::internal)?;
-    let complete = snapshots
-        .iter()
-        .filter(|snapshot| snapshot.state == SnapshotState::Complete);
-    let before = complete.filter(|snapshot| {
-        let made = DateTime::parse_from_rfc3339(&snapshot.created_at);
-        // Without a readable time, it may be older.
-        made.map_or(true, |made| made < time)
-    });
-    Ok(Some(ErasureSnapshots {
-        made_before: before.count() as u64,
-    }))
 }

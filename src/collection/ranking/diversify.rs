@@ -7,21 +7,15 @@ use roaring::RoaringBitmap;
 use vitrine_schemas::{DiversifySpec, DiversityUse, Group, Item, Metric};
 
 use crate::{
-    Error, Result,
+    Result,
     collection::{Collection, State},
     distance,
     query::{
+        self,
         blend::Ranked,
         diversify::{Choice, Constraints, choose},
-        feed::check_similarity,
     },
 };
-
-/// Maximum quota: number of hits that may share a value.
-const MAX_QUOTA: usize = 1000;
-
-/// Maximum number of fields with a quota.
-const MAX_QUOTA_FIELDS: usize = 8;
 
 /// Maximum number of hits of other pages that near duplicates are looked for among.
 const MAX_SHOWN: usize = 200;
@@ -77,26 +71,8 @@ impl DiverseSelection {
 
 /// Validates a specification.
 pub(in crate::collection) fn check(spec: &DiversifySpec, state: &State) -> Result<()> {
-    check_similarity("/diversify", spec)?;
-    if spec.max_per.len() > MAX_QUOTA_FIELDS {
-        return Err(Error::invalid(
-            "/diversify/max_per",
-            format!(
-                "has {} fields; the limit is {MAX_QUOTA_FIELDS}",
-                spec.max_per.len()
-            ),
-        ));
-    }
-    for (field, quota) in &spec.max_per {
-        let at = format!("/diversify/max_per/{field}");
-        state.payload.check_labels(&at, field)?;
-        if !(1..=MAX_QUOTA).contains(quota) {
-            return Err(Error::invalid(at, format!("must be 1 to {MAX_QUOTA}")));
-        }
-    }
-    if let Some(field) = &spec.group_by {
-        state.payload.check_labels("/diversify/group_by", field)?;
-    }
+    let check_labels = |at: &str, field: &str| state.payload.check_labels(at, field);
+    query::diversify::check("/diversify", spec, check_labels)?;
     match &spec.space {
         Some(space) => state
             .space(space)

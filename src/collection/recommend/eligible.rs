@@ -14,17 +14,16 @@ use crate::{
     index::CandidateFilter,
 };
 
-/// Returns the matching items without `excluded`, expired and unavailable ones, within the
-/// requested categories.
+/// Returns the matching items without expired, excluded and unavailable ones, within the requested
+/// categories.
 pub(super) fn eligible_items(
     state: &State,
     request: &RecommendRequest,
     matching: Arc<CandidateFilter>,
     history: &History,
-    mut excluded: RoaringBitmap,
     fallbacks: &mut Vec<Fallback>,
 ) -> Result<Arc<CandidateFilter>> {
-    excluded |= state.expired()?;
+    let mut excluded = &history.excluded | state.expired()?;
     if request.exclude_out_of_stock {
         excluded |= state.out_of_stock()?;
     }

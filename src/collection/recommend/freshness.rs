@@ -2,21 +2,14 @@
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
-    Condition, Filter, FilterSpec, Freshness, Range, Source,
+    Condition, Filter, FilterSpec, Freshness, Range,
     filter::{RangeCondition, Scalar},
 };
 
-use crate::{
-    Result,
-    collection::State,
-    events::rfc3339,
-    query::{
-        blend::{BlendModel, CandidateSet, Ranked, Signal},
-        feed::AgeDecay,
-    },
-};
+use crate::{Result, collection::State, events::rfc3339, query::feed::AgeDecay};
 
 /// Age of the items of a collection at the time of a request.
+#[derive(Clone, Copy)]
 pub(super) struct ItemAges<'a> {
     state: &'a State,
     freshness: &'a Freshness,
@@ -52,25 +45,6 @@ impl<'a> ItemAges<'a> {
         aged.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
         aged.truncate(count);
         aged.into_iter().map(|(.., item)| item).collect()
-    }
-
-    /// Ranks candidates by a blend. The score of an item by each source decays before the scores
-    /// are blended, since ranks and scaled scores of different sources decay differently.
-    pub fn rank(&self, blend: &BlendModel, candidates: &CandidateSet) -> Vec<Ranked> {
-        let decayed = blend.score(&candidates.multiplied(|item| self.factor(item)));
-        let mut ranked = blend.score(candidates);
-        for (hit, decayed) in ranked.iter_mut().zip(decayed) {
-            let signal = Signal {
-                score: self.factor(hit.candidate.item),
-                rank: 0,
-            };
-            hit.rescore(Source::Freshness, decayed.score, signal);
-        }
-        ranked.sort_by(|a, b| {
-            let by_score = b.score.total_cmp(&a.score);
-            by_score.then(a.candidate.item.cmp(&b.candidate.item))
-        });
-        ranked
     }
 }
 

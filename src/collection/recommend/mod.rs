@@ -129,15 +129,16 @@ impl Collection {
         }
         let log = self.behavior.log.read();
         let model = self.behavior.model();
-        let history = History::of_request(request, feed.max_impressions, &state, &log);
-        let ages = || {
-            feed.freshness
-                .map(|freshness| ItemAges::new(&state, freshness, now))
-        };
+        let mut history = History::of_request(request, feed.max_impressions, &state, &log);
+        if let Some(freshness) = feed.freshness {
+            history.excluded |= freshness::too_old(&state, freshness, now)?;
+        }
+        let ages = feed.freshness;
+        let ages = ages.map(|freshness| ItemAges::new(&state, freshness, now));
         let followed = request.user.as_deref().map(|user| log.followed_by(user));
         let following = feed.followed_field.zip(followed);
         let following =
-            following.and_then(|(field, names)| Following::new(&state, field, &names, ages()));
+            following.and_then(|(field, names)| Following::new(&state, field, &names, ages));
         let blend = match &following {
             Some(_) if request.blend.is_none() => Arc::new(blend.with_following()),
             _ => blend,
@@ -154,19 +155,7 @@ impl Collection {
         let mut merchandising = self.merchandising(&state, &context, matching.internal_ids())?;
         let matching = merchandising.apply_scope(matching);
         let mut fallbacks = Vec::new();
-        let freshness = feed.freshness;
-        let mut excluded = history.excluded.clone();
-        if let Some(freshness) = freshness {
-            excluded |= freshness::too_old(&state, freshness, now)?;
-        }
-        let eligible = eligible_items(
-            &state,
-            request,
-            matching,
-            &history,
-            excluded,
-            &mut fallbacks,
-        )?;
+        let eligible = eligible_items(&state, request, matching, &history, &mut fallbacks)?;
         merchandising.retain_pins(eligible.internal_ids());
         let key = cursor_key(request);
         let ranking = RankingRequest {
@@ -195,7 +184,7 @@ impl Collection {
                 following: following.as_ref(),
                 deadline,
             },
-            ages: ages(),
+            ages,
         };
         let RankedPage {
             pool,
@@ -318,7 +307,7 @@ impl CandidateSource for RecommendationCandidates<'_> {
     fn rank(&self, pool: &RecommendationPool) -> Vec<Ranked> {
         let (blend, candidates) = (self.request.blend, &pool.candidates.candidates);
         match &self.ages {
-            Some(ages) => ages.rank(blend, candidates),
+            Some(ages) => blend.rank_decayed(candidates, |item| ages.factor(item)),
             None => blend.rank(candidates),
         }
     }

@@ -1,13 +1,14 @@
 //! Validation of rules, synonyms and stop words.
 
-use vitrine_schemas::{FilterSpec, QueryCondition, Rule, RuleThen, Selection, StopWords, Synonym};
+use vitrine_schemas::{
+    CategoryPath, FilterSpec, QueryCondition, Rule, RuleThen, Selection, StopWords, Synonym,
+};
 
 use crate::{
     Error, Result,
     clock::rfc3339_micros,
     collection::settings::{State, check_name},
     lexical::{MAX_PHRASE_WORDS, tokens},
-    payload::levels,
 };
 
 /// Reserved id, the name of a route.
@@ -67,7 +68,7 @@ pub(in crate::collection) fn rule(rule: &Rule, state: &State) -> Result<()> {
     }
     listed("/when/categories", rule.when.categories.len(), 0)?;
     for (at, path) in rule.when.categories.iter().enumerate() {
-        if levels(path).is_empty() {
+        if CategoryPath::levels(path).next().is_none() {
             let detail = "is not a category path; expected e.g. `Clothing > Shoes`";
             return Err(Error::invalid(format!("/when/categories/{at}"), detail));
         }

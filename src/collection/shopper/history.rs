@@ -47,10 +47,8 @@ impl History {
         let mut exclude = |id: &str| excluded.extend(state.internal_ids.get(id));
         for activity in activities(user, session, log) {
             items.add_history(&activity, log);
-            let shown = activity.impressions.iter();
-            let enough = |count: u32| max_impressions.is_some_and(|max| count >= max);
-            let shown = shown.filter(|(_, count)| enough(**count));
-            shown.for_each(|(item, _)| exclude(log.name(*item)));
+            let shown = activity.shown_at_least(max_impressions.unwrap_or(u32::MAX));
+            shown.for_each(|item| exclude(log.name(item)));
             let out = excluded_items(&activity, request.exclude_seen, request.exclude_bought);
             out.for_each(|item| exclude(log.name(item)));
         }

@@ -67,15 +67,9 @@ pub(super) fn choices<'a>(
             Choice { field, values }
         })
         .collect();
+    let is_top = |path: &String| CategoryPath::new(path).depth() < 2;
     found.sort_by_key(|choice| match choice.field.as_str() {
-        "category"
-            if choice
-                .values
-                .iter()
-                .all(|path| CategoryPath::new(path).depth() < 2) =>
-        {
-            2
-        }
+        "category" if choice.values.iter().all(is_top) => 2,
         "category" => 0,
         field if is_brand(field) => 3,
         _ => 1,

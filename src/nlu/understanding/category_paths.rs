@@ -8,7 +8,8 @@ pub(super) fn narrowed(before: &[String], paths: &[String]) -> Option<Vec<String
     if before.is_empty() {
         return Some(paths.to_vec());
     }
-    let lower = |a: &String, b: &String| match (holds(a, b), holds(b, a)) {
+    let contains = |a: &str, b: &str| CategoryPath::new(a).contains(CategoryPath::new(b));
+    let lower = |a: &String, b: &String| match (contains(a, b), contains(b, a)) {
         (true, _) => Some(b.clone()),
         (_, true) => Some(a.clone()),
         _ => None,
@@ -23,11 +24,6 @@ pub(super) fn narrowed(before: &[String], paths: &[String]) -> Option<Vec<String
         }
     }
     (!found.is_empty()).then_some(found)
-}
-
-/// Returns true if the path is `other` or above it.
-fn holds(path: &str, other: &str) -> bool {
-    CategoryPath::new(path).contains(CategoryPath::new(other))
 }
 
 #[cfg(test)]

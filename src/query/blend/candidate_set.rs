@@ -130,33 +130,38 @@ impl CandidateSet {
             .filter(|(_, _, score)| score.is_finite())
             .collect();
         scored.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.1.cmp(&b.1)));
-        for ((offset, _, score), rank) in scored.into_iter().zip(1..) {
+        let scored = scored.into_iter();
+        self.set_ranks(source, scored.map(|(offset, _, score)| (offset, score)));
+    }
+
+    /// Sets scores of a source, with their ranks: those of the candidates at some offsets, the best
+    /// first.
+    fn set_ranks(&mut self, source: Source, scored: impl Iterator<Item = (usize, f32)>) {
+        for ((offset, score), rank) in scored.zip(1..) {
             let signal = Signal { score, rank };
             self.candidates[offset].signals.set(source, signal);
         }
     }
 
-    /// Returns the set with the scores of an item by all sources multiplied by its `factor`, and
-    /// the list of each source in the order of the products. Sources that are ordered by age stay.
-    pub fn multiplied(&self, factor: impl Fn(u32) -> f32) -> Self {
+    /// Returns the set with the scores of each candidate by all sources multiplied by its factor,
+    /// and the list of each source in the order of the products. Sources that are ordered by age
+    /// stay.
+    pub(super) fn multiplied(&self, factors: &[f32]) -> Self {
         let mut set = self.clone();
-        let factors: Vec<f32> = set.candidates.iter().map(|c| factor(c.item)).collect();
         let is_by_age = |source: &Source| matches!(source, Source::Newest | Source::Following);
         for source in Source::VARIANTS.into_iter().filter(|s| !is_by_age(s)) {
             let mut listed: Vec<(usize, f32)> = Vec::new();
-            for (offset, candidate) in set.candidates.iter_mut().enumerate() {
+            let candidates = set.candidates.iter_mut().enumerate();
+            for ((offset, candidate), factor) in candidates.zip(factors) {
                 if let Some(signal) = candidate.signals.get(source) {
-                    let score = signal.score * factors[offset];
+                    let score = signal.score * factor;
                     candidate.signals.set(source, Signal { score, ..signal });
                     listed.extend((signal.rank > 0).then_some((offset, score)));
                 }
             }
             // Stable, so that equal products keep their order.
-            listed.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            for ((offset, score), rank) in listed.into_iter().zip(1..) {
-                let signals = &mut set.candidates[offset].signals;
-                signals.set(source, Signal { score, rank });
-            }
+            listed.sort_by(|a, b| b.1.total_cmp(&a.1));
+            set.set_ranks(source, listed.into_iter());
         }
         set
     }

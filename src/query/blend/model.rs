@@ -329,8 +329,31 @@ impl BlendModel {
         ranked
     }
 
+    /// Returns all candidates, best first, where the score of an item by each source decays by its
+    /// `factor`. It does before the scores are blended, since ranks and scaled scores of different
+    /// sources decay differently. The difference is the contribution of [`Source::Freshness`].
+    pub fn rank_decayed(
+        &self,
+        candidate_set: &CandidateSet,
+        factor: impl Fn(u32) -> f32,
+    ) -> Vec<Ranked> {
+        let items = candidate_set.candidates.iter().map(|c| c.item);
+        let factors: Vec<f32> = items.map(factor).collect();
+        let mut ranked = self.score(candidate_set);
+        let decayed = self.score(&candidate_set.multiplied(&factors));
+        for ((hit, decayed), factor) in ranked.iter_mut().zip(decayed).zip(factors) {
+            let signal = Signal {
+                score: factor,
+                rank: 0,
+            };
+            hit.rescore(Source::Freshness, decayed.score, signal);
+        }
+        ranked.sort_unstable_by(order);
+        ranked
+    }
+
     /// Returns all candidates in the order of the candidate set.
-    pub(crate) fn score(&self, candidate_set: &CandidateSet) -> Vec<Ranked> {
+    pub(super) fn score(&self, candidate_set: &CandidateSet) -> Vec<Ranked> {
         let used: Vec<_> = self
             .parts
             .iter()

@@ -262,7 +262,9 @@ fn multiplied_scores_are_ranked_anew() {
     ];
     let mut set = CandidateSet::of(1.0, &lists);
     set.score_missing(Source::Content, |item| (item == 4).then_some(1.0));
-    let aged = set.multiplied(|item| if item == 1 { 0.25 } else { 0.5 });
+    let factor = |c: &Candidate| if c.item == 1 { 0.25 } else { 0.5 };
+    let factors: Vec<f32> = set.candidates.iter().map(factor).collect();
+    let aged = set.multiplied(&factors);
     let signal = |item: u32, source| {
         let candidate = aged.candidates.iter().find(|c| c.item == item);
         let signal = candidate.expect("a candidate").signals.get(source);

@@ -5,7 +5,7 @@ use std::{io::Write, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 use serde_json::json;
 
-use super::PlanArgs;
+use super::{PlanArgs, SharedKey};
 use crate::{
     cli::Outcome,
     error::CommandError,
@@ -21,14 +21,8 @@ pub(in crate::cli) struct CoordinatorArgs {
     /// Address to listen on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7290")]
     listen: SocketAddr,
-    /// Key that shops need to take part.
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "VITRINE_FEDERATION_KEY",
-        hide_env_values = true
-    )]
-    key: String,
+    #[command(flatten)]
+    shared: SharedKey,
     /// Minimum number of shops in a round, at least 3.
     #[arg(long, value_name = "N", default_value_t = 3)]
     min_shops: usize,
@@ -58,10 +52,10 @@ pub(in crate::cli) struct CoordinatorArgs {
 }
 
 pub(super) fn run(args: &CoordinatorArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
-    if args.key.len() < MIN_KEY {
+    if args.shared.key.len() < MIN_KEY {
         let reason = format!(
             "--key: expected at least {MIN_KEY} characters, got {}",
-            args.key.len()
+            args.shared.key.len()
         );
         return Err(CommandError::Usage(reason));
     }
@@ -82,7 +76,7 @@ pub(super) fn run(args: &CoordinatorArgs, out: &mut dyn Write) -> Result<Outcome
     let tls = args.tls_certificate.clone().zip(args.tls_key.clone());
     let listen = Listen {
         address: args.listen,
-        key: args.key.clone(),
+        key: args.shared.key.clone(),
         tls: tls.map(|(certificate, key)| [certificate, key]),
     };
     let serving = serve(&listen, session)?;

@@ -10,6 +10,7 @@ use std::{
 use clap::Args;
 use serde_json::json;
 
+use super::SharedKey;
 use crate::{
     cli::{Outcome, catalog::Catalog},
     error::CommandError,
@@ -32,14 +33,8 @@ pub(in crate::cli) struct JoinArgs {
     /// URL of the coordinator.
     #[arg(long, value_name = "URL")]
     coordinator: String,
-    /// Key of the federation.
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "VITRINE_FEDERATION_KEY",
-        hide_env_values = true
-    )]
-    key: String,
+    #[command(flatten)]
+    shared: SharedKey,
     /// PEM file with the certificate that the coordinator's is checked against [default: public
     /// authorities].
     #[arg(long, value_name = "FILE")]
@@ -88,7 +83,12 @@ pub(super) fn run(args: &JoinArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     let held_out = train.split_off(train.len() - out_count);
     let (train, held_out) = (Pairs::of(&train)?, Pairs::of(&held_out)?);
     let patience = Duration::from_secs(args.patience);
-    let api = Api::new(&args.coordinator, &args.key, args.ca.as_deref(), patience)?;
+    let api = Api::new(
+        &args.coordinator,
+        &args.shared.key,
+        args.ca.as_deref(),
+        patience,
+    )?;
     let member = Member {
         api: &api,
         shop: args.shop.clone(),

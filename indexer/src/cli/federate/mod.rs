@@ -36,6 +36,19 @@ pub(super) enum FederateCommand {
     Simulate(Box<simulate::SimulateArgs>),
 }
 
+/// Key of a federation.
+#[derive(Debug, Args)]
+struct SharedKey {
+    /// Key of the federation, which shops need to take part.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "VITRINE_FEDERATION_KEY",
+        hide_env_values = true
+    )]
+    key: String,
+}
+
 /// Settings of a plan.
 #[derive(Debug, Args)]
 struct PlanArgs {

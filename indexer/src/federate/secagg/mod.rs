@@ -28,6 +28,7 @@ mod tests;
 pub use self::{
     aggregation::Aggregation,
     context::{Context, Id},
+    crypto::random_key,
     graph::{MIN_PARTICIPANTS, least_survivors},
     messages::{Commitment, Inbox, PublicKeys, Revealed, Roster, SealedShares},
     participant::{Advertised, Masked, Shared},

@@ -11,16 +11,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rand::{TryRngCore, rngs::OsRng};
-
 use self::sum::{Outcome, Sum};
 use super::{
     FederateError, Global, Plan,
     messages::{Join, Joined, Step},
     plan::PROTOCOL,
-    secagg::{Context, PublicKeys, Revealed, SealedShares, SecureError},
+    secagg::{Context, PublicKeys, Revealed, SealedShares, random_key},
     state, vector,
 };
+use crate::space::heads::Heads;
 
 /// Failed attempts in a row after which a training is given up.
 const MAX_ATTEMPTS: u32 = 5;
@@ -242,9 +241,7 @@ impl Session {
     /// # Errors
     /// No shop has joined yet.
     pub fn model(&self) -> Result<Vec<u8>, FederateError> {
-        let none = || FederateError::Coordinator("no shop has joined yet".to_owned());
-        let (_, global) = self.training.as_ref().ok_or_else(none)?;
-        Ok(vector::to_bytes(&global.heads)?)
+        Ok(vector::to_bytes(self.heads()?)?)
     }
 
     /// Returns the digest of the heads.
@@ -252,9 +249,13 @@ impl Session {
     /// # Errors
     /// No shop has joined yet.
     pub fn digest(&self) -> Result<String, FederateError> {
+        Ok(self.heads()?.digest()?)
+    }
+
+    fn heads(&self) -> Result<&Heads, FederateError> {
         let none = || FederateError::Coordinator("no shop has joined yet".to_owned());
         let (_, global) = self.training.as_ref().ok_or_else(none)?;
-        Ok(global.heads.digest()?)
+        Ok(&global.heads)
     }
 
     /// Returns the result once no more rounds will come: the reason of a failure, or success.
@@ -389,8 +390,5 @@ impl Session {
 
 /// Returns 32 random bytes of the operating system, hexadecimal.
 fn new_secret() -> Result<String, FederateError> {
-    let mut bytes = [0; 32];
-    let failed = |e: rand::rand_core::OsError| SecureError::Random(e.to_string());
-    OsRng.try_fill_bytes(&mut bytes).map_err(failed)?;
-    Ok(blake3::Hash::from(bytes).to_hex().to_string())
+    Ok(blake3::Hash::from(random_key()?).to_hex().to_string())
 }

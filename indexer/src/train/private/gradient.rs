@@ -7,7 +7,7 @@ use rand::{SeedableRng, rngs::SmallRng};
 
 use crate::encode::ModelError;
 use crate::space::heads::{Heads, Modality};
-use crate::space::tower::{Parameters, Standardize, Tower, TowerShape};
+use crate::space::tower::{Parameters, Standardize, Tower};
 use crate::train::objective::{Batch, Objective};
 use crate::train::{Pairs, Recipe, TrainError};
 
@@ -27,21 +27,16 @@ pub struct Gradients<'a> {
 impl<'a> Gradients<'a> {
     /// Draws the start.
     pub fn new(encoders: &str, recipe: &'a Recipe, pairs: &'a Pairs) -> Result<Self, TrainError> {
-        let tower = |features: &Tensor, hidden| {
+        let tower = |modality, features: &Tensor| {
             let input = features.dim(1)?;
-            let shape = TowerShape {
-                input,
-                hidden,
-                shortcut: recipe.shortcut,
-                output: recipe.dim,
-            };
-            Ok::<_, ModelError>((shape, Standardize::none(input)))
+            let shape = recipe.tower_shape(modality, input);
+            Ok::<_, ModelError>((modality, (shape, Standardize::none(input))))
         };
-        let towers = BTreeMap::from([
-            (Modality::Text, tower(&pairs.text, recipe.text_hidden)?),
-            (Modality::Image, tower(&pairs.image, recipe.image_hidden)?),
-        ]);
-        let start = Heads::random(encoders, towers, recipe.seed)?;
+        let towers = [
+            tower(Modality::Text, &pairs.text)?,
+            tower(Modality::Image, &pairs.image)?,
+        ];
+        let start = Heads::random(encoders, towers.into(), recipe.seed)?;
         let (mut parameters, mut trained) = (Parameters::new(), BTreeMap::new());
         for (modality, tower) in &start.towers {
             for (name, tensor) in tower.parameters() {

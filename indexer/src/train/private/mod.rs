@@ -18,7 +18,7 @@ use vitrine::privacy::{discrete_gaussian, noise_multiplier, sampled_gaussian_eps
 
 use self::gradient::Gradients;
 use super::{Pairs, Recipe, TrainError};
-use crate::fixed_point::{LEVELS, clip, sensitivity};
+use crate::fixed_point::{LEVELS, clip, level, sensitivity};
 use crate::space::heads::Heads;
 
 /// Share of the last steps whose weights are averaged: noise of steps cancels.
@@ -132,8 +132,8 @@ pub fn train_private(
         let of_group = |rows: &&Vec<usize>| -> Result<(Vec<i64>, bool), TrainError> {
             let mut gradient = gradients.of(rows)?;
             let norm = clip(&mut gradient, privacy.clip);
-            let whole = |v: &f32| (f64::from(*v) / privacy.clip * LEVELS).round() as i64;
-            Ok((gradient.iter().map(whole).collect(), norm > privacy.clip))
+            let levels = gradient.iter().map(|v| level(f64::from(*v), privacy.clip));
+            Ok((levels.collect(), norm > privacy.clip))
         };
         let parts: Result<Vec<_>, _> = sample.par_iter().map(of_group).collect();
         let mut sum = discrete_gaussian(length, scale)?;

@@ -1,4 +1,3 @@
-use candle_core::{Device, Tensor};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::{Privacy, gradient::Gradients, groups, train_private};
@@ -16,17 +15,7 @@ fn pairs(count: usize, seed: u64) -> Pairs {
         .chunks_exact(WIDTH)
         .flat_map(|row| row.iter().rev().copied());
     let image: Vec<f32> = turned.map(|v| v + rng.random_range(-0.02..0.02)).collect();
-    let matrix = |values: Vec<f32>| {
-        Tensor::from_vec(values, (count, WIDTH), &Device::Cpu).expect("a matrix")
-    };
-    let (text, image) = (matrix(text), matrix(image));
-    Pairs {
-        ids: (0..count).map(|n| format!("{seed}-{n}")).collect(),
-        labels: vec![0; count],
-        untrained: [text.clone(), text.clone()],
-        text,
-        image,
-    }
+    Pairs::of_features(seed, count, &text, &image)
 }
 
 #[test]
