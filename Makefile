@@ -122,6 +122,10 @@ check-console: build models $(PY) ## the console in Debian's Chromium, with scre
 bad-input: build models ## each kind of invalid input, with the response
 	scripts/check/bad-input.sh $(BIN)
 
+test-model: setup ## 200,000 random operations against a plain model, for each of 3 seeds
+	for seed in 1 2 3; do VITRINE_SEED=$$seed VITRINE_OPERATIONS=200000 cargo test --release \
+	  --workspace --test integration -- --nocapture random_operations_match_a_plain_map || exit 1; done
+
 crash: setup ## 100 kill -9 rounds of a server under import
 	VITRINE_CRASH_ROUNDS=100 cargo test --release --workspace --test e2e -- --nocapture crash
 

@@ -72,7 +72,7 @@ pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
 pub use error::Error;
 pub use events::Subject;
 pub use lexical::LexicalQuery;
-pub use query::{Search, Shopper, Target, VectorSearch};
+pub use query::{Search, Shopper, Target, Understood, VectorSearch};
 pub use storage::{Durability, LogSlice};
 pub use vitrine_schemas as schemas;
 

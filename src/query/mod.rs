@@ -8,5 +8,5 @@ pub(crate) mod feed;
 mod search;
 mod vector_search;
 
-pub use search::{Search, Shopper};
+pub use search::{Search, Shopper, Understood};
 pub use vector_search::{Target, VectorSearch};

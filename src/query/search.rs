@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use vitrine_schemas::{
-    BlendSpec, DiversifySpec, FacetSpec, FacetsOver, FilterSpec, SearchMode, SortSpec,
+    BlendSpec, DiversifySpec, FacetSpec, FacetsOver, Fallback, Filter, FilterSpec, SearchMode,
+    SortSpec,
 };
 
 use crate::{
@@ -36,8 +37,8 @@ pub struct Search {
     pub fingerprint: Option<String>,
     /// Filter that hits match.
     pub filter: Option<FilterSpec>,
-    /// Second filter that hits match: the part of the text that was understood.
-    pub understood: Option<FilterSpec>,
+    /// Part of the text that was understood as conditions, which hits match too.
+    pub understood: Option<Understood>,
     /// Number of hits, 1 to 1000.
     pub limit: usize,
     /// Width of the graph search's beam.
@@ -67,7 +68,57 @@ pub struct Search {
     pub highlight: bool,
 }
 
+/// Conditions that a part of a search's text was understood as.
+#[derive(Debug, Clone)]
+pub struct Understood {
+    /// Filter that hits match besides that of the request.
+    pub filter: FilterSpec,
+    /// The whole text, if `lexical` has only the rest of it.
+    pub whole_text: Option<String>,
+    /// True if the text is searched as it stands when no item meets the conditions.
+    pub is_optional: bool,
+    /// True if `sort` comes from the text.
+    pub has_sort: bool,
+}
+
 impl Search {
+    /// Returns the searches that take the place of this one if it finds nothing, in their order,
+    /// and the fallback that each of them is.
+    pub(crate) fn retries(&self) -> Vec<(Self, Option<Fallback>)> {
+        let Some(understood) = &self.understood else {
+            return Vec::new();
+        };
+        let whole_text = self.lexical.clone().map(|lexical| LexicalQuery {
+            text: understood.whole_text.clone().unwrap_or(lexical.text),
+            ..lexical
+        });
+        let with_lexical = |lexical| Self {
+            lexical,
+            ..self.clone()
+        };
+        let mut retries = Vec::new();
+        // The remaining words may match no item ("under 10", undone): then the whole text ranks.
+        if whole_text.is_some() && understood.whole_text.is_some() {
+            retries.push((with_lexical(whole_text.clone()), None));
+        }
+        if understood.filter == FilterSpec::Tree(Filter::default()) {
+            return retries;
+        }
+        // All words may match no item of the filter (a color in another language): then the filter
+        // selects, and the vector ranks if there is one.
+        retries.push((with_lexical(None), None));
+        // Conditions that no item meets give way to the text as it stands.
+        if understood.is_optional {
+            let mut plain = with_lexical(whole_text);
+            plain.understood = None;
+            if understood.has_sort {
+                plain.sort.clear();
+            }
+            retries.push((plain, Some(Fallback::UnderstoodFilter)));
+        }
+        retries
+    }
+
     /// Returns true if there is neither a vector nor a full-text query.
     pub(crate) fn is_filter_only(&self) -> bool {
         self.target.is_none() && self.lexical.is_none()

@@ -53,7 +53,15 @@ impl Store {
         let rocks = self.rocks()?;
         for entry in rocks.entries(FAMILY, PREFIX, PREFIX, Direction::Forward)? {
             let (key, value) = entry?;
-            let mut erasure = decode(&value)?;
+            let mut erasure = match decode(&value) {
+                Ok(erasure) => erasure,
+                // It stays, for the sake of whoever looks into it; the others go on.
+                Err(e) => {
+                    let id = String::from_utf8_lossy(key.get(PREFIX.len()..).unwrap_or_default());
+                    tracing::error!("the record of erasure {id} cannot be read: {e}");
+                    continue;
+                }
+            };
             if now - erasure.at > Duration::days(KEPT_DAYS) {
                 batch.0.push(Op::Delete(FAMILY, key.to_vec()));
             } else if erasure.purged_at.is_none() && erasure.at < started {
@@ -72,4 +80,30 @@ fn key(id: &str) -> Vec<u8> {
 
 fn decode(value: &[u8]) -> Result<StoredErasure> {
     serde_json::from_slice(value).map_err(|e| corrupt(FAMILY, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Durability;
+
+    #[test]
+    fn a_damaged_record_costs_that_record_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Durability::default(), true).unwrap();
+        let erasure = StoredErasure {
+            at: Utc::now() - Duration::minutes(1),
+            collections: vec![1],
+            purged_at: None,
+        };
+        let mut batch = Batch::default();
+        batch.put_erasure("b", &erasure).unwrap();
+        batch
+            .0
+            .push(Op::Put(FAMILY, key("a"), b"{damaged".to_vec()));
+        store.write(batch).unwrap();
+        store.complete_erasures(Utc::now()).unwrap();
+        assert!(store.erasure("a").is_err());
+        assert!(store.erasure("b").unwrap().unwrap().purged_at.is_some());
+    }
 }

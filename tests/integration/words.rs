@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vitrine::{
-    Collection, Database, LexicalQuery, Options, Search, Shopper,
+    Collection, Database, LexicalQuery, Options, Search, Shopper, Understood,
     schemas::{FacetsOver, Fallback, FilterSpec, SearchResponse, Source, TotalRelation},
 };
 
@@ -337,4 +337,42 @@ fn pages_give_every_match_once() {
         .search(&foreign, &Shopper::default())
         .expect_err("no cursor");
     assert!(messages(&problem).starts_with("/cursor"));
+}
+
+#[test]
+fn conditions_that_no_item_meets_give_way_in_the_engine() {
+    let (_dir, _db, shop) = stock();
+    let search = |rest: &str, filter: &str, whole: &str, is_optional: bool| Search {
+        understood: Some(Understood {
+            filter: FilterSpec::Text(filter.into()),
+            whole_text: Some(whole.into()),
+            is_optional,
+            has_sort: false,
+        }),
+        ..words(rest)
+    };
+    // The rest finds items that meet the condition.
+    let answer = find(&shop, &search("kettle", "color = red", "red kettle", true));
+    assert_eq!(ids(&answer), ["d"]);
+    assert!(answer.fallbacks.is_empty());
+    // No item has the rest, but one has the whole text.
+    let answer = find(&shop, &search("thing", "color = red", "kettle thing", true));
+    assert_eq!(ids(&answer), ["d"]);
+    // No word is found: the condition alone selects.
+    let answer = find(
+        &shop,
+        &search("thing", "color = red", "crimson thing", true),
+    );
+    assert_eq!(ids(&answer), ["d"]);
+    assert!(answer.fallbacks.is_empty());
+    // No item meets the condition: the text is searched as it stands, if it may.
+    let impossible = search("kettle", "price > 900", "kettle over 900", true);
+    let answer = find(&shop, &impossible);
+    assert_eq!(ids(&answer), ["d"]);
+    assert_eq!(answer.fallbacks, [Fallback::UnderstoodFilter]);
+    let answer = find(
+        &shop,
+        &search("kettle", "price > 900", "kettle over 900", false),
+    );
+    assert!(answer.hits.is_empty());
 }

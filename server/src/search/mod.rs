@@ -10,7 +10,9 @@ pub mod spoken;
 use std::{mem::replace, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use vitrine::{EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target};
+use vitrine::{
+    EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target, Understood,
+};
 use vitrine_schemas::{
     CollectionConfig, Fallback, Filter, FilterSpec, LexicalSpec, Operator, Query, Relevance,
     SearchMode, SearchRequest, SearchResponse, SortSpec, UnderstandRequest, UnderstandResponse,
@@ -37,23 +39,6 @@ pub struct Meaning {
     pub is_given: bool,
     /// True if the text also gave the order of the hits.
     pub sorts: bool,
-}
-
-/// Texts of further searches, for a search that finds nothing.
-#[derive(Clone)]
-struct Retries {
-    /// The whole text, if only a part of it is searched.
-    whole: Option<String>,
-    /// The search without the conditions of the text.
-    plain: Option<Plain>,
-}
-
-/// A search without understanding.
-#[derive(Clone)]
-struct Plain {
-    lexical: Option<LexicalQuery>,
-    /// True if the order came from the text.
-    sorts: bool,
 }
 
 /// Runs a search and records it under an id; interleaves its hits with those of its rival, if there
@@ -161,18 +146,14 @@ pub async fn answer(
         Some(query @ Query::Image(_)) => to_embed = Some(query),
         Some(Query::Audio(_)) => return Err(ApiError::internal("a recording without its text")),
     }
-    // The remaining words may match no item ("under 10", undone): then the whole text ranks.
-    let spec = request.lexical.clone();
-    let plain = meaning.as_ref().filter(|m| !m.is_given).map(|m| Plain {
-        lexical: words.clone().map(|words| lexical(words, spec)),
-        sorts: m.sorts,
-    });
-    let rest = Retries {
-        whole: words.clone().filter(|_| left.is_some()),
-        plain,
-    };
     let search = Search {
         target,
+        understood: meaning.map(|meaning| Understood {
+            filter: FilterSpec::Tree(meaning.filter),
+            whole_text: words.clone().filter(|_| left.is_some()),
+            is_optional: !meaning.is_given,
+            has_sort: meaning.sorts,
+        }),
         lexical: words.map(|words| lexical(left.unwrap_or(words), request.lexical)),
         relevance: request.relevance.map(Relevance::share),
         text,
@@ -181,7 +162,6 @@ pub async fn answer(
         space: request.space,
         fingerprint: request.fingerprint,
         filter: request.filter,
-        understood: meaning.map(|m| FilterSpec::Tree(m.filter)),
         limit: request.limit,
         ef: request.ef,
         exact: request.exact,
@@ -203,15 +183,15 @@ pub async fn answer(
         diversify: request.diversify,
     };
     let mut answer = match to_embed.map(Arc::new) {
-        None => find(context, c, search, shopper, rest).await?,
+        None => find(context, c, search, shopper).await?,
         Some(query) => {
             let mut embedded = with_vector(context, c, search.clone(), query.clone()).await?;
-            let first = find(context, c, embedded, shopper.clone(), rest.clone()).await;
+            let first = find(context, c, embedded, shopper.clone()).await;
             match first {
                 // The spaces that it was embedded for were dropped concurrently; others are in use.
                 Err(e) if e.code == "fingerprint_mismatch" && search.fingerprint.is_none() => {
                     embedded = with_vector(context, c, search, query).await?;
-                    find(context, c, embedded, shopper, rest).await?
+                    find(context, c, embedded, shopper).await?
                 }
                 first => first?,
             }
@@ -246,53 +226,15 @@ async fn with_vector(
 async fn find(
     context: &RequestContext,
     c: &str,
-    mut search: Search,
+    search: Search,
     shopper: Shopper,
-    rest: Retries,
 ) -> ApiResult<SearchResponse> {
-    let Retries { whole, plain } = rest;
     let c = c.to_owned();
     let deadline = search.deadline.unwrap_or_else(|| context.deadline());
-    let answer = context.run(&context.state.searches, deadline, move |database| {
-        let collection = database.collection(&c)?;
-        let mut answer = collection.search(&search, &shopper)?;
-        let is_empty = |answer: &SearchResponse| {
-            // Pinned items count in the total even if the search did not find them.
-            let pinned: usize = answer.rules.iter().map(|rule| rule.pinned.len()).sum();
-            answer.total.is_none_or(|t| t.value == pinned as u64)
-        };
-        if !is_empty(&answer) {
-            return Ok(answer);
-        }
-        if let (Some(words), Some(whole)) = (&mut search.lexical, whole) {
-            words.text = whole;
-            answer = collection.search(&search, &shopper)?;
-        }
-        // All words may match no item of the filter (a color in another language): then the filter
-        // selects, and the vector ranks if there is one.
-        let empty_filter = FilterSpec::Tree(Filter::default());
-        let understood = search.understood.as_ref();
-        if understood.is_some_and(|f| *f != empty_filter) && is_empty(&answer) {
-            search.lexical = None;
-            answer = collection.search(&search, &shopper)?;
-        }
-        // Conditions of the text that no item meets give way to the text as it stands.
-        let has_conditions = search
-            .understood
-            .as_ref()
-            .is_some_and(|f| *f != empty_filter);
-        if let Some(plain) = plain.filter(|_| has_conditions && is_empty(&answer)) {
-            search.understood = None;
-            search.lexical = plain.lexical;
-            if plain.sorts {
-                search.sort.clear();
-            }
-            answer = collection.search(&search, &shopper)?;
-            answer.fallbacks.push(Fallback::UnderstoodFilter);
-        }
-        Ok(answer)
+    let run = context.run(&context.state.searches, deadline, move |database| {
+        database.collection(&c)?.search(&search, &shopper)
     });
-    answer.await
+    run.await
 }
 
 /// Returns the validated full-text query; None in a search by vector alone.

@@ -74,11 +74,12 @@ impl<'a> SearchContext<'a> {
             items: mut eligible,
             mut rows,
         } = state.filtered(request.filter.as_ref())?;
+        let understood = request.understood.as_ref().map(|u| &u.filter);
         let rule_context = RuleContext {
             is_on: !request.without_rules,
             path,
             text: request.text.as_deref(),
-            filters: [request.filter.as_ref(), request.understood.as_ref()],
+            filters: [request.filter.as_ref(), understood],
             categories: &[],
             item: match &request.target {
                 Some(Target::Item(id)) => Some(id),
@@ -91,7 +92,6 @@ impl<'a> SearchContext<'a> {
         if !excluded.is_disjoint(eligible.internal_ids()) {
             eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() - &excluded));
         }
-        let understood = request.understood.as_ref();
         let mut understood = understood.map(|f| state.matching_rows(f)).transpose()?;
         if let Some(understood) = &mut understood {
             // Both filters have to hold for one variant.

@@ -41,7 +41,9 @@ use crate::{
 
 impl Collection {
     /// Searches for a shopper: returns exactly min(limit, matching items that the shopper did not
-    /// reject) hits. If several sources are blended, the score is the sum of the contributions.
+    /// reject) hits. If several sources are blended, the score is the sum of the contributions. If
+    /// nothing matches what was [understood](Search::understood) of a text, more of the text is
+    /// taken as words.
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) with pointers into the request, items and vectors
@@ -73,8 +75,22 @@ impl Collection {
         if request.lexical.is_some() {
             self.refresh_texts()?;
         }
-        let path = RulePath::Search;
-        self.search_in(&self.state.read(), request, shopper, None, path)
+        let started = Instant::now();
+        let state = self.state.read();
+        let search =
+            |request: &Search| self.search_in(&state, request, shopper, None, RulePath::Search);
+        let mut response = search(request)?;
+        if matches_nothing(&response) {
+            for (request, fallback) in request.retries() {
+                response = search(&request)?;
+                response.fallbacks.extend(fallback);
+                if !matches_nothing(&response) {
+                    break;
+                }
+            }
+        }
+        response.took_ms = started.elapsed().as_secs_f64() * 1e3;
+        Ok(response)
     }
 
     /// Searches among the items in `scope` (None: all), with the rules of `path`. Texts are those
@@ -185,4 +201,10 @@ impl Collection {
         }
         Ok(())
     }
+}
+
+/// Returns true if a search found nothing but pinned items, which count in its total.
+fn matches_nothing(response: &SearchResponse) -> bool {
+    let pinned: usize = response.rules.iter().map(|rule| rule.pinned.len()).sum();
+    response.total.is_some_and(|t| t.value == pinned as u64)
 }
