@@ -261,11 +261,17 @@ impl Behavior {
         self.model.read().clone()
     }
 
-    /// Returns the statistics of the log.
+    /// Returns the statistics of the log; of a private collection, the version of the model alone.
     pub fn info(&self) -> BehaviorInfo {
+        let model = self.model();
+        if self.is_private() {
+            return BehaviorInfo {
+                model: model.map(|m| m.info().version),
+                ..BehaviorInfo::default()
+            };
+        }
         let log = self.log.read();
         let (users, sessions) = log.counts();
-        let model = self.model();
         let counted = model.as_ref().map_or(0, |m| m.live().memory());
         BehaviorInfo {
             touches: log.touches(),

@@ -138,6 +138,42 @@ fn popularity_is_released_within_the_budget() {
 }
 
 #[test]
+fn a_user_changes_no_counts_of_others() {
+    let shop = Shop::new(&strong());
+    let time = chrono::DateTime::from_timestamp_micros(START + DAY).expect("a time");
+    let send = |event: Value| {
+        let event: Event = serde_json::from_value(event).expect("an event");
+        shop.db.append_events(&[event]).expect("stored");
+    };
+    for session in 0..300 {
+        let session = format!("s{session}");
+        let event = |user: Value, item: &str| {
+            json!({
+                "kind": "purchase", "collection": "shop", "session": session, "user": user,
+                "items": [item], "ts": time.to_rfc3339(),
+            })
+        };
+        send(event(Value::Null, "tent3"));
+        // One user writes into the sessions of all others.
+        send(event(json!("intruder"), "dress25"));
+    }
+    shop.train().expect("a release");
+    let answer = shop.recommend(json!({"user": "stranger", "limit": 1}));
+    assert_eq!(answer.hits[0].id, "tent3");
+    let sources = &answer.hits[0].contributions;
+    assert!(
+        sources.iter().any(|c| c.source == Source::Popularity),
+        "{sources:?}"
+    );
+    let info = shop.db.info("shop").expect("information").events;
+    assert_eq!(
+        (info.touches, info.users, info.items),
+        (0, 0, 0),
+        "no exact counts"
+    );
+}
+
+#[test]
 fn a_restart_keeps_ledger_and_tables_and_an_erasure_gives_nothing_back() {
     let shop = Shop::new(&strong());
     shop.buy("u", 400, &["tent3"], 0);

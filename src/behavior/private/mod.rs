@@ -11,14 +11,15 @@ mod tables;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    iter::repeat_n,
     sync::Arc,
 };
 
 use chrono::Utc;
 use parking_lot::MutexGuard;
 use vitrine_schemas::{
-    LedgerEntry, LedgerParams, ModelChoice, ModelInfo, PeriodBudget, PrivacyLedger,
-    PrivacyMechanism, ReleasedTable,
+    Event, EventKind, LedgerEntry, LedgerParams, ModelChoice, ModelInfo, PeriodBudget,
+    PrivacyLedger, PrivacyMechanism, ReleasedTable,
 };
 
 pub(super) use self::budget::Private;
@@ -27,11 +28,11 @@ use self::{
     budget::Spent,
     tables::{category_pairs, released_tables},
 };
-use super::{Behavior, Model, training_data::each_activity};
+use super::{Behavior, Model};
 use crate::{
     Error, Result,
     cf::Popularity,
-    events::rfc3339,
+    events::{Subject, rfc3339},
     privacy::{Release, epsilon_of, release, users_for_pairs},
     storage::Batch,
 };
@@ -42,6 +43,9 @@ const POPULARITY_SHARE: f64 = 0.7;
 /// Maximum number of categories whose pairs are released: each pair gets noise, and of more pairs
 /// more would rise above the threshold by chance.
 const MAX_CATEGORIES: usize = 500;
+
+/// Number of likes by item, less those taken back.
+type ItemCounts = BTreeMap<u32, i32>;
 
 impl Behavior {
     /// Returns the account of a private collection.
@@ -125,15 +129,16 @@ impl Behavior {
         let catalog = catalog();
         let costs: BTreeMap<i64, f64> = due.iter().copied().collect();
         let users = self.items_by_user(private, &costs, &catalog)?;
-        for (period, users) in &users {
-            self.release_period(private, &mut spent, *period, costs[period], users, &catalog)?;
-        }
         if users.is_empty() {
             return Ok(false);
         }
+        let released = users.iter().try_for_each(|(period, users)| {
+            self.release_period(private, &mut spent, *period, costs[period], users, &catalog)
+        });
         drop(spent);
+        // If one failed, those before it are paid for.
         self.serve_released()?;
-        Ok(true)
+        released.map(|()| true)
     }
 
     fn release_period(
@@ -175,10 +180,11 @@ impl Behavior {
             return Err(Error::Cancelled);
         }
         self.store.write(batch)?;
-        self.store.flush()?;
-        drop(list);
+        // Spent from here on, even if it is not synced: a replica may have it already.
         spent.last_number = number;
         *spent.rho.entry(period).or_default() += cost;
+        self.store.flush()?;
+        drop(list);
         tracing::info!(
             period = rfc3339(private.start_of(period)),
             rho = cost,
@@ -189,6 +195,9 @@ impl Behavior {
 
     /// Returns, by period, the positions in the catalog of the items of each user, and of each
     /// session without a user; repetitions included. Periods without any are left out.
+    ///
+    /// The stored events are counted, not those of the log in memory: that is bounded for all users
+    /// together, so that the events of one could push out those of others.
     fn items_by_user(
         &self,
         private: &Private,
@@ -197,31 +206,56 @@ impl Behavior {
     ) -> Result<BTreeMap<i64, Vec<Vec<u32>>>> {
         let positions: HashMap<&str, u32> =
             catalog.ids.iter().map(String::as_str).zip(0..).collect();
-        let mut users: BTreeMap<i64, Vec<Vec<u32>>> = BTreeMap::new();
-        let _replacing = self.replacing.lock();
-        let (subjects, end) = {
-            let log = self.log.read();
-            (log.capacities(), log.end())
-        };
-        each_activity(&self.log, subjects, end, |log, activity| {
-            if activity.repeats_user {
-                return Ok(());
+        let mut users: BTreeMap<i64, BTreeMap<Subject, ItemCounts>> = BTreeMap::new();
+        self.store.scan_events(self.collection, |at, event| {
+            let period = private.period_of(at.micros);
+            let sign = self.sign(&event);
+            if sign == 0 || !periods.contains_key(&period) {
+                return Ok(true);
             }
-            let mut items: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
-            for touch in activity.touches.iter().filter(|t| t.weight > 0.0) {
-                let period = private.period_of(touch.micros);
-                if periods.contains_key(&period)
-                    && let Some(item) = positions.get(log.name(touch.item))
+            let user = event.user.map(Subject::User);
+            if let Some(subject) = user.or_else(|| event.session.map(Subject::Session)) {
+                let counts = users.entry(period).or_default().entry(subject).or_default();
+                for item in event
+                    .items
+                    .iter()
+                    .filter_map(|id| positions.get(id.as_str()))
                 {
-                    items.entry(period).or_default().push(*item);
+                    *counts.entry(*item).or_default() += sign;
                 }
             }
-            for (period, items) in items {
-                users.entry(period).or_default().push(items);
-            }
-            Ok(())
+            Ok(true)
         })?;
-        Ok(users)
+        let repeated = |(item, count): (u32, i32)| {
+            let count = usize::try_from(count).unwrap_or(0);
+            repeat_n(item, count)
+        };
+        let items = |counts: ItemCounts| counts.into_iter().flat_map(repeated).collect();
+        let users = users.into_iter().map(|(period, users)| {
+            let users = users.into_values().map(items);
+            (
+                period,
+                users.filter(|items: &Vec<u32>| !items.is_empty()).collect(),
+            )
+        });
+        Ok(users
+            .filter(|(_, users): &(_, Vec<_>)| !users.is_empty())
+            .collect())
+    }
+
+    /// Returns 1 for an event that likes its items, -1 for one that takes that back, and 0 for
+    /// another one.
+    fn sign(&self, event: &Event) -> i32 {
+        match event.kind {
+            EventKind::Return => -1,
+            kind if kind.is_about_followed() => 0,
+            _ => i32::from(
+                self.log
+                    .read()
+                    .weight(event)
+                    .is_some_and(|weight| weight > 0.0),
+            ),
+        }
     }
 
     fn ledger_entry(
@@ -278,7 +312,8 @@ impl Behavior {
         for (item, count, seconds) in counts {
             popularity.add(item, count as f32, seconds)?;
         }
-        let info = released_info(version, items);
+        // The number of items with events is not released.
+        let info = released_info(version, 0);
         let model = Model::of_released(popularity, pairs, info)?;
         *self.model.write() = Some(Arc::new(model));
         Ok(())

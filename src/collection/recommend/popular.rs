@@ -61,9 +61,11 @@ impl Collection {
         let log = self.behavior.log.read();
         let released = self.behavior.model().filter(|_| self.behavior.is_private());
         let released = released.map(|model| model.popular());
-        // Ends with the last event instead of now, so that late or old events still count.
-        let now = chrono::Utc::now().timestamp_micros();
-        let last = day_of(log.last().unwrap_or(now).min(now));
+        // Ends with the last event instead of now, so that late or old events still count. That of
+        // a private collection is not told.
+        let now = self.now();
+        let last_event = log.last().filter(|_| !self.behavior.is_private());
+        let last = day_of(last_event.unwrap_or(now).min(now));
         let window = Window {
             first: last - params.window_days as i32 + 1,
             last,
