@@ -30,6 +30,16 @@ pub enum Error {
         /// Ids that exist, the first few.
         known: Vec<String>,
     },
+    /// Something else is stored than the change requires.
+    #[error(
+        "the stored version does not meet the condition: expected {expected}, got {found}; read it again, and repeat the change with its tag"
+    )]
+    PreconditionFailed {
+        /// Tags that the change allows.
+        expected: String,
+        /// Tag of the stored version.
+        found: String,
+    },
     /// The item has no vector in the space.
     #[error("item `{id}` has no vector in space `{space}`")]
     NoVector {
@@ -247,6 +257,7 @@ impl Error {
             Self::AlreadyExists(_) => "already_exists",
             Self::ItemNotFound(_) => "item_not_found",
             Self::SettingNotFound { .. } => "setting_not_found",
+            Self::PreconditionFailed { .. } => "precondition_failed",
             Self::NoVector { .. } => "no_vector",
             Self::FingerprintMismatch { .. } => "fingerprint_mismatch",
             Self::NoReembedding => "reembedding_not_found",
@@ -290,6 +301,7 @@ impl Error {
             | Self::AlreadyExists(_)
             | Self::ItemNotFound(_)
             | Self::SettingNotFound { .. }
+            | Self::PreconditionFailed { .. }
             | Self::NoVector { .. }
             | Self::FingerprintMismatch { .. }
             | Self::NoReembedding

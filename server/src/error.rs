@@ -237,6 +237,7 @@ fn status_of(error: &vitrine::Error) -> StatusCode {
         | E::NotReembedded { .. }
         | E::PrivacyBudgetSpent { .. }
         | E::PrivateCollection(_) => StatusCode::CONFLICT,
+        E::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
         E::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         E::Embed(EmbedError::Unavailable(_))
         | E::Cancelled

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use vitrine::{
-    Collection, Database, EmbedPolicy, Embedded, ItemVectors, Options, Policy,
+    Collection, Database, EmbedPolicy, Embedded, ItemVectors, Options, Policy, Precondition,
     schemas::{EmbeddingStatus, Item},
 };
 
@@ -135,8 +135,13 @@ fn no_item_is_lost_and_no_vector_is_stale_under_random_operations() {
             }
             3 if titles.contains_key(&id) => {
                 let patch = json!({"title": title}).as_object().unwrap().clone();
-                shop.patch_with(&id, &patch, Some(&policy(Policy::Embed)))
-                    .unwrap();
+                shop.patch_with(
+                    &id,
+                    &patch,
+                    Some(&policy(Policy::Embed)),
+                    &Precondition::Any,
+                )
+                .unwrap();
                 titles.insert(id, title);
             }
             4 if titles.contains_key(&id) => {
@@ -144,8 +149,13 @@ fn no_item_is_lost_and_no_vector_is_stale_under_random_operations() {
                     .as_object()
                     .unwrap()
                     .clone();
-                shop.patch_with(&id, &patch, Some(&policy(Policy::Embed)))
-                    .unwrap();
+                shop.patch_with(
+                    &id,
+                    &patch,
+                    Some(&policy(Policy::Embed)),
+                    &Precondition::Any,
+                )
+                .unwrap();
             }
             5 => {
                 shop.delete(std::slice::from_ref(&id)).unwrap();

@@ -17,7 +17,7 @@ use std::{
 use actix_web::http::StatusCode;
 use prometheus::IntCounterVec;
 use tokio::{sync::Notify, time::timeout_at};
-use vitrine::{Collection, EmbedPolicy, Error, Policy, Written};
+use vitrine::{Collection, EmbedPolicy, Error, Policy, Precondition, Written};
 use vitrine_indexer::pipeline::{self, Options};
 use vitrine_schemas::{
     EmbedMode, EmbeddingState, EmbeddingStatus, Item, ItemPatch, WaitFor, WriteParams,
@@ -136,9 +136,10 @@ impl ItemEmbedding {
         params: &WriteParams,
         id: &str,
         patch: &ItemPatch,
+        condition: &Precondition,
     ) -> vitrine::Result<Item> {
         let item = self.with_policy(collection, params, |policy| {
-            collection.patch_with(id, patch, policy)
+            collection.patch_with(id, patch, policy, condition)
         })?;
         self.shared.wake();
         Ok(item)

@@ -11,13 +11,14 @@ use actix_web::{
     http::{StatusCode, header::HeaderMap},
     web,
 };
-use vitrine::Database;
+use vitrine::{Database, Precondition};
 use vitrine_schemas::{Condition, Filter, FilterSpec};
 
 use crate::{
     auth::{Grant, UserToken},
     config::Limits,
     error::{ApiError, ApiResult},
+    http::etag,
     ops::limits::Gate,
     state::AppState,
 };
@@ -28,6 +29,8 @@ pub struct RequestContext {
     pub state: web::Data<AppState>,
     /// Timeout, counted from the end of the request body.
     pub timeout: Duration,
+    /// Stored version that the request requires (`If-Match`, `If-None-Match: *`).
+    pub condition: Precondition,
     grant: Option<Grant>,
 }
 
@@ -42,6 +45,7 @@ impl RequestContext {
         Self {
             state: self.state.clone(),
             timeout: deadline.saturating_duration_since(Instant::now()),
+            condition: self.condition.clone(),
             grant: self.grant.clone(),
         }
     }
@@ -197,6 +201,7 @@ fn from_request(request: &HttpRequest) -> ApiResult<RequestContext> {
         .ok_or_else(|| ApiError::internal("the state is missing"))?;
     Ok(RequestContext {
         timeout: timeout_of(request.headers(), &state.limits)?,
+        condition: etag::condition(request)?,
         grant: request.extensions().get().cloned(),
         state,
     })

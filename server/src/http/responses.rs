@@ -49,6 +49,8 @@ problems! {
     NotFoundErrors { "404" "No such collection, item, alias or setting" }
     /// Errors of changes that may conflict with the current state.
     ConflictErrors { "409" "Conflict with the current state" }
+    /// Errors of changes with a condition.
+    ConditionErrors { "412" "The stored version does not meet `if-match` or `if-none-match`" }
     /// Errors of routes that use the encoders.
     EncoderErrors { "503" "The server has no encoders; start it with --models-dir" }
 }

@@ -25,20 +25,23 @@ use crate::error::{ApiError, ApiResult, current_request_id};
 pub const FORWARDED: HeaderName = HeaderName::from_static("x-vitrine-forwarded");
 
 /// Headers of a request that the writer sees.
-const REQUEST_HEADERS: [&str; 7] = [
+const REQUEST_HEADERS: [&str; 9] = [
     "authorization",
     "content-type",
     "content-encoding",
     "content-length",
     "accept",
+    "if-match",
+    "if-none-match",
     "x-timeout-ms",
     "user-agent",
 ];
 
 /// Headers of a response that the client sees.
-const RESPONSE_HEADERS: [&str; 6] = [
+const RESPONSE_HEADERS: [&str; 7] = [
     "content-type",
     "content-disposition",
+    "etag",
     "retry-after",
     "www-authenticate",
     "x-request-id",

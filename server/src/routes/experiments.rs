@@ -11,8 +11,11 @@ use crate::{
     error::ApiResult,
     http::{
         body::Body,
+        etag::{ConditionHeaders, Tagged},
         request_context::RequestContext,
-        responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
+        responses::{
+            AuthErrors, BodyErrors, ConditionErrors, NotFoundErrors, OverloadErrors, StorageErrors,
+        },
     },
 };
 
@@ -36,7 +39,10 @@ pub async fn list(
     params(SettingPath),
     responses((status = 200, description = "The experiment", body = Experiment), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<Json<Experiment>> {
+pub async fn get(
+    context: RequestContext,
+    path: Path<SettingPath>,
+) -> ApiResult<Tagged<Experiment>> {
     setting::get(&context, path).await
 }
 
@@ -47,20 +53,20 @@ pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<
 /// the shares of a running experiment moves users between variants: use another id instead.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/experiments/{id}", tag = "analytics", operation_id = "put_experiment",
-    params(SettingPath),
+    params(SettingPath, ConditionHeaders),
     request_body(content = Experiment, example = json!({
         "description": "full-text search against hybrid search", "kind": "split", "variants": [
             {"name": "hybrid", "share": 1, "search": {"mode": "hybrid"}},
             {"name": "lexical", "share": 1, "search": {"mode": "lexical"}}
         ]
     })),
-    responses((status = 200, description = "The experiment as stored", body = Experiment), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
+    responses((status = 200, description = "The experiment as stored", body = Experiment), AuthErrors, ConditionErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn put(
     context: RequestContext,
     path: Path<SettingPath>,
     body: Body<Experiment>,
-) -> ApiResult<Json<Experiment>> {
+) -> ApiResult<Tagged<Experiment>> {
     let mut experiment = body.0;
     set_id(&mut experiment.id, &path.id)?;
     setting::put(&context, path, experiment).await
@@ -71,8 +77,8 @@ pub async fn put(
 /// Its searches stay in the search log.
 #[utoipa::path(
     delete, path = "/v1/collections/{c}/experiments/{id}", tag = "analytics", operation_id = "delete_experiment",
-    params(SettingPath),
-    responses((status = 204, description = "Deleted"), AuthErrors, OverloadErrors, NotFoundErrors),
+    params(SettingPath, ConditionHeaders),
+    responses((status = 204, description = "Deleted"), AuthErrors, ConditionErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn delete(context: RequestContext, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
     setting::delete::<Experiment>(&context, path).await

@@ -4,6 +4,7 @@ use actix_web::{
     HttpResponse,
     web::{Json, Path, Query as Params},
 };
+use vitrine::{Precondition, item_tag};
 use vitrine_schemas::{
     CountRequest, CountResponse, DeleteRequest, DeleteResponse, EmbeddingStatus, FacetsRequest,
     FacetsResponse, Item, ItemPatch, ScrollRequest, ScrollResponse, WriteParams, WriteResponse,
@@ -15,9 +16,11 @@ use crate::{
     error::{ApiError, ApiResult},
     http::{
         body::Body,
+        etag::{ConditionHeaders, Tagged},
         request_context::RequestContext,
         responses::{
-            AuthErrors, BodyErrors, ConflictErrors, NotFoundErrors, OverloadErrors, StorageErrors,
+            AuthErrors, BodyErrors, ConditionErrors, ConflictErrors, NotFoundErrors,
+            OverloadErrors, StorageErrors,
         },
     },
     import::{is_pending, write_report},
@@ -50,6 +53,10 @@ pub async fn put(
     body: Body<Vec<Item>>,
 ) -> ApiResult<Json<WriteResponse>> {
     let (items, params) = (body.0, params.0);
+    if context.condition != Precondition::Any {
+        let detail = "`if-match` and `if-none-match` apply to one item; change it by PATCH";
+        return Err(ApiError::invalid("", detail));
+    }
     let ids: Vec<_> = items.iter().map(|item| item.id.clone()).collect();
     let (state, timeout) = (context.state.clone(), context.timeout);
     let deadline = context.deadline();
@@ -86,15 +93,23 @@ pub async fn put(
 
 /// Get an item
 ///
-/// Returns the item with its vectors.
+/// Returns the item with its vectors. `etag` is the tag of its fields, for `if-match`; vectors do
+/// not count in it, as they follow a change later.
 #[utoipa::path(
     get, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "get_item",
     params(ItemPath),
     responses((status = 200, description = "The item", body = Item), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn get(context: RequestContext, path: Path<ItemPath>) -> ApiResult<Json<Item>> {
+pub async fn get(context: RequestContext, path: Path<ItemPath>) -> ApiResult<Tagged<Item>> {
     let item = context.read(move |database| database.collection(&path.c)?.get(&path.id, true));
-    Ok(Json(item.await?))
+    Ok(tagged(item.await?))
+}
+
+fn tagged(item: Item) -> Tagged<Item> {
+    Tagged {
+        tag: item_tag(&item),
+        body: item,
+    }
 }
 
 /// Patch an item
@@ -105,17 +120,17 @@ pub async fn get(context: RequestContext, path: Path<ItemPath>) -> ApiResult<Jso
 /// in the answer says whether that is done.
 #[utoipa::path(
     patch, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "patch_item",
-    params(ItemPath, WriteParams),
+    params(ItemPath, WriteParams, ConditionHeaders),
     request_body(content = Object, example = json!({"price": {"amount": 60}, "attributes": {"color": null}})),
-    responses((status = 200, description = "The item after the change", body = Item), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, ConflictErrors, StorageErrors),
+    responses((status = 200, description = "The item after the change", body = Item), AuthErrors, ConditionErrors, OverloadErrors, BodyErrors, NotFoundErrors, ConflictErrors, StorageErrors),
 )]
 pub async fn patch(
     context: RequestContext,
     path: Path<ItemPath>,
     params: Params<WriteParams>,
     body: Body<ItemPatch>,
-) -> ApiResult<Json<Item>> {
-    let params = params.0;
+) -> ApiResult<Tagged<Item>> {
+    let (params, condition) = (params.0, context.condition.clone());
     let (state, timeout) = (context.state.clone(), context.timeout);
     let deadline = context.deadline();
     let work = move || {
@@ -125,7 +140,7 @@ pub async fn patch(
             state.embedding.admit(&collection, &params)?;
         }
         let embedding = &state.embedding;
-        let item = embedding.patch(&collection, &params, &path.id, &body.0)?;
+        let item = embedding.patch(&collection, &params, &path.id, &body.0, &condition)?;
         let patience = embedding.patience(&collection, &params, timeout);
         Ok((collection, item, patience))
     };
@@ -133,7 +148,7 @@ pub async fn patch(
     let (collection, item, patience) = patched;
     let status = item.embedding.as_ref().map(|state| state.status);
     if status != Some(EmbeddingStatus::Pending) {
-        return Ok(Json(item));
+        return Ok(tagged(item));
     }
     let ids = [item.id.clone()];
     let embedding = &context.state.embedding;
@@ -143,22 +158,20 @@ pub async fn patch(
         item.embedding = Some(state_of(&collection, &ids[0]));
         Ok(item)
     });
-    Ok(Json(item.await?))
+    Ok(tagged(item.await?))
 }
 
 /// Delete an item
 #[utoipa::path(
     delete, path = "/v1/collections/{c}/items/{id}", tag = "items", operation_id = "delete_item",
-    params(ItemPath),
-    responses((status = 204, description = "Deleted"), AuthErrors, OverloadErrors, NotFoundErrors),
+    params(ItemPath, ConditionHeaders),
+    responses((status = 204, description = "Deleted"), AuthErrors, ConditionErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn delete(context: RequestContext, path: Path<ItemPath>) -> ApiResult<HttpResponse> {
+    let condition = context.condition.clone();
     let deleted = context.write(move |database| {
         let ItemPath { c, id } = path.into_inner();
-        match database.collection(&c)?.delete(std::slice::from_ref(&id))? {
-            0 => Err(vitrine::Error::ItemNotFound(id)),
-            _ => Ok(()),
-        }
+        database.collection(&c)?.delete_if(&id, &condition)
     });
     deleted.await?;
     Ok(HttpResponse::NoContent().finish())

@@ -1,9 +1,7 @@
 //! Presets: saved search configurations.
 
-use actix_web::{
-    HttpResponse,
-    web::{Json, Path},
-};
+use actix_web::{HttpResponse, web::Path};
+use vitrine::version_tag;
 use vitrine_schemas::{Preset, Presets};
 
 use super::{CollectionPath, SettingPath, set_id, setting};
@@ -11,8 +9,11 @@ use crate::{
     error::ApiResult,
     http::{
         body::Body,
+        etag::{ConditionHeaders, Tagged},
         request_context::RequestContext,
-        responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
+        responses::{
+            AuthErrors, BodyErrors, ConditionErrors, NotFoundErrors, OverloadErrors, StorageErrors,
+        },
     },
 };
 
@@ -22,9 +23,15 @@ use crate::{
     params(CollectionPath),
     responses((status = 200, description = "Presets, sorted by id", body = Presets), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn list(context: RequestContext, path: Path<CollectionPath>) -> ApiResult<Json<Presets>> {
+pub async fn list(
+    context: RequestContext,
+    path: Path<CollectionPath>,
+) -> ApiResult<Tagged<Presets>> {
     let presets = setting::all(&context, path).await?;
-    Ok(Json(Presets { presets }))
+    Ok(Tagged {
+        tag: version_tag(&presets),
+        body: Presets { presets },
+    })
 }
 
 /// Replace all presets
@@ -32,16 +39,19 @@ pub async fn list(context: RequestContext, path: Path<CollectionPath>) -> ApiRes
 /// Replaces all presets atomically. At most 100.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/presets", tag = "settings", operation_id = "replace_presets",
-    params(CollectionPath),
-    responses((status = 200, description = "Presets after the change", body = Presets), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
+    params(CollectionPath, ConditionHeaders),
+    responses((status = 200, description = "Presets after the change", body = Presets), AuthErrors, ConditionErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn replace(
     context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<Presets>,
-) -> ApiResult<Json<Presets>> {
+) -> ApiResult<Tagged<Presets>> {
     let presets = setting::replace(&context, path, body.0.presets).await?;
-    Ok(Json(Presets { presets }))
+    Ok(Tagged {
+        tag: version_tag(&presets),
+        body: Presets { presets },
+    })
 }
 
 /// Get a preset
@@ -50,7 +60,7 @@ pub async fn replace(
     params(SettingPath),
     responses((status = 200, description = "The preset", body = Preset), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<Json<Preset>> {
+pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<Tagged<Preset>> {
     setting::get(&context, path).await
 }
 
@@ -61,7 +71,7 @@ pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<
 /// how it is answered. A preset is validated like a search.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/presets/{id}", tag = "settings", operation_id = "put_preset",
-    params(SettingPath),
+    params(SettingPath, ConditionHeaders),
     request_body(content = Preset, example = json!({
         "description": "result pages", "search": {
             "mode": "hybrid", "understand": {}, "limit": 48, "highlight": true, "filter": "availability = in_stock",
@@ -69,13 +79,13 @@ pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<
             "diversify": {"max_per": {"brand": 6}}
         }
     })),
-    responses((status = 200, description = "The preset as stored", body = Preset), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
+    responses((status = 200, description = "The preset as stored", body = Preset), AuthErrors, ConditionErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn put(
     context: RequestContext,
     path: Path<SettingPath>,
     body: Body<Preset>,
-) -> ApiResult<Json<Preset>> {
+) -> ApiResult<Tagged<Preset>> {
     let mut preset = body.0;
     set_id(&mut preset.id, &path.id)?;
     setting::put(&context, path, preset).await
@@ -84,8 +94,8 @@ pub async fn put(
 /// Delete a preset
 #[utoipa::path(
     delete, path = "/v1/collections/{c}/presets/{id}", tag = "settings", operation_id = "delete_preset",
-    params(SettingPath),
-    responses((status = 204, description = "Deleted"), AuthErrors, OverloadErrors, NotFoundErrors),
+    params(SettingPath, ConditionHeaders),
+    responses((status = 204, description = "Deleted"), AuthErrors, ConditionErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn delete(context: RequestContext, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
     setting::delete::<Preset>(&context, path).await

@@ -4,6 +4,7 @@ use actix_web::{
     HttpResponse,
     web::{Json, Path},
 };
+use vitrine::version_tag;
 use vitrine_schemas::{Rule, Rules, RulesTestRequest, RulesTestResponse};
 
 use super::{CollectionPath, SettingPath, set_id, setting};
@@ -11,8 +12,11 @@ use crate::{
     error::ApiResult,
     http::{
         body::Body,
+        etag::{ConditionHeaders, Tagged},
         request_context::RequestContext,
-        responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
+        responses::{
+            AuthErrors, BodyErrors, ConditionErrors, NotFoundErrors, OverloadErrors, StorageErrors,
+        },
     },
 };
 
@@ -22,9 +26,12 @@ use crate::{
     params(CollectionPath),
     responses((status = 200, description = "Rules, sorted by id", body = Rules), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn list(context: RequestContext, path: Path<CollectionPath>) -> ApiResult<Json<Rules>> {
+pub async fn list(context: RequestContext, path: Path<CollectionPath>) -> ApiResult<Tagged<Rules>> {
     let rules = setting::all(&context, path).await?;
-    Ok(Json(Rules { rules }))
+    Ok(Tagged {
+        tag: version_tag(&rules),
+        body: Rules { rules },
+    })
 }
 
 /// Replace all rules
@@ -32,16 +39,19 @@ pub async fn list(context: RequestContext, path: Path<CollectionPath>) -> ApiRes
 /// Replaces all rules atomically. At most 1,000.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/rules", tag = "settings", operation_id = "replace_rules",
-    params(CollectionPath),
-    responses((status = 200, description = "Rules after the change", body = Rules), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
+    params(CollectionPath, ConditionHeaders),
+    responses((status = 200, description = "Rules after the change", body = Rules), AuthErrors, ConditionErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn replace(
     context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<Rules>,
-) -> ApiResult<Json<Rules>> {
+) -> ApiResult<Tagged<Rules>> {
     let rules = setting::replace(&context, path, body.0.rules).await?;
-    Ok(Json(Rules { rules }))
+    Ok(Tagged {
+        tag: version_tag(&rules),
+        body: Rules { rules },
+    })
 }
 
 /// Test rules
@@ -68,7 +78,7 @@ pub async fn test(
     params(SettingPath),
     responses((status = 200, description = "The rule", body = Rule), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<Json<Rule>> {
+pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<Tagged<Rule>> {
     setting::get(&context, path).await
 }
 
@@ -81,7 +91,7 @@ pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<
 /// list the rules that applied.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/rules/{id}", tag = "settings", operation_id = "put_rule",
-    params(SettingPath),
+    params(SettingPath, ConditionHeaders),
     request_body(content = Rule, examples(
         ("campaign" = (value = json!({
             "when": {"query": {"contains": ["running shoes", "跑鞋"]}, "paths": ["search"]},
@@ -97,13 +107,13 @@ pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<
             "when": {"categories": ["Clothing > Shoes"]}, "then": {"filter": "price >= 20"}
         })))
     )),
-    responses((status = 200, description = "The rule as stored", body = Rule), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
+    responses((status = 200, description = "The rule as stored", body = Rule), AuthErrors, ConditionErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn put(
     context: RequestContext,
     path: Path<SettingPath>,
     body: Body<Rule>,
-) -> ApiResult<Json<Rule>> {
+) -> ApiResult<Tagged<Rule>> {
     let mut rule = body.0;
     set_id(&mut rule.id, &path.id)?;
     setting::put(&context, path, rule).await
@@ -112,8 +122,8 @@ pub async fn put(
 /// Delete a rule
 #[utoipa::path(
     delete, path = "/v1/collections/{c}/rules/{id}", tag = "settings", operation_id = "delete_rule",
-    params(SettingPath),
-    responses((status = 204, description = "Deleted"), AuthErrors, OverloadErrors, NotFoundErrors),
+    params(SettingPath, ConditionHeaders),
+    responses((status = 204, description = "Deleted"), AuthErrors, ConditionErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn delete(context: RequestContext, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
     setting::delete::<Rule>(&context, path).await

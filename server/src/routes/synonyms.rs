@@ -4,6 +4,7 @@ use actix_web::{
     HttpResponse,
     web::{Json, Path},
 };
+use vitrine::version_tag;
 use vitrine_schemas::{StopWords, Synonym, Synonyms};
 
 use super::{CollectionPath, SettingPath, set_id, setting};
@@ -11,8 +12,11 @@ use crate::{
     error::ApiResult,
     http::{
         body::Body,
+        etag::{ConditionHeaders, Tagged},
         request_context::RequestContext,
-        responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
+        responses::{
+            AuthErrors, BodyErrors, ConditionErrors, NotFoundErrors, OverloadErrors, StorageErrors,
+        },
     },
 };
 
@@ -25,9 +29,12 @@ use crate::{
 pub async fn list(
     context: RequestContext,
     path: Path<CollectionPath>,
-) -> ApiResult<Json<Synonyms>> {
+) -> ApiResult<Tagged<Synonyms>> {
     let synonyms = setting::all(&context, path).await?;
-    Ok(Json(Synonyms { synonyms }))
+    Ok(Tagged {
+        tag: version_tag(&synonyms),
+        body: Synonyms { synonyms },
+    })
 }
 
 /// Replace all synonyms
@@ -35,19 +42,22 @@ pub async fn list(
 /// Replaces all synonyms atomically. At most 20,000; missing ids are generated.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/synonyms", tag = "settings", operation_id = "replace_synonyms",
-    params(CollectionPath),
+    params(CollectionPath, ConditionHeaders),
     request_body(content = Synonyms, example = json!({"synonyms": [
         {"words": ["sneakers", "trainers", "running shoes"]}, {"words": ["iphone"], "to": ["smartphone"]}, {"words": ["跑鞋", "运动鞋"]}
     ]})),
-    responses((status = 200, description = "Synonyms after the change", body = Synonyms), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
+    responses((status = 200, description = "Synonyms after the change", body = Synonyms), AuthErrors, ConditionErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn replace(
     context: RequestContext,
     path: Path<CollectionPath>,
     body: Body<Synonyms>,
-) -> ApiResult<Json<Synonyms>> {
+) -> ApiResult<Tagged<Synonyms>> {
     let synonyms = setting::replace(&context, path, body.0.synonyms).await?;
-    Ok(Json(Synonyms { synonyms }))
+    Ok(Tagged {
+        tag: version_tag(&synonyms),
+        body: Synonyms { synonyms },
+    })
 }
 
 /// Get a synonym
@@ -56,7 +66,7 @@ pub async fn replace(
     params(SettingPath),
     responses((status = 200, description = "The synonym", body = Synonym), AuthErrors, OverloadErrors, NotFoundErrors),
 )]
-pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<Json<Synonym>> {
+pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<Tagged<Synonym>> {
     setting::get(&context, path).await
 }
 
@@ -66,18 +76,18 @@ pub async fn get(context: RequestContext, path: Path<SettingPath>) -> ApiResult<
 /// longest phrase of a query wins. Responses list the synonyms used in `synonyms`.
 #[utoipa::path(
     put, path = "/v1/collections/{c}/synonyms/{id}", tag = "settings", operation_id = "put_synonym",
-    params(SettingPath),
+    params(SettingPath, ConditionHeaders),
     request_body(content = Synonym, examples(
         ("equivalent terms" = (value = json!({"words": ["sneakers", "trainers", "running shoes"]}))),
         ("one-way synonym" = (value = json!({"words": ["iphone"], "to": ["smartphone"]})))
     )),
-    responses((status = 200, description = "The synonym as stored", body = Synonym), AuthErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
+    responses((status = 200, description = "The synonym as stored", body = Synonym), AuthErrors, ConditionErrors, OverloadErrors, BodyErrors, NotFoundErrors, StorageErrors),
 )]
 pub async fn put(
     context: RequestContext,
     path: Path<SettingPath>,
     body: Body<Synonym>,
-) -> ApiResult<Json<Synonym>> {
+) -> ApiResult<Tagged<Synonym>> {
     let mut synonym = body.0;
     set_id(&mut synonym.id, &path.id)?;
     setting::put(&context, path, synonym).await
@@ -86,8 +96,8 @@ pub async fn put(
 /// Delete a synonym
 #[utoipa::path(
     delete, path = "/v1/collections/{c}/synonyms/{id}", tag = "settings", operation_id = "delete_synonym",
-    params(SettingPath),
-    responses((status = 204, description = "Deleted"), AuthErrors, OverloadErrors, NotFoundErrors),
+    params(SettingPath, ConditionHeaders),
+    responses((status = 204, description = "Deleted"), AuthErrors, ConditionErrors, OverloadErrors, NotFoundErrors),
 )]
 pub async fn delete(context: RequestContext, path: Path<SettingPath>) -> ApiResult<HttpResponse> {
     setting::delete::<Synonym>(&context, path).await

@@ -7,6 +7,7 @@ mod book;
 mod chinese;
 mod collections;
 mod colors;
+mod conditions;
 mod console;
 mod description;
 mod dialogues;

@@ -16,6 +16,7 @@ use crate::{
     Error, Result,
     collection::{Collection, State, check_name},
     lexical::{self, QueryRewrite, Synonyms},
+    precondition::{Precondition, version_tag},
     rules::RuleSet,
     storage::{Batch, Store},
 };
@@ -314,11 +315,24 @@ impl Collection {
     ///
     /// # Errors
     /// [`Error::Invalid`] with pointers into it, too many settings, or the store failed.
-    pub fn put_setting<S: Setting>(&self, mut setting: S) -> Result<S> {
+    pub fn put_setting<S: Setting>(&self, setting: S) -> Result<S> {
+        self.put_setting_if(setting, &Precondition::Any)
+    }
+
+    /// As [`Collection::put_setting`], if the stored version meets a condition.
+    ///
+    /// # Errors
+    /// Also [`Error::PreconditionFailed`].
+    pub fn put_setting_if<S: Setting>(
+        &self,
+        mut setting: S,
+        condition: &Precondition,
+    ) -> Result<S> {
         setting.name();
         setting.check(self)?;
         self.change(|stored, batch| {
             let all = S::all_mut(stored);
+            condition.check(all.get(setting.id()).map(version_tag).as_deref())?;
             if all.len() >= S::MAX_COUNT && !all.contains_key(setting.id()) {
                 return Err(too_many::<S>(""));
             }
@@ -333,6 +347,19 @@ impl Collection {
     /// # Errors
     /// As [`Collection::put_setting`], with pointers such as `/rules/3/then`; a duplicate id.
     pub fn replace_settings<S: Setting>(&self, settings: Vec<S>) -> Result<()> {
+        self.replace_settings_if(settings, &Precondition::Any)
+    }
+
+    /// As [`Collection::replace_settings`], if the stored ones meet a condition: their tag is that
+    /// of [`Collection::settings`].
+    ///
+    /// # Errors
+    /// Also [`Error::PreconditionFailed`].
+    pub fn replace_settings_if<S: Setting>(
+        &self,
+        settings: Vec<S>,
+        condition: &Precondition,
+    ) -> Result<()> {
         let list = S::LIST;
         if settings.len() > S::MAX_COUNT {
             return Err(too_many::<S>(&format!("/{list}")));
@@ -349,6 +376,8 @@ impl Collection {
             }
         }
         self.change(|stored, batch| {
+            let before: Vec<&S> = S::all(stored).values().collect();
+            condition.check(Some(&version_tag(&before)))?;
             batch.delete_settings(self.id, S::KEY_PREFIX);
             for (id, setting) in &named {
                 batch.put_setting(self.id, S::KEY_PREFIX, id, setting)?;
@@ -363,11 +392,20 @@ impl Collection {
     /// # Errors
     /// [`Error::SettingNotFound`], or the store failed.
     pub fn delete_setting<S: Setting>(&self, id: &str) -> Result<()> {
+        self.delete_setting_if::<S>(id, &Precondition::Any)
+    }
+
+    /// As [`Collection::delete_setting`], if the stored version meets a condition.
+    ///
+    /// # Errors
+    /// Also [`Error::PreconditionFailed`].
+    pub fn delete_setting_if<S: Setting>(&self, id: &str, condition: &Precondition) -> Result<()> {
         self.change(|stored, batch| {
             let all = S::all_mut(stored);
-            if all.remove(id).is_none() {
+            let Some(setting) = all.remove(id) else {
                 return Err(missing(all, id));
-            }
+            };
+            condition.check(Some(&version_tag(&setting)))?;
             batch.delete_setting(self.id, S::KEY_PREFIX, id);
             Ok(())
         })

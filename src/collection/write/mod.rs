@@ -24,6 +24,7 @@ use crate::{
         state::{item_texts::texts, space_set::Vectors},
     },
     payload::FIRST_VARIANT_ROW,
+    precondition::{Precondition, item_tag},
     storage::Batch,
 };
 
@@ -111,21 +112,24 @@ impl Collection {
     /// Changes some fields of an item: absent fields stay, `null` removes, `attributes` and
     /// `vectors` are merged by key.
     pub fn patch(&self, id: &str, patch: &ItemPatch) -> Result<Item> {
-        self.patch_with(id, patch, None)
+        self.patch_with(id, patch, None, &Precondition::Any)
     }
 
-    /// As [`Self::patch`]; the policy says what becomes of an item whose embedded content changes.
+    /// As [`Self::patch`]; the policy says what becomes of an item whose embedded content changes,
+    /// and the stored version must meet a condition.
     ///
     /// # Errors
-    /// As [`Self::patch`].
+    /// As [`Self::patch`], and [`Error::PreconditionFailed`].
     pub fn patch_with(
         &self,
         id: &str,
         patch: &ItemPatch,
         policy: Option<&EmbedPolicy<'_>>,
+        condition: &Precondition,
     ) -> Result<Item> {
         let mut writer = self.lock()?;
         let old = self.patched_item(id, patch)?;
+        condition.check(Some(&item_tag(&old)))?;
         let mut value = serde_json::to_value(&old).map_err(|e| Error::Storage(e.to_string()))?;
         if let Some(fields) = value.as_object_mut() {
             merge(fields, patch);
@@ -182,6 +186,16 @@ impl Collection {
     pub fn delete(&self, ids: &[String]) -> Result<u64> {
         let mut writer = self.lock()?;
         self.remove(&mut writer, ids)
+    }
+
+    /// Deletes an item whose stored version meets a condition.
+    ///
+    /// # Errors
+    /// [`Error::ItemNotFound`], [`Error::PreconditionFailed`], or the store failed.
+    pub fn delete_if(&self, id: &str, condition: &Precondition) -> Result<()> {
+        let mut writer = self.lock()?;
+        condition.check(Some(&item_tag(&self.get(id, false)?)))?;
+        self.remove(&mut writer, &[id.to_owned()]).map(|_| ())
     }
 
     /// Deletes the matching items; returns their number. An empty filter is refused.
