@@ -1,4 +1,4 @@
-//! Conditional requests: GET with `If-None-Match`, and changes with `If-Match` or `If-None-Match: *`.
+//! Conditional requests: GET with `If-None-Match`, and changes that name the stored version.
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
