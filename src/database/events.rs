@@ -147,7 +147,12 @@ impl Appender<'_> {
         if event.ts.is_none() || arrival.skewed {
             event.ts = Some(time.clone());
         }
-        let content = serde_json::to_vec(&event).map_err(|e| Error::Storage(e.to_string()))?;
+        // The same time in another form is the same event.
+        let timed = Event {
+            ts: Some(time.clone()),
+            ..event.clone()
+        };
+        let content = serde_json::to_vec(&timed).map_err(|e| Error::Storage(e.to_string()))?;
         let id = event
             .id
             .get_or_insert_with(|| blake3::hash(&content).to_hex()[..32].to_owned());

@@ -111,6 +111,17 @@ impl<'r> Cells<'r> {
         self.keep(column, read)
     }
 
+    /// Returns true if a price names its currency by a code, or a sign of that currency alone.
+    pub fn names(&self, column: &str, code: &str) -> bool {
+        let sign = match code {
+            "EUR" => "€",
+            "GBP" => "£",
+            _ => code,
+        };
+        let text = as_text(self.value(column)).to_uppercase();
+        text.contains(code) || text.contains(sign)
+    }
+
     pub fn currency(&mut self, column: &str) -> Option<String> {
         let code = self.text(column)?;
         let read = values::currency(&code);
@@ -159,6 +170,7 @@ impl<'r> Cells<'r> {
         for value in self.scalars(column) {
             let parts: Vec<Value> = match (&value, separator) {
                 (Value::String(text), Some(separator)) => {
+                    let text = html::decode(text);
                     let parts = text.split(separator).map(str::trim);
                     parts.filter(|p| !p.is_empty()).map(Value::from).collect()
                 }
@@ -180,6 +192,11 @@ impl<'r> Cells<'r> {
         for value in self.scalars(column) {
             match value {
                 Value::String(text) => {
+                    // The semicolon of an entity separates nothing.
+                    let text = match text.contains("://") {
+                        true => text.into(),
+                        false => html::decode(&text),
+                    };
                     found.extend(list::split(column, &text).into_iter().map(Value::from));
                 }
                 other => found.push(other),
@@ -283,8 +300,14 @@ pub(super) fn plain(row: &Row, column: &str) -> Option<String> {
     text(row, column).ok().flatten()
 }
 
-/// Returns the id of an item.
+/// Returns the id of an item. Tools write integers as `1001.0` if a column has blanks; these are
+/// read as integers.
 pub(super) fn id(row: &Row, column: &str) -> Result<String, String> {
+    let whole = |number: &f64| number.fract() == 0.0 && number.abs() < 2_f64.powi(53);
+    let number = row.get(column).filter(|value| value.is_f64());
+    if let Some(number) = number.and_then(Value::as_f64).filter(whole) {
+        return Ok(format!("{number:.0}"));
+    }
     text(row, column)?.ok_or_else(|| format!("column `{column}`: is empty; every item needs an id"))
 }
 
@@ -296,6 +319,11 @@ pub(super) fn category_path<'a>(levels: impl IntoIterator<Item = &'a str>) -> Op
 
 /// Parses an image reference: a web address or a path relative to the catalog.
 pub(super) fn image(text: &str) -> ImageRef {
+    let decoded = match text.contains("&amp;") {
+        true => text.replace("&amp;", "&"),
+        false => text.to_owned(),
+    };
+    let text = decoded.as_str();
     let is_url = ["http://", "https://"].iter().any(|scheme| {
         text.get(..scheme.len())
             .is_some_and(|s| s.eq_ignore_ascii_case(scheme))
@@ -320,6 +348,13 @@ fn images(value: &Value, found: &mut Vec<ImageRef>) -> Result<(), String> {
         Value::Null => {}
         Value::String(text) => match list::json_array(text) {
             Some(values) => return images(&values.into(), found),
+            None if text.trim_start().starts_with('<') => {
+                let sources = html::image_sources(text);
+                if sources.is_empty() {
+                    return Err("expected a file or web address, or `<img src=...>`".to_owned());
+                }
+                sources.iter().map(|source| image(source)).for_each(add);
+            }
             None => list::split_images(text)
                 .into_iter()
                 .map(image)
@@ -384,8 +419,16 @@ pub fn coerce(value: &Value, kind: AttributeType) -> Result<Value, String> {
     }
 }
 
-/// Parses an integer, also in the form `2011.0` that some tools write.
+/// Parses an integer, also in the forms `2011.0` that some tools write and `1,000`.
 fn integer(text: &str) -> Option<i64> {
+    if let Some((first, groups)) = text.split_once(',') {
+        let is_group = |group: &str| group.len() == 3 && group.bytes().all(|b| b.is_ascii_digit());
+        let is_grouped = (1..=3).contains(&first.trim_start_matches('-').len());
+        return match is_grouped && groups.split(',').all(is_group) {
+            true => text.replace(',', "").parse().ok(),
+            false => None,
+        };
+    }
     let whole = match text.split_once('.') {
         Some((whole, zeros)) if zeros.bytes().all(|b| b == b'0') => whole,
         _ => text,

@@ -150,6 +150,7 @@ impl Feed {
                     field.depth += 1;
                     field.is_nested = true;
                 }
+                (Event::Empty(start), None) => entry.keep_link(self.key(&start), &start),
                 (Event::Start(start), None) => {
                     open = Some(Field {
                         key: self.key(&start),
@@ -227,6 +228,22 @@ impl Entry {
             google: Row::new(),
             plain: Row::new(),
             error: None,
+        }
+    }
+
+    /// Adds the address of a link of Atom, which is an attribute; of several, that of the page.
+    fn keep_link(&mut self, key: Option<(Origin, String)>, start: &BytesStart) {
+        let attribute = |name: &str| {
+            let found = start.try_get_attribute(name).ok()??;
+            Some(html::decode(&String::from_utf8_lossy(&found.value)).into_owned())
+        };
+        let is_page = attribute("rel").is_none_or(|rel| rel == "alternate");
+        if let Some((Origin::Plain, name)) = key
+            && name == "link"
+            && is_page
+            && let Some(address) = attribute("href")
+        {
+            self.plain.entry(name).or_insert_with(|| address.into());
         }
     }
 

@@ -86,6 +86,33 @@ fn after_closing<'a>(html: &'a str, name: &str) -> &'a str {
     found.map_or("", |at| &html[at..])
 }
 
+/// Returns the addresses of the images of a fragment: `src` of its `img` elements.
+pub(super) fn image_sources(html: &str) -> Vec<String> {
+    let mut sources = Vec::new();
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at..];
+        let tag = Tag::at(rest);
+        let len = tag.as_ref().map_or(1, |tag| tag.len.min(rest.len()));
+        if tag.is_some_and(|tag| tag.name == "img") {
+            sources.extend(attribute(&rest[..len], "src"));
+        }
+        rest = &rest[len..];
+    }
+    sources
+}
+
+/// Returns the value of an attribute of a tag.
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let at = tag.to_ascii_lowercase().find(&format!(" {name}="))?;
+    let value = &tag[at + name.len() + 2..];
+    let value = match value.chars().next()? {
+        quote @ ('"' | '\'') => value[1..].split(quote).next()?,
+        _ => value.split([' ', '>', '\n', '\t']).next()?,
+    };
+    Some(decode(value.trim()).into_owned()).filter(|value| !value.is_empty())
+}
+
 /// Decodes entities; unknown ones are unchanged.
 pub(super) fn decode(text: &str) -> Cow<'_, str> {
     html_escape::decode_html_entities(text)
@@ -114,7 +141,14 @@ pub(super) fn entity(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{entity, plain, text};
+    use super::{entity, image_sources, plain, text};
+
+    #[test]
+    fn addresses_of_images_are_found() {
+        let html = "<p><IMG alt='a > b' src=\"https://x/a.jpg?b=1&amp;c=2\"></p><img src=b.png />";
+        assert_eq!(image_sources(html), ["https://x/a.jpg?b=1&c=2", "b.png"]);
+        assert!(image_sources("<a href='x'>y</a> < 3").is_empty());
+    }
 
     #[test]
     fn tags_go_and_entities_are_decoded() {

@@ -44,8 +44,12 @@ impl State {
         let values = values.filter(|(field, ..)| !CODE_FIELDS.contains(field));
         let fields = self.payload.fields();
         let fields = fields.filter_map(|(name, kind)| Some((name, field_kind(kind)?)));
+        // Its values are codes, which the grammar has words for.
+        let availability = self.payload.having("availability");
+        let availability = availability.filter(|items| !items.is_empty());
+        let availability = availability.map(|_| ("availability", FieldKind::Keyword));
         let vocabulary = Vocabulary::new(values)
-            .with_fields(fields)
+            .with_fields(fields.chain(availability))
             .with_synonyms(synonyms.iter());
         let vocabulary = Arc::new(vocabulary);
         *cached = Some((vocabulary.clone(), synonyms.clone()));

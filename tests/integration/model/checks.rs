@@ -65,7 +65,7 @@ pub fn check_words(shop: &Collection, items: &Items, rng: &mut StdRng) {
             ..LexicalQuery::default()
         }),
         filter: Some(filter(json!({"must": [tree]}))),
-        facets: serde_json::from_value(json!(["color"])).unwrap(),
+        facets: serde_json::from_value(json!([{"field": "color"}])).unwrap(),
         limit: 1000,
         space: "shared".into(),
         ..Search::default()

@@ -8,17 +8,50 @@ use vitrine_schemas::EventKind;
 
 use super::{super::mapping::require, SourceError};
 
-/// Column names that are recognized without a mapping; the first one present is used.
+/// Column names that are recognized without a mapping, in any case and with `_`, `-`, a space or
+/// nothing between words; the first one present is used.
 const NAMES: [(&str, &[&str]); 8] = [
     ("user", &["user", "user_id", "customer_id", "visitor_id"]),
-    ("items", &["items", "item", "item_id", "product_id"]),
-    ("kind", &["kind", "event", "event_type"]),
-    ("ts", &["ts", "timestamp", "event_time", "time"]),
+    (
+        "items",
+        &[
+            "items",
+            "item",
+            "item_id",
+            "item_ids",
+            "product_id",
+            "product_ids",
+            "product",
+            "sku",
+        ],
+    ),
+    (
+        "kind",
+        &["kind", "event", "event_type", "event_name", "event_kind"],
+    ),
+    (
+        "ts",
+        &[
+            "ts",
+            "timestamp",
+            "event_time",
+            "time",
+            "created_at",
+            "date",
+        ],
+    ),
     ("value", &["value", "rating"]),
     ("quantity", &["quantity", "qty"]),
     ("session", &["session", "session_id"]),
     ("id", &["id", "event_id"]),
 ];
+
+/// Returns the column of a name, the exactly equal one first.
+fn named<'c>(name: &str, columns: &'c [String]) -> Option<&'c String> {
+    let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
+    let exact = columns.iter().find(|column| *column == name);
+    exact.or_else(|| columns.iter().find(|column| plain(column) == plain(name)))
+}
 
 /// Columns of the fields of an event. The default recognizes columns by their names.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -119,10 +152,7 @@ impl EventMapping {
                 &mut mapping.id,
             ];
             for (field, (_, names)) in fields.into_iter().zip(NAMES) {
-                *field = names
-                    .iter()
-                    .find_map(|n| columns.iter().find(|c| c == n))
-                    .cloned();
+                *field = names.iter().find_map(|name| named(name, columns)).cloned();
             }
         }
         require(name, columns, mapping.columns())?;

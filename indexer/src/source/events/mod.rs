@@ -1,7 +1,8 @@
 //! Event readers: a file, or standard input, becomes a stream of behavior events.
 //!
-//! JSON Lines hold events in the format of the API, or any objects with a mapping; CSV, TSV and
-//! Parquet have columns, which are recognized by their names or by a mapping. An error within a
+//! JSON Lines hold events in the format of the API, or any objects with a mapping or with names that
+//! are recognized; CSV, TSV and Parquet have columns, which are recognized by their names or by a
+//! mapping. An error within a
 //! record rejects that record and the stream continues; a [`SourceError`] ends it. Checks that need
 //! no collection are made here, the rest by the engine.
 
@@ -256,15 +257,36 @@ impl JsonEvents {
                 event: Err(FieldError::whole(reason)),
             },
             (Ok(row), Some(rows)) => rows.record(line, &row),
-            (Ok(row), None) => EventRecord {
-                line,
-                id: cells::text(&row, "id").ok().flatten(),
-                event: self.as_sent(row).map(|mut event| {
-                    name_by_place(&mut event, line);
-                    event
-                }),
+            (Ok(row), None) => match self.by_names(&row) {
+                Some(rows) => rows.record(line, &row),
+                None => EventRecord {
+                    line,
+                    id: cells::text(&row, "id").ok().flatten(),
+                    event: self.as_sent(row).map(|mut event| {
+                        name_by_place(&mut event, line);
+                        event
+                    }),
+                },
             },
         }
+    }
+
+    /// Returns the reader of an object whose keys are other names of the required fields, such as
+    /// `product_id`; `None` for one in the format of the API.
+    fn by_names(&self, row: &Row) -> Option<RowEvents> {
+        let has = |key: &str| row.get(key).is_some_and(|value| !value.is_null());
+        let has_kind = has("kind") || self.default_kind.is_some();
+        if has("items") && has_kind && (has("user") || has("session")) {
+            return None;
+        }
+        let mapping = EventMapping {
+            default_kind: self.default_kind,
+            ts_format: self.ts_format.clone(),
+            ..EventMapping::default()
+        };
+        let columns: Vec<String> = row.keys().cloned().collect();
+        let rules = mapping.for_columns("", &columns).ok()?;
+        Some(RowEvents::new(rules, &self.collection))
     }
 
     /// Parses an event in the format of the API; the collection is optional.

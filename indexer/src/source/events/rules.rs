@@ -158,7 +158,14 @@ impl EventRules {
 }
 
 fn number(field: &str, text: &str) -> Result<f64, FieldError> {
-    match text.parse::<f64>() {
+    // `4,5`: a decimal comma, unless it groups thousands (`1,200`).
+    let plain = match text.split_once(',') {
+        Some((_, fraction)) if fraction.len() != 3 && !fraction.contains([',', '.']) => {
+            text.replace(',', ".")
+        }
+        _ => text.to_owned(),
+    };
+    match plain.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number),
         _ => {
             let reason = format!("expected a number, got `{text}`");

@@ -118,6 +118,9 @@ impl Rules {
                 if all.iter().any(|path| path.contains('>')) {
                     all.truncate(1);
                 }
+                if column.eq_ignore_ascii_case("categories") {
+                    all.iter_mut().for_each(first_path);
+                }
                 all
             });
             let path = paths.find(|path| !path.is_empty())?;
@@ -130,8 +133,15 @@ impl Rules {
     fn price(&self, cells: &mut Cells<'_>) -> Option<Price> {
         let rule = self.price.as_ref()?;
         let mut price = cells.price(rule.amount())?;
-        if let Some(code) = rule.currency().and_then(|column| cells.currency(column)) {
-            price.currency = Some(code);
+        let stated = rule.currency().and_then(|column| cells.currency(column));
+        if let Some(stated) = stated {
+            let own = price.currency.replace(stated.clone());
+            let own = own.filter(|own| *own != stated && cells.names(rule.amount(), own));
+            if let Some(own) = own {
+                let reason = format!("its own currency {own} is kept; the row says {stated}");
+                cells.note(rule.amount(), &reason);
+                price.currency = Some(own);
+            }
         }
         price.currency = price.currency.or_else(|| rule.currency_fixed().cloned());
         Some(price)
@@ -237,6 +247,15 @@ impl Rules {
             }
         }
         found
+    }
+}
+
+/// Shortens a list of paths at commas, as WooCommerce writes it, to the first one.
+fn first_path(paths: &mut String) {
+    let paths_of = paths.split(", ");
+    if paths_of.clone().count() > 1 && paths_of.clone().all(|path| path.contains('>')) {
+        let end = paths.find(", ").unwrap_or(paths.len());
+        paths.truncate(end);
     }
 }
 

@@ -202,7 +202,13 @@ impl RowParser {
         }
     }
 
-    fn row(&self, cells: ByteRecord) -> TextRow {
+    fn row(&self, mut cells: ByteRecord) -> TextRow {
+        // Empty cells behind the last column say nothing.
+        if let Some(columns) = self.columns.filter(|columns| *columns < cells.len())
+            && cells.iter().skip(columns).all(<[u8]>::is_empty)
+        {
+            cells.truncate(columns);
+        }
         let got = cells.len();
         let wrong = self.columns.filter(|expected| *expected != got);
         TextRow {

@@ -34,6 +34,9 @@ const IN_STOCK: &[&str] = &[
     "sí",
     "si",
     "hayexistencias",
+    "enexistencia",
+    "enexistencias",
+    "haystock",
     "disponibile",
     "sì",
     "emestoque",
@@ -50,8 +53,13 @@ const IN_STOCK: &[&str] = &[
     "wmagazynie",
     "tak",
     "有货",
+    "有貨",
     "现货",
+    "現貨",
+    "有库存",
     "在庫あり",
+    "在庫有り",
+    "재고있음",
     "вналичии",
 ];
 const OUT_OF_STOCK: &[&str] = &[
@@ -79,6 +87,7 @@ const OUT_OF_STOCK: &[&str] = &[
     "enrupturedestock",
     "enrupture",
     "indisponible",
+    "nondisponible",
     "non",
     "agotado",
     "sinexistencias",
@@ -100,8 +109,19 @@ const OUT_OF_STOCK: &[&str] = &[
     "vyprodáno",
     "niedostępny",
     "缺货",
+    "缺貨",
+    "无货",
+    "無貨",
+    "没货",
+    "已售完",
     "售罄",
     "品切れ",
+    "売り切れ",
+    "在庫切れ",
+    "在庫なし",
+    "在庫無し",
+    "품절",
+    "재고없음",
     "нетвналичии",
 ];
 const PREORDER: &[&str] = &[
@@ -152,7 +172,33 @@ pub fn availability(value: &Value) -> Result<Option<Availability>, String> {
     })
 }
 
+/// Words of time before an availability, which do not change it.
+const ADVERBS: &[&str] = &[
+    "currently",
+    "temporarily",
+    "presently",
+    "derzeit",
+    "momentan",
+    "zurzeit",
+    "actuellement",
+    "temporairement",
+    "momentanément",
+    "actualmente",
+    "temporalmente",
+    "attualmente",
+    "temporaneamente",
+];
+
 fn of_words(text: &str) -> Option<Availability> {
+    of_plain_words(text).or_else(|| {
+        // `In stock (3 left)`, `In stock - 3 left`
+        let head = text.split(['(', ',', ';']).next()?;
+        let head = head.split(" - ").next()?.trim();
+        (head.len() < text.len()).then(|| of_plain_words(head))?
+    })
+}
+
+fn of_plain_words(text: &str) -> Option<Availability> {
     let word = text.rsplit(['/', '#']).next().unwrap_or(text);
     let letters = |text: &str| -> String {
         let letters = text.chars().filter(|c| c.is_alphabetic());
@@ -161,6 +207,8 @@ fn of_words(text: &str) -> Option<Availability> {
     let has = |words: &[&str], word: &str| words.contains(&word);
     for plain in [letters(word), letters(text)] {
         let plain = plain.strip_prefix("schema").unwrap_or(&plain);
+        let bare = ADVERBS.iter().find_map(|adverb| plain.strip_prefix(adverb));
+        let plain = bare.unwrap_or(plain);
         if has(OUT_OF_STOCK, plain) {
             return Some(Availability::OutOfStock);
         }

@@ -97,6 +97,14 @@ pub fn currency(text: &str) -> Result<Option<String>, String> {
     ))
 }
 
+/// Returns true if amounts of the currency have no decimals.
+pub(super) fn has_no_decimals(code: &str) -> bool {
+    let codes = [
+        "CLP", "COP", "IDR", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF",
+    ];
+    codes.contains(&code)
+}
+
 /// Returns true if amounts of the currency have three decimals.
 pub(super) fn has_three_decimals(code: &str) -> bool {
     ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"].contains(&code)

@@ -55,6 +55,7 @@ pub fn split<'t>(column: &str, text: &'t str) -> Vec<&'t str> {
 
 /// Splits a cell of images: at `|`, and at other separators if each part is an image.
 pub fn split_images(text: &str) -> Vec<&str> {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|'));
     if text.contains('|') {
         return text
             .split('|')

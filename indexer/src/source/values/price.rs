@@ -3,7 +3,7 @@
 use serde_json::Value;
 use vitrine_schemas::Price;
 
-use super::currency::{currency, has_three_decimals};
+use super::currency::{currency, has_no_decimals, has_three_decimals};
 
 /// Maximum amount; beyond it a cell holds something else.
 const MAX_AMOUNT: f64 = 1e12;
@@ -101,6 +101,8 @@ fn parse(text: &str, mark: Option<char>) -> Result<Price, String> {
     let three = code.as_deref().is_some_and(has_three_decimals);
     let amount = match decide(&parts.number) {
         Some((amount, _)) => Some(amount),
+        // `150.000 ₫` has no cents.
+        None if code.as_deref().is_some_and(has_no_decimals) => grouped(&parts.number),
         None => ambiguous(&parts.number, if three { None } else { mark }, three),
     };
     checked(amount.ok_or_else(|| wrong(text))?, code)
