@@ -65,7 +65,8 @@ enum Stage {
     Idle,
     Advertised(Advertised),
     Shared(Box<Shared>, usize),
-    Masked(Masked),
+    /// With the number of the round.
+    Masked(Masked, u32),
 }
 
 /// Result of a local computation, kept if the sum is tried again.
@@ -81,10 +82,11 @@ impl Member<'_> {
     /// The coordinator cannot be reached, refuses the shop, or gives the training up; or the local
     /// training failed.
     pub fn run(&self, progress: &mut dyn FnMut(Progress)) -> Result<Finished, FederateError> {
-        let join = Join {
+        let mut join = Join {
             protocol: PROTOCOL,
             shop: self.shop.clone(),
             features: self.features.clone(),
+            summed: None,
         };
         let joined = self.api.join(&join)?;
         let plan = joined.plan;
@@ -97,6 +99,7 @@ impl Member<'_> {
             member: joined.member,
             stage: Stage::Idle,
             computed: None,
+            summed: None,
         };
         loop {
             match self.api.step(&work.member)? {
@@ -111,6 +114,7 @@ impl Member<'_> {
                 Answer::Body(step) => work.answer(step, progress)?,
                 Answer::Unknown => {
                     // The coordinator was restarted, or took this shop for dead.
+                    join.summed = work.summed;
                     let joined = self.api.join(&join)?;
                     if joined.plan != plan {
                         let reason = "the coordinator changed the plan; join again";
@@ -133,6 +137,8 @@ struct Work<'a> {
     stage: Stage,
     /// Result of a round, by its number.
     computed: Option<(u32, Computed)>,
+    /// Last round for whose sum this shop revealed shares.
+    summed: Option<u32>,
 }
 
 impl Work<'_> {
@@ -156,7 +162,9 @@ impl Work<'_> {
             (Step::Vector { inbox }, Stage::Shared(shared, shops)) => {
                 self.send(*shared, shops, &inbox, progress)
             }
-            (Step::Reveal { survivors }, Stage::Masked(masked)) => self.reveal(masked, &survivors),
+            (Step::Reveal { survivors }, Stage::Masked(masked, round)) => {
+                self.reveal(masked, round, &survivors)
+            }
             // A message of a round that began before this shop joined again.
             _ => Ok(Stage::Idle),
         };
@@ -166,7 +174,11 @@ impl Work<'_> {
                 tracing::warn!(%error, "this round goes on without this shop");
                 self.api.leave(&self.member, &error.to_string())?;
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                // The coordinator learns the reason if it can be reached.
+                self.api.leave(&self.member, &error.to_string()).ok();
+                return Err(error);
+            }
         }
         if matches!(self.stage, Stage::Idle) {
             std::thread::sleep(POLL);
@@ -180,6 +192,7 @@ impl Work<'_> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Stage, FederateError> {
         let round = context.round;
+        self.check_not_summed(round)?;
         if self.computed.as_ref().is_none_or(|(of, _)| *of != round) {
             let computed = self.compute(round)?;
             if let Computed::Trained(update) = &computed {
@@ -223,13 +236,33 @@ impl Work<'_> {
         progress(Progress::Masked(*round));
         self.api.vector(&self.member, &values)?;
         progress(Progress::Sent(*round));
-        Ok(Stage::Masked(masked))
+        Ok(Stage::Masked(masked, *round))
     }
 
-    fn reveal(&self, masked: Masked, survivors: &BTreeSet<Id>) -> Result<Stage, FederateError> {
+    fn reveal(
+        &mut self,
+        masked: Masked,
+        round: u32,
+        survivors: &BTreeSet<Id>,
+    ) -> Result<Stage, FederateError> {
         let revealed = masked.reveal(survivors)?;
+        // From here on the sum may be known, even if no answer comes.
+        self.summed = self.summed.max(Some(round));
         self.api.reveal(&self.member, &revealed)?;
         Ok(Stage::Idle)
+    }
+
+    /// Refuses rounds up to the last one for which this shop revealed shares.
+    fn check_not_summed(&self, round: u32) -> Result<(), FederateError> {
+        let Some(summed) = self.summed.filter(|summed| round <= *summed) else {
+            return Ok(());
+        };
+        Err(FederateError::Misfit(format!(
+            "expected a round after {summed}, got {round}: round {summed} was summed already, and \
+             the difference of two sums can be the change of one shop; start this shop again once \
+             the coordinator is past round {summed}, or start a new training: the coordinator with \
+             another --state folder, and all shops"
+        )))
     }
 
     fn download(&self) -> Result<Heads, FederateError> {
@@ -261,5 +294,74 @@ impl Work<'_> {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::federate::{
+        samples::{pairs, plan},
+        secagg::Aggregation,
+    };
+
+    fn context(round: u32) -> Context {
+        Context {
+            session: "a session".to_owned(),
+            round,
+            attempt: 1,
+        }
+    }
+
+    /// Returns a participant of a sum of three that has masked its vector.
+    fn masked() -> Masked {
+        let advertised: Vec<Advertised> = (0..3)
+            .map(|_| Advertised::new(context(2)).expect("keys"))
+            .collect();
+        let keys: BTreeMap<Id, _> = (1..).zip(advertised.iter().map(Advertised::keys)).collect();
+        let mut sum = Aggregation::new(context(2), keys, 4).expect("three");
+        let mut all = Vec::new();
+        for (id, participant) in (1..).zip(advertised) {
+            let (shared, sealed) = participant.share(id, sum.roster().clone()).expect("shares");
+            sum.add_shares(id, sealed).expect("in order");
+            all.push(shared);
+        }
+        let first = all.swap_remove(0);
+        first.mask(&sum.inbox(1), vec![0; 4]).expect("a vector").0
+    }
+
+    #[test]
+    fn a_shop_refuses_to_repeat_a_round_for_which_it_revealed_shares() {
+        let (plan, own) = (plan(3), pairs(30, 1));
+        // No one listens there: what is sent is lost.
+        let api = Api::new("http://127.0.0.1:1", "a key", None, Duration::ZERO).expect("a client");
+        let mut work = Work {
+            api: &api,
+            start: plan.start().expect("heads"),
+            shop: Shop::new(&plan, &own, 1).expect("a shop"),
+            member: "a secret".to_owned(),
+            stage: Stage::Masked(masked(), 2),
+            computed: None,
+            summed: None,
+        };
+        let survivors: BTreeSet<Id> = (1..=3).collect();
+        let reveal = Step::Reveal { survivors };
+        assert!(work.answer(reveal, &mut |_| {}).is_err(), "no answer");
+        assert_eq!(work.summed, Some(2), "the shares may have arrived");
+        for round in [1, 2] {
+            let keys = Step::Keys {
+                context: context(round),
+            };
+            let error = work.answer(keys, &mut |_| {}).expect_err("refused");
+            let is_refused = matches!(error, FederateError::Misfit(_));
+            assert!(is_refused, "{error}");
+            assert!(
+                error.to_string().contains("round 2 was summed already"),
+                "{error}"
+            );
+        }
+        assert!(work.check_not_summed(3).is_ok());
     }
 }

@@ -184,6 +184,7 @@ fn a_shop_with_another_key_or_other_encoders_is_refused() {
             protocol: crate::federate::PROTOCOL,
             shop: "first".to_owned(),
             features,
+            summed: None,
         })
     };
     join(plan.features.clone()).expect("the first decides");

@@ -1,28 +1,26 @@
 //! The coordinator of a training, without a network: shops join, and each round goes through the
 //! steps of a secure sum. What a shop does not send in time is done without it.
 
+mod rounds;
 mod sum;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-use self::sum::{Outcome, Sum};
+use self::sum::Sum;
 use super::{
     FederateError, Global, Plan,
     messages::{Join, Joined, Step},
     plan::PROTOCOL,
-    secagg::{Context, PublicKeys, Revealed, SealedShares, random_key},
+    secagg::{PublicKeys, Revealed, SealedShares, random_key},
     state, vector,
 };
 use crate::space::heads::Heads;
-
-/// Failed attempts in a row after which a training is given up.
-const MAX_ATTEMPTS: u32 = 5;
 
 /// Limits on waiting.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +85,8 @@ pub struct Session {
     attempt: u32,
     /// Folder of the state, from which a restarted coordinator resumes.
     folder: Option<PathBuf>,
+    /// True from the load of the state on, until a sum begins.
+    is_resumed: bool,
 }
 
 impl Session {
@@ -110,6 +110,7 @@ impl Session {
             round: 0,
             attempt: 1,
             folder,
+            is_resumed: false,
         };
         let saved = session.folder.as_deref().map(state::load).transpose()?;
         if let Some(saved) = saved.flatten() {
@@ -124,6 +125,7 @@ impl Session {
                 return Err(FederateError::Plan(reason.to_owned()));
             }
             session.round = saved.round;
+            session.is_resumed = true;
             if session.round > saved.plan.rounds {
                 session.phase = Phase::Done;
             }
@@ -158,6 +160,9 @@ impl Session {
         };
         plan.check_features(&join.features)?;
         let plan = plan.clone();
+        if let Some(summed) = join.summed {
+            self.skip_summed(summed);
+        }
         // A shop that joins again was restarted.
         self.members.retain(|_, member| member.shop != join.shop);
         let member = new_secret()?;
@@ -291,100 +296,6 @@ impl Session {
         take(sum)?;
         self.advance(now);
         Ok(())
-    }
-
-    /// Goes on where nothing more is to come, or time is over.
-    pub fn advance(&mut self, now: Instant) {
-        let silence = self.waits.silence;
-        self.members.retain(|_, member| {
-            let is_alive = now.saturating_duration_since(member.seen) <= silence;
-            if !is_alive {
-                tracing::warn!(
-                    shop = member.shop,
-                    "no sign of life; the round goes on without it"
-                );
-            }
-            is_alive
-        });
-        let members: BTreeSet<String> = self.members.keys().cloned().collect();
-        let outcome = match &mut self.phase {
-            Phase::Joining(since) => {
-                let began = *since.get_or_insert(now);
-                if members.len() < self.template.min_shops {
-                    *since = None;
-                } else if now.saturating_duration_since(began) >= self.waits.join {
-                    self.begin(now);
-                }
-                return;
-            }
-            Phase::Summing(sum) => sum.advance(&members, self.waits, now),
-            Phase::Done | Phase::Failed(_) => return,
-        };
-        match outcome {
-            Outcome::Open => {}
-            Outcome::Sum(sum, shops) => match self.apply(&sum, shops) {
-                Ok(()) if self.is_over() => self.phase = Phase::Done,
-                Ok(()) => self.begin(now),
-                Err(error) => self.retry(&error.to_string()),
-            },
-            Outcome::Void(reason) => self.retry(&reason),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.round > self.template.rounds
-    }
-
-    /// Starts the next sum.
-    fn begin(&mut self, now: Instant) {
-        let Some((plan, global)) = &self.training else {
-            return;
-        };
-        let context = Context {
-            session: self.id.clone(),
-            round: self.round,
-            attempt: self.attempt,
-        };
-        let length = global.length(plan, self.round);
-        let sum = Sum::new(context, length, plan.min_shops, now);
-        self.phase = Phase::Summing(Box::new(sum));
-    }
-
-    /// Applies a sum and saves the result.
-    fn apply(&mut self, sum: &[u32], shops: usize) -> Result<(), FederateError> {
-        let Some((plan, global)) = &mut self.training else {
-            return Ok(());
-        };
-        let norm = match self.round {
-            0 => {
-                global.apply_statistics(plan, sum)?;
-                None
-            }
-            _ => Some(global.apply(plan, sum, shops)?),
-        };
-        let norm = norm.map(|norm| format!("{norm:.4}"));
-        tracing::info!(round = self.round, shops, norm, "round finished");
-        self.round += 1;
-        self.attempt = 1;
-        if let Some(folder) = &self.folder {
-            state::save(folder, plan, global, self.round)?;
-        }
-        Ok(())
-    }
-
-    /// Waits for shops again, after a sum that failed.
-    fn retry(&mut self, reason: &str) {
-        tracing::warn!(
-            round = self.round,
-            attempt = self.attempt,
-            reason,
-            "round is void"
-        );
-        self.attempt += 1;
-        self.phase = match self.attempt > MAX_ATTEMPTS {
-            true => Phase::Failed(format!("round {}: {reason}", self.round)),
-            false => Phase::Joining(None),
-        };
     }
 }
 

@@ -21,8 +21,11 @@ pub enum Outcome {
     Open,
     /// The sum of the vectors of a number of shops.
     Sum(Vec<u32>, usize),
-    /// It failed and must be tried again.
+    /// It failed before any shop revealed shares, and can be tried again.
     Void(String),
+    /// It failed while shops revealed shares. They refuse to repeat the round, since they cannot
+    /// know whether the sum came about.
+    Lost(String),
 }
 
 /// Turn of the shops.
@@ -221,7 +224,7 @@ impl Sum {
             let sum = self.aggregation.take().map(Aggregation::sum);
             return match sum {
                 Some(Ok(sum)) => Outcome::Sum(sum, shops),
-                Some(Err(error)) => Outcome::Void(error.to_string()),
+                Some(Err(error)) => Outcome::Lost(error.to_string()),
                 None => Outcome::Open,
             };
         }
@@ -230,7 +233,7 @@ impl Sum {
         };
         match self.ids.iter().any(can_still) && !is_late {
             true => Outcome::Open,
-            false => Outcome::Void("too few shops stayed to remove the masks".to_owned()),
+            false => Outcome::Lost("too few shops stayed to remove the masks".to_owned()),
         }
     }
 }

@@ -3,7 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Denied, MAX_ATTEMPTS, Session, Waits};
+use super::{Denied, Session, Waits, rounds::MAX_ATTEMPTS};
 use crate::federate::{
     Plan,
     messages::{Join, Step},
@@ -32,6 +32,8 @@ struct World {
     advertised: BTreeMap<String, Advertised>,
     shared: BTreeMap<String, Shared>,
     masked: BTreeMap<String, Masked>,
+    /// Weight of a shop in the sums, by round.
+    weight: fn(u32) -> f64,
 }
 
 impl World {
@@ -44,6 +46,7 @@ impl World {
             advertised: BTreeMap::new(),
             shared: BTreeMap::new(),
             masked: BTreeMap::new(),
+            weight: |_| 1.0,
         }
     }
 
@@ -52,6 +55,7 @@ impl World {
             protocol: PROTOCOL,
             shop: shop.to_owned(),
             features: self.plan.features.clone(),
+            summed: None,
         };
         self.session.join(&join, self.now).expect("joined").member
     }
@@ -80,9 +84,10 @@ impl World {
             Step::Vector { inbox } => {
                 let shared = self.shared.remove(member).expect("shares before");
                 let (_, global) = session.training().expect("a training");
-                let length = global.length(&self.plan, session.progress().0);
+                let round = session.progress().0;
+                let length = global.length(&self.plan, round);
                 let mut vector = vec![0; length - 1];
-                vector.push(quantize(1.0, 1.0));
+                vector.push(quantize((self.weight)(round), 1.0));
                 let (masked, vector) = shared.mask(&inbox, vector).expect("a vector");
                 session.vector(member, &vector, now).expect("taken");
                 self.masked.insert(member.to_owned(), masked);
@@ -155,6 +160,123 @@ fn a_round_with_too_few_shops_is_void_and_given_up_in_the_end() {
         reason.contains("expected 3 shops that stay, got 2"),
         "{reason}"
     );
+}
+
+/// Returns a training whose round 0 is over, with three shops.
+fn after_moments(plan: Plan, folder: Option<&std::path::Path>) -> (World, Vec<String>) {
+    let mut world = World::new(plan, folder);
+    let members = shops(&mut world, 3);
+    round(&mut world, &members);
+    assert_eq!(world.session.progress().0, 1);
+    (world, members)
+}
+
+/// Lets shops join, and waits until the next sum begins.
+fn shops(world: &mut World, count: usize) -> Vec<String> {
+    let members: Vec<String> = (0..count)
+        .map(|n| world.join(&format!("shop {n}")))
+        .collect();
+    world.pass(2);
+    world.session.advance(world.now);
+    members
+}
+
+/// Lets all shops send all messages of a sum.
+fn round(world: &mut World, members: &[String]) {
+    for message in ["keys", "shares", "vector", "reveal"] {
+        assert!(world.all(members).iter().all(|sent| *sent == message));
+    }
+}
+
+#[test]
+fn a_sum_that_is_refused_is_never_repeated() {
+    let (mut world, members) = after_moments(plan(9), None);
+    let before = world.session.digest().expect("heads");
+    // Without weight there is no mean.
+    world.weight = |round| f64::from(u8::from(round > 2));
+    for expected in [2, 3] {
+        round(&mut world, &members);
+        assert_eq!(world.session.progress().0, expected, "skipped");
+        assert_eq!(world.session.digest().expect("heads"), before);
+    }
+    round(&mut world, &members);
+    assert_eq!(world.session.progress().0, 4);
+    world.weight = |_| 0.0;
+    for attempt in 1..=MAX_ATTEMPTS {
+        assert!(world.session.finished().is_none(), "attempt {attempt}");
+        round(&mut world, &members);
+    }
+    let failed = world.session.finished().expect("given up");
+    let reason = failed.expect_err("a reason");
+    assert!(reason.contains("round 8"), "{reason}");
+}
+
+#[test]
+fn refused_moments_end_the_training_and_a_refused_last_round_finishes_it() {
+    let mut world = World::new(plan(1), None);
+    world.weight = |_| 0.0;
+    let members = shops(&mut world, 3);
+    round(&mut world, &members);
+    let failed = world.session.finished().expect("given up");
+    let reason = failed.expect_err("a reason");
+    assert!(reason.contains("summed only once"), "{reason}");
+
+    let (mut world, members) = after_moments(plan(1), None);
+    world.weight = |_| 0.0;
+    round(&mut world, &members);
+    assert!(matches!(world.session.finished(), Some(Ok(()))));
+}
+
+#[test]
+fn a_round_is_skipped_if_shares_were_revealed_without_a_sum() {
+    let (mut world, members) = after_moments(plan(3), None);
+    for message in ["keys", "shares", "vector"] {
+        assert_eq!(world.all(&members), [message; 3]);
+    }
+    assert_eq!(world.act(&members[0]), "reveal");
+    world.session.leave(&members[1], "a test", world.now);
+    world.session.leave(&members[2], "a test", world.now);
+    assert_eq!(world.session.progress().0, 2, "not tried again");
+}
+
+#[test]
+fn a_state_that_cannot_be_saved_repeats_no_round() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let blocked = folder.path().join("a file");
+    std::fs::write(&blocked, "").expect("written");
+    let below = blocked.join("state");
+    // A folder below a file can be neither read nor made.
+    let mut world = World::new(plan(2), None);
+    world.session.folder = Some(below);
+    let members = shops(&mut world, 3);
+    for expected in 1..=3 {
+        round(&mut world, &members);
+        assert_eq!(world.session.progress().0, expected);
+    }
+    assert!(matches!(world.session.finished(), Some(Ok(()))));
+}
+
+#[test]
+fn a_restarted_coordinator_skips_rounds_that_shops_have_summed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (world, _) = after_moments(plan(5), Some(folder.path()));
+    let join = |summed: u32| Join {
+        protocol: PROTOCOL,
+        shop: format!("summed {summed}"),
+        features: world.plan.features.clone(),
+        summed: Some(summed),
+    };
+    let mut again = World::new(plan(5), Some(folder.path()));
+    assert_eq!(again.session.progress().0, 1);
+    for (summed, next) in [(0, 1), (2, 3), (1, 3)] {
+        let joined = again.session.join(&join(summed), again.now);
+        joined.expect("joined");
+        assert_eq!(again.session.progress().0, next);
+    }
+    again.pass(2);
+    again.session.advance(again.now);
+    again.session.join(&join(4), again.now).expect("joined");
+    assert_eq!(again.session.progress().0, 3, "only before the first sum");
 }
 
 #[test]
