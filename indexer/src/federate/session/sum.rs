@@ -12,9 +12,6 @@ use crate::federate::{
     secagg::{Aggregation, Context, Id, PublicKeys, Revealed, SealedShares, least_survivors},
 };
 
-/// Maximum number of shops of a sum.
-const MAX_SHOPS: usize = 255;
-
 /// State of a sum.
 pub enum Outcome {
     /// More messages are to come.
@@ -174,7 +171,8 @@ impl Sum {
             return Outcome::Open;
         }
         let mut keys = BTreeMap::new();
-        for (id, (member, own)) in (1..).zip(self.keys.iter().take(MAX_SHOPS)) {
+        // Shops beyond the last number wait for the next sum.
+        for (id, (member, own)) in (1..=Id::MAX).zip(&self.keys) {
             self.ids.insert(member.clone(), id);
             keys.insert(id, *own);
         }

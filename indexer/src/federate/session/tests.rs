@@ -1,15 +1,19 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
-use super::{Denied, Session, Waits, rounds::MAX_ATTEMPTS};
+use super::{
+    Denied, Session, Waits,
+    rounds::MAX_ATTEMPTS,
+    sum::{Outcome, Sum},
+};
 use crate::federate::{
     Plan,
     messages::{Join, Step},
     plan::PROTOCOL,
     samples::plan,
-    secagg::{Advertised, Masked, Shared},
+    secagg::{Advertised, Context, Id, Masked, PublicKeys, Shared},
 };
 use crate::fixed_point::quantize;
 
@@ -341,4 +345,37 @@ fn messages_out_of_turn_are_refused() {
         world.session.step(&before, now).is_ok(),
         "a restarted shop has a new secret"
     );
+}
+
+#[test]
+fn a_sum_takes_255_shops_and_the_others_wait() {
+    for count in [254_u16, 255, 256] {
+        let now = Instant::now();
+        let context = Context {
+            session: "a session".to_owned(),
+            round: 1,
+            attempt: 1,
+        };
+        let mut sum = Sum::new(context, 4, 3, now);
+        let members: BTreeSet<String> = (0..count).map(|n| format!("shop {n}")).collect();
+        for member in &members {
+            let key = *blake3::hash(member.as_bytes()).as_bytes();
+            let keys = PublicKeys {
+                sealing: key,
+                masking: key,
+            };
+            sum.keys(member, keys).expect("taken");
+        }
+        assert!(matches!(
+            sum.advance(&members, waits(), now),
+            Outcome::Open
+        ));
+        let id = |member: &String| match sum.step(member) {
+            Step::Shares { id, .. } => Some(id),
+            _ => None,
+        };
+        let ids: BTreeSet<Id> = members.iter().filter_map(id).collect();
+        let expected = (1..=Id::MAX).filter(|id| u16::from(*id) <= count);
+        assert_eq!(ids, expected.collect(), "{count} shops");
+    }
 }
