@@ -126,7 +126,9 @@ fn expected(plan: &Plan, by_round: [&[u64]; 3]) -> String {
                 .for_each(|(s, v)| *s = s.wrapping_add(v));
         }
         match round {
-            0 => global.apply_statistics(plan, &sum).expect("moments"),
+            0 => global
+                .apply_statistics(plan, &sum, numbers.len())
+                .expect("moments"),
             _ => {
                 global.apply(plan, &sum, numbers.len()).expect("a step");
             }

@@ -77,7 +77,7 @@ impl Session {
         };
         let norm = match self.round {
             0 => {
-                global.apply_statistics(plan, sum)?;
+                global.apply_statistics(plan, sum, shops)?;
                 None
             }
             _ => Some(global.apply(plan, sum, shops)?),
