@@ -46,6 +46,15 @@ fn a_plan_says_what_is_wrong_with_it() {
         })
         .contains("expected protocol 1, got 7")
     );
+    let wide = |text: usize| Plan {
+        features: Features {
+            text,
+            ..plan(1).features
+        },
+        ..plan(1)
+    };
+    assert!(wrong(wide(65_537)).contains("expected 0 to 65536 features of text, got 65537"));
+    assert!(wide(65_536).check().is_ok() && wide(0).check().is_ok());
     assert!(plan(1).check().is_ok());
     let other = Features {
         text: 7,

@@ -151,6 +151,8 @@ impl Session {
                 features: join.features.clone(),
                 ..self.template.clone()
             };
+            plan.features.check()?;
+            plan.check()?;
             let global = Global::new(&plan)?;
             self.round = u32::from(!plan.has_statistics());
             self.training = Some((plan, global));

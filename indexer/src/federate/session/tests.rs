@@ -9,7 +9,7 @@ use super::{
     sum::{Outcome, Sum},
 };
 use crate::federate::{
-    Plan,
+    Features, Plan,
     messages::{Join, Step},
     plan::PROTOCOL,
     samples::plan,
@@ -314,6 +314,35 @@ fn a_restarted_coordinator_resumes_after_the_last_round() {
     let other = Session::open(plan(9), waits(), Some(folder.path().to_owned()));
     let error = other.err().expect("refused").to_string();
     assert!(error.contains("other settings"), "{error}");
+}
+
+#[test]
+fn a_first_shop_with_features_that_no_encoder_has_is_refused() {
+    let mut world = World::new(plan(1), None);
+    for wrong in [0, 65_537, 1 << 40, 1 << 63] {
+        let right = world.plan.features.clone();
+        for features in [
+            Features {
+                text: wrong,
+                ..right.clone()
+            },
+            Features {
+                image: wrong,
+                ..right
+            },
+        ] {
+            let join = Join {
+                protocol: PROTOCOL,
+                shop: "a shop".to_owned(),
+                features,
+                summed: None,
+            };
+            let error = world.session.join(&join, world.now).expect_err("refused");
+            let error = error.to_string();
+            assert!(error.contains("expected 1 to 65536 features"), "{error}");
+        }
+    }
+    world.join("the next one decides");
 }
 
 #[test]
