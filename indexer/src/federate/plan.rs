@@ -12,7 +12,7 @@ use crate::train::Recipe;
 pub const PROTOCOL: u32 = 1;
 
 /// Maximum number of components of features: they decide on the size of the heads.
-pub const MAX_FEATURES: usize = 65_536;
+const MAX_FEATURES: usize = 65_536;
 
 /// Maximum noise multiplier: with more, sums could exceed 2^31.
 const MAX_NOISE: f64 = 10.0;
@@ -45,7 +45,7 @@ impl Features {
     /// Checks that heads for them can be made.
     ///
     /// # Errors
-    /// A number of components is 0 or above [`MAX_FEATURES`].
+    /// A number of components is 0 or above 65,536.
     pub fn check(&self) -> Result<(), FederateError> {
         self.check_from(1)
     }

@@ -222,6 +222,13 @@ impl Session {
         self.receive(member, now, |sum| sum.vector(member, vector))
     }
 
+    /// Number of bytes of a vector of the current sum; 0 before a shop has joined.
+    pub fn vector_bytes(&self) -> usize {
+        let training = self.training.as_ref();
+        let length = training.map_or(0, |(plan, global)| global.length(plan, self.round));
+        length * size_of::<u32>()
+    }
+
     /// Takes revealed shares of a shop.
     ///
     /// # Errors

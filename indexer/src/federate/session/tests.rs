@@ -395,10 +395,7 @@ fn a_sum_takes_255_shops_and_the_others_wait() {
             };
             sum.keys(member, keys).expect("taken");
         }
-        assert!(matches!(
-            sum.advance(&members, waits(), now),
-            Outcome::Open
-        ));
+        assert!(matches!(sum.advance(&members, waits(), now), Outcome::Open));
         let id = |member: &String| match sum.step(member) {
             Step::Shares { id, .. } => Some(id),
             _ => None,
