@@ -60,6 +60,8 @@ pub enum Denied {
 struct Member {
     shop: String,
     seen: Instant,
+    /// Hash of its last message that was taken.
+    taken: Option<blake3::Hash>,
 }
 
 /// State of the training.
@@ -170,8 +172,14 @@ impl Session {
         let member = new_secret()?;
         let shop = join.shop.clone();
         tracing::info!(shop, "joined");
-        self.members
-            .insert(member.clone(), Member { shop, seen: now });
+        self.members.insert(
+            member.clone(),
+            Member {
+                shop,
+                seen: now,
+                taken: None,
+            },
+        );
         self.advance(now);
         Ok(Joined { member, plan })
     }
@@ -198,7 +206,8 @@ impl Session {
     /// # Errors
     /// It is unknown, or it is another step's turn.
     pub fn keys(&mut self, member: &str, keys: PublicKeys, now: Instant) -> Result<(), Denied> {
-        self.receive(member, now, |sum| sum.keys(member, keys))
+        let digest = digest("keys", &json(&keys)?);
+        self.receive(member, digest, now, |sum| sum.keys(member, keys))
     }
 
     /// Takes the sealed shares of a shop.
@@ -211,7 +220,8 @@ impl Session {
         shares: SealedShares,
         now: Instant,
     ) -> Result<(), Denied> {
-        self.receive(member, now, |sum| sum.shares(member, shares))
+        let digest = digest("shares", &json(&shares)?);
+        self.receive(member, digest, now, |sum| sum.shares(member, shares))
     }
 
     /// Takes the masked vector of a shop.
@@ -219,7 +229,9 @@ impl Session {
     /// # Errors
     /// As [`Session::keys`], or its length differs.
     pub fn vector(&mut self, member: &str, vector: &[u32], now: Instant) -> Result<(), Denied> {
-        self.receive(member, now, |sum| sum.vector(member, vector))
+        let bytes: Vec<u8> = vector.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let digest = digest("vector", &bytes);
+        self.receive(member, digest, now, |sum| sum.vector(member, vector))
     }
 
     /// Number of bytes of a vector of the current sum; 0 before a shop has joined.
@@ -239,7 +251,8 @@ impl Session {
         revealed: &Revealed,
         now: Instant,
     ) -> Result<(), Denied> {
-        self.receive(member, now, |sum| sum.reveal(member, revealed))
+        let digest = digest("reveal", &json(revealed)?);
+        self.receive(member, digest, now, |sum| sum.reveal(member, revealed))
     }
 
     /// Lets a shop leave, with its reason.
@@ -291,21 +304,41 @@ impl Session {
         self.training.as_ref().map(|(plan, global)| (plan, global))
     }
 
+    /// Takes a message. A shop repeats its last one, perhaps turns later, if the answer was lost:
+    /// that succeeds without effect.
     fn receive(
         &mut self,
         member: &str,
+        digest: blake3::Hash,
         now: Instant,
         take: impl FnOnce(&mut Sum) -> Result<(), FederateError>,
     ) -> Result<(), Denied> {
-        self.members.get_mut(member).ok_or(Denied::Unknown)?.seen = now;
+        let sender = self.members.get_mut(member).ok_or(Denied::Unknown)?;
+        sender.seen = now;
+        if sender.taken == Some(digest) {
+            return Ok(());
+        }
         let Phase::Summing(sum) = &mut self.phase else {
             let reason = "the message comes too late: it is not this step's turn".to_owned();
             return Err(FederateError::Coordinator(reason).into());
         };
         take(sum)?;
+        sender.taken = Some(digest);
         self.advance(now);
         Ok(())
     }
+}
+
+/// Returns the hash of a message of a kind.
+fn digest(kind: &str, message: &[u8]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(kind.as_bytes()).update(message);
+    hasher.finalize()
+}
+
+fn json(message: &impl serde::Serialize) -> Result<Vec<u8>, FederateError> {
+    let invalid = |error| FederateError::Coordinator(format!("unexpected message: {error}"));
+    serde_json::to_vec(message).map_err(invalid)
 }
 
 /// Returns 32 random bytes of the operating system, hexadecimal.

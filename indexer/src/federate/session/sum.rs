@@ -93,8 +93,14 @@ impl Sum {
 
     pub fn keys(&mut self, member: &str, keys: PublicKeys) -> Result<(), FederateError> {
         self.expect(Turn::Keys)?;
-        self.keys.insert(member.to_owned(), keys);
-        Ok(())
+        let known = *self.keys.entry(member.to_owned()).or_insert(keys);
+        match known == keys {
+            true => Ok(()),
+            false => {
+                let reason = "expected the keys that the shop sent before, got others; join again";
+                Err(FederateError::Coordinator(reason.to_owned()))
+            }
+        }
     }
 
     pub fn shares(&mut self, member: &str, shares: SealedShares) -> Result<(), FederateError> {

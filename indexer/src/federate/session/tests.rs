@@ -13,7 +13,7 @@ use crate::federate::{
     messages::{Join, Step},
     plan::PROTOCOL,
     samples::plan,
-    secagg::{Advertised, Context, Id, Masked, PublicKeys, Shared},
+    secagg::{Advertised, Context, Id, Masked, PublicKeys, Revealed, SealedShares, Shared},
 };
 use crate::fixed_point::quantize;
 
@@ -38,6 +38,8 @@ struct World {
     masked: BTreeMap<String, Masked>,
     /// Weight of a shop in the sums, by round.
     weight: fn(u32) -> f64,
+    /// Number of times that each message is sent.
+    sends: usize,
 }
 
 impl World {
@@ -51,6 +53,7 @@ impl World {
             shared: BTreeMap::new(),
             masked: BTreeMap::new(),
             weight: |_| 1.0,
+            sends: 1,
         }
     }
 
@@ -74,14 +77,19 @@ impl World {
         match session.step(member, now).expect("a known shop") {
             Step::Keys { context } => {
                 let advertised = Advertised::new(context).expect("keys");
-                session.keys(member, advertised.keys(), now).expect("taken");
+                for _ in 0..self.sends {
+                    session.keys(member, advertised.keys(), now).expect("taken");
+                }
                 self.advertised.insert(member.to_owned(), advertised);
                 "keys"
             }
             Step::Shares { id, roster } => {
                 let advertised = self.advertised.remove(member).expect("keys before");
                 let (shared, sealed) = advertised.share(id, roster).expect("shares");
-                session.shares(member, sealed, now).expect("taken");
+                for _ in 0..self.sends {
+                    let taken = session.shares(member, sealed.clone(), now);
+                    taken.expect("taken");
+                }
                 self.shared.insert(member.to_owned(), shared);
                 "shares"
             }
@@ -93,14 +101,18 @@ impl World {
                 let mut vector = vec![0; length - 1];
                 vector.push(quantize((self.weight)(round), 1.0));
                 let (masked, vector) = shared.mask(&inbox, vector).expect("a vector");
-                session.vector(member, &vector, now).expect("taken");
+                for _ in 0..self.sends {
+                    session.vector(member, &vector, now).expect("taken");
+                }
                 self.masked.insert(member.to_owned(), masked);
                 "vector"
             }
             Step::Reveal { survivors } => {
                 let masked = self.masked.remove(member).expect("a vector before");
                 let revealed = masked.reveal(&survivors).expect("shares");
-                session.reveal(member, &revealed, now).expect("taken");
+                for _ in 0..self.sends {
+                    session.reveal(member, &revealed, now).expect("taken");
+                }
                 "reveal"
             }
             Step::Wait => "wait",
@@ -314,6 +326,46 @@ fn a_restarted_coordinator_resumes_after_the_last_round() {
     let other = Session::open(plan(9), waits(), Some(folder.path().to_owned()));
     let error = other.err().expect("refused").to_string();
     assert!(error.contains("other settings"), "{error}");
+}
+
+#[test]
+fn a_repeated_message_has_no_effect_and_a_different_one_is_refused() {
+    let mut world = World::new(plan(1), None);
+    // The last shop of a turn repeats its message in the next turn, and at the end in no turn.
+    world.sends = 2;
+    let members = shops(&mut world, 3);
+    round(&mut world, &members);
+    let state = (world.session.progress().0, world.session.attempt);
+    assert_eq!(state, (1, 1), "the sum of moments was applied");
+
+    let (first, now) = (&members[0], world.now);
+    assert_eq!(world.act(first), "keys");
+    let others = Advertised::new(Context {
+        session: "another".to_owned(),
+        round: 1,
+        attempt: 1,
+    });
+    let others = others.expect("keys").keys();
+    assert!(world.session.keys(first, others, now).is_err());
+    assert_eq!(world.all(&members[1..]), ["keys"; 2]);
+    assert_eq!(world.act(first), "shares");
+    let no_shares = SealedShares {
+        sealed: BTreeMap::new(),
+        commitments: BTreeMap::new(),
+    };
+    assert!(world.session.shares(first, no_shares, now).is_err());
+    assert_eq!(world.all(&members[1..]), ["shares"; 2]);
+    assert_eq!(world.act(first), "vector");
+    let (_, global) = world.session.training().expect("a training");
+    let zeros = vec![0; global.length(&world.plan, 1)];
+    assert!(world.session.vector(first, &zeros, now).is_err());
+    assert_eq!(world.all(&members[1..]), ["vector"; 2]);
+    assert_eq!(world.act(first), "reveal");
+    let nothing = Revealed::default();
+    assert!(world.session.reveal(first, &nothing, now).is_err());
+    assert_eq!(world.all(&members[1..]), ["reveal"; 2]);
+    assert!(matches!(world.session.finished(), Some(Ok(()))));
+    assert_eq!(world.session.attempt, 1, "the sum was applied");
 }
 
 #[test]
