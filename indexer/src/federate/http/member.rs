@@ -2,14 +2,17 @@
 
 use std::{
     collections::BTreeSet,
-    sync::mpsc::{RecvTimeoutError, channel},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     time::Duration,
 };
 
 use super::api::{Answer, Api};
 use crate::federate::{
     Features, FederateError, PROTOCOL, Plan, Shop, Update,
-    messages::{Join, Step},
+    messages::{Join, Joined, Step},
     secagg::{Advertised, Context, Id, Inbox, Masked, Roster, Shared},
     vector,
 };
@@ -19,7 +22,7 @@ use crate::train::Pairs;
 /// Interval between questions.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Interval between signs of life during a training.
+/// Interval between signs of life, also while a shop trains or sends.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 /// A shop with its pairs.
@@ -82,13 +85,29 @@ impl Member<'_> {
     /// The coordinator cannot be reached, refuses the shop, or gives the training up; or the local
     /// training failed.
     pub fn run(&self, progress: &mut dyn FnMut(Progress)) -> Result<Finished, FederateError> {
-        let mut join = Join {
+        let join = Join {
             protocol: PROTOCOL,
             shop: self.shop.clone(),
             features: self.features.clone(),
             summed: None,
         };
         let joined = self.api.join(&join)?;
+        let secret = Mutex::new(joined.member.clone());
+        std::thread::scope(|scope| {
+            // Its end stops the signs of life.
+            let (_running, stopped) = channel::<()>();
+            scope.spawn(|| show_life(self.api, &secret, stopped));
+            self.take_part(join, joined, &secret, progress)
+        })
+    }
+
+    fn take_part(
+        &self,
+        mut join: Join,
+        joined: Joined,
+        secret: &Mutex<String>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Finished, FederateError> {
         let plan = joined.plan;
         plan.check()?;
         plan.check_features(&self.features)?;
@@ -120,10 +139,25 @@ impl Member<'_> {
                         let reason = "the coordinator changed the plan; join again";
                         return Err(FederateError::Misfit(reason.to_owned()));
                     }
+                    secret
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .clone_from(&joined.member);
                     (work.member, work.computed) = (joined.member, None);
                 }
             }
         }
+    }
+}
+
+/// Tells the coordinator that the shop with this secret lives, until `stopped` is disconnected.
+fn show_life(api: &Api, secret: &Mutex<String>, stopped: Receiver<()>) {
+    while stopped.recv_timeout(SIGN_OF_LIFE) == Err(RecvTimeoutError::Timeout) {
+        let member = secret
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        api.sign_of_life(&member);
     }
 }
 
@@ -269,31 +303,13 @@ impl Work<'_> {
         vector::from_bytes(&self.start, &self.api.model(&self.member)?)
     }
 
-    /// Computes the vector of a round, and tells the coordinator meanwhile that the shop lives.
+    /// Computes the vector of a round.
     fn compute(&self, round: u32) -> Result<Computed, FederateError> {
         if round == 0 {
             return Ok(Computed::Statistics(self.shop.statistics()?));
         }
         let global = self.download()?;
-        let (send, receive) = channel();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                // The receiver waits until it has the result.
-                let _ = send.send(self.shop.train(&global, round).map(Computed::Trained));
-            });
-            loop {
-                match receive.recv_timeout(SIGN_OF_LIFE) {
-                    Ok(result) => return result,
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.api.step(&self.member)?;
-                    }
-                    Err(RecvTimeoutError::Disconnected) => {
-                        let reason = "the local training stopped".to_owned();
-                        return Err(FederateError::Update(reason));
-                    }
-                }
-            }
-        })
+        self.shop.train(&global, round).map(Computed::Trained)
     }
 }
 
