@@ -100,7 +100,7 @@ impl Global {
         if size > limit {
             return Err(FederateError::Update(format!(
                 "expected a mean update of norm {limit:.3} at most, got {size:.3}: a shop does not \
-                 clip; its update cannot be told from the others, so the round is void"
+                 clip; its update cannot be told from the others, so the sum is refused"
             )));
         }
         let mut values = flatten(&self.heads)?;
