@@ -49,12 +49,19 @@ impl Global {
         }
     }
 
-    /// Sets the standardization of the features from the sum of the moments of the shops.
+    /// Sets the standardization of the features from the sum of the moments of `shops` shops.
     ///
     /// # Errors
-    /// The sum is invalid.
-    pub fn apply_statistics(&mut self, plan: &Plan, sum: &[u32]) -> Result<(), FederateError> {
+    /// The sum is invalid, or exceeds what honest shops can send: then the heads stay as they are.
+    pub fn apply_statistics(
+        &mut self,
+        plan: &Plan,
+        sum: &[u32],
+        shops: usize,
+    ) -> Result<(), FederateError> {
         let (moments, weight) = split(sum, self.length(plan, 0))?;
+        check_weight(weight, shops)?;
+        check_moments(plan, moments, weight, shops)?;
         let mean_of = |sum: &u32| dequantize(*sum, FEATURE_BOUND) / weight;
         let mut rest: Vec<f64> = moments.iter().map(mean_of).collect();
         let mut next = |width: usize| {
@@ -84,12 +91,7 @@ impl Global {
     /// The sum is invalid, or exceeds what honest shops can send: then the heads stay as they are.
     pub fn apply(&mut self, plan: &Plan, sum: &[u32], shops: usize) -> Result<f64, FederateError> {
         let (sums, weight) = split(sum, self.length(plan, 1))?;
-        if weight > shops as f64 * SLACK {
-            return Err(FederateError::Update(format!(
-                "expected a weight of at most {shops}, got {weight:.2}: a shop does not follow the \
-                 protocol"
-            )));
-        }
+        check_weight(weight, shops)?;
         let mean_of = |sum: &u32| (dequantize(*sum, plan.clip) / weight) as f32;
         let mean: Vec<f32> = sums.iter().map(mean_of).collect();
         check_finite(&mean)?;
@@ -98,7 +100,7 @@ impl Global {
         if size > limit {
             return Err(FederateError::Update(format!(
                 "expected a mean update of norm {limit:.3} at most, got {size:.3}: a shop does not \
-                 clip; its update cannot be told from the others, so the round is void"
+                 clip; its update cannot be told from the others, so the sum is refused"
             )));
         }
         let mut values = flatten(&self.heads)?;
@@ -146,6 +148,44 @@ fn split(sum: &[u32], expected: usize) -> Result<(&[u32], f64), FederateError> {
         return Err(FederateError::Update(reason));
     }
     Ok((sums, weight))
+}
+
+/// Checks that the weight is one that `shops` shops can have.
+fn check_weight(weight: f64, shops: usize) -> Result<(), FederateError> {
+    match weight > shops as f64 * SLACK {
+        true => Err(FederateError::Update(format!(
+            "expected a weight of at most {shops}, got {weight:.2}: a shop does not follow the \
+             protocol"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Checks that sums of means, and of mean squares over [`FEATURE_BOUND`], are within the bounds of
+/// features, for texts and for images. Each shop rounds each number and its weight.
+fn check_moments(
+    plan: &Plan,
+    sums: &[u32],
+    weight: f64,
+    shops: usize,
+) -> Result<(), FederateError> {
+    let most = FEATURE_BOUND * (weight * SLACK + shops as f64 / LEVELS);
+    let mut rest = sums;
+    for (name, width) in [("text", plan.features.text), ("image", plan.features.image)] {
+        for (moment, least) in [("mean", -most), ("mean square", 0.0)] {
+            let (part, after) = rest.split_at(width.min(rest.len()));
+            rest = after;
+            let values = part.iter().map(|sum| dequantize(*sum, FEATURE_BOUND));
+            let outside = values.enumerate().find(|(_, v)| *v < least || *v > most);
+            if let Some((n, got)) = outside {
+                return Err(FederateError::Update(format!(
+                    "expected a sum from {least:.3} to {most:.3} as {moment} of {name} feature \
+                     {n}, got {got:.3}: a shop does not follow the protocol"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Returns a bound of the norm that noise adds to a sum, with a margin of a tenth.

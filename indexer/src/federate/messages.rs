@@ -19,6 +19,9 @@ pub struct Join {
     pub shop: String,
     /// Encoders of the shop.
     pub features: Features,
+    /// Last round for whose sum the shop revealed shares; it refuses to repeat it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summed: Option<u32>,
 }
 
 /// Answer to [`Join`].

@@ -11,6 +11,9 @@ use crate::train::Recipe;
 /// Version of plans and messages; others are refused.
 pub const PROTOCOL: u32 = 1;
 
+/// Maximum number of components of features: they decide on the size of the heads.
+const MAX_FEATURES: usize = 65_536;
+
 /// Maximum noise multiplier: with more, sums could exceed 2^31.
 const MAX_NOISE: f64 = 10.0;
 
@@ -36,6 +39,28 @@ pub struct Features {
     pub text: usize,
     /// Number of components of an image's features.
     pub image: usize,
+}
+
+impl Features {
+    /// Checks that heads for them can be made.
+    ///
+    /// # Errors
+    /// A number of components is 0 or above 65,536.
+    pub fn check(&self) -> Result<(), FederateError> {
+        self.check_from(1)
+    }
+
+    fn check_from(&self, least: usize) -> Result<(), FederateError> {
+        for (name, got) in [("text", self.text), ("image", self.image)] {
+            if !(least..=MAX_FEATURES).contains(&got) {
+                return Err(FederateError::Plan(format!(
+                    "expected {least} to {MAX_FEATURES} features of {name}, got {got}; use encoders \
+                     of that width"
+                )));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Settings of a federated training.
@@ -117,6 +142,8 @@ impl Plan {
             let hint = "set it to 0, since the number of pairs of a shop would get no noise";
             return problem(format!("`full_weight_pairs` with `noise`: {hint}"));
         }
+        // None before the first shop has joined.
+        self.features.check_from(0)?;
         if !(3..=255).contains(&self.min_shops) {
             let got = self.min_shops;
             return problem(format!("`min_shops`: expected 3 to 255, got {got}"));

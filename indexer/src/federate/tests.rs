@@ -1,6 +1,7 @@
 use super::{
     Features, FederateError, Global, Plan, ServerOptimizer, Shop, noise,
-    samples::{pairs, plan},
+    samples::{IMAGE, TEXT, pairs, plan},
+    shop::FEATURE_BOUND,
     simulate::Simulation,
     state, vector,
 };
@@ -45,6 +46,15 @@ fn a_plan_says_what_is_wrong_with_it() {
         })
         .contains("expected protocol 1, got 7")
     );
+    let wide = |text: usize| Plan {
+        features: Features {
+            text,
+            ..plan(1).features
+        },
+        ..plan(1)
+    };
+    assert!(wrong(wide(65_537)).contains("expected 0 to 65536 features of text, got 65537"));
+    assert!(wide(65_536).check().is_ok() && wide(0).check().is_ok());
     assert!(plan(1).check().is_ok());
     let other = Features {
         text: 7,
@@ -166,7 +176,7 @@ fn moments_of_all_shops_standardize_the_features() {
             .zip(vector)
             .for_each(|(s, v)| *s = s.wrapping_add(v));
     }
-    global.apply_statistics(&plan, &sum).expect("moments");
+    global.apply_statistics(&plan, &sum, 3).expect("moments");
     let texts: Vec<_> = all.iter().map(|pairs| &pairs.text).collect();
     let together = candle_core::Tensor::cat(&texts, 0).expect("all rows");
     let expected = crate::space::tower::Standardize::of(&together).expect("moments");
@@ -183,6 +193,40 @@ fn moments_of_all_shops_standardize_the_features() {
     for (a, b) in got.scale.iter().zip(&expected.scale) {
         assert!((a / b - 1.0).abs() < 1e-2, "{a} {b}");
     }
+}
+
+#[test]
+fn moments_that_honest_shops_cannot_send_are_refused() {
+    let plan = plan(1);
+    let mut global = Global::new(&plan).expect("a start");
+    let before = global.heads.digest().expect("a digest");
+    let length = global.length(&plan, 0);
+    let sum = |at: usize, value: f64, weight: f64| {
+        let mut sum = vec![0; length];
+        sum[at] = (value / FEATURE_BOUND * LEVELS) as i32 as u32;
+        sum[length - 1] = (weight * LEVELS) as u32;
+        sum
+    };
+    let mut refused = |sum: Vec<u32>| {
+        let error = global.apply_statistics(&plan, &sum, 3);
+        let error = error.expect_err("refused").to_string();
+        let digest = global.heads.digest().expect("a digest");
+        assert_eq!(digest, before, "unchanged");
+        error
+    };
+    let squares = TEXT;
+    assert!(refused(sum(0, 0.0, 4.0)).contains("expected a weight of at most 3"));
+    assert!(refused(sum(0, 17.0, 2.0)).contains("as mean of text feature 0"));
+    assert!(refused(sum(0, -17.0, 2.0)).contains("as mean of text feature 0"));
+    assert!(refused(sum(squares + 1, 17.0, 2.0)).contains("as mean square of text feature 1"));
+    assert!(refused(sum(squares, -1.0, 2.0)).contains("as mean square of text feature 0"));
+    assert!(refused(sum(2 * TEXT + IMAGE - 1, 17.0, 2.0)).contains("mean of image feature 7"));
+    // The greatest features with the least weight, rounded apart.
+    let mut extreme = vec![4; length - 1];
+    extreme.push(3);
+    let extreme = global.apply_statistics(&plan, &extreme, 3);
+    extreme.expect("as far as features go");
+    assert_ne!(global.heads.digest().expect("a digest"), before);
 }
 
 #[test]

@@ -21,6 +21,9 @@ use crate::federate::{
 
 const TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Limit on a sign of life: the next one comes soon.
+const BRIEFLY: Duration = Duration::from_secs(5);
+
 /// Time between attempts at a request.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -91,6 +94,17 @@ impl Api {
         self.json("GET", "step", member, Option::<&()>::None)
     }
 
+    /// Tells the coordinator that a shop lives; what comes of it does not matter.
+    pub(super) fn sign_of_life(&self, member: &str) {
+        let request = self.request("GET", "step", member, BYTES, &[]);
+        let sent = request.map(|request| {
+            let request = self.agent.configure_request(request);
+            let request = request.timeout_global(Some(BRIEFLY)).build();
+            self.agent.run(request)
+        });
+        drop(sent);
+    }
+
     pub(super) fn keys(&self, member: &str, keys: PublicKeys) -> Result<(), FederateError> {
         self.post("keys", member, &keys)
     }
@@ -148,6 +162,24 @@ impl Api {
         )
     }
 
+    fn request<'a>(
+        &self,
+        method: &str,
+        path: &str,
+        member: &str,
+        kind: &str,
+        body: &'a [u8],
+    ) -> Result<ureq::http::Request<&'a [u8]>, FederateError> {
+        ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}/{path}", self.base))
+            .header("authorization", format!("Bearer {}", self.key))
+            .header(MEMBER, member)
+            .header("content-type", kind)
+            .body(body)
+            .map_err(unreadable)
+    }
+
     /// Sends a request, again while the coordinator cannot be reached.
     fn call(
         &self,
@@ -159,14 +191,7 @@ impl Api {
     ) -> Result<Answer<Vec<u8>>, FederateError> {
         let began = Instant::now();
         loop {
-            let request = ureq::http::Request::builder()
-                .method(method)
-                .uri(format!("{}/{path}", self.base))
-                .header("authorization", format!("Bearer {}", self.key))
-                .header(MEMBER, member)
-                .header("content-type", kind)
-                .body(body)
-                .map_err(unreadable)?;
+            let request = self.request(method, path, member, kind, body)?;
             let answer = self.agent.run(request).and_then(|mut answer| {
                 let status = answer.status().as_u16();
                 let content = answer.body_mut().with_config().limit(MAX_RESPONSE);

@@ -1,25 +1,28 @@
 //! A shop in a training: asks what is to be done, and does it, until the heads are finished.
 
 use std::{
-    collections::BTreeSet,
-    sync::mpsc::{RecvTimeoutError, channel},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     time::Duration,
 };
 
-use super::api::{Answer, Api};
+use super::{
+    api::{Answer, Api},
+    work::{Stage, Work},
+};
 use crate::federate::{
-    Features, FederateError, PROTOCOL, Plan, Shop, Update,
-    messages::{Join, Step},
-    secagg::{Advertised, Context, Id, Inbox, Masked, Roster, Shared},
-    vector,
+    Features, FederateError, PROTOCOL, Plan, Shop,
+    messages::{Join, Joined, Step},
 };
 use crate::space::heads::Heads;
 use crate::train::Pairs;
 
 /// Interval between questions.
-const POLL: Duration = Duration::from_millis(200);
+pub(super) const POLL: Duration = Duration::from_millis(200);
 
-/// Interval between signs of life during a training.
+/// Interval between signs of life, also while a shop trains or sends.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 /// A shop with its pairs.
@@ -60,20 +63,6 @@ pub enum Progress {
     Sent(u32),
 }
 
-/// State between messages of a sum.
-enum Stage {
-    Idle,
-    Advertised(Advertised),
-    Shared(Box<Shared>, usize),
-    Masked(Masked),
-}
-
-/// Result of a local computation, kept if the sum is tried again.
-enum Computed {
-    Statistics(Vec<u32>),
-    Trained(Update),
-}
-
 impl Member<'_> {
     /// Takes part until the training is over; `progress` is called with what it has done.
     ///
@@ -85,8 +74,25 @@ impl Member<'_> {
             protocol: PROTOCOL,
             shop: self.shop.clone(),
             features: self.features.clone(),
+            summed: None,
         };
         let joined = self.api.join(&join)?;
+        let secret = Mutex::new(joined.member.clone());
+        std::thread::scope(|scope| {
+            // Its end stops the signs of life.
+            let (_running, stopped) = channel::<()>();
+            scope.spawn(|| show_life(self.api, &secret, stopped));
+            self.take_part(join, joined, &secret, progress)
+        })
+    }
+
+    fn take_part(
+        &self,
+        mut join: Join,
+        joined: Joined,
+        secret: &Mutex<String>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Finished, FederateError> {
         let plan = joined.plan;
         plan.check()?;
         plan.check_features(&self.features)?;
@@ -97,6 +103,7 @@ impl Member<'_> {
             member: joined.member,
             stage: Stage::Idle,
             computed: None,
+            summed: None,
         };
         loop {
             match self.api.step(&work.member)? {
@@ -111,11 +118,16 @@ impl Member<'_> {
                 Answer::Body(step) => work.answer(step, progress)?,
                 Answer::Unknown => {
                     // The coordinator was restarted, or took this shop for dead.
+                    join.summed = work.summed;
                     let joined = self.api.join(&join)?;
                     if joined.plan != plan {
                         let reason = "the coordinator changed the plan; join again";
                         return Err(FederateError::Misfit(reason.to_owned()));
                     }
+                    secret
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .clone_from(&joined.member);
                     (work.member, work.computed) = (joined.member, None);
                 }
             }
@@ -123,143 +135,13 @@ impl Member<'_> {
     }
 }
 
-/// A shop's side of a training.
-struct Work<'a> {
-    api: &'a Api,
-    shop: Shop<'a>,
-    start: Heads,
-    /// Secret of the shop.
-    member: String,
-    stage: Stage,
-    /// Result of a round, by its number.
-    computed: Option<(u32, Computed)>,
-}
-
-impl Work<'_> {
-    /// Sends what the coordinator waits for. If the round cannot go on with this shop, it goes on
-    /// without it, and the shop joins the next one.
-    fn answer(
-        &mut self,
-        step: Step,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(), FederateError> {
-        if step == Step::Wait {
-            std::thread::sleep(POLL);
-            return Ok(());
-        }
-        let stage = std::mem::replace(&mut self.stage, Stage::Idle);
-        let result = match (step, stage) {
-            (Step::Keys { context }, _) => self.advertise(context, progress),
-            (Step::Shares { id, roster }, Stage::Advertised(advertised)) => {
-                self.share(advertised, id, roster)
-            }
-            (Step::Vector { inbox }, Stage::Shared(shared, shops)) => {
-                self.send(*shared, shops, &inbox, progress)
-            }
-            (Step::Reveal { survivors }, Stage::Masked(masked)) => self.reveal(masked, &survivors),
-            // A message of a round that began before this shop joined again.
-            _ => Ok(Stage::Idle),
-        };
-        match result {
-            Ok(stage) => self.stage = stage,
-            Err(error @ (FederateError::Secure(_) | FederateError::Coordinator(_))) => {
-                tracing::warn!(%error, "this round goes on without this shop");
-                self.api.leave(&self.member, &error.to_string())?;
-            }
-            Err(error) => return Err(error),
-        }
-        if matches!(self.stage, Stage::Idle) {
-            std::thread::sleep(POLL);
-        }
-        Ok(())
-    }
-
-    fn advertise(
-        &mut self,
-        context: Context,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Stage, FederateError> {
-        let round = context.round;
-        if self.computed.as_ref().is_none_or(|(of, _)| *of != round) {
-            let computed = self.compute(round)?;
-            if let Computed::Trained(update) = &computed {
-                let norm = update.norm;
-                progress(Progress::Trained { round, norm });
-            }
-            self.computed = Some((round, computed));
-        }
-        let advertised = Advertised::new(context)?;
-        self.api.keys(&self.member, advertised.keys())?;
-        Ok(Stage::Advertised(advertised))
-    }
-
-    fn share(
-        &self,
-        advertised: Advertised,
-        id: Id,
-        roster: Roster,
-    ) -> Result<Stage, FederateError> {
-        let shops = roster.keys.len();
-        let (shared, sealed) = advertised.share(id, roster)?;
-        self.api.shares(&self.member, &sealed)?;
-        Ok(Stage::Shared(Box::new(shared), shops))
-    }
-
-    fn send(
-        &self,
-        shared: Shared,
-        shops: usize,
-        inbox: &Inbox,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Stage, FederateError> {
-        let Some((round, computed)) = &self.computed else {
-            return Ok(Stage::Idle);
-        };
-        let values = match computed {
-            Computed::Statistics(values) => values.clone(),
-            Computed::Trained(update) => self.shop.quantized(update, shops)?,
-        };
-        let (masked, values) = shared.mask(inbox, values)?;
-        progress(Progress::Masked(*round));
-        self.api.vector(&self.member, &values)?;
-        progress(Progress::Sent(*round));
-        Ok(Stage::Masked(masked))
-    }
-
-    fn reveal(&self, masked: Masked, survivors: &BTreeSet<Id>) -> Result<Stage, FederateError> {
-        let revealed = masked.reveal(survivors)?;
-        self.api.reveal(&self.member, &revealed)?;
-        Ok(Stage::Idle)
-    }
-
-    fn download(&self) -> Result<Heads, FederateError> {
-        vector::from_bytes(&self.start, &self.api.model(&self.member)?)
-    }
-
-    /// Computes the vector of a round, and tells the coordinator meanwhile that the shop lives.
-    fn compute(&self, round: u32) -> Result<Computed, FederateError> {
-        if round == 0 {
-            return Ok(Computed::Statistics(self.shop.statistics()?));
-        }
-        let global = self.download()?;
-        let (send, receive) = channel();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                // The receiver waits until it has the result.
-                let _ = send.send(self.shop.train(&global, round).map(Computed::Trained));
-            });
-            loop {
-                match receive.recv_timeout(SIGN_OF_LIFE) {
-                    Ok(result) => return result,
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.api.step(&self.member)?;
-                    }
-                    Err(RecvTimeoutError::Disconnected) => {
-                        let reason = "the local training stopped".to_owned();
-                        return Err(FederateError::Update(reason));
-                    }
-                }
-            }
-        })
+/// Tells the coordinator that the shop with this secret lives, until `stopped` is disconnected.
+fn show_life(api: &Api, secret: &Mutex<String>, stopped: Receiver<()>) {
+    while stopped.recv_timeout(SIGN_OF_LIFE) == Err(RecvTimeoutError::Timeout) {
+        let member = secret
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        api.sign_of_life(&member);
     }
 }

@@ -6,6 +6,7 @@ mod member;
 mod server;
 #[cfg(test)]
 mod tests;
+mod work;
 
 pub use self::{
     api::Api,

@@ -44,9 +44,6 @@ const STOP_SECONDS: u64 = 5;
 /// Maximum size of a JSON message: sealed shares of 255 shops are below 100 KiB.
 const MAX_JSON_BYTES: usize = 1 << 20;
 
-/// Maximum size of a vector.
-const MAX_VECTOR_BYTES: usize = 1 << 30;
-
 /// Address and key of a coordinator.
 pub struct Listen {
     /// Address.
@@ -149,7 +146,6 @@ pub struct Summary {
 fn routes(config: &mut web::ServiceConfig) {
     config
         .app_data(web::JsonConfig::default().limit(MAX_JSON_BYTES))
-        .app_data(web::PayloadConfig::new(MAX_VECTOR_BYTES))
         .route("/federation/join", web::post().to(join))
         .route("/federation/step", web::get().to(step))
         .route("/federation/keys", web::post().to(keys))
@@ -194,17 +190,23 @@ fn admitted(
     request: &HttpRequest,
     answer: impl FnOnce(&mut Session) -> Result<HttpResponse, Denied>,
 ) -> HttpResponse {
-    let header = request.headers().get(header::AUTHORIZATION);
-    let key = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    if key.is_none_or(|key| blake3::hash(key.as_bytes()) != state.key) {
-        let reason = "expected the key of the federation; see --key";
-        return refusal(StatusCode::UNAUTHORIZED, reason);
+    if let Some(refused) = without_key(state, request) {
+        return refused;
     }
     match answer(&mut lock(state)) {
         Ok(response) => response,
         Err(Denied::Unknown) => refusal(StatusCode::GONE, &Denied::Unknown.to_string()),
         Err(Denied::Invalid(error)) => refusal(StatusCode::CONFLICT, &error.to_string()),
     }
+}
+
+/// Returns the refusal of a request without the shared key.
+fn without_key(state: &State, request: &HttpRequest) -> Option<HttpResponse> {
+    let header = request.headers().get(header::AUTHORIZATION);
+    let key = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let is_known = key.is_some_and(|key| blake3::hash(key.as_bytes()) == state.key);
+    let reason = "expected the key of the federation; see --key";
+    (!is_known).then(|| refusal(StatusCode::UNAUTHORIZED, reason))
 }
 
 fn refusal(status: StatusCode, reason: &str) -> HttpResponse {
@@ -260,7 +262,21 @@ async fn shares(
     })
 }
 
-async fn vector(state: web::Data<State>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+/// Takes a vector. The body is read only with the shared key, and no further than a vector goes. An
+/// unknown shop is refused after that: before, it might not see the answer while it sends.
+async fn vector(state: web::Data<State>, request: HttpRequest, body: web::Payload) -> HttpResponse {
+    if let Some(refused) = without_key(&state, &request) {
+        return refused;
+    }
+    let most = lock(&state).vector_bytes();
+    let body = match body.to_bytes_limited(most).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(_) => {
+            let reason = format!("expected a vector of {most} bytes, got more; join again");
+            return refusal(StatusCode::PAYLOAD_TOO_LARGE, &reason);
+        }
+    };
     let number = |b: &[u8]| u32::from_le_bytes(std::array::from_fn(|i| b[i]));
     let values: Vec<u32> = body.chunks_exact(4).map(number).collect();
     admitted(&state, &request, |session| {

@@ -1,7 +1,8 @@
 //! A training between real processes.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -126,7 +127,9 @@ fn expected(plan: &Plan, by_round: [&[u64]; 3]) -> String {
                 .for_each(|(s, v)| *s = s.wrapping_add(v));
         }
         match round {
-            0 => global.apply_statistics(plan, &sum).expect("moments"),
+            0 => global
+                .apply_statistics(plan, &sum, numbers.len())
+                .expect("moments"),
             _ => {
                 global.apply(plan, &sum, numbers.len()).expect("a step");
             }
@@ -184,6 +187,7 @@ fn a_shop_with_another_key_or_other_encoders_is_refused() {
             protocol: crate::federate::PROTOCOL,
             shop: "first".to_owned(),
             features,
+            summed: None,
         })
     };
     join(plan.features.clone()).expect("the first decides");
@@ -206,4 +210,49 @@ fn a_shop_with_another_key_or_other_encoders_is_refused() {
         error.contains("expected 8 features of image, got 9"),
         "{error}"
     );
+}
+
+#[test]
+fn a_vector_is_read_only_with_the_key_and_as_far_as_expected() {
+    let plan = plan(1);
+    let session = Session::open(plan.clone(), waits(), None).expect("a session");
+    let serving = serve(&listen(), session).expect("a server");
+    let address = serving.address().expect("an address");
+    // It stays until the test process ends.
+    std::thread::spawn(move || serving.run());
+    let status = |key: &str, length: usize| {
+        let mut stream = TcpStream::connect(address).expect("connected");
+        let timeout = Some(Duration::from_secs(20));
+        stream.set_read_timeout(timeout).expect("a timeout");
+        let head = format!(
+            "POST /federation/vector HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\n\
+             content-length: {length}\r\n\r\n"
+        );
+        // The body is announced, but does not come.
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut line = String::new();
+        BufReader::new(stream)
+            .read_line(&mut line)
+            .expect("an answer");
+        line
+    };
+    let answer = status("another key than that", 1 << 30);
+    assert!(answer.contains(" 401 "), "{answer}");
+
+    let known = api(&format!("http://{address}"), KEY);
+    let joined = known
+        .join(&crate::federate::messages::Join {
+            protocol: crate::federate::PROTOCOL,
+            shop: "first".to_owned(),
+            features: plan.features.clone(),
+            summed: None,
+        })
+        .expect("joined");
+    let length = 2 * (TEXT + IMAGE) + 1;
+    let send = |length: usize| {
+        let error = known.vector(&joined.member, &vec![0; length]);
+        error.expect_err("refused").to_string()
+    };
+    assert!(send(length + 1).contains("expected a vector of 116 bytes, got more"));
+    assert!(send(length).contains("not this step's turn"));
 }

@@ -1,28 +1,26 @@
 //! The coordinator of a training, without a network: shops join, and each round goes through the
 //! steps of a secure sum. What a shop does not send in time is done without it.
 
+mod rounds;
 mod sum;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-use self::sum::{Outcome, Sum};
+use self::sum::Sum;
 use super::{
     FederateError, Global, Plan,
     messages::{Join, Joined, Step},
     plan::PROTOCOL,
-    secagg::{Context, PublicKeys, Revealed, SealedShares, random_key},
+    secagg::{PublicKeys, Revealed, SealedShares, random_key},
     state, vector,
 };
 use crate::space::heads::Heads;
-
-/// Failed attempts in a row after which a training is given up.
-const MAX_ATTEMPTS: u32 = 5;
 
 /// Limits on waiting.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +60,8 @@ pub enum Denied {
 struct Member {
     shop: String,
     seen: Instant,
+    /// Hash of its last message that was taken.
+    taken: Option<blake3::Hash>,
 }
 
 /// State of the training.
@@ -87,6 +87,8 @@ pub struct Session {
     attempt: u32,
     /// Folder of the state, from which a restarted coordinator resumes.
     folder: Option<PathBuf>,
+    /// True from the load of the state on, until a sum begins.
+    is_resumed: bool,
 }
 
 impl Session {
@@ -110,6 +112,7 @@ impl Session {
             round: 0,
             attempt: 1,
             folder,
+            is_resumed: false,
         };
         let saved = session.folder.as_deref().map(state::load).transpose()?;
         if let Some(saved) = saved.flatten() {
@@ -124,6 +127,7 @@ impl Session {
                 return Err(FederateError::Plan(reason.to_owned()));
             }
             session.round = saved.round;
+            session.is_resumed = true;
             if session.round > saved.plan.rounds {
                 session.phase = Phase::Done;
             }
@@ -149,6 +153,8 @@ impl Session {
                 features: join.features.clone(),
                 ..self.template.clone()
             };
+            plan.features.check()?;
+            plan.check()?;
             let global = Global::new(&plan)?;
             self.round = u32::from(!plan.has_statistics());
             self.training = Some((plan, global));
@@ -158,13 +164,22 @@ impl Session {
         };
         plan.check_features(&join.features)?;
         let plan = plan.clone();
+        if let Some(summed) = join.summed {
+            self.skip_summed(summed);
+        }
         // A shop that joins again was restarted.
         self.members.retain(|_, member| member.shop != join.shop);
         let member = new_secret()?;
         let shop = join.shop.clone();
         tracing::info!(shop, "joined");
-        self.members
-            .insert(member.clone(), Member { shop, seen: now });
+        self.members.insert(
+            member.clone(),
+            Member {
+                shop,
+                seen: now,
+                taken: None,
+            },
+        );
         self.advance(now);
         Ok(Joined { member, plan })
     }
@@ -191,7 +206,8 @@ impl Session {
     /// # Errors
     /// It is unknown, or it is another step's turn.
     pub fn keys(&mut self, member: &str, keys: PublicKeys, now: Instant) -> Result<(), Denied> {
-        self.receive(member, now, |sum| sum.keys(member, keys))
+        let digest = digest("keys", &json(&keys)?);
+        self.receive(member, digest, now, |sum| sum.keys(member, keys))
     }
 
     /// Takes the sealed shares of a shop.
@@ -204,7 +220,8 @@ impl Session {
         shares: SealedShares,
         now: Instant,
     ) -> Result<(), Denied> {
-        self.receive(member, now, |sum| sum.shares(member, shares))
+        let digest = digest("shares", &json(&shares)?);
+        self.receive(member, digest, now, |sum| sum.shares(member, shares))
     }
 
     /// Takes the masked vector of a shop.
@@ -212,7 +229,16 @@ impl Session {
     /// # Errors
     /// As [`Session::keys`], or its length differs.
     pub fn vector(&mut self, member: &str, vector: &[u32], now: Instant) -> Result<(), Denied> {
-        self.receive(member, now, |sum| sum.vector(member, vector))
+        let bytes: Vec<u8> = vector.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let digest = digest("vector", &bytes);
+        self.receive(member, digest, now, |sum| sum.vector(member, vector))
+    }
+
+    /// Number of bytes of a vector of the current sum; 0 before a shop has joined.
+    pub fn vector_bytes(&self) -> usize {
+        let training = self.training.as_ref();
+        let length = training.map_or(0, |(plan, global)| global.length(plan, self.round));
+        length * size_of::<u32>()
     }
 
     /// Takes revealed shares of a shop.
@@ -225,7 +251,8 @@ impl Session {
         revealed: &Revealed,
         now: Instant,
     ) -> Result<(), Denied> {
-        self.receive(member, now, |sum| sum.reveal(member, revealed))
+        let digest = digest("reveal", &json(revealed)?);
+        self.receive(member, digest, now, |sum| sum.reveal(member, revealed))
     }
 
     /// Lets a shop leave, with its reason.
@@ -277,115 +304,41 @@ impl Session {
         self.training.as_ref().map(|(plan, global)| (plan, global))
     }
 
+    /// Takes a message. A shop repeats its last one, perhaps turns later, if the answer was lost:
+    /// that succeeds without effect.
     fn receive(
         &mut self,
         member: &str,
+        digest: blake3::Hash,
         now: Instant,
         take: impl FnOnce(&mut Sum) -> Result<(), FederateError>,
     ) -> Result<(), Denied> {
-        self.members.get_mut(member).ok_or(Denied::Unknown)?.seen = now;
+        let sender = self.members.get_mut(member).ok_or(Denied::Unknown)?;
+        sender.seen = now;
+        if sender.taken == Some(digest) {
+            return Ok(());
+        }
         let Phase::Summing(sum) = &mut self.phase else {
             let reason = "the message comes too late: it is not this step's turn".to_owned();
             return Err(FederateError::Coordinator(reason).into());
         };
         take(sum)?;
+        sender.taken = Some(digest);
         self.advance(now);
         Ok(())
     }
+}
 
-    /// Goes on where nothing more is to come, or time is over.
-    pub fn advance(&mut self, now: Instant) {
-        let silence = self.waits.silence;
-        self.members.retain(|_, member| {
-            let is_alive = now.saturating_duration_since(member.seen) <= silence;
-            if !is_alive {
-                tracing::warn!(
-                    shop = member.shop,
-                    "no sign of life; the round goes on without it"
-                );
-            }
-            is_alive
-        });
-        let members: BTreeSet<String> = self.members.keys().cloned().collect();
-        let outcome = match &mut self.phase {
-            Phase::Joining(since) => {
-                let began = *since.get_or_insert(now);
-                if members.len() < self.template.min_shops {
-                    *since = None;
-                } else if now.saturating_duration_since(began) >= self.waits.join {
-                    self.begin(now);
-                }
-                return;
-            }
-            Phase::Summing(sum) => sum.advance(&members, self.waits, now),
-            Phase::Done | Phase::Failed(_) => return,
-        };
-        match outcome {
-            Outcome::Open => {}
-            Outcome::Sum(sum, shops) => match self.apply(&sum, shops) {
-                Ok(()) if self.is_over() => self.phase = Phase::Done,
-                Ok(()) => self.begin(now),
-                Err(error) => self.retry(&error.to_string()),
-            },
-            Outcome::Void(reason) => self.retry(&reason),
-        }
-    }
+/// Returns the hash of a message of a kind.
+fn digest(kind: &str, message: &[u8]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(kind.as_bytes()).update(message);
+    hasher.finalize()
+}
 
-    fn is_over(&self) -> bool {
-        self.round > self.template.rounds
-    }
-
-    /// Starts the next sum.
-    fn begin(&mut self, now: Instant) {
-        let Some((plan, global)) = &self.training else {
-            return;
-        };
-        let context = Context {
-            session: self.id.clone(),
-            round: self.round,
-            attempt: self.attempt,
-        };
-        let length = global.length(plan, self.round);
-        let sum = Sum::new(context, length, plan.min_shops, now);
-        self.phase = Phase::Summing(Box::new(sum));
-    }
-
-    /// Applies a sum and saves the result.
-    fn apply(&mut self, sum: &[u32], shops: usize) -> Result<(), FederateError> {
-        let Some((plan, global)) = &mut self.training else {
-            return Ok(());
-        };
-        let norm = match self.round {
-            0 => {
-                global.apply_statistics(plan, sum)?;
-                None
-            }
-            _ => Some(global.apply(plan, sum, shops)?),
-        };
-        let norm = norm.map(|norm| format!("{norm:.4}"));
-        tracing::info!(round = self.round, shops, norm, "round finished");
-        self.round += 1;
-        self.attempt = 1;
-        if let Some(folder) = &self.folder {
-            state::save(folder, plan, global, self.round)?;
-        }
-        Ok(())
-    }
-
-    /// Waits for shops again, after a sum that failed.
-    fn retry(&mut self, reason: &str) {
-        tracing::warn!(
-            round = self.round,
-            attempt = self.attempt,
-            reason,
-            "round is void"
-        );
-        self.attempt += 1;
-        self.phase = match self.attempt > MAX_ATTEMPTS {
-            true => Phase::Failed(format!("round {}: {reason}", self.round)),
-            false => Phase::Joining(None),
-        };
-    }
+fn json(message: &impl serde::Serialize) -> Result<Vec<u8>, FederateError> {
+    let invalid = |error| FederateError::Coordinator(format!("unexpected message: {error}"));
+    serde_json::to_vec(message).map_err(invalid)
 }
 
 /// Returns 32 random bytes of the operating system, hexadecimal.

@@ -12,17 +12,17 @@ use crate::federate::{
     secagg::{Aggregation, Context, Id, PublicKeys, Revealed, SealedShares, least_survivors},
 };
 
-/// Maximum number of shops of a sum.
-const MAX_SHOPS: usize = 255;
-
 /// State of a sum.
 pub enum Outcome {
     /// More messages are to come.
     Open,
     /// The sum of the vectors of a number of shops.
     Sum(Vec<u32>, usize),
-    /// It failed and must be tried again.
+    /// It failed before any shop revealed shares, and can be tried again.
     Void(String),
+    /// It failed while shops revealed shares. They refuse to repeat the round, since they cannot
+    /// know whether the sum came about.
+    Lost(String),
 }
 
 /// Turn of the shops.
@@ -93,8 +93,14 @@ impl Sum {
 
     pub fn keys(&mut self, member: &str, keys: PublicKeys) -> Result<(), FederateError> {
         self.expect(Turn::Keys)?;
-        self.keys.insert(member.to_owned(), keys);
-        Ok(())
+        let known = *self.keys.entry(member.to_owned()).or_insert(keys);
+        match known == keys {
+            true => Ok(()),
+            false => {
+                let reason = "expected the keys that the shop sent before, got others; join again";
+                Err(FederateError::Coordinator(reason.to_owned()))
+            }
+        }
     }
 
     pub fn shares(&mut self, member: &str, shares: SealedShares) -> Result<(), FederateError> {
@@ -171,7 +177,8 @@ impl Sum {
             return Outcome::Open;
         }
         let mut keys = BTreeMap::new();
-        for (id, (member, own)) in (1..).zip(self.keys.iter().take(MAX_SHOPS)) {
+        // Shops beyond the last number wait for the next sum.
+        for (id, (member, own)) in (1..=Id::MAX).zip(&self.keys) {
             self.ids.insert(member.clone(), id);
             keys.insert(id, *own);
         }
@@ -221,7 +228,7 @@ impl Sum {
             let sum = self.aggregation.take().map(Aggregation::sum);
             return match sum {
                 Some(Ok(sum)) => Outcome::Sum(sum, shops),
-                Some(Err(error)) => Outcome::Void(error.to_string()),
+                Some(Err(error)) => Outcome::Lost(error.to_string()),
                 None => Outcome::Open,
             };
         }
@@ -230,7 +237,7 @@ impl Sum {
         };
         match self.ids.iter().any(can_still) && !is_late {
             true => Outcome::Open,
-            false => Outcome::Void("too few shops stayed to remove the masks".to_owned()),
+            false => Outcome::Lost("too few shops stayed to remove the masks".to_owned()),
         }
     }
 }

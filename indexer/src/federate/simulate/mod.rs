@@ -77,8 +77,8 @@ impl Simulation<'_> {
         let (mut clipped, mut rho) = (0.0, 0.0);
         if plan.has_statistics() {
             let vectors: Result<Vec<_>, _> = shops.iter().map(Shop::statistics).collect();
-            let (sum, _) = self.sum(0, &vectors?, &mut rng, &mut masks)?;
-            global.apply_statistics(plan, &sum)?;
+            let (sum, in_sum) = self.sum(0, &vectors?, &mut rng, &mut masks)?;
+            global.apply_statistics(plan, &sum, in_sum)?;
         }
         for round in 1..=plan.rounds {
             let train = |shop: &Shop| -> Result<(Vec<u32>, bool), FederateError> {
