@@ -308,8 +308,7 @@ pub fn table() -> Vec<Entry> {
 
 /// Registers all routes; the caller adds the state and `http::middleware::layer`.
 pub fn routes(app: &mut web::ServiceConfig) {
-    app.app_data(web::QueryConfig::default().error_handler(|e, _| bad_request("query string", &e)))
-        .app_data(web::PathConfig::default().error_handler(|e, _| bad_request("path", &e)));
+    app.app_data(web::PathConfig::default().error_handler(|e, _| bad_path(&e)));
     for entry in table() {
         app.service(entry.resource());
     }
@@ -318,6 +317,6 @@ pub fn routes(app: &mut web::ServiceConfig) {
     }));
 }
 
-fn bad_request(part: &str, error: &dyn std::fmt::Display) -> actix_web::Error {
-    ApiError::invalid("", format!("{part}: {error}")).into()
+fn bad_path(error: &dyn std::fmt::Display) -> actix_web::Error {
+    ApiError::invalid("", format!("path: {error}")).into()
 }

@@ -6,6 +6,7 @@ pub mod body;
 pub mod body_limits;
 pub mod etag;
 pub mod middleware;
+pub mod params;
 pub mod replication;
 pub mod request_context;
 pub mod responses;

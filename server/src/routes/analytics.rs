@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Bytes, Json, Path, Query as Params},
+    web::{Bytes, Json, Path},
 };
 use futures_util::{Stream, stream};
 use vitrine::RecordedSearches;
@@ -15,6 +15,7 @@ use super::CollectionPath;
 use crate::{
     error::{ApiResult, REQUEST_ID, current_request_id},
     http::{
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, NotFoundErrors, OverloadErrors},
     },

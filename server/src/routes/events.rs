@@ -5,7 +5,7 @@ use std::{io::Write, sync::Arc, time::Duration};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::StatusCode,
-    web::{self, BytesMut, Data, Json, Path, Payload, Query as Params},
+    web::{self, BytesMut, Data, Json, Path, Payload},
 };
 use tempfile::NamedTempFile;
 use tokio::sync::OwnedSemaphorePermit;
@@ -19,6 +19,7 @@ use crate::{
     error::{ApiError, ApiResult, REQUEST_ID, current_request_id},
     http::{
         body::{Body, media_type, missing_media_type, next_chunk},
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
     },

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Json, Path, Query as Params},
+    web::{Json, Path},
 };
 use vitrine_schemas::{Experiment, ExperimentResults, Experiments, SearchTimeParams};
 
@@ -12,6 +12,7 @@ use crate::{
     http::{
         body::Body,
         etag::{ConditionHeaders, Tagged},
+        params::Params,
         request_context::RequestContext,
         responses::{
             AuthErrors, BodyErrors, ConditionErrors, NotFoundErrors, OverloadErrors, StorageErrors,

@@ -1,10 +1,6 @@
 //! Thumbnails of item images.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header,
-    web::{Path, Query as Params},
-};
+use actix_web::{HttpRequest, HttpResponse, http::header, web::Path};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use vitrine_indexer::image::{ImageLimits, thumbnail};
@@ -13,6 +9,7 @@ use crate::{
     error::{ApiError, ApiResult},
     http::{
         etag,
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, NotFoundErrors, OverloadErrors},
     },

@@ -8,7 +8,7 @@ use std::{
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    web::{Data, Path, Payload, Query as Params},
+    web::{Data, Path, Payload},
 };
 use vitrine::Collection;
 use vitrine_indexer::source::text::TextOptions;
@@ -20,6 +20,7 @@ use crate::{
     error::ApiResult,
     http::{
         body::{media_type, missing_media_type},
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors},
     },

@@ -1,12 +1,13 @@
 //! Items that the server has still to embed, or could not embed.
 
-use actix_web::web::{Json, Path, Query as Params};
+use actix_web::web::{Json, Path};
 use vitrine_schemas::{EmbedMissingResponse, EmbeddingParams, EmbeddingResponse};
 
 use super::CollectionPath;
 use crate::{
     error::ApiResult,
     http::{
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, NotFoundErrors, OverloadErrors, StorageErrors},
     },

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Json, Path, Query as Params},
+    web::{Json, Path},
 };
 use vitrine::{Precondition, item_tag};
 use vitrine_schemas::{
@@ -17,6 +17,7 @@ use crate::{
     http::{
         body::Body,
         etag::{ConditionHeaders, Tagged},
+        params::Params,
         request_context::RequestContext,
         responses::{
             AuthErrors, BodyErrors, ConditionErrors, ConflictErrors, NotFoundErrors,

@@ -1,12 +1,13 @@
 //! Two-dimensional map of a vector space.
 
-use actix_web::web::{Json, Path, Query as Params};
+use actix_web::web::{Json, Path};
 use vitrine_schemas::{MapParams, MapResponse};
 
 use super::CollectionPath;
 use crate::{
     error::ApiResult,
     http::{
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, NotFoundErrors, OverloadErrors},
     },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::{
     HttpResponse,
-    web::{Json, Path, Query as Params},
+    web::{Json, Path},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -15,6 +15,7 @@ use super::CollectionPath;
 use crate::{
     error::{ApiError, ApiResult},
     http::{
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, NotFoundErrors, OverloadErrors},
     },

@@ -1,12 +1,13 @@
 //! Privacy ledger of a private collection.
 
-use actix_web::web::{Json, Path, Query as Params};
+use actix_web::web::{Json, Path};
 use vitrine_schemas::{LedgerParams, PrivacyLedger};
 
 use super::CollectionPath;
 use crate::{
     error::ApiResult,
     http::{
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, NotFoundErrors, OverloadErrors},
     },

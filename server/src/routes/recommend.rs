@@ -1,6 +1,6 @@
 //! Recommendations from behavior and content.
 
-use actix_web::web::{Json, Path, Query as Params};
+use actix_web::web::{Json, Path};
 use vitrine_schemas::{
     BlendInfo, BoughtTogetherParams, BoughtTogetherResponse, PopularParams, PopularResponse,
     RecommendRequest, RecommendResponse,
@@ -11,6 +11,7 @@ use crate::{
     error::ApiResult,
     http::{
         body::Body,
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors},
     },
@@ -61,7 +62,7 @@ pub async fn bought_together(
     path: Path<ItemPath>,
     params: Params<BoughtTogetherParams>,
 ) -> ApiResult<Json<BoughtTogetherResponse>> {
-    let mut params = params.into_inner();
+    let mut params = params.0;
     context.restrict_text_filter(&mut params.filter)?;
     let answer = context.read(move |database| {
         let collection = database.collection(&path.c)?;
@@ -85,7 +86,7 @@ pub async fn popular(
     path: Path<CollectionPath>,
     params: Params<PopularParams>,
 ) -> ApiResult<Json<PopularResponse>> {
-    let mut params = params.into_inner();
+    let mut params = params.0;
     context.restrict_text_filter(&mut params.filter)?;
     let answer = context.read(move |database| database.collection(&path.c)?.popular(&params));
     Ok(Json(answer.await?))

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Json, Path, Query as Params},
+    web::{Json, Path},
 };
 use vitrine::Error;
 use vitrine_schemas::{
@@ -15,6 +15,7 @@ use crate::{
     error::ApiResult,
     http::{
         body::Body,
+        params::Params,
         request_context::RequestContext,
         responses::{
             AuthErrors, BodyErrors, ConflictErrors, NotFoundErrors, OverloadErrors, StorageErrors,

@@ -1,6 +1,6 @@
 //! Search and similar items.
 
-use actix_web::web::{Json, Path, Query as Params};
+use actix_web::web::{Json, Path};
 use vitrine_schemas::{SearchRequest, SearchResponse, SimilarParams};
 
 use super::{CollectionPath, ItemPath};
@@ -8,6 +8,7 @@ use crate::{
     error::{ApiResult, current_request_id},
     http::{
         body::Body,
+        params::Params,
         request_context::RequestContext,
         responses::{
             AuthErrors, BodyErrors, ConflictErrors, EncoderErrors, NotFoundErrors, OverloadErrors,
@@ -100,7 +101,7 @@ pub async fn similar(
     params: Params<SimilarParams>,
 ) -> ApiResult<Json<SearchResponse>> {
     let deadline = context.deadline();
-    let mut params = params.into_inner();
+    let mut params = params.0;
     context.restrict_text_filter(&mut params.filter)?;
     let answer = context.run(&context.state.searches, deadline, move |database| {
         let collection = database.collection(&path.c)?;

@@ -1,15 +1,12 @@
 //! Snapshots.
 
-use actix_web::{
-    HttpResponse,
-    http::StatusCode,
-    web::{Json, Query as Params},
-};
+use actix_web::{HttpResponse, http::StatusCode, web::Json};
 use vitrine_schemas::{SnapshotInfo, SnapshotParams, SnapshotsResponse};
 
 use crate::{
     error::{ApiError, ApiResult},
     http::{
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, ConflictErrors},
     },

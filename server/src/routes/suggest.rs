@@ -1,12 +1,13 @@
 //! Suggestions while a query is typed.
 
-use actix_web::web::{Json, Path, Query as Params};
+use actix_web::web::{Json, Path};
 use vitrine_schemas::{SuggestParams, SuggestResponse};
 
 use super::CollectionPath;
 use crate::{
     error::ApiResult,
     http::{
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, NotFoundErrors, OverloadErrors},
     },

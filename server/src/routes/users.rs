@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{Bytes, Json, Path, Query as Params},
+    web::{Bytes, Json, Path},
 };
 use futures_util::{Stream, stream};
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use vitrine_schemas::{EraseResponse, Event, SubjectParams};
 use crate::{
     error::{ApiError, ApiResult, REQUEST_ID, current_request_id},
     http::{
+        params::Params,
         request_context::RequestContext,
         responses::{AuthErrors, NotFoundErrors, OverloadErrors},
     },
