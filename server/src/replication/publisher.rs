@@ -206,8 +206,9 @@ impl Publisher {
         // Until it is published.
         self.table_bytes = None;
         let checkpoint = Checkpoint::take(database.clone(), name, known).await?;
-        let copied_bytes = self.upload(&checkpoint).await?;
+        // Before the upload, during which tables may change that this state does not have.
         let usage = database.usage().map_err(|e| e.to_string())?;
+        let copied_bytes = self.upload(&checkpoint).await?;
         self.table_bytes = Some(usage.store_disk_bytes);
         (self.published, self.is_partial) = (Instant::now(), false);
         let state = State {
