@@ -42,7 +42,7 @@ pub async fn claim(store: &StateStore, folder: &Path, take_over: bool) -> Result
             ..before.clone()
         };
         if !takes_over && !is_empty(folder)? {
-            Mark::write(folder, Some(&before), Some(&claimed))?;
+            Mark::extend(folder, &before, &claimed)?;
         }
         if !store.add(&claimed).await? {
             continue;
@@ -54,7 +54,7 @@ pub async fn claim(store: &StateStore, folder: &Path, take_over: bool) -> Result
                 "taking over from another writer"
             );
             restore(store, &claimed, folder).await?;
-            Mark::write(folder, Some(&claimed), None)?;
+            Mark::write(folder, &claimed, None)?;
         }
         return Ok(Claim {
             epoch: claimed.epoch,
