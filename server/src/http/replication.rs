@@ -30,7 +30,7 @@ const MIN_VERSION: HeaderName = HeaderName::from_static("x-vitrine-min-version")
 const LOCAL: [&str; 1] = ["/v1/log_level"];
 
 /// Routes about what only the writer knows.
-const OF_THE_WRITER: [&str; 2] = ["/v1/tasks/{id}", "/v1/snapshots"];
+const OF_THE_WRITER: [&str; 3] = ["/v1/tasks/{id}", "/v1/snapshots", "/v1/erasures/{id}"];
 
 /// Version that a request is answered from at least.
 #[derive(Default)]
