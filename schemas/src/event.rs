@@ -292,6 +292,10 @@ pub enum EventLine {
     Summary {
         /// Totals.
         summary: EventSummary,
+        /// Version of the database with all of the import, as `x-vitrine-version` of other
+        /// changes; absent without replication.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
     },
     /// Last line of an aborted import.
     Error {

@@ -309,6 +309,10 @@ pub enum ImportLine {
     Summary {
         /// Totals.
         summary: WriteSummary,
+        /// Version of the database with all of the import, as `x-vitrine-version` of other
+        /// changes; absent without replication.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
     },
     /// Last line of an aborted import; lines without a result may or may not be stored.
     Error {

@@ -161,6 +161,9 @@ async fn open(
         }
     };
     let database = Database::open(folder, options).map_err(|e| e.to_string())?;
+    if let Source::Writer(_, claim) = &source {
+        claim.mark(folder)?;
+    }
     Ok((Arc::new(database), source))
 }
 

@@ -328,6 +328,14 @@ impl Log {
         self.erase_rows(&erased);
     }
 
+    /// Replaces what a user follows by that of events.
+    pub fn replace_follows(&mut self, user: &str, events: &[(i64, Event)]) {
+        self.follows.forget(user);
+        for (micros, event) in events {
+            self.follows.add(event, *micros);
+        }
+    }
+
     /// Erases an item of a purchase that was taken back.
     pub fn take_back(&mut self, purchase: &Event, micros: i64, item: &str) {
         let Some(item) = self.number(item) else {

@@ -81,6 +81,9 @@ const EXPIRY_BATCH: usize = 1000;
 /// Microseconds in a day.
 const DAY: f64 = 86_400.0 * 1e6;
 
+/// Events about followed values, with their times in microseconds since 1970.
+type FollowEvents = Vec<(i64, Event)>;
+
 /// Behavior of the users of one collection.
 pub(crate) struct Behavior {
     pub log: RwLock<Log>,
@@ -399,6 +402,7 @@ impl Behavior {
         if events.is_empty() {
             return Ok(0);
         }
+        let follows = self.follows_left(subject, &events)?;
         let mut list = self.list.lock();
         let mut next = list.clone().ok_or(Error::Cancelled)?;
         next.erased = true;
@@ -408,11 +412,41 @@ impl Behavior {
         }
         batch.put_model_list(self.collection, &next)?;
         self.store.write(batch)?;
-        self.store.flush()?;
         *list = Some(next);
         drop(list);
-        self.log.write().erase(subject);
+        let mut log = self.log.write();
+        log.erase(subject);
+        for (user, events) in &follows {
+            log.replace_follows(user, events);
+        }
+        drop(log);
+        self.store.flush()?;
         Ok(events.len() as u64)
+    }
+
+    /// Returns the events about followed values that are left of each user who has such an event
+    /// among those of a session that are erased.
+    fn follows_left(
+        &self,
+        subject: &Subject,
+        erased: &[(EventRef, Event)],
+    ) -> Result<Vec<(String, FollowEvents)>> {
+        let Subject::Session(session) = subject else {
+            return Ok(Vec::new());
+        };
+        let about_followed = erased.iter().filter(|(_, e)| e.kind.is_about_followed());
+        let users: BTreeSet<_> = about_followed
+            .filter_map(|(_, event)| event.user.clone())
+            .collect();
+        let left = |user: String| {
+            let events = self.events_of(&Subject::User(user.clone()))?.into_iter();
+            let events = events.filter(|(_, event)| {
+                event.kind.is_about_followed() && event.session.as_ref() != Some(session)
+            });
+            let events = events.map(|(reference, event)| (reference.micros, event));
+            Ok((user, events.collect()))
+        };
+        users.into_iter().map(left).collect()
     }
 
     /// Forgets an item of a purchase that was taken back; neighborhoods follow at the next

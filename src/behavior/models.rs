@@ -19,7 +19,7 @@ pub(super) fn read_list(store: &Store, collection: u32) -> Result<ModelList> {
     let mut list = store.model_list(collection)?;
     if let Some(version) = list.pending.take() {
         let mut batch = Batch::default();
-        batch.delete_model(collection, version);
+        store.delete_model(&mut batch, collection, version)?;
         batch.put_model_list(collection, &list)?;
         store.write(batch)?;
     }
@@ -138,7 +138,8 @@ impl Behavior {
         let Some(mut next) = list.clone() else {
             // The collection was dropped meanwhile: nothing may be left.
             let mut batch = Batch::default();
-            batch.delete_model(self.collection, version);
+            self.store
+                .delete_model(&mut batch, self.collection, version)?;
             self.store.write(batch)?;
             return Err(Error::Cancelled);
         };
@@ -153,7 +154,7 @@ impl Behavior {
             let Some((old, _)) = next.models.pop_first() else {
                 break;
             };
-            batch.delete_model(self.collection, old);
+            self.store.delete_model(&mut batch, self.collection, old)?;
         }
         next.models.insert(version, model.info().clone());
         next.active = Some(version);
@@ -177,7 +178,8 @@ impl Behavior {
             .into_keys()
             .chain(next.pending.take())
         {
-            batch.delete_model(self.collection, version);
+            self.store
+                .delete_model(&mut batch, self.collection, version)?;
         }
         next.active = None;
         next.erased = false;

@@ -168,6 +168,34 @@ fn an_erased_session_is_gone_whichever_user_it_belongs_to() {
     assert_eq!(log.touches(), 1);
 }
 
+#[test]
+fn an_erased_session_is_gone_from_what_its_users_follow() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let store = Store::open(folder.path(), crate::Durability::default(), true).expect("open");
+    let (store, config) = (Arc::new(store), BehaviorConfig::default());
+    let events = [
+        json!({"kind": "follow", "session": "kept", "items": ["anna", "ben"]}),
+        json!({"kind": "unfollow", "session": "erased", "items": ["ben"]}),
+        json!({"kind": "follow", "session": "erased", "items": ["cleo"]}),
+    ];
+    let mut batch = Batch::default();
+    for (number, mut fields) in (1..).zip(events) {
+        fields["user"] = json!("u");
+        fields["id"] = json!(format!("e{number}"));
+        let at = EventRef::first_at(Clock::default().now() + number);
+        batch.put_event(1, at, &event(fields)).expect("encoded");
+    }
+    store.write(batch).expect("stored");
+    let behavior = Behavior::open(store, 1, &config, None, Clock::default()).expect("read");
+    assert_eq!(behavior.log.read().followed_by("u"), ["cleo", "anna"]);
+    let erased = behavior.erase(&Subject::Session("erased".into()));
+    assert_eq!(erased.expect("erased"), 2);
+    let log = behavior.log.read();
+    let mut followed = log.followed_by("u");
+    followed.sort_unstable();
+    assert_eq!(followed, ["anna", "ben"], "as before the session");
+}
+
 /// Random events, erasures and copies against lists by user.
 #[test]
 fn a_log_equals_lists_by_user_through_erasures_and_copies() {

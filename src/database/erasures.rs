@@ -18,14 +18,23 @@ impl Database {
     /// when this returns; retraining replaces the models.
     ///
     /// # Errors
-    /// The name is empty or too long, or the store failed.
+    /// The name is empty or too long, or the store failed; the other collections are then erased
+    /// all the same, and the files will be rewritten.
     pub fn erase(&self, subject: &Subject, from: &[Arc<Collection>]) -> Result<EraseResponse> {
         subject.check()?;
         let _one = self.events.lock();
         let mut erased = EraseResponse::default();
-        let mut affected = Vec::new();
+        let (mut affected, mut failed) = (Vec::new(), Ok(()));
         for collection in from {
-            let (events, searches) = collection.erase(subject)?;
+            let (events, searches) = match collection.erase(subject) {
+                Ok(erased) => erased,
+                Err(e) => {
+                    // A part may be erased.
+                    affected.push(collection.id());
+                    failed = failed.and(Err(e));
+                    continue;
+                }
+            };
             affected.extend((events + searches > 0).then(|| collection.id()));
             if events > 0 {
                 erased.events.insert(collection.name().into(), events);
@@ -35,9 +44,11 @@ impl Database {
             }
         }
         if !affected.is_empty() {
-            erased.erasure = Some(self.record_erasure(affected)?);
+            // Recorded also if another collection failed.
+            let recorded = self.record_erasure(affected);
+            failed = failed.and_then(|()| recorded.map(|id| erased.erasure = Some(id)));
         }
-        Ok(erased)
+        failed.map(|()| erased)
     }
 
     /// Erases all users and sessions that a predicate names, from all collections, and rewrites
@@ -117,5 +128,51 @@ impl Database {
             erased_at,
             snapshots: None,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Error, Options};
+
+    #[test]
+    fn what_was_erased_is_purged_although_another_collection_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            index_threads: 0,
+            ..Options::default()
+        };
+        let database = Database::open(folder.path(), options).unwrap();
+        let config = json!({"vectors": {"shared": {"dim": 2}}});
+        let made = ["a", "b", "c"].map(|name| {
+            let config = serde_json::from_value(config.clone()).unwrap();
+            let made = database.create_collection(name, config).unwrap();
+            let event = json!({"kind": "view", "collection": name, "user": "u", "items": ["i"]});
+            let event = serde_json::from_value(event).unwrap();
+            database.append_events(&[event]).unwrap();
+            made
+        });
+        // A closed collection refuses the erasure; its events are still stored.
+        made[1].close(|| Ok(())).unwrap();
+        let erased = database.erase(&Subject::User("u".into()), &made);
+        assert!(matches!(erased, Err(Error::Cancelled)), "{erased:?}");
+        for name in ["a", "c"] {
+            let id = database.collection(name).unwrap().id();
+            let mut left = 0;
+            let count = |_: &str| {
+                left += 1;
+                Ok(())
+            };
+            database
+                .store
+                .scan_subjects(id, Listing::User, count)
+                .unwrap();
+            assert_eq!(left, 0, "{name}");
+        }
+        let is_due = database.store.is_purge_due();
+        assert!(is_due, "the files still have what was erased");
     }
 }

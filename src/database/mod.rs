@@ -125,6 +125,9 @@ impl Database {
     /// ```
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         let store = Arc::new(Store::open(path, options.durability, options.create)?);
+        if options.replica {
+            store.never_expire();
+        }
         let seals = options.index_threads > 0 && !options.replica;
         let limiter = Arc::new(ResourceLimiter::new(options.bounds, path, seals));
         let manifest = store.manifest()?;

@@ -25,17 +25,18 @@ impl Database {
     /// replaced.
     pub fn replay(&self, slice: &[u8]) -> Result<()> {
         self.store.each_batch(slice, |data, changes| {
-            let mut unwritten = Some(data);
-            let mut write = || {
-                let data = unwritten.take();
-                data.map_or(Ok(()), |data| self.store.write_raw(data))
-            };
-            for (id, items) in changes.items {
-                if let Some(collection) = self.collection_of(id) {
-                    collection.replay(items, &mut write)?;
-                }
+            let items = changes.items.into_iter();
+            let items = items.filter_map(|(id, items)| Some((self.collection_of(id)?, items)));
+            let (collections, items): (Vec<_>, Vec<_>) = items.unzip();
+            // Concurrent writes of several collections may be one batch of the log.
+            let replays = collections.iter().zip(items);
+            let replays = replays.map(|(collection, items)| collection.begin_replay(items));
+            let replays = replays.collect::<Result<Vec<_>>>()?;
+            let written = self.store.write_raw(data);
+            for replay in replays {
+                replay.end(written.is_ok())?;
             }
-            write()?;
+            written?;
             for (id, micros, event) in changes.events {
                 if let Some(collection) = self.collection_of(id) {
                     collection.ingest_event(&event, micros);

@@ -16,6 +16,8 @@ const HOLD: Duration = Duration::from_secs(86_400);
 pub(super) struct ClockGuard {
     /// The clock when it was last read, in microseconds since 1970, and the moment of that.
     seen: Option<(i64, Instant)>,
+    /// True if nothing expires here, as in a copy that another process keeps up to date.
+    pub is_off: bool,
     /// The clock as it was last stored.
     pub stored: i64,
     /// End of the time for which nothing expires.

@@ -57,7 +57,7 @@ pub(crate) struct ItemChanges {
 
 impl Store {
     /// Returns the write operations after a number; None if the log has no longer all of them, or a
-    /// copy cannot repeat one.
+    /// copy cannot repeat one, as one that cannot be decoded.
     pub fn log_since(&self, since: u64) -> Result<Option<LogSlice>> {
         let rocks = self.rocks()?;
         let mut slice = LogSlice {
@@ -84,7 +84,11 @@ impl Store {
             if first != next {
                 return Ok(None);
             }
-            let Some(changes) = read(&batch, &families)?.filter(|c| !c.needs_opening) else {
+            let changes = read(&batch, &families).unwrap_or_else(|e| {
+                tracing::error!("write operation {first} cannot be repeated in copies: {e}");
+                None
+            });
+            let Some(changes) = changes.filter(|c| !c.needs_opening) else {
                 return Ok(None);
             };
             slice.is_partial |= changes.is_partial;
@@ -275,3 +279,28 @@ impl Changes {
 
 /// Kind of the settings that are marks of items.
 const MARK: u8 = b'e';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Durability,
+        storage::{Batch, batch::Op},
+    };
+
+    #[test]
+    fn a_record_that_cannot_be_decoded_is_in_no_slice() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Durability::default(), true).unwrap();
+        let put = |key: &str| {
+            let key = [&keys::prefix(1)[..], key.as_bytes()].concat();
+            let damaged = Op::Put("items", key, b"damaged".to_vec());
+            store.write(Batch(vec![damaged])).unwrap();
+        };
+        let before = store.operations().unwrap();
+        put("a");
+        assert_eq!(store.log_since(before).unwrap(), None);
+        let after = store.operations().unwrap();
+        assert!(store.log_since(after).unwrap().is_some(), "later ones are");
+    }
+}

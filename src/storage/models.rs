@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rocksdb::Direction;
+use rocksdb::{Direction, ReadOptions};
 use serde::{Deserialize, Serialize};
 use vitrine_schemas::ModelInfo;
 
@@ -12,6 +12,7 @@ use super::{
     batch::Op,
     codec::{corrupt, to_json},
     keys,
+    rocks::storage,
 };
 use crate::Result;
 
@@ -53,12 +54,6 @@ impl Batch {
         Ok(())
     }
 
-    pub fn delete_model(&mut self, collection: u32, version: u64) {
-        let from = keys::model(collection, version);
-        let to = keys::model(collection, version.saturating_add(1));
-        self.0.push(Op::DeleteRange(FAMILY, from, to));
-    }
-
     pub fn delete_models(&mut self, collection: u32) {
         let from = keys::models(collection);
         let to = keys::models(collection.saturating_add(1));
@@ -74,6 +69,22 @@ impl Store {
             self.write(Batch(vec![Op::Put(FAMILY, key, part.to_vec())]))?;
         }
         Ok(())
+    }
+
+    /// Adds the deletion of a model to a batch: chunk by chunk, since open copies cannot repeat the
+    /// deletion of a range.
+    pub fn delete_model(&self, batch: &mut Batch, collection: u32, version: u64) -> Result<()> {
+        let prefix = keys::model(collection, version);
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        let rocks = self.rocks()?;
+        let mut chunks = rocks.db.raw_iterator_cf_opt(rocks.family(FAMILY)?, options);
+        chunks.seek(&prefix);
+        while let Some(key) = chunks.key().filter(|key| key.starts_with(&prefix)) {
+            batch.0.push(Op::Delete(FAMILY, key.to_vec()));
+            chunks.next();
+        }
+        chunks.status().map_err(storage)
     }
 
     /// Reads the bytes of a model.
@@ -117,5 +128,30 @@ impl Store {
             each(&key, &value)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Durability;
+
+    #[test]
+    fn the_deletion_of_a_model_can_be_repeated_in_an_open_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Durability::default(), true).unwrap();
+        for version in 1..=3 {
+            let bytes = vec![version as u8; 2 * CHUNK_BYTES + 1];
+            store.write_model(7, version, &bytes).unwrap();
+        }
+        let before = store.operations().unwrap();
+        let mut batch = Batch::default();
+        store.delete_model(&mut batch, 7, 2).unwrap();
+        store.write(batch).unwrap();
+        let slice = store.log_since(before).unwrap().expect("all of it");
+        assert_eq!(slice.last, before + 3);
+        for (version, bytes) in [(1, 2 * CHUNK_BYTES + 1), (2, 0), (3, 2 * CHUNK_BYTES + 1)] {
+            assert_eq!(store.model(7, version).unwrap().len(), bytes, "{version}");
+        }
     }
 }

@@ -4,10 +4,12 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use rocksdb::{BottommostLevelCompaction, CompactOptions, Direction};
+use rocksdb::{
+    BottommostLevelCompaction, CompactOptions, Direction, properties::BACKGROUND_ERRORS,
+};
 
-use super::{Batch, Listing, Store, batch::Op, keys};
-use crate::Result;
+use super::{Batch, Listing, Store, batch::Op, keys, rocks::storage};
+use crate::{Error, Result};
 
 /// Column families with records of users.
 const FAMILIES: [&str; 2] = ["events", "models"];
@@ -24,8 +26,10 @@ impl Store {
     pub fn mark_purge(&self, mut batch: Batch) -> Result<()> {
         let value = Utc::now().to_rfc3339().into_bytes();
         batch.0.push(Op::Put("manifest", MARK.to_vec(), value));
+        // Locked meanwhile, so that a purge that ends now leaves the mark.
+        let mut due = self.purge_due.lock();
         self.write(batch)?;
-        *self.purge_due.lock() = Some(Instant::now() + PURGE_DELAY);
+        *due = Some(Instant::now() + PURGE_DELAY);
         Ok(())
     }
 
@@ -37,6 +41,12 @@ impl Store {
         Ok(())
     }
 
+    /// Returns true if a purge is scheduled.
+    #[cfg(test)]
+    pub fn is_purge_due(&self) -> bool {
+        self.purge_due.lock().is_some()
+    }
+
     /// Purges if it is due.
     pub fn purge_if_due(&self) -> Result<()> {
         let is_due = self.purge_due.lock().is_some_and(|at| Instant::now() >= at);
@@ -44,35 +54,71 @@ impl Store {
     }
 
     /// Rewrites the files without what was deleted.
+    ///
+    /// # Errors
+    /// The store failed; the purge is then due again.
     pub fn purge(&self) -> Result<()> {
+        self.purge_by(Self::rewrite)
+    }
+
+    /// Purges by `rewrite`. The mark stays until it is done, so that the next process purges if
+    /// this one ends before.
+    fn purge_by(&self, rewrite: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
         let (started, erased_before) = (Instant::now(), Utc::now());
         // Records that are erased meanwhile wait for the next purge.
         *self.purge_due.lock() = None;
-        self.write(Batch(vec![Op::Delete("manifest", MARK.to_vec())]))?;
-        let rocks = self.rocks()?;
-        let compacted = (|| {
-            rocks.flush()?;
-            let mut options = CompactOptions::default();
-            options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
-            for name in FAMILIES {
-                let family = rocks.family(name)?;
-                rocks
-                    .db
-                    .compact_range_cf_opt(family, None::<&[u8]>, None::<&[u8]>, &options);
-            }
-            // The log of the deletions themselves.
-            rocks.flush()?;
-            self.sequence.follow_manifest(&self.path)?;
-            self.complete_erasures(erased_before)
-        })();
-        if compacted.is_err() {
-            self.mark_purge(Batch::default())?;
+        let purged = rewrite(self)
+            .and_then(|()| self.complete_erasures(erased_before))
+            .and_then(|()| self.unmark_purge());
+        if let Err(e) = purged {
+            let mut due = self.purge_due.lock();
+            due.get_or_insert_with(|| Instant::now() + PURGE_DELAY);
+            return Err(e);
         }
         tracing::info!(
             seconds = started.elapsed().as_secs_f64(),
             "files rewritten without erased records"
         );
-        compacted
+        Ok(())
+    }
+
+    /// Deletes the mark, unless another purge was made due meanwhile.
+    fn unmark_purge(&self) -> Result<()> {
+        let due = self.purge_due.lock();
+        if due.is_some() {
+            return Ok(());
+        }
+        self.write(Batch(vec![Op::Delete("manifest", MARK.to_vec())]))
+    }
+
+    fn rewrite(&self) -> Result<()> {
+        let rocks = self.rocks()?;
+        let errors = || {
+            let found = rocks.db.property_int_value(BACKGROUND_ERRORS);
+            found.map_err(storage).map(Option::unwrap_or_default)
+        };
+        let before = errors()?;
+        rocks.flush()?;
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        for name in FAMILIES {
+            let family = rocks.family(name)?;
+            rocks
+                .db
+                .compact_range_cf_opt(family, None::<&[u8]>, None::<&[u8]>, &options);
+        }
+        // A compaction returns no result.
+        let failed = errors()?.saturating_sub(before);
+        if failed > 0 {
+            return Err(Error::Storage(format!(
+                "the files could not be rewritten without erased records, and will be again: \
+                 RocksDB reported {failed} errors of flushes or compactions; its log file LOG has \
+                 them"
+            )));
+        }
+        // The log of the deletions themselves.
+        rocks.flush()?;
+        self.sequence.follow_manifest(&self.path)
     }
 
     /// Calls `each` with every user (or session) of a collection's events and searches.
@@ -99,5 +145,31 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Durability;
+
+    #[test]
+    fn the_mark_stays_until_the_files_are_rewritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Durability::default(), true).unwrap();
+        let is_marked = |store: &Store| store.get("manifest", MARK).unwrap().is_some();
+        store.mark_purge(Batch::default()).unwrap();
+        let failed = store.purge_by(|store| {
+            assert!(is_marked(store), "a kill would lose the purge");
+            Err(Error::Storage("no room".into()))
+        });
+        assert!(failed.is_err() && is_marked(&store) && store.is_purge_due());
+        // An erasure while the files are rewritten.
+        store
+            .purge_by(|store| store.mark_purge(Batch::default()))
+            .unwrap();
+        assert!(is_marked(&store) && store.is_purge_due());
+        store.purge().unwrap();
+        assert!(!is_marked(&store) && !store.is_purge_due());
     }
 }

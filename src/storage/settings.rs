@@ -31,13 +31,6 @@ impl Batch {
         self.0
             .push(Op::Delete(FAMILY, keys::setting(collection, kind, id)));
     }
-
-    /// Deletes all settings of a kind.
-    pub fn delete_settings(&mut self, collection: u32, kind: u8) {
-        let from = keys::setting(collection, kind, "");
-        let to = keys::setting(collection, kind + 1, "");
-        self.0.push(Op::DeleteRange(FAMILY, from, to));
-    }
 }
 
 impl Store {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vitrine::{
     Database, Options, Subject,
     schemas::{Event, EventStatus},
@@ -95,4 +95,24 @@ fn an_erased_user_is_in_no_file() {
     drop(db);
     assert_eq!(files_with(folder.path(), erased), Vec::<String>::new());
     assert!(!files_with(folder.path(), other).is_empty(), "others stay");
+}
+
+#[test]
+fn the_same_time_in_another_form_is_the_same_event() {
+    let fixture = Fixture::new();
+    fixture.shop();
+    let event = |ts: Value| {
+        let event =
+            json!({"kind": "view", "collection": "shop", "user": "u", "items": ["a"], "ts": ts});
+        serde_json::from_value::<Event>(event).unwrap()
+    };
+    let events = [
+        event(json!("2026-06-01T10:00:00Z")),
+        event(json!("2026-06-01T12:00:00+02:00")),
+        event(json!(1_780_308_000)),
+        event(json!("2026-06-01T10:00:01Z")),
+    ];
+    let results = fixture.db.append_events(&events).unwrap();
+    let stored = results.iter().map(|r| r.status != EventStatus::Duplicate);
+    assert_eq!(stored.collect::<Vec<_>>(), [true, false, false, true]);
 }

@@ -31,6 +31,11 @@ impl Pair {
             .create_collection("shop", config())
             .expect("create");
         put(&shop, &(0..40).map(made).collect::<Vec<_>>());
+        let books = original.create_collection("books", config());
+        put(
+            &books.expect("create"),
+            &(0..10).map(made).collect::<Vec<_>>(),
+        );
         let (path, operations) = original.checkpoint("first").expect("a copy");
         let copy = open(path);
         Self {
@@ -53,7 +58,11 @@ impl Pair {
     }
 
     fn shops(&self) -> [std::sync::Arc<Collection>; 2] {
-        [&self.original, &self.copy].map(|db| db.collection("shop").expect("a collection"))
+        self.both("shop")
+    }
+
+    fn both(&self, name: &str) -> [std::sync::Arc<Collection>; 2] {
+        [&self.original, &self.copy].map(|db| db.collection(name).expect("a collection"))
     }
 
     fn check(&self, what: &str) {
@@ -201,4 +210,53 @@ fn a_truncated_slice_is_an_error() {
     let slice = slice.expect("a log").expect("all of it");
     let half = &slice.bytes[..slice.bytes.len() / 2];
     assert!(pair.copy.replay(half).is_err());
+}
+
+/// Joins the batches of a slice into one, as RocksDB does with concurrent writes.
+fn joined(slice: &[u8]) -> Vec<u8> {
+    let number = |bytes: &[u8]| u32::from_le_bytes(bytes[8..12].try_into().expect("four bytes"));
+    let (mut rest, mut operations, mut count) = (slice, Vec::new(), 0);
+    while !rest.is_empty() {
+        let (batch, after) = rest[12..].split_at(number(rest) as usize);
+        count += number(batch);
+        operations.extend_from_slice(&batch[12..]);
+        rest = after;
+    }
+    let batch = [&slice[12..20], &count.to_le_bytes(), &operations].concat();
+    let length = u32::try_from(batch.len()).expect("a short batch");
+    [&slice[..8], &length.to_le_bytes(), &batch].concat()
+}
+
+#[test]
+fn a_batch_with_items_of_two_collections_is_repeated_in_both() {
+    let pair = Pair::new();
+    for name in ["shop", "books"] {
+        let [original, _] = pair.both(name);
+        let mut items = [made(1), made(60)];
+        items[0]["title"] = json!("red candle");
+        put(&original, &items);
+        original.delete(&["i2".into()]).expect("deleted");
+    }
+    let slice = pair.original.log_since(pair.operations);
+    let slice = slice.expect("a log").expect("all of it");
+    pair.copy.replay(&joined(&slice.bytes)).expect("repeated");
+    for name in ["shop", "books"] {
+        let [original, copy] = pair.both(name);
+        assert_eq!(answers(&original), answers(&copy), "{name}");
+    }
+}
+
+#[test]
+fn settings_that_replace_all_others_are_repeated() {
+    let mut pair = Pair::new();
+    let [shop, _] = pair.shops();
+    for ids in [["a", "b"], ["b", "c"]] {
+        let synonyms = ids.map(|id| {
+            let synonym = json!({"id": id, "words": ["lamp", format!("light {id}")]});
+            serde_json::from_value::<Synonym>(synonym).expect("a synonym")
+        });
+        shop.replace_settings(synonyms.into()).expect("stored");
+        assert!(pair.follow(), "{ids:?}");
+        pair.check(&format!("{ids:?}"));
+    }
 }

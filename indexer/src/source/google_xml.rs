@@ -258,6 +258,11 @@ impl Entry {
         else {
             return;
         };
+        // Lines and indentation of XML are no part of a title.
+        let text = match name.as_str() {
+            "title" | "brand" => text.split_whitespace().collect::<Vec<_>>().join(" "),
+            _ => text,
+        };
         let row = match origin {
             Origin::Google => &mut self.google,
             Origin::Plain => &mut self.plain,

@@ -11,11 +11,6 @@ pub(super) fn tidy(item: &mut Item, line: u64, notes: &mut Vec<Note>) {
     for text in [&mut item.title, &mut item.description, &mut item.brand] {
         tidy_text(text);
     }
-    for line in [&mut item.title, &mut item.brand].into_iter().flatten() {
-        if line.contains("  ") || line.contains(['\n', '\r', '\t']) {
-            *line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        }
-    }
     if let Some(category) = &item.category {
         let path = html::decode(category);
         item.category = super::cells::category_path([path.as_ref()]);

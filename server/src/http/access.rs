@@ -66,8 +66,9 @@ pub async fn layer<B: MessageBody + 'static>(
             match replication::route(access.action(), &mut request).await {
                 Ok(served) => {
                     let mut response = next.call(request).await?;
+                    let size = response.response().body().size();
                     let (request, head) = (response.request().clone(), response.headers_mut());
-                    served.tell(&request, head);
+                    served.tell(&request, size, head);
                     Ok(response.map_into_left_body())
                 }
                 Err(response) => Ok(request.into_response(response).map_into_right_body()),

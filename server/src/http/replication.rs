@@ -3,6 +3,7 @@
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse, ResponseError,
+    body::BodySize,
     dev::ServiceRequest,
     http::{
         Method, StatusCode,
@@ -30,7 +31,7 @@ const MIN_VERSION: HeaderName = HeaderName::from_static("x-vitrine-min-version")
 const LOCAL: [&str; 1] = ["/v1/log_level"];
 
 /// Routes about what only the writer knows.
-const OF_THE_WRITER: [&str; 2] = ["/v1/tasks/{id}", "/v1/snapshots"];
+const OF_THE_WRITER: [&str; 3] = ["/v1/tasks/{id}", "/v1/snapshots", "/v1/erasures/{id}"];
 
 /// Version that a request is answered from at least.
 #[derive(Default)]
@@ -40,12 +41,14 @@ pub struct Served {
 }
 
 impl Served {
-    /// Adds the version to the headers of a response; that of a change includes it.
-    pub fn tell(&self, request: &HttpRequest, headers: &mut HeaderMap) {
+    /// Adds the version to the headers of a response; that of a change includes it. The change of a
+    /// streamed response, an import, is still to come: its last line has the version.
+    pub fn tell(&self, request: &HttpRequest, size: BodySize, headers: &mut HeaderMap) {
         let state = request.app_data::<Data<AppState>>();
-        let version = match self.is_change {
-            true => state.and_then(|state| state.version()),
-            false => self.version,
+        let version = match (self.is_change, size) {
+            (true, BodySize::Stream) => None,
+            (true, _) => state.and_then(|state| state.version()),
+            (false, _) => self.version,
         };
         let version = version.and_then(|v| HeaderValue::from_str(&v.to_string()).ok());
         if let Some(version) = version {

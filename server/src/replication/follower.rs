@@ -154,7 +154,8 @@ impl Follower {
 
     /// Opens a state beside the one in use, and exchanges the two.
     async fn replace(&mut self, served: &Served, next: &State) -> Result<(), String> {
-        if let Some(retiring) = &mut self.retiring {
+        // Taken: a task that has ended must not be waited for again, if the opening fails.
+        if let Some(retiring) = self.retiring.take() {
             let _ = time::timeout(MAX_RETIRE, retiring).await;
         }
         let opened = open(&self.cache, next, &self.options).await?;

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read},
+    thread,
     time::Duration,
 };
 
@@ -16,10 +17,16 @@ use actix_web::{
     web::Bytes,
 };
 use futures_util::{StreamExt, stream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::timeout,
+};
 use ureq::{Agent, SendBody, http};
 
-use crate::error::{ApiError, ApiResult, current_request_id};
+use crate::{
+    error::{ApiError, ApiResult, current_request_id},
+    ops::limits::overloaded,
+};
 
 /// Header of forwarded requests, so that none is forwarded twice.
 pub const FORWARDED: HeaderName = HeaderName::from_static("x-vitrine-forwarded");
@@ -53,6 +60,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time until the head of a response; an import answers while it runs.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(660);
 
+/// Time of a body, sent or received.
+const BODY_TIMEOUT: Duration = Duration::from_secs(3_600);
+
+/// Time between two parts of a request.
+const PART_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Requests that are forwarded at once; each has a thread. More than these are refused, so that a
+/// writer that hangs costs no more.
+const MAX_FORWARDS: usize = 64;
+
+static FORWARDS: Semaphore = Semaphore::const_new(MAX_FORWARDS);
+
 /// Parts of a body in memory, and their size.
 const PARTS: usize = 8;
 const PART_BYTES: usize = 64 << 10;
@@ -63,7 +82,7 @@ type Head = (StatusCode, Vec<(String, Vec<u8>)>);
 /// Sends a request to the writer and returns its response.
 ///
 /// # Errors
-/// 503 `writer_unavailable`: the writer cannot be reached.
+/// 503 `writer_unavailable`: the writer cannot be reached. 429: too many requests are forwarded.
 pub async fn forward(
     writer: &str,
     request: &HttpRequest,
@@ -80,11 +99,18 @@ pub async fn forward(
     let first = first
         .transpose()
         .map_err(|e| ApiError::invalid("", format!("the body ended: {e}")))?;
+    let permit = FORWARDS.try_acquire().map_err(|_| overloaded())?;
     let body = first.map(|first| {
         let (send, parts) = mpsc::channel(PARTS);
         rt::spawn(async move {
-            while let Some(part) = payload.next().await {
-                if send.send(part.map_err(io::Error::other)).await.is_err() {
+            loop {
+                let part = match timeout(PART_TIMEOUT, payload.next()).await {
+                    Ok(None) => return,
+                    Ok(Some(part)) => part.map_err(io::Error::other),
+                    Err(_) => Err(io::ErrorKind::TimedOut.into()),
+                };
+                let is_last = part.is_err();
+                if send.send(part).await.is_err() || is_last {
                     return;
                 }
             }
@@ -97,7 +123,13 @@ pub async fn forward(
     }
     let (head_sender, head) = oneshot::channel();
     let (parts_sender, parts) = mpsc::channel(PARTS);
-    rt::task::spawn_blocking(move || run(outgoing, body, head_sender, &parts_sender));
+    // A thread of its own: those for blocking work serve reads.
+    let thread = thread::Builder::new().name("forward".into());
+    let started = thread.spawn(move || {
+        run(outgoing, body, head_sender, &parts_sender);
+        drop(permit);
+    });
+    started.map_err(ApiError::internal)?;
     let (status, headers) = head
         .await
         .unwrap_or_else(|_| Err("the request was not sent".into()))
@@ -138,7 +170,9 @@ fn run(
         .allow_non_standard_methods(true)
         .max_redirects(0)
         .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_send_body(Some(BODY_TIMEOUT))
         .timeout_recv_response(Some(RESPONSE_TIMEOUT))
+        .timeout_recv_body(Some(BODY_TIMEOUT))
         .build()
         .into();
     let body = body.map_or_else(SendBody::none, SendBody::from_owned_reader);

@@ -48,14 +48,30 @@ impl Mark {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write(folder: &Path, last: Option<&State>, next: Option<&State>) -> Result<(), String> {
-        let states = [last, next].into_iter().flatten();
+    pub fn write(folder: &Path, last: &State, next: Option<&State>) -> Result<(), String> {
+        let states = [Some(last), next].into_iter().flatten();
         let states = states.map(|state| Ok((state.number, hash(state)?)));
-        let mark = Self {
-            states: states.collect::<Result<_, String>>()?,
-        };
+        let states = states.collect::<Result<_, String>>()?;
+        Self { states }.store(folder)
+    }
+
+    /// As [`Self::write`]; attempts of the mark to add states after `last` are kept, since one of
+    /// them may be in the store.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn extend(folder: &Path, last: &State, next: &State) -> Result<(), String> {
+        let mut mark = Self::read(folder)?;
+        mark.states.retain(|(number, _)| *number > last.number);
+        for state in [last, next] {
+            mark.states.push((state.number, hash(state)?));
+        }
+        mark.store(folder)
+    }
+
+    fn store(&self, folder: &Path) -> Result<(), String> {
         let path = path(folder);
-        let bytes = serde_json::to_vec(&mark).map_err(|e| e.to_string())?;
+        let bytes = serde_json::to_vec(self).map_err(|e| e.to_string())?;
         let unfinished = path.with_extension("new");
         let write = || {
             let mut file = File::create(&unfinished)?;

@@ -41,6 +41,8 @@ pub struct Publisher {
     replication: Arc<Replication>,
     epoch: u64,
     last: State,
+    /// The state under way, which may be in the store: the answer may have been lost.
+    unconfirmed: Option<Unconfirmed>,
     /// Bytes of tables when the files were published last; None if they must be published next.
     table_bytes: Option<u64>,
     /// Time at which the files were published last.
@@ -50,6 +52,13 @@ pub struct Publisher {
     /// Time at which each object of the store was last needed.
     needed: HashMap<String, Instant>,
     cleaned: Instant,
+}
+
+/// A state that is being added, and what is known of it.
+struct Unconfirmed {
+    state: State,
+    copied_bytes: u64,
+    started: Instant,
 }
 
 /// Result of a step.
@@ -77,6 +86,7 @@ impl Publisher {
             replication,
             epoch: claim.epoch,
             last: claim.last,
+            unconfirmed: None,
             table_bytes: None,
             published: Instant::now(),
             is_partial: false,
@@ -101,6 +111,11 @@ impl Publisher {
     }
 
     async fn step(&mut self) -> Result<Step, String> {
+        // The same state again: another one of its number could not be told from it after a kill.
+        let added = self.add_unconfirmed().await?;
+        if added != Step::Done {
+            return Ok(added);
+        }
         let database = self.served.load();
         let (as_of, started) = (Utc::now(), Instant::now());
         let next = match self.slice(&database).await? {
@@ -120,13 +135,13 @@ impl Publisher {
                 };
                 self.add(state, copied_bytes, started).await?
             }
-            None => match self.overtaken().await? {
-                Some(epoch) => Step::Overtaken(epoch),
-                None => {
+            None => {
+                let step = self.overtaken().await?;
+                if step == Step::Done {
                     self.replication.confirmed(self.last.number, as_of);
-                    Step::Done
                 }
-            },
+                step
+            }
         };
         if step != Step::Done {
             return Ok(step);
@@ -135,7 +150,7 @@ impl Publisher {
         self.store.write_sign(&SignOfLife { number, as_of }).await?;
         if self.cleaned.elapsed() >= CLEAN_INTERVAL {
             self.cleaned = Instant::now();
-            self.clean().await?;
+            return self.clean().await;
         }
         Ok(Step::Done)
     }
@@ -206,8 +221,9 @@ impl Publisher {
         // Until it is published.
         self.table_bytes = None;
         let checkpoint = Checkpoint::take(database.clone(), name, known).await?;
-        let copied_bytes = self.upload(&checkpoint).await?;
+        // Before the upload, during which tables may change that this state does not have.
         let usage = database.usage().map_err(|e| e.to_string())?;
+        let copied_bytes = self.upload(&checkpoint).await?;
         self.table_bytes = Some(usage.store_disk_bytes);
         (self.published, self.is_partial) = (Instant::now(), false);
         let state = State {
@@ -228,22 +244,43 @@ impl Publisher {
         started: Instant,
     ) -> Result<Step, String> {
         let (folder, last, next) = (self.folder.clone(), self.last.clone(), state.clone());
-        blocking(move || Mark::write(&folder, Some(&last), Some(&next))).await?;
-        // All files are due again if it fails.
-        let table_bytes = self.table_bytes.take();
-        if !self.store.add(&state).await? {
+        blocking(move || Mark::write(&folder, &last, Some(&next))).await?;
+        self.unconfirmed = Some(Unconfirmed {
+            state,
+            copied_bytes,
+            started,
+        });
+        self.add_unconfirmed().await
+    }
+
+    /// Adds the state under way, if there is one.
+    async fn add_unconfirmed(&mut self) -> Result<Step, String> {
+        let Some(Unconfirmed { state, .. }) = &self.unconfirmed else {
+            return Ok(Step::Done);
+        };
+        if !self.store.add(state).await? {
             let other = self.store.read(state.number).await?;
             let other = other.ok_or("a state was removed while it was read")?;
             if other.epoch != self.epoch {
                 return Ok(Step::Overtaken(other.epoch));
             }
             // An earlier attempt, whose answer was lost.
-            self.last = other;
-            return Ok(Step::Done);
         }
-        self.replication
-            .reached(&state, copied_bytes, started.elapsed().as_secs_f64());
-        (self.last, self.table_bytes) = (state, table_bytes);
+        // Its number may have been free since a later writer removed its old states.
+        let number = state.number;
+        if let Step::Overtaken(epoch) = self.overtaken_after(number).await? {
+            // The epoch is the number of its first state.
+            if epoch <= number {
+                self.store.remove(number).await?;
+            }
+            return Ok(Step::Overtaken(epoch));
+        }
+        if let Some(added) = self.unconfirmed.take() {
+            let seconds = added.started.elapsed().as_secs_f64();
+            self.replication
+                .reached(&added.state, added.copied_bytes, seconds);
+            self.last = added.state;
+        }
         Ok(Step::Done)
     }
 
@@ -271,15 +308,35 @@ impl Publisher {
         Ok(new.values().map(|file| file.bytes).sum())
     }
 
-    /// Returns the epoch of another writer that added a state.
-    async fn overtaken(&self) -> Result<Option<u64>, String> {
-        let next = self.store.read(self.last.number + 1).await?;
-        Ok(next.map(|state| state.epoch))
+    /// Looks for a state of another writer.
+    async fn overtaken(&self) -> Result<Step, String> {
+        self.overtaken_after(self.last.number).await
+    }
+
+    /// Looks for a state of another writer after a number. It may be any later one: a writer
+    /// removes its old states.
+    async fn overtaken_after(&self, number: u64) -> Result<Step, String> {
+        let numbers = self.store.numbers().await?;
+        let newest = numbers.first().map_or(0, |(newest, _)| *newest);
+        if newest <= number {
+            return Ok(Step::Done);
+        }
+        let newest = self.store.read(newest).await?;
+        let newest = newest.ok_or("a state was removed while it was read")?;
+        Ok(match newest.epoch == self.epoch {
+            true => Step::Done,
+            false => Step::Overtaken(newest.epoch),
+        })
     }
 
     /// Removes states, and objects that no state needs, once they are old: replicas may be reading
     /// them until then.
-    async fn clean(&mut self) -> Result<(), String> {
+    async fn clean(&mut self) -> Result<Step, String> {
+        // First, so that nothing of another writer is removed.
+        let step = self.overtaken().await?;
+        if step != Step::Done {
+            return Ok(step);
+        }
         let retain = Duration::from_secs(self.replication.settings.retain_seconds);
         let oldest = Utc::now() - retain;
         for (number, at) in self.store.numbers().await? {
@@ -299,6 +356,83 @@ impl Publisher {
                 self.needed.remove(&hash);
             }
         }
-        Ok(())
+        Ok(Step::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vitrine::Options;
+
+    use super::*;
+    use crate::replication::{ReplicationSettings, claim};
+
+    async fn writer(folder: &std::path::Path) -> Publisher {
+        let (data, target) = (folder.join("data"), folder.join("store"));
+        let target = target.to_string_lossy().into_owned();
+        let store = StateStore::open(&target).unwrap();
+        let claim = claim(&store, &data, false).await.unwrap();
+        let options = Options {
+            index_threads: 0,
+            ..Options::default()
+        };
+        let database = Database::open(&data, options).unwrap();
+        let served = Arc::new(Served::new(Arc::new(database)));
+        let settings = ReplicationSettings {
+            store: Some(target),
+            ..ReplicationSettings::default()
+        };
+        let replication = Arc::new(Replication::new(settings));
+        let mut writer = Publisher::new(store, claim, served, data, replication);
+        assert_eq!(writer.step().await, Ok(Step::Done));
+        writer
+    }
+
+    fn change(writer: &Publisher) {
+        let database = writer.served.load();
+        let made = database.create_collection("shop", vitrine_schemas::CollectionConfig::default());
+        made.unwrap();
+    }
+
+    #[actix_web::test]
+    async fn a_writer_that_was_cut_off_is_overtaken_although_its_number_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(folder.path()).await;
+        let last = writer.last.clone();
+        // The earlier states of the other writer are removed.
+        let other = State {
+            number: last.number + 5,
+            epoch: last.number + 1,
+            ..last.clone()
+        };
+        assert!(writer.store.add(&other).await.unwrap());
+        let overtaken = Ok(Step::Overtaken(other.epoch));
+        assert_eq!(writer.step().await, overtaken);
+        assert_eq!(writer.clean().await, overtaken);
+        change(&writer);
+        assert_eq!(writer.step().await, overtaken);
+        let own = writer.store.read(last.number + 1).await;
+        assert_eq!(own, Ok(None), "its late state is removed");
+    }
+
+    #[actix_web::test]
+    async fn a_state_whose_answer_was_lost_is_known_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(folder.path()).await;
+        let next = State {
+            number: writer.last.number + 1,
+            ..writer.last.clone()
+        };
+        assert!(writer.store.add(&next).await.unwrap());
+        writer.unconfirmed = Some(Unconfirmed {
+            state: next.clone(),
+            copied_bytes: 0,
+            started: Instant::now(),
+        });
+        assert_eq!(writer.step().await, Ok(Step::Done));
+        assert_eq!(writer.last, next);
+        change(&writer);
+        assert_eq!(writer.step().await, Ok(Step::Done));
+        assert_eq!(writer.last.number, next.number + 1);
     }
 }

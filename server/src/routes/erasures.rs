@@ -53,7 +53,13 @@ pub async fn get(
     };
     let erased_at = DateTime::parse_from_rfc3339(&status.erased_at).map_err(ApiError::internal)?;
     let before = context.state.backups.made_before(erased_at.into()).await;
-    let before = before.map_err(ApiError::internal)?;
+    let before = before.map_err(|e| {
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "backup_unavailable",
+            format!("the snapshots that still have what was erased cannot be listed: {e}"),
+        )
+    })?;
     status.snapshots = before.map(|made_before| ErasureSnapshots { made_before });
     Ok(Json(status))
 }

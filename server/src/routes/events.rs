@@ -223,6 +223,7 @@ impl Steps for Import {
             }
             Ok(None) => EventLine::Summary {
                 summary: self.summary.clone(),
+                version: self.state.version().map(|version| version.to_string()),
             },
             Err(error) => EventLine::Error {
                 error: error.problem(),

@@ -133,7 +133,8 @@ impl Steps for Import {
             Ok(None) => {
                 self.wait_embedded().await;
                 let summary = self.summary.clone();
-                (line(&ImportLine::Summary { summary }), false)
+                let version = self.state.version().map(|version| version.to_string());
+                (line(&ImportLine::Summary { summary, version }), false)
             }
             Err(error) => {
                 let error = error.problem();

@@ -159,6 +159,14 @@ async fn wrong_paths_methods_and_query_strings_get_their_own_status() {
         let path = format!("/v1/collections/shop/items/shoe/similar?{query}");
         api.get(&path).await.problem(400, "invalid_argument");
     }
+    let path = "/v1/collections/shop/popular?window_days=-3";
+    let problem = api.get(path).await.problem(400, "invalid_argument");
+    assert_eq!(problem["errors"][0]["pointer"], "/window_days");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("`window_days`") && detail.contains("-3"),
+        "{detail}"
+    );
 }
 
 #[actix_web::test]

@@ -26,6 +26,23 @@ async fn a_text_becomes_a_filter_that_search_takes() {
 }
 
 #[actix_web::test]
+async fn in_stock_is_a_condition_where_items_have_an_availability() {
+    let api = api().await;
+    api.shop().await;
+    let path = "/v1/collections/shop/understand";
+    let said = api.post(path, json!({"text": "red in stock"})).await.ok();
+    assert_eq!(said["text"], "in stock", "no item says whether it is");
+    let items = json!([{"id": "shoe", "title": "Red shoe", "availability": "in_stock",
+        "attributes": {"color": "red"}, "vectors": {"shared": [1, 0, 0]}}]);
+    api.put("/v1/collections/shop/items", items).await.ok();
+    let said = api.post(path, json!({"text": "red in stock"})).await.ok();
+    assert_eq!(said["text"], "");
+    let stock = json!({"key": "availability", "match": {"any": ["in_stock"]}});
+    let conditions = said["filter"]["must"].as_array().unwrap();
+    assert!(conditions.contains(&stock), "{said}");
+}
+
+#[actix_web::test]
 async fn facets_are_counted_and_errors_have_pointers() {
     let api = api().await;
     api.shop().await;

@@ -378,7 +378,10 @@ impl Collection {
         self.change(|stored, batch| {
             let before: Vec<&S> = S::all(stored).values().collect();
             condition.check(Some(&version_tag(&before)))?;
-            batch.delete_settings(self.id, S::KEY_PREFIX);
+            // One by one: an open copy cannot repeat the deletion of a range.
+            for id in S::all_mut(stored).keys() {
+                batch.delete_setting(self.id, S::KEY_PREFIX, id);
+            }
             for (id, setting) in &named {
                 batch.put_setting(self.id, S::KEY_PREFIX, id, setting)?;
             }

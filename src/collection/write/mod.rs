@@ -358,16 +358,29 @@ impl Collection {
         new: &[(u32, Item)],
         store: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
+        self.supersede(old);
+        let stored = store();
+        self.publish_superseding(new, stored.is_ok());
+        stored
+    }
+
+    /// Begins a publication: searches read these records from memory until it ends.
+    fn supersede(&self, old: Vec<(u32, Item)>) {
         if !old.is_empty() {
             let superseded = old
                 .into_iter()
                 .map(|(n, item)| (item.id.clone(), (n, item)));
             self.state.write().superseded = superseded.collect();
         }
-        let stored = store();
+    }
+
+    /// Ends a publication: the superseded records go and `new` comes, if that is stored.
+    fn publish_superseding(&self, new: &[(u32, Item)], is_stored: bool) {
         let mut state = self.state.write();
         let superseded = std::mem::take(&mut state.superseded);
-        stored?;
+        if !is_stored {
+            return;
+        }
         for (internal_id, item) in superseded.values() {
             state.remove(*internal_id, item);
         }
@@ -383,7 +396,6 @@ impl Collection {
         drop(state);
         self.remove_texts(gone);
         self.report();
-        Ok(())
     }
 
     fn delete_vectors(&self, batch: &mut Batch, internal_id: u32) {

@@ -71,6 +71,28 @@ fn columns_go_by_their_names() {
 }
 
 #[test]
+fn names_are_recognized_in_any_case_and_in_json_too() {
+    let folder = Folder::new();
+    let csv = "Customer-ID,Product ID,EventType,Event_Time,Qty,Value\n\
+        u1,a,purchase,2026-01-31,2,\"4,5\"\n";
+    let lines = "{\"customer_id\": 501, \"product_id\": 77, \"event\": \"view\", \"time\": 1772359200}\n\
+        {\"session_id\": \"s\", \"user\": null, \"item\": \"a\", \"kind\": \"click\", \"extra\": {\"x\": 1}}\n";
+    let records = read(&folder.file("e.csv", csv), &EventMapping::default());
+    let wanted = json!({"kind": "purchase", "collection": "shop", "user": "u1", "items": ["a"],
+        "ts": "2026-01-31T00:00:00Z", "quantity": 2.0, "value": 4.5});
+    assert_eq!(event(&records[0]), wanted);
+    let records = read(&folder.file("e.jsonl", lines), &EventMapping::default());
+    let wanted = json!({"kind": "view", "collection": "shop", "user": "501", "items": ["77"],
+        "ts": "2026-03-01T10:00:00Z"});
+    assert_eq!(event(&records[0]), wanted);
+    let second = event(&records[1]);
+    assert_eq!(
+        (&second["session"], &second["items"]),
+        (&json!("s"), &json!(["a"]))
+    );
+}
+
+#[test]
 fn a_mapping_says_what_columns_and_words_mean() {
     let folder = Folder::new();
     let mapping = folder

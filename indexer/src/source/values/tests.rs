@@ -54,6 +54,9 @@ fn prices_come_in_many_forms() {
         ("199,50 kr.", 199.5, ""),
         ("SEK 1 299", 1299.0, "SEK"),
         ("1.299.000 ₫", 1_299_000.0, "VND"),
+        ("150.000₫", 150_000.0, "VND"),
+        ("Rp 150.000", 150_000.0, "IDR"),
+        ("JPY 1,200", 1200.0, "JPY"),
         ("2 500 Ft", 2500.0, "HUF"),
         ("1 234,56 Kč", 1234.56, "CZK"),
         ("1234,5", 1234.5, ""),
@@ -168,6 +171,16 @@ fn availability_has_many_words() {
         ("0", OutOfStock),
         ("-1", OutOfStock),
         ("0 in stock", OutOfStock),
+        ("In stock (3 left)", InStock),
+        ("In stock - ships today", InStock),
+        ("Currently unavailable", OutOfStock),
+        ("temporarily out of stock", OutOfStock),
+        ("derzeit nicht verfügbar", OutOfStock),
+        ("non disponible", OutOfStock),
+        ("en existencia", InStock),
+        ("无货", OutOfStock),
+        ("在庫切れ", OutOfStock),
+        ("품절", OutOfStock),
         ("preorder", Preorder),
         ("pre-order", Preorder),
         ("https://schema.org/PreOrder", Preorder),
@@ -286,6 +299,8 @@ fn lists_are_split_where_they_are_lists() {
         ("https://x.org/1.jpg https://x.org/2", 2),
         ("https://x.org/a,b.jpg", 1),
         ("my image, large.jpg", 1),
+        ("https://x.org/a.jpg,", 1),
+        ("a.jpg; b.jpg;", 2),
         ("", 0),
     ] {
         assert_eq!(list::split_images(cell).len(), count, "{cell}");
@@ -304,6 +319,8 @@ fn values_are_coerced_to_types() {
     for (value, kind, wanted) in [
         (json!("2011.0"), Integer, json!(2011)),
         (json!(5.0), Integer, json!(5)),
+        (json!("1,000"), Integer, json!(1000)),
+        (json!("-12,345,678"), Integer, json!(-12_345_678)),
         (json!("2,5"), Float, json!(2.5)),
         (json!(7), Keyword, json!("7")),
         (json!(true), Keyword, json!("true")),
@@ -314,6 +331,8 @@ fn values_are_coerced_to_types() {
     }
     for (value, kind) in [
         (json!(1.5), Integer),
+        (json!("1,5"), Integer),
+        (json!("1,0000"), Integer),
         (json!("red"), Float),
         (json!("red"), Bool),
     ] {
