@@ -27,9 +27,10 @@ async fn writer(folder: &std::path::Path) -> Publisher {
 }
 
 fn change(writer: &Publisher) {
+    let config = serde_json::json!({"vectors": {"shared": {"dim": 2}}});
+    let config = serde_json::from_value(config).unwrap();
     let database = writer.served.load();
-    let made = database.create_collection("shop", vitrine_schemas::CollectionConfig::default());
-    made.unwrap();
+    database.create_collection("shop", config).unwrap();
 }
 
 #[actix_web::test]
