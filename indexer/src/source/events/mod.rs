@@ -1,10 +1,9 @@
 //! Event readers: a file, or standard input, becomes a stream of behavior events.
 //!
-//! JSON Lines hold events in the format of the API, or any objects with a mapping or with names that
-//! are recognized; CSV, TSV and Parquet have columns, which are recognized by their names or by a
-//! mapping. An error within a
-//! record rejects that record and the stream continues; a [`SourceError`] ends it. Checks that need
-//! no collection are made here, the rest by the engine.
+//! JSON Lines hold events in the format of the API, or any objects with a mapping or with names
+//! that are recognized; CSV, TSV and Parquet have columns, which are recognized by their names or
+//! by a mapping. An error within a record rejects that record and the stream continues; a
+//! [`SourceError`] ends it. Checks that need no collection are made here, the rest by the engine.
 
 mod mapping;
 mod rules;
