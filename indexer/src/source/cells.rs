@@ -97,7 +97,7 @@ impl<'r> Cells<'r> {
     }
 
     fn value(&self, column: &str) -> &'r Value {
-        self.row.get(column).unwrap_or(&Value::Null)
+        cell(self.row, column).unwrap_or(&Value::Null)
     }
 
     pub fn price(&mut self, column: &str) -> Option<Price> {
@@ -259,9 +259,25 @@ pub(super) fn is_blank(value: &Value) -> bool {
     }
 }
 
+/// Returns a cell. A name with dots also names a field of nested objects: `offers.price`; of a list
+/// of objects, the first counts.
+fn cell<'a>(row: &'a Row, column: &str) -> Option<&'a Value> {
+    row.get(column).or_else(|| {
+        let mut names = column.split('.');
+        let mut value = row.get(names.next()?)?;
+        for name in names {
+            if let Value::Array(values) = value {
+                value = values.first()?;
+            }
+            value = value.as_object()?.get(name)?;
+        }
+        Some(value)
+    })
+}
+
 /// Returns the scalars of a cell, without nulls and blanks.
 fn scalars<'a>(row: &'a Row, column: &str) -> Result<Vec<&'a Value>, String> {
-    let cell = match row.get(column) {
+    let cell = match cell(row, column) {
         None => &[],
         Some(Value::Array(values)) => values.as_slice(),
         Some(value) => std::slice::from_ref(value),

@@ -92,3 +92,24 @@ fn keys_are_columns_of_a_mapping() {
     assert_eq!((item.id.as_str(), item.images.len()), ("7", 2));
     assert_eq!(json!(item.attributes), json!({"size": [41, 42]}));
 }
+
+#[test]
+fn a_name_with_dots_names_a_field_of_nested_objects() {
+    let line = r#"{"@type": "Product", "sku": "1", "name": "Anvil", "brand": {"name": "ACME"}, "offers": [{"price": "1,299.00", "priceCurrency": "USD", "availability": "https://schema.org/SoldOut"}]}"#;
+    let mapping = mapping(
+        "id = \"sku\"\ntitle = \"name\"\nbrand = \"brand.name\"\navailability = \"offers.availability\"\n\
+         price = { amount = \"offers.price\", currency = \"offers.priceCurrency\" }",
+    );
+    let records = catalog("a.jsonl", line).read_as(None, &mapping).unwrap();
+    let item = &items(records)[0];
+    assert_eq!(item.brand.as_deref(), Some("ACME"));
+    let price = item.price.as_ref().unwrap();
+    assert_eq!(
+        (price.amount, price.currency.as_deref()),
+        (1299.0, Some("USD"))
+    );
+    assert_eq!(
+        item.availability,
+        Some(vitrine_schemas::Availability::OutOfStock)
+    );
+}
