@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use vitrine_schemas::{Metric, Quantization, VectorSpace};
+
 /// Content of an image file (JPEG, PNG, WebP, ...), not decoded.
 pub type ImageBytes = Vec<u8>;
 
@@ -116,4 +118,17 @@ pub trait Embedder: Send + Sync {
     fn fingerprint(&self) -> &str;
     /// Returns the dimension of each space by name.
     fn dims(&self) -> &BTreeMap<String, usize>;
+}
+
+/// Returns the vector spaces that encoders fill, for the configuration of a collection.
+pub fn spaces_of(embedder: &dyn Embedder) -> BTreeMap<String, VectorSpace> {
+    let space = |(name, &dim): (&String, &usize)| {
+        let space = VectorSpace {
+            dim,
+            metric: Metric::Cosine,
+            quantization: Quantization::default(),
+        };
+        (name.clone(), space)
+    };
+    embedder.dims().iter().map(space).collect()
 }

@@ -69,7 +69,7 @@ pub use database::{
     Database, Health, Options, RecordedSearches, StoreHealth, StoredEvents, TaskHealth,
     Verification,
 };
-pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes};
+pub use embedder::{EmbedError, Embedder, Embedding, ImageBytes, spaces_of};
 pub use error::Error;
 pub use events::Subject;
 pub use lexical::LexicalQuery;

@@ -140,7 +140,7 @@ pub struct SourceUse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fallback {
-    /// There is no text encoder; only full-text search was used.
+    /// There is no text encoder, or none for the space; only full-text search was used.
     NoEncoder,
     /// The user or session has no events.
     NoHistory,

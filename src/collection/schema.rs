@@ -45,7 +45,7 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
     if config.vectors.is_empty() {
         return Err(Error::invalid(
             "/vectors",
-            "declare at least one vector space",
+            "declare at least one vector space; a server with encoders declares theirs if both `vectors` and `fingerprint` are left out",
         ));
     }
     count("/vectors", config.vectors.len(), limits::MAX_SPACES)?;

@@ -26,7 +26,7 @@ use std::{
 
 use serde::Serialize;
 use vitrine::Embedder;
-use vitrine_schemas::{AttributeType, CollectionConfig, Item, Metric, Quantization, VectorSpace};
+use vitrine_schemas::{AttributeType, CollectionConfig, Item};
 
 pub use attributes::Guess;
 pub use dry_run::{DryRun, dry_run};
@@ -340,22 +340,9 @@ impl<'a> Pipeline<'a> {
 
     /// Returns the configuration that the encoders and the mapping require.
     fn wanted(&self) -> CollectionConfig {
-        let metric = Metric::Cosine;
-        let dims = self.embedder.dims().iter();
         CollectionConfig {
             attributes: self.options.attributes.clone(),
-            vectors: dims
-                .map(|(name, &dim)| {
-                    (
-                        name.clone(),
-                        VectorSpace {
-                            dim,
-                            metric,
-                            quantization: Quantization::default(),
-                        },
-                    )
-                })
-                .collect(),
+            vectors: vitrine::spaces_of(self.embedder),
             fingerprint: Some(self.embedder.fingerprint().to_owned()),
             ..CollectionConfig::default()
         }

@@ -16,7 +16,7 @@ macro_rules! sources {
 }
 
 /// Pages by name, in Markdown; a test compares them with the folder and with `SUMMARY.md`.
-pub const SOURCES: [(&str, &str); 38] = sources![
+pub const SOURCES: [(&str, &str); 39] = sources![
     "introduction"
     "quick-start"
     "search"
@@ -50,6 +50,7 @@ pub const SOURCES: [(&str, &str); 38] = sources![
     "security"
     "privacy"
     "console"
+    "errors"
     "benchmarks"
     "limitations"
     "glossary"

@@ -35,7 +35,8 @@ pub async fn list(context: RequestContext) -> ApiResult<Json<Vec<CollectionInfo>
 /// Create a collection
 ///
 /// Idempotent: repeating a request is not an error. A different configuration under the same name
-/// is a conflict.
+/// is a conflict. Without `vectors` and `fingerprint`, the collection gets the spaces and the
+/// fingerprint of the encoders of the server, which then embeds its items and queries.
 #[utoipa::path(
     put, path = "/v1/collections/{c}", tag = "collections", operation_id = "create_collection",
     params(CollectionPath),
@@ -50,8 +51,16 @@ pub async fn put(
     path: Path<CollectionPath>,
     body: Body<CollectionConfig>,
 ) -> ApiResult<Json<CollectionInfo>> {
+    let mut config = body.0;
+    if config.vectors.is_empty()
+        && config.fingerprint.is_none()
+        && let Ok(embedder) = context.state.embedders.in_use()
+    {
+        config.vectors = vitrine::spaces_of(&*embedder);
+        config.fingerprint = Some(embedder.fingerprint().to_owned());
+    }
     let info = context.write(move |database| {
-        database.create_collection(&path.c, body.0)?;
+        database.create_collection(&path.c, config)?;
         database.info(&path.c)
     });
     Ok(Json(info.await?))

@@ -132,14 +132,15 @@ pub async fn answer(
         _ => words.clone(),
     };
     let mut fallback = None;
+    // No vectors were requested explicitly.
+    let words_will_do = request.mode.is_none() && matches!(request.query, Some(Query::Text(_)));
     let (mut target, mut to_embed) = (None, None);
     match request.query {
         None => {}
         Some(Query::Vector(vector)) => target = Some(Target::Vector(vector)),
         Some(Query::Item(id)) => target = Some(Target::Item(id)),
         Some(Query::Text(_)) if request.mode == Some(SearchMode::Lexical) => {}
-        // No vectors were requested explicitly.
-        Some(Query::Text(_)) if request.mode.is_none() && !context.state.embedders.is_loaded() => {
+        Some(Query::Text(_)) if words_will_do && !context.state.embedders.is_loaded() => {
             fallback = Some(Fallback::NoEncoder);
         }
         Some(Query::Text(text)) => to_embed = Some(Query::Text(left.clone().unwrap_or(text))),
@@ -185,12 +186,14 @@ pub async fn answer(
     let mut answer = match to_embed.map(Arc::new) {
         None => find(context, c, search, shopper).await?,
         Some(query) => {
-            let mut embedded = with_vector(context, c, search.clone(), query.clone()).await?;
+            let embed = |search| with_vector(context, c, search, query.clone(), words_will_do);
+            let mut embedded = embed(search.clone()).await?;
+            fallback = embedded.target.is_none().then_some(Fallback::NoEncoder);
             let first = find(context, c, embedded, shopper.clone()).await;
             match first {
                 // The spaces that it was embedded for were dropped concurrently; others are in use.
                 Err(e) if e.code == "fingerprint_mismatch" && search.fingerprint.is_none() => {
-                    embedded = with_vector(context, c, search, query).await?;
+                    embedded = embed(search).await?;
                     find(context, c, embedded, shopper).await?
                 }
                 first => first?,
@@ -202,12 +205,14 @@ pub async fn answer(
 }
 
 /// Adds the vector of a query. It is searched in the spaces that its encoders fill, even if other
-/// spaces are in use by then.
+/// spaces are in use by then. If `words_will_do`, a space with vectors of other encoders is left to
+/// the words.
 async fn with_vector(
     context: &RequestContext,
     c: &str,
     mut search: Search,
     query: Arc<Query>,
+    words_will_do: bool,
 ) -> ApiResult<Search> {
     let (state, c) = (context.state.clone(), c.to_owned());
     let deadline = search.deadline.unwrap_or_else(|| context.deadline());
@@ -215,6 +220,9 @@ async fn with_vector(
         let config = database
             .collection(&c)?
             .config_of(search.fingerprint.as_deref())?;
+        if words_will_do && !is_filled(&state.embedders, &config, &search.space)? {
+            return Ok(search);
+        }
         let vector = embed(&state.embedders, &query, &config, &search.space)?;
         search.target = Some(Target::Vector(vector));
         search.fingerprint.clone_from(&config.fingerprint);
@@ -343,6 +351,19 @@ fn identity_of(request: &mut SearchRequest) -> String {
     }
     (request.query, request.limit, request.cursor) = (query, limit, cursor);
     json
+}
+
+/// Returns false for a declared space whose dimension is not that of the encoders.
+fn is_filled(
+    embedders: &Embedders,
+    config: &CollectionConfig,
+    space: &str,
+) -> vitrine::Result<bool> {
+    let Some(declared) = config.vectors.get(space) else {
+        return Ok(true);
+    };
+    let embedder = embedders.of(config.fingerprint.as_deref())?;
+    Ok(embedder.dims().get(space) == Some(&declared.dim))
 }
 
 /// Embeds the query for the space with the encoders that filled the collection.

@@ -71,3 +71,47 @@ async fn aliases_change_all_at_once_or_not_at_all() {
     let answer = api.post("/v1/aliases", body).await;
     answer.problem(409, "already_exists");
 }
+
+#[actix_web::test]
+async fn a_collection_without_spaces_gets_those_of_the_encoders() {
+    let api = api().await;
+    let made = api.put("/v1/collections/plants", json!({})).await.ok();
+    assert_eq!(made["fingerprint"], "colors-1");
+    assert_eq!(made["vectors"]["shared"]["dim"], 3);
+    assert_eq!(made["vectors"]["text"]["dim"], 3);
+    let again = api.put("/v1/collections/plants", json!({})).await.ok();
+    assert_eq!(again, made, "idempotent");
+    let items = json!([{"id": "rose", "title": "red rose"}]);
+    let put = "/v1/collections/plants/items?wait=embedded";
+    let written = api.put(put, items).await.ok();
+    assert_eq!(written["results"][0]["embedding"], "done");
+    let none = json!({"fingerprint": "mine"});
+    let problem = api.put("/v1/collections/other", none).await;
+    let problem = problem.problem(400, "invalid_argument");
+    assert_eq!(problem["errors"][0]["pointer"], "/vectors");
+}
+
+#[actix_web::test]
+async fn a_space_of_other_encoders_leaves_a_text_to_the_words() {
+    let api = api().await;
+    let config = json!({"vectors": {"shared": {"dim": 2}}});
+    api.put("/v1/collections/own", config).await.ok();
+    let items = json!([{"id": "a", "title": "Red lamp", "vectors": {"shared": [1, 0]}}]);
+    api.put("/v1/collections/own/items", items).await.ok();
+    let search = "/v1/collections/own/search";
+    let text = json!({"query": {"text": "red lamp"}});
+    let found = api.post(search, text.clone()).await.ok();
+    assert_eq!(found["hits"][0]["id"], "a");
+    assert_eq!(found["fallbacks"], json!(["no_encoder"]));
+    // Whoever asks for vectors is told.
+    for more in [json!({"mode": "hybrid"}), json!({"space": "shard"})] {
+        let mut request = text.clone();
+        request
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        api.post(search, request)
+            .await
+            .problem(400, "invalid_argument");
+    }
+}
