@@ -50,8 +50,8 @@ pub struct CollectionConfig {
     /// `created_at` and `expires_at` are always filterable.
     #[serde(default)]
     pub attributes: BTreeMap<String, AttributeType>,
-    /// Vector spaces by name, at least one: `shared`, `text`, `image` or a custom name. Without this
-    /// and `fingerprint`, those of the encoders of the server.
+    /// Vector spaces by name, at least one: `shared`, `text`, `image` or a custom name. Without
+    /// this and `fingerprint`, those of the encoders of the server.
     #[serde(default)]
     pub vectors: BTreeMap<String, VectorSpace>,
     /// Fingerprint of the encoders that fill the spaces; vectors with another fingerprint are

@@ -38,7 +38,8 @@ pub async fn features(
     let has_encoders = context.state.embedders.is_loaded();
     let is_lexical = request.mode == Some(SearchMode::Lexical);
     if !is_lexical && (request.mode.is_some() || has_encoders) {
-        search = with_vector(context, c, search, Arc::new(Query::Text(text))).await?;
+        let query = Arc::new(Query::Text(text));
+        search = with_vector(context, c, search, query, request.mode.is_none()).await?;
     }
     let (c, deadline) = (c.to_owned(), context.deadline());
     let features = context.run(&context.state.searches, deadline, move |database| {
