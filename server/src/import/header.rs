@@ -158,10 +158,17 @@ impl ColumnKind {
                 Some(numbers) => Ok(numbers.into()),
                 None => Err("expected a JSON array of numbers".into()),
             },
-            Self::Attribute(_, kind) => match (kind, list::json_array(cell)) {
-                (AttributeType::Text, _) | (_, None) => coerce(&cell.into(), *kind),
-                (_, Some(values)) => values.iter().map(|value| coerce(value, *kind)).collect(),
-            },
+            Self::Attribute(_, AttributeType::Text) => coerce(&cell.into(), AttributeType::Text),
+            Self::Attribute(name, kind) => {
+                let values = list::json_array(cell).unwrap_or_else(|| {
+                    let values = list::split(name, cell).into_iter();
+                    values.map(Value::from).collect()
+                });
+                match values.as_slice() {
+                    [value] => coerce(value, *kind),
+                    values => values.iter().map(|value| coerce(value, *kind)).collect(),
+                }
+            }
         }
     }
 }

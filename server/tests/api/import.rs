@@ -190,3 +190,19 @@ async fn an_import_that_is_given_up_says_why() {
     assert_eq!(last["error"]["code"], "collection_not_found");
     assert_eq!(last["error"]["request_id"], id);
 }
+
+#[actix_web::test]
+async fn several_values_of_a_cell_are_separated_as_in_catalogs() {
+    let api = api().await;
+    api.shop().await;
+    let body = "id,title,color,sizes\nx,A | B,red|blue,38|39.5\ny,C,\"[\"\"red\"\"]\",40\n";
+    let answer = api.send(raw("POST", IMPORT, "text/csv", body)).await;
+    let (_, last) = lines(answer);
+    assert_eq!(last["summary"]["created"], 2, "{last}");
+    let item = api.get("/v1/collections/shop/items/x").await.ok();
+    assert_eq!(item["title"], "A | B");
+    assert_eq!(item["attributes"]["color"], json!(["red", "blue"]));
+    assert_eq!(item["attributes"]["sizes"], json!([38.0, 39.5]));
+    let item = api.get("/v1/collections/shop/items/y").await.ok();
+    assert_eq!(item["attributes"]["color"], "red");
+}

@@ -126,7 +126,14 @@ impl Rules {
             let path = paths.find(|path| !path.is_empty())?;
             return cells::category_path(path.iter().map(String::as_str));
         }
-        let levels: Vec<_> = columns.iter().filter_map(|c| cells.text(c)).collect();
+        let levels = columns.iter().filter_map(|column| {
+            let mut level = cells.text(column)?;
+            if column.eq_ignore_ascii_case("categories") {
+                first_path(&mut level);
+            }
+            Some(level)
+        });
+        let levels: Vec<_> = levels.collect();
         cells::category_path(levels.iter().map(String::as_str))
     }
 
