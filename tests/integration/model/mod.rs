@@ -7,7 +7,7 @@
 mod checks;
 mod random;
 
-use std::{collections::BTreeMap, env, fs, path::PathBuf, str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, env, fs, str::FromStr, sync::Arc};
 
 use chrono::{DateTime, TimeDelta};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -44,8 +44,7 @@ struct Run {
     database: Option<Database>,
     model: Model,
     /// The latest snapshot that is not restored yet, with its content.
-    snapshot: Option<(PathBuf, Model)>,
-    snapshots: u32,
+    snapshot: Option<(TempDir, Model)>,
     fingerprints: u32,
     events: i64,
 }
@@ -61,7 +60,6 @@ impl Run {
             database: Some(database),
             model: Model::default(),
             snapshot: None,
-            snapshots: 0,
             fingerprints: 0,
             events: 0,
         }
@@ -214,24 +212,20 @@ impl Run {
     }
 
     fn take_snapshot(&mut self) {
-        if let Some((path, _)) = self.snapshot.take() {
-            fs::remove_dir_all(path).unwrap();
-        }
-        self.snapshots += 1;
-        let name = format!("snapshot-{}", self.snapshots);
-        let (path, _) = self.database().checkpoint(&name).unwrap();
-        self.snapshot = Some((path, self.model.clone()));
+        let (path, _) = self.database().checkpoint("snapshot").unwrap();
+        // The next start removes what it finds of checkpoints.
+        let folder = tempfile::tempdir().unwrap();
+        fs::remove_dir(folder.path()).unwrap();
+        fs::rename(path, folder.path()).unwrap();
+        self.snapshot = Some((folder, self.model.clone()));
     }
 
     /// Goes on with the content of the latest snapshot.
     fn restore(&mut self) {
-        let Some((path, model)) = self.snapshot.take() else {
+        let Some((folder, model)) = self.snapshot.take() else {
             return;
         };
         self.database = None;
-        let folder = tempfile::tempdir().unwrap();
-        fs::remove_dir(folder.path()).unwrap();
-        fs::rename(path, folder.path()).unwrap();
         self.folder = folder;
         self.database = Some(Database::open(self.folder.path(), Options::default()).unwrap());
         self.model = model;
