@@ -133,6 +133,15 @@ impl ApiError {
         )
     }
 
+    /// 429: all permits of a kind are in use.
+    pub fn overloaded() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "overloaded",
+            "too many concurrent requests of this kind; retry after one second",
+        )
+    }
+
     /// 404: no such route.
     pub fn route_not_found() -> Self {
         Self::new(

@@ -53,7 +53,10 @@ impl Gate {
         let permit = match self.permits.clone().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => {
-                let _place = self.queue.try_acquire().map_err(|_| overloaded())?;
+                let _place = self
+                    .queue
+                    .try_acquire()
+                    .map_err(|_| ApiError::overloaded())?;
                 timeout_at(deadline.into(), self.permits.clone().acquire_owned())
                     .await
                     .map_err(|_| ApiError::deadline())?
@@ -105,13 +108,4 @@ where
     })
     .await
     .map_err(|_| ApiError::internal("a worker panicked"))?
-}
-
-/// 429: all permits of a kind are in use.
-pub fn overloaded() -> ApiError {
-    ApiError::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        "overloaded",
-        "too many concurrent requests of this kind; retry after one second",
-    )
 }

@@ -23,10 +23,7 @@ use tokio::{
 };
 use ureq::{Agent, SendBody, http};
 
-use crate::{
-    error::{ApiError, ApiResult, current_request_id},
-    ops::limits::overloaded,
-};
+use crate::error::{ApiError, ApiResult, current_request_id};
 
 /// Header of forwarded requests, so that none is forwarded twice.
 pub const FORWARDED: HeaderName = HeaderName::from_static("x-vitrine-forwarded");
@@ -99,7 +96,7 @@ pub async fn forward(
     let first = first
         .transpose()
         .map_err(|e| ApiError::invalid("", format!("the body ended: {e}")))?;
-    let permit = FORWARDS.try_acquire().map_err(|_| overloaded())?;
+    let permit = FORWARDS.try_acquire().map_err(|_| ApiError::overloaded())?;
     let body = first.map(|first| {
         let (send, parts) = mpsc::channel(PARTS);
         rt::spawn(async move {

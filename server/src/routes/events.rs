@@ -27,7 +27,6 @@ use crate::{
         Batches, EventParser, Format, ParquetEvents, Steps, StoredBatch, event_line, header_cells,
         mapping, respond, text_options,
     },
-    ops::limits::overloaded,
     state::AppState,
 };
 
@@ -117,7 +116,7 @@ pub async fn import(
     let (collection, limits) = (params.collection.as_str(), &context.state.limits);
     let feed = if media.as_deref() == Some(PARQUET) {
         let turn = context.state.parquet_imports.clone().try_acquire_owned();
-        let turn = turn.map_err(|_| overloaded())?;
+        let turn = turn.map_err(|_| ApiError::overloaded())?;
         let file = receive(payload, &context.state).await?;
         let (mapping, collection) = (mapping.clone(), collection.to_owned());
         let open = move || ParquetEvents::open(file, &mapping, &collection);

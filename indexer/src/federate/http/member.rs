@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     api::{Answer, Api},
-    work::{Stage, Work},
+    work::{Progress, Stage, Work},
 };
 use crate::federate::{
     Features, FederateError, PROTOCOL, Plan, Shop,
@@ -18,9 +18,6 @@ use crate::federate::{
 };
 use crate::space::heads::Heads;
 use crate::train::Pairs;
-
-/// Interval between questions.
-pub(super) const POLL: Duration = Duration::from_millis(200);
 
 /// Interval between signs of life, also while a shop trains or sends.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
@@ -45,22 +42,6 @@ pub struct Finished {
     pub plan: Plan,
     /// Heads after the last round.
     pub heads: Heads,
-}
-
-/// An event in the work of a shop.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Progress {
-    /// It trained in a round; with the L2 norm of its update before clipping.
-    Trained {
-        /// Number of the round.
-        round: u32,
-        /// The norm.
-        norm: f64,
-    },
-    /// It masked its vector of a round, and will send it next.
-    Masked(u32),
-    /// It sent its vector of a round.
-    Sent(u32),
 }
 
 impl Member<'_> {

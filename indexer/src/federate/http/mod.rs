@@ -10,8 +10,9 @@ mod work;
 
 pub use self::{
     api::Api,
-    member::{Finished, Member, Progress},
+    member::{Finished, Member},
     server::{Listen, Serving, Summary, serve},
+    work::Progress,
 };
 
 /// Header with the secret of a shop.

@@ -1,11 +1,8 @@
 //! A shop's messages in the sums of a training.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use super::{
-    api::Api,
-    member::{POLL, Progress},
-};
+use super::api::Api;
 use crate::federate::{
     FederateError, Shop, Update,
     messages::Step,
@@ -13,6 +10,25 @@ use crate::federate::{
     vector,
 };
 use crate::space::heads::Heads;
+
+/// Interval between questions.
+const POLL: Duration = Duration::from_millis(200);
+
+/// An event in the work of a shop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Progress {
+    /// It trained in a round; with the L2 norm of its update before clipping.
+    Trained {
+        /// Number of the round.
+        round: u32,
+        /// The norm.
+        norm: f64,
+    },
+    /// It masked its vector of a round, and will send it next.
+    Masked(u32),
+    /// It sent its vector of a round.
+    Sent(u32),
+}
 
 /// State between messages of a sum.
 pub(super) enum Stage {
