@@ -353,7 +353,8 @@ fn identity_of(request: &mut SearchRequest) -> String {
     json
 }
 
-/// Returns false for a declared space whose dimension is not that of the encoders.
+/// Returns false for a declared space that has the name of one of the encoders, but another
+/// dimension.
 fn is_filled(
     embedders: &Embedders,
     config: &CollectionConfig,
@@ -363,7 +364,8 @@ fn is_filled(
         return Ok(true);
     };
     let embedder = embedders.of(config.fingerprint.as_deref())?;
-    Ok(embedder.dims().get(space) == Some(&declared.dim))
+    let own = embedder.dims().get(space);
+    Ok(own.is_none_or(|dim| *dim == declared.dim))
 }
 
 /// Embeds the query for the space with the encoders that filled the collection.

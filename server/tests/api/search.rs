@@ -154,7 +154,11 @@ async fn encoders_of_another_space_are_not_mixed_in() {
 
     let config = json!({"vectors": {"shared": {"dim": 4}, "own": {"dim": 3}}});
     api.put("/v1/collections/wide", config).await.ok();
-    let answer = api.post("/v1/collections/wide/search", red).await;
+    let found = api.post("/v1/collections/wide/search", red).await.ok();
+    assert_eq!(found["plan"], "lexical");
+    assert_eq!(found["fallbacks"], json!(["no_encoder"]));
+    let hybrid = json!({"query": {"text": "red"}, "mode": "hybrid"});
+    let answer = api.post("/v1/collections/wide/search", hybrid).await;
     let problem = answer.problem(400, "invalid_argument");
     assert_eq!(problem["errors"][0]["pointer"], "/space");
     let own = json!({"query": {"text": "red"}, "space": "own"});
