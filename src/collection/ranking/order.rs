@@ -152,7 +152,9 @@ impl Collection {
         rows: Option<&'a RoaringBitmap>,
     ) -> Result<ItemOrder<'a>> {
         let mut keys = resolve(sort, state, scores.is_some())?;
-        let log = self.behavior.log.read();
+        // Recursive: the profile of a search holds the log already, and a writer that waits for
+        // both would wait forever.
+        let log = self.behavior.log.read_recursive();
         if keys.is_empty() {
             let popularity = (!log.names().is_empty()).then_some(Property::Popularity);
             let created = Property::Field("created_at".to_owned());
