@@ -1,10 +1,17 @@
 //! Searches without a query, sorted hits, their pages, and the matches of hybrid searches.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use vitrine::{
-    Collection, LexicalQuery, Search, Shopper, Target,
+    Collection, LexicalQuery, Search, Shopper, Target, Training,
     schemas::{Event, FacetSpec, Hit, Rule, SearchResponse, SortSpec, TotalRelation},
 };
 
@@ -554,5 +561,36 @@ fn pages_of_every_mode_are_in_the_order_of_one_long_page() {
                 "{limit}"
             );
         }
+    }
+}
+
+#[test]
+fn sorted_searches_go_on_while_models_are_trained() {
+    let fixture = chairs();
+    let shop = fixture.shop();
+    let event =
+        json!({"kind": "purchase", "collection": "shop", "user": "u", "items": ["cheap", "dear"]});
+    let event: Event = serde_json::from_value(event).expect("an event");
+    fixture.db.append_events(&[event]).expect("stored");
+    let is_done = Arc::new(AtomicBool::new(false));
+    let (trainer, trained) = (shop.clone(), is_done.clone());
+    std::thread::spawn(move || {
+        while !trained.load(Relaxed) {
+            trainer.train(&Training::default()).expect("a model");
+        }
+    });
+    let (sender, searched) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for _ in 0..3_000 {
+            find(&shop, &sorted(json!(["price"])));
+        }
+        sender.send(()).expect("a receiver");
+    });
+    let finished = searched.recv_timeout(Duration::from_secs(60));
+    is_done.store(true, Relaxed);
+    if finished.is_err() {
+        // It would wait for the training, too.
+        std::mem::forget(fixture);
+        panic!("a search waits for a training that waits for it");
     }
 }
