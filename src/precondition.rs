@@ -21,15 +21,20 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    /// Checks the tag of the stored version; None if there is none.
+    /// Checks the tag of the stored version; None if there is none. It is asked for only if there
+    /// is a condition.
     ///
     /// # Errors
     /// [`Error::PreconditionFailed`].
-    pub fn check(&self, stored: Option<&str>) -> Result<()> {
+    pub fn check(&self, stored: impl FnOnce() -> Option<String>) -> Result<()> {
+        if *self == Self::Any {
+            return Ok(());
+        }
+        let stored = stored();
+        let stored = stored.as_deref();
         let (holds, expected) = match self {
-            Self::Any => return Ok(()),
+            Self::Any | Self::Exists => (stored.is_some(), "any".to_owned()),
             Self::Absent => (stored.is_none(), "none".to_owned()),
-            Self::Exists => (stored.is_some(), "any".to_owned()),
             Self::Tags(tags) => {
                 let is_one = |stored| tags.iter().any(|tag| tag == stored);
                 let quoted: Vec<_> = tags.iter().map(|tag| format!("\"{tag}\"")).collect();
@@ -77,10 +82,13 @@ mod tests {
             (&Precondition::Exists, false, true, true),
             (&tags, false, true, false),
         ] {
-            let holds = [None, Some("a"), Some("c")].map(|tag| condition.check(tag).is_ok());
+            let holds = [None, Some("a"), Some("c")].map(|tag| {
+                let stored = tag.map(str::to_owned);
+                condition.check(|| stored).is_ok()
+            });
             assert_eq!(holds, [absent, a, c], "{condition:?}");
         }
-        let error = tags.check(Some("c")).unwrap_err().to_string();
+        let error = tags.check(|| Some("c".into())).unwrap_err().to_string();
         assert!(
             error.contains("expected \"a\", \"b\", got \"c\""),
             "{error}"

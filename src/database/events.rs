@@ -147,17 +147,15 @@ impl Appender<'_> {
         if event.ts.is_none() || arrival.skewed {
             event.ts = Some(time.clone());
         }
-        // The same time in another form is the same event.
-        let timed = Event {
-            ts: Some(time.clone()),
-            ..event.clone()
-        };
-        let content = serde_json::to_vec(&timed).map_err(|e| Error::Storage(e.to_string()))?;
-        let id = event
-            .id
-            .get_or_insert_with(|| blake3::hash(&content).to_hex()[..32].to_owned());
-        let reference = EventRef::new(arrival.micros, id);
-        // The id is that of the event as it was sent; a number is stored as a time.
+        if event.id.is_none() {
+            // The same time in another form is the same event.
+            let sent = event.ts.replace(time.clone());
+            let content = serde_json::to_vec(&event).map_err(|e| Error::Storage(e.to_string()))?;
+            event.ts = sent;
+            event.id = Some(blake3::hash(&content).to_hex()[..32].to_owned());
+        }
+        let reference = EventRef::new(arrival.micros, event.id.as_deref().unwrap_or_default());
+        // A number is stored as a time.
         if event
             .ts
             .as_ref()

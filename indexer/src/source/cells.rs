@@ -316,13 +316,18 @@ pub(super) fn plain(row: &Row, column: &str) -> Option<String> {
     text(row, column).ok().flatten()
 }
 
-/// Returns the id of an item. Tools write integers as `1001.0` if a column has blanks; these are
-/// read as integers.
-pub(super) fn id(row: &Row, column: &str) -> Result<String, String> {
+/// Returns the integer of a cell that was written as `1001.0`, as tools do if a column has blanks.
+pub(super) fn integer_of_float(row: &Row, column: &str) -> Option<String> {
     let whole = |number: &f64| number.fract() == 0.0 && number.abs() < 2_f64.powi(53);
     let number = row.get(column).filter(|value| value.is_f64());
-    if let Some(number) = number.and_then(Value::as_f64).filter(whole) {
-        return Ok(format!("{number:.0}"));
+    let number = number.and_then(Value::as_f64).filter(whole)?;
+    Some(format!("{number:.0}"))
+}
+
+/// Returns the id of an item.
+pub(super) fn id(row: &Row, column: &str) -> Result<String, String> {
+    if let Some(id) = integer_of_float(row, column) {
+        return Ok(id);
     }
     text(row, column)?.ok_or_else(|| format!("column `{column}`: is empty; every item needs an id"))
 }

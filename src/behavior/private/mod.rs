@@ -226,35 +226,24 @@ impl Behavior {
             }
             Ok(true)
         })?;
-        let repeated = |(item, count): (u32, i32)| {
-            let count = usize::try_from(count).unwrap_or(0);
-            repeat_n(item, count)
-        };
-        let items = |counts: ItemCounts| counts.into_iter().flat_map(repeated).collect();
-        let users = users.into_iter().map(|(period, users)| {
-            let users = users.into_values().map(items);
-            (
-                period,
-                users.filter(|items: &Vec<u32>| !items.is_empty()).collect(),
-            )
-        });
-        Ok(users
-            .filter(|(_, users): &(_, Vec<_>)| !users.is_empty())
-            .collect())
+        let mut lists = BTreeMap::new();
+        for (period, users) in users {
+            let users = users.into_values().map(repeated);
+            let users: Vec<_> = users.filter(|items| !items.is_empty()).collect();
+            if !users.is_empty() {
+                lists.insert(period, users);
+            }
+        }
+        Ok(lists)
     }
 
     /// Returns 1 for an event that likes its items, -1 for one that takes that back, and 0 for
     /// another one.
     fn sign(&self, event: &Event) -> i32 {
+        let is_liked = |weight| weight > 0.0;
         match event.kind {
             EventKind::Return => -1,
-            kind if kind.is_about_followed() => 0,
-            _ => i32::from(
-                self.log
-                    .read()
-                    .weight(event)
-                    .is_some_and(|weight| weight > 0.0),
-            ),
+            _ => i32::from(self.log.read().weight(event).is_some_and(is_liked)),
         }
     }
 
@@ -346,6 +335,12 @@ impl Behavior {
             entries: entries.take(params.limit).collect(),
         })
     }
+}
+
+/// Returns the items that are left, each as often as it was liked.
+fn repeated(counts: ItemCounts) -> Vec<u32> {
+    let times = |(item, count)| repeat_n(item, usize::try_from(count).unwrap_or(0));
+    counts.into_iter().flat_map(times).collect()
 }
 
 fn released_info(version: u64, items: usize) -> ModelInfo {

@@ -332,7 +332,7 @@ impl Collection {
         setting.check(self)?;
         self.change(|stored, batch| {
             let all = S::all_mut(stored);
-            condition.check(all.get(setting.id()).map(version_tag).as_deref())?;
+            condition.check(|| all.get(setting.id()).map(version_tag))?;
             if all.len() >= S::MAX_COUNT && !all.contains_key(setting.id()) {
                 return Err(too_many::<S>(""));
             }
@@ -376,8 +376,8 @@ impl Collection {
             }
         }
         self.change(|stored, batch| {
-            let before: Vec<&S> = S::all(stored).values().collect();
-            condition.check(Some(&version_tag(&before)))?;
+            let all = S::all(stored).values();
+            condition.check(|| Some(version_tag(&all.collect::<Vec<_>>())))?;
             // One by one: an open copy cannot repeat the deletion of a range.
             for id in S::all_mut(stored).keys() {
                 batch.delete_setting(self.id, S::KEY_PREFIX, id);
@@ -408,7 +408,7 @@ impl Collection {
             let Some(setting) = all.remove(id) else {
                 return Err(missing(all, id));
             };
-            condition.check(Some(&version_tag(&setting)))?;
+            condition.check(|| Some(version_tag(&setting)))?;
             batch.delete_setting(self.id, S::KEY_PREFIX, id);
             Ok(())
         })

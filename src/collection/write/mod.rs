@@ -129,7 +129,7 @@ impl Collection {
     ) -> Result<Item> {
         let mut writer = self.lock()?;
         let old = self.patched_item(id, patch)?;
-        condition.check(Some(&item_tag(&old)))?;
+        condition.check(|| Some(item_tag(&old)))?;
         let mut value = serde_json::to_value(&old).map_err(|e| Error::Storage(e.to_string()))?;
         if let Some(fields) = value.as_object_mut() {
             merge(fields, patch);
@@ -194,7 +194,8 @@ impl Collection {
     /// [`Error::ItemNotFound`], [`Error::PreconditionFailed`], or the store failed.
     pub fn delete_if(&self, id: &str, condition: &Precondition) -> Result<()> {
         let mut writer = self.lock()?;
-        condition.check(Some(&item_tag(&self.get(id, false)?)))?;
+        let item = self.get(id, false)?;
+        condition.check(|| Some(item_tag(&item)))?;
         self.remove(&mut writer, &[id.to_owned()]).map(|_| ())
     }
 

@@ -208,7 +208,7 @@ fn round(world: &mut World, members: &[String]) {
 fn a_sum_that_is_refused_is_never_repeated() {
     let (mut world, members) = after_moments(plan(9), None);
     let before = world.session.digest().expect("heads");
-    // Without weight there is no mean.
+    // A sum of weight 0 has no mean.
     world.weight = |round| f64::from(u8::from(round > 2));
     for expected in [2, 3] {
         round(&mut world, &members);

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use serde::de::{IntoDeserializer, value::Error as ValueError};
-use serde_json::Value;
 use vitrine_schemas::{Event, EventKind};
 
 use super::{
@@ -188,13 +187,10 @@ fn one(row: &Row, field: &'static str, column: Option<&str>) -> Result<Option<St
     }
 }
 
-/// Returns the values of a cell. Tools write integers as `17850.0` if a column has blanks; these
-/// are read as integers.
+/// Returns the values of a cell.
 fn texts(row: &Row, column: &str) -> Result<Vec<String>, String> {
-    let whole = |number: &f64| number.fract() == 0.0 && number.abs() < 2_f64.powi(53);
-    let cell = row.get(column).filter(|value| value.is_f64());
-    if let Some(number) = cell.and_then(Value::as_f64).filter(whole) {
-        return Ok(vec![format!("{number:.0}")]);
+    match cells::integer_of_float(row, column) {
+        Some(integer) => Ok(vec![integer]),
+        None => cells::texts(row, column),
     }
-    cells::texts(row, column)
 }
