@@ -210,7 +210,8 @@ impl Collection {
             following: None,
             deadline: None,
         };
-        let gathered = sources.gather(&request, PoolSize::RECOMMENDATION.min)?;
+        let scores = sources.score(&request)?;
+        let gathered = sources.gather(&request, &scores, PoolSize::RECOMMENDATION.min)?;
         Ok(Some(Example {
             candidate_set: gathered.candidates,
             chosen,

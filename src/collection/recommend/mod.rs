@@ -35,7 +35,7 @@ use crate::{
             eligible::eligible_items,
             following::Following,
             freshness::ItemAges,
-            sources::{SourceCandidates, SourceRequest, Sources},
+            sources::{SourceCandidates, SourceRequest, SourceScores, Sources},
         },
         shopper::{content, history::History, reason::HistoryExplainer},
         state::read::check_limit,
@@ -169,21 +169,24 @@ impl Collection {
             cursor: Cursor::decode(request.cursor.as_deref(), &key, initial_pool_size(request))?,
             max_pool_size: PoolSize::RECOMMENDATION.max,
         };
+        let sources = Sources {
+            state: &state,
+            log: &log,
+            model: model.as_deref(),
+        };
+        let source_request = SourceRequest {
+            history: &history,
+            eligible: &eligible,
+            blend: &blend,
+            space: request.space.as_deref(),
+            strategy: request.strategy,
+            following: following.as_ref(),
+            deadline,
+        };
         let candidates = RecommendationCandidates {
-            sources: Sources {
-                state: &state,
-                log: &log,
-                model: model.as_deref(),
-            },
-            request: SourceRequest {
-                history: &history,
-                eligible: &eligible,
-                blend: &blend,
-                space: request.space.as_deref(),
-                strategy: request.strategy,
-                following: following.as_ref(),
-                deadline,
-            },
+            scores: sources.score(&source_request)?,
+            sources,
+            request: source_request,
             ages,
         };
         let RankedPage {
@@ -200,7 +203,7 @@ impl Collection {
             log: &log,
             model: model.as_deref(),
             history: &history,
-            content: pool.candidates.content.as_ref(),
+            content: candidates.scores.content.as_ref(),
             followed_authors: Some(&followed_authors),
             similar_sessions: OnceCell::new(),
         };
@@ -277,6 +280,7 @@ impl Collection {
 struct RecommendationCandidates<'a> {
     sources: Sources<'a>,
     request: SourceRequest<'a>,
+    scores: SourceScores,
     /// Ages that scores decay with, if they do.
     ages: Option<ItemAges<'a>>,
 }
@@ -292,7 +296,7 @@ impl CandidateSource for RecommendationCandidates<'_> {
     type Pool = RecommendationPool;
 
     fn gather(&self, size: usize) -> Result<RecommendationPool> {
-        let candidates = self.sources.gather(&self.request, size)?;
+        let candidates = self.sources.gather(&self.request, &self.scores, size)?;
         let mut counts = candidates.counts.values();
         Ok(RecommendationPool {
             is_exhausted: counts.all(|count| (*count as usize) < size),

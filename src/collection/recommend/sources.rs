@@ -16,7 +16,7 @@ use crate::{
         shopper::{
             content::Content,
             history::History,
-            neighbors::NeighborScores,
+            neighbors::{ModelScores, NeighborScores, model_scores},
             top_k::{logged, top_k, top_k_eligible},
         },
     },
@@ -44,19 +44,47 @@ pub(in crate::collection) struct SourceRequest<'a> {
     pub deadline: Option<Instant>,
 }
 
+/// Scores of items by the history of a request, which do not depend on the size of the pool.
+pub(in crate::collection) struct SourceScores {
+    model: ModelScores,
+    pub content: Option<Content>,
+}
+
 /// Candidates with the sources that found them.
 pub(in crate::collection) struct SourceCandidates {
     pub candidates: CandidateSet,
     /// Number of candidates by source.
     pub counts: BTreeMap<Source, u64>,
     pub fallbacks: Vec<Fallback>,
-    pub content: Option<Content>,
 }
 
 impl Sources<'_> {
+    /// Scores items by the sources that have a weight and depend on the history.
+    ///
+    /// # Errors
+    /// The space does not exist.
+    pub fn score(&self, request: &SourceRequest<'_>) -> Result<SourceScores> {
+        let history = request.history;
+        let has_weight = |source| request.blend.weight(source, history.evidence()) > 0.0;
+        let model = self.model.map(|model| {
+            let (items, logged) = (self.log.names().len(), &history.logged);
+            model_scores(model, logged, items, request.strategy, has_weight)
+        });
+        let content = Content::of(self.state, history, request.space, request.strategy)?;
+        Ok(SourceScores {
+            model: model.unwrap_or_default(),
+            content: content.filter(|_| has_weight(Source::Content)),
+        })
+    }
+
     /// Returns the union of `count` candidates of each source that has a weight; each source also
     /// scores the candidates of the others.
-    pub fn gather(&self, request: &SourceRequest<'_>, count: usize) -> Result<SourceCandidates> {
+    pub fn gather(
+        &self,
+        request: &SourceRequest<'_>,
+        scores: &SourceScores,
+        count: usize,
+    ) -> Result<SourceCandidates> {
         let (history, eligible) = (request.history, request.eligible.internal_ids());
         let has_weight = |source| request.blend.weight(source, history.evidence()) > 0.0;
         let mut fallbacks = Vec::new();
@@ -67,30 +95,11 @@ impl Sources<'_> {
         if self.model.is_none() {
             fallbacks.push(Fallback::NoModel);
         }
-        let model = |source| self.model.filter(|_| has_weight(source));
-        let items = self.log.names().len();
-        let behavior = model(Source::Behavior)
-            .map(|model| NeighborScores::of(model, &history.logged, items, request.strategy));
-        let session = model(Source::Session).map(|model| {
-            NeighborScores::of_sessions(&model.sessions.similar_to(&history.logged), items)
-        });
-        let sequence = model(Source::Sequence)
-            .map(|model| NeighborScores::of_rules(model, &history.logged, items));
-        let network = model(Source::Network)
-            .and_then(|model| NeighborScores::of_network(model, &history.logged, items));
-        let scores = [
-            (Source::Behavior, behavior),
-            (Source::Session, session),
-            (Source::Sequence, sequence),
-            (Source::Network, network),
-        ];
-        let scores = scores.map(|(source, scores)| Some((source, scores?)));
-        for (source, scores) in scores.iter().flatten() {
+        for (source, scores) in &scores.model {
             lists.push((*source, self.neighbors(scores, eligible, count)));
         }
-        let content = Content::of(self.state, history, request.space, request.strategy)?;
-        let content = content.filter(|_| has_weight(Source::Content));
-        match &content {
+        let content = &scores.content;
+        match content {
             Some(content) => {
                 let nearest = content.nearest(count, request.eligible, request.deadline)?;
                 lists.push((Source::Content, nearest));
@@ -98,7 +107,8 @@ impl Sources<'_> {
             None if history.items.is_empty() || !has_weight(Source::Content) => {}
             None => fallbacks.push(Fallback::NoVectors),
         }
-        let popular = model(Source::Popularity).map(Model::popular);
+        let model = self.model.filter(|_| has_weight(Source::Popularity));
+        let popular = model.map(Model::popular);
         if let Some(popular) = &popular {
             lists.push((Source::Popularity, self.popular(popular, eligible, count)));
         }
@@ -109,10 +119,10 @@ impl Sources<'_> {
         lists.retain(|(_, list)| !list.is_empty());
         let mut candidates = CandidateSet::of(history.evidence(), &lists);
         let log_id = |item: u32| self.log.number(self.state.ids.get(&item)?);
-        for (source, scores) in scores.iter().flatten() {
+        for (source, scores) in &scores.model {
             candidates.score_missing(*source, |item| scores.get(log_id(item)?));
         }
-        if let Some(content) = &content {
+        if let Some(content) = content {
             candidates.score_missing(Source::Content, |item| content.score(item));
         }
         if let Some(popular) = &popular {
@@ -130,7 +140,6 @@ impl Sources<'_> {
             counts: counts.collect(),
             candidates,
             fallbacks,
-            content,
         })
     }
 

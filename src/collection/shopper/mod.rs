@@ -18,7 +18,10 @@ use crate::{
     collection::{
         Collection, State,
         shopper::{
-            content::Content, history::History, neighbors::NeighborScores, reason::HistoryExplainer,
+            content::Content,
+            history::History,
+            neighbors::{ModelScores, model_scores},
+            reason::HistoryExplainer,
         },
     },
     query::blend::{BlendModel, CandidateSet},
@@ -32,6 +35,8 @@ pub(in crate::collection) struct ShopperProfile<'a> {
     popular: Option<Arc<Popular>>,
     history: History,
     content: Option<Content>,
+    /// Computed once, for all pool sizes of a search.
+    model_scores: OnceCell<ModelScores>,
 }
 
 impl<'a> ShopperProfile<'a> {
@@ -53,6 +58,7 @@ impl<'a> ShopperProfile<'a> {
             state,
             log,
             history,
+            model_scores: OnceCell::new(),
         })
     }
 
@@ -87,24 +93,12 @@ impl<'a> ShopperProfile<'a> {
         let has_weight = |source| blend.weight(source, self.evidence()) > 0.0;
         let log_id = |item: u32| self.log.number(self.state.ids.get(&item)?);
         if let Some(model) = &self.model {
-            let (items, history) = (self.log.names().len(), &self.history.logged);
-            if has_weight(Source::Behavior) {
-                let scores = NeighborScores::of(model, history, items, Strategy::default());
-                set.rank_by(Source::Behavior, |item| scores.get(log_id(item)?));
-            }
-            if has_weight(Source::Session) {
-                let sessions = model.sessions.similar_to(history);
-                let scores = NeighborScores::of_sessions(&sessions, items);
-                set.rank_by(Source::Session, |item| scores.get(log_id(item)?));
-            }
-            if has_weight(Source::Sequence) {
-                let scores = NeighborScores::of_rules(model, history, items);
-                set.rank_by(Source::Sequence, |item| scores.get(log_id(item)?));
-            }
-            if has_weight(Source::Network)
-                && let Some(scores) = NeighborScores::of_network(model, history, items)
-            {
-                set.rank_by(Source::Network, |item| scores.get(log_id(item)?));
+            let scores = self.model_scores.get_or_init(|| {
+                let (items, history) = (self.log.names().len(), &self.history.logged);
+                model_scores(model, history, items, Strategy::default(), has_weight)
+            });
+            for (source, scores) in scores {
+                set.rank_by(*source, |item| scores.get(log_id(item)?));
             }
             if let Some(popular) = self
                 .popular

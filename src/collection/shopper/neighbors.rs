@@ -1,11 +1,44 @@
 //! Scores of the item neighbors of a history, and of the items of similar sessions.
 
-use vitrine_schemas::recommend::Strategy;
+use vitrine_schemas::{Source, recommend::Strategy};
 
 use crate::{
     behavior::Model,
     cf::{LiveItemKnn, Recommender, SimilarSessions},
 };
+
+/// Scores of the sources of a behavior model that have a weight.
+pub(in crate::collection) type ModelScores = Vec<(Source, NeighborScores)>;
+
+/// Scores the items of a log with `items` names by the sources of a model for which `has_weight` is
+/// true.
+pub(in crate::collection) fn model_scores(
+    model: &Model,
+    history: &[(u32, f32)],
+    items: usize,
+    strategy: Strategy,
+    has_weight: impl Fn(Source) -> bool,
+) -> ModelScores {
+    let sources = [
+        Source::Behavior,
+        Source::Session,
+        Source::Sequence,
+        Source::Network,
+    ];
+    let scores = |source| match source {
+        Source::Behavior => Some(NeighborScores::of(model, history, items, strategy)),
+        Source::Session => {
+            let similar = model.sessions.similar_to(history);
+            Some(NeighborScores::of_sessions(&similar, items))
+        }
+        Source::Sequence => Some(NeighborScores::of_rules(model, history, items)),
+        _ => NeighborScores::of_network(model, history, items),
+    };
+    let sources = sources.into_iter().filter(|source| has_weight(*source));
+    sources
+        .filter_map(|source| Some((source, scores(source)?)))
+        .collect()
+}
 
 /// Scores by log id; 0 for items that are not neighbors.
 pub(in crate::collection) struct NeighborScores {
@@ -18,7 +51,7 @@ impl NeighborScores {
     /// Scores the neighbors of a history: the sum over its items of weight times similarity, or,
     /// with [`Strategy::BestScore`], the greatest product. If the collection chose another model,
     /// that model gives the scores, except with [`Strategy::BestScore`].
-    pub fn of(model: &Model, history: &[(u32, f32)], items: usize, strategy: Strategy) -> Self {
+    fn of(model: &Model, history: &[(u32, f32)], items: usize, strategy: Strategy) -> Self {
         match model.chosen() {
             Some(chosen) if strategy != Strategy::BestScore => Self::by(chosen, history, items),
             _ => Self::of_neighbors(&model.live().item_knn, history, items, strategy),
@@ -42,14 +75,14 @@ impl NeighborScores {
     }
 
     /// Returns the votes of the sessions that are similar to a history.
-    pub fn of_sessions(near: &SimilarSessions<'_>, items: usize) -> Self {
+    fn of_sessions(near: &SimilarSessions<'_>, items: usize) -> Self {
         let mut scores = Self::none(items);
         near.for_each_vote(|item, vote| scores.add(item, vote));
         scores
     }
 
     /// Returns the scores of the sequential rules of a history.
-    pub fn of_rules(model: &Model, history: &[(u32, f32)], items: usize) -> Self {
+    fn of_rules(model: &Model, history: &[(u32, f32)], items: usize) -> Self {
         let mut scores = Self::none(items);
         let live = model.live();
         live.rules
@@ -58,7 +91,7 @@ impl NeighborScores {
     }
 
     /// Returns the scores of the network, if there is one.
-    pub fn of_network(model: &Model, history: &[(u32, f32)], items: usize) -> Option<Self> {
+    fn of_network(model: &Model, history: &[(u32, f32)], items: usize) -> Option<Self> {
         let network = model.network()?;
         Some(Self::by(&**network, history, items))
     }

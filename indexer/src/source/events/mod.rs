@@ -309,7 +309,7 @@ impl JsonEvents {
                 }
             })?;
         if let Some(ts) = &event.ts {
-            let ts = time::rfc3339(ts, self.ts_format.as_deref());
+            let ts = rules::time_of(ts, self.ts_format.as_deref());
             event.ts = Some(ts.map_err(|reason| FieldError::of("ts", reason))?);
         }
         Ok(event)

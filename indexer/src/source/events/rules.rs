@@ -92,7 +92,7 @@ impl EventRules {
             false => None,
         };
         let ts = text("ts", &mapping.ts)?.map(|text| {
-            time::rfc3339(&text, mapping.ts_format.as_deref()).map_err(|e| FieldError::of("ts", e))
+            time_of(&text, mapping.ts_format.as_deref()).map_err(|e| FieldError::of("ts", e))
         });
         if mapping.ts.is_some() && ts.is_none() {
             return Err(FieldError::of(
@@ -193,4 +193,21 @@ fn texts(row: &Row, column: &str) -> Result<Vec<String>, String> {
         Some(integer) => Ok(vec![integer]),
         None => cells::texts(row, column),
     }
+}
+
+/// Converts the time of an event to RFC 3339 in UTC.
+///
+/// # Errors
+/// The time cannot be parsed, or it is the start of 1970, which stands for no time.
+pub(super) fn time_of(text: &str, format: Option<&str>) -> Result<String, String> {
+    let time = match format {
+        Some(format) => time::parse_as(text, format)?,
+        None => time::parse(text).map_err(|e| format!("{e}; set ts_format for other forms"))?,
+    };
+    if time.timestamp_micros() == 0 {
+        return Err(format!(
+            "expected a time, got `{text}`, the start of 1970, which stands for no time; fill it or leave it blank"
+        ));
+    }
+    Ok(time::rfc3339(time))
 }
