@@ -63,7 +63,12 @@ import json, sys
 for n, h in enumerate(json.load(sys.stdin)["hits"], 1):
     print("  {}. {}  [{}]\n     {}".format(n, h["item"]["title"], h["item"]["category"], h["reason"]["text"]))'; }
 grocery=$URL/v1/collections/grocery
-curl -fsS -X POST "$grocery/train" >/dev/null # the server also trains in the background
+field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+# The server also trains in the background.
+task=$(curl -fsS -X POST "$grocery/train?wait=false" | field id)
+state=running
+while [[ $state == running ]]; do sleep 0.5; state=$(curl -fsS "$URL/v1/tasks/$task" | field state); done
+[[ $state == done ]] || { echo "the training failed" >&2; exit 1; }
 coffee=$(echo '{"query": {"text": "ground coffee"}, "limit": 1}' | curl -fsS -H 'content-type: application/json' \
   --data-binary @- "$grocery/search" | python3 -c 'import json,sys; print(json.load(sys.stdin)["hits"][0]["id"])')
 household=$(head -1 "$demo/grocery/events.jsonl" | python3 -c 'import json,sys; print(json.loads(sys.stdin.readline())["user"])')

@@ -136,7 +136,8 @@ async fn wait(state: &AppState, version: Version, request: &ServiceRequest) -> A
     if version >= min {
         return Ok(());
     }
-    let deadline = Instant::now() + timeout_of(request.headers(), &state.limits)?;
+    let deadline =
+        Instant::now() + timeout_of(request.headers(), &state.limits, state.limits.timeout_ms)?;
     if state.replication.is_replica() && state.replication.wait_for(min, deadline).await {
         return Ok(());
     }

@@ -29,6 +29,8 @@ pub struct RequestContext {
     pub state: web::Data<AppState>,
     /// Timeout, counted from the end of the request body.
     pub timeout: Duration,
+    /// Timeout of trainings: that of the header, or else the longest that a header may ask for.
+    training_timeout: Duration,
     /// Stored version that the request requires (`If-Match`, `If-None-Match: *`).
     pub condition: Precondition,
     grant: Option<Grant>,
@@ -42,9 +44,11 @@ impl RequestContext {
 
     /// Returns a context of the same caller with the time left until a deadline.
     pub fn until(&self, deadline: Instant) -> Self {
+        let timeout = deadline.saturating_duration_since(Instant::now());
         Self {
             state: self.state.clone(),
-            timeout: deadline.saturating_duration_since(Instant::now()),
+            timeout,
+            training_timeout: timeout,
             condition: self.condition.clone(),
             grant: self.grant.clone(),
         }
@@ -69,14 +73,25 @@ impl RequestContext {
     }
 
     /// Runs a training, whose turn comes after those that are under way. It is not ended at the
-    /// deadline.
+    /// deadline: the error says that it goes on.
     pub async fn train<T, F>(&self, work: F) -> ApiResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&Database) -> vitrine::Result<T> + Send + 'static,
     {
         let work = move |database: &Database| vitrine::deadline::without(|| work(database));
-        self.run(&self.state.trainings, self.deadline(), work).await
+        let deadline = Instant::now() + self.training_timeout;
+        let trained = self.run(&self.state.trainings, deadline, work).await;
+        trained.map_err(|error| match error.status {
+            StatusCode::GATEWAY_TIMEOUT => ApiError {
+                detail: format!(
+                    "the training takes longer than {} s; it goes on in the background unless it still waited for another one; raise x-timeout-ms, or train as a task (`POST .../train?wait=false`)",
+                    self.training_timeout.as_secs()
+                ),
+                ..error
+            },
+            _ => error,
+        })
     }
 
     /// Runs work on the database under a permit of the gate.
@@ -200,20 +215,25 @@ fn from_request(request: &HttpRequest) -> ApiResult<RequestContext> {
         .cloned()
         .ok_or_else(|| ApiError::internal("the state is missing"))?;
     Ok(RequestContext {
-        timeout: timeout_of(request.headers(), &state.limits)?,
+        timeout: timeout_of(request.headers(), &state.limits, state.limits.timeout_ms)?,
+        training_timeout: timeout_of(
+            request.headers(),
+            &state.limits,
+            state.limits.max_timeout_ms,
+        )?,
         condition: etag::condition(request)?,
         grant: request.extensions().get().cloned(),
         state,
     })
 }
 
-/// Returns the timeout that the headers of a request ask for, or the default.
+/// Returns the timeout that the headers of a request ask for, or the default in milliseconds.
 ///
 /// # Errors
 /// It is out of range.
-pub fn timeout_of(headers: &HeaderMap, limits: &Limits) -> ApiResult<Duration> {
+pub fn timeout_of(headers: &HeaderMap, limits: &Limits, default: u64) -> ApiResult<Duration> {
     let Some(value) = headers.get("x-timeout-ms") else {
-        return Ok(Duration::from_millis(limits.timeout_ms));
+        return Ok(Duration::from_millis(default));
     };
     let ms = value.to_str().ok().and_then(|text| text.parse().ok());
     let ms = ms.filter(|ms| (1..=limits.max_timeout_ms).contains(ms));

@@ -75,6 +75,27 @@ async fn the_deadline_is_kept_while_working_and_while_waiting() {
 }
 
 #[actix_web::test]
+async fn trainings_have_the_longest_time_unless_the_request_says_otherwise() {
+    let mut setup = Setup::default();
+    setup.limits.timeout_ms = 1;
+    let api = with(setup).await;
+    let send = |method: &str, path: &str, body: &Value| {
+        let request = request(method, path, body);
+        api.send(request.insert_header(header("x-timeout-ms", "60000")))
+    };
+    let event = |n: usize| json!({"kind": "view", "collection": "shop", "user": format!("u{}", n % 200), "items": [format!("i{}", n % 77)]});
+    let events: Vec<_> = (0..1_000).map(event).collect();
+    let collection = json!({"name": "shop", "vectors": {}});
+    send("PUT", "/v1/collections/shop", &collection).await.ok();
+    send("POST", "/v1/events", &json!(events)).await.ok();
+    let trained = api
+        .post("/v1/collections/shop/train", json!(null))
+        .await
+        .ok();
+    assert_eq!(trained["active"], true, "{trained}");
+}
+
+#[actix_web::test]
 async fn metrics_count_routes_not_paths() {
     let api = api().await;
     api.shop().await;
