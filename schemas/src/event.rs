@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, ops::AddAssign};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{
-        Error, MapAccess, SeqAccess, Visitor,
-        value::{MapAccessDeserializer, SeqAccessDeserializer},
+        Error, Visitor,
     },
 };
 use utoipa::{IntoParams, ToSchema};
@@ -148,41 +147,6 @@ pub enum EventsRequest {
     One(Box<Event>),
     /// Several events.
     Many(Vec<Event>),
-}
-
-impl EventsRequest {
-    /// Returns the events.
-    pub fn into_vec(self) -> Vec<Event> {
-        match self {
-            Self::One(event) => vec![*event],
-            Self::Many(events) => events,
-        }
-    }
-}
-
-// Implemented by hand so that errors keep line and field: serde deserializes untagged enums from a
-// copy without them.
-impl<'de> Deserialize<'de> for EventsRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = EventsRequest;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an event or an array of events")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                Event::deserialize(MapAccessDeserializer::new(map))
-                    .map(|event| EventsRequest::One(Box::new(event)))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(EventsRequest::Many)
-            }
-        }
-        deserializer.deserialize_any(OneOrMany)
-    }
 }
 
 /// Outcome of an event.

@@ -48,43 +48,50 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            let media_type = media_type(&request, &["application/json"])?;
-            let state = request.app_data::<web::Data<AppState>>().cloned();
-            let state = state.ok_or_else(|| ApiError::internal("the state is missing"))?;
-            let limit = body_limits::of(&request, state.limits.body_bytes);
-            let mut reservation = Reservation::default();
-            let bytes = read(&request, payload, &state, limit.bytes, &mut reservation).await?;
-            if media_type.is_none() && !bytes.is_empty() {
-                return Err(missing_media_type("application/json"));
-            }
-            let length = bytes.len();
-            let reserve = move |bytes: &[u8]| {
-                let values = body_limits::count_values(bytes);
-                if values > limit.values {
-                    return Err(too_large(&format!("{} JSON values", limit.values)));
-                }
-                let parsed = bytes.len() as u64 + values as u64 * VALUE_BYTES;
-                state.bodies.reserve(&mut reservation, parsed)?;
-                Ok(reservation)
-            };
-            let work = move || -> ApiResult<(T, Reservation)> {
-                let reservation = reserve(&bytes)?;
-                Ok((parse(&bytes)?, reservation))
-            };
-            let (parsed, reservation) = if length <= MAX_INLINE_BYTES {
-                work()?
-            } else {
-                let id = crate::error::current_request_id();
-                web::block(move || crate::error::REQUEST_ID.sync_scope(id, work))
-                    .await
-                    .map_err(ApiError::internal)??
-            };
-            // Held until the request has been answered.
-            request.extensions_mut().insert(reservation);
-            Ok(Self(parsed))
-        })
+        Box::pin(async move { Ok(Self(receive(request, payload, parse).await?)) })
     }
+}
+
+/// Reads a JSON body within the limits of its route, and parses it.
+pub async fn receive<T: Send + 'static>(
+    request: HttpRequest,
+    payload: Payload,
+    parse: fn(&[u8]) -> ApiResult<T>,
+) -> ApiResult<T> {
+    let media_type = media_type(&request, &["application/json"])?;
+    let state = request.app_data::<web::Data<AppState>>().cloned();
+    let state = state.ok_or_else(|| ApiError::internal("the state is missing"))?;
+    let limit = body_limits::of(&request, state.limits.body_bytes);
+    let mut reservation = Reservation::default();
+    let bytes = read(&request, payload, &state, limit.bytes, &mut reservation).await?;
+    if media_type.is_none() && !bytes.is_empty() {
+        return Err(missing_media_type("application/json"));
+    }
+    let length = bytes.len();
+    let reserve = move |bytes: &[u8]| {
+        let values = body_limits::count_values(bytes);
+        if values > limit.values {
+            return Err(too_large(&format!("{} JSON values", limit.values)));
+        }
+        let parsed = bytes.len() as u64 + values as u64 * VALUE_BYTES;
+        state.bodies.reserve(&mut reservation, parsed)?;
+        Ok(reservation)
+    };
+    let work = move || -> ApiResult<(T, Reservation)> {
+        let reservation = reserve(&bytes)?;
+        Ok((parse(&bytes)?, reservation))
+    };
+    let (parsed, reservation) = if length <= MAX_INLINE_BYTES {
+        work()?
+    } else {
+        let id = crate::error::current_request_id();
+        web::block(move || crate::error::REQUEST_ID.sync_scope(id, work))
+            .await
+            .map_err(ApiError::internal)??
+    };
+    // Held until the request has been answered.
+    request.extensions_mut().insert(reservation);
+    Ok(parsed)
 }
 
 /// Returns the media type of the body: one of `expected`, or None if the request has none. Rejects

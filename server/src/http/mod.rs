@@ -7,6 +7,7 @@ pub mod body_limits;
 pub mod etag;
 pub mod middleware;
 pub mod params;
+pub mod records;
 pub mod replication;
 pub mod request_context;
 pub mod responses;

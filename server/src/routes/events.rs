@@ -10,16 +10,17 @@ use actix_web::{
 use tempfile::NamedTempFile;
 use tokio::sync::OwnedSemaphorePermit;
 use vitrine_schemas::{
-    EventImportParams, EventLine, EventSummary, EventsRequest, EventsResponse, ItemEvents,
-    ItemEventsParams,
+    Event, EventImportParams, EventLine, EventResult, EventStatus, EventSummary, EventsRequest,
+    EventsResponse, ItemEvents, ItemEventsParams,
 };
 
 use super::ItemPath;
 use crate::{
     error::{ApiError, ApiResult, REQUEST_ID, current_request_id},
     http::{
-        body::{Body, media_type, missing_media_type, next_chunk},
+        body::{media_type, missing_media_type, next_chunk},
         params::Params,
+        records::{BadRecord, Records},
         request_context::RequestContext,
         responses::{AuthErrors, BodyErrors, NotFoundErrors, OverloadErrors, StorageErrors},
     },
@@ -38,7 +39,8 @@ const WRITE_BUFFER_BYTES: usize = 1 << 20;
 
 /// Store events
 ///
-/// Stores an event or an array of events; one result each. An event sent again under the same id is
+/// Stores an event or an array of events; one result each. A rejected event does not affect the
+/// others: see its result. An event sent again under the same id is
 /// stored once. An event dated up to a day in the future (wrong clock) is stored with the time of
 /// arrival and marked `skewed`, a later one is rejected; one that arrives more than a week late is
 /// stored and marked `late`.
@@ -51,16 +53,28 @@ const WRITE_BUFFER_BYTES: usize = 1 << 20;
 )]
 pub async fn post(
     context: RequestContext,
-    body: Body<EventsRequest>,
+    body: Records<Event>,
 ) -> ApiResult<Json<EventsResponse>> {
-    let mut events = body.0.into_vec();
+    let (indexes, mut events): (Vec<u64>, Vec<Event>) = body.read.into_iter().unzip();
     for event in &mut events {
         context.restrict_shopper(&mut event.user, &mut event.session)?;
     }
     context.check(events.iter().map(|event| event.collection.as_str()))?;
-    let results = context
+    let mut results = context
         .write(move |database| database.append_events(&events))
         .await?;
+    for (result, index) in results.iter_mut().zip(indexes) {
+        result.index = index;
+    }
+    let rejected = |(index, record): (u64, BadRecord)| EventResult {
+        index,
+        status: EventStatus::Rejected,
+        skewed: false,
+        late: false,
+        error: Some(record.error.detail),
+    };
+    results.extend(body.bad.into_iter().map(rejected));
+    results.sort_by_key(|result| result.index);
     let mut summary = EventSummary::default();
     results.iter().for_each(|result| summary.count(result));
     Ok(Json(EventsResponse { results, summary }))

@@ -18,6 +18,7 @@ use crate::{
         body::Body,
         etag::{ConditionHeaders, Tagged},
         params::Params,
+        records::Records,
         request_context::RequestContext,
         responses::{
             AuthErrors, BodyErrors, ConditionErrors, ConflictErrors, NotFoundErrors,
@@ -32,8 +33,8 @@ const EMBEDDED_FIELDS: [&str; 5] = ["title", "description", "category", "brand",
 
 /// Write items
 ///
-/// An item replaces the stored item with the same id as a whole. A rejected item does not affect
-/// the others: see its result. If a memory or disk limit would be exceeded, no item is stored: 507,
+/// The body is an array of items, or one item. An item replaces the stored item with the same id as
+/// a whole. A rejected item does not affect the others: see its result. If a memory or disk limit would be exceeded, no item is stored: 507,
 /// or 429 if waiting is enough.
 ///
 /// An item without vectors is embedded by the server, if it has the encoders of the collection. The
@@ -51,13 +52,14 @@ pub async fn put(
     context: RequestContext,
     path: Path<CollectionPath>,
     params: Params<WriteParams>,
-    body: Body<Vec<Item>>,
+    body: Records<Item>,
 ) -> ApiResult<Json<WriteResponse>> {
-    let (items, params) = (body.0, params.0);
+    let params = params.0;
     if context.condition != Precondition::Any {
         let detail = "`if-match` and `if-none-match` apply to one item; change it by PATCH";
         return Err(ApiError::invalid("", detail));
     }
+    let (indexes, items): (Vec<u64>, Vec<Item>) = body.read.into_iter().unzip();
     let ids: Vec<_> = items.iter().map(|item| item.id.clone()).collect();
     let (state, timeout) = (context.state.clone(), context.timeout);
     let deadline = context.deadline();
@@ -84,10 +86,15 @@ pub async fn put(
             written.embedding = Some(state_of(&collection, id));
         }
     }
+    let written = outcomes.into_iter().map(|o| o.map_err(ApiError::from));
+    let written = indexes.into_iter().zip(ids.into_iter().map(Some).zip(written));
+    let bad = body.bad.into_iter();
+    let bad = bad.map(|(index, record)| (index, (record.id, Err(record.error))));
+    let mut each: Vec<_> = written.chain(bad).collect();
+    each.sort_by_key(|(index, _)| *index);
     let mut response = WriteResponse::default();
-    for ((index, id), outcome) in (0..).zip(ids).zip(outcomes) {
-        let outcome = outcome.map_err(ApiError::from);
-        write_report::record(&mut response, index, Some(id), outcome);
+    for (index, (id, outcome)) in each {
+        write_report::record(&mut response, index, id, outcome);
     }
     Ok(Json(response))
 }

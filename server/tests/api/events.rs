@@ -24,12 +24,24 @@ async fn one_event_or_many_are_stored_with_a_result_each() {
 #[actix_web::test]
 async fn an_error_in_an_event_names_its_line_and_field() {
     let api = api().await;
-    let body = json!([{"kind": "gaze", "collection": "shop", "user": "u", "items": ["a"]}]);
-    let problem = api.post("/v1/events", body).await;
+    let event = json!({"kind": "gaze", "collection": "shop", "user": "u", "items": ["a"]});
+    let problem = api.post("/v1/events", event.clone()).await;
     let problem = problem.problem(400, "invalid_argument");
-    assert_eq!(problem["errors"][0]["pointer"], "/0/kind");
+    assert_eq!(problem["errors"][0]["pointer"], "/kind");
     let answer = api.post("/v1/events", json!("view")).await;
     answer.problem(400, "invalid_argument");
+    let good = json!({"kind": "view", "collection": "shop", "user": "u", "items": ["shoe"]});
+    let body = json!([event, good, 7, {"kind": "view"}]);
+    let many = api.post("/v1/events", body).await.ok();
+    let results = many["results"].as_array().unwrap();
+    let each = results.iter().map(|r| (&r["index"], r["status"].as_str()));
+    let each: Vec<_> = each.map(|(n, s)| (n.as_u64(), s)).collect();
+    let rejected = |n| (Some(n), Some("rejected"));
+    let stored = (Some(1), Some("accepted"));
+    assert_eq!(each, [rejected(0), stored, rejected(2), rejected(3)]);
+    let error = results[0]["error"].as_str().unwrap();
+    assert!(error.starts_with("/kind: ") && error.contains("gaze"), "{error}");
+    assert_eq!(many["summary"]["rejected"], 3);
 }
 
 const IMPORT: &str = "/v1/events/import?collection=shop";

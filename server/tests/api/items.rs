@@ -37,6 +37,32 @@ async fn items_are_written_one_result_each() {
 }
 
 #[actix_web::test]
+async fn an_item_of_another_form_costs_itself_alone() {
+    let api = api().await;
+    api.shop().await;
+    let items = json!([
+        {"id": "a", "title": "First"},
+        {"id": "b", "availability": "sold"},
+        {"title": "no id"},
+        "c",
+        {"id": "d", "title": "Last"}
+    ]);
+    let written = api.put("/v1/collections/shop/items", items).await.ok();
+    assert_eq!(written["summary"]["created"], 2);
+    assert_eq!(written["summary"]["rejected"], 3);
+    let result = |n: usize| &written["results"][n];
+    for n in 0..5 {
+        assert_eq!(result(n)["index"], n);
+    }
+    assert_eq!((&result(1)["id"], &result(2)["id"]), (&json!("b"), &json!(null)));
+    let error = result(1)["error"].as_str().unwrap();
+    assert!(error.starts_with("/availability: "), "{error}");
+    assert_eq!(api.get("/v1/collections/shop/items/d").await.ok()["title"], "Last");
+    let one = api.put("/v1/collections/shop/items", json!({"id": "e", "title": "One"}));
+    assert_eq!(one.await.ok()["summary"]["created"], 1);
+}
+
+#[actix_web::test]
 async fn an_item_is_read_changed_and_deleted() {
     let api = api().await;
     api.shop().await;
