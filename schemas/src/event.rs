@@ -4,9 +4,7 @@ use std::{collections::BTreeMap, ops::AddAssign};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{
-        Error, Visitor,
-    },
+    de::{Error, Visitor},
 };
 use utoipa::{IntoParams, ToSchema};
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Result,
-    cf::{ItemKnn, LiveItemKnn, Popularity, SequentialRules, SequentialRulesOptions},
+    cf::{ItemKnn, ItemNeighbor, LiveItemKnn, Popularity, SequentialRules, SequentialRulesOptions},
 };
 
 /// Maximum number of earlier touches, the latest, that a new one is paired with. A training pairs
@@ -20,12 +20,17 @@ const MAX_EARLIER_TOUCHES: usize = 50;
 /// Maximum number of counted pairs of items, about 64 MiB. Later events wait for the next training.
 const MAX_PAIRS: usize = 2 << 20;
 
+/// Number of baskets at which half of what popularity explains is taken from a similarity.
+const PRIOR_BASKETS: f32 = 20.0;
+
 /// Neighborhoods of a training, updated with later events.
 pub(crate) struct Live {
     /// Items touched by the same users.
     pub item_knn: LiveItemKnn,
     /// Items bought together.
-    pub baskets: LiveItemKnn,
+    baskets: LiveItemKnn,
+    /// Number of baskets counted after the training.
+    new_baskets: u64,
     /// Items chosen soon after others.
     pub rules: SequentialRules,
     /// Decayed counts of events.
@@ -43,9 +48,38 @@ impl Live {
         Self {
             item_knn: LiveItemKnn::new(Arc::new(item_knn)),
             baskets: LiveItemKnn::new(Arc::new(baskets)),
+            new_baskets: 0,
             rules,
             popularity,
         }
+    }
+
+    /// Returns the trained item neighborhoods of baskets.
+    pub fn trained_baskets(&self) -> &ItemKnn {
+        self.baskets.fitted()
+    }
+
+    /// Returns the items that were bought with an item after a training with `trained` baskets, the
+    /// strongest first.
+    ///
+    /// Of `N` baskets, items that are in `a` and `b` of them meet in `ab / N` by chance. The share
+    /// of their common baskets that this explains, the reciprocal of the lift (Brin, Motwani, Ullman
+    /// and Tsur 1997), is taken from the similarity, so that what everybody buys does not lead every
+    /// list.
+    pub fn bought_with(&self, item: u32, trained: u64) -> Vec<ItemNeighbor> {
+        let baskets = (trained + self.new_baskets).max(1) as f32;
+        let trust = baskets / (baskets + PRIOR_BASKETS);
+        let mut neighbors = self.baskets.neighbors(item);
+        for neighbor in &mut neighbors {
+            let chance = self.baskets.norm(item) * self.baskets.norm(neighbor.item) / baskets;
+            let explained = trust * chance / neighbor.users.max(1) as f32;
+            neighbor.similarity *= 1.0 - explained.min(1.0);
+        }
+        neighbors.sort_by(|a, b| {
+            let by_similarity = b.similarity.total_cmp(&a.similarity);
+            by_similarity.then(a.item.cmp(&b.item))
+        });
+        neighbors
     }
 
     /// Returns the approximate bytes of the counted pairs and of the rules.
@@ -75,6 +109,7 @@ impl Live {
         if let (true, Some(before)) = (touch.bought, before.first()) {
             let same = |t: &&Touch| t.bought && t.basket() == touch.basket();
             let before: Vec<_> = before.iter().filter(same).map(|t| (t.item, 1.0)).collect();
+            self.new_baskets += u64::from(before.is_empty());
             add(&mut self.baskets, &before, touch.item, 1.0);
         }
     }

@@ -195,7 +195,7 @@ impl Model {
         };
         let live = self.live();
         put(&cf::Model::ItemKnn(live.item_knn.fitted().clone()))?;
-        put(&cf::Model::ItemKnn(live.baskets.fitted().clone()))?;
+        put(&cf::Model::ItemKnn(live.trained_baskets().clone()))?;
         put(&cf::Model::SessionKnn(self.sessions.clone()))?;
         put(&cf::Model::Popularity(live.popularity.clone()))?;
         put(&cf::Model::SequentialRules(live.rules.clone()))?;

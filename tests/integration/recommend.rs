@@ -349,6 +349,41 @@ fn bought_together_counts_baskets() {
     ));
 }
 
+#[test]
+fn what_everybody_buys_does_not_lead_every_list() {
+    let fixture = two_groups();
+    let shop = fixture.db.collection("shop").expect("open");
+    put(
+        &shop,
+        &[json!({"id": "bag", "title": "Bag", "vectors": {"shared": [0.0, -1.0]}})],
+    );
+    // Two neighboring ones of four tents or dresses, and a bag, in each of 48 baskets.
+    let basket = |n: usize| {
+        let name = ["tent", "dress"][n % 2];
+        let pair = [n / 2 % 4, (n / 2 + 1) % 4].map(|i| format!("{name}{i}"));
+        json!({
+            "kind": "purchase", "collection": "shop", "user": format!("late {n}"),
+            "items": [pair[0], pair[1], "bag"], "ts": "2026-05-02T10:00:00Z"
+        })
+    };
+    let baskets: Vec<_> = (0..48).map(basket).collect();
+    events(&fixture.db, Value::Array(baskets[..24].to_vec()));
+    shop.train(&Training::default()).expect("trained");
+    events(&fixture.db, Value::Array(baskets[24..].to_vec()));
+    for (id, near) in [
+        ("tent1", ["tent0", "tent2"]),
+        ("dress1", ["dress0", "dress2"]),
+    ] {
+        let params = serde_json::from_value(json!({"limit": 10})).expect("params");
+        let answer = shop.bought_together(id, &params).expect("an answer");
+        let bag = answer.hits.iter().position(|hit| hit.id == "bag");
+        assert!(bag >= Some(2), "{:?}", answer.hits);
+        let mut first: Vec<_> = answer.hits[..2].iter().map(|hit| &*hit.id).collect();
+        first.sort_unstable();
+        assert_eq!(first, near);
+    }
+}
+
 /// Baskets of `a` with what was bought with it.
 fn with_a(shop: &Collection) -> Vec<(String, u64)> {
     let params = serde_json::from_value(json!({"limit": 10})).expect("params");

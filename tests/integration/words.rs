@@ -105,7 +105,7 @@ fn words_are_found_in_every_text_and_hidden_items_never() {
 fn a_typing_error_is_forgiven_and_told() {
     let (_dir, _db, shop) = stock();
     let answer = find(&shop, &words("runing kettel"));
-    assert_eq!(answer.corrections["kettel"], "kettl", "{answer:?}");
+    assert_eq!(answer.corrections["kettel"], "kettle", "{answer:?}");
     assert!(ids(&answer).contains(&"d") && ids(&answer).contains(&"a"));
     let strict = Search {
         lexical: Some(LexicalQuery {

@@ -100,9 +100,22 @@ impl<'r> Cells<'r> {
         cell(self.row, column).unwrap_or(&Value::Null)
     }
 
+    /// Returns the value of a field that has one; of a list, the first.
+    fn single(&mut self, column: &str) -> &'r Value {
+        let Value::Array(values) = self.value(column) else {
+            return self.value(column);
+        };
+        let mut filled = values.iter().filter(|value| !is_blank(value));
+        let first = filled.next().unwrap_or(&Value::Null);
+        if filled.any(|other| other != first) {
+            self.note(column, "expected one value, got a list; the first is used");
+        }
+        first
+    }
+
     pub fn price(&mut self, column: &str) -> Option<Price> {
         let mark = self.marks.get(column).and_then(|mark| mark.mark());
-        let read = match self.value(column) {
+        let read = match self.single(column) {
             Value::String(text) if text.contains('&') => {
                 values::price(&html::text(text).into(), mark)
             }
@@ -129,25 +142,17 @@ impl<'r> Cells<'r> {
     }
 
     pub fn time(&mut self, column: &str) -> Option<String> {
-        let read = values::rfc3339(self.value(column));
+        let read = values::rfc3339(self.single(column));
         self.keep(column, read)
     }
 
     pub fn availability(&mut self, column: &str) -> Option<Availability> {
-        let value = match self.value(column) {
-            Value::Array(values) if values.len() == 1 => &values[0],
-            other => other,
-        };
-        let read = values::availability(value);
+        let read = values::availability(self.single(column));
         self.keep(column, read)
     }
 
     pub fn flag(&mut self, column: &str) -> Option<bool> {
-        let value = match self.value(column) {
-            Value::Array(values) if values.len() == 1 => &values[0],
-            other => other,
-        };
-        let read = values::flag(value);
+        let read = values::flag(self.single(column));
         self.keep(column, read)
     }
 

@@ -213,7 +213,7 @@ fn joined(key: String, mut parents: Vec<Member>, members: Vec<Member>) -> Record
         };
     }
     base.hidden |= kept.iter().all(|member| member.item.hidden);
-    let (mut item, lines) = variants::join(base, kept);
+    let (mut item, lines) = variants::join_with_ids(base, kept);
     superseded.extend(lines);
     tidy(&mut item, line, &mut notes);
     Record {

@@ -91,9 +91,6 @@ impl Table {
                     ))
                 })?
                 .trim();
-            if !column.is_empty() && columns.iter().any(|c| c == column) {
-                return Err(error(format!("duplicate column `{column}`")));
-            }
             columns.push(column.to_owned());
         }
         Ok(columns)
@@ -158,7 +155,7 @@ impl Table {
                 ));
             }
             if !column.is_empty() {
-                row.insert(column.clone(), Value::from(text.trim()));
+                add(&mut row, column, text.trim());
             }
         }
         row
@@ -171,6 +168,21 @@ impl Iterator for Table {
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.read().transpose()?;
         Some(row.map(|row| self.line(&row)))
+    }
+}
+
+/// Adds a cell to a row. Columns of one name, which exports have for custom fields and images, are a
+/// list.
+fn add(row: &mut Row, column: &str, text: &str) {
+    let Some(value) = row.get_mut(column) else {
+        row.insert(column.to_owned(), text.into());
+        return;
+    };
+    match value {
+        Value::Array(values) if !text.is_empty() => values.push(text.into()),
+        Value::String(first) if first.is_empty() => *value = text.into(),
+        Value::String(_) if !text.is_empty() => *value = vec![value.take(), text.into()].into(),
+        _ => {}
     }
 }
 

@@ -40,6 +40,19 @@ pub(super) fn join(mut base: Item, members: Vec<Member>) -> (Item, Vec<u64>) {
     (base, superseded)
 }
 
+/// Joins the members of a product as [`join`]. A single member is a variant too if its id is another
+/// one than that of the product, so that it is found by it.
+pub(super) fn join_with_ids(base: Item, members: Vec<Member>) -> (Item, Vec<u64>) {
+    let last = members.last().map(|member| member.item.clone());
+    let (mut item, superseded) = join(base, members);
+    let only = last.filter(|last| item.variants.is_empty() && last.id != item.id);
+    if let Some(only) = only {
+        let shared = only.attributes.clone();
+        item.variants = vec![variant(&item, &shared, only)];
+    }
+    (item, superseded)
+}
+
 /// Keeps the last member of each id, at the place of the first.
 fn last_by_id(members: Vec<Member>) -> (Vec<Member>, Vec<u64>) {
     let mut kept: Vec<Member> = Vec::with_capacity(members.len());

@@ -87,7 +87,9 @@ pub async fn put(
         }
     }
     let written = outcomes.into_iter().map(|o| o.map_err(ApiError::from));
-    let written = indexes.into_iter().zip(ids.into_iter().map(Some).zip(written));
+    let written = indexes
+        .into_iter()
+        .zip(ids.into_iter().map(Some).zip(written));
     let bad = body.bad.into_iter();
     let bad = bad.map(|(index, record)| (index, (record.id, Err(record.error))));
     let mut each: Vec<_> = written.chain(bad).collect();

@@ -40,7 +40,10 @@ async fn an_error_in_an_event_names_its_line_and_field() {
     let stored = (Some(1), Some("accepted"));
     assert_eq!(each, [rejected(0), stored, rejected(2), rejected(3)]);
     let error = results[0]["error"].as_str().unwrap();
-    assert!(error.starts_with("/kind: ") && error.contains("gaze"), "{error}");
+    assert!(
+        error.starts_with("/kind: ") && error.contains("gaze"),
+        "{error}"
+    );
     assert_eq!(many["summary"]["rejected"], 3);
 }
 

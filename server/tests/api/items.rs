@@ -54,11 +54,20 @@ async fn an_item_of_another_form_costs_itself_alone() {
     for n in 0..5 {
         assert_eq!(result(n)["index"], n);
     }
-    assert_eq!((&result(1)["id"], &result(2)["id"]), (&json!("b"), &json!(null)));
+    assert_eq!(
+        (&result(1)["id"], &result(2)["id"]),
+        (&json!("b"), &json!(null))
+    );
     let error = result(1)["error"].as_str().unwrap();
     assert!(error.starts_with("/availability: "), "{error}");
-    assert_eq!(api.get("/v1/collections/shop/items/d").await.ok()["title"], "Last");
-    let one = api.put("/v1/collections/shop/items", json!({"id": "e", "title": "One"}));
+    assert_eq!(
+        api.get("/v1/collections/shop/items/d").await.ok()["title"],
+        "Last"
+    );
+    let one = api.put(
+        "/v1/collections/shop/items",
+        json!({"id": "e", "title": "One"}),
+    );
     assert_eq!(one.await.ok()["summary"]["created"], 1);
 }
 

@@ -75,6 +75,11 @@ impl LiveItemKnn {
         &self.fitted
     }
 
+    /// Returns the squared norm of an item: of plain counts, the number of its users.
+    pub fn norm(&self, item: u32) -> f32 {
+        self.norms.get(item as usize).copied().unwrap_or(0.0)
+    }
+
     /// Extends the model to `items` items, if there are fewer.
     pub fn grow(&mut self, items: usize) {
         if items > self.norms.len() {

@@ -66,7 +66,7 @@ impl<'a> Offers<'a> {
             let variant = item.variants.get(position)?;
             let sold_out = variant.availability == Some(Availability::OutOfStock);
             let price = self.price_key(internal_id, item, position);
-            let unmatched = usize::MAX - matched_terms(variant, terms);
+            let unmatched = usize::MAX - matched_length(variant, terms);
             Some((price, unmatched, sold_out, position))
         });
         let position = variants.min().map(|(.., position)| position);
@@ -91,8 +91,9 @@ impl<'a> Offers<'a> {
     }
 }
 
-/// Returns the number of terms that the texts of a variant contain.
-fn matched_terms(variant: &Variant, terms: &HashSet<&str>) -> usize {
+/// Returns the length of the words of a variant that are among the terms, in bytes. It is greater
+/// for a whole code than for a part of it that other variants share.
+fn matched_length(variant: &Variant, terms: &HashSet<&str>) -> usize {
     if terms.is_empty() {
         return 0;
     }
@@ -101,5 +102,5 @@ fn matched_terms(variant: &Variant, terms: &HashSet<&str>) -> usize {
         .chain([variant.id.as_str()])
         .chain(variant.title.as_deref());
     let words: HashSet<String> = texts.flat_map(|text| matching_words(text, terms)).collect();
-    words.len()
+    words.iter().map(String::len).sum()
 }

@@ -75,7 +75,7 @@ impl Collection {
         let (Some(model), Some(log_id)) = (self.behavior.model(), log.number(id)) else {
             return Ok(BoughtTogetherResponse { hits: Vec::new() });
         };
-        let neighbors = model.live().baskets.neighbors(log_id);
+        let neighbors = model.live().bought_with(log_id, model.info().baskets);
         let neighbors = neighbors.iter().filter(|neighbor| {
             let internal_id = state.internal_ids.get(log.name(neighbor.item));
             internal_id.is_some_and(|id| is_eligible(*id))

@@ -1,8 +1,8 @@
 //! Highlights: fragments of a hit's texts with the matched words marked.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use vitrine_schemas::{Highlight, Item, Reason};
+use vitrine_schemas::{Highlight, Hit, Item, Reason};
 
 use crate::lexical::{highlight, matching_words};
 
@@ -47,4 +47,29 @@ pub(super) fn name_words(reason: &mut Reason, item: &Item, terms: &HashSet<&str>
     if !words.is_empty() {
         reason.text = format!("Matches: {}", words.join(", "));
     }
+}
+
+/// Returns the corrections of a query with the words that most hits have instead of index terms,
+/// which lack their endings.
+pub(super) fn corrections_as_written(
+    corrections: &BTreeMap<String, String>,
+    hits: &[Hit],
+) -> BTreeMap<String, String> {
+    let as_written = |term: &str| {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        let terms = HashSet::from([term]);
+        let texts = hits.iter().flat_map(|hit| texts(&hit.item));
+        for text in texts.filter_map(|(_, text)| text) {
+            for word in matching_words(text, &terms) {
+                *counts.entry(word).or_default() += 1;
+            }
+        }
+        // Of equally frequent words, the first of the alphabet, which is rather the singular.
+        let most = counts.into_iter().rev().max_by_key(|(_, count)| *count);
+        most.map_or_else(|| term.to_owned(), |(word, _)| word)
+    };
+    let corrections = corrections.iter();
+    corrections
+        .map(|(typed, term)| (typed.clone(), as_written(term)))
+        .collect()
 }

@@ -139,7 +139,9 @@ impl Collection {
             next_cursor,
             total: Some(context.total(pool)),
             facets: context.facets(pool, &ranked)?,
-            corrections: lexical.map_or_else(Default::default, |l| l.corrections.clone()),
+            corrections: lexical.map_or_else(Default::default, |l| {
+                highlights::corrections_as_written(&l.corrections, &hits)
+            }),
             synonyms: lexical.map_or_else(Default::default, |l| l.synonyms.clone()),
             understood: None,
             spoken: None,

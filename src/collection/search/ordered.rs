@@ -23,7 +23,9 @@ use crate::{
             page::Page,
             pool_size::PoolSize,
         },
-        search::{candidates::SearchCandidates, context::SearchContext, pool::SearchPool},
+        search::{
+            candidates::SearchCandidates, context::SearchContext, highlights, pool::SearchPool,
+        },
     },
     query::blend::Ranked,
     rules::{count_pins_on_page, interleave_pins},
@@ -139,7 +141,9 @@ impl Collection {
             next_cursor,
             total: Some(context.total(pool)),
             facets: context.facets(pool, &page.hits)?,
-            corrections: lexical.map_or_else(Default::default, |l| l.corrections.clone()),
+            corrections: lexical.map_or_else(Default::default, |l| {
+                highlights::corrections_as_written(&l.corrections, &hits)
+            }),
             synonyms: lexical.map_or_else(Default::default, |l| l.synonyms.clone()),
             plan: pool.plan() + sorted,
             explain: request.explain.then(|| context.explanation(pool)),

@@ -158,12 +158,14 @@ impl Collection {
 }
 
 impl State {
-    /// Returns the items that are not offered as similar because they are out of stock.
+    /// Returns the items that are not offered as similar: expired ones, and, if asked for, those out
+    /// of stock.
     pub(super) fn unavailable(&self, params: &SimilarParams) -> Result<RoaringBitmap> {
-        match params.exclude_out_of_stock {
-            true => self.out_of_stock(),
-            false => Ok(RoaringBitmap::new()),
-        }
+        let expired = self.expired()?;
+        Ok(match params.exclude_out_of_stock {
+            true => expired | self.out_of_stock()?,
+            false => expired,
+        })
     }
 }
 

@@ -1,8 +1,13 @@
 //! Phrases in quotation marks.
 
+/// Quotation marks of several languages: straight, English, German, French and Chinese ones.
+const MARKS: [char; 10] = [
+    '"', '\u{201c}', '\u{201d}', '\u{201e}', '«', '»', '「', '」', '『', '』',
+];
+
 /// Returns the text without its quoted phrases, and these.
 pub(super) fn quoted(text: &str) -> (String, Vec<&str>) {
-    let pieces: Vec<&str> = text.split(['"', '\u{201c}', '\u{201d}']).collect();
+    let pieces: Vec<&str> = text.split(MARKS).collect();
     // An odd mark is one of inches: nothing is quoted.
     if pieces.len().is_multiple_of(2) {
         return (text.to_owned(), Vec::new());
@@ -28,4 +33,23 @@ pub(super) fn quoted(text: &str) -> (String, Vec<&str>) {
         .map(|(_, p)| *p)
         .collect();
     (rest.join(" "), phrases)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phrases_stand_in_the_quotation_marks_of_any_language() {
+        for text in [
+            "a \"b c\" d",
+            "a “b c” d",
+            "a „b c“ d",
+            "a «b c» d",
+            "a 「b c」 d",
+        ] {
+            assert_eq!(quoted(text), ("a   d".to_owned(), vec!["b c"]), "{text}");
+        }
+        assert_eq!(quoted("27\" monitor").1, Vec::<&str>::new());
+    }
 }

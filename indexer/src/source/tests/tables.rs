@@ -96,11 +96,20 @@ fn a_faulty_row_is_rejected_alone() {
 }
 
 #[test]
+fn columns_of_one_name_are_a_list() {
+    let csv = "id,title,images,images,note,note\n1,A,a.jpg,b.jpg,,x\n2,B,,c.jpg,x,y\n";
+    let items = items(catalog("a.csv", csv).read());
+    let paths = |item: &Item| item.images.len();
+    assert_eq!([paths(&items[0]), paths(&items[1])], [2, 1]);
+    assert_eq!(items[0].attributes["note"], json!("x"));
+    assert_eq!(items[1].attributes["note"], json!(["x", "y"]));
+}
+
+#[test]
 fn a_header_that_cannot_be_used_is_an_error() {
     let error = |csv: &[u8]| catalog("a.csv", csv).error(&Mapping::default());
     assert!(error(b"").contains("the file is empty; its first line must name the columns"));
     assert!(error(b"sku,title\n1,x\n").contains("has no column `id`; its columns are: sku, title"));
-    assert!(error(b"id,a,a\n").contains("duplicate column `a`"));
     assert!(
         error(b"id,a b,a_b\n")
             .contains("the columns `a b` and `a_b` both map to the attribute `a_b`")

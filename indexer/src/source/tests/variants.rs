@@ -155,9 +155,12 @@ fn a_parent_row_gives_the_item_its_fields() {
                p,Boot,Warm,,,\n\
                p-41,Boot 41,,p,30,41\n\
                x,Hat,,,5,\n\
-               p-42,Boot 42,,p,25,42\n";
+               p-42,Boot 42,,p,25,42\n\
+               q-1,Cap,,q,9,\n";
     let all = items(catalog("a.csv", csv).read());
-    assert_eq!(all.len(), 2);
+    assert_eq!(all.len(), 3);
+    let cap = all.iter().find(|item| item.id == "q").unwrap();
+    assert_eq!((ids(cap), cap.title.as_deref()), (vec!["q-1"], Some("Cap")));
     let boot = all.iter().find(|item| item.id == "p").unwrap();
     assert_eq!(
         (boot.title.as_deref(), boot.description.as_deref()),
