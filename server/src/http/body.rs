@@ -231,6 +231,11 @@ fn parse_slowly<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
         let at = pointer(e.path());
         match e.inner().classify() {
             Category::Data => ApiError::invalid(at, e.inner().to_string()),
+            // An object of several keys where one says what follows.
+            _ if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() => {
+                let detail = "expected an object with exactly one key, got several or none";
+                ApiError::invalid(at, detail)
+            }
             Category::Io | Category::Syntax | Category::Eof => malformed(at, e.inner()),
         }
     })?;

@@ -53,6 +53,12 @@ async fn bad_json_is_refused_at_its_place() {
         ),
         ("[{\"item\": \"shoe\"}]", "invalid_argument", "", "sequence"),
         (
+            "{\"query\": {\"text\": \"x\", \"item\": \"shoe\"}}",
+            "invalid_argument",
+            "/query",
+            "exactly one key",
+        ),
+        (
             "{\"query\": {\"item\": \"shoe\"}, \"ef\": 0}",
             "invalid_argument",
             "/ef",
