@@ -63,9 +63,9 @@ impl Live {
     /// strongest first.
     ///
     /// Of `N` baskets, items that are in `a` and `b` of them meet in `ab / N` by chance. The share
-    /// of their common baskets that this explains, the reciprocal of the lift (Brin, Motwani, Ullman
-    /// and Tsur 1997), is taken from the similarity, so that what everybody buys does not lead every
-    /// list.
+    /// of their common baskets that this explains, the reciprocal of the lift (Brin, Motwani,
+    /// Ullman and Tsur 1997), is taken from the similarity, so that what everybody buys does not
+    /// lead every list.
     pub fn bought_with(&self, item: u32, trained: u64) -> Vec<ItemNeighbor> {
         let baskets = (trained + self.new_baskets).max(1) as f32;
         let trust = baskets / (baskets + PRIOR_BASKETS);

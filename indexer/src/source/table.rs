@@ -171,8 +171,8 @@ impl Iterator for Table {
     }
 }
 
-/// Adds a cell to a row. Columns of one name, which exports have for custom fields and images, are a
-/// list.
+/// Adds a cell to a row. Columns of one name, which exports have for custom fields and images, are
+/// a list.
 fn add(row: &mut Row, column: &str, text: &str) {
     let Some(value) = row.get_mut(column) else {
         row.insert(column.to_owned(), text.into());

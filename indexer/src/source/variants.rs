@@ -40,8 +40,8 @@ pub(super) fn join(mut base: Item, members: Vec<Member>) -> (Item, Vec<u64>) {
     (base, superseded)
 }
 
-/// Joins the members of a product as [`join`]. A single member is a variant too if its id is another
-/// one than that of the product, so that it is found by it.
+/// Joins the members of a product as [`join`]. A single member is a variant too if its id is
+/// another one than that of the product, so that it is found by it.
 pub(super) fn join_with_ids(base: Item, members: Vec<Member>) -> (Item, Vec<u64>) {
     let last = members.last().map(|member| member.item.clone());
     let (mut item, superseded) = join(base, members);

@@ -34,8 +34,8 @@ const EMBEDDED_FIELDS: [&str; 5] = ["title", "description", "category", "brand",
 /// Write items
 ///
 /// The body is an array of items, or one item. An item replaces the stored item with the same id as
-/// a whole. A rejected item does not affect the others: see its result. If a memory or disk limit would be exceeded, no item is stored: 507,
-/// or 429 if waiting is enough.
+/// a whole. A rejected item does not affect the others: see its result. If a memory or disk limit
+/// would be exceeded, no item is stored: 507, or 429 if waiting is enough.
 ///
 /// An item without vectors is embedded by the server, if it has the encoders of the collection. The
 /// result says whether its vectors are there (`done`) or follow (`pending`); see `wait`.

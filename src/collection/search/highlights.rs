@@ -64,7 +64,7 @@ pub(super) fn corrections_as_written(
                 *counts.entry(word).or_default() += 1;
             }
         }
-        // Of equally frequent words, the first of the alphabet, which is rather the singular.
+        // The first of the alphabet among equally frequent ones, which is rather the singular.
         let most = counts.into_iter().rev().max_by_key(|(_, count)| *count);
         most.map_or_else(|| term.to_owned(), |(word, _)| word)
     };

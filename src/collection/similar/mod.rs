@@ -158,8 +158,8 @@ impl Collection {
 }
 
 impl State {
-    /// Returns the items that are not offered as similar: expired ones, and, if asked for, those out
-    /// of stock.
+    /// Returns the items that are not offered as similar: expired ones, and, if asked for, those
+    /// out of stock.
     pub(super) fn unavailable(&self, params: &SimilarParams) -> Result<RoaringBitmap> {
         let expired = self.expired()?;
         Ok(match params.exclude_out_of_stock {

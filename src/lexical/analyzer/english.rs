@@ -44,6 +44,16 @@ const IRREGULAR: &[(&str, &[&str])] = &[
     ("canva", &["canvases"]),
     ("atla", &["atlases"]),
     ("ski", &["skis"]),
+    // The stems of these are those of other words: organ, anim(e), polic(y), busy, marin(e).
+    ("organic", &["organic", "organics", "organically"]),
+    ("animal", &["animal", "animals"]),
+    ("police", &["police"]),
+    ("business", &["business", "businesses"]),
+    (
+        "marinade",
+        &["marinade", "marinades", "marinated", "marinate"],
+    ),
+    ("universal", &["universal", "universally"]),
 ];
 
 /// Abbreviations that end in an s and are no plurals.

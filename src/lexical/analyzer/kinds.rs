@@ -6,6 +6,7 @@ use super::{
     characters::{is_accent, is_apostrophe, is_han, is_ignorable, narrow},
     emoji,
     units::mark,
+    unspaced::is_unspaced,
 };
 
 /// Longest name that a number sign belongs to, in letters: C#.
@@ -17,6 +18,8 @@ pub(super) enum Kind {
     Word,
     Number,
     Han,
+    /// Other scripts without spaces between words.
+    Unspaced,
     Emoji,
     /// Inches or feet.
     Mark,
@@ -29,6 +32,7 @@ impl Kind {
     fn of(c: char) -> Self {
         match c {
             c if is_han(c) => Self::Han,
+            c if is_unspaced(c) => Self::Unspaced,
             c if emoji::is_emoji(c) => Self::Emoji,
             c if is_apostrophe(c) || mark(c).is_some() => Self::Mark,
             c if c.is_numeric() => Self::Number,

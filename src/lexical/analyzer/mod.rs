@@ -1,5 +1,5 @@
 //! Text analysis: English words by their stems, Chinese by a dictionary (jieba) and by pairs of
-//! characters, numbers and units of measure in one spelling.
+//! characters, other scripts without spaces by pairs, numbers and units of measure in one spelling.
 //!
 //! Terms of one word share a position, so that phrases hold whichever of them is asked for. A text
 //! of an item has more terms than the same text as a query ([`index_terms`]): the parts and the
@@ -16,6 +16,7 @@ mod numbers;
 #[cfg(test)]
 mod tests;
 mod units;
+mod unspaced;
 
 use std::ops::Range;
 
@@ -137,6 +138,7 @@ impl<'a> Analysis<'a> {
         let run = &self.text[span.clone()];
         match kind {
             Kind::Han => self.han(run, span.start),
+            Kind::Unspaced => self.unspaced(run, span.start),
             Kind::Number => self.number(run, span.start),
             Kind::Emoji => self.emoji(run, span),
             Kind::Plus => self.push("plus".to_owned(), None, span, false),
@@ -206,6 +208,25 @@ impl<'a> Analysis<'a> {
             self.push_besides(han::simplify(c).to_string(), span);
         }
         self.position = first + run.chars().count();
+    }
+
+    /// Pairs of characters, each at the place of its first one; single characters besides.
+    fn unspaced(&mut self, run: &str, start: usize) {
+        let characters = unspaced::characters(run);
+        let first = self.position;
+        for (place, one) in characters.iter().enumerate() {
+            self.position = first + place;
+            let pair = characters.get(place + 1).map(|next| one.start..next.end);
+            if pair.is_some() || characters.len() == 1 {
+                let part = pair.unwrap_or_else(|| one.clone());
+                let span = start + part.start..start + part.end;
+                self.push(unspaced::term(&run[part]), None, span, false);
+            }
+            self.position = first + place;
+            let span = start + one.start..start + one.end;
+            self.push_besides(unspaced::term(&run[one.clone()]), span);
+        }
+        self.position = first + characters.len();
     }
 
     fn push(&mut self, term: String, variant: Option<String>, span: Range<usize>, plain: bool) {

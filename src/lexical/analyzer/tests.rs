@@ -36,6 +36,47 @@ fn english_is_stemmed_and_folded() {
 }
 
 #[test]
+fn words_of_one_stem_that_mean_something_else_are_kept_apart() {
+    for (a, b) in [
+        ("organic", "organ"),
+        ("animal", "anime"),
+        ("police", "policy"),
+        ("business", "busy"),
+        ("marinade", "marine"),
+        ("universal", "university"),
+    ] {
+        assert_ne!(stem(a), stem(b), "{a}");
+    }
+    assert_eq!(stem("animals"), stem("animal"));
+}
+
+#[test]
+fn scripts_without_spaces_are_found_by_parts_of_words() {
+    for (text, word) in [
+        ("เครื่องชงกาแฟ", "กาแฟ"),
+        ("ผ้าห่มเด็ก", "เด็ก"),
+        ("コーヒーメーカー 黒", "コーヒー"),
+        ("ｺｰﾋｰ", "コーヒー"),
+        ("おもちゃの車", "おもちゃ"),
+        ("កាហ្វេទឹកកក", "កាហ្វេ"),
+        ("ກາເຟ", "ກາ"),
+        ("あ", "あ"),
+    ] {
+        let indexed: Vec<String> = index_terms(text).into_iter().map(|a| a.term).collect();
+        let missing: Vec<_> = terms(word)
+            .into_iter()
+            .filter(|t| !indexed.contains(t))
+            .collect();
+        assert!(
+            missing.is_empty() && !terms(word).is_empty(),
+            "{text}: {missing:?}"
+        );
+    }
+    assert_eq!(terms("กาแฟ 250 ฿").len(), 4, "three pairs and a number");
+    assert_eq!(terms("車"), ["车"]);
+}
+
+#[test]
 fn apostrophes_make_no_difference() {
     let forms = [
         "Levi’s", "levi's", "LEVI`S", "levi´s", "Levi‘s", "leviʼs", "levi＇s", "levis",
