@@ -12,6 +12,7 @@ use vitrine_schemas::{BehaviorConfig, Event, EventKind};
 use super::{
     activity::{Activity, Touch},
     daily::Daily,
+    exposure::Exposures,
     follows::Follows,
     names::{Names, name_bytes},
     rows::{NONE, Row, Rows},
@@ -51,6 +52,8 @@ pub(crate) struct Log {
     live: u64,
     /// Events of each item by day; none of a private collection.
     pub daily: Daily,
+    /// Impressions and clicks of each item; none of a private collection.
+    pub exposures: Exposures,
     is_private: bool,
     last: Option<i64>,
     /// First row that the last training did not read.
@@ -75,11 +78,12 @@ impl Log {
         }
     }
 
-    /// Counts no events by day: answers of a private collection must not contain them.
+    /// Counts no events by item: answers of a private collection must not contain them.
     pub fn into_private(self) -> Self {
         Self {
             is_private: true,
             daily: Daily::default(),
+            exposures: Exposures::default(),
             ..self
         }
     }
@@ -133,6 +137,9 @@ impl Log {
         let weight = self.weights.of(row.kind, row.value);
         if let Some(weight) = weight.filter(|_| !self.is_private) {
             self.daily.add(row.item, row.micros(), weight);
+        }
+        if !self.is_private {
+            self.exposures.add(row.item, row.kind);
         }
         self.last = self.last.max(Some(row.micros()));
         self.rows.push(row);
@@ -189,7 +196,8 @@ impl Log {
     pub fn memory(&self) -> usize {
         let subjects = self.users.memory() + self.sessions.memory();
         let names = self.names.memory() + self.follows.memory();
-        names + subjects + self.rows.memory() + self.daily.memory()
+        let counts = self.daily.memory() + self.exposures.memory();
+        names + subjects + self.rows.memory() + counts
     }
 
     /// Returns the activity of a user.
@@ -372,6 +380,9 @@ impl Log {
             let weight = self.weights.of(row.kind, row.value);
             if let Some(weight) = weight.filter(|_| !self.is_private) {
                 self.daily.remove(row.item, row.micros(), weight);
+            }
+            if !self.is_private {
+                self.exposures.remove(row.item, row.kind);
             }
         }
     }
