@@ -1,4 +1,7 @@
-//! Impressions and clicks of each item.
+//! Impressions of each item, and the clicks that followed them.
+//!
+//! A click without an impression of the same user or session does not count: it may come from a
+//! search, for which no impressions are sent, and would make the click rate too high.
 
 use vitrine_schemas::EventKind;
 
@@ -17,12 +20,6 @@ pub(crate) struct Exposures {
 }
 
 impl Exposure {
-    /// Returns the clicks that have an impression. There may be others: of an item that was found
-    /// by a search, for which no impressions were sent.
-    pub fn clicks_of_impressions(&self) -> u32 {
-        self.clicks.min(self.impressions)
-    }
-
     fn count_of(&mut self, kind: EventKind) -> Option<&mut u32> {
         match kind {
             EventKind::Impression => Some(&mut self.impressions),
@@ -94,7 +91,6 @@ mod tests {
         let counts = |exposure: Exposure| (exposure.impressions, exposure.clicks);
         assert_eq!(counts(exposures.of(2)), (2, 1));
         assert_eq!(counts(exposures.of(0)), (0, 1));
-        assert_eq!(exposures.of(0).clicks_of_impressions(), 0);
         assert_eq!(counts(exposures.of(5)), (0, 0));
         assert_eq!(counts(exposures.total()), (2, 2));
         exposures.remove(2, EventKind::Impression);

@@ -24,6 +24,10 @@ use crate::events::Subject;
 /// Rows copied while a log is locked.
 const SLICE: u64 = 1 << 18;
 
+/// Maximum number of rows of a user or session, the latest, among which the impression of a click
+/// is looked for.
+const MAX_ROWS_SINCE_IMPRESSION: usize = 500;
+
 /// Bytes of a user or session: the hash of the name, its number and its last row.
 const SUBJECT_BYTES: u64 = 64;
 
@@ -52,7 +56,7 @@ pub(crate) struct Log {
     live: u64,
     /// Events of each item by day; none of a private collection.
     pub daily: Daily,
-    /// Impressions and clicks of each item; none of a private collection.
+    /// Impressions of each item and the clicks that followed; none of a private collection.
     pub exposures: Exposures,
     is_private: bool,
     last: Option<i64>,
@@ -121,6 +125,7 @@ impl Log {
                 seconds: seconds(micros),
                 value: event.value.map_or(f32::NAN, |v| v as f32),
                 kind: event.kind,
+                follows_impression: false,
             };
             self.push(row);
         }
@@ -138,12 +143,29 @@ impl Log {
         if let Some(weight) = weight.filter(|_| !self.is_private) {
             self.daily.add(row.item, row.micros(), weight);
         }
-        if !self.is_private {
+        row.follows_impression = row.kind == EventKind::Click && self.follows_impression(&row);
+        if !self.is_private && row.is_exposure() {
             self.exposures.add(row.item, row.kind);
         }
         self.last = self.last.max(Some(row.micros()));
         self.rows.push(row);
         self.live += 1;
+    }
+
+    /// Returns true if the user or session of a row was shown its item, and did not click it since.
+    fn follows_impression(&self, row: &Row) -> bool {
+        let of_user = self.rows.chain(row.before_user, |row| row.before_user);
+        let of_session = self
+            .rows
+            .chain(row.before_session, |row| row.before_session);
+        let is_exposure = |(_, earlier): &(u32, &Row)| {
+            earlier.item == row.item
+                && matches!(earlier.kind, EventKind::Impression | EventKind::Click)
+        };
+        let latest = of_user.take(MAX_ROWS_SINCE_IMPRESSION).find(is_exposure);
+        let latest =
+            latest.or_else(|| of_session.take(MAX_ROWS_SINCE_IMPRESSION).find(is_exposure));
+        latest.is_some_and(|(_, earlier)| earlier.kind == EventKind::Impression)
     }
 
     /// Returns the number of an item id, a new one if there are no events with it.
@@ -381,7 +403,7 @@ impl Log {
             if let Some(weight) = weight.filter(|_| !self.is_private) {
                 self.daily.remove(row.item, row.micros(), weight);
             }
-            if !self.is_private {
+            if !self.is_private && row.is_exposure() {
                 self.exposures.remove(row.item, row.kind);
             }
         }

@@ -21,7 +21,7 @@ use crate::{
 /// Number of impressions and events of an item from which it is no longer explored.
 const MAX_EVIDENCE: u32 = 100;
 
-/// Maximum number of candidates from the ranking, the best; and of others, the newest.
+/// Maximum number of candidates from the ranking, and of others, the newest.
 const MAX_RANKED: usize = 32;
 const MAX_NEWEST: usize = 32;
 
@@ -72,8 +72,7 @@ pub(super) struct Exploration<'a> {
 /// An item that may be explored.
 struct Candidate {
     hit: Ranked,
-    /// Rank in the ranking; its length for an item that is not in it.
-    rank: usize,
+    click_rate: Posterior,
     group: Option<Group>,
 }
 
@@ -91,9 +90,9 @@ impl Collection {
         let free: Vec<usize> = positions.collect();
         let mut candidates = exploration.candidates(page);
         self.keep_one_of_each_group(exploration, page, &mut candidates)?;
-        let posteriors = exploration.posteriors(&candidates);
+        let click_rates: Vec<_> = candidates.iter().map(|c| c.click_rate).collect();
         let count = exploration.max_hits.min(free.len());
-        let drawn = draw(&posteriors, count, exploration.seed);
+        let drawn = draw(&click_rates, count, exploration.seed);
         let item = |index: usize| candidates[index].hit.candidate.item;
         let explored = Explored {
             candidates: candidates.len(),
@@ -141,44 +140,46 @@ impl Collection {
 }
 
 impl Exploration<'_> {
-    /// Returns the items with little evidence that the page does not show: the best of the ranking,
-    /// and the newest of those that no source found. If hits are grouped, only the former: later
-    /// pages know the groups of ranked items alone.
+    /// Returns the items with little evidence that the page does not show: those of the ranking
+    /// that may have the best click rates, and the newest of those that no source found. If hits
+    /// are grouped, only the former: later pages know the groups of ranked items alone.
     fn candidates(&self, page: &Page) -> Vec<Candidate> {
         let on_page: RoaringBitmap = page.hits.iter().map(|hit| hit.candidate.item).collect();
-        let stage = &self.ranking.merchandising.stage;
-        let is_candidate = |item: u32| {
-            let may_be_shown = !on_page.contains(item)
-                && !stage.is_pinned(item)
-                && !stage.is_buried(item)
-                && !self.ranking.was_shown(item);
-            may_be_shown && self.evidence(item) < MAX_EVIDENCE
-        };
-        let ranked = self.ranked.iter().enumerate();
-        let ranked = ranked.filter(|(_, hit)| is_candidate(hit.candidate.item));
-        let ranked = ranked.map(|(rank, hit)| (*hit, rank)).take(MAX_RANKED);
-        let found: RoaringBitmap = self.ranked.iter().map(|hit| hit.candidate.item).collect();
-        let newest = self.ranking.eligible.iter().rev().take(NEWEST_LOOKED_AT);
-        let newest = newest.filter(|item| !found.contains(*item) && is_candidate(*item));
-        let unscored = |item| (Ranked::unscored(item), self.ranked.len());
-        let is_grouped = self.ranking.diversify.is_some_and(|d| d.group_by.is_some());
-        let newest = newest.map(unscored);
-        let newest = newest.take(if is_grouped { 0 } else { MAX_NEWEST });
-        let candidate = |(hit, rank)| Candidate {
+        let is_candidate = |item: u32| !on_page.contains(item) && self.may_be_explored(item);
+        let exposures = self
+            .ranked
+            .iter()
+            .map(|hit| self.exposure(hit.candidate.item));
+        let rates = ClickRates::fit(exposures, self.log.exposures.total());
+        let candidate = |hit: Ranked, rank: usize| Candidate {
+            click_rate: Posterior::new(rates.at(rank), self.exposure(hit.candidate.item)),
             hit,
-            rank,
             group: None,
         };
-        ranked.chain(newest).map(candidate).collect()
+        let ranked = self.ranked.iter().zip(0..);
+        let ranked = ranked.filter(|(hit, _)| is_candidate(hit.candidate.item));
+        let ranked = ranked.map(|(hit, rank)| candidate(*hit, rank));
+        let mut candidates: Vec<Candidate> = ranked.collect();
+        let upper_bound = |candidate: &Candidate| candidate.click_rate.upper_bound();
+        // Stable, so that the ranking decides among equals.
+        candidates.sort_by(|a, b| upper_bound(b).total_cmp(&upper_bound(a)));
+        candidates.truncate(MAX_RANKED);
+        if self.ranking.diversify.is_none_or(|d| d.group_by.is_none()) {
+            let found: RoaringBitmap = self.ranked.iter().map(|hit| hit.candidate.item).collect();
+            let newest = self.ranking.eligible.iter().rev().take(NEWEST_LOOKED_AT);
+            let newest = newest.filter(|item| !found.contains(*item) && is_candidate(*item));
+            let last = |item| candidate(Ranked::unscored(item), self.ranked.len());
+            candidates.extend(newest.take(MAX_NEWEST).map(last));
+        }
+        candidates
     }
 
-    /// Returns the distributions of the candidates' click rates.
-    fn posteriors(&self, candidates: &[Candidate]) -> Vec<Posterior> {
-        let exposure = |hit: &Ranked| self.exposure(hit.candidate.item);
-        let total = self.log.exposures.total();
-        let rates = ClickRates::fit(self.ranked.iter().map(exposure), total);
-        let posterior = |c: &Candidate| Posterior::new(rates.at(c.rank), exposure(&c.hit));
-        candidates.iter().map(posterior).collect()
+    /// Returns true for an item with little evidence that is neither pinned, buried nor on an
+    /// earlier page.
+    fn may_be_explored(&self, item: u32) -> bool {
+        let stage = &self.ranking.merchandising.stage;
+        let is_placed = stage.is_pinned(item) || stage.is_buried(item);
+        !is_placed && !self.ranking.was_shown(item) && self.evidence(item) < MAX_EVIDENCE
     }
 
     /// Returns the number of impressions and events of an item.

@@ -46,15 +46,14 @@ impl ClickRates {
     /// higher rate than the one before, both are joined (pool adjacent violators; Ayer et al.
     /// 1955). With fewer impressions, all ranks have the rate of the collection.
     pub fn fit(ranked: impl IntoIterator<Item = Exposure>, total: Exposure) -> Self {
-        let clicks = f64::from(total.clicks_of_impressions());
-        let overall = (clicks + PRIOR_IMPRESSIONS * PRIOR_RATE)
+        let overall = (f64::from(total.clicks) + PRIOR_IMPRESSIONS * PRIOR_RATE)
             / (f64::from(total.impressions) + PRIOR_IMPRESSIONS);
         let (mut segments, mut open) = (Vec::new(), Segment::default());
         for (exposure, end) in ranked.into_iter().zip(1..) {
             open.extend(&Segment {
                 end,
                 impressions: f64::from(exposure.impressions),
-                clicks: f64::from(exposure.clicks_of_impressions()),
+                clicks: f64::from(exposure.clicks),
             });
             if open.impressions >= SEGMENT_IMPRESSIONS {
                 push_monotone(&mut segments, std::mem::take(&mut open), overall);

