@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use vitrine::{
     Collection, Database, Error, Training,
-    schemas::{Event, RecommendHit, RecommendRequest, RecommendResponse},
+    schemas::{Event, RecommendHit, RecommendRequest, RecommendResponse, Rule},
 };
 
 use crate::support::{Fixture, messages, put};
@@ -174,6 +174,53 @@ fn the_ranking_keeps_its_order_and_what_leaves_a_page_comes_back() {
         }
     }
     assert_eq!(seen.len(), 61, "no item is lost");
+}
+
+#[test]
+fn pins_stay_and_buried_items_are_not_explored() {
+    let (_fixture, shop) = shop_with_a_new_item();
+    let then = json!({"pin": [{"id": "old50", "position": 6}], "bury": ["new"]});
+    let rule: Rule = serde_json::from_value(json!({"id": "r", "then": then})).expect("a rule");
+    shop.put_setting(rule).expect("stored");
+    for number in 0..100 {
+        let page = explored_page(&shop, number);
+        assert_eq!(page.hits.iter().filter(|hit| hit.explored).count(), 2);
+        let pinned = &page.hits[5];
+        assert_eq!((pinned.id.as_str(), pinned.explored), ("old50", false));
+        assert!(!ids(&page.hits).contains(&"new"), "{:?}", ids(&page.hits));
+    }
+}
+
+#[test]
+fn a_group_is_shown_once_on_all_pages() {
+    let fixture = Fixture::new();
+    let shop = fixture.shop();
+    let item = |n: usize| {
+        json!({"id": format!("i{n}"), "attributes": {"color": format!("c{}", n % 6)},
+               "vectors": {"shared": [1.0, 0.0]}})
+    };
+    put(&shop, &(0..18).map(item).collect::<Vec<_>>());
+    for user in 0..20 {
+        let (mut groups, mut explored, mut cursor) = (HashSet::new(), 0, None);
+        loop {
+            let page = ask(
+                &shop,
+                json!({"user": format!("u{user}"), "limit": 3, "diversify": {"group_by": "color"},
+                       "explore": {"max_per_page": 2}, "cursor": cursor}),
+            );
+            for hit in page.hits {
+                explored += usize::from(hit.explored);
+                let group = hit.group.expect("a group").value;
+                assert!(groups.insert(group.clone()), "{group} comes twice");
+            }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(groups.len(), 6);
+        assert!(explored > 0);
+    }
 }
 
 #[test]
