@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::log::{Action, LoggedPage};
+use super::log::{Action, LoggedPage, Shown};
 
 /// Number of folds of the users.
 const FOLDS: usize = 5;
@@ -22,47 +22,24 @@ pub(super) struct RewardModel {
 impl RewardModel {
     fn fit<'a>(pages: impl Iterator<Item = &'a LoggedPage> + Clone) -> Self {
         let hits = || pages.clone().flat_map(|page| &page.shown);
-        let mut all = Sums::default();
-        let mut positions: HashMap<u32, Sums> = HashMap::new();
-        for hit in hits() {
-            all.add(hit.reward, 1.0);
-            let position = positions.entry(hit.action.position).or_default();
-            position.add(hit.reward, 1.0);
-        }
-        let mean = if all.expected > 0.0 {
-            all.reward / all.expected
-        } else {
-            0.0
-        };
-        let smoothed =
-            |sums: Sums| (sums.reward + PRIOR_HITS * mean) / (sums.expected + PRIOR_HITS);
-        let by_position: HashMap<u32, f64> = positions
-            .into_iter()
-            .map(|(position, sums)| (position, smoothed(sums)))
+        let rewards: f64 = hits().map(|hit| hit.reward).sum();
+        let mean = rewards / hits().count().max(1) as f64;
+        let by_position = sums_by(hits(), |action| action.position, |_| 1.0);
+        let by_position = by_position.into_iter();
+        let by_position: HashMap<u32, f64> = by_position
+            .map(|(position, sums)| (position, sums.ratio(mean, PRIOR_HITS)))
             .collect();
-        let mut items: HashMap<u32, Sums> = HashMap::new();
-        for hit in hits() {
-            let expected = by_position[&hit.action.position];
-            items
-                .entry(hit.action.item)
-                .or_default()
-                .add(hit.reward, expected);
-        }
-        let factor = |sums: Sums| {
-            let prior = PRIOR_HITS * mean;
-            if mean > 0.0 {
-                (sums.reward + prior) / (sums.expected + prior)
-            } else {
-                1.0
-            }
-        };
+        let by_item = sums_by(
+            hits(),
+            |action| action.item,
+            |action| by_position[&action.position],
+        );
+        let by_item = by_item.into_iter();
+        let by_item = by_item.map(|(item, sums)| (item, sums.ratio(1.0, PRIOR_HITS * mean)));
         Self {
             mean,
+            by_item: by_item.collect(),
             by_position,
-            by_item: items
-                .into_iter()
-                .map(|(item, sums)| (item, factor(sums)))
-                .collect(),
         }
     }
 
@@ -81,10 +58,25 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, reward: f64, expected: f64) {
-        self.reward += reward;
-        self.expected += expected;
+    /// Returns the ratio of the sums, drawn towards a prior by its weight in the second sum.
+    fn ratio(self, prior: f64, weight: f64) -> f64 {
+        (self.reward + weight * prior) / (self.expected + weight).max(f64::MIN_POSITIVE)
     }
+}
+
+/// Adds up the rewards of hits by a key, and what they were expected to be.
+fn sums_by<'a>(
+    hits: impl Iterator<Item = &'a Shown>,
+    key: impl Fn(Action) -> u32,
+    expected: impl Fn(Action) -> f64,
+) -> HashMap<u32, Sums> {
+    let mut sums: HashMap<u32, Sums> = HashMap::new();
+    for hit in hits {
+        let own = sums.entry(key(hit.action)).or_default();
+        own.reward += hit.reward;
+        own.expected += expected(hit.action);
+    }
+    sums
 }
 
 /// Models of all folds: that of a page is fitted to the pages of the users in other folds.
@@ -103,5 +95,59 @@ impl CrossFitted {
     /// Returns the model for the pages of a user.
     pub fn for_user(&self, user: usize) -> &RewardModel {
         &self.0[user % FOLDS]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(user: usize, hits: &[(u32, u32, f64)]) -> LoggedPage {
+        let shown = hits.iter().map(|(item, position, reward)| Shown {
+            action: action(*item, *position),
+            propensity: 1.0,
+            target: 1.0,
+            reward: *reward,
+        });
+        LoggedPage {
+            user,
+            shown: shown.collect(),
+            target: None,
+        }
+    }
+
+    fn action(item: u32, position: u32) -> Action {
+        Action { item, position }
+    }
+
+    #[test]
+    fn positions_and_items_are_told_apart() {
+        // Position 1 earns twice as much as 2, and item 7 twice as much as 8 at the same position.
+        let pages = [
+            page(0, &[(7, 1, 4.0), (8, 2, 1.0)]),
+            page(0, &[(8, 1, 2.0), (7, 2, 2.0)]),
+        ];
+        let pages: Vec<_> = pages.iter().cycle().take(2000).collect();
+        let model = RewardModel::fit(pages.into_iter());
+        for (item, position, reward) in [(7, 1, 4.0), (7, 2, 2.0), (8, 1, 2.0), (8, 2, 1.0)] {
+            let predicted = model.predict(action(item, position));
+            assert!(
+                (predicted / reward - 1.0).abs() < 0.02,
+                "{item} at {position}: {predicted}"
+            );
+        }
+        // An unknown item earns what its position does.
+        assert!((model.predict(action(9, 1)) - 3.0).abs() < 0.02);
+        assert!((model.predict(action(9, 5)) - 2.25).abs() < 0.02);
+    }
+
+    #[test]
+    fn a_page_is_predicted_by_pages_of_others() {
+        let pages: Vec<_> = (0..10)
+            .map(|user| page(user, &[(1, 1, f64::from(u8::from(user == 3)))]))
+            .collect();
+        let models = CrossFitted::fit(&pages);
+        assert_eq!(models.for_user(3).predict(action(1, 1)), 0.0);
+        assert!(models.for_user(4).predict(action(1, 1)) > 0.0);
     }
 }

@@ -23,7 +23,7 @@ const LOGS: u64 = 400;
 const FEW_LOGS: u64 = 40;
 
 /// Pages of a log.
-const PAGES: usize = 2000;
+const PAGES: usize = 1200;
 
 /// Numbers by context, slot and choice: click rates, or probabilities of a policy.
 type Table = Vec<Vec<Vec<f64>>>;
