@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::DiversifySpec;
+use crate::{DiversifySpec, ExploreSpec};
 
 /// Kind of a new collection: its default settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -57,6 +57,9 @@ pub struct FeedConfig {
     /// Diversification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diversify: Option<DiversifySpec>,
+    /// Exploration of items with little evidence; not in a private collection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explore: Option<ExploreSpec>,
 }
 
 impl FeedPreset {
@@ -109,5 +112,6 @@ fn feed(
             max_similarity: Some(PRESET_MAX_SIMILARITY),
             ..DiversifySpec::default()
         }),
+        explore: None,
     }
 }

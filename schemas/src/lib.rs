@@ -82,6 +82,7 @@ pub mod embeddings;
 pub mod erasure;
 pub mod event;
 pub mod experiment;
+pub mod explore;
 pub mod facet;
 pub mod feed;
 pub mod filter;
@@ -152,6 +153,7 @@ pub use experiment::{
     Experiment, ExperimentKind, ExperimentResults, ExperimentUse, Experiments, FigureDifference,
     InterleavingResults, VariantDifferences, VariantResults,
 };
+pub use explore::{ExplorationUse, ExploreSpec};
 pub use facet::{
     Facet, FacetRange, FacetSort, FacetSpec, FacetValue, FacetsRequest, FacetsResponse,
 };

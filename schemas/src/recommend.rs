@@ -13,8 +13,8 @@ use utoipa::{
 };
 
 use crate::{
-    BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, Fallback, FilterSpec,
-    Freshness, Group, Item, Offer, Reason, RuleUse, Scope, SourceUse,
+    BlendSpec, BlendUse, Contribution, DiversifySpec, DiversityUse, ExplorationUse, ExploreSpec,
+    Fallback, FilterSpec, Freshness, Group, Item, Offer, Reason, RuleUse, Scope, SourceUse,
 };
 
 /// Strategy for combining the items of a history.
@@ -157,6 +157,9 @@ pub struct RecommendRequest {
     /// Result diversification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversify: Option<DiversifySpec>,
+    /// Exploration of items with little evidence. Default: that of the collection's `feed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explore: Option<ExploreSpec>,
     /// Decay with the age of an item. Default: that of the collection's `feed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freshness: Option<Freshness>,
@@ -215,6 +218,12 @@ pub struct RecommendHit {
     pub contributions: Vec<Contribution>,
     /// Reason: the source that contributed most.
     pub reason: Reason,
+    /// True for a hit that was drawn by exploration.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub explored: bool,
+    /// Probability with which the item is on this page; absent without exploration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propensity: Option<f64>,
     /// The group that the hit represents, if the response is grouped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
@@ -242,6 +251,9 @@ pub struct RecommendResponse {
     /// Effect of diversification, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversity: Option<DiversityUse>,
+    /// Exploration of the page, if requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exploration: Option<ExplorationUse>,
     /// Effects of the rules that applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleUse>,

@@ -12,6 +12,7 @@ use vitrine_schemas::{BehaviorConfig, Event, EventKind};
 use super::{
     activity::{Activity, Touch},
     daily::Daily,
+    exposure::Exposures,
     follows::Follows,
     names::{Names, name_bytes},
     rows::{NONE, Row, Rows},
@@ -22,6 +23,10 @@ use crate::events::Subject;
 
 /// Rows copied while a log is locked.
 const SLICE: u64 = 1 << 18;
+
+/// Maximum number of rows of a user or session, the latest, among which the impression of a click
+/// is looked for.
+const MAX_ROWS_SINCE_IMPRESSION: usize = 500;
 
 /// Bytes of a user or session: the hash of the name, its number and its last row.
 const SUBJECT_BYTES: u64 = 64;
@@ -51,6 +56,8 @@ pub(crate) struct Log {
     live: u64,
     /// Events of each item by day; none of a private collection.
     pub daily: Daily,
+    /// Impressions of each item and the clicks that followed; none of a private collection.
+    pub exposures: Exposures,
     is_private: bool,
     last: Option<i64>,
     /// First row that the last training did not read.
@@ -75,11 +82,12 @@ impl Log {
         }
     }
 
-    /// Counts no events by day: answers of a private collection must not contain them.
+    /// Counts no events by item: answers of a private collection must not contain them.
     pub fn into_private(self) -> Self {
         Self {
             is_private: true,
             daily: Daily::default(),
+            exposures: Exposures::default(),
             ..self
         }
     }
@@ -117,6 +125,7 @@ impl Log {
                 seconds: seconds(micros),
                 value: event.value.map_or(f32::NAN, |v| v as f32),
                 kind: event.kind,
+                follows_impression: false,
             };
             self.push(row);
         }
@@ -134,9 +143,29 @@ impl Log {
         if let Some(weight) = weight.filter(|_| !self.is_private) {
             self.daily.add(row.item, row.micros(), weight);
         }
+        row.follows_impression = row.kind == EventKind::Click && self.follows_impression(&row);
+        if !self.is_private && row.is_exposure() {
+            self.exposures.add(row.item, row.kind);
+        }
         self.last = self.last.max(Some(row.micros()));
         self.rows.push(row);
         self.live += 1;
+    }
+
+    /// Returns true if the user or session of a row was shown its item, and did not click it since.
+    fn follows_impression(&self, row: &Row) -> bool {
+        let of_user = self.rows.chain(row.before_user, |row| row.before_user);
+        let of_session = self
+            .rows
+            .chain(row.before_session, |row| row.before_session);
+        let is_exposure = |(_, earlier): &(u32, &Row)| {
+            earlier.item == row.item
+                && matches!(earlier.kind, EventKind::Impression | EventKind::Click)
+        };
+        let latest = of_user.take(MAX_ROWS_SINCE_IMPRESSION).find(is_exposure);
+        let latest =
+            latest.or_else(|| of_session.take(MAX_ROWS_SINCE_IMPRESSION).find(is_exposure));
+        latest.is_some_and(|(_, earlier)| earlier.kind == EventKind::Impression)
     }
 
     /// Returns the number of an item id, a new one if there are no events with it.
@@ -189,7 +218,8 @@ impl Log {
     pub fn memory(&self) -> usize {
         let subjects = self.users.memory() + self.sessions.memory();
         let names = self.names.memory() + self.follows.memory();
-        names + subjects + self.rows.memory() + self.daily.memory()
+        let counts = self.daily.memory() + self.exposures.memory();
+        names + subjects + self.rows.memory() + counts
     }
 
     /// Returns the activity of a user.
@@ -372,6 +402,9 @@ impl Log {
             let weight = self.weights.of(row.kind, row.value);
             if let Some(weight) = weight.filter(|_| !self.is_private) {
                 self.daily.remove(row.item, row.micros(), weight);
+            }
+            if !self.is_private && row.is_exposure() {
+                self.exposures.remove(row.item, row.kind);
             }
         }
     }

@@ -9,6 +9,7 @@
 
 mod activity;
 mod daily;
+mod exposure;
 mod follows;
 mod held_out;
 mod live;
@@ -47,6 +48,7 @@ use self::private::Private;
 pub(crate) use self::{
     activity::Activity,
     daily::day_of,
+    exposure::Exposure,
     log::{Log, event_bytes},
     model::{CategoryPairs, Model},
     names::name_bytes,

@@ -24,9 +24,16 @@ pub(super) struct Row {
     /// Value of the event; NaN if absent.
     pub value: f32,
     pub kind: EventKind,
+    /// True for a click of an item that was shown before to the same user or session.
+    pub follows_impression: bool,
 }
 
 impl Row {
+    /// Returns true for an impression, and for the click that followed one.
+    pub fn is_exposure(&self) -> bool {
+        self.kind == EventKind::Impression || self.follows_impression
+    }
+
     /// Returns microseconds since 1970, with a resolution of one second.
     pub fn micros(&self) -> i64 {
         i64::from(self.seconds) * 1_000_000

@@ -321,3 +321,32 @@ fn rows_from_the_mark_on_are_those_a_training_did_not_read() {
         }
     }
 }
+
+#[test]
+fn clicks_count_that_follow_an_impression() {
+    let by =
+        |kind: &str, who: &str, name: &str| event(json!({"kind": kind, who: name, "items": ["a"]}));
+    let mut log = log(&[
+        by("impression", "user", "u"),
+        by("view", "user", "u"),
+        by("click", "user", "u"),
+        // Neither a second click, nor one of an item that a search found.
+        by("click", "user", "u"),
+        by("click", "user", "v"),
+        by("impression", "session", "s"),
+        by("click", "session", "s"),
+    ]);
+    let counts = |log: &Log| {
+        let exposure = log.exposures.of(log.number("a").expect("known"));
+        assert_eq!(exposure, log.exposures.total());
+        (exposure.impressions, exposure.clicks)
+    };
+    assert_eq!(counts(&log), (2, 2));
+    let mut copy = log.copy(u64::MAX, 0);
+    while copy.step(&log) {}
+    assert_eq!(counts(&copy.finish(&log)), (2, 2));
+    log.erase(&user("u"));
+    assert_eq!(counts(&log), (1, 1));
+    log.erase(&Subject::Session("s".to_owned()));
+    assert_eq!(counts(&log), (0, 0));
+}

@@ -12,5 +12,6 @@ pub use self::{
     assignment::variant_of,
     interleaving::{draft_seed, team_draft},
     results::experiment_results,
+    statistics::Ratio,
 };
 pub(crate) use results::ExperimentTally;

@@ -8,9 +8,9 @@ pub(super) const LEVEL: f64 = 0.05;
 /// Quantile of the normal distribution of a 95 % interval.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// Sums of a ratio by independent users: numerator and denominator of each.
+/// Ratio of two sums over independent users: numerator and denominator of each.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ratio {
+pub struct Ratio {
     users: f64,
     y: f64,
     n: f64,
@@ -46,6 +46,12 @@ impl Ratio {
         let residuals = self.yy - 2.0 * ratio * self.yn + ratio * ratio * self.nn;
         let correction = self.users / (self.users - 1.0);
         Some((residuals * correction).max(0.0) / (self.n * self.n))
+    }
+
+    /// Returns the 95 % confidence interval of the ratio; None of fewer than two users.
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        let error = Z * self.variance()?.sqrt();
+        Some((self.value() - error, self.value() + error))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::ops::RangeInclusive;
 
 use vitrine_schemas::{
-    AttributeType, CollectionConfig, DiversifySpec, FeedConfig, Freshness, RecommendRequest,
+    AttributeType, CollectionConfig, DiversifySpec, ExploreSpec, FeedConfig, Freshness,
+    RecommendRequest,
 };
 
 use super::diversify;
@@ -15,6 +16,9 @@ const UNDATED_HALF_LIVES: f64 = 10.0;
 /// Range of half-lives and ages, in hours.
 const HOURS: RangeInclusive<f64> = 0.01..=876_000.0;
 
+/// Maximum number of explored hits of a page.
+const MAX_EXPLORED: usize = 100;
+
 /// Settings of one request: its own, or else those of the collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Feed<'a> {
@@ -22,6 +26,8 @@ pub(crate) struct Feed<'a> {
     pub followed_field: Option<&'a str>,
     pub max_impressions: Option<u32>,
     pub diversify: Option<&'a DiversifySpec>,
+    /// Maximum number of explored hits of a page; 0: none.
+    pub max_explored: usize,
 }
 
 impl<'a> Feed<'a> {
@@ -34,14 +40,17 @@ impl<'a> Feed<'a> {
             check_freshness("/freshness", freshness, config)?;
         }
         check_impressions("/max_impressions", request.max_impressions)?;
+        check_explore("/explore", request.explore)?;
         let default = config.feed.as_ref().filter(|_| request.feed);
         let (freshness, diversify) = (request.freshness.as_ref(), request.diversify.as_ref());
         let max_impressions = default.and_then(|feed| feed.max_impressions);
+        let explore = request.explore.or_else(|| default?.explore);
         Ok(Self {
             freshness: freshness.or_else(|| default?.freshness.as_ref()),
             followed_field: default.and_then(|feed| feed.followed_field.as_deref()),
             max_impressions: request.max_impressions.or(max_impressions),
             diversify: diversify.or_else(|| default?.diversify.as_ref()),
+            max_explored: explore.map_or(0, |explore| explore.max_per_page),
         })
     }
 }
@@ -58,6 +67,12 @@ pub(crate) fn check_feed(feed: &FeedConfig, config: &CollectionConfig) -> Result
         check_labels("/feed/followed_field", field, config)?;
     }
     check_impressions("/feed/max_impressions", feed.max_impressions)?;
+    check_explore("/feed/explore", feed.explore)?;
+    if config.privacy.is_some() && feed.explore.is_some_and(|e| e.max_per_page > 0) {
+        let detail =
+            "expected 0 in a private collection: draws would depend on the events of users";
+        return Err(Error::invalid("/feed/explore/max_per_page", detail));
+    }
     let Some(spec) = &feed.diversify else {
         return Ok(());
     };
@@ -108,6 +123,16 @@ fn check_labels(at: &str, field: &str, config: &CollectionConfig) -> Result<()> 
 fn check_impressions(at: &str, impressions: Option<u32>) -> Result<()> {
     match impressions {
         Some(0) => Err(Error::invalid(at, "expected 1 or more, got 0")),
+        _ => Ok(()),
+    }
+}
+
+fn check_explore(at: &str, explore: Option<ExploreSpec>) -> Result<()> {
+    match explore {
+        Some(ExploreSpec { max_per_page }) if max_per_page > MAX_EXPLORED => {
+            let detail = format!("expected 0 to {MAX_EXPLORED}, got {max_per_page}");
+            Err(Error::invalid(format!("{at}/max_per_page"), detail))
+        }
         _ => Ok(()),
     }
 }
@@ -196,6 +221,10 @@ mod tests {
             ),
             ("followed_field", r#"{"followed_field": "words"}"#),
             ("max_impressions", r#"{"max_impressions": 0}"#),
+            (
+                "explore/max_per_page",
+                r#"{"explore": {"max_per_page": 101}}"#,
+            ),
             ("max_similarity", r#"{"diversify": {"max_similarity": 2}}"#),
             (
                 "max_per/writer",

@@ -4,6 +4,7 @@
 
 pub mod blend;
 pub mod diversify;
+pub(crate) mod explore;
 pub(crate) mod feed;
 mod search;
 mod vector_search;

@@ -10,6 +10,7 @@ mod damage;
 mod dialogues;
 mod events;
 mod evidence;
+mod explore;
 mod facets;
 mod feed;
 mod items;

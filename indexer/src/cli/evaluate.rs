@@ -1,7 +1,8 @@
-//! `evaluate`: quality of recommendations on held-out events, of searches by judgments, and of the
-//! variants of an experiment.
+//! `evaluate`: quality of recommendations on held-out events, of searches by judgments, of the
+//! variants of an experiment, and of policies on logged pages.
 
 mod ab;
+mod policy;
 mod search;
 mod sequence;
 
@@ -60,6 +61,13 @@ pub(super) enum EvaluateCommand {
     /// control with 95 % confidence intervals; of interleaved variants, the preferences of users.
     /// Exit status: 0 success, 3 some lines could not be read, 1 failure, 2 wrong usage.
     Ab(Box<ab::AbArgs>),
+    /// Estimate the reward of another policy from logged pages.
+    ///
+    /// Prints the reward per page by inverse propensities (IPS), self-normalized (SNIPS) and doubly
+    /// robust (DR) with 95 % confidence intervals, and warnings where the logged policy rarely
+    /// shows what the target shows. Exit status: 0 success, 3 some lines could not be read, 1
+    /// failure, 2 wrong usage.
+    Policy(Box<policy::PolicyArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -170,6 +178,7 @@ pub(super) fn run(command: &EvaluateCommand, out: &mut dyn Write) -> Result<Outc
         EvaluateCommand::Search(args) => return search::run(args, out),
         EvaluateCommand::Sequence(args) => return sequence::run(args, out),
         EvaluateCommand::Ab(args) => return ab::run(args, out),
+        EvaluateCommand::Policy(args) => return policy::run(args, out),
     };
     let evaluation = args.evaluation();
     // Created before the evaluation, so that an unwritable path fails early.

@@ -13,6 +13,7 @@ mod load;
 mod measure;
 mod model_spec;
 mod plot;
+pub mod policy;
 mod private;
 mod protocol;
 mod random;
@@ -80,6 +81,8 @@ pub enum EvaluateError {
     NoOrder,
     #[error("there are no events")]
     NoEvents,
+    #[error("there are no pages to evaluate: the log is empty, or none of its lines can be read")]
+    NoPages,
     #[error(transparent)]
     Train(#[from] TrainError),
     #[error(transparent)]

@@ -6,6 +6,7 @@
 mod bought_together;
 mod check;
 mod eligible;
+mod explore;
 mod following;
 mod freshness;
 mod learn;
@@ -25,7 +26,7 @@ use crate::{
     Error, Result,
     behavior::{Sequences, Training},
     collection::{
-        Collection,
+        Collection, State,
         ranking::{
             CandidateSource, RankedPage, RankingRequest, contributions::source_usage,
             cursor::Cursor, diversify, merchandising::RuleContext, pool_size::PoolSize,
@@ -33,6 +34,7 @@ use crate::{
         recommend::{
             check::{check_lists, check_weights},
             eligible::eligible_items,
+            explore::{Exploration, Explored},
             following::Following,
             freshness::ItemAges,
             sources::{SourceCandidates, SourceRequest, SourceScores, Sources},
@@ -91,7 +93,8 @@ impl Collection {
     /// items that are not excluded) hits.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with pointers into the request, the deadline.
+    /// [`Error::Invalid`] with pointers into the request, the deadline;
+    /// [`Error::PrivateCollection`] if it explores in a private collection.
     ///
     /// # Examples
     ///
@@ -126,6 +129,11 @@ impl Collection {
         let (feed, now) = (Feed::of(request, &state.config)?, self.clock.now());
         if let Some(spec) = &request.diversify {
             diversify::check(spec, &state)?;
+        }
+        if feed.max_explored > 0 {
+            self.behavior.refuse_if_private(
+                "exploration would make pages depend on the events of other users; leave `explore` out",
+            )?;
         }
         let log = self.behavior.log.read();
         let model = self.behavior.model();
@@ -191,10 +199,19 @@ impl Collection {
         };
         let RankedPage {
             pool,
-            page,
+            ranked,
+            mut page,
             pool_size,
-            ..
         } = self.rank_page(&ranking, &candidates)?;
+        let exploration = (feed.max_explored > 0).then(|| Exploration {
+            ranking: &ranking,
+            ranked: &ranked,
+            log: &log,
+            max_hits: feed.max_explored,
+            seed: explore::seed(&key, &ranking.cursor, &log),
+        });
+        let explored = exploration.map(|exploration| self.explore(&exploration, &mut page));
+        let explored = explored.transpose()?;
         let followed_authors = |item| {
             let authors = following.iter().flat_map(|f| f.authors(item));
             authors.map(str::to_owned).collect()
@@ -228,9 +245,13 @@ impl Collection {
             blend: blend.usage(),
             fallbacks,
             diversity: page.diversity,
+            exploration: explored.as_ref().map(Explored::usage),
             rules: merchandising.rule_usage(&state, &hits),
             history: history.items.len() as u64,
-            hits: hits.into_iter().filter_map(recommend_hit).collect(),
+            hits: hits
+                .into_iter()
+                .filter_map(|hit| recommend_hit(hit, &state, explored.as_ref()))
+                .collect(),
             took_ms: started.elapsed().as_secs_f64() * 1e3,
         })
     }
@@ -359,8 +380,11 @@ impl CandidateSource for RecommendationCandidates<'_> {
     }
 }
 
-fn recommend_hit(hit: Hit) -> Option<RecommendHit> {
+fn recommend_hit(hit: Hit, state: &State, explored: Option<&Explored>) -> Option<RecommendHit> {
+    let explored = explored.zip(state.internal_ids.get(&hit.id).copied());
     Some(RecommendHit {
+        explored: explored.is_some_and(|(explored, item)| explored.contains(item)),
+        propensity: explored.map(|(explored, item)| explored.propensity(item)),
         id: hit.id,
         score: hit.score,
         contributions: hit.contributions,
