@@ -351,3 +351,17 @@ fn join(errors: &[FieldError]) -> String {
         .collect();
     lines.join("; ")
 }
+/// Returns the JSON pointer (RFC 6901) of a path in a document.
+pub fn json_pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(format!("/{index}")),
+            // Externally tagged variants are keys in JSON: `{"query": {"vector": ...}}`.
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                Some(format!("/{}", key.replace('~', "~0").replace('/', "~1")))
+            }
+            Segment::Unknown => None,
+        })
+        .collect()
+}

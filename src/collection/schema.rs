@@ -7,14 +7,17 @@ use std::{
 
 use serde_json::{Map, Value};
 use vitrine_schemas::{
-    BehaviorConfig, CollectionConfig, Item, MAX_VARIANTS, Metric, Price, PrivacyConfig,
-    RESERVED_NAMES, SalePrice, Variant, limits,
+    AttributeType, BehaviorConfig, CollectionConfig, Item, MAX_VARIANTS, Metric, Price,
+    PrivacyConfig, RESERVED_NAMES, SalePrice, Variant, limits,
 };
 
 use crate::{
     Error, Result, clock::rfc3339_micros, collection::state::space_set::Configs, distance, payload,
     query::feed::check_feed,
 };
+
+/// Magnitude below which floats are exact integers, 2^53.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Maximum number of searches in a log.
 const MAX_SEARCHES: u64 = 100_000_000;
@@ -233,6 +236,10 @@ pub(in crate::collection) fn check_item(configs: &Configs, item: &mut Item) -> R
             rfc3339_micros(at, time)?;
         }
     }
+    whole_floats_to_integers(config, &mut item.attributes);
+    for variant in &mut item.variants {
+        whole_floats_to_integers(config, &mut variant.attributes);
+    }
     check_attributes("", config, &item.attributes)?;
     check_variants(config, &item.variants)?;
     let indexed = payload::column_bytes(config, item);
@@ -314,6 +321,25 @@ fn check_variants(config: &CollectionConfig, variants: &[Variant]) -> Result<()>
 }
 
 /// Checks the attributes of an item or a variant at the pointer `at`.
+/// Makes integers of the numbers that programs write as `7.0` in attributes of that type.
+fn whole_floats_to_integers(config: &CollectionConfig, attributes: &mut Map<String, Value>) {
+    let is_integer = |name: &str| config.attributes.get(name) == Some(&AttributeType::Integer);
+    for (_, value) in attributes.iter_mut().filter(|(name, _)| is_integer(name)) {
+        let values = match value {
+            Value::Array(values) => values.as_mut_slice(),
+            value => std::slice::from_mut(value),
+        };
+        for value in values.iter_mut().filter(|value| value.is_f64()) {
+            let number = value
+                .as_f64()
+                .filter(|n| n.fract() == 0.0 && n.abs() < MAX_EXACT);
+            if let Some(number) = number {
+                *value = (number as i64).into();
+            }
+        }
+    }
+}
+
 fn check_attributes(
     at: &str,
     config: &CollectionConfig,

@@ -20,6 +20,7 @@ use futures_util::{
 };
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde_json::error::Category;
+use vitrine::error::json_pointer;
 
 use crate::{
     error::{ApiError, ApiResult},
@@ -228,7 +229,7 @@ fn parse_slowly<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(Named(&mut reader)).map_err(|e| {
-        let at = pointer(e.path());
+        let at = json_pointer(e.path());
         match e.inner().classify() {
             Category::Data => ApiError::invalid(at, e.inner().to_string()),
             // An object of several keys where one says what follows.
@@ -246,7 +247,7 @@ fn parse_slowly<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
 /// Parses a part of a body that was kept as a JSON value; pointers are relative to that part.
 pub fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> ApiResult<T> {
     serde_path_to_error::deserialize(Named(value))
-        .map_err(|e| ApiError::invalid(pointer(e.path()), e.inner().to_string()))
+        .map_err(|e| ApiError::invalid(json_pointer(e.path()), e.inner().to_string()))
 }
 
 /// Deserializes structs from objects only; serde would also accept arrays of field values.
@@ -278,21 +279,6 @@ fn malformed(pointer: String, error: &dyn std::fmt::Display) -> ApiError {
     let mut error = ApiError::invalid(pointer, format!("malformed JSON: {error}"));
     error.code = "malformed_json";
     error
-}
-
-/// Returns the JSON pointer (RFC 6901) of a path.
-pub fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    path.iter()
-        .filter_map(|segment| match segment {
-            Segment::Seq { index } => Some(format!("/{index}")),
-            // Externally tagged variants are keys in JSON: `{"query": {"vector": ...}}`.
-            Segment::Map { key } | Segment::Enum { variant: key } => {
-                Some(format!("/{}", key.replace('~', "~0").replace('/', "~1")))
-            }
-            Segment::Unknown => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! `vitrine_indexer::source::values`; `images` holds URIs, `vectors.SPACE` a JSON array of numbers.
 
 use serde_json::{Map, Value, json};
+use vitrine::error::json_pointer;
 use vitrine_indexer::source::{
     cells::coerce,
     values::{self, list},
@@ -13,10 +14,7 @@ use vitrine_indexer::source::{
 use vitrine_schemas::{AttributeType, CollectionConfig, FieldError, Item};
 
 use super::{Content, Record};
-use crate::{
-    error::{ApiError, ApiResult},
-    http::body::pointer,
-};
+use crate::error::{ApiError, ApiResult};
 
 /// Columns of a CSV file.
 pub struct Header {
@@ -90,7 +88,7 @@ impl Header {
             }
         }
         serde_path_to_error::deserialize(Value::Object(fields))
-            .map_err(|e| ApiError::invalid(pointer(e.path()), e.inner().to_string()))
+            .map_err(|e| ApiError::invalid(json_pointer(e.path()), e.inner().to_string()))
     }
 
     /// Returns the id of a row, which may be invalid otherwise.

@@ -85,10 +85,23 @@ async fn an_item_is_read_changed_and_deleted() {
     assert_eq!(item.get("title"), None);
     assert_eq!(item["price"]["amount"], 60.0);
     assert_eq!(item["attributes"], json!({"color": "red", "stock": 2}));
-    let wrong = json!({"price": {"amount": "cheap"}});
-    api.patch(path, wrong)
+    for (wrong, pointer) in [
+        (json!({"price": {"amount": "cheap"}}), "/price/amount"),
+        (json!({"availability": "maybe"}), "/availability"),
+    ] {
+        let problem = api
+            .patch(path, wrong)
+            .await
+            .problem(400, "invalid_argument");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+    let whole = api
+        .patch(path, json!({"attributes": {"stock": 3.0}}))
         .await
-        .problem(400, "invalid_argument");
+        .ok();
+    assert_eq!(whole["attributes"]["stock"], 3);
+    let part = json!({"attributes": {"stock": 2.5}});
+    api.patch(path, part).await.problem(400, "invalid_argument");
     assert_eq!(api.delete(path).await.status, 204);
     api.delete(path).await.problem(404, "item_not_found");
     api.get(path).await.problem(404, "item_not_found");

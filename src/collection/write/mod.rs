@@ -23,6 +23,7 @@ use crate::{
         schema,
         state::{item_texts::texts, space_set::Vectors},
     },
+    error::json_pointer,
     payload::FIRST_VARIANT_ROW,
     precondition::{Precondition, item_tag},
     storage::Batch,
@@ -134,8 +135,8 @@ impl Collection {
         if let Some(fields) = value.as_object_mut() {
             merge(fields, patch);
         }
-        let mut item: Item =
-            serde_json::from_value(value).map_err(|e| Error::invalid("", e.to_string()))?;
+        let mut item: Item = serde_path_to_error::deserialize(value)
+            .map_err(|e| Error::invalid(json_pointer(e.path()), e.inner().to_string()))?;
         if item.id != id {
             return Err(Error::invalid("/id", "cannot be changed; write a new item"));
         }

@@ -206,7 +206,7 @@ pub(super) fn time_of(text: &str, format: Option<&str>) -> Result<String, String
     };
     if time.timestamp_micros() == 0 {
         return Err(format!(
-            "expected a time, got `{text}`, the start of 1970, which stands for no time; fill it or leave it blank"
+            "expected a time, got `{text}`, the start of 1970, which stands for no time; fill it"
         ));
     }
     Ok(time::rfc3339(time))

@@ -96,6 +96,14 @@ fn a_faulty_row_is_rejected_alone() {
 }
 
 #[test]
+fn columns_in_other_alphabets_become_attributes() {
+    let csv = "id,title,颜色,尺寸,Größe,цвет\n1,A,红,大,38,x\n";
+    let items = items(catalog("a.csv", csv).read());
+    let names: Vec<_> = items[0].attributes.keys().map(String::as_str).collect();
+    assert_eq!(names, ["Yan_Se", "Chi_Cun", "Grosse", "tsvet"]);
+}
+
+#[test]
 fn columns_of_one_name_are_a_list() {
     let csv = "id,title,images,images,note,note\n1,A,a.jpg,b.jpg,,x\n2,B,,c.jpg,x,y\n";
     let items = items(catalog("a.csv", csv).read());

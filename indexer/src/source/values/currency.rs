@@ -1,5 +1,7 @@
 //! Currencies by their signs, abbreviations and ISO 4217 codes.
 
+use iso_currency::Currency;
+
 /// Signs and abbreviations that name one currency, in lower case and without dots; by convention
 /// `$` is USD, `¥` is JPY and `Rs` is INR.
 const SIGNS: &[(&str, &str)] = &[
@@ -88,8 +90,8 @@ pub fn currency(text: &str) -> Result<Option<String>, String> {
     if let Some((_, code)) = SIGNS.iter().find(|(sign, _)| *sign == plain) {
         return Ok(Some((*code).to_owned()));
     }
-    if plain.len() == 3 && plain.bytes().all(|b| b.is_ascii_lowercase()) {
-        return Ok(Some(plain.to_ascii_uppercase()));
+    if let Some(code) = Currency::from_code(&plain.to_ascii_uppercase()) {
+        return Ok(Some(code.code().to_owned()));
     }
     Err(format!(
         "expected an ISO 4217 currency code like `EUR` or a sign like `€`, got `{}`",

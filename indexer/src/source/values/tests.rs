@@ -138,7 +138,9 @@ fn currencies_are_codes() {
     assert_eq!(currency("eur"), Ok(Some("EUR".into())));
     assert_eq!(currency(" € "), Ok(Some("EUR".into())));
     assert_eq!(currency("kr"), Ok(None));
-    assert!(currency("bucks").is_err());
+    for text in ["bucks", "pcs", "abc", "xl"] {
+        assert!(currency(text).is_err(), "{text}");
+    }
 }
 
 #[test]
