@@ -28,6 +28,9 @@ pub struct SearchEvent {
     /// True for a search as you type (`lexical.prefix`).
     #[serde(default, skip_serializing_if = "is_false")]
     pub typing: bool,
+    /// True if a word of the query was corrected.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub corrected: bool,
     /// Number of matching items.
     pub hits: u64,
     /// Ids of the items of the page, in order, 100 at most.

@@ -73,6 +73,20 @@ pub(in crate::nlu) fn tokens(text: &str) -> Vec<Token> {
             .map(|c| c.2)
             .filter(|c| *c != '\'')
             .collect();
+        let is_exclusion = plain == "-"
+            && from > 0
+            && chars[from - 1].2.is_whitespace()
+            && chars.get(i).is_some_and(|c| c.2.is_alphabetic());
+        if is_exclusion {
+            // "kettle -red" as in search engines.
+            found.push(Token {
+                kind: Kind::Word,
+                form: "not".to_owned(),
+                start,
+                end: end_of(i),
+            });
+            continue;
+        }
         let form = if plain == "\"" && kind == Kind::Word {
             "inch".to_owned()
         } else if plain == "g"

@@ -26,8 +26,9 @@ struct Counts {
 }
 
 impl SearchLog {
-    /// Returns the queries with hits that at least `min_people` users, or sessions without a user,
-    /// searched for in a range of time; the `max` most frequent ones, most frequent first.
+    /// Returns the queries with hits and without corrected words that at least `min_people` users,
+    /// or sessions without a user, searched for in a range of time; the `max` most frequent ones,
+    /// most frequent first.
     pub fn popular(
         &self,
         range: Range<i64>,
@@ -42,8 +43,8 @@ impl SearchLog {
             };
             let counts = queries.entry(search.query).or_default();
             if counts.searches == 0 {
-                // The latest search comes first.
-                counts.hits = search.hits;
+                // The latest search comes first. A mistyped query is not suggested to others.
+                counts.hits = if search.corrected { 0 } else { search.hits };
             }
             counts.searches += 1;
             if counts.people.len() < min_people && !counts.people.contains(&person) {

@@ -447,6 +447,14 @@ fn a_query_is_popular_after_several_users() {
     }
     search("lamp", "a", 4);
     search("lamp", "b", 4);
+    for user in ["a", "b", "c"] {
+        at += MINUTE;
+        let mistyped = json!({
+            "request_id": at.to_string(), "query": "tnet", "user": user, "hits": 4,
+            "corrected": true
+        });
+        fixture.search(at, mistyped);
+    }
     let log = fixture.shop.search_log();
     let popular = |users| log.popular(MAY..at + 1, users, 10).expect("counted");
     let tent = PopularQuery {

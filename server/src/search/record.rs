@@ -39,6 +39,7 @@ impl SearchRecord {
         let hits = answer.hits.iter();
         collection.record_search(SearchEvent {
             plan: answer.plan.clone(),
+            corrected: !answer.corrections.is_empty(),
             hits: answer.total.map_or(answer.hits.len() as u64, |t| t.value),
             shown: hits.map(|hit| hit.id.clone()).collect(),
             experiment: answer.experiment.clone(),
