@@ -113,6 +113,8 @@ fn evaluation(models: &[String], weights: Weights) -> Outcome<Evaluation> {
             min_history: 1,
             negatives: None,
             max_users: None,
+            cold_items: None,
+            max_history: None,
             seed: 1,
         },
         depths: vec![K],

@@ -109,6 +109,8 @@ impl Blend {
         let inner = Protocol {
             max_users: Some(MAX_QUERIES),
             negatives: None,
+            cold_items: None,
+            max_history: None,
             ..protocol.clone()
         };
         let trial = inner.prepare_from(data, train)?;

@@ -142,9 +142,8 @@ fn at_clock(date: NaiveDate, clock: &str, form: &str) -> Option<DateTime<Utc>> {
     }
     // Offsets with and without colon, minutes and a blank before them.
     let offsets = ["%#z", " %#z"].into_iter();
-    let times = offsets.filter_map(|offset| {
-        DateTime::parse_from_str(&joined, &format!("{form}{offset}")).ok()
-    });
+    let times = offsets
+        .filter_map(|offset| DateTime::parse_from_str(&joined, &format!("{form}{offset}")).ok());
     times.map(|time| time.to_utc()).next()
 }
 

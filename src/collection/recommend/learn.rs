@@ -200,6 +200,8 @@ impl Collection {
             state: &state,
             log,
             model: Some(model),
+            // Mapped by all events, so it would know of the held-out ones.
+            cold_items: None,
         };
         let request = SourceRequest {
             history: &history,

@@ -173,6 +173,7 @@ impl Collection {
             state: &state,
             log: &log,
             model: model.as_deref(),
+            cold_items: Some(&self.cold_items),
         };
         let source_request = SourceRequest {
             history: &history,
@@ -204,6 +205,7 @@ impl Collection {
             model: model.as_deref(),
             history: &history,
             content: candidates.scores.content.as_ref(),
+            cold_items: Some(&self.cold_items),
             followed_authors: Some(&followed_authors),
             similar_sessions: OnceCell::new(),
         };

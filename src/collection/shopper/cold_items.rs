@@ -1,0 +1,178 @@
+//! Cold items: items with few events, whose behavior scores are estimated by those of items with
+//! similar vectors.
+//!
+//! The similar items of a cold item are searched once: in the background after trainings and
+//! writes, or before that by the next request. A request then only adds up scores.
+
+use parking_lot::RwLock;
+use roaring::RoaringBitmap;
+
+use crate::{
+    Result,
+    behavior::{Log, Model},
+    cf::Scored,
+    collection::{
+        Collection, State,
+        shopper::{
+            mapped_items::{MappedItems, events},
+            neighbors::NeighborScores,
+            top_k::top_k,
+        },
+    },
+};
+
+/// Number of items that are mapped at once in the background, where writers wait meanwhile, and by
+/// a request.
+const BACKGROUND_STEP: usize = 16;
+const REQUEST_STEP: usize = 4;
+
+/// Cold items of a collection with their similar items.
+#[derive(Default)]
+pub(in crate::collection) struct ColdItems(RwLock<Option<MappedItems>>);
+
+/// Estimated behavior scores of cold items for a history, by internal id.
+pub(in crate::collection) struct ColdScores(Vec<Scored>);
+
+impl ColdItems {
+    /// Maps some of the items that were written since the last step in the background.
+    pub fn extend_for_request(&self, state: &State, log: &Log, model: &Model) -> Result<()> {
+        self.extend(state, log, model, REQUEST_STEP)?;
+        Ok(())
+    }
+
+    /// Maps at most `limit` items; returns true if there may be more.
+    fn extend(&self, state: &State, log: &Log, model: &Model, limit: usize) -> Result<bool> {
+        let found = match &*self.0.read() {
+            Some(mapped) if mapped.is_current(state, model) => mapped.find(state, log, limit)?,
+            _ => return Ok(false),
+        };
+        if found.is_empty() {
+            return Ok(false);
+        }
+        if let Some(mapped) = &mut *self.0.write() {
+            mapped.insert(&found);
+        }
+        Ok(found.has_more)
+    }
+
+    fn is_current(&self, state: &State, model: &Model) -> bool {
+        let mapped = self.0.read();
+        mapped.as_ref().is_some_and(|m| m.is_current(state, model))
+    }
+
+    /// Returns the estimated scores of the cold items for a history, whose scores of other items
+    /// are given.
+    pub fn scores(&self, history: &[(u32, f32)], scores: &NeighborScores) -> Option<ColdScores> {
+        let mapped = self.0.read();
+        let mut estimates = mapped.as_ref()?.map.estimates(history, &scores.positive());
+        // Nearly in this order already: items are mapped as they are written.
+        estimates.sort_unstable_by_key(|scored| scored.item);
+        (!estimates.is_empty()).then_some(ColdScores(estimates))
+    }
+
+    /// Returns the ids in the log of the items that an item is mapped to, with their shares in its
+    /// estimate, the greatest first.
+    pub fn similar(&self, item: u32) -> Vec<Scored> {
+        let mapped = self.0.read();
+        mapped
+            .as_ref()
+            .map_or_else(Vec::new, |m| m.map.similar(item).to_vec())
+    }
+
+    /// Returns the evidence for the estimate of an item, in events.
+    pub fn evidence(&self, item: u32, log: &Log) -> f32 {
+        let mapped = self.0.read();
+        mapped
+            .as_ref()
+            .map_or(0.0, |m| m.map.evidence(item, |logged| events(logged, log)))
+    }
+
+    /// Returns the approximate bytes of memory.
+    pub fn bytes(&self) -> u64 {
+        self.0.read().as_ref().map_or(0, MappedItems::bytes)
+    }
+}
+
+impl ColdScores {
+    /// Returns the score of an item, if it has one.
+    pub fn get(&self, item: u32) -> Option<f32> {
+        let offset = self.0.binary_search_by_key(&item, |scored| scored.item);
+        offset.ok().map(|offset| self.0[offset].score)
+    }
+
+    /// Returns the `count` best eligible items of a list, which holds the best by their `own`
+    /// scores, and of the cold items, whose estimates are added to their own scores.
+    pub fn added_to(
+        &self,
+        list: Vec<Scored>,
+        own: impl Fn(u32) -> Option<f32>,
+        eligible: &RoaringBitmap,
+        count: usize,
+    ) -> Vec<Scored> {
+        let estimates = self.0.iter().filter(|s| eligible.contains(s.item));
+        let cold = top_k(estimates.copied().collect(), count);
+        let listed: RoaringBitmap = list.iter().map(|s| s.item).collect();
+        let cold = cold.into_iter().filter(|s| !listed.contains(s.item));
+        let items = list.iter().map(|s| s.item).chain(cold.map(|s| s.item));
+        let scored = items.filter_map(|item| {
+            let score = sum(own(item), self.get(item))?;
+            Some(Scored { item, score })
+        });
+        top_k(scored.collect(), count)
+    }
+}
+
+/// Returns the sum of the scores that are known.
+pub(in crate::collection) fn sum(own: Option<f32>, estimate: Option<f32>) -> Option<f32> {
+    own.into_iter().chain(estimate).reduce(|a, b| a + b)
+}
+
+impl Collection {
+    /// Maps cold items that were written since the last call, or all after a training; returns
+    /// true if there may be more to do.
+    ///
+    /// # Errors
+    /// An index cannot be read.
+    pub(crate) fn refresh_cold_items(&self) -> Result<bool> {
+        // The tables that a private collection releases have no neighbors to estimate from.
+        let model = self.behavior.model();
+        let model = model.filter(|model| model.released_pairs().is_none());
+        let Some(model) = model else {
+            *self.cold_items.0.write() = None;
+            return Ok(false);
+        };
+        let state = self.state.read();
+        if self.cold_items.is_current(&state, &model) {
+            let log = self.behavior.log.read();
+            return self
+                .cold_items
+                .extend(&state, &log, &model, BACKGROUND_STEP);
+        }
+        drop(state);
+        self.map_all_cold_items(&model)?;
+        Ok(false)
+    }
+
+    /// Replaces the map by one for a model; the previous one serves meanwhile.
+    fn map_all_cold_items(&self, model: &Model) -> Result<()> {
+        let begun = {
+            let state = self.state.read();
+            MappedItems::new(&state, &self.behavior.log.read(), model)?
+        };
+        let Some(mut mapped) = begun else {
+            *self.cold_items.0.write() = None;
+            return Ok(());
+        };
+        let mut has_more = true;
+        while has_more && !self.closing() {
+            let state = self.state.read();
+            let found = mapped.find(&state, &self.behavior.log.read(), BACKGROUND_STEP)?;
+            drop(state);
+            mapped.insert(&found);
+            has_more = found.has_more && !mapped.is_full();
+        }
+        *self.cold_items.0.write() = Some(mapped);
+        self.report();
+        Ok(())
+    }
+}
