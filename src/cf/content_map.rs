@@ -15,7 +15,7 @@ use super::{Scored, rank};
 pub const ENOUGH_EVENTS: u64 = 16;
 
 /// Options of a content-to-behavior map. The defaults were chosen on one set of hidden items of
-/// Online Retail and of MovieLens 100k; `make bench-cold` measures others.
+/// Online Retail and of MovieLens 100k; `make bench-blend` measures others.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContentMapOptions {

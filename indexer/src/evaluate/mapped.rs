@@ -52,6 +52,14 @@ impl Mapped {
             map: map(&options.map, &data.vectors, &events),
         })
     }
+
+    /// Adds the evidence of the estimates to the number of events of each item.
+    pub fn add_evidence(&self, events: &mut [f32]) {
+        let own = events.to_vec();
+        for (item, events) in (0..).zip(events) {
+            *events += self.map.evidence(item, |similar| own[similar as usize]);
+        }
+    }
 }
 
 /// Maps the items with few events, comparing each with all others.
@@ -147,6 +155,10 @@ mod tests {
         let best = model.recommend(&[(0, 1.0)], 2, &known);
         assert_eq!((best[0].item, best[1].item), (5, 4));
         assert!(best[0].score > 10.0 * best[1].score, "{best:?}");
+        let mut events = vec![17.0, 17.0, 3.0, 23.0, 0.0, 0.0];
+        model.add_evidence(&mut events);
+        assert!(events[5] > 5.0 && events[5] < 17.0, "{events:?}");
+        assert_eq!(events[..4], [17.0, 17.0, 3.0, 23.0], "not mapped");
         data.vectors = Vectors::default();
         assert!(matches!(fit(&data), Err(EvaluateError::NoVectors)));
     }

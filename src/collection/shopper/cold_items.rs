@@ -149,30 +149,80 @@ impl Collection {
                 .extend(&state, &log, &model, BACKGROUND_STEP);
         }
         drop(state);
-        self.map_all_cold_items(&model)?;
+        let mapped = self.map_cold_items(&self.behavior.log, &model)?;
+        let has_changed = mapped.is_some();
+        // The previous map serves until here.
+        *self.cold_items.0.write() = mapped;
+        if has_changed {
+            self.report();
+        }
         Ok(false)
     }
 
-    /// Replaces the map by one for a model; the previous one serves meanwhile.
-    fn map_all_cold_items(&self, model: &Model) -> Result<()> {
+    /// Returns the cold items by a log and the model fitted to it.
+    pub(in crate::collection) fn mapped_cold_items(
+        &self,
+        log: &RwLock<Log>,
+        model: &Model,
+    ) -> Result<ColdItems> {
+        Ok(ColdItems(RwLock::new(self.map_cold_items(log, model)?)))
+    }
+
+    /// Maps all cold items, in steps between which items and events may be written.
+    fn map_cold_items(&self, log: &RwLock<Log>, model: &Model) -> Result<Option<MappedItems>> {
         let begun = {
             let state = self.state.read();
-            MappedItems::new(&state, &self.behavior.log.read(), model)?
+            MappedItems::new(&state, &log.read(), model)?
         };
         let Some(mut mapped) = begun else {
-            *self.cold_items.0.write() = None;
-            return Ok(());
+            return Ok(None);
         };
         let mut has_more = true;
         while has_more && !self.closing() {
             let state = self.state.read();
-            let found = mapped.find(&state, &self.behavior.log.read(), BACKGROUND_STEP)?;
+            let found = mapped.find(&state, &log.read(), BACKGROUND_STEP)?;
             drop(state);
             mapped.insert(&found);
             has_more = found.has_more && !mapped.is_full();
         }
-        *self.cold_items.0.write() = Some(mapped);
-        self.report();
-        Ok(())
+        Ok(Some(mapped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scored(pairs: &[(u32, f32)]) -> Vec<Scored> {
+        let scored = pairs.iter().map(|(item, score)| Scored {
+            item: *item,
+            score: *score,
+        });
+        scored.collect()
+    }
+
+    #[test]
+    fn estimates_join_a_list_and_are_added_to_own_scores() {
+        let cold = ColdScores(scored(&[(2, 3.0), (5, 1.0), (7, 9.0), (8, 2.0)]));
+        assert_eq!((cold.get(5), cold.get(6)), (Some(1.0), None));
+        let own = |item| {
+            [(1, 4.0), (2, 1.5), (8, 0.25)]
+                .into_iter()
+                .find(|own| own.0 == item)
+        };
+        let own = |item| own(item).map(|(_, score)| score);
+        // Item 7 is not eligible; item 8 is beyond the list by its own score.
+        let eligible = RoaringBitmap::from([1, 2, 5, 8]);
+        let list = scored(&[(1, 4.0), (2, 1.5)]);
+        let joined = cold.added_to(list, own, &eligible, 3);
+        assert_eq!(joined, scored(&[(2, 4.5), (1, 4.0), (8, 2.25)]));
+    }
+
+    #[test]
+    fn a_score_that_nobody_knows_stays_unknown() {
+        assert_eq!(sum(None, None), None);
+        assert_eq!(sum(Some(1.0), None), Some(1.0));
+        assert_eq!(sum(None, Some(2.0)), Some(2.0));
+        assert_eq!(sum(Some(1.0), Some(2.0)), Some(3.0));
     }
 }
