@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 /// Reason for a hit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
-    /// `also_liked`, `alike`, `similar`, `bridge`, `transition`, `bought_together`, `matches`,
-    /// `popular`, `new` or `pinned`.
+    /// `also_liked`, `similar_also_liked`, `alike`, `similar`, `bridge`, `transition`,
+    /// `bought_together`, `matches`, `popular`, `new` or `pinned`.
     pub code: String,
     /// Items that the reason is based on, strongest first.
     pub items: Vec<String>,

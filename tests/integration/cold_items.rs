@@ -1,20 +1,19 @@
 //! Items with few events: recommended by the behavior of items with similar vectors.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use vitrine::{
-    Collection, Training,
+    Collection, Database, Options, Training,
     schemas::{Event, RecommendHit, Source},
 };
 
-use crate::support::{Fixture, put};
+use crate::support::{Fixture, config, put};
 
 /// Two groups of three items, the vectors of a group near to each other; of each group 18 users,
 /// who chose all its items.
-fn two_groups() -> Fixture {
-    let fixture = Fixture::new();
-    let shop = fixture.shop();
+fn two_groups(db: &Database) -> Arc<Collection> {
+    let shop = db.create_collection("shop", config()).expect("created");
     let mut events: Vec<Event> = Vec::new();
     for (place, name) in [(0.0, "shoe"), (5.0, "hat")] {
         let ids: Vec<_> = (0..3).map(|i| format!("{name}{i}")).collect();
@@ -31,9 +30,9 @@ fn two_groups() -> Fixture {
             events.push(serde_json::from_value(event).expect("an event"));
         }
     }
-    fixture.db.append_events(&events).expect("stored");
+    db.append_events(&events).expect("stored");
     shop.train(&Training::default()).expect("trained");
-    fixture
+    shop
 }
 
 /// Returns the hits for somebody who likes the first shoe, by behavior alone.
@@ -70,28 +69,37 @@ fn item(id: &str, vector: [f64; 2]) -> Value {
 
 #[test]
 fn a_new_item_takes_part_in_behavior_at_once() {
-    let fixture = two_groups();
-    let shop = fixture.db.collection("shop").expect("open");
+    let fixture = Fixture::new();
+    let shop = two_groups(&fixture.db);
     put(
         &shop,
         &[item("new shoe", [0.0, 0.05]), item("new hat", [5.0, 0.05])],
     );
-    // Items are mapped in the background after a training.
+    let hits = by_behavior(&shop);
+    check_new_shoe(&hits, "new shoe");
+    assert!(position(&hits, "new shoe") < position(&hits, "new hat"));
+    assert_eq!(hits[position(&hits, "shoe1")].reason.code, "also_liked");
+
+    // A training maps all of them again.
+    shop.train(&Training::default()).expect("trained");
+    check_new_shoe(&by_behavior(&shop), "new shoe");
+}
+
+#[test]
+fn a_new_item_takes_part_in_behavior_after_a_restart() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    {
+        let db = Database::open(dir.path(), Options::default()).expect("open");
+        let shop = two_groups(&db);
+        put(&shop, &[item("new shoe", [0.0, 0.05])]);
+    }
+    let db = Database::open(dir.path(), Options::default()).expect("open");
+    let shop = db.collection("shop").expect("open");
+    // Nothing asks for it: items are mapped in the background.
     let mapped = (0..500).any(|_| {
         std::thread::sleep(Duration::from_millis(20));
         let hits = by_behavior(&shop);
         hits[position(&hits, "new shoe")].reason.code == "similar_also_liked"
     });
     assert!(mapped, "{:?}", by_behavior(&shop));
-    let hits = by_behavior(&shop);
-    check_new_shoe(&hits, "new shoe");
-    assert!(position(&hits, "new shoe") < position(&hits, "new hat"));
-    assert_eq!(hits[position(&hits, "shoe1")].reason.code, "also_liked");
-
-    // Items written later count in the next request.
-    put(&shop, &[item("newer shoe", [0.0, 0.15])]);
-    check_new_shoe(&by_behavior(&shop), "newer shoe");
-    // The map of the previous training serves until there is one for the new training.
-    shop.train(&Training::default()).expect("trained");
-    check_new_shoe(&by_behavior(&shop), "newer shoe");
 }

@@ -45,7 +45,7 @@ struct EventSplit {
     later: BTreeMap<Subject, Vec<String>>,
 }
 
-/// What the earlier events say.
+/// Training events with what was learned from them.
 struct Earlier<'a> {
     log: &'a Log,
     model: &'a Model,

@@ -77,7 +77,11 @@ impl Collection {
     pub fn train(&self, training: &Training) -> Result<ModelInfo> {
         match self.behavior.is_private() {
             true => self.release(training),
-            false => self.behavior.train(training),
+            false => {
+                let model = self.behavior.train(training)?;
+                self.refresh_cold_items()?;
+                Ok(model)
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! The similar items of a cold item are searched once: in the background after trainings and
 //! writes, or before that by the next request. A request then only adds up scores.
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
 use crate::{
@@ -28,7 +28,11 @@ const REQUEST_STEP: usize = 4;
 
 /// Cold items of a collection with their similar items.
 #[derive(Default)]
-pub(in crate::collection) struct ColdItems(RwLock<Option<MappedItems>>);
+pub(in crate::collection) struct ColdItems {
+    mapped: RwLock<Option<MappedItems>>,
+    /// Locked while all are mapped.
+    refreshing: Mutex<()>,
+}
 
 /// Estimated behavior scores of cold items for a history, by internal id.
 pub(in crate::collection) struct ColdScores(Vec<Scored>);
@@ -42,28 +46,28 @@ impl ColdItems {
 
     /// Maps at most `limit` items; returns true if there may be more.
     fn extend(&self, state: &State, log: &Log, model: &Model, limit: usize) -> Result<bool> {
-        let found = match &*self.0.read() {
+        let found = match &*self.mapped.read() {
             Some(mapped) if mapped.is_current(state, model) => mapped.find(state, log, limit)?,
             _ => return Ok(false),
         };
         if found.is_empty() {
             return Ok(false);
         }
-        if let Some(mapped) = &mut *self.0.write() {
+        if let Some(mapped) = &mut *self.mapped.write() {
             mapped.insert(&found);
         }
         Ok(found.has_more)
     }
 
     fn is_current(&self, state: &State, model: &Model) -> bool {
-        let mapped = self.0.read();
+        let mapped = self.mapped.read();
         mapped.as_ref().is_some_and(|m| m.is_current(state, model))
     }
 
     /// Returns the estimated scores of the cold items for a history, whose scores of other items
     /// are given.
     pub fn scores(&self, history: &[(u32, f32)], scores: &NeighborScores) -> Option<ColdScores> {
-        let mapped = self.0.read();
+        let mapped = self.mapped.read();
         let mut estimates = mapped.as_ref()?.map.estimates(history, &scores.positive());
         // Nearly in this order already: items are mapped as they are written.
         estimates.sort_unstable_by_key(|scored| scored.item);
@@ -73,7 +77,7 @@ impl ColdItems {
     /// Returns the ids in the log of the items that an item is mapped to, with their shares in its
     /// estimate, the greatest first.
     pub fn similar(&self, item: u32) -> Vec<Scored> {
-        let mapped = self.0.read();
+        let mapped = self.mapped.read();
         mapped
             .as_ref()
             .map_or_else(Vec::new, |m| m.map.similar(item).to_vec())
@@ -81,7 +85,7 @@ impl ColdItems {
 
     /// Returns the evidence for the estimate of an item, in events.
     pub fn evidence(&self, item: u32, log: &Log) -> f32 {
-        let mapped = self.0.read();
+        let mapped = self.mapped.read();
         mapped
             .as_ref()
             .map_or(0.0, |m| m.map.evidence(item, |logged| events(logged, log)))
@@ -89,7 +93,7 @@ impl ColdItems {
 
     /// Returns the approximate bytes of memory.
     pub fn bytes(&self) -> u64 {
-        self.0.read().as_ref().map_or(0, MappedItems::bytes)
+        self.mapped.read().as_ref().map_or(0, MappedItems::bytes)
     }
 }
 
@@ -134,11 +138,12 @@ impl Collection {
     /// # Errors
     /// An index cannot be read.
     pub(crate) fn refresh_cold_items(&self) -> Result<bool> {
+        let _refreshing = self.cold_items.refreshing.lock();
         // The tables that a private collection releases have no neighbors to estimate from.
         let model = self.behavior.model();
         let model = model.filter(|model| model.released_pairs().is_none());
         let Some(model) = model else {
-            *self.cold_items.0.write() = None;
+            *self.cold_items.mapped.write() = None;
             return Ok(false);
         };
         let state = self.state.read();
@@ -152,7 +157,7 @@ impl Collection {
         let mapped = self.map_cold_items(&self.behavior.log, &model)?;
         let has_changed = mapped.is_some();
         // The previous map serves until here.
-        *self.cold_items.0.write() = mapped;
+        *self.cold_items.mapped.write() = mapped;
         if has_changed {
             self.report();
         }
@@ -165,7 +170,10 @@ impl Collection {
         log: &RwLock<Log>,
         model: &Model,
     ) -> Result<ColdItems> {
-        Ok(ColdItems(RwLock::new(self.map_cold_items(log, model)?)))
+        Ok(ColdItems {
+            mapped: RwLock::new(self.map_cold_items(log, model)?),
+            refreshing: Mutex::default(),
+        })
     }
 
     /// Maps all cold items, in steps between which items and events may be written.

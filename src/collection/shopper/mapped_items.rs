@@ -139,9 +139,9 @@ impl MappedItems {
         Ok(scored.collect())
     }
 
-    /// Adds what was found, unless it was found for another map.
+    /// Adds what was found, unless it was found for another map or would leave out items.
     pub fn insert(&mut self, found: &Found) {
-        if found.version != self.version {
+        if found.version != self.version || found.from > self.next {
             return;
         }
         for (item, similar) in &found.items {
