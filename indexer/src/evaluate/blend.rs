@@ -216,7 +216,9 @@ impl Sources {
     pub fn candidate_set(&self, history: &[(u32, f32)], excluded: &RoaringBitmap) -> CandidateSet {
         let mut lists = Vec::new();
         let mut scores = Vec::new();
-        for (source, model) in &self.list {
+        // As served: without a history, nothing is near to it.
+        let is_used = |source: Source| source != Source::Content || !history.is_empty();
+        for (source, model) in self.list.iter().filter(|(source, _)| is_used(*source)) {
             let mut all = Vec::new();
             model.scores(history, &mut all);
             lists.push((*source, best(*source, &all, excluded, self.candidates)));
