@@ -235,13 +235,9 @@ impl Protocol {
         }
         let temporal = matches!(self.hold_out, HoldOut::Latest(_) | HoldOut::Days(_));
         let cut = split.test.iter().map(|i| i.at).min().filter(|_| temporal);
-        let cold_items = self
-            .cold_items
-            .map(|share| ColdItems::choose(data.items(), share, self.seed));
-        let (mut train, mut cold) = (split.train, None);
-        if let Some(cold_items) = cold_items {
-            cold = Some(cold_items.hide(&mut train));
-        }
+        let mut train = split.train;
+        let hide = |share| ColdItems::choose(data.items(), share, self.seed).hide(&mut train);
+        let hidden = self.cold_items.map(hide);
         let mut trial = Trial {
             cut,
             held_out: split.test.len(),
@@ -251,7 +247,7 @@ impl Protocol {
             train,
             tasks: Vec::new(),
         };
-        self.choose(data, &split.test, cold.as_ref(), &mut trial);
+        self.choose(data, &split.test, hidden.as_ref(), &mut trial);
         if trial.tasks.is_empty() {
             return Err(EvaluateError::NobodyToTest {
                 candidates: trial.candidates,
@@ -279,7 +275,7 @@ impl Protocol {
         &self,
         data: &Dataset,
         test: &[Interaction],
-        cold: Option<&HiddenEvents>,
+        hidden: Option<&HiddenEvents>,
         trial: &mut Trial,
     ) {
         let histories = by_user(&trial.train, data.users());
@@ -308,8 +304,8 @@ impl Protocol {
             if self.new_only {
                 excluded.extend(history.iter().map(|i| i.item));
             }
-            if let Some(cold) = cold {
-                excluded |= cold.unranked(user, self.new_only);
+            if let Some(hidden) = hidden {
+                excluded |= hidden.unranked(user, self.new_only);
             }
             let mut relevant: Vec<u32> = test.iter().map(|i| i.item).collect();
             relevant.sort_unstable();

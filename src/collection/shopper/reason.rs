@@ -56,12 +56,12 @@ impl Explainer for HistoryExplainer<'_> {
         let mut is_estimated = false;
         let items = match source {
             Source::Behavior => {
-                let own = self.neighbors_in_history(id);
-                is_estimated = own.is_empty();
-                match is_estimated {
-                    true => self.neighbors_of_similar_items(hit.candidate.item),
-                    false => own,
+                let mut items = self.neighbors_in_history(id);
+                if items.is_empty() {
+                    items = self.neighbors_of_similar_items(hit.candidate.item);
+                    is_estimated = !items.is_empty();
                 }
+                items
             }
             Source::Session => self.items_of_similar_sessions(id),
             Source::Sequence => self.rules_of_history(id),
@@ -171,7 +171,8 @@ impl<'a> HistoryExplainer<'a> {
             for reason in live.item_knn.reasons(history, similar.item) {
                 *parts.entry(reason.item).or_default() += similar.score * reason.score;
             }
-            if history.iter().any(|(item, _)| *item == similar.item) {
+            let is_liked = |(item, weight): &(u32, f32)| *item == similar.item && *weight > 0.0;
+            if history.iter().any(is_liked) {
                 *parts.entry(similar.item).or_default() += similar.score;
             }
         }
