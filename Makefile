@@ -214,7 +214,7 @@ bench-federated: build models ## heads trained by 3, 10 and 100 shops, compared 
 	$(BIN)/vitrine-indexer federate simulate --source $(VITRINE_DATA)/fashion/styles.csv --mapping indexer/examples/fashion.toml \
 		--images $(VITRINE_DATA)/fashion --label article_type --features $(CACHE)/bench/features $(BENCH_FEDERATED)
 
-bench-blend: setup build models ## learned blend compared with each source on Online Retail, with all, 1,000 and no events
+bench-blend: setup build models ## learned blend compared with each source on Online Retail, with all, 1,000 and no events; new items and new customers
 	cargo build --release --workspace --example blend
 	$(BIN)/examples/blend --cache $(CACHE)/bench retail --data $(VITRINE_DATA)/online-retail/transactions.parquet $(BENCH_BLEND)
 

@@ -11,6 +11,7 @@
 #[macro_use]
 mod kinds;
 
+mod content_map;
 mod dense;
 mod ease;
 mod graph_filter;
@@ -32,6 +33,7 @@ mod svd;
 mod tests;
 pub mod tune;
 
+pub use content_map::{ContentMap, ContentMapOptions, ENOUGH_EVENTS};
 pub use ease::{Ease, EaseOptions};
 pub use graph_filter::{GraphFilter, GraphFilterOptions};
 pub use ials::{Ials, IalsOptions};

@@ -44,6 +44,7 @@ use crate::{
     collection::{
         lifecycle::{rankers::Rankers, recall_canary::RecallCanary},
         settings::Settings,
+        shopper::cold_items::ColdItems,
         similar::category_stats::CategoryStats,
         state::State,
     },
@@ -82,6 +83,7 @@ pub struct Collection {
     canary: RecallCanary,
     lexical: LexicalIndex,
     category_stats: CategoryStats,
+    cold_items: ColdItems,
     /// Rules, synonyms, stop words and presets.
     settings: Settings,
     clock: Clock,

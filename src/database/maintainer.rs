@@ -1,7 +1,7 @@
 //! Maintenance threads: one each seals, merges, begins and ends sales, writes the search log,
-//! builds suggestions, trains models, watches recall and graph health, watches the store, and
-//! purges it. They do not wait for each other, so vectors are sealed while a merge takes minutes. A
-//! step that fails or panics is repeated later, for its collection alone.
+//! builds suggestions, trains models, maps cold items, watches recall and graph health, watches the
+//! store, and purges it. They do not wait for each other, so vectors are sealed while a merge takes
+//! minutes. A step that fails or panics is repeated later, for its collection alone.
 
 use std::{
     collections::BTreeMap,
@@ -107,6 +107,7 @@ impl Maintainer {
             c.refresh_popularity();
             Ok(false)
         })?;
+        self.spawn("cold-items", Collection::refresh_cold_items)?;
         self.spawn("suggest", Collection::maintain_suggestions)
     }
 

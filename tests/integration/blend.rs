@@ -48,7 +48,8 @@ fn item_knn() -> Training {
 
 /// Four groups of 20 items, alike by their vectors. The first ten of a group are of two kinds: the
 /// same people choose one kind, which only behavior can tell; the last ten are so new that only
-/// content knows them.
+/// content knows them, and behavior by content. One more item is bought by people who buy nothing
+/// else, so that only popularity knows it.
 fn stock(db: &Database) -> std::sync::Arc<Collection> {
     let shop = db.create_collection("shop", config()).expect("created");
     let mut items = Vec::new();
@@ -58,8 +59,14 @@ fn stock(db: &Database) -> std::sync::Arc<Collection> {
             items.push(json!({"id": format!("g{group}i{i}"), "vectors": {"shared": [x, y]}}));
         }
     }
+    items.push(json!({"id": "popular", "vectors": {"shared": [9.0, 9.0]}}));
     put(&shop, &items);
     let mut events = Vec::new();
+    for user in 240..300_usize {
+        events.push(event(user, "popular".to_owned(), 3));
+        // Held out: somebody new.
+        events.push(event(user + 100, "popular".to_owned(), 21));
+    }
     for user in 0..240_usize {
         let (group, kind) = (user % 4, user / 4 % 2);
         let own = |n: usize| format!("g{group}i{}", 2 * (n % 5) + kind);

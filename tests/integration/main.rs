@@ -4,6 +4,7 @@ mod aliases;
 mod blend;
 mod bounds;
 mod browse;
+mod cold_items;
 mod compat;
 mod cross;
 mod damage;

@@ -4,6 +4,7 @@
 //!     make bench-blend
 //!     make bench-prior
 
+mod cold;
 mod films;
 mod grocery;
 mod prior;
@@ -28,7 +29,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Online Retail with all events, with 1,000 and with none.
+    /// Online Retail with all events, with 1,000, with none, and with hidden items.
     Retail(retail::Args),
     /// Default weights before any learning, tuned on other data.
     Prior(prior::Args),

@@ -169,6 +169,8 @@ impl Shop {
             min_history: 1,
             negatives: None,
             max_users: Some(MAX_USERS),
+            cold_items: None,
+            max_history: None,
             seed,
         };
         let young = choice.young(&data.interactions, events, days, seed);

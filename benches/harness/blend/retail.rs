@@ -17,7 +17,7 @@ use vitrine::cf::{
 };
 use vitrine_indexer::evaluate::{Dataset, Evaluation, ModelSpec, Protocol, Trial, Weights};
 
-use crate::{Outcome, vectors, young::Choice};
+use crate::{Outcome, cold, vectors, young::Choice};
 
 /// Number of held-out days.
 const DAYS: i64 = 40;
@@ -55,7 +55,7 @@ pub struct Args {
     /// Weight of several events with one item: `one`, `sum` or `log`.
     #[arg(long, value_enum, default_value = "one")]
     weights: Weights,
-    /// Only this part: `all`, `few` or `none`.
+    /// Only this part: `all`, `few`, `none` or `cold`.
     #[arg(long)]
     only: Option<String>,
 }
@@ -99,10 +99,14 @@ pub fn run(args: &Args, cache: &Path) -> Outcome<()> {
             }
         })?;
     }
+    if wanted("cold") {
+        cold::run(&data, args.weights)?;
+    }
     Ok(())
 }
 
-fn evaluation(models: &[String], weights: Weights) -> Outcome<Evaluation> {
+/// Returns the evaluation of some models on the held-out days.
+pub fn evaluation(models: &[String], weights: Weights) -> Outcome<Evaluation> {
     let named = |name: &String| -> Outcome<_> { Ok((name.clone(), name.parse()?)) };
     Ok(Evaluation {
         models: models.iter().map(named).collect::<Outcome<_>>()?,
@@ -113,6 +117,8 @@ fn evaluation(models: &[String], weights: Weights) -> Outcome<Evaluation> {
             min_history: 1,
             negatives: None,
             max_users: None,
+            cold_items: None,
+            max_history: None,
             seed: 1,
         },
         depths: vec![K],

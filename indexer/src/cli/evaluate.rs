@@ -40,7 +40,8 @@ pub(super) enum EvaluateCommand {
     ///
     /// Models, each with settings as name:key=value,key=value: popularity (half_life, days),
     /// item-knn, graph-filter, ease, ials, session-knn, sequential-rules, content (recent, power),
-    /// which uses the vectors of the items, random, and blend (behavior.*, session.*, sequence.*,
+    /// which uses the vectors of the items, mapped (behavior.*, map.*), which does too, random, and
+    /// blend (behavior.*, session.*, sequence.*,
     /// content.*, popularity.*), whose weights are learned on an inner split.
     Recommend(Box<RecommendArgs>),
     /// Evaluate searches of a running server against relevance judgments.
@@ -111,6 +112,13 @@ pub(super) struct RecommendArgs {
     /// comparable with a full ranking.
     #[arg(long, value_name = "N", value_parser = positive)]
     negatives: Option<usize>,
+    /// Hide all events of this share of the items, chosen at random, from training, and rank these
+    /// items alone: how new items are recommended.
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "negatives")]
+    cold_items: Option<f64>,
+    /// Use at most this many items of a history, the latest: how new users are served.
+    #[arg(long, value_name = "N")]
+    max_history: Option<usize>,
     /// Bootstrap resamples of the intervals.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = positive)]
     resamples: usize,
@@ -162,6 +170,13 @@ fn depth(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(k) if (1..=MAX_DEPTH).contains(&k) => Ok(k),
         _ => Err(format!("must be 1 to {MAX_DEPTH}")),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("expected a share between 0 and 1 such as 0.1".to_owned()),
     }
 }
 
@@ -231,6 +246,8 @@ impl RecommendArgs {
                 min_history: self.min_history,
                 negatives: self.negatives,
                 max_users: self.users,
+                cold_items: self.cold_items,
+                max_history: self.max_history,
                 seed: self.seed,
             },
             depths,

@@ -6,8 +6,8 @@ use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use vitrine::{
     cf::{
-        ItemKnnOptions, ModelSettings, PopularityOptions, Recommender, Request, Scored,
-        SequentialRulesOptions, SessionKnnOptions, split::Interaction,
+        ContentMapOptions, ItemKnnOptions, ModelSettings, PopularityOptions, Recommender, Request,
+        Scored, SequentialRulesOptions, SessionKnnOptions, split::Interaction,
     },
     query::blend::{BlendModel, CandidateSet, Example, LearnOptions, learn},
     schemas::Source,
@@ -17,6 +17,7 @@ use super::{
     Dataset, EvaluateError, Protocol,
     content::{Content, ContentOptions},
     fitted::FittedModel,
+    mapped::{Mapped, MappedOptions},
 };
 
 /// Maximum number of queries that weights are learned from.
@@ -36,6 +37,10 @@ pub struct BlendOptions {
     pub content: ContentOptions,
     /// Popular items.
     pub popularity: PopularityOptions,
+    /// Map of items with few events, whose behavior is estimated; unused without vectors.
+    pub map: ContentMapOptions,
+    /// True if that map is used.
+    pub mapped: bool,
     /// Number of candidates per source.
     pub candidates: usize,
     /// True if weights are learned; otherwise the blend is the one served before any learning.
@@ -50,6 +55,8 @@ impl Default for BlendOptions {
             sequence: SequentialRulesOptions::default(),
             content: ContentOptions::default(),
             popularity: PopularityOptions::default(),
+            map: ContentMapOptions::default(),
+            mapped: true,
             candidates: 300,
             learn: true,
         }
@@ -65,7 +72,7 @@ pub struct Blend {
 /// Fitted sources of a blend.
 pub struct Sources {
     list: Vec<(Source, Box<dyn Recommender>)>,
-    /// Number of events of each item.
+    /// Number of events of each item, and of similar items where behavior is estimated by them.
     events: Vec<f32>,
     candidates: usize,
 }
@@ -109,6 +116,8 @@ impl Blend {
         let inner = Protocol {
             max_users: Some(MAX_QUERIES),
             negatives: None,
+            cold_items: None,
+            max_history: None,
             ..protocol.clone()
         };
         let trial = inner.prepare_from(data, train)?;
@@ -166,11 +175,19 @@ impl Sources {
          -> Result<Box<dyn Recommender>, EvaluateError> {
             Ok(Box::new(settings.fit(train, users, items)?))
         };
+        let behavior: Box<dyn Recommender> = if options.mapped && !data.vectors.is_empty() {
+            let options = MappedOptions {
+                behavior: options.behavior,
+                map: options.map,
+            };
+            let mapped = Mapped::fit(&options, data, train, protocol)?;
+            mapped.add_evidence(&mut events);
+            Box::new(mapped)
+        } else {
+            fit(ModelSettings::ItemKnn(options.behavior), &merged)?
+        };
         let mut list = vec![
-            (
-                Source::Behavior,
-                fit(ModelSettings::ItemKnn(options.behavior), &merged)?,
-            ),
+            (Source::Behavior, behavior),
             (
                 Source::Session,
                 fit(ModelSettings::SessionKnn(options.session), train)?,
@@ -199,7 +216,9 @@ impl Sources {
     pub fn candidate_set(&self, history: &[(u32, f32)], excluded: &RoaringBitmap) -> CandidateSet {
         let mut lists = Vec::new();
         let mut scores = Vec::new();
-        for (source, model) in &self.list {
+        // As served: without a history, nothing is near to it.
+        let is_used = |source: Source| source != Source::Content || !history.is_empty();
+        for (source, model) in self.list.iter().filter(|(source, _)| is_used(*source)) {
             let mut all = Vec::new();
             model.scores(history, &mut all);
             lists.push((*source, best(*source, &all, excluded, self.candidates)));

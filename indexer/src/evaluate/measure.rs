@@ -163,6 +163,8 @@ mod tests {
             min_history: 1,
             negatives: None,
             max_users: None,
+            cold_items: None,
+            max_history: None,
             seed: 1,
         };
         let trial = protocol.prepare(&data).expect("fine");

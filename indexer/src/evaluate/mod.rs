@@ -4,12 +4,14 @@
 
 mod bins;
 mod blend;
+mod cold_items;
 mod content;
 mod dataset;
 mod fitted;
 mod html;
 mod judgments;
 mod load;
+mod mapped;
 mod measure;
 mod model_spec;
 mod plot;
@@ -71,7 +73,9 @@ pub enum EvaluateError {
         min_history: usize,
         without_new: usize,
     },
-    #[error("model `content` needs vectors: use a collection that has some (--data, --collection)")]
+    #[error(
+        "models `content` and `mapped` need vectors: use a collection that has some (--data, --collection)"
+    )]
     NoVectors,
     #[error("no vector space `{space}` in the collection; expected one of: {known}")]
     UnknownSpace { space: String, known: String },
@@ -225,6 +229,8 @@ impl Evaluation {
             ranking: protocol
                 .negatives
                 .map_or(Ranking::Full, Ranking::SampledNegatives),
+            cold_items: protocol.cold_items,
+            max_history: protocol.max_history,
             train: trial.train.len(),
             held_out: trial.held_out,
             users_tested: trial.tasks.len(),

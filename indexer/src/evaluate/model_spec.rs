@@ -12,6 +12,7 @@ use super::{
     blend::{Blend, BlendOptions},
     content::{Content, ContentOptions},
     fitted::FittedModel,
+    mapped::{Mapped, MappedOptions},
     private::{Private, PrivateOptions},
     random::{Random, RandomOptions},
 };
@@ -23,6 +24,8 @@ pub enum ModelSpec {
     Behavior(ModelSettings),
     /// Uses the vectors of the items.
     Content(ContentOptions),
+    /// Item neighbors, with items that have few events mapped to similar ones.
+    Mapped(MappedOptions),
     /// Random scores.
     Random(RandomOptions),
     /// Number of users by item, with differentially private noise.
@@ -42,6 +45,7 @@ impl FromStr for ModelSpec {
             Some("blend") => parse_options(text).map(|o| Self::Blend(Box::new(o))),
             Some("private-popularity") => parse_options(text).map(Self::PrivatePopularity),
             Some("private-pairs") => parse_options(text).map(Self::PrivatePairs),
+            Some("mapped") => parse_options(text).map(Self::Mapped),
             Some("random") => parse_options(text).map(Self::Random),
             _ => text.parse().map(Self::Behavior),
         }
@@ -53,6 +57,7 @@ impl fmt::Display for ModelSpec {
         match self {
             Self::Behavior(settings) => settings.fmt(f),
             Self::Content(options) => f.write_str(&to_spec_string("content", options)),
+            Self::Mapped(options) => f.write_str(&to_spec_string("mapped", options)),
             Self::Random(options) => f.write_str(&to_spec_string("random", options)),
             Self::PrivatePopularity(options) => {
                 f.write_str(&to_spec_string("private-popularity", options))
@@ -85,6 +90,7 @@ impl ModelSpec {
             }
             Self::Content(_) if data.vectors.is_empty() => return Err(EvaluateError::NoVectors),
             Self::Content(options) => Box::new(Content::new(data.vectors.clone(), items, *options)),
+            Self::Mapped(options) => Box::new(Mapped::fit(options, data, train, protocol)?),
             Self::Random(options) => Box::new(Random::new(items, *options)),
             Self::PrivatePopularity(options) => {
                 Box::new(Private::popularity(train, items, options)?)

@@ -8,7 +8,10 @@ use roaring::RoaringBitmap;
 use serde::Serialize;
 use vitrine::cf::split::{Interaction, Split};
 
-use super::{Dataset, EvaluateError};
+use super::{
+    Dataset, EvaluateError,
+    cold_items::{ColdItems, HiddenEvents},
+};
 
 /// Microseconds in a day.
 const DAY: f64 = 86_400e6;
@@ -133,6 +136,11 @@ pub struct Protocol {
     pub negatives: Option<usize>,
     /// Maximum number of tested users, chosen at random.
     pub max_users: Option<usize>,
+    /// Share of the items, chosen at random, whose events before the split are hidden; only these
+    /// are ranked.
+    pub cold_items: Option<f64>,
+    /// Maximum number of items of a history, the latest; the others are still not recommended.
+    pub max_history: Option<usize>,
     /// Random seed.
     pub seed: u64,
 }
@@ -227,16 +235,19 @@ impl Protocol {
         }
         let temporal = matches!(self.hold_out, HoldOut::Latest(_) | HoldOut::Days(_));
         let cut = split.test.iter().map(|i| i.at).min().filter(|_| temporal);
+        let mut train = split.train;
+        let hide = |share| ColdItems::choose(data.items(), share, self.seed).hide(&mut train);
+        let hidden = self.cold_items.map(hide);
         let mut trial = Trial {
             cut,
             held_out: split.test.len(),
             candidates: 0,
             without_history: 0,
             without_new: 0,
-            train: split.train,
+            train,
             tasks: Vec::new(),
         };
-        self.choose(data, &split.test, &mut trial);
+        self.choose(data, &split.test, hidden.as_ref(), &mut trial);
         if trial.tasks.is_empty() {
             return Err(EvaluateError::NobodyToTest {
                 candidates: trial.candidates,
@@ -260,7 +271,13 @@ impl Protocol {
         })
     }
 
-    fn choose(&self, data: &Dataset, test: &[Interaction], trial: &mut Trial) {
+    fn choose(
+        &self,
+        data: &Dataset,
+        test: &[Interaction],
+        hidden: Option<&HiddenEvents>,
+        trial: &mut Trial,
+    ) {
         let histories = by_user(&trial.train, data.users());
         let held_out = by_user(test, data.users());
         let mut rejected: HashMap<u32, Vec<_>> = HashMap::new();
@@ -287,6 +304,9 @@ impl Protocol {
             if self.new_only {
                 excluded.extend(history.iter().map(|i| i.item));
             }
+            if let Some(hidden) = hidden {
+                excluded |= hidden.unranked(user, self.new_only);
+            }
             let mut relevant: Vec<u32> = test.iter().map(|i| i.item).collect();
             relevant.sort_unstable();
             relevant.dedup();
@@ -297,7 +317,7 @@ impl Protocol {
             }
             trial.tasks.push(Task {
                 user,
-                events: history.len(),
+                events: history.len().min(self.max_history.unwrap_or(usize::MAX)),
                 history: self.summed(history),
                 excluded,
                 relevant,
@@ -319,7 +339,8 @@ impl Protocol {
 }
 
 impl Protocol {
-    /// Returns each item once, at the place of its last event.
+    /// Returns each item once, at the place of its last event; the latest ones, if their number is
+    /// limited.
     fn summed(&self, history: &[&Interaction]) -> Vec<(u32, f32)> {
         let mut sums: HashMap<u32, f32> = HashMap::new();
         for i in history {
@@ -328,6 +349,7 @@ impl Protocol {
         let latest = history.iter().rev();
         let mut list: Vec<_> = latest
             .filter_map(|i| Some((i.item, self.weights.of(sums.remove(&i.item)?))))
+            .take(self.max_history.unwrap_or(usize::MAX))
             .collect();
         list.reverse();
         list
@@ -381,6 +403,8 @@ mod tests {
             min_history: 1,
             negatives: None,
             max_users: None,
+            cold_items: None,
+            max_history: None,
             seed: 1,
         }
     }
@@ -452,6 +476,44 @@ mod tests {
         let trial = all.prepare(&data).expect("fine");
         let relevant: Vec<_> = trial.tasks.iter().map(|t| t.relevant.as_slice()).collect();
         assert_eq!(relevant, [&[0, 3][..], &[2], &[1]]);
+    }
+
+    #[test]
+    fn a_history_keeps_its_latest_items_and_the_others_are_not_recommended() {
+        let data = data(&[(0, 1, 0), (0, 2, 1), (0, 1, 2), (0, 3, 9)]);
+        let trial = |max_history| {
+            let rules = Protocol {
+                max_history: Some(max_history),
+                ..protocol("leave-last")
+            };
+            rules.prepare(&data).expect("fine").tasks.remove(0)
+        };
+        assert_eq!(trial(1).history, [(0, 2.0)]);
+        assert!(trial(0).history.is_empty() && trial(0).events == 0);
+        assert_eq!(trial(0).excluded.len(), 2);
+    }
+
+    #[test]
+    fn only_hidden_items_are_ranked_and_nothing_is_learned_of_them() {
+        let events: Vec<_> = (0..20)
+            .flat_map(|i| (0..4).map(move |u| (u, i, 0)))
+            .collect();
+        let held_out = (0..20).map(|i| (4, i, 9));
+        let before = [(4, 0, 0), (4, 1, 0), (4, 2, 0)];
+        let data = data(&[events, before.to_vec(), held_out.collect()].concat());
+        let rules = Protocol {
+            cold_items: Some(0.5),
+            ..protocol("temporal:0.00000000005d")
+        };
+        let trial = rules.prepare(&data).expect("fine");
+        let learned: RoaringBitmap = trial.train.iter().map(|i| i.item).collect();
+        assert_eq!(learned.len(), 10);
+        let task = trial.tasks.iter().find(|t| t.user == 4).expect("tested");
+        assert!(task.relevant.iter().all(|item| !learned.contains(*item)));
+        // Items that the user had before, hidden or not, are neither relevant nor ranked.
+        let had = (0..3).filter(|item| !learned.contains(*item)).count();
+        assert_eq!(task.relevant.len(), 10 - had);
+        assert_eq!(task.unranked(20).len() as usize, 10 + had);
     }
 
     #[test]

@@ -52,6 +52,10 @@ pub struct ProtocolFacts {
     pub new_only: bool,
     /// Ranked items.
     pub ranking: Ranking,
+    /// Share of the items whose events are hidden and which alone are ranked, if any.
+    pub cold_items: Option<f64>,
+    /// Maximum number of items of a history, if limited.
+    pub max_history: Option<usize>,
     /// Number of training events.
     pub train: usize,
     /// Number of held-out events.

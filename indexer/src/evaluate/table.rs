@@ -81,6 +81,15 @@ impl Report {
             protocol.users_without_history,
             protocol.users_without_new
         ));
+        if let Some(share) = protocol.cold_items {
+            lines.push(format!(
+                "Only {} % of the items are ranked, whose events before the split are hidden",
+                100.0 * share
+            ));
+        }
+        if let Some(count) = protocol.max_history {
+            lines.push(format!("Histories are cut to their latest {count} items"));
+        }
         lines.push(format!(
             "{}; 95 % intervals from {} bootstrap resamples of the users",
             protocol.ranking.label(),

@@ -79,6 +79,7 @@ impl Collection {
     fn learned_bytes(&self) -> u64 {
         self.behavior.bytes()
             + self.category_stats.bytes()
+            + self.cold_items.bytes()
             + self.rankers.bytes()
             + self.suggestions.bytes()
             + self.settings.now().bytes()

@@ -121,6 +121,7 @@ impl Collection {
             canary: RecallCanary::new(canary),
             lexical,
             category_stats: Default::default(),
+            cold_items: Default::default(),
             settings,
             clock,
             blend: RwLock::new(blend),

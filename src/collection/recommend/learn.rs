@@ -16,7 +16,10 @@ use crate::{
         Collection,
         ranking::pool_size::PoolSize,
         recommend::sources::{SourceRequest, Sources},
-        shopper::history::{History, HistoryItem},
+        shopper::{
+            cold_items::ColdItems,
+            history::{History, HistoryItem},
+        },
     },
     events::Subject,
     index::CandidateFilter,
@@ -40,6 +43,13 @@ struct EventSplit {
     earlier: RwLock<Log>,
     /// Ids of the items in the held-out events of each user or session.
     later: BTreeMap<Subject, Vec<String>>,
+}
+
+/// Training events with what was learned from them.
+struct Earlier<'a> {
+    log: &'a Log,
+    model: &'a Model,
+    cold_items: &'a ColdItems,
 }
 
 impl Collection {
@@ -154,11 +164,16 @@ impl Collection {
         let mut subjects: Vec<_> = split.later.iter().collect();
         subjects.sort_by_cached_key(|(subject, _)| hash(subject));
         subjects.truncate(MAX_EXAMPLES);
+        let cold_items = self.mapped_cold_items(&split.earlier, model)?;
         let earlier = split.earlier.read();
-        let log: &Log = &earlier;
+        let earlier = Earlier {
+            log: &earlier,
+            model,
+            cold_items: &cold_items,
+        };
         let blend = BlendModel::rrf();
         let example = |(subject, chosen): &(&Subject, &Vec<String>)| {
-            self.example(subject, chosen, log, model, &blend)
+            self.example(subject, chosen, &earlier, &blend)
         };
         let examples: Result<Vec<_>> = subjects.par_iter().map(example).collect();
         Ok(examples?.into_iter().flatten().collect())
@@ -169,10 +184,10 @@ impl Collection {
         &self,
         subject: &Subject,
         chosen: &[String],
-        log: &Log,
-        model: &Model,
+        earlier: &Earlier<'_>,
         blend: &BlendModel,
     ) -> Result<Option<Example>> {
+        let log = earlier.log;
         let activity = match subject {
             Subject::User(name) => log.user(name),
             Subject::Session(name) => log.session(name),
@@ -199,7 +214,8 @@ impl Collection {
         let sources = Sources {
             state: &state,
             log,
-            model: Some(model),
+            model: Some(earlier.model),
+            cold_items: Some(earlier.cold_items),
         };
         let request = SourceRequest {
             history: &history,

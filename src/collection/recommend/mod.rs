@@ -79,7 +79,11 @@ impl Collection {
     pub fn train(&self, training: &Training) -> Result<ModelInfo> {
         match self.behavior.is_private() {
             true => self.release(training),
-            false => self.behavior.train(training),
+            false => {
+                let model = self.behavior.train(training)?;
+                self.refresh_cold_items()?;
+                Ok(model)
+            }
         }
     }
 
@@ -181,6 +185,7 @@ impl Collection {
             state: &state,
             log: &log,
             model: model.as_deref(),
+            cold_items: Some(&self.cold_items),
         };
         let source_request = SourceRequest {
             history: &history,
@@ -221,6 +226,7 @@ impl Collection {
             model: model.as_deref(),
             history: &history,
             content: candidates.scores.content.as_ref(),
+            cold_items: Some(&self.cold_items),
             followed_authors: Some(&followed_authors),
             similar_sessions: OnceCell::new(),
         };

@@ -14,6 +14,7 @@ use crate::{
         State,
         recommend::following::Following,
         shopper::{
+            cold_items::{ColdItems, ColdScores, sum},
             content::Content,
             history::History,
             neighbors::{ModelScores, NeighborScores, model_scores},
@@ -30,6 +31,8 @@ pub(in crate::collection) struct Sources<'a> {
     pub log: &'a Log,
     /// The active behavior model; None if none is trained.
     pub model: Option<&'a Model>,
+    /// Items with few events; None to leave out their estimated scores.
+    pub cold_items: Option<&'a ColdItems>,
 }
 
 /// Parameters of a recommendation's candidates.
@@ -47,6 +50,7 @@ pub(in crate::collection) struct SourceRequest<'a> {
 /// Scores of items by the history of a request, which do not depend on the size of the pool.
 pub(in crate::collection) struct SourceScores {
     model: ModelScores,
+    cold: Option<ColdScores>,
     pub content: Option<Content>,
 }
 
@@ -56,6 +60,14 @@ pub(in crate::collection) struct SourceCandidates {
     /// Number of candidates by source.
     pub counts: BTreeMap<Source, u64>,
     pub fallbacks: Vec<Fallback>,
+}
+
+impl SourceScores {
+    /// Returns the score of an item as estimated by similar items, for a source that estimates.
+    fn estimate(&self, source: Source, item: u32) -> Option<f32> {
+        let cold = self.cold.as_ref();
+        cold.filter(|_| source == Source::Behavior)?.get(item)
+    }
 }
 
 impl Sources<'_> {
@@ -71,10 +83,26 @@ impl Sources<'_> {
             model_scores(model, logged, items, request.strategy, has_weight)
         });
         let content = Content::of(self.state, history, request.space, request.strategy)?;
+        let model = model.unwrap_or_default();
         Ok(SourceScores {
-            model: model.unwrap_or_default(),
+            cold: self.cold_scores(history, &model)?,
+            model,
             content: content.filter(|_| has_weight(Source::Content)),
         })
+    }
+
+    /// Estimates the behavior scores of items with few events, if behavior has a weight.
+    fn cold_scores(&self, history: &History, scores: &ModelScores) -> Result<Option<ColdScores>> {
+        let behavior = scores
+            .iter()
+            .find(|(source, _)| *source == Source::Behavior);
+        let (Some((_, behavior)), Some(cold_items), Some(model)) =
+            (behavior, self.cold_items, self.model)
+        else {
+            return Ok(None);
+        };
+        cold_items.extend_for_request(self.state, self.log, model)?;
+        Ok(cold_items.scores(&history.logged, behavior))
     }
 
     /// Returns the union of `count` candidates of each source that has a weight; each source also
@@ -95,8 +123,14 @@ impl Sources<'_> {
         if self.model.is_none() {
             fallbacks.push(Fallback::NoModel);
         }
-        for (source, scores) in &scores.model {
-            lists.push((*source, self.neighbors(scores, eligible, count)));
+        let log_id = |item: u32| self.log.number(self.state.ids.get(&item)?);
+        for (source, of_source) in &scores.model {
+            let mut list = self.neighbors(of_source, eligible, count);
+            if let Some(cold) = scores.cold.as_ref().filter(|_| *source == Source::Behavior) {
+                let own = |item| of_source.get(log_id(item)?);
+                list = cold.added_to(list, own, eligible, count);
+            }
+            lists.push((*source, list));
         }
         let content = &scores.content;
         match content {
@@ -118,9 +152,10 @@ impl Sources<'_> {
         }
         lists.retain(|(_, list)| !list.is_empty());
         let mut candidates = CandidateSet::of(history.evidence(), &lists);
-        let log_id = |item: u32| self.log.number(self.state.ids.get(&item)?);
-        for (source, scores) in &scores.model {
-            candidates.score_missing(*source, |item| scores.get(log_id(item)?));
+        for (source, of_source) in &scores.model {
+            let own = |item| of_source.get(log_id(item)?);
+            let estimate = |item| scores.estimate(*source, item);
+            candidates.score_missing(*source, |item| sum(own(item), estimate(item)));
         }
         if let Some(content) = content {
             candidates.score_missing(Source::Content, |item| content.score(item));
@@ -134,6 +169,10 @@ impl Sources<'_> {
         for candidate in &mut candidates.candidates {
             let events = log_id(candidate.item).map_or(0, |id| self.log.daily.count(id));
             candidate.events = events as f32;
+            let estimate = scores.estimate(Source::Behavior, candidate.item);
+            if let Some(cold_items) = self.cold_items.filter(|_| estimate.is_some()) {
+                candidate.events += cold_items.evidence(candidate.item, self.log);
+            }
         }
         let counts = lists.iter().map(|(s, list)| (*s, list.len() as u64));
         Ok(SourceCandidates {

@@ -1,7 +1,9 @@
 //! The shopper: histories, content and item neighbors that personalize rankings, and reasons.
 
+pub(super) mod cold_items;
 pub(super) mod content;
 pub(super) mod history;
+mod mapped_items;
 pub(super) mod neighbors;
 pub(super) mod reason;
 pub(super) mod top_k;
@@ -125,6 +127,7 @@ impl<'a> ShopperProfile<'a> {
             model: self.model.as_deref(),
             history: &self.history,
             content: self.content.as_ref(),
+            cold_items: None,
             followed_authors: None,
             similar_sessions: OnceCell::new(),
         }

@@ -4,7 +4,7 @@ use vitrine_schemas::{Source, recommend::Strategy};
 
 use crate::{
     behavior::Model,
-    cf::{LiveItemKnn, Recommender, SimilarSessions},
+    cf::{LiveItemKnn, Recommender, Scored, SimilarSessions},
 };
 
 /// Scores of the sources of a behavior model that have a weight.
@@ -167,6 +167,15 @@ impl NeighborScores {
     pub fn get(&self, item: u32) -> Option<f32> {
         let score = self.dense.get(item as usize).copied();
         score.filter(|s| *s > 0.0)
+    }
+
+    /// Returns the scores above 0.
+    pub fn positive(&self) -> Vec<Scored> {
+        let touched = self.touched.iter().filter_map(|item| {
+            let score = self.get(*item)?;
+            Some(Scored { item: *item, score })
+        });
+        touched.collect()
     }
 
     /// Returns the log ids of the items that may have a score.

@@ -1,6 +1,6 @@
 //! Reasons: why an item is recommended, by the source that contributed most to its score.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, collections::HashMap};
 
 use vitrine_schemas::{Reason, Source};
 
@@ -12,7 +12,7 @@ use crate::{
             contributions::main_source,
             hits::{Explainer, Titles},
         },
-        shopper::{content::Content, history::History},
+        shopper::{cold_items::ColdItems, content::Content, history::History, top_k::top_k},
     },
     query::blend::Ranked,
 };
@@ -26,6 +26,8 @@ pub(in crate::collection) struct HistoryExplainer<'a> {
     pub model: Option<&'a Model>,
     pub history: &'a History,
     pub content: Option<&'a Content>,
+    /// Items with few events, if their behavior scores are estimated.
+    pub cold_items: Option<&'a ColdItems>,
     /// Returns the authors of an item that the user follows, if authors are followed.
     pub followed_authors: Option<&'a dyn Fn(u32) -> Vec<String>>,
     /// Similar sessions, computed for the first reason that needs them.
@@ -39,6 +41,8 @@ pub(in crate::collection) struct ReasonDraft {
     items: Vec<String>,
     /// Followed authors.
     authors: Vec<String>,
+    /// True if the score is estimated by those of similar items.
+    is_estimated: bool,
 }
 
 impl Explainer for HistoryExplainer<'_> {
@@ -49,8 +53,16 @@ impl Explainer for HistoryExplainer<'_> {
     fn draft(&self, hit: &Ranked, id: &str) -> ReasonDraft {
         let is_direct = |source: Source, _| source != Source::Popularity && !source.is_adjustment();
         let source = main_source(hit, is_direct).unwrap_or(Source::Newest);
+        let mut is_estimated = false;
         let items = match source {
-            Source::Behavior => self.neighbors_in_history(id),
+            Source::Behavior => {
+                let mut items = self.neighbors_in_history(id);
+                if items.is_empty() {
+                    items = self.neighbors_of_similar_items(hit.candidate.item);
+                    is_estimated = !items.is_empty();
+                }
+                items
+            }
             Source::Session => self.items_of_similar_sessions(id),
             Source::Sequence => self.rules_of_history(id),
             Source::Content => match self.content {
@@ -83,6 +95,7 @@ impl Explainer for HistoryExplainer<'_> {
             source,
             items,
             authors,
+            is_estimated,
         }
     }
 
@@ -99,6 +112,10 @@ impl Explainer for HistoryExplainer<'_> {
         let (code, text) = match draft.source {
             Source::Query => ("matches", "Matches the search".to_owned()),
             Source::Lexical => ("has_words", "Matches the words of the search".to_owned()),
+            Source::Behavior if draft.is_estimated => (
+                "similar_also_liked",
+                format!("Similar to what customers who chose {named} chose"),
+            ),
             Source::Behavior => (
                 "also_liked",
                 format!("Customers who chose {named} also chose this"),
@@ -140,6 +157,28 @@ impl<'a> HistoryExplainer<'a> {
         let history = &self.history.logged;
         let scored = logged.map(|(m, item)| m.live().item_knn.reasons(history, item));
         self.named(scored.unwrap_or_default())
+    }
+
+    /// Returns the items of the history whose neighbors a cold item is similar to, or which it is
+    /// similar to itself.
+    fn neighbors_of_similar_items(&self, internal_id: u32) -> Vec<String> {
+        let (Some(cold_items), Some(model)) = (self.cold_items, self.model) else {
+            return Vec::new();
+        };
+        let (live, history) = (model.live(), &self.history.logged);
+        let mut parts: HashMap<u32, f32> = HashMap::new();
+        for similar in cold_items.similar(internal_id) {
+            for reason in live.item_knn.reasons(history, similar.item) {
+                *parts.entry(reason.item).or_default() += similar.score * reason.score;
+            }
+            let is_liked = |(item, weight): &(u32, f32)| *item == similar.item && *weight > 0.0;
+            if history.iter().any(is_liked) {
+                *parts.entry(similar.item).or_default() += similar.score;
+            }
+        }
+        let parts = parts.into_iter();
+        let parts = parts.map(|(item, score)| Scored { item, score }).collect();
+        self.named(top_k(parts, MAX_NAMED_ITEMS))
     }
 
     fn rules_of_history(&self, id: &str) -> Vec<String> {
