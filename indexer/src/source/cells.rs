@@ -473,8 +473,8 @@ fn float(text: &str) -> Option<f64> {
     number.ok().filter(|n: &f64| n.is_finite())
 }
 
-/// Converts a name to an attribute name, `[A-Za-z][A-Za-z0-9_]{0,63}`: letters of other alphabets are
-/// transliterated, other characters become `_`. `None` for an empty name.
+/// Converts a name to an attribute name, `[A-Za-z][A-Za-z0-9_]{0,63}`: letters of other alphabets
+/// are transliterated, other characters become `_`. `None` for an empty name.
 pub(super) fn attribute_name(name: &str) -> Option<String> {
     let mut plain: String = deunicode::deunicode(name.trim())
         .trim()
