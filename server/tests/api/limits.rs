@@ -85,7 +85,7 @@ async fn trainings_have_the_longest_time_unless_the_request_says_otherwise() {
     };
     let event = |n: usize| json!({"kind": "view", "collection": "shop", "user": format!("u{}", n % 200), "items": [format!("i{}", n % 77)]});
     let events: Vec<_> = (0..1_000).map(event).collect();
-    let collection = json!({"name": "shop", "vectors": {}});
+    let collection = json!({"vectors": {"shared": {"dim": 3}}});
     send("PUT", "/v1/collections/shop", &collection).await.ok();
     send("POST", "/v1/events", &json!(events)).await.ok();
     let trained = api
