@@ -141,6 +141,11 @@ impl Collection {
         }
         let log = self.behavior.log.read();
         let model = self.behavior.model();
+        // The number of events of a private collection is not told.
+        let blend = match &request.blend {
+            None if !self.behavior.is_private() => Arc::new(blend.with_events(log.touches())),
+            _ => blend,
+        };
         let mut history = History::of_request(request, feed.max_impressions, &state, &log);
         if let Some(freshness) = feed.freshness {
             history.excluded |= freshness::too_old(&state, freshness, now)?;

@@ -47,6 +47,10 @@ const CROSS_CATEGORY_WEIGHTS: [(Source, f32); 4] = [
 const CROSS_CATEGORY_EVIDENCE: f32 = 40.0;
 const SHOP_EVIDENCE: f32 = 1.0;
 
+/// Number of events of a collection at which popularity counts half of its default weight. The
+/// order of fewer is chance.
+const POPULARITY_EVIDENCE: f32 = 20.0;
+
 /// Weight of popularity in a search: popularity must not outweigh relevance.
 const POPULARITY_SEARCH_WEIGHT: f32 = 0.1;
 
@@ -233,6 +237,17 @@ impl BlendModel {
                     calibration: Calibration::RELATIVE,
                 });
             }
+        }
+        blend
+    }
+
+    /// Returns the blend for a collection with `events` events: few say little about popularity. A
+    /// learned blend has weighed it.
+    pub fn with_events(&self, events: u64) -> Self {
+        let mut blend = self.clone();
+        let popularity = blend.parts.get_mut(&Source::Popularity);
+        if let Some(part) = popularity.filter(|_| self.method == BlendMethod::Rrf) {
+            part.weight *= evidence_share(events as f32, POPULARITY_EVIDENCE);
         }
         blend
     }

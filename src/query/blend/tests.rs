@@ -50,6 +50,20 @@ fn without_labels_it_is_weighted_reciprocal_rank_fusion() {
 }
 
 #[test]
+fn popularity_counts_little_while_there_are_few_events() {
+    let weight = |events| {
+        let blend = BlendModel::rrf().with_events(events);
+        (
+            blend.weight(Source::Popularity, 5.0),
+            blend.weight(Source::Content, 5.0),
+        )
+    };
+    assert_eq!(weight(0), (0.0, 0.5));
+    assert_eq!(weight(20), (0.5, 0.5));
+    assert!(weight(10_000).0 > 0.99);
+}
+
+#[test]
 fn vectors_count_more_where_words_leave_the_query_uncovered() {
     let lists = [
         (Source::Lexical, list(&[(1, 0.4)])),
