@@ -90,7 +90,8 @@ fn programs_can_rely_on_the_keys() {
     );
     assert_eq!(
         keys("/protocol"),
-        "split cut weights new_only ranking train held_out users_tested users_without_history users_without_new relevant \
+        "split cut weights new_only ranking cold_items max_history train held_out users_tested \
+         users_without_history users_without_new relevant \
          resamples seed"
     );
     assert_eq!(

@@ -24,6 +24,7 @@ async fn one_event_or_many_are_stored_with_a_result_each() {
 #[actix_web::test]
 async fn an_error_in_an_event_names_its_line_and_field() {
     let api = api().await;
+    api.shop().await;
     let event = json!({"kind": "gaze", "collection": "shop", "user": "u", "items": ["a"]});
     let problem = api.post("/v1/events", event.clone()).await;
     let problem = problem.problem(400, "invalid_argument");

@@ -362,10 +362,11 @@ impl CandidateSource for RecommendationCandidates<'_> {
             ..
         } = &mut pool.candidates;
         let present: RoaringBitmap = candidates.candidates.iter().map(|c| c.item).collect();
-        let is_new =
-            |internal_id: &u32| !present.contains(*internal_id) && !request.was_shown(*internal_id);
-        // Only one item of a group is shown, so groups need more candidates.
+        // Only one item of a group is shown, so groups need more candidates, and the items of
+        // earlier pages, whose groups are not shown again.
         let is_grouped = request.diversify.is_some_and(|d| d.group_by.is_some());
+        let is_new =
+            |item: &u32| !present.contains(*item) && (is_grouped || !request.was_shown(*item));
         let count = if is_grouped {
             request.max_pool_size
         } else {

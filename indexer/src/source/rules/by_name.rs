@@ -86,7 +86,9 @@ impl Rules {
                 kind: None,
                 separator: None,
             };
-            if let Some(other) = rules.attributes.insert(name.clone(), rule) {
+            let other = rules.attributes.insert(name.clone(), rule);
+            // Columns of one name are one.
+            if let Some(other) = other.filter(|other| other.column != *column) {
                 return Err(format!(
                     "the columns `{}` and `{column}` both map to the attribute `{name}`; rename one, or use --mapping",
                     other.column
