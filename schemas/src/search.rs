@@ -261,8 +261,8 @@ pub struct SimilarParams {
     #[serde(default)]
     pub scope: Scope,
     /// Only items of these categories or below, at most 20: `Clothing > Shoes,Home`. With scope
-    /// `cross`, each category gets an equal share of the hits if it has enough items. Escape a comma
-    /// within a name as `\,`.
+    /// `cross`, each category gets an equal share of the hits if it has enough items. Escape a
+    /// comma within a name as `\,`.
     #[serde(default, with = "crate::list")]
     #[param(style = Form, explode = false)]
     pub categories: Vec<String>,

@@ -67,6 +67,18 @@ pub(super) fn parse(text: &str) -> Result<DateTime<Utc>, String> {
     })
 }
 
+/// Returns true for numbers that begin with a day or a month, such as `15.06.2024` and `6/15/2024`:
+/// other times of the same file may have two readings.
+pub(super) fn begins_with_day_or_month(text: &str) -> bool {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let mut rest = text[digits..].chars();
+    (1..=2).contains(&digits)
+        && text.parse::<f64>().is_err()
+        && matches!(rest.next(), Some('.' | '/' | '-'))
+        && rest.next().is_some_and(|c| c.is_ascii_digit())
+}
+
 /// Parses a time of a given strftime format, with or without offset and time of day.
 ///
 /// # Errors

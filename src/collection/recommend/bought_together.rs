@@ -96,7 +96,10 @@ impl Collection {
                 reason: Reason {
                     code: "bought_together".into(),
                     items: vec![id.to_owned()],
-                    text: format!("Bought together with {title}, {baskets} times"),
+                    text: match baskets {
+                        1 => format!("Bought together with {title}, once"),
+                        _ => format!("Bought together with {title}, {baskets} times"),
+                    },
                 },
                 offer: offers.of(&item),
                 item,

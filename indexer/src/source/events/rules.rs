@@ -202,6 +202,11 @@ fn texts(row: &Row, column: &str) -> Result<Vec<String>, String> {
 pub(super) fn time_of(text: &str, format: Option<&str>) -> Result<String, String> {
     let time = match format {
         Some(format) => time::parse_as(text, format)?,
+        None if time::begins_with_day_or_month(text) => {
+            return Err(format!(
+                "expected a time with the year first or the month by its name, got `{text}`; set ts_format (`%d.%m.%Y %H:%M`)"
+            ));
+        }
         None => time::parse(text).map_err(|e| format!("{e}; set ts_format for other forms"))?,
     };
     if time.timestamp_micros() == 0 {
