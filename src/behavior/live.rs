@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     Result,
-    cf::{ItemKnn, ItemNeighbor, LiveItemKnn, Popularity, SequentialRules, SequentialRulesOptions},
+    cf::{
+        ItemKnn, ItemNeighbor, LiveItemKnn, Popularity, SequentialRules, SequentialRulesOptions,
+        nearer,
+    },
 };
 
 /// Maximum number of earlier touches, the latest, that a new one is paired with. A training pairs
@@ -62,23 +65,20 @@ impl Live {
     /// Returns the items that were bought with an item after a training with `trained` baskets, the
     /// strongest first.
     ///
-    /// Of `N` baskets, items that are in `a` and `b` of them meet in `ab / N` by chance. The share
-    /// of their common baskets that this explains, the reciprocal of the lift (Brin, Motwani,
-    /// Ullman and Tsur 1997), is taken from the similarity, so that what everybody buys does not
-    /// lead every list.
+    /// If `a` and `b` of `N` baskets contain two independent items, `ab / N` are expected to
+    /// contain both. The ratio of this to their common baskets, the reciprocal of the lift (Brin,
+    /// Motwani, Ullman and Tsur 1997), is the share of the similarity that is removed, so that
+    /// what everybody buys does not lead every list.
     pub fn bought_with(&self, item: u32, trained: u64) -> Vec<ItemNeighbor> {
         let baskets = (trained + self.new_baskets).max(1) as f32;
         let trust = baskets / (baskets + PRIOR_BASKETS);
         let mut neighbors = self.baskets.neighbors(item);
         for neighbor in &mut neighbors {
-            let chance = self.baskets.norm(item) * self.baskets.norm(neighbor.item) / baskets;
-            let explained = trust * chance / neighbor.users.max(1) as f32;
+            let expected = self.baskets.norm(item) * self.baskets.norm(neighbor.item) / baskets;
+            let explained = trust * expected / neighbor.users.max(1) as f32;
             neighbor.similarity *= 1.0 - explained.min(1.0);
         }
-        neighbors.sort_by(|a, b| {
-            let by_similarity = b.similarity.total_cmp(&a.similarity);
-            by_similarity.then(a.item.cmp(&b.item))
-        });
+        neighbors.sort_unstable_by(nearer);
         neighbors
     }
 

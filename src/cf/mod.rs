@@ -37,6 +37,7 @@ pub use content_map::{ContentMap, ContentMapOptions, ENOUGH_EVENTS};
 pub use ease::{Ease, EaseOptions};
 pub use graph_filter::{GraphFilter, GraphFilterOptions};
 pub use ials::{Ials, IalsOptions};
+pub(crate) use item_knn::nearer;
 pub use item_knn::{ItemKnn, ItemKnnOptions, ItemNeighbor, LiveItemKnn, Weighting};
 pub use matrix::{Matrix, Row};
 pub use options::{parse_options, to_spec_string};

@@ -320,7 +320,6 @@ fn check_variants(config: &CollectionConfig, variants: &[Variant]) -> Result<()>
     Ok(())
 }
 
-/// Checks the attributes of an item or a variant at the pointer `at`.
 /// Makes integers of the numbers that programs write as `7.0` in attributes of that type.
 fn whole_floats_to_integers(config: &CollectionConfig, attributes: &mut Map<String, Value>) {
     let is_integer = |name: &str| config.attributes.get(name) == Some(&AttributeType::Integer);
@@ -340,6 +339,7 @@ fn whole_floats_to_integers(config: &CollectionConfig, attributes: &mut Map<Stri
     }
 }
 
+/// Checks the attributes of an item or a variant at the pointer `at`.
 fn check_attributes(
     at: &str,
     config: &CollectionConfig,

@@ -7,11 +7,12 @@ mod search;
 mod sequence;
 
 use std::{
-    io::{self, Write},
+    io::{self, BufReader, Read, Write},
     path::{Path, PathBuf},
 };
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use serde::Serialize;
 use vitrine::Database;
 use vitrine_schemas::EventKind;
 
@@ -202,10 +203,7 @@ pub(super) fn run(command: &EvaluateCommand, out: &mut dyn Write) -> Result<Outc
     let data = args.dataset()?;
     let report = evaluation.run(&data, &mut |line| eprintln!("{line}"))?;
     writeln!(out, "{}", report.text())?;
-    if let Some((path, file)) = json {
-        let text = serde_json::to_string_pretty(&report).map_err(io::Error::other);
-        write(path, file, &text?)?;
-    }
+    write_json(json, &report)?;
     if let Some((path, file)) = html {
         write(path, file, &report.html())?;
     }
@@ -230,6 +228,32 @@ fn write(path: &Path, mut file: std::fs::File, text: &str) -> Result<(), Command
             path: path.to_owned(),
             source,
         })
+}
+
+/// Writes a report as JSON, if a file was created for it.
+fn write_json(
+    json: Option<(&Path, std::fs::File)>,
+    report: &impl Serialize,
+) -> Result<(), CommandError> {
+    let Some((path, file)) = json else {
+        return Ok(());
+    };
+    let text = serde_json::to_string_pretty(report).map_err(io::Error::other)?;
+    write(path, file, &text)
+}
+
+/// Opens a file; `-` is standard input.
+fn open(path: &Path) -> Result<BufReader<Box<dyn Read>>, CommandError> {
+    let input: Box<dyn Read> = match path.to_str() {
+        Some("-") => Box::new(io::stdin()),
+        _ => Box::new(
+            std::fs::File::open(path).map_err(|source| CommandError::File {
+                path: path.to_owned(),
+                source,
+            })?,
+        ),
+    };
+    Ok(BufReader::new(input))
 }
 
 impl RecommendArgs {

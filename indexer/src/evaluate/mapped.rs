@@ -114,6 +114,7 @@ mod tests {
     use roaring::RoaringBitmap;
 
     use super::*;
+    use crate::evaluate::protocol::tests::protocol;
 
     #[test]
     fn a_new_item_ranks_by_the_users_of_a_similar_one() {
@@ -136,17 +137,7 @@ mod tests {
             item("y", [0.1, 0.9, 0.0]),
             item("x", [0.9, 0.1, 0.0]),
         ]);
-        let protocol: Protocol = Protocol {
-            hold_out: "random:0.1".parse().expect("a split"),
-            weights: Default::default(),
-            new_only: true,
-            min_history: 1,
-            negatives: None,
-            max_users: None,
-            cold_items: None,
-            max_history: None,
-            seed: 1,
-        };
+        let protocol = protocol("random:0.1");
         let train = data.interactions.clone();
         let fit = |data: &Dataset| Mapped::fit(&Default::default(), data, &train, &protocol);
         let model = fit(&data).unwrap_or_else(|e| panic!("{e}"));

@@ -135,7 +135,7 @@ fn new_category_share(list: &[Scored], task: &Task, data: &Dataset) -> Option<f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::protocol::Protocol;
+    use crate::evaluate::protocol::tests::protocol;
 
     #[test]
     fn list_properties_by_hand() {
@@ -156,17 +156,7 @@ mod tests {
             item("c", "y", [0.6, 0.8]),
             item("d", "y", [1.0, 0.0]),
         ]);
-        let protocol = Protocol {
-            hold_out: "temporal:0.2".parse().expect("a split"),
-            weights: Default::default(),
-            new_only: true,
-            min_history: 1,
-            negatives: None,
-            max_users: None,
-            cold_items: None,
-            max_history: None,
-            seed: 1,
-        };
+        let protocol = protocol("temporal:0.2");
         let trial = protocol.prepare(&data).expect("fine");
         let list = |items: &[u32]| {
             let scored = |item: &u32| Scored {

@@ -390,12 +390,13 @@ fn sample(task: &Task, items: Range<u32>, count: usize, rng: &mut StdRng) -> Roa
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn protocol(hold_out: &str) -> Protocol {
+    /// Returns a protocol with a split, and otherwise the defaults.
+    pub fn protocol(hold_out: &str) -> Protocol {
         Protocol {
             hold_out: hold_out.parse().expect("a split"),
             weights: Weights::Sum,

@@ -1,6 +1,6 @@
 //! Rows of a catalog of any format, before they have a meaning.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use serde_json::Value;
 use vitrine_schemas::Item;
@@ -80,7 +80,7 @@ pub(super) fn open(
 fn separated(table: Table) -> Opened {
     Opened {
         name: table.name().to_owned(),
-        columns: Some(table.columns().to_vec()),
+        columns: Some(each_once(table.columns())),
         lines: Box::new(table.map(|line| {
             let line = line?;
             Ok(Line {
@@ -91,6 +91,13 @@ fn separated(table: Table) -> Opened {
             })
         })),
     }
+}
+
+/// Returns each name once: columns of one name are a list in the rows.
+fn each_once(columns: &[String]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let first = columns.iter().filter(|column| seen.insert(*column));
+    first.cloned().collect()
 }
 
 /// Parses a line of JSON.

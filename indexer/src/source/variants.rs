@@ -43,9 +43,13 @@ pub(super) fn join(mut base: Item, members: Vec<Member>) -> (Item, Vec<u64>) {
 /// Joins the members of a product as [`join`]. A single member is a variant too if its id is
 /// another one than that of the product, so that it is found by it.
 pub(super) fn join_with_ids(base: Item, members: Vec<Member>) -> (Item, Vec<u64>) {
-    let last = members.last().map(|member| member.item.clone());
+    let is_only = |last: &&Member| {
+        let id = &last.item.id;
+        *id != base.id && members.iter().all(|member| member.item.id == *id)
+    };
+    let only = members.last().filter(is_only);
+    let only = only.map(|member| member.item.clone());
     let (mut item, superseded) = join(base, members);
-    let only = last.filter(|last| item.variants.is_empty() && last.id != item.id);
     if let Some(only) = only {
         let shared = only.attributes.clone();
         item.variants = vec![variant(&item, &shared, only)];

@@ -6,7 +6,6 @@
 //! `vitrine_indexer::source::values`; `images` holds URIs, `vectors.SPACE` a JSON array of numbers.
 
 use serde_json::{Map, Value, json};
-use vitrine::error::json_pointer;
 use vitrine_indexer::source::{
     cells::coerce,
     values::{self, list},
@@ -14,7 +13,10 @@ use vitrine_indexer::source::{
 use vitrine_schemas::{AttributeType, CollectionConfig, FieldError, Item};
 
 use super::{Content, Record};
-use crate::error::{ApiError, ApiResult};
+use crate::{
+    error::{ApiError, ApiResult},
+    http::body::read_value,
+};
 
 /// Columns of a CSV file.
 pub struct Header {
@@ -87,8 +89,7 @@ impl Header {
                 column.put(value, &mut fields);
             }
         }
-        serde_path_to_error::deserialize(Value::Object(fields))
-            .map_err(|e| ApiError::invalid(json_pointer(e.path()), e.inner().to_string()))
+        read_value(Value::Object(fields))
     }
 
     /// Returns the id of a row, which may be invalid otherwise.

@@ -32,7 +32,8 @@ pub struct ItemNeighbor {
     pub users: u32,
 }
 
-fn nearer(a: &ItemNeighbor, b: &ItemNeighbor) -> Ordering {
+/// Orders neighbors, the nearest first.
+pub(crate) fn nearer(a: &ItemNeighbor, b: &ItemNeighbor) -> Ordering {
     let by_similarity = b.similarity.total_cmp(&a.similarity);
     by_similarity.then(a.item.cmp(&b.item))
 }

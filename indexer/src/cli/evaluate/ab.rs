@@ -1,8 +1,7 @@
 //! `evaluate ab`: results of an experiment from exported searches.
 
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{BufRead, Write},
     path::{Path, PathBuf},
 };
 
@@ -12,11 +11,8 @@ use vitrine_schemas::{
     ExperimentResults, FigureDifference, InterleavingResults, SearchOutcome, VariantResults,
 };
 
-use super::{create, write};
+use super::{MAX_REPORTED_ERRORS, create, open, write_json};
 use crate::{cli::Outcome, error::CommandError};
-
-/// Number of unreadable lines that are reported one by one.
-const MAX_REPORTED_ERRORS: u64 = 5;
 
 #[derive(Debug, Args)]
 pub struct AbArgs {
@@ -41,10 +37,7 @@ pub fn run(args: &AbArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> 
     let (searches, refused) = read(&args.searches)?;
     let results = experiment_results(searches, &args.experiment, args.control.as_deref());
     writeln!(out, "{}", text(&results))?;
-    if let Some((path, file)) = json {
-        let text = serde_json::to_string_pretty(&results).map_err(io::Error::other);
-        write(path, file, &text?)?;
-    }
+    write_json(json, &results)?;
     Ok(if refused == 0 {
         Outcome::Complete
     } else {
@@ -53,17 +46,13 @@ pub fn run(args: &AbArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> 
 }
 
 /// Reads the searches, and the number of lines that are none.
-fn read(path: &Path) -> Result<(Vec<SearchOutcome>, u64), CommandError> {
+fn read(path: &Path) -> Result<(Vec<SearchOutcome>, usize), CommandError> {
     let error = |source| CommandError::File {
         path: path.to_owned(),
         source,
     };
-    let input: Box<dyn Read> = match path.to_str() {
-        Some("-") => Box::new(io::stdin()),
-        _ => Box::new(File::open(path).map_err(error)?),
-    };
     let (mut searches, mut refused) = (Vec::new(), 0);
-    for (number, line) in (1..).zip(BufReader::new(input).lines()) {
+    for (number, line) in (1..).zip(open(path)?.lines()) {
         let line: String = line.map_err(error)?;
         if line.trim().is_empty() {
             continue;

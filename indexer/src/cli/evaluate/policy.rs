@@ -1,14 +1,13 @@
 //! `evaluate policy`: the value of another policy, estimated from logged pages.
 
 use std::{
-    fs::File,
-    io::{self, BufReader, Read, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use clap::Args;
 
-use super::{MAX_REPORTED_ERRORS, create, write};
+use super::{MAX_REPORTED_ERRORS, create, open, write_json};
 use crate::{
     cli::Outcome,
     error::CommandError,
@@ -47,10 +46,7 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write) -> Result<Outcome, CommandErr
     }
     let report = PolicyReport::of(&log);
     writeln!(out, "{}", report.text())?;
-    if let Some((path, file)) = json {
-        let text = serde_json::to_string_pretty(&report).map_err(io::Error::other);
-        write(path, file, &text?)?;
-    }
+    write_json(json, &report)?;
     Ok(if report.refused == 0 {
         Outcome::Complete
     } else {
@@ -59,13 +55,8 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write) -> Result<Outcome, CommandErr
 }
 
 fn read(path: &Path, by_position: bool) -> Result<PolicyLog, CommandError> {
-    let error = |source| CommandError::File {
+    PolicyLog::read(open(path)?, by_position).map_err(|source| CommandError::File {
         path: path.to_owned(),
         source,
-    };
-    let input: Box<dyn Read> = match path.to_str() {
-        Some("-") => Box::new(io::stdin()),
-        _ => Box::new(File::open(path).map_err(error)?),
-    };
-    PolicyLog::read(BufReader::new(input), by_position).map_err(error)
+    })
 }

@@ -1,15 +1,12 @@
 //! `evaluate search`: compares search configurations of a running server by relevance judgments.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::{io::Write, path::PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-use super::{create, positive, write};
+use super::{create, positive, write_json};
 use crate::{
     cli::{Outcome, target::Remote},
     error::CommandError,
@@ -76,9 +73,6 @@ pub fn run(args: &SearchArgs, out: &mut dyn Write) -> Result<Outcome, CommandErr
     let report = RelevanceReport::run(&server, &queries, &args.searches, bootstrap, progress)?;
     bar.finish_and_clear();
     write!(out, "{}", report.text(args.show))?;
-    if let Some((path, file)) = json {
-        let text = serde_json::to_string_pretty(&report).map_err(io::Error::other)?;
-        write(path, file, &text)?;
-    }
+    write_json(json, &report)?;
     Ok(Outcome::Complete)
 }

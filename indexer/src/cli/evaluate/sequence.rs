@@ -1,13 +1,10 @@
 //! `evaluate sequence`: models of the order of choices on held-out next items.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::{io::Write, path::PathBuf};
 
 use clap::Args;
 
-use super::{Behavior, create, positive, write};
+use super::{Behavior, create, positive, write_json};
 use crate::{
     cli::Outcome,
     error::CommandError,
@@ -72,10 +69,7 @@ pub fn run(args: &SequenceArgs, out: &mut dyn Write) -> Result<Outcome, CommandE
         writeln!(out, "{}\n", report.text())?;
         reports.push(report);
     }
-    if let Some((path, file)) = json {
-        let text = serde_json::to_string_pretty(&reports).map_err(io::Error::other);
-        write(path, file, &text?)?;
-    }
+    write_json(json, &reports)?;
     Ok(if reports.iter().all(|report| report.refused == 0) {
         Outcome::Complete
     } else {

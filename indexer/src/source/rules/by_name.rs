@@ -86,9 +86,7 @@ impl Rules {
                 kind: None,
                 separator: None,
             };
-            let other = rules.attributes.insert(name.clone(), rule);
-            // Columns of one name are one.
-            if let Some(other) = other.filter(|other| other.column != *column) {
+            if let Some(other) = rules.attributes.insert(name.clone(), rule) {
                 return Err(format!(
                     "the columns `{}` and `{column}` both map to the attribute `{name}`; rename one, or use --mapping",
                     other.column
