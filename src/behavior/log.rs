@@ -14,6 +14,7 @@ use super::{
     daily::Daily,
     exposure::Exposures,
     follows::Follows,
+    id_memo::{BYTES_PER_ITEM, IdMemo},
     names::{Names, name_bytes},
     rows::{NONE, Row, Rows},
     subjects::{Key, SubjectTable},
@@ -36,7 +37,8 @@ const TOUCH_BYTES: u64 = 48;
 
 /// Returns the bytes that an event may take in the log, as if all its names were new.
 pub(crate) fn event_bytes(event: &Event) -> u64 {
-    let items = event.items.iter().map(|id| TOUCH_BYTES + name_bytes(id));
+    let item = |id: &String| TOUCH_BYTES + name_bytes(id) + BYTES_PER_ITEM;
+    let items = event.items.iter().map(item);
     items.sum::<u64>() + 2 * SUBJECT_BYTES
 }
 
@@ -45,6 +47,7 @@ pub(crate) fn event_bytes(event: &Event) -> u64 {
 pub(crate) struct Log {
     /// Item ids.
     names: Names,
+    ids: IdMemo,
     rows: Rows,
     users: SubjectTable,
     /// Sessions, also of known users: their items are closer in time, and counted once more.
@@ -75,8 +78,11 @@ pub(super) struct Arrival {
 impl Log {
     /// Creates an empty log; `names` are the ids of the items by number.
     pub fn new(names: Vec<String>, config: &BehaviorConfig) -> Self {
+        let mut ids = IdMemo::default();
+        ids.grow(names.len());
         Self {
             names: names.into(),
+            ids,
             weights: Weights::new(config),
             ..Self::default()
         }
@@ -170,7 +176,9 @@ impl Log {
 
     /// Returns the number of an item id, a new one if there are no events with it.
     pub fn number_of(&mut self, id: &str) -> u32 {
-        self.names.number_of(id)
+        let number = self.names.number_of(id);
+        self.ids.grow(self.names.all().len());
+        number
     }
 
     /// Returns the number of touches.
@@ -181,6 +189,11 @@ impl Log {
     /// Returns the ids of the items by number.
     pub fn names(&self) -> &[String] {
         self.names.all()
+    }
+
+    /// Returns the internal ids of the items, as far as requests have looked them up.
+    pub fn ids(&self) -> &IdMemo {
+        &self.ids
     }
 
     /// Returns the time of the last event, in microseconds with a resolution of one second.
@@ -217,7 +230,7 @@ impl Log {
     /// Returns the bytes of memory.
     pub fn memory(&self) -> usize {
         let subjects = self.users.memory() + self.sessions.memory();
-        let names = self.names.memory() + self.follows.memory();
+        let names = self.names.memory() + self.ids.memory() + self.follows.memory();
         let counts = self.daily.memory() + self.exposures.memory();
         names + subjects + self.rows.memory() + counts
     }
@@ -463,6 +476,7 @@ impl Log {
             names: self.names.clone(),
             ..Self::default()
         };
+        copy.ids.grow(self.names.all().len());
         copy.weights = self.weights.clone();
         copy.is_private = self.is_private;
         let dead = self.rows.len() - self.live;

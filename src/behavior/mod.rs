@@ -12,6 +12,7 @@ mod daily;
 mod exposure;
 mod follows;
 mod held_out;
+mod id_memo;
 mod live;
 mod log;
 mod model;

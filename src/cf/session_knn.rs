@@ -1,7 +1,8 @@
 //! Session-kNN: scores items by the sessions most similar to this one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -181,7 +182,7 @@ impl SessionKnn {
     /// Returns the numbers and cosines of the most similar sessions, by cosine, then the latest
     /// first.
     fn neighbors(&self, vector: &[(usize, f32)]) -> Vec<(u64, f32)> {
-        let mut products: HashMap<u64, f32> = HashMap::new();
+        let mut products: FxHashMap<u64, f32> = FxHashMap::default();
         for (item, weight) in vector {
             let latest = self.by_item[*item].iter().rev().take(self.options.sample);
             for number in latest {
@@ -249,8 +250,13 @@ impl Recommender for SessionKnn {
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
         out.clear();
         out.resize(self.by_item.len(), 0.0);
-        self.similar_to(history)
-            .for_each_vote(|item, vote| out[item as usize] += vote);
+        let similar = self.similar_to(history);
+        similar.for_each_vote(|item, vote| out[item as usize] += vote);
+        let scored = out
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, votes)| **votes > 0.0);
+        scored.for_each(|(item, votes)| *votes *= self.idf(item));
     }
 }
 
@@ -264,14 +270,17 @@ pub struct SimilarSessions<'a> {
 }
 
 impl SimilarSessions<'_> {
-    /// Calls `f` with each item of each session and its vote; the sum of an item's votes is its
-    /// score.
+    /// Calls `f` with each item of each session and its vote; the sum of an item's votes times its
+    /// [`SimilarSessions::rarity`] is its score.
     pub fn for_each_vote(&self, mut f: impl FnMut(u32, f32)) {
         for (items, cosine) in &self.sessions {
-            for item in *items {
-                f(*item, cosine * self.model.idf(*item as usize));
-            }
+            items.iter().for_each(|item| f(*item, *cosine));
         }
+    }
+
+    /// Returns the factor of an item's votes: rare items count more than frequent ones.
+    pub fn rarity(&self, item: u32) -> f32 {
+        self.model.idf(item as usize)
     }
 
     /// Returns the items of the history in the sessions that vote for `item`, those with most votes

@@ -46,7 +46,7 @@ use crate::{
         settings::Settings,
         shopper::cold_items::ColdItems,
         similar::category_stats::CategoryStats,
-        state::State,
+        state::{State, item_ids::ItemIds},
     },
     events::Subject,
     index::Progress,

@@ -20,6 +20,7 @@ mod space;
 mod tests;
 mod top_k;
 mod unsealed;
+mod vectors;
 
 use std::time::Instant;
 
@@ -31,6 +32,7 @@ pub use self::{
     sealed::{Codes, SealedSegment, SegmentQuery},
     search::{Plan, SearchParams, SearchStats},
     space::{SpaceIndex, SpaceStats},
+    vectors::Vectors,
 };
 use crate::{Error, Result};
 

@@ -144,17 +144,6 @@ impl SpaceIndex {
         self.dim
     }
 
-    /// Returns a copy of one vector.
-    pub fn vector(&self, id: u32) -> Option<Vec<f32>> {
-        let (sealed, rows) = {
-            // Both under the lock: vectors that are sealed in between leave the rows.
-            let segments = self.segments.read();
-            (segments.sealed.clone(), self.unsealed.rows())
-        };
-        let in_sealed = sealed.iter().rev().find_map(|s| s.vector(id));
-        Some(in_sealed.or_else(|| rows.get(id))?.to_vec())
-    }
-
     /// Returns all internal ids inserted and not merged away, those of deleted items included.
     pub fn members(&self) -> RoaringBitmap {
         self.segments.read().members.clone()

@@ -130,6 +130,8 @@ impl Collection {
             .or(pool.space)
             .filter(|_| spec.mmr.is_some() || spec.max_similarity.is_some());
         let index = space.map(|s| state.space(s)).transpose()?;
+        let vectors = index.map(|index| index.vectors());
+        let vector = |internal_id| Some(vectors.as_ref()?.get(internal_id)?.to_vec());
         let metric = space
             .and_then(|s| state.config.vectors.get(s))
             .map(|s| s.metric);
@@ -140,7 +142,7 @@ impl Collection {
                 let internal_id = ranked[*offset].candidate.item;
                 Choice {
                     score: ranked[*offset].score,
-                    vector: index.and_then(|i| i.vector(internal_id)),
+                    vector: vector(internal_id),
                     values: spec
                         .max_per
                         .keys()
@@ -157,7 +159,7 @@ impl Collection {
             shown: match spec.max_similarity {
                 Some(_) => {
                     let shown = taken.iter().take(MAX_SHOWN);
-                    shown.filter_map(|(_, id)| index?.vector(*id)).collect()
+                    shown.filter_map(|(_, id)| vector(*id)).collect()
                 }
                 None => Vec::new(),
             },

@@ -216,7 +216,7 @@ impl ItemOrder<'_> {
 
     /// Returns the popularity of an item that has events, the score of its popularity source.
     pub fn popularity(&self, item: u32) -> Option<f32> {
-        let log_id = self.log.number(self.state.ids.get(&item)?)?;
+        let log_id = self.state.item_ids(&self.log).log_id(item)?;
         match &self.popular {
             Some(popular) => popular.score(log_id),
             None => Some(self.log.daily.count(log_id) as f32).filter(|count| *count > 0.0),
@@ -310,10 +310,11 @@ impl ItemOrder<'_> {
         let mut steps = items.len() as usize / 2;
         let (mut groups, mut count): (Vec<Group>, usize) = (Vec::new(), 0);
         let mut seen = RoaringBitmap::new();
+        let ids = self.state.item_ids(&self.log);
         for scored in self.popular.as_ref()?.order() {
             steps = steps.checked_sub(1)?;
-            let item = self.state.internal_ids.get(self.log.name(scored.item));
-            let Some(item) = item.copied().filter(|item| items.contains(*item)) else {
+            let item = ids.internal_id(scored.item);
+            let Some(item) = item.filter(|item| items.contains(*item)) else {
                 continue;
             };
             let value = Some(number(scored.score));

@@ -76,9 +76,10 @@ impl Collection {
             return Ok(BoughtTogetherResponse { hits: Vec::new() });
         };
         let neighbors = model.live().bought_with(log_id, model.info().baskets);
+        let ids = state.item_ids(&log);
         let neighbors = neighbors.iter().filter(|neighbor| {
-            let internal_id = state.internal_ids.get(log.name(neighbor.item));
-            internal_id.is_some_and(|id| is_eligible(*id))
+            let internal_id = ids.internal_id(neighbor.item);
+            internal_id.is_some_and(is_eligible)
         });
         let neighbors: Vec<_> = neighbors.take(params.limit).collect();
         let mut ids = vec![id];

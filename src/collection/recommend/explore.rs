@@ -195,7 +195,7 @@ impl Exploration<'_> {
     }
 
     fn log_id(&self, item: u32) -> Option<u32> {
-        self.log.number(self.ranking.state.ids.get(&item)?)
+        self.ranking.state.item_ids(self.log).log_id(item)
     }
 }
 

@@ -212,8 +212,7 @@ impl Collection {
         }
         let eligible = CandidateFilter::from(state.visible_matches(None)?.internal_ids() - seen);
         let sources = Sources {
-            state: &state,
-            log,
+            ids: state.item_ids(log),
             model: Some(earlier.model),
             cold_items: Some(earlier.cold_items),
         };

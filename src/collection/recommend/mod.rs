@@ -187,8 +187,7 @@ impl Collection {
             max_pool_size: PoolSize::RECOMMENDATION.max,
         };
         let sources = Sources {
-            state: &state,
-            log: &log,
+            ids: state.item_ids(&log),
             model: model.as_deref(),
             cold_items: Some(&self.cold_items),
         };

@@ -13,7 +13,7 @@ use crate::{
     collection::{
         Collection, State,
         ranking::merchandising::RuleContext,
-        shopper::top_k::{logged, top_k, top_k_eligible},
+        shopper::top_k::{top_k, top_k_eligible},
         state::read::check_limit,
     },
 };
@@ -74,9 +74,9 @@ impl Collection {
             Some(popular) => popular.score(item),
             None => window.score(&log, item),
         };
+        let ids = state.item_ids(&log);
         let top = if eligible.len() < log.names().len() as u64 / 4 {
-            let logged = logged(&state, &log, &eligible);
-            let scored = logged.filter_map(|(item, log_id)| {
+            let scored = ids.logged(&eligible).filter_map(|(item, log_id)| {
                 let score = score(log_id)?;
                 Some(Scored { item, score })
             });
@@ -87,7 +87,7 @@ impl Collection {
                 let score = score(item)?;
                 Some(Scored { item, score })
             });
-            top_k_eligible(scored.collect(), params.limit, &state, &log, &eligible)
+            top_k_eligible(scored.collect(), params.limit, ids, &eligible)
         };
         let hits = self.popular_hits(&state, &log, filter.as_ref(), &window, &top)?;
         let end = (i64::from(last) + 1) * MICROS_PER_DAY;

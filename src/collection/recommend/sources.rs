@@ -8,17 +8,17 @@ use vitrine_schemas::{Fallback, Source, recommend::Strategy};
 
 use crate::{
     Result,
-    behavior::{Log, Model, Popular},
+    behavior::{Model, Popular},
     cf::Scored,
     collection::{
-        State,
+        ItemIds,
         recommend::following::Following,
         shopper::{
             cold_items::{ColdItems, ColdScores, sum},
             content::Content,
             history::History,
             neighbors::{ModelScores, NeighborScores, model_scores},
-            top_k::{logged, top_k, top_k_eligible},
+            top_k::{top_k, top_k_eligible},
         },
     },
     index::CandidateFilter,
@@ -27,8 +27,7 @@ use crate::{
 
 /// Data that the sources read.
 pub(in crate::collection) struct Sources<'a> {
-    pub state: &'a State,
-    pub log: &'a Log,
+    pub ids: ItemIds<'a>,
     /// The active behavior model; None if none is trained.
     pub model: Option<&'a Model>,
     /// Items with few events; None to leave out their estimated scores.
@@ -63,10 +62,14 @@ pub(in crate::collection) struct SourceCandidates {
 }
 
 impl SourceScores {
+    /// Returns the estimated scores of a source; None if it does not estimate.
+    fn cold_of(&self, source: Source) -> Option<&ColdScores> {
+        self.cold.as_ref().filter(|_| source == Source::Behavior)
+    }
+
     /// Returns the score of an item as estimated by similar items, for a source that estimates.
     fn estimate(&self, source: Source, item: u32) -> Option<f32> {
-        let cold = self.cold.as_ref();
-        cold.filter(|_| source == Source::Behavior)?.get(item)
+        self.cold_of(source)?.get(item)
     }
 }
 
@@ -79,10 +82,10 @@ impl Sources<'_> {
         let history = request.history;
         let has_weight = |source| request.blend.weight(source, history.evidence()) > 0.0;
         let model = self.model.map(|model| {
-            let (items, logged) = (self.log.names().len(), &history.logged);
+            let (items, logged) = (self.ids.log.names().len(), &history.logged);
             model_scores(model, logged, items, request.strategy, has_weight)
         });
-        let content = Content::of(self.state, history, request.space, request.strategy)?;
+        let content = Content::of(self.ids.state, history, request.space, request.strategy)?;
         let model = model.unwrap_or_default();
         Ok(SourceScores {
             cold: self.cold_scores(history, &model)?,
@@ -101,7 +104,7 @@ impl Sources<'_> {
         else {
             return Ok(None);
         };
-        cold_items.extend_for_request(self.state, self.log, model)?;
+        cold_items.extend_for_request(self.ids, model)?;
         Ok(cold_items.scores(&history.logged, behavior))
     }
 
@@ -123,10 +126,10 @@ impl Sources<'_> {
         if self.model.is_none() {
             fallbacks.push(Fallback::NoModel);
         }
-        let log_id = |item: u32| self.log.number(self.state.ids.get(&item)?);
+        let log_id = |item| self.ids.log_id(item);
         for (source, of_source) in &scores.model {
             let mut list = self.neighbors(of_source, eligible, count);
-            if let Some(cold) = scores.cold.as_ref().filter(|_| *source == Source::Behavior) {
+            if let Some(cold) = scores.cold_of(*source) {
                 let own = |item| of_source.get(log_id(item)?);
                 list = cold.added_to(list, own, eligible, count);
             }
@@ -167,11 +170,11 @@ impl Sources<'_> {
             candidates.score_missing(Source::Following, |item| following.score(item));
         }
         for candidate in &mut candidates.candidates {
-            let events = log_id(candidate.item).map_or(0, |id| self.log.daily.count(id));
+            let events = log_id(candidate.item).map_or(0, |id| self.ids.log.daily.count(id));
             candidate.events = events as f32;
             let estimate = scores.estimate(Source::Behavior, candidate.item);
             if let Some(cold_items) = self.cold_items.filter(|_| estimate.is_some()) {
-                candidate.events += cold_items.evidence(candidate.item, self.log);
+                candidate.events += cold_items.evidence(candidate.item, self.ids.log);
             }
         }
         let counts = lists.iter().map(|(s, list)| (*s, list.len() as u64));
@@ -189,21 +192,15 @@ impl Sources<'_> {
         eligible: &RoaringBitmap,
         count: usize,
     ) -> Vec<Scored> {
-        let touched = scores.touched();
         // Looks up the scores of few eligible items, or the items of few scores.
-        if eligible.len() < touched.len() as u64 {
-            let scored = logged(self.state, self.log, eligible);
-            let scored = scored.filter_map(|(item, log_id)| {
+        if eligible.len() < scores.touched().len() as u64 {
+            let scored = self.ids.logged(eligible).filter_map(|(item, log_id)| {
                 let score = scores.get(log_id)?;
                 Some(Scored { item, score })
             });
             return top_k(scored.collect(), count);
         }
-        let scored = touched.iter().filter_map(|item| {
-            let score = scores.get(*item)?;
-            Some(Scored { item: *item, score })
-        });
-        top_k_eligible(scored.collect(), count, self.state, self.log, eligible)
+        top_k_eligible(scores.positive(), count, self.ids, eligible)
     }
 
     /// Returns the most popular eligible items.
@@ -212,10 +209,10 @@ impl Sources<'_> {
         // Goes down the list until it is cheaper to look up the score of every eligible item.
         let order = popular.order();
         for scored in order.take(count + eligible.len() as usize) {
-            let internal_id = self.state.internal_ids.get(self.log.name(scored.item));
-            if let Some(internal_id) = internal_id.filter(|id| eligible.contains(**id)) {
+            let internal_id = self.ids.internal_id(scored.item);
+            if let Some(internal_id) = internal_id.filter(|id| eligible.contains(*id)) {
                 top.push(Scored {
-                    item: *internal_id,
+                    item: internal_id,
                     score: scored.score,
                 });
             }
@@ -223,7 +220,7 @@ impl Sources<'_> {
                 return top;
             }
         }
-        let scored = logged(self.state, self.log, eligible).filter_map(|(item, log_id)| {
+        let scored = self.ids.logged(eligible).filter_map(|(item, log_id)| {
             let score = popular.score(log_id)?;
             Some(Scored { item, score })
         });

@@ -100,7 +100,7 @@ pub(super) fn rows(
     let texts = item_texts(context, &internal_ids)?;
     let set = context.state.set_of(request.fingerprint.as_deref())?;
     let space = request.target.as_ref().map(|_| set.space(&request.space));
-    let space = space.transpose()?;
+    let vectors = space.transpose()?.map(|space| space.vectors());
     let candidate = |(hit, text): (&Ranked, Arc<ItemText>)| {
         let item = hit.candidate.item;
         let score = |source| hit.candidate.signals.get(source).map(|signal| signal.score);
@@ -109,7 +109,9 @@ pub(super) fn rows(
             lexical: score(Source::Lexical),
             dense: score(Source::Query),
             blend: hit.score,
-            vector: space.and_then(|space| space.vector(item)),
+            vector: vectors
+                .as_ref()
+                .and_then(|vectors| Some(vectors.get(item)?.to_vec())),
             facts: facts(context, item),
         }
     };

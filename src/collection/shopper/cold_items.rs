@@ -12,7 +12,7 @@ use crate::{
     behavior::{Log, Model},
     cf::Scored,
     collection::{
-        Collection, State,
+        Collection, ItemIds, State,
         shopper::{
             mapped_items::{MappedItems, events},
             neighbors::NeighborScores,
@@ -39,15 +39,15 @@ pub(in crate::collection) struct ColdScores(Vec<Scored>);
 
 impl ColdItems {
     /// Maps some of the items that were written since the last step in the background.
-    pub fn extend_for_request(&self, state: &State, log: &Log, model: &Model) -> Result<()> {
-        self.extend(state, log, model, REQUEST_STEP)?;
+    pub fn extend_for_request(&self, ids: ItemIds<'_>, model: &Model) -> Result<()> {
+        self.extend(ids, model, REQUEST_STEP)?;
         Ok(())
     }
 
     /// Maps at most `limit` items; returns true if there may be more.
-    fn extend(&self, state: &State, log: &Log, model: &Model, limit: usize) -> Result<bool> {
+    fn extend(&self, ids: ItemIds<'_>, model: &Model, limit: usize) -> Result<bool> {
         let found = match &*self.mapped.read() {
-            Some(mapped) if mapped.is_current(state, model) => mapped.find(state, log, limit)?,
+            Some(mapped) if mapped.is_current(ids.state, model) => mapped.find(ids, limit)?,
             _ => return Ok(false),
         };
         if found.is_empty() {
@@ -149,9 +149,8 @@ impl Collection {
         let state = self.state.read();
         if self.cold_items.is_current(&state, &model) {
             let log = self.behavior.log.read();
-            return self
-                .cold_items
-                .extend(&state, &log, &model, BACKGROUND_STEP);
+            let ids = state.item_ids(&log);
+            return self.cold_items.extend(ids, &model, BACKGROUND_STEP);
         }
         drop(state);
         let mapped = self.map_cold_items(&self.behavior.log, &model)?;
@@ -180,7 +179,7 @@ impl Collection {
     fn map_cold_items(&self, log: &RwLock<Log>, model: &Model) -> Result<Option<MappedItems>> {
         let begun = {
             let state = self.state.read();
-            MappedItems::new(&state, &log.read(), model)?
+            MappedItems::new(state.item_ids(&log.read()), model)?
         };
         let Some(mut mapped) = begun else {
             return Ok(None);
@@ -188,7 +187,7 @@ impl Collection {
         let mut has_more = true;
         while has_more && !self.closing() {
             let state = self.state.read();
-            let found = mapped.find(&state, &log.read(), BACKGROUND_STEP)?;
+            let found = mapped.find(state.item_ids(&log.read()), BACKGROUND_STEP)?;
             drop(state);
             mapped.insert(&found);
             has_more = found.has_more && !mapped.is_full();

@@ -15,7 +15,7 @@ use crate::{
         },
     },
     distance,
-    index::{CandidateFilter, SearchParams, SpaceIndex},
+    index::{CandidateFilter, SearchParams, SpaceIndex, Vectors},
 };
 
 /// Power of the cosines in the strategy `sum`. With 1 the sum is the cosine to the mean, which is
@@ -27,6 +27,7 @@ const COSINE_POWER: i32 = 4;
 /// Similarity to the vectors of a history.
 pub(in crate::collection) struct Content {
     index: Arc<SpaceIndex>,
+    vectors: Vectors,
     metric: Metric,
     strategy: Strategy,
     /// Offset in the history, weight and vector of its latest items.
@@ -51,6 +52,7 @@ impl Content {
             return Ok(None);
         };
         let index = state.space(space)?.clone();
+        let vectors = index.vectors();
         let Some(metric) = state.config.vectors.get(space).map(|s| s.metric) else {
             return Err(Error::invalid("/space", "no such space"));
         };
@@ -62,10 +64,10 @@ impl Content {
             .take(MAX_RECENT_ITEMS);
         let likes: Vec<_> = latest
             .filter_map(|(offset, item)| {
-                let vector = index.vector(*state.internal_ids.get(&item.id)?)?;
+                let vector = vectors.get(*state.internal_ids.get(&item.id)?)?;
                 // Ten views of one item count less than views of ten items.
                 let weight = item.weight.signum() * item.weight.abs().ln_1p();
-                Some((offset, weight, vector))
+                Some((offset, weight, vector.to_vec()))
             })
             .collect();
         let mut mean: Vec<f32> = Vec::new();
@@ -85,6 +87,7 @@ impl Content {
         };
         Ok((usable && !likes.is_empty()).then_some(Self {
             index,
+            vectors,
             metric,
             strategy,
             likes,
@@ -133,24 +136,21 @@ impl Content {
 
     /// Returns the score of an item; None without a vector.
     pub fn score(&self, internal_id: u32) -> Option<f32> {
-        let vector = self.index.vector(internal_id)?;
+        let vector = self.vectors.get(internal_id)?;
         let near = |(_, weight, other): &(usize, f32, Vec<f32>)| {
-            (
-                *weight,
-                weight.abs() * nearness(self.metric, &vector, other),
-            )
+            (*weight, weight.abs() * nearness(self.metric, vector, other))
         };
         match self.strategy {
             Strategy::Average => {
-                let distance = distance::distance(self.metric, &self.mean, &vector);
+                let distance = distance::distance(self.metric, &self.mean, vector);
                 Some(distance::score(self.metric, distance))
             }
             Strategy::Sum => {
                 let total: f32 = self.likes.iter().map(|(_, weight, _)| weight.abs()).sum();
                 let parts = self.likes.iter().map(|(_, weight, other)| {
                     let near = match self.metric {
-                        Metric::Cosine => cosine(&vector, other).max(0.0).powi(COSINE_POWER),
-                        metric => nearness(metric, &vector, other),
+                        Metric::Cosine => cosine(vector, other).max(0.0).powi(COSINE_POWER),
+                        metric => nearness(metric, vector, other),
                     };
                     weight * near
                 });
@@ -169,12 +169,12 @@ impl Content {
 
     /// Returns the offsets of the history's liked items, the nearest to an item first.
     pub fn nearest_in_history(&self, internal_id: u32) -> Vec<usize> {
-        let Some(vector) = self.index.vector(internal_id) else {
+        let Some(vector) = self.vectors.get(internal_id) else {
             return Vec::new();
         };
         let liked = self.likes.iter().filter(|(_, weight, _)| *weight > 0.0);
         let mut near: Vec<_> = liked
-            .map(|(offset, _, other)| (*offset, distance::distance(self.metric, &vector, other)))
+            .map(|(offset, _, other)| (*offset, distance::distance(self.metric, vector, other)))
             .collect();
         near.sort_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
         near.into_iter().map(|(offset, _)| offset).collect()

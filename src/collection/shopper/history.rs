@@ -44,14 +44,15 @@ impl History {
     ) -> Self {
         let (user, session) = (request.user.as_deref(), request.session.as_deref());
         let (mut items, mut excluded) = (WeightedItems::default(), RoaringBitmap::new());
-        let mut exclude = |id: &str| excluded.extend(state.internal_ids.get(id));
+        let ids = state.item_ids(log);
         for activity in activities(user, session, log) {
             items.add_history(&activity, log);
             let shown = activity.shown_at_least(max_impressions.unwrap_or(u32::MAX));
-            shown.for_each(|item| exclude(log.name(item)));
+            excluded.extend(shown.filter_map(|item| ids.internal_id(item)));
             let out = excluded_items(&activity, request.exclude_seen, request.exclude_bought);
-            out.for_each(|item| exclude(log.name(item)));
+            excluded.extend(out.filter_map(|item| ids.internal_id(item)));
         }
+        let mut exclude = |id: &str| excluded.extend(state.internal_ids.get(id));
         for liked in &request.positives {
             items.add(&liked.id, liked.weight);
             exclude(&liked.id);
@@ -70,10 +71,11 @@ impl History {
     /// Returns the history of a shopper who searches: only rejected items are excluded.
     pub fn of_shopper(user: Option<&str>, session: Option<&str>, state: &State, log: &Log) -> Self {
         let (mut items, mut excluded) = (WeightedItems::default(), RoaringBitmap::new());
+        let ids = state.item_ids(log);
         for activity in activities(user, session, log) {
             items.add_history(&activity, log);
             let rejected = activity.rejected.iter();
-            excluded.extend(rejected.filter_map(|item| state.internal_ids.get(log.name(item))));
+            excluded.extend(rejected.filter_map(|item| ids.internal_id(item)));
         }
         Self {
             excluded,

@@ -9,7 +9,7 @@ use crate::{
     Result,
     behavior::{Log, Model},
     cf::{ContentMap, ContentMapOptions, ENOUGH_EVENTS, Scored},
-    collection::{State, shopper::content::space_of},
+    collection::{ItemIds, State, shopper::content::space_of},
     distance,
     index::{CandidateFilter, SearchParams, SpaceIndex},
 };
@@ -56,17 +56,18 @@ pub(super) struct Found {
 impl MappedItems {
     /// Begins to map the cold items of a collection; None without vectors or without items that
     /// have enough events.
-    pub fn new(state: &State, log: &Log, model: &Model) -> Result<Option<Self>> {
+    pub fn new(ids: ItemIds<'_>, model: &Model) -> Result<Option<Self>> {
+        let state = ids.state;
         let Some(space) = space_of(state, None)? else {
             return Ok(None);
         };
         let metric = state.config.vectors.get(space).map(|space| space.metric);
-        let enough = items_with_enough_events(state, log);
+        let enough = items_with_enough_events(ids);
         let (Some(metric), false) = (metric, enough.is_empty()) else {
             return Ok(None);
         };
         let newest = state.live.iter().rev();
-        let mut newest = newest.filter(|item| is_cold(*item, state, log));
+        let mut newest = newest.filter(|item| is_cold(*item, ids));
         let written = state.live.max().map_or(0, |max| max + 1);
         let room = (state.live.len() as f64 * MAX_WRITTEN_SHARE) as u32;
         Ok(Some(Self {
@@ -97,7 +98,7 @@ impl MappedItems {
     }
 
     /// Searches the similar items of at most `limit` cold items that are not mapped yet.
-    pub fn find(&self, state: &State, log: &Log, limit: usize) -> Result<Found> {
+    pub fn find(&self, ids: ItemIds<'_>, limit: usize) -> Result<Found> {
         let mut found = Found {
             version: self.version,
             items: Vec::new(),
@@ -106,24 +107,24 @@ impl MappedItems {
             has_more: false,
         };
         let examined = EXAMINED_PER_ITEM * limit;
-        for (item, count) in state.live.range(self.next..).zip(0..) {
+        for (item, count) in ids.state.live.range(self.next..).zip(0..) {
             if found.items.len() == limit || count == examined {
                 found.has_more = true;
                 break;
             }
             found.next = item + 1;
-            if !is_cold(item, state, log) {
+            if !is_cold(item, ids) {
                 continue;
             }
             if let Some(vector) = self.index.vector(item) {
-                found.items.push((item, self.similar(&vector, state, log)?));
+                found.items.push((item, self.similar(&vector, ids)?));
             }
         }
         Ok(found)
     }
 
     /// Returns the nearest items with enough events by their ids in the log.
-    fn similar(&self, vector: &[f32], state: &State, log: &Log) -> Result<Vec<Scored>> {
+    fn similar(&self, vector: &[f32], ids: ItemIds<'_>) -> Result<Vec<Scored>> {
         let params = SearchParams {
             k: ContentMapOptions::default().neighbors,
             filter: Some(&self.enough),
@@ -132,7 +133,7 @@ impl MappedItems {
         let (near, _) = self.index.search(vector, &params)?;
         let scored = near.iter().filter_map(|near| {
             Some(Scored {
-                item: log.number(state.ids.get(&near.id)?)?,
+                item: ids.log_id(near.id)?,
                 score: similarity(self.metric, near.distance),
             })
         });
@@ -168,16 +169,15 @@ pub(super) fn events(item: u32, log: &Log) -> f32 {
     log.daily.count(item) as f32
 }
 
-fn is_cold(item: u32, state: &State, log: &Log) -> bool {
-    let logged = state.ids.get(&item).and_then(|id| log.number(id));
-    logged.is_none_or(|logged| u64::from(log.daily.count(logged)) < ENOUGH_EVENTS)
+fn is_cold(item: u32, ids: ItemIds<'_>) -> bool {
+    let logged = ids.log_id(item);
+    logged.is_none_or(|logged| u64::from(ids.log.daily.count(logged)) < ENOUGH_EVENTS)
 }
 
-fn items_with_enough_events(state: &State, log: &Log) -> RoaringBitmap {
-    let logged = (0_u32..).zip(log.names());
-    let enough = logged.filter(|(item, _)| u64::from(log.daily.count(*item)) >= ENOUGH_EVENTS);
-    let ids = enough.filter_map(|(_, name)| state.internal_ids.get(name));
-    ids.copied().collect()
+fn items_with_enough_events(ids: ItemIds<'_>) -> RoaringBitmap {
+    let logged = 0..ids.log.names().len() as u32;
+    let enough = logged.filter(|item| u64::from(ids.log.daily.count(*item)) >= ENOUGH_EVENTS);
+    enough.filter_map(|item| ids.internal_id(item)).collect()
 }
 
 /// Returns the similarity at a distance, at most 1.

@@ -76,8 +76,7 @@ impl<'a> ShopperProfile<'a> {
 
     /// Returns the number of events with an item, and its popularity by the active model.
     pub fn activity(&self, item: u32) -> (f32, Option<f32>) {
-        let log_id = self.state.ids.get(&item).and_then(|id| self.log.number(id));
-        let Some(log_id) = log_id else {
+        let Some(log_id) = self.state.item_ids(&self.log).log_id(item) else {
             return (0.0, None);
         };
         let popularity = self.popular.as_ref().and_then(|p| p.score(log_id));
@@ -93,7 +92,8 @@ impl<'a> ShopperProfile<'a> {
     /// search.
     pub fn score_candidates(&self, set: &mut CandidateSet, blend: &BlendModel) {
         let has_weight = |source| blend.weight(source, self.evidence()) > 0.0;
-        let log_id = |item: u32| self.log.number(self.state.ids.get(&item)?);
+        let ids = self.state.item_ids(&self.log);
+        let log_id = |item| ids.log_id(item);
         if let Some(model) = &self.model {
             let scores = self.model_scores.get_or_init(|| {
                 let (items, history) = (self.log.names().len(), &self.history.logged);

@@ -78,6 +78,9 @@ impl NeighborScores {
     fn of_sessions(near: &SimilarSessions<'_>, items: usize) -> Self {
         let mut scores = Self::none(items);
         near.for_each_vote(|item, vote| scores.add(item, vote));
+        for item in &scores.touched {
+            scores.dense[*item as usize] *= near.rarity(*item);
+        }
         scores
     }
 

@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use roaring::RoaringBitmap;
 
-use crate::{behavior::Log, cf::Scored, collection::State};
+use crate::{cf::Scored, collection::ItemIds};
 
 /// An item in the heap: the highest score on top, equal scores by id.
 struct Entry(Scored);
@@ -35,8 +35,7 @@ impl Eq for Entry {}
 pub(in crate::collection) fn top_k_eligible(
     scored: Vec<Scored>,
     count: usize,
-    state: &State,
-    log: &Log,
+    ids: ItemIds<'_>,
     eligible: &RoaringBitmap,
 ) -> Vec<Scored> {
     let mut heap: BinaryHeap<Entry> = scored.into_iter().map(Entry).collect();
@@ -44,26 +43,15 @@ pub(in crate::collection) fn top_k_eligible(
     while let Some(Entry(best)) = heap.pop()
         && top.len() < count
     {
-        let internal_id = state.internal_ids.get(log.name(best.item));
-        if let Some(internal_id) = internal_id.filter(|id| eligible.contains(**id)) {
+        let internal_id = ids.internal_id(best.item);
+        if let Some(internal_id) = internal_id.filter(|id| eligible.contains(*id)) {
             top.push(Scored {
-                item: *internal_id,
+                item: internal_id,
                 score: best.score,
             });
         }
     }
     top
-}
-
-/// Returns the internal id and the log id of the eligible items that have events.
-pub(in crate::collection) fn logged<'a>(
-    state: &'a State,
-    log: &'a Log,
-    eligible: &'a RoaringBitmap,
-) -> impl Iterator<Item = (u32, u32)> + 'a {
-    let ids = eligible.iter();
-    let ids = ids.filter_map(|internal_id| Some((internal_id, state.ids.get(&internal_id)?)));
-    ids.filter_map(|(internal_id, id)| Some((internal_id, log.number(id)?)))
 }
 
 /// Returns the `count` best of `scored`, best first, equal scores by internal id.

@@ -420,13 +420,13 @@ impl<'a> ItemBehavior<'a> {
         model: Option<&'a Model>,
         eligible: &RoaringBitmap,
     ) -> Self {
-        let log_id = log.number(id);
+        let (ids, log_id) = (state.item_ids(log), log.number(id));
         let mut neighbors = HashMap::new();
         if let (Some(model), Some(log_id)) = (model, log_id) {
             for neighbor in model.live().item_knn.neighbors(log_id) {
-                let other = state.internal_ids.get(log.name(neighbor.item));
-                if let Some(other) = other.filter(|id| eligible.contains(**id)) {
-                    neighbors.insert(*other, (neighbor.similarity, neighbor.users));
+                let other = ids.internal_id(neighbor.item);
+                if let Some(other) = other.filter(|id| eligible.contains(*id)) {
+                    neighbors.insert(other, (neighbor.similarity, neighbor.users));
                 }
             }
         }
@@ -462,12 +462,13 @@ impl<'a> ItemBehavior<'a> {
         let Some(popular) = &self.popular else {
             return Vec::new();
         };
+        let ids = state.item_ids(self.log);
         let mut left = vec![count; targets.len().max(1)];
         let mut open = left.len();
         let mut found = Vec::new();
         for scored in popular.order() {
-            let internal_id = state.internal_ids.get(self.log.name(scored.item));
-            let Some(item) = internal_id.copied().filter(|id| eligible.contains(*id)) else {
+            let internal_id = ids.internal_id(scored.item);
+            let Some(item) = internal_id.filter(|id| eligible.contains(*id)) else {
                 continue;
             };
             let mut is_needed = false;
@@ -492,7 +493,7 @@ impl<'a> ItemBehavior<'a> {
 
     /// Returns the popularity of an item; None without events.
     fn popularity(&self, state: &State, internal_id: u32) -> Option<f32> {
-        let log_id = self.log.number(state.ids.get(&internal_id)?)?;
+        let log_id = state.item_ids(self.log).log_id(internal_id)?;
         self.popular.as_ref()?.score(log_id)
     }
 }

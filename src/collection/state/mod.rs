@@ -1,6 +1,7 @@
 //! The state of a collection that readers see, under one lock.
 
 pub(super) mod filter_cache;
+pub(super) mod item_ids;
 pub(super) mod item_texts;
 pub(super) mod marks;
 pub(super) mod read;
@@ -15,7 +16,8 @@ use std::{
 use roaring::RoaringBitmap;
 use vitrine_schemas::{CollectionConfig, Item};
 
-use crate::{Result, index::SpaceIndex, payload::PayloadIndex, storage::Placement};
+use self::item_ids::ItemIds;
+use crate::{Result, behavior::Log, index::SpaceIndex, payload::PayloadIndex, storage::Placement};
 
 /// Everything that readers see: ids, filters, vector spaces and the re-embedding under way.
 pub(in crate::collection) struct State {
@@ -90,6 +92,11 @@ impl State {
             }
         }
         self.payload.remove(internal_id, item);
+    }
+
+    /// Returns the ids of the items here and in the event log.
+    pub(super) fn item_ids<'a>(&'a self, log: &'a Log) -> ItemIds<'a> {
+        ItemIds { state: self, log }
     }
 
     pub(super) fn space(&self, space: &str) -> Result<&Arc<SpaceIndex>> {
