@@ -32,7 +32,7 @@ use super::{
 };
 
 /// Name of the analyzer in the index. Change it with anything that makes other terms of a text.
-const ANALYZER: &str = "vitrine-3";
+const ANALYZER: &str = "vitrine-4";
 
 /// Bytes of terms the writer collects before it makes a segment; tantivy takes 15 MB at least.
 const WRITER_MEMORY_BYTES: usize = 16 << 20;

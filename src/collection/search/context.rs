@@ -88,7 +88,10 @@ impl<'a> SearchContext<'a> {
         };
         let mut merchandising =
             collection.merchandising(state, &rule_context, eligible.internal_ids())?;
-        let excluded = profile.rejected() | merchandising.hidden();
+        let mut excluded = profile.rejected() | merchandising.hidden();
+        if let Some(Target::Item(id)) = &request.target {
+            excluded.extend(state.internal_ids.get(id));
+        }
         if !excluded.is_disjoint(eligible.internal_ids()) {
             eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() - &excluded));
         }

@@ -177,11 +177,7 @@ impl Collection {
         let size = PoolSize::SEARCH.diversified().initial(limit);
         let cursor = Cursor::decode(cursor, key, size.min(MAX_POOL_SIZE))?;
         let ranking = context.ranking(cursor, limit);
-        let source = OrderedCandidates {
-            order,
-            matches,
-            hit,
-        };
+        let source = OrderedCandidates { order, matches };
         let RankedPage {
             pool,
             pool_size,
@@ -199,6 +195,8 @@ impl Collection {
             _ => None,
         };
         page.skip(request.offset);
+        let hits = page.hits.iter().map(|ranked| hit(ranked.candidate.item));
+        page.hits = hits.collect();
         Ok(OrderedPage { page, next_cursor })
     }
 }
@@ -207,7 +205,6 @@ impl Collection {
 struct OrderedCandidates<'a> {
     order: &'a ItemOrder<'a>,
     matches: &'a RoaringBitmap,
-    hit: &'a dyn Fn(u32) -> Ranked,
 }
 
 impl CandidateSource for OrderedCandidates<'_> {
@@ -221,8 +218,15 @@ impl CandidateSource for OrderedCandidates<'_> {
         pool.len() as u64 == self.matches.len()
     }
 
+    /// Scores the items by their places, by which a diverse page is selected.
     fn rank(&self, pool: &Vec<u32>) -> Vec<Ranked> {
-        pool.iter().map(|item| (self.hit)(*item)).collect()
+        let places = (0..pool.len()).rev();
+        let ranked = pool.iter().zip(places).map(|(item, place)| {
+            let mut ranked = Ranked::unscored(*item);
+            ranked.score = place as f32;
+            ranked
+        });
+        ranked.collect()
     }
 }
 

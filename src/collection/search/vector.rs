@@ -168,7 +168,6 @@ impl Collection {
             .get(&request.space)
             .map(|s| (s.dim, s.metric));
         let (dim, metric) = metric.ok_or_else(|| Error::invalid("/space", "no such space"))?;
-        let mut query_item = None;
         let vector = match &request.target {
             Target::Vector(v) => {
                 let mut v = v.clone();
@@ -180,7 +179,6 @@ impl Collection {
                     .internal_ids
                     .get(id)
                     .ok_or_else(|| Error::ItemNotFound(id.clone()))?;
-                query_item = Some(internal_id);
                 index.vector(internal_id).ok_or_else(|| Error::NoVector {
                     id: id.clone(),
                     space: request.space.clone(),
@@ -189,7 +187,7 @@ impl Collection {
         };
         // Searches for more than `limit` items until the last is farther than the one at the limit,
         // so that ties are cut by id.
-        let mut k = limit + 1 + usize::from(query_item.is_some());
+        let mut k = limit + 1;
         let (mut neighbors, stats) = loop {
             let params = SearchParams {
                 k,
@@ -200,16 +198,12 @@ impl Collection {
             };
             let (neighbors, stats) = index.search(&vector, &params)?;
             let has_more = neighbors.len() == k;
-            let others: Vec<_> = neighbors
-                .into_iter()
-                .filter(|n| Some(n.id) != query_item)
-                .collect();
-            let is_tied = match (others.get(limit - 1), others.last()) {
+            let is_tied = match (neighbors.get(limit - 1), neighbors.last()) {
                 (Some(a), Some(b)) => a.distance == b.distance && has_more,
                 _ => false,
             };
             if !is_tied || k > MAX_TIES {
-                break (others, stats);
+                break (neighbors, stats);
             }
             k *= 2;
         };

@@ -17,6 +17,15 @@ const LETTERS: &[(char, &str)] = &[
     ('ŧ', "t"),
     ('ŋ', "ng"),
     ('ə', "e"),
+    // Arabic letters whose forms writers, keyboards and languages mix.
+    ('ى', "ي"),
+    ('ی', "ي"),
+    ('ې', "ي"),
+    ('ة', "ه"),
+    ('ہ', "ه"),
+    ('ھ', "ه"),
+    ('ک', "ك"),
+    ('ٱ', "ا"),
 ];
 
 /// Letters that are also written as two, where a keyboard has no accents.
@@ -57,22 +66,25 @@ pub(super) fn is_hyphen(c: char) -> bool {
 pub(super) fn is_ignorable(c: char) -> bool {
     matches!(
         c,
-        '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}'
+        '\u{ad}' | '\u{640}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}'
     )
 }
 
-/// Returns true for an accent, and for the vowel signs of Hebrew and Arabic. The vowel signs of
-/// other scripts tell words apart.
+/// Returns true for an accent, for the vowel signs of Hebrew and Arabic, and for the dots of Indic
+/// letters. The vowel signs of other scripts tell words apart.
 pub(super) fn is_accent(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5c7}' | '\u{64b}'..='\u{65f}'
-        | '\u{670}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}')
+        | '\u{670}' | '\u{93c}' | '\u{9bc}' | '\u{a3c}' | '\u{abc}' | '\u{b3c}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}')
 }
 
-/// Returns the ASCII character of a full-width one; any other as it is.
+/// Returns the ASCII character of a full-width one, and of the separators of Arabic numbers; any
+/// other as it is.
 pub(super) fn narrow(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         '\u{3000}' => ' ',
+        '\u{66b}' => '.',
+        '\u{66c}' => ',',
         _ => c,
     }
 }

@@ -5,6 +5,16 @@ use std::ops::Range;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::characters::narrow;
+
+/// Zeros of the decimal digits of other scripts, whose nine other digits follow them: Arabic,
+/// Persian, those of India and Tibet, Thai, Lao, Burmese, Khmer and Mongolian.
+const ZEROS: &[char] = &[
+    '\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{a66}', '\u{ae6}', '\u{b66}', '\u{be6}',
+    '\u{c66}', '\u{ce6}', '\u{d66}', '\u{e50}', '\u{ed0}', '\u{f20}', '\u{1040}', '\u{17e0}',
+    '\u{1810}',
+];
+
 /// Denominators of measures; 12/24 is more likely a date.
 const DENOMINATORS: [u32; 6] = [2, 4, 8, 16, 32, 64];
 
@@ -32,6 +42,15 @@ pub(super) fn numbers(run: &str) -> Vec<Number> {
     numbers
 }
 
+/// Returns the digit 0 to 9 of a digit of any script; any other character as it is.
+fn western(c: char) -> char {
+    let value = |zero: &char| u32::from(c).checked_sub(u32::from(*zero));
+    let value = ZEROS.iter().filter_map(value).find(|value| *value < 10);
+    value
+        .and_then(|value| char::from_digit(value, 10))
+        .unwrap_or(c)
+}
+
 /// Returns the decimal of a fraction below 1, such as 3/4.
 pub(super) fn decimal(fraction: &str) -> Option<f64> {
     let (above, below) = fraction.split_once('/')?;
@@ -41,8 +60,8 @@ pub(super) fn decimal(fraction: &str) -> Option<f64> {
 }
 
 fn push(run: &str, span: Range<usize>, numbers: &mut Vec<Number>) {
-    let digits: String = run[span.clone()].nfkc().collect();
-    let mut digits = digits.replace('\u{2044}', "/");
+    let digits = run[span.clone()].nfkc().map(|c| western(narrow(c)));
+    let mut digits = digits.collect::<String>().replace('\u{2044}', "/");
     if digits.starts_with('.') {
         digits.insert(0, '0');
     }
@@ -51,7 +70,7 @@ fn push(run: &str, span: Range<usize>, numbers: &mut Vec<Number>) {
     }
     let Some(term) = without_commas(&digits) else {
         let mut at = span.start;
-        for piece in run[span].split([',', '\u{ff0c}']) {
+        for piece in run[span].split([',', '\u{ff0c}', '\u{66c}']) {
             push(run, at..at + piece.len(), numbers);
             at += piece.len();
             at += run[at..].chars().next().map_or(0, char::len_utf8);

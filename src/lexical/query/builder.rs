@@ -133,11 +133,12 @@ impl Builder<'_> {
             let known = self.found.synonyms.entry(written).or_default();
             known.extend(synonyms);
         }
-        if alternatives.is_empty() {
+        let is_name = !piece.name.is_empty() && !self.query.all;
+        if alternatives.is_empty() && !(is_name && piece.others.is_empty()) {
             let groups = place.map(|at| self.word(words, at, text, false));
             return groups.collect();
         }
-        if !piece.name.is_empty() && !self.query.all {
+        if is_name {
             return Ok(vec![self.name(&piece.name, alternatives, text)?]);
         }
         let mut own = Vec::new();

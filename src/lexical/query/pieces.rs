@@ -1,5 +1,7 @@
-//! Spans of a query with alternatives: synonyms, and other spellings of the same words. Spellings
+//! Spans of a query with alternatives: synonyms, codes, and other spellings of the same words. They
 //! are joined words (wi fi: wifi, H & M: h&m) and words taken apart (earbuds: ear buds).
+
+use std::ops::Range;
 
 use super::{
     builder::Builder,
@@ -25,6 +27,12 @@ const PARTIAL_NAME_FACTOR: f32 = 0.8;
 
 /// Longest word that says little without the rest of its name, in letters: the T of T-shirt.
 const MAX_SHORT_LETTERS: usize = 2;
+
+/// Longest word that is part of a code, in letters.
+const MAX_CODE_LETTERS: usize = 3;
+
+/// Shortest number of a code that is searched alone, in digits.
+const MIN_CODE_DIGITS: usize = 3;
 
 /// Shortest word that is taken apart, in letters.
 const MIN_SPLIT_LETTERS: usize = 4;
@@ -71,6 +79,19 @@ impl Builder<'_> {
             if let Some(piece) = self.joined(&compound, text, words)? {
                 is_free[range].fill(false);
                 pieces.push(piece);
+            }
+        }
+        for code in codes(text, words) {
+            // The end of an unfinished code is not known.
+            let is_open = self.query.prefix && words[code.end - 1].span.end == text.len();
+            if !is_open && is_free[code.clone()].iter().all(|free| *free) {
+                is_free[code.clone()].fill(false);
+                let members = &words[code];
+                pieces.push(Piece {
+                    span: members[0].span.start..members[members.len() - 1].span.end,
+                    others: Vec::new(),
+                    name: members.to_vec(),
+                });
             }
         }
         for (word, _) in words.iter().zip(is_free).filter(|(_, free)| *free) {
@@ -194,6 +215,36 @@ impl Builder<'_> {
         group.needs_all_words = false;
         Ok(group)
     }
+}
+
+/// Returns the codes of a text, such as KB-7749-B, as ranges of its words: those without a space
+/// between that have a number of several digits, few letters beside it, and no unit of measure.
+fn codes(text: &str, words: &[Analyzed]) -> Vec<Range<usize>> {
+    let mut codes = Vec::new();
+    let mut start = 0;
+    for end in 1..=words.len() {
+        let is_joined = words.get(end).is_some_and(|next| {
+            let gap = text.get(words[end - 1].span.end..next.span.start);
+            gap.is_some_and(|gap| !gap.contains(char::is_whitespace))
+        });
+        if is_joined {
+            continue;
+        }
+        let members = &words[start..end];
+        let is_number = |word: &&Analyzed| word.term.chars().all(|c| c.is_ascii_digit());
+        let is_long = |word: &&Analyzed| word.term.len() >= MIN_CODE_DIGITS;
+        let is_short = |word: &&Analyzed| word.term.chars().count() <= MAX_CODE_LETTERS;
+        let mut letters = members.iter().filter(|word| !is_number(word)).peekable();
+        if letters.peek().is_some()
+            && letters.all(|word| is_short(&word))
+            && members.iter().filter(is_number).any(|word| is_long(&word))
+            && members.iter().all(|word| word.plain)
+        {
+            codes.push(start..end);
+        }
+        start = end;
+    }
+    codes
 }
 
 /// Returns true for a word that says little without those beside it.

@@ -126,7 +126,8 @@ impl Builder<'_> {
             });
         }
         self.found.terms.extend(words.into_iter().map(|w| w.term));
-        self.found.corrections.insert(written, halves);
+        let typed = text[word.span.clone()].to_lowercase();
+        self.found.corrections.insert(typed, halves);
         Ok(Some(alternatives))
     }
 
@@ -143,7 +144,8 @@ impl Builder<'_> {
             near = spelling::near(self.searcher, self.fields, &written, true)?;
         }
         if let Some(first) = near.first() {
-            self.found.corrections.insert(written, first.term.clone());
+            let typed = text[word.span.clone()].to_lowercase();
+            self.found.corrections.insert(typed, first.term.clone());
         }
         let terms = near
             .into_iter()
