@@ -30,6 +30,16 @@ pub enum Error {
         /// Ids that exist, the first few.
         known: Vec<String>,
     },
+    /// There is no model or ranker of this version.
+    #[error("no {kind} {version}; stored versions: {stored}")]
+    VersionNotFound {
+        /// `model` or `ranker`.
+        kind: &'static str,
+        /// Version.
+        version: u64,
+        /// Versions that exist, or `none`.
+        stored: String,
+    },
     /// Something else is stored than the change requires.
     #[error(
         "the stored version does not meet the condition: expected {expected}, got {found}; read it again, and repeat the change with its tag"
@@ -226,6 +236,23 @@ impl Error {
         }])
     }
 
+    /// Returns an [`Error::VersionNotFound`].
+    pub(crate) fn no_version<'a>(
+        kind: &'static str,
+        version: u64,
+        stored: impl Iterator<Item = &'a u64>,
+    ) -> Self {
+        let stored: Vec<_> = stored.map(u64::to_string).collect();
+        Self::VersionNotFound {
+            kind,
+            version,
+            stored: match stored.is_empty() {
+                true => "none".to_owned(),
+                false => stored.join(", "),
+            },
+        }
+    }
+
     /// Returns an [`Error::DamagedDirectory`].
     pub(crate) fn damaged_directory(path: &Path, detail: impl Into<String>) -> Self {
         Self::DamagedDirectory {
@@ -257,6 +284,7 @@ impl Error {
             Self::AlreadyExists(_) => "already_exists",
             Self::ItemNotFound(_) => "item_not_found",
             Self::SettingNotFound { .. } => "setting_not_found",
+            Self::VersionNotFound { .. } => "version_not_found",
             Self::PreconditionFailed { .. } => "precondition_failed",
             Self::NoVector { .. } => "no_vector",
             Self::FingerprintMismatch { .. } => "fingerprint_mismatch",
@@ -301,6 +329,7 @@ impl Error {
             | Self::AlreadyExists(_)
             | Self::ItemNotFound(_)
             | Self::SettingNotFound { .. }
+            | Self::VersionNotFound { .. }
             | Self::PreconditionFailed { .. }
             | Self::NoVector { .. }
             | Self::FingerprintMismatch { .. }

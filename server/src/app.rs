@@ -3,6 +3,7 @@
 use actix_web::{
     FromRequest, Handler, Resource, Responder, Route,
     dev::{HttpServiceFactory, ServiceRequest},
+    guard::fn_guard,
     http::Method,
     middleware::from_fn,
     web,
@@ -27,6 +28,8 @@ pub struct Entry {
     pub path: &'static str,
     /// Methods with the access they require and their handlers.
     methods: Vec<(Method, Access, Route)>,
+    /// True if other methods belong to the next path that matches.
+    is_shared: bool,
 }
 
 impl Entry {
@@ -34,6 +37,15 @@ impl Entry {
         Self {
             path,
             methods: Vec::new(),
+            is_shared: false,
+        }
+    }
+
+    /// Leaves other methods to the next path that matches, so that an item may have the id `count`.
+    fn shared(self) -> Self {
+        Self {
+            is_shared: true,
+            ..self
         }
     }
 
@@ -57,6 +69,12 @@ impl Entry {
         let allow: Vec<_> = self.methods().map(|m| m.as_str().to_owned()).collect();
         let allow = allow.join(", ");
         let mut resource: Resource = web::resource(self.path);
+        if self.is_shared {
+            let methods: Vec<_> = self.methods().cloned().collect();
+            resource = resource.guard(fn_guard(move |context| {
+                methods.contains(&context.head().method)
+            }));
+        }
         let mut accesses = Vec::new();
         for (method, access, route) in self.methods {
             resource = resource.route(route);
@@ -202,15 +220,19 @@ pub fn table() -> Vec<Entry> {
             .on(GET, Collection(Read), item_embedding::list)
             .on(POST, Collection(Write), item_embedding::embed_missing),
         Entry::new("/v1/collections/{c}/items").on(PUT, Collection(Write), items::put),
-        Entry::new("/v1/collections/{c}/items/import").on(POST, Collection(Write), import::import),
-        Entry::new("/v1/collections/{c}/items/scroll").on(POST, Collection(Read), items::scroll),
-        Entry::new("/v1/collections/{c}/items/count").on(POST, Collection(Read), items::count),
+        Entry::new("/v1/collections/{c}/items/import")
+            .on(POST, Collection(Write), import::import)
+            .shared(),
+        Entry::new("/v1/collections/{c}/items/scroll")
+            .on(POST, Collection(Read), items::scroll)
+            .shared(),
+        Entry::new("/v1/collections/{c}/items/count")
+            .on(POST, Collection(Read), items::count)
+            .shared(),
         Entry::new("/v1/collections/{c}/facets").on(POST, Collection(Read), items::facets),
-        Entry::new("/v1/collections/{c}/items/delete").on(
-            POST,
-            Collection(Write),
-            items::delete_matching,
-        ),
+        Entry::new("/v1/collections/{c}/items/delete")
+            .on(POST, Collection(Write), items::delete_matching)
+            .shared(),
         Entry::new("/v1/collections/{c}/items/{id}")
             .on(GET, Collection(Read), items::get)
             .on(PATCH, Collection(Write), items::patch)

@@ -328,10 +328,37 @@ impl Config {
     }
 }
 
+/// Maximum length of the level of the log, in bytes.
+const MAX_LOG_LEVEL_BYTES: usize = 1_000;
+
+/// Parses the level of the log: levels, and levels of modules.
+///
+/// # Errors
+/// It is too long, or a directive has no level.
+pub fn log_filter(text: &str) -> Result<EnvFilter, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    if text.len() > MAX_LOG_LEVEL_BYTES {
+        let length = text.len();
+        return Err(format!(
+            "expected at most {MAX_LOG_LEVEL_BYTES} bytes, got {length}"
+        ));
+    }
+    for directive in text.split(',') {
+        let level = directive.rsplit('=').next().unwrap_or_default().trim();
+        if !LEVELS.contains(&level.to_lowercase().as_str()) {
+            return Err(format!(
+                "expected one of {}, got {level:?}",
+                LEVELS.join(", ")
+            ));
+        }
+    }
+    EnvFilter::try_new(text).map_err(|e| e.to_string())
+}
+
 impl Log {
     /// Parses the level.
     pub fn filter(&self) -> Result<EnvFilter, String> {
-        EnvFilter::try_new(&self.level).map_err(|e| format!("log.level: {e}"))
+        log_filter(&self.level).map_err(|e| format!("log.level: {e}"))
     }
 
     /// Returns the time from which on a search is slow.

@@ -239,6 +239,7 @@ fn status_of(error: &vitrine::Error) -> StatusCode {
         E::CollectionNotFound(_)
         | E::ItemNotFound(_)
         | E::SettingNotFound { .. }
+        | E::VersionNotFound { .. }
         | E::NoReembedding => StatusCode::NOT_FOUND,
         E::AlreadyExists(_)
         | E::FingerprintMismatch { .. }

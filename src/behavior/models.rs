@@ -89,11 +89,7 @@ impl Behavior {
         let mut list = self.list.lock();
         let mut next = list.clone().ok_or(Error::Cancelled)?;
         let Some(info) = next.models.get(&version).cloned() else {
-            let stored: Vec<_> = next.models.keys().map(u64::to_string).collect();
-            return Err(Error::invalid(
-                "/version",
-                format!("no model {version}; stored versions: {}", stored.join(", ")),
-            ));
+            return Err(Error::no_version("model", version, next.models.keys()));
         };
         let model = self.load(&info)?;
         next.active = Some(version);

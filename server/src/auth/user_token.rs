@@ -1,9 +1,11 @@
 //! User tokens: JSON Web Tokens (RFC 7519, HS256) that a shop's backend signs, so that a browser
 //! may ask for its own shopper only.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Utc;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Action, Key, Keys};
 
@@ -49,6 +51,9 @@ pub fn is_token(secret: &str) -> bool {
 /// The reason why it is not valid.
 pub fn verify(token: &str, keys: &Keys) -> Result<(Key, UserToken), String> {
     let header = decode_header(token).map_err(|e| e.to_string())?;
+    if has_critical_extensions(token) {
+        return Err("expected no `crit` in the header: no extensions are supported".into());
+    }
     let name = header
         .kid
         .ok_or("expected the name of a key in the header `kid`")?;
@@ -88,10 +93,19 @@ pub fn verify(token: &str, keys: &Keys) -> Result<(Key, UserToken), String> {
     Ok((key, token))
 }
 
+/// Returns true if the header of a token names extensions that the reader must understand (RFC
+/// 7515, section 4.1.11).
+fn has_critical_extensions(token: &str) -> bool {
+    let header = token.split('.').next().unwrap_or_default();
+    let header = URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
+    let header: Value = serde_json::from_slice(&header).unwrap_or_default();
+    header.get("crit").is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use jsonwebtoken::{EncodingKey, Header, encode};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -159,6 +173,9 @@ mod tests {
         }
         let other = self::keys();
         assert!(refused(&sign(&other, "web", &valid)).contains("Signature"));
+        let critical = json!({"alg": "HS256", "kid": "web", "crit": ["b64"], "b64": false});
+        let critical = URL_SAFE_NO_PAD.encode(critical.to_string());
+        assert!(refused(&format!("{critical}.e30.")).contains("crit"));
         let unsigned = "eyJhbGciOiJub25lIiwia2lkIjoid2ViIn0.eyJzdWIiOiJ1MSJ9.";
         assert!(verify(unsigned, &keys).is_err(), "no algorithm");
         for text in ["a.b.c", "..", "vitrine_123"] {

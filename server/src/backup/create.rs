@@ -20,7 +20,10 @@ use super::{
 };
 
 /// Form of the time in the id of a snapshot.
-const ID_TIME: &str = "%Y%m%dt%H%M%S";
+const ID_TIME: &str = "%Y%m%dt%H%M%S%3f";
+
+/// The same of snapshots made before milliseconds were part of it.
+const ID_TIME_IN_SECONDS: &str = "%Y%m%dt%H%M%S";
 
 /// Returns the id of a new snapshot; ids sort by time.
 pub(super) fn new_id() -> String {
@@ -31,7 +34,8 @@ pub(super) fn new_id() -> String {
 /// Returns the time of a snapshot from its id.
 pub(super) fn created(id: &str) -> Option<DateTime<Utc>> {
     let (time, _) = id.split_once('-')?;
-    let time = NaiveDateTime::parse_from_str(time, ID_TIME).ok()?;
+    let parsed = |form| NaiveDateTime::parse_from_str(time, form).ok();
+    let time = parsed(ID_TIME).or_else(|| parsed(ID_TIME_IN_SECONDS))?;
     Some(time.and_utc())
 }
 

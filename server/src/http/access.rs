@@ -40,6 +40,12 @@ impl Access {
     }
 }
 
+/// The caller of a request with a valid key, also of one that is refused.
+pub struct Caller {
+    /// Name of the key.
+    pub key_name: String,
+}
+
 /// Routes that user tokens open; their handlers apply the limits of the token.
 pub const USER_ROUTES: [(&str, &str); 6] = [
     ("POST", "/v1/collections/{c}/search"),
@@ -100,6 +106,9 @@ fn check(access: Access, request: &ServiceRequest) -> ApiResult<Option<Grant>> {
         None => ApiError::unauthorized(),
     })?;
     let key = &grant.key;
+    request.extensions_mut().insert(Caller {
+        key_name: key.name.clone(),
+    });
     let covered = match access {
         Access::Open | Access::Key(_) => true,
         Access::Collection(_) => key.covers(request.match_info().query("c")),

@@ -17,9 +17,8 @@ use chrono::SecondsFormat;
 use futures_util::FutureExt;
 
 use crate::{
-    auth::Grant,
     error::{ApiError, ERROR_FORM, ErrorForm, REQUEST_ID},
-    http::access::Access,
+    http::access::{Access, Caller},
     ops::request_log::RequestLine,
     state::AppState,
 };
@@ -41,7 +40,7 @@ pub async fn layer<B: MessageBody + 'static>(
 }
 
 async fn serve<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
     id: String,
 ) -> Result<ServiceResponse<B>, Error> {
@@ -52,6 +51,10 @@ async fn serve<B: MessageBody + 'static>(
         .match_pattern()
         .unwrap_or_else(|| "unmatched".into());
     let state = request.app_data::<web::Data<AppState>>().cloned();
+    if request.method() == Method::HEAD {
+        // Answered like GET; the HTTP layer knows that the body must not be sent.
+        request.head_mut().method = Method::GET;
+    }
     let answer = AssertUnwindSafe(next.call(request))
         .catch_unwind()
         .await
@@ -112,11 +115,11 @@ impl Logged {
 
     fn write<B>(&self, id: &str, response: &ServiceResponse<B>, started: Instant) {
         let extensions = response.request().extensions();
-        let grant = extensions.get::<Grant>();
+        let caller = extensions.get::<Caller>();
         let line = RequestLine {
             time: &chrono::Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
             request_id: id,
-            key: grant.map(|grant| grant.key.name.as_str()),
+            key: caller.map(|caller| caller.key_name.as_str()),
             client: self.client.as_deref(),
             method: self.method.as_str(),
             path: &self.path,
@@ -135,6 +138,7 @@ impl Logged {
 fn label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
+        Method::HEAD => "HEAD",
         Method::POST => "POST",
         Method::PUT => "PUT",
         Method::PATCH => "PATCH",

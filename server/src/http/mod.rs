@@ -12,3 +12,4 @@ pub mod replication;
 pub mod request_context;
 pub mod responses;
 pub mod same_origin;
+pub mod visibility;

@@ -18,7 +18,7 @@ use crate::{
     auth::{Grant, UserToken},
     config::Limits,
     error::{ApiError, ApiResult},
-    http::etag,
+    http::{etag, visibility::Visibility},
     ops::limits::Gate,
     state::AppState,
 };
@@ -116,6 +116,12 @@ impl RequestContext {
 
     fn token(&self) -> Option<&UserToken> {
         self.grant.as_ref()?.token.as_deref()
+    }
+
+    /// Returns what the caller may see.
+    pub fn visibility(&self) -> Visibility {
+        let filter = self.token().and_then(|token| token.filter.clone());
+        Visibility(filter.map(FilterSpec::Text))
     }
 
     /// Sets the user and the session of a request to those of a user token.

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use prometheus::IntCounter;
 use vitrine_schemas::{Query, SearchRequest, SearchResponse};
 
+use crate::error::current_request_id;
+
 /// Maximum number of characters of a query that are logged.
 const MAX_TEXT_CHARS: usize = 200;
 
@@ -83,6 +85,7 @@ impl SlowSearches {
             facets = search.facets,
             limit = search.limit,
             offset = search.offset,
+            request_id = current_request_id(),
             "slow search"
         );
     }

@@ -6,7 +6,7 @@ use tracing_subscriber::{
     EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
 };
 
-use crate::config::{Log, LogFormat};
+use crate::config::{Log, LogFormat, log_filter};
 
 /// The level of this process, which can be changed while it runs.
 static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
@@ -40,7 +40,7 @@ pub fn level() -> Option<String> {
 /// # Errors
 /// The directives are invalid, or logging was not started.
 pub fn set_level(level: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(level).map_err(|e| e.to_string())?;
+    let filter = log_filter(level)?;
     let handle = LEVEL.get().ok_or("logging was not started")?;
     handle.reload(filter).map_err(|e| e.to_string())
 }

@@ -41,9 +41,15 @@ pub async fn recommend(
     let mut request = body.0;
     context.restrict_shopper(&mut request.user, &mut request.session)?;
     context.restrict_filter(&mut request.filter)?;
+    let visibility = context.visibility();
     let answer = context.read(move |database| {
         let collection = database.collection(&path.c)?;
-        collection.recommend(&request, Some(deadline))
+        let mut answer = collection.recommend(&request, Some(deadline))?;
+        visibility.redact(
+            &collection,
+            answer.hits.iter_mut().map(|hit| &mut hit.reason),
+        )?;
+        Ok(answer)
     });
     Ok(Json(answer.await?))
 }
@@ -64,8 +70,10 @@ pub async fn bought_together(
 ) -> ApiResult<Json<BoughtTogetherResponse>> {
     let mut params = params.0;
     context.restrict_text_filter(&mut params.filter)?;
+    let visibility = context.visibility();
     let answer = context.read(move |database| {
         let collection = database.collection(&path.c)?;
+        visibility.check(&collection, &path.id)?;
         collection.bought_together(&path.id, &params)
     });
     Ok(Json(answer.await?))

@@ -1,7 +1,8 @@
 //! Search and similar items.
 
 use actix_web::web::{Json, Path};
-use vitrine_schemas::{SearchRequest, SearchResponse, SimilarParams};
+use vitrine::Database;
+use vitrine_schemas::{Query, SearchRequest, SearchResponse, SimilarParams};
 
 use super::{CollectionPath, ItemPath};
 use crate::{
@@ -78,8 +79,25 @@ pub async fn search(
         context.restrict_shopper(&mut request.user, &mut request.session)?;
         context.restrict_filter(&mut request.filter)?;
     }
+    let visibility = context.visibility();
+    if let Some(Query::Item(item)) = search.request.query.clone()
+        && visibility.is_limited()
+    {
+        let (visibility, path) = (visibility.clone(), path.c.clone());
+        let check =
+            move |database: &Database| visibility.check(&*database.collection(&path)?, &item);
+        context.read(check).await?;
+    }
     let id = current_request_id();
-    let answer = crate::search::run(&context, &path.c, search, id).await?;
+    let mut answer = crate::search::run(&context, &path.c, search, id).await?;
+    if visibility.is_limited() {
+        let redact = move |database: &Database| {
+            let reasons = answer.hits.iter_mut().filter_map(|hit| hit.reason.as_mut());
+            visibility.redact(&*database.collection(&path.c)?, reasons)?;
+            Ok(answer)
+        };
+        answer = context.read(redact).await?;
+    }
     Ok(Json(answer))
 }
 
@@ -103,8 +121,10 @@ pub async fn similar(
     let deadline = context.deadline();
     let mut params = params.0;
     context.restrict_text_filter(&mut params.filter)?;
+    let visibility = context.visibility();
     let answer = context.run(&context.state.searches, deadline, move |database| {
         let collection = database.collection(&path.c)?;
+        visibility.check(&collection, &path.id)?;
         collection.similar(&path.id, &params, Some(deadline))
     });
     Ok(Json(answer.await?))

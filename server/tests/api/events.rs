@@ -298,7 +298,7 @@ async fn models_are_listed_gone_back_to_and_trained_in_the_background() {
     let answer = api
         .post(&format!("{models}/99/activate"), json!(null))
         .await;
-    answer.problem(400, "invalid_argument");
+    answer.problem(404, "version_not_found");
     api.get("/v1/tasks/none")
         .await
         .problem(404, "task_not_found");

@@ -270,11 +270,5 @@ fn load(store: &Store, collection: u32, version: u64) -> Result<ActiveRanker> {
 }
 
 fn unknown(list: &RankerList, version: u64) -> Error {
-    let stored: Vec<_> = list.rankers.keys().map(u64::to_string).collect();
-    let stored = match stored.is_empty() {
-        true => "none".to_owned(),
-        false => stored.join(", "),
-    };
-    let detail = format!("no ranker {version}; stored versions: {stored}");
-    Error::invalid("/version", detail)
+    Error::no_version("ranker", version, list.rankers.keys())
 }

@@ -176,6 +176,17 @@ impl Collection {
         Ok(self.state.read().matching(filter)?.len())
     }
 
+    /// Returns true if an item exists, is not hidden and matches a filter.
+    ///
+    /// # Errors
+    /// The filter is not valid.
+    pub fn matches(&self, id: &str, filter: &FilterSpec) -> Result<bool> {
+        let state = self.state.read();
+        let matching = state.visible_matches(Some(filter))?;
+        let internal_id = state.internal_ids.get(id);
+        Ok(internal_id.is_some_and(|id| matching.internal_ids().contains(*id)))
+    }
+
     /// Counts values among the matching items that are not hidden.
     ///
     /// # Examples
