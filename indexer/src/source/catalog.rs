@@ -173,7 +173,11 @@ impl Catalog {
                 Box::new(self.table(&opened)?)
             }
         };
-        Ok((opened.lines, layout))
+        let lines = match self.mapping.rules() {
+            Some(rules) => rules.prepared(opened.lines),
+            None => opened.lines,
+        };
+        Ok((lines, layout))
     }
 
     fn table(&self, opened: &Opened) -> Result<Table, SourceError> {

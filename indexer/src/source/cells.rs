@@ -1,7 +1,7 @@
 //! Conversion of cells to fields of an item: texts, prices, images, attribute values. Shared by all
 //! formats; the mapping of columns to fields is not decided here.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde_json::{Map, Number, Value};
 use vitrine_schemas::{AttributeType, Availability, CategoryPath, ImageRef, Price, RESERVED_NAMES};
@@ -165,8 +165,10 @@ impl<'r> Cells<'r> {
     }
 
     /// Returns the value of an attribute with a declared type; values of other types are left out.
+    /// Without a separator, texts of other types than `text` are lists as in [`list::split`].
     pub fn typed(
         &mut self,
+        name: &str,
         column: &str,
         kind: AttributeType,
         separator: Option<&str>,
@@ -178,6 +180,18 @@ impl<'r> Cells<'r> {
                     let text = html::decode(text);
                     let parts = text.split(separator).map(str::trim);
                     parts.filter(|p| !p.is_empty()).map(Value::from).collect()
+                }
+                (Value::String(text), None) if kind != AttributeType::Text => {
+                    let text = decoded(text);
+                    let column = match list::is_list(name) {
+                        true => name,
+                        false => column,
+                    };
+                    let parts = match kind {
+                        AttributeType::Keyword => list::split(column, &text),
+                        _ => list::split("", &text),
+                    };
+                    parts.into_iter().map(Value::from).collect()
                 }
                 _ => vec![value],
             };
@@ -197,11 +211,7 @@ impl<'r> Cells<'r> {
         for value in self.scalars(column) {
             match value {
                 Value::String(text) => {
-                    // The semicolon of an entity separates nothing.
-                    let text = match text.contains("://") {
-                        true => text.into(),
-                        false => html::decode(&text),
-                    };
+                    let text = decoded(&text);
                     found.extend(list::split(column, &text).into_iter().map(Value::from));
                 }
                 other => found.push(other),
@@ -252,6 +262,14 @@ impl<'r> Cells<'r> {
                 other => other,
             })
             .collect()
+    }
+}
+
+/// Returns a text without entities, whose semicolons separate nothing; a web address as it is.
+fn decoded(text: &str) -> Cow<'_, str> {
+    match text.contains("://") {
+        true => text.into(),
+        false => html::decode(text),
     }
 }
 
@@ -333,6 +351,11 @@ pub(super) fn integer_of_float(row: &Row, column: &str) -> Option<String> {
 pub(super) fn id(row: &Row, column: &str) -> Result<String, String> {
     if let Some(id) = integer_of_float(row, column) {
         return Ok(id);
+    }
+    if let Some(Value::Bool(flag)) = cell(row, column) {
+        return Err(format!(
+            "column `{column}`: expected a text or a number, got `{flag}`"
+        ));
     }
     text(row, column)?.ok_or_else(|| format!("column `{column}`: is empty; every item needs an id"))
 }

@@ -10,8 +10,15 @@ const INLINE: [&str; 14] = [
 /// Elements whose content is not text.
 const SILENT: [&str; 2] = ["script", "style"];
 
+/// Start of a section of unescaped text.
+const CDATA: &str = "<![CDATA[";
+
 /// Returns the text of a fragment: no tags, entities decoded, whitespace collapsed.
 pub(super) fn text(html: &str) -> String {
+    let unwrapped = html
+        .contains(CDATA)
+        .then(|| html.replace(CDATA, "").replace("]]>", ""));
+    let html = unwrapped.as_deref().unwrap_or(html);
     let mut raw = String::with_capacity(html.len());
     let mut rest = html;
     while let Some(at) = rest.find('<') {

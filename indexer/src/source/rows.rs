@@ -83,14 +83,23 @@ fn separated(table: Table) -> Opened {
         columns: Some(each_once(table.columns())),
         lines: Box::new(table.map(|line| {
             let line = line?;
+            let repeated = || is_header(&line.row).then(|| REPEATED_HEADER.to_owned());
             Ok(Line {
                 line: line.line,
+                error: line.error.or_else(repeated),
                 row: line.row,
                 item: None,
-                error: line.error,
             })
         })),
     }
+}
+
+/// Reason why a line is refused whose cells are the names of their columns.
+const REPEATED_HEADER: &str = "repeats the names of the columns; remove the line";
+
+/// Returns true if a row repeats the header, as where files were joined.
+fn is_header(row: &Row) -> bool {
+    row.len() > 1 && row.iter().all(|(column, cell)| cell == column.as_str())
 }
 
 /// Returns each name once: columns of one name are a list in the rows.

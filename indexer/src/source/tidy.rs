@@ -50,14 +50,13 @@ fn tidy_text(text: &mut Option<String>) {
     }
 }
 
-/// Decodes the entities of attributes; web addresses are unchanged. Nulls are left out.
+/// Removes the markup of attributes; web addresses are unchanged. Nulls are left out.
 fn tidy_attributes(attributes: &mut Map<String, Value>) {
     let decode = |value: &mut Value| {
         if let Value::String(text) = value
-            && text.contains('&')
             && !text.contains("://")
         {
-            *text = html::decode(text).into_owned();
+            *text = html::plain(text);
         }
     };
     for value in attributes.values_mut() {

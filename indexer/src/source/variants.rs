@@ -11,7 +11,8 @@ const IDENTIFIERS: &[&str] = &["sku", "gtin", "mpn", "ean", "upc", "isbn", "barc
 /// Joins the members of a product, each a variant by its id, to `base`, which has what they share.
 /// Returns the item, and the lines of members that a later one of the same id replaced.
 ///
-/// The item has the lowest price of its variants, all their images, and the values of their
+/// The item has the lowest price of its variants, of which those without one have that of `base`,
+/// all their images, and the values of their
 /// attributes. A product of one member is an item without variants.
 pub(super) fn join(mut base: Item, members: Vec<Member>) -> (Item, Vec<u64>) {
     let (members, superseded) = last_by_id(members);
@@ -19,7 +20,8 @@ pub(super) fn join(mut base: Item, members: Vec<Member>) -> (Item, Vec<u64>) {
     for member in &members {
         share(&mut base, &member.item);
     }
-    if let Some(cheapest) = cheapest(&members) {
+    let is_own_lowest = is_own_price_lowest(&base, &members);
+    if let Some(cheapest) = cheapest(&members).filter(|_| !is_own_lowest) {
         base.price = cheapest.price.clone();
         base.original_price = cheapest.original_price.clone();
         base.sale_price = cheapest.sale_price.clone();
@@ -108,6 +110,17 @@ fn share(base: &mut Item, member: &Item) {
             base.images.push(image.clone());
         }
     }
+}
+
+/// Returns true if some variants have the price of the item, and none has a lower one.
+fn is_own_price_lowest(base: &Item, members: &[Member]) -> bool {
+    let amount = |item: &Item| item.price.as_ref().map(|price| price.amount);
+    let Some(own) = amount(base) else {
+        return false;
+    };
+    let mut amounts = members.iter().map(|member| amount(&member.item));
+    amounts.clone().any(|amount| amount.is_none())
+        && amounts.all(|amount| amount.is_none_or(|amount| own <= amount))
 }
 
 fn cheapest(members: &[Member]) -> Option<&Item> {

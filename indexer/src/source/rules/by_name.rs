@@ -1,7 +1,9 @@
 //! Rules of columns without a mapping: columns named like fields of an item, in the names of the
 //! API, of Google feeds and of common shops, are these fields; all others are attributes.
 
-use super::{AttributeRule, Columns, PriceRule, PriceTable, Rules, SaleRule, SaleTable, cells};
+use super::{
+    AttributeRule, CategoryRule, Columns, PriceRule, PriceTable, Rules, SaleRule, SaleTable, cells,
+};
 
 /// Names of columns with prices.
 pub(in crate::source) const PRICES: &[&str] = &[
@@ -70,11 +72,14 @@ impl Rules {
     pub fn by_name(columns: &[String]) -> Result<Self, String> {
         let names = Names(columns);
         let mut rules = fields(&names);
-        // Quantities and actions are attributes too.
-        let is_kept = |field: &str| field == "quantity";
+        // Quantities are attributes too, and so is what stands in for a blank title.
+        let title = rules.title.as_ref().and_then(|title| title.names().first());
+        let is_kept = |field: &str, column: &str| {
+            field == "quantity" || (field == "title" && title.is_some_and(|first| first != column))
+        };
         let read: Vec<String> = rules
             .fields()
-            .filter(|(field, _)| !is_kept(field))
+            .filter(|(field, column)| !is_kept(field, column))
             .map(|(_, column)| column.to_owned())
             .collect();
         for column in columns.iter().filter(|c| !read.contains(c)) {
@@ -98,6 +103,7 @@ impl Rules {
 }
 
 fn fields(names: &Names<'_>) -> Rules {
+    let titles = names.all(&["title", "name"]);
     let categories = names.all(CATEGORIES);
     let images: Vec<String> = names
         .find(IMAGES)
@@ -121,10 +127,11 @@ fn fields(names: &Names<'_>) -> Rules {
     });
     Rules {
         id: names.find(&["id"]).unwrap_or_else(|| "id".to_owned()),
-        title: names.find(&["title", "name"]),
-        description: names.find(&["description"]),
-        category: (!categories.is_empty()).then_some(Columns::Several(categories)),
-        brand: names.find(&["brand"]),
+        title: (!titles.is_empty()).then_some(Columns::Several(titles)),
+        description: names.find(&["description"]).map(Columns::One),
+        category: (!categories.is_empty())
+            .then_some(CategoryRule::Columns(Columns::Several(categories))),
+        brand: names.find(&["brand"]).map(Columns::One),
         price,
         original_price: names.find(ORIGINAL_PRICES),
         sale_price,
@@ -134,10 +141,13 @@ fn fields(names: &Names<'_>) -> Rules {
         created_at: names.find(&["created_at"]),
         expires_at: names.find(&["expires_at", "expiration_date"]),
         hidden: names.find(&["hidden"]),
+        visible: None,
         group: names.find(&["item_group_id"]),
         variants: None,
         delete: names.find(DELETES),
         attributes: Default::default(),
+        fill_down: Vec::new(),
+        values: Default::default(),
         is_first_category: true,
     }
 }

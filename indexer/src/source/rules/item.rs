@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use vitrine_schemas::{ImageRef, Item, Price, SalePrice};
 
-use super::{Rules, SaleRule};
+use super::{CategoryRule, Columns, Rules, SaleRule};
 use crate::source::{
     cells::{self, Cells, Marks, Note, Row},
     values::{availability, time},
@@ -59,7 +59,7 @@ impl Rules {
             images: self.images(&mut cells),
             created_at: self.created_at.as_ref().and_then(|c| cells.time(c)),
             expires_at: self.expires_at.as_ref().and_then(|c| cells.time(c)),
-            hidden: self.hidden.as_ref().and_then(|c| cells.flag(c)) == Some(true),
+            hidden: self.is_hidden(&mut cells),
             attributes: self.attribute_values(&mut cells),
             ..Item::default()
         };
@@ -97,11 +97,16 @@ impl Rules {
         (cells.flag(column) == Some(true), None)
     }
 
+    fn is_hidden(&self, cells: &mut Cells<'_>) -> bool {
+        let mut flag = |column: &Option<String>| cells.flag(column.as_ref()?);
+        flag(&self.hidden) == Some(true) || flag(&self.visible) == Some(false)
+    }
+
     fn attribute_values(&self, cells: &mut Cells<'_>) -> Map<String, Value> {
         let mut attributes = Map::new();
         for (name, rule) in &self.attributes {
             let value = match rule.kind {
-                Some(kind) => cells.typed(&rule.column, kind, rule.separator.as_deref()),
+                Some(kind) => cells.typed(name, &rule.column, kind, rule.separator.as_deref()),
                 None => cells.untyped(&rule.column),
             };
             attributes.extend(value.map(|value| (name.clone(), value)));
@@ -110,7 +115,13 @@ impl Rules {
     }
 
     fn category(&self, cells: &mut Cells<'_>) -> Option<String> {
-        let columns = self.category.as_ref()?.names();
+        let columns = match self.category.as_ref()? {
+            CategoryRule::Columns(columns) => columns.names(),
+            CategoryRule::Separated(path) => {
+                let text = cells.text(&path.column)?;
+                return cells::category_path(text.split(path.separator.as_str()));
+            }
+        };
         if self.is_first_category {
             let mut paths = columns.iter().map(|column| {
                 let mut all = cells.texts(column);
@@ -266,8 +277,10 @@ fn first_path(paths: &mut String) {
     }
 }
 
-fn text(cells: &mut Cells<'_>, column: &Option<String>) -> Option<String> {
-    cells.text(column.as_ref()?)
+/// Returns the first text of some columns.
+fn text(cells: &mut Cells<'_>, columns: &Option<Columns>) -> Option<String> {
+    let mut names = columns.as_ref()?.names().iter();
+    names.find_map(|column| cells.text(column))
 }
 
 /// Fills a template; `None` if one of its columns is blank.

@@ -2,6 +2,7 @@
 
 mod by_name;
 mod item;
+mod prepare;
 
 use std::collections::BTreeMap;
 
@@ -21,10 +22,11 @@ pub(super) use item::Member;
 #[serde(deny_unknown_fields)]
 pub(super) struct Rules {
     pub id: String,
-    title: Option<String>,
-    description: Option<String>,
-    category: Option<Columns>,
-    brand: Option<String>,
+    /// Columns of which the first with a value counts, as for description and brand.
+    title: Option<Columns>,
+    description: Option<Columns>,
+    category: Option<CategoryRule>,
+    brand: Option<Columns>,
     price: Option<PriceRule>,
     original_price: Option<String>,
     sale_price: Option<SaleRule>,
@@ -34,12 +36,20 @@ pub(super) struct Rules {
     created_at: Option<String>,
     expires_at: Option<String>,
     hidden: Option<String>,
+    /// The opposite of `hidden`.
+    visible: Option<String>,
     /// Rows with the same value are variants of one item, whose id is that value.
     group: Option<String>,
     variants: Option<bool>,
     delete: Option<String>,
     #[serde(default)]
     attributes: BTreeMap<String, AttributeRule>,
+    /// Columns whose blank cells repeat the row above where the first of them is blank.
+    #[serde(default)]
+    fill_down: Vec<String>,
+    /// Meaning of values by column.
+    #[serde(default)]
+    values: BTreeMap<String, BTreeMap<String, String>>,
     /// True if `category` lists alternatives, of which the first with a value counts.
     #[serde(skip)]
     is_first_category: bool,
@@ -58,6 +68,31 @@ impl Columns {
         match self {
             Self::One(column) => std::slice::from_ref(column),
             Self::Several(columns) => columns,
+        }
+    }
+}
+
+/// Columns of the levels or of a path, or a path with a separator of its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum CategoryRule {
+    Columns(Columns),
+    Separated(SeparatedPath),
+}
+
+/// Column of a path whose levels have a separator other than `>`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeparatedPath {
+    column: String,
+    separator: String,
+}
+
+impl CategoryRule {
+    fn names(&self) -> &[String] {
+        match self {
+            Self::Columns(columns) => columns.names(),
+            Self::Separated(path) => std::slice::from_ref(&path.column),
         }
     }
 }
@@ -218,21 +253,21 @@ impl Rules {
 
     /// Returns all columns it reads.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.fields().map(|(_, column)| column)
+        let prepared = self.fill_down.iter().chain(self.values.keys());
+        let fields = self.fields().map(|(_, column)| column);
+        fields.chain(prepared.map(String::as_str))
     }
 
     /// Returns the fields and attributes with the columns they are read from.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = [
-            ("title", &self.title),
-            ("description", &self.description),
-            ("brand", &self.brand),
             ("original_price", &self.original_price),
             ("availability", &self.availability),
             ("quantity", &self.quantity),
             ("created_at", &self.created_at),
             ("expires_at", &self.expires_at),
             ("hidden", &self.hidden),
+            ("visible", &self.visible),
             ("group", &self.group),
             ("delete", &self.delete),
         ];
@@ -246,12 +281,21 @@ impl Rules {
         let sale = self.sale_price.iter().flat_map(SaleRule::columns);
         let attributes = self.attributes.iter();
         std::iter::once(("id", self.id.as_str()))
+            .chain(several("title", self.title.as_ref().map(Columns::names)))
+            .chain(several(
+                "description",
+                self.description.as_ref().map(Columns::names),
+            ))
+            .chain(several("brand", self.brand.as_ref().map(Columns::names)))
             .chain(named)
-            .chain(several("category", self.category.as_ref()))
+            .chain(several(
+                "category",
+                self.category.as_ref().map(CategoryRule::names),
+            ))
             .chain(prices.map(|column| ("price", column.as_str())))
             .chain(sale.map(|column| ("sale_price", column.as_str())))
             .chain(
-                several("images", self.images.as_ref())
+                several("images", self.images.as_ref().map(Columns::names))
                     .flat_map(|(field, rule)| template_columns(rule).map(move |c| (field, c))),
             )
             .chain(attributes.map(|(name, rule)| (name.as_str(), rule.column.as_str())))
@@ -278,9 +322,9 @@ impl Rules {
 
 fn several<'r>(
     field: &'r str,
-    columns: Option<&'r Columns>,
+    columns: Option<&'r [String]>,
 ) -> impl Iterator<Item = (&'r str, &'r str)> {
-    let columns = columns.map(Columns::names).unwrap_or_default();
+    let columns = columns.unwrap_or_default();
     columns.iter().map(move |column| (field, column.as_str()))
 }
 

@@ -5,6 +5,7 @@ mod forms;
 mod generated;
 mod images;
 mod jsonl;
+mod mappings;
 mod packed;
 mod parquet;
 mod parquet_types;

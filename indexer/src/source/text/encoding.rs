@@ -6,13 +6,34 @@
 use std::io::{self, Read};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{
+    DecoderResult, Encoding, ISO_8859_2, ISO_8859_4, ISO_8859_13, UTF_8, UTF_16BE, UTF_16LE,
+    WINDOWS_1250, WINDOWS_1252, WINDOWS_1254, WINDOWS_1257, WINDOWS_1258,
+};
 
 /// Marker of bytes that could not be decoded; it is not part of any UTF-8 text.
 const BROKEN: u8 = 0xff;
 
 /// Bytes that no common 8-bit encoding uses for text, so they are damage rather than a hint.
 const UNUSED: [u8; 6] = [0x81, 0x8d, 0x8f, 0x90, 0x9d, 0xff];
+
+/// Encodings of Latin letters that are less frequent than windows-1252, which a few letters do not
+/// tell from it.
+const RARE: [&Encoding; 7] = [
+    ISO_8859_2,
+    ISO_8859_4,
+    ISO_8859_13,
+    WINDOWS_1250,
+    WINDOWS_1254,
+    WINDOWS_1257,
+    WINDOWS_1258,
+];
+
+/// First byte of the letters of these encodings.
+const FIRST_LETTER: u8 = 0xc0;
+
+/// Maximum number of letters outside ASCII that are few.
+const MAX_FEW_LETTERS: usize = 2;
 
 /// Kind of content, which decides what an encoding is detected from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +104,12 @@ pub(crate) fn detect(
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(head, complete);
-    Ok(detector.guess(None, Utf8Detection::Deny))
+    let guess = detector.guess(None, Utf8Detection::Deny);
+    let is_sure = head.iter().filter(|byte| **byte >= FIRST_LETTER).count() > MAX_FEW_LETTERS;
+    Ok(match RARE.contains(&guess) && !is_sure {
+        true => WINDOWS_1252,
+        false => guess,
+    })
 }
 
 /// Returns UTF-16 if every second byte of many characters is zero, as in Latin text.

@@ -32,6 +32,11 @@ pub fn json_array(text: &str) -> Option<Vec<Value>> {
     serde_json::from_str(text).ok()
 }
 
+/// Returns true for the name of a column whose cells are lists with commas.
+pub fn is_list(column: &str) -> bool {
+    LIST_COLUMNS.contains(&column.to_lowercase().as_str())
+}
+
 /// Splits a cell of a column: at `|`, and at commas or semicolons if the name of the column says
 /// that it holds a list. Web addresses are not split.
 pub fn split<'t>(column: &str, text: &'t str) -> Vec<&'t str> {
@@ -39,12 +44,11 @@ pub fn split<'t>(column: &str, text: &'t str) -> Vec<&'t str> {
         let parts = text.split(separator).map(str::trim);
         parts.filter(|part| !part.is_empty()).collect()
     };
-    let column = column.to_lowercase();
     if text.contains("://") {
         vec![text]
     } else if text.contains('|') {
         parts('|')
-    } else if !LIST_COLUMNS.contains(&column.as_str()) {
+    } else if !is_list(column) {
         vec![text]
     } else if text.contains(';') {
         parts(';')
