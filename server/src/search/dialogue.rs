@@ -173,9 +173,12 @@ pub async fn turn(
     dialogue.state.clone_from(&turn.after);
     let has_more = turn.acts.iter().any(|act| act.kind == ActKind::More);
     let compared = compared(context, &dialogue, &turn).await?;
-    let page = match has_more {
-        true => Page::AfterShown,
-        false => Page::First,
+    let page = if has_more {
+        Page::AfterShown
+    } else if turn.after == turn.before {
+        Page::Again
+    } else {
+        Page::First
     };
     let answer = search(context, &mut dialogue, page, None).await?;
     let relaxations = match has_more {
@@ -343,6 +346,8 @@ fn shown(item: &vitrine_schemas::Item) -> ShownItem {
 /// Page of the results of a state.
 enum Page {
     First,
+    /// The first one of an unchanged state: the shopper still refers to all items that were shown.
+    Again,
     /// By the cursor of the page before.
     At(String),
     /// After the items that were shown.
@@ -366,7 +371,7 @@ async fn search(
     let mut request = request(&dialogue.search, state);
     request.limit = limit.unwrap_or(request.limit);
     match page {
-        Page::First => {}
+        Page::First | Page::Again => {}
         Page::At(cursor) => request.cursor = Some(cursor),
         Page::AfterShown => request.offset = dialogue.shown.len(),
     }

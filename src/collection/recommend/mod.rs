@@ -361,12 +361,13 @@ impl CandidateSource for RecommendationCandidates<'_> {
             ..
         } = &mut pool.candidates;
         let present: RoaringBitmap = candidates.candidates.iter().map(|c| c.item).collect();
-        // Only one item of a group is shown, so groups need more candidates, and the items of
-        // earlier pages, whose groups are not shown again.
+        // Only some items of a group, an author or a topic are shown, so a diverse page needs more
+        // candidates; a grouped one also the items of earlier pages, whose groups are not shown
+        // again.
         let is_grouped = request.diversify.is_some_and(|d| d.group_by.is_some());
         let is_new =
             |item: &u32| !present.contains(*item) && (is_grouped || !request.was_shown(*item));
-        let count = if is_grouped {
+        let count = if request.diversify.is_some() {
             request.max_pool_size
         } else {
             missing

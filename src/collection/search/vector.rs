@@ -127,6 +127,11 @@ impl Collection {
         if let Some(scope) = scope {
             eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() & scope));
         }
+        if let Target::Item(id) = &request.target {
+            let mut others = eligible.internal_ids().clone();
+            state.internal_ids.get(id).map(|id| others.remove(*id));
+            eligible = Arc::new(CandidateFilter::from(others));
+        }
         let matches = self.nearest(state, request, &eligible, request.limit)?;
         let mut response = matches.response(request);
         let offers = state.offers(request.filter.as_ref())?;

@@ -76,8 +76,8 @@ impl Collection {
             deadline,
         };
         let has_rules = params.rules && self.has_rules();
-        match diversity(params) {
-            None if !has_rules => self.search_vectors_in(&state, &request, scope.as_ref()),
+        let response = match diversity(params) {
+            None if !has_rules => self.search_vectors_in(&state, &request, scope.as_ref())?,
             diversify => {
                 let shopper = Shopper {
                     diversify,
@@ -88,10 +88,10 @@ impl Collection {
                     ..Search::from(request)
                 };
                 let (scope, path) = (scope.as_ref(), RulePath::Similar);
-                let response = self.search_in(&state, &request, &shopper, scope, path)?;
-                self.as_similar(&state, id, response)
+                self.search_in(&state, &request, &shopper, scope, path)?
             }
-        }
+        };
+        self.as_similar(&state, id, response)
     }
 
     /// Returns the only items that may be hits; None for all.

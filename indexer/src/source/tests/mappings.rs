@@ -69,7 +69,8 @@ fn the_first_column_with_a_value_counts() {
 
 #[test]
 fn lists_are_split_with_and_without_a_mapping() {
-    let csv = "id,title,Farbe,Schlagworte,Pfad,note\n1,A,rot|blau,\"a, b\",Food|Frozen > Peas,\"x|y\"\n";
+    let csv =
+        "id,title,Farbe,Schlagworte,Pfad,note\n1,A,rot|blau,\"a, b\",Food|Frozen > Peas,\"x|y\"\n";
     let mapping = mapping(
         "id = \"id\"\ntitle = \"title\"\n[attributes]\ncolor = \"Farbe\"\ntags = \"Schlagworte\"\n\
          path = { column = \"Pfad\", type = \"category\" }\nnote = { column = \"note\", type = \"text\" }\n",
@@ -90,7 +91,9 @@ fn columns_that_a_mapping_prepares_must_exist() {
         "category = { column = \"none\", separator = \"/\" }",
         "[values.none]\n\"a\" = \"b\"",
     ] {
-        let error = catalog.error(&mapping(&format!("id = \"id\"\ntitle = \"title\"\n{key}\n")));
+        let error = catalog.error(&mapping(&format!(
+            "id = \"id\"\ntitle = \"title\"\n{key}\n"
+        )));
         assert!(error.contains("`none`"), "{key}: {error}");
     }
 }
@@ -126,12 +129,16 @@ fn variants_without_a_price_have_that_of_the_product() {
 fn few_letters_are_western() {
     let text = b"id,title\n1,Na\xefve vase \x80 5\n";
     let found = items(catalog("a.csv", text).read());
-    assert_eq!(found[0].title.as_deref(), Some("Na\u{ef}ve vase \u{20ac} 5"));
+    assert_eq!(
+        found[0].title.as_deref(),
+        Some("Na\u{ef}ve vase \u{20ac} 5")
+    );
 }
 
 #[test]
 fn markup_of_attributes_goes() {
-    let csv = "id,title,description,care\n1,A,<![CDATA[<b>Kept</b> text]]>,<i>Wash</i> &le; 30&deg;\n";
+    let csv =
+        "id,title,description,care\n1,A,<![CDATA[<b>Kept</b> text]]>,<i>Wash</i> &le; 30&deg;\n";
     let found = items(catalog("a.csv", csv).read());
     assert_eq!(found[0].description.as_deref(), Some("Kept text"));
     assert_eq!(found[0].attributes["care"], "Wash \u{2264} 30\u{b0}");
