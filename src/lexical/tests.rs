@@ -236,6 +236,32 @@ fn mistakes_are_corrected_also_in_an_unfinished_word() {
 }
 
 #[test]
+fn a_code_is_found_as_a_whole_or_by_its_number() {
+    let shop = Shop::of(&[
+        "Keyboard KB-7749-B",
+        "Keyboard KB-7748-B",
+        "Drive KB 12",
+        "B vitamins",
+    ]);
+    for text in ["kb7749b", "KB-7749-B", "kb 7749"] {
+        assert_eq!(shop.found(text)[0], "Keyboard KB-7749-B", "{text}");
+    }
+    assert_eq!(shop.found("kb7749b"), ["Keyboard KB-7749-B"]);
+    assert_eq!(shop.found("7749"), ["Keyboard KB-7749-B"]);
+    // An unfinished code and one whose number says little stay words.
+    assert_eq!(shop.unfinished("kb-774").len(), 2);
+    assert_eq!(shop.found("kb12")[0], "Drive KB 12");
+}
+
+#[test]
+fn corrections_name_the_word_as_it_was_typed() {
+    let shop = Shop::of(&["Чёрный чайник"]);
+    let found = shop.search(&typed("Чайнк"));
+    let corrections: Vec<_> = found.corrections.keys().map(String::as_str).collect();
+    assert_eq!(corrections, ["чайнк"]);
+}
+
+#[test]
 fn marks_are_whole_and_as_written() {
     let shop = Shop::of(&["🎄 Crème brûlée 👨‍👩‍👧", "Wi-Fi router ½ m"]);
     for (text, marked) in [

@@ -355,6 +355,10 @@ fn the_default_order_is_popularity_then_the_latest() {
     assert_eq!(order(&shop, json!([])), popular);
 }
 
+fn price(hit: &vitrine::schemas::Hit) -> f64 {
+    hit.item.price.as_ref().map_or(0.0, |price| price.amount)
+}
+
 #[test]
 fn a_group_is_shown_once_in_a_sorted_list() {
     let fixture = many();
@@ -367,6 +371,11 @@ fn a_group_is_shown_once_in_a_sorted_list() {
         .search(&sorted(json!(["price"])), &shopper)
         .expect("an answer");
     assert_eq!(answer.hits.len(), 3);
+    let prices: Vec<_> = answer.hits.iter().map(price).collect();
+    assert!(prices.is_sorted(), "{prices:?}");
+    let dearest = shop.search(&sorted(json!(["price:desc"])), &shopper);
+    let prices: Vec<_> = dearest.expect("an answer").hits.iter().map(price).collect();
+    assert!(prices.is_sorted_by(|a, b| a >= b), "{prices:?}");
     let mmr = Shopper {
         diversify: Some(serde_json::from_value(json!({"mmr": 0.5})).expect("a spec")),
         ..Shopper::default()

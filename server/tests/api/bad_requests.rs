@@ -1,6 +1,6 @@
 //! Bad requests: each gets a fitting status and a problem with pointer and hint.
 
-use actix_web::test::TestRequest;
+use actix_web::{http::Method, test::TestRequest};
 use serde_json::{Value, json};
 
 use crate::harness::{Setup, api, header, raw, request, with};
@@ -155,6 +155,10 @@ async fn wrong_paths_methods_and_query_strings_get_their_own_status() {
     let answer = api.send(TestRequest::delete().uri("/v1/aliases")).await;
     assert_eq!(answer.header("allow"), "GET, POST");
     answer.problem(405, "method_not_allowed");
+    for (path, status) in [("/healthz", 200), ("/v1/collections/shop/items/none", 404)] {
+        let head = TestRequest::with_uri(path).method(Method::HEAD);
+        assert_eq!(api.head(head).await.status().as_u16(), status, "{path}");
+    }
     for query in [
         "scope=near",
         "limit=many",

@@ -120,6 +120,23 @@ async fn ids_may_hold_any_character() {
 }
 
 #[actix_web::test]
+async fn an_item_may_be_named_like_a_route() {
+    let api = api().await;
+    api.shop().await;
+    let items = "/v1/collections/shop/items";
+    for id in ["count", "scroll", "import", "delete"] {
+        let item = json!([{"id": id, "title": "Named like a route"}]);
+        api.put(items, item).await.ok();
+        let path = format!("{items}/{id}");
+        assert_eq!(api.get(&path).await.ok()["id"], id);
+        api.patch(&path, json!({"title": "Changed"})).await.ok();
+        api.delete(&path).await;
+        api.get(&path).await.problem(404, "item_not_found");
+    }
+    assert!(api.post(&format!("{items}/count"), json!({})).await.ok()["count"].is_u64());
+}
+
+#[actix_web::test]
 async fn items_are_paged_through_in_the_order_of_their_ids() {
     let api = api().await;
     api.shop().await;

@@ -116,6 +116,24 @@ async fn a_token_is_for_its_user_and_its_filter() {
     let similar = "/v1/collections/shop/items/a/similar";
     let answer = api.send(request(&mine, "GET", similar, None)).await.json();
     assert_eq!(ids(&answer), ["b"]);
+
+    // Items outside the filter are not found, and no reason names them.
+    for path in ["similar", "bought_together"] {
+        let path = format!("/v1/collections/shop/items/c/{path}");
+        let answer = api.send(request(&mine, "GET", &path, None)).await;
+        answer.problem(404, "item_not_found");
+    }
+    let path = "/v1/collections/shop/search";
+    send(&mine, "POST", path, json!({"query": {"item": "c"}}))
+        .await
+        .problem(404, "item_not_found");
+    let path = "/v1/collections/shop/recommend";
+    let body = json!({"positives": ["c"], "exclude_seen": false, "limit": 5});
+    let answer = send(&mine, "POST", path, body.clone()).await.json();
+    assert_eq!(ids(&answer).len(), 2);
+    assert!(!answer.to_string().contains("coat"), "{answer}");
+    let answer = send(&key, "POST", path, body).await.json();
+    assert!(answer.to_string().contains("coat"), "{answer}");
 }
 
 #[actix_web::test]

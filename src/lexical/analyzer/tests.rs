@@ -198,6 +198,11 @@ fn numbers_have_one_spelling() {
         (".5", "0.5"),
         ("½", "1/2"),
         ("１２", "12"),
+        ("٢٥٠", "250"),
+        ("۲۵۰", "250"),
+        ("१२", "12"),
+        ("๕๐", "50"),
+        ("١٬٢٠٠٫٥", "1200.5"),
     ] {
         assert_eq!(terms(text), [number], "{text}");
     }
@@ -209,6 +214,22 @@ fn numbers_have_one_spelling() {
     each_finds_each(&["1/2", "½", "0.5", "0,5"], &["1/2", "½"]);
     each_finds_each(&["2.50"], &["2.5"]);
     assert!(!index_terms("12/24").iter().any(|a| a.term == "0.5"));
+}
+
+#[test]
+fn letters_that_writers_mix_are_one() {
+    for (one, other) in [
+        ("قهـــوة", "قهوة"),
+        ("قهوه", "قهوة"),
+        ("کفش", "كفش"),
+        ("كرسى", "كرسي"),
+        ("أحذية", "احذيه"),
+        ("\u{958}लम", "कलम"),
+    ] {
+        assert_eq!(terms(one), terms(other), "{one}");
+    }
+    // Vowel signs of Indic scripts are letters.
+    assert_ne!(terms("दाल"), terms("दिल"));
 }
 
 #[test]
