@@ -8,7 +8,7 @@ use std::{
 use super::{Aliases, BRANDS_BY_NAME, Bound, LEXICONS, Lexicon, Senses, has};
 use crate::{
     lexical::is_stop,
-    nlu::tokens::{Kind, Token, cuts_word, key, tokens, tokens_of},
+    nlu::tokens::{Kind, Token, cuts_word, key, tokens, tokens_of, unaccented},
 };
 
 /// Letters of a noun at the end of a compound, and before it, at least.
@@ -25,8 +25,9 @@ struct Tables {
     synonyms: Aliases,
     related: Aliases,
     brands: Aliases,
-    /// Stems of all words that tell the language.
+    /// Stems of words that tell the language, and words of dialogues that do.
     stems: HashSet<String>,
+    words: HashSet<String>,
 }
 
 static TABLES: LazyLock<Vec<Tables>> = LazyLock::new(|| Language::all().map(Tables::new).collect());
@@ -145,11 +146,16 @@ impl Language {
         let is_marked = lexicon.forms.is_marked(written);
         let plain = tokens(written);
         let is_first = !is_marked && plain.iter().all(|t| is_english(&t.form));
+        // "hats" is as English as "hat".
         let lower = written.to_lowercase();
-        let is_shared = has(&lexicon.shared, &lower);
+        let is_shared =
+            has(&lexicon.shared, &lower) || plain.iter().all(|t| has(&lexicon.shared, &t.form));
         let stem = lexicon.forms.stem(written);
         let is_own = is_marked
             || TABLES[self.0].stems.contains(&stem)
+            || TABLES[self.0]
+                .words
+                .contains(&lexicon.forms.spelled(written))
             || lexicon
                 .ends_with_noun(&token.form)
                 .is_some_and(|noun| !is_english(noun) && !has(&lexicon.shared, noun));
@@ -207,7 +213,8 @@ impl Tables {
         let key = |name: &str| key(&tokens_of(name, language));
         let bounds = lexicon.bounds.iter();
         let bounds = bounds.flat_map(|(bound, words)| words.iter().map(|w| (key(w), *bound)));
-        let brands = BRANDS_BY_NAME.iter().map(|names| (names.clone(), &[][..]));
+        let brands = BRANDS_BY_NAME.iter();
+        let brands = brands.map(|names| (names.clone(), Vec::new()));
         let first = Language::default().lexicon();
         Self {
             bounds: bounds.collect(),
@@ -215,23 +222,25 @@ impl Tables {
             related: aliases(language, &lexicon.related, &first.related),
             brands: grouped(language, brands),
             stems: stems(lexicon),
+            words: words(lexicon),
         }
     }
 }
 
-/// Returns the names of each group in a language, by their keys and by those of its names in the
-/// first language.
+/// Returns the names of each group in a language, by their keys and by those of its name and of its
+/// names in the first language.
 fn aliases(language: Language, own: &Senses<String>, first: &Senses<String>) -> Aliases {
     let groups = own.iter().map(|(group, names)| {
-        let others = first.get(group).filter(|_| language.0 > 0);
-        (names.clone(), others.map_or(&[][..], Vec::as_slice))
+        let others = first.get(group).into_iter().flatten().chain([group]);
+        let others = others.filter(|_| language.0 > 0).cloned();
+        (names.clone(), others.collect())
     });
     grouped(language, groups)
 }
 
-fn grouped<'a>(
+fn grouped(
     language: Language,
-    groups: impl Iterator<Item = (Vec<String>, &'a [String])>,
+    groups: impl Iterator<Item = (Vec<String>, Vec<String>)>,
 ) -> Aliases {
     let mut by_key = HashMap::new();
     let mut by_other = HashMap::new();
@@ -242,7 +251,7 @@ fn grouped<'a>(
             by_key.insert(key(name), names.clone());
         }
         for name in others {
-            by_other.insert(key(name), names.clone());
+            by_other.insert(key(&name), names.clone());
         }
     }
     for (key, names) in by_other {
@@ -251,22 +260,39 @@ fn grouped<'a>(
     by_key
 }
 
-/// Returns the stems of all words of a lexicon.
+/// Returns the stems of the words of a lexicon; of English also those of dialogues.
 fn stems(lexicon: &Lexicon) -> HashSet<String> {
+    let is_first = !lexicon.forms.compounds;
     let roles = lexicon.all_roles().map(|(_, phrase)| phrase);
     let values = lexicon.synonyms.values().chain(lexicon.related.values());
-    let words = lexicon.words().chain(values.flatten());
-    let comparatives = lexicon.comparatives.values().flatten();
-    let words = words.chain(comparatives).map(String::as_str);
-    let all = roles.chain(words);
-    let parts = all.flat_map(|phrase| phrase.split(|c: char| !c.is_alphabetic() && c != '\''));
-    let latin = parts.filter(|word| word.chars().all(|c| c.is_alphabetic() || c == '\''));
-    let stem = |word: &str| match lexicon.forms.compounds {
-        true => lexicon.forms.stem(word),
-        false => tokens(word).into_iter().map(|t| t.form).collect(),
+    let fields = lexicon.fields.values();
+    let all = values.clone().chain(fields).flatten().map(String::as_str);
+    let more = lexicon.words().filter(|_| is_first).map(String::as_str);
+    let stem = |word: &str| match is_first {
+        true => tokens(word).into_iter().map(|t| t.form).collect(),
+        false => lexicon.forms.stem(word),
     };
-    let stems = latin.map(stem).filter(|stem| !stem.is_empty());
-    stems.collect()
+    // Plurals of nouns change vowels: Rucksäcke.
+    let plurals = values.flatten().map(String::as_str).flat_map(parts);
+    let plurals = plurals.map(|word| unaccented(&stem(word)));
+    let phrases = roles.chain(all).chain(more);
+    let stems = phrases.flat_map(parts).map(stem);
+    stems.chain(plurals).collect()
+}
+
+/// Returns the words of a lexicon as they are spelled.
+fn words(lexicon: &Lexicon) -> HashSet<String> {
+    let comparatives = lexicon.comparatives.values().flatten();
+    let all = lexicon.words().chain(comparatives).map(String::as_str);
+    all.flat_map(parts)
+        .map(|word| lexicon.forms.spelled(word))
+        .collect()
+}
+
+/// Returns the words of a phrase.
+fn parts(phrase: &str) -> impl Iterator<Item = &str> {
+    let words = phrase.split(|c: char| !c.is_alphabetic() && c != '\'');
+    words.filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

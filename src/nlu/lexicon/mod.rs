@@ -1,7 +1,7 @@
 //! Words of shoppers, whatever the shop sells; values come from the items of the shop.
 //!
 //! Each language is a TOML file in this folder. Phrases are added there without Rust; a new
-//! language also needs a line in [`FILES`].
+//! language also needs a line in [`FILES`], see docs/contributing.md.
 
 mod forms;
 mod language;

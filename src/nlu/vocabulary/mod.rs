@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Maximum number of values whose words tell the language of a shop.
-const MAX_TELLING_VALUES: usize = 5_000;
+const MAX_TELLING_VALUES: usize = 500;
 
 /// Kind of the values of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +107,9 @@ impl Vocabulary {
     /// most of the values.
     pub(in crate::nlu) fn language_of(&self, text: &str, before: &str) -> Language {
         let leans = *self.leans.get_or_init(|| {
-            let values = self.pairs.iter().map(|pair| pair.value.as_str());
-            Language::of_most(values.take(MAX_TELLING_VALUES))
+            let step = self.pairs.len() / MAX_TELLING_VALUES + 1;
+            let values = self.pairs.iter().step_by(step);
+            Language::of_most(values.map(|pair| pair.value.as_str()))
         });
         let earlier = match before.trim() {
             "" => leans,

@@ -170,8 +170,9 @@ impl Names {
     }
 
     fn add_measure(&mut self, field: &str, value: &str) {
+        let first = || (self.language != Language::default()).then(Language::default);
         let own = measure_of(value, self.language);
-        let measure = own.or_else(|| measure_of(value, Language::default()));
+        let measure = own.or_else(|| measure_of(value, first()?));
         if let Some(measure) = measure {
             let meaning = Meaning {
                 field: field.to_owned(),
