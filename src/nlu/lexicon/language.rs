@@ -156,13 +156,22 @@ impl Language {
             || TABLES[self.0]
                 .words
                 .contains(&lexicon.forms.spelled(written))
-            || lexicon
-                .ends_with_noun(&token.form)
-                .is_some_and(|noun| !is_english(noun) && !has(&lexicon.shared, noun));
+            || self.ends_with_own_noun(&lower, &token.form);
         (
             is_own && !is_first && !is_shared,
             is_first && !is_own && !is_shared,
         )
+    }
+
+    /// Returns true for a compound that ends with a noun, as it is written, that no English word
+    /// ends with: "Lederjacke", but neither "lumberjack" nor "earring".
+    fn ends_with_own_noun(self, lower: &str, form: &str) -> bool {
+        let lexicon = self.lexicon();
+        lexicon.ends_with_noun(form).is_some_and(|noun| {
+            let before = form.chars().count() - noun.chars().count();
+            let tail: String = lower.chars().skip(before).collect();
+            !is_english(noun) && !has(&lexicon.shared, &tail)
+        })
     }
 
     /// Returns true if the tokens are a bound of this language only, and a number.

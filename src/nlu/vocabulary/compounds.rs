@@ -7,7 +7,7 @@ use crate::nlu::{
     tokens::{Kind, Token, tokens_of},
 };
 
-/// Shortest last part of a compound, in letters.
+/// Shortest last part of a compound, in letters, if the first part names nothing.
 const MIN_HEAD_LETTERS: usize = 4;
 
 impl Vocabulary {
@@ -60,8 +60,8 @@ impl Names {
         };
         let seams = forms.seams(written);
         let both = seams.iter().find(|seam| {
-            let (first, last, letters) = split(seam);
-            letters >= MIN_HEAD_LETTERS && self.is_modifier(&first) && self.is_head(&last)
+            let (first, last, _) = split(seam);
+            self.is_modifier(&first) && self.is_head(&last)
         });
         let last = || {
             seams.iter().find(|seam| {
@@ -113,6 +113,7 @@ mod tests {
         let vocabulary = Vocabulary::new([
             ("category", "Schuhe > Laufschuhe"),
             ("category", "Schuhe > Stiefel"),
+            ("category", "Uhren"),
             ("material", "Leder"),
             ("material", "Baumwolle"),
             ("features", "Zucker"),
@@ -124,6 +125,7 @@ mod tests {
         };
         assert_eq!(cut("Lederschuhe"), ["Leder", "schuhe"]);
         assert_eq!(cut("Damenlaufschuhe"), ["Damen", "laufschuhe"]);
+        assert_eq!(cut("Herrenuhr"), ["Herren", "uhr"]);
         assert_eq!(cut("Wanderschuhe"), ["Wander", "schuhe"]);
         assert_eq!(cut("zuckerfreie"), ["zucker", "freie"]);
         assert_eq!(cut("Baumwollstiefel"), ["Baumwoll", "stiefel"]);
