@@ -282,7 +282,7 @@ pub struct DialogueRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TurnRequest {
-    /// Text of the shopper, in English or Chinese.
+    /// Text of the shopper, in English, Chinese or German.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Base64 of a recording of the shopper, as in `query.audio` of a search.

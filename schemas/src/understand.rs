@@ -9,7 +9,7 @@ use crate::{Filter, Range, SortKey};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnderstandRequest {
-    /// Query text in English or Chinese.
+    /// Query text in English, Chinese or German.
     pub text: String,
     /// Fields that are not extracted, such as `color` or `price`: their words stay in the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

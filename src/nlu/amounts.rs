@@ -1,7 +1,7 @@
 //! Amounts of money and the bounds they set: "under $50", "20 to 40", "1.5万以内", "两百块左右".
 
 use super::{
-    lexicon::{Bound, LEXICON, Role, has},
+    lexicon::{Bound, Role, has, lexicon_of},
     numbers::number_at,
     tokens::{Kind, Token, cuts_word},
     vocabulary::Vocabulary,
@@ -101,7 +101,8 @@ pub(super) fn price_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(usi
 
 /// Returns true for a bound that only stands after an amount: "50 tops".
 fn is_after_only(tokens: &[Token]) -> bool {
-    matches!(tokens, [only] if ["top", "封顶"].contains(&only.form.as_str()))
+    let after = &lexicon_of(tokens).amounts.bounds_after;
+    matches!(tokens, [only] if has(after, &only.form))
 }
 
 /// 三五十块, 两三百: between both.
@@ -127,14 +128,15 @@ fn two_digits(tokens: &[Token]) -> Option<(usize, PriceRange)> {
 /// Length of the words between two amounts of a range. "budget 500 to 800" is a range; in "under 50
 /// and 20" nobody knows.
 fn joint_at(tokens: &[Token], before: Option<Bound>) -> Option<usize> {
+    let amounts = &lexicon_of(tokens).amounts;
     let words = |n: usize| {
         let forms = tokens.get(..n)?.iter().map(|t| t.form.as_str());
         Some(forms.collect::<Vec<_>>().join(" "))
     };
     (1..=2).rev().find(|n| {
         words(*n).is_some_and(|words| {
-            has(&LEXICON.amounts.ranges, &words)
-                && (words != "and" || before == Some(Bound::Between))
+            let needs_between = has(&amounts.ranges_after_between, &words);
+            has(&amounts.ranges, &words) && (!needs_between || before == Some(Bound::Between))
         })
     })
 }
@@ -174,7 +176,7 @@ fn is_measured(tokens: &[Token], n: usize) -> bool {
         return false;
     };
     let form = next.form.as_str();
-    let units = &LEXICON.amounts.units;
+    let units = &lexicon_of(tokens).amounts.units;
     match next.kind {
         Kind::Word => has(units, form) || next.start == tokens[n - 1].end,
         Kind::Han => units.iter().any(|unit| {
@@ -197,7 +199,7 @@ fn currency_at(tokens: &[Token]) -> usize {
     };
     longest
         .into_iter()
-        .find(|n| has(&LEXICON.amounts.currencies, &name(*n)))
+        .find(|n| has(&lexicon_of(tokens).amounts.currencies, &name(*n)))
         .unwrap_or(0)
 }
 

@@ -2,9 +2,9 @@
 //! kind compare across units.
 
 use super::{
-    lexicon::{Bound, LEXICON},
+    lexicon::{Bound, Language, has, lexicon_of},
     numbers::number_at,
-    tokens::{Kind, Token, tokens},
+    tokens::{Kind, Token, tokens, tokens_of},
 };
 
 /// Relative difference below which two numbers are the same.
@@ -93,7 +93,7 @@ pub(in crate::nlu) fn measure_at(tokens: &[Token]) -> Option<(usize, Measure)> {
     let joint = |at: usize| {
         tokens
             .get(at)
-            .is_some_and(|t| ["-", "to", "到", "至"].contains(&t.form.as_str()))
+            .is_some_and(|t| has(&lexicon_of(tokens).amounts.measure_ranges, &t.form))
     };
     let range = joint(after_first)
         .then(|| number_at(tokens.get(after_first + 1..)?))
@@ -118,8 +118,8 @@ pub(in crate::nlu) fn measure_at(tokens: &[Token]) -> Option<(usize, Measure)> {
 }
 
 /// Returns the measure that a whole value of an item is: "500 ml", "3+ years", 3岁以上.
-pub(in crate::nlu) fn measure_of(value: &str) -> Option<Measure> {
-    let tokens = tokens(value);
+pub(in crate::nlu) fn measure_of(value: &str, language: Language) -> Option<Measure> {
+    let tokens = tokens_of(value, language);
     let (start, bound) = bound_of(&tokens, 0).map_or((0, None), |(n, bound)| (n, Some(bound)));
     let (n, measure) = match measure_at(&tokens[start..]) {
         Some(found) => found,
@@ -153,7 +153,7 @@ fn bound_of(tokens: &[Token], at: usize) -> Option<(usize, Bound)> {
     if ahead.first()?.form == "+" {
         return Some((1, Bound::Min));
     }
-    LEXICON.bound_at(ahead)
+    lexicon_of(ahead).bound_at(ahead)
 }
 
 /// Returns the kind and the factor of the unit that a name is: "kg", "pieces".
@@ -172,11 +172,14 @@ fn unit_at(tokens: &[Token], before: bool) -> Option<(usize, String, f64)> {
         let han = tokens[0].kind == Kind::Han;
         let forms: Vec<_> = tokens[..n].iter().map(|t| t.form.as_str()).collect();
         let name = forms.join(if han { "" } else { " " });
-        LEXICON.measures.iter().find_map(|(kind, units)| {
-            let fits = !before || kind.starts_with("size_");
-            let factor = fits.then(|| units.get(&name)).flatten()?;
-            Some((n + skipped, kind.clone(), *factor))
-        })
+        lexicon_of(tokens)
+            .measures
+            .iter()
+            .find_map(|(kind, units)| {
+                let fits = !before || kind.starts_with("size_");
+                let factor = fits.then(|| units.get(&name)).flatten()?;
+                Some((n + skipped, kind.clone(), *factor))
+            })
     })
 }
 
@@ -187,7 +190,9 @@ mod tests {
     #[test]
     fn measures_compare_across_units() {
         let meet = |a: &str, b: &str| {
-            let of = |text: &str| measure_of(text).unwrap_or_else(|| panic!("{text}"));
+            let of = |text: &str| {
+                measure_of(text, Language::default()).unwrap_or_else(|| panic!("{text}"))
+            };
             of(a).meets(&of(b))
         };
         for (a, b, expected) in [
@@ -209,7 +214,7 @@ mod tests {
             assert_eq!(meet(a, b), expected, "{a} {b}");
         }
         for text in ["red", "42", "XL", "13 inch laptop sleeve case", "inch"] {
-            assert_eq!(measure_of(text), None, "{text}");
+            assert_eq!(measure_of(text, Language::default()), None, "{text}");
         }
     }
 }

@@ -2,14 +2,18 @@
 
 use unicode_normalization::char::decompose_canonical;
 
+use super::{
+    lexicon::{Language, Lexicon},
+    numbers::{number_and_unit, number_in_word},
+};
 use crate::lexical::simplify;
 
 /// Kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::nlu) enum Kind {
-    /// Letters, in lower case and without the ending of a plural.
+    /// Letters, in lower case and without inflection.
     Word,
-    /// Digits.
+    /// Digits, or a number in one word of a language that writes them so.
     Number(f64),
     /// One character of a script that is written without spaces.
     Han,
@@ -23,21 +27,33 @@ pub(in crate::nlu) enum Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::nlu) struct Token {
     pub kind: Kind,
-    /// Comparable form: lower case, simplified characters, no ending of a plural.
+    /// Comparable form: lower case, simplified characters, no inflection.
     pub form: String,
+    /// Language of the text.
+    pub language: Language,
     /// Bytes of the text.
     pub start: usize,
     pub end: usize,
 }
 
-/// Splits a text.
+/// Splits a text in English or Chinese.
 pub(in crate::nlu) fn tokens(text: &str) -> Vec<Token> {
+    tokens_of(text, Language::default())
+}
+
+/// Splits a text.
+pub(in crate::nlu) fn tokens_of(text: &str, language: Language) -> Vec<Token> {
+    tokens_with(text, language, language.lexicon())
+}
+
+/// Splits a text by the lexicon of its language.
+pub(in crate::nlu) fn tokens_with(text: &str, language: Language, lexicon: &Lexicon) -> Vec<Token> {
     let chars: Vec<(usize, char, char)> = text
         .char_indices()
         .map(|(at, c)| (at, c, plain(c)))
         .collect();
     let end_of = |i: usize| chars.get(i).map_or(text.len(), |(at, ..)| *at);
-    let mut found = Vec::new();
+    let mut found: Vec<Token> = Vec::new();
     let mut i = 0;
     while let Some(&(start, _, c)) = chars.get(i) {
         let from = i;
@@ -46,12 +62,8 @@ pub(in crate::nlu) fn tokens(text: &str) -> Vec<Token> {
             while chars.get(i).is_some_and(|_| in_number(&chars, i)) {
                 i += 1;
             }
-            let digits: String = chars[from..i]
-                .iter()
-                .map(|c| c.2)
-                .filter(|c| *c != ',')
-                .collect();
-            Kind::Number(digits.parse().unwrap_or(f64::INFINITY))
+            let digits: String = chars[from..i].iter().map(|c| c.2).collect();
+            Kind::Number(lexicon.forms.number(&digits))
         } else if is_han(c) {
             Kind::Han
         } else if c.is_alphabetic() {
@@ -61,7 +73,10 @@ pub(in crate::nlu) fn tokens(text: &str) -> Vec<Token> {
             Kind::Word
         } else if c == '"' && from > 0 && chars[from - 1].2.is_ascii_digit() {
             Kind::Word
-        } else if c.is_whitespace() || c == '\'' {
+        } else if c.is_whitespace()
+            || c == '\''
+            || c == '.' && is_abbreviation(text, found.last(), start, lexicon)
+        {
             continue;
         } else if ",.;:!?()[]\"".contains(c) {
             Kind::Break
@@ -82,33 +97,73 @@ pub(in crate::nlu) fn tokens(text: &str) -> Vec<Token> {
             found.push(Token {
                 kind: Kind::Word,
                 form: "not".to_owned(),
+                language,
                 start,
+                end: end_of(i),
+            });
+            continue;
+        }
+        let written = &text[start..end_of(i)];
+        if kind == Kind::Word
+            && let Some(number) = number_in_word(written, lexicon)
+        {
+            let (kind, end) = (Kind::Number(number), end_of(i));
+            found.push(Token {
+                kind,
+                form: plain,
+                language,
+                start,
+                end,
+            });
+            continue;
+        }
+        if kind == Kind::Word
+            && let Some((number, seam)) = number_and_unit(written, lexicon)
+        {
+            let (digits, unit) = written.split_at(seam);
+            found.push(Token {
+                kind: Kind::Number(number),
+                form: digits.to_lowercase(),
+                language,
+                start,
+                end: start + seam,
+            });
+            found.push(Token {
+                kind,
+                form: lexicon.forms.form(unit, unit),
+                language,
+                start: start + seam,
                 end: end_of(i),
             });
             continue;
         }
         let form = if plain == "\"" && kind == Kind::Word {
             "inch".to_owned()
-        } else if plain == "g"
-            && &text[start..end_of(i)] == "G"
-            && from > 0
-            && chars[from - 1].2.is_ascii_digit()
-        {
+        } else if plain == "g" && written == "G" && from > 0 && chars[from - 1].2.is_ascii_digit() {
             // 256G is memory, 256g a weight.
             "gb".to_owned()
         } else if kind == Kind::Word {
-            stem(&plain)
+            lexicon.forms.form(written, &plain)
         } else {
             plain
         };
         found.push(Token {
             kind,
             form,
+            language,
             start,
             end: end_of(i),
         });
     }
     found
+}
+
+/// Returns true if a dot belongs to an abbreviation directly before it.
+fn is_abbreviation(text: &str, last: Option<&Token>, at: usize, lexicon: &Lexicon) -> bool {
+    last.is_some_and(|token| {
+        let word = text[token.start..token.end].to_lowercase();
+        token.end == at && lexicon.forms.abbreviations.contains(&word)
+    })
 }
 
 /// The key under which a phrase is looked up.
@@ -160,18 +215,9 @@ fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
 }
 
-/// A word without the ending of an English plural.
-fn stem(word: &str) -> String {
-    let cut = |n: usize| word[..word.len() - n].to_owned();
-    let ends = |endings: &[&str]| endings.iter().any(|e| word.ends_with(e));
-    match word.len() {
-        0..=3 => word.to_owned(),
-        _ if ends(&["ies"]) => cut(3) + "y",
-        _ if ends(&["sses", "ches", "shes", "xes", "zes"]) => cut(2),
-        _ if ends(&["ss", "us", "is"]) => word.to_owned(),
-        _ if ends(&["s"]) => cut(1),
-        _ => word.to_owned(),
-    }
+/// Returns the word without accents.
+pub(in crate::nlu) fn unaccented(word: &str) -> String {
+    word.chars().map(without_accents).collect()
 }
 
 /// Returns true if one Chinese character, which may be a bound, begins another word: 内 of 内存.
@@ -206,6 +252,22 @@ mod tests {
         );
         assert_eq!(forms("13\" 紅色"), ["13", "inch", "红", "色"]);
         assert!(tokens("").is_empty());
+    }
+
+    #[test]
+    fn german_numbers_and_units_come_apart() {
+        let german = crate::nlu::lexicon::german();
+        let kinds = |text: &str| -> Vec<String> {
+            let written = |t: Token| match t.kind {
+                Kind::Number(x) => x.to_string(),
+                _ => t.form,
+            };
+            tokens_of(text, german).into_iter().map(written).collect()
+        };
+        assert_eq!(kinds("sechsjährige"), ["6", "jahrig"]);
+        assert_eq!(kinds("fünfundzwanzig zweihundertfünfzig"), ["25", "250"]);
+        assert_eq!(kinds("max. 1.299,90 €"), ["max", "1299.9", "€"]);
+        assert_eq!(kinds("ein Achter"), ["ein", "acht"]);
     }
 
     #[test]

@@ -122,15 +122,27 @@ fn shown(items: &[(String, f64)]) -> Vec<ShownItem> {
 
 #[test]
 fn nine_in_ten_turns_are_read_exactly() {
-    check("dialogues");
+    check_both_languages("dialogues");
 }
 
 #[test]
 fn so_are_turns_written_when_the_reader_was_there() {
-    check("later");
+    check_both_languages("later");
 }
 
-fn check(name: &str) {
+fn check_both_languages(name: &str) {
+    let (turns, chinese) = check(name);
+    assert!(turns >= 60 && chinese * 9 >= turns * 4);
+}
+
+#[test]
+fn so_are_german_turns() {
+    let (turns, _) = check("german");
+    assert_eq!(turns, 24);
+}
+
+/// Returns the numbers of turns and of Chinese turns.
+fn check(name: &str) -> (usize, usize) {
     let shops = shops();
     let (mut turns, mut chinese, mut failures) = (0, 0, Vec::new());
     for dialogue in dialogues(name) {
@@ -161,7 +173,6 @@ fn check(name: &str) {
             state = after;
         }
     }
-    assert!(turns >= 60 && chinese * 9 >= turns * 4);
     let share = 1.0 - failures.len() as f64 / turns as f64;
     println!(
         "{share:.3} of {turns} turns exact; not: {}",
@@ -172,6 +183,7 @@ fn check(name: &str) {
         "{share:.3} exact; not: {}",
         failures.join("\n")
     );
+    (turns, chinese)
 }
 
 #[test]
@@ -259,7 +271,7 @@ fn what_cannot_be_done_says_why_and_changes_nothing() {
 fn any_turn_is_taken() {
     let shops = shops();
     let page = shown(&[("a".into(), 80.0), ("b".into(), f64::MAX)]);
-    let mut turns: Vec<String> = ["dialogues", "later"]
+    let mut turns: Vec<String> = ["dialogues", "later", "german"]
         .into_iter()
         .flat_map(dialogues)
         .flat_map(|d| d.turns)

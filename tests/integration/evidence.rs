@@ -13,7 +13,7 @@ use vitrine::{
 };
 
 /// Title, category, brand and further values of an item.
-type Row = (&'static str, &'static str, &'static str, &'static str);
+pub type Row = (&'static str, &'static str, &'static str, &'static str);
 
 const ITEMS: [Row; 26] = [
     ("Organic Green Tea", "Food > Tea", "Lipton", "weight=100 g"),
@@ -134,10 +134,15 @@ const ITEMS: [Row; 26] = [
     ("保湿面霜", "美妆 > 护肤", "自然堂", "features=无酒精"),
 ];
 
-struct Shop(Vec<BTreeMap<String, Vec<String>>>);
+pub struct Shop(Vec<BTreeMap<String, Vec<String>>>);
 
 impl Shop {
     fn new() -> Self {
+        Self::of(&ITEMS)
+    }
+
+    /// Returns a shop with the items.
+    pub fn of(items: &[Row]) -> Self {
         let item = |(title, category, brand, others): &Row| {
             let mut item: BTreeMap<String, Vec<String>> = BTreeMap::new();
             for (field, value) in [("title", title), ("category", category), ("brand", brand)] {
@@ -149,10 +154,10 @@ impl Shop {
             }
             item
         };
-        Self(ITEMS.iter().map(item).collect())
+        Self(items.iter().map(item).collect())
     }
 
-    fn vocabulary(&self) -> Vocabulary {
+    pub fn vocabulary(&self) -> Vocabulary {
         let values = self
             .0
             .iter()
@@ -176,15 +181,16 @@ impl Shop {
 
 /// Returns the words of a text, and each Chinese character.
 fn words(text: &str) -> Vec<String> {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || "äöüß".contains(c);
     let mut words: Vec<String> = Vec::new();
     let mut joins = false;
     for c in text.to_lowercase().chars() {
         match words.last_mut() {
-            Some(word) if joins && c.is_ascii_alphanumeric() => word.push(c),
+            Some(word) if joins && is_letter(c) => word.push(c),
             _ if c.is_alphanumeric() => words.push(c.to_string()),
             _ => {}
         }
-        joins = c.is_ascii_alphanumeric();
+        joins = is_letter(c);
     }
     let stem = |word: String| match word.strip_suffix('s') {
         Some(stem) if stem.len() > 2 => stem.to_owned(),
@@ -242,7 +248,7 @@ impl Catalog for Shop {
 }
 
 /// Returns the conditions of a text in short: `color=red -brand=Nike price<=50 sort=price`.
-fn conditions(text: &str, shop: &Shop, vocabulary: &Vocabulary) -> BTreeSet<String> {
+pub fn conditions(text: &str, shop: &Shop, vocabulary: &Vocabulary) -> BTreeSet<String> {
     let understood = Understanding::with(text, vocabulary, &[], shop);
     let bounds = |field: &str, gte: Option<f64>, lte: Option<f64>| {
         let low = gte.map(|x| format!("{field}>={x}"));

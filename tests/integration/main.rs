@@ -14,6 +14,7 @@ mod evidence;
 mod explore;
 mod facets;
 mod feed;
+mod german;
 mod items;
 mod lifecycle;
 mod map;

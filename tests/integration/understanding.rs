@@ -56,16 +56,61 @@ fn sets(values: BTreeMap<&str, Vec<&str>>) -> BTreeMap<String, BTreeSet<String>>
         .collect()
 }
 
+fn cases(name: &str) -> Vec<Case> {
+    let lines = read(name);
+    let cases = lines.lines();
+    let cases = cases.map(|line| serde_json::from_str(line).expect(line));
+    cases.collect()
+}
+
 #[test]
 fn nine_in_ten_queries_are_understood_exactly() {
-    let vocabularies = vocabularies();
-    let cases: Vec<Case> = read("queries.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).expect(line))
-        .collect();
+    let cases = cases("queries.jsonl");
     assert_eq!(cases.len(), 200);
+    check(&cases);
+}
+
+#[test]
+fn so_are_queries_in_german() {
+    let cases = cases("german.jsonl");
+    assert_eq!(cases.len(), 50);
+    check(&cases);
+}
+
+#[test]
+fn german_words_count_in_german_queries_only() {
+    let vocabularies = vocabularies();
+    let understood = |text: &str, shop: &str| {
+        let understood = Understanding::of(text, &vocabularies[shop], &[]);
+        let must = sets(understood.must());
+        (must, understood.price(), understood.text)
+    };
+    for (text, left) in [
+        ("rot proof gift", "rot proof gift"),
+        ("die cast car", "die cast car"),
+        ("bald man hat", "bald hat"),
+        ("rock band also hell", "rock band also hell"),
+    ] {
+        let (must, _, rest) = understood(text, "en");
+        assert_eq!(rest, left, "{text}");
+        assert!(!must.contains_key("color"), "{text}: {must:?}");
+    }
+    // Values in other languages are found by German names.
+    let (must, price, _) = understood("rotes Kleid unter 50 Euro", "en");
+    assert_eq!(must["color"], BTreeSet::from(["red".to_owned()]));
+    assert_eq!(
+        must["category"],
+        BTreeSet::from(["Clothing > Dresses".to_owned()])
+    );
+    assert_eq!(price.lte, Some(50.0));
+    let (must, ..) = understood("rotes Kleid", "zh");
+    assert_eq!(must["color"], BTreeSet::from(["红色".to_owned()]));
+}
+
+fn check(cases: &[Case]) {
+    let vocabularies = vocabularies();
     let mut failures = Vec::new();
-    for case in &cases {
+    for case in cases {
         let found = Understanding::of(&case.query, &vocabularies[&case.language], &[]);
         let price = PriceRange {
             gte: case.price.gte,
@@ -107,14 +152,20 @@ fn any_text_is_taken() {
         "<= <=",
         "９９９９９９元以下",
         "\u{0}\u{feff}é\u{301}",
+        "ß",
+        "zwei",
+        "ab 5.",
+        "freiäöü",
     ] {
         for vocabulary in vocabularies.values().chain([&Vocabulary::new([])]) {
             Understanding::of(text, vocabulary, &[]);
         }
     }
     // All pieces of real queries, cut anywhere.
-    for line in read("queries.jsonl").lines() {
-        let case: Case = serde_json::from_str(line).expect(line);
+    for case in ["queries.jsonl", "german.jsonl"]
+        .into_iter()
+        .flat_map(cases)
+    {
         for (at, _) in case.query.char_indices() {
             Understanding::of(&case.query[at..], &vocabularies[&case.language], &[]);
             Understanding::of(&case.query[..at], &vocabularies[&case.language], &[]);

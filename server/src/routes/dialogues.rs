@@ -38,14 +38,14 @@ pub struct DialoguePath {
 
 /// Begin a dialogue
 ///
-/// Starts a search that is refined turn by turn, in English or Chinese: "cheaper", "in blue", "more
-/// like the second", "not leather", "any brand", "undo", "start over", 便宜一点, 要蓝色的, 更像第二个, 不要皮的. No
-/// language model is used: the same turn on the same state always gives the same state. Each
-/// response has the interpreted turn with the state before and after, the whole dialogue, and
-/// search results; if nothing is found, the conditions to remove. Dialogues are kept in memory and
-/// expire after half an hour without use (`limits.dialogue_idle_s`) or when there are too many:
-/// `resume` continues one from a response, also after a restart. Only the texts and, if given,
-/// `user` and `session` are stored.
+/// Starts a search that is refined turn by turn, in English, Chinese or German: "cheaper", "in
+/// blue", "more like the second", "not leather", "any brand", "undo", "start over", 便宜一点,
+/// 要蓝色的, 更像第二个, "günstiger", "kein Leder". No language model is used: the same turn on the same
+/// state always gives the same state. Each response has the interpreted turn with the state before
+/// and after, the whole dialogue, and search results; if nothing is found, the conditions to
+/// remove. Dialogues are kept in memory and expire after half an hour without use
+/// (`limits.dialogue_idle_s`) or when there are too many: `resume` continues one from a response,
+/// also after a restart. Only the texts and, if given, `user` and `session` are stored.
 #[utoipa::path(
     post, path = "/v1/dialogues", tag = "dialogues", operation_id = "begin_dialogue",
     request_body(content = DialogueRequest, examples(

@@ -15,9 +15,9 @@ use crate::{
 
 /// Understand a query
 ///
-/// Extracts price, color, brand, size, category, audience and exclusions from a text, in English or
-/// Chinese, using the values of the items. The filter can be sent with a search as it is; `without`
-/// ignores fields.
+/// Extracts price, color, brand, size, category, audience and exclusions from a text, in English,
+/// Chinese or German, using the values of the items. The filter can be sent with a search as it is;
+/// `without` ignores fields.
 #[utoipa::path(
     post, path = "/v1/collections/{c}/understand", tag = "search", operation_id = "understand",
     params(CollectionPath),

@@ -12,7 +12,7 @@ use super::{
     trimming::trimmed,
 };
 use crate::nlu::{
-    lexicon::Phrase,
+    lexicon::{Phrase, has},
     tokens::{Kind, key},
     understanding::{Constraint, Understanding},
     vocabulary::Lookup,
@@ -57,8 +57,8 @@ impl Reader<'_> {
                 .map_or(0, |(n, _)| n),
         };
         // 价格放宽到四百 names a new bound.
-        let to = self.tokens.get(end + after).map_or("", |t| t.form.as_str());
-        if ["到", "to", "成", "为"].contains(&to) {
+        let to = self.tokens.get(end + after);
+        if to.is_some_and(|t| has(&self.lexicon.targets, &t.form)) {
             return None;
         }
         state::drop_part(&mut self.state, &field);
@@ -115,8 +115,14 @@ impl Reader<'_> {
     pub(super) fn remaining_query(&mut self) {
         let left = self.left();
         let required = state::required(&self.state);
-        let understood =
-            Understanding::within(&left, self.vocabulary, &[], self.catalog, &required);
+        let understood = Understanding::within(
+            &left,
+            self.language,
+            self.vocabulary,
+            &[],
+            self.catalog,
+            &required,
+        );
         let mut wanted: BTreeMap<(String, bool), Wanted> = BTreeMap::new();
         for part in &understood.parts {
             let words = self.text[part.span.clone()].to_owned();
@@ -165,7 +171,7 @@ impl Reader<'_> {
             };
             self.acts.push((one.start, act));
         }
-        match self.leftover(&understood, trimmed(&understood.text)) {
+        match self.leftover(&understood, trimmed(&understood.text, self.language)) {
             Leftover::Words(words) => {
                 state::set_text(&mut self.state, &words, self.instead);
                 let act = DialogueAct {

@@ -3,28 +3,31 @@
 use std::collections::HashMap;
 
 use crate::nlu::{
-    lexicon::LEXICON,
-    tokens::{key, tokens},
+    lexicon::{Language, field_names},
+    tokens::{key, tokens, tokens_of},
     vocabulary::Vocabulary,
 };
 
 /// Returns the fields by their names: their own, and those of the same group in the lexicon.
-pub(super) fn fields(vocabulary: &Vocabulary) -> HashMap<String, String> {
+pub(super) fn fields(vocabulary: &Vocabulary, language: Language) -> HashMap<String, String> {
+    let groups = &language.lexicon().fields;
+    let word_key = |word: &str| key(&tokens_of(word, language));
     let mut by_word = HashMap::new();
-    for (name, group) in &LEXICON.fields {
+    for (name, group) in groups {
         for word in group {
-            by_word.insert(key(&tokens(word)), name.clone());
+            by_word.insert(word_key(word), name.clone());
         }
     }
     for field in vocabulary.fields() {
-        let own = key(&tokens(&field.replace('_', " ")));
+        let name = field.replace('_', " ");
+        let own = key(&tokens(&name));
         let is_own = |word: &String| key(&tokens(word)) == own;
-        let mut groups = LEXICON.fields.values();
-        let group = groups.find(|group| group.iter().any(is_own));
-        for word in group.into_iter().flatten() {
-            by_word.insert(key(&tokens(word)), field.to_owned());
+        let mut named = groups.iter();
+        let named = named.find(|(group, _)| *group == field || field_names(group).any(is_own));
+        for word in named.into_iter().flat_map(|(_, group)| group) {
+            by_word.insert(word_key(word), field.to_owned());
         }
-        by_word.insert(own, field.to_owned());
+        by_word.insert(word_key(&name), field.to_owned());
     }
     by_word
 }

@@ -5,8 +5,8 @@ use super::{reader::Reader, state};
 use crate::{
     lexical::han_words,
     nlu::{
-        lexicon::Phrase,
-        tokens::{Kind, tokens},
+        lexicon::{Language, Phrase},
+        tokens::{Kind, tokens_of},
         understanding::Understanding,
     },
 };
@@ -30,7 +30,7 @@ impl Reader<'_> {
                 false => Leftover::Words(words),
             };
         };
-        let content = content_words(&words);
+        let content = content_words(&words, self.language);
         if content.is_empty() {
             return Leftover::Nothing;
         }
@@ -71,8 +71,8 @@ impl Reader<'_> {
 }
 
 /// Returns the words that may describe an item.
-fn content_words(text: &str) -> Vec<String> {
-    let tokens = tokens(text);
+fn content_words(text: &str, language: Language) -> Vec<String> {
+    let tokens = tokens_of(text, language);
     let han: Vec<_> = han_words(text);
     let chat = [
         Phrase::Chat,

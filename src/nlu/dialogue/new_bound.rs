@@ -7,7 +7,7 @@ use super::{
     state,
 };
 use crate::nlu::{
-    lexicon::{LEXICON, Phrase, has},
+    lexicon::{Phrase, has},
     numbers::number_at,
     tokens::Kind,
 };
@@ -58,9 +58,9 @@ impl Reader<'_> {
     fn only_number(&self) -> Option<f64> {
         let (mut at, mut amount) = (0, None);
         while let Some(token) = self.tokens.get(at) {
-            let is_currency = has(&LEXICON.amounts.currencies, &token.form);
-            let joins = has(&LEXICON.amounts.ranges, &token.form)
-                || ["为", "成"].contains(&token.form.as_str());
+            let is_currency = has(&self.lexicon.amounts.currencies, &token.form);
+            let joins = has(&self.lexicon.amounts.ranges, &token.form)
+                || has(&self.lexicon.targets, &token.form);
             let found = number_at(&self.tokens[at..]).filter(|(_, x)| *x >= 2.0);
             at += match found {
                 Some((n, number)) if amount.is_none() => {

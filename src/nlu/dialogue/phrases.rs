@@ -3,28 +3,33 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use crate::nlu::{
-    lexicon::{LEXICON, Phrase},
-    tokens::{Token, key, tokens},
+    lexicon::{Language, Phrase},
+    tokens::{Token, key, tokens_of},
 };
 
-/// Phrases by the key of their wording, and the maximum number of tokens of a wording.
-static LOOKUP: LazyLock<(HashMap<String, Vec<Phrase>>, usize)> = LazyLock::new(|| {
+/// Phrases of a language by the key of their wording, and the maximum number of tokens of one.
+type Phrases = (HashMap<String, Vec<Phrase>>, usize);
+
+static LOOKUP: LazyLock<Vec<Phrases>> = LazyLock::new(|| Language::all().map(phrases_of).collect());
+
+fn phrases_of(language: Language) -> Phrases {
     let mut by_key: HashMap<String, Vec<Phrase>> = HashMap::new();
     let mut longest = 0;
-    for (phrase, wordings) in &LEXICON.phrases {
+    for (phrase, wordings) in &language.lexicon().phrases {
         for wording in wordings {
-            let tokens = tokens(wording);
+            let tokens = tokens_of(wording, language);
             longest = longest.max(tokens.len());
             by_key.entry(key(&tokens)).or_default().push(*phrase);
         }
     }
     (by_key, longest)
-});
+}
 
 /// Returns the length of the longest wording of one of the `wanted` phrases at the beginning of
 /// `tokens`, and the phrase.
 pub(super) fn longest_at(tokens: &[Token], wanted: &[Phrase]) -> Option<(usize, Phrase)> {
-    let (by_key, longest) = &*LOOKUP;
+    let language = tokens.first()?.language;
+    let (by_key, longest) = &LOOKUP[language.index()];
     (1..=(*longest).min(tokens.len())).rev().find_map(|n| {
         let meant = by_key.get(&key(&tokens[..n]))?;
         let phrase = *wanted.iter().find(|p| meant.contains(p))?;
@@ -35,6 +40,7 @@ pub(super) fn longest_at(tokens: &[Token], wanted: &[Phrase]) -> Option<(usize, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nlu::tokens::tokens;
 
     #[test]
     fn the_longest_wording_is_found() {

@@ -1,7 +1,7 @@
 //! Positions in a list of hits: "the second one", "number 3", 第二个, 最后一个.
 
 use crate::nlu::{
-    lexicon::{LEXICON, has},
+    lexicon::{has, lexicon_of},
     tokens::{Kind, Token},
 };
 
@@ -36,13 +36,14 @@ impl Position {
 
 /// Returns the position at the beginning of `tokens`.
 pub(super) fn position_at(tokens: &[Token]) -> Option<PositionPhrase> {
-    chinese(tokens).or_else(|| english(tokens))
+    chinese(tokens).or_else(|| counted(tokens))
 }
 
-fn english(tokens: &[Token]) -> Option<PositionPhrase> {
+/// "the second one", "number 3", "das 2.".
+fn counted(tokens: &[Token]) -> Option<PositionPhrase> {
     let form = |at: usize| tokens.get(at).map(|t| t.form.as_str());
-    let words = &LEXICON.positions;
-    let the = usize::from(form(0) == Some("the"));
+    let words = &lexicon_of(tokens).positions;
+    let the = usize::from(has(&words.articles, form(0)?));
     if has(&words.number_marks, form(the)?) {
         let number = number(tokens.get(the + 1)?)?;
         return Some(PositionPhrase {
@@ -52,10 +53,12 @@ fn english(tokens: &[Token]) -> Option<PositionPhrase> {
         });
     }
     let numbered = matches!(tokens[the].kind, Kind::Number(_))
-        && form(the + 1).is_some_and(|f| ["st", "nd", "rd", "th"].contains(&f));
+        && form(the + 1).is_some_and(|f| {
+            has(&words.ordinal_marks, f) && (the > 0 || tokens[the + 1].kind == Kind::Word)
+        });
     let (position, n) = match form(the)? {
-        "last" | "final" | "bottom" => (Position::FromEnd(0), 1),
-        "top" => (Position::At(0), 1),
+        word if has(&words.last, word) => (Position::FromEnd(0), 1),
+        word if has(&words.first, word) => (Position::At(0), 1),
         _ if numbered => (Position::At(number(&tokens[the])?.checked_sub(1)?), 2),
         word => (
             Position::At(words.ordinals.iter().position(|o| *o == word)?),
@@ -78,7 +81,7 @@ fn chinese(tokens: &[Token]) -> Option<PositionPhrase> {
             .enumerate()
             .all(|(i, c)| form(at + i).is_some_and(|f| f.chars().eq([c])))
     };
-    let classifiers = &LEXICON.positions.classifiers;
+    let classifiers = &lexicon_of(tokens).positions.classifiers;
     let classifier = |at: usize| usize::from(form(at).is_some_and(|f| has(classifiers, f)));
     if is(0, "最后") {
         let one = usize::from(matches!(form(2), Some("一" | "那" | "这")));
@@ -115,7 +118,7 @@ fn number(token: &Token) -> Option<usize> {
     match token.kind {
         Kind::Number(x) if x.fract() == 0.0 && (1.0..=1000.0).contains(&x) => Some(x as usize),
         _ => {
-            let mut numbers = LEXICON.positions.numbers.iter();
+            let mut numbers = token.language.lexicon().positions.numbers.iter();
             Some(numbers.position(|n| *n == token.form)? + 1)
         }
     }

@@ -10,8 +10,8 @@ use vitrine_schemas::{
 use super::{TurnInterpretation, field_names::fields, phrases::longest_at};
 use crate::nlu::{
     catalog::Catalog,
-    lexicon::{LEXICON, Phrase, Role, has},
-    tokens::{Kind, Token, tokens},
+    lexicon::{Language, Lexicon, Phrase, Role, has},
+    tokens::{Kind, Token},
     understanding::sorts,
     vocabulary::{Lookup, Vocabulary},
 };
@@ -25,13 +25,16 @@ pub fn interpret_turn(
     shown: &[ShownItem],
     catalog: Option<&dyn Catalog>,
 ) -> TurnInterpretation {
-    let tokens = tokens(text);
+    let language = vocabulary.language_of(text, &super::words(before));
+    let tokens = vocabulary.tokens(text, language);
     let mut reader = Reader {
         text,
+        language,
+        lexicon: language.lexicon(),
         tokens: &tokens,
         vocabulary,
         catalog,
-        fields: fields(vocabulary),
+        fields: fields(vocabulary, language),
         shown,
         taken: vec![false; tokens.len()],
         acts: Vec::new(),
@@ -72,6 +75,8 @@ pub fn interpret_turn(
 /// State of the interpretation of a turn.
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
+    pub(super) language: Language,
+    pub(super) lexicon: &'static Lexicon,
     pub(super) tokens: &'a [Token],
     pub(super) vocabulary: &'a Vocabulary,
     pub(super) catalog: Option<&'a dyn Catalog>,
@@ -144,7 +149,7 @@ impl Reader<'_> {
             || self
                 .tokens
                 .get(next)
-                .is_some_and(|t| ["and", "then", "with"].contains(&t.form.as_str()));
+                .is_some_and(|t| has(&self.lexicon.continuations, &t.form));
         if !self.ends(next) && !goes_on || self.is_value(from, n) {
             return at;
         }
@@ -259,7 +264,7 @@ impl Reader<'_> {
         while self
             .tokens
             .get(at)
-            .is_some_and(|t| has(&LEXICON.small_words, &t.form))
+            .is_some_and(|t| has(&self.lexicon.small_words, &t.form))
         {
             at += 1;
         }
@@ -273,7 +278,7 @@ impl Reader<'_> {
 
     pub(super) fn is_negated(&self, at: usize) -> bool {
         let before = |n: usize| at.checked_sub(n).map(|at| self.tokens[at].form.as_str());
-        matches!(before(1), Some("不" | "别" | "not" | "no"))
+        before(1).is_some_and(|form| has(&self.lexicon.amounts.negators, form))
             || before(1) == Some("要") && before(2) == Some("不")
     }
 

@@ -2,13 +2,13 @@
 
 use super::phrases::longest_at;
 use crate::nlu::{
-    lexicon::Phrase,
-    tokens::{Kind, Token, tokens},
+    lexicon::{Language, Phrase},
+    tokens::{Kind, Token, tokens_of},
 };
 
 /// Returns the text without filler phrases at its ends.
-pub(super) fn trimmed(text: &str) -> String {
-    let tokens = tokens(text);
+pub(super) fn trimmed(text: &str, language: Language) -> String {
+    let tokens = tokens_of(text, language);
     // One Chinese character may be a part of a word.
     let alone = |n: usize, first: usize| {
         let end = tokens[first + n - 1].end;

@@ -7,7 +7,7 @@ use super::{
     reader::{Reader, bare},
 };
 use crate::nlu::{
-    lexicon::{LEXICON, Phrase, has},
+    lexicon::{Phrase, has, lexicon_of},
     numbers::number_at,
     tokens::{Kind, key},
 };
@@ -28,6 +28,11 @@ impl Reader<'_> {
                 return false;
             }
             let phrase = self.phrase(at, &[wanted]);
+            // "vergiss das" takes back, "vergiss das alles" starts over.
+            let reset = self.phrase(at, &[Phrase::Reset]);
+            if wanted == Phrase::Undo && reset > phrase && phrase.is_some() {
+                return false;
+            }
             let other = self.phrase(at, &around);
             at += match (phrase, other) {
                 (Some(n), other) if other.is_none_or(|other| n >= other) => {
@@ -93,11 +98,13 @@ impl Reader<'_> {
 
     /// Returns the length of "first two", 前两个, and the number.
     fn first_few(&self, at: usize) -> Option<(usize, usize)> {
-        let leads = ["first", "top", "前"].contains(&self.tokens[at].form.as_str());
-        let (n, count) = number_at(self.tokens.get(at + 1..)?).filter(|_| leads)?;
+        let positions = &self.lexicon.positions;
+        let the = usize::from(has(&positions.articles, &self.tokens[at].form));
+        let leads = has(&positions.few, &self.tokens.get(at + the)?.form);
+        let (n, count) = number_at(self.tokens.get(at + the + 1..)?).filter(|_| leads)?;
         [2.0, 3.0]
             .contains(&count)
-            .then_some((1 + n, count as usize))
+            .then_some((the + 1 + n, count as usize))
     }
 
     /// Returns a position that is only a number: "compare 1 and 2", "the first two".
@@ -105,7 +112,7 @@ impl Reader<'_> {
         let compares = self
             .tokens
             .iter()
-            .any(|t| t.form == "compare" || t.form == "比");
+            .any(|t| has(&self.lexicon.positions.compare_marks, &t.form));
         let Kind::Number(number) = self.tokens[at].kind else {
             return None;
         };
@@ -121,7 +128,7 @@ impl Reader<'_> {
         (1..=3.min(ahead.len())).rev().find_map(|n| {
             let forms: Vec<_> = ahead[..n].iter().map(|t| t.form.as_str()).collect();
             let word = forms.join(if han { "" } else { " " });
-            let mut groups = LEXICON.comparatives.iter();
+            let mut groups = lexicon_of(ahead).comparatives.iter();
             let (group, _) = groups.find(|(_, words)| has(words, &word))?;
             Some(self.fields.get(group).unwrap_or(group).clone())
         })
@@ -135,11 +142,10 @@ impl Reader<'_> {
         let (m, field) = self.field(from)?;
         // "change the color to red" names the value.
         let after = from + m;
-        let to = |form: &str| ["to", "为", "成"].contains(&form);
         let names_value = self
             .tokens
             .get(after)
-            .is_some_and(|t| to(t.form.as_str()) || self.is_value(after, 1));
+            .is_some_and(|t| has(&self.lexicon.targets, &t.form) || self.is_value(after, 1));
         if field == "price" || names_value {
             return None;
         }

@@ -1,84 +1,85 @@
 //! Words of shoppers, whatever the shop sells; values come from the items of the shop.
 //!
 //! Each language is a TOML file in this folder. Phrases are added there without Rust; a new
-//! language also needs a line in [`FILES`].
+//! language also needs a line in [`FILES`], see docs/contributing.md.
 
+mod forms;
+mod language;
+mod lists;
 mod senses;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
 };
 
 use serde::Deserialize;
 
-pub(super) use self::senses::{Bound, Phrase, Recipient, Role, SortIntent};
-use super::tokens::{Token, cuts_word, key, tokens};
+#[cfg(test)]
+pub(super) use self::language::german;
+use self::lists::{Ages, Positions, map_keys};
+pub(super) use self::{
+    forms::Forms,
+    language::{Language, lexicon_of},
+    lists::Amounts,
+    senses::{Bound, Phrase, Recipient, Role, SortIntent},
+};
+use super::tokens::{key, tokens_with, unaccented};
 
-/// Lexicon files: one of all languages, one for each language.
-const FILES: [(&str, &str); 3] = [
-    ("neutral.toml", include_str!("neutral.toml")),
-    ("en.toml", include_str!("en.toml")),
-    ("zh.toml", include_str!("zh.toml")),
+type File = (&'static str, &'static str);
+
+/// Signs of all languages.
+const NEUTRAL: File = ("neutral.toml", include_str!("neutral.toml"));
+
+/// Files of each language, besides [`NEUTRAL`]. English and Chinese are one: their words differ in
+/// script, so that a text may have both.
+const FILES: [&[File]; 2] = [
+    &[
+        ("en.toml", include_str!("en.toml")),
+        ("zh.toml", include_str!("zh.toml")),
+    ],
+    &[("de.toml", include_str!("de.toml"))],
 ];
 
-/// Lexicon of all languages together, parsed on first use.
-pub(super) static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
-    let mut all = Lexicon::default();
-    for (name, text) in FILES {
-        match toml::from_str(text) {
-            Ok(lexicon) => all.merge(lexicon),
-            Err(error) => panic!("{name}: {error}"), // A unit test parses the files.
+/// Lexicons by language, parsed on first use.
+static LEXICONS: LazyLock<Vec<Lexicon>> = LazyLock::new(|| {
+    let of = |(at, files): (usize, &&[File])| {
+        let mut all = Lexicon::default();
+        for (name, text) in [NEUTRAL].iter().chain(*files) {
+            match toml::from_str(text) {
+                Ok(lexicon) => all.merge(lexicon),
+                Err(error) => panic!("{name}: {error}"), // A unit test parses the files.
+            }
         }
-    }
-    all
+        all.complete(Language::at(at));
+        all
+    };
+    FILES.iter().enumerate().map(of).collect()
 });
 
 /// Brand aliases file.
-const BRANDS: (&str, &str) = ("brands.toml", include_str!("brands.toml"));
+const BRANDS: File = ("brands.toml", include_str!("brands.toml"));
 
-/// Other names of brands, by the key of each name.
-pub(super) static BRAND_ALIASES: LazyLock<Aliases> = LazyLock::new(|| {
+/// Names of each well-known brand.
+static BRANDS_BY_NAME: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
     #[derive(Deserialize)]
     struct Brands {
         brands: Vec<Vec<String>>,
     }
     match toml::from_str::<Brands>(BRANDS.1) {
-        Ok(file) => aliases(file.brands),
+        Ok(file) => file.brands,
         Err(error) => panic!("{}: {error}", BRANDS.0), // A unit test parses the files.
     }
 });
 
-/// Names of one value, by the key of each of them.
-pub(super) static SYNONYMS: LazyLock<Aliases> =
-    LazyLock::new(|| aliases(LEXICON.synonyms.values().cloned()));
-
-/// Names of kinds near a kind, by the key of each of them.
-pub(super) static RELATED: LazyLock<Aliases> =
-    LazyLock::new(|| aliases(LEXICON.related.values().cloned()));
-
-/// Bounds by the key of their wording.
-static BOUNDS: LazyLock<HashMap<String, Bound>> = LazyLock::new(|| {
-    let words = |(bound, words): (&Bound, &Vec<String>)| {
-        let keys = words.iter().map(|word| key(&tokens(word)));
-        keys.zip(std::iter::repeat(*bound)).collect::<Vec<_>>()
-    };
-    LEXICON.bounds.iter().flat_map(words).collect()
-});
+/// Names of the fields of a group, in all languages.
+pub(super) fn field_names(group: &str) -> impl Iterator<Item = &'static String> {
+    let lexicons = LEXICONS.iter();
+    lexicons.filter_map(move |l| l.fields.get(group)).flatten()
+}
 
 /// Groups of names, by the key of each name.
-pub(super) type Aliases = HashMap<String, std::sync::Arc<[String]>>;
-
-fn aliases(groups: impl IntoIterator<Item = Vec<String>>) -> Aliases {
-    let mut by_key = HashMap::new();
-    for group in groups {
-        let group: std::sync::Arc<[String]> = group.into();
-        for name in group.iter() {
-            by_key.insert(key(&tokens(name)), group.clone());
-        }
-    }
-    by_key
-}
+pub(super) type Aliases = HashMap<String, Arc<[String]>>;
 
 /// Phrases by sense.
 pub(super) type Senses<K> = BTreeMap<K, Vec<String>>;
@@ -115,42 +116,23 @@ pub(super) struct Lexicon {
     pub comparatives: Senses<String>,
     /// Words passed over between the parts of an edit.
     pub small_words: Vec<String>,
+    /// Words before the new value of an edit: "change the color to red".
+    pub targets: Vec<String>,
+    /// Words after which a turn goes on.
+    pub continuations: Vec<String>,
+    /// Words between the parts of a category's name.
+    pub name_joints: Vec<String>,
+    /// Names of values by what items are without, `{}`.
+    pub free_forms: Vec<String>,
+    /// Names of the field of ratings, in the form of tokens.
+    #[serde(skip)]
+    pub rating_names: Vec<String>,
+    /// Words that English has too, with another meaning: they do not tell the language.
+    pub shared: Vec<String>,
+    pub forms: Forms,
     pub amounts: Amounts,
     pub positions: Positions,
-}
-
-/// Parts of amounts and measures.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Amounts {
-    /// Signs and words of currencies, before or after an amount.
-    pub currencies: Vec<String>,
-    /// Words between two amounts.
-    pub ranges: Vec<String>,
-    /// Units after a number that is not a price, in the form of tokens.
-    pub units: Vec<String>,
-    /// Factors by the letters after a number.
-    pub factors: BTreeMap<String, f64>,
-    /// Numbers by their words.
-    pub number_words: BTreeMap<String, f64>,
-    /// Units of ratings.
-    pub stars: Vec<String>,
-}
-
-/// Parts of positions in a list of hits.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Positions {
-    /// Ordinal numbers, from the first.
-    pub ordinals: Vec<String>,
-    /// Cardinal numbers, from one.
-    pub numbers: Vec<String>,
-    /// Nouns after an ordinal number.
-    pub item_nouns: Vec<String>,
-    /// Words before a number that is a position.
-    pub number_marks: Vec<String>,
-    /// Chinese classifiers, after a number.
-    pub classifiers: Vec<String>,
+    pub ages: Ages,
 }
 
 impl Lexicon {
@@ -187,13 +169,45 @@ impl Lexicon {
             .chain(fields)
     }
 
-    /// Returns the bound at the beginning of `tokens`, and its length.
-    pub fn bound_at(&self, tokens: &[Token]) -> Option<(usize, Bound)> {
-        let longest = (1..=5.min(tokens.len())).rev();
-        longest
-            .into_iter()
-            .find_map(|n| Some((n, *BOUNDS.get(&key(&tokens[..n]))?)))
-            .filter(|(n, _)| !cuts_word(tokens, *n))
+    /// Brings the words of lists into the form of tokens, in languages with rules of forms.
+    fn complete(&mut self, language: Language) {
+        self.forms.respell();
+        self.rating_names = self.fields.get("rating").cloned().unwrap_or_default();
+        if !self.forms.compounds {
+            return;
+        }
+        let mut amounts = std::mem::take(&mut self.amounts);
+        let mut positions = std::mem::take(&mut self.positions);
+        let mut ages = std::mem::take(&mut self.ages);
+        let mut measures = std::mem::take(&mut self.measures);
+        // A hyphen alone has no key.
+        let form = |word: &str| {
+            let key = key(&tokens_with(word, language, self));
+            if key.is_empty() { word.to_owned() } else { key }
+        };
+        let forms = |words: &[String]| words.iter().map(|word| form(word)).collect::<Vec<_>>();
+        amounts.map(&form, &|word| unaccented(&self.forms.spelled(word)));
+        positions.map(&form);
+        ages.map(&form);
+        measures
+            .values_mut()
+            .for_each(|units| map_keys(units, &form));
+        // What is measured is no price.
+        let units = measures.values().flat_map(BTreeMap::keys);
+        amounts.units.extend(units.cloned());
+        let small_words = forms(&self.small_words);
+        let targets = forms(&self.targets);
+        let continuations = forms(&self.continuations);
+        let head_nouns = forms(&self.head_nouns);
+        let rating_names = forms(&self.rating_names);
+        let comparatives = self.comparatives.iter();
+        let comparatives = comparatives.map(|(field, words)| (field.clone(), forms(words)));
+        let comparatives = comparatives.collect();
+        (self.amounts, self.positions, self.ages) = (amounts, positions, ages);
+        (self.measures, self.comparatives) = (measures, comparatives);
+        (self.small_words, self.targets) = (small_words, targets);
+        (self.continuations, self.head_nouns) = (continuations, head_nouns);
+        self.rating_names = rating_names;
     }
 
     fn merge(&mut self, other: Self) {
@@ -211,19 +225,18 @@ impl Lexicon {
         extend(&mut self.comparatives, other.comparatives);
         self.head_nouns.extend(other.head_nouns);
         self.small_words.extend(other.small_words);
-        self.amounts.currencies.extend(other.amounts.currencies);
-        self.amounts.ranges.extend(other.amounts.ranges);
-        self.amounts.units.extend(other.amounts.units);
-        self.amounts.factors.extend(other.amounts.factors);
-        self.amounts.number_words.extend(other.amounts.number_words);
-        self.amounts.stars.extend(other.amounts.stars);
-        self.positions.ordinals.extend(other.positions.ordinals);
-        self.positions.numbers.extend(other.positions.numbers);
-        self.positions.item_nouns.extend(other.positions.item_nouns);
-        let marks = other.positions.number_marks;
-        self.positions.number_marks.extend(marks);
-        let classifiers = other.positions.classifiers;
-        self.positions.classifiers.extend(classifiers);
+        self.targets.extend(other.targets);
+        self.continuations.extend(other.continuations);
+        self.name_joints.extend(other.name_joints);
+        self.free_forms.extend(other.free_forms);
+        self.shared.extend(other.shared);
+        // Signs and English have no rules of forms.
+        if !other.forms.endings.is_empty() {
+            self.forms = other.forms;
+        }
+        self.amounts.merge(other.amounts);
+        self.positions.merge(other.positions);
+        self.ages.merge(other.ages);
     }
 }
 
@@ -246,43 +259,35 @@ mod tests {
 
     #[test]
     fn no_sense_has_a_phrase_twice() {
-        let lexicon = &*LEXICON;
-        unique(&lexicon.synonyms);
-        unique(&lexicon.roles);
-        unique(&lexicon.bounds);
-        unique(&lexicon.phrases);
-        unique(&lexicon.sorts);
-        unique(&lexicon.recipients);
-        unique(&lexicon.fields);
-        let (amounts, positions) = (&lexicon.amounts, &lexicon.positions);
-        for list in [
-            &lexicon.small_words,
-            &amounts.currencies,
-            &amounts.ranges,
-            &amounts.units,
-            &positions.ordinals,
-            &positions.numbers,
-            &positions.item_nouns,
-            &positions.number_marks,
-            &positions.classifiers,
-        ] {
-            unique(&Senses::from([("list", list.clone())]));
+        for lexicon in LEXICONS.iter() {
+            unique(&lexicon.synonyms);
+            unique(&lexicon.roles);
+            unique(&lexicon.bounds);
+            unique(&lexicon.phrases);
+            unique(&lexicon.sorts);
+            unique(&lexicon.recipients);
+            unique(&lexicon.fields);
+            let positions = &lexicon.positions;
+            for list in [
+                &lexicon.shared,
+                &positions.articles,
+                &positions.number_marks,
+                &positions.classifiers,
+            ] {
+                unique(&Senses::from([("list", list.clone())]));
+            }
         }
     }
 
     #[test]
-    fn a_brand_is_found_by_its_other_names() {
-        let names = &BRAND_ALIASES["nike"];
-        assert!(names.iter().any(|name| name == "耐克"));
-    }
-
-    #[test]
     fn a_name_belongs_to_one_value_and_one_field() {
-        for senses in [&LEXICON.synonyms, &LEXICON.fields] {
-            unique(&Senses::from([(
-                "all",
-                senses.values().flatten().cloned().collect(),
-            )]));
+        for lexicon in LEXICONS.iter() {
+            for senses in [&lexicon.synonyms, &lexicon.fields] {
+                unique(&Senses::from([(
+                    "all",
+                    senses.values().flatten().cloned().collect(),
+                )]));
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::candidates::{Candidate, choices};
 use crate::nlu::{
-    lexicon::Recipient,
+    lexicon::{Language, Recipient},
     measures::Measure,
     vocabulary::{Meaning, Vocabulary},
 };
@@ -39,9 +39,16 @@ impl Audience {
     }
 
     /// Returns the conditions that the items may have to meet.
-    pub fn candidates(&self, vocabulary: &Vocabulary, without: &[&str]) -> Vec<Candidate> {
+    pub fn candidates(
+        &self,
+        vocabulary: &Vocabulary,
+        language: Language,
+        without: &[&str],
+    ) -> Vec<Candidate> {
         let named = |names: &[&str]| {
-            let found = names.iter().flat_map(|name| vocabulary.named(name));
+            let found = names
+                .iter()
+                .flat_map(|name| vocabulary.named(name, language));
             found.cloned().collect::<Vec<Meaning>>()
         };
         let mut found: Vec<(Range<usize>, Vec<Meaning>)> = Vec::new();
@@ -69,7 +76,7 @@ impl Audience {
             let measured = self
                 .age
                 .iter()
-                .flat_map(|(_, age)| vocabulary.measured(age));
+                .flat_map(|(_, age)| vocabulary.measured(age, language));
             let mut aged: Vec<Meaning> = measured.map(|value| value.meaning.clone()).collect();
             if aged.is_empty() {
                 aged = young.map(named).unwrap_or_default();

@@ -1,5 +1,5 @@
 //! Query understanding: extracts price, color, brand, size, category, audience and exclusions from
-//! the text of a query, by the values of the collection and a small lexicon of English and Chinese.
+//! the text of a query, by the values of the collection and a small lexicon of each language.
 //! No model, no network: the same text always gives the same result, and each part has the span of
 //! its words, so that it can be shown and undone.
 
@@ -23,7 +23,7 @@ pub use super::{
     amounts::PriceRange,
     vocabulary::{FieldKind, Vocabulary},
 };
-use super::{catalog::Catalog, tokens::Token};
+use super::{catalog::Catalog, lexicon::Language, tokens::Token};
 
 /// Constraint extracted from a query.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +95,8 @@ impl Understanding {
     /// assert_eq!(understood.text, "shoes");
     /// ```
     pub fn of(text: &str, vocabulary: &Vocabulary, without: &[&str]) -> Self {
-        Self::within(text, vocabulary, without, None, &[])
+        let language = vocabulary.language_of(text, "");
+        Self::within(text, language, vocabulary, without, None, &[])
     }
 
     /// Interprets a text with the items as evidence: a word is a condition only if items that the
@@ -107,7 +108,8 @@ impl Understanding {
         catalog: &dyn Catalog,
     ) -> Self {
         let memo = memo::Memo::new(catalog);
-        let mut understood = Self::read(text, vocabulary, without, Some(&memo), &[]);
+        let language = vocabulary.language_of(text, "");
+        let mut understood = Self::read(text, language, vocabulary, without, Some(&memo), &[]);
         understood.narrow(&memo);
         understood
     }
@@ -149,17 +151,19 @@ impl Understanding {
     /// fields already.
     pub(super) fn within(
         text: &str,
+        language: Language,
         vocabulary: &Vocabulary,
         without: &[&str],
         catalog: Option<&dyn Catalog>,
         required: &[(String, Vec<String>)],
     ) -> Self {
         let memo = catalog.map(memo::Memo::new);
-        Self::read(text, vocabulary, without, memo.as_ref(), required)
+        Self::read(text, language, vocabulary, without, memo.as_ref(), required)
     }
 
     fn read(
         text: &str,
+        language: Language,
         vocabulary: &Vocabulary,
         without: &[&str],
         memo: Option<&memo::Memo<'_>>,
@@ -172,7 +176,7 @@ impl Understanding {
                 .is_none_or(|items| !items.is_empty())
         };
         let is_word: Option<&dyn Fn(&str) -> bool> = catalog.is_some().then_some(&is_word);
-        let mut parsed = grammar::parse(text, vocabulary, without, is_word);
+        let mut parsed = grammar::parse(text, language, vocabulary, without, is_word);
         let chosen = evidence::resolve(text, &mut parsed, vocabulary, catalog, required);
         if let Some(catalog) = catalog {
             evidence::drop_foreign_ranges(&mut parsed, &chosen, catalog);

@@ -2,7 +2,7 @@
 
 use super::PriceRange;
 use crate::nlu::{
-    lexicon::{Bound, LEXICON, Role, has},
+    lexicon::{Bound, Role, has, lexicon_of},
     numbers::number_at,
     tokens::{Kind, Token},
     vocabulary::Vocabulary,
@@ -20,7 +20,7 @@ pub(super) fn rating_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(us
     let mut at = named;
     let mut bound = None;
     for _ in 0..MAX_BETWEEN {
-        if let Some((n, found)) = LEXICON.bound_at(&tokens[at..]) {
+        if let Some((n, found)) = lexicon_of(tokens).bound_at(&tokens[at..]) {
             bound = Some(found);
             at += n;
         } else if let Some((n, _)) = vocabulary
@@ -43,7 +43,7 @@ pub(super) fn rating_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(us
     at += stars;
     at += usize::from(is_plus(at));
     at += name_at(&tokens[at..]);
-    if let Some((n, found)) = LEXICON.bound_at(&tokens[at..]) {
+    if let Some((n, found)) = lexicon_of(tokens).bound_at(&tokens[at..]) {
         bound = bound.or(Some(found));
         at += n;
     }
@@ -62,7 +62,7 @@ pub(super) fn rating_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(us
 
 /// Length of the name of a rating, "rated" or 评分.
 fn name_at(tokens: &[Token]) -> usize {
-    let names = &LEXICON.fields["rating"];
+    let names = &lexicon_of(tokens).rating_names;
     let han = tokens.first().is_some_and(|t| t.kind == Kind::Han);
     (1..=2.min(tokens.len()))
         .rev()
@@ -77,13 +77,13 @@ fn name_at(tokens: &[Token]) -> usize {
 fn stars_at(tokens: &[Token]) -> usize {
     let hyphen = usize::from(tokens.first().is_some_and(|t| t.form == "-"));
     let form = |at: usize| tokens.get(at).map_or("", |t| t.form.as_str());
-    let minutes = form(hyphen) != "star" && ["钟", "之", "级"].contains(&form(hyphen + 1));
-    match has(&LEXICON.amounts.stars, form(hyphen)) && !minutes {
+    let minutes = ["钟", "之", "级"].contains(&form(hyphen + 1));
+    match has(&lexicon_of(tokens).amounts.stars, form(hyphen)) && !minutes {
         true => hyphen + 1,
         false => 0,
     }
 }
 
 fn is_unit(token: Option<&Token>) -> bool {
-    token.is_some_and(|t| has(&LEXICON.amounts.units, &t.form))
+    token.is_some_and(|t| has(&t.language.lexicon().amounts.units, &t.form))
 }

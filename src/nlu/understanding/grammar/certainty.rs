@@ -104,14 +104,20 @@ impl Parser<'_> {
         written.is_some_and(|c| c.is_uppercase() && !"AI".contains(c))
     }
 
-    /// Returns true if a number or letters stand directly beside: XL in 2XL is not XL.
+    /// Returns true if a number stands directly beside letters: XL in 2XL is not XL.
     pub(super) fn is_glued(&self, n: usize) -> bool {
         let is_plain = |t: &Token| matches!(t.kind, Kind::Word | Kind::Number(_));
         let (first, last) = (&self.tokens[self.at], &self.tokens[self.at + n - 1]);
         let before = self.at.checked_sub(1).map(|at| &self.tokens[at]);
         let after = self.tokens.get(self.at + n);
-        is_plain(first) && before.is_some_and(|t| is_plain(t) && t.end == first.start)
-            || is_plain(last) && after.is_some_and(|t| is_plain(t) && t.start == last.end)
+        // Parts of a compound are words.
+        let joins = |a: &Token, b: &Token| {
+            is_plain(a)
+                && is_plain(b)
+                && a.end == b.start
+                && [a, b].iter().any(|t| t.kind != Kind::Word)
+        };
+        before.is_some_and(|t| joins(t, first)) || after.is_some_and(|t| joins(last, t))
     }
 
     /// Returns true if a Chinese word continues after `n` tokens with an unknown rest: 家居 in 家居服

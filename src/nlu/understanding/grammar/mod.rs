@@ -16,8 +16,8 @@ use crate::{
     lexical,
     nlu::{
         amounts::price_at,
-        lexicon::{Bound, Role},
-        tokens::{Kind, Token, tokens},
+        lexicon::{Bound, Language, Lexicon, Role},
+        tokens::{Kind, Token},
         vocabulary::{FieldKind, Lookup, Meaning, Vocabulary},
     },
 };
@@ -42,16 +42,19 @@ pub(super) struct Parsed {
 /// Parses a text. `is_word` tells words that items have from misspelled ones.
 pub(super) fn parse(
     text: &str,
+    language: Language,
     vocabulary: &Vocabulary,
     without: &[&str],
     is_word: Option<&dyn Fn(&str) -> bool>,
 ) -> Parsed {
-    let mut tokens = tokens(text);
+    let mut tokens = vocabulary.tokens(text, language);
     if let Some(is_word) = is_word {
         correct(&mut tokens, text, vocabulary, is_word);
     }
     let mut parser = Parser {
         text,
+        language,
+        lexicon: language.lexicon(),
         tokens: &tokens,
         words: lexical::han_words(text),
         vocabulary,
@@ -88,8 +91,8 @@ fn correct(
     is_word: &dyn Fn(&str) -> bool,
 ) {
     for token in tokens.iter_mut().filter(|t| t.kind == Kind::Word) {
-        if !vocabulary.knows(&token.form)
-            && let Some(word) = vocabulary.corrected(&token.form)
+        if !vocabulary.knows(token)
+            && let Some(word) = vocabulary.corrected(token)
             && !is_word(&text[token.start..token.end])
         {
             word.clone_into(&mut token.form);
@@ -111,6 +114,8 @@ fn correct(
 
 struct Parser<'a> {
     text: &'a str,
+    language: Language,
+    lexicon: &'static Lexicon,
     tokens: &'a [Token],
     /// Chinese words of the text, in bytes.
     words: Vec<Range<usize>>,
@@ -365,7 +370,9 @@ impl Parser<'_> {
 
     /// Adds the conditions of the recipient, unless other words name the same fields.
     fn add_audience(&mut self) {
-        let candidates = self.audience.candidates(self.vocabulary, self.without);
+        let candidates = self
+            .audience
+            .candidates(self.vocabulary, self.language, self.without);
         // With evidence, only accepted conditions count.
         let is_evidence = self.is_evidence;
         let said = |choice: &Choice, before: &[Candidate]| {
@@ -448,9 +455,18 @@ fn is_short(token: &Token) -> bool {
 
 /// Returns the words that stay in the text, as written.
 pub(super) fn remaining_text(text: &str, tokens: &[Token], left: &[bool]) -> String {
+    let mut left = left.to_vec();
+    // A compound stays whole.
+    for at in 1..tokens.len() {
+        let [a, b] = [&tokens[at - 1], &tokens[at]];
+        if a.end == b.start && a.kind == Kind::Word && b.kind == Kind::Word {
+            let any = left[at - 1] || left[at];
+            left[at - 1..=at].fill(any);
+        }
+    }
     let mut pieces: Vec<Range<usize>> = Vec::new();
     let mut joins = false;
-    for (token, left) in tokens.iter().zip(left) {
+    for (token, left) in tokens.iter().zip(&left) {
         match pieces.last_mut() {
             Some(last) if *left && joins => last.end = token.end,
             _ if *left => pieces.push(token.start..token.end),

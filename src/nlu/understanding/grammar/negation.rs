@@ -17,15 +17,15 @@ impl Parser<'_> {
         };
         let rest = &self.tokens[self.at + n..];
         for m in (1..=3.min(rest.len())).rev() {
+            let is_han = rest[0].kind == Kind::Han;
             let words: Vec<_> = rest[..m].iter().map(|t| t.form.as_str()).collect();
-            let names = [
-                format!("{} free", words.join(" ")),
-                format!("no {}", words.join(" ")),
-                format!("无{}", words.join("")),
-                format!("不{}", words.join("")),
-            ];
-            let found = names.iter().flat_map(|name| self.vocabulary.named(name));
-            let found = choices(found, self.without);
+            let words = words.join(if is_han { "" } else { " " });
+            let written = &self.text[rest[0].start..rest[m - 1].end];
+            let forms = self.lexicon.free_forms.iter();
+            let names = forms.flat_map(|form| [&words, written].map(|w| form.replace("{}", w)));
+            let names: Vec<String> = names.collect();
+            let named = |name: &String| self.vocabulary.named(name, self.language);
+            let found = choices(names.iter().flat_map(named), self.without);
             if !found.is_empty() {
                 self.push(n + m, found);
                 self.skip(n + m, Context::default());
@@ -38,7 +38,10 @@ impl Parser<'_> {
     /// "leather-free", 小米的就算了: the value before it is not wanted.
     pub(super) fn not_before(&mut self, n: usize) {
         let hyphen = self.at > 0 && self.tokens[self.at - 1].form == "-";
-        let joined = hyphen || self.tokens[self.at].kind == Kind::Han || n > 1;
+        let ends_here = |t: &&Token| t.kind == Kind::Word && t.end == self.tokens[self.at].start;
+        let before = self.at.checked_sub(1).map(|at| &self.tokens[at]);
+        let is_glued = before.filter(ends_here).is_some();
+        let joined = hyphen || is_glued || self.tokens[self.at].kind == Kind::Han || n > 1;
         if joined && self.negate_previous() {
             self.skip(n, Context::default());
         } else {

@@ -3,7 +3,7 @@
 use super::{Context, MAX_NEGATION_DISTANCE, Parser};
 use crate::nlu::{
     amounts::PriceRange,
-    lexicon::{Bound, LEXICON},
+    lexicon::{Bound, has},
     measures::{Measure, measure_at},
     numbers::number_at,
     tokens::{Kind, Token},
@@ -22,9 +22,8 @@ impl Parser<'_> {
     /// Returns the price that is meant: "don't want to go over 50" is at most 50.
     pub(super) fn meant(&self, range: PriceRange) -> PriceRange {
         let from = self.at.saturating_sub(MAX_NEGATION_DISTANCE);
-        let negates = |t: &Token| {
-            ["not", "no", "nothing", "dont", "wont", "cant", "never"].contains(&t.form.as_str())
-        };
+        let negators = &self.lexicon.amounts.price_negators;
+        let negates = |t: &Token| has(negators, &t.form);
         let clause = self.tokens[from..self.at].iter().rev();
         let mut clause = clause.take_while(|t| t.kind != Kind::Break);
         match range {
@@ -60,20 +59,19 @@ impl Parser<'_> {
         if self.age_of_person() {
             return true;
         }
-        let lead = usize::from(["age", "aged"].contains(&ahead[0].form.as_str()));
+        let ages = &self.lexicon.ages;
+        let lead = usize::from(has(&ages.leads, &ahead[0].form));
         let Some((n, age)) = measure_at(&ahead[lead..]).filter(|(_, m)| m.kind == "age") else {
             return lead > 0 && self.bare_age();
         };
         let end = lead + n;
         let unit = &ahead[end - 1].form;
-        let old = ahead
-            .get(end)
-            .is_some_and(|t| ["old", "大"].contains(&t.form.as_str()));
-        if lead == 0 && !old && unit != "old" && unit != "岁" && unit != "大" {
+        let old = ahead.get(end).is_some_and(|t| has(&ages.after, &t.form));
+        if lead == 0 && !old && !has(&ages.marks, unit) {
             return false;
         }
         let end = end + usize::from(old);
-        let (n, age) = match LEXICON.bound_at(&ahead[end..]) {
+        let (n, age) = match self.lexicon.bound_at(&ahead[end..]) {
             Some((n, bound)) => (end + n, age.bounded(bound)),
             None => (end, age),
         };
@@ -86,17 +84,18 @@ impl Parser<'_> {
     fn age_of_person(&mut self) -> bool {
         let ahead = &self.tokens[self.at..];
         let form = |at: usize| ahead.get(at).map_or("", |t| t.form.as_str());
-        if !["he", "she"].contains(&form(0)) {
+        let ages = &self.lexicon.ages;
+        if !has(&ages.persons, form(0)) {
             return false;
         }
-        let verb = usize::from(["is", "turn", "turned", "turning"].contains(&form(1)));
+        let verb = usize::from(has(&ages.verbs, form(1)));
         let Some((n, years)) = number_at(&ahead[1 + verb..]) else {
             return false;
         };
         let end = 1 + verb + n;
         let ends = ahead
             .get(end)
-            .is_none_or(|t| t.kind == Kind::Break || t.form == "now");
+            .is_none_or(|t| t.kind == Kind::Break || has(&ages.now, &t.form));
         if !ends || years > MAX_AGE_OF_CHILD {
             return false;
         }
@@ -118,7 +117,7 @@ impl Parser<'_> {
         };
         let range = ahead
             .get(n)
-            .filter(|t| ["-", "to"].contains(&t.form.as_str()))
+            .filter(|t| has(&self.lexicon.ages.ranges, &t.form))
             .and_then(|_| number_at(&ahead[n + 1..]));
         let (n, high) = range.map_or((n, low), |(m, high)| (n + 1 + m, high));
         let age = Measure {
@@ -134,7 +133,8 @@ impl Parser<'_> {
     /// Interprets "256 GB", "at least 13 inch", 500毫升, if values are such measures.
     pub(super) fn measure(&mut self) -> bool {
         let ahead = &self.tokens[self.at..];
-        let (skipped, before) = LEXICON
+        let (skipped, before) = self
+            .lexicon
             .bound_at(ahead)
             .map_or((0, None), |(n, bound)| (n, Some(bound)));
         if self.alternative_measures() {
@@ -143,7 +143,8 @@ impl Parser<'_> {
         let Some((n, measure)) = measure_at(&ahead[skipped..]) else {
             return false;
         };
-        let after = LEXICON
+        let after = self
+            .lexicon
             .bound_at(&ahead[skipped + n..])
             .filter(|_| before.is_none());
         let end = skipped + n + after.map_or(0, |(n, _)| n);
@@ -180,7 +181,7 @@ impl Parser<'_> {
     }
 
     fn measured(&self, measure: &Measure) -> Vec<Choice> {
-        let found = self.vocabulary.measured(measure);
+        let found = self.vocabulary.measured(measure, self.language);
         choices(found.iter().map(|value| &value.meaning), self.without)
     }
 
@@ -189,8 +190,9 @@ impl Parser<'_> {
     fn is_strict(&self, n: usize) -> bool {
         let words = &self.tokens[self.at..self.at + n];
         let form = |token: Option<&Token>| token.map_or("", |t| t.form.as_str()).to_owned();
-        let is_negated = ["no", "not", "don", "without", "不", "别"];
-        form(words.last()) == "than" && !is_negated.contains(&form(words.first()).as_str())
+        let amounts = &self.lexicon.amounts;
+        has(&amounts.strict_ends, &form(words.last()))
+            && !has(&amounts.negators, &form(words.first()))
     }
 
     /// Interprets "more than 500 pieces", 600片以上, if a numeric field is counted in the unit.
@@ -222,7 +224,7 @@ impl Parser<'_> {
         let Some((n, first)) = number_at(ahead) else {
             return false;
         };
-        let joins = |t: &&Token| ["or", "/", "或", "或者"].contains(&t.form.as_str());
+        let joins = |t: &&Token| has(&self.lexicon.amounts.alternatives, &t.form);
         if ahead.get(n).filter(joins).is_none() {
             return false;
         }
@@ -238,8 +240,8 @@ impl Parser<'_> {
             low: first * factor,
             high: first * factor,
         };
-        let mut found = self.vocabulary.measured(&first);
-        found.extend(self.vocabulary.measured(&second));
+        let mut found = self.vocabulary.measured(&first, self.language);
+        found.extend(self.vocabulary.measured(&second, self.language));
         let found = choices(found.iter().map(|value| &value.meaning), self.without);
         if found.is_empty() {
             return false;
