@@ -39,7 +39,7 @@ impl Replica {
 
     fn database(&mut self) -> &Database {
         self.inputs += 1;
-        if self.inputs % INPUTS_PER_COPY == 0 {
+        if self.inputs.is_multiple_of(INPUTS_PER_COPY) {
             self.database = None;
         }
         let (original, folder) = (&self.original, &mut self.folder);

@@ -87,14 +87,14 @@ pub fn items() -> Vec<Item> {
                 "gender": GENDERS[n % 4],
                 "size": SIZES[n % 2],
                 "material": MATERIALS[n % 3],
-                "stock": n % 5, "rating": (n % 50) as f64 / 10.0, "sale": n % 2 == 0,
+                "stock": n % 5, "rating": (n % 50) as f64 / 10.0, "sale": n.is_multiple_of(2),
                 "since": format!("2026-01-{:02}T00:00:00Z", n % 28 + 1),
                 "author": format!("a{}", n % 3),
                 "kind": "Wear > Outdoor",
             },
             "vectors": {"shared": [n % 7, n % 11]},
         });
-        if n % 9 == 0 {
+        if n.is_multiple_of(9) {
             let variant = |k: usize| {
                 json!({
                     "id": format!("i{n}v{k}"),

@@ -15,12 +15,13 @@ use actix_web::{
 };
 use chrono::SecondsFormat;
 use futures_util::FutureExt;
+use tracing::Instrument;
 
 use crate::{
     auth::Grant,
     error::{ApiError, ERROR_FORM, ErrorForm, REQUEST_ID},
     http::access::Access,
-    ops::request_log::RequestLine,
+    ops::{request_log::RequestLine, traces},
     state::AppState,
 };
 
@@ -52,7 +53,8 @@ async fn serve<B: MessageBody + 'static>(
         .match_pattern()
         .unwrap_or_else(|| "unmatched".into());
     let state = request.app_data::<web::Data<AppState>>().cloned();
-    let answer = AssertUnwindSafe(next.call(request))
+    let span = traces::request_span(request.headers(), method, &route, &id);
+    let answer = AssertUnwindSafe(next.call(request).instrument(span.clone()))
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(ApiError::internal("a handler panicked").into()))
@@ -70,6 +72,7 @@ async fn serve<B: MessageBody + 'static>(
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
+    traces::record_status(&span, status.as_u16());
     let elapsed = started.elapsed();
     if let Some(state) = state {
         let metrics = &state.metrics;
