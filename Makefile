@@ -129,6 +129,11 @@ test-model: setup ## 200,000 random operations against a plain model, for each o
 crash: setup ## 100 kill -9 rounds of a server under import
 	VITRINE_CRASH_ROUNDS=100 cargo test --release --workspace --test e2e -- --nocapture crash
 
+fuzz: setup ## fuzz all readers, FUZZ_SECONDS (600) each, or those of FUZZ_TARGETS
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/scripts/fuzz/rustc.sh cargo build --release --workspace \
+	  --bin vitrine-fuzz --features vitrine-fuzz/libfuzzer
+	scripts/fuzz/run.sh $(BIN)/vitrine-fuzz $(CACHE)/fuzz
+
 bench: setup ## criterion: distance kernels, cost of rules, synonyms and rankers per search, fit of category centroids
 	cargo bench --workspace --bench centering --bench distance --bench rerank --bench rules
 

@@ -31,6 +31,9 @@ pub const MAX_VALUES: usize = 256;
 /// estimate. An item in the store that needs more is kept, but not indexed.
 pub const MAX_ITEM_INDEX_BYTES: u64 = 16 << 20;
 
+/// Maximum number of components of a vector.
+pub const MAX_DIM: usize = 8_192;
+
 /// Maximum vector spaces of a collection.
 pub const MAX_SPACES: usize = 64;
 

@@ -11,7 +11,7 @@ use crate::{
     backup::{self, BackupArgs, RepairArgs, RestoreArgs, VerifyArgs},
     config::Config,
     openapi,
-    ops::telemetry,
+    ops::{telemetry, traces::Traces},
     serve,
 };
 
@@ -208,12 +208,17 @@ pub async fn run(cli: Cli) -> Result<ExitCode, String> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => {
             let (config, keys) = args.config.load()?;
-            telemetry::init(&config.log)?;
+            let traces = Traces::start(&config.telemetry)?;
+            telemetry::init(&config.log, traces.as_ref())?;
             let start = serve::Start {
                 address_file: args.address_file.as_deref(),
                 take_over: args.take_over,
             };
-            return serve::serve(config, keys, start).await;
+            let served = serve::serve(config, keys, start).await;
+            if let Some(traces) = traces {
+                traces.stop();
+            }
+            return served;
         }
         Command::CheckConfig(args) => {
             let (config, _) = args.load()?;

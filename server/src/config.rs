@@ -49,6 +49,55 @@ pub struct Log {
     pub audit_file: Option<PathBuf>,
 }
 
+/// Traces.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Address of an OpenTelemetry collector that takes OTLP over HTTP; without it, there are no
+    /// traces.
+    pub otlp_endpoint: Option<String>,
+    /// Share of the requests that are traced, 0 to 1, if they do not come with a trace.
+    pub sample_ratio: f64,
+    /// Name of this server in traces.
+    pub service_name: String,
+}
+
+impl Telemetry {
+    /// Returns the address that traces are sent to; None if there are none.
+    ///
+    /// # Errors
+    /// The endpoint is not an address of HTTP.
+    pub fn traces_url(&self) -> Result<Option<String>, String> {
+        let Some(endpoint) = &self.otlp_endpoint else {
+            return Ok(None);
+        };
+        let url = url::Url::parse(endpoint).ok();
+        if url.is_none_or(|url| !matches!(url.scheme(), "http" | "https")) {
+            return Err(format!(
+                "telemetry.otlp_endpoint: expected an address such as http://localhost:4318, got \
+                 {endpoint}"
+            ));
+        }
+        let base = endpoint.trim_end_matches('/');
+        let base = base.strip_suffix(TRACES_PATH).unwrap_or(base);
+        Ok(Some(format!("{base}{TRACES_PATH}")))
+    }
+
+    fn errors(&self) -> Vec<String> {
+        let mut errors: Vec<_> = self.traces_url().err().into_iter().collect();
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            let ratio = self.sample_ratio;
+            errors.push(format!(
+                "telemetry.sample_ratio: {ratio} is out of range; expected 0 to 1"
+            ));
+        }
+        errors
+    }
+}
+
+/// Path of traces at a collector.
+const TRACES_PATH: &str = "/v1/traces";
+
 /// Encryption of connections.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -190,6 +239,8 @@ pub struct Config {
     pub replication: ReplicationSettings,
     /// Log settings.
     pub log: Log,
+    /// Traces.
+    pub telemetry: Telemetry,
 }
 
 impl Default for Embedding {
@@ -277,6 +328,11 @@ impl Default for Config {
                 access_file: None,
                 audit_file: None,
             },
+            telemetry: Telemetry {
+                otlp_endpoint: None,
+                sample_ratio: 1.0,
+                service_name: "vitrine".to_owned(),
+            },
         }
     }
 }
@@ -320,6 +376,7 @@ impl Config {
         }
         errors.extend(config.tls.files().err());
         errors.extend(config.log.filter().err());
+        errors.extend(config.telemetry.errors());
         if errors.is_empty() {
             Ok(config)
         } else {

@@ -100,7 +100,8 @@ impl Matrix {
 
     /// Returns the number of rows.
     pub fn rows(&self) -> usize {
-        self.offsets.len() - 1
+        // A deserialized matrix has no offsets at all where it is damaged.
+        self.offsets.len().saturating_sub(1)
     }
 
     /// Returns the number of columns.
@@ -283,6 +284,17 @@ mod tests {
         let empty = Matrix::from_triples(0, 0, []).expect("an empty matrix");
         assert!(empty.is_empty() && empty.transpose().rows() == 0);
         assert!(empty.row(7).indices.is_empty());
+    }
+
+    #[test]
+    fn a_damaged_matrix_without_offsets_has_no_rows() {
+        let damaged = Matrix {
+            columns: 3,
+            offsets: Vec::new(),
+            indices: Vec::new(),
+            values: Vec::new(),
+        };
+        assert!(damaged.rows() == 0 && !damaged.is_consistent());
     }
 
     #[test]

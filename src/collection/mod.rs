@@ -57,7 +57,7 @@ use crate::{
     suggest::Suggestions,
 };
 
-pub use lifecycle::stats::Stats;
+pub use lifecycle::{state_file::check_state, stats::Stats};
 pub(crate) use schema::{check_config, check_name};
 pub use settings::Setting;
 pub use write::{Completed, EmbedPolicy, Embedded, ItemVectors, Policy, Written};

@@ -8,7 +8,8 @@ use std::{
 use serde_json::{Map, Value};
 use vitrine_schemas::{
     AttributeType, BehaviorConfig, CollectionConfig, Item, MAX_VARIANTS, Metric, Price,
-    PrivacyConfig, RESERVED_NAMES, SalePrice, Variant, limits,
+    PrivacyConfig, RESERVED_NAMES, SalePrice, Variant,
+    limits::{self, MAX_DIM},
 };
 
 use crate::{
@@ -62,8 +63,9 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
         if !identifier(name) {
             return Err(Error::invalid(pointer, "name a space [a-z][a-z0-9_]{0,63}"));
         }
-        if !(1..=8192).contains(&space.dim) {
-            return Err(Error::invalid(pointer + "/dim", "must be 1 to 8192"));
+        if !(1..=MAX_DIM).contains(&space.dim) {
+            let detail = format!("must be 1 to {MAX_DIM}");
+            return Err(Error::invalid(pointer + "/dim", detail));
         }
     }
     check_behavior(&config.behavior)?;

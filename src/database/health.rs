@@ -1,11 +1,15 @@
 //! Health of a database: what it can and cannot do at the moment.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use parking_lot::Mutex;
 
 pub use crate::storage::StoreHealth;
-use crate::{Database, Result, index::SealedSegment, storage::Store};
+use crate::{Database, Result, collection::check_state, index::SealedSegment, storage::Store};
 
 /// Health of a database.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +44,8 @@ pub struct Verification {
     pub segments: u64,
     /// Segment files that are damaged, with the cause. They are built again from the store.
     pub damaged_segments: BTreeMap<String, String>,
+    /// State files that are damaged, with the cause. The next start reads all records instead.
+    pub damaged_states: BTreeMap<String, String>,
 }
 
 impl Database {
@@ -52,18 +58,32 @@ impl Database {
             entries: Store::verify_closed(path)?,
             ..Verification::default()
         };
-        let segments = fs::read_dir(path.join("segments"));
-        for entry in segments.into_iter().flatten().flatten() {
-            match SealedSegment::open(&entry.path()) {
+        for (name, file) in files(&path.join("segments")) {
+            match SealedSegment::open(&file) {
                 Ok(_) => verification.segments += 1,
                 Err(e) => {
-                    let name = entry.file_name().to_string_lossy().into_owned();
                     verification.damaged_segments.insert(name, e.to_string());
                 }
             }
         }
+        for (name, file) in files(&path.join("states")) {
+            let bytes = fs::read(&file).map_err(|e| e.to_string());
+            if let Err(cause) = bytes.and_then(|bytes| check_state(&bytes)) {
+                verification.damaged_states.insert(name, cause);
+            }
+        }
         Ok(verification)
     }
+}
+
+/// Returns the files of a folder by name; none if it cannot be read.
+fn files(folder: &Path) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = entries.map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        (name, entry.path())
+    });
+    named.collect()
 }
 
 impl Database {

@@ -93,13 +93,14 @@ pub(in crate::nlu) fn tokens_with(text: &str, language: Language, lexicon: &Lexi
             && chars[from - 1].2.is_whitespace()
             && chars.get(i).is_some_and(|c| c.2.is_alphabetic());
         if is_exclusion {
-            // "kettle -red" as in search engines.
+            // "kettle -red" as in search engines; the sign does not touch the word, which would
+            // be a part of it then.
             found.push(Token {
                 kind: Kind::Word,
                 form: "not".to_owned(),
                 language,
                 start,
-                end: end_of(i),
+                end: start,
             });
             continue;
         }

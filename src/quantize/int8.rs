@@ -12,6 +12,9 @@ const MIN_STEPS: f64 = 3.0;
 /// the bits after it do not fit a 23-bit fraction.
 const ROUND: f32 = 12_582_912.0;
 
+/// Largest absolute value of a component of a code.
+const MAX_CODE: i64 = 127;
+
 /// Number of components that a step of the kernel takes; codes are padded with zeros to a multiple
 /// of it.
 const MULTIPLE: usize = 64;
@@ -85,6 +88,14 @@ impl Int8 {
     /// Number of bytes of a code.
     pub fn code_bytes(&self) -> usize {
         self.mean.len().next_multiple_of(MULTIPLE)
+    }
+
+    /// Returns true if a code can have these terms; others would overflow in distances.
+    pub fn is_in_range(&self, terms: CodeTerms) -> bool {
+        let width = i64::try_from(self.code_bytes()).unwrap_or(i64::MAX);
+        let (square, sum) = (i64::from(terms.square), i64::from(terms.sum));
+        (0..=width.saturating_mul(MAX_CODE * MAX_CODE)).contains(&square)
+            && sum.abs() <= width.saturating_mul(MAX_CODE)
     }
 
     /// Writes the code of `vector` to `code` ([`Int8::code_bytes`] long); components beyond the

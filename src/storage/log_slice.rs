@@ -18,6 +18,9 @@ use crate::{Error, Result};
 /// Bytes before each batch of a slice: number of its first operation, and its length.
 const HEAD_BYTES: usize = 12;
 
+/// Bytes of an empty batch, a sequence number and a count. RocksDB reads the count without a check.
+const MIN_BATCH_BYTES: usize = 12;
+
 /// Write operations in their order, to be repeated in a copy of the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogSlice {
@@ -136,10 +139,12 @@ impl Store {
     }
 }
 
+/// Returns the first batch of a slice, and the rest; None if it is truncated.
 fn split(slice: &[u8]) -> Option<(&[u8], &[u8])> {
     let (head, rest) = slice.split_first_chunk::<HEAD_BYTES>()?;
     let length = u32::from_le_bytes(head.last_chunk::<4>().copied()?);
-    rest.split_at_checked(length as usize)
+    let batch = rest.split_at_checked(length as usize);
+    batch.filter(|(data, _)| data.len() >= MIN_BATCH_BYTES)
 }
 
 /// Returns the names of the column families by the ids that batches have.

@@ -11,3 +11,4 @@ mod replication;
 mod sources;
 mod startup;
 mod tls;
+mod traces;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use vitrine::{
     Collection, LexicalQuery, Search, Shopper, Target, Training,
@@ -252,6 +253,30 @@ fn pages_and_page_numbers_make_up_the_whole_order() {
             }
         }
     }
+}
+
+#[test]
+fn a_changed_cursor_is_refused_and_never_a_panic() {
+    let fixture = many();
+    let shop = fixture.db.collection("shop").expect("open");
+    let mut search = Search {
+        limit: 5,
+        ..sorted(json!(["price"]))
+    };
+    let cursor = find(&shop, &search).next_cursor.expect("more");
+    let json = URL_SAFE_NO_PAD.decode(cursor).expect("base64");
+    let json = String::from_utf8(json).expect("a JSON object");
+    assert!(json.contains("\"shown\":5,"), "{json}");
+    for shown in [u64::MAX, u64::MAX - 5, u64::from(u32::MAX) + 1] {
+        let changed = json.replace("\"shown\":5,", &format!("\"shown\":{shown},"));
+        search.cursor = Some(URL_SAFE_NO_PAD.encode(changed));
+        let error = shop.search(&search, &Shopper::default());
+        let error = error.expect_err("no collection has so many items");
+        assert!(messages(&error).contains("next_cursor"), "{error}");
+    }
+    let largest = json.replace("\"shown\":5,", &format!("\"shown\":{},", u32::MAX));
+    search.cursor = Some(URL_SAFE_NO_PAD.encode(largest));
+    assert_eq!(find(&shop, &search).hits.len(), 5);
 }
 
 #[test]

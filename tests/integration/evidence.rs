@@ -338,6 +338,10 @@ fn words_are_conditions_if_items_bear_them_out() {
             "category=Clothing > Shirts|-color=red|-color=红色",
         ),
         (
+            "shirt -red",
+            "category=Clothing > Shirts|-color=red|-color=红色",
+        ),
+        (
             "lapto that isn't from dell",
             "category=Electronics > Laptops|-brand=Dell",
         ),

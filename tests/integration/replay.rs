@@ -210,6 +210,13 @@ fn a_truncated_slice_is_an_error() {
     let slice = slice.expect("a log").expect("all of it");
     let half = &slice.bytes[..slice.bytes.len() / 2];
     assert!(pair.copy.replay(half).is_err());
+    // A batch that ends before its count: no bytes behind it are read.
+    for length in 0..12_u32 {
+        let batch = vec![0; length as usize];
+        let short = [&[0; 8][..], &length.to_le_bytes(), &batch].concat();
+        let error = pair.copy.replay(&short).expect_err("truncated");
+        assert!(error.to_string().contains("truncated"), "{length}: {error}");
+    }
 }
 
 /// Joins the batches of a slice into one, as RocksDB does with concurrent writes.

@@ -2,6 +2,7 @@
 //! columns with dotted names, such as `size.width`. Maps are ignored with a warning.
 
 mod cell;
+mod footer;
 mod pages;
 
 use std::{
@@ -48,6 +49,7 @@ impl Rows {
             path: source.to_owned(),
             source: e,
         })?;
+        footer::check_footer(&file).map_err(|e| damaged(format!("the file is damaged: {e}")))?;
         let (schema, rows) = unless_panic(|| {
             let reader = SerializedFileReader::new(file)?;
             let whole = reader.metadata().file_metadata().schema();

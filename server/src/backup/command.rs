@@ -188,6 +188,9 @@ pub async fn verify(args: VerifyArgs) -> Result<String, String> {
         for (file, cause) in &found.damaged_segments {
             text += &format!("damaged, to be built again at the next start: {file}: {cause}\n");
         }
+        for (file, cause) in &found.damaged_states {
+            text += &format!("damaged, the next start reads all records: {file}: {cause}\n");
+        }
         return Ok(text);
     }
     let target = args.from.ok_or("expected --from or --data-dir")?;

@@ -15,11 +15,12 @@ use actix_web::{
 };
 use chrono::SecondsFormat;
 use futures_util::FutureExt;
+use tracing::Instrument;
 
 use crate::{
     error::{ApiError, ERROR_FORM, ErrorForm, REQUEST_ID},
     http::access::{Access, Caller},
-    ops::request_log::RequestLine,
+    ops::{request_log::RequestLine, traces},
     state::AppState,
 };
 
@@ -51,11 +52,12 @@ async fn serve<B: MessageBody + 'static>(
         .match_pattern()
         .unwrap_or_else(|| "unmatched".into());
     let state = request.app_data::<web::Data<AppState>>().cloned();
+    let span = traces::request_span(request.headers(), method, &route, &id);
     if request.method() == Method::HEAD {
         // Answered like GET; the HTTP layer knows that the body must not be sent.
         request.head_mut().method = Method::GET;
     }
-    let answer = AssertUnwindSafe(next.call(request))
+    let answer = AssertUnwindSafe(next.call(request).instrument(span.clone()))
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(ApiError::internal("a handler panicked").into()))
@@ -73,6 +75,7 @@ async fn serve<B: MessageBody + 'static>(
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
+    traces::record_status(&span, status.as_u16());
     let elapsed = started.elapsed();
     if let Some(state) = state {
         let metrics = &state.metrics;

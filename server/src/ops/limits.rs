@@ -18,6 +18,7 @@ use tokio::{
     time::{timeout, timeout_at},
 };
 
+use tracing::Span;
 use vitrine::deadline::within;
 
 use crate::error::{ApiError, ApiResult, REQUEST_ID, current_request_id};
@@ -101,10 +102,10 @@ where
     T: Send + 'static,
     F: FnOnce() -> ApiResult<T> + Send + 'static,
 {
-    let id = current_request_id();
+    let (id, span) = (current_request_id(), Span::current());
     web::block(move || {
         let _permit = permit;
-        REQUEST_ID.sync_scope(id, work)
+        span.in_scope(|| REQUEST_ID.sync_scope(id, work))
     })
     .await
     .map_err(|_| ApiError::internal("a worker panicked"))?

@@ -16,6 +16,7 @@ use super::{
     gauges::Gauges,
     health_metrics::{BackupFigures, add_health},
     replication_metrics::add_replication,
+    traces::SPANS,
 };
 
 /// Request metrics, counted as requests are served.
@@ -63,6 +64,9 @@ impl Metrics {
             "vitrine_slow_searches_total",
             "Searches that took at least log.slow_search_ms",
         )?;
+        if let Some(spans) = &*SPANS {
+            registry.register(Box::new(spans.clone()))?;
+        }
         registry.register(Box::new(slow_searches.clone()))?;
         registry.register(Box::new(log_lines_dropped.clone()))?;
         registry.register(Box::new(items_embedded.clone()))?;

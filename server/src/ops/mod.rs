@@ -12,3 +12,4 @@ pub mod slow_searches;
 pub mod stopping;
 pub mod tasks;
 pub mod telemetry;
+pub mod traces;

@@ -3,29 +3,40 @@
 use std::{io::IsTerminal, sync::OnceLock};
 
 use tracing_subscriber::{
-    EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+    EnvFilter, Layer, Registry,
+    filter::{FilterExt, filter_fn},
+    fmt,
+    layer::SubscriberExt,
+    reload,
+    util::SubscriberInitExt,
 };
 
-use crate::config::{Log, LogFormat, log_filter};
+use crate::{
+    config::{Log, LogFormat, log_filter},
+    ops::traces::Traces,
+};
 
 /// The level of this process, which can be changed while it runs.
 static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
-/// Starts logging to standard error.
+/// Starts logging to standard error, and recording spans for traces.
 ///
 /// # Errors
 /// The log level is invalid, or logging was started before.
-pub fn init(log: &Log) -> Result<(), String> {
+pub fn init(log: &Log, traces: Option<&Traces>) -> Result<(), String> {
     let (filter, handle) = reload::Layer::new(log.filter()?);
     let lines = fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(filter);
-    match log.format {
-        LogFormat::Text => registry.with(lines).try_init(),
-        LogFormat::Json => registry.with(lines.json()).try_init(),
-    }
-    .map_err(|e| e.to_string())?;
+    let lines = match log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    // Spans are for traces alone: the form of log lines does not depend on them.
+    let lines = lines.with_filter(filter.and(filter_fn(|metadata| !metadata.is_span())));
+    let registry = tracing_subscriber::registry().with(lines);
+    let registry = registry.with(traces.map(Traces::layer));
+    registry.try_init().map_err(|e| e.to_string())?;
     LEVEL.get_or_init(|| handle);
     Ok(())
 }

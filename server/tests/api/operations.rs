@@ -85,7 +85,7 @@ async fn events_of_unknown_items_are_no_problem_until_too_many_are_ignored() {
 
 #[actix_web::test]
 async fn the_log_level_changes_while_the_server_runs() {
-    telemetry::init(&Config::default().log).expect("no other test starts the log");
+    telemetry::init(&Config::default().log, None).expect("no other test starts the log");
     let api = api().await;
     let level = api.get("/v1/log_level").await.ok();
     assert!(

@@ -6,5 +6,5 @@ mod open;
 mod quarantine;
 pub(super) mod rankers;
 pub(super) mod recall_canary;
-mod state_file;
+pub(super) mod state_file;
 pub(super) mod stats;

@@ -89,6 +89,14 @@ impl Stored {
     }
 }
 
+/// Checks that bytes are a whole state file, and returns the number of its items.
+///
+/// # Errors
+/// The cause why a start would read all records instead.
+pub fn check_state(bytes: &[u8]) -> Result<usize, String> {
+    parse(bytes).map(|stored| stored.internal_ids.len())
+}
+
 fn parse(bytes: &[u8]) -> Result<Stored, String> {
     let truncated = || "is truncated".to_owned();
     let (head, body) = bytes.split_at_checked(HEAD).ok_or_else(truncated)?;

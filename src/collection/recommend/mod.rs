@@ -125,6 +125,7 @@ impl Collection {
         request: &RecommendRequest,
         deadline: Option<Instant>,
     ) -> Result<RecommendResponse> {
+        let _span = tracing::info_span!("recommend", collection = self.name).entered();
         let started = Instant::now();
         check_limit(request.limit)?;
         check_lists(request)?;
@@ -327,6 +328,7 @@ impl CandidateSource for RecommendationCandidates<'_> {
     type Pool = RecommendationPool;
 
     fn gather(&self, size: usize) -> Result<RecommendationPool> {
+        let _span = tracing::info_span!("candidates").entered();
         let candidates = self.sources.gather(&self.request, &self.scores, size)?;
         let mut counts = candidates.counts.values();
         Ok(RecommendationPool {

@@ -142,6 +142,7 @@ impl CandidateSource for SearchCandidates<'_> {
     }
 
     fn rank(&self, pool: &SearchPool) -> Vec<Ranked> {
+        let _span = tracing::info_span!("rank").entered();
         match &self.context.blend {
             Some(blend) => in_order_of_ids(self.context.state, blend.rank(&pool.candidates)),
             None => rank_single_source(self.context.state, &pool.lists),
@@ -171,6 +172,7 @@ impl SearchCandidates<'_> {
         let Some(search) = request.vector_search() else {
             return Ok(None);
         };
+        let _span = tracing::info_span!("vectors", space = search.space).entered();
         let mut found = collection.nearest(state, &search, eligible, size)?;
         if let Some(boosted) = boosted {
             found.merge(collection.nearest(state, &search, boosted, size)?);
@@ -187,6 +189,7 @@ impl SearchCandidates<'_> {
         let Some(query) = &context.request.lexical else {
             return Ok(None);
         };
+        let _span = tracing::info_span!("lexical").entered();
         let settings = context.collection.settings.now();
         let visible = context.state.visible_matches(None)?;
         let found = vector.into_iter().flat_map(|vector| &vector.hits);

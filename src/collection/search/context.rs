@@ -65,6 +65,7 @@ impl<'a> SearchContext<'a> {
         scope: Option<&RoaringBitmap>,
         path: RulePath,
     ) -> Result<Self> {
+        let _span = tracing::info_span!("filter").entered();
         check_request(request)?;
         order::check(&request.sort, state, !request.is_filter_only())?;
         let space = request.target.as_ref().map(|_| request.space.as_str());

@@ -72,6 +72,7 @@ impl Collection {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn search(&self, request: &Search, shopper: &Shopper) -> Result<SearchResponse> {
+        let _span = tracing::info_span!("search", collection = self.name).entered();
         if request.lexical.is_some() {
             self.refresh_texts()?;
         }
@@ -168,6 +169,7 @@ impl Collection {
         pool: &SearchPool,
         page: &Page,
     ) -> Result<Vec<Hit>> {
+        let _span = tracing::info_span!("hits").entered();
         let mut hits = if context.is_multi_source() {
             self.explained_hits(ranking, page, &context.profile.explainer())?
         } else {

@@ -36,8 +36,9 @@ use crate::{
 struct OrderCursor {
     /// Hash of the request.
     request: String,
-    /// Number of hits on earlier pages.
-    shown: usize,
+    /// Number of hits on earlier pages. The client may send any: a larger type would overflow where
+    /// positions are added.
+    shown: u32,
     /// Ids of the pinned items on earlier pages.
     pinned: Vec<String>,
     /// True if the last hit that is not pinned was a buried one.
@@ -251,7 +252,7 @@ fn ordered_page(
     // Pins within the offset are on pages that were skipped.
     let skipped_pins = count_pins_on_page(&positions, 0, request.offset);
     let (pins, positions) = (&all[skipped_pins..], &positions[skipped_pins..]);
-    let shown = cursor.shown + request.offset;
+    let shown = cursor.shown as usize + request.offset;
     let skipped = request.offset - skipped_pins;
     let count = request.limit - count_pins_on_page(positions, shown, request.limit);
     let pinned: RoaringBitmap = stage.pins.iter().map(|pin| pin.internal_id).collect();
@@ -295,7 +296,7 @@ fn ordered_page(
         let shown_pins = shown_pins.filter_map(|item| name(*item)).cloned();
         let next = OrderCursor {
             request: hash(&request.cursor_key),
-            shown: shown + page.len(),
+            shown: u32::try_from(shown + page.len()).unwrap_or(u32::MAX),
             pinned: cursor.pinned.iter().cloned().chain(shown_pins).collect(),
             is_buried: last.map_or(cursor.is_buried, |(_, is_buried)| *is_buried),
             after: last

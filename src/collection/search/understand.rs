@@ -39,6 +39,7 @@ impl Collection {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn understand(&self, request: &UnderstandRequest) -> Result<UnderstandResponse> {
+        let _span = tracing::info_span!("understand", collection = self.name()).entered();
         schema::limit("/text", request.text.len(), MAX_TEXT_BYTES)?;
         let without: Vec<_> = request.without.iter().map(String::as_str).collect();
         let understood = self.read_text(|vocabulary, items| {

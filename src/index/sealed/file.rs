@@ -14,7 +14,7 @@ use std::{
 
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
-use vitrine_schemas::Metric;
+use vitrine_schemas::{Metric, limits::MAX_DIM};
 
 use super::{
     Codes, DEGREE, NONE, SealedSegment,
@@ -251,7 +251,10 @@ impl<'a> Reader<'a> {
         }
         let header: Header =
             serde_json::from_slice(json).map_err(|e| damaged(format!("header: {e}")))?;
-        if header.dim == 0 || header.vectors == 0 || header.vectors >= NONE as usize {
+        if !(1..=MAX_DIM).contains(&header.dim)
+            || header.vectors == 0
+            || header.vectors >= NONE as usize
+        {
             return Err(damaged("invalid header"));
         }
         Ok(Self { map, header })
@@ -355,12 +358,14 @@ impl<'a> Reader<'a> {
             (_, Some(step)) => {
                 let mean = self.read_f32("mean", to_l2.transformed_dim())?;
                 let codec = Int8::from_parts(mean, step);
+                let terms = self.load("terms", size_of::<CodeTerms>())?;
+                let terms: Vec<CodeTerms> = terms.as_slice().to_vec();
+                if !terms.iter().all(|terms| codec.is_in_range(*terms)) {
+                    return Err(damaged("terms of a code out of range"));
+                }
                 Points::Int8 {
                     codes: self.load("codes", codec.code_bytes())?,
-                    terms: self
-                        .load("terms", size_of::<CodeTerms>())?
-                        .as_slice()
-                        .to_vec(),
+                    terms,
                     codec,
                 }
             }

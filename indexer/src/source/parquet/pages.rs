@@ -12,6 +12,8 @@ use parquet::file::{
     reader::{FileReader, SerializedFileReader},
 };
 
+use super::footer::check_footer;
+
 /// Nesting of structs in a page header; valid ones have 3.
 const MAX_DEPTH: usize = 8;
 
@@ -22,6 +24,7 @@ const MAX_DEPTH: usize = 8;
 /// The cause: the pages are too large, or the file is damaged.
 pub fn check_pages(file: &File, limit: u64) -> Result<(), String> {
     let damaged = |e: &dyn std::fmt::Display| format!("the file is damaged: {e}");
+    check_footer(file).map_err(|e| damaged(&e))?;
     let check = || {
         let reader = SerializedFileReader::new(file.try_clone().map_err(|e| damaged(&e))?);
         let reader = reader.map_err(|e| damaged(&e))?;

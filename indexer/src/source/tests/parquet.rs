@@ -162,6 +162,28 @@ fn damaged_files_end_in_errors() {
 }
 
 #[test]
+fn a_list_that_claims_more_than_the_file_has_is_refused_before_memory_is_reserved() {
+    // Version 1, then a schema: a list (9) of structs (12) of a length of its own (15).
+    let lists: [&[u8]; 3] = [
+        &[0xfc, 0xff, 0xff, 0xff, 0xff, 0x07],
+        &[0xfc, 0x80, 0x80, 0x80, 0x01],
+        // A string where the crate reads a list, whose bytes it would take for one.
+        &[0x05, 0xfc, 0xff, 0xff, 0xff, 0x07],
+    ];
+    for (list, field) in lists.into_iter().zip([0x19, 0x19, 0x18]) {
+        let footer = [&[0x15, 0x02, field], list, &[0; 16]].concat();
+        let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+        let file = [&b"PAR1"[..], &footer, &length, b"PAR1"].concat();
+        let file = catalog("a.parquet", file);
+        let error = file.error(&Mapping::default());
+        assert!(error.contains("invalid footer"), "{error}");
+        let opened = File::open(&file.path).unwrap();
+        let error = crate::source::check_pages(&opened, u64::MAX).unwrap_err();
+        assert!(error.contains("invalid footer"), "{error}");
+    }
+}
+
+#[test]
 fn pages_that_become_large_are_refused_before_they_are_decoded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bomb.parquet");
