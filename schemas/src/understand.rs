@@ -28,6 +28,10 @@ pub struct UnderstandResponse {
     pub sort: Option<SortKey>,
     /// Extracted conditions, in the order of the query.
     pub parts: Vec<UnderstoodPart>,
+    /// Uncertain conditions, which are not in the filter: their words stay in the text, and a
+    /// search ranks items that meet them higher.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preferred: Vec<UnderstoodPart>,
 }
 
 /// Part of a query that became a condition.

@@ -73,6 +73,8 @@ pub struct Search {
 pub struct Understood {
     /// Filter that hits match besides that of the request.
     pub filter: FilterSpec,
+    /// Conditions that are uncertain: hits that meet one rank higher.
+    pub preferred: Vec<FilterSpec>,
     /// The whole text, if `lexical` has only the rest of it.
     pub whole_text: Option<String>,
     /// True if the text is searched as it stands when no item meets the conditions.

@@ -207,6 +207,7 @@ fn german_turns_do_what_they_say() {
         ("gibt es noch andere?", ActKind::More),
         ("ist das erste leichter als das zweite?", ActKind::Compare),
         ("vergleiche das erste und das dritte", ActKind::Compare),
+        ("vergleiche die ersten beiden", ActKind::Compare),
         ("zurück", ActKind::Undo),
         ("doch nicht", ActKind::Undo),
     ] {

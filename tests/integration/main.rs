@@ -21,6 +21,7 @@ mod map;
 mod model;
 mod pages;
 mod pending;
+mod preferences;
 mod private;
 mod recommend;
 mod reembedding;

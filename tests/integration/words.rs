@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use vitrine::{
     Collection, Database, LexicalQuery, Options, Search, Shopper, Understood,
-    schemas::{FacetsOver, Fallback, FilterSpec, SearchResponse, Source, TotalRelation},
+    schemas::{FacetsOver, Fallback, Filter, FilterSpec, SearchResponse, Source, TotalRelation},
 };
 
 use crate::support::{messages, near, put};
@@ -345,6 +345,7 @@ fn conditions_that_no_item_meets_give_way_in_the_engine() {
     let search = |rest: &str, filter: &str, whole: &str, is_optional: bool| Search {
         understood: Some(Understood {
             filter: FilterSpec::Text(filter.into()),
+            preferred: Vec::new(),
             whole_text: Some(whole.into()),
             is_optional,
             has_sort: false,
@@ -375,4 +376,29 @@ fn conditions_that_no_item_meets_give_way_in_the_engine() {
         &search("kettle", "price > 900", "kettle over 900", false),
     );
     assert!(answer.hits.is_empty());
+}
+
+#[test]
+fn hits_that_meet_an_uncertain_condition_rank_higher() {
+    let (_dir, _db, shop) = shop_of(json!({"attributes": {"color": "keyword"}}));
+    let lamp = |id: &str, color: &str| json!({"id": id, "title": "Desk lamp", "attributes": {"color": color}});
+    put(&shop, &[lamp("r", "red"), lamp("b", "blue")]);
+    for (color, first) in [("red", "r"), ("blue", "b")] {
+        let search = |preferred: &str| Search {
+            understood: Some(Understood {
+                filter: FilterSpec::Tree(Filter::default()),
+                preferred: vec![FilterSpec::Text(preferred.into())],
+                whole_text: None,
+                is_optional: true,
+                has_sort: false,
+            }),
+            ..words("lamp")
+        };
+        let answer = find(&shop, &search(&format!("color = {color}")));
+        assert_eq!((ids(&answer)[0], answer.hits.len()), (first, 2), "{color}");
+        // A condition that nothing meets changes nothing.
+        let answer = find(&shop, &search("color = green"));
+        assert_eq!(answer.hits.len(), 2);
+        assert!(answer.fallbacks.is_empty());
+    }
 }

@@ -382,6 +382,7 @@ async fn search(
     let meaning = Meaning {
         text: state.text.clone(),
         filter: dialogue::filter(state),
+        preferred: Vec::new(),
         is_given: true,
         sorts: false,
     };

@@ -14,8 +14,9 @@ use vitrine::{
     EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target, Understood,
 };
 use vitrine_schemas::{
-    CollectionConfig, Fallback, Filter, FilterSpec, LexicalSpec, Operator, Query, Relevance,
-    SearchMode, SearchRequest, SearchResponse, SortSpec, UnderstandRequest, UnderstandResponse,
+    CollectionConfig, Condition, Fallback, Filter, FilterSpec, LexicalSpec, Operator, Query,
+    Relevance, SearchMode, SearchRequest, SearchResponse, SortSpec, UnderstandRequest,
+    UnderstandResponse, UnderstoodPart, filter::MatchCondition,
 };
 
 use crate::{
@@ -34,6 +35,8 @@ pub struct Meaning {
     pub text: String,
     /// Conditions taken out of the text.
     pub filter: Filter,
+    /// Uncertain conditions of the text.
+    pub preferred: Vec<FilterSpec>,
     /// True if it comes with the request, as in a dialogue, and not from the text: cursors are then
     /// bound to it.
     pub is_given: bool,
@@ -103,6 +106,7 @@ async fn run_one(
     let meaning = understood.as_ref().map(|u| Meaning {
         text: u.text.clone(),
         filter: u.filter.clone(),
+        preferred: u.preferred.iter().map(preference).collect(),
         is_given: false,
         sorts,
     });
@@ -151,6 +155,7 @@ pub async fn answer(
         target,
         understood: meaning.map(|meaning| Understood {
             filter: FilterSpec::Tree(meaning.filter),
+            preferred: meaning.preferred,
             whole_text: words.clone().filter(|_| left.is_some()),
             is_optional: !meaning.is_given,
             has_sort: meaning.sorts,
@@ -308,6 +313,16 @@ async fn understand(
     let c = c.to_owned();
     let answer = context.read(move |database| database.collection(&c)?.understand(&understand));
     Ok(Some(answer.await?))
+}
+
+/// Returns the filter that an uncertain condition would be.
+fn preference(part: &UnderstoodPart) -> FilterSpec {
+    let values = part.values.iter().map(String::as_str);
+    let condition = MatchCondition::any_of(&part.field, values);
+    FilterSpec::Tree(Filter {
+        must: vec![Condition::Match(condition)],
+        ..Filter::default()
+    })
 }
 
 /// Returns the request without its query if that is an empty text, as of an empty search box.

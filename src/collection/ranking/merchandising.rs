@@ -188,10 +188,17 @@ impl Merchandising {
         Arc::new(CandidateFilter::from(items))
     }
 
+    /// Adds a boost of items that no rule reports.
+    pub fn prefer(&mut self, items: Arc<CandidateFilter>, factor: f32) {
+        self.stage.boosts.push((items, factor, usize::MAX));
+    }
+
     /// Removes the boosts, which have no effect on sorted hits; the rules report it.
     pub fn ignore_boosts(&mut self) {
         for (.., rule) in self.stage.boosts.drain(..) {
-            self.usage[rule].boosts_ignored = true;
+            if let Some(usage) = self.usage.get_mut(rule) {
+                usage.boosts_ignored = true;
+            }
         }
     }
 

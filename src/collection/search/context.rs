@@ -34,6 +34,10 @@ use crate::{
 /// Maximum number of hits up to the end of a page that is addressed by an offset.
 const MAX_WINDOW: usize = 10_000;
 
+/// Factor of the scores of items that meet an uncertain condition of the text: it orders hits of
+/// like scores, and lifts none that is much less relevant.
+const PREFERENCE_FACTOR: f32 = 1.25;
+
 /// Minimum number of items without a query that are ranked for a shopper.
 const BROWSED_CANDIDATES: usize = 1_000;
 
@@ -115,6 +119,10 @@ impl<'a> SearchContext<'a> {
             eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() & scope));
         }
         merchandising.retain_pins(eligible.internal_ids());
+        let preferred = request.understood.iter().flat_map(|u| &u.preferred);
+        for filter in preferred {
+            merchandising.prefer(state.visible_matches(Some(filter))?, PREFERENCE_FACTOR);
+        }
         if !request.sort.is_empty() {
             merchandising.ignore_boosts();
         }

@@ -48,7 +48,8 @@ impl Collection {
         Ok(UnderstandResponse {
             filter: filter(&understood),
             sort: understood.sort().map(sort_key),
-            parts: parts(&request.text, &understood),
+            parts: parts(&request.text, &understood.parts),
+            preferred: parts(&request.text, &understood.preferred),
             text: understood.text,
         })
     }
@@ -114,9 +115,9 @@ fn range(price: PriceRange) -> Range {
 }
 
 /// Returns one part per piece of the text, also if a piece names several values.
-fn parts(text: &str, understood: &Understanding) -> Vec<UnderstoodPart> {
+fn parts(text: &str, understood: &[Part]) -> Vec<UnderstoodPart> {
     let mut pieces: BTreeMap<(usize, usize), UnderstoodPart> = BTreeMap::new();
-    for part in &understood.parts {
+    for part in understood {
         let Span { start, end } = part.span;
         let characters = |at: usize| text[..at].chars().count() as u64;
         let piece = pieces

@@ -1,6 +1,8 @@
 //! Evidence of the items: which of the conditions that a query may name hold for the items that the
 //! rest of the query describes. Green is a color of shirts, but in "green tea" a part of a name.
 
+use std::ops::Range;
+
 use roaring::RoaringBitmap;
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
     candidates::{Candidate, Choice, Fixed},
     category_paths::narrowed,
     grammar::Parsed,
-    heads::learned_category,
+    heads::{CERTAIN_TITLE_SHARE, LIKELY_TITLE_SHARE, learned_category},
 };
 use crate::nlu::{catalog::Catalog, tokens::Kind, vocabulary::Vocabulary};
 
@@ -32,7 +34,7 @@ pub(super) fn resolve(
     let Some(catalog) = catalog else {
         return vec![Some(0); parsed.candidates.len()];
     };
-    let mut chosen = choose(text, parsed, catalog, required);
+    let (mut chosen, mut preferred) = choose(text, parsed, catalog, required);
     let is_category = |(candidate, choice): (&Candidate, &Option<usize>)| {
         choice.is_some_and(|n| !candidate.negated && candidate.choices[n].field == "category")
     };
@@ -41,16 +43,23 @@ pub(super) fn resolve(
     if has_category || named.any(is_category) {
         if required.is_empty() && tells_a_story(parsed, &chosen) {
             chosen.fill(None);
+            preferred.clear();
         }
+        parsed.preferred = preferred;
         return chosen;
     }
-    match learned_category(text, parsed, vocabulary, &chosen, catalog) {
-        Some(learned) => {
-            parsed.candidates.push(learned);
-            choose(text, parsed, catalog, required)
-        }
-        None => chosen,
+    let learned = |parsed: &Parsed, chosen: &[Option<usize>], share| {
+        learned_category(text, parsed, vocabulary, chosen, catalog, share)
+    };
+    if let Some(certain) = learned(parsed, &chosen, CERTAIN_TITLE_SHARE) {
+        parsed.candidates.push(certain);
+        (chosen, preferred) = choose(text, parsed, catalog, required);
+    } else if let Some(likely) = learned(parsed, &chosen, LIKELY_TITLE_SHARE) {
+        let choices = likely.choices.into_iter();
+        preferred.extend(choices.map(|choice| (likely.tokens.clone(), choice)));
     }
+    parsed.preferred = preferred;
+    chosen
 }
 
 /// Drops bounds of numeric fields that few of the described items have: "towels, 6 pieces" where
@@ -97,12 +106,15 @@ fn tells_a_story(parsed: &Parsed, chosen: &[Option<usize>]) -> bool {
     left > MAX_WORDS_BESIDE && accepted == 1 && parsed.fixed.is_empty()
 }
 
+/// Choices of the candidates, and uncertain meanings of tokens.
+type Chosen = (Vec<Option<usize>>, Vec<(Range<usize>, Choice)>);
+
 fn choose(
     text: &str,
     parsed: &Parsed,
     catalog: &dyn Catalog,
     required: &[(String, Vec<String>)],
-) -> Vec<Option<usize>> {
+) -> Chosen {
     let evidence = Evidence {
         text,
         parsed,
@@ -117,7 +129,7 @@ fn choose(
     });
     let accepted = |best: &(f64, Vec<Option<usize>>, Described)| best.1.iter().flatten().count();
     let best = found.reduce(|a, b| if accepted(&b) > accepted(&a) { b } else { a });
-    best.map_or_else(Vec::new, |(_, hard, described)| {
+    best.map_or_else(Chosen::default, |(_, hard, described)| {
         evidence.complete(hard, described)
     })
 }
@@ -240,12 +252,10 @@ impl Evidence<'_> {
         })
     }
 
-    /// Adds exclusions and recipients to the accepted conditions.
-    fn complete(
-        &self,
-        mut chosen: Vec<Option<usize>>,
-        mut described: Described,
-    ) -> Vec<Option<usize>> {
+    /// Adds exclusions and recipients to the accepted conditions. A recipient is preferred rather
+    /// than required if few of the described items tell whom they are for.
+    fn complete(&self, mut chosen: Vec<Option<usize>>, mut described: Described) -> Chosen {
+        let mut preferred = Vec::new();
         if self.is_only_a_letter(&chosen) {
             chosen.fill(None);
             described = Described::default();
@@ -267,17 +277,23 @@ impl Evidence<'_> {
                 chosen[at] = Some(first.unwrap_or(0));
             } else if candidate.soft {
                 let choices = choices.filter(|(_, choice)| !described.names(&choice.field));
-                let mut fitting = choices.filter_map(|(n, choice)| {
+                let possible = choices.filter_map(|(n, choice)| {
                     let after = described.with(choice, false, self.catalog)?;
-                    self.is_common_field(&described, choice)
-                        .then_some((n, after))
+                    Some((n, after, self.is_common_field(&described, choice)))
                 });
-                if let Some((n, after)) = fitting.next() {
-                    (chosen[at], described) = (Some(n), after);
+                let possible: Vec<_> = possible.collect();
+                let common = possible.iter().position(|(.., is_common)| *is_common);
+                let mut possible = possible.into_iter();
+                if let Some(common) = common {
+                    if let Some((n, after, _)) = possible.nth(common) {
+                        (chosen[at], described) = (Some(n), after);
+                    }
+                } else if let Some((n, ..)) = possible.next() {
+                    preferred.push((candidate.tokens.clone(), candidate.choices[n].clone()));
                 }
             }
         }
-        chosen
+        (chosen, preferred)
     }
 
     /// Returns true if one Chinese character in a longer sentence is all that was understood.

@@ -18,8 +18,11 @@ use crate::{
     },
 };
 
-/// Share of the items with the words in the title that the category must have.
-const MIN_TITLE_SHARE: f64 = 0.9;
+/// Share of the items with the words in the title that a category must have to be required.
+pub(super) const CERTAIN_TITLE_SHARE: f64 = 0.9;
+
+/// Share above which it is preferred.
+pub(super) const LIKELY_TITLE_SHARE: f64 = 0.6;
 
 /// Share of the items with the words in any text that the category must have.
 const MIN_TEXT_SHARE: f64 = 0.5;
@@ -38,6 +41,7 @@ pub(super) fn learned_category(
     vocabulary: &Vocabulary,
     chosen: &[Option<usize>],
     catalog: &dyn Catalog,
+    title_share: f64,
 ) -> Option<Candidate> {
     let mut left = parsed.left.clone();
     let mut phrases = Vec::new();
@@ -59,7 +63,11 @@ pub(super) fn learned_category(
         let (first, last) = (&parsed.tokens[span.start], &parsed.tokens[span.end - 1]);
         Some((
             span.clone(),
-            vec![category_of(&text[first.start..last.end], catalog)?],
+            vec![category_of(
+                &text[first.start..last.end],
+                catalog,
+                title_share,
+            )?],
         ))
     };
     let named = |span| named_at_end(parsed, vocabulary, span);
@@ -157,8 +165,9 @@ fn is_noun(parsed: &Parsed, span: &Range<usize>) -> bool {
     }
 }
 
-/// Returns the category of the items with the words in the title, or the level above it.
-fn category_of(words: &str, catalog: &dyn Catalog) -> Option<String> {
+/// Returns the category that a share of the items with the words in the title has, or the level
+/// above it.
+fn category_of(words: &str, catalog: &dyn Catalog, title_share: f64) -> Option<String> {
     let titled = catalog
         .with_phrase(words, false)
         .filter(|items| !items.is_empty())?;
@@ -174,7 +183,7 @@ fn category_of(words: &str, catalog: &dyn Catalog) -> Option<String> {
     let path = [Some(leaf), above]
         .into_iter()
         .flatten()
-        .find(|path| share(&titled, path) >= MIN_TITLE_SHARE)?;
+        .find(|path| share(&titled, path) >= title_share)?;
     let anywhere = catalog.with_phrase(words, true)?;
     (share(&anywhere, &path) >= MIN_TEXT_SHARE).then_some(path)
 }

@@ -78,6 +78,9 @@ pub struct Understanding {
     pub text: String,
     /// Extracted constraints, in the order of the query.
     pub parts: Vec<Part>,
+    /// Uncertain constraints: their words stay in the text, and items that meet them are rather
+    /// meant than others.
+    pub preferred: Vec<Part>,
 }
 
 impl Understanding {
@@ -204,7 +207,20 @@ impl Understanding {
         }));
         parts.sort_by_key(|part| part.span.start);
         keep_lowest(&mut parts);
+        let mut preferred = Vec::new();
+        for (tokens, choice) in std::mem::take(&mut parsed.preferred) {
+            parsed.left[tokens.clone()].fill(true);
+            let span = span(&parsed.tokens, &tokens);
+            preferred.extend(choice.values.into_iter().map(|value| Part {
+                span: span.clone(),
+                constraint: Constraint::Must {
+                    field: choice.field.clone(),
+                    value,
+                },
+            }));
+        }
         Self {
+            preferred,
             text: grammar::remaining_text(text, &parsed.tokens, &parsed.left),
             parts,
         }

@@ -33,6 +33,8 @@ pub(super) struct Parsed {
     pub tokens: Vec<Token>,
     pub candidates: Vec<Candidate>,
     pub fixed: Vec<Fixed>,
+    /// Uncertain meanings of words, which stay in the text.
+    pub preferred: Vec<(Range<usize>, Choice)>,
     /// True for tokens that stay in the text.
     pub left: Vec<bool>,
     /// Chinese words of the text, in bytes.
@@ -79,6 +81,7 @@ pub(super) fn parse(
         tokens,
         candidates,
         fixed,
+        preferred: Vec::new(),
         left,
     }
 }
