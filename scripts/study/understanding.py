@@ -214,15 +214,14 @@ class Set:
         self.products = read("products.jsonl")
         self.queries = read("queries.jsonl")
         self.dialogues = read("dialogues.jsonl")
-        of = lambda p: is_chinese(p.get("category") or p["title"])
-        zh = [p for p in self.products if of(p)]
-        en = [p for p in self.products if not of(p)]
-        self.of_language = {"en": en, "zh": zh}
+        self.of_language = {}
+        for product in self.products:
+            guess = "zh" if is_chinese(product.get("category") or product["title"]) else "en"
+            self.of_language.setdefault(product.get("language", guess), []).append(product)
 
 
 def score_queries(server, data, show):
-    for language in ("en", "zh"):
-        products = data.of_language[language]
+    for language, products in sorted(data.of_language.items()):
         by_id = {p["id"]: p for p in data.products}
         queries = [q for q in data.queries if q["language"] == language]
         exact, wrong, hits, lost, gained, shown, violations = 0, {}, [0, 0], 0, 0, 0, 0
@@ -315,8 +314,7 @@ def check_turn(turn, answer, shown, before, products):
 
 
 def score_dialogues(server, data, show):
-    for language in ("en", "zh"):
-        products = data.of_language[language]
+    for language, products in sorted(data.of_language.items()):
         whole = turns = exact = wrong_unclear = false_unclear = wanted = told = 0
         dialogues = [d for d in data.dialogues if d["language"] == language]
         for dialogue in dialogues:
