@@ -25,7 +25,8 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn all_errors_of_all_sources_are_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let file = "colr = 1\n[limits]\nfoo = 2\ntimeout_ms = 0\n[log]\nlevel = \"a=b=c\"\n";
+    let file = "colr = 1\n[limits]\nfoo = 2\ntimeout_ms = 0\n[log]\nlevel = \"a=b=c\"\n\
+                [telemetry]\notlp_endpoint = \"collector:4318\"\nsample_ratio = 1.5\n";
     std::fs::write(folder.path().join("c.toml"), file).unwrap();
     let args = ["check-config", "--config", "c.toml", "--listen", "nowhere"];
     let mut checking = command(folder.path(), &args);
@@ -40,6 +41,8 @@ fn all_errors_of_all_sources_are_reported_at_once() {
         "--listen: invalid socket address",
         "limits.timeout_ms: 0 is out of range",
         "log.level: ",
+        "telemetry.otlp_endpoint: expected an address such as http://localhost:4318",
+        "telemetry.sample_ratio: 1.5 is out of range; expected 0 to 1",
     ] {
         assert!(errors.contains(error), "{error} is not in {errors}");
     }

@@ -304,7 +304,7 @@ impl Encoders {
     }
 
     fn embed_texts(&self, texts: &[&str], role: Role) -> Vec<Result<Embedding, EmbedError>> {
-        let _span = tracing::info_span!("embed_text", texts = texts.len()).entered();
+        let _span = tracing::info_span!("embed_text", texts = texts.len() as i64).entered();
         let features = self.text_features(texts, role).into_iter();
         features
             .map(|r| self.embed_text_features(r?, role))
@@ -390,7 +390,7 @@ impl Embedder for Encoders {
     }
 
     fn embed_image(&self, images: &[ImageBytes]) -> Vec<Result<Embedding, EmbedError>> {
-        let _span = tracing::info_span!("embed_image", images = images.len()).entered();
+        let _span = tracing::info_span!("embed_image", images = images.len() as i64).entered();
         batch::run(images, |bytes| self.embed_one_image(bytes))
     }
 

@@ -1,5 +1,5 @@
-//! Traces: spans of requests, of the stages of the engine and of encoders are sent to a collector of
-//! OpenTelemetry, by OTLP over HTTP.
+//! Traces: spans of requests, of the stages of the engine and of encoders are sent to a collector
+//! of OpenTelemetry, by OTLP over HTTP.
 //!
 //! Spans are queued in memory and sent by a thread of their own, so that no request waits for the
 //! collector. What does not fit into the queue, and what the collector does not take, is dropped
@@ -86,6 +86,7 @@ impl Traces {
             .with_location(false)
             .with_threads(false)
             .with_target(false)
+            .with_tracked_inactivity(false)
             .with_filter(filter_fn(|metadata| {
                 metadata.is_span() && metadata.target().starts_with("vitrine")
             }))
