@@ -136,7 +136,11 @@ impl Reader<'_> {
             self.take(0, n + 1);
             at = (n + 1).min(self.tokens.len());
         }
-        let from = self.skip(at, &[Phrase::Filler]);
+        // "von vorne" begins with a filler.
+        let from = match self.phrase(at, &[Phrase::Reset]) {
+            Some(_) => at,
+            None => self.skip(at, &[Phrase::Filler]),
+        };
         let reset = self.phrase(from, &[Phrase::Reset]);
         let (Some(n), None) = (
             reset.or_else(|| self.change_of_mind(from)),
