@@ -72,11 +72,16 @@ impl Telemetry {
             return Ok(None);
         };
         let url = url::Url::parse(endpoint).ok();
-        if url.is_none_or(|url| !matches!(url.scheme(), "http" | "https")) {
-            return Err(format!(
-                "telemetry.otlp_endpoint: expected an address such as http://localhost:4318, got \
-                 {endpoint}"
-            ));
+        let is_usable = |url: &url::Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+        };
+        if !url.as_ref().is_some_and(is_usable) {
+            let detail = "telemetry.otlp_endpoint: expected an address such as http://localhost:4318, \
+                          without user or query";
+            return Err(detail.to_owned());
         }
         let base = endpoint.trim_end_matches('/');
         let base = base.strip_suffix(TRACES_PATH).unwrap_or(base);
@@ -400,7 +405,16 @@ pub fn log_filter(text: &str) -> Result<EnvFilter, String> {
             "expected at most {MAX_LOG_LEVEL_BYTES} bytes, got {length}"
         ));
     }
-    for directive in text.split(',') {
+    let directives = text
+        .split(',')
+        .filter(|directive| !directive.trim().is_empty());
+    if directives.clone().next().is_none() {
+        return Err(format!(
+            "expected one of {}, got {text:?}",
+            LEVELS.join(", ")
+        ));
+    }
+    for directive in directives {
         let level = directive.rsplit('=').next().unwrap_or_default().trim();
         if !LEVELS.contains(&level.to_lowercase().as_str()) {
             return Err(format!(

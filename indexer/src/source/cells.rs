@@ -284,7 +284,7 @@ pub(super) fn is_blank(value: &Value) -> bool {
 
 /// Returns a cell. A name with dots also names a field of nested objects: `offers.price`; of a list
 /// of objects, the first counts.
-fn cell<'a>(row: &'a Row, column: &str) -> Option<&'a Value> {
+pub(super) fn cell<'a>(row: &'a Row, column: &str) -> Option<&'a Value> {
     row.get(column).or_else(|| {
         let mut names = column.split('.');
         let mut value = row.get(names.next()?)?;

@@ -139,6 +139,13 @@ pub(super) fn plain(field: &str) -> String {
     once
 }
 
+/// Returns true for a text with elements, escaped or not, rather than angle brackets.
+pub(super) fn is_markup(text: &str) -> bool {
+    ["</", "/>", "<br", "<BR", "&lt;/"]
+        .iter()
+        .any(|sign| text.contains(sign))
+}
+
 /// Returns the text of an entity: `eacute`, `#233`, `#xe9`.
 pub(super) fn entity(name: &str) -> Option<String> {
     let written = format!("&{name};");

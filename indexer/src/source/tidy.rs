@@ -56,7 +56,10 @@ fn tidy_attributes(attributes: &mut Map<String, Value>) {
         if let Value::String(text) = value
             && !text.contains("://")
         {
-            *text = html::plain(text);
+            *text = match html::is_markup(text) {
+                true => html::plain(text),
+                false => html::decode(text).into_owned(),
+            };
         }
     };
     for value in attributes.values_mut() {

@@ -15,13 +15,13 @@ const IDENTIFIERS: &[&str] = &["sku", "gtin", "mpn", "ean", "upc", "isbn", "barc
 /// all their images, and the values of their
 /// attributes. A product of one member is an item without variants.
 pub(super) fn join(mut base: Item, members: Vec<Member>) -> (Item, Vec<u64>) {
-    let (members, superseded) = last_by_id(members);
+    let (mut members, superseded) = last_by_id(members);
+    inherit_prices(&base, &mut members);
     base.availability = base.availability.or_else(|| availability(&members));
     for member in &members {
         share(&mut base, &member.item);
     }
-    let is_own_lowest = is_own_price_lowest(&base, &members);
-    if let Some(cheapest) = cheapest(&members).filter(|_| !is_own_lowest) {
+    if let Some(cheapest) = cheapest(&members) {
         base.price = cheapest.price.clone();
         base.original_price = cheapest.original_price.clone();
         base.sale_price = cheapest.sale_price.clone();
@@ -112,15 +112,17 @@ fn share(base: &mut Item, member: &Item) {
     }
 }
 
-/// Returns true if some variants have the price of the item, and none has a lower one.
-fn is_own_price_lowest(base: &Item, members: &[Member]) -> bool {
-    let amount = |item: &Item| item.price.as_ref().map(|price| price.amount);
-    let Some(own) = amount(base) else {
-        return false;
-    };
-    let mut amounts = members.iter().map(|member| amount(&member.item));
-    amounts.clone().any(|amount| amount.is_none())
-        && amounts.all(|amount| amount.is_none_or(|amount| own <= amount))
+/// Gives variants without a price the prices of the product, if others have prices of their own.
+fn inherit_prices(base: &Item, members: &mut [Member]) {
+    let has_price = |member: &Member| member.item.price.is_some();
+    if base.price.is_none() || !members.iter().any(has_price) {
+        return;
+    }
+    for member in members.iter_mut().filter(|member| !has_price(member)) {
+        member.item.price.clone_from(&base.price);
+        member.item.original_price.clone_from(&base.original_price);
+        member.item.sale_price.clone_from(&base.sale_price);
+    }
 }
 
 fn cheapest(members: &[Member]) -> Option<&Item> {

@@ -1,7 +1,7 @@
 //! Items that the filter of a user token lets a request see.
 
 use vitrine::{Collection, Error};
-use vitrine_schemas::{FilterSpec, Reason};
+use vitrine_schemas::{FilterSpec, Reason, WeightedItem};
 
 /// Text of a reason that was based on items which the user may not see.
 const REDACTED: &str = "Recommended for you";
@@ -28,6 +28,28 @@ impl Visibility {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Removes the items of a request that are not visible.
+    ///
+    /// # Errors
+    /// The filter is not valid.
+    pub fn retain(
+        &self,
+        collection: &Collection,
+        items: &mut Vec<WeightedItem>,
+    ) -> vitrine::Result<()> {
+        let Some(filter) = &self.0 else {
+            return Ok(());
+        };
+        let mut kept = Vec::with_capacity(items.len());
+        for item in items.drain(..) {
+            if collection.matches(&item.id, filter)? {
+                kept.push(item);
+            }
+        }
+        *items = kept;
+        Ok(())
     }
 
     /// Removes the items that are not visible from reasons, together with their titles.

@@ -4,7 +4,7 @@ use std::{io::IsTerminal, sync::OnceLock};
 
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
-    filter::{FilterExt, filter_fn},
+    filter::{FilterExt, LevelFilter, filter_fn},
     fmt,
     layer::SubscriberExt,
     reload,
@@ -33,7 +33,10 @@ pub fn init(log: &Log, traces: Option<&Traces>) -> Result<(), String> {
         LogFormat::Json => lines.json().boxed(),
     };
     // Spans are for traces alone: the form of log lines does not depend on them.
-    let lines = lines.with_filter(filter.and(filter_fn(|metadata| !metadata.is_span())));
+    // The hint keeps the level of the log the greatest that is looked at.
+    let is_event = filter_fn(|metadata| !metadata.is_span());
+    let is_event = is_event.with_max_level_hint(LevelFilter::TRACE);
+    let lines = lines.with_filter(filter.and(is_event));
     let registry = tracing_subscriber::registry().with(lines);
     let registry = registry.with(traces.map(Traces::layer));
     registry.try_init().map_err(|e| e.to_string())?;

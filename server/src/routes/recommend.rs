@@ -44,6 +44,9 @@ pub async fn recommend(
     let visibility = context.visibility();
     let answer = context.read(move |database| {
         let collection = database.collection(&path.c)?;
+        for named in [&mut request.positives, &mut request.negatives] {
+            visibility.retain(&collection, named)?;
+        }
         let mut answer = collection.recommend(&request, Some(deadline))?;
         visibility.redact(
             &collection,

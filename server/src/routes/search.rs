@@ -2,7 +2,7 @@
 
 use actix_web::web::{Json, Path};
 use vitrine::Database;
-use vitrine_schemas::{Query, SearchRequest, SearchResponse, SimilarParams};
+use vitrine_schemas::{Hit, Query, SearchRequest, SearchResponse, SimilarParams};
 
 use super::{CollectionPath, ItemPath};
 use crate::{
@@ -91,6 +91,10 @@ pub async fn search(
     let id = current_request_id();
     let mut answer = crate::search::run(&context, &path.c, search, id).await?;
     if visibility.is_limited() {
+        // It tells of all items.
+        answer.explain = None;
+    }
+    if visibility.is_limited() && answer.hits.iter().any(names_items) {
         let redact = move |database: &Database| {
             let reasons = answer.hits.iter_mut().filter_map(|hit| hit.reason.as_mut());
             visibility.redact(&*database.collection(&path.c)?, reasons)?;
@@ -125,7 +129,15 @@ pub async fn similar(
     let answer = context.run(&context.state.searches, deadline, move |database| {
         let collection = database.collection(&path.c)?;
         visibility.check(&collection, &path.id)?;
+        params.explain &= !visibility.is_limited();
         collection.similar(&path.id, &params, Some(deadline))
     });
     Ok(Json(answer.await?))
+}
+
+/// Returns true if the reason of a hit names items.
+fn names_items(hit: &Hit) -> bool {
+    hit.reason
+        .as_ref()
+        .is_some_and(|reason| !reason.items.is_empty())
 }

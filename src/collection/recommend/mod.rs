@@ -367,9 +367,12 @@ impl CandidateSource for RecommendationCandidates<'_> {
         // candidates; a grouped one also the items of earlier pages, whose groups are not shown
         // again.
         let is_grouped = request.diversify.is_some_and(|d| d.group_by.is_some());
+        let is_selective = request
+            .diversify
+            .is_some_and(|d| is_grouped || !d.max_per.is_empty() || d.max_similarity.is_some());
         let is_new =
             |item: &u32| !present.contains(*item) && (is_grouped || !request.was_shown(*item));
-        let count = if request.diversify.is_some() {
+        let count = if is_selective {
             request.max_pool_size
         } else {
             missing

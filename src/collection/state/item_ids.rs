@@ -14,6 +14,9 @@ pub(in crate::collection) struct ItemIds<'a> {
 impl<'a> ItemIds<'a> {
     /// Returns the log id of a live item; None without events.
     pub fn log_id(self, internal_id: u32) -> Option<u32> {
+        if !self.state.live.contains(internal_id) {
+            return None;
+        }
         let memo = self.log.ids();
         if let Some(known) = memo.log_id(internal_id) {
             return Some(known);

@@ -28,6 +28,9 @@ const PARTIAL_NAME_FACTOR: f32 = 0.8;
 /// Longest word that says little without the rest of its name, in letters: the T of T-shirt.
 const MAX_SHORT_LETTERS: usize = 2;
 
+/// Maximum number of words and numbers of a code.
+const MAX_CODE_WORDS: usize = 8;
+
 /// Longest word that is part of a code, in letters.
 const MAX_CODE_LETTERS: usize = 3;
 
@@ -225,7 +228,7 @@ fn codes(text: &str, words: &[Analyzed]) -> Vec<Range<usize>> {
     for end in 1..=words.len() {
         let is_joined = words.get(end).is_some_and(|next| {
             let gap = text.get(words[end - 1].span.end..next.span.start);
-            gap.is_some_and(|gap| !gap.contains(char::is_whitespace))
+            gap.is_some_and(|gap| ["", "-", "/", ".", "_"].contains(&gap))
         });
         if is_joined {
             continue;
@@ -235,7 +238,8 @@ fn codes(text: &str, words: &[Analyzed]) -> Vec<Range<usize>> {
         let is_long = |word: &&Analyzed| word.term.len() >= MIN_CODE_DIGITS;
         let is_short = |word: &&Analyzed| word.term.chars().count() <= MAX_CODE_LETTERS;
         let mut letters = members.iter().filter(|word| !is_number(word)).peekable();
-        if letters.peek().is_some()
+        if members.len() <= MAX_CODE_WORDS
+            && letters.peek().is_some()
             && letters.all(|word| is_short(&word))
             && members.iter().filter(is_number).any(|word| is_long(&word))
             && members.iter().all(|word| word.plain)

@@ -145,14 +145,16 @@ impl Forms {
 /// Returns a number with a decimal point. The last kind of separator is that of the decimals; dots
 /// alone are those of thousands if groups of three digits follow them.
 fn decimal(digits: &str) -> String {
-    let dots_are_thousands = || {
-        let mut groups = digits.split('.').skip(1).peekable();
-        groups.peek().is_some() && groups.all(|group| group.len() == 3)
+    let are_thousands = |separator: char, least: usize| {
+        let groups: Vec<_> = digits.split(separator).skip(1).collect();
+        groups.len() >= least && groups.iter().all(|group| group.len() == 3)
     };
     match (digits.rfind(','), digits.rfind('.')) {
         (Some(comma), Some(dot)) if dot > comma => digits.replace(',', ""),
+        // One comma is that of decimals.
+        (Some(_), None) if are_thousands(',', 2) => digits.replace(',', ""),
         (Some(_), _) => digits.replace('.', "").replace(',', "."),
-        (None, Some(_)) if dots_are_thousands() => digits.replace('.', ""),
+        (None, Some(_)) if are_thousands('.', 1) => digits.replace('.', ""),
         (None, _) => digits.to_owned(),
     }
 }

@@ -225,6 +225,11 @@ impl Rules {
                 "attribute `{name}`: expected a name of the form [A-Za-z][A-Za-z0-9_]{{0,63}} that is not a field of an item"
             ));
         }
+        if let Some(CategoryRule::Separated(path)) = &rules.category
+            && path.separator.is_empty()
+        {
+            return Err("category.separator: must not be empty".to_owned());
+        }
         if let Some(PriceRule::Table(price)) = &mut rules.price
             && let Some(code) = &price.currency_fixed
         {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Rules;
 use crate::source::{
-    cells::{as_text, is_blank},
+    cells::{Row, as_text, cell, is_blank},
     line::Lines,
 };
 
@@ -22,6 +22,8 @@ struct Preparation {
     values: BTreeMap<String, Translations>,
     /// The last values of the columns to fill.
     above: Vec<Value>,
+    /// True if the row with these values was refused.
+    is_lost: bool,
 }
 
 impl Rules {
@@ -39,11 +41,15 @@ impl Rules {
             above: vec![Value::Null; self.fill_down.len()],
             fill_down: self.fill_down.clone(),
             values: values.collect(),
+            is_lost: false,
         };
         Box::new(lines.map(move |line| {
             let mut line = line?;
-            if line.error.is_none() {
-                preparation.fill(&mut line.row);
+            if line.error.is_some() {
+                preparation.lose(&line.row);
+            } else if let Err(reason) = preparation.fill(&mut line.row) {
+                line.error = Some(reason);
+            } else {
                 preparation.translate(&mut line.row);
             }
             Ok(line)
@@ -52,28 +58,55 @@ impl Rules {
 }
 
 impl Preparation {
-    fn fill(&mut self, row: &mut serde_json::Map<String, Value>) {
+    /// Forgets the row above if it was refused, unless it belonged to the one above it.
+    fn lose(&mut self, row: &Row) {
+        let key = self.fill_down.first();
+        let repeats = key.is_some_and(|key| cell(row, key).is_some_and(is_blank));
+        self.is_lost |= !repeats;
+    }
+
+    /// Fills the blank cells of a row that belongs to the one above.
+    ///
+    /// # Errors
+    /// The row above was refused.
+    fn fill(&mut self, row: &mut Row) -> Result<(), String> {
         let Some(key) = self.fill_down.first() else {
-            return;
+            return Ok(());
         };
-        let repeats = row.get(key).is_none_or(is_blank);
+        let repeats = cell(row, key).is_none_or(is_blank);
+        if repeats && self.is_lost {
+            return Err(format!(
+                "column `{key}`: is blank, and the row above that has it was refused; repair that row"
+            ));
+        }
+        self.is_lost = false;
         for (column, above) in self.fill_down.iter().zip(&mut self.above) {
-            match row.get(column).filter(|value| !is_blank(value)) {
-                None if repeats => {
+            match cell(row, column).filter(|value| !is_blank(value)) {
+                None if repeats && !above.is_null() => {
                     row.insert(column.clone(), above.clone());
                 }
+                None if repeats => {}
                 found => *above = found.cloned().unwrap_or_default(),
             }
         }
+        Ok(())
     }
 
-    fn translate(&self, row: &mut serde_json::Map<String, Value>) {
+    fn translate(&self, row: &mut Row) {
         for (column, values) in &self.values {
-            if let Some(cell) = row.get_mut(column)
-                && let Some(meant) = values.get(&as_text(cell).to_lowercase())
-            {
-                *cell = meant.clone().into();
-            }
+            let meaning = |value: &Value| values.get(&as_text(value).to_lowercase()).cloned();
+            let translated = match cell(row, column) {
+                Some(Value::Array(all)) => {
+                    let meant = |value: &Value| meaning(value).map_or(value.clone(), Value::from);
+                    Value::Array(all.iter().map(meant).collect())
+                }
+                Some(value) => match meaning(value) {
+                    Some(meant) => meant.into(),
+                    None => continue,
+                },
+                None => continue,
+            };
+            row.insert(column.clone(), translated);
         }
     }
 }

@@ -24,6 +24,33 @@ fn blank_cells_repeat_the_product_above() {
 }
 
 #[test]
+fn rows_below_a_refused_product_are_refused() {
+    let csv = "Product,SKU,Name\np1,a1,Apron\np2,b1,Board,more\n,b2,\np3,c1,Cup\n,c2,\n";
+    let mapping = mapping(
+        "id = \"SKU\"\ntitle = \"Name\"\ngroup = \"Product\"\nfill_down = [\"Product\", \"Name\"]\n",
+    );
+    let records = catalog("a.csv", csv).read_as(None, &mapping).unwrap();
+    let refused: Vec<_> = records
+        .iter()
+        .filter(|r| r.item.is_err())
+        .map(|r| r.line)
+        .collect();
+    assert_eq!(refused, [3, 4]);
+}
+
+#[test]
+fn nested_and_repeated_values_are_prepared_too() {
+    let jsonl = r#"{"id": "1", "title": "A", "offer": {"stock": "bald"}}
+{"id": "2", "title": "B", "offer": {"stock": ["bald", "x"]}}"#;
+    let mapping = mapping(
+        "id = \"id\"\ntitle = \"title\"\navailability = \"offer.stock\"\n[values.\"offer.stock\"]\n\"bald\" = \"backorder\"\n",
+    );
+    let found = items(catalog("a.jsonl", jsonl).read_as(None, &mapping).unwrap());
+    assert_eq!(json!(found[0].availability), "backorder");
+    assert_eq!(json!(found[1].availability), "backorder");
+}
+
+#[test]
 fn values_are_translated_and_visible_is_the_opposite_of_hidden() {
     let csv = "id,title,Stock,Visible,Path\n\
                1,A,2-3 Days,Yes,Home/Women / Tops\n\
@@ -119,6 +146,15 @@ fn variants_without_a_price_have_that_of_the_product() {
     );
     let found = items(catalog("a.csv", csv).read_as(None, &mapping).unwrap());
     assert_eq!(found[0].price.as_ref().map(|p| p.amount), Some(39.95));
+    // Also where another variant is cheaper.
+    let dear = csv.replace("39.95", "50");
+    let found = items(catalog("a.csv", dear).read_as(None, &mapping).unwrap());
+    let amounts = found[0]
+        .variants
+        .iter()
+        .map(|v| v.price.as_ref().map(|p| p.amount));
+    assert!(amounts.eq([Some(50.0), Some(44.95), Some(41.5)]));
+    assert_eq!(found[0].price.as_ref().map(|p| p.amount), Some(41.5));
     let csv = csv.replace("s,p,,\n", "s,p,,50\n");
     let found = items(catalog("a.csv", csv).read_as(None, &mapping).unwrap());
     let lowest = found[0].price.as_ref().map(|p| p.amount);
@@ -136,10 +172,25 @@ fn few_letters_are_western() {
 }
 
 #[test]
+fn polish_stays_polish() {
+    let text = b"id,title\n1,\xa3y\xbfka sto\xb3owa\n2,Szklanka bia\xb3a\n3,M\xb3ynek \xbfarna\n";
+    let found = items(catalog("a.csv", text).read());
+    assert_eq!(
+        found[0].title.as_deref(),
+        Some("\u{141}y\u{17c}ka sto\u{142}owa")
+    );
+}
+
+#[test]
 fn markup_of_attributes_goes() {
     let csv =
         "id,title,description,care\n1,A,<![CDATA[<b>Kept</b> text]]>,<i>Wash</i> &le; 30&deg;\n";
     let found = items(catalog("a.csv", csv).read());
     assert_eq!(found[0].description.as_deref(), Some("Kept text"));
     assert_eq!(found[0].attributes["care"], "Wash \u{2264} 30\u{b0}");
+    // What is no markup stays.
+    let csv = "id,title,material,note\n1,A,<unknown>,size <M and >S &amp; L\n";
+    let found = items(catalog("a.csv", csv).read());
+    assert_eq!(found[0].attributes["material"], "<unknown>");
+    assert_eq!(found[0].attributes["note"], "size <M and >S & L");
 }

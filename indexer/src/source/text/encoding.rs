@@ -29,9 +29,6 @@ const RARE: [&Encoding; 7] = [
     WINDOWS_1258,
 ];
 
-/// First byte of the letters of these encodings.
-const FIRST_LETTER: u8 = 0xc0;
-
 /// Maximum number of letters outside ASCII that are few.
 const MAX_FEW_LETTERS: usize = 2;
 
@@ -105,11 +102,19 @@ pub(crate) fn detect(
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(head, complete);
     let guess = detector.guess(None, Utf8Detection::Deny);
-    let is_sure = head.iter().filter(|byte| **byte >= FIRST_LETTER).count() > MAX_FEW_LETTERS;
-    Ok(match RARE.contains(&guess) && !is_sure {
-        true => WINDOWS_1252,
-        false => guess,
-    })
+    Ok(
+        match RARE.contains(&guess) && has_few_letters(head, guess) {
+            true => WINDOWS_1252,
+            false => guess,
+        },
+    )
+}
+
+/// Returns true if a text has few letters outside ASCII in an encoding.
+fn has_few_letters(head: &[u8], encoding: &'static Encoding) -> bool {
+    let (text, _) = encoding.decode_without_bom_handling(head);
+    let letters = text.chars().filter(|c| !c.is_ascii() && c.is_alphabetic());
+    letters.take(MAX_FEW_LETTERS + 1).count() <= MAX_FEW_LETTERS
 }
 
 /// Returns UTF-16 if every second byte of many characters is zero, as in Latin text.
