@@ -249,7 +249,7 @@ fn a_code_is_found_as_a_whole_or_by_its_number() {
     assert_eq!(shop.found("kb7749b"), ["Keyboard KB-7749-B"]);
     assert_eq!(shop.found("7749"), ["Keyboard KB-7749-B"]);
     // An unfinished code and one whose number says little stay words.
-    assert_eq!(shop.unfinished("kb-774").len(), 2);
+    assert!(shop.unfinished("kb-774").contains(&"Keyboard KB-7748-B"));
     assert_eq!(shop.found("kb12")[0], "Drive KB 12");
 }
 

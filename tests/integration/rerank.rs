@@ -249,7 +249,8 @@ fn rankers_survive_a_restart_and_are_rolled_back_and_deleted() {
     shop.activate_ranker(2).expect("activated");
     shop.delete_ranker(2).expect("deleted");
     assert_eq!(shop.rankers().active, Some(1));
-    assert!(messages(&shop.ranker(2).unwrap_err()).contains("stored versions: 1"));
+    let missing = shop.ranker(2).unwrap_err().to_string();
+    assert!(missing.contains("stored versions: 1"), "{missing}");
     shop.delete_ranker(1).expect("deleted");
     assert_eq!(
         (shop.rankers().active, shop.rankers().rankers.len()),

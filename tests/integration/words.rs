@@ -380,7 +380,9 @@ fn conditions_that_no_item_meets_give_way_in_the_engine() {
 
 #[test]
 fn hits_that_meet_an_uncertain_condition_rank_higher() {
-    let (_dir, _db, shop) = shop_of(json!({"attributes": {"color": "keyword"}}));
+    let (_dir, _db, shop) = shop_of(json!({
+        "attributes": {"color": "keyword"}, "vectors": {"shared": {"dim": 2}}
+    }));
     let lamp = |id: &str, color: &str| json!({"id": id, "title": "Desk lamp", "attributes": {"color": color}});
     put(&shop, &[lamp("r", "red"), lamp("b", "blue")]);
     for (color, first) in [("red", "r"), ("blue", "b")] {

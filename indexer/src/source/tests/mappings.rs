@@ -188,7 +188,7 @@ fn markup_of_attributes_goes() {
     let found = items(catalog("a.csv", csv).read());
     assert_eq!(found[0].description.as_deref(), Some("Kept text"));
     assert_eq!(found[0].attributes["care"], "Wash \u{2264} 30\u{b0}");
-    // What is no markup stays.
+    // Angle brackets that are not markup stay.
     let csv = "id,title,material,note\n1,A,<unknown>,size <M and >S &amp; L\n";
     let found = items(catalog("a.csv", csv).read());
     assert_eq!(found[0].attributes["material"], "<unknown>");
