@@ -1,7 +1,8 @@
 //! Amounts of money and the bounds they set: "under $50", "20 to 40", "1.5万以内", "两百块左右".
 
 use super::{
-    lexicon::{Bound, Role, has, lexicon_of},
+    language::lexicon_of,
+    lexicon::{Bound, Role, has},
     numbers::number_at,
     tokens::{Kind, Token, cuts_word},
     vocabulary::Vocabulary,
@@ -206,7 +207,7 @@ fn currency_at(tokens: &[Token]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nlu::tokens::tokens;
+    use crate::nlu::language::tokens;
 
     fn price(text: &str) -> Option<(Option<f64>, Option<f64>)> {
         let (_, range) = price_at(&tokens(text), &Vocabulary::new([]))?;

@@ -2,9 +2,11 @@
 //! kind compare across units.
 
 use super::{
-    lexicon::{Bound, Language, has, lexicon_of},
+    language::lexicon_of,
+    language::{tokens, tokens_of},
+    lexicon::{Bound, Language, has},
     numbers::number_at,
-    tokens::{Kind, Token, tokens, tokens_of},
+    tokens::{Kind, Token},
 };
 
 /// Relative difference below which two numbers are the same.

@@ -6,6 +6,8 @@
 mod amounts;
 pub mod catalog;
 pub mod dialogue;
+mod language;
+mod letters;
 mod lexicon;
 mod measures;
 mod numbers;

@@ -1,12 +1,9 @@
 //! Tokens of a text: words, numbers, single Han characters and signs, each with its span.
 
-use unicode_normalization::char::decompose_canonical;
-
 use super::{
-    lexicon::{Language, Lexicon},
-    numbers::{number_and_unit, number_in_word},
+    letters::{is_han, plain},
+    lexicon::{Language, Lexicon, number_and_unit, number_in_word},
 };
-use crate::lexical::simplify;
 
 /// Kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,16 +31,6 @@ pub(in crate::nlu) struct Token {
     /// Bytes of the text.
     pub start: usize,
     pub end: usize,
-}
-
-/// Splits a text in English or Chinese.
-pub(in crate::nlu) fn tokens(text: &str) -> Vec<Token> {
-    tokens_of(text, Language::default())
-}
-
-/// Splits a text.
-pub(in crate::nlu) fn tokens_of(text: &str, language: Language) -> Vec<Token> {
-    tokens_with(text, language, language.lexicon())
 }
 
 /// Splits a text by the lexicon of its language.
@@ -185,42 +172,6 @@ fn in_word(c: char) -> bool {
     c == '\'' || c.is_alphabetic() && !is_han(c)
 }
 
-/// Lower case, in one width, without accents, simplified, one kind of apostrophe, comma, stop and
-/// hyphen.
-fn plain(c: char) -> char {
-    let c = match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
-        '\u{3000}' => ' ',
-        '\u{2018}' | '\u{2019}' | '`' => '\'',
-        '\u{2010}'..='\u{2015}' | '\u{2212}' | '~' => '-',
-        '\u{3002}' => '.',
-        '\u{201c}'..='\u{201e}' | '«' | '»' | '\u{300a}'..='\u{300f}' => '"',
-        '\u{a5}' => '\u{ffe5}',
-        c if is_han(c) => simplify(c),
-        c if ('\u{c0}'..='\u{52f}').contains(&c) => without_accents(c),
-        c => c,
-    };
-    c.to_lowercase().next().unwrap_or(c)
-}
-
-/// Returns the letter below the accents of a Latin, Greek or Cyrillic one.
-fn without_accents(c: char) -> char {
-    let mut letter = None;
-    decompose_canonical(c, |part| {
-        letter.get_or_insert(part);
-    });
-    letter.unwrap_or(c)
-}
-
-fn is_han(c: char) -> bool {
-    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
-}
-
-/// Returns the word without accents.
-pub(in crate::nlu) fn unaccented(word: &str) -> String {
-    word.chars().map(without_accents).collect()
-}
-
 /// Returns true if one Chinese character, which may be a bound, begins another word: 内 of 内存.
 pub(super) fn cuts_word(tokens: &[Token], n: usize) -> bool {
     let next = tokens.get(n).filter(|t| t.kind == Kind::Han);
@@ -232,6 +183,7 @@ pub(super) fn cuts_word(tokens: &[Token], n: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nlu::language::{german, tokens, tokens_of};
 
     fn forms(text: &str) -> Vec<String> {
         tokens(text).into_iter().map(|t| t.form).collect()
@@ -257,7 +209,7 @@ mod tests {
 
     #[test]
     fn german_numbers_and_units_come_apart() {
-        let german = crate::nlu::lexicon::german();
+        let german = german();
         let kinds = |text: &str| -> Vec<String> {
             let written = |t: Token| match t.kind {
                 Kind::Number(x) => x.to_string(),

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use crate::nlu::{
-    lexicon::{Language, field_names},
-    tokens::{key, tokens, tokens_of},
+    language::field_names,
+    language::{tokens, tokens_of},
+    lexicon::Language,
+    tokens::key,
     vocabulary::Vocabulary,
 };
 

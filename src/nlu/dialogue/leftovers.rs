@@ -5,8 +5,9 @@ use super::{reader::Reader, state};
 use crate::{
     lexical::han_words,
     nlu::{
+        language::tokens_of,
         lexicon::{Language, Phrase},
-        tokens::{Kind, tokens_of},
+        tokens::Kind,
         understanding::Understanding,
     },
 };

@@ -3,8 +3,9 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use crate::nlu::{
+    language::tokens_of,
     lexicon::{Language, Phrase},
-    tokens::{Token, key, tokens_of},
+    tokens::{Token, key},
 };
 
 /// Phrases of a language by the key of their wording, and the maximum number of tokens of one.
@@ -40,7 +41,7 @@ pub(super) fn longest_at(tokens: &[Token], wanted: &[Phrase]) -> Option<(usize, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nlu::tokens::tokens;
+    use crate::nlu::language::tokens;
 
     #[test]
     fn the_longest_wording_is_found() {

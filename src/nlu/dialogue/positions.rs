@@ -1,7 +1,8 @@
 //! Positions in a list of hits: "the second one", "number 3", 第二个, 最后一个.
 
 use crate::nlu::{
-    lexicon::{has, lexicon_of},
+    language::lexicon_of,
+    lexicon::has,
     tokens::{Kind, Token},
 };
 
@@ -144,7 +145,7 @@ fn han(tokens: &[Token]) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nlu::tokens::tokens;
+    use crate::nlu::language::tokens;
 
     #[test]
     fn positions_in_both_languages() {

@@ -2,8 +2,9 @@
 
 use super::phrases::longest_at;
 use crate::nlu::{
+    language::tokens_of,
     lexicon::{Language, Phrase},
-    tokens::{Kind, Token, tokens_of},
+    tokens::{Kind, Token},
 };
 
 /// Returns the text without filler phrases at its ends.

@@ -7,7 +7,8 @@ use super::{
     reader::{Reader, bare},
 };
 use crate::nlu::{
-    lexicon::{Phrase, has, lexicon_of},
+    language::lexicon_of,
+    lexicon::{Phrase, has},
     numbers::number_at,
     tokens::{Kind, key},
 };

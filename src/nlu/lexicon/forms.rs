@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::nlu::letters::unaccented;
+
 /// Letters of a part of a compound, at least.
 const MIN_PART_LETTERS: usize = 3;
 
@@ -76,7 +78,7 @@ impl Forms {
     pub fn form(&self, written: &str, plain: &str) -> String {
         match self.is_plain() {
             true => singular(plain),
-            false => super::super::tokens::unaccented(&self.stem(written)),
+            false => unaccented(&self.stem(written)),
         }
     }
 
@@ -195,7 +197,7 @@ fn singular(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::nlu::lexicon::german;
+    use crate::nlu::language::german;
 
     #[test]
     fn inflected_words_have_one_form() {

@@ -4,8 +4,8 @@
 //! language also needs a line in [`FILES`], see docs/contributing.md.
 
 mod forms;
-mod language;
 mod lists;
+mod number_words;
 mod senses;
 
 use std::{
@@ -15,16 +15,14 @@ use std::{
 
 use serde::Deserialize;
 
-#[cfg(test)]
-pub(super) use self::language::german;
 use self::lists::{Ages, Positions, map_keys};
 pub(super) use self::{
     forms::Forms,
-    language::{Language, lexicon_of},
     lists::Amounts,
+    number_words::{number_and_unit, number_in_word},
     senses::{Bound, Phrase, Recipient, Role, SortIntent},
 };
-use super::tokens::{key, tokens_with, unaccented};
+use super::letters::unaccented;
 
 type File = (&'static str, &'static str);
 
@@ -41,8 +39,30 @@ const FILES: [&[File]; 2] = [
     &[("de.toml", include_str!("de.toml"))],
 ];
 
-/// Lexicons by language, parsed on first use.
-static LEXICONS: LazyLock<Vec<Lexicon>> = LazyLock::new(|| {
+/// Language of a text; English and Chinese are the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Language(pub(super) usize);
+
+impl Language {
+    /// Number of languages.
+    pub const COUNT: usize = FILES.len();
+
+    /// All languages, the first of them English and Chinese.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+
+    /// Number of the language, from 0.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// Returns the form of a word in a language, by a lexicon that is not complete yet.
+pub(super) type FormOf = dyn Fn(&str, Language, &Lexicon) -> String;
+
+/// Parses the lexicons of all languages; `form_of` brings their words into the form of tokens.
+pub(super) fn lexicons(form_of: &FormOf) -> Vec<Lexicon> {
     let of = |(at, files): (usize, &&[File])| {
         let mut all = Lexicon::default();
         for (name, text) in [NEUTRAL].iter().chain(*files) {
@@ -51,17 +71,17 @@ static LEXICONS: LazyLock<Vec<Lexicon>> = LazyLock::new(|| {
                 Err(error) => panic!("{name}: {error}"), // A unit test parses the files.
             }
         }
-        all.complete(Language::at(at));
+        all.complete(Language(at), form_of);
         all
     };
     FILES.iter().enumerate().map(of).collect()
-});
+}
 
 /// Brand aliases file.
 const BRANDS: File = ("brands.toml", include_str!("brands.toml"));
 
 /// Names of each well-known brand.
-static BRANDS_BY_NAME: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+pub(super) static BRANDS_BY_NAME: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
     #[derive(Deserialize)]
     struct Brands {
         brands: Vec<Vec<String>>,
@@ -71,12 +91,6 @@ static BRANDS_BY_NAME: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
         Err(error) => panic!("{}: {error}", BRANDS.0), // A unit test parses the files.
     }
 });
-
-/// Names of the fields of a group, in all languages.
-pub(super) fn field_names(group: &str) -> impl Iterator<Item = &'static String> {
-    let lexicons = LEXICONS.iter();
-    lexicons.filter_map(move |l| l.fields.get(group)).flatten()
-}
 
 /// Groups of names, by the key of each name.
 pub(super) type Aliases = HashMap<String, Arc<[String]>>;
@@ -170,7 +184,7 @@ impl Lexicon {
     }
 
     /// Brings the words of lists into the form of tokens, in languages with rules of forms.
-    fn complete(&mut self, language: Language) {
+    fn complete(&mut self, language: Language, form_of: &FormOf) {
         self.forms.respell();
         self.rating_names = self.fields.get("rating").cloned().unwrap_or_default();
         if !self.forms.compounds {
@@ -182,7 +196,7 @@ impl Lexicon {
         let mut measures = std::mem::take(&mut self.measures);
         // A hyphen alone has no key.
         let form = |word: &str| {
-            let key = key(&tokens_with(word, language, self));
+            let key = form_of(word, language, self);
             if key.is_empty() { word.to_owned() } else { key }
         };
         let forms = |words: &[String]| words.iter().map(|word| form(word)).collect::<Vec<_>>();
@@ -248,55 +262,5 @@ pub(super) fn has(words: &[String], word: &str) -> bool {
 fn extend<K: Ord>(all: &mut Senses<K>, more: Senses<K>) {
     for (sense, words) in more {
         all.entry(sense).or_default().extend(words);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{collections::BTreeSet, fmt::Debug};
-
-    use super::*;
-
-    #[test]
-    fn no_sense_has_a_phrase_twice() {
-        for lexicon in LEXICONS.iter() {
-            unique(&lexicon.synonyms);
-            unique(&lexicon.roles);
-            unique(&lexicon.bounds);
-            unique(&lexicon.phrases);
-            unique(&lexicon.sorts);
-            unique(&lexicon.recipients);
-            unique(&lexicon.fields);
-            let positions = &lexicon.positions;
-            for list in [
-                &lexicon.shared,
-                &positions.articles,
-                &positions.number_marks,
-                &positions.classifiers,
-            ] {
-                unique(&Senses::from([("list", list.clone())]));
-            }
-        }
-    }
-
-    #[test]
-    fn a_name_belongs_to_one_value_and_one_field() {
-        for lexicon in LEXICONS.iter() {
-            for senses in [&lexicon.synonyms, &lexicon.fields] {
-                unique(&Senses::from([(
-                    "all",
-                    senses.values().flatten().cloned().collect(),
-                )]));
-            }
-        }
-    }
-
-    fn unique<K: Debug>(senses: &Senses<K>) {
-        for (sense, words) in senses {
-            let mut seen = BTreeSet::new();
-            for word in words {
-                assert!(!word.is_empty() && seen.insert(word), "{sense:?}: {word:?}");
-            }
-        }
     }
 }

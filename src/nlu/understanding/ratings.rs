@@ -2,7 +2,8 @@
 
 use super::PriceRange;
 use crate::nlu::{
-    lexicon::{Bound, Role, has, lexicon_of},
+    language::lexicon_of,
+    lexicon::{Bound, Role, has},
     numbers::number_at,
     tokens::{Kind, Token},
     vocabulary::Vocabulary,

@@ -3,8 +3,9 @@
 
 use super::{Lookup, Vocabulary, names::Names};
 use crate::nlu::{
+    language::tokens_of,
     lexicon::{Language, Role},
-    tokens::{Kind, Token, tokens_of},
+    tokens::{Kind, Token},
 };
 
 /// Shortest last part of a compound, in letters, if the first part names nothing.
@@ -106,7 +107,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nlu::lexicon::german;
+    use crate::nlu::language::german;
 
     #[test]
     fn compounds_come_apart_where_parts_name_something() {

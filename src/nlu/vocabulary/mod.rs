@@ -11,9 +11,11 @@ use std::{
 
 use self::names::Names;
 use super::{
-    lexicon::{Language, Role, field_names},
+    language::field_names,
+    language::{tokens, tokens_of},
+    lexicon::{Language, Role},
     measures::{Measure, unit_of},
-    tokens::{Kind, Token, key, tokens, tokens_of},
+    tokens::{Kind, Token, key},
 };
 
 /// Maximum number of values whose words tell the language of a shop.

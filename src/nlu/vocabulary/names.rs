@@ -9,10 +9,11 @@ use super::{
     spellings::{name_parts, spellings},
 };
 use crate::nlu::{
+    language::tokens_of,
     lexicon::{Language, Role},
     measures::measure_of,
     spelling::Spelling,
-    tokens::{Kind, Token, key, tokens_of},
+    tokens::{Kind, Token, key},
 };
 
 /// Shortest Chinese name of a brand that is corrected, in characters.

@@ -5,18 +5,19 @@ use std::{
     sync::LazyLock,
 };
 
-use super::{Aliases, BRANDS_BY_NAME, Bound, LEXICONS, Lexicon, Senses, has};
-use crate::{
-    lexical::is_stop,
-    nlu::tokens::{Kind, Token, cuts_word, key, tokens, tokens_of, unaccented},
+use super::{
+    letters::unaccented,
+    lexicon::{Aliases, BRANDS_BY_NAME, Bound, Language, Lexicon, Senses, has, lexicons},
+    tokens::{Kind, Token, cuts_word, key, tokens_with},
 };
+use crate::lexical::is_stop;
 
 /// Letters of a noun at the end of a compound, and before it, at least.
 const MIN_COMPOUND_LETTERS: usize = 3;
 
-/// Language of a text; English and Chinese are the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::nlu) struct Language(usize);
+/// Lexicons by language, parsed on first use.
+static LEXICONS: LazyLock<Vec<Lexicon>> =
+    LazyLock::new(|| lexicons(&|word, of, lexicon| key(&tokens_with(word, of, lexicon))));
 
 /// What follows from a lexicon.
 struct Tables {
@@ -31,6 +32,22 @@ struct Tables {
 }
 
 static TABLES: LazyLock<Vec<Tables>> = LazyLock::new(|| Language::all().map(Tables::new).collect());
+
+/// Splits a text in English or Chinese.
+pub(in crate::nlu) fn tokens(text: &str) -> Vec<Token> {
+    tokens_of(text, Language::default())
+}
+
+/// Splits a text.
+pub(in crate::nlu) fn tokens_of(text: &str, language: Language) -> Vec<Token> {
+    tokens_with(text, language, language.lexicon())
+}
+
+/// Names of the fields of a group, in all languages.
+pub(super) fn field_names(group: &str) -> impl Iterator<Item = &'static String> {
+    let lexicons = LEXICONS.iter();
+    lexicons.filter_map(move |l| l.fields.get(group)).flatten()
+}
 
 /// Returns the lexicon of the language of the tokens.
 pub(in crate::nlu) fn lexicon_of(tokens: &[Token]) -> &'static Lexicon {
@@ -47,23 +64,7 @@ pub(in crate::nlu) fn german() -> Language {
 }
 
 impl Language {
-    /// Number of languages.
-    pub const COUNT: usize = super::FILES.len();
-
-    pub(super) fn at(at: usize) -> Self {
-        Self(at)
-    }
-
-    /// All languages, the first of them English and Chinese.
-    pub fn all() -> impl Iterator<Item = Self> {
-        (0..Self::COUNT).map(Self)
-    }
-
-    /// Number of the language, from 0.
-    pub fn index(self) -> usize {
-        self.0
-    }
-
+    /// Words of the language.
     pub fn lexicon(self) -> &'static Lexicon {
         &LEXICONS[self.0]
     }
@@ -306,7 +307,52 @@ fn parts(phrase: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, fmt::Debug};
+
     use super::*;
+
+    #[test]
+    fn no_sense_has_a_phrase_twice() {
+        for lexicon in LEXICONS.iter() {
+            unique(&lexicon.synonyms);
+            unique(&lexicon.roles);
+            unique(&lexicon.bounds);
+            unique(&lexicon.phrases);
+            unique(&lexicon.sorts);
+            unique(&lexicon.recipients);
+            unique(&lexicon.fields);
+            let positions = &lexicon.positions;
+            for list in [
+                &lexicon.shared,
+                &positions.articles,
+                &positions.number_marks,
+                &positions.classifiers,
+            ] {
+                unique(&Senses::from([("list", list.clone())]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_value_and_one_field() {
+        for lexicon in LEXICONS.iter() {
+            for senses in [&lexicon.synonyms, &lexicon.fields] {
+                unique(&Senses::from([(
+                    "all",
+                    senses.values().flatten().cloned().collect(),
+                )]));
+            }
+        }
+    }
+
+    fn unique<K: Debug>(senses: &Senses<K>) {
+        for (sense, words) in senses {
+            let mut seen = BTreeSet::new();
+            for word in words {
+                assert!(!word.is_empty() && seen.insert(word), "{sense:?}: {word:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_brand_is_found_by_its_other_names() {
