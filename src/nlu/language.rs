@@ -19,7 +19,7 @@ const MIN_COMPOUND_LETTERS: usize = 3;
 static LEXICONS: LazyLock<Vec<Lexicon>> =
     LazyLock::new(|| lexicons(&|word, of, lexicon| key(&tokens_with(word, of, lexicon))));
 
-/// What follows from a lexicon.
+/// Tables derived from a lexicon.
 struct Tables {
     /// Bounds by the key of their wording.
     bounds: HashMap<String, Bound>,
