@@ -15,6 +15,7 @@ mod explore;
 mod facets;
 mod feed;
 mod german;
+mod hybrid_matches;
 mod items;
 mod lifecycle;
 mod map;
