@@ -405,14 +405,10 @@ pub fn log_filter(text: &str) -> Result<EnvFilter, String> {
             "expected at most {MAX_LOG_LEVEL_BYTES} bytes, got {length}"
         ));
     }
-    let directives = text
-        .split(',')
-        .filter(|directive| !directive.trim().is_empty());
-    if directives.clone().next().is_none() {
-        return Err(format!(
-            "expected one of {}, got {text:?}",
-            LEVELS.join(", ")
-        ));
+    let filled = |directive: &&str| !directive.trim().is_empty();
+    let mut directives: Vec<&str> = text.split(',').filter(filled).collect();
+    if directives.is_empty() {
+        directives.push(text);
     }
     for directive in directives {
         let level = directive.rsplit('=').next().unwrap_or_default().trim();

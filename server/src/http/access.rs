@@ -40,12 +40,6 @@ impl Access {
     }
 }
 
-/// The caller of a request with a valid key, also of one that is refused.
-pub struct Caller {
-    /// Name of the key.
-    pub key_name: String,
-}
-
 /// Routes that user tokens open; their handlers apply the limits of the token.
 pub const USER_ROUTES: [(&str, &str); 6] = [
     ("POST", "/v1/collections/{c}/search"),
@@ -56,8 +50,8 @@ pub const USER_ROUTES: [(&str, &str); 6] = [
     ("POST", "/v1/events"),
 ];
 
-/// Rejects requests without the required access; stores what is granted in the extensions of the
-/// request.
+/// Rejects requests without the required access; stores what their key grants in the extensions of
+/// the request, also of those that are rejected.
 pub async fn layer<B: MessageBody + 'static>(
     access: Access,
     mut request: ServiceRequest,
@@ -65,28 +59,23 @@ pub async fn layer<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     request.extensions_mut().insert(access);
     match check(access, &request) {
-        Ok(grant) => {
-            if let Some(grant) = grant {
-                request.extensions_mut().insert(grant);
+        Ok(()) => match replication::route(access.action(), &mut request).await {
+            Ok(served) => {
+                let mut response = next.call(request).await?;
+                let size = response.response().body().size();
+                let (request, head) = (response.request().clone(), response.headers_mut());
+                served.tell(&request, size, head);
+                Ok(response.map_into_left_body())
             }
-            match replication::route(access.action(), &mut request).await {
-                Ok(served) => {
-                    let mut response = next.call(request).await?;
-                    let size = response.response().body().size();
-                    let (request, head) = (response.request().clone(), response.headers_mut());
-                    served.tell(&request, size, head);
-                    Ok(response.map_into_left_body())
-                }
-                Err(response) => Ok(request.into_response(response).map_into_right_body()),
-            }
-        }
+            Err(response) => Ok(request.into_response(response).map_into_right_body()),
+        },
         Err(error) => Ok(request
             .into_response(error.error_response())
             .map_into_right_body()),
     }
 }
 
-fn check(access: Access, request: &ServiceRequest) -> ApiResult<Option<Grant>> {
+fn check(access: Access, request: &ServiceRequest) -> ApiResult<()> {
     let state = request
         .app_data::<web::Data<AppState>>()
         .ok_or_else(|| ApiError::internal("the state is missing"))?;
@@ -94,32 +83,42 @@ fn check(access: Access, request: &ServiceRequest) -> ApiResult<Option<Grant>> {
         same_origin::check(request, &state.allowed_hosts)?;
     }
     let action = match access {
-        Access::Open => return Ok(None),
+        Access::Open => return Ok(()),
         Access::Key(action) | Access::Collection(action) | Access::Everything(action) => action,
     };
     if state.keys.is_open() {
-        return Ok(None);
+        return Ok(());
     }
     let secret = bearer(request).ok_or_else(ApiError::unauthorized)?;
     let grant = state.keys.find(secret).map_err(|reason| match reason {
         Some(reason) => ApiError::invalid_token(&reason),
         None => ApiError::unauthorized(),
     })?;
+    let allowed = allow(access, action, &grant, request, state);
+    request.extensions_mut().insert(grant);
+    allowed
+}
+
+/// Checks what a key grants.
+fn allow(
+    access: Access,
+    action: Action,
+    grant: &Grant,
+    request: &ServiceRequest,
+    state: &AppState,
+) -> ApiResult<()> {
     let key = &grant.key;
-    request.extensions_mut().insert(Caller {
-        key_name: key.name.clone(),
-    });
-    let covered = match access {
-        Access::Open | Access::Key(_) => true,
-        Access::Collection(_) => key.covers(request.match_info().query("c")),
-        Access::Everything(_) => key.covers_all(),
-    };
     state.rates.check(key)?;
     if grant.token.is_some() && !is_for_users(request) {
         return Err(ApiError::not_for_users());
     }
-    if covered && key.actions.contains(&action) {
-        Ok(Some(grant))
+    let is_covered = match access {
+        Access::Open | Access::Key(_) => true,
+        Access::Collection(_) => key.covers(request.match_info().query("c")),
+        Access::Everything(_) => key.covers_all(),
+    };
+    if is_covered && key.actions.contains(&action) {
+        Ok(())
     } else {
         Err(ApiError::forbidden())
     }

@@ -18,8 +18,9 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use crate::{
+    auth::Grant,
     error::{ApiError, ERROR_FORM, ErrorForm, REQUEST_ID},
-    http::access::{Access, Caller},
+    http::access::Access,
     ops::{request_log::RequestLine, traces},
     state::AppState,
 };
@@ -118,11 +119,11 @@ impl Logged {
 
     fn write<B>(&self, id: &str, response: &ServiceResponse<B>, started: Instant) {
         let extensions = response.request().extensions();
-        let caller = extensions.get::<Caller>();
+        let grant = extensions.get::<Grant>();
         let line = RequestLine {
             time: &chrono::Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
             request_id: id,
-            key: caller.map(|caller| caller.key_name.as_str()),
+            key: grant.map(|grant| grant.key.name.as_str()),
             client: self.client.as_deref(),
             method: self.method.as_str(),
             path: &self.path,

@@ -8,7 +8,7 @@ const REDACTED: &str = "Recommended for you";
 
 /// The filter of a user token, if it has one. Other items do not exist for its requests: they are
 /// not found, and no reason names them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Visibility(pub Option<FilterSpec>);
 
 impl Visibility {
@@ -17,16 +17,21 @@ impl Visibility {
         self.0.is_some()
     }
 
+    fn sees(&self, collection: &Collection, item: &str) -> vitrine::Result<bool> {
+        match &self.0 {
+            Some(filter) => collection.matches(item, filter),
+            None => Ok(true),
+        }
+    }
+
     /// Checks that an item of a request is visible.
     ///
     /// # Errors
     /// [`Error::ItemNotFound`], or the filter is not valid.
     pub fn check(&self, collection: &Collection, item: &str) -> vitrine::Result<()> {
-        match &self.0 {
-            Some(filter) if !collection.matches(item, filter)? => {
-                Err(Error::ItemNotFound(item.to_owned()))
-            }
-            _ => Ok(()),
+        match self.sees(collection, item)? {
+            true => Ok(()),
+            false => Err(Error::ItemNotFound(item.to_owned())),
         }
     }
 
@@ -39,16 +44,11 @@ impl Visibility {
         collection: &Collection,
         items: &mut Vec<WeightedItem>,
     ) -> vitrine::Result<()> {
-        let Some(filter) = &self.0 else {
-            return Ok(());
-        };
-        let mut kept = Vec::with_capacity(items.len());
-        for item in items.drain(..) {
-            if collection.matches(&item.id, filter)? {
-                kept.push(item);
+        for item in std::mem::take(items) {
+            if self.sees(collection, &item.id)? {
+                items.push(item);
             }
         }
-        *items = kept;
         Ok(())
     }
 
@@ -61,18 +61,14 @@ impl Visibility {
         collection: &Collection,
         reasons: impl IntoIterator<Item = &'a mut Reason>,
     ) -> vitrine::Result<()> {
-        let Some(filter) = &self.0 else {
-            return Ok(());
-        };
         for reason in reasons {
-            let mut visible = Vec::with_capacity(reason.items.len());
-            for item in &reason.items {
-                if collection.matches(item, filter)? {
-                    visible.push(item.clone());
+            let named = reason.items.len();
+            for item in std::mem::take(&mut reason.items) {
+                if self.sees(collection, &item)? {
+                    reason.items.push(item);
                 }
             }
-            if visible.len() < reason.items.len() {
-                reason.items = visible;
+            if reason.items.len() < named {
                 reason.text = REDACTED.to_owned();
             }
         }

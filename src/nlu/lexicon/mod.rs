@@ -206,7 +206,7 @@ impl Lexicon {
         measures
             .values_mut()
             .for_each(|units| map_keys(units, &form));
-        // What is measured is no price.
+        // Measured quantities are not prices.
         let units = measures.values().flat_map(BTreeMap::keys);
         amounts.units.extend(units.cloned());
         let small_words = forms(&self.small_words);
