@@ -37,6 +37,11 @@ fn read(file: &Scratch, format: Format, mapping: &Mapping, text: &TextOptions) -
     Some(items)
 }
 
+/// Reads a catalog with the default mapping.
+fn read_plain(file: &Scratch, format: Format) -> Option<usize> {
+    read(file, format, &Mapping::default(), &TextOptions::default())
+}
+
 /// Reads a table. The first character selects the format: `c` CSV, `f` CSV without variants, `g`
 /// Google's TSV, `s` Shopify, `v` Vendure, `p` with `|` as separator, `z` gzip and `Z` zstd.
 pub fn table(input: &[u8]) {
@@ -62,24 +67,12 @@ pub fn table(input: &[u8]) {
 
 /// Reads JSON Lines with the default mapping.
 pub fn jsonl(input: &[u8]) {
-    let file = Scratch::write("a.jsonl", input);
-    read(
-        &file,
-        Format::Jsonl,
-        &Mapping::default(),
-        &TextOptions::default(),
-    );
+    read_plain(&Scratch::write("a.jsonl", input), Format::Jsonl);
 }
 
 /// Reads a feed in XML.
 pub fn xml(input: &[u8]) {
-    let file = Scratch::write("a.xml", input);
-    read(
-        &file,
-        Format::GoogleXml,
-        &Mapping::default(),
-        &TextOptions::default(),
-    );
+    read_plain(&Scratch::write("a.xml", input), Format::GoogleXml);
 }
 
 /// Reads Parquet as a catalog and as events, after the check that the server makes.
@@ -93,12 +86,7 @@ pub fn parquet_rows(input: &[u8]) -> Option<usize> {
     let file = File::open(scratch.path()).expect("the file was written");
     check_pages(&file, MAX_PAGE_BYTES).ok()?;
     read_events(&scratch, EventFormat::Parquet, &EventMapping::default());
-    read(
-        &scratch,
-        Format::Parquet,
-        &Mapping::default(),
-        &TextOptions::default(),
-    )
+    read_plain(&scratch, Format::Parquet)
 }
 
 /// Reads a mapping file, and with it the catalog after a line `===`, or small ones that have the

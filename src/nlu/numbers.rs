@@ -2,6 +2,7 @@
 
 use super::{
     language::lexicon_of,
+    lexicon::NumberSum,
     tokens::{Kind, Token},
 };
 
@@ -31,26 +32,17 @@ fn words(tokens: &[Token]) -> Option<(usize, f64)> {
     };
     let is = |at: usize, form: &str| tokens.get(at).is_some_and(|t| t.form == form);
     let mut n = usize::from(is(0, "a") && word(1).is_some_and(|x| x >= 100.0));
-    let (mut total, mut section, mut found) = (0.0, 0.0, false);
+    let (mut sum, mut found) = (NumberSum::default(), false);
     loop {
-        let skipped = usize::from(found && (is(n, "-") || is(n, "and") && section >= 100.0));
-        let Some(value) = word(n + skipped) else {
+        let skipped = usize::from(found && (is(n, "-") || is(n, "and") && sum.section >= 100.0));
+        let Some(value) = word(n + skipped).filter(|value| sum.continues_with(*value)) else {
             break;
         };
-        match value {
-            value if value >= 1000.0 => {
-                total += f64::max(section, 1.0) * value;
-                section = 0.0;
-            }
-            value if value >= 100.0 => section = f64::max(section, 1.0) * value,
-            // "twenty thirty" are two numbers.
-            value if section % 100.0 != 0.0 && (section % 10.0 != 0.0 || value >= 10.0) => break,
-            value => section += value,
-        }
+        sum.add(value);
         found = true;
         n += skipped + 1;
     }
-    found.then_some((n, total + section))
+    found.then(|| (n, sum.value()))
 }
 
 /// A number below 100,000,000 in Chinese characters, also 一百五 and 两千三.

@@ -183,14 +183,9 @@ impl<'r> Cells<'r> {
                 }
                 (Value::String(text), None) if kind != AttributeType::Text => {
                     let text = decoded(text);
-                    let column = match list::is_list(name) {
-                        true => name,
-                        false => column,
-                    };
-                    let parts = match kind {
-                        AttributeType::Keyword => list::split(column, &text),
-                        _ => list::split("", &text),
-                    };
+                    let is_list = kind == AttributeType::Keyword
+                        && (list::is_list(name) || list::is_list(column));
+                    let parts = list::split(&text, is_list);
                     parts.into_iter().map(Value::from).collect()
                 }
                 _ => vec![value],
@@ -212,7 +207,8 @@ impl<'r> Cells<'r> {
             match value {
                 Value::String(text) => {
                     let text = decoded(&text);
-                    found.extend(list::split(column, &text).into_iter().map(Value::from));
+                    let parts = list::split(&text, list::is_list(column));
+                    found.extend(parts.into_iter().map(Value::from));
                 }
                 other => found.push(other),
             }

@@ -183,7 +183,9 @@ impl Product<'_> {
             if let Some(name) = extra_name(column)
                 && let Some(text) = cells.text(column)
             {
-                let values = list::split(&name, &text).into_iter().map(Value::from);
+                let values = list::split(&text, list::is_list(&name))
+                    .into_iter()
+                    .map(Value::from);
                 let value = cells::one_or_many(values.collect());
                 attributes.extend(value.map(|value| (name, value)));
             }

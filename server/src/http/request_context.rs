@@ -118,10 +118,14 @@ impl RequestContext {
         self.grant.as_ref()?.token.as_deref()
     }
 
+    /// Returns the filter of the user token; None without one.
+    fn required_filter(&self) -> Option<&String> {
+        self.token()?.filter.as_ref()
+    }
+
     /// Returns what the caller may see.
     pub fn visibility(&self) -> Visibility {
-        let filter = self.token().and_then(|token| token.filter.clone());
-        Visibility(filter.map(FilterSpec::Text))
+        Visibility(self.required_filter().cloned().map(FilterSpec::Text))
     }
 
     /// Sets the user and the session of a request to those of a user token.
@@ -157,7 +161,7 @@ impl RequestContext {
     /// # Errors
     /// The filter of the token is not valid.
     pub fn restrict_filter(&self, filter: &mut Option<FilterSpec>) -> ApiResult<()> {
-        if let Some(required) = self.token().and_then(|token| token.filter.as_ref()) {
+        if let Some(required) = self.required_filter() {
             let required = FilterSpec::Text(required.clone());
             *filter = Some(match filter.take() {
                 None => required,
@@ -172,7 +176,7 @@ impl RequestContext {
     /// # Errors
     /// A filter is not valid.
     pub fn restrict_text_filter(&self, filter: &mut Option<String>) -> ApiResult<()> {
-        if let Some(required) = self.token().and_then(|token| token.filter.as_ref()) {
+        if let Some(required) = self.required_filter() {
             *filter = Some(match filter.take() {
                 None => required.clone(),
                 Some(asked) => {

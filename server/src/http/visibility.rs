@@ -17,10 +17,11 @@ impl Visibility {
         self.0.is_some()
     }
 
-    fn sees(&self, collection: &Collection, item: &str) -> vitrine::Result<bool> {
+    /// Returns true for each item that is visible.
+    fn sees(&self, collection: &Collection, items: &[&str]) -> vitrine::Result<Vec<bool>> {
         match &self.0 {
-            Some(filter) => collection.matches(item, filter),
-            None => Ok(true),
+            Some(filter) => collection.matches(items, filter),
+            None => Ok(vec![true; items.len()]),
         }
     }
 
@@ -29,9 +30,9 @@ impl Visibility {
     /// # Errors
     /// [`Error::ItemNotFound`], or the filter is not valid.
     pub fn check(&self, collection: &Collection, item: &str) -> vitrine::Result<()> {
-        match self.sees(collection, item)? {
-            true => Ok(()),
-            false => Err(Error::ItemNotFound(item.to_owned())),
+        match self.sees(collection, &[item])?[..] {
+            [true] => Ok(()),
+            _ => Err(Error::ItemNotFound(item.to_owned())),
         }
     }
 
@@ -44,11 +45,9 @@ impl Visibility {
         collection: &Collection,
         items: &mut Vec<WeightedItem>,
     ) -> vitrine::Result<()> {
-        for item in std::mem::take(items) {
-            if self.sees(collection, &item.id)? {
-                items.push(item);
-            }
-        }
+        let ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
+        let mut visible = self.sees(collection, &ids)?.into_iter();
+        items.retain(|_| visible.next() == Some(true));
         Ok(())
     }
 
@@ -61,13 +60,13 @@ impl Visibility {
         collection: &Collection,
         reasons: impl IntoIterator<Item = &'a mut Reason>,
     ) -> vitrine::Result<()> {
-        for reason in reasons {
+        let mut reasons: Vec<&mut Reason> = reasons.into_iter().collect();
+        let items = reasons.iter().flat_map(|reason| &reason.items);
+        let items: Vec<&str> = items.map(String::as_str).collect();
+        let mut visible = self.sees(collection, &items)?.into_iter();
+        for reason in &mut reasons {
             let named = reason.items.len();
-            for item in std::mem::take(&mut reason.items) {
-                if self.sees(collection, &item)? {
-                    reason.items.push(item);
-                }
-            }
+            reason.items.retain(|_| visible.next() == Some(true));
             if reason.items.len() < named {
                 reason.text = REDACTED.to_owned();
             }

@@ -160,7 +160,7 @@ impl ColumnKind {
             Self::Attribute(_, AttributeType::Text) => coerce(&cell.into(), AttributeType::Text),
             Self::Attribute(name, kind) => {
                 let values = list::json_array(cell).unwrap_or_else(|| {
-                    let values = list::split(name, cell).into_iter();
+                    let values = list::split(cell, list::is_list(name)).into_iter();
                     values.map(Value::from).collect()
                 });
                 match values.as_slice() {

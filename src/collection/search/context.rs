@@ -94,9 +94,7 @@ impl<'a> SearchContext<'a> {
         let mut merchandising =
             collection.merchandising(state, &rule_context, eligible.internal_ids())?;
         let mut excluded = profile.rejected() | merchandising.hidden();
-        if let Some(Target::Item(id)) = &request.target {
-            excluded.extend(state.internal_ids.get(id));
-        }
+        excluded.extend(state.searched_item(request.target.as_ref()));
         if !excluded.is_disjoint(eligible.internal_ids()) {
             eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() - &excluded));
         }

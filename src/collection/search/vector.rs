@@ -103,6 +103,16 @@ impl VectorMatches {
     }
 }
 
+impl State {
+    /// Returns the item that is searched by, which is not among its own matches.
+    pub(super) fn searched_item(&self, target: Option<&Target>) -> Option<u32> {
+        match target? {
+            Target::Item(id) => self.internal_ids.get(id).copied(),
+            Target::Vector(_) => None,
+        }
+    }
+}
+
 impl Collection {
     /// Searches by vector only, without merchandising rules. Returns exactly min(limit, matches)
     /// hits, equal scores in the order of ids.
@@ -127,9 +137,10 @@ impl Collection {
         if let Some(scope) = scope {
             eligible = Arc::new(CandidateFilter::from(eligible.internal_ids() & scope));
         }
-        if let Target::Item(id) = &request.target {
+        let searched = state.searched_item(Some(&request.target));
+        if let Some(searched) = searched.filter(|id| eligible.internal_ids().contains(*id)) {
             let mut others = eligible.internal_ids().clone();
-            state.internal_ids.get(id).map(|id| others.remove(*id));
+            others.remove(searched);
             eligible = Arc::new(CandidateFilter::from(others));
         }
         let matches = self.nearest(state, request, &eligible, request.limit)?;

@@ -176,15 +176,18 @@ impl Collection {
         Ok(self.state.read().matching(filter)?.len())
     }
 
-    /// Returns true if an item exists, is not hidden and matches a filter.
+    /// Returns true for each item that exists, is not hidden and matches a filter.
     ///
     /// # Errors
     /// The filter is not valid.
-    pub fn matches(&self, id: &str, filter: &FilterSpec) -> Result<bool> {
+    pub fn matches(&self, ids: &[&str], filter: &FilterSpec) -> Result<Vec<bool>> {
         let state = self.state.read();
         let matching = state.visible_matches(Some(filter))?;
-        let internal_id = state.internal_ids.get(id);
-        Ok(internal_id.is_some_and(|id| matching.internal_ids().contains(*id)))
+        let matches = |id: &&str| {
+            let internal_id = state.internal_ids.get(*id);
+            internal_id.is_some_and(|id| matching.internal_ids().contains(*id))
+        };
+        Ok(ids.iter().map(matches).collect())
     }
 
     /// Counts values among the matching items that are not hidden.

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use crate::nlu::{
-    language::field_names,
-    language::{tokens, tokens_of},
+    language::{field_names, tokens, tokens_of},
     lexicon::Language,
     tokens::key,
     vocabulary::Vocabulary,

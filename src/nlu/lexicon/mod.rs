@@ -19,7 +19,7 @@ use self::lists::{Ages, Positions, map_keys};
 pub(super) use self::{
     forms::Forms,
     lists::Amounts,
-    number_words::{number_and_unit, number_in_word},
+    number_words::{NumberSum, number_and_unit, number_in_word},
     senses::{Bound, Phrase, Recipient, Role, SortIntent},
 };
 use super::letters::unaccented;

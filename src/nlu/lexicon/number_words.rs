@@ -1,7 +1,40 @@
-//! Numbers in one word: "fünfundzwanzig", "sechsjährig".
+//! Numbers in words: the sum of their parts, and numbers in one word ("fünfundzwanzig").
 
 use super::{Amounts, Lexicon};
 use crate::nlu::letters::unaccented;
+
+/// Sum of the parts of a number in words, from left to right: two, thousand, three, hundred, ten.
+#[derive(Default)]
+pub(in crate::nlu) struct NumberSum {
+    /// The finished thousands.
+    total: f64,
+    /// The part below the next thousand.
+    pub section: f64,
+}
+
+impl NumberSum {
+    /// Adds the next part.
+    pub fn add(&mut self, part: f64) {
+        if part >= 1000.0 {
+            self.total += f64::max(self.section, 1.0) * part;
+            self.section = 0.0;
+        } else if part >= 100.0 {
+            self.section = f64::max(self.section, 1.0) * part;
+        } else {
+            self.section += part;
+        }
+    }
+
+    /// Returns false if a part begins another number: "twenty thirty".
+    pub fn continues_with(&self, part: f64) -> bool {
+        part >= 100.0 || self.section % 100.0 == 0.0 || self.section % 10.0 == 0.0 && part < 10.0
+    }
+
+    /// Returns the number.
+    pub fn value(&self) -> f64 {
+        self.total + self.section
+    }
+}
 
 /// Returns the number that is written as one word: "fünfundzwanzig".
 pub(in crate::nlu) fn number_in_word(written: &str, lexicon: &Lexicon) -> Option<f64> {
@@ -9,26 +42,19 @@ pub(in crate::nlu) fn number_in_word(written: &str, lexicon: &Lexicon) -> Option
         return None;
     }
     let word = unaccented(&lexicon.forms.spelled(written));
-    let (mut total, mut section) = (0.0, 0.0);
+    let mut sum = NumberSum::default();
     let mut parts = 0;
     let mut rest = word.as_str();
     while !rest.is_empty() {
         let (value, after) = part_of_number(rest, &lexicon.amounts)?;
         parts += 1;
-        match value {
-            value if value >= 1000.0 => {
-                total += f64::max(section, 1.0) * value;
-                section = 0.0;
-            }
-            value if value >= 100.0 => section = f64::max(section, 1.0) * value,
-            value => section += value,
-        }
+        sum.add(value);
         let joint = &lexicon.amounts.number_joint;
         let joined = after.strip_prefix(joint.as_str());
         rest = joined.filter(|rest| !rest.is_empty()).unwrap_or(after);
     }
     let only_part = parts == 1 && lexicon.amounts.number_parts.contains_key(&word);
-    (parts > 0 && !only_part).then_some(total + section)
+    (parts > 0 && !only_part).then(|| sum.value())
 }
 
 /// Returns the longest number at the beginning of a word, and the rest of the word.

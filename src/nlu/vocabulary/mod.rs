@@ -11,8 +11,7 @@ use std::{
 
 use self::names::Names;
 use super::{
-    language::field_names,
-    language::{tokens, tokens_of},
+    language::{field_names, tokens, tokens_of},
     lexicon::{Language, Role},
     measures::{Measure, unit_of},
     tokens::{Kind, Token, key},

@@ -1,6 +1,7 @@
 //! Keys of mapping files for what shops write in ways of their own.
 
 use serde_json::json;
+use vitrine_schemas::Price;
 
 use super::*;
 
@@ -144,20 +145,18 @@ fn variants_without_a_price_have_that_of_the_product() {
     let mapping = mapping(
         "id = \"id\"\ntitle = \"title\"\ngroup = \"parent\"\nprice = { amount = \"price\", currency_fixed = \"EUR\" }\n",
     );
+    let amount = |price: &Option<Price>| price.as_ref().map(|p| p.amount);
     let found = items(catalog("a.csv", csv).read_as(None, &mapping).unwrap());
-    assert_eq!(found[0].price.as_ref().map(|p| p.amount), Some(39.95));
+    assert_eq!(amount(&found[0].price), Some(39.95));
     // Also where another variant is cheaper.
     let dear = csv.replace("39.95", "50");
     let found = items(catalog("a.csv", dear).read_as(None, &mapping).unwrap());
-    let amounts = found[0]
-        .variants
-        .iter()
-        .map(|v| v.price.as_ref().map(|p| p.amount));
+    let amounts = found[0].variants.iter().map(|v| amount(&v.price));
     assert!(amounts.eq([Some(50.0), Some(44.95), Some(41.5)]));
-    assert_eq!(found[0].price.as_ref().map(|p| p.amount), Some(41.5));
+    assert_eq!(amount(&found[0].price), Some(41.5));
     let csv = csv.replace("s,p,,\n", "s,p,,50\n");
     let found = items(catalog("a.csv", csv).read_as(None, &mapping).unwrap());
-    let lowest = found[0].price.as_ref().map(|p| p.amount);
+    let lowest = amount(&found[0].price);
     assert_eq!(lowest, Some(41.5), "all variants have prices of their own");
 }
 

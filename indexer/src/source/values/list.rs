@@ -37,10 +37,10 @@ pub fn is_list(column: &str) -> bool {
     LIST_COLUMNS.contains(&column.to_lowercase().as_str())
 }
 
-/// Splits a cell of a column: at `|`, and at commas or semicolons if the name of the column says
-/// that it holds a list. Web addresses are not split.
-pub fn split<'t>(column: &str, text: &'t str) -> Vec<&'t str> {
-    let parts = |separator: char| -> Vec<&'t str> {
+/// Splits a cell: at `|`, and at semicolons or commas if the column `is_list` by its name. Web
+/// addresses are not split.
+pub fn split(text: &str, is_list: bool) -> Vec<&str> {
+    let parts = |separator: char| -> Vec<&str> {
         let parts = text.split(separator).map(str::trim);
         parts.filter(|part| !part.is_empty()).collect()
     };
@@ -48,7 +48,7 @@ pub fn split<'t>(column: &str, text: &'t str) -> Vec<&'t str> {
         vec![text]
     } else if text.contains('|') {
         parts('|')
-    } else if !is_list(column) {
+    } else if !is_list {
         vec![text]
     } else if text.contains(';') {
         parts(';')

@@ -288,11 +288,17 @@ fn sales_have_a_start_and_an_end() {
 
 #[test]
 fn lists_are_split_where_they_are_lists() {
-    assert_eq!(list::split("color", "red|blue"), ["red", "blue"]);
-    assert_eq!(list::split("Tags", "warm, dry"), ["warm", "dry"]);
-    assert_eq!(list::split("note", "warm, dry"), ["warm, dry"]);
+    assert_eq!(list::split("red|blue", false), ["red", "blue"]);
     assert_eq!(
-        list::split("link", "https://x.org/a|b"),
+        list::split("warm, dry", list::is_list("Tags")),
+        ["warm", "dry"]
+    );
+    assert_eq!(
+        list::split("warm, dry", list::is_list("note")),
+        ["warm, dry"]
+    );
+    assert_eq!(
+        list::split("https://x.org/a|b", true),
         ["https://x.org/a|b"]
     );
     for (cell, count) in [
