@@ -232,11 +232,18 @@ impl Builder<'_> {
         terms: Vec<(String, f32)>,
     ) -> Result<Word, LexicalError> {
         let mut most = self.frequency(word)?;
+        let mut items = 0;
         for (term, _) in &terms {
-            most = most.max(self.frequency(term)?);
+            let frequency = self.frequency(term)?;
+            most = most.max(frequency);
+            items += frequency;
         }
         let weight = term_weight(word, most, self.searcher.num_docs());
-        Ok(Word { weight, terms })
+        Ok(Word {
+            weight,
+            terms,
+            items,
+        })
     }
 
     /// Returns the number of items that have a term in the field where it is most frequent.

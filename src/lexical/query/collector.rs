@@ -1,5 +1,7 @@
 //! Collects the best eligible matches of a query, and all that matched.
 
+use std::cmp::Ordering;
+
 use roaring::RoaringBitmap;
 use tantivy::DocId;
 
@@ -45,6 +47,11 @@ impl Best {
         }
     }
 
+    /// Adds the matches of another share of the documents.
+    fn merge(&mut self, other: Self) {
+        self.matches.extend(other.matches);
+    }
+
     /// Returns the best matches with at least this score, best first.
     fn finish(mut self, least: f32) -> Vec<LexicalMatch> {
         self.matches.retain(|m| m.score >= least);
@@ -71,6 +78,15 @@ impl IdSet {
             self.0.resize((at + 1).next_multiple_of(1_024), 0);
         }
         self.0[at] |= 1 << (internal_id % 64);
+    }
+
+    fn merge(&mut self, other: Self) {
+        if other.0.len() > self.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (word, other) in self.0.iter_mut().zip(other.0) {
+            *word |= other;
+        }
     }
 
     fn into_bitmap(self) -> RoaringBitmap {
@@ -161,12 +177,10 @@ impl<'a> Collected<'a> {
             false => self.all.insert(internal_id),
         }
         let last = self.unfiltered_top.get(REFERENCES - 1);
-        let is_reference = last.is_none_or(|last| score > last.score);
+        let is_reference = last.is_none_or(|last| order(&found, last).is_lt());
         if (is_reference || coverage > self.coverage) && visible.contains(internal_id) {
             self.coverage = self.coverage.max(coverage);
-            let at = self.unfiltered_top.partition_point(|m| m.score >= score);
-            self.unfiltered_top.insert(at, found);
-            self.unfiltered_top.truncate(REFERENCES);
+            self.add_to_top(found);
         }
         if self.is_extra(internal_id) && eligible.contains(internal_id) {
             self.extra.push(found);
@@ -174,6 +188,26 @@ impl<'a> Collected<'a> {
         self.best.take(found, eligible);
         if let Some(boosted) = boosted {
             self.boosted.take(found, boosted);
+        }
+    }
+
+    fn add_to_top(&mut self, found: LexicalMatch) {
+        let top = &mut self.unfiltered_top;
+        let at = top.partition_point(|known| order(known, &found).is_lt());
+        top.insert(at, found);
+        top.truncate(REFERENCES);
+    }
+
+    /// Adds the matches of another share of the documents.
+    pub fn merge(&mut self, other: Self) {
+        self.best.merge(other.best);
+        self.boosted.merge(other.boosted);
+        self.extra.extend(other.extra);
+        self.coverage = self.coverage.max(other.coverage);
+        self.all.merge(other.all);
+        self.scores.extend(other.scores);
+        for found in other.unfiltered_top {
+            self.add_to_top(found);
         }
     }
 
@@ -227,25 +261,22 @@ impl SegmentMatches<'_, '_> {
         });
     }
 
-    /// Adds a document that is not among the best to the set of all matches, unless its score is
-    /// asked for; returns true if so.
-    pub fn take_id(&mut self, document: DocId) -> bool {
-        let is_extra = self.is_extra(document);
-        if !is_extra {
-            let internal_id = self.internal_ids[document as usize];
-            self.collected.all.insert(internal_id);
-        }
-        is_extra
+    /// Adds a document that is not among the best to the set of all matches.
+    pub fn take_id(&mut self, document: DocId) {
+        let internal_id = self.internal_ids[document as usize];
+        self.collected.all.insert(internal_id);
     }
+}
+
+/// Orders matches by falling score, ties by internal id.
+fn order(a: &LexicalMatch, b: &LexicalMatch) -> Ordering {
+    let by_score = b.score.total_cmp(&a.score);
+    by_score.then(a.internal_id.cmp(&b.internal_id))
 }
 
 /// Keeps the best `k`, best first, and those that are tied with the last one.
 fn cut(found: &mut Vec<LexicalMatch>, k: usize) {
-    found.sort_unstable_by(|a, b| {
-        b.score
-            .total_cmp(&a.score)
-            .then(a.internal_id.cmp(&b.internal_id))
-    });
+    found.sort_unstable_by(order);
     let Some(last) = k.checked_sub(1).and_then(|last| found.get(last)) else {
         return;
     };

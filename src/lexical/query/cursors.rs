@@ -8,7 +8,7 @@ use tantivy::{
     schema::Field,
 };
 
-use super::window::{Posting, Window};
+use super::window::{Offsets, Posting, Window};
 use crate::lexical::FIELDS;
 
 /// Score factor of each field.
@@ -100,7 +100,29 @@ pub(super) enum AlternativeWordCursors {
     Apart(Vec<WordCursors>),
 }
 
+impl TermCursor {
+    /// Skips the documents before `start`.
+    fn skip_to(&mut self, start: DocId) {
+        if self.postings.doc() < start {
+            self.postings.seek(start);
+        }
+    }
+}
+
 impl GroupCursors {
+    /// Skips the documents before `start`.
+    pub fn skip_to(&mut self, start: DocId) {
+        self.words.iter_mut().for_each(|word| word.skip_to(start));
+        for alternative in &mut self.alternatives {
+            match &mut alternative.words {
+                AlternativeWordCursors::Phrase(phrase) => phrase.skip_to(start),
+                AlternativeWordCursors::Apart(words) => {
+                    words.iter_mut().for_each(|word| word.skip_to(start));
+                }
+            }
+        }
+    }
+
     /// Returns a bound of the score of any document; None if a document without the group is not a
     /// match, or the group is not a single word.
     pub fn bound(&self) -> Option<f32> {
@@ -111,10 +133,33 @@ impl GroupCursors {
         (word.terms.len() <= MAX_TERMS).then(|| word.weight * word.bound())
     }
 
-    /// Adds the postings of the window to a list.
-    pub fn read(&mut self, window: &Window, postings: &mut Vec<Posting>) {
-        for word in &mut self.words {
-            word.read(window, postings);
+    /// Adds the postings of the window whose documents are scored to a list, and the offsets of
+    /// the other documents to a set.
+    pub fn read(
+        &mut self,
+        window: &Window,
+        is_scored: impl Fn(usize) -> bool,
+        scored: &mut Vec<Posting>,
+        unscored: &mut Offsets,
+    ) {
+        let terms = self
+            .words
+            .iter_mut()
+            .flat_map(|word| word.terms.iter_mut().enumerate());
+        for (term, cursor) in terms {
+            let mut document = cursor.postings.doc();
+            while document < window.end {
+                let offset = (document - window.start) as usize;
+                match is_scored(offset) {
+                    true => scored.push(Posting {
+                        offset: offset as u16,
+                        term: term as u16,
+                        frequency: cursor.postings.term_freq(),
+                    }),
+                    false => unscored.insert(offset),
+                }
+                document = cursor.postings.advance();
+            }
         }
     }
 
@@ -192,6 +237,10 @@ impl AlternativeCursors {
 }
 
 impl WordCursors {
+    fn skip_to(&mut self, start: DocId) {
+        self.terms.iter_mut().for_each(|term| term.skip_to(start));
+    }
+
     /// Returns a bound of the value of any document.
     fn bound(&self) -> f32 {
         let bound = |term: &TermCursor| term.factor * FIELD_BOOSTS[term.field];
@@ -223,24 +272,18 @@ impl WordCursors {
             );
         });
     }
-
-    /// Adds the postings of the window to a list.
-    fn read(&mut self, window: &Window, postings: &mut Vec<Posting>) {
-        for (term, cursor) in self.terms.iter_mut().enumerate() {
-            let mut document = cursor.postings.doc();
-            while document < window.end {
-                postings.push(Posting {
-                    offset: (document - window.start) as u16,
-                    term: term as u16,
-                    frequency: cursor.postings.term_freq(),
-                });
-                document = cursor.postings.advance();
-            }
-        }
-    }
 }
 
 impl PhraseCursors {
+    /// Skips the documents before `start`.
+    pub fn skip_to(&mut self, start: DocId) {
+        for cursor in &mut self.fields {
+            if cursor.documents.doc() < start {
+                cursor.documents.seek(start);
+            }
+        }
+    }
+
     /// Calls `found` with the value of each document of the window that has the phrase.
     pub fn find(
         &mut self,

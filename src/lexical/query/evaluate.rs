@@ -18,6 +18,7 @@ use super::{
     cursors::{FIELD_BOOSTS, FieldNorms, GroupCursors, PhraseCursors},
     opener::Opener,
     plan::QueryPlan,
+    threads::Share,
     window::{Posting, WINDOW, Window},
 };
 use crate::lexical::{FIELDS, LexicalError};
@@ -130,12 +131,14 @@ impl<'a> SegmentQuery<'a> {
         self.groups.len() - below.count()
     }
 
-    /// Collects all documents that match and are not deleted, in rising order.
-    pub fn run(&mut self, window: &mut Window, matches: &mut SegmentMatches<'_, '_>) {
+    /// Collects the documents of a share that match and are not deleted, in rising order.
+    pub fn run(&mut self, share: Share, window: &mut Window, matches: &mut SegmentMatches<'_, '_>) {
         let alive = self.segment.alive_bitset();
         let is_alive = |document| alive.is_none_or(|alive| alive.is_alive(document));
-        let end = self.segment.max_doc();
-        for start in (0..end).step_by(WINDOW) {
+        let documents = share.documents(self.segment.max_doc());
+        self.skip_to(documents.start);
+        let end = documents.end;
+        for start in documents.step_by(WINDOW) {
             window.begin(start, end.min(start + WINDOW as u32));
             for phrase in &mut self.phrases {
                 phrase.add(&self.norms, window);
@@ -165,6 +168,16 @@ impl<'a> SegmentQuery<'a> {
         }
     }
 
+    /// Skips the documents before `start`.
+    fn skip_to(&mut self, start: DocId) {
+        for phrase in &mut self.phrases {
+            phrase.skip_to(start);
+        }
+        for group in &mut self.groups {
+            group.skip_to(start);
+        }
+    }
+
     /// Adds the groups from `deciding` on: their values to documents that match already, or whose
     /// scores are asked for; of the others, collects the ids.
     fn add_others(
@@ -176,21 +189,27 @@ impl<'a> SegmentQuery<'a> {
     ) {
         let (postings, others) = (&mut self.postings, &mut self.groups[deciding..]);
         postings.clear();
+        let mut unscored = std::mem::take(&mut window.unscored);
+        let document = |offset: usize| window.start + offset as u32;
+        let is_scored =
+            |offset| window.matched.contains(offset) || matches.is_extra(document(offset));
         let read = others.iter_mut().map(|group| {
             let from = postings.len();
-            group.read(window, postings);
+            group.read(window, is_scored, postings, &mut unscored);
             from..postings.len()
         });
         let ranges: Vec<_> = read.collect();
-        if self.required == 0 && !postings.is_empty() {
-            let start = window.start;
-            window.unmatched(postings).for_each(|offset| {
-                let document = start + offset as u32;
-                if is_alive(document) && matches.take_id(document) {
-                    window.matched.insert(offset);
+        if self.required == 0 {
+            unscored.for_each(|offset| {
+                if is_alive(document(offset)) {
+                    matches.take_id(document(offset));
                 }
             });
+            for posting in &*postings {
+                window.matched.insert(usize::from(posting.offset));
+            }
         }
+        window.unscored = unscored;
         for (group, range) in others.iter().zip(ranges) {
             group.add_postings(&self.norms, &postings[range], window);
         }

@@ -12,6 +12,7 @@ mod quotes;
 mod spans;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod window;
 mod words;
 
@@ -19,12 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use roaring::RoaringBitmap;
 
-use self::{
-    builder::Builder,
-    collector::{Collected, SegmentMatches},
-    evaluate::{SegmentQuery, mean_lengths},
-    window::Window,
-};
+use self::{builder::Builder, plan::QueryPlan, threads::thread_count};
 use super::{LexicalError, LexicalIndex, QueryRewrite};
 
 /// A full-text query.
@@ -112,6 +108,17 @@ impl LexicalIndex {
         rewrite: &QueryRewrite,
         selection: &LexicalSelection<'_>,
     ) -> Result<LexicalResults, LexicalError> {
+        self.search_on(query, rewrite, selection, thread_count)
+    }
+
+    /// Finds the items on as many threads as `threads` says.
+    fn search_on(
+        &self,
+        query: &LexicalQuery,
+        rewrite: &QueryRewrite,
+        selection: &LexicalSelection<'_>,
+        threads: impl FnOnce(&QueryPlan) -> u32,
+    ) -> Result<LexicalResults, LexicalError> {
         let searcher = self.searcher();
         let mut found = LexicalResults::default();
         let plan = Builder {
@@ -126,17 +133,7 @@ impl LexicalIndex {
         if plan.is_empty() {
             return Ok(found);
         }
-        let means = mean_lengths(&searcher, &self.fields)?;
-        let mut collected = Collected::new(*selection);
-        let mut window = Window::default();
-        for segment in searcher.segment_readers() {
-            let mut query = SegmentQuery::open(&plan, &searcher, segment, &self.fields, &means)?;
-            let mut matches = SegmentMatches {
-                collected: &mut collected,
-                internal_ids: &self.segment_ids.get(segment, &searcher)?,
-            };
-            query.run(&mut window, &mut matches);
-        }
+        let collected = self.evaluate(&plan, &searcher, selection, threads(&plan))?;
         collected.finish(&mut found);
         Ok(found)
     }

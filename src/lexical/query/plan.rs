@@ -58,6 +58,8 @@ pub(super) struct Word {
     pub weight: f32,
     /// Terms of the index, with the share of the weight that each of them earns.
     pub terms: Vec<(String, f32)>,
+    /// Sum of the numbers of items of the terms.
+    pub items: u64,
 }
 
 /// Adjacent terms in one field.
@@ -89,6 +91,12 @@ impl QueryPlan {
     pub fn coverage(&self) -> f32 {
         let groups: f32 = self.groups.iter().map(Group::coverage).sum();
         groups + self.phrases.iter().map(|p| p.coverage).sum::<f32>()
+    }
+
+    /// Returns the sum of the numbers of items of all words: the work of the evaluation.
+    pub fn items(&self) -> u64 {
+        let words = self.groups.iter().flat_map(|group| &group.words);
+        words.map(|word| word.items).sum()
     }
 
     /// Returns the number of phrases and groups that every match contains.

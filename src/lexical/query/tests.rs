@@ -165,7 +165,7 @@ fn skewed_text(random: &mut SmallRng) -> String {
 }
 
 #[test]
-fn leaving_out_documents_that_cannot_be_among_the_best_changes_no_result() {
+fn neither_threads_nor_left_out_documents_change_a_result() {
     const ITEMS: u32 = 40_000;
     let mut random = SmallRng::seed_from_u64(7);
     let folder = tempfile::tempdir().expect("a folder");
@@ -195,7 +195,7 @@ fn leaving_out_documents_that_cannot_be_among_the_best_changes_no_result() {
         let eligible: RoaringBitmap = (0..ITEMS).filter(|id| id % share == 0).collect();
         let extra_items = (0..50).map(|_| random.random_range(0..ITEMS)).collect();
         let boosted: RoaringBitmap = (0..ITEMS).filter(|id| id % 7 == 0).collect();
-        let results = |relevance| {
+        let results = |relevance, threads| {
             let selection = LexicalSelection {
                 k: 10,
                 eligible: &eligible,
@@ -210,15 +210,18 @@ fn leaving_out_documents_that_cannot_be_among_the_best_changes_no_result() {
                 all: round % 13 == 0,
                 ..LexicalQuery::default()
             };
-            let found = index.search(&query, &QueryRewrite::default(), &selection);
+            let rewrite = QueryRewrite::default();
+            let found = index.search_on(&query, &rewrite, &selection, |_| threads);
             found.expect("an answer")
         };
         // A limit of relevance, however small, needs the scores of all documents.
-        let (found, wanted) = (results(0.0), results(f32::MIN_POSITIVE));
-        assert_eq!(found.matches, wanted.matches, "{text}");
-        assert_eq!(found.extra_scores, wanted.extra_scores, "{text}");
-        assert_eq!(found.unfiltered_top, wanted.unfiltered_top, "{text}");
-        assert_eq!(found.coverage, wanted.coverage, "{text}");
-        assert!(found.all == wanted.all, "{text}");
+        let wanted = results(f32::MIN_POSITIVE, 1);
+        for found in [results(0.0, 1), results(0.0, 3)] {
+            assert_eq!(found.matches, wanted.matches, "{text}");
+            assert_eq!(found.extra_scores, wanted.extra_scores, "{text}");
+            assert_eq!(found.unfiltered_top, wanted.unfiltered_top, "{text}");
+            assert_eq!(found.coverage, wanted.coverage, "{text}");
+            assert!(found.all == wanted.all, "{text}");
+        }
     }
 }

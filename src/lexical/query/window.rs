@@ -31,13 +31,6 @@ impl Offsets {
         self.0.resize(WINDOW / 64, 0);
     }
 
-    /// Removes the offsets of `others`.
-    fn remove(&mut self, others: &Self) {
-        for (word, other) in self.0.iter_mut().zip(&others.0) {
-            *word &= !other;
-        }
-    }
-
     /// Calls `each` with the offsets, in rising order.
     pub fn for_each(&self, mut each: impl FnMut(usize)) {
         for (at, word) in self.0.iter().enumerate() {
@@ -64,6 +57,8 @@ pub(super) struct Window {
     pub required: Vec<u16>,
     /// Documents with any of the words.
     pub matched: Offsets,
+    /// Documents that match, but whose scores are not needed.
+    pub unscored: Offsets,
     /// Values of the present word.
     word: Sums,
     /// Sums of the present group.
@@ -83,17 +78,7 @@ impl Window {
         self.required.clear();
         self.required.resize(WINDOW, 0);
         self.matched.clear();
-    }
-
-    /// Returns the documents of postings that do not match so far.
-    pub fn unmatched(&self, postings: &[Posting]) -> Offsets {
-        let mut offsets = Offsets::default();
-        offsets.clear();
-        for posting in postings {
-            offsets.insert(usize::from(posting.offset));
-        }
-        offsets.remove(&self.matched);
-        offsets
+        self.unscored.clear();
     }
 
     /// Adds a group or phrase to a document.

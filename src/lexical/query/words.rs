@@ -1,7 +1,7 @@
 //! A word of a query: its term, completions of an unfinished word, and corrections of a word that
 //! no item has.
 
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
 
 use super::{
     builder::Builder,
@@ -28,6 +28,9 @@ const MIN_HALF_LETTERS: usize = 3;
 
 /// Maximum number of completions of an unfinished last word.
 const MAX_COMPLETIONS: usize = 20;
+
+/// Digits of a number that is not completed if items have it.
+const MAX_SHORT_NUMBER: usize = 2;
 
 /// Terms with their score factors.
 type Terms = Vec<(String, f32)>;
@@ -63,7 +66,10 @@ impl Builder<'_> {
         if !known && name.len() < word.term.len() {
             terms.push((stem(name), 1.0));
         }
-        if unfinished && word.plain {
+        // What begins with "12" is nearly everything: the number itself is meant, if items have it.
+        let is_short_number = word.term.len() <= MAX_SHORT_NUMBER
+            && word.term.bytes().all(|byte| byte.is_ascii_digit());
+        if unfinished && word.plain && !(known && is_short_number) {
             let completions = self.completions(&text[word.span.clone()])?;
             known |= !completions.is_empty();
             terms.extend(completions);
@@ -191,26 +197,32 @@ impl Builder<'_> {
 
     /// Returns the terms that begin with `start`, the most frequent first.
     fn endings(&self, start: &str) -> Result<Vec<String>, LexicalError> {
-        let mut found: BTreeMap<String, u64> = BTreeMap::new();
+        let mut found: FxHashMap<Box<[u8]>, u64> = FxHashMap::default();
         for field in self.fields {
             for segment in self.searcher.segment_readers() {
                 let inverted = segment.inverted_index(*field)?;
                 let terms = inverted.terms().range().ge(start.as_bytes()).into_stream();
                 let mut terms = terms.map_err(tantivy::TantivyError::from)?;
                 while terms.advance() && terms.key().starts_with(start.as_bytes()) {
-                    if let Ok(term) = std::str::from_utf8(terms.key()) {
-                        *found.entry(term.to_owned()).or_default() +=
-                            u64::from(terms.value().doc_freq);
+                    let items = u64::from(terms.value().doc_freq);
+                    match found.get_mut(terms.key()) {
+                        Some(known) => *known += items,
+                        None => drop(found.insert(terms.key().into(), items)),
                     }
                 }
             }
         }
         let mut found: Vec<_> = found.into_iter().collect();
-        found.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        Ok(found
+        let order =
+            |a: &(Box<[u8]>, u64), b: &(Box<[u8]>, u64)| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0));
+        if found.len() > MAX_COMPLETIONS {
+            found.select_nth_unstable_by(MAX_COMPLETIONS - 1, order);
+            found.truncate(MAX_COMPLETIONS);
+        }
+        found.sort_unstable_by(order);
+        let terms = found
             .into_iter()
-            .take(MAX_COMPLETIONS)
-            .map(|(term, _)| term)
-            .collect())
+            .map(|(term, _)| String::from_utf8(term.into()));
+        Ok(terms.filter_map(Result::ok).collect())
     }
 }

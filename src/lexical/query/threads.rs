@@ -1,0 +1,85 @@
+//! Division of a query among threads: each evaluates a share of the documents of every segment.
+
+use std::{ops::Range, panic::resume_unwind, thread};
+
+use tantivy::{DocId, Searcher};
+
+use super::{
+    LexicalSelection,
+    collector::{Collected, SegmentMatches},
+    evaluate::{SegmentQuery, mean_lengths},
+    plan::QueryPlan,
+    window::{WINDOW, Window},
+};
+use crate::lexical::{LexicalError, LexicalIndex};
+
+/// Number of items of the words of a query for which a further thread pays: about a millisecond.
+const ITEMS_PER_THREAD: u64 = 100_000;
+
+/// Maximum number of threads of a query.
+const MAX_THREADS: usize = 4;
+
+/// Share of the documents of each segment.
+#[derive(Clone, Copy)]
+pub(super) struct Share {
+    index: u32,
+    count: u32,
+}
+
+impl Share {
+    /// Returns the documents of a segment of `count` documents; they begin with a window.
+    pub fn documents(self, count: DocId) -> Range<DocId> {
+        let window = WINDOW as u32;
+        let windows = u64::from(count.div_ceil(window));
+        let start = |index: u32| {
+            let first = windows * u64::from(index) / u64::from(self.count);
+            (first as u32).saturating_mul(window).min(count)
+        };
+        start(self.index)..start(self.index + 1)
+    }
+}
+
+impl LexicalIndex {
+    /// Evaluates a query over all segments on `count` threads.
+    pub(super) fn evaluate<'s>(
+        &self,
+        plan: &QueryPlan,
+        searcher: &Searcher,
+        selection: &LexicalSelection<'s>,
+        count: u32,
+    ) -> Result<Collected<'s>, LexicalError> {
+        let means = mean_lengths(searcher, &self.fields)?;
+        let share = |share: Share| -> Result<Collected<'s>, LexicalError> {
+            let mut collected = Collected::new(*selection);
+            let mut window = Window::default();
+            for segment in searcher.segment_readers() {
+                let mut query = SegmentQuery::open(plan, searcher, segment, &self.fields, &means)?;
+                let mut matches = SegmentMatches {
+                    collected: &mut collected,
+                    internal_ids: &self.segment_ids.get(segment, searcher)?,
+                };
+                query.run(share, &mut window, &mut matches);
+            }
+            Ok(collected)
+        };
+        thread::scope(|scope| {
+            let others = (1..count).map(|index| {
+                let share = &share;
+                scope.spawn(move || share(Share { index, count }))
+            });
+            let others: Vec<_> = others.collect();
+            let mut collected = share(Share { index: 0, count })?;
+            for other in others {
+                collected.merge(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok(collected)
+        })
+    }
+}
+
+/// Returns the number of threads of a query: several if its words are frequent.
+pub(super) fn thread_count(plan: &QueryPlan) -> u32 {
+    let useful = 1 + plan.items() / ITEMS_PER_THREAD;
+    let most = rayon::current_num_threads().min(MAX_THREADS);
+    useful.min(most as u64) as u32
+}
