@@ -146,6 +146,7 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/snapshots")
             .on(GET, Everything(Admin), snapshots::list)
             .on(POST, Everything(Admin), snapshots::create),
+        Entry::new("/v1/snapshots/{id}").on(DELETE, Everything(Admin), snapshots::delete),
         Entry::new("/v1/collections").on(GET, Key(Read), collections::list),
         Entry::new("/v1/collections/{c}")
             .on(GET, Collection(Read), collections::get)

@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 
 use crate::{
     auth::{self, Action, Key, Keys},
-    backup::{self, BackupArgs, RepairArgs, RestoreArgs, VerifyArgs},
+    backup::{self, BackupArgs, RepairArgs, RestoreArgs, SnapshotsCommand, VerifyArgs},
     config::Config,
     openapi,
     ops::{telemetry, traces::Traces},
+    replication::{self, RestoreAtArgs},
     serve,
 };
 
@@ -39,8 +40,13 @@ enum Command {
     Openapi,
     /// Make a snapshot of a database, of a running server or of a stopped one.
     Backup(BackupArgs),
+    /// List or delete the snapshots of a target.
+    #[command(subcommand)]
+    Snapshots(SnapshotsCommand),
     /// Restore a snapshot into an empty folder.
     Restore(RestoreArgs),
+    /// Restore the database as of an earlier time from the states of `replication.store`.
+    RestoreAt(RestoreAtArgs),
     /// Check every file of a snapshot or of a stopped database.
     Verify(VerifyArgs),
     /// Make a damaged database open again, with what can be read of it.
@@ -156,6 +162,20 @@ enum KeysCommand {
         #[arg(long)]
         keys_file: PathBuf,
     },
+    /// Give a key a new secret, which is printed once; a key that signs user tokens gets a new secret
+    /// for these too, on a second line. Running servers accept it within seconds, and the old one
+    /// for the hours of the overlap.
+    Rotate {
+        /// Name of the key.
+        #[arg(long)]
+        name: String,
+        /// Hours for which the old secret is accepted too; 0 refuses it at once.
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=8_760))]
+        overlap_hours: u32,
+        /// File of the keys.
+        #[arg(long)]
+        keys_file: PathBuf,
+    },
     /// Remove a key. Running servers refuse it within seconds.
     Revoke {
         /// Name of the key.
@@ -226,7 +246,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, String> {
         }
         Command::Openapi => print(&openapi::text())?,
         Command::Backup(args) => print(&backup::backup(args).await?)?,
+        Command::Snapshots(command) => print(&command.run().await?)?,
         Command::Restore(args) => print(&backup::restore(args).await?)?,
+        Command::RestoreAt(args) => print(&replication::restore_at(args).await?)?,
         Command::Repair(args) => print(&backup::repair(args).await?)?,
         Command::Verify(args) => print(&backup::verify(args).await?)?,
         Command::Keys(command) => command.run()?,
@@ -263,12 +285,23 @@ impl KeysCommand {
                     let expires = key.expires_at.map_or("never".to_owned(), String::from);
                     let actions: Vec<_> = key.actions.iter().map(Action::name).collect();
                     let (actions, collections) = (actions.join(","), key.collections.join(","));
+                    let rotates = key.rotates_until().map(String::from);
+                    let rotates = rotates.map(|until| format!("\told secret until {until}"));
                     format!(
-                        "{}\t{actions}\t{collections}\texpires {expires}\n",
-                        key.name
+                        "{}\t{actions}\t{collections}\texpires {expires}{}\n",
+                        key.name,
+                        rotates.unwrap_or_default()
                     )
                 });
                 print(&lines.collect::<String>())
+            }
+            Self::Rotate {
+                name,
+                overlap_hours,
+                keys_file,
+            } => {
+                let overlap = chrono::TimeDelta::hours(overlap_hours.into());
+                print(&format!("{}\n", auth::rotate(&keys_file, &name, overlap)?))
             }
             Self::Revoke { name, keys_file } => auth::revoke(&keys_file, &name),
         }

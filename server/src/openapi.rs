@@ -57,7 +57,7 @@ use crate::routes::{
         users::export, users::erase, users::export_session, users::erase_session, erasures::get,
         embeddings::post, embeddings::models, transcriptions::post, transcriptions::post_short,
         reports::list, reports::get,
-        snapshots::list, snapshots::create, replication::get,
+        snapshots::list, snapshots::create, snapshots::delete, replication::get,
         rules::list, rules::replace, rules::test, rules::get, rules::put, rules::delete,
         synonyms::list, synonyms::replace, synonyms::get, synonyms::put, synonyms::delete,
         synonyms::stop_words, synonyms::put_stop_words,

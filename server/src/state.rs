@@ -119,7 +119,7 @@ impl AppState {
             queries: embeds.clone(),
             embedded: metrics.items_embedded.clone(),
         })?;
-        let backups = Backups::open(served.clone(), config.backup)?;
+        let backups = Backups::open(served.clone(), config.backup, config.replication.history())?;
         Ok(Self {
             backups: Arc::new(backups),
             searches: Gate::new(limits.search_permits, limits.queue),

@@ -2,6 +2,8 @@
 
 use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
 
+use chrono::TimeDelta;
+
 use super::{Key, Keys};
 
 impl Keys {
@@ -57,6 +59,21 @@ pub fn append(path: &Path, key: Key) -> Result<(), String> {
     replace(path, &text)
 }
 
+/// Gives a key of the file a new secret, which is returned; the old one is accepted for the time of
+/// `overlap`. Comments of the file are lost.
+///
+/// # Errors
+/// There is no such key, or the file cannot be read or written.
+pub fn rotate(path: &Path, name: &str, overlap: TimeDelta) -> Result<String, String> {
+    let mut keys = Keys::load(path)?;
+    let key = keys.keys.iter_mut().find(|key| key.name == name);
+    let key = key.ok_or_else(|| no_key(path, name))?;
+    let secret = key.rotate(overlap).map_err(|e| failed(path, &e))?;
+    let text = toml::to_string(&keys).map_err(|e| failed(path, &e))?;
+    replace(path, &text)?;
+    Ok(secret)
+}
+
 /// Removes the key of a name from the file. Comments of the file are lost.
 ///
 /// # Errors
@@ -66,7 +83,7 @@ pub fn revoke(path: &Path, name: &str) -> Result<(), String> {
     let before = keys.keys.len();
     keys.keys.retain(|key| key.name != name);
     if keys.keys.len() == before {
-        return Err(failed(path, &format!("there is no key named `{name}`")));
+        return Err(no_key(path, name));
     }
     let text = match keys.is_empty() {
         // An empty list, `keys = []`, could not be appended to.
@@ -90,6 +107,10 @@ fn replace(path: &Path, text: &str) -> Result<(), String> {
         fs::File::open(folder)?.sync_all()
     };
     write().map_err(|e: std::io::Error| failed(path, &e))
+}
+
+fn no_key(path: &Path, name: &str) -> String {
+    failed(path, &format!("there is no key named `{name}`"))
 }
 
 fn failed(path: &Path, error: &dyn std::fmt::Display) -> String {

@@ -9,11 +9,11 @@ mod user_token;
 
 use std::io::Read;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    file::{append, revoke},
+    file::{append, revoke, rotate},
     ring::{Grant, KeyRing},
     user_token::UserToken,
 };
@@ -62,6 +62,26 @@ pub struct Key {
     /// Secret that user tokens are signed with; without it, the key signs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token_secret: Option<String>,
+    /// Secrets before a rotation, which are accepted for some time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<Previous>,
+}
+
+/// Secrets of a key before its rotation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Previous {
+    hash: Hash,
+    /// Time from which they are refused.
+    expires_at: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_secret: Option<String>,
+}
+
+impl Previous {
+    fn is_valid(&self) -> bool {
+        Utc::now() < self.expires_at.0
+    }
 }
 
 impl Key {
@@ -71,15 +91,16 @@ impl Key {
         actions: Vec<Action>,
         collections: Vec<String>,
     ) -> std::io::Result<(Self, String)> {
-        let secret = format!("vitrine_{}", random_text()?);
+        let (secret, hash) = new_secret()?;
         let key = Self {
             name,
-            hash: Hash(blake3::hash(secret.as_bytes())),
+            hash,
             actions,
             collections,
             expires_at: None,
             requests_per_second: None,
             token_secret: None,
+            previous: None,
         };
         Ok((key, secret))
     }
@@ -88,6 +109,43 @@ impl Key {
     /// verifies with the same.
     pub fn sign_tokens(&mut self) -> std::io::Result<&str> {
         Ok(self.token_secret.insert(random_text()?))
+    }
+
+    /// Replaces the secret, and that of user tokens if the key signs any; returns the new ones, one
+    /// per line. The old ones are accepted for the time of `overlap`.
+    pub fn rotate(&mut self, overlap: TimeDelta) -> std::io::Result<String> {
+        let (mut secret, hash) = new_secret()?;
+        let previous = Previous {
+            hash: std::mem::replace(&mut self.hash, hash),
+            expires_at: Time(Utc::now() + overlap),
+            token_secret: self.token_secret.take(),
+        };
+        if previous.token_secret.is_some() {
+            secret = format!("{secret}\n{}", self.sign_tokens()?);
+        }
+        self.previous = Some(previous).filter(|_| overlap > TimeDelta::zero());
+        Ok(secret)
+    }
+
+    /// Returns the time until which the secret before a rotation is accepted, if it still is.
+    pub fn rotates_until(&self) -> Option<Time> {
+        let previous = self
+            .previous
+            .as_ref()
+            .filter(|previous| previous.is_valid());
+        previous.map(|previous| previous.expires_at)
+    }
+
+    /// Returns the secrets that sign user tokens now.
+    fn token_secrets(&self) -> impl Iterator<Item = &String> {
+        let previous = self.previous.iter().filter(|previous| previous.is_valid());
+        let previous = previous.filter_map(|previous| previous.token_secret.as_ref());
+        self.token_secret.iter().chain(previous)
+    }
+
+    fn has_hash(&self, hash: Hash) -> bool {
+        let mut previous = self.previous.iter().filter(|previous| previous.is_valid());
+        self.hash == hash || previous.any(|previous| previous.hash == hash)
     }
 
     /// Returns true unless the key has expired.
@@ -104,6 +162,13 @@ impl Key {
     pub fn covers_all(&self) -> bool {
         self.collections.iter().any(|c| c == "*")
     }
+}
+
+/// Returns a new secret of a key, and its hash.
+fn new_secret() -> std::io::Result<(String, Hash)> {
+    let secret = format!("vitrine_{}", random_text()?);
+    let hash = Hash(blake3::hash(secret.as_bytes()));
+    Ok((secret, hash))
 }
 
 /// Returns 32 random bytes in hexadecimal.
@@ -174,7 +239,7 @@ impl Keys {
     /// Returns the key that a secret belongs to, unless it has expired.
     pub fn find(&self, secret: &str) -> Option<&Key> {
         let hash = Hash(blake3::hash(secret.as_bytes()));
-        let key = self.keys.iter().find(|key| key.hash == hash)?;
+        let key = self.keys.iter().find(|key| key.has_hash(hash))?;
         key.is_valid().then_some(key)
     }
 }

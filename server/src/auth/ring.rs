@@ -83,8 +83,10 @@ impl KeyRing {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 
+    use chrono::TimeDelta;
+
     use super::*;
-    use crate::auth::{Action, append, revoke};
+    use crate::auth::{Action, append, revoke, rotate};
 
     fn key(name: &str) -> (Key, String) {
         Key::create(name.into(), vec![Action::Read], vec!["*".into()]).expect("a key")
@@ -113,6 +115,32 @@ mod tests {
         ring.reload(&path);
         assert!(!ring.is_open(), "without keys no one gets in");
         assert!(revoke(&path, "second").is_err());
+    }
+
+    #[test]
+    fn the_old_secret_of_a_key_is_accepted_during_the_overlap() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("keys.toml");
+        let (mut first, old) = key("first");
+        first.sign_tokens().expect("random bytes");
+        append(&path, first).expect("written");
+        append(&path, key("second").0).expect("written");
+        let rotate = |hours| rotate(&path, "first", TimeDelta::hours(hours)).expect("rotated");
+        let printed = rotate(1);
+        let new = printed.lines().next().expect("a secret").to_owned();
+        assert_eq!(
+            printed.lines().count(),
+            2,
+            "the secret of tokens is new too"
+        );
+        let ring = KeyRing::new(Keys::load(&path).expect("keys"));
+        assert!(ring.find(&old).is_ok() && ring.find(&new).is_ok());
+        let newest = rotate(0);
+        let newest = newest.lines().next().expect("a secret");
+        ring.reload(&path);
+        assert!(ring.find(&old).is_err() && ring.find(&new).is_err());
+        assert_eq!(ring.find(newest).expect("valid").key.name, "first");
+        assert!(crate::auth::rotate(&path, "third", TimeDelta::zero()).is_err());
     }
 
     #[test]

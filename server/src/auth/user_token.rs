@@ -62,15 +62,17 @@ pub fn verify(token: &str, keys: &Keys) -> Result<(Key, UserToken), String> {
         .iter()
         .find(|key| key.name == name && key.is_valid());
     let key = key.ok_or("no key has the name in the header `kid`")?;
-    let secret = key.token_secret.as_ref().ok_or(
-        "the key in the header `kid` signs no tokens; create one with `keys create --sign-tokens`",
-    )?;
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = 0;
     validation.set_required_spec_claims(&["exp", "sub"]);
-    let secret = DecodingKey::from_secret(secret.as_bytes());
-    let claims = decode::<Claims>(token, &secret, &validation);
-    let claims = claims.map_err(|e| e.to_string())?.claims;
+    let decoded = key.token_secrets().map(|secret| {
+        let secret = DecodingKey::from_secret(secret.as_bytes());
+        decode::<Claims>(token, &secret, &validation)
+    });
+    let decoded = decoded.reduce(|first, next| first.or(next)).ok_or(
+        "the key in the header `kid` signs no tokens; create one with `keys create --sign-tokens`",
+    )?;
+    let claims = decoded.map_err(|e| e.to_string())?.claims;
     let now = u64::try_from(Utc::now().timestamp()).unwrap_or(0);
     if claims.exp > now + MAX_LIFETIME {
         return Err(format!(
@@ -185,5 +187,19 @@ mod tests {
         unable.keys[0].token_secret = None;
         let refused = verify(&sign(&keys, "web", &valid), &unable).expect_err("refused");
         assert!(refused.contains("--sign-tokens"), "{refused}");
+    }
+
+    #[test]
+    fn tokens_of_the_secret_before_a_rotation_are_accepted_during_the_overlap() {
+        let mut keys = keys();
+        let claims = json!({"sub": "u1", "exp": soon()});
+        let old = sign(&keys, "web", &claims);
+        for (hours, is_accepted) in [(1, true), (0, false)] {
+            keys.keys[0]
+                .rotate(chrono::TimeDelta::hours(hours))
+                .expect("random bytes");
+            assert_eq!(verify(&old, &keys).is_ok(), is_accepted, "{hours}");
+            assert!(verify(&sign(&keys, "web", &claims), &keys).is_ok());
+        }
     }
 }

@@ -1,13 +1,13 @@
-//! Commands: `backup`, `restore`, `verify`.
+//! Commands: `backup`, `snapshots`, `restore`, `verify`, `repair`.
 
 use std::{path::PathBuf, sync::Arc};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use vitrine::{Database, Options};
 use vitrine_schemas::SnapshotInfo;
 
 use super::{
-    create::{blocking, create, new_id, prune_snapshots},
+    create::{blocking, create, delete_snapshot, new_id, prune_snapshots},
     replay::replay,
     repository::Repository,
     restore as snapshots,
@@ -31,6 +31,55 @@ pub struct BackupArgs {
     /// API key for the server.
     #[arg(long, env = "VITRINE_API_KEY")]
     api_key: Option<String>,
+}
+
+/// Snapshots of a target.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotsCommand {
+    /// List the snapshots, newest first.
+    List {
+        /// Folder or URL of the backups.
+        #[arg(long)]
+        from: String,
+    },
+    /// Delete a snapshot. The target must not be in use by a server; that of a running one is
+    /// `DELETE /v1/snapshots/ID`.
+    Delete {
+        /// Folder or URL of the backups.
+        #[arg(long)]
+        from: String,
+        /// Snapshot to delete.
+        #[arg(long)]
+        snapshot: String,
+    },
+}
+
+impl SnapshotsCommand {
+    /// Lists or deletes snapshots.
+    ///
+    /// # Errors
+    /// The message gives the cause.
+    pub async fn run(self) -> Result<String, String> {
+        match self {
+            Self::List { from } => {
+                let manifests = Repository::open(&from)?.manifests().await?.into_iter();
+                let lines = manifests.map(|(id, manifest)| match manifest {
+                    Ok(manifest) => described("complete", &manifest.snapshot),
+                    Err(e) => format!("damaged: snapshot {id}: {e}\n"),
+                });
+                Ok(lines.collect())
+            }
+            Self::Delete { from, snapshot } => {
+                let repository = Repository::open(&from)?;
+                match delete_snapshot(&repository, &snapshot).await? {
+                    true => Ok(format!("deleted: snapshot {snapshot}\n")),
+                    false => Err(format!(
+                        "{from} has no snapshot {snapshot}; see `vitrine-server snapshots list --from {from}`"
+                    )),
+                }
+            }
+        }
+    }
 }
 
 /// Arguments of `restore`.

@@ -1,4 +1,4 @@
-//! Making of a snapshot, and the removal of old ones.
+//! Making of snapshots, and their removal.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -137,6 +137,26 @@ pub async fn prune_snapshots(repository: &Repository, keep: usize) -> Result<usi
     for id in old {
         repository.delete_manifest(id).await?;
     }
+    delete_unused(repository).await?;
+    Ok(old.len())
+}
+
+/// Deletes a snapshot, and the objects that no other one has; returns false if there is none of
+/// that id.
+///
+/// # Errors
+/// As [`prune_snapshots`].
+pub async fn delete_snapshot(repository: &Repository, id: &str) -> Result<bool, String> {
+    if !repository.ids().await?.iter().any(|known| known == id) {
+        return Ok(false);
+    }
+    repository.delete_manifest(id).await?;
+    delete_unused(repository).await?;
+    Ok(true)
+}
+
+/// Deletes the objects that no snapshot has.
+async fn delete_unused(repository: &Repository) -> Result<(), String> {
     let mut used = HashSet::new();
     for (_, manifest) in repository.manifests().await? {
         used.extend(manifest?.files.into_iter().map(|file| file.blake3));
@@ -146,7 +166,7 @@ pub async fn prune_snapshots(repository: &Repository, keep: usize) -> Result<usi
             repository.delete_object(hash).await?;
         }
     }
-    Ok(old.len())
+    Ok(())
 }
 
 /// Returns the files of the newest snapshot of a database by name. Tables and segments never

@@ -20,8 +20,11 @@ mod service;
 mod settings;
 
 pub use self::{
-    command::{BackupArgs, RepairArgs, RestoreArgs, VerifyArgs, backup, repair, restore, verify},
-    create::{create, prune_snapshots},
+    command::{
+        BackupArgs, RepairArgs, RestoreArgs, SnapshotsCommand, VerifyArgs, backup, repair, restore,
+        verify,
+    },
+    create::{create, delete_snapshot, prune_snapshots},
     erasures::Erasure,
     manifest::{FileEntry, Manifest},
     replay::replay,
@@ -32,5 +35,5 @@ pub use self::{
 };
 pub(crate) use self::{
     create::{Checkpoint, blocking, hash},
-    restore::{fetch, make_folder, restore_files},
+    restore::{discard, fetch, make_folder, restore_files},
 };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use vitrine::{Database, Subject};
 use vitrine_schemas::SnapshotInfo;
 
@@ -32,11 +33,11 @@ pub async fn replay(
     .await
 }
 
-/// Deletes the erasures that no snapshot needs.
+/// Deletes the erasures before a time that no snapshot needs.
 ///
 /// # Errors
 /// The target cannot be read or written.
-pub async fn prune(repository: &Repository) -> Result<(), String> {
+pub async fn prune(repository: &Repository, before: DateTime<Utc>) -> Result<(), String> {
     let manifests = repository.manifests().await?;
     let mut snapshots = Vec::new();
     for (_, manifest) in manifests {
@@ -48,7 +49,7 @@ pub async fn prune(repository: &Repository) -> Result<(), String> {
     }
     for (name, erasure) in repository.erasures().await? {
         let is_needed = snapshots.iter().any(|snapshot| erasure.concerns(snapshot));
-        if !is_needed {
+        if !is_needed && erasure.at < before {
             repository.delete_erasure(&name).await?;
         }
     }

@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use vitrine::Subject;
 use vitrine_schemas::{SnapshotInfo, SnapshotState};
 
 use super::{
-    create::{create, created, new_id, prune_snapshots},
+    create::{create, created, delete_snapshot, new_id, prune_snapshots},
     erasures::{Erasure, may_predate},
     replay,
     repository::Repository,
@@ -32,6 +32,8 @@ const MAX_SHOWN: usize = 20;
 pub struct Backups {
     database: Arc<Served>,
     settings: BackupSettings,
+    /// Time for which earlier states of the database can be restored besides snapshots.
+    history: TimeDelta,
     repository: Option<Repository>,
     /// Locked while a snapshot is made.
     running: tokio::sync::Mutex<()>,
@@ -44,16 +46,22 @@ pub struct Backups {
 }
 
 impl Backups {
-    /// Opens the target of the settings, if any.
+    /// Opens the target of the settings, if any. Erasures of the time of the `history` are kept,
+    /// also if no snapshot needs them.
     ///
     /// # Errors
     /// The target cannot be opened.
-    pub fn open(database: Arc<Served>, settings: BackupSettings) -> Result<Self, String> {
+    pub fn open(
+        database: Arc<Served>,
+        settings: BackupSettings,
+        history: TimeDelta,
+    ) -> Result<Self, String> {
         let repository = settings.target.as_deref().map(Repository::open);
         Ok(Self {
             database,
             repository: repository.transpose()?,
             settings,
+            history,
             running: tokio::sync::Mutex::default(),
             shown: Mutex::default(),
             last_success: AtomicI64::new(0),
@@ -129,6 +137,23 @@ impl Backups {
         made
     }
 
+    /// Deletes a snapshot, or forgets one that failed, after those under way; returns false if there
+    /// is none of that id.
+    ///
+    /// # Errors
+    /// The target cannot be read or written.
+    pub async fn delete(&self, id: &str) -> Result<bool, String> {
+        let _one = self.running.lock().await;
+        let deleted = match self.repository() {
+            Some(repository) => delete_snapshot(repository, id).await?,
+            None => false,
+        };
+        let mut shown = self.shown.lock();
+        let before = shown.len();
+        shown.retain(|s| s.id != id || s.state == SnapshotState::Running);
+        Ok(deleted || shown.len() < before)
+    }
+
     async fn make(&self, id: &str) -> Result<SnapshotInfo, String> {
         let repository = self.repository().ok_or("no backup.target is configured")?;
         let _one = self.running.lock().await;
@@ -137,7 +162,7 @@ impl Backups {
             if let Err(e) = prune_snapshots(repository, self.settings.keep).await {
                 tracing::error!("old snapshots were not removed: {e}");
             }
-            if let Err(e) = replay::prune(repository).await {
+            if let Err(e) = replay::prune(repository, Utc::now() - self.history).await {
                 tracing::error!("old erasures were not removed: {e}");
             }
         }

@@ -10,6 +10,7 @@ mod claim;
 mod follower;
 mod forward;
 mod mark;
+mod point_in_time;
 mod publisher;
 mod settings;
 mod state;
@@ -20,6 +21,7 @@ pub use self::{
     claim::{Claim, claim},
     follower::Follower,
     forward::{FORWARDED, forward, refuse},
+    point_in_time::{RestoreAtArgs, restore_at},
     publisher::Publisher,
     settings::ReplicationSettings,
     state::{State, Version},

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use vitrine::{Database, LogSlice};
 
@@ -35,6 +35,9 @@ const MAX_LOG_SLICES: usize = 300;
 
 /// Time between two removals of what is no longer needed.
 const CLEAN_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Seconds in which one state is kept for the history.
+const HISTORY_STEP_SECONDS: i64 = 60;
 
 /// Publishes the states of a database until another writer takes over.
 pub struct Publisher {
@@ -340,13 +343,17 @@ impl Publisher {
         if step != Step::Done {
             return Ok(step);
         }
-        let retain = Duration::from_secs(self.replication.settings.retain_seconds);
-        let oldest = Utc::now() - retain;
-        for (number, at) in self.store.numbers().await? {
-            if number < self.last.number && at < oldest {
+        let settings = &self.replication.settings;
+        let retain = Duration::from_secs(settings.retain_seconds);
+        let history = settings.history();
+        let states = self.store.numbers().await?;
+        for number in outdated(&states, Utc::now(), retain, history) {
+            if number < self.last.number {
                 self.store.remove(number).await?;
             }
         }
+        // An object that no newer state has was last needed by the states of that time.
+        let retain = retain.max(history.to_std().unwrap_or_default());
         let now = Instant::now();
         for file in self.last.objects() {
             self.needed.insert(file.blake3.clone(), now);
@@ -361,4 +368,23 @@ impl Publisher {
         }
         Ok(Step::Done)
     }
+}
+
+/// Returns the states, newest first, that are no longer kept: those older than `retain`, but for the
+/// newest of each minute of the `history`.
+fn outdated(
+    states: &[(u64, DateTime<Utc>)],
+    now: DateTime<Utc>,
+    retain: Duration,
+    history: TimeDelta,
+) -> Vec<u64> {
+    let mut last_step = None;
+    let outdated = states.iter().filter(|(_, at)| {
+        let age = now - at;
+        let step = Some(at.timestamp().div_euclid(HISTORY_STEP_SECONDS));
+        let is_newest = std::mem::replace(&mut last_step, step) != step;
+        let is_retained = age.to_std().is_ok_and(|age| age <= retain) || age < TimeDelta::zero();
+        !(is_retained || age <= history && is_newest)
+    });
+    outdated.map(|(number, _)| *number).collect()
 }

@@ -1,6 +1,10 @@
 //! Settings of replication.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+
+/// Maximum of `history_hours`: 31 days, which is some 45,000 states in the store.
+const MAX_HISTORY_HOURS: f64 = 744.0;
 
 /// Replication through an object store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,6 +23,8 @@ pub struct ReplicationSettings {
     pub poll_seconds: f64,
     /// Seconds for which the writer keeps what no state needs any more: replicas may be reading it.
     pub retain_seconds: u64,
+    /// Hours for which one state per minute is kept, to restore the database as of then.
+    pub history_hours: f64,
     /// Address of the writer (`https://writer:7280`), to which a replica forwards changes; without
     /// it, it refuses them.
     pub writer_url: Option<String>,
@@ -35,6 +41,7 @@ impl Default for ReplicationSettings {
             files_seconds: 60.0,
             poll_seconds: 1.0,
             retain_seconds: 600,
+            history_hours: 0.0,
             writer_url: None,
             max_behind_seconds: 60,
         }
@@ -42,6 +49,11 @@ impl Default for ReplicationSettings {
 }
 
 impl ReplicationSettings {
+    /// Returns the time for which earlier states can be restored.
+    pub fn history(&self) -> TimeDelta {
+        TimeDelta::seconds((self.history_hours * 3_600.0) as i64)
+    }
+
     /// Returns an error for each invalid value.
     pub fn errors(&self) -> Vec<String> {
         let mut errors = Vec::new();
@@ -55,6 +67,12 @@ impl ReplicationSettings {
                     "replication.{name}: {value} is out of range; expected 0.05 to 3600"
                 ));
             }
+        }
+        if !(0.0..=MAX_HISTORY_HOURS).contains(&self.history_hours) {
+            errors.push(format!(
+                "replication.history_hours: {} is out of range; expected 0 to {MAX_HISTORY_HOURS}",
+                self.history_hours
+            ));
         }
         let min = (2.0 * self.publish_seconds.max(self.poll_seconds)) as u64;
         if self.retain_seconds < min {

@@ -1,6 +1,10 @@
 //! Snapshots.
 
-use actix_web::{HttpResponse, http::StatusCode, web::Json};
+use actix_web::{
+    HttpResponse,
+    http::StatusCode,
+    web::{self, Json},
+};
 use vitrine_schemas::{SnapshotInfo, SnapshotParams, SnapshotsResponse};
 
 use crate::{
@@ -8,7 +12,7 @@ use crate::{
     http::{
         params::Params,
         request_context::RequestContext,
-        responses::{AuthErrors, ConflictErrors},
+        responses::{AuthErrors, ConflictErrors, NotFoundErrors},
     },
 };
 
@@ -46,6 +50,31 @@ pub async fn create(
     }
     let made = made.await.map_err(ApiError::internal)?;
     Ok(HttpResponse::Ok().json(made.map_err(ApiError::internal)?))
+}
+
+/// Delete a snapshot
+///
+/// Deletes a snapshot and the files that no other one has; of one that failed, the entry in the
+/// list. One that is under way is completed first. The key must cover all collections.
+#[utoipa::path(
+    delete, path = "/v1/snapshots/{id}", tag = "operations", operation_id = "delete_snapshot",
+    params(("id" = String, Path, description = "Id of the snapshot")),
+    responses((status = 204, description = "Deleted"), AuthErrors, NotFoundErrors),
+)]
+pub async fn delete(context: RequestContext, id: web::Path<String>) -> ApiResult<HttpResponse> {
+    let (backups, id) = (context.state.backups.clone(), id.into_inner());
+    let name = id.clone();
+    // A task of its own, so that it goes on if the client leaves.
+    let deleted = actix_web::rt::spawn(async move { backups.delete(&name).await });
+    let deleted = deleted.await.map_err(ApiError::internal)?;
+    match deleted.map_err(ApiError::internal)? {
+        true => Ok(HttpResponse::NoContent().finish()),
+        false => Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "snapshot_not_found",
+            format!("no snapshot `{id}`; `GET /v1/snapshots` lists them"),
+        )),
+    }
 }
 
 /// List snapshots

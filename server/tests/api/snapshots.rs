@@ -323,6 +323,22 @@ async fn snapshots_are_made_and_listed_by_an_administrator_of_everything() {
         .insert_header(("authorization", format!("Bearer {admin}")));
     let listed = api.send(list).await.ok();
     assert_eq!(listed["snapshots"][0]["id"], made["id"], "{listed}");
+    let id = made["id"].as_str().expect("an id");
+    let delete = |key: &str, id: &str| {
+        harness::request("DELETE", &format!("/v1/snapshots/{id}"), &Value::Null)
+            .insert_header(("authorization", format!("Bearer {key}")))
+    };
+    api.send(delete(&writer, id))
+        .await
+        .problem(403, "forbidden");
+    let unknown = api.send(delete(&admin, "20270131t120000000-0")).await;
+    unknown.problem(404, "snapshot_not_found");
+    assert_eq!(api.send(delete(&admin, id)).await.status, 204);
+    let again = api.send(delete(&admin, id)).await;
+    again.problem(404, "snapshot_not_found");
+    let repository = Repository::open(folders.target.to_str().expect("UTF-8")).expect("opened");
+    assert!(repository.ids().await.expect("listed").is_empty());
+    assert!(repository.objects().await.expect("listed").is_empty());
 }
 
 #[actix_web::test]

@@ -3,7 +3,7 @@
 use vitrine::Options;
 
 use super::*;
-use crate::replication::{ReplicationSettings, claim};
+use crate::replication::{ReplicationSettings, RestoreAtArgs, claim, restore_at};
 
 async fn writer(folder: &std::path::Path) -> Publisher {
     let (data, target) = (folder.join("data"), folder.join("store"));
@@ -73,4 +73,65 @@ async fn a_state_whose_answer_was_lost_is_known_again() {
     change(&writer);
     assert_eq!(writer.step().await, Ok(Step::Done));
     assert_eq!(writer.last.number, next.number + 1);
+}
+
+#[test]
+fn the_history_keeps_one_state_per_minute() {
+    let at = |seconds| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
+    let states: Vec<_> = (0..100)
+        .rev()
+        .map(|n| (n as u64, at(10 * n as i64)))
+        .collect();
+    let (now, retain) = (at(1_000), Duration::from_secs(100));
+    let old = outdated(&states, now, retain, TimeDelta::zero());
+    assert_eq!(old, (0..90).rev().collect::<Vec<u64>>());
+    let old = outdated(&states, now, retain, TimeDelta::seconds(400));
+    let kept: Vec<u64> = (0..90).rev().filter(|n| !old.contains(n)).collect();
+    assert_eq!(kept, [89, 83, 77, 71, 65]);
+    // Those that are kept stay when it looks again.
+    let left: Vec<_> = states
+        .iter()
+        .filter(|(n, _)| !old.contains(n))
+        .copied()
+        .collect();
+    assert!(outdated(&left, now, retain, TimeDelta::seconds(400)).is_empty());
+}
+
+#[actix_web::test]
+async fn the_database_is_restored_as_of_an_earlier_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = Utc::now();
+    let mut writer = writer(folder.path()).await;
+    change(&writer);
+    let database = writer.served.load();
+    let shop = database.collection("shop").unwrap();
+    let mut times = Vec::new();
+    for id in ["a", "b", "c"] {
+        let item = serde_json::json!({"id": id, "title": "Kettle", "vectors": {"shared": [1, 0]}});
+        shop.upsert(vec![serde_json::from_value(item).unwrap()])
+            .unwrap();
+        assert_eq!(writer.step().await, Ok(Step::Done));
+        times.push(Utc::now());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let restore = |at, name: &str| {
+        restore_at(RestoreAtArgs {
+            store: folder.path().join("store").to_string_lossy().into_owned(),
+            at,
+            data_dir: folder.path().join(name),
+            erasures_from: None,
+        })
+    };
+    for (count, at) in (1..).zip(&times) {
+        let name = format!("restored-{count}");
+        let told = restore(*at, &name).await.unwrap();
+        assert!(told.contains("--erasures-from"), "{told}");
+        let restored = Database::open(&folder.path().join(&name), Options::default()).unwrap();
+        let items = restored.collection("shop").unwrap().count(None).unwrap();
+        assert_eq!(items, count);
+    }
+    let refused = restore(before, "early").await.unwrap_err();
+    assert!(refused.contains("its oldest one is of"), "{refused}");
+    let refused = restore(times[0], "restored-1").await.unwrap_err();
+    assert!(refused.contains("not empty"), "{refused}");
 }
