@@ -246,6 +246,8 @@ def score_queries(server, data, show):
             hits[1] += bool(with_it)
             lost += bool(without) and not with_it
             gained += bool(with_it) and not without
+            if show and without and not with_it:
+                print(f"  lost: {query['query']}: {answer['text']} {json.dumps(answer['filter'], ensure_ascii=False)}")
             for hit in understood:
                 shown += 1
                 product = by_id[hit]
@@ -290,7 +292,7 @@ def check_turn(turn, answer, shown, before, products):
         limit = now.get(key, now.get(key + "e"))
         if limit is None:
             off.append("no price bound")
-        elif isinstance(bound, int) and bound <= len(shown):
+        elif bound is not True and bound <= len(shown):
             price = next(p["price"] for p in PRODUCTS if p["id"] == shown[bound - 1])
             if limit != price and range_of(state) != range_of(before):
                 off.append("other price bound")

@@ -1,5 +1,7 @@
 //! Amounts of money and the bounds they set: "under $50", "20 to 40", "1.5万以内", "两百块左右".
 
+use vitrine_schemas::{Range, Scalar};
+
 use super::{
     language::lexicon_of,
     lexicon::{Bound, Role, has},
@@ -11,13 +13,33 @@ use super::{
 /// Width of "around" to either side, as a share of the amount.
 const AROUND_SHARE: f64 = 0.2;
 
-/// Bounds of the price, both included.
+/// Bounds of the price, or of another number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PriceRange {
     /// At least.
     pub gte: Option<f64>,
     /// At most.
     pub lte: Option<f64>,
+    /// True if the bounds themselves are excluded. A price of "under 50" may be 50.
+    pub is_strict: bool,
+}
+
+impl From<PriceRange> for Range {
+    fn from(range: PriceRange) -> Self {
+        let (from, to) = (range.gte.map(Scalar::Float), range.lte.map(Scalar::Float));
+        match range.is_strict {
+            true => Self {
+                gt: from,
+                lt: to,
+                ..Self::default()
+            },
+            false => Self {
+                gte: from,
+                lte: to,
+                ..Self::default()
+            },
+        }
+    }
 }
 
 impl PriceRange {
@@ -30,16 +52,17 @@ impl PriceRange {
         let cents = |x: f64| (x * 100.0).round() / 100.0;
         match bound {
             Bound::Max => Self {
-                gte: None,
                 lte: Some(amount),
+                ..Self::default()
             },
             Bound::Min => Self {
                 gte: Some(amount),
-                lte: None,
+                ..Self::default()
             },
             Bound::Around | Bound::Between => Self {
                 gte: Some(cents(amount * (1.0 - AROUND_SHARE))),
                 lte: Some(cents(amount * (1.0 + AROUND_SHARE))),
+                ..Self::default()
             },
         }
     }
@@ -72,6 +95,7 @@ pub(super) fn price_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(usi
         let range = PriceRange {
             gte: Some(low.value),
             lte: Some(low.value + step),
+            ..PriceRange::default()
         };
         return Some((at, range));
     }
@@ -82,6 +106,7 @@ pub(super) fn price_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(usi
         let range = PriceRange {
             gte: Some(low.value),
             lte: Some(high.value),
+            ..PriceRange::default()
         };
         return Some((at + joint + n, range));
     }
@@ -122,6 +147,7 @@ fn two_digits(tokens: &[Token]) -> Option<(usize, PriceRange)> {
     let range = PriceRange {
         gte: Some(low * unit),
         lte: Some(high * unit),
+        ..PriceRange::default()
     };
     (is_unit && low < high && !is_measured(tokens, 2 + n)).then_some((end, range))
 }

@@ -2,6 +2,8 @@
 
 use roaring::RoaringBitmap;
 
+use super::amounts::PriceRange;
+
 /// Items of a collection, as far as understanding asks for them. Items are internal ids.
 pub trait Catalog {
     /// Returns the items with one of the values; of a category also those below it.
@@ -9,6 +11,9 @@ pub trait Catalog {
 
     /// Returns the items that have any value of the field.
     fn with_field(&self, field: &str) -> RoaringBitmap;
+
+    /// Returns true if one of the items has a number of the field within the bounds.
+    fn has_within(&self, field: &str, bounds: &PriceRange, items: &RoaringBitmap) -> bool;
 
     /// Returns the items with the words side by side in the title, or in any text with `anywhere`;
     /// `None` if they are too many to be evidence of anything.

@@ -205,6 +205,13 @@ impl Lexicon {
             .filter(|(n, _)| !cuts_word(tokens, *n))
     }
 
+    /// Returns true if the words of a bound exclude the number: "more than", but not "no more than".
+    pub fn is_strict(&self, bound: &[Token]) -> bool {
+        let ends = |t: &Token| has(&self.amounts.strict_ends, &t.form);
+        let includes = |t: &Token| has(&self.amounts.negators, &t.form);
+        bound.last().is_some_and(ends) && !bound.iter().any(includes)
+    }
+
     /// Returns the noun that ends a compound.
     pub fn ends_with_noun(&self, form: &str) -> Option<&str> {
         let mut nouns = self.head_nouns.iter().filter(|_| self.forms.compounds);

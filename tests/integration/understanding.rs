@@ -115,6 +115,7 @@ fn check(cases: &[Case]) {
         let price = PriceRange {
             gte: case.price.gte,
             lte: case.price.lte,
+            ..PriceRange::default()
         };
         let exact = found.text == case.text
             && sets(found.must()) == case.must

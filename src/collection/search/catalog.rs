@@ -1,11 +1,15 @@
 //! The items of a collection as evidence for what a query means.
 
 use roaring::RoaringBitmap;
+use vitrine_schemas::{Condition, Filter, FilterSpec, filter::RangeCondition};
 
 use crate::{
     Result,
     collection::{Collection, State},
-    nlu::{catalog::Catalog, understanding::Vocabulary},
+    nlu::{
+        catalog::Catalog,
+        understanding::{PriceRange, Vocabulary},
+    },
 };
 
 /// Number of items above which a word says nothing of them.
@@ -50,6 +54,18 @@ impl Catalog for Items<'_> {
         rows.map_or_else(RoaringBitmap::new, |rows| {
             self.state.payload.items_of(rows.clone()) & &self.state.live
         })
+    }
+
+    fn has_within(&self, field: &str, bounds: &PriceRange, items: &RoaringBitmap) -> bool {
+        let filter = FilterSpec::Tree(Filter {
+            must: vec![Condition::Range(RangeCondition {
+                key: field.to_owned(),
+                range: (*bounds).into(),
+            })],
+            ..Filter::default()
+        });
+        let within = self.state.visible_matches(Some(&filter));
+        within.is_ok_and(|within| !within.internal_ids().is_disjoint(items))
     }
 
     fn with_phrase(&self, words: &str, anywhere: bool) -> Option<RoaringBitmap> {

@@ -3,15 +3,15 @@
 use std::{collections::BTreeMap, ops::Range as Span};
 
 use vitrine_schemas::{
-    Condition, Filter, Match, Range, Scalar, SortKey, SortOrder, UnderstandRequest,
-    UnderstandResponse, UnderstoodPart,
+    Condition, Filter, Match, Scalar, SortKey, SortOrder, UnderstandRequest, UnderstandResponse,
+    UnderstoodPart,
     filter::{MatchCondition, RangeCondition},
 };
 
 use crate::{
     Result,
     collection::{Collection, schema},
-    nlu::understanding::{Constraint, Part, PriceRange, Sort, Understanding},
+    nlu::understanding::{Constraint, Part, Sort, Understanding, days},
 };
 
 /// Maximum length of a text, in bytes.
@@ -63,7 +63,7 @@ fn filter(understood: &Understanding) -> Filter {
     let price = (!price.is_empty()).then(|| {
         Condition::Range(RangeCondition {
             key: "price".to_owned(),
-            range: range(price),
+            range: price.into(),
         })
     });
     let others = understood.parts.iter().filter_map(other_condition);
@@ -85,7 +85,11 @@ fn other_condition(part: &Part) -> Option<Condition> {
     match &part.constraint {
         Constraint::Range { field, bounds } => Some(Condition::Range(RangeCondition {
             key: field.clone(),
-            range: range(*bounds),
+            range: (*bounds).into(),
+        })),
+        Constraint::Days { field, from, until } => Some(Condition::Range(RangeCondition {
+            key: field.clone(),
+            range: days(*from, *until),
         })),
         Constraint::Is { field, value } => Some(Condition::Match(MatchCondition {
             key: field.clone(),
@@ -103,14 +107,6 @@ fn sort_key(sort: &Sort) -> SortKey {
     SortKey {
         field: sort.field.clone(),
         order: Some(order),
-    }
-}
-
-fn range(price: PriceRange) -> Range {
-    Range {
-        gte: price.gte.map(Scalar::Float),
-        lte: price.lte.map(Scalar::Float),
-        ..Range::default()
     }
 }
 
@@ -138,10 +134,14 @@ fn parts(text: &str, understood: &[Part]) -> Vec<UnderstoodPart> {
                 piece.values.push(value.clone());
                 piece.negated = matches!(part.constraint, Constraint::MustNot { .. });
             }
-            Constraint::Price(price) => piece.range = Some(range(*price)),
+            Constraint::Price(price) => piece.range = Some((*price).into()),
             Constraint::Range { field, bounds } => {
                 piece.field.clone_from(field);
-                piece.range = Some(range(*bounds));
+                piece.range = Some((*bounds).into());
+            }
+            Constraint::Days { field, from, until } => {
+                piece.field.clone_from(field);
+                piece.range = Some(days(*from, *until));
             }
             Constraint::Is { field, value } => {
                 piece.field.clone_from(field);

@@ -21,9 +21,10 @@ impl Reader<'_> {
         if let Some(n) = self.phrase(at, &[Phrase::Compared]) {
             let (m, item) = self.compared_with(at + n)?;
             let after = at + n + m;
-            let dear = self.tokens.get(after).is_some_and(|t| t.form == "贵");
+            // Alone, 贵 complains of the price.
+            let is_dear = self.tokens.get(after).is_some_and(|t| t.form == "贵");
             let (k, phrase) = match self.found(after, EITHER) {
-                None if dear => (1, Phrase::Pricier),
+                None | Some((1, _)) if is_dear => (1, Phrase::Pricier),
                 found => found?,
             };
             let length = n + m + k;

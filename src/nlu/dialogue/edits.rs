@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use vitrine_schemas::{ActKind, DialogueAct, Range, Scalar, Unclear};
+use vitrine_schemas::{ActKind, DialogueAct, Range, Unclear};
 
 use super::{
     leftovers::Leftover,
@@ -14,7 +14,7 @@ use super::{
 use crate::nlu::{
     lexicon::{Phrase, has},
     tokens::{Kind, key},
-    understanding::{Constraint, Understanding},
+    understanding::{Constraint, Understanding, days},
     vocabulary::Lookup,
 };
 
@@ -220,13 +220,14 @@ impl Reader<'_> {
                     Constraint::Range { field, .. } => field.as_str(),
                     _ => "price",
                 };
-                let range = Range {
-                    gte: bounds.gte.map(Scalar::Float),
-                    lte: bounds.lte.map(Scalar::Float),
-                    ..Range::default()
-                };
+                let range = Range::from(*bounds);
                 state::bound(&mut self.state, field, &range, &words);
                 (act.field, act.range) = (Some(field.to_owned()), Some(range));
+            }
+            Constraint::Days { field, from, until } => {
+                let range = days(*from, *until);
+                state::bound(&mut self.state, field, &range, &words);
+                (act.field, act.range) = (Some(field.clone()), Some(range));
             }
             Constraint::Is { field, value } => {
                 state::require_flag(&mut self.state, field, *value, &words);

@@ -7,7 +7,10 @@ use super::{
     reader::{Reader, bare},
     state,
 };
-use crate::nlu::lexicon::Phrase;
+use crate::nlu::{
+    lexicon::{Phrase, has},
+    tokens::{Kind, Token},
+};
 
 /// Words before the position of an item.
 enum Lead {
@@ -20,7 +23,7 @@ enum Lead {
 impl Reader<'_> {
     /// Interprets "more like the second", "the last one", 和第三个类似的, "not the first".
     pub(super) fn item(&mut self, at: usize) -> Option<usize> {
-        if self.shown.is_empty() {
+        if self.shown.is_empty() || self.bounds_amount(at) {
             return None;
         }
         let found = self.found(at, &[Phrase::Like, Phrase::Not, Phrase::With]);
@@ -66,6 +69,18 @@ impl Reader<'_> {
         }
         self.push(at..at + n, act);
         Some(self.take(at, n))
+    }
+
+    /// Returns true for "tops" after an amount: "five bucks tops".
+    fn bounds_amount(&self, at: usize) -> bool {
+        let amounts = &self.lexicon.amounts;
+        let is_amount = |t: &Token| {
+            matches!(t.kind, Kind::Number(_))
+                || has(&amounts.currencies, &t.form)
+                || amounts.number_words.contains_key(&t.form)
+        };
+        let before = at.checked_sub(1).map(|at| &self.tokens[at]);
+        has(&amounts.bounds_after, &self.tokens[at].form) && before.is_some_and(is_amount)
     }
 
     /// Skips "more like that", 类似的 after an item that the turn has named.

@@ -56,7 +56,7 @@ impl Reader<'_> {
         let asks = particle || self.text.contains(['?', '？', '哪', '谁']);
         let begins = self.skip(0, &[Phrase::Filler, Phrase::Polite]);
         let mut at = 0;
-        let (mut positions, mut contrasts, mut compared) = (Vec::new(), false, None);
+        let (mut positions, mut contrast_end, mut compared) = (Vec::new(), None, None);
         while at < self.tokens.len() {
             if let Some((n, count)) = self.first_few(at) {
                 positions.extend((0..count).map(Position::At));
@@ -72,13 +72,18 @@ impl Reader<'_> {
                 positions.push(number);
             }
             let n = self.phrase(at, &[Phrase::Contrast]);
-            contrasts |= n.is_some();
+            contrast_end = n.map(|n| at + n).or(contrast_end);
             compared = compared.or_else(|| self.comparative(at));
             at += 1;
         }
         positions.dedup();
-        let question = asks || begins == 0 && self.phrase(0, &[Phrase::Contrast]).is_some();
-        if positions.len() < 2 || !(contrasts && (question || compared.is_some())) {
+        let Some(end) = contrast_end.filter(|_| positions.len() > 1) else {
+            return false;
+        };
+        let begins_so = begins == 0 && self.phrase(0, &[Phrase::Contrast]).is_some();
+        let closing = [Phrase::Closing, Phrase::Polite, Phrase::Chat];
+        let ends_so = self.skip(end, &closing) == self.tokens.len();
+        if !(asks || begins_so || ends_so || compared.is_some()) {
             return false;
         }
         let all = 0..self.tokens.len();

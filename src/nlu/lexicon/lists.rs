@@ -87,6 +87,28 @@ pub(in crate::nlu) struct Ages {
     pub now: Vec<String>,
 }
 
+/// Parts of dates.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::nlu) struct Dates {
+    /// Names of the months, from January, each with its abbreviations.
+    pub months: Vec<Vec<String>>,
+    /// Units of years, months and days after their numbers.
+    pub units: Vec<Vec<String>>,
+    /// Words of a release, before or after its date.
+    pub releases: Vec<String>,
+    /// Words without meaning between these and the date.
+    pub joints: Vec<String>,
+    /// Words with which a time begins at a date.
+    pub since: Vec<String>,
+    /// Words with which it begins after a date.
+    pub after: Vec<String>,
+    /// Words with which it ends before a date.
+    pub before: Vec<String>,
+    /// Words with which it ends with a date.
+    pub until: Vec<String>,
+}
+
 /// Adds all words of `more`, for lists and tables alike.
 macro_rules! extend_all {
     ($all:expr, $more:expr, $($list:ident),+) => {
@@ -199,6 +221,27 @@ impl Ages {
         map_all!(
             self, change, leads, ranges, marks, after, persons, verbs, now
         );
+    }
+}
+
+impl Dates {
+    pub(super) fn merge(&mut self, other: Self) {
+        extend_all!(self, other, releases, joints, since, after, before, until);
+        for (all, more) in [
+            (&mut self.months, other.months),
+            (&mut self.units, other.units),
+        ] {
+            all.resize(all.len().max(more.len()), Vec::new());
+            for (names, more) in all.iter_mut().zip(more) {
+                names.extend(more);
+            }
+        }
+    }
+
+    pub(super) fn map(&mut self, change: &dyn Fn(&str) -> String) {
+        map_all!(self, change, releases, joints, since, after, before, until);
+        let names = self.months.iter_mut().flatten();
+        names.for_each(|name| *name = change(name.as_str()));
     }
 }
 

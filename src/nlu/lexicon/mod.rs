@@ -15,7 +15,7 @@ use std::{
 
 use serde::Deserialize;
 
-use self::lists::{Ages, Positions, map_keys};
+use self::lists::{Ages, Dates, Positions, map_keys};
 pub(super) use self::{
     forms::Forms,
     lists::Amounts,
@@ -128,6 +128,8 @@ pub(super) struct Lexicon {
     pub head_nouns: Vec<String>,
     /// Words that compare items, by the group of the field that tells.
     pub comparatives: Senses<String>,
+    /// Words before a person: "my brother" is not the brand.
+    pub possessives: Vec<String>,
     /// Words passed over between the parts of an edit.
     pub small_words: Vec<String>,
     /// Words before the new value of an edit: "change the color to red".
@@ -147,6 +149,7 @@ pub(super) struct Lexicon {
     pub amounts: Amounts,
     pub positions: Positions,
     pub ages: Ages,
+    pub dates: Dates,
 }
 
 impl Lexicon {
@@ -193,6 +196,7 @@ impl Lexicon {
         let mut amounts = std::mem::take(&mut self.amounts);
         let mut positions = std::mem::take(&mut self.positions);
         let mut ages = std::mem::take(&mut self.ages);
+        let mut dates = std::mem::take(&mut self.dates);
         let mut measures = std::mem::take(&mut self.measures);
         // A hyphen alone has no key.
         let form = |word: &str| {
@@ -203,6 +207,7 @@ impl Lexicon {
         amounts.map(&form, &|word| unaccented(&self.forms.spelled(word)));
         positions.map(&form);
         ages.map(&form);
+        dates.map(&form);
         measures
             .values_mut()
             .for_each(|units| map_keys(units, &form));
@@ -217,7 +222,8 @@ impl Lexicon {
         let comparatives = self.comparatives.iter();
         let comparatives = comparatives.map(|(field, words)| (field.clone(), forms(words)));
         let comparatives = comparatives.collect();
-        (self.amounts, self.positions, self.ages) = (amounts, positions, ages);
+        (self.amounts, self.positions) = (amounts, positions);
+        (self.ages, self.dates) = (ages, dates);
         (self.measures, self.comparatives) = (measures, comparatives);
         (self.small_words, self.targets) = (small_words, targets);
         (self.continuations, self.head_nouns) = (continuations, head_nouns);
@@ -238,6 +244,7 @@ impl Lexicon {
         extend(&mut self.fields, other.fields);
         extend(&mut self.comparatives, other.comparatives);
         self.head_nouns.extend(other.head_nouns);
+        self.possessives.extend(other.possessives);
         self.small_words.extend(other.small_words);
         self.targets.extend(other.targets);
         self.continuations.extend(other.continuations);
@@ -251,6 +258,7 @@ impl Lexicon {
         self.amounts.merge(other.amounts);
         self.positions.merge(other.positions);
         self.ages.merge(other.ages);
+        self.dates.merge(other.dates);
     }
 }
 

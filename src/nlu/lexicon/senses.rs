@@ -12,6 +12,8 @@ pub(in crate::nlu) enum Role {
     NotBefore,
     /// Asks for items that can be bought now.
     InStock,
+    /// Asks for items that cannot be bought now.
+    SoldOut,
     /// Joins values.
     Join,
     /// Precedes the purpose of an item.

@@ -10,7 +10,7 @@ use super::{
     candidates::{Candidate, Choice, Fixed},
     category_paths::narrowed,
     grammar::Parsed,
-    heads::{CERTAIN_TITLE_SHARE, LIKELY_TITLE_SHARE, learned_category},
+    heads::{CERTAIN, LIKELY, learned_category},
 };
 use crate::nlu::{catalog::Catalog, tokens::Kind, vocabulary::Vocabulary};
 
@@ -48,15 +48,19 @@ pub(super) fn resolve(
         parsed.preferred = preferred;
         return chosen;
     }
-    let learned = |parsed: &Parsed, chosen: &[Option<usize>], share| {
-        learned_category(text, parsed, vocabulary, chosen, catalog, share)
+    let learned = |parsed: &Parsed, chosen: &[Option<usize>], needed| {
+        learned_category(text, parsed, vocabulary, chosen, catalog, needed)
     };
-    if let Some(certain) = learned(parsed, &chosen, CERTAIN_TITLE_SHARE) {
+    if let Some(certain) = learned(parsed, &chosen, CERTAIN) {
         parsed.candidates.push(certain);
         (chosen, preferred) = choose(text, parsed, catalog, required);
-    } else if let Some(likely) = learned(parsed, &chosen, LIKELY_TITLE_SHARE) {
-        let choices = likely.choices.into_iter();
-        preferred.extend(choices.map(|choice| (likely.tokens.clone(), choice)));
+    } else if let Some(likely) = learned(parsed, &chosen, LIKELY) {
+        // It is evidence for the other words.
+        parsed.candidates.push(likely);
+        (chosen, preferred) = choose(text, parsed, catalog, required);
+        if let (Some(likely), Some(Some(choice))) = (parsed.candidates.pop(), chosen.pop()) {
+            preferred.push((likely.tokens, likely.choices[choice].clone()));
+        }
     }
     parsed.preferred = preferred;
     chosen
@@ -81,7 +85,7 @@ pub(super) fn drop_foreign_ranges(
         return;
     };
     let is_foreign = |constraint: &Constraint| match constraint {
-        Constraint::Range { field, .. } => {
+        Constraint::Range { field, .. } | Constraint::Days { field, .. } => {
             let having = catalog.with_field(field);
             let share = having.intersection_len(&described) as f64 / described.len() as f64;
             !having.is_empty() && share < MIN_FIELD_SHARE
@@ -195,11 +199,12 @@ impl Described {
         let items = catalog.with_values(&choice.field, &values);
         let there = after.by_field.iter_mut().find(|(f, _)| *f == choice.field);
         match there {
-            // No described item has the other value: the words mean something else.
+            // No described item has the other value: unless "or" joins it, the words mean something
+            // else.
             Some((field, before)) if field != "category" => {
-                self.meeting(|field| field != choice.field)
-                    .is_none_or(|rest| !rest.is_disjoint(&items))
-                    .then_some(())?;
+                let rest = self.meeting(|field| field != choice.field);
+                let is_described = rest.is_none_or(|rest| !rest.is_disjoint(&items));
+                (joined || is_described).then_some(())?;
                 *before |= items;
             }
             Some((_, before)) => *before = items,
@@ -226,6 +231,7 @@ impl Evidence<'_> {
                 let mut weight = own + 1.0 - 0.1 * at as f64;
                 weight += if is_head { 1.5 } else { 0.0 };
                 weight -= if candidate.purpose { 0.5 } else { 0.0 };
+                weight -= if self.is_priced(choice) { 0.0 } else { 0.5 };
                 weight += 0.4 * self.share_of_titles(candidate, choice);
                 weight += if self.is_among_excluded(choice) {
                     0.6
@@ -242,6 +248,18 @@ impl Evidence<'_> {
             .collect();
         weighed.sort_by(|a, b| b.1.total_cmp(&a.1));
         weighed
+    }
+
+    /// Returns true if an item of the choice has a price and other numbers as the text says: over 700
+    /// dollars, "apple" is the brand and no flavor.
+    fn is_priced(&self, choice: &Choice) -> bool {
+        let items = self.catalog.with_values(&choice.field, &choice.values);
+        let within = |fixed: &Fixed| match &fixed.constraint {
+            Constraint::Price(range) => self.catalog.has_within("price", range, &items),
+            Constraint::Range { field, bounds } => self.catalog.has_within(field, bounds, &items),
+            _ => true,
+        };
+        self.parsed.fixed.iter().all(within)
     }
 
     /// Returns true if no other category follows: in "coffee table" the table is wanted.

@@ -18,11 +18,26 @@ use crate::{
     },
 };
 
-/// Share of the items with the words in the title that a category must have to be required.
-pub(super) const CERTAIN_TITLE_SHARE: f64 = 0.9;
+/// Evidence that a category needs.
+#[derive(Clone, Copy)]
+pub(super) struct TitleEvidence {
+    /// Share of the items with the words in the title that have the category.
+    share: f64,
+    /// Number of items with the words in the title.
+    items: u64,
+}
 
-/// Share above which it is preferred.
-pub(super) const LIKELY_TITLE_SHARE: f64 = 0.6;
+/// Evidence for a category to be required: one title may use any words.
+pub(super) const CERTAIN: TitleEvidence = TitleEvidence {
+    share: 0.9,
+    items: 2,
+};
+
+/// Evidence for a category to be preferred.
+pub(super) const LIKELY: TitleEvidence = TitleEvidence {
+    share: 0.6,
+    items: 1,
+};
 
 /// Share of the items with the words in any text that the category must have.
 const MIN_TEXT_SHARE: f64 = 0.5;
@@ -41,7 +56,7 @@ pub(super) fn learned_category(
     vocabulary: &Vocabulary,
     chosen: &[Option<usize>],
     catalog: &dyn Catalog,
-    title_share: f64,
+    needed: TitleEvidence,
 ) -> Option<Candidate> {
     let mut left = parsed.left.clone();
     let mut phrases = Vec::new();
@@ -63,11 +78,7 @@ pub(super) fn learned_category(
         let (first, last) = (&parsed.tokens[span.start], &parsed.tokens[span.end - 1]);
         Some((
             span.clone(),
-            vec![category_of(
-                &text[first.start..last.end],
-                catalog,
-                title_share,
-            )?],
+            vec![category_of(&text[first.start..last.end], catalog, needed)?],
         ))
     };
     let named = |span| named_at_end(parsed, vocabulary, span);
@@ -167,10 +178,10 @@ fn is_noun(parsed: &Parsed, span: &Range<usize>) -> bool {
 
 /// Returns the category that a share of the items with the words in the title has, or the level
 /// above it.
-fn category_of(words: &str, catalog: &dyn Catalog, title_share: f64) -> Option<String> {
+fn category_of(words: &str, catalog: &dyn Catalog, needed: TitleEvidence) -> Option<String> {
     let titled = catalog
         .with_phrase(words, false)
-        .filter(|items| !items.is_empty())?;
+        .filter(|items| items.len() >= needed.items)?;
     let (leaf, _) = catalog.most_common("category", &titled)?;
     let above = CategoryPath::new(&leaf).parent();
     let above = above
@@ -183,7 +194,7 @@ fn category_of(words: &str, catalog: &dyn Catalog, title_share: f64) -> Option<S
     let path = [Some(leaf), above]
         .into_iter()
         .flatten()
-        .find(|path| share(&titled, path) >= title_share)?;
+        .find(|path| share(&titled, path) >= needed.share)?;
     let anywhere = catalog.with_phrase(words, true)?;
     (share(&anywhere, &path) >= MIN_TEXT_SHARE).then_some(path)
 }

@@ -4,6 +4,7 @@ use std::{cell::RefCell, collections::HashMap};
 
 use roaring::RoaringBitmap;
 
+use super::PriceRange;
 use crate::nlu::catalog::Catalog;
 
 /// A catalog and its answers so far.
@@ -33,6 +34,10 @@ impl Catalog for Memo<'_> {
 
     fn with_field(&self, field: &str) -> RoaringBitmap {
         self.catalog.with_field(field)
+    }
+
+    fn has_within(&self, field: &str, bounds: &PriceRange, items: &RoaringBitmap) -> bool {
+        self.catalog.has_within(field, bounds, items)
     }
 
     fn with_phrase(&self, words: &str, anywhere: bool) -> Option<RoaringBitmap> {

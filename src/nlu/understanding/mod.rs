@@ -6,6 +6,7 @@
 mod audience;
 mod candidates;
 mod category_paths;
+mod dates;
 mod evidence;
 mod grammar;
 mod heads;
@@ -16,7 +17,9 @@ mod wording;
 
 use std::{collections::BTreeMap, ops::Range};
 
+use chrono::NaiveDate;
 use roaring::RoaringBitmap;
+use vitrine_schemas::Scalar;
 
 pub use self::sorts::Sort;
 pub use super::{
@@ -48,8 +51,17 @@ pub enum Constraint {
     Range {
         /// Attribute.
         field: String,
-        /// Both included.
+        /// Their values.
         bounds: PriceRange,
+    },
+    /// Days of a field of times.
+    Days {
+        /// Attribute.
+        field: String,
+        /// First day; None for all before `until`.
+        from: Option<NaiveDate>,
+        /// Day after the last one; None for all from `from` on.
+        until: Option<NaiveDate>,
     },
     /// A field of true and false.
     Is {
@@ -60,6 +72,17 @@ pub enum Constraint {
     },
     /// Order of the hits.
     Sort(Sort),
+}
+
+/// Returns the range of the times of days: from the beginning of the first one (UTC), before that
+/// of `until`.
+pub fn days(from: Option<NaiveDate>, until: Option<NaiveDate>) -> vitrine_schemas::Range {
+    let time = |day: NaiveDate| Scalar::Str(format!("{day}T00:00:00Z"));
+    vitrine_schemas::Range {
+        gte: from.map(time),
+        lt: until.map(time),
+        ..Default::default()
+    }
 }
 
 /// A constraint and the span of its words.
@@ -117,8 +140,9 @@ impl Understanding {
         understood
     }
 
-    /// Drops the values that no item meeting the other conditions has: "coat for my 8 year old"
-    /// asks for the ages that coats have, and not for those of toys.
+    /// Drops those values of a phrase that no item meeting the other conditions has: "coat for my 8
+    /// year old" asks for the ages that coats have, and not for those of toys. A phrase of
+    /// which none is left keeps its values: "42 or 43".
     fn narrow(&mut self, catalog: &dyn Catalog) {
         let must = self.must();
         let owned = |(field, values): (&&str, &Vec<&str>)| {
@@ -141,12 +165,14 @@ impl Understanding {
                 !catalog.with_values(field, value).is_disjoint(&rest)
             };
             let kept: Vec<&String> = values.iter().filter(has).collect();
-            if !kept.is_empty() {
-                self.parts.retain(|part| match &part.constraint {
-                    Constraint::Must { field: own, value } if own == field => kept.contains(&value),
-                    _ => true,
-                });
-            }
+            let is_dropped = |part: &Part| match &part.constraint {
+                Constraint::Must { field: own, value } if own == field => !kept.contains(&value),
+                _ => false,
+            };
+            let spans = self.parts.iter().filter(|part| !is_dropped(part));
+            let spans: Vec<Range<usize>> = spans.map(|part| part.span.clone()).collect();
+            self.parts
+                .retain(|part| !is_dropped(part) || !spans.contains(&part.span));
         }
     }
 
@@ -194,6 +220,10 @@ impl Understanding {
             for value in choice.values.iter().cloned() {
                 let field = choice.field.clone();
                 let constraint = match candidate.negated {
+                    negated if vocabulary.is_flag(&field) => Constraint::Is {
+                        field,
+                        value: !negated,
+                    },
                     true => Constraint::MustNot { field, value },
                     false => Constraint::Must { field, value },
                 };

@@ -20,9 +20,11 @@ pub(super) fn rating_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(us
     let named = name_at(tokens);
     let mut at = named;
     let mut bound = None;
+    let mut is_strict = false;
     for _ in 0..MAX_BETWEEN {
         if let Some((n, found)) = lexicon_of(tokens).bound_at(&tokens[at..]) {
             bound = Some(found);
+            is_strict = lexicon_of(tokens).is_strict(&tokens[at..at + n]);
             at += n;
         } else if let Some((n, _)) = vocabulary
             .role_at(&tokens[at..], |role| role == Role::Filler)
@@ -44,17 +46,21 @@ pub(super) fn rating_at(tokens: &[Token], vocabulary: &Vocabulary) -> Option<(us
     at += stars;
     at += usize::from(is_plus(at));
     at += name_at(&tokens[at..]);
-    if let Some((n, found)) = lexicon_of(tokens).bound_at(&tokens[at..]) {
+    // In "4 stars for under fifty" the second bound is that of a price.
+    let after = lexicon_of(tokens).bound_at(&tokens[at..]);
+    if let Some((n, found)) = after.filter(|(n, _)| number_at(&tokens[at + n..]).is_none()) {
         bound = bound.or(Some(found));
         at += n;
     }
     let bounds = match bound {
         Some(Bound::Max) => PriceRange {
             lte: Some(number),
+            is_strict,
             ..PriceRange::default()
         },
         _ => PriceRange {
             gte: Some(number),
+            is_strict,
             ..PriceRange::default()
         },
     };

@@ -85,6 +85,7 @@ impl Vocabulary {
         for (field, kind) in fields {
             self.fields.insert(field.to_owned(), kind);
         }
+        self.names = Default::default();
         self
     }
 
@@ -96,7 +97,8 @@ impl Vocabulary {
     }
 
     fn names(&self, language: Language) -> &Names {
-        let new = || Box::new(Names::new(language, &self.pairs, &self.groups));
+        let flags = || self.fields.keys().filter(|field| self.is_flag(field));
+        let new = || Box::new(Names::new(language, &self.pairs, flags(), &self.groups));
         self.names[language.index()].get_or_init(new)
     }
 
@@ -128,6 +130,15 @@ impl Vocabulary {
         };
         let names = self.names_of(tokens);
         names.han_brands.iter().find(differs).map(Vec::as_slice)
+    }
+
+    /// Returns true for fields of true and false that are named like a property: `waterproof`.
+    pub(in crate::nlu) fn is_flag(&self, field: &str) -> bool {
+        let is_availability =
+            || field_names("in_stock").any(|name| *name == field.replace('_', " "));
+        self.fields.get(field) == Some(&FieldKind::Bool)
+            && field != "in_stock"
+            && !is_availability()
     }
 
     /// The fields that have values.

@@ -19,6 +19,9 @@ use crate::nlu::{
 /// Shortest Chinese name of a brand that is corrected, in characters.
 const MIN_BRAND_CHARACTERS: usize = 3;
 
+/// Beginnings of the names of fields of true and false.
+const FLAG_PREFIXES: [&str; 2] = ["is ", "has "];
+
 /// Phrases of a language, to be looked up by their tokens.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
@@ -38,8 +41,13 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Names the values; each name of a group finds the values of the others.
-    pub fn new(language: Language, pairs: &[Meaning], groups: &[Vec<String>]) -> Self {
+    /// Names the values and the properties; each name of a group finds the values of the others.
+    pub fn new<'a>(
+        language: Language,
+        pairs: &[Meaning],
+        flags: impl Iterator<Item = &'a String>,
+        groups: &[Vec<String>],
+    ) -> Self {
         let mut names = Self {
             language,
             ..Self::default()
@@ -58,6 +66,14 @@ impl Names {
                 names.add(value, field, value);
                 names.add_measure(field, value);
             }
+        }
+        for field in flags {
+            let name = field.replace('_', " ");
+            let name = FLAG_PREFIXES
+                .iter()
+                .find_map(|p| name.strip_prefix(p))
+                .unwrap_or(&name);
+            names.add(name, field, "true");
         }
         let lexicon = language.lexicon();
         for (role, phrase) in lexicon.all_roles() {

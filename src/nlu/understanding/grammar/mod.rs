@@ -16,7 +16,7 @@ use crate::{
     lexical,
     nlu::{
         amounts::price_at,
-        lexicon::{Bound, Language, Lexicon, Role},
+        lexicon::{Bound, Language, Lexicon, Role, has},
         tokens::{Kind, Token},
         vocabulary::{FieldKind, Lookup, Meaning, Vocabulary},
     },
@@ -171,7 +171,10 @@ impl Parser<'_> {
         if let Some((n, role)) = self.vocabulary.role_at(ahead, is_sort) {
             return self.role(n, role);
         }
-        if self.rating() || self.age() || self.measure() {
+        if let Some((n, role)) = self.person_of_shopper() {
+            return self.role(n, role);
+        }
+        if self.date() || self.rating() || self.age() || self.measure() {
             return;
         }
         if !self.context.next.size
@@ -197,6 +200,14 @@ impl Parser<'_> {
                 _ => self.word(1),
             },
         }
+    }
+
+    /// Returns the person after "my", also if a brand is called so: "my brother".
+    fn person_of_shopper(&self) -> Option<(usize, Role)> {
+        let before = &self.tokens[self.at.checked_sub(1)?];
+        let is_person = |role| matches!(role, Role::Recipient(_));
+        let person = self.vocabulary.role_at(&self.tokens[self.at..], is_person);
+        person.filter(|_| has(&self.lexicon.possessives, &before.form))
     }
 
     fn value(&mut self, n: usize, meanings: &BTreeSet<Meaning>) {
@@ -319,7 +330,7 @@ impl Parser<'_> {
                     },
                 );
             }
-            Role::InStock => match self.in_stock() {
+            Role::InStock | Role::SoldOut => match self.in_stock(role == Role::InStock) {
                 Some(constraint) => self.fix(n, constraint),
                 None => self.word(n),
             },
@@ -359,15 +370,15 @@ impl Parser<'_> {
         self.is_evidence && n == 1 && self.tokens[self.at].form == "to" && follows && is_thing
     }
 
-    fn in_stock(&self) -> Option<Constraint> {
+    fn in_stock(&self, value: bool) -> Option<Constraint> {
         if let Some(field) = self.vocabulary.field_named("in_stock", &[FieldKind::Bool]) {
             let field = field.to_owned();
-            return Some(Constraint::Is { field, value: true });
+            return Some(Constraint::Is { field, value });
         }
         let has = self.vocabulary.fields().any(|f| f == "availability");
         has.then(|| Constraint::Must {
             field: "availability".to_owned(),
-            value: "in_stock".to_owned(),
+            value: if value { "in_stock" } else { "out_of_stock" }.to_owned(),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Numbers of a query: prices, ratings, ages and other measures.
+//! Numbers of a query: prices, ratings, dates, ages and other measures.
 
 use super::{Context, MAX_NEGATION_DISTANCE, Parser};
 use crate::nlu::{
@@ -10,6 +10,7 @@ use crate::nlu::{
     understanding::{
         Constraint,
         candidates::{Choice, choices},
+        dates::{Interval, interval_at},
         ratings::rating_at,
     },
     vocabulary::{FieldKind, Lookup},
@@ -17,6 +18,9 @@ use crate::nlu::{
 
 /// Greatest number after "she is" that is taken for an age in years.
 const MAX_AGE_OF_CHILD: f64 = 17.0;
+
+/// Maximum number of words between the person and the age: "she will be turning 5".
+const MAX_VERBS_BEFORE_AGE: usize = 4;
 
 impl Parser<'_> {
     /// Returns the price that is meant: "don't want to go over 50" is at most 50.
@@ -30,12 +34,30 @@ impl Parser<'_> {
             PriceRange {
                 gte: Some(most),
                 lte: None,
+                ..
             } if clause.any(negates) => PriceRange {
-                gte: None,
                 lte: Some(most),
+                ..PriceRange::default()
             },
             range => range,
         }
+    }
+
+    /// Interprets "released after june 2025", 2026年上市.
+    pub(super) fn date(&mut self) -> bool {
+        let field = self
+            .vocabulary
+            .field_named("release_date", &[FieldKind::Datetime]);
+        let Some(field) = field.filter(|field| !self.without.contains(field)) else {
+            return false;
+        };
+        let Some((n, Interval { from, until })) = interval_at(&self.tokens[self.at..]) else {
+            return false;
+        };
+        let field = field.to_owned();
+        self.keep_not();
+        self.fix(n, Constraint::Days { field, from, until });
+        true
     }
 
     /// Interprets "4 stars and up", 评分4.5以上.
@@ -88,7 +110,8 @@ impl Parser<'_> {
         if !has(&ages.persons, form(0)) {
             return false;
         }
-        let verb = usize::from(has(&ages.verbs, form(1)));
+        let verbs = ahead[1..].iter().take(MAX_VERBS_BEFORE_AGE);
+        let verb = verbs.take_while(|t| has(&ages.verbs, &t.form)).count();
         let Some((n, years)) = number_at(&ahead[1 + verb..]) else {
             return false;
         };
@@ -150,8 +173,9 @@ impl Parser<'_> {
         let end = skipped + n + after.map_or(0, |(n, _)| n);
         let bound = before.or(after.map(|(_, bound)| bound));
         let stated = measure.clone();
+        let is_strict = self.lexicon.is_strict(&ahead[..skipped]);
         let measure = match bound {
-            Some(bound @ (Bound::Min | Bound::Max)) if self.is_strict(skipped) => {
+            Some(bound @ (Bound::Min | Bound::Max)) if is_strict => {
                 measure.bounded(bound).excluding_ends()
             }
             Some(bound) if bound != Bound::Between => measure.bounded(bound),
@@ -165,7 +189,8 @@ impl Parser<'_> {
             return false;
         }
         let mut found = self.measured(&measure);
-        if found.is_empty() && measure.kind == "weight" && ahead[skipped + n - 1].form == "g" {
+        let is_gram = measure.kind == "weight" && ahead[skipped + n - 1].form == "g";
+        if found.is_empty() && is_gram && bound.is_none() {
             // "512g" is also written for gigabytes.
             found = self.measured(&Measure {
                 kind: "data".to_owned(),
@@ -173,7 +198,7 @@ impl Parser<'_> {
             });
         }
         if found.is_empty() {
-            return self.number_of_unit(end, &stated, bound);
+            return self.number_of_unit(end, &stated, bound, is_strict);
         }
         self.push(end, found);
         self.skip(end, Context::default());
@@ -185,18 +210,14 @@ impl Parser<'_> {
         choices(found.iter().map(|value| &value.meaning), self.without)
     }
 
-    /// Returns true if the `n` tokens of a bound exclude the number: "more than", but not "no more
-    /// than".
-    fn is_strict(&self, n: usize) -> bool {
-        let words = &self.tokens[self.at..self.at + n];
-        let form = |token: Option<&Token>| token.map_or("", |t| t.form.as_str()).to_owned();
-        let amounts = &self.lexicon.amounts;
-        has(&amounts.strict_ends, &form(words.last()))
-            && !has(&amounts.negators, &form(words.first()))
-    }
-
     /// Interprets "more than 500 pieces", 600片以上, if a numeric field is counted in the unit.
-    fn number_of_unit(&mut self, n: usize, measure: &Measure, bound: Option<Bound>) -> bool {
+    fn number_of_unit(
+        &mut self,
+        n: usize,
+        measure: &Measure,
+        bound: Option<Bound>,
+        is_strict: bool,
+    ) -> bool {
         let Some((field, factor)) = self.vocabulary.field_in_unit(&measure.kind) else {
             return false;
         };
@@ -212,6 +233,7 @@ impl Parser<'_> {
         let bounds = PriceRange {
             gte: finite(interval.low).filter(|x| *x > 0.0),
             lte: finite(interval.high),
+            is_strict,
         };
         self.keep_not();
         self.fix(n, Constraint::Range { field, bounds });
