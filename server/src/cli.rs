@@ -162,9 +162,9 @@ enum KeysCommand {
         #[arg(long)]
         keys_file: PathBuf,
     },
-    /// Give a key a new secret, which is printed once; a key that signs user tokens gets a new secret
-    /// for these too, on a second line. Running servers accept it within seconds, and the old one
-    /// for the hours of the overlap.
+    /// Give a key a new secret, which is printed once; a key that signs user tokens gets a new
+    /// secret for these too, on a second line. Running servers accept it within seconds, and the
+    /// old one for the hours of the overlap.
     Rotate {
         /// Name of the key.
         #[arg(long)]

@@ -205,7 +205,8 @@ impl Lexicon {
             .filter(|(n, _)| !cuts_word(tokens, *n))
     }
 
-    /// Returns true if the words of a bound exclude the number: "more than", but not "no more than".
+    /// Returns true if the words of a bound exclude the number: "more than", but not "no more
+    /// than".
     pub fn is_strict(&self, bound: &[Token]) -> bool {
         let ends = |t: &Token| has(&self.amounts.strict_ends, &t.form);
         let includes = |t: &Token| has(&self.amounts.negators, &t.form);

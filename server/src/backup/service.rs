@@ -137,8 +137,8 @@ impl Backups {
         made
     }
 
-    /// Deletes a snapshot, or forgets one that failed, after those under way; returns false if there
-    /// is none of that id.
+    /// Deletes a snapshot, or forgets one that failed, after those under way; returns false if
+    /// there is none of that id.
     ///
     /// # Errors
     /// The target cannot be read or written.

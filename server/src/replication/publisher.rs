@@ -370,8 +370,8 @@ impl Publisher {
     }
 }
 
-/// Returns the states, newest first, that are no longer kept: those older than `retain`, but for the
-/// newest of each minute of the `history`.
+/// Returns the states, newest first, that are no longer kept: those older than `retain`, but for
+/// the newest of each minute of the `history`.
 fn outdated(
     states: &[(u64, DateTime<Utc>)],
     now: DateTime<Utc>,

@@ -66,7 +66,7 @@ impl Builder<'_> {
         if !known && name.len() < word.term.len() {
             terms.push((stem(name), 1.0));
         }
-        // What begins with "12" is nearly everything: the number itself is meant, if items have it.
+        // Nearly everything begins with "12": the number itself is meant, if items have it.
         let is_short_number = word.term.len() <= MAX_SHORT_NUMBER
             && word.term.bytes().all(|byte| byte.is_ascii_digit());
         if unfinished && word.plain && !(known && is_short_number) {

@@ -250,8 +250,8 @@ impl Evidence<'_> {
         weighed
     }
 
-    /// Returns true if an item of the choice has a price and other numbers as the text says: over 700
-    /// dollars, "apple" is the brand and no flavor.
+    /// Returns true if an item of the choice has a price and other numbers as the text says: over
+    /// 700 dollars, "apple" is the brand and no flavor.
     fn is_priced(&self, choice: &Choice) -> bool {
         let items = self.catalog.with_values(&choice.field, &choice.values);
         let within = |fixed: &Fixed| match &fixed.constraint {
