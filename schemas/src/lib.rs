@@ -88,6 +88,7 @@ pub mod feed;
 pub mod filter;
 pub mod item;
 pub mod item_embedding;
+mod key;
 pub mod limits;
 mod list;
 pub mod map;
@@ -108,7 +109,7 @@ pub mod rule;
 pub mod search;
 pub mod search_event;
 pub mod search_log;
-pub mod snapshot;
+mod snapshot;
 pub mod sort;
 pub mod speech;
 pub mod suggest;
@@ -167,6 +168,7 @@ pub use item_embedding::{
     EmbedMissingResponse, EmbedMode, EmbeddingCounts, EmbeddingEntry, EmbeddingInfo,
     EmbeddingParams, EmbeddingResponse, EmbeddingState, EmbeddingStatus, WaitFor, WriteParams,
 };
+pub use key::{KeyAction, KeyInfo, KeyRotation, KeySecrets, KeysResponse, NewKey};
 pub use map::{MapParams, MapPoint, MapResponse};
 pub use multi_search::{MultiSearch, MultiSearchRequest, MultiSearchResponse, MultiSearchResult};
 pub use preset::{Preset, Presets};

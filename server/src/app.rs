@@ -10,15 +10,15 @@ use actix_web::{
 };
 
 use crate::{
-    auth::Action::{Admin, Read, Write},
+    auth::Action::{Admin, Keys, Read, Write},
     error::ApiError,
     http::access::{self, Access},
     openapi,
     routes::{
         analytics, collections, console, dialogues, docs, embeddings, erasures, events,
-        experiments, health, images, import, item_embedding, items, map, models, multi_search,
-        presets, privacy, rankers, recommend, reembedding, replication, reports, rules, search,
-        snapshots, suggest, synonyms, transcriptions, understand, users,
+        experiments, health, images, import, item_embedding, items, keys, map, models,
+        multi_search, presets, privacy, rankers, recommend, reembedding, replication, reports,
+        rules, search, snapshots, suggest, synonyms, transcriptions, understand, users,
     },
 };
 
@@ -143,6 +143,11 @@ pub fn table() -> Vec<Entry> {
             .on(GET, Everything(Admin), health::log_level)
             .on(PUT, Everything(Admin), health::set_log_level),
         Entry::new("/v1/replication").on(GET, Everything(Read), replication::get),
+        Entry::new("/v1/keys")
+            .on(GET, Everything(Keys), keys::list)
+            .on(POST, Everything(Keys), keys::create),
+        Entry::new("/v1/keys/{name}").on(DELETE, Everything(Keys), keys::revoke),
+        Entry::new("/v1/keys/{name}/rotate").on(POST, Everything(Keys), keys::rotate),
         Entry::new("/v1/snapshots")
             .on(GET, Everything(Admin), snapshots::list)
             .on(POST, Everything(Admin), snapshots::create),

@@ -136,7 +136,7 @@ enum KeysCommand {
         #[arg(long)]
         name: String,
         /// Actions to grant: read (search, read, embed), write (items, events), admin (collections,
-        /// aliases).
+        /// aliases), keys (keys over HTTP).
         #[arg(long, value_delimiter = ',', required = true)]
         actions: Vec<Action>,
         /// Collections or aliases that the key covers; `*` covers all.
@@ -170,7 +170,7 @@ enum KeysCommand {
         #[arg(long)]
         name: String,
         /// Hours for which the old secret is accepted too; 0 refuses it at once.
-        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=8_760))]
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=auth::MAX_OVERLAP_HOURS as i64))]
         overlap_hours: u32,
         /// File of the keys.
         #[arg(long)]

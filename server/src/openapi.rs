@@ -18,9 +18,9 @@ use vitrine_schemas::{
 
 use crate::routes::{
     analytics, collections, dialogues, embeddings, erasures, events, experiments, health, images,
-    import, item_embedding, items, map, models, multi_search, presets, privacy, rankers, recommend,
-    reembedding, replication, reports, rules, search, snapshots, suggest, synonyms, transcriptions,
-    understand, users,
+    import, item_embedding, items, keys, map, models, multi_search, presets, privacy, rankers,
+    recommend, reembedding, replication, reports, rules, search, snapshots, suggest, synonyms,
+    transcriptions, understand, users,
 };
 
 /// The OpenAPI document.
@@ -57,7 +57,8 @@ use crate::routes::{
         users::export, users::erase, users::export_session, users::erase_session, erasures::get,
         embeddings::post, embeddings::models, transcriptions::post, transcriptions::post_short,
         reports::list, reports::get,
-        snapshots::list, snapshots::create, snapshots::delete, replication::get,
+        snapshots::list, snapshots::create, snapshots::delete,
+        keys::list, keys::create, keys::rotate, keys::revoke, replication::get,
         rules::list, rules::replace, rules::test, rules::get, rules::put, rules::delete,
         synonyms::list, synonyms::replace, synonyms::get, synonyms::put, synonyms::delete,
         synonyms::stop_words, synonyms::put_stop_words,
@@ -87,6 +88,7 @@ use crate::routes::{
         (name = "users", description = "Export or erase the data of a user or session"),
         (name = "embeddings", description = "OpenAI-compatible embeddings"),
         (name = "speech", description = "OpenAI-compatible transcriptions"),
+        (name = "keys", description = "API keys of this server"),
         (name = "reports", description = "Evaluation reports"),
         (name = "operations", description = "Health, metrics, snapshots and this document"),
     ),

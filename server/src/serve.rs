@@ -74,7 +74,7 @@ pub async fn serve(config: Config, keys: Keys, start: Start<'_>) -> Result<ExitC
     let data_dir = config.data_dir.clone();
     let replication = Arc::new(Replication::new(config.replication.clone()));
     let (database, source) = open(&config, options, &replication, start.take_over).await?;
-    let (listen, keys_file) = (config.listen, config.keys_file.clone());
+    let listen = config.listen;
     let tls = tls::server_config(&config.tls)?;
     let is_encrypted = tls.is_some();
     let state = AppState::with_replication(database, replication, embedders, config, keys);
@@ -82,10 +82,8 @@ pub async fn serve(config: Config, keys: Keys, start: Start<'_>) -> Result<ExitC
     let shared = state.clone();
     source.begin(&state, data_dir);
     rt::spawn(state.backups.clone().follow_schedule());
-    if let Some(path) = keys_file {
-        let watched = state.keys.watch(path);
-        watched.map_err(|e| format!("cannot watch the keys file: {e}"))?;
-    }
+    let watched = state.keys.watch();
+    watched.map_err(|e| format!("cannot watch the keys file: {e}"))?;
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())

@@ -153,7 +153,7 @@ impl AppState {
             replication,
             embedders,
             limits,
-            keys: Arc::new(KeyRing::new(keys)),
+            keys: Arc::new(KeyRing::new(keys, config.keys_file)),
         })
     }
 

@@ -3,6 +3,7 @@
 //! A key is 32 random bytes, so it cannot be guessed: a fast hash (blake3) protects it as well as a
 //! slow password hash would. Hashes are compared in constant time (`blake3::Hash` equality).
 
+mod changes;
 mod file;
 mod ring;
 mod user_token;
@@ -11,8 +12,10 @@ use std::io::Read;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use vitrine_schemas::KeyAction;
 
 pub use self::{
+    changes::{KeyChangeError, MAX_OVERLAP_HOURS},
     file::{append, revoke, rotate},
     ring::{Grant, KeyRing},
     user_token::UserToken,
@@ -28,6 +31,30 @@ pub enum Action {
     Write,
     /// Manage collections, aliases, models and re-embeddings; export and erase users.
     Admin,
+    /// List, create, rotate and revoke keys.
+    Keys,
+}
+
+impl From<KeyAction> for Action {
+    fn from(action: KeyAction) -> Self {
+        match action {
+            KeyAction::Read => Self::Read,
+            KeyAction::Write => Self::Write,
+            KeyAction::Admin => Self::Admin,
+            KeyAction::Keys => Self::Keys,
+        }
+    }
+}
+
+impl From<Action> for KeyAction {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Read => Self::Read,
+            Action::Write => Self::Write,
+            Action::Admin => Self::Admin,
+            Action::Keys => Self::Keys,
+        }
+    }
 }
 
 impl Action {
@@ -37,6 +64,7 @@ impl Action {
             Self::Read => "read",
             Self::Write => "write",
             Self::Admin => "admin",
+            Self::Keys => "keys",
         }
     }
 }

@@ -2,13 +2,16 @@
 //! key can be added or revoked without a restart.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 
-use super::{Key, Keys, UserToken, user_token};
+use super::{Key, KeyChangeError, Keys, UserToken, user_token};
 use crate::file_watch;
 
 /// Keys in use.
@@ -17,6 +20,10 @@ pub struct KeyRing {
     /// Keys that are all revoked later do not open it.
     is_open: bool,
     keys: ArcSwap<Keys>,
+    /// File of the keys; locked while a request changes it.
+    file: Mutex<Option<PathBuf>>,
+    /// Time of the last use of each key, by name.
+    used: Mutex<HashMap<String, DateTime<Utc>>>,
 }
 
 /// Rights of a caller.
@@ -29,11 +36,13 @@ pub struct Grant {
 }
 
 impl KeyRing {
-    /// Creates a ring.
-    pub fn new(keys: Keys) -> Self {
+    /// Creates a ring of the keys of a file.
+    pub fn new(keys: Keys, file: Option<PathBuf>) -> Self {
         Self {
             is_open: keys.is_empty(),
             keys: ArcSwap::from_pointee(keys),
+            file: Mutex::new(file),
+            used: Mutex::default(),
         }
     }
 
@@ -48,13 +57,51 @@ impl KeyRing {
     /// The reason why a user token is not valid; None for an unknown key.
     pub fn find(&self, secret: &str) -> Result<Grant, Option<String>> {
         let keys = self.keys.load();
-        if user_token::is_token(secret) {
-            let (key, token) = user_token::verify(secret, &keys).map_err(Some)?;
-            let token = Some(Arc::new(token));
-            return Ok(Grant { key, token });
+        let grant = match user_token::is_token(secret) {
+            true => {
+                let (key, token) = user_token::verify(secret, &keys).map_err(Some)?;
+                let token = Some(Arc::new(token));
+                Grant { key, token }
+            }
+            false => {
+                let key = keys.find(secret).cloned().ok_or(None)?;
+                Grant { key, token: None }
+            }
+        };
+        let mut used = self.used.lock();
+        match used.get_mut(&grant.key.name) {
+            Some(at) => *at = Utc::now(),
+            None => drop(used.insert(grant.key.name.clone(), Utc::now())),
         }
-        let key = keys.find(secret).cloned().ok_or(None)?;
-        Ok(Grant { key, token: None })
+        Ok(grant)
+    }
+
+    /// Returns the time of the last use of each key since the start, by name.
+    pub(super) fn last_uses(&self) -> HashMap<String, DateTime<Utc>> {
+        self.used.lock().clone()
+    }
+
+    /// Returns the keys in use.
+    pub(super) fn keys(&self) -> Arc<Keys> {
+        self.keys.load_full()
+    }
+
+    /// Returns true if a key has the name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.keys.load().keys.iter().any(|key| key.name == name)
+    }
+
+    /// Changes the file, one change at a time, and takes its keys.
+    pub(super) fn change<T>(
+        &self,
+        change: impl FnOnce(&Path) -> Result<T, KeyChangeError>,
+    ) -> Result<T, KeyChangeError> {
+        let file = self.file.lock();
+        let path = file.as_deref().ok_or(KeyChangeError::NoFile)?;
+        self.reload(path);
+        let changed = change(path)?;
+        self.reload(path);
+        Ok(changed)
     }
 
     /// Takes the keys of a file that has changed. One that cannot be read changes nothing.
@@ -73,7 +120,10 @@ impl KeyRing {
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn watch(self: &Arc<Self>, path: PathBuf) -> std::io::Result<()> {
+    pub fn watch(self: &Arc<Self>) -> std::io::Result<()> {
+        let Some(path) = self.file.lock().clone() else {
+            return Ok(());
+        };
         let files = vec![path.clone()];
         file_watch::watch("keys", files, self, move |ring| ring.reload(&path))
     }
@@ -98,7 +148,7 @@ mod tests {
         let path = folder.path().join("keys.toml");
         let ((first, one), (mut second, two)) = (key("first"), key("second"));
         append(&path, first).expect("written");
-        let ring = KeyRing::new(Keys::load(&path).expect("keys"));
+        let ring = KeyRing::new(Keys::load(&path).expect("keys"), None);
         assert!(ring.find(&one).is_ok() && ring.find(&two).is_err());
         append(&path, second.clone()).expect("written");
         ring.reload(&path);
@@ -133,7 +183,7 @@ mod tests {
             2,
             "the secret of tokens is new too"
         );
-        let ring = KeyRing::new(Keys::load(&path).expect("keys"));
+        let ring = KeyRing::new(Keys::load(&path).expect("keys"), None);
         assert!(ring.find(&old).is_ok() && ring.find(&new).is_ok());
         let newest = rotate(0);
         let newest = newest.lines().next().expect("a secret");

@@ -15,6 +15,7 @@ pub mod images;
 pub mod import;
 pub mod item_embedding;
 pub mod items;
+pub mod keys;
 pub mod map;
 pub mod models;
 pub mod multi_search;

@@ -37,6 +37,7 @@ use crate::colors::{Colors, Waiting};
 pub struct Setup {
     pub limits: Limits,
     pub keys: Keys,
+    pub keys_file: Option<PathBuf>,
     pub models: bool,
     pub models_dir: Option<PathBuf>,
     pub images: Images,
@@ -51,6 +52,7 @@ impl Default for Setup {
         Self {
             limits: Config::default().limits,
             keys: Keys::default(),
+            keys_file: None,
             models: true,
             models_dir: None,
             images: Images::default(),
@@ -175,6 +177,7 @@ pub async fn with(
     let embedders = Embedders::new(embedder, Some(Box::new(find)));
     let config = Config {
         limits: setup.limits,
+        keys_file: setup.keys_file,
         models_dir: setup.models_dir,
         images: setup.images,
         embedding: setup.embedding,

@@ -21,6 +21,7 @@ mod images;
 mod import;
 mod item_embedding;
 mod items;
+mod keys;
 mod limits;
 mod multi_search;
 mod operations;
