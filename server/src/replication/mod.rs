@@ -24,5 +24,5 @@ pub use self::{
     settings::ReplicationSettings,
     state::{State, Version},
     status::Replication,
-    store::{SignOfLife, StateStore},
+    store::{Heartbeat, StateStore},
 };
