@@ -28,7 +28,7 @@ pub trait Setting: Serialize + DeserializeOwned + Clone {
     /// Checks it.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with pointers into it.
+    /// [`Error::Invalid`](crate::Error::Invalid) with pointers into it.
     fn check(&self, collection: &Collection) -> Result<()>;
 
     /// Returns all settings of the kind.
