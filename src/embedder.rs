@@ -42,8 +42,8 @@ impl EmbedError {
 /// image `shared` and `image`.
 pub type Embedding = BTreeMap<String, Vec<f32>>;
 
-/// Turns text and images into vectors. Returns one result per input, in order: a bad image costs
-/// that image alone.
+/// Turns text and images into vectors. Returns one result per input, in order: a bad image is
+/// an error of its own result only.
 ///
 /// # Examples
 ///

@@ -86,9 +86,11 @@ pub mod explore;
 pub mod facet;
 pub mod feed;
 pub mod filter;
+pub mod hit;
 pub mod item;
 pub mod item_embedding;
-mod key;
+pub mod item_requests;
+pub mod key;
 pub mod limits;
 mod list;
 pub mod map;
@@ -109,7 +111,8 @@ pub mod rule;
 pub mod search;
 pub mod search_event;
 pub mod search_log;
-mod snapshot;
+pub mod similar;
+pub mod snapshot;
 pub mod sort;
 pub mod speech;
 pub mod suggest;
@@ -160,6 +163,9 @@ pub use facet::{
 };
 pub use feed::{FeedConfig, FeedPreset, Freshness};
 pub use filter::{Condition, Filter, FilterSpec, Match, Range, Scalar};
+pub use hit::{
+    Fragment, Highlight, Hit, SearchExplanation, SearchFacets, SearchResponse, Total, TotalRelation,
+};
 pub use item::{
     Availability, ImageRef, ImportLine, Item, ItemPatch, MAX_VARIANTS, Offer, OtherVectors, Price,
     RESERVED_NAMES, SalePrice, Variant, WriteResponse, WriteResult, WriteStatus, WriteSummary,
@@ -167,6 +173,9 @@ pub use item::{
 pub use item_embedding::{
     EmbedMissingResponse, EmbedMode, EmbeddingCounts, EmbeddingEntry, EmbeddingInfo,
     EmbeddingParams, EmbeddingResponse, EmbeddingState, EmbeddingStatus, WaitFor, WriteParams,
+};
+pub use item_requests::{
+    CountRequest, CountResponse, DeleteRequest, DeleteResponse, ScrollRequest, ScrollResponse,
 };
 pub use key::{KeyAction, KeyInfo, KeyRotation, KeySecrets, KeysResponse, NewKey};
 pub use map::{MapParams, MapPoint, MapResponse};
@@ -202,13 +211,11 @@ pub use rule::{
     RuleWhen, Rules, RulesTestRequest, RulesTestResponse, Selection,
 };
 pub use search::{
-    CountRequest, CountResponse, DeleteRequest, DeleteResponse, FacetsOver, Fragment, Highlight,
-    Hit, LexicalSpec, Operator, Query, Scope, ScrollRequest, ScrollResponse, SearchExplanation,
-    SearchFacets, SearchMode, SearchRequest, SearchResponse, SimilarParams, Total, TotalRelation,
-    UnderstandSpec,
+    FacetsOver, LexicalSpec, Operator, Query, SearchMode, SearchRequest, UnderstandSpec,
 };
 pub use search_event::{SearchEvent, SearchFollowUp, SearchOutcome, SearchTimeParams};
 pub use search_log::{SearchLogConfig, SearchLogInfo};
+pub use similar::{Scope, SimilarParams};
 pub use snapshot::{SnapshotInfo, SnapshotParams, SnapshotState, SnapshotsResponse};
 pub use sort::{SortKey, SortOrder, SortSpec};
 pub use speech::{Spoken, Transcription, TranscriptionForm, TranscriptionFormat};

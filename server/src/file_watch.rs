@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Pause between two looks at the files.
+/// Interval of the checks of the files.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Calls `reload` whenever one of the files has changed, for as long as `target` is in use.

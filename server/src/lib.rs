@@ -1,5 +1,5 @@
-//! HTTP API of Vitrine. Translates between HTTP and the engine; no search, storage or model code
-//! lives here.
+//! HTTP API of Vitrine. Translates between HTTP and the engine; no ranking, storage or model code
+//! lives here: encoders and interleaving are called, not implemented.
 //!
 //! Imports point downward: `cli`, `serve`, `app`, `openapi`, `routes`, `search` and `import`,
 //! `http`, `state`, then the modules that the state consists of, and `error` and `config` at the

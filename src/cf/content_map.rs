@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Scored, rank};
 
-/// Number of events from which the behavior of an item speaks for itself: items with fewer are
-/// mapped, the others are what they are mapped to.
+/// Number of events from which an item's own events are used instead of the estimate: items with
+/// fewer are mapped to items with more.
 pub const ENOUGH_EVENTS: u64 = 16;
 
 /// Options of a content-to-behavior map. The defaults were chosen on one set of hidden items of

@@ -14,7 +14,7 @@
 //! | `ranking` | the pipeline that all rankings share: rules, diversification, pages, cursors |
 //! | `search`, `similar`, `recommend` | the ranked requests, each with its candidate sources |
 //! | `shopper` | history of a user or session, and what it says of candidates |
-//! | `settings` | stored rules, synonyms, stop words and presets |
+//! | `settings` | stored rules, synonyms, stop words, presets and experiments |
 
 mod lifecycle;
 mod ranking;
@@ -84,7 +84,7 @@ pub struct Collection {
     lexical: LexicalIndex,
     category_stats: CategoryStats,
     cold_items: ColdItems,
-    /// Rules, synonyms, stop words and presets.
+    /// Rules, synonyms, stop words, presets and experiments.
     settings: Settings,
     clock: Clock,
     /// Learned weights of the candidate sources.

@@ -13,6 +13,7 @@ use std::{
 use chrono::Utc;
 use vitrine_schemas::{Event, EventKind, EventResult, EventStatus, ItemEvents};
 
+use super::Database;
 use crate::{
     Collection, Error, Result,
     behavior::event_bytes,
@@ -26,6 +27,9 @@ const STEP_EVENTS: usize = 500;
 /// Maximum number of events returned for an item.
 const MAX_ITEM_EVENTS: usize = 1000;
 
+/// Approximate bytes of disk of one event.
+const EVENT_BYTES: u64 = 1_000;
+
 /// An accepted event, to be added to the log of its collection once it is stored.
 struct AcceptedEvent {
     collection: Arc<Collection>,
@@ -33,8 +37,38 @@ struct AcceptedEvent {
     event: Event,
 }
 
+impl Database {
+    /// Stores events; returns one result per event.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// # use vitrine::{Database, Options};
+    /// use vitrine::schemas::EventStatus;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = Database::open(folder.path(), Options::default())?;
+    /// # let config = json!({"vectors": {"shared": {"dim": 2}}});
+    /// # database.create_collection("shop", serde_json::from_value(config)?)?;
+    /// let events = serde_json::from_value::<Vec<_>>(json!([
+    ///     {"kind": "view", "collection": "shop", "user": "u1", "items": ["a"]},
+    ///     {"kind": "view", "collection": "shop", "items": ["a"]},
+    /// ]))?;
+    /// let results = database.append_events(&events)?;
+    /// assert_eq!(results[0].status, EventStatus::UnknownItems);
+    /// assert_eq!(results[1].status, EventStatus::Rejected);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn append_events(&self, events: &[Event]) -> Result<Vec<EventResult>> {
+        self.limiter.admit_disk(EVENT_BYTES * events.len() as u64)?;
+        let _one = self.events.lock();
+        append(&self.store, events, |name| self.collection(name).ok())
+    }
+}
+
 /// Checks and stores events; `find` resolves the name or alias of a collection.
-pub(super) fn append(
+fn append(
     store: &Store,
     events: &[Event],
     find: impl Fn(&str) -> Option<Arc<Collection>>,

@@ -32,14 +32,15 @@ const GRAPH_BATCH: usize = 1_000;
 /// is merged with them.
 const MERGE_FACTOR: u64 = 2;
 
-/// A sealed segment is rebuilt without its dead vectors if they are more than one in this number...
-const DEAD_SHARE: u64 = 5;
+/// Divisor of the number of vectors of a sealed segment: it is rebuilt if more than the quotient
+/// are dead.
+const DEAD_DIVISOR: u64 = 5;
 
-/// ...and at least this many.
+/// Minimum number of dead vectors of a segment that is rebuilt without them.
 const MIN_DEAD: u64 = 1_000;
 
-/// [`DEAD_SHARE`] where memory is short.
-const DEAD_SHARE_SHORT: u64 = 50;
+/// [`DEAD_DIVISOR`] where memory is short.
+const DEAD_DIVISOR_SHORT: u64 = 50;
 
 /// Kinds of jobs. At most one of a kind runs in a space at a time; [`JobKind::All`] runs alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -346,12 +347,12 @@ fn has_too_many_deletes(
     budget: MemoryBudget,
 ) -> bool {
     let dead = segment.members().intersection_len(dead);
-    let (share, min) = if budget.is_short {
-        (DEAD_SHARE_SHORT, 1)
+    let (divisor, min) = if budget.is_short {
+        (DEAD_DIVISOR_SHORT, 1)
     } else {
-        (DEAD_SHARE, MIN_DEAD)
+        (DEAD_DIVISOR, MIN_DEAD)
     };
-    dead >= min && dead > segment.members().len() / share
+    dead >= min && dead > segment.members().len() / divisor
 }
 
 /// Returns true if graph searches reach all vectors, or that has not been checked.

@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Minimum selectivity (1/n) for searching the growing graph: with fewer matches, the search mostly
-/// goes over vectors that cannot be results.
-const GROWING_GRAPH_MIN_SELECTIVITY: u64 = 10;
+/// Maximum inverse selectivity (vectors per match) for searching the growing graph: with fewer
+/// matches, the search mostly goes over vectors that cannot be results.
+const GROWING_GRAPH_MAX_INVERSE_SELECTIVITY: u64 = 10;
 
 /// Number of candidates below which their vectors are compared at once, without comparing codes
 /// first.
@@ -216,11 +216,12 @@ impl SegmentsSearch<'_> {
         {
             let matching = &segment.members & &graph.members;
             let len = graph.members.len();
-            let min_matching = len / GROWING_GRAPH_MIN_SELECTIVITY;
+            let min_matching = len / GROWING_GRAPH_MAX_INVERSE_SELECTIVITY;
             if matching.len() >= GRAPH_FROM && matching.len() >= min_matching {
                 // hnsw_rs keeps `ef` vectors whether they are eligible or not: with a filter the
                 // beam has to be wider.
-                let factor = (len / matching.len().max(1)).clamp(1, GROWING_GRAPH_MIN_SELECTIVITY);
+                let factor =
+                    (len / matching.len().max(1)).clamp(1, GROWING_GRAPH_MAX_INVERSE_SELECTIVITY);
                 let ef = ef.saturating_mul(factor as usize);
                 let allowed = Some(&matching);
                 let near = graph.graph.search(vector, k, ef, allowed, deadline)?;

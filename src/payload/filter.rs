@@ -191,8 +191,8 @@ impl Evaluation<'_> {
                     return Ok(column.except(&wanted));
                 }
                 let mut any = column.any(&wanted);
-                // An item is out of stock if all its variants are, but a variant that is out of
-                // stock is none that can be bought.
+                // An item is out of stock if all its variants are. `availability != out_of_stock`
+                // must not match a variant that is out of stock either.
                 if self.is_negated && key == "availability" && wanted.contains(&OUT_OF_STOCK) {
                     any |= &self.index.sold_out;
                 }

@@ -21,6 +21,7 @@ mod sales;
 mod sort;
 #[cfg(test)]
 mod tests;
+mod values;
 mod variants;
 
 use std::collections::BTreeMap;

@@ -14,10 +14,10 @@
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    PrincipalComponents,
-    simd::{Loop, with_best_simd},
-};
+mod kernels;
+
+use self::kernels::{Encode, quantize, square};
+use super::{PrincipalComponents, simd::with_best_simd};
 use crate::distance::{self, CHUNK};
 
 /// Number of bytes at the end of a code that hold its two factors.
@@ -323,83 +323,4 @@ fn factors(code: &[u8]) -> (f32, f32) {
         f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     };
     (number(8), number(4))
-}
-
-fn square(vector: &[f32]) -> f32 {
-    with_best_simd(Square(vector))
-}
-
-struct Square<'a>(&'a [f32]);
-
-impl Loop for Square<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run(self) -> f32 {
-        let mut sums = [0.0; 16];
-        let (chunks, rest) = self.0.as_chunks::<16>();
-        for chunk in chunks {
-            sums.iter_mut().zip(chunk).for_each(|(s, x)| *s += x * x);
-        }
-        sums.iter().sum::<f32>() + rest.iter().map(|x| x * x).sum::<f32>()
-    }
-}
-
-/// Quantizes `vector` to `code`, which may be longer and is zero. Returns the step.
-fn quantize(vector: &[f32], code: &mut [i8]) -> f32 {
-    with_best_simd(Quantize(vector, code))
-}
-
-struct Quantize<'a>(&'a [f32], &'a mut [i8]);
-
-/// Constant that, added to a small number, leaves the rounded number in the lowest byte.
-const ROUND: f32 = 12_582_912.0;
-
-impl Loop for Quantize<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run(self) -> f32 {
-        let Self(vector, code) = self;
-        let largest = vector.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-        let scale = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        for (c, x) in code.iter_mut().zip(vector) {
-            *c = ((x * scale).clamp(-127.0, 127.0) + ROUND).to_bits() as i8;
-        }
-        largest / 127.0
-    }
-}
-
-struct Encode<'a> {
-    /// The vector minus the mean.
-    vector: &'a [f32],
-    head: &'a [f32],
-    residual_share: f32,
-    code: &'a mut [u8],
-}
-
-impl Loop for Encode<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let (places, factors) = self.code.split_at_mut(self.code.len() - FACTOR_BYTES);
-        let norm = square(self.vector);
-        let kept = square(self.head);
-        let deviation = (kept / self.head.len() as f32).sqrt();
-        let step = deviation * GRID_HALF_WIDTH / 8.0;
-        let scale = if step > 0.0 { 1.0 / step } else { 0.0 };
-        let number = |x: f32| (x * scale + 8.0).clamp(0.0, 15.0).floor();
-        let (low, high) = self.head.split_at(places.len());
-        let mut along = 0.0;
-        for ((place, l), h) in places.iter_mut().zip(low).zip(high) {
-            let (a, b) = (number(*l), number(*h));
-            along += l * (a - 7.5) + h * (b - 7.5);
-            *place = a as u8 | (b as u8) << 4;
-        }
-        let add = kept + self.residual_share * (norm - kept).max(0.0);
-        let ratio = if along > 0.0 { 2.0 * kept / along } else { 0.0 };
-        factors[..4].copy_from_slice(&add.to_le_bytes());
-        factors[4..].copy_from_slice(&ratio.to_le_bytes());
-    }
 }

@@ -84,8 +84,8 @@ pub struct Understood {
 }
 
 impl Search {
-    /// Returns the searches that take the place of this one if it finds nothing, in their order,
-    /// and the fallback that each of them is.
+    /// Returns relaxed versions of this search, to be tried in order while nothing matches, each
+    /// with the fallback to report.
     pub(crate) fn retries(&self) -> Vec<(Self, Option<Fallback>)> {
         let Some(understood) = &self.understood else {
             return Vec::new();

@@ -22,8 +22,8 @@ pub struct Pinned {
 pub struct RuleEffects {
     /// Pins by position, then by rule; each item once.
     pub pins: Vec<Pinned>,
-    /// Items with the factor of their scores and the index of the rule; of boosts by no rule, it is
-    /// the greatest.
+    /// Items with the factor of their scores and the index of the rule; `usize::MAX` for boosts
+    /// that no rule made (preferences of query understanding).
     pub boosts: Vec<(Arc<CandidateFilter>, f32, usize)>,
     /// Items placed last, with the rule.
     pub buried: Vec<(Arc<CandidateFilter>, usize)>,

@@ -1,4 +1,4 @@
-//! Failed writes: noticed, told, and ended by opening RocksDB again inside the process.
+//! Failed writes: detected, reported, and recovered from by reopening RocksDB inside the process.
 //!
 //! After a write has failed (a full disk, an I/O error), RocksDB refuses all later writes, and
 //! `Resume` does not clear every such error (facebook/rocksdb#11643). Opening it again does. Memory

@@ -8,6 +8,7 @@ mod cold_items;
 mod content;
 mod dataset;
 mod fitted;
+mod hold_out;
 mod html;
 mod judgments;
 mod load;
@@ -35,9 +36,10 @@ use vitrine::cf::metrics::{Figures, Interval};
 pub use self::{
     blend::{BlendOptions, Sources as BlendSources},
     dataset::{Dataset, Rejection, Vectors},
+    hold_out::HoldOut,
     judgments::Judgments,
     model_spec::ModelSpec,
-    protocol::{HoldOut, Protocol, Task, Trial, Weights},
+    protocol::{Protocol, Task, Trial, Weights},
     relevance::{Configuration, JudgedQuery, RelevanceReport},
     report::Report,
 };

@@ -5,6 +5,7 @@
 
 mod catalog;
 pub mod cells;
+mod columns;
 pub mod events;
 mod google;
 mod google_xml;
@@ -43,9 +44,10 @@ use vitrine_schemas::Item;
 
 use crate::sink::SinkError;
 
-pub(crate) use catalog::count_refused;
-pub use catalog::{Catalog, ColumnReport};
+pub use catalog::Catalog;
 pub use cells::Note;
+pub use columns::ColumnReport;
+pub(crate) use columns::count_refused;
 pub use mapping::Mapping;
 
 use text::ReadAs;
@@ -109,7 +111,7 @@ pub struct Record {
     pub item: Result<Item, String>,
     /// True if the record deletes the item of its id.
     pub is_delete: bool,
-    /// Values that cost their fields.
+    /// Invalid values, whose fields were dropped.
     pub notes: Vec<Note>,
     /// Lines of rows that a later row of the same product replaced.
     pub superseded: Vec<u64>,

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use rand::{Rng, rngs::SmallRng};
 
 use super::co_purchases::{CoPurchase, CoPurchases};
-use super::loss::{NEVER, info_nce_among, neighborhood};
+use super::loss::{EXCLUDED_LOGIT, info_nce_among, neighborhood};
 use super::objective::{MAX_SCALE, TEACHER_TEMPERATURE, mask, tower};
 use super::{Recipe, TrainError};
 use crate::space::heads::{Heads, Modality};
@@ -171,8 +171,8 @@ impl<'a> CoObjective<'a> {
     }
 }
 
-/// Returns the mask `[n, n]` added to the logits: [`NEVER`] if the pair of column j is not a
-/// negative of row i.
+/// Returns the mask `[n, n]` added to the logits: [`EXCLUDED_LOGIT`] if the pair of column j is not
+/// a negative of row i.
 fn negatives(pairs: &[CoPurchase]) -> Result<Tensor, TrainError> {
     let n = pairs.len();
     let mut kept = vec![0_f32; n * n];
@@ -184,7 +184,7 @@ fn negatives(pairs: &[CoPurchase]) -> Result<Tensor, TrainError> {
                 || pair.left == other.right
                 || pair.right == other.left;
             if is_related {
-                kept[i * n + j] = NEVER;
+                kept[i * n + j] = EXCLUDED_LOGIT;
             }
         }
     }

@@ -6,7 +6,7 @@ use candle_nn::{loss::cross_entropy, ops::log_softmax};
 use crate::encode::ModelError;
 
 /// Logit of an excluded pair, in place of minus infinity.
-pub const NEVER: f32 = -1e4;
+pub const EXCLUDED_LOGIT: f32 = -1e4;
 
 /// Symmetric InfoNCE ([van den Oord et al. 2018](https://arxiv.org/abs/1807.03748), in both
 /// directions as [Radford et al. 2021](https://arxiv.org/abs/2103.00020)): row i of `text` and row
@@ -48,8 +48,8 @@ fn inverse(permutation: &Tensor) -> Result<Tensor, ModelError> {
 
 /// [`info_nce`] with excluded negatives and the logQ (sampling-bias) correction ([Yi et al.
 /// 2019](https://doi.org/10.1145/3298689.3346996)). `mask` `[n, n]` is added to the logits: 0 if
-/// column j is a negative of row i, else [`NEVER`]. `log_shares`, the logarithms `[1, n]` of the
-/// sampling probabilities of the rows of `left` and of `right`, are subtracted.
+/// column j is a negative of row i, else [`EXCLUDED_LOGIT`]. `log_shares`, the logarithms `[1, n]`
+/// of the sampling probabilities of the rows of `left` and of `right`, are subtracted.
 ///
 /// # Errors
 /// The shapes differ.
@@ -127,7 +127,9 @@ pub fn neighborhood(
 fn others_only(x: &Tensor, temperature: f64) -> Result<Tensor, ModelError> {
     let n = x.dim(0)?;
     let mut mask = vec![0f32; n * n];
-    mask.iter_mut().step_by(n + 1).for_each(|v| *v = NEVER);
+    mask.iter_mut()
+        .step_by(n + 1)
+        .for_each(|v| *v = EXCLUDED_LOGIT);
     let mask = Tensor::from_vec(mask, (n, n), &Device::Cpu)?;
     Ok(((x.matmul(&x.t()?)? * (1.0 / temperature))? + mask)?)
 }

@@ -1,5 +1,5 @@
-//! Bodies of one or many records. Each of an array is read by itself, so that a bad one costs
-//! itself alone.
+//! Bodies of one or many records. Each record of an array is parsed separately, so an invalid one
+//! is rejected alone.
 
 use std::{future::Future, pin::Pin};
 

@@ -21,10 +21,10 @@ use crate::{
     state::AppState,
 };
 
-/// Header of responses: the version that the answer is of at least.
+/// Header of responses: the minimum version that the response reflects.
 const VERSION: HeaderName = HeaderName::from_static("x-vitrine-version");
 
-/// Header of requests: the version that the answer must be of at least.
+/// Header of requests: the minimum version that the response must reflect.
 const MIN_VERSION: HeaderName = HeaderName::from_static("x-vitrine-min-version");
 
 /// Routes that change this server alone.

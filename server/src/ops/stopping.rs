@@ -1,8 +1,8 @@
-//! The wish to stop: bodies that are still being received are not waited for.
+//! Shutdown signal: bodies that are still being received are not waited for.
 
 use tokio::sync::watch;
 
-/// Told once, seen by all.
+/// Set once, observed by all tasks.
 pub struct Stopping(watch::Sender<bool>);
 
 impl Default for Stopping {
@@ -12,7 +12,7 @@ impl Default for Stopping {
 }
 
 impl Stopping {
-    /// Tells that the server stops.
+    /// Signals that the server stops.
     pub fn tell(&self) {
         self.0.send_replace(true);
     }

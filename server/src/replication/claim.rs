@@ -113,8 +113,8 @@ async fn restore(store: &StateStore, state: &State, folder: &Path) -> Result<(),
     .await
 }
 
-/// Returns the newest state that can be read; a damaged one is told and skipped. An empty store has
-/// a state without files.
+/// Returns the newest state that can be read; a damaged one is logged and skipped. An empty store
+/// has a state without files.
 async fn readable<T>(store: &StateStore, numbers: &[(u64, T)]) -> Result<State, String> {
     let mut error = None;
     for (number, _) in numbers {

@@ -24,7 +24,7 @@ use crate::{
     served::{Served, is_in_use},
 };
 
-/// Time between two looks for whether a version is still in use.
+/// Interval of the checks if a version is still in use.
 const RETIRE_STEP: Duration = Duration::from_millis(50);
 
 /// Time for which the version before the last one may delay the next one, so that two versions are
@@ -171,7 +171,7 @@ impl Follower {
     /// Returns the newest state, if it is later than the one in use.
     async fn newer(&self) -> Result<Option<State>, String> {
         let current = self.state.number;
-        let sign = self.store.read_sign().await?;
+        let sign = self.store.read_heartbeat().await?;
         let named = sign.as_ref().map(|sign| sign.number);
         let named = named.filter(|number| *number > current);
         // The sign may be missing, or be that of a writer that was overtaken.

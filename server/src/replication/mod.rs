@@ -26,5 +26,5 @@ pub use self::{
     settings::ReplicationSettings,
     state::{State, Version},
     status::Replication,
-    store::{SignOfLife, StateStore},
+    store::{Heartbeat, StateStore},
 };

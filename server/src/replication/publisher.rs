@@ -19,7 +19,7 @@ use super::{
     mark::Mark,
     state::State,
     status::Replication,
-    store::{SignOfLife, StateStore},
+    store::{Heartbeat, StateStore},
 };
 use crate::{
     backup::{Checkpoint, FileEntry, blocking},
@@ -153,7 +153,9 @@ impl Publisher {
             return Ok(step);
         }
         let number = self.last.number;
-        self.store.write_sign(&SignOfLife { number, as_of }).await?;
+        self.store
+            .write_heartbeat(&Heartbeat { number, as_of })
+            .await?;
         if self.cleaned.elapsed() >= CLEAN_INTERVAL {
             self.cleaned = Instant::now();
             return self.clean().await;

@@ -19,7 +19,7 @@ pub struct ReplicationSettings {
     /// Seconds after which the writer publishes all files again, if indexes or models changed;
     /// until then, replicas have the earlier ones.
     pub files_seconds: f64,
-    /// Seconds between two looks of a replica at the store.
+    /// Poll interval of a replica: seconds between two reads of the store.
     pub poll_seconds: f64,
     /// Seconds for which the writer keeps what no state needs any more: replicas may be reading it.
     pub retain_seconds: u64,

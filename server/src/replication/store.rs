@@ -26,9 +26,9 @@ pub struct StateStore {
     pub repository: Repository,
 }
 
-/// Sign of life of a writer. It is a hint: states alone are the truth.
+/// Heartbeat of a writer. It is a hint: states alone are the truth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SignOfLife {
+pub struct Heartbeat {
     /// Number of the newest state.
     pub number: u64,
     /// Time at which that state was still all of the database.
@@ -96,20 +96,20 @@ impl StateStore {
         self.repository.objects().await
     }
 
-    /// Replaces the sign of life.
+    /// Replaces the heartbeat.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub async fn write_sign(&self, sign: &SignOfLife) -> Result<(), String> {
+    pub async fn write_heartbeat(&self, sign: &Heartbeat) -> Result<(), String> {
         let bytes = serde_json::to_vec(sign).map_err(|e| e.to_string())?;
         self.repository.write(&[WRITER], bytes).await
     }
 
-    /// Reads the sign of life; None if there is none that can be read.
+    /// Reads the heartbeat; None if there is none that can be read.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn read_sign(&self) -> Result<Option<SignOfLife>, String> {
+    pub async fn read_heartbeat(&self) -> Result<Option<Heartbeat>, String> {
         let bytes = self.repository.read(&[WRITER]).await?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }

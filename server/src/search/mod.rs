@@ -1,33 +1,32 @@
 //! Search requests: query understanding, embedding, and the search in the engine.
 
 pub mod dialogue;
+mod embed;
 pub mod features;
 mod interleaving;
 pub mod preset;
 pub mod record;
+mod request;
 pub mod spoken;
 
-use std::{mem::replace, sync::Arc};
+use std::sync::Arc;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use vitrine::{
-    EmbedError, Embedder, Embedding, Error, LexicalQuery, Search, Shopper, Target, Understood,
-};
+use vitrine::{Search, Shopper, Target, Understood};
 use vitrine_schemas::{
-    CollectionConfig, Condition, Fallback, Filter, FilterSpec, LexicalSpec, Operator, Query,
-    Relevance, SearchMode, SearchRequest, SearchResponse, SortSpec, UnderstandRequest,
-    UnderstandResponse, UnderstoodPart, filter::MatchCondition,
+    Fallback, Filter, FilterSpec, Query, Relevance, SearchMode, SearchRequest, SearchResponse,
+    SortSpec, UnderstandRequest, UnderstandResponse,
 };
 
+pub use self::request::words;
+use self::{
+    embed::{embed, is_filled},
+    request::{identity_of, lexical, preference, without_empty_text},
+};
 use crate::{
-    embedders::Embedders,
     error::{ApiError, ApiResult},
     http::request_context::RequestContext,
     search::{preset::CompletedSearch, record::SearchRecord},
 };
-
-/// Maximum length of a query text in bytes.
-const MAX_TEXT_BYTES: usize = 4_096;
 
 /// Interpretation of a query text.
 pub struct Meaning {
@@ -250,49 +249,6 @@ async fn find(
     run.await
 }
 
-/// Returns the validated full-text query; None in a search by vector alone.
-pub fn words(request: &SearchRequest) -> ApiResult<Option<String>> {
-    let lexical_text = request.lexical.as_ref().and_then(|l| l.text.as_ref());
-    let (pointer, text) = match (&request.query, lexical_text) {
-        (None, Some(_)) => {
-            let detail = "requires a query by vector, image or item; send a text as `query.text`";
-            return Err(ApiError::invalid("/lexical/text", detail));
-        }
-        // Without a query there is nothing to search in one way or another.
-        (None, None) => return Ok(None),
-        (Some(Query::Text(_)), Some(_)) => {
-            let detail =
-                "cannot be combined with a query by text; use it with a vector, image or item";
-            return Err(ApiError::invalid("/lexical/text", detail));
-        }
-        (Some(Query::Text(text)), None) => ("/query/text", Some(text)),
-        (_, lexical_text) => ("/lexical/text", lexical_text),
-    };
-    if let Some(text) = text {
-        if text.trim().is_empty() {
-            return Err(ApiError::invalid(pointer, "must not be empty"));
-        }
-        if text.len() > MAX_TEXT_BYTES {
-            let detail = format!(
-                "is {} bytes long; the limit is {MAX_TEXT_BYTES}",
-                text.len()
-            );
-            return Err(ApiError::invalid(pointer, detail));
-        }
-    }
-    match (request.mode, text) {
-        (Some(SearchMode::Vector), _) => Ok(None),
-        (Some(SearchMode::Hybrid | SearchMode::Lexical), None) => Err(ApiError::invalid(
-            "/mode",
-            "requires a text: query by text, or set `lexical.text`",
-        )),
-        (Some(SearchMode::Lexical), _) if !matches!(request.query, Some(Query::Text(_))) => Err(
-            ApiError::invalid("/mode", "`lexical` requires a query by text"),
-        ),
-        (_, text) => Ok(text.cloned()),
-    }
-}
-
 async fn understand(
     context: &RequestContext,
     c: &str,
@@ -313,126 +269,4 @@ async fn understand(
     let c = c.to_owned();
     let answer = context.read(move |database| database.collection(&c)?.understand(&understand));
     Ok(Some(answer.await?))
-}
-
-/// Returns the filter that an uncertain condition would be.
-fn preference(part: &UnderstoodPart) -> FilterSpec {
-    let values = part.values.iter().map(String::as_str);
-    let condition = MatchCondition::any_of(&part.field, values);
-    FilterSpec::Tree(Filter {
-        must: vec![Condition::Match(condition)],
-        ..Filter::default()
-    })
-}
-
-/// Returns the request without its query if that is an empty text, as of an empty search box.
-fn without_empty_text(mut request: SearchRequest) -> SearchRequest {
-    let is_empty = |query: &Query| matches!(query, Query::Text(text) if text.trim().is_empty());
-    request.query = request.query.filter(|query| !is_empty(query));
-    request
-}
-
-fn lexical(text: String, spec: Option<LexicalSpec>) -> LexicalQuery {
-    let spec = spec.unwrap_or_default();
-    LexicalQuery {
-        text,
-        prefix: spec.prefix,
-        all: spec.operator == Operator::And,
-        typos: spec.typos,
-        without_synonyms: !spec.synonyms,
-    }
-}
-
-/// Serializes the request without page size and cursor; cursors are bound to it. The query, which
-/// may be a large image, is hashed and not copied.
-fn identity_of(request: &mut SearchRequest) -> String {
-    let query = request.query.take();
-    let (limit, cursor) = (replace(&mut request.limit, 0), request.cursor.take());
-    let mut json = serde_json::to_string(request).unwrap_or_default();
-    match &query {
-        Some(Query::Vector(vector)) => {
-            let mut hasher = blake3::Hasher::new();
-            for x in vector {
-                hasher.update(&x.to_le_bytes());
-            }
-            json += hasher.finalize().to_hex().as_str();
-        }
-        Some(Query::Image(bytes) | Query::Audio(bytes)) => {
-            json += blake3::hash(bytes.as_bytes()).to_hex().as_str()
-        }
-        Some(Query::Text(_) | Query::Item(_)) | None => {
-            json += &serde_json::to_string(&query).unwrap_or_default();
-        }
-    }
-    (request.query, request.limit, request.cursor) = (query, limit, cursor);
-    json
-}
-
-/// Returns false for a declared space that has the name of one of the encoders, but another
-/// dimension.
-fn is_filled(
-    embedders: &Embedders,
-    config: &CollectionConfig,
-    space: &str,
-) -> vitrine::Result<bool> {
-    let Some(declared) = config.vectors.get(space) else {
-        return Ok(true);
-    };
-    let embedder = embedders.of(config.fingerprint.as_deref())?;
-    let own = embedder.dims().get(space);
-    Ok(own.is_none_or(|dim| *dim == declared.dim))
-}
-
-/// Embeds the query for the space with the encoders that filled the collection.
-fn embed(
-    embedders: &Embedders,
-    query: &Query,
-    config: &CollectionConfig,
-    space: &str,
-) -> vitrine::Result<Vec<f32>> {
-    let embedder = embedders.of(config.fingerprint.as_deref())?;
-    let mut vectors = encode(&*embedder, query)?;
-    let vector = vectors.remove(space).ok_or_else(|| {
-        let spaces: Vec<_> = vectors.keys().map(String::as_str).collect();
-        Error::invalid(
-            "/space",
-            format!(
-                "a query of this kind has no vector in `{space}`; use {}",
-                spaces.join(" or ")
-            ),
-        )
-    })?;
-    match config.vectors.get(space) {
-        Some(declared) if declared.dim != vector.len() => Err(Error::invalid(
-            "/space",
-            format!(
-                "expected {} components for `{space}`, got {} from the encoders; search it by vector or item",
-                declared.dim,
-                vector.len()
-            ),
-        )),
-        _ => Ok(vector),
-    }
-}
-
-fn encode(embedder: &dyn Embedder, query: &Query) -> vitrine::Result<Embedding> {
-    let (pointer, mut embedded) = match query {
-        Query::Text(text) if text.trim().is_empty() => {
-            return Err(Error::invalid("/query/text", "must not be empty"));
-        }
-        Query::Text(text) => ("/query/text", embedder.embed_query(&[text])),
-        Query::Image(text) => {
-            let bytes = STANDARD
-                .decode(text)
-                .map_err(|e| Error::invalid("/query/image", format!("is not base64: {e}")))?;
-            ("/query/image", embedder.embed_image(&[bytes]))
-        }
-        Query::Audio(_) | Query::Vector(_) | Query::Item(_) => return Ok(Embedding::new()),
-    };
-    match embedded.pop() {
-        Some(Ok(vectors)) => Ok(vectors),
-        Some(Err(EmbedError::Input(message))) => Err(Error::invalid(pointer, message)),
-        Some(Err(error)) => Err(error.into()),
-        None => Err(EmbedError::Model("no result".into()).into()),
-    }
 }

@@ -13,8 +13,8 @@ const MAGIC: [u8; 8] = *b"VITRSQ\0\x01";
 /// Number of the latest items of a history that a network reads.
 const MAX_LENGTH: usize = 50;
 
-/// Logarithm of the part of the greatest score below which scores are 0: they tell nothing, and
-/// most items are spared the exponential.
+/// Logarithm of the share of the greatest score below which scores are set to 0, which saves the
+/// exponential for most items.
 const MIN_LOG_SCORE: f32 = -9.2;
 
 /// A network of any kind. Stored ones hold the index of the variant: append, never reorder.

@@ -3,6 +3,7 @@
 pub(super) mod maintain;
 pub(super) mod memory;
 mod open;
+mod open_state;
 mod quarantine;
 pub(super) mod rankers;
 pub(super) mod recall_canary;

@@ -7,7 +7,7 @@ use vitrine_schemas::{
 use crate::{
     Error, Result,
     clock::rfc3339_micros,
-    collection::settings::{State, check_name},
+    collection::{State, check_name},
     lexical::{MAX_PHRASE_WORDS, tokens},
 };
 
@@ -27,8 +27,9 @@ const MAX_BOOSTS: usize = 20;
 /// Last position that can be pinned.
 const MAX_PIN_POSITION: usize = 1_000;
 
-/// Maximum number of words of a synonym, on each side.
-const MAX_SYNONYMS: usize = 50;
+/// Maximum number of words of one synonym, on each side. The number of synonyms is limited by
+/// [`Setting::MAX_COUNT`](super::Setting::MAX_COUNT).
+const MAX_WORDS_PER_SIDE: usize = 50;
 
 /// Maximum boost factor.
 const MAX_FACTOR: f32 = 1_000.0;
@@ -125,8 +126,11 @@ fn then(then: &RuleThen, state: &State) -> Result<()> {
 pub(in crate::collection) fn synonym(synonym: &Synonym) -> Result<()> {
     check_name("/id", &synonym.id)?;
     for (at, list) in [("/words", &synonym.words), ("/to", &synonym.to)] {
-        if list.len() > MAX_SYNONYMS {
-            let detail = format!("has {} entries; the limit is {MAX_SYNONYMS}", list.len());
+        if list.len() > MAX_WORDS_PER_SIDE {
+            let detail = format!(
+                "has {} entries; the limit is {MAX_WORDS_PER_SIDE}",
+                list.len()
+            );
             return Err(Error::invalid(at, detail));
         }
         words(at, list)?;

@@ -7,7 +7,7 @@ use vitrine_schemas::{Experiment, ExperimentKind};
 use super::check_preset;
 use crate::{
     Error, Result,
-    collection::{Collection, settings::check_name},
+    collection::{Collection, check_name},
 };
 
 /// Minimum and maximum number of variants.

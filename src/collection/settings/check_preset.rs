@@ -6,9 +6,8 @@ use vitrine_schemas::{Preset, SearchRequest};
 use crate::{
     Error, Result,
     collection::{
-        Collection,
+        Collection, check_name,
         ranking::{diversify, order},
-        settings::check_name,
         state::read::check_limit,
     },
 };

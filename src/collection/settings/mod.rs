@@ -4,287 +4,24 @@
 mod check;
 mod check_experiment;
 mod check_preset;
+mod kinds;
+mod snapshot;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-use serde::{Serialize, de::DeserializeOwned};
-use vitrine_schemas::{Experiment, Preset, Rule, StopWords, Synonym, limits::MAX_SETTINGS_BYTES};
+use vitrine_schemas::{StopWords, limits::MAX_SETTINGS_BYTES};
+
+pub use kinds::{Setting, Stored};
+pub(in crate::collection) use snapshot::Settings;
+
+use snapshot::{MEMORY_FACTOR, STOP_WORDS, Snapshot};
 
 use crate::{
     Error, Result,
-    collection::{Collection, State, check_name},
-    lexical::{self, QueryRewrite, Synonyms},
+    collection::Collection,
     precondition::{Precondition, version_tag},
-    rules::RuleSet,
-    storage::{Batch, Store},
+    storage::Batch,
 };
-
-/// A kind of setting, stored by id.
-pub trait Setting: Serialize + DeserializeOwned + Clone {
-    /// First byte of its keys in the store.
-    const KEY_PREFIX: u8;
-    /// Name of the kind.
-    const NAME: &'static str;
-    /// Name of a list of them in JSON.
-    const LIST: &'static str;
-    /// Maximum number in a collection.
-    const MAX_COUNT: usize;
-
-    /// Returns its id.
-    fn id(&self) -> &str;
-
-    /// Assigns an id if it has none and the kind allows it.
-    fn name(&mut self) {}
-
-    /// Checks it.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] with pointers into it.
-    fn check(&self, collection: &Collection) -> Result<()>;
-
-    /// Returns all settings of the kind.
-    fn all(stored: &Stored) -> &BTreeMap<String, Self>;
-
-    /// Returns all settings of the kind, to change them.
-    fn all_mut(stored: &mut Stored) -> &mut BTreeMap<String, Self>;
-}
-
-impl Setting for Rule {
-    const KEY_PREFIX: u8 = b'r';
-    const NAME: &'static str = "rule";
-    const LIST: &'static str = "rules";
-    const MAX_COUNT: usize = 1_000;
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn check(&self, collection: &Collection) -> Result<()> {
-        check::rule(self, &collection.state.read())
-    }
-
-    fn all(stored: &Stored) -> &BTreeMap<String, Self> {
-        &stored.rules
-    }
-
-    fn all_mut(stored: &mut Stored) -> &mut BTreeMap<String, Self> {
-        &mut stored.rules
-    }
-}
-
-impl Setting for Synonym {
-    const KEY_PREFIX: u8 = b'y';
-    const NAME: &'static str = "synonym";
-    const LIST: &'static str = "synonyms";
-    const MAX_COUNT: usize = 20_000;
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn name(&mut self) {
-        if self.id.is_empty() {
-            let text = self.words.join("\n") + "\n\n" + &self.to.join("\n");
-            self.id = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
-        }
-    }
-
-    fn check(&self, _: &Collection) -> Result<()> {
-        check::synonym(self)
-    }
-
-    fn all(stored: &Stored) -> &BTreeMap<String, Self> {
-        &stored.synonyms
-    }
-
-    fn all_mut(stored: &mut Stored) -> &mut BTreeMap<String, Self> {
-        &mut stored.synonyms
-    }
-}
-
-impl Setting for Preset {
-    const KEY_PREFIX: u8 = b'p';
-    const NAME: &'static str = "preset";
-    const LIST: &'static str = "presets";
-    const MAX_COUNT: usize = 100;
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn check(&self, collection: &Collection) -> Result<()> {
-        check_preset::preset(self, collection)
-    }
-
-    fn all(stored: &Stored) -> &BTreeMap<String, Self> {
-        &stored.presets
-    }
-
-    fn all_mut(stored: &mut Stored) -> &mut BTreeMap<String, Self> {
-        &mut stored.presets
-    }
-}
-
-impl Setting for Experiment {
-    const KEY_PREFIX: u8 = b'x';
-    const NAME: &'static str = "experiment";
-    const LIST: &'static str = "experiments";
-    const MAX_COUNT: usize = 100;
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn check(&self, collection: &Collection) -> Result<()> {
-        check_experiment::experiment(self, collection)
-    }
-
-    fn all(stored: &Stored) -> &BTreeMap<String, Self> {
-        &stored.experiments
-    }
-
-    fn all_mut(stored: &mut Stored) -> &mut BTreeMap<String, Self> {
-        &mut stored.experiments
-    }
-}
-
-/// Bytes of memory of the settings and what is prepared of them, as a multiple of their JSON.
-const MEMORY_FACTOR: u64 = 4;
-
-/// Key prefix of the stop words; they are one record, with an empty id.
-const STOP_WORDS: u8 = b'w';
-
-/// All settings of a collection.
-#[derive(Clone, Debug, Default)]
-pub struct Stored {
-    rules: BTreeMap<String, Rule>,
-    synonyms: BTreeMap<String, Synonym>,
-    stop_words: StopWords,
-    presets: BTreeMap<String, Preset>,
-    experiments: BTreeMap<String, Experiment>,
-}
-
-/// Prepared settings that searches read.
-#[derive(Default)]
-pub(in crate::collection) struct Snapshot {
-    stored: Stored,
-    pub rules: RuleSet,
-    pub query_rewrite: QueryRewrite,
-    /// Groups of synonyms, those of one direction included.
-    pub synonym_groups: Arc<Vec<Vec<String>>>,
-    /// Bytes of all settings as JSON.
-    json_bytes: u64,
-}
-
-impl Snapshot {
-    fn of(stored: Stored) -> Self {
-        let json_bytes = stored.json_bytes();
-        let words = stored.stop_words.words.iter().map(String::as_str);
-        let stop_words = lexical::StopWords::new(words, stored.stop_words.keep_common);
-        let mut synonyms = Synonyms::default();
-        for synonym in stored.synonyms.values() {
-            match synonym.to.as_slice() {
-                [] => synonyms.add_equal(&synonym.words),
-                to => synonyms.add_one_way(&synonym.words, to),
-            }
-        }
-        let groups = stored.synonyms.values();
-        let groups = groups.map(|s| [&s.words[..], &s.to[..]].concat());
-        Self {
-            synonym_groups: Arc::new(groups.collect()),
-            rules: RuleSet::new(stored.rules.values(), stop_words.clone()),
-            query_rewrite: QueryRewrite {
-                synonyms,
-                stop_words,
-            },
-            json_bytes,
-            stored,
-        }
-    }
-
-    /// Returns the approximate bytes of memory.
-    pub fn bytes(&self) -> u64 {
-        MEMORY_FACTOR * self.json_bytes
-    }
-}
-
-/// Counts what is written to it.
-struct Count(u64);
-
-impl std::io::Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Stored {
-    /// Returns the bytes of all settings as JSON.
-    fn json_bytes(&self) -> u64 {
-        fn of(settings: &impl Serialize) -> u64 {
-            let mut count = Count(0);
-            // Settings have been JSON, and a counter takes all bytes.
-            serde_json::to_writer(&mut count, settings).map_or(0, |()| count.0)
-        }
-        let lists = of(&self.rules) + of(&self.synonyms) + of(&self.stop_words);
-        lists + of(&self.presets) + of(&self.experiments)
-    }
-}
-
-/// The settings of a collection.
-pub(in crate::collection) struct Settings {
-    now: ArcSwap<Snapshot>,
-    /// Held during a change; true once the collection is dropped.
-    change: Mutex<bool>,
-}
-
-impl Settings {
-    /// Reads the settings from the store.
-    pub fn open(store: &Store, collection: u32) -> Result<Self> {
-        Ok(Self {
-            now: ArcSwap::from_pointee(Snapshot::read(store, collection)?),
-            change: Mutex::default(),
-        })
-    }
-
-    /// Returns the current snapshot.
-    pub fn now(&self) -> Arc<Snapshot> {
-        self.now.load_full()
-    }
-
-    /// Refuses later changes; none is under way when it returns.
-    pub fn close(&self) {
-        *self.change.lock() = true;
-    }
-}
-
-impl Snapshot {
-    fn read(store: &Store, collection: u32) -> Result<Self> {
-        let stored = Stored {
-            rules: read(store, collection)?,
-            synonyms: read(store, collection)?,
-            presets: read(store, collection)?,
-            experiments: read(store, collection)?,
-            stop_words: store
-                .settings(collection, STOP_WORDS)?
-                .pop()
-                .unwrap_or_default(),
-        };
-        Ok(Self::of(stored))
-    }
-}
-
-fn read<S: Setting>(store: &Store, collection: u32) -> Result<BTreeMap<String, S>> {
-    let stored = store.settings::<S>(collection, S::KEY_PREFIX)?;
-    let named = stored.into_iter().map(|s| (s.id().to_owned(), s));
-    Ok(named.collect())
-}
 
 impl Collection {
     /// Reads the settings again, after they were changed in the store alone.
@@ -328,7 +65,7 @@ impl Collection {
         mut setting: S,
         condition: &Precondition,
     ) -> Result<S> {
-        setting.name();
+        setting.assign_id();
         setting.check(self)?;
         self.change(|stored, batch| {
             let all = S::all_mut(stored);
@@ -366,7 +103,7 @@ impl Collection {
         }
         let mut named = BTreeMap::new();
         for (at, mut setting) in settings.into_iter().enumerate() {
-            setting.name();
+            setting.assign_id();
             let at = format!("/{list}/{at}");
             setting.check(self).map_err(|e| e.under(&at))?;
             let id = setting.id().to_owned();

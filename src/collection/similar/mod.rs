@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
-    DiversifySpec, FilterSpec, Reason, RulePath, SearchResponse, SimilarParams, search::Scope,
+    DiversifySpec, FilterSpec, Reason, RulePath, Scope, SearchResponse, SimilarParams,
 };
 
 use crate::{

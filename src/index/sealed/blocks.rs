@@ -2,12 +2,7 @@
 //! graph search reads one contiguous block and has estimates for all neighbors (SymphonyQG, Gou et
 //! al. 2024).
 
-use super::{
-    DEGREE, NONE,
-    buffer::Buffer,
-    points::{MipsToL2, row},
-    prefetch::prefetch,
-};
+use super::{DEGREE, NONE, buffer::Buffer, mips::MipsToL2, points::row, prefetch::prefetch};
 use crate::{
     Result,
     quantize::{BLOCK, RaBitQ, RotatedQuery},

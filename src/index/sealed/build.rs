@@ -13,13 +13,14 @@ use super::{
     graph_builder,
     graph_search::{BeamWidth, beam_search},
     layout,
+    mips::MipsToL2,
     point_offsets::PointOffsets,
-    points::{MipsToL2, Points, row},
+    points::{Points, row},
     projection::{self, quantile},
     segment::{Graph, next_serial},
     tuning::{
-        ENTRY_POINT_BYTES, FAR_FACTOR, FAR_QUANTILE, FAR_TRIAL_NEIGHBORS, FAR_TRIAL_VECTORS,
-        MAX_ENTRY_POINTS, MIN_DEFAULT_EF, MIN_ENTRY_POINTS,
+        ENTRY_POINT_BYTES, MAX_ENTRY_POINTS, MIN_DEFAULT_EF, MIN_ENTRY_POINTS, OOD_FACTOR,
+        OOD_NEIGHBORS, OOD_QUANTILE, OOD_SAMPLE,
     },
 };
 use crate::{Error, Result, index::Progress};
@@ -101,22 +102,22 @@ impl SealedSegment {
 
     /// Returns the value of [`Clusters::ood_threshold`].
     fn measure_ood_threshold(&self) -> Result<f32> {
-        let step = (self.internal_ids.len() / FAR_TRIAL_VECTORS).max(1);
+        let step = (self.internal_ids.len() / OOD_SAMPLE).max(1);
         let width = BeamWidth {
             ef: 2 * MIN_DEFAULT_EF,
             max_ef: 2 * MIN_DEFAULT_EF,
-            max_results: FAR_TRIAL_NEIGHBORS,
-            stable_top_n: FAR_TRIAL_NEIGHBORS,
+            exact_width: OOD_NEIGHBORS,
+            stable_top_n: OOD_NEIGHBORS,
         };
-        let mut distances = Vec::with_capacity(FAR_TRIAL_VECTORS);
+        let mut distances = Vec::with_capacity(OOD_SAMPLE);
         for offset in (0..self.internal_ids.len() as u32).step_by(step) {
             let vector = row(self.vectors.as_slice(), offset, self.to_l2.dim);
             let nearest = beam_search(self, vector, &width, None, |result| {
-                result.beam.candidates().nth(FAR_TRIAL_NEIGHBORS - 1)
+                result.beam.candidates().nth(OOD_NEIGHBORS - 1)
             })?;
             distances.extend(nearest.map(|c| c.distance));
         }
-        Ok(quantile(&mut distances, FAR_QUANTILE) * FAR_FACTOR)
+        Ok(quantile(&mut distances, OOD_QUANTILE) * OOD_FACTOR)
     }
 }
 

@@ -1,17 +1,18 @@
 //! Coarse clusters that seed out-of-distribution queries.
 //!
-//! Links lead from a query's surroundings to its nearest points, as long as it has surroundings. A
-//! query far from all points (a text among images), or far from all that match a filter, has none:
-//! many points are about as near, in regions without links between them, and a search ends in one
-//! of these. The centroids of k-means clusters (Lloyd 1982; as the coarse quantizer of an inverted
-//! file, Jegou et al. 2011) rank all regions at once.
+//! A graph search assumes that the query is near some of the points. For a query far from all of
+//! them (a text among images), or far from all that match a filter, many points are about equally
+//! near, in regions without links between them, so the search ends in a local minimum. The
+//! centroids of k-means clusters (Lloyd 1982; as the coarse quantizer of an inverted file, Jegou et
+//! al. 2011) rank all regions at once.
 
 use std::ops::Range;
 
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 
 use super::{
-    points::{MipsToL2, Points, squared_norm},
+    mips::{MipsToL2, squared_norm},
+    points::Points,
     tuning::{
         CLUSTER_ITERATIONS, ENCODE_BATCH, MAX_CLUSTERS, MIN_CLUSTERED_VECTORS, SAMPLE_PER_CLUSTER,
     },

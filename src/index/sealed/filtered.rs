@@ -10,8 +10,8 @@ use super::{
     graph_search::{BeamWidth, GraphSearchResult, acorn_search, beam_search},
     search::rescoring_depth,
     tuning::{
-        EF_SELECTIVITY_EXPONENT, FAR_SCAN_PER_EF, FAR_SEEDS_FACTOR, FILTERED_EF_FACTOR,
-        FILTERED_EF_FACTOR_OUTLIER, MIN_ENTRY_POINTS, POST_FILTER_MIN_SELECTIVITY,
+        EF_SELECTIVITY_EXPONENT, FILTERED_EF_FACTOR, FILTERED_EF_FACTOR_OOD, MIN_ENTRY_POINTS,
+        OOD_SCAN_PER_EF, OOD_SEEDS_FACTOR, POST_FILTER_MIN_SELECTIVITY,
     },
 };
 use crate::{
@@ -30,7 +30,8 @@ enum PostFiltered {
 impl SealedSegment {
     /// Returns approximately the nearest of `matching`, which are the members that pass `filter`,
     /// sorted, and the number of distances computed. It may find fewer results than there are
-    /// matches. None if a scan is cheaper, since nothing that matches is near the query.
+    /// matches. None if a scan is cheaper, since the query is out of distribution among the
+    /// matches.
     ///
     /// # Errors
     /// [`crate::Error::DeadlineExceeded`].
@@ -58,7 +59,7 @@ impl SealedSegment {
             match result {
                 PostFiltered::Complete(neighbors) => return Ok(Some((neighbors, compared))),
                 PostFiltered::TooFew(near) => {
-                    (seeds, ef_factor) = (near, FILTERED_EF_FACTOR_OUTLIER);
+                    (seeds, ef_factor) = (near, FILTERED_EF_FACTOR_OOD);
                 }
             }
         }
@@ -67,13 +68,13 @@ impl SealedSegment {
         let width = BeamWidth {
             ef,
             max_ef: query.max_ef(ef),
-            max_results: depth,
+            exact_width: depth,
             stable_top_n: depth,
         };
         let bitmap = self.bitmap(matching, filter);
         let transformed = self.to_l2.transform_query(vector);
         seeds.extend(self.filtered_seeds(&transformed, matching, bitmap.as_deref()));
-        if matching.len() <= FAR_SCAN_PER_EF * query.min_ef() as u64
+        if matching.len() <= OOD_SCAN_PER_EF * query.min_ef() as u64
             && self.seeds_are_ood(&transformed, &seeds, depth)
         {
             return Ok(None);
@@ -95,8 +96,8 @@ impl SealedSegment {
         found.map(Some)
     }
 
-    /// Returns points that match to start from: of the clusters nearest to the query or, without
-    /// clusters, spread over all that match.
+    /// Returns the entry points, all of which match: of the clusters nearest to the query or,
+    /// without clusters, spread over all that match.
     fn filtered_seeds(
         &self,
         transformed: &[f32],
@@ -117,17 +118,17 @@ impl SealedSegment {
         }
     }
 
-    /// Returns true if fewer than `count` of `points` are within twice the OOD threshold.
-    fn seeds_are_ood(&self, transformed: &[f32], points: &[u32], count: usize) -> bool {
+    /// Returns true if fewer than `depth` of the entry points are within twice the OOD threshold.
+    fn seeds_are_ood(&self, transformed: &[f32], seeds: &[u32], depth: usize) -> bool {
         let Some(clusters) = &self.clusters else {
             return false;
         };
         let (prepared, mut near) = (self.points.prepare_query(transformed), 0);
-        let threshold = clusters.ood_threshold() * FAR_SEEDS_FACTOR;
-        self.points.distances(&prepared, points, |_, distance| {
+        let threshold = clusters.ood_threshold() * OOD_SEEDS_FACTOR;
+        self.points.distances(&prepared, seeds, |_, distance| {
             near += usize::from(distance <= threshold);
         });
-        near < count
+        near < depth
     }
 
     /// Searches all vectors with beam width `ef` and drops those that do not match. If too few are
@@ -148,7 +149,7 @@ impl SealedSegment {
         let width = BeamWidth {
             ef,
             max_ef: query.max_ef(ef),
-            max_results: ef,
+            exact_width: ef,
             stable_top_n: depth,
         };
         beam_search(self, vector, &width, deadline, |result| {
@@ -169,7 +170,7 @@ impl SealedSegment {
         })
     }
 
-    /// Returns point offsets to start from, spread over `matching`.
+    /// Returns entry points spread over `matching`.
     fn sample_evenly(&self, matching: &RoaringBitmap, count: usize) -> Vec<u32> {
         let seed = |i| {
             let rank = i as u64 * matching.len() / count as u64;

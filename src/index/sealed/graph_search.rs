@@ -1,12 +1,24 @@
 //! Best-first search over the links of a sealed segment.
 //!
-//! - [`beam_search`] goes through all points (the ground layer's search of HNSW: Malkov & Yashunin
-//!   2018, algorithm 2): over plain links ([`GraphSearch::search_links`]), or over blocks of links
-//!   with 1-bit codes of the neighbors ([`GraphSearch::search_blocks`], as SymphonyQG, Gou et al.
-//!   2024);
+//! The graph is flat: 16 to 256 random entry points, all compared at the start, replace the upper
+//! layers of HNSW.
+//!
+//! - [`beam_search`] searches all points with one sorted candidate list of `ef` points (search in a
+//!   layer of HNSW, Malkov & Yashunin 2018, algorithm 2; greedy search of DiskANN, Subramanya et
+//!   al. 2019): over plain links ([`GraphSearch::search_links`]), or over blocks of links with
+//!   1-bit codes of the neighbors ([`GraphSearch::search_blocks`], as SymphonyQG, Gou et al. 2024);
 //! - [`acorn_search`] ranks only points that match a filter, and looks through points that do not
 //!   match where too few direct neighbors do ([`GraphSearch::search_filtered`], ACORN-1, Patel et
 //!   al. 2024).
+//!
+//! Distances are those of codes; the caller rescores the candidates by their vectors. The factors
+//! of `ef` apply in this order: the caller multiplies by the selectivity of a post-filtered search,
+//! by [`ONE_BIT_EF_FACTOR`] for blocks of links, or by [`FILTERED_EF_FACTOR`]; [`GraphSearch::new`]
+//! multiplies by the widening for the quantization error of the query; and a search without `ef` of
+//! the request grows by steps of a half ([`Beam::grow`]).
+//!
+//! [`FILTERED_EF_FACTOR`]: super::tuning::FILTERED_EF_FACTOR
+//! [`ONE_BIT_EF_FACTOR`]: super::tuning::ONE_BIT_EF_FACTOR
 
 use std::{cell::RefCell, time::Instant};
 
@@ -48,9 +60,11 @@ pub(super) struct BeamWidth {
     pub ef: usize,
     /// Maximum of `ef` for a search that has not converged, see [`Beam::grow`].
     pub max_ef: usize,
-    /// Number of results kept, nearest first.
-    pub max_results: usize,
-    /// Number of the nearest results that must not change for a search to converge.
+    /// Width of the second beam, of exact distances; used with blocks of links only. Otherwise the
+    /// result is the whole beam.
+    pub exact_width: usize,
+    /// Number of the nearest candidates that must not change for a search to converge: the depth
+    /// of the rescoring.
     pub stable_top_n: usize,
 }
 
@@ -58,13 +72,15 @@ pub(super) struct BeamWidth {
 pub(super) struct GraphSearchResult<'a> {
     /// The nearest points found.
     pub beam: &'a Beam,
-    /// Number of points compared.
+    /// Number of points compared: without the estimates of a block's neighbors, the centroids of
+    /// clusters, and the test of the entry points of a filtered search.
     pub compared: usize,
     /// See [`super::points::Points::error_bound`].
     pub error: Option<f32>,
 }
 
-/// Searches all points and passes the result to `then`.
+/// Searches all points and passes the result, which belongs to the thread's scratch memory, to
+/// `then`.
 pub(super) fn beam_search<R>(
     segment: &SealedSegment,
     query: &[f32],
@@ -83,7 +99,7 @@ pub(super) fn beam_search<R>(
             }
             Graph::QuantizedAdjacency(blocks) => {
                 blocks.query(&transformed, &mut scratch.query);
-                scratch.exact.reset(width.max_results, Growth::default());
+                scratch.exact.reset(width.exact_width, Growth::default());
                 search.search_blocks(blocks, &scratch.query, &mut scratch.exact)?;
                 Ok(then(GraphSearchResult {
                     beam: &scratch.exact,
@@ -94,8 +110,8 @@ pub(super) fn beam_search<R>(
     })
 }
 
-/// Searches the points that `matches` accepts, from `seeds` on, which match, with a transformed
-/// query, and passes the result to `then`.
+/// Searches the points that match a filter (ACORN-1) from the entry points `seeds`, all of which
+/// must match, with a transformed query, and passes the result to `then`.
 pub(super) fn acorn_search<R>(
     segment: &SealedSegment,
     transformed: &[f32],
@@ -120,7 +136,8 @@ struct GraphSearch<'a> {
     beam: &'a mut Beam,
     deadline: Option<Instant>,
     transformed: &'a [f32],
-    /// Clusters to look in if the search finds nothing near.
+    /// Clusters for the fallback of out-of-distribution queries. None once used, or if the request
+    /// fixes `ef`: such a search neither grows nor falls back.
     clusters: Option<&'a Clusters>,
     /// Number of points compared so far.
     compared: usize,
@@ -167,7 +184,7 @@ impl<'a> GraphSearch<'a> {
         }
     }
 
-    /// Compares the points that the search starts from. One batch is fetched while the one before
+    /// Compares entry points. One batch is fetched while the one before
     /// is compared.
     fn seed(&mut self, mut seeds: impl Iterator<Item = u32>) {
         let (mut fetched, mut fetched_len) = ([0; DEGREE], 0);
@@ -220,7 +237,7 @@ impl<'a> GraphSearch<'a> {
     }
 
     /// Calls `step` with the nearest candidate that was not expanded, until there is none and the
-    /// search has converged. `matches` tells which points it may compare.
+    /// search has converged. Only points that `matches` accepts are compared.
     fn expand_all(
         &mut self,
         matches: impl Fn(u32) -> bool,
@@ -241,8 +258,9 @@ impl<'a> GraphSearch<'a> {
         }
     }
 
-    /// Compares points of the clusters nearest to the query that `matches` accepts, if the search
-    /// has found none that are near. Returns false if that was done before, or is not needed.
+    /// Compares points of the clusters nearest to the query that `matches` accepts, if the query is
+    /// out of distribution: the last of the nearest candidates is beyond the OOD threshold. Returns
+    /// false if that was done before, or is not needed.
     fn seed_clusters(&mut self, matches: impl Fn(u32) -> bool) -> bool {
         let Some(clusters) = self.clusters else {
             return false;
@@ -297,8 +315,8 @@ impl<'a> GraphSearch<'a> {
                 let threshold = search.beam.admission_threshold();
                 let (visited, beam) = (&mut *search.visited, &mut *search.beam);
                 blocks.scan(rotated, offset, distance, threshold, |offset, distance| {
-                    // A point whose estimate is too far from here may come again, with the estimate
-                    // of a nearer vertex.
+                    // A rejected point is not marked as visited: a nearer vertex may have a better
+                    // estimate of it.
                     if visited.mark(offset) {
                         beam.insert(Candidate { distance, offset });
                     }
@@ -310,12 +328,18 @@ impl<'a> GraphSearch<'a> {
         )
     }
 
-    /// Expands each match to its direct neighbors that match (hop 1). Then, until
-    /// [`MAX_MATCHES_PER_EXPANSION`] matches are collected, through each non-matching neighbor
-    /// (hop 2). Only matches are compared.
+    /// Expands each match to its direct neighbors that match (hop 1), then to the matching
+    /// neighbors of its non-matching neighbors (hop 2), until [`MAX_MATCHES_PER_EXPANSION`] matches
+    /// are collected. Matches visited before count too: where they are many, the search has paths
+    /// enough. Only matches are compared.
+    ///
+    /// A non-matching neighbor is marked as visited, because it is expanded once per search: a
+    /// second time it would lead to the same matches. Non-matching points at hop 2 are not marked,
+    /// since they are not expanded; they may be bridges of a later match.
     fn search_filtered(&mut self, seeds: &[u32], matches: impl Fn(u32) -> bool) -> Result<()> {
         self.seed(seeds.iter().copied());
         let mut matching = [0; DEGREE];
+        // `hop2_others` is written only, see `partition_by_match`.
         let (mut hop1_others, mut hop2_others) = ([0; DEGREE], [0; DEGREE]);
         let mut fresh = [0; 2 * DEGREE];
         self.expand_all(&matches, |search, Candidate { offset, .. }| {
@@ -371,8 +395,8 @@ fn links_of(row: &[u32]) -> &[u32] {
     &row[..len.unwrap_or(row.len())]
 }
 
-/// Partitions points into those that match and the others, branch-free. Returns the number that
-/// match.
+/// Partitions points into those that match and the others, branch-free, because the branch is
+/// unpredictable. Returns the number that match.
 #[inline]
 fn partition_by_match(
     offsets: &[u32],

@@ -11,10 +11,10 @@
 //! | `search`, `filtered` | graph search, filtered graph search, scan and rescoring of a segment |
 //! | `clusters` | k-means clusters, for queries far from all vectors that may be results |
 //! | `graph_search` | best-first search over the links, with and without a filter |
-//! | `tuning` | all thresholds, and the benchmarks that measured them |
+//! | `tuning` | thresholds of sealed segments, and the benchmarks that measured them |
 //! | `build`, `graph_builder`, `layout` | construction: codes, links, order of the points |
 //! | `projection` | choice of the number of projected components |
-//! | `points`, `blocks`, `buffer` | vectors and codes in memory |
+//! | `points`, `blocks`, `buffer`, `mips` | vectors and codes in memory |
 //! | `file` | segment files |
 //! | `reachability`, `memory_estimates` | health and size |
 
@@ -29,6 +29,7 @@ mod graph_builder;
 mod graph_search;
 mod layout;
 mod memory_estimates;
+mod mips;
 mod point_offsets;
 mod points;
 mod prefetch;

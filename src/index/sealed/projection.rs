@@ -4,7 +4,8 @@
 use vitrine_schemas::Metric;
 
 use super::{
-    points::{MipsToL2, Points},
+    mips::MipsToL2,
+    points::Points,
     tuning::{
         ERROR_QUANTILE, MAX_BYTES_PER_COMPONENT, MIN_PROJECTED_VECTORS, MIN_SAMPLE,
         MIN_TRIAL_RECALL, MIN_VARIANCE_SHARE, SAMPLE_PER_COMPONENT, TRIAL_CANDIDATES,

@@ -83,7 +83,7 @@ impl SealedSegment {
         let width = BeamWidth {
             ef,
             max_ef: query.max_ef(ef),
-            max_results: depth,
+            exact_width: depth,
             stable_top_n: depth,
         };
         beam_search(self, vector, &width, deadline, |result| {

@@ -17,8 +17,9 @@ use super::{
     blocks::Blocks,
     buffer::Buffer,
     clusters::Clusters,
+    mips::MipsToL2,
     point_offsets::PointOffsets,
-    points::{MipsToL2, Points, row},
+    points::{Points, row},
 };
 use crate::distance;
 

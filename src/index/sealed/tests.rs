@@ -3,7 +3,7 @@ use rand_distr::{Distribution, StandardNormal};
 use roaring::RoaringBitmap;
 use vitrine_schemas::Metric;
 
-use super::{points::squared_norm, *};
+use super::{mips::squared_norm, *};
 use crate::{
     Error, distance,
     index::{CandidateFilter, Neighbor, Progress},

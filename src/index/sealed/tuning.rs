@@ -1,4 +1,5 @@
-//! Thresholds of sealed segments, and the benchmarks that measured them.
+//! Thresholds of sealed segments, and the benchmarks that measured them. Two thresholds of the
+//! growing segments and of scans are in `src/index/search.rs`.
 //!
 //! `make bench-ann` measures recall, speed, build time and memory; `make bench-filters` measures
 //! filtered searches at each selectivity. Both run over product texts (384 components) and images
@@ -23,8 +24,8 @@ pub(super) const MIN_ENTRY_POINTS: usize = 16;
 /// Maximum number of vectors that a graph search starts from.
 pub(super) const MAX_ENTRY_POINTS: usize = 256;
 
-/// Cost of a graph search per candidate of its beam, in comparisons of a scan: fewer vectors are
-/// scanned.
+/// Measured crossover of scan and graph search: segments of at most this number times `ef` vectors
+/// are scanned.
 pub(super) const SCAN_CROSSOVER_PER_EF: u64 = 28;
 
 /// Factor of the beam width where distances are estimated by 1-bit codes: about the same recall,
@@ -42,7 +43,8 @@ pub(super) const DEADLINE_CHECK_INTERVAL: usize = 256;
 
 // Clusters (`make bench-filters`).
 
-/// Number of vectors below which there are no clusters: a search among few goes everywhere.
+/// Number of vectors below which there are no clusters: a graph search over few vectors reaches
+/// every region.
 pub(super) const MIN_CLUSTERED_VECTORS: usize = 8_192;
 
 /// Maximum number of clusters; otherwise the square root of the number of vectors.
@@ -54,17 +56,18 @@ pub(super) const SAMPLE_PER_CLUSTER: usize = 64;
 /// Number of iterations of k-means.
 pub(super) const CLUSTER_ITERATIONS: usize = 5;
 
-/// Number of vectors whose distance from their nearest ones is measured.
-pub(super) const FAR_TRIAL_VECTORS: usize = 512;
+/// Number of sampled vectors whose distances from their neighbors give the OOD threshold.
+pub(super) const OOD_SAMPLE: usize = 512;
 
-/// Number of those nearest ones, the vector itself included.
-pub(super) const FAR_TRIAL_NEIGHBORS: usize = 16;
+/// Number of these neighbors, the vector itself included; the distance of the last is measured.
+pub(super) const OOD_NEIGHBORS: usize = 16;
 
-/// Quantile of their distances, and its factor, beyond which results are far from the query.
-pub(super) const FAR_QUANTILE: f64 = 0.99;
-pub(super) const FAR_FACTOR: f32 = 1.25;
+/// OOD threshold: this quantile of the measured distances, times this factor. A query whose r-th
+/// candidate (r: rescoring depth) is farther is out of distribution.
+pub(super) const OOD_QUANTILE: f64 = 0.99;
+pub(super) const OOD_FACTOR: f32 = 1.25;
 
-/// Number of points of the nearest clusters added once when the results are far from the query.
+/// Number of points of the nearest clusters added once as entry points for an OOD query.
 pub(super) const CLUSTER_SEEDS: usize = 2_048;
 
 // Filtered graph search (`make bench-filters`).
@@ -74,31 +77,32 @@ pub(super) const CLUSTER_SEEDS: usize = 2_048;
 /// around one vector) and 130 (random matches).
 pub(super) const FILTERED_SCAN_PER_EF: u64 = 100;
 
-/// [`FILTERED_SCAN_PER_EF`] where nothing that matches is near the query: a graph search then takes
-/// several times as long.
-pub(super) const FAR_SCAN_PER_EF: u64 = 240;
+/// [`FILTERED_SCAN_PER_EF`] of a query that is out of distribution among the matches: a graph
+/// search then takes several times as long.
+pub(super) const OOD_SCAN_PER_EF: u64 = 240;
 
-/// Factor of the OOD threshold, a squared distance, for the points that such a search would start
-/// from: they are not yet the nearest that match.
-pub(super) const FAR_SEEDS_FACTOR: f32 = 2.0;
+/// Factor of the OOD threshold, a squared distance, for the entry points of a filtered graph
+/// search: they are not yet the nearest that match.
+pub(super) const OOD_SEEDS_FACTOR: f32 = 2.0;
 
 /// Selectivity from which an unfiltered graph search whose results are filtered is faster than a
 /// filtered graph search.
 pub(super) const POST_FILTER_MIN_SELECTIVITY: f64 = 0.4;
 
-/// The beam of a post-filtered search is widened by the selectivity to this power: half of its
-/// candidates would suffice.
+/// `ef` of a post-filtered search is multiplied by the selectivity to this power; the nearer half
+/// of the beam then contains enough matches.
 pub(super) const EF_SELECTIVITY_EXPONENT: f64 = -0.75;
 
 /// Factor of the beam width of a filtered graph search, since fewer paths lead from match to match
 /// than from vector to vector.
 pub(super) const FILTERED_EF_FACTOR: f64 = 1.25;
 
-/// [`FILTERED_EF_FACTOR`] where the query is far from the matches.
-pub(super) const FILTERED_EF_FACTOR_OUTLIER: f64 = 1.5;
+/// [`FILTERED_EF_FACTOR`] after a post-filtered search that found too few matches: the query is out
+/// of distribution among them.
+pub(super) const FILTERED_EF_FACTOR_OOD: f64 = 1.5;
 
-/// Number of collected matches up to which an expansion goes on through the next non-matching
-/// neighbor.
+/// Number of matches, visited ones included, up to which an expansion continues through the next
+/// non-matching neighbor.
 pub(super) const MAX_MATCHES_PER_EXPANSION: usize = DEGREE;
 
 /// Number of direct neighbors without a match whose links are fetched ahead.

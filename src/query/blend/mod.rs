@@ -9,8 +9,10 @@
 
 mod calibration;
 mod candidate_set;
+mod fixed;
 mod learn;
 mod model;
+mod ranked;
 #[cfg(test)]
 mod tests;
 
@@ -18,5 +20,6 @@ pub use self::{
     calibration::{Calibration, Link, Scale},
     candidate_set::{Candidate, CandidateSet, Signal, Signals},
     learn::{Example, LearnOptions, learn},
-    model::{BlendModel, BlendPart, Ranked},
+    model::{BlendModel, BlendPart},
+    ranked::Ranked,
 };

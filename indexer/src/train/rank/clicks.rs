@@ -34,7 +34,8 @@ const MAX_WEIGHT: f64 = 10.0;
 /// Gain of a purchase, as a multiple of the gain of a click.
 const PURCHASE_GAIN: f64 = 3.0;
 
-/// Pseudo-observations that examination shrinks towards the position before with.
+/// Pseudo-count of the shrinkage of a position's examination probability towards that of the
+/// previous position.
 const PRIOR: f64 = 2.0;
 
 /// A search with what was shown, and what came of it.
