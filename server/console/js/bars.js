@@ -14,6 +14,11 @@ export const SOURCES = {
   transition: "Category transition",
   newest: "New",
   rules: "Rules",
+  ranker: "Ranker",
+  sequence: "Next items",
+  network: "Sequence network",
+  following: "Followed",
+  freshness: "Freshness",
 };
 
 export const sourceName = (source) => SOURCES[source] ?? words(source);

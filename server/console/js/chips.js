@@ -20,8 +20,10 @@ export function meaning(part) {
   if (range) {
     const names = { gt: "above", gte: "from", lt: "below", lte: "up to" };
     const { gte, lte } = range;
-    if (gte !== undefined && lte !== undefined) return `${figure(gte)} to ${figure(lte)}`;
-    return Object.keys(names).filter((name) => range[name] !== undefined).map((name) => `${names[name]} ${figure(range[name])}`).join(", ");
+    // Times are text.
+    const bound = (value) => (typeof value === "string" ? value.slice(0, 10) : figure(value));
+    if (gte !== undefined && lte !== undefined) return `${bound(gte)} to ${bound(lte)}`;
+    return Object.keys(names).filter((name) => range[name] !== undefined).map((name) => `${names[name]} ${bound(range[name])}`).join(", ");
   }
   const values = (part.values ?? []).map(leaf);
   const shown = values.slice(0, 3).join(" or ");
@@ -29,11 +31,11 @@ export function meaning(part) {
 }
 
 /** One chip per interpreted part of the query; removing it returns its words to the search. */
-function understood(parts, asked) {
+function understood(parts, asked, kind = "understood", lead = "") {
   return parts.map((part) => {
-    const label = [part.negated ? "not " : "", words(part.field), ": ", meaning(part)].join("");
+    const label = [lead, part.negated ? "not " : "", words(part.field), ": ", meaning(part)].join("");
     const undo = () => change({ undo: [...asked.without, part.field] });
-    return chip("understood", label, undo, { title: `From "${part.words}"` });
+    return chip(kind, label, undo, { title: `From "${part.words}"` });
   });
 }
 
@@ -70,7 +72,8 @@ export function draw(collection, asked, answer, like) {
     const before = like ? picture(collection.name, like, { size: 64, alt: "" }) : null;
     all.push(chip("item", `similar to ${like?.title ?? asked.item}`, () => change({ like: "" }), { before }));
   }
-  all.push(...understood(answer?.parts ?? [], asked), ...undone(asked), ...facets(asked.choice));
+  const preferred = understood(answer?.preferred ?? [], asked, "preferred", "rather ");
+  all.push(...understood(answer?.parts ?? [], asked), ...preferred, ...undone(asked), ...facets(asked.choice));
   if (asked.user) all.push(chip("user", `for ${asked.user}`, () => change({ user: "" })));
   if (asked.hand) all.push(chip("filter", asked.hand, () => change({ filter: "" }), { name: "the filter" }));
   if (all.length > 1) all.push(el("li", {}, el("button", { type: "button", class: "link", on: { click: clear } }, "clear all")));

@@ -82,8 +82,8 @@ pub async fn rotate(
 
 /// Revoke a key
 ///
-/// Removes a key from the keys file; it is refused at once. The key needs the action `keys` and must
-/// cover all collections.
+/// Removes a key from the keys file; it is refused at once. The key needs the action `keys` and
+/// must cover all collections.
 #[utoipa::path(
     delete, path = "/v1/keys/{name}", tag = "keys", operation_id = "revoke_key",
     params(KeyPath),

@@ -237,7 +237,8 @@ impl<'a> GraphSearch<'a> {
     }
 
     /// Calls `step` with the nearest candidate that was not expanded, until there is none and the
-    /// search has converged. Only points that `matches` accepts are compared.
+    /// search has converged. `matches` selects the points of clusters that are added as seeds;
+    /// `step` selects among neighbors by itself.
     fn expand_all(
         &mut self,
         matches: impl Fn(u32) -> bool,

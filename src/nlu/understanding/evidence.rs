@@ -23,13 +23,15 @@ const MAX_WORDS_BESIDE: usize = 5;
 /// Maximum number of combinations of meanings that are tried.
 const MAX_STEPS: usize = 120;
 
-/// Returns the choice of each candidate; `None` for those that are only words.
+/// Returns the choice of each candidate; `None` for those that are only words. With `may_learn`,
+/// words that no category is called by may mean one.
 pub(super) fn resolve(
     text: &str,
     parsed: &mut Parsed,
     vocabulary: &Vocabulary,
     catalog: Option<&dyn Catalog>,
     required: &[(String, Vec<String>)],
+    may_learn: bool,
 ) -> Vec<Option<usize>> {
     let Some(catalog) = catalog else {
         return vec![Some(0); parsed.candidates.len()];
@@ -49,7 +51,8 @@ pub(super) fn resolve(
         return chosen;
     }
     let learned = |parsed: &Parsed, chosen: &[Option<usize>], needed| {
-        learned_category(text, parsed, vocabulary, chosen, catalog, needed)
+        let learned = || learned_category(text, parsed, vocabulary, chosen, catalog, needed);
+        may_learn.then(learned).flatten()
     };
     if let Some(certain) = learned(parsed, &chosen, CERTAIN) {
         parsed.candidates.push(certain);

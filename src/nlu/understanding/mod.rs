@@ -206,7 +206,8 @@ impl Understanding {
         };
         let is_word: Option<&dyn Fn(&str) -> bool> = catalog.is_some().then_some(&is_word);
         let mut parsed = grammar::parse(text, language, vocabulary, without, is_word);
-        let chosen = evidence::resolve(text, &mut parsed, vocabulary, catalog, required);
+        let may_learn = !without.contains(&"category");
+        let chosen = evidence::resolve(text, &mut parsed, vocabulary, catalog, required, may_learn);
         if let Some(catalog) = catalog {
             evidence::drop_foreign_ranges(&mut parsed, &chosen, catalog);
         }
