@@ -210,7 +210,10 @@ impl Lexicon {
     pub fn is_strict(&self, bound: &[Token]) -> bool {
         let ends = |t: &Token| has(&self.amounts.strict_ends, &t.form);
         let includes = |t: &Token| has(&self.amounts.negators, &t.form);
-        bound.last().is_some_and(ends) && !bound.iter().any(includes)
+        match bound {
+            [only] if has(&self.amounts.strict_words, &only.form) => true,
+            _ => bound.last().is_some_and(ends) && !bound.iter().any(includes),
+        }
     }
 
     /// Returns the noun that ends a compound.

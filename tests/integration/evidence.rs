@@ -422,6 +422,20 @@ fn words_are_conditions_if_items_bear_them_out() {
         ),
         // One title may use any word.
         ("workstation", ""),
+        // No kind is named, and much else is said.
+        ("a weekend in the black forest with friends", ""),
+        (
+            "kettles by price, high to low",
+            "category=Kitchen > Appliances|sort=price",
+        ),
+        (
+            "kettle rated above 4 stars",
+            "category=Kitchen > Appliances|rating>4",
+        ),
+        (
+            "kettle rated 4 and above",
+            "category=Kitchen > Appliances|rating>=4",
+        ),
     ] {
         let expected = expected.split('|').filter(|one| !one.is_empty());
         let expected: BTreeSet<String> = expected.map(str::to_owned).collect();
@@ -468,6 +482,8 @@ fn turns_about_nothing_in_the_shop_change_nothing() {
         ("还有吗", ActKind::More),
         ("is the first lighter than the second?", ActKind::Compare),
         ("第一个和第三个哪个便宜", ActKind::Compare),
+        ("前两个对比一下", ActKind::Compare),
+        ("compare one and three for me", ActKind::Compare),
         ("nah go back", ActKind::Undo),
         ("算了", ActKind::Undo),
     ] {
@@ -495,6 +511,28 @@ fn turns_about_nothing_in_the_shop_change_nothing() {
         age.map(|f| f.values.clone()),
         Some(vec!["3-6 years".to_owned()])
     );
+    let black = interpret("could it be in black", &state).after;
+    assert_eq!(
+        black.filters.len(),
+        2,
+        "a wish in the form of a question: {black:?}"
+    );
+    let sorted = interpret("put the cheapest at the top", &state).after;
+    assert!(sorted.like.is_none() && sorted.sort.is_some(), "{sorted:?}");
+    let pricier = interpret("dearer than the first", &state).after;
+    assert!(
+        pricier.filters.iter().any(|f| f.range.is_some()),
+        "{pricier:?}"
+    );
+    let pricier = interpret("比第一个贵的", &state).after;
+    let price = pricier.filters.iter().find_map(|f| f.range.clone());
+    assert!(price.is_some_and(|price| price.gt.is_some()), "{pricier:?}");
+    let cheap = interpret("it mustn't cost over 100", &state).after;
+    let price = cheap.filters.iter().find_map(|f| f.range.clone());
+    assert!(price.is_some_and(|price| price.lte.is_some()), "{cheap:?}");
+    let mugs = interpret("none of these fit, start over, show me mugs", &black).after;
+    let fields: Vec<_> = mugs.filters.iter().map(|f| f.field.as_str()).collect();
+    assert_eq!(fields, ["category"], "{mugs:?}");
     let black = interpret("in black, honestly speaking", &state).after;
     assert_eq!(black.text, "", "words of no item are dropped: {black:?}");
 }

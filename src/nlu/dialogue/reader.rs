@@ -102,15 +102,22 @@ impl Reader<'_> {
         while at < self.tokens.len() {
             at += self.step(at).max(1);
         }
-        let off_topic = self.catalog.is_some() && self.is_off_topic();
+        let (asks, off_topic) = match self.catalog {
+            Some(_) => (self.asks(), self.is_off_topic()),
+            None => (false, false),
+        };
         if !self.new_bound() {
             self.remaining_query();
         }
         self.compare();
         let sorts = |(_, act): &(usize, DialogueAct)| act.kind == ActKind::Sort;
+        let changes = |(_, act): &(usize, DialogueAct)| act.kind != ActKind::Words;
         let says_nothing = self.acts.is_empty() && self.catalog.is_some();
+        // "what dog food do you sell" is a wish in the form of a question.
+        let is_question = asks && !self.acts.iter().any(changes);
         if self.unclear.is_empty()
             && (off_topic && !self.acts.iter().any(sorts)
+                || is_question
                 || says_nothing && !self.is_only_courtesy())
         {
             let all = 0..self.tokens.len();
@@ -126,10 +133,12 @@ impl Reader<'_> {
         self.is_only(Phrase::Polite)
     }
 
-    /// Takes courtesy and a reset at the beginning. Returns the offset of the next token.
+    /// Takes courtesy and a reset at the beginning, or what comes before a clause that is only a
+    /// reset. Returns the offset of the next token.
     fn opening(&mut self) -> usize {
-        let mut at = 0;
-        if let Some(n) = self.phrase(0, &[Phrase::Filler, Phrase::Polite])
+        let mut at = self.before_reset();
+        if at == 0
+            && let Some(n) = self.phrase(0, &[Phrase::Filler, Phrase::Polite])
             && self.ends(n)
             && !self.is_value(0, n)
         {
@@ -166,6 +175,19 @@ impl Reader<'_> {
         );
         self.state = DialogueState::default();
         next
+    }
+
+    /// Takes the clauses before one that is only a reset: "none of them fit, start over, show me
+    /// pens". Returns its offset; 0 without one.
+    fn before_reset(&mut self) -> usize {
+        let begins = |at: usize| self.tokens[at - 1].kind == Kind::Break;
+        let resets = |at: usize| {
+            self.phrase(at, &[Phrase::Reset])
+                .is_some_and(|n| self.ends(at + n))
+        };
+        let mut places = (1..self.tokens.len()).rev();
+        let at = places.find(|at| begins(*at) && resets(*at)).unwrap_or(0);
+        self.take(0, at)
     }
 
     /// Returns the length of "I changed my mind" before another kind of item.
@@ -223,7 +245,8 @@ impl Reader<'_> {
         let mut act = bare(ActKind::Sort);
         act.sort = Some(sort);
         self.push(at..at + n, act);
-        Some(self.take(at, n))
+        let on_top = self.phrase(at + n, &[Phrase::OnTop]).unwrap_or_default();
+        Some(self.take(at, n + on_top))
     }
 
     /// Returns the text with blanks for interpreted tokens, so that byte offsets stay the same.

@@ -119,8 +119,14 @@ impl Reader<'_> {
             .tokens
             .iter()
             .any(|t| has(&self.lexicon.positions.compare_marks, &t.form));
-        let Kind::Number(number) = self.tokens[at].kind else {
-            return None;
+        let words = &self.lexicon.positions.numbers;
+        let number = match self.tokens[at].kind {
+            Kind::Number(number) => number,
+            _ => {
+                1.0 + words
+                    .iter()
+                    .position(|word| *word == self.tokens[at].form)? as f64
+            }
         };
         let is_position = compares && number.fract() == 0.0 && (1.0..=100.0).contains(&number);
         let position = Position::At((number as usize).saturating_sub(1));
@@ -191,8 +197,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Returns true if the turn begins like a question or is about something that no item tells.
-    pub(super) fn is_off_topic(&self) -> bool {
+    /// Returns true if the turn has the form of a question.
+    pub(super) fn asks(&self) -> bool {
         let begins = self.skip(0, &[Phrase::Polite]);
         let question = self.phrase(begins, &[Phrase::Question]);
         let filler = self.phrase(begins, &[Phrase::Filler]);
@@ -202,13 +208,20 @@ impl Reader<'_> {
             let is_han = self.tokens[at].kind == Kind::Han;
             is_han && self.phrase(at, &[Phrase::Question]).is_some_and(|n| n > 1)
         };
-        let asks = asks || (begins..self.tokens.len()).any(asks_later);
-        asks || (0..self.tokens.len()).any(|at| {
-            self.phrase(at, &[Phrase::OffTopic]).is_some_and(|n| {
-                let words = key(&self.tokens[at..at + n]);
-                let sold = self.catalog.and_then(|c| c.with_phrase(&words, false));
-                !self.is_value(at, n) && sold.is_none_or(|items| items.is_empty())
+        asks || (begins..self.tokens.len()).any(asks_later)
+    }
+
+    /// Returns true if the turn asks about a shown item, or is about something that no item tells.
+    pub(super) fn is_off_topic(&self) -> bool {
+        let places = 0..self.tokens.len();
+        let mut positions = places.filter_map(|at| position_at(&self.tokens[at..]));
+        self.asks() && positions.any(|position| position.sure)
+            || (0..self.tokens.len()).any(|at| {
+                self.phrase(at, &[Phrase::OffTopic]).is_some_and(|n| {
+                    let words = key(&self.tokens[at..at + n]);
+                    let sold = self.catalog.and_then(|c| c.with_phrase(&words, false));
+                    !self.is_value(at, n) && sold.is_none_or(|items| items.is_empty())
+                })
             })
-        })
     }
 }

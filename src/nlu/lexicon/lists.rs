@@ -22,6 +22,8 @@ pub(in crate::nlu) struct Amounts {
     pub bounds_after: Vec<String>,
     /// Last words of bounds that exclude the number: "more than".
     pub strict_ends: Vec<String>,
+    /// Bounds of a single word that exclude it: "above".
+    pub strict_words: Vec<String>,
     /// First words that make such bounds include it: "no more than".
     pub negators: Vec<String>,
     /// Words that turn a lower bound of the price into an upper one: "don't want to go over".
@@ -135,6 +137,7 @@ impl Amounts {
             alternatives,
             bounds_after,
             strict_ends,
+            strict_words,
             negators,
             price_negators,
             units,
@@ -162,6 +165,7 @@ impl Amounts {
             alternatives,
             bounds_after,
             strict_ends,
+            strict_words,
             negators,
             price_negators,
             units,

@@ -124,6 +124,8 @@ pub(super) struct Lexicon {
     /// Names of fields, by the usual name; a field of a collection belongs to the group that has
     /// its name.
     pub fields: Senses<String>,
+    /// Colors that have shades: "navy blue" is blue.
+    pub base_colors: Vec<String>,
     /// Nouns of one character that end the names of categories (鞋 of 跑步鞋).
     pub head_nouns: Vec<String>,
     /// Words that compare items, by the group of the field that tells.
@@ -244,6 +246,7 @@ impl Lexicon {
         extend(&mut self.fields, other.fields);
         extend(&mut self.comparatives, other.comparatives);
         self.head_nouns.extend(other.head_nouns);
+        self.base_colors.extend(other.base_colors);
         self.possessives.extend(other.possessives);
         self.small_words.extend(other.small_words);
         self.targets.extend(other.targets);

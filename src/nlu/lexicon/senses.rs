@@ -125,6 +125,8 @@ pub(in crate::nlu) enum Phrase {
     Instead,
     /// Words of a conversation that describe no item.
     Chat,
+    /// Follows an order of the hits without meaning ("cheapest on top").
+    OnTop,
     /// Asks for the next hits; only as a whole turn.
     More,
     /// Precedes a field whose present values are not wanted ("another color").

@@ -20,6 +20,11 @@ const MIN_FIELD_SHARE: f64 = 0.2;
 /// Maximum number of words not understood beside a category that alone was understood.
 const MAX_WORDS_BESIDE: usize = 5;
 
+/// Minimum numbers of words and of Chinese characters not understood of a text that names no kind
+/// of item, for its conditions to be uncertain.
+const MIN_STORY_WORDS: usize = 3;
+const MIN_STORY_HAN: usize = 5;
+
 /// Maximum number of combinations of meanings that are tried.
 const MAX_STEPS: usize = 120;
 
@@ -65,8 +70,32 @@ pub(super) fn resolve(
             preferred.push((likely.tokens, likely.choices[choice].clone()));
         }
     }
+    if required.is_empty() && preferred.is_empty() && tells_without_a_kind(parsed, &chosen) {
+        for (candidate, choice) in parsed.candidates.iter().zip(&mut chosen) {
+            if let Some(choice) = choice.take_if(|_| !candidate.negated) {
+                let choice = candidate.choices[choice].clone();
+                preferred.push((candidate.tokens.clone(), choice));
+            }
+        }
+    }
     parsed.preferred = preferred;
     chosen
+}
+
+/// Returns true if no kind of item, but several other words were not understood: "a weekend in the
+/// black forest" asks for nothing black.
+fn tells_without_a_kind(parsed: &Parsed, chosen: &[Option<usize>]) -> bool {
+    let mut named = parsed.candidates.iter().zip(chosen);
+    let has_kind = !parsed.fixed.is_empty()
+        || named.any(|(candidate, choice)| {
+            choice.is_some_and(|n| candidate.choices[n].field == "category")
+        });
+    let count = |kind: Kind| {
+        let left = parsed.tokens.iter().zip(&parsed.left);
+        left.filter(|(token, left)| **left && token.kind == kind)
+            .count()
+    };
+    !has_kind && (count(Kind::Word) >= MIN_STORY_WORDS || count(Kind::Han) >= MIN_STORY_HAN)
 }
 
 /// Drops bounds of numeric fields that few of the described items have: "towels, 6 pieces" where

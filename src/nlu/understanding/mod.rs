@@ -257,12 +257,16 @@ impl Understanding {
         }
     }
 
-    /// Returns the order of the hits.
+    /// Returns the order of the hits: the first that the text names. A later one of the same field
+    /// is more precise: "by price, high to low".
     pub fn sort(&self) -> Option<&Sort> {
-        let mut parts = self.parts.iter();
-        parts.find_map(|part| match &part.constraint {
+        let sorts = self.parts.iter().filter_map(|part| match &part.constraint {
             Constraint::Sort(sort) => Some(sort),
             _ => None,
+        });
+        sorts.reduce(|first, next| match first.field == next.field {
+            true => next,
+            false => first,
         })
     }
 

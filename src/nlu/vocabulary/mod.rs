@@ -34,7 +34,7 @@ pub enum FieldKind {
 }
 
 /// A value that a phrase names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::nlu) struct Meaning {
     pub field: String,
     pub value: String,
@@ -247,6 +247,11 @@ impl Vocabulary {
 pub(in crate::nlu) enum Lookup<'a> {
     Values(&'a BTreeSet<Meaning>),
     Role(Role),
+}
+
+/// Returns true for fields of colors, whose values may be shades.
+fn is_color(field: &str) -> bool {
+    field == "color" || field_names("color").any(|name| *name == field.replace('_', " "))
 }
 
 /// Returns true for fields of brands, whose values have names in other languages.

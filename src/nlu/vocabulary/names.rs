@@ -5,15 +5,18 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use vitrine_schemas::CategoryPath;
 
 use super::{
-    Meaning, MeasuredValue, is_brand,
-    spellings::{name_parts, spellings},
+    Meaning, MeasuredValue, is_brand, is_color,
+    spellings::{base_color, name_parts, spellings},
 };
-use crate::nlu::{
-    language::tokens_of,
-    lexicon::{Language, Role},
-    measures::measure_of,
-    spelling::Spelling,
-    tokens::{Kind, Token, key},
+use crate::{
+    lexical::is_han,
+    nlu::{
+        language::tokens_of,
+        lexicon::{Language, Role},
+        measures::measure_of,
+        spelling::Spelling,
+        tokens::{Kind, Token, key},
+    },
 };
 
 /// Shortest Chinese name of a brand that is corrected, in characters.
@@ -38,6 +41,8 @@ pub(super) struct Names {
     pub han_brands: Vec<Vec<String>>,
     /// Maximum number of tokens of a phrase.
     pub longest: usize,
+    /// Values by their own names, and by those of the color that they are a shade of.
+    own: HashSet<(String, Meaning)>,
 }
 
 impl Names {
@@ -75,6 +80,7 @@ impl Names {
                 .unwrap_or(&name);
             names.add(name, field, "true");
         }
+        names.prefer_own();
         let lexicon = language.lexicon();
         for (role, phrase) in lexicon.all_roles() {
             let tokens = tokens_of(phrase, language);
@@ -118,7 +124,13 @@ impl Names {
         let own = self.key(phrase);
         let mut names = vec![phrase.to_owned()];
         names.extend(spellings(phrase, is_brand(field)));
+        if is_color(field) {
+            names.extend(base_color(phrase, self.language));
+        }
         let keys: Vec<_> = names.iter().map(|name| self.key(name)).collect();
+        let meaning = meaning(field, value);
+        let owned = keys.iter().map(|key| (key.clone(), meaning.clone()));
+        self.own.extend(owned);
         for key in keys.iter().chain([&own]) {
             let brands = is_brand(field).then(|| self.language.brands().get(key));
             let synonyms = self.language.synonyms().get(key);
@@ -128,6 +140,19 @@ impl Names {
         }
         for name in names {
             self.add_name(&name, field, value);
+        }
+    }
+
+    /// Drops values that are called by a phrase only besides, if it is the name of another value of
+    /// the field in the same script: 笔记本电脑 is a laptop, 笔记本 a notebook or a laptop.
+    fn prefer_own(&mut self) {
+        let own = &self.own;
+        for (key, meanings) in &mut self.values {
+            let is_own = |meaning: &Meaning| own.contains(&(key.clone(), meaning.clone()));
+            let script = |meaning: &Meaning| (meaning.field.clone(), has_han(&meaning.value));
+            let named = meanings.iter().filter(|meaning| is_own(meaning));
+            let named: HashSet<_> = named.map(script).collect();
+            meanings.retain(|meaning| is_own(meaning) || !named.contains(&script(meaning)));
         }
     }
 
@@ -151,10 +176,7 @@ impl Names {
         }
         for key in [key(&tokens), joined] {
             if !key.is_empty() {
-                let meaning = Meaning {
-                    field: field.to_owned(),
-                    value: value.to_owned(),
-                };
+                let meaning = meaning(field, value);
                 self.values.entry(key).or_default().insert(meaning);
             }
         }
@@ -177,10 +199,7 @@ impl Names {
                 let tokens = tokens_of(name, self.language);
                 self.longest = self.longest.max(tokens.len());
                 self.know(&tokens, true);
-                let meaning = Meaning {
-                    field: "category".to_owned(),
-                    value: path.to_owned(),
-                };
+                let meaning = meaning("category", path);
                 self.parts.entry(key(&tokens)).or_default().insert(meaning);
             }
         }
@@ -191,10 +210,7 @@ impl Names {
         let own = measure_of(value, self.language);
         let measure = own.or_else(|| measure_of(value, first()?));
         if let Some(measure) = measure {
-            let meaning = Meaning {
-                field: field.to_owned(),
-                value: value.to_owned(),
-            };
+            let meaning = meaning(field, value);
             self.measures.push(MeasuredValue { measure, meaning });
         }
     }
@@ -207,4 +223,15 @@ impl Names {
             }
         }
     }
+}
+
+fn meaning(field: &str, value: &str) -> Meaning {
+    Meaning {
+        field: field.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+fn has_han(value: &str) -> bool {
+    value.chars().any(is_han)
 }

@@ -28,6 +28,20 @@ pub(super) fn spellings(phrase: &str, is_brand: bool) -> Vec<String> {
     found
 }
 
+/// Returns the color that a value is a shade of: blue of "Navy Blue", 绿色 of 墨绿色.
+pub(super) fn base_color(value: &str, language: Language) -> Option<String> {
+    let value = value.to_lowercase();
+    let lexicon = language.lexicon();
+    // Dunkelblau is one word.
+    let ends = |c: char| c == ' ' || c == '-' || is_han(c) || lexicon.forms.compounds;
+    let is_shade = |color: &&String| {
+        let before = value.strip_suffix(color.as_str());
+        before.is_some_and(|before| before.ends_with(ends))
+    };
+    let colors = &lexicon.base_colors;
+    colors.iter().find(is_shade).cloned()
+}
+
 /// Returns the parts of a category's name that name it too.
 pub(super) fn name_parts(name: &str, language: Language) -> Vec<String> {
     let lexicon = language.lexicon();

@@ -366,7 +366,7 @@ impl Parser<'_> {
         let follows = self
             .tokens
             .get(self.at + 1)
-            .is_some_and(|t| t.kind == Kind::Word);
+            .is_some_and(|t| t.kind == Kind::Word && t.form != "be");
         self.is_evidence && n == 1 && self.tokens[self.at].form == "to" && follows && is_thing
     }
 
