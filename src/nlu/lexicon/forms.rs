@@ -187,7 +187,10 @@ fn singular(word: &str) -> String {
     let ends = |endings: &[&str]| endings.iter().any(|e| word.ends_with(e));
     match word.len() {
         0..=3 => word.to_owned(),
+        4 if ends(&["ies"]) => cut(1),
         _ if ends(&["ies"]) => cut(3) + "y",
+        // As that of "hoodies".
+        5.. if ends(&["ie"]) => cut(2) + "y",
         _ if ends(&["sses", "ches", "shes", "xes", "zes"]) => cut(2),
         _ if ends(&["ss", "us", "is"]) => word.to_owned(),
         _ if ends(&["s"]) => cut(1),

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use super::{AUDIENCE, Parser, is_short};
 use crate::nlu::{
-    lexicon::Role,
+    lexicon::{Role, has},
     tokens::{Kind, Token},
     vocabulary::{FieldKind, Lookup, Meaning},
 };
@@ -88,7 +88,12 @@ impl Parser<'_> {
             Kind::Han => n > 1,
             Kind::Number(_) if n == 1 && meanings.iter().any(is_size) => {
                 let next = self.tokens.get(self.at + 1);
-                next.is_none_or(|t| t.kind == Kind::Break || particle(t))
+                let joins = |t: &Token| has(&self.lexicon.amounts.alternatives, &t.form);
+                let number = |t: &Token| matches!(t.kind, Kind::Number(_));
+                // "42 or 43"
+                let is_first =
+                    next.is_some_and(joins) && self.tokens.get(self.at + 2).is_some_and(number);
+                is_first || next.is_none_or(|t| t.kind == Kind::Break || particle(t))
             }
             Kind::Word if n == 1 && is_short(token) && meanings.iter().any(is_size) => {
                 self.is_upper(self.at)
