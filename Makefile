@@ -207,8 +207,9 @@ bench-cross: build models ## cross-category similar items compared with nearest 
 	cargo build --release --workspace --example cross
 	scripts/study/cross.sh $(BIN) $(BENCH_CROSS)
 
-bench-recommend: setup ## p50 to p99 of recommendations and personalized searches, 100,000 items, 1,000,000 events
-	cargo build --release --workspace --example recommend
+bench-recommend: setup ## p50 to p99 of recommendations, personalized searches and a network on sequences, 100,000 items, 1,000,000 events
+	cargo build --release --workspace --example recommend --example network
+	$(BIN)/examples/network
 	$(BIN)/examples/recommend $(BENCH_RECOMMEND)
 
 bench-heads: models ## heads on the fashion images: retrieval over training size, transfer, ranking of sources (VITRINE_DATA)

@@ -19,7 +19,7 @@ use crate::{
     Error, Result,
     cf::{
         self, ItemKnn, ItemKnnOptions, Matrix, Popularity, Recommender, SequenceModel,
-        SequentialRules, SequentialRulesOptions, SessionKnn, SessionKnnOptions,
+        SequentialRules, SequentialRulesOptions, ServedNetwork, SessionKnn, SessionKnnOptions,
     },
 };
 
@@ -49,7 +49,7 @@ pub(crate) struct Model {
     /// Model for the history of a user, if other than `item_knn`.
     chosen: Option<cf::Model>,
     /// Network trained on sequences, if one was promoted. It is kept by trainings of the others.
-    network: Option<Arc<SequenceModel>>,
+    network: Option<ServedNetwork>,
     info: ModelInfo,
     /// True if it was stored by a version without sequential rules.
     lacks_rules: bool,
@@ -156,13 +156,16 @@ impl Model {
     }
 
     /// Returns the network trained on sequences, if one was promoted.
-    pub fn network(&self) -> Option<&Arc<SequenceModel>> {
+    pub fn network(&self) -> Option<&ServedNetwork> {
         self.network.as_ref()
     }
 
     /// Returns the models with a network.
     pub fn with_network(self, network: Option<Arc<SequenceModel>>) -> Self {
-        Self { network, ..self }
+        Self {
+            network: network.map(ServedNetwork::new),
+            ..self
+        }
     }
 
     /// Returns the number of touches in the log at the training.
@@ -201,7 +204,7 @@ impl Model {
         put(&cf::Model::SequentialRules(live.rules.clone()))?;
         self.chosen.as_ref().map_or(Ok(()), &mut put)?;
         if let Some(network) = &self.network {
-            put_bytes(network.to_bytes()?);
+            put_bytes(network.model().to_bytes()?);
         }
         Ok(bytes)
     }
@@ -217,7 +220,8 @@ impl Model {
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
             let (encoded, rest) = rest.split_at_checked(length).ok_or_else(inconsistent)?;
             if SequenceModel::is_stored_in(encoded) {
-                network = Some(Arc::new(SequenceModel::from_bytes(encoded)?));
+                let model = Arc::new(SequenceModel::from_bytes(encoded)?);
+                network = Some(ServedNetwork::new(model));
             } else {
                 models.push(cf::Model::from_bytes(encoded)?);
             }

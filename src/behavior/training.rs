@@ -91,7 +91,7 @@ impl Behavior {
         let model = fit(data, &config, training, started)?;
         // A network that was trained on erased events is not kept.
         let active = self.model().filter(|_| !was_erased);
-        let kept = active.and_then(|active| active.network().cloned());
+        let kept = active.and_then(|active| Some(active.network()?.model().clone()));
         let model = model.with_network(training.network.clone().or(kept));
         let model = self.adopt(model, &names, was_erased)?;
         *due = Some(

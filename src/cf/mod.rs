@@ -43,7 +43,9 @@ pub use matrix::{Matrix, Row};
 pub use options::{parse_options, to_spec_string};
 pub use popularity::{Popularity, PopularityOptions};
 pub use rank::Scored;
-pub use sequence::{Gru, GruWeights, SequenceModel, SequentialRules, SequentialRulesOptions};
+pub use sequence::{
+    Gru, GruWeights, SequenceModel, SequentialRules, SequentialRulesOptions, ServedNetwork,
+};
 pub use session_knn::{SessionKnn, SessionKnnOptions, SimilarSessions};
 
 use rayon::prelude::*;
