@@ -200,6 +200,7 @@ bench-cf: setup $(BENCH_PY) ## collaborative filters: accuracy, time compared wi
 	$(BENCH_PY) benches/harness/implicit_peer.py $(VITRINE_DATA)/gowalla
 	$(BENCH_PY) benches/harness/implicit_peer.py $(VITRINE_DATA)/gowalla --ours $(BIN)/examples/cf
 	$(BIN)/examples/cf cross --data $(VITRINE_DATA)/amazon-cross
+	$(BIN)/examples/cf cross --data $(VITRINE_DATA)/amazon-cross --unrelated
 	for model in popularity item-knn graph-filter:rank=128 ials:factors=64,iterations=8 session-knn:decay=1,capacity=1500000; do \
 		$(BIN)/examples/cf memory --model $$model || exit; done
 
