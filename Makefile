@@ -200,6 +200,7 @@ bench-cf: setup $(BENCH_PY) ## collaborative filters: accuracy, time compared wi
 	$(BENCH_PY) benches/harness/implicit_peer.py $(VITRINE_DATA)/gowalla
 	$(BENCH_PY) benches/harness/implicit_peer.py $(VITRINE_DATA)/gowalla --ours $(BIN)/examples/cf
 	$(BIN)/examples/cf cross --data $(VITRINE_DATA)/amazon-cross
+	$(BIN)/examples/cf cross --data $(VITRINE_DATA)/amazon-cross --unrelated
 	for model in popularity item-knn graph-filter:rank=128 ials:factors=64,iterations=8 session-knn:decay=1,capacity=1500000; do \
 		$(BIN)/examples/cf memory --model $$model || exit; done
 
@@ -207,8 +208,9 @@ bench-cross: build models ## cross-category similar items compared with nearest 
 	cargo build --release --workspace --example cross
 	scripts/study/cross.sh $(BIN) $(BENCH_CROSS)
 
-bench-recommend: setup ## p50 to p99 of recommendations and personalized searches, 100,000 items, 1,000,000 events
-	cargo build --release --workspace --example recommend
+bench-recommend: setup ## p50 to p99 of recommendations, personalized searches and a network on sequences, 100,000 items, 1,000,000 events
+	cargo build --release --workspace --example recommend --example network
+	$(BIN)/examples/network
 	$(BIN)/examples/recommend $(BENCH_RECOMMEND)
 
 bench-heads: models ## heads on the fashion images: retrieval over training size, transfer, ranking of sources (VITRINE_DATA)

@@ -3,6 +3,8 @@
 //!
 //!     cargo run --release --workspace --example recommend -- --items 100000 --events 1000000
 
+mod random_network;
+
 use std::{error::Error, path::PathBuf, sync::Arc, time::Instant};
 
 use clap::Parser;
@@ -13,6 +15,8 @@ use vitrine::{
     Collection, Database, Options, Shopper, Target, VectorSearch,
     schemas::{Event, Item, RecommendRequest},
 };
+
+use crate::random_network::random_network;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -70,7 +74,14 @@ fn main() -> Outcome<()> {
         std::thread::available_parallelism()?
     );
     println!("   p50    p95    p99    max  ms, one at a time");
-    world.measure(&shop)
+    world.measure(&shop)?;
+    let network = Arc::new(random_network(world.args.items, world.args.dim)?);
+    let training = vitrine::Training {
+        network: Some(network),
+        ..Default::default()
+    };
+    timed("train with a network", || Ok(shop.train(&training)?))?;
+    world.measure_network(&shop)
 }
 
 fn timed<T>(step: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
@@ -171,18 +182,7 @@ impl World {
     }
 
     fn measure(&self, shop: &Collection) -> Outcome<()> {
-        let mut rng = StdRng::seed_from_u64(4);
-        let user = |rng: &mut StdRng| format!("user-{}", rng.random_range(0..self.args.users));
-        let mut recommend = |name: &str, more: Value| -> Outcome<()> {
-            self.each(name, || {
-                let mut body = json!({"user": user(&mut rng), "limit": 10});
-                if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
-                    body.extend(more.clone());
-                }
-                let request: RecommendRequest = serde_json::from_value(body)?;
-                Ok(move || Ok(shop.recommend(&request, None)?.hits.len()))
-            })
-        };
+        let recommend = |name: &str, more: Value| self.recommend(shop, name, &more);
         recommend("recommend: user", json!({}))?;
         recommend("recommend: user, a hundred", json!({"limit": 100}))?;
         recommend(
@@ -224,6 +224,37 @@ impl World {
         search("search: vector", false, Value::Null)?;
         search("search: vector, user", true, Value::Null)?;
         search("search: vector, user, MMR", true, json!({"mmr": 0.7}))
+    }
+
+    /// Measures recommendations by a blend with a network on sequences.
+    fn measure_network(&self, shop: &Collection) -> Outcome<()> {
+        let weights = json!({"behavior": 1, "session": 1, "sequence": 1, "popularity": 0.2});
+        let mut with_network = weights.clone();
+        with_network["network"] = json!(1);
+        let blend = |weights: &Value| json!({"blend": {"weights": weights}});
+        self.recommend(
+            shop,
+            "recommend: user, blend without network",
+            &blend(&weights),
+        )?;
+        self.recommend(
+            shop,
+            "recommend: user, blend with network",
+            &blend(&with_network),
+        )
+    }
+
+    fn recommend(&self, shop: &Collection, name: &str, more: &Value) -> Outcome<()> {
+        let mut rng = StdRng::seed_from_u64(4);
+        self.each(name, || {
+            let user = rng.random_range(0..self.args.users);
+            let mut body = json!({"user": format!("user-{user}"), "limit": 10});
+            if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+                body.extend(more.clone());
+            }
+            let request: RecommendRequest = serde_json::from_value(body)?;
+            Ok(move || Ok(shop.recommend(&request, None)?.hits.len()))
+        })
     }
 
     /// Measures queries one at a time, without their preparation.

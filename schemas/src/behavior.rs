@@ -153,6 +153,25 @@ pub struct HeldOut {
     pub ndcg_at_20: f64,
 }
 
+/// Effect of events in other categories on the recommendations of one category, estimated on
+/// held-out events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CategoryTransfer {
+    /// Top-level category; empty: the items without one.
+    pub category: String,
+    /// Weight of items of other categories in a history, 0 to 1; 0: recommendations of this
+    /// category use its own events alone.
+    pub weight: f32,
+    /// Gain in NDCG of the best weight above 0 over 0.
+    pub gain: f64,
+    /// Lower bound of its 95 % interval.
+    pub gain_low: f64,
+    /// Upper bound of its 95 % interval.
+    pub gain_high: f64,
+    /// Number of users tested.
+    pub people: u64,
+}
+
 /// A trained model and its training data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelInfo {
@@ -167,6 +186,10 @@ pub struct ModelInfo {
     /// Accuracy on held-out events of this model and of those it was compared with; empty if there
     /// were too few events.
     pub held_out: Vec<HeldOut>,
+    /// Effect of other categories on each top-level category; absent for those with too few events,
+    /// in which others count fully.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<CategoryTransfer>,
     /// Time of the training, RFC 3339.
     pub trained_at: String,
     /// Duration of the training in seconds.

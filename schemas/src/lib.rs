@@ -126,8 +126,8 @@ pub use analytics::{
     QueryFiguresParams, QueryFiguresResponse, QueryOrder, QuerySelection, SearchFigures,
 };
 pub use behavior::{
-    BehaviorConfig, BehaviorInfo, BehaviorPatch, HeldOut, ModelChoice, ModelInfo, ModelsResponse,
-    Task, TaskState, TrainParams,
+    BehaviorConfig, BehaviorInfo, BehaviorPatch, CategoryTransfer, HeldOut, ModelChoice, ModelInfo,
+    ModelsResponse, Task, TaskState, TrainParams,
 };
 pub use blend::{
     BlendFigures, BlendInfo, BlendMethod, BlendSpec, BlendUse, Contribution, Difference, Fallback,

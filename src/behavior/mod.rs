@@ -8,6 +8,7 @@
 //! training. Models are stored, so that a restart needs no training.
 
 mod activity;
+mod categories;
 mod daily;
 mod exposure;
 mod follows;
@@ -45,9 +46,9 @@ use vitrine_schemas::{
     BehaviorConfig, BehaviorInfo, Event, PrivacyConfig, limits::MAX_UNKNOWN_ITEM_BYTES,
 };
 
-use self::private::Private;
 pub(crate) use self::{
     activity::Activity,
+    categories::Categories,
     daily::day_of,
     exposure::Exposure,
     log::{Log, event_bytes},
@@ -56,6 +57,7 @@ pub(crate) use self::{
     popular::Popular,
     private::PublicCatalog,
 };
+use self::{private::Private, training::CategoriesOf};
 pub use self::{sequences::Sequences, training::Training, weights::event_weight};
 use crate::{
     Clock, Error, Result,
@@ -299,7 +301,7 @@ impl Behavior {
 
     /// Removes old events, compacts the log if needed, and trains if enough is new; returns true if
     /// it trained.
-    pub fn maintain(&self) -> Result<bool> {
+    pub fn maintain(&self, categories: &CategoriesOf<'_>) -> Result<bool> {
         let due = {
             let mut expiry = self.expiry.lock();
             let due = Instant::now() >= *expiry;
@@ -318,7 +320,7 @@ impl Behavior {
         {
             self.compact_log();
         }
-        self.train_if_due()
+        self.train_if_due(categories)
     }
 
     /// Sorts the popular items again if there are new events.

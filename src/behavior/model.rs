@@ -8,7 +8,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
-use vitrine_schemas::ModelInfo;
+use vitrine_schemas::{CategoryTransfer, HeldOut, ModelInfo};
 
 use super::{
     Log,
@@ -18,8 +18,8 @@ use super::{
 use crate::{
     Error, Result,
     cf::{
-        self, ItemKnn, ItemKnnOptions, Matrix, Popularity, Recommender, SequenceModel,
-        SequentialRules, SequentialRulesOptions, SessionKnn, SessionKnnOptions,
+        self, DomainModel, ItemKnn, ItemKnnOptions, Matrix, Popularity, Recommender, SequenceModel,
+        SequentialRules, SequentialRulesOptions, ServedNetwork, SessionKnn, SessionKnnOptions,
     },
 };
 
@@ -47,14 +47,49 @@ pub(crate) struct Model {
     popular: RwLock<Arc<Popular>>,
     refresh: Mutex<Refresh>,
     /// Model for the history of a user, if other than `item_knn`.
-    chosen: Option<cf::Model>,
+    chosen: Option<Chosen>,
     /// Network trained on sequences, if one was promoted. It is kept by trainings of the others.
-    network: Option<Arc<SequenceModel>>,
+    network: Option<ServedNetwork>,
     info: ModelInfo,
     /// True if it was stored by a version without sequential rules.
     lacks_rules: bool,
     /// Number of users by pair of categories, if the model is of released tables alone.
     released_pairs: Option<CategoryPairs>,
+}
+
+/// A model for the history of a user.
+pub(super) enum Chosen {
+    /// One for all items.
+    One(Box<cf::Model>),
+    /// By category, since some recommendations are better with less of the others.
+    ByDomain(Box<DomainModel>),
+}
+
+impl Chosen {
+    fn recommender(&self) -> &dyn Recommender {
+        match self {
+            Self::One(model) => &**model,
+            Self::ByDomain(model) => &**model,
+        }
+    }
+
+    /// Returns one neighborhood per item, if the model is that; else the model.
+    pub fn into_item_knn(self) -> Result<ItemKnn, Self> {
+        match self {
+            Self::One(model) => match *model {
+                cf::Model::ItemKnn(item_knn) => Ok(item_knn),
+                other => Err(Self::One(Box::new(other))),
+            },
+            Self::ByDomain(model) => model.to_item_knn().ok_or(Self::ByDomain(model)),
+        }
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        match self {
+            Self::One(model) => model.to_bytes(),
+            Self::ByDomain(model) => model.to_bytes(),
+        }
+    }
 }
 
 /// Number of users by pair of category paths.
@@ -64,7 +99,7 @@ impl Model {
     pub(super) fn new(
         live: Live,
         sessions: SessionKnn,
-        chosen: Option<cf::Model>,
+        chosen: Option<Chosen>,
         info: ModelInfo,
     ) -> Self {
         Self {
@@ -150,19 +185,33 @@ impl Model {
 
     /// Returns the model for a history of items, if other than `item_knn`.
     pub fn chosen(&self) -> Option<&dyn Recommender> {
-        self.chosen
-            .as_ref()
-            .map(|chosen| chosen as &dyn Recommender)
+        self.chosen.as_ref().map(Chosen::recommender)
     }
 
     /// Returns the network trained on sequences, if one was promoted.
-    pub fn network(&self) -> Option<&Arc<SequenceModel>> {
+    pub fn network(&self) -> Option<&ServedNetwork> {
         self.network.as_ref()
     }
 
     /// Returns the models with a network.
     pub fn with_network(self, network: Option<Arc<SequenceModel>>) -> Self {
-        Self { network, ..self }
+        Self {
+            network: network.map(ServedNetwork::new),
+            ..self
+        }
+    }
+
+    /// Returns the models with the estimates of their training.
+    pub(super) fn with_estimates(
+        mut self,
+        bytes: u64,
+        held_out: Vec<HeldOut>,
+        transfers: Vec<CategoryTransfer>,
+    ) -> Self {
+        self.info.estimated_bytes = bytes;
+        self.info.held_out = held_out;
+        self.info.transfers = transfers;
+        self
     }
 
     /// Returns the number of touches in the log at the training.
@@ -199,9 +248,11 @@ impl Model {
         put(&cf::Model::SessionKnn(self.sessions.clone()))?;
         put(&cf::Model::Popularity(live.popularity.clone()))?;
         put(&cf::Model::SequentialRules(live.rules.clone()))?;
-        self.chosen.as_ref().map_or(Ok(()), &mut put)?;
+        if let Some(chosen) = &self.chosen {
+            put_bytes(chosen.to_bytes()?);
+        }
         if let Some(network) = &self.network {
-            put_bytes(network.to_bytes()?);
+            put_bytes(network.model().to_bytes()?);
         }
         Ok(bytes)
     }
@@ -212,18 +263,23 @@ impl Model {
     /// # Errors
     /// [`Error::Corrupt`] if the bytes are truncated, damaged or inconsistent.
     pub(super) fn from_bytes(mut bytes: &[u8], info: ModelInfo) -> Result<Self> {
-        let (mut models, mut network) = (Vec::new(), None);
+        let (mut models, mut by_domain, mut network) = (Vec::new(), None, None);
         while let Some((length, rest)) = bytes.split_first_chunk::<8>() {
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
             let (encoded, rest) = rest.split_at_checked(length).ok_or_else(inconsistent)?;
             if SequenceModel::is_stored_in(encoded) {
-                network = Some(Arc::new(SequenceModel::from_bytes(encoded)?));
+                let model = Arc::new(SequenceModel::from_bytes(encoded)?);
+                network = Some(ServedNetwork::new(model));
+            } else if DomainModel::is_stored_in(encoded) {
+                by_domain = Some(DomainModel::from_bytes(encoded)?);
             } else {
                 models.push(cf::Model::from_bytes(encoded)?);
             }
             bytes = rest;
         }
-        if models.iter().any(|m| m.items() as u64 != info.items) || !bytes.is_empty() {
+        let counts = models.iter().map(Recommender::items);
+        let mut counts = counts.chain(by_domain.iter().map(Recommender::items));
+        if counts.any(|items| items as u64 != info.items) || !bytes.is_empty() {
             return Err(inconsistent());
         }
         let mut models = models.into_iter().peekable();
@@ -244,7 +300,9 @@ impl Model {
                 let none = || SequentialRules::new(0, SequentialRulesOptions::default());
                 let rules = rules.map_or_else(none, Ok)?;
                 let live = Live::new(item_knn, baskets, rules, popularity);
-                let chosen = models.next();
+                let by_domain = by_domain.map(|model| Chosen::ByDomain(Box::new(model)));
+                let chosen =
+                    by_domain.or_else(|| models.next().map(|model| Chosen::One(Box::new(model))));
                 Ok(Self {
                     lacks_rules,
                     network,

@@ -68,7 +68,8 @@ pub(super) fn parameters(settings: &ModelSettings) -> BTreeMap<String, Value> {
 }
 
 /// Returns the approximate bytes at the peak of a training: its data, the matrices, and the models.
-pub(super) fn memory(settings: &ModelSettings, data: &TrainingData) -> u64 {
+/// If there are several categories, models of each alone are fitted as well.
+pub(super) fn memory(settings: &ModelSettings, data: &TrainingData, is_single: bool) -> u64 {
     let (items, subjects) = (data.names.len() as u64, u64::from(data.subjects));
     let entries = (data.touched.len() + data.bought.len()) as u64;
     let mut models = settings.training_memory(subjects, items);
@@ -76,6 +77,9 @@ pub(super) fn memory(settings: &ModelSettings, data: &TrainingData) -> u64 {
         // Item-kNN is always trained as well.
         let item_knn = ModelSettings::ItemKnn(ItemKnnOptions::default());
         models += item_knn.training_memory(subjects, items);
+    }
+    if !is_single {
+        models *= 2;
     }
     // Items of each session, and sessions of each item in queues that double.
     let capacity = SessionKnnOptions::default().capacity as u64;

@@ -6,22 +6,28 @@ use std::{sync::Arc, time::Instant};
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
-use vitrine_schemas::{BehaviorConfig, HeldOut, ModelChoice, ModelInfo};
+use vitrine_schemas::{BehaviorConfig, ModelChoice, ModelInfo};
 
 use super::{
-    Behavior, Log, MIN_NEW_SHARE, MIN_TRAINING_PAUSE, Model, PAUSE_PER_TRAINING_TIME,
-    held_out::LastItems, live::Live, settings, training_data::TrainingData,
+    Behavior, Categories, Log, MIN_NEW_SHARE, MIN_TRAINING_PAUSE, Model, PAUSE_PER_TRAINING_TIME,
+    held_out::LastItems, live::Live, model::Chosen, settings, training_data::TrainingData,
 };
 use crate::{
     Error, Result,
     cf::{
-        ItemKnn, ItemKnnOptions, Matrix, ModelSettings, SequenceModel, SessionKnn,
-        SessionKnnOptions,
+        DomainModel, ItemKnn, ItemKnnOptions, Matrix, ModelSettings, SequenceModel, SessionKnn,
+        SessionKnnOptions, TransferEstimate,
     },
 };
 
 /// Number of neighbors kept per item in baskets.
 const BASKET_NEIGHBORS: usize = 100;
+
+/// Seed of the held-out items on which the transfer between categories is estimated.
+const TRANSFER_SEED: u64 = 1;
+
+/// Returns the top-level categories of items by their ids.
+pub(crate) type CategoriesOf<'a> = dyn Fn(&[String]) -> Result<Categories> + 'a;
 
 /// Options of one training, which override the configuration.
 #[derive(Debug, Clone, Default)]
@@ -40,13 +46,13 @@ impl Behavior {
     ///
     /// # Errors
     /// A parameter out of range, or training would take more memory than `training_memory_mib`.
-    pub fn train(&self, training: &Training) -> Result<ModelInfo> {
+    pub fn train(&self, training: &Training, categories: &CategoriesOf<'_>) -> Result<ModelInfo> {
         let mut due = self.due.lock();
-        self.train_under(&mut due, training)
+        self.train_under(&mut due, training, categories)
     }
 
     /// Trains if enough events are new, or if events were erased; returns true if it did.
-    pub(super) fn train_if_due(&self) -> Result<bool> {
+    pub(super) fn train_if_due(&self, categories: &CategoriesOf<'_>) -> Result<bool> {
         if self.is_private() {
             return Ok(false);
         }
@@ -61,7 +67,7 @@ impl Behavior {
         if !(enough && !pausing || self.has_erased_events()) {
             return Ok(false);
         }
-        let trained = self.train_under(&mut due, &Training::default());
+        let trained = self.train_under(&mut due, &Training::default(), categories);
         match trained {
             Err(Error::Cancelled) => return Err(Error::Cancelled),
             Err(e) if self.has_erased_events() => {
@@ -77,7 +83,12 @@ impl Behavior {
         Ok(true)
     }
 
-    fn train_under(&self, due: &mut Option<Instant>, training: &Training) -> Result<ModelInfo> {
+    fn train_under(
+        &self,
+        due: &mut Option<Instant>,
+        training: &Training,
+        categories: &CategoriesOf<'_>,
+    ) -> Result<ModelInfo> {
         let started = Instant::now();
         // Also pauses after a failure, which would recur immediately.
         *due = Some(started + MIN_TRAINING_PAUSE);
@@ -88,10 +99,11 @@ impl Behavior {
         };
         let names = data.names.clone();
         let config = self.config.read().clone();
-        let model = fit(data, &config, training, started)?;
+        let categories = categories(&names)?;
+        let model = fit(data, &config, training, &categories, started)?;
         // A network that was trained on erased events is not kept.
         let active = self.model().filter(|_| !was_erased);
-        let kept = active.and_then(|active| active.network().cloned());
+        let kept = active.and_then(|active| Some(active.network()?.model().clone()));
         let model = model.with_network(training.network.clone().or(kept));
         let model = self.adopt(model, &names, was_erased)?;
         *due = Some(
@@ -104,14 +116,29 @@ impl Behavior {
     }
 
     /// Fits models to another log with the settings of the active model, without storing them.
-    pub fn fit_with_active_settings(&self, log: &RwLock<Log>) -> Result<Model> {
+    pub fn fit_with_active_settings(
+        &self,
+        log: &RwLock<Log>,
+        categories: &CategoriesOf<'_>,
+    ) -> Result<Model> {
         let data = TrainingData::from_log(log, &self.config.read())?;
+        let categories = categories(&data.names)?;
         let active = self.model();
-        let settings = match active.as_ref().map(|m| m.info()) {
-            Some(info) => settings::of_stored(info.model, &info.parameters),
-            None => ModelSettings::ItemKnn(ItemKnnOptions::default()),
+        let info = active.as_ref().map(|m| m.info());
+        let (settings, weights) = match info {
+            Some(info) => (
+                settings::of_stored(info.model, &info.parameters),
+                categories.weights(&info.transfers),
+            ),
+            None => (ModelSettings::ItemKnn(ItemKnnOptions::default()), None),
         };
-        fit_all(data, &[settings], &settings, Vec::new(), 0, Instant::now())
+        let fit = Fit {
+            best: &settings,
+            item_knn: item_knn_options(&[settings]),
+            categories: &categories,
+            weights,
+        };
+        fit.all(data, Instant::now())
     }
 }
 
@@ -119,12 +146,13 @@ fn fit(
     data: TrainingData,
     config: &BehaviorConfig,
     training: &Training,
+    categories: &Categories,
     started: Instant,
 ) -> Result<Model> {
     let choice = training.model.unwrap_or(config.model);
     let mut candidates = settings::candidates(choice, &training.parameters, data.names.len())?;
-    let needed = candidates.iter().map(|s| settings::memory(s, &data));
-    let bytes = needed.max().unwrap_or(0);
+    let memory = |s: &ModelSettings| settings::memory(s, &data, categories.is_single());
+    let bytes = candidates.iter().map(memory).max().unwrap_or(0);
     let limit = config.training_memory_mib << 20;
     if bytes > limit {
         return Err(Error::invalid(
@@ -151,61 +179,105 @@ fn fit(
         .zip(&candidates)
         .max_by(|a, b| a.0.ndcg_at_20.total_cmp(&b.0.ndcg_at_20))
         .map_or(candidates[0], |(_, settings)| *settings);
-    fit_all(data, &candidates, &best, held_out, bytes, started)
+    let transfers = categories.transfers(&estimates(&data, categories, &best)?);
+    let fit = Fit {
+        best: &best,
+        item_knn: item_knn_options(&candidates),
+        weights: categories.weights(&transfers),
+        categories,
+    };
+    let model = fit.all(data, started)?;
+    Ok(model.with_estimates(bytes, held_out, transfers))
 }
 
-/// Fits the chosen models to all data.
-fn fit_all(
-    data: TrainingData,
-    candidates: &[ModelSettings],
-    best: &ModelSettings,
-    held_out: Vec<HeldOut>,
-    bytes: u64,
-    started: Instant,
-) -> Result<Model> {
-    let time = |micros| DateTime::<Utc>::from_timestamp_micros(micros).map(|t| t.to_rfc3339());
-    let mut info = ModelInfo {
-        version: 0,
-        active: false,
-        model: settings::choice(best),
-        parameters: settings::parameters(best),
-        held_out,
-        trained_at: Utc::now().to_rfc3339(),
-        seconds: 0.0,
-        estimated_bytes: bytes,
-        stored_bytes: 0,
-        items: data.names.len() as u64,
-        people: u64::from(data.subjects),
-        interactions: data.interactions,
-        baskets: u64::from(data.baskets),
-        first_event: data.first.and_then(time),
-        last_event: data.last.and_then(time),
-    };
-    let items = data.names.len();
-    let sessions = SessionKnn::fit(items, SessionKnnOptions::default(), data.session_rows())?;
-    let touched = Matrix::from_triples(data.subjects as usize, items, data.touched)?;
-    // Item-kNN is always trained: cross-category recommendations and reasons need it.
-    let item_knn = candidates.iter().find_map(|settings| match settings {
+/// Estimates how much other categories count for each, on held-out items of users and of sessions
+/// without a known user.
+fn estimates(
+    data: &TrainingData,
+    categories: &Categories,
+    settings: &ModelSettings,
+) -> Result<Vec<TransferEstimate>> {
+    if categories.is_single() {
+        return Ok(Vec::new());
+    }
+    // Without sessions of known users: they would leak what is held out.
+    let touched = data.touched.iter().copied();
+    let distinct = touched.filter(|t| !data.repeats_user[t.0 as usize]);
+    let distinct = Matrix::from_triples(data.subjects as usize, data.names.len(), distinct)?;
+    DomainModel::estimate(&distinct, &categories.domains, settings, TRANSFER_SEED)
+}
+
+/// Item-kNN is always trained: cross-category recommendations and reasons need it.
+fn item_knn_options(candidates: &[ModelSettings]) -> ItemKnnOptions {
+    let options = candidates.iter().find_map(|settings| match settings {
         ModelSettings::ItemKnn(options) => Some(*options),
         _ => None,
     });
-    let item_knn = ItemKnn::fit(&touched, &item_knn.unwrap_or_default())?;
-    let chosen = match best {
-        ModelSettings::ItemKnn(_) => None,
-        other => Some(other.fit_matrix(&touched)?),
-    };
-    drop(touched);
-    let bought = Matrix::from_triples(data.baskets as usize, items, data.bought)?;
-    let options = ItemKnnOptions {
-        neighbors: BASKET_NEIGHBORS,
-        ..Default::default()
-    };
-    let baskets = ItemKnn::fit(&bought, &options)?;
-    info.seconds = started.elapsed().as_secs_f64();
-    Ok(Model::new(
-        Live::new(item_knn, baskets, data.rules, data.popularity),
-        sessions,
-        chosen,
-        info,
-    ))
+    options.unwrap_or_default()
+}
+
+/// Models that are fitted to all data.
+struct Fit<'a> {
+    best: &'a ModelSettings,
+    item_knn: ItemKnnOptions,
+    categories: &'a Categories,
+    /// Weight of other categories for each; None if all are 1.
+    weights: Option<Vec<f32>>,
+}
+
+impl Fit<'_> {
+    fn all(self, data: TrainingData, started: Instant) -> Result<Model> {
+        let time = |micros| DateTime::<Utc>::from_timestamp_micros(micros).map(|t| t.to_rfc3339());
+        let mut info = ModelInfo {
+            version: 0,
+            active: false,
+            model: settings::choice(self.best),
+            parameters: settings::parameters(self.best),
+            held_out: Vec::new(),
+            transfers: Vec::new(),
+            trained_at: Utc::now().to_rfc3339(),
+            seconds: 0.0,
+            estimated_bytes: 0,
+            stored_bytes: 0,
+            items: data.names.len() as u64,
+            people: u64::from(data.subjects),
+            interactions: data.interactions,
+            baskets: u64::from(data.baskets),
+            first_event: data.first.and_then(time),
+            last_event: data.last.and_then(time),
+        };
+        let items = data.names.len();
+        let sessions = SessionKnn::fit(items, SessionKnnOptions::default(), data.session_rows())?;
+        let touched = Matrix::from_triples(data.subjects as usize, items, data.touched)?;
+        let chosen = self.chosen(&touched)?;
+        // One neighborhood per item counts events as they arrive.
+        let (item_knn, chosen) = match chosen.into_item_knn() {
+            Ok(item_knn) => (item_knn, None),
+            Err(chosen) => (ItemKnn::fit(&touched, &self.item_knn)?, Some(chosen)),
+        };
+        drop(touched);
+        let bought = Matrix::from_triples(data.baskets as usize, items, data.bought)?;
+        let options = ItemKnnOptions {
+            neighbors: BASKET_NEIGHBORS,
+            ..Default::default()
+        };
+        let baskets = ItemKnn::fit(&bought, &options)?;
+        info.seconds = started.elapsed().as_secs_f64();
+        Ok(Model::new(
+            Live::new(item_knn, baskets, data.rules, data.popularity),
+            sessions,
+            chosen,
+            info,
+        ))
+    }
+
+    /// Fits the chosen model, by category if some count less than fully for others.
+    fn chosen(&self, touched: &Matrix) -> Result<Chosen> {
+        let Some(weights) = self.weights.clone() else {
+            return Ok(Chosen::One(Box::new(self.best.fit_matrix(touched)?)));
+        };
+        let domains = self.categories.domains.clone();
+        let model = DomainModel::fit(touched, domains, weights, self.best, self.best)?;
+        Ok(Chosen::ByDomain(Box::new(model)))
+    }
 }

@@ -82,6 +82,16 @@ impl Dense {
         scaled
     }
 
+    /// Returns the matrix with each column multiplied by its factor.
+    pub(super) fn with_columns_scaled(mut self, factors: &[f32]) -> Self {
+        for row in self.values.chunks_exact_mut(self.width.max(1)) {
+            row.iter_mut()
+                .zip(factors)
+                .for_each(|(x, factor)| *x *= factor);
+        }
+        self
+    }
+
     /// Returns the products of all pairs of columns, width x width.
     pub(super) fn gram(&self) -> Mat<f64> {
         let mut sum = Mat::zeros(self.width, self.width);

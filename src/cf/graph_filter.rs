@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     Matrix, Recommender,
     dense::{Dense, add_rows},
+    held_out::HeldOut,
     kinds::ModelKind,
-    known_items, svd,
+    known_items, svd, tune,
 };
 use crate::{Error, Result};
 
@@ -25,6 +26,11 @@ pub struct GraphFilterOptions {
     pub smoothing: f32,
     /// Weight of the ideal low-pass part relative to the linear part.
     pub low_pass: f32,
+    /// Weight by which that part falls with the frequency: a component of squared singular value
+    /// `s` times the largest has the weight `low_pass - sharpening * s`. Above 0, taste that is
+    /// common to all users counts less, as in the sharpening of BSPM (Choi, Hong, Park and Cho
+    /// 2023), of which this is one Euler step within the leading components.
+    pub sharpening: f32,
     /// Exponent `alpha` of the ideal low-pass part.
     pub low_pass_alpha: f32,
     /// Number of singular vectors of the ideal low-pass part.
@@ -43,6 +49,7 @@ impl Default for GraphFilterOptions {
             user_power: 0.7,
             smoothing: 3.0,
             low_pass: 0.1,
+            sharpening: 0.0,
             low_pass_alpha: 0.8,
             rank: 256,
             iterations: 4,
@@ -60,6 +67,7 @@ impl GraphFilterOptions {
             user_power: 1.0,
             smoothing: 0.0,
             low_pass: 0.3,
+            sharpening: 0.0,
             low_pass_alpha: 1.0,
             rank: 256,
             ..Self::default()
@@ -74,6 +82,7 @@ impl GraphFilterOptions {
             ("/user_power", natural(self.user_power), "must be 0 or more"),
             ("/smoothing", natural(self.smoothing), "must be 0 or more"),
             ("/low_pass", natural(self.low_pass), "must be 0 or more"),
+            ("/sharpening", natural(self.sharpening), "must be 0 or more"),
             (
                 "/low_pass_alpha",
                 unit(self.low_pass_alpha),
@@ -85,16 +94,73 @@ impl GraphFilterOptions {
             None => Ok(()),
         }
     }
+
+    /// Returns powers of the smoothed degrees of items; an item without interactions keeps score 0.
+    fn item_powers(&self, degrees: &[f32], p: f32) -> Vec<f32> {
+        let power = |d: &f32| match *d > 0.0 {
+            true => (d + self.smoothing).powf(p),
+            false => 0.0,
+        };
+        degrees.iter().map(power).collect()
+    }
+
+    /// Returns the weight of each user.
+    fn user_shares(&self, interactions: &Matrix) -> Vec<f32> {
+        let share = |sum: &f32| match *sum > 0.0 {
+            true => sum.powf(-self.user_power),
+            false => 0.0,
+        };
+        sums(interactions).iter().map(share).collect()
+    }
+
+    /// Returns the weights of components with these singular values, which descend.
+    fn response(&self, singular: &[f32]) -> Vec<f32> {
+        let largest = singular.first().map_or(0.0, |s| s * s);
+        let weight = |s: &f32| self.low_pass * largest - self.sharpening * s * s;
+        singular.iter().map(weight).collect()
+    }
+}
+
+/// Returns the sum of each row.
+fn sums(matrix: &Matrix) -> Vec<f32> {
+    matrix.iter().map(|row| row.values.iter().sum()).collect()
+}
+
+/// Leading components of the normalized interactions.
+pub(super) struct Spectrum {
+    /// Singular values, which descend.
+    singular: Vec<f32>,
+    /// Right singular vectors, items x components.
+    vectors: Dense,
+}
+
+impl Spectrum {
+    /// Decomposes users x items.
+    ///
+    /// # Errors
+    /// Weights of too many magnitudes.
+    pub(super) fn of(interactions: &Matrix, options: &GraphFilterOptions) -> Result<Self> {
+        let degrees = sums(&interactions.transpose());
+        let rooted = options.item_powers(&degrees, -0.5);
+        let shares = options.user_shares(interactions);
+        let normalized = interactions.map(|u, i, v| v * shares[u].sqrt() * rooted[i]);
+        let (rank, iterations) = (options.rank, options.iterations);
+        let transposed = normalized.transpose();
+        let (singular, vectors) =
+            svd::right_vectors(&normalized, &transposed, rank, iterations, options.seed)?;
+        Ok(Self { singular, vectors })
+    }
 }
 
 /// Low-pass filter on the graph of users and items: GF-CF (Shen, Wu, Zhang, Shan, Zhang, Letaief
 /// and Li 2021) with the powers of degrees as options; [`GraphFilterOptions::gf_cf`] has those of
 /// the paper.
 ///
-/// With `D` the degrees of items, `S` those of users to the power of `-user_power`, and `V` the
-/// first right singular vectors of `S^1/2 R D^-1/2`, whose largest singular value is `l`, a history
-/// `r` scores `r D^-alpha R'SR D^(alpha - 1) + low_pass * l^2 * r D^(1/2 - a) VV' D^(a - 1/2)` with
-/// `a` for `low_pass_alpha`. Only `V` is trained; the linear part is computed at query time from
+/// With `D` the degrees of items, `S` those of users to the power of `-user_power`, `V` the first
+/// right singular vectors of `S^1/2 R D^-1/2`, and `L` the diagonal of their squared singular
+/// values, the largest of which is `l`, a history `r` scores `r D^-alpha R'SR D^(alpha - 1)
+/// + r D^(1/2 - a) V (low_pass * l - sharpening * L) V' D^(a - 1/2)` with `a` for
+/// `low_pass_alpha`. Only `V` is trained; the linear part is computed at query time from
 /// the items over their users to those users' items, so that, unlike with
 /// [`ItemKnn`](super::ItemKnn), no neighbor is cut off.
 ///
@@ -108,7 +174,7 @@ pub struct GraphFilter {
     /// `D^-alpha` and `D^(alpha - 1)`.
     source: Vec<f32>,
     target: Vec<f32>,
-    /// `D^(1/2 - a) V` and `low_pass * l^2 * D^(a - 1/2) V`, one row per item.
+    /// `D^(1/2 - a) V` and `D^(a - 1/2) V (low_pass * l - sharpening * L)`, one row per item.
     inward: Dense,
     outward: Dense,
 }
@@ -120,52 +186,33 @@ impl GraphFilter {
     /// Options out of range.
     pub fn fit(interactions: &Matrix, options: &GraphFilterOptions) -> Result<Self> {
         options.check()?;
+        let spectrum = Spectrum::of(interactions, options)?;
+        Ok(Self::with_spectrum(interactions, options, &spectrum))
+    }
+
+    /// Fits with the components of the same interactions, which do not depend on `low_pass`,
+    /// `sharpening` and the two `alpha`.
+    pub(super) fn with_spectrum(
+        interactions: &Matrix,
+        options: &GraphFilterOptions,
+        spectrum: &Spectrum,
+    ) -> Self {
         let by_item = interactions.transpose();
-        let sums = |matrix: &Matrix| -> Vec<f32> {
-            matrix.iter().map(|row| row.values.iter().sum()).collect()
-        };
         let degrees = sums(&by_item);
-        // An item without interactions keeps score 0.
-        let power = |p: f32, factor: f32| -> Vec<f32> {
-            let smooth = |d: &f32| {
-                if *d > 0.0 {
-                    factor * (d + options.smoothing).powf(p)
-                } else {
-                    0.0
-                }
-            };
-            degrees.iter().map(smooth).collect()
-        };
-        let share = |sum: &f32| {
-            if *sum > 0.0 {
-                sum.powf(-options.user_power)
-            } else {
-                0.0
-            }
-        };
-        let shares: Vec<f32> = sums(interactions).iter().map(share).collect();
-        let (largest, vectors) = {
-            let (rooted, half) = (power(-0.5, 1.0), |u: usize| shares[u].sqrt());
-            let normalized = interactions.map(|u, i, v| v * half(u) * rooted[i]);
-            svd::right_vectors(
-                &normalized,
-                &normalized.transpose(),
-                options.rank,
-                options.iterations,
-                options.seed,
-            )?
-        };
+        let power = |p| options.item_powers(&degrees, p);
         let tilt = options.low_pass_alpha - 0.5;
-        let factor = options.low_pass * largest * largest;
-        Ok(Self {
-            inward: vectors.scaled(&power(-tilt, 1.0)),
-            outward: vectors.scaled(&power(tilt, factor)),
-            source: power(-options.alpha, 1.0),
-            target: power(options.alpha - 1.0, 1.0),
-            shares,
+        Self {
+            inward: spectrum.vectors.scaled(&power(-tilt)),
+            outward: spectrum
+                .vectors
+                .scaled(&power(tilt))
+                .with_columns_scaled(&options.response(&spectrum.singular)),
+            source: power(-options.alpha),
+            target: power(options.alpha - 1.0),
+            shares: options.user_shares(interactions),
             users: interactions.clone(),
             by_item,
-        })
+        }
     }
 
     /// Adds the linear part to `out`, which is all zero; `weights` is all zero between calls.
@@ -199,6 +246,10 @@ impl ModelKind for GraphFilter {
 
     fn fit_matrix(interactions: &Matrix, options: &GraphFilterOptions) -> Result<Self> {
         Self::fit(interactions, options)
+    }
+
+    fn tuned(options: &GraphFilterOptions, held_out: &HeldOut) -> Result<GraphFilterOptions> {
+        tune::graph_filter_on(held_out, options)
     }
 
     fn training_memory(options: &GraphFilterOptions, users: u64, items: u64) -> u64 {
@@ -299,16 +350,24 @@ mod tests {
             .expect("converges");
         let largest = decomposed.S().column_vector()[items - 1];
         let vectors = decomposed.U().subcols(items - options.rank, options.rank);
-        let projector = vectors * vectors.transpose();
+        let values = decomposed.S().column_vector();
+        let response = faer::Mat::from_fn(items, items, |i, j| {
+            let component = |n: usize| {
+                let value = values[items - options.rank + n];
+                let weight =
+                    f64::from(options.low_pass) * largest - f64::from(options.sharpening) * value;
+                vectors[(i, n)] * weight * vectors[(j, n)]
+            };
+            (0..options.rank).map(component).sum::<f64>()
+        });
         let (alpha, tilt) = (
             f64::from(options.alpha),
             f64::from(options.low_pass_alpha) - 0.5,
         );
-        let low_pass = f64::from(options.low_pass) * largest;
         let score = |j: usize| -> f64 {
             let part = |i: usize| {
                 let linear = power(i, -alpha) * gram[(i, j)] * power(j, alpha - 1.0);
-                linear + low_pass * power(i, -tilt) * projector[(i, j)] * power(j, tilt)
+                linear + power(i, -tilt) * response[(i, j)] * power(j, tilt)
             };
             (0..items).map(|i| r[i] * part(i)).sum()
         };
@@ -326,7 +385,12 @@ mod tests {
             let matrix = random(seed, 40, 25, 0.15);
             let mut r = vec![0.0; 25];
             (r[2], r[7]) = (1.0, 3.0);
-            for options in [GraphFilterOptions::gf_cf(), GraphFilterOptions::default()] {
+            let sharpened = GraphFilterOptions {
+                sharpening: 0.3,
+                ..Default::default()
+            };
+            let published = GraphFilterOptions::gf_cf();
+            for options in [published, GraphFilterOptions::default(), sharpened] {
                 let options = small(options);
                 let model = GraphFilter::fit(&matrix, &options).expect("fits");
                 let mut scores = Vec::new();
@@ -346,16 +410,18 @@ mod tests {
         let model = GraphFilter::fit(&matrix, &good).expect("fits");
         let best = model.recommend(&[(1, 1.0)], 3, &roaring::RoaringBitmap::new());
         assert_eq!(best.len(), 3);
-        for (low_pass, alpha, smoothing) in [
-            (-1.0, 0.5, 0.0),
-            (f32::NAN, 0.5, 0.0),
-            (0.3, 1.5, 0.0),
-            (0.3, 0.5, -1.0),
+        for (low_pass, alpha, smoothing, sharpening) in [
+            (-1.0, 0.5, 0.0, 0.0),
+            (f32::NAN, 0.5, 0.0, 0.0),
+            (0.3, 1.5, 0.0, 0.0),
+            (0.3, 0.5, -1.0, 0.0),
+            (0.3, 0.5, 0.0, -0.1),
         ] {
             let bad = GraphFilterOptions {
                 low_pass,
                 alpha,
                 smoothing,
+                sharpening,
                 ..good
             };
             assert!(GraphFilter::fit(&matrix, &bad).is_err());

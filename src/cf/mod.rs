@@ -13,6 +13,8 @@ mod kinds;
 
 mod content_map;
 mod dense;
+mod domain_model;
+mod domains;
 mod ease;
 mod graph_filter;
 pub mod held_out;
@@ -31,9 +33,12 @@ pub mod split;
 mod svd;
 #[cfg(test)]
 mod tests;
+mod transfer;
 pub mod tune;
 
 pub use content_map::{ContentMap, ContentMapOptions, ENOUGH_EVENTS};
+pub use domain_model::DomainModel;
+pub use domains::ItemDomains;
 pub use ease::{Ease, EaseOptions};
 pub use graph_filter::{GraphFilter, GraphFilterOptions};
 pub use ials::{Ials, IalsOptions};
@@ -43,8 +48,11 @@ pub use matrix::{Matrix, Row};
 pub use options::{parse_options, to_spec_string};
 pub use popularity::{Popularity, PopularityOptions};
 pub use rank::Scored;
-pub use sequence::{Gru, GruWeights, SequenceModel, SequentialRules, SequentialRulesOptions};
+pub use sequence::{
+    Gru, GruWeights, SequenceModel, SequentialRules, SequentialRulesOptions, ServedNetwork,
+};
 pub use session_knn::{SessionKnn, SessionKnnOptions, SimilarSessions};
+pub use transfer::{TransferEstimate, TransferTrial};
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;

@@ -14,16 +14,16 @@ const OVERSAMPLING: usize = 64;
 /// Fraction of the largest eigenvalue below which a direction is noise of f32.
 const NOISE_SHARE: f64 = 1e-6;
 
-/// Returns the largest singular value, and the `rank` leading right singular vectors as columns
-/// (columns of the matrix x rank), fewer if the matrix has a lower rank, by randomized subspace
-/// iteration (Halko, Martinsson and Tropp 2011).
+/// Returns the `rank` leading right singular vectors as columns (columns of the matrix x rank), and
+/// their singular values, which descend; fewer if the matrix has a lower rank. The method is
+/// randomized subspace iteration (Halko, Martinsson and Tropp 2011).
 pub(super) fn right_vectors(
     matrix: &Matrix,
     transposed: &Matrix,
     rank: usize,
     iterations: usize,
     seed: u64,
-) -> Result<(f32, Dense)> {
+) -> Result<(Vec<f32>, Dense)> {
     let max_rank = matrix.rows().min(matrix.columns());
     let width = rank.saturating_add(OVERSAMPLING).min(max_rank);
     let mut basis = Dense::normal(matrix.columns(), width, 1.0, seed);
@@ -35,9 +35,10 @@ pub(super) fn right_vectors(
     let (values, vectors) = eigenvectors(&sparse_times(matrix, &basis))?;
     let kept = significant(&values).min(rank);
     let columns: Vec<_> = (0..kept).map(|n| values.len() - 1 - n).collect();
-    let largest = values.last().map_or(0.0, |v| v.max(0.0).sqrt() as f32);
+    let singular = columns.iter().map(|n| values[*n].max(0.0).sqrt() as f32);
+    let singular = singular.collect();
     let leading = basis.times(pick(&vectors, &columns, |_| 1.0).as_ref());
-    Ok((largest, leading))
+    Ok((singular, leading))
 }
 
 /// Returns an orthonormal basis of the columns, without linearly dependent ones (SVQB, Stathopoulos

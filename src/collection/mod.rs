@@ -162,8 +162,8 @@ impl Collection {
 
     /// Removes expired events, and trains if enough events are new; returns true if it did either.
     pub(crate) fn maintain_behavior(&self) -> Result<bool> {
-        let changed =
-            self.behavior.maintain()? || self.behavior.release_due(|| self.public_catalog())?;
+        let changed = self.behavior.maintain(&|ids| self.categories_of(ids))?
+            || self.behavior.release_due(|| self.public_catalog())?;
         if changed {
             self.report();
         }

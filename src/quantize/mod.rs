@@ -9,6 +9,7 @@ mod principal;
 mod projected;
 mod rabitq;
 mod rotation;
+mod scaled_rows;
 mod simd;
 
 pub(crate) use self::{
@@ -17,4 +18,5 @@ pub(crate) use self::{
     principal::PrincipalComponents,
     projected::{MAX_PROJECTED_DIM, Projected, ProjectedQuery, ProjectionFit, kept_components},
     rabitq::{RaBitQ, RotatedQuery},
+    scaled_rows::ScaledRows,
 };

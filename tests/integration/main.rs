@@ -35,6 +35,7 @@ mod shopper;
 mod states;
 mod support;
 mod synonyms;
+mod transfer;
 mod understanding;
 mod variants;
 mod watch;

@@ -19,7 +19,7 @@ const K: usize = 20;
 
 /// Models that run by default: default options, options tuned on data held out from `train`, and
 /// published ones.
-const DEFAULT: [&str; 9] = [
+const DEFAULT: [&str; 10] = [
     "popularity",
     "session-knn:decay=1",
     "ials",
@@ -28,6 +28,7 @@ const DEFAULT: [&str; 9] = [
     "item-knn",
     "tuned-item-knn",
     "graph-filter",
+    "graph-filter:sharpening=0.4",
     "tuned-graph-filter",
 ];
 

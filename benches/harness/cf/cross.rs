@@ -5,7 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use vitrine::cf::{Matrix, Recommender, held_out::HeldOut, metrics::Interval};
+use vitrine::cf::{
+    DomainModel, ItemDomains, Matrix, Recommender, TransferTrial, held_out::HeldOut,
+    metrics::Interval,
+};
 
 use crate::{
     Outcome,
@@ -21,6 +24,9 @@ const NEGATIVES: usize = 999;
 
 /// Draws of the bootstrap.
 const RESAMPLES: usize = 1_000;
+
+/// Test users on which the weight of the other category is chosen.
+const GUARD_USERS: usize = 5_000;
 
 /// Users scored at a time.
 const BATCH: usize = 64;
@@ -39,6 +45,9 @@ pub struct Args {
     /// Test on an item of each user held out from train instead, to choose options.
     #[arg(long)]
     validate: bool,
+    /// Exchange the users of the other category, so that it has nothing to tell.
+    #[arg(long)]
+    unrelated: bool,
     /// Weight of the history in the other category.
     #[arg(long, default_value_t = 1.0)]
     other: f32,
@@ -81,6 +90,12 @@ pub fn run(args: &Args) -> Outcome<()> {
             both.print(&format!("{model}, with {from}"));
             both.compare(&alone, &format!("paired difference to {to} alone"));
             both.compare(&popularity, "paired difference to popularity");
+            let guarded = task.guarded(model, args.seed)?;
+            let (weight, guarded) = (guarded.0, task.evaluate(&guarded.1, &task.both, 1.0));
+            guarded.print(&format!(
+                "{model}, {from} with weight {weight} as chosen on train"
+            ));
+            guarded.compare(&alone, &format!("paired difference to {to} alone"));
         }
     }
     Ok(())
@@ -110,6 +125,13 @@ impl Task {
         let test = read(target, "test_original.txt.gz")?;
         let items = count(purchases.iter().chain(&test).map(|p| p.1));
         let users = count(purchases.iter().chain(&other).chain(&test).map(|p| p.0));
+        let mut other = other;
+        if args.unrelated {
+            let step = users as u32 / 2;
+            other
+                .iter_mut()
+                .for_each(|p| p.0 = (p.0 + step) % users as u32);
+        }
         let triples = purchases.iter().map(|(user, item)| (*user, *item, 1.0));
         let full = Matrix::from_triples(users, items, triples)?;
         let (alone, tested) = if args.validate {
@@ -147,6 +169,19 @@ impl Task {
             both,
             tested,
         })
+    }
+
+    /// Returns the weight of the other category, as chosen on items held out from `both`, and the
+    /// model that uses it.
+    fn guarded(&self, model: &str, seed: u64) -> Outcome<(f32, DomainModel)> {
+        let domain = |item| u32::from(item >= self.items);
+        let domains = ItemDomains::new((0..self.both.columns()).map(domain).collect())?;
+        let alone = settings::resolve(model, &self.alone)?;
+        let joint = settings::resolve(model, &self.both)?;
+        let trial = TransferTrial::new(&self.both, &domains, &joint, GUARD_USERS, seed)?;
+        let weight = trial.estimate(0, &alone)?.map_or(1.0, |e| e.weight);
+        let model = DomainModel::fit(&self.both, domains, vec![weight], &joint, &alone)?;
+        Ok((weight, model))
     }
 
     /// Returns the metrics of a model fitted on `matrix`; items of the other category have weight

@@ -1,12 +1,11 @@
-//! `domains`: ranks the categories that a category could learn from.
+//! `domains`: ranks the categories that a category could learn from, by their items and by their
+//! events.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    io::Write,
-};
+use std::{collections::HashMap, io::Write};
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
+use vitrine::{cf::TransferEstimate, schemas::Event};
 use vitrine_schemas::{CategoryPath, Item};
 
 use super::{Outcome, catalog::Catalog};
@@ -14,7 +13,8 @@ use crate::{
     error::CommandError,
     train::{
         ItemFeatures,
-        domains::{Users, level, rank},
+        domain_events::DomainEvents,
+        domains::{level, rank},
     },
 };
 
@@ -29,17 +29,37 @@ pub(super) struct DomainsArgs {
 
 pub(super) fn run(args: &DomainsArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let items = args.catalog.items()?;
-    let users = users(args, &items)?;
+    let events = events(args, &items)?;
+    let users = events.as_ref().map(DomainEvents::users);
     let (_, views, counts) = args.catalog.views(&items)?;
     let examples: Vec<_> = views.iter().filter_map(ItemFeatures::example).collect();
     let ranked = rank(&examples, &args.target, users.as_ref())?;
-    let answer = json!({"target": args.target, "items": counts, "sources": ranked});
+    let mut sources = json!(ranked);
+    if let (Some(events), Some(sources)) = (&events, sources.as_array_mut()) {
+        for (source, ranked) in sources.iter_mut().zip(&ranked) {
+            let estimate = events.transfer(&args.target, &ranked.source)?;
+            source["behavior"] = estimate.map_or(Value::Null, |estimate| described(&estimate));
+        }
+    }
+    let answer = json!({"target": args.target, "items": counts, "sources": sources});
     writeln!(out, "{answer}")?;
     Ok(Outcome::Complete)
 }
 
-/// Returns the users of each category, from the events of a collection; `None` without events.
-fn users(args: &DomainsArgs, items: &[Item]) -> Result<Option<Users>, CommandError> {
+/// Returns the estimated effect of events in a source on recommendations of the target.
+fn described(estimate: &TransferEstimate) -> Value {
+    json!({
+        "weight": estimate.weight,
+        "gain": estimate.gain.mean,
+        "gain_low": estimate.gain.low,
+        "gain_high": estimate.gain.high,
+        "users": estimate.users,
+    })
+}
+
+/// Returns the choices of users by category, from the events of a collection; `None` without
+/// events.
+fn events(args: &DomainsArgs, items: &[Item]) -> Result<Option<DomainEvents>, CommandError> {
     let Some(collection) = args.catalog.stored()? else {
         return Ok(None);
     };
@@ -49,18 +69,17 @@ fn users(args: &DomainsArgs, items: &[Item]) -> Result<Option<Users>, CommandErr
         .iter()
         .map(|item| (item.id.as_str(), category(item)))
         .collect();
-    let mut users: Users = BTreeMap::new();
-    collection.for_each_event(|_, event| {
+    let mut events = DomainEvents::default();
+    collection.for_each_event(|_, event: Event| {
         // Without a signed-in user, the session counts as a user.
         let Some(user) = event.user.or(event.session) else {
             return;
         };
         for item in &event.items {
             if let Some(category) = categories.get(item.as_str()) {
-                let category_users = users.entry(category.clone()).or_default();
-                category_users.insert(user.clone());
+                events.add(&user, item, category);
             }
         }
     })?;
-    Ok((!users.is_empty()).then_some(users))
+    Ok((!events.is_empty()).then_some(events))
 }

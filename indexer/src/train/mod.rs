@@ -12,6 +12,7 @@ mod choices;
 mod co_objective;
 mod co_purchases;
 mod curve;
+pub mod domain_events;
 pub mod domains;
 mod feature_cache;
 mod gather;

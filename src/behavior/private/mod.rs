@@ -350,6 +350,7 @@ fn released_info(version: u64, items: usize) -> ModelInfo {
         model: ModelChoice::Auto,
         parameters: [("released".to_owned(), true.into())].into(),
         held_out: Vec::new(),
+        transfers: Vec::new(),
         trained_at: Utc::now().to_rfc3339(),
         seconds: 0.0,
         estimated_bytes: 0,

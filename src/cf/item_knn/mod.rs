@@ -1,5 +1,6 @@
 //! Item neighborhoods: items with common users, and the number of these users as an explanation.
 
+mod by_domain;
 mod fit;
 mod live;
 mod options;

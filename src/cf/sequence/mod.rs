@@ -5,10 +5,12 @@ mod gru;
 mod network;
 mod rules;
 mod sequence_network;
+mod served;
 
 pub use gru::{Gru, GruWeights};
 pub use network::SequenceModel;
 pub use rules::{SequentialRules, SequentialRulesOptions};
+pub use served::ServedNetwork;
 
 use std::collections::HashMap;
 

@@ -33,6 +33,16 @@ impl SequenceModel {
         }
     }
 
+    /// Returns the length of the state and of an item vector.
+    pub(super) fn dim(&self) -> usize {
+        self.network().dim()
+    }
+
+    /// Returns the item vectors, items x [`SequenceModel::dim`].
+    pub(super) fn vectors(&self) -> &[f32] {
+        self.network().vectors()
+    }
+
     /// Returns the state after the latest liked items of a history: a query vector for the item
     /// vectors.
     pub fn state(&self, history: &[(u32, f32)]) -> Vec<f32> {
@@ -91,22 +101,27 @@ impl Recommender for SequenceModel {
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
         let state = self.state(history);
         out.clear();
-        if state.iter().all(|x| *x == 0.0) {
-            // Nothing was read.
-            return out.resize(self.items(), 0.0);
-        }
         let vectors = self.network().vectors().chunks_exact(state.len());
         // Compiled for the vector instructions of the machine.
         Arch::new().dispatch(|| out.extend(vectors.map(|vector| dot(vector, &state))));
-        let best = out.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        for score in out {
-            let below = *score - best;
-            *score = if below < MIN_LOG_SCORE {
-                0.0
-            } else {
-                below.exp()
-            };
-        }
+        to_relative(&state, out);
+    }
+}
+
+/// Replaces the products of a state with the item vectors by the probabilities of the items,
+/// relative to that of the likeliest one; by 0 if the state is that of an empty history.
+pub(super) fn to_relative(state: &[f32], scores: &mut [f32]) {
+    if state.iter().all(|x| *x == 0.0) {
+        return scores.fill(0.0);
+    }
+    let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    for score in scores {
+        let below = *score - best;
+        *score = if below < MIN_LOG_SCORE {
+            0.0
+        } else {
+            below.exp()
+        };
     }
 }
 

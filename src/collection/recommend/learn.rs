@@ -78,7 +78,9 @@ impl Collection {
             "weights learned from events would be one more release; the default blend is used",
         )?;
         let split = self.split_events()?;
-        let mut model = self.behavior.fit_with_active_settings(&split.earlier)?;
+        let categories = |ids: &[String]| self.categories_of(ids);
+        let behavior = &self.behavior;
+        let mut model = behavior.fit_with_active_settings(&split.earlier, &categories)?;
         if self.behavior.model().is_some_and(|m| m.network().is_some()) {
             let network = train_network(&Sequences::of(&split.earlier))?;
             model = model.with_network(network.map(Arc::new));

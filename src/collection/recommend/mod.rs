@@ -4,6 +4,7 @@
 //! `query::blend` their order and `reason` the explanations.
 
 mod bought_together;
+mod categories;
 mod check;
 mod eligible;
 mod explore;
@@ -80,7 +81,8 @@ impl Collection {
         match self.behavior.is_private() {
             true => self.release(training),
             false => {
-                let model = self.behavior.train(training)?;
+                let categories = |ids: &[String]| self.categories_of(ids);
+                let model = self.behavior.train(training, &categories)?;
                 self.refresh_cold_items()?;
                 Ok(model)
             }

@@ -96,7 +96,7 @@ impl NeighborScores {
     /// Returns the scores of the network, if there is one.
     fn of_network(model: &Model, history: &[(u32, f32)], items: usize) -> Option<Self> {
         let network = model.network()?;
-        Some(Self::by(&**network, history, items))
+        Some(Self::by(network, history, items))
     }
 
     fn none(items: usize) -> Self {

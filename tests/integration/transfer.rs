@@ -1,0 +1,109 @@
+//! The weight of other categories in recommendations of one category.
+
+use serde_json::json;
+use vitrine::{
+    Collection, Database, Options, Training,
+    schemas::{Event, RecommendResponse},
+};
+
+use crate::support::put;
+
+/// Number of users.
+const USERS: usize = 300;
+
+/// Users choose three of ten items of one of six groups of `Tents`, and six of ten items of a group
+/// of `Books`: of the group of the same number, or of one that has nothing to do with it.
+fn fill(db: &Database, related: bool) {
+    let shop = db
+        .create_collection("shop", crate::support::config())
+        .expect("created");
+    let item =
+        |category: &str, n: usize| json!({"id": format!("{category}{n}"), "category": category});
+    let of = |category: &'static str| (0..60).map(move |n| item(category, n));
+    put(&shop, &of("Tents").chain(of("Books")).collect::<Vec<_>>());
+    let mut log = Vec::new();
+    for user in 0..USERS {
+        let mut choose = |category: &str, group: usize, count: usize| {
+            for n in 0..count {
+                // Steps without a common factor with 10, so that items of a user differ.
+                let step = [1, 3, 7, 9][user / 6 % 4];
+                let number = 10 * group + (user / 24 + n * step) % 10;
+                log.push(json!({
+                    "kind": "view", "collection": "shop", "user": format!("u{user}"),
+                    "items": [format!("{category}{number}")], "ts": "2026-05-01T10:00:00Z"
+                }));
+            }
+        };
+        choose("Tents", user % 6, 3);
+        match related {
+            true => choose("Books", user % 6, 6),
+            false => (0..6).for_each(|group| choose("Books", (user / 7 + group) % 6, 2)),
+        }
+    }
+    let log: Vec<Event> = serde_json::from_value(log.into()).expect("events");
+    db.append_events(&log).expect("stored");
+}
+
+fn recommend(shop: &Collection) -> RecommendResponse {
+    let request = json!({
+        "positives": [{"id": "Books3"}, {"id": "Books4"}], "categories": ["Tents"], "limit": 5,
+        "blend": {"weights": {"behavior": 1, "popularity": 0.01}}
+    });
+    let request = serde_json::from_value(request).expect("a request");
+    shop.recommend(&request, None).expect("an answer")
+}
+
+fn also_liked(shop: &Collection) -> usize {
+    let hits = recommend(shop).hits;
+    hits.iter()
+        .filter(|h| h.reason.code == "also_liked")
+        .count()
+}
+
+#[test]
+fn a_category_that_others_tell_nothing_about_is_recommended_by_its_own_events() {
+    for model in ["item_knn", "graph_filter"] {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let open = || {
+            let options = Options {
+                index_threads: 0,
+                ..Options::default()
+            };
+            Database::open(dir.path(), options).expect("open")
+        };
+        let training = Training {
+            model: serde_json::from_value(model.into()).expect("a model"),
+            ..Training::default()
+        };
+        {
+            let db = open();
+            fill(&db, false);
+            let shop = db.collection("shop").expect("open");
+            let info = shop.train(&training).expect("trained");
+            let tents = info.transfers.iter().find(|t| t.category == "Tents");
+            assert_eq!(tents.expect("estimated").weight, 0.0, "{model}: {info:?}");
+            assert_eq!(also_liked(&shop), 0, "{model}");
+        }
+        let db = open();
+        let shop = db.collection("shop").expect("open");
+        assert_eq!(also_liked(&shop), 0, "{model}, stored");
+    }
+}
+
+#[test]
+fn a_category_that_others_tell_about_is_recommended_by_their_events_too() {
+    let db_dir = tempfile::tempdir().expect("temporary folder");
+    let db = Database::open(db_dir.path(), Options::default()).expect("open");
+    fill(&db, true);
+    let shop = db.collection("shop").expect("open");
+    let training = Training {
+        model: serde_json::from_value("item_knn".into()).expect("a model"),
+        ..Training::default()
+    };
+    let info = shop.train(&training).expect("trained");
+    let tents = info.transfers.iter().find(|t| t.category == "Tents");
+    let tents = tents.expect("estimated");
+    assert!(tents.weight > 0.0 && tents.gain_low > 0.0, "{tents:?}");
+    assert!(tents.people as usize == USERS);
+    assert!(also_liked(&shop) > 0);
+}
