@@ -76,6 +76,7 @@ pub mod behavior;
 pub mod blend;
 mod category_path;
 pub mod collection;
+pub mod consent;
 pub mod dialogue;
 pub mod diversify;
 pub mod embeddings;
@@ -133,6 +134,9 @@ pub use category_path::CategoryPath;
 pub use collection::{
     AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo,
     IndexMemory, RecallInfo, SelectivityRecall,
+};
+pub use consent::{
+    ConsentConfig, ConsentDecision, ConsentDecisions, ConsentResponse, ConsentStatus,
 };
 pub use dialogue::{
     ActKind, ComparedItem, Dialogue, DialogueAct, DialogueFilter, DialoguePageRequest,

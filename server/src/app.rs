@@ -15,7 +15,7 @@ use crate::{
     http::access::{self, Access},
     openapi,
     routes::{
-        analytics, collections, console, dialogues, docs, embeddings, erasures, events,
+        analytics, collections, consent, console, dialogues, docs, embeddings, erasures, events,
         experiments, health, images, import, item_embedding, items, map, models, multi_search,
         presets, privacy, rankers, recommend, reembedding, replication, reports, rules, search,
         snapshots, suggest, synonyms, transcriptions, understand, users,
@@ -121,6 +121,14 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/events").on(POST, Key(Write), events::post),
         Entry::new("/v1/events/import").on(POST, Key(Write), events::import),
         Entry::new("/v1/users/{u}").on(DELETE, Key(Admin), users::erase),
+        Entry::new("/v1/users/{u}/consent")
+            .on(GET, Key(Read), consent::get)
+            .on(PUT, Key(Write), consent::put)
+            .on(DELETE, Key(Write), consent::delete),
+        Entry::new("/v1/sessions/{s}/consent")
+            .on(GET, Key(Read), consent::get_of_session)
+            .on(PUT, Key(Write), consent::put_of_session)
+            .on(DELETE, Key(Write), consent::delete_of_session),
         Entry::new("/v1/users/{u}/export").on(GET, Key(Admin), users::export),
         Entry::new("/v1/sessions/{s}").on(DELETE, Key(Admin), users::erase_session),
         Entry::new("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),

@@ -17,10 +17,10 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    analytics, collections, dialogues, embeddings, erasures, events, experiments, health, images,
-    import, item_embedding, items, map, models, multi_search, presets, privacy, rankers, recommend,
-    reembedding, replication, reports, rules, search, snapshots, suggest, synonyms, transcriptions,
-    understand, users,
+    analytics, collections, consent, dialogues, embeddings, erasures, events, experiments, health,
+    images, import, item_embedding, items, map, models, multi_search, presets, privacy, rankers,
+    recommend, reembedding, replication, reports, rules, search, snapshots, suggest, synonyms,
+    transcriptions, understand, users,
 };
 
 /// The OpenAPI document.
@@ -55,6 +55,8 @@ use crate::routes::{
         experiments::list, experiments::get, experiments::put, experiments::delete, experiments::results,
         analytics::summary, analytics::queries, analytics::positions, analytics::export,
         users::export, users::erase, users::export_session, users::erase_session, erasures::get,
+        consent::get, consent::put, consent::delete,
+        consent::get_of_session, consent::put_of_session, consent::delete_of_session,
         embeddings::post, embeddings::models, transcriptions::post, transcriptions::post_short,
         reports::list, reports::get,
         snapshots::list, snapshots::create, replication::get,
@@ -84,7 +86,7 @@ use crate::routes::{
         (name = "events", description = "Behavior events"),
         (name = "analytics", description = "Recorded searches and what followed from them; experiments"),
         (name = "privacy", description = "What private collections released, and their budgets"),
-        (name = "users", description = "Export or erase the data of a user or session"),
+        (name = "users", description = "Consent of users and sessions; export or erase their data"),
         (name = "embeddings", description = "OpenAI-compatible embeddings"),
         (name = "speech", description = "OpenAI-compatible transcriptions"),
         (name = "reports", description = "Evaluation reports"),

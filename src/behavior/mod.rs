@@ -8,6 +8,7 @@
 //! training. Models are stored, so that a restart needs no training.
 
 mod activity;
+mod consent;
 mod daily;
 mod exposure;
 mod follows;
@@ -42,12 +43,13 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{
-    BehaviorConfig, BehaviorInfo, Event, PrivacyConfig, limits::MAX_UNKNOWN_ITEM_BYTES,
+    BehaviorConfig, BehaviorInfo, CollectionConfig, Event, limits::MAX_UNKNOWN_ITEM_BYTES,
 };
 
 use self::private::Private;
 pub(crate) use self::{
     activity::Activity,
+    consent::{Consents, Purposes},
     daily::day_of,
     exposure::Exposure,
     log::{Log, event_bytes},
@@ -94,6 +96,7 @@ pub(crate) struct Behavior {
     store: Arc<Store>,
     collection: u32,
     config: RwLock<BehaviorConfig>,
+    consents: Consents,
     /// Stored models; None once the collection is dropped.
     list: Mutex<Option<ModelList>>,
     /// Time when the next training is due; locked during a training.
@@ -119,14 +122,15 @@ impl Behavior {
     pub fn open(
         store: Arc<Store>,
         collection: u32,
-        config: &BehaviorConfig,
-        privacy: Option<&PrivacyConfig>,
+        config: &CollectionConfig,
         clock: Clock,
     ) -> Result<Self> {
+        let consents = Consents::open(&store, collection, &config.consent)?;
+        let (config, privacy) = (&config.behavior, config.privacy.as_ref());
         let list = models::read_list(&store, collection)?;
         let private = privacy.map(|privacy| Private::open(&store, collection, privacy));
         let private = private.transpose()?;
-        let log = Log::new(store.model_items(collection)?, config);
+        let log = Log::new(store.model_items(collection)?, config, &consents);
         let log = if private.is_some() {
             log.into_private()
         } else {
@@ -138,6 +142,7 @@ impl Behavior {
             store,
             collection,
             config: RwLock::new(config.clone()),
+            consents,
             list: Mutex::new(Some(list)),
             due: Mutex::default(),
             replacing: Mutex::default(),

@@ -6,6 +6,7 @@ mod bounds;
 mod browse;
 mod cold_items;
 mod compat;
+mod consent;
 mod cross;
 mod damage;
 mod dialogues;

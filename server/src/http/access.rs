@@ -41,13 +41,19 @@ impl Access {
 }
 
 /// Routes that user tokens open; their handlers apply the limits of the token.
-pub const USER_ROUTES: [(&str, &str); 6] = [
+pub const USER_ROUTES: [(&str, &str); 12] = [
     ("POST", "/v1/collections/{c}/search"),
     ("POST", "/v1/collections/{c}/recommend"),
     ("GET", "/v1/collections/{c}/items/{id}/similar"),
     ("GET", "/v1/collections/{c}/items/{id}/bought_together"),
     ("GET", "/v1/collections/{c}/popular"),
     ("POST", "/v1/events"),
+    ("GET", "/v1/users/{u}/consent"),
+    ("PUT", "/v1/users/{u}/consent"),
+    ("DELETE", "/v1/users/{u}/consent"),
+    ("GET", "/v1/sessions/{s}/consent"),
+    ("PUT", "/v1/sessions/{s}/consent"),
+    ("DELETE", "/v1/sessions/{s}/consent"),
 ];
 
 /// Rejects requests without the required access; stores what their key grants in the extensions of

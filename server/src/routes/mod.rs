@@ -3,6 +3,7 @@
 
 pub mod analytics;
 pub mod collections;
+pub mod consent;
 pub mod console;
 pub mod dialogues;
 pub mod docs;

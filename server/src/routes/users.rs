@@ -194,7 +194,7 @@ async fn erase_dialogues(
 }
 
 /// Returns the requested collection, or all that the key covers.
-async fn collections(
+pub(super) async fn collections(
     context: &RequestContext,
     params: &SubjectParams,
 ) -> ApiResult<Vec<Arc<Collection>>> {

@@ -8,6 +8,7 @@ mod chinese;
 mod collections;
 mod colors;
 mod conditions;
+mod consent;
 mod console;
 mod description;
 mod dialogues;
