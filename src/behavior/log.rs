@@ -19,6 +19,7 @@ use super::{
     follows::Follows,
     id_memo::{BYTES_PER_ITEM, IdMemo},
     names::{Names, name_bytes},
+    retention::Horizons,
     rows::{NONE, Row, Rows},
     subjects::SubjectTable,
     weights::Weights,
@@ -472,9 +473,8 @@ impl Log {
         self.live > max_rows + max_rows / 8 || dead > 10_000 + self.live / 4
     }
 
-    /// Begins a copy of about the latest `max_rows` rows, without those older than `from`, in
-    /// seconds since 1970.
-    pub(super) fn copy(&self, max_rows: u64, from: u32) -> LogCopy {
+    /// Begins a copy of about the latest `max_rows` rows, without those that are not kept.
+    pub(super) fn copy(&self, max_rows: u64, horizons: Horizons) -> LogCopy {
         let mut copy = Self {
             names: self.names.clone(),
             users: self.users.emptied(),
@@ -492,7 +492,7 @@ impl Log {
             sessions: self.sessions.hashes(),
             next: surplus + if surplus > 0 { dead } else { 0 },
             end: self.rows.len(),
-            from,
+            horizons,
         }
     }
 }
@@ -511,8 +511,8 @@ pub(super) struct LogCopy {
     next: u64,
     /// Row to stop at.
     end: u64,
-    /// Minimum time, in seconds since 1970.
-    from: u32,
+    /// Times before which rows are left out.
+    horizons: Horizons,
 }
 
 impl LogCopy {
@@ -538,7 +538,10 @@ impl LogCopy {
     fn rows(&mut self, log: &Log, end: u64) {
         let count = end.saturating_sub(self.next) as usize;
         for (number, row) in (self.next..).zip(log.rows.iter(self.next)).take(count) {
-            if row.item != NONE && row.seconds >= self.from {
+            let horizon = self.horizons.of(row.kind);
+            // A row has its second only.
+            let is_kept = horizon.is_none_or(|horizon| row.seconds >= seconds(horizon));
+            if row.item != NONE && is_kept {
                 let user = self.copy.users.adopt(row.user, &self.users);
                 let session = self.copy.sessions.adopt(row.session, &self.sessions);
                 self.copy.push(Row {

@@ -21,6 +21,7 @@ mod models;
 mod names;
 mod popular;
 mod private;
+mod retention;
 mod rows;
 mod sequences;
 mod settings;
@@ -57,6 +58,7 @@ pub(crate) use self::{
     names::name_bytes,
     popular::Popular,
     private::PublicCatalog,
+    retention::Horizons,
 };
 pub use self::{sequences::Sequences, training::Training, weights::event_weight};
 use crate::{
@@ -79,9 +81,6 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Number of touches after which the size of the log is measured again.
 const MEASURE_EVERY: u64 = 1024;
-
-/// Events removed per batch.
-const EXPIRY_BATCH: usize = 1000;
 
 /// Microseconds in a day.
 const DAY: f64 = 86_400.0 * 1e6;
@@ -162,7 +161,7 @@ impl Behavior {
             log.add(&event, reference.micros);
             // Events come oldest first, so the latest are kept.
             if log.needs_compaction(config.max_touches) {
-                let mut copy = log.copy(config.max_touches, 0);
+                let mut copy = log.copy(config.max_touches, Horizons::default());
                 while copy.step(&log) {}
                 *log = copy.finish(&log);
             }
@@ -296,24 +295,10 @@ impl Behavior {
         }
     }
 
-    /// Returns the time before which events are removed, in microseconds since 1970.
-    pub fn horizon(&self) -> Option<i64> {
-        let days = self.config.read().retention_days?;
-        Some(self.clock.now().saturating_sub((days * DAY) as i64))
-    }
-
     /// Removes old events, compacts the log if needed, and trains if enough is new; returns true if
     /// it trained.
     pub fn maintain(&self) -> Result<bool> {
-        let due = {
-            let mut expiry = self.expiry.lock();
-            let due = Instant::now() >= *expiry;
-            if due {
-                *expiry = Instant::now() + EXPIRY_INTERVAL;
-            }
-            due
-        };
-        if due && self.expire()? > 0 {
+        if self.expire_if_due()? {
             self.compact_log();
         }
         if self
@@ -333,51 +318,15 @@ impl Behavior {
         }
     }
 
-    /// Removes events older than the retention; returns their number. What users follow is kept: it
-    /// holds until they unfollow.
-    fn expire(&self) -> Result<u64> {
-        let Some(horizon) = self.horizon() else {
-            return Ok(0);
-        };
-        if !self.store.may_expire(self.clock.now())? {
-            return Ok(0);
-        }
-        let mut expired = 0;
-        loop {
-            let mut batch = Batch::default();
-            let mut count = 0;
-            self.store
-                .scan_events(self.collection, |reference, event| {
-                    let old = reference.micros < horizon && count < EXPIRY_BATCH;
-                    if old && !event.kind.is_about_followed() {
-                        batch.delete_event(self.collection, reference, &event);
-                        count += 1;
-                    }
-                    Ok(old)
-                })?;
-            if count == 0 {
-                break;
-            }
-            self.store.write(batch)?;
-            expired += count as u64;
-        }
-        self.expired.fetch_add(expired, Relaxed);
-        if expired > 0 {
-            tracing::info!(events = expired, "removed events older than retention_days");
-        }
-        Ok(expired)
-    }
-
     /// Replaces the log by a copy of the rows to keep; the log is read and written meanwhile.
     fn compact_log(&self) {
         let _replacing = self.replacing.lock();
-        let horizon = match self.store.may_expire(self.clock.now()) {
-            Ok(true) => self.horizon().unwrap_or(0),
-            Ok(false) | Err(_) => 0,
+        let horizons = match self.store.may_expire(self.clock.now()) {
+            Ok(true) => self.horizons(),
+            Ok(false) | Err(_) => Horizons::default(),
         };
-        let from = horizon.div_euclid(1_000_000).max(0);
-        let from = u32::try_from(from).unwrap_or(u32::MAX);
-        let mut copy = self.log.read().copy(self.config.read().max_touches, from);
+        let max_touches = self.config.read().max_touches;
+        let mut copy = self.log.read().copy(max_touches, horizons);
         while copy.step(&self.log.read()) {}
         let mut log = self.log.write();
         *log = copy.finish(&log);

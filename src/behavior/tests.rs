@@ -227,7 +227,7 @@ fn a_log_equals_lists_by_user_through_erasures_and_copies() {
                 log.erase(&Subject::User(user.clone()));
                 users.remove(&user);
             }
-            4..8 if copying.is_none() => copying = Some(log.copy(u64::MAX, 0)),
+            4..8 if copying.is_none() => copying = Some(log.copy(u64::MAX, Horizons::default())),
             8..16 => {
                 if let Some(mut copy) = copying.take() {
                     if copy.step(&log) {
@@ -264,8 +264,8 @@ fn a_copy_keeps_the_latest_and_leaves_out_the_old() {
         .collect();
     let mut log = log(&events);
     assert!(!log.needs_compaction(1000) && log.needs_compaction(500));
-    let compacted = |log: &Log, most, from| {
-        let mut copy = log.copy(most, from);
+    let compacted = |log: &Log, most, from: i64| {
+        let mut copy = log.copy(most, Horizons::from_time(from * 1_000_000));
         while copy.step(log) {}
         copy.finish(log)
     };
@@ -311,7 +311,7 @@ fn rows_from_the_mark_on_are_those_a_training_did_not_read() {
     add_events(&mut shared.write(), 200);
     // A copy leaves out erased rows, so that row numbers change.
     shared.write().erase(&user("u3"));
-    let mut copying = shared.read().copy(u64::MAX, 0);
+    let mut copying = shared.read().copy(u64::MAX, Horizons::default());
     while copying.step(&shared.read()) {}
     let copy = copying.finish(&shared.read());
     assert!(
@@ -354,7 +354,7 @@ fn clicks_count_that_follow_an_impression() {
         (exposure.impressions, exposure.clicks)
     };
     assert_eq!(counts(&log), (2, 2));
-    let mut copy = log.copy(u64::MAX, 0);
+    let mut copy = log.copy(u64::MAX, Horizons::default());
     while copy.step(&log) {}
     assert_eq!(counts(&copy.finish(&log)), (2, 2));
     log.erase(&user("u"));

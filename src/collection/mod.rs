@@ -54,7 +54,7 @@ use crate::{
     lexical::LexicalIndex,
     query::blend::BlendModel,
     search_log::SearchLog,
-    storage::{SegmentList, Store, StoredConsent, SubjectHash},
+    storage::{EventRef, SegmentList, Store, StoredConsent, SubjectHash},
     suggest::Suggestions,
 };
 
@@ -176,9 +176,9 @@ impl Collection {
         self.behavior.refresh_popularity();
     }
 
-    /// Returns the time before which events are not kept, in microseconds since 1970.
-    pub(crate) fn events_from(&self) -> Option<i64> {
-        self.behavior.horizon()
+    /// Returns the time before which events of a kind are not kept, in microseconds since 1970.
+    pub(crate) fn events_from(&self, kind: EventKind) -> Option<i64> {
+        self.behavior.horizons().of(kind)
     }
 
     /// Returns true if models were trained on events that are erased since.

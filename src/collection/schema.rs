@@ -145,6 +145,19 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
             "half_life_days",
             days(config.half_life_days, 0.001),
             "must be 0.001 to 36500",
+    for (kind, age) in &config.retention_days_by_kind {
+        let name = serde_json::to_value(kind).unwrap_or_default();
+        let name = name.as_str().unwrap_or_default();
+        let pointer = format!("/behavior/retention_days_by_kind/{name}");
+        if kind.is_about_followed() {
+            let detail = "what users follow is kept until they unfollow; leave it out";
+            return Err(Error::invalid(pointer, detail));
+        }
+        if !days(*age, 0.001) {
+            let detail = format!("expected 0.001 to 36500, got {age}");
+            return Err(Error::invalid(pointer, detail));
+        }
+    }
         ),
         (
             "retention_days",

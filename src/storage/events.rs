@@ -96,6 +96,17 @@ impl Store {
     pub fn scan_events(
         &self,
         collection: u32,
+        each: impl FnMut(EventRef, Event) -> Result<bool>,
+    ) -> Result<()> {
+        self.scan_events_from(collection, EventRef::first_at(i64::MIN), each)
+    }
+
+    /// Calls `each` for every event of a collection from a place on, in the order of time, until it
+    /// returns false.
+    pub fn scan_events_from(
+        &self,
+        collection: u32,
+        from: EventRef,
         mut each: impl FnMut(EventRef, Event) -> Result<bool>,
     ) -> Result<()> {
         let prefix = keys::events(collection);

@@ -159,7 +159,10 @@ mod tests {
     use vitrine_schemas::{BehaviorConfig, ConsentDecision, ConsentDecisions};
 
     use super::*;
-    use crate::{behavior::Consents, events::Subject};
+    use crate::{
+        behavior::{Consents, Horizons},
+        events::Subject,
+    };
 
     /// A view of an item, by numbers.
     struct View {
@@ -228,7 +231,7 @@ mod tests {
                     consents.set(subject.hash(), Some(&decisions));
                     log.apply_consent(subject.hash());
                 }
-                4 if copying.is_none() => copying = Some(log.copy(u64::MAX, 0)),
+                4 if copying.is_none() => copying = Some(log.copy(u64::MAX, Horizons::default())),
                 5 => {
                     if let Some(mut copy) = copying.take() {
                         while copy.step(&log) {}
