@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    BehaviorConfig, BehaviorInfo, BehaviorPatch, ConsentConfig, EmbedMode, EmbeddingInfo,
-    FeedConfig, FeedPreset, PrivacyConfig, ReembeddingInfo, SearchLogConfig, SearchLogInfo,
-    SuggestConfig, VectorSpace, vector_space::is_default,
+    AnonymityConfig, BehaviorConfig, BehaviorInfo, BehaviorPatch, ConsentConfig, EmbedMode,
+    EmbeddingInfo, FeedConfig, FeedPreset, PrivacyConfig, ReembeddingInfo, SearchLogConfig,
+    SearchLogInfo, SuggestConfig, VectorSpace, vector_space::is_default,
 };
 
 /// Type of an attribute. Each type accepts one value or an array.
@@ -76,6 +76,9 @@ pub struct CollectionConfig {
     /// Consent of users and sessions to the use of their data.
     #[serde(default, skip_serializing_if = "is_default")]
     pub consent: ConsentConfig,
+    /// Minimum number of people behind what figures and reasons tell.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub anonymity: AnonymityConfig,
     /// Differential privacy of what answers tell of the behavior of others; absent: none. It cannot
     /// be changed later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,6 +133,9 @@ pub struct CollectionPatch {
     /// New consent settings, as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<ConsentConfig>,
+    /// New settings of what may be told about few people, as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymity: Option<AnonymityConfig>,
 }
 
 /// Memory of an index by component.

@@ -72,6 +72,7 @@
 
 pub mod alias;
 pub mod analytics;
+pub mod anonymity;
 pub mod behavior;
 pub mod blend;
 mod category_path;
@@ -123,6 +124,7 @@ pub use analytics::{
     QueryFiguresParams, QueryFiguresResponse, QueryOrder, QuerySelection, SearchFigures,
 };
 pub use behavior::{
+pub use anonymity::AnonymityConfig;
     BehaviorConfig, BehaviorInfo, BehaviorPatch, HeldOut, ModelChoice, ModelInfo, ModelsResponse,
     Task, TaskState, TrainParams,
 };

@@ -23,6 +23,9 @@ const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 /// Maximum number of searches in a log.
 const MAX_SEARCHES: u64 = 100_000_000;
 
+/// Maximum of the minimum number of people behind figures and reasons.
+const MAX_MIN_USERS: u32 = 1_000;
+
 /// Maximum number of words that no suggestion has.
 const MAX_BLOCKED: usize = 10_000;
 
@@ -98,6 +101,13 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
 /// Checks the settings of the search log and of suggestions.
 fn check_searches(config: &CollectionConfig) -> Result<()> {
     let (log, suggest) = (&config.search_log, &config.suggest);
+    if !(1..=MAX_MIN_USERS).contains(&config.anonymity.min_users) {
+        let detail = format!(
+            "expected 1 to {MAX_MIN_USERS}, got {}",
+            config.anonymity.min_users
+        );
+        return Err(Error::invalid("/anonymity/min_users", detail));
+    }
     if !(0.001..=36_500.0).contains(&log.retention_days) {
         let detail = format!("expected 0.001 to 36500, got {}", log.retention_days);
         return Err(Error::invalid("/search_log/retention_days", detail));

@@ -385,6 +385,9 @@ impl Database {
             entry.config.consent = consent;
         }
         check_config(&entry.config)?;
+        if let Some(anonymity) = patch.anonymity {
+            entry.config.anonymity = anonymity;
+        }
         if let Some(stored) = &mut entry.reembedding {
             stored
                 .config
@@ -397,6 +400,7 @@ impl Database {
             stored.config.feed = entry.config.feed.clone();
             stored.config.consent = entry.config.consent.clone();
         }
+            stored.config.anonymity = entry.config.anonymity.clone();
         let entry = entry.clone();
         self.save(&manifest, Batch::default())?;
         collection.grow(&entry);

@@ -23,7 +23,8 @@ impl Collection {
     /// # Errors
     /// An invalid time, or the store failed.
     pub fn search_summary(&self, params: &SearchTimeParams) -> Result<AnalyticsSummary> {
-        self.search_log().summary(self.time_range(params)?)
+        let range = self.time_range(params)?;
+        self.search_log().summary(range, &self.config().anonymity)
     }
 
     /// Returns the figures of queries in a range of time, sorted and paged.
@@ -32,7 +33,8 @@ impl Collection {
     /// An invalid time or limit, or the store failed.
     pub fn query_figures(&self, params: &QueryFiguresParams) -> Result<QueryFiguresResponse> {
         let range = range(params.from.as_deref(), params.to.as_deref(), self.now())?;
-        self.search_log().queries(range, params)
+        self.search_log()
+            .queries(range, params, &self.config().anonymity)
     }
 
     /// Returns the figures of the positions of first pages in a range of time.

@@ -8,9 +8,9 @@ use std::{
 
 use chrono::DateTime;
 use vitrine_schemas::{
-    AnalyticsSummary, DayFigures, EventKind, PositionFigures, PositionFiguresResponse,
-    QueryFigures, QueryFiguresParams, QueryFiguresResponse, QueryOrder, QuerySelection,
-    SearchFigures, SearchOutcome,
+    AnalyticsSummary, AnonymityConfig, DayFigures, EventKind, PositionFigures,
+    PositionFiguresResponse, QueryFigures, QueryFiguresParams, QueryFiguresResponse, QueryOrder,
+    QuerySelection, SearchFigures, SearchOutcome,
 };
 
 use super::{SearchLog, typing::person};
@@ -102,8 +102,13 @@ pub(crate) fn revenue(outcome: &SearchOutcome) -> f64 {
 }
 
 impl SearchLog {
-    /// Returns the figures of all searches in a range of time, and by day.
-    pub fn summary(&self, range: Range<i64>) -> Result<AnalyticsSummary> {
+    /// Returns the figures of all searches in a range of time, and by day, without days of too few
+    /// people.
+    pub fn summary(
+        &self,
+        range: Range<i64>,
+        anonymity: &AnonymityConfig,
+    ) -> Result<AnalyticsSummary> {
         let mut total = FigureSums::default();
         let mut days: BTreeMap<String, FigureSums> = BTreeMap::new();
         self.for_each(range.clone(), Purposes::ANALYTICS, |micros, outcome| {
@@ -121,12 +126,14 @@ impl SearchLog {
                     day,
                     figures: sums.figures(),
                 })
+                .filter(|day| has_enough_people(&day.figures, anonymity))
                 .collect(),
             log: self.info(),
         })
     }
 
-    /// Returns the figures of the queries that a request selects, sorted and paged.
+    /// Returns the figures of the queries that a request selects, sorted and paged, without those
+    /// of too few people.
     ///
     /// # Errors
     /// `limit` is out of range.
@@ -134,6 +141,7 @@ impl SearchLog {
         &self,
         range: Range<i64>,
         params: &QueryFiguresParams,
+        anonymity: &AnonymityConfig,
     ) -> Result<QueryFiguresResponse> {
         if !(1..=MAX_LIMIT).contains(&params.limit) {
             let detail = format!("expected 1 to {MAX_LIMIT}, got {}", params.limit);
@@ -154,12 +162,16 @@ impl SearchLog {
         let mut queries: Vec<_> = all
             .filter(|query| is_selected(&query.figures, params))
             .collect();
+        let selected = queries.len();
+        queries.retain(|query| has_enough_people(&query.figures, anonymity));
+        let withheld = (selected - queries.len()) as u64;
         queries.sort_by(|a, b| compare(a, b, params.order));
         let total = queries.len() as u64;
         let queries = queries.into_iter().skip(params.offset).take(params.limit);
         Ok(QueryFiguresResponse {
             total,
             queries: queries.collect(),
+            withheld,
         })
     }
 
@@ -189,6 +201,11 @@ impl SearchLog {
         }
         Ok(PositionFiguresResponse { positions })
     }
+}
+
+/// Returns true if figures may be told: a search of someone unknown counts as that of nobody.
+fn has_enough_people(figures: &SearchFigures, anonymity: &AnonymityConfig) -> bool {
+    !anonymity.is_on() || figures.users >= u64::from(anonymity.min_users)
 }
 
 fn is_selected(figures: &SearchFigures, params: &QueryFiguresParams) -> bool {

@@ -1,6 +1,7 @@
 //! The engine through its public interface.
 
 mod aliases;
+mod anonymity;
 mod blend;
 mod bounds;
 mod browse;
