@@ -96,6 +96,7 @@ pub mod map;
 pub mod multi_search;
 pub mod preset;
 pub mod privacy;
+pub mod privacy_report;
 pub mod problem;
 pub mod ranker;
 pub mod ranking;
@@ -123,8 +124,8 @@ pub use analytics::{
     AnalyticsSummary, DayFigures, PositionFigures, PositionFiguresResponse, QueryFigures,
     QueryFiguresParams, QueryFiguresResponse, QueryOrder, QuerySelection, SearchFigures,
 };
-pub use behavior::{
 pub use anonymity::AnonymityConfig;
+pub use behavior::{
     BehaviorConfig, BehaviorInfo, BehaviorPatch, HeldOut, ModelChoice, ModelInfo, ModelsResponse,
     Task, TaskState, TrainParams,
 };
@@ -179,6 +180,11 @@ pub use preset::{Preset, Presets};
 pub use privacy::{
     LedgerEntry, LedgerParams, PeriodBudget, PrivacyConfig, PrivacyLedger, PrivacyMechanism,
     PrivacyUnit, ReleasedTable,
+};
+pub use privacy_report::{
+    CollectionPrivacy, ConsentCounts, DecisionCounts, PersonalData, PersonalDataKind,
+    PrivacyReport, SubjectEvents, SubjectPrivacy, SubjectPrivacyParams, SubjectPrivacyReport,
+    SubjectSearches,
 };
 pub use problem::{FieldError, Problem};
 pub use ranker::{

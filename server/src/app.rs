@@ -17,8 +17,8 @@ use crate::{
     routes::{
         analytics, collections, consent, console, dialogues, docs, embeddings, erasures, events,
         experiments, health, images, import, item_embedding, items, map, models, multi_search,
-        presets, privacy, rankers, recommend, reembedding, replication, reports, rules, search,
-        snapshots, suggest, synonyms, transcriptions, understand, users,
+        presets, privacy, privacy_report, rankers, recommend, reembedding, replication, reports,
+        rules, search, snapshots, suggest, synonyms, transcriptions, understand, users,
     },
 };
 
@@ -97,7 +97,7 @@ impl Entry {
 
 /// Returns all routes.
 pub fn table() -> Vec<Entry> {
-    use Access::{Collection, Everything, Key, Open};
+    use Access::{Collection, Everything, Key, Open, Own};
     const GET: Method = Method::GET;
     const PUT: Method = Method::PUT;
     const POST: Method = Method::POST;
@@ -132,6 +132,9 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/users/{u}/export").on(GET, Key(Admin), users::export),
         Entry::new("/v1/sessions/{s}").on(DELETE, Key(Admin), users::erase_session),
         Entry::new("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),
+        Entry::new("/v1/users/{u}/privacy").on(GET, Own(Admin), privacy_report::of_user),
+        Entry::new("/v1/sessions/{s}/privacy").on(GET, Own(Admin), privacy_report::of_session),
+        Entry::new("/v1/privacy/report").on(GET, Everything(Admin), privacy_report::report),
         Entry::new("/v1/erasures/{id}").on(GET, Everything(Admin), erasures::get),
         Entry::new("/v1/tasks/{id}").on(GET, Key(Read), models::task),
         Entry::new("/v1/embeddings").on(POST, Key(Read), embeddings::post),

@@ -18,9 +18,9 @@ use vitrine_schemas::{
 
 use crate::routes::{
     analytics, collections, consent, dialogues, embeddings, erasures, events, experiments, health,
-    images, import, item_embedding, items, map, models, multi_search, presets, privacy, rankers,
-    recommend, reembedding, replication, reports, rules, search, snapshots, suggest, synonyms,
-    transcriptions, understand, users,
+    images, import, item_embedding, items, map, models, multi_search, presets, privacy,
+    privacy_report, rankers, recommend, reembedding, replication, reports, rules, search,
+    snapshots, suggest, synonyms, transcriptions, understand, users,
 };
 
 /// The OpenAPI document.
@@ -48,7 +48,7 @@ use crate::routes::{
         recommend::recommend, recommend::bought_together, recommend::popular, recommend::train_blend,
         reembedding::get, reembedding::begin, reembedding::end, reembedding::pending, reembedding::fill,
         reembedding::switch, reembedding::roll_back,
-        privacy::ledger,
+        privacy::ledger, privacy_report::report, privacy_report::of_user, privacy_report::of_session,
         models::train, models::list, models::activate, models::task,
         rankers::list, rankers::store, rankers::get, rankers::delete, rankers::activate, rankers::roll_back, rankers::features,
         events::post, events::import, events::of_item,
@@ -85,7 +85,7 @@ use crate::routes::{
         (name = "models", description = "Models trained on events"),
         (name = "events", description = "Behavior events"),
         (name = "analytics", description = "Recorded searches and what followed from them; experiments"),
-        (name = "privacy", description = "What private collections released, and their budgets"),
+        (name = "privacy", description = "What is stored about people; what private collections released, and their budgets"),
         (name = "users", description = "Consent of users and sessions; export or erase their data"),
         (name = "embeddings", description = "OpenAI-compatible embeddings"),
         (name = "speech", description = "OpenAI-compatible transcriptions"),

@@ -25,14 +25,14 @@ pub(crate) struct Purposes(u8);
 impl Purposes {
     /// Answers to the user or session.
     pub const RECOMMENDATIONS: Self = Self(1);
-    /// What others get.
+    /// Answers to others.
     pub const TRAINING: Self = Self(2);
     /// Figures of searches.
     pub const ANALYTICS: Self = Self(4);
     /// Figures of searches that others get, such as suggestions.
     pub const TRAINING_ON_SEARCHES: Self = Self(2 + 4);
-    /// All purposes.
-    pub const ALL: Self = Self(7);
+    /// All purposes together.
+    pub const EVERY_USE: Self = Self(7);
 
     /// Returns true if all purposes of another set are in this one.
     pub fn contains(self, other: Self) -> bool {
@@ -91,7 +91,7 @@ pub(crate) struct ConsentTable {
 impl Default for ConsentTable {
     fn default() -> Self {
         Self {
-            default: Purposes::ALL,
+            default: Purposes::EVERY_USE,
             decided: HashMap::new(),
         }
     }
@@ -148,7 +148,7 @@ impl Consents {
         let permitted = match (user, session) {
             (Some(user), _) => self.of(Subject::User(user.to_owned()).hash()),
             (None, Some(session)) => self.of(Subject::Session(session.to_owned()).hash()),
-            (None, None) => Purposes::ALL,
+            (None, None) => Purposes::EVERY_USE,
         };
         permitted.contains(purposes)
     }
@@ -179,7 +179,7 @@ impl Consents {
     /// Sets the default; returns true if it changed.
     fn set_default(&self, config: &ConsentConfig) -> bool {
         let default = match config.default {
-            ConsentDecision::Granted => Purposes::ALL,
+            ConsentDecision::Granted => Purposes::EVERY_USE,
             ConsentDecision::Denied => Purposes(0),
         };
         let mut users = self.users.write();

@@ -347,15 +347,7 @@ impl Behavior {
     /// replaced by the next training, which is due immediately.
     pub fn erase(&self, subject: &Subject) -> Result<u64> {
         let _replacing = self.replacing.lock();
-        let mut events = self.events_of(subject)?;
-        if matches!(subject, Subject::User(_)) {
-            let sessions = events.iter().filter_map(|(_, e)| e.session.clone());
-            let sessions: BTreeSet<_> = sessions.collect();
-            for session in sessions {
-                let session = self.events_of(&Subject::Session(session))?;
-                events.extend(session.into_iter().filter(|(_, e)| e.user.is_none()));
-            }
-        }
+        let events = self.all_events_of(subject)?;
         if events.is_empty() {
             return Ok(0);
         }
@@ -411,6 +403,21 @@ impl Behavior {
     pub fn take_back(&self, purchase: &Event, micros: i64, item: &str) {
         let _replacing = self.replacing.lock();
         self.log.write().take_back(purchase, micros, item);
+    }
+
+    /// Returns all events of a session; or of a user, their events and those without a user in
+    /// their sessions.
+    pub fn all_events_of(&self, subject: &Subject) -> Result<Vec<(EventRef, Event)>> {
+        let mut events = self.events_of(subject)?;
+        if matches!(subject, Subject::User(_)) {
+            let sessions = events.iter().filter_map(|(_, e)| e.session.clone());
+            let sessions: BTreeSet<_> = sessions.collect();
+            for session in sessions {
+                let session = self.events_of(&Subject::Session(session))?;
+                events.extend(session.into_iter().filter(|(_, e)| e.user.is_none()));
+            }
+        }
+        Ok(events)
     }
 
     /// Returns all events of a user or session.

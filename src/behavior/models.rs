@@ -14,7 +14,7 @@ use crate::{
 /// Rows counted while the log is locked.
 const SLICE: u64 = 1 << 12;
 
-/// Why the newest model has events that it must not have.
+/// Reasons why the newest model has events that it must not have.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Removed {
     /// Events were erased.

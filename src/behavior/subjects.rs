@@ -14,7 +14,7 @@ use crate::storage::{NameHash, hash_of};
 struct Permit {
     /// As the user or session permits.
     own: Purposes,
-    /// Of a session: as all users permit who were seen in it.
+    /// As all users permit who were seen in a session.
     by_users: Purposes,
 }
 
@@ -60,7 +60,7 @@ impl SubjectTable {
             self.last.push(NONE);
             self.permits.push(Permit {
                 own: self.consents.read().of(&name),
-                by_users: Purposes::ALL,
+                by_users: Purposes::EVERY_USE,
             });
         }
         number
@@ -74,7 +74,7 @@ impl SubjectTable {
     /// Returns the purposes that the events of a number may be used for.
     pub fn permitted(&self, number: u32) -> Purposes {
         let permit = self.permits.get(number as usize);
-        permit.map_or(Purposes::ALL, |permit| permit.own & permit.by_users)
+        permit.map_or(Purposes::EVERY_USE, |permit| permit.own & permit.by_users)
     }
 
     /// Returns the purposes that the events of a name may be used for.
@@ -99,7 +99,7 @@ impl SubjectTable {
         for (name, number) in &self.numbers {
             self.permits[*number as usize] = Permit {
                 own: consents.of(name),
-                by_users: Purposes::ALL,
+                by_users: Purposes::EVERY_USE,
             };
         }
     }
@@ -107,7 +107,7 @@ impl SubjectTable {
     /// Returns the purposes that all users permit who were seen in a session.
     pub fn permitted_by_users(&self, session: u32) -> Purposes {
         let permit = self.permits.get(session as usize);
-        permit.map_or(Purposes::ALL, |permit| permit.by_users)
+        permit.map_or(Purposes::EVERY_USE, |permit| permit.by_users)
     }
 
     /// Sets the purposes that all users permit who were seen in a session.

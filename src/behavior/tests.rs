@@ -112,7 +112,7 @@ fn kinds_and_ratings_have_the_configured_weights_also_afterwards() {
     let pairs = |list: &[(&str, f32)]| -> Vec<_> {
         list.iter().map(|(n, w)| ((*n).to_owned(), *w)).collect()
     };
-    let (touched, rejected) = seen(&log, log.user("u", Purposes::ALL));
+    let (touched, rejected) = seen(&log, log.user("u", Purposes::EVERY_USE));
     assert_eq!(
         touched,
         pairs(&[("a", 1.0), ("b", 1.0), ("d", 3.0), ("e", 3.0)])
@@ -120,14 +120,15 @@ fn kinds_and_ratings_have_the_configured_weights_also_afterwards() {
     assert_eq!(rejected, ["c", "f"]);
     let config = json!({"weights": {"view": 0.5}, "liked_rating": 2.0});
     log.configure(&serde_json::from_value(config).expect("a configuration"));
-    let (touched, rejected) = seen(&log, log.user("u", Purposes::ALL));
+    let (touched, rejected) = seen(&log, log.user("u", Purposes::EVERY_USE));
     assert_eq!(
         touched,
         pairs(&[("a", 0.5), ("b", 0.5), ("c", 3.0), ("d", 3.0), ("e", 3.0)])
     );
     assert_eq!(rejected, ["f"]);
     assert!(
-        log.user("nobody", Purposes::ALL).is_none() && log.session("u", Purposes::ALL).is_none()
+        log.user("nobody", Purposes::EVERY_USE).is_none()
+            && log.session("u", Purposes::EVERY_USE).is_none()
     );
 }
 
@@ -142,14 +143,17 @@ fn an_erased_user_is_gone_with_the_sessions_of_no_other_user() {
         event(json!({"session": "other", "items": ["f"]})),
     ]);
     log.erase(&user("u"));
-    assert!(log.user("u", Purposes::ALL).is_none() && log.session("own", Purposes::ALL).is_none());
+    assert!(
+        log.user("u", Purposes::EVERY_USE).is_none()
+            && log.session("own", Purposes::EVERY_USE).is_none()
+    );
     let names = |activity| -> Vec<_> {
         let (touched, _) = seen(&log, activity);
         touched.into_iter().map(|(name, _)| name).collect()
     };
-    assert_eq!(names(log.user("v", Purposes::ALL)), ["d"]);
-    assert_eq!(names(log.session("shared", Purposes::ALL)), ["d"]);
-    assert_eq!(names(log.session("other", Purposes::ALL)), ["f"]);
+    assert_eq!(names(log.user("v", Purposes::EVERY_USE)), ["d"]);
+    assert_eq!(names(log.session("shared", Purposes::EVERY_USE)), ["d"]);
+    assert_eq!(names(log.session("other", Purposes::EVERY_USE)), ["f"]);
     assert_eq!((log.touches(), log.counts()), (2, (1, 2)));
     log.erase(&user("u"));
     assert_eq!(log.touches(), 2);
@@ -163,9 +167,9 @@ fn an_erased_session_is_gone_whichever_user_it_belongs_to() {
         event(json!({"user": "u", "session": "other", "items": ["d"]})),
     ]);
     log.erase(&Subject::Session("erased".into()));
-    assert!(log.session("erased", Purposes::ALL).is_none());
+    assert!(log.session("erased", Purposes::EVERY_USE).is_none());
     assert_eq!(
-        seen(&log, log.user("u", Purposes::ALL)).0,
+        seen(&log, log.user("u", Purposes::EVERY_USE)).0,
         [("d".to_owned(), 1.0)]
     );
     assert_eq!((log.touches(), log.counts()), (1, (1, 1)));
@@ -247,8 +251,8 @@ fn a_log_equals_lists_by_user_through_erasures_and_copies() {
         let user = format!("u{number}");
         let expected = users.remove(&user).unwrap_or_default();
         for activity in [
-            log.user(&user, Purposes::ALL),
-            log.session(&format!("s of {user}"), Purposes::ALL),
+            log.user(&user, Purposes::EVERY_USE),
+            log.session(&format!("s of {user}"), Purposes::EVERY_USE),
         ] {
             let (touched, _) = seen(&log, activity);
             let touched: Vec<_> = touched.into_iter().map(|(name, _)| name).collect();
@@ -271,7 +275,7 @@ fn a_copy_keeps_the_latest_and_leaves_out_the_old() {
     };
     let small = compacted(&log, 300, 0);
     assert_eq!((small.touches(), small.names().len()), (300, 1000));
-    let (touched, _) = seen(&small, small.user("u0", Purposes::ALL));
+    let (touched, _) = seen(&small, small.user("u0", Purposes::EVERY_USE));
     assert_eq!(touched.first().expect("a touch").0, "i700");
     assert_eq!(compacted(&log, 1000, 900).touches(), 100);
     log.erase(&user("u0"));

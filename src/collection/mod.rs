@@ -34,7 +34,7 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{
-    BehaviorInfo, CollectionConfig, ConsentDecisions, ConsentStatus, Event, ModelInfo,
+    BehaviorInfo, CollectionConfig, ConsentDecisions, ConsentStatus, Event, EventKind, ModelInfo,
     ModelsResponse, SearchEvent, SearchLogInfo,
 };
 
@@ -193,6 +193,18 @@ impl Collection {
             .search_log
             .erase(who, self.behavior.sessions_of(who)?)?;
         Ok((self.behavior.erase(who)?, searches))
+    }
+
+    /// Returns the events that an erasure of a user or session would remove.
+    pub(crate) fn events_of(&self, who: &Subject) -> Result<Vec<(EventRef, Event)>> {
+        self.behavior.all_events_of(who)
+    }
+
+    /// Returns the recorded searches that an erasure of a user or session would remove.
+    pub(crate) fn searches_of(&self, who: &Subject) -> Result<Vec<(EventRef, SearchEvent)>> {
+        self.search_log.flush()?;
+        let sessions = self.behavior.sessions_of(who)?;
+        self.search_log.searches_of(who, sessions)
     }
 
     /// Records a search that was answered now, with the items of its first page; its time is set.

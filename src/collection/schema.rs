@@ -98,7 +98,7 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
     Ok(())
 }
 
-/// Checks the settings of the search log and of suggestions.
+/// Checks the settings of the search log, of its figures and of suggestions.
 fn check_searches(config: &CollectionConfig) -> Result<()> {
     let (log, suggest) = (&config.search_log, &config.suggest);
     if !(1..=MAX_MIN_USERS).contains(&config.anonymity.min_users) {
@@ -145,16 +145,6 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
         }
     }
     let days = |days: f64, min: f64| (min..=36_500.0).contains(&days);
-    let checks = [
-        (
-            "liked_rating",
-            config.liked_rating.is_finite(),
-            "must be a finite number",
-        ),
-        (
-            "half_life_days",
-            days(config.half_life_days, 0.001),
-            "must be 0.001 to 36500",
     for (kind, age) in &config.retention_days_by_kind {
         let name = serde_json::to_value(kind).unwrap_or_default();
         let name = name.as_str().unwrap_or_default();
@@ -168,6 +158,16 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
             return Err(Error::invalid(pointer, detail));
         }
     }
+    let checks = [
+        (
+            "liked_rating",
+            config.liked_rating.is_finite(),
+            "must be a finite number",
+        ),
+        (
+            "half_life_days",
+            days(config.half_life_days, 0.001),
+            "must be 0.001 to 36500",
         ),
         (
             "retention_days",

@@ -6,6 +6,7 @@ mod events;
 mod experiments;
 mod health;
 mod maintainer;
+mod privacy;
 mod reembedding;
 mod replay;
 mod searches;
@@ -384,10 +385,10 @@ impl Database {
         if let Some(consent) = patch.consent {
             entry.config.consent = consent;
         }
-        check_config(&entry.config)?;
         if let Some(anonymity) = patch.anonymity {
             entry.config.anonymity = anonymity;
         }
+        check_config(&entry.config)?;
         if let Some(stored) = &mut entry.reembedding {
             stored
                 .config
@@ -399,8 +400,8 @@ impl Database {
             stored.config.suggest = entry.config.suggest.clone();
             stored.config.feed = entry.config.feed.clone();
             stored.config.consent = entry.config.consent.clone();
-        }
             stored.config.anonymity = entry.config.anonymity.clone();
+        }
         let entry = entry.clone();
         self.save(&manifest, Batch::default())?;
         collection.grow(&entry);

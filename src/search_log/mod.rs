@@ -180,7 +180,7 @@ impl SearchLog {
             stored.count = stored.count.map(|stored| stored + count);
         }
         if stored.count.is_none() {
-            stored.count = Some(self.store.count_searches(self.collection)?);
+            stored.count = Some(self.store.search_totals(self.collection)?.0);
         }
         Ok(())
     }
@@ -247,24 +247,14 @@ impl SearchLog {
     ///
     /// # Errors
     /// The store failed.
-    pub fn erase(&self, subject: &Subject, mut sessions: BTreeSet<String>) -> Result<u64> {
+    pub fn erase(&self, subject: &Subject, sessions: BTreeSet<String>) -> Result<u64> {
         let mut stored = self.stored.lock();
         match self.write_queue(&mut stored) {
             // Searches that were not recorded need not be erased.
             Err(e) if e.is_full() => {}
             written => written?,
         }
-        let mut searches = match subject {
-            Subject::User(user) => self.listed(Listing::SearchUser, user)?,
-            Subject::Session(session) => self.listed(Listing::SearchSession, session)?,
-        };
-        if matches!(subject, Subject::User(_)) {
-            sessions.extend(searches.iter().filter_map(|(_, s)| s.session.clone()));
-            for session in sessions {
-                let of_session = self.listed(Listing::SearchSession, &session)?;
-                searches.extend(of_session.into_iter().filter(|(_, s)| s.user.is_none()));
-            }
-        }
+        let searches = self.searches_of(subject, sessions)?;
         let mut batch = Batch::default();
         for (at, search) in &searches {
             batch.delete_search(self.collection, *at, search);
@@ -278,6 +268,29 @@ impl SearchLog {
 
     fn listed(&self, listing: Listing, name: &str) -> Result<Vec<(EventRef, SearchEvent)>> {
         self.store.listed_searches(self.collection, listing, name)
+    }
+
+    /// Returns the stored searches of a session, or of a user with those of `sessions` that have no
+    /// user.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn searches_of(
+        &self,
+        subject: &Subject,
+        mut sessions: BTreeSet<String>,
+    ) -> Result<Vec<(EventRef, SearchEvent)>> {
+        let user = match subject {
+            Subject::User(user) => user,
+            Subject::Session(session) => return self.listed(Listing::SearchSession, session),
+        };
+        let mut searches = self.listed(Listing::SearchUser, user)?;
+        sessions.extend(searches.iter().filter_map(|(_, s)| s.session.clone()));
+        for session in sessions {
+            let of_session = self.listed(Listing::SearchSession, &session)?;
+            searches.extend(of_session.into_iter().filter(|(_, s)| s.user.is_none()));
+        }
+        Ok(searches)
     }
 
     /// Refuses later searches, and drops those in the queue.

@@ -200,7 +200,7 @@ fn a_withdrawal_acts_on_answers_at_once_and_on_models_at_the_next_training() {
     assert!(shop.bought_with("i1").is_empty());
     let after = shop.shop().models().models;
     assert_eq!(after.len(), 1, "no older model is kept: {before:?}");
-    // What is stored is kept, and used again if they agree.
+    // The events are kept, and used again if they agree.
     shop.shop().set_consent(&user("u"), None).expect("removed");
     assert_eq!(shop.history(json!({"user": "u"})), 2);
     shop.train();
@@ -265,7 +265,7 @@ fn a_copy_repeats_consents() {
         replica: true,
         ..Options::default()
     };
-    let copy = Database::open(path, options).expect("open");
+    let copy = Database::open(&path, options).expect("open");
     shop.decide(&user("u"), json!({"recommendations": "denied"}));
     let slice = shop.db.log_since(operations).expect("a log");
     copy.replay(&slice.expect("complete").bytes)

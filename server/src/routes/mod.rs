@@ -21,6 +21,7 @@ pub mod models;
 pub mod multi_search;
 pub mod presets;
 pub mod privacy;
+pub mod privacy_report;
 pub mod rankers;
 pub mod recommend;
 pub mod reembedding;

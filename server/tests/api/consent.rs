@@ -17,7 +17,10 @@ async fn consent_is_set_read_and_removed() {
     assert!(set["collections"]["shop"]["changed_at"].is_string());
     assert_eq!(api.get(path).await.ok(), set);
     let other = api.get("/v1/sessions/u1/consent").await.ok();
-    assert_eq!(other["collections"]["shop"], shop, "a session is no user");
+    assert_eq!(
+        other["collections"]["shop"], shop,
+        "a session is not a user"
+    );
     assert_eq!(api.delete(path).await.ok(), unset);
 
     let session = "/v1/sessions/s1/consent?collection=shop";

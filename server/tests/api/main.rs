@@ -25,6 +25,7 @@ mod items;
 mod limits;
 mod multi_search;
 mod operations;
+mod privacy_report;
 mod rankers;
 mod recommend;
 mod reembedding;

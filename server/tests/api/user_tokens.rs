@@ -181,7 +181,7 @@ async fn a_token_opens_nothing_else() {
 }
 
 #[actix_web::test]
-async fn a_token_is_for_the_consent_of_its_user_and_session() {
+async fn a_token_is_for_the_consent_and_the_report_of_its_user_and_session() {
     let (setup, key, secret) = server();
     let api = with(setup).await;
     let config = json!({"vectors": {"shared": {"dim": 2}}});
@@ -194,6 +194,15 @@ async fn a_token_is_for_the_consent_of_its_user_and_session() {
         assert_eq!(set.ok()["collections"]["shop"]["training"], "denied");
         let read = api.send(request(&mine, "GET", path, None)).await.ok();
         assert_eq!(read["collections"]["shop"]["training"], "denied");
+    }
+    for path in ["/v1/users/u1/privacy", "/v1/sessions/s1/privacy"] {
+        let report = api.send(request(&mine, "GET", path, None)).await.ok();
+        let consent = &report["collections"]["shop"]["consent"];
+        assert_eq!(consent["training"], "denied");
+    }
+    for path in ["/v1/users/u2/privacy", "/v1/sessions/s2/privacy"] {
+        let answer = api.send(request(&mine, "GET", path, None)).await;
+        answer.problem(403, "forbidden");
     }
     for path in ["/v1/users/u2/consent", "/v1/sessions/s2/consent"] {
         for (method, body) in [("GET", None), ("PUT", Some(&denied)), ("DELETE", None)] {

@@ -28,7 +28,7 @@ impl Log {
         let permitted = match (user, session) {
             (Some(user), _) => self.users.permitted_to(user),
             (None, Some(session)) => self.sessions.permitted_to(session),
-            (None, None) => Purposes::ALL,
+            (None, None) => Purposes::EVERY_USE,
         };
         permitted.contains(purposes)
     }
@@ -105,7 +105,7 @@ impl Log {
                 let of_session = log.rows_of_session(session);
                 let users = of_session.filter(|(_, row)| row.user != NONE);
                 let permitted = users.map(|(_, row)| log.users.permitted(row.user));
-                let permitted = permitted.fold(Purposes::ALL, |all, user| all & user);
+                let permitted = permitted.fold(Purposes::EVERY_USE, |all, user| all & user);
                 log.sessions.set_permitted_by_users(session, permitted);
             }
         });
