@@ -68,7 +68,8 @@ impl Shop {
 
     /// Code of the reason of a hit for a user who chose `i0`.
     fn reason(&self, id: &str) -> (String, Vec<String>) {
-        let request: Value = json!({"positives": ["i0"], "limit": 6});
+        let blend = json!({"weights": {"behavior": 1}});
+        let request: Value = json!({"positives": ["i0"], "limit": 6, "blend": blend});
         let request: RecommendRequest = serde_json::from_value(request).expect("a request");
         let answer = self.shop.recommend(&request, None).expect("an answer");
         let hit = answer.hits.into_iter().find(|hit| hit.id == id);
