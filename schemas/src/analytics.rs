@@ -103,6 +103,14 @@ pub struct QueryFiguresResponse {
     pub total: u64,
     /// Queries of this page.
     pub queries: Vec<QueryFigures>,
+    /// Number of queries that are not listed, since fewer people searched for them than
+    /// `anonymity.min_users` of the collection.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub withheld: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Figures of a day.
@@ -124,7 +132,8 @@ pub struct AnalyticsSummary {
     pub to: String,
     /// Figures of the range.
     pub total: SearchFigures,
-    /// Figures of the days with searches, in order.
+    /// Figures of the days with searches, in order; without those with fewer people than
+    /// `anonymity.min_users` of the collection.
     pub days: Vec<DayFigures>,
     /// State of the search log.
     pub log: crate::SearchLogInfo,

@@ -39,6 +39,10 @@ pub struct BehaviorConfig {
     /// Age in days at which events are removed; absent: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<f64>,
+    /// Age in days at which events of a kind are removed; `retention_days` applies to absent kinds.
+    /// Not for `follow` and `unfollow`, which hold until the user unfollows.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub retention_days_by_kind: BTreeMap<EventKind, f64>,
     /// Model to train.
     pub model: ModelChoice,
     /// Number of trained models kept for rollback.
@@ -69,6 +73,7 @@ impl Default for BehaviorConfig {
             liked_rating: 3.0,
             half_life_days: 30.0,
             retention_days: None,
+            retention_days_by_kind: BTreeMap::new(),
             model: ModelChoice::Auto,
             keep_models: 3,
             max_touches: 30_000_000,
@@ -87,6 +92,8 @@ pub struct BehaviorPatch {
     pub half_life_days: Option<f64>,
     /// Age in days at which events are removed; 0: never.
     pub retention_days: Option<f64>,
+    /// Age in days at which events of a kind are removed; 0: `retention_days` applies.
+    pub retention_days_by_kind: BTreeMap<EventKind, f64>,
     pub model: Option<ModelChoice>,
     pub keep_models: Option<usize>,
     pub max_touches: Option<u64>,
@@ -102,6 +109,9 @@ impl BehaviorPatch {
         if let Some(days) = self.retention_days {
             config.retention_days = Some(days).filter(|days| *days != 0.0);
         }
+        let by_kind = &mut config.retention_days_by_kind;
+        by_kind.extend(self.retention_days_by_kind);
+        by_kind.retain(|_, days| *days != 0.0);
         set(&mut config.model, self.model);
         set(&mut config.keep_models, self.keep_models);
         set(&mut config.max_touches, self.max_touches);
@@ -128,7 +138,7 @@ pub struct BehaviorInfo {
     pub items: u64,
     /// Bytes of the events in memory.
     pub memory_bytes: u64,
-    /// Number of events removed since the start because of `retention_days`.
+    /// Number of events removed since the start because of their age.
     pub expired: u64,
     /// Number of items of events since the start that are not learned from: they are not in the
     /// catalog, and too many such items have events.

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    BehaviorConfig, BehaviorInfo, BehaviorPatch, EmbedMode, EmbeddingInfo, FeedConfig, FeedPreset,
-    PrivacyConfig, ReembeddingInfo, SearchLogConfig, SearchLogInfo, SuggestConfig, VectorSpace,
-    vector_space::is_default,
+    AnonymityConfig, BehaviorConfig, BehaviorInfo, BehaviorPatch, ConsentConfig, EmbedMode,
+    EmbeddingInfo, FeedConfig, FeedPreset, PrivacyConfig, ReembeddingInfo, SearchLogConfig,
+    SearchLogInfo, SuggestConfig, VectorSpace, vector_space::is_default,
 };
 
 /// Type of an attribute. Each type accepts one value or an array.
@@ -73,6 +73,12 @@ pub struct CollectionConfig {
     /// Settings of recommendations as a feed of news or posts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed: Option<FeedConfig>,
+    /// Consent of users and sessions to the use of their data.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub consent: ConsentConfig,
+    /// Minimum number of people behind what figures and reasons tell.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub anonymity: AnonymityConfig,
     /// Differential privacy of what answers tell of the behavior of others; absent: none. It cannot
     /// be changed later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,6 +130,12 @@ pub struct CollectionPatch {
     /// New settings of recommendations as a feed, as a whole; `{}` removes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed: Option<FeedConfig>,
+    /// New consent settings, as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentConfig>,
+    /// New settings of what may be told about few people, as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymity: Option<AnonymityConfig>,
 }
 
 /// Memory of an index by component.

@@ -72,10 +72,12 @@
 
 pub mod alias;
 pub mod analytics;
+pub mod anonymity;
 pub mod behavior;
 pub mod blend;
 mod category_path;
 pub mod collection;
+pub mod consent;
 pub mod dialogue;
 pub mod diversify;
 pub mod embeddings;
@@ -97,6 +99,7 @@ pub mod map;
 pub mod multi_search;
 pub mod preset;
 pub mod privacy;
+pub mod privacy_report;
 pub mod problem;
 pub mod ranker;
 pub mod ranking;
@@ -125,6 +128,7 @@ pub use analytics::{
     AnalyticsSummary, DayFigures, PositionFigures, PositionFiguresResponse, QueryFigures,
     QueryFiguresParams, QueryFiguresResponse, QueryOrder, QuerySelection, SearchFigures,
 };
+pub use anonymity::AnonymityConfig;
 pub use behavior::{
     BehaviorConfig, BehaviorInfo, BehaviorPatch, CategoryTransfer, HeldOut, ModelChoice, ModelInfo,
     ModelsResponse, Task, TaskState, TrainParams,
@@ -137,6 +141,9 @@ pub use category_path::CategoryPath;
 pub use collection::{
     AttributeType, BuildInfo, CollectionConfig, CollectionInfo, CollectionPatch, IndexInfo,
     IndexMemory, RecallInfo, SelectivityRecall,
+};
+pub use consent::{
+    ConsentConfig, ConsentDecision, ConsentDecisions, ConsentResponse, ConsentStatus,
 };
 pub use dialogue::{
     ActKind, ComparedItem, Dialogue, DialogueAct, DialogueFilter, DialoguePageRequest,
@@ -184,6 +191,11 @@ pub use preset::{Preset, Presets};
 pub use privacy::{
     LedgerEntry, LedgerParams, PeriodBudget, PrivacyConfig, PrivacyLedger, PrivacyMechanism,
     PrivacyUnit, ReleasedTable,
+};
+pub use privacy_report::{
+    CollectionPrivacy, ConsentCounts, DecisionCounts, PersonalData, PersonalDataKind,
+    PrivacyReport, SubjectEvents, SubjectPrivacy, SubjectPrivacyParams, SubjectPrivacyReport,
+    SubjectSearches,
 };
 pub use problem::{FieldError, Problem};
 pub use ranker::{

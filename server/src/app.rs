@@ -15,10 +15,11 @@ use crate::{
     http::access::{self, Access},
     openapi,
     routes::{
-        analytics, collections, console, dialogues, docs, embeddings, erasures, events,
+        analytics, collections, consent, console, dialogues, docs, embeddings, erasures, events,
         experiments, health, images, import, item_embedding, items, keys, map, models,
-        multi_search, presets, privacy, rankers, recommend, reembedding, replication, reports,
-        rules, search, snapshots, suggest, synonyms, transcriptions, understand, users,
+        multi_search, presets, privacy, privacy_report, rankers, recommend, reembedding,
+        replication, reports, rules, search, snapshots, suggest, synonyms, transcriptions,
+        understand, users,
     },
 };
 
@@ -97,7 +98,7 @@ impl Entry {
 
 /// Returns all routes.
 pub fn table() -> Vec<Entry> {
-    use Access::{Collection, Everything, Key, Open};
+    use Access::{Collection, Everything, Key, Open, Own};
     const GET: Method = Method::GET;
     const PUT: Method = Method::PUT;
     const POST: Method = Method::POST;
@@ -121,9 +122,20 @@ pub fn table() -> Vec<Entry> {
         Entry::new("/v1/events").on(POST, Key(Write), events::post),
         Entry::new("/v1/events/import").on(POST, Key(Write), events::import),
         Entry::new("/v1/users/{u}").on(DELETE, Key(Admin), users::erase),
+        Entry::new("/v1/users/{u}/consent")
+            .on(GET, Key(Read), consent::get)
+            .on(PUT, Key(Write), consent::put)
+            .on(DELETE, Key(Write), consent::delete),
+        Entry::new("/v1/sessions/{s}/consent")
+            .on(GET, Key(Read), consent::get_of_session)
+            .on(PUT, Key(Write), consent::put_of_session)
+            .on(DELETE, Key(Write), consent::delete_of_session),
         Entry::new("/v1/users/{u}/export").on(GET, Key(Admin), users::export),
         Entry::new("/v1/sessions/{s}").on(DELETE, Key(Admin), users::erase_session),
         Entry::new("/v1/sessions/{s}/export").on(GET, Key(Admin), users::export_session),
+        Entry::new("/v1/users/{u}/privacy").on(GET, Own(Admin), privacy_report::of_user),
+        Entry::new("/v1/sessions/{s}/privacy").on(GET, Own(Admin), privacy_report::of_session),
+        Entry::new("/v1/privacy/report").on(GET, Everything(Admin), privacy_report::report),
         Entry::new("/v1/erasures/{id}").on(GET, Everything(Admin), erasures::get),
         Entry::new("/v1/tasks/{id}").on(GET, Key(Read), models::task),
         Entry::new("/v1/embeddings").on(POST, Key(Read), embeddings::post),

@@ -122,6 +122,14 @@ impl DialogueStore {
         entries.remove(id)
     }
 
+    /// Returns the number of dialogues that match.
+    pub fn count_where(&self, matches: impl Fn(&Dialogue) -> bool) -> usize {
+        let mut entries = self.lock();
+        entries.expire(self.idle);
+        let dialogues = entries.by_id.values();
+        dialogues.filter(|entry| matches(&entry.dialogue)).count()
+    }
+
     /// Removes all dialogues that match.
     pub fn remove_where(&self, matches: impl Fn(&Dialogue) -> bool) {
         let mut entries = self.lock();

@@ -102,7 +102,7 @@ impl ApiError {
         Self::new(
             StatusCode::FORBIDDEN,
             "forbidden",
-            "user tokens open search, recommend, similar, bought_together, popular and storing events only",
+            "user tokens open search, recommend, similar, bought_together, popular, storing events, consent and the own privacy report only",
         )
     }
 

@@ -17,10 +17,10 @@ use vitrine_schemas::{
 };
 
 use crate::routes::{
-    analytics, collections, dialogues, embeddings, erasures, events, experiments, health, images,
-    import, item_embedding, items, keys, map, models, multi_search, presets, privacy, rankers,
-    recommend, reembedding, replication, reports, rules, search, snapshots, suggest, synonyms,
-    transcriptions, understand, users,
+    analytics, collections, consent, dialogues, embeddings, erasures, events, experiments, health,
+    images, import, item_embedding, items, keys, map, models, multi_search, presets, privacy,
+    privacy_report, rankers, recommend, reembedding, replication, reports, rules, search,
+    snapshots, suggest, synonyms, transcriptions, understand, users,
 };
 
 /// The OpenAPI document.
@@ -48,13 +48,15 @@ use crate::routes::{
         recommend::recommend, recommend::bought_together, recommend::popular, recommend::train_blend,
         reembedding::get, reembedding::begin, reembedding::end, reembedding::pending, reembedding::fill,
         reembedding::switch, reembedding::roll_back,
-        privacy::ledger,
+        privacy::ledger, privacy_report::report, privacy_report::of_user, privacy_report::of_session,
         models::train, models::list, models::activate, models::task,
         rankers::list, rankers::store, rankers::get, rankers::delete, rankers::activate, rankers::roll_back, rankers::features,
         events::post, events::import, events::of_item,
         experiments::list, experiments::get, experiments::put, experiments::delete, experiments::results,
         analytics::summary, analytics::queries, analytics::positions, analytics::export,
         users::export, users::erase, users::export_session, users::erase_session, erasures::get,
+        consent::get, consent::put, consent::delete,
+        consent::get_of_session, consent::put_of_session, consent::delete_of_session,
         embeddings::post, embeddings::models, transcriptions::post, transcriptions::post_short,
         reports::list, reports::get,
         snapshots::list, snapshots::create, snapshots::delete,
@@ -84,8 +86,8 @@ use crate::routes::{
         (name = "models", description = "Models trained on events"),
         (name = "events", description = "Behavior events"),
         (name = "analytics", description = "Recorded searches and what followed from them; experiments"),
-        (name = "privacy", description = "What private collections released, and their budgets"),
-        (name = "users", description = "Export or erase the data of a user or session"),
+        (name = "privacy", description = "What is stored about people; what private collections released, and their budgets"),
+        (name = "users", description = "Consent of users and sessions; export or erase their data"),
         (name = "embeddings", description = "OpenAI-compatible embeddings"),
         (name = "speech", description = "OpenAI-compatible transcriptions"),
         (name = "keys", description = "API keys of this server"),

@@ -4,10 +4,8 @@ use std::collections::HashMap;
 
 use vitrine_schemas::{Event, EventKind};
 
-use super::{
-    names::Names,
-    subjects::{Key, key},
-};
+use super::names::Names;
+use crate::storage::{NameHash, hash_of};
 
 /// Approximate bytes of one user's entry for an author, beside the author's name.
 const ENTRY_BYTES: usize = 32;
@@ -16,7 +14,7 @@ const ENTRY_BYTES: usize = 32;
 #[derive(Clone, Default)]
 pub(super) struct Follows {
     names: Names,
-    by_user: HashMap<Key, HashMap<u32, Latest>>,
+    by_user: HashMap<NameHash, HashMap<u32, Latest>>,
 }
 
 /// Latest event of a user about a value.
@@ -35,7 +33,7 @@ impl Follows {
             micros,
             is_followed: event.kind == EventKind::Follow,
         };
-        let followed = self.by_user.entry(key(user)).or_default();
+        let followed = self.by_user.entry(hash_of(user)).or_default();
         for name in &event.items {
             let number = self.names.number_of(name);
             let before = followed.entry(number).or_insert(latest);
@@ -47,7 +45,7 @@ impl Follows {
 
     /// Returns the values that a user follows, the latest first.
     pub fn of(&self, user: &str) -> Vec<&str> {
-        let all = self.by_user.get(&key(user)).into_iter().flatten();
+        let all = self.by_user.get(&hash_of(user)).into_iter().flatten();
         let mut followed: Vec<_> = all.filter(|(_, latest)| latest.is_followed).collect();
         followed.sort_by_key(|(number, latest)| (-latest.micros, **number));
         let names = followed.iter();
@@ -56,7 +54,7 @@ impl Follows {
 
     /// Forgets a user.
     pub fn forget(&mut self, user: &str) {
-        self.by_user.remove(&key(user));
+        self.by_user.remove(&hash_of(user));
     }
 
     /// Returns the approximate bytes of memory.

@@ -5,22 +5,26 @@
 //! Items have numbers of their own, which outlive the versions of an item and are never reused,
 //! since models share them.
 
+mod permits;
+
 use std::ops::Range;
 
 use vitrine_schemas::{BehaviorConfig, Event, EventKind};
 
 use super::{
     activity::{Activity, Touch},
+    consent::{Consents, Purposes},
     daily::Daily,
     exposure::Exposures,
     follows::Follows,
     id_memo::{BYTES_PER_ITEM, IdMemo},
     names::{Names, name_bytes},
+    retention::Horizons,
     rows::{NONE, Row, Rows},
-    subjects::{Key, SubjectTable},
+    subjects::SubjectTable,
     weights::Weights,
 };
-use crate::events::Subject;
+use crate::{events::Subject, storage::NameHash};
 
 /// Rows copied while a log is locked.
 const SLICE: u64 = 1 << 18;
@@ -77,13 +81,15 @@ pub(super) struct Arrival {
 
 impl Log {
     /// Creates an empty log; `names` are the ids of the items by number.
-    pub fn new(names: Vec<String>, config: &BehaviorConfig) -> Self {
+    pub fn new(names: Vec<String>, config: &BehaviorConfig, consents: &Consents) -> Self {
         let mut ids = IdMemo::default();
         ids.grow(names.len());
         Self {
             names: names.into(),
             ids,
             weights: Weights::new(config),
+            users: SubjectTable::new(consents.users.clone()),
+            sessions: SubjectTable::new(consents.sessions.clone()),
             ..Self::default()
         }
     }
@@ -101,15 +107,7 @@ impl Log {
     /// Applies new weights, also to the events in the log.
     pub fn configure(&mut self, config: &BehaviorConfig) {
         self.weights = Weights::new(config);
-        self.daily = Daily::default();
-        if self.is_private {
-            return;
-        }
-        for row in self.rows.iter(0).filter(|row| row.item != NONE) {
-            if let Some(weight) = self.weights.of(row.kind, row.value) {
-                self.daily.add(row.item, row.micros(), weight);
-            }
-        }
+        self.recount_all();
     }
 
     /// Adds an event; returns are not touches.
@@ -143,16 +141,13 @@ impl Log {
             tracing::error!("the event log is full; an event is stored but not learned from");
             return;
         };
+        if row.user != NONE && row.session != NONE {
+            self.restrict_session(row.session, row.user);
+        }
         row.before_user = self.users.set_last(row.user, number);
         row.before_session = self.sessions.set_last(row.session, number);
-        let weight = self.weights.of(row.kind, row.value);
-        if let Some(weight) = weight.filter(|_| !self.is_private) {
-            self.daily.add(row.item, row.micros(), weight);
-        }
         row.follows_impression = row.kind == EventKind::Click && self.follows_impression(&row);
-        if !self.is_private && row.is_exposure() {
-            self.exposures.add(row.item, row.kind);
-        }
+        self.count(&row);
         self.last = self.last.max(Some(row.micros()));
         self.rows.push(row);
         self.live += 1;
@@ -206,9 +201,13 @@ impl Log {
         self.names.name(item)
     }
 
-    /// Returns the authors that a user follows, the latest first.
+    /// Returns the authors that a user follows, the latest first; none if the user refuses
+    /// recommendations.
     pub fn followed_by(&self, user: &str) -> Vec<&str> {
-        self.follows.of(user)
+        match self.permits(Some(user), None, Purposes::RECOMMENDATIONS) {
+            true => self.follows.of(user),
+            false => Vec::new(),
+        }
     }
 
     /// Returns the weight of an event; None if it is not positive feedback on its items.
@@ -235,14 +234,14 @@ impl Log {
         names + subjects + self.rows.memory() + counts
     }
 
-    /// Returns the activity of a user.
-    pub fn user(&self, user: &str) -> Option<Activity> {
-        self.of_user(self.users.last(user)?, self.end())
+    /// Returns the activity of a user that may be used for these purposes.
+    pub fn user(&self, user: &str, purposes: Purposes) -> Option<Activity> {
+        self.of_user(self.users.last(user)?, self.end(), purposes)
     }
 
-    /// Returns the activity in a session.
-    pub fn session(&self, session: &str) -> Option<Activity> {
-        self.of_session(self.sessions.last(session)?, self.end())
+    /// Returns the activity in a session that may be used for these purposes.
+    pub fn session(&self, session: &str, purposes: Purposes) -> Option<Activity> {
+        self.of_session(self.sessions.last(session)?, self.end(), purposes)
     }
 
     /// Returns the number of the next row.
@@ -268,9 +267,12 @@ impl Log {
     }
 
     /// Returns a row with up to `limit` touches before it; None if it is erased or negative
-    /// feedback.
+    /// feedback, or others must not learn from it.
     pub(super) fn arrival(&self, row: u64, limit: usize) -> Option<Arrival> {
         let row = self.rows.iter(row).next().filter(|r| r.item != NONE)?;
+        if !self.permitted(row).contains(Purposes::TRAINING) {
+            return None;
+        }
         let of_user = self.rows.chain(row.before_user, |row| row.before_user);
         let of_session = self
             .rows
@@ -294,7 +296,9 @@ impl Log {
         rows: impl Iterator<Item = (u32, &'a Row)>,
         limit: usize,
     ) -> Vec<Touch> {
-        let rows = rows.filter(|(_, row)| row.kind != EventKind::Impression);
+        let rows = rows.filter(|(_, row)| {
+            row.kind != EventKind::Impression && self.permitted(row).contains(Purposes::TRAINING)
+        });
         let touches = rows.take(limit).filter_map(|(_, row)| self.touch(row));
         touches.collect()
     }
@@ -314,35 +318,41 @@ impl Log {
         (self.users.capacity(), self.sessions.capacity())
     }
 
-    /// Returns the activities of a range of user numbers, from the rows before `end`.
+    /// Returns the activities of a range of user numbers that others may learn from, from the rows
+    /// before `end`.
     pub fn users(&self, numbers: Range<usize>, end: u64) -> impl Iterator<Item = Activity> {
         let users = self.users.last_rows(numbers);
-        users.filter_map(move |last| self.of_user(last, end))
+        users.filter_map(move |last| self.of_user(last, end, Purposes::TRAINING))
     }
 
-    /// Returns the activities of a range of session numbers, from the rows before `end`.
+    /// Returns the activities of a range of session numbers that others may learn from, from the
+    /// rows before `end`.
     pub fn sessions(&self, numbers: Range<usize>, end: u64) -> impl Iterator<Item = Activity> {
         let sessions = self.sessions.last_rows(numbers);
-        sessions.filter_map(move |last| self.of_session(last, end))
+        sessions.filter_map(move |last| self.of_session(last, end, Purposes::TRAINING))
     }
 
-    fn of_user(&self, last: u32, end: u64) -> Option<Activity> {
+    fn of_user(&self, last: u32, end: u64, purposes: Purposes) -> Option<Activity> {
         let rows = self.rows.chain(last, |row| row.before_user);
-        self.activity(rows.filter(|(number, _)| u64::from(*number) < end), false)
+        let rows = rows.filter(|(number, _)| u64::from(*number) < end);
+        self.activity(rows, purposes, false)
     }
 
-    fn of_session(&self, last: u32, end: u64) -> Option<Activity> {
+    fn of_session(&self, last: u32, end: u64, purposes: Purposes) -> Option<Activity> {
         let rows = self.rows.chain(last, |row| row.before_session);
-        self.activity(rows.filter(|(number, _)| u64::from(*number) < end), true)
+        let rows = rows.filter(|(number, _)| u64::from(*number) < end);
+        self.activity(rows, purposes, true)
     }
 
     fn activity<'a>(
         &'a self,
         latest_first: impl Iterator<Item = (u32, &'a Row)>,
+        purposes: Purposes,
         is_session: bool,
     ) -> Option<Activity> {
         let mut activity = Activity::default();
-        for (_, row) in latest_first {
+        let permitted = latest_first.filter(|(_, row)| self.permitted(row).contains(purposes));
+        for (_, row) in permitted {
             activity.repeats_user |= is_session && row.user != NONE;
             match self.touch(row) {
                 Some(touch) => activity.touches.push(touch),
@@ -412,13 +422,7 @@ impl Log {
             let Some(row) = self.rows.erase(number) else {
                 continue;
             };
-            let weight = self.weights.of(row.kind, row.value);
-            if let Some(weight) = weight.filter(|_| !self.is_private) {
-                self.daily.remove(row.item, row.micros(), weight);
-            }
-            if !self.is_private && row.is_exposure() {
-                self.exposures.remove(row.item, row.kind);
-            }
+            self.uncount(&row);
         }
     }
 
@@ -469,11 +473,12 @@ impl Log {
         self.live > max_rows + max_rows / 8 || dead > 10_000 + self.live / 4
     }
 
-    /// Begins a copy of about the latest `max_rows` rows, without those older than `from`, in
-    /// seconds since 1970.
-    pub(super) fn copy(&self, max_rows: u64, from: u32) -> LogCopy {
+    /// Begins a copy of about the latest `max_rows` rows, without those that are not kept.
+    pub(super) fn copy(&self, max_rows: u64, horizons: Horizons) -> LogCopy {
         let mut copy = Self {
             names: self.names.clone(),
+            users: self.users.emptied(),
+            sessions: self.sessions.emptied(),
             ..Self::default()
         };
         copy.ids.grow(self.names.all().len());
@@ -483,11 +488,11 @@ impl Log {
         let surplus = self.live.saturating_sub(max_rows);
         LogCopy {
             copy,
-            users: self.users.keys(),
-            sessions: self.sessions.keys(),
+            users: self.users.hashes(),
+            sessions: self.sessions.hashes(),
             next: surplus + if surplus > 0 { dead } else { 0 },
             end: self.rows.len(),
-            from,
+            horizons,
         }
     }
 }
@@ -500,14 +505,14 @@ fn seconds(micros: i64) -> u32 {
 /// A copy in progress of a log that grows meanwhile.
 pub(super) struct LogCopy {
     copy: Log,
-    users: Vec<Option<Key>>,
-    sessions: Vec<Option<Key>>,
+    users: Vec<Option<NameHash>>,
+    sessions: Vec<Option<NameHash>>,
     /// Next row to copy.
     next: u64,
     /// Row to stop at.
     end: u64,
-    /// Minimum time, in seconds since 1970.
-    from: u32,
+    /// Times before which rows are left out.
+    horizons: Horizons,
 }
 
 impl LogCopy {
@@ -525,7 +530,7 @@ impl LogCopy {
         }
         self.copy.weights = log.weights.clone();
         self.copy.follows = log.follows.clone();
-        (self.users, self.sessions) = (log.users.keys(), log.sessions.keys());
+        (self.users, self.sessions) = (log.users.hashes(), log.sessions.hashes());
         self.rows(log, log.rows.len());
         self.copy
     }
@@ -533,7 +538,10 @@ impl LogCopy {
     fn rows(&mut self, log: &Log, end: u64) {
         let count = end.saturating_sub(self.next) as usize;
         for (number, row) in (self.next..).zip(log.rows.iter(self.next)).take(count) {
-            if row.item != NONE && row.seconds >= self.from {
+            let horizon = self.horizons.of(row.kind);
+            // A row has its second only.
+            let is_kept = horizon.is_none_or(|horizon| row.seconds >= seconds(horizon));
+            if row.item != NONE && is_kept {
                 let user = self.copy.users.adopt(row.user, &self.users);
                 let session = self.copy.sessions.adopt(row.session, &self.sessions);
                 self.copy.push(Row {

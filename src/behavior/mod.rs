@@ -9,6 +9,7 @@
 
 mod activity;
 mod categories;
+mod consent;
 mod daily;
 mod exposure;
 mod follows;
@@ -21,6 +22,7 @@ mod models;
 mod names;
 mod popular;
 mod private;
+mod retention;
 mod rows;
 mod sequences;
 mod settings;
@@ -43,12 +45,13 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{
-    BehaviorConfig, BehaviorInfo, Event, PrivacyConfig, limits::MAX_UNKNOWN_ITEM_BYTES,
+    BehaviorConfig, BehaviorInfo, CollectionConfig, Event, limits::MAX_UNKNOWN_ITEM_BYTES,
 };
 
 pub(crate) use self::{
     activity::Activity,
     categories::Categories,
+    consent::{Consents, Purposes},
     daily::day_of,
     exposure::Exposure,
     log::{Log, event_bytes},
@@ -56,6 +59,7 @@ pub(crate) use self::{
     names::name_bytes,
     popular::Popular,
     private::PublicCatalog,
+    retention::Horizons,
 };
 use self::{private::Private, training::CategoriesOf};
 pub use self::{sequences::Sequences, training::Training, weights::event_weight};
@@ -80,9 +84,6 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 /// Number of touches after which the size of the log is measured again.
 const MEASURE_EVERY: u64 = 1024;
 
-/// Events removed per batch.
-const EXPIRY_BATCH: usize = 1000;
-
 /// Microseconds in a day.
 const DAY: f64 = 86_400.0 * 1e6;
 
@@ -96,6 +97,7 @@ pub(crate) struct Behavior {
     store: Arc<Store>,
     collection: u32,
     config: RwLock<BehaviorConfig>,
+    consents: Consents,
     /// Stored models; None once the collection is dropped.
     list: Mutex<Option<ModelList>>,
     /// Time when the next training is due; locked during a training.
@@ -121,14 +123,15 @@ impl Behavior {
     pub fn open(
         store: Arc<Store>,
         collection: u32,
-        config: &BehaviorConfig,
-        privacy: Option<&PrivacyConfig>,
+        config: &CollectionConfig,
         clock: Clock,
     ) -> Result<Self> {
+        let consents = Consents::open(&store, collection, &config.consent)?;
+        let (config, privacy) = (&config.behavior, config.privacy.as_ref());
         let list = models::read_list(&store, collection)?;
         let private = privacy.map(|privacy| Private::open(&store, collection, privacy));
         let private = private.transpose()?;
-        let log = Log::new(store.model_items(collection)?, config);
+        let log = Log::new(store.model_items(collection)?, config, &consents);
         let log = if private.is_some() {
             log.into_private()
         } else {
@@ -140,6 +143,7 @@ impl Behavior {
             store,
             collection,
             config: RwLock::new(config.clone()),
+            consents,
             list: Mutex::new(Some(list)),
             due: Mutex::default(),
             replacing: Mutex::default(),
@@ -159,7 +163,7 @@ impl Behavior {
             log.add(&event, reference.micros);
             // Events come oldest first, so the latest are kept.
             if log.needs_compaction(config.max_touches) {
-                let mut copy = log.copy(config.max_touches, 0);
+                let mut copy = log.copy(config.max_touches, Horizons::default());
                 while copy.step(&log) {}
                 *log = copy.finish(&log);
             }
@@ -293,24 +297,10 @@ impl Behavior {
         }
     }
 
-    /// Returns the time before which events are removed, in microseconds since 1970.
-    pub fn horizon(&self) -> Option<i64> {
-        let days = self.config.read().retention_days?;
-        Some(self.clock.now().saturating_sub((days * DAY) as i64))
-    }
-
     /// Removes old events, compacts the log if needed, and trains if enough is new; returns true if
     /// it trained.
     pub fn maintain(&self, categories: &CategoriesOf<'_>) -> Result<bool> {
-        let due = {
-            let mut expiry = self.expiry.lock();
-            let due = Instant::now() >= *expiry;
-            if due {
-                *expiry = Instant::now() + EXPIRY_INTERVAL;
-            }
-            due
-        };
-        if due && self.expire()? > 0 {
+        if self.expire_if_due()? {
             self.compact_log();
         }
         if self
@@ -330,51 +320,15 @@ impl Behavior {
         }
     }
 
-    /// Removes events older than the retention; returns their number. What users follow is kept: it
-    /// holds until they unfollow.
-    fn expire(&self) -> Result<u64> {
-        let Some(horizon) = self.horizon() else {
-            return Ok(0);
-        };
-        if !self.store.may_expire(self.clock.now())? {
-            return Ok(0);
-        }
-        let mut expired = 0;
-        loop {
-            let mut batch = Batch::default();
-            let mut count = 0;
-            self.store
-                .scan_events(self.collection, |reference, event| {
-                    let old = reference.micros < horizon && count < EXPIRY_BATCH;
-                    if old && !event.kind.is_about_followed() {
-                        batch.delete_event(self.collection, reference, &event);
-                        count += 1;
-                    }
-                    Ok(old)
-                })?;
-            if count == 0 {
-                break;
-            }
-            self.store.write(batch)?;
-            expired += count as u64;
-        }
-        self.expired.fetch_add(expired, Relaxed);
-        if expired > 0 {
-            tracing::info!(events = expired, "removed events older than retention_days");
-        }
-        Ok(expired)
-    }
-
     /// Replaces the log by a copy of the rows to keep; the log is read and written meanwhile.
     fn compact_log(&self) {
         let _replacing = self.replacing.lock();
-        let horizon = match self.store.may_expire(self.clock.now()) {
-            Ok(true) => self.horizon().unwrap_or(0),
-            Ok(false) | Err(_) => 0,
+        let horizons = match self.store.may_expire(self.clock.now()) {
+            Ok(true) => self.horizons(),
+            Ok(false) | Err(_) => Horizons::default(),
         };
-        let from = horizon.div_euclid(1_000_000).max(0);
-        let from = u32::try_from(from).unwrap_or(u32::MAX);
-        let mut copy = self.log.read().copy(self.config.read().max_touches, from);
+        let max_touches = self.config.read().max_touches;
+        let mut copy = self.log.read().copy(max_touches, horizons);
         while copy.step(&self.log.read()) {}
         let mut log = self.log.write();
         *log = copy.finish(&log);
@@ -395,15 +349,7 @@ impl Behavior {
     /// replaced by the next training, which is due immediately.
     pub fn erase(&self, subject: &Subject) -> Result<u64> {
         let _replacing = self.replacing.lock();
-        let mut events = self.events_of(subject)?;
-        if matches!(subject, Subject::User(_)) {
-            let sessions = events.iter().filter_map(|(_, e)| e.session.clone());
-            let sessions: BTreeSet<_> = sessions.collect();
-            for session in sessions {
-                let session = self.events_of(&Subject::Session(session))?;
-                events.extend(session.into_iter().filter(|(_, e)| e.user.is_none()));
-            }
-        }
+        let events = self.all_events_of(subject)?;
         if events.is_empty() {
             return Ok(0);
         }
@@ -459,6 +405,21 @@ impl Behavior {
     pub fn take_back(&self, purchase: &Event, micros: i64, item: &str) {
         let _replacing = self.replacing.lock();
         self.log.write().take_back(purchase, micros, item);
+    }
+
+    /// Returns all events of a session; or of a user, their events and those without a user in
+    /// their sessions.
+    pub fn all_events_of(&self, subject: &Subject) -> Result<Vec<(EventRef, Event)>> {
+        let mut events = self.events_of(subject)?;
+        if matches!(subject, Subject::User(_)) {
+            let sessions = events.iter().filter_map(|(_, e)| e.session.clone());
+            let sessions: BTreeSet<_> = sessions.collect();
+            for session in sessions {
+                let session = self.events_of(&Subject::Session(session))?;
+                events.extend(session.into_iter().filter(|(_, e)| e.user.is_none()));
+            }
+        }
+        Ok(events)
     }
 
     /// Returns all events of a user or session.

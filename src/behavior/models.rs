@@ -14,6 +14,21 @@ use crate::{
 /// Rows counted while the log is locked.
 const SLICE: u64 = 1 << 12;
 
+/// Reasons why the newest model has events that it must not have.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Removed {
+    /// Events were erased.
+    pub erased: bool,
+    /// Users or sessions withdrew their consent.
+    pub withdrawn: bool,
+}
+
+impl Removed {
+    fn any(self) -> bool {
+        self.erased || self.withdrawn
+    }
+}
+
 /// Reads the list, and removes a model left half-written by a crash.
 pub(super) fn read_list(store: &Store, collection: u32) -> Result<ModelList> {
     let mut list = store.model_list(collection)?;
@@ -108,12 +123,12 @@ impl Behavior {
 
     /// Stores a trained model as the next version and activates it; `names` are the ids of its
     /// items. Drops versions beyond the configured number, or all older ones if events were erased
-    /// before this training, since they may contain these.
+    /// or withdrawn before this training, since they may contain these.
     pub(super) fn adopt(
         &self,
         mut model: Model,
         names: &[String],
-        was_erased: bool,
+        removed: Removed,
     ) -> Result<Arc<Model>> {
         let bytes = model.to_bytes()?;
         let version = {
@@ -145,7 +160,7 @@ impl Behavior {
             next.items = names.len() as u32;
         }
         let keep = self.config.read().keep_models.max(1) - 1;
-        let keep = if was_erased { 0 } else { keep };
+        let keep = if removed.any() { 0 } else { keep };
         while next.models.len() > keep {
             let Some((old, _)) = next.models.pop_first() else {
                 break;
@@ -155,7 +170,8 @@ impl Behavior {
         next.models.insert(version, model.info().clone());
         next.active = Some(version);
         next.pending = None;
-        next.erased &= !was_erased;
+        next.erased &= !removed.erased;
+        next.withdrawn &= !removed.withdrawn;
         self.write_list(&next, batch)?;
         *list = Some(next);
         let model = Arc::new(model);
@@ -178,7 +194,7 @@ impl Behavior {
                 .delete_model(&mut batch, self.collection, version)?;
         }
         next.active = None;
-        next.erased = false;
+        (next.erased, next.withdrawn) = (false, false);
         self.write_list(&next, batch)?;
         *list = Some(next);
         *self.model.write() = None;
@@ -192,7 +208,16 @@ impl Behavior {
 
     /// Returns true if events were erased since the newest model was trained.
     pub fn has_erased_events(&self) -> bool {
-        self.list.lock().as_ref().is_some_and(|l| l.erased)
+        self.removed().erased
+    }
+
+    /// Returns why the newest model has events that it must not have.
+    pub(super) fn removed(&self) -> Removed {
+        let list = self.list.lock();
+        list.as_ref().map_or_else(Removed::default, |list| Removed {
+            erased: list.erased,
+            withdrawn: list.withdrawn,
+        })
     }
 }
 

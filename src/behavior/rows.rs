@@ -70,7 +70,8 @@ impl Rows {
         }
     }
 
-    fn get(&self, number: u32) -> Option<&Row> {
+    /// Returns a row, also an erased one.
+    pub fn get(&self, number: u32) -> Option<&Row> {
         let number = number as usize;
         self.0.get(number / CHUNK_ROWS)?.get(number % CHUNK_ROWS)
     }

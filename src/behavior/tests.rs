@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use vitrine_schemas::{BehaviorConfig, Event};
+use vitrine_schemas::{BehaviorConfig, CollectionConfig, Event};
 
 use super::{training_data::TrainingData, *};
 use crate::cf::{ItemKnn, ItemKnnOptions, Matrix, Popularity, Recommender, SequentialRules};
@@ -17,7 +17,7 @@ fn event(value: Value) -> Event {
 }
 
 fn log(events: &[Event]) -> Log {
-    let mut log = Log::new(Vec::new(), &BehaviorConfig::default());
+    let mut log = Log::new(Vec::new(), &BehaviorConfig::default(), &Consents::default());
     for (second, event) in (0..).zip(events) {
         log.add(event, second * 1_000_000);
     }
@@ -44,7 +44,7 @@ fn rules_counted_with_each_event_are_those_of_a_training() {
         }
     };
     let config = BehaviorConfig::default();
-    let mut log = Log::new(Vec::new(), &config);
+    let mut log = Log::new(Vec::new(), &config, &Consents::default());
     add_events(&mut log, 0..200);
     let shared = RwLock::new(log);
     let data = TrainingData::from_log(&shared, &config).expect("gathered");
@@ -112,7 +112,7 @@ fn kinds_and_ratings_have_the_configured_weights_also_afterwards() {
     let pairs = |list: &[(&str, f32)]| -> Vec<_> {
         list.iter().map(|(n, w)| ((*n).to_owned(), *w)).collect()
     };
-    let (touched, rejected) = seen(&log, log.user("u"));
+    let (touched, rejected) = seen(&log, log.user("u", Purposes::EVERY_USE));
     assert_eq!(
         touched,
         pairs(&[("a", 1.0), ("b", 1.0), ("d", 3.0), ("e", 3.0)])
@@ -120,13 +120,16 @@ fn kinds_and_ratings_have_the_configured_weights_also_afterwards() {
     assert_eq!(rejected, ["c", "f"]);
     let config = json!({"weights": {"view": 0.5}, "liked_rating": 2.0});
     log.configure(&serde_json::from_value(config).expect("a configuration"));
-    let (touched, rejected) = seen(&log, log.user("u"));
+    let (touched, rejected) = seen(&log, log.user("u", Purposes::EVERY_USE));
     assert_eq!(
         touched,
         pairs(&[("a", 0.5), ("b", 0.5), ("c", 3.0), ("d", 3.0), ("e", 3.0)])
     );
     assert_eq!(rejected, ["f"]);
-    assert!(log.user("nobody").is_none() && log.session("u").is_none());
+    assert!(
+        log.user("nobody", Purposes::EVERY_USE).is_none()
+            && log.session("u", Purposes::EVERY_USE).is_none()
+    );
 }
 
 #[test]
@@ -140,14 +143,17 @@ fn an_erased_user_is_gone_with_the_sessions_of_no_other_user() {
         event(json!({"session": "other", "items": ["f"]})),
     ]);
     log.erase(&user("u"));
-    assert!(log.user("u").is_none() && log.session("own").is_none());
+    assert!(
+        log.user("u", Purposes::EVERY_USE).is_none()
+            && log.session("own", Purposes::EVERY_USE).is_none()
+    );
     let names = |activity| -> Vec<_> {
         let (touched, _) = seen(&log, activity);
         touched.into_iter().map(|(name, _)| name).collect()
     };
-    assert_eq!(names(log.user("v")), ["d"]);
-    assert_eq!(names(log.session("shared")), ["d"]);
-    assert_eq!(names(log.session("other")), ["f"]);
+    assert_eq!(names(log.user("v", Purposes::EVERY_USE)), ["d"]);
+    assert_eq!(names(log.session("shared", Purposes::EVERY_USE)), ["d"]);
+    assert_eq!(names(log.session("other", Purposes::EVERY_USE)), ["f"]);
     assert_eq!((log.touches(), log.counts()), (2, (1, 2)));
     log.erase(&user("u"));
     assert_eq!(log.touches(), 2);
@@ -161,8 +167,11 @@ fn an_erased_session_is_gone_whichever_user_it_belongs_to() {
         event(json!({"user": "u", "session": "other", "items": ["d"]})),
     ]);
     log.erase(&Subject::Session("erased".into()));
-    assert!(log.session("erased").is_none());
-    assert_eq!(seen(&log, log.user("u")).0, [("d".to_owned(), 1.0)]);
+    assert!(log.session("erased", Purposes::EVERY_USE).is_none());
+    assert_eq!(
+        seen(&log, log.user("u", Purposes::EVERY_USE)).0,
+        [("d".to_owned(), 1.0)]
+    );
     assert_eq!((log.touches(), log.counts()), (1, (1, 1)));
     log.erase(&Subject::Session("none".into()));
     assert_eq!(log.touches(), 1);
@@ -172,7 +181,7 @@ fn an_erased_session_is_gone_whichever_user_it_belongs_to() {
 fn an_erased_session_is_gone_from_what_its_users_follow() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let store = Store::open(folder.path(), crate::Durability::default(), true).expect("open");
-    let (store, config) = (Arc::new(store), BehaviorConfig::default());
+    let (store, config) = (Arc::new(store), CollectionConfig::default());
     let events = [
         json!({"kind": "follow", "session": "kept", "items": ["anna", "ben"]}),
         json!({"kind": "unfollow", "session": "erased", "items": ["ben"]}),
@@ -186,7 +195,7 @@ fn an_erased_session_is_gone_from_what_its_users_follow() {
         batch.put_event(1, at, &event(fields)).expect("encoded");
     }
     store.write(batch).expect("stored");
-    let behavior = Behavior::open(store, 1, &config, None, Clock::default()).expect("read");
+    let behavior = Behavior::open(store, 1, &config, Clock::default()).expect("read");
     assert_eq!(behavior.log.read().followed_by("u"), ["cleo", "anna"]);
     let erased = behavior.erase(&Subject::Session("erased".into()));
     assert_eq!(erased.expect("erased"), 2);
@@ -202,7 +211,11 @@ fn a_log_equals_lists_by_user_through_erasures_and_copies() {
     let seed = rand::rng().random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let mut log = Log::new(vec!["i3".into()], &BehaviorConfig::default());
+    let mut log = Log::new(
+        vec!["i3".into()],
+        &BehaviorConfig::default(),
+        &Consents::default(),
+    );
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut copying = None;
     for second in 0..40_000_i64 {
@@ -218,7 +231,7 @@ fn a_log_equals_lists_by_user_through_erasures_and_copies() {
                 log.erase(&Subject::User(user.clone()));
                 users.remove(&user);
             }
-            4..8 if copying.is_none() => copying = Some(log.copy(u64::MAX, 0)),
+            4..8 if copying.is_none() => copying = Some(log.copy(u64::MAX, Horizons::default())),
             8..16 => {
                 if let Some(mut copy) = copying.take() {
                     if copy.step(&log) {
@@ -237,7 +250,10 @@ fn a_log_equals_lists_by_user_through_erasures_and_copies() {
     for number in 0..40 {
         let user = format!("u{number}");
         let expected = users.remove(&user).unwrap_or_default();
-        for activity in [log.user(&user), log.session(&format!("s of {user}"))] {
+        for activity in [
+            log.user(&user, Purposes::EVERY_USE),
+            log.session(&format!("s of {user}"), Purposes::EVERY_USE),
+        ] {
             let (touched, _) = seen(&log, activity);
             let touched: Vec<_> = touched.into_iter().map(|(name, _)| name).collect();
             assert_eq!(touched, expected, "{user}");
@@ -252,14 +268,14 @@ fn a_copy_keeps_the_latest_and_leaves_out_the_old() {
         .collect();
     let mut log = log(&events);
     assert!(!log.needs_compaction(1000) && log.needs_compaction(500));
-    let compacted = |log: &Log, most, from| {
-        let mut copy = log.copy(most, from);
+    let compacted = |log: &Log, most, from: i64| {
+        let mut copy = log.copy(most, Horizons::from_time(from * 1_000_000));
         while copy.step(log) {}
         copy.finish(log)
     };
     let small = compacted(&log, 300, 0);
     assert_eq!((small.touches(), small.names().len()), (300, 1000));
-    let (touched, _) = seen(&small, small.user("u0"));
+    let (touched, _) = seen(&small, small.user("u0", Purposes::EVERY_USE));
     assert_eq!(touched.first().expect("a touch").0, "i700");
     assert_eq!(compacted(&log, 1000, 900).touches(), 100);
     log.erase(&user("u0"));
@@ -281,7 +297,7 @@ fn rows_from_the_mark_on_are_those_a_training_did_not_read() {
         }
     };
     let config = BehaviorConfig::default();
-    let mut log = Log::new(Vec::new(), &config);
+    let mut log = Log::new(Vec::new(), &config, &Consents::default());
     add_events(&mut log, 500);
     let shared = RwLock::new(log);
     let data = TrainingData::from_log(&shared, &config).expect("gathered");
@@ -299,7 +315,7 @@ fn rows_from_the_mark_on_are_those_a_training_did_not_read() {
     add_events(&mut shared.write(), 200);
     // A copy leaves out erased rows, so that row numbers change.
     shared.write().erase(&user("u3"));
-    let mut copying = shared.read().copy(u64::MAX, 0);
+    let mut copying = shared.read().copy(u64::MAX, Horizons::default());
     while copying.step(&shared.read()) {}
     let copy = copying.finish(&shared.read());
     assert!(
@@ -342,7 +358,7 @@ fn clicks_count_that_follow_an_impression() {
         (exposure.impressions, exposure.clicks)
     };
     assert_eq!(counts(&log), (2, 2));
-    let mut copy = log.copy(u64::MAX, 0);
+    let mut copy = log.copy(u64::MAX, Horizons::default());
     while copy.step(&log) {}
     assert_eq!(counts(&copy.finish(&log)), (2, 2));
     log.erase(&user("u"));

@@ -51,7 +51,8 @@ impl Behavior {
         self.train_under(&mut due, training, categories)
     }
 
-    /// Trains if enough events are new, or if events were erased; returns true if it did.
+    /// Trains if enough events are new, or if events were erased or withdrawn; returns true if it
+    /// did.
     pub(super) fn train_if_due(&self, categories: &CategoriesOf<'_>) -> Result<bool> {
         if self.is_private() {
             return Ok(false);
@@ -62,9 +63,11 @@ impl Behavior {
         let trained = self.model().map_or(0, |m| m.touches());
         let touches = self.log.read().touches();
         let fresh = touches.abs_diff(trained) as f64;
-        let enough = fresh > 0.0 && fresh >= MIN_NEW_SHARE * trained as f64;
+        let removed = self.removed();
+        let enough = fresh > 0.0 && fresh >= MIN_NEW_SHARE * trained as f64
+            || removed.withdrawn && touches > 0;
         let pausing = due.is_some_and(|due| Instant::now() < due);
-        if !(enough && !pausing || self.has_erased_events()) {
+        if !(enough && !pausing || removed.erased) {
             return Ok(false);
         }
         let trained = self.train_under(&mut due, &Training::default(), categories);
@@ -92,7 +95,7 @@ impl Behavior {
         let started = Instant::now();
         // Also pauses after a failure, which would recur immediately.
         *due = Some(started + MIN_TRAINING_PAUSE);
-        let was_erased = self.has_erased_events();
+        let removed = self.removed();
         let data = {
             let _replacing = self.replacing.lock();
             TrainingData::from_log(&self.log, &self.config.read())?
@@ -101,11 +104,12 @@ impl Behavior {
         let config = self.config.read().clone();
         let categories = categories(&names)?;
         let model = fit(data, &config, training, &categories, started)?;
-        // A network that was trained on erased events is not kept.
-        let active = self.model().filter(|_| !was_erased);
+        // A network that was trained on erased events is not kept. One with withdrawn events stays
+        // until another one is trained, since that is not done here.
+        let active = self.model().filter(|_| !removed.erased);
         let kept = active.and_then(|active| Some(active.network()?.model().clone()));
         let model = model.with_network(training.network.clone().or(kept));
-        let model = self.adopt(model, &names, was_erased)?;
+        let model = self.adopt(model, &names, removed)?;
         *due = Some(
             Instant::now() + (started.elapsed() * PAUSE_PER_TRAINING_TIME).max(MIN_TRAINING_PAUSE),
         );

@@ -34,12 +34,13 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use vitrine_schemas::{
-    BehaviorInfo, CollectionConfig, Event, ModelInfo, ModelsResponse, SearchEvent, SearchLogInfo,
+    BehaviorInfo, CollectionConfig, ConsentDecisions, ConsentStatus, Event, EventKind, ModelInfo,
+    ModelsResponse, SearchEvent, SearchLogInfo,
 };
 
 use crate::{
     Clock, Error, Result,
-    behavior::Behavior,
+    behavior::{Behavior, Purposes},
     bounds::ResourceLimiter,
     collection::{
         lifecycle::{rankers::Rankers, recall_canary::RecallCanary},
@@ -53,7 +54,7 @@ use crate::{
     lexical::LexicalIndex,
     query::blend::BlendModel,
     search_log::SearchLog,
-    storage::{SegmentList, Store},
+    storage::{EventRef, SegmentList, Store, StoredConsent, SubjectHash},
     suggest::Suggestions,
 };
 
@@ -175,9 +176,9 @@ impl Collection {
         self.behavior.refresh_popularity();
     }
 
-    /// Returns the time before which events are not kept, in microseconds since 1970.
-    pub(crate) fn events_from(&self) -> Option<i64> {
-        self.behavior.horizon()
+    /// Returns the time before which events of a kind are not kept, in microseconds since 1970.
+    pub(crate) fn events_from(&self, kind: EventKind) -> Option<i64> {
+        self.behavior.horizons().of(kind)
     }
 
     /// Returns true if models were trained on events that are erased since.
@@ -194,10 +195,75 @@ impl Collection {
         Ok((self.behavior.erase(who)?, searches))
     }
 
+    /// Returns the events that an erasure of a user or session would remove.
+    pub(crate) fn events_of(&self, who: &Subject) -> Result<Vec<(EventRef, Event)>> {
+        self.behavior.all_events_of(who)
+    }
+
+    /// Returns the recorded searches that an erasure of a user or session would remove.
+    pub(crate) fn searches_of(&self, who: &Subject) -> Result<Vec<(EventRef, SearchEvent)>> {
+        self.search_log.flush()?;
+        let sessions = self.behavior.sessions_of(who)?;
+        self.search_log.searches_of(who, sessions)
+    }
+
     /// Records a search that was answered now, with the items of its first page; its time is set.
-    /// It is written in the background, so that the search does not wait.
+    /// It is written in the background, so that the search does not wait. A search of someone who
+    /// refuses analytics is not recorded.
     pub fn record_search(&self, search: SearchEvent) {
-        self.search_log.record(self.clock.now(), search);
+        let (user, session) = (search.user.as_deref(), search.session.as_deref());
+        let log = self.behavior.log.read();
+        let is_permitted = log.permits(user, session, Purposes::ANALYTICS);
+        drop(log);
+        if is_permitted {
+            self.search_log.record(self.clock.now(), search);
+        }
+    }
+
+    /// Returns the consent of a user or session.
+    ///
+    /// # Errors
+    /// The name is empty or too long, or the store failed.
+    pub fn consent(&self, subject: &Subject) -> Result<ConsentStatus> {
+        subject.check()?;
+        self.behavior.consent(subject)
+    }
+
+    /// Replaces the consent of a user or session; None removes it, so that the default of the
+    /// collection applies. It is durable when this returns, and acts on answers and the search log
+    /// at once. A withdrawal from training makes one due, and acts on models when that is done.
+    ///
+    /// # Errors
+    /// As [`Collection::consent`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use vitrine::{Subject, schemas::ConsentDecision};
+    ///
+    /// # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc_shop.rs")); }
+    /// # let (_folder, _database, shop) = support::shop()?;
+    /// let user = Subject::User("u1".into());
+    /// let decisions = serde_json::from_value(json!({"training": "denied"}))?;
+    /// let consent = shop.set_consent(&user, Some(&decisions))?;
+    /// assert_eq!(consent.training, ConsentDecision::Denied);
+    /// assert_eq!(consent.recommendations, ConsentDecision::Granted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_consent(
+        &self,
+        subject: &Subject,
+        decisions: Option<&ConsentDecisions>,
+    ) -> Result<ConsentStatus> {
+        subject.check()?;
+        self.behavior.set_consent(subject, decisions)?;
+        self.behavior.consent(subject)
+    }
+
+    /// Applies a consent that another process stored.
+    pub(crate) fn replay_consent(&self, subject: SubjectHash, consent: Option<&StoredConsent>) {
+        self.behavior.apply_consent(subject, consent);
     }
 
     /// Returns true if searches are recorded.

@@ -127,6 +127,12 @@ impl Database {
         if let Some(feed) = patch.feed {
             entry.config.feed = Some(feed).filter(|feed| *feed != FeedConfig::default());
         }
+        if let Some(consent) = patch.consent {
+            entry.config.consent = consent;
+        }
+        if let Some(anonymity) = patch.anonymity {
+            entry.config.anonymity = anonymity;
+        }
         check_config(&entry.config)?;
         if let Some(stored) = &mut entry.reembedding {
             stored
@@ -138,6 +144,8 @@ impl Database {
             stored.config.search_log = entry.config.search_log.clone();
             stored.config.suggest = entry.config.suggest.clone();
             stored.config.feed = entry.config.feed.clone();
+            stored.config.consent = entry.config.consent.clone();
+            stored.config.anonymity = entry.config.anonymity.clone();
         }
         let entry = entry.clone();
         self.save(&manifest, Batch::default())?;

@@ -174,7 +174,7 @@ impl Appender<'_> {
         events::normalize(&mut event);
         events::check(&event)?;
         collection.check_followable(&event)?;
-        let arrival = Arrival::of(&event, self.now, collection.events_from())?;
+        let arrival = Arrival::of(&event, self.now, collection.events_from(event.kind))?;
         // Stored under the real name, so that switching an alias does not split a user's events.
         event.collection = collection.name().to_owned();
         let time = events::rfc3339(arrival.micros);

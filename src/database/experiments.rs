@@ -2,7 +2,7 @@
 
 use vitrine_schemas::{Experiment, ExperimentResults, SearchTimeParams};
 
-use crate::{Collection, Result, experiments::ExperimentTally};
+use crate::{Collection, Result, behavior::Purposes, experiments::ExperimentTally};
 
 impl Collection {
     /// Returns the results of an experiment from the searches in a range of time.
@@ -16,8 +16,9 @@ impl Collection {
     ) -> Result<ExperimentResults> {
         let experiment: Experiment = self.setting(id)?;
         let mut tally = ExperimentTally::new(id);
+        let range = self.time_range(params)?;
         self.search_log()
-            .for_each(self.time_range(params)?, |_, outcome| {
+            .for_each(range, Purposes::ANALYTICS, |_, outcome| {
                 tally.add(&outcome);
                 Ok(())
             })?;

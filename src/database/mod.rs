@@ -7,6 +7,7 @@ mod events;
 mod experiments;
 mod health;
 mod maintainer;
+mod privacy;
 mod reembedding;
 mod replay;
 mod searches;

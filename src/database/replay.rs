@@ -42,6 +42,11 @@ impl Database {
                     collection.ingest_event(&event, micros);
                 }
             }
+            for (id, subject, consent) in changes.consents {
+                if let Some(collection) = self.collection_of(id) {
+                    collection.replay_consent(subject, consent.as_ref());
+                }
+            }
             for id in changes.settings {
                 if let Some(collection) = self.collection_of(id) {
                     collection.reload_settings()?;

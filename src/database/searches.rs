@@ -9,6 +9,7 @@ use vitrine_schemas::{
 
 use crate::{
     Collection, Result,
+    behavior::Purposes,
     search_log::{FollowUps, range},
     storage::EventRef,
 };
@@ -22,7 +23,8 @@ impl Collection {
     /// # Errors
     /// An invalid time, or the store failed.
     pub fn search_summary(&self, params: &SearchTimeParams) -> Result<AnalyticsSummary> {
-        self.search_log().summary(self.time_range(params)?)
+        let range = self.time_range(params)?;
+        self.search_log().summary(range, &self.config().anonymity)
     }
 
     /// Returns the figures of queries in a range of time, sorted and paged.
@@ -31,7 +33,8 @@ impl Collection {
     /// An invalid time or limit, or the store failed.
     pub fn query_figures(&self, params: &QueryFiguresParams) -> Result<QueryFiguresResponse> {
         let range = range(params.from.as_deref(), params.to.as_deref(), self.now())?;
-        self.search_log().queries(range, params)
+        self.search_log()
+            .queries(range, params, &self.config().anonymity)
     }
 
     /// Returns the figures of the positions of first pages in a range of time.
@@ -50,7 +53,7 @@ impl Collection {
 /// The recorded searches in a range of time, each with the events that followed, read in steps.
 ///
 /// A ranker is trained on them: the query, what was shown in which order, and what was clicked and
-/// bought at which position.
+/// bought at which position. Searches of people who refuse training are left out.
 ///
 /// # Examples
 ///
@@ -98,7 +101,9 @@ impl RecordedSearches {
         let range = collection.time_range(params)?;
         collection.search_log().flush()?;
         Ok(Self {
-            follow_ups: collection.search_log().follow_ups(range.start)?,
+            follow_ups: collection
+                .search_log()
+                .follow_ups(range.start, Purposes::TRAINING_ON_SEARCHES)?,
             after: EventRef::first_at(range.start),
             before: range.end,
             collection,
@@ -111,7 +116,12 @@ impl RecordedSearches {
     /// The store failed.
     pub fn step(&mut self) -> Result<Option<Vec<SearchOutcome>>> {
         let log = self.collection.search_log();
-        let searches = log.after(self.after, self.before, STEP_SEARCHES)?;
+        let searches = log.after(
+            self.after,
+            self.before,
+            Purposes::TRAINING_ON_SEARCHES,
+            STEP_SEARCHES,
+        )?;
         let Some((last, _)) = searches.last() else {
             return Ok(None);
         };

@@ -49,7 +49,8 @@ impl Arrival {
             return Err(Error::invalid("/ts", detail));
         }
         if from.is_some_and(|from| given < from) {
-            let detail = "is older than the collection's behavior.retention_days; it is not kept";
+            let detail = "is older than the collection's behavior.retention_days, or that of its kind; it is \
+                          not kept";
             return Err(Error::invalid("/ts", detail));
         }
         let skewed = ahead > TOLERATED_SKEW;

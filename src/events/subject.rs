@@ -1,7 +1,10 @@
 //! Subjects of events: a named user, or an anonymous visitor known by the session.
 
 use super::check::check_id;
-use crate::{Result, storage::Listing};
+use crate::{
+    Result,
+    storage::{Listing, SubjectHash, hash_of},
+};
 
 /// The user or session that events belong to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +27,13 @@ impl Subject {
         match self {
             Self::User(_) => Listing::User,
             Self::Session(_) => Listing::Session,
+        }
+    }
+
+    pub(crate) fn hash(&self) -> SubjectHash {
+        match self {
+            Self::User(name) => SubjectHash::User(hash_of(name)),
+            Self::Session(name) => SubjectHash::Session(hash_of(name)),
         }
     }
 

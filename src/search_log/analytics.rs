@@ -8,13 +8,13 @@ use std::{
 
 use chrono::DateTime;
 use vitrine_schemas::{
-    AnalyticsSummary, DayFigures, EventKind, PositionFigures, PositionFiguresResponse,
-    QueryFigures, QueryFiguresParams, QueryFiguresResponse, QueryOrder, QuerySelection,
-    SearchFigures, SearchOutcome,
+    AnalyticsSummary, AnonymityConfig, DayFigures, EventKind, PositionFigures,
+    PositionFiguresResponse, QueryFigures, QueryFiguresParams, QueryFiguresResponse, QueryOrder,
+    QuerySelection, SearchFigures, SearchOutcome,
 };
 
 use super::{SearchLog, typing::person};
-use crate::{Error, Result, clock::rfc3339_micros, events::rfc3339};
+use crate::{Error, Result, behavior::Purposes, clock::rfc3339_micros, events::rfc3339};
 
 /// Maximum number of queries of a page.
 const MAX_LIMIT: usize = 1_000;
@@ -102,11 +102,16 @@ pub(crate) fn revenue(outcome: &SearchOutcome) -> f64 {
 }
 
 impl SearchLog {
-    /// Returns the figures of all searches in a range of time, and by day.
-    pub fn summary(&self, range: Range<i64>) -> Result<AnalyticsSummary> {
+    /// Returns the figures of all searches in a range of time, and by day, without days of too few
+    /// people.
+    pub fn summary(
+        &self,
+        range: Range<i64>,
+        anonymity: &AnonymityConfig,
+    ) -> Result<AnalyticsSummary> {
         let mut total = FigureSums::default();
         let mut days: BTreeMap<String, FigureSums> = BTreeMap::new();
-        self.for_each(range.clone(), |micros, outcome| {
+        self.for_each(range.clone(), Purposes::ANALYTICS, |micros, outcome| {
             total.add(&outcome);
             days.entry(day(micros)).or_default().add(&outcome);
             Ok(())
@@ -121,12 +126,14 @@ impl SearchLog {
                     day,
                     figures: sums.figures(),
                 })
+                .filter(|day| has_enough_people(&day.figures, anonymity))
                 .collect(),
             log: self.info(),
         })
     }
 
-    /// Returns the figures of the queries that a request selects, sorted and paged.
+    /// Returns the figures of the queries that a request selects, sorted and paged, without those
+    /// of too few people.
     ///
     /// # Errors
     /// `limit` is out of range.
@@ -134,13 +141,14 @@ impl SearchLog {
         &self,
         range: Range<i64>,
         params: &QueryFiguresParams,
+        anonymity: &AnonymityConfig,
     ) -> Result<QueryFiguresResponse> {
         if !(1..=MAX_LIMIT).contains(&params.limit) {
             let detail = format!("expected 1 to {MAX_LIMIT}, got {}", params.limit);
             return Err(Error::invalid("/limit", detail));
         }
         let mut by_query: HashMap<String, FigureSums> = HashMap::new();
-        self.for_each(range, |_, outcome| {
+        self.for_each(range, Purposes::ANALYTICS, |_, outcome| {
             if !outcome.search.query.is_empty() {
                 let query = outcome.search.query.clone();
                 by_query.entry(query).or_default().add(&outcome);
@@ -154,19 +162,23 @@ impl SearchLog {
         let mut queries: Vec<_> = all
             .filter(|query| is_selected(&query.figures, params))
             .collect();
+        let selected = queries.len();
+        queries.retain(|query| has_enough_people(&query.figures, anonymity));
+        let withheld = (selected - queries.len()) as u64;
         queries.sort_by(|a, b| compare(a, b, params.order));
         let total = queries.len() as u64;
         let queries = queries.into_iter().skip(params.offset).take(params.limit);
         Ok(QueryFiguresResponse {
             total,
             queries: queries.collect(),
+            withheld,
         })
     }
 
     /// Returns the figures of the positions of the first page.
     pub fn positions(&self, range: Range<i64>) -> Result<PositionFiguresResponse> {
         let mut positions: Vec<PositionFigures> = Vec::new();
-        self.for_each(range, |_, outcome| {
+        self.for_each(range, Purposes::ANALYTICS, |_, outcome| {
             let shown = outcome.search.shown.len();
             for position in positions.len()..shown {
                 positions.push(PositionFigures {
@@ -189,6 +201,11 @@ impl SearchLog {
         }
         Ok(PositionFiguresResponse { positions })
     }
+}
+
+/// Returns true if figures may be told: a search of someone unknown counts as that of nobody.
+fn has_enough_people(figures: &SearchFigures, anonymity: &AnonymityConfig) -> bool {
+    !anonymity.is_on() || figures.users >= u64::from(anonymity.min_users)
 }
 
 fn is_selected(figures: &SearchFigures, params: &QueryFiguresParams) -> bool {

@@ -17,12 +17,19 @@ const CLOCK_SLACK: i64 = 3_600 * 1_000_000;
 pub(crate) struct FollowUps(HashMap<[u8; 16], Vec<SearchFollowUp>>);
 
 impl FollowUps {
-    /// Reads the events of searches from a time on, in microseconds since 1970.
-    pub fn read(store: &Store, collection: u32, from: i64) -> Result<Self> {
+    /// Reads the events of searches from a time on, in microseconds since 1970, that are permitted.
+    pub fn read(
+        store: &Store,
+        collection: u32,
+        from: i64,
+        is_permitted: impl Fn(&Event) -> bool,
+    ) -> Result<Self> {
         let mut all = Self::default();
         let from = from.saturating_sub(CLOCK_SLACK);
         store.scan_follow_ups(collection, from, |_, event| {
-            all.add(event);
+            if is_permitted(&event) {
+                all.add(event);
+            }
             Ok(())
         })?;
         Ok(all)

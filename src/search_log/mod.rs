@@ -37,6 +37,7 @@ pub(crate) use self::{
 };
 use crate::{
     Result,
+    behavior::{Consents, Purposes},
     bounds::ResourceLimiter,
     events::{Subject, rfc3339},
     storage::{Batch, EventRef, Listing, Store},
@@ -66,6 +67,7 @@ pub(crate) struct SearchLog {
     limiter: Arc<ResourceLimiter>,
     collection: u32,
     config: RwLock<SearchLogConfig>,
+    consents: Consents,
     queue: Mutex<Vec<(EventRef, SearchEvent)>>,
     /// Locked while searches are written or removed.
     stored: Mutex<Stored>,
@@ -91,12 +93,14 @@ impl SearchLog {
         limiter: Arc<ResourceLimiter>,
         collection: u32,
         config: &SearchLogConfig,
+        consents: Consents,
     ) -> Self {
         Self {
             store,
             limiter,
             collection,
             config: RwLock::new(config.clone()),
+            consents,
             queue: Mutex::default(),
             stored: Mutex::new(Stored {
                 count: None,
@@ -176,7 +180,7 @@ impl SearchLog {
             stored.count = stored.count.map(|stored| stored + count);
         }
         if stored.count.is_none() {
-            stored.count = Some(self.store.count_searches(self.collection)?);
+            stored.count = Some(self.store.search_totals(self.collection)?.0);
         }
         Ok(())
     }
@@ -243,24 +247,14 @@ impl SearchLog {
     ///
     /// # Errors
     /// The store failed.
-    pub fn erase(&self, subject: &Subject, mut sessions: BTreeSet<String>) -> Result<u64> {
+    pub fn erase(&self, subject: &Subject, sessions: BTreeSet<String>) -> Result<u64> {
         let mut stored = self.stored.lock();
         match self.write_queue(&mut stored) {
             // Searches that were not recorded need not be erased.
             Err(e) if e.is_full() => {}
             written => written?,
         }
-        let mut searches = match subject {
-            Subject::User(user) => self.listed(Listing::SearchUser, user)?,
-            Subject::Session(session) => self.listed(Listing::SearchSession, session)?,
-        };
-        if matches!(subject, Subject::User(_)) {
-            sessions.extend(searches.iter().filter_map(|(_, s)| s.session.clone()));
-            for session in sessions {
-                let of_session = self.listed(Listing::SearchSession, &session)?;
-                searches.extend(of_session.into_iter().filter(|(_, s)| s.user.is_none()));
-            }
-        }
+        let searches = self.searches_of(subject, sessions)?;
         let mut batch = Batch::default();
         for (at, search) in &searches {
             batch.delete_search(self.collection, *at, search);
@@ -276,29 +270,62 @@ impl SearchLog {
         self.store.listed_searches(self.collection, listing, name)
     }
 
+    /// Returns the stored searches of a session, or of a user with those of `sessions` that have no
+    /// user.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn searches_of(
+        &self,
+        subject: &Subject,
+        mut sessions: BTreeSet<String>,
+    ) -> Result<Vec<(EventRef, SearchEvent)>> {
+        let user = match subject {
+            Subject::User(user) => user,
+            Subject::Session(session) => return self.listed(Listing::SearchSession, session),
+        };
+        let mut searches = self.listed(Listing::SearchUser, user)?;
+        sessions.extend(searches.iter().filter_map(|(_, s)| s.session.clone()));
+        for session in sessions {
+            let of_session = self.listed(Listing::SearchSession, &session)?;
+            searches.extend(of_session.into_iter().filter(|(_, s)| s.user.is_none()));
+        }
+        Ok(searches)
+    }
+
     /// Refuses later searches, and drops those in the queue.
     pub fn close(&self) {
         self.stored.lock().is_closed = true;
         self.queue.lock().clear();
     }
 
-    /// Reads the events from a time on that refer to searches.
-    pub fn follow_ups(&self, from: i64) -> Result<FollowUps> {
-        FollowUps::read(&self.store, self.collection, from)
+    /// Reads the events from a time on that refer to searches and may be used for these purposes.
+    pub fn follow_ups(&self, from: i64, purposes: Purposes) -> Result<FollowUps> {
+        FollowUps::read(&self.store, self.collection, from, |event| {
+            let (user, session) = (event.user.as_deref(), event.session.as_deref());
+            self.consents.permit(user, session, purposes)
+        })
     }
 
-    /// Returns at most `max` searches after a place and before a time, the oldest first.
+    fn permits(&self, search: &SearchEvent, purposes: Purposes) -> bool {
+        let (user, session) = (search.user.as_deref(), search.session.as_deref());
+        self.consents.permit(user, session, purposes)
+    }
+
+    /// Returns at most `max` searches after a place and before a time that may be used for these
+    /// purposes, the oldest first.
     pub fn after(
         &self,
         after: EventRef,
         before: i64,
+        purposes: Purposes,
         max: usize,
     ) -> Result<Vec<(EventRef, SearchEvent)>> {
         let mut found = Vec::new();
         self.store
             .scan_searches(self.collection, after, |at, search| {
                 let takes = at.micros < before && found.len() < max;
-                if takes {
+                if takes && self.permits(&search, purposes) {
                     found.push((at, search));
                 }
                 Ok(takes)
@@ -306,20 +333,24 @@ impl SearchLog {
         Ok(found)
     }
 
-    /// Calls `each` for the searches in a range of time, the latest first, without those that the
-    /// next keystroke replaced.
+    /// Calls `each` for the searches in a range of time that may be used for these purposes, the
+    /// latest first, without those that the next keystroke replaced.
     pub fn for_each(
         &self,
         range: Range<i64>,
+        purposes: Purposes,
         mut each: impl FnMut(i64, SearchOutcome) -> Result<()>,
     ) -> Result<()> {
         self.flush()?;
-        let mut follow_ups = self.follow_ups(range.start)?;
+        let mut follow_ups = self.follow_ups(range.start, purposes)?;
         let mut typing = Typing::default();
         self.store
             .scan_searches_back(self.collection, range.end, |at, search| {
                 if at.micros < range.start {
                     return Ok(false);
+                }
+                if !self.permits(&search, purposes) {
+                    return Ok(true);
                 }
                 let outcome = follow_ups.join(at, search);
                 if !typing.replaces(at.micros, &outcome) {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, ops::Range};
 
 use super::{SearchLog, typing::person};
-use crate::Result;
+use crate::{Result, behavior::Purposes};
 
 /// A query that several people searched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl SearchLog {
         max: usize,
     ) -> Result<Vec<PopularQuery>> {
         let mut queries: HashMap<String, Counts> = HashMap::new();
-        self.for_each(range, |_, outcome| {
+        self.for_each(range, Purposes::TRAINING_ON_SEARCHES, |_, outcome| {
             let search = outcome.search;
             let Some(person) = person(&search).filter(|_| !search.query.is_empty()) else {
                 return Ok(());

@@ -11,7 +11,7 @@ use super::{
     codec::corrupt,
     keys::{self, EventRef, Listing},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, deadline::Ticker};
 
 const FAMILY: &str = "events";
 
@@ -96,17 +96,52 @@ impl Store {
     pub fn scan_events(
         &self,
         collection: u32,
+        each: impl FnMut(EventRef, Event) -> Result<bool>,
+    ) -> Result<()> {
+        self.scan_events_from(collection, EventRef::first_at(i64::MIN), each)
+    }
+
+    /// Calls `each` for every event of a collection from a place on, in the order of time, until it
+    /// returns false.
+    pub fn scan_events_from(
+        &self,
+        collection: u32,
+        from: EventRef,
         mut each: impl FnMut(EventRef, Event) -> Result<bool>,
     ) -> Result<()> {
-        let prefix = keys::events(collection);
+        let (prefix, start) = (keys::events(collection), keys::event(collection, from));
         let rocks = self.rocks()?;
-        for entry in rocks.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
+        for entry in rocks.entries(FAMILY, &prefix, &start, Direction::Forward)? {
             let (key, value) = entry?;
             if !each(event_ref(&key)?, codec::decode_event(&value)?)? {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Returns the number of events of a collection, and the time of the oldest.
+    ///
+    /// # Errors
+    /// The deadline, or the store failed.
+    pub fn event_totals(&self, collection: u32) -> Result<(u64, Option<i64>)> {
+        self.totals(&keys::events(collection))
+    }
+
+    /// Returns the number of records in the order of time, and the time of the oldest.
+    pub(super) fn totals(&self, prefix: &[u8]) -> Result<(u64, Option<i64>)> {
+        let (mut count, mut oldest) = (0, None);
+        let ticker = Ticker::default();
+        let rocks = self.rocks()?;
+        for entry in rocks.entries(FAMILY, prefix, prefix, Direction::Forward)? {
+            let (key, _) = entry?;
+            if count == 0 {
+                oldest = Some(event_ref(&key)?.micros);
+            }
+            count += 1;
+            ticker.tick()?;
+        }
+        Ok((count, oldest))
     }
 
     /// Calls `each` for every event from a time on that refers to a search, in the order of time.

@@ -80,13 +80,29 @@ pub(super) fn vector(collection: u32, internal_id: u32, space: &str) -> Vec<u8> 
     .concat()
 }
 
+/// Hash of a name: 16 bytes of BLAKE3. Collisions are negligible.
+pub(crate) type NameHash = [u8; 16];
+
+/// Returns the hash of a name.
+pub(crate) fn hash_of(name: &str) -> NameHash {
+    let hash = blake3::hash(name.as_bytes());
+    std::array::from_fn(|i| hash.as_bytes()[i])
+}
+
+/// A user or session, by the hash of the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SubjectHash {
+    User(NameHash),
+    Session(NameHash),
+}
+
 /// Place of an event: its time, then the hash of its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EventRef {
     /// Microseconds since 1970.
     pub micros: i64,
     /// Hash of its id.
-    pub hash: [u8; 16],
+    pub hash: NameHash,
 }
 
 impl EventRef {
@@ -98,11 +114,8 @@ impl EventRef {
 
     /// Returns the place of an event with this id.
     pub fn new(micros: i64, id: &str) -> Self {
-        let hash = blake3::hash(id.as_bytes());
-        Self {
-            micros,
-            hash: std::array::from_fn(|i| hash.as_bytes()[i]),
-        }
+        let hash = hash_of(id);
+        Self { micros, hash }
     }
 
     /// The sign is flipped so that times before 1970 sort first.
@@ -214,7 +227,40 @@ pub(super) fn event_ref(key: &[u8]) -> Option<EventRef> {
 pub(super) fn all_of_events(collection: u32) -> Vec<(Vec<u8>, Vec<u8>)> {
     let end = collection.saturating_add(1);
     let range = |tag: &u8| (tagged(*tag, collection), tagged(*tag, end));
-    b"vdustfqUS".iter().map(range).collect()
+    b"vdustfqUScC".iter().map(range).collect()
+}
+
+/// Prefix of the consents of a collection's users, or of its sessions.
+fn consents(collection: u32, of_users: bool) -> Vec<u8> {
+    tagged(if of_users { b'c' } else { b'C' }, collection)
+}
+
+/// Prefixes of all consents of a collection.
+pub(super) fn all_consents(collection: u32) -> [Vec<u8>; 2] {
+    [consents(collection, true), consents(collection, false)]
+}
+
+/// Key of the consent of a user or session.
+pub(super) fn consent(collection: u32, subject: SubjectHash) -> Vec<u8> {
+    let (of_users, hash) = match subject {
+        SubjectHash::User(hash) => (true, hash),
+        SubjectHash::Session(hash) => (false, hash),
+    };
+    [&consents(collection, of_users)[..], &hash].concat()
+}
+
+/// Returns the collection and the subject of the key of a consent; None for other keys of that
+/// column family.
+pub(super) fn of_consent(key: &[u8]) -> Option<(u32, SubjectHash)> {
+    let (tag, rest) = key.split_first()?;
+    let (collection, hash) = rest.split_first_chunk::<4>()?;
+    let collection = u32::from_be_bytes(*collection);
+    let hash = NameHash::try_from(hash).ok();
+    match tag {
+        b'c' => Some((collection, SubjectHash::User(hash?))),
+        b'C' => Some((collection, SubjectHash::Session(hash?))),
+        _ => None,
+    }
 }
 
 /// Prefix of a collection's models.

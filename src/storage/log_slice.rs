@@ -9,7 +9,8 @@ use vitrine_schemas::{Event, Item};
 use super::{
     Store,
     codec::{self, corrupt},
-    keys,
+    consents::{self, StoredConsent},
+    keys::{self, SubjectHash},
     rocks::{MANIFEST_KEY, Rocks, storage},
     tuning::FAMILIES,
 };
@@ -39,6 +40,8 @@ pub(crate) struct Changes {
     pub items: BTreeMap<u32, ItemChanges>,
     /// Events with the time of their keys, by collection.
     pub events: Vec<(u32, i64, Event)>,
+    /// Consents as changed, by collection; None for one that was removed.
+    pub consents: Vec<(u32, SubjectHash, Option<StoredConsent>)>,
     /// Collections with other settings.
     pub settings: BTreeSet<u32>,
     /// True if something changed that only an opening reads, and that can wait.
@@ -250,6 +253,11 @@ impl Changes {
     }
 
     fn note_event(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        if let Some((collection, subject)) = keys::of_consent(key) {
+            let consent = value.map(consents::decode).transpose()?;
+            self.consents.push((collection, subject, consent));
+            return Ok(());
+        }
         let Some((collection, micros)) = keys::of_event(key) else {
             return Ok(());
         };

@@ -34,6 +34,9 @@ pub(crate) struct ModelList {
     pub pending: Option<u64>,
     /// Events were erased since the newest was trained: the next training replaces all.
     pub erased: bool,
+    /// Users or sessions withdrew their consent since the newest was trained.
+    #[serde(default)]
+    pub withdrawn: bool,
     /// Number of stored item ids, which models refer to by position.
     pub items: u32,
 }

@@ -57,16 +57,12 @@ fn listings(collection: u32, at: EventRef, search: &SearchEvent) -> Vec<Vec<u8>>
 }
 
 impl Store {
-    /// Counts the searches of a collection.
-    pub fn count_searches(&self, collection: u32) -> Result<u64> {
-        let prefix = keys::searches(collection);
-        let mut count = 0;
-        let rocks = self.rocks()?;
-        for entry in rocks.entries(FAMILY, &prefix, &prefix, Direction::Forward)? {
-            entry?;
-            count += 1;
-        }
-        Ok(count)
+    /// Returns the number of searches of a collection, and the time of the oldest.
+    ///
+    /// # Errors
+    /// The deadline, or the store failed.
+    pub fn search_totals(&self, collection: u32) -> Result<(u64, Option<i64>)> {
+        self.totals(&keys::searches(collection))
     }
 
     /// Calls `each` for every search after a place, the oldest first, until it returns false.

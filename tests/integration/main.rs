@@ -1,11 +1,13 @@
 //! The engine through its public interface.
 
 mod aliases;
+mod anonymity;
 mod blend;
 mod bounds;
 mod browse;
 mod cold_items;
 mod compat;
+mod consent;
 mod cross;
 mod damage;
 mod dialogues;

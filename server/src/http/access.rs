@@ -28,6 +28,9 @@ pub enum Access {
     Collection(Action),
     /// A key with the action that covers all collections.
     Everything(Action),
+    /// A key with the action, or a user token of a key with `read`; the handler checks that it is
+    /// about the user of the token.
+    Own(Action),
 }
 
 impl Access {
@@ -35,19 +38,30 @@ impl Access {
     pub fn action(self) -> Option<Action> {
         match self {
             Self::Open => None,
-            Self::Key(action) | Self::Collection(action) | Self::Everything(action) => Some(action),
+            Self::Key(action)
+            | Self::Collection(action)
+            | Self::Everything(action)
+            | Self::Own(action) => Some(action),
         }
     }
 }
 
 /// Routes that user tokens open; their handlers apply the limits of the token.
-pub const USER_ROUTES: [(&str, &str); 6] = [
+pub const USER_ROUTES: [(&str, &str); 14] = [
     ("POST", "/v1/collections/{c}/search"),
     ("POST", "/v1/collections/{c}/recommend"),
     ("GET", "/v1/collections/{c}/items/{id}/similar"),
     ("GET", "/v1/collections/{c}/items/{id}/bought_together"),
     ("GET", "/v1/collections/{c}/popular"),
     ("POST", "/v1/events"),
+    ("GET", "/v1/users/{u}/consent"),
+    ("PUT", "/v1/users/{u}/consent"),
+    ("DELETE", "/v1/users/{u}/consent"),
+    ("GET", "/v1/sessions/{s}/consent"),
+    ("PUT", "/v1/sessions/{s}/consent"),
+    ("DELETE", "/v1/sessions/{s}/consent"),
+    ("GET", "/v1/users/{u}/privacy"),
+    ("GET", "/v1/sessions/{s}/privacy"),
 ];
 
 /// Rejects requests without the required access; stores what their key grants in the extensions of
@@ -82,9 +96,8 @@ fn check(access: Access, request: &ServiceRequest) -> ApiResult<()> {
     if state.keys.is_open() {
         same_origin::check(request, &state.allowed_hosts)?;
     }
-    let action = match access {
-        Access::Open => return Ok(()),
-        Access::Key(action) | Access::Collection(action) | Access::Everything(action) => action,
+    let Some(action) = access.action() else {
+        return Ok(());
     };
     if state.keys.is_open() {
         return Ok(());
@@ -112,8 +125,10 @@ fn allow(
     if grant.token.is_some() && !is_for_users(request) {
         return Err(ApiError::not_for_users());
     }
+    let is_own = matches!(access, Access::Own(_)) && grant.token.is_some();
+    let action = if is_own { Action::Read } else { action };
     let is_covered = match access {
-        Access::Open | Access::Key(_) => true,
+        Access::Open | Access::Key(_) | Access::Own(_) => true,
         Access::Collection(_) => key.covers(request.match_info().query("c")),
         Access::Everything(_) => key.covers_all(),
     };

@@ -11,7 +11,7 @@ use actix_web::{
     http::{StatusCode, header::HeaderMap},
     web,
 };
-use vitrine::{Database, Precondition};
+use vitrine::{Database, Precondition, Subject};
 use vitrine_schemas::{Condition, Filter, FilterSpec};
 
 use crate::{
@@ -154,6 +154,18 @@ impl RequestContext {
         }
         *user = Some(token.user.clone());
         Ok(())
+    }
+
+    /// Checks that the caller may name a user or session: a user token names its own only.
+    ///
+    /// # Errors
+    /// 403 if it names others.
+    pub fn check_subject(&self, who: &Subject) -> ApiResult<()> {
+        let name = Some(who.name().to_owned());
+        match who {
+            Subject::User(_) => self.restrict_shopper(&mut { name }, &mut None),
+            Subject::Session(_) => self.restrict_shopper(&mut None, &mut { name }),
+        }
     }
 
     /// Adds the filter of a user token to the filter of a request.

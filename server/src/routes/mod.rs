@@ -3,6 +3,7 @@
 
 pub mod analytics;
 pub mod collections;
+pub mod consent;
 pub mod console;
 pub mod dialogues;
 pub mod docs;
@@ -21,6 +22,7 @@ pub mod models;
 pub mod multi_search;
 pub mod presets;
 pub mod privacy;
+pub mod privacy_report;
 pub mod rankers;
 pub mod recommend;
 pub mod reembedding;

@@ -11,7 +11,7 @@ use futures_util::{Stream, stream};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use vitrine::{Collection, StoredEvents, Subject};
-use vitrine_schemas::{EraseResponse, Event, SubjectParams};
+use vitrine_schemas::{Dialogue, EraseResponse, Event, SubjectParams};
 
 use crate::{
     error::{ApiError, ApiResult, REQUEST_ID, current_request_id},
@@ -166,35 +166,33 @@ async fn erase_data(
             format!("nothing was erased, since a restored snapshot would not know of it: {e}"),
         )
     })?;
-    erase_dialogues(&context, &who, &collections).await?;
+    let is_theirs = dialogues_of(&context, &who, &collections).await?;
+    context.state.dialogues.remove_where(is_theirs);
     let erased = context.write(move |database| database.erase(&who, &collections));
     Ok(Json(erased.await?))
 }
 
-/// Erases dialogues; a dialogue has the collection name that it was started with, which may be an
-/// alias.
-async fn erase_dialogues(
+/// Returns a predicate for the dialogues of a user or session. A dialogue has the collection name
+/// that it was started with, which may be an alias.
+pub(super) async fn dialogues_of<'a>(
     context: &RequestContext,
-    who: &Subject,
-    collections: &[Arc<Collection>],
-) -> ApiResult<()> {
+    who: &'a Subject,
+    collections: &'a [Arc<Collection>],
+) -> ApiResult<impl Fn(&Dialogue) -> bool + use<'a>> {
     let aliases = context.read(|database| Ok(database.aliases())).await?;
-    let is_affected = |name: &str| {
-        let name = aliases.get(name).map_or(name, String::as_str);
-        collections.iter().any(|c| c.name() == name)
-    };
-    context.state.dialogues.remove_where(|dialogue| {
+    Ok(move |dialogue: &Dialogue| {
         let is_theirs = match who {
             Subject::User(user) => dialogue.search.user.as_ref() == Some(user),
             Subject::Session(session) => dialogue.search.session.as_ref() == Some(session),
         };
-        is_theirs && is_affected(&dialogue.collection)
-    });
-    Ok(())
+        let name = &dialogue.collection;
+        let name = aliases.get(name).unwrap_or(name);
+        is_theirs && collections.iter().any(|c| c.name() == name)
+    })
 }
 
 /// Returns the requested collection, or all that the key covers.
-async fn collections(
+pub(super) async fn collections(
     context: &RequestContext,
     params: &SubjectParams,
 ) -> ApiResult<Vec<Arc<Collection>>> {

@@ -307,6 +307,8 @@ async fn models_are_listed_gone_back_to_and_trained_in_the_background() {
         ("weights", json!({"hide": 1})),
         ("half_life_days", json!(0)),
         ("retention_days", json!(-1)),
+        ("retention_days_by_kind", json!({"view": -1})),
+        ("retention_days_by_kind", json!({"follow": 30})),
         ("keep_models", json!(0)),
         ("max_touches", json!(0)),
     ] {

@@ -179,3 +179,35 @@ async fn a_token_opens_nothing_else() {
         answer.problem(401, "invalid_token");
     }
 }
+
+#[actix_web::test]
+async fn a_token_is_for_the_consent_and_the_report_of_its_user_and_session() {
+    let (setup, key, secret) = server();
+    let api = with(setup).await;
+    let config = json!({"vectors": {"shared": {"dim": 2}}});
+    let created = request(&key, "PUT", "/v1/collections/shop", Some(&config));
+    assert_eq!(api.send(created).await.status, 200);
+    let mine = token(&secret, json!({"sub": "u1", "session": "s1"}));
+    let denied = json!({"training": "denied"});
+    for path in ["/v1/users/u1/consent", "/v1/sessions/s1/consent"] {
+        let set = api.send(request(&mine, "PUT", path, Some(&denied))).await;
+        assert_eq!(set.ok()["collections"]["shop"]["training"], "denied");
+        let read = api.send(request(&mine, "GET", path, None)).await.ok();
+        assert_eq!(read["collections"]["shop"]["training"], "denied");
+    }
+    for path in ["/v1/users/u1/privacy", "/v1/sessions/s1/privacy"] {
+        let report = api.send(request(&mine, "GET", path, None)).await.ok();
+        let consent = &report["collections"]["shop"]["consent"];
+        assert_eq!(consent["training"], "denied");
+    }
+    for path in ["/v1/users/u2/privacy", "/v1/sessions/s2/privacy"] {
+        let answer = api.send(request(&mine, "GET", path, None)).await;
+        answer.problem(403, "forbidden");
+    }
+    for path in ["/v1/users/u2/consent", "/v1/sessions/s2/consent"] {
+        for (method, body) in [("GET", None), ("PUT", Some(&denied)), ("DELETE", None)] {
+            let answer = api.send(request(&mine, method, path, body)).await;
+            answer.problem(403, "forbidden");
+        }
+    }
+}

@@ -210,7 +210,7 @@ impl Behavior {
         self.store.scan_events(self.collection, |at, event| {
             let period = private.period_of(at.micros);
             let sign = self.sign(&event);
-            if sign == 0 || !periods.contains_key(&period) {
+            if sign == 0 || !periods.contains_key(&period) || !self.permits_training(&event) {
                 return Ok(true);
             }
             let user = event.user.map(Subject::User);

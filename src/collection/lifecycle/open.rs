@@ -55,15 +55,12 @@ impl Collection {
             },
             || {
                 rayon::join(
-                    || {
-                        let (behavior, privacy) = (&config.behavior, config.privacy.as_ref());
-                        Behavior::open(store.clone(), id, behavior, privacy, clock.clone())
-                    },
+                    || Behavior::open(store.clone(), id, config, clock.clone()),
                     || LexicalIndex::open(&store.lexical(id), limiter.writers()),
                 )
             },
         );
-        let lexical = lexical?;
+        let (lexical, behavior) = (lexical?, behavior?);
         let (mut state, mut next, is_saved) = state?;
         remove_damaged(&store, id, &mut list, &spaces)?;
         for (space, index) in &spaces {
@@ -84,7 +81,13 @@ impl Collection {
         let blend = read_blend(&store, name, id)?;
         let rankers = Rankers::open(&store, id, name)?;
         let settings = Settings::open(&store, id)?;
-        let search_log = SearchLog::open(store.clone(), limiter.clone(), id, &config.search_log);
+        let search_log = SearchLog::open(
+            store.clone(),
+            limiter.clone(),
+            id,
+            &config.search_log,
+            behavior.consents().clone(),
+        );
         tracing::info!(
             collection = name,
             items = state.live.len(),
@@ -109,7 +112,7 @@ impl Collection {
             merging: Mutex::default(),
             builds: RwLock::default(),
             closing: AtomicBool::new(false),
-            behavior: behavior?,
+            behavior,
             search_log,
             suggestions: Default::default(),
             canary: RecallCanary::new(canary),
@@ -132,6 +135,8 @@ impl Collection {
         let config = &entry.config;
         self.writer.lock().saved = None;
         self.search_log.configure(&config.search_log);
+        // Before the state is locked, since it may wait for a training that reads the log.
+        self.behavior.configure_consent(&config.consent);
         let mut state = self.state.write();
         for (name, kind) in &config.attributes {
             if !state.config.attributes.contains_key(name) {

@@ -76,10 +76,11 @@ impl Collection {
             return Ok(BoughtTogetherResponse { hits: Vec::new() });
         };
         let neighbors = model.live().bought_with(log_id, model.info().baskets);
+        let min_users = state.config.anonymity.min_users;
         let ids = state.item_ids(&log);
         let neighbors = neighbors.iter().filter(|neighbor| {
             let internal_id = ids.internal_id(neighbor.item);
-            internal_id.is_some_and(is_eligible)
+            neighbor.users >= min_users && internal_id.is_some_and(is_eligible)
         });
         let neighbors: Vec<_> = neighbors.take(params.limit).collect();
         let mut ids = vec![id];

@@ -10,7 +10,7 @@ use vitrine_schemas::{BlendInfo, recommend::Strategy};
 
 use crate::{
     Error, Result,
-    behavior::{Log, Model, Sequences},
+    behavior::{Log, Model, Purposes, Sequences},
     cf::SequenceModel,
     collection::{
         Collection,
@@ -122,10 +122,7 @@ impl Collection {
 
     fn split_events(&self) -> Result<EventSplit> {
         let mut times = Vec::new();
-        self.store.scan_events(self.id, |at, event| {
-            times.extend(event.items.iter().map(|_| at.micros));
-            Ok(true)
-        })?;
+        self.for_each_event(|at, event| times.extend(event.items.iter().map(|_| at)))?;
         times.sort_unstable();
         let held_out = (times.len() as f64 * (1.0 - HELD_OUT_SHARE)) as usize;
         let (Some(first), Some(cut), Some(last)) =
@@ -136,19 +133,19 @@ impl Collection {
                 "expected events to learn from, got none",
             ));
         };
-        let mut earlier = Log::new(Vec::new(), &self.config().behavior);
+        let consents = self.behavior.consents();
+        let mut earlier = Log::new(Vec::new(), &self.config().behavior, consents);
         let mut later = BTreeMap::<_, Vec<String>>::new();
-        self.store.scan_events(self.id, |at, event| {
-            if at.micros < *cut {
-                earlier.add(&event, at.micros);
-                return Ok(true);
+        self.for_each_event(|at, event| {
+            if at < *cut {
+                earlier.add(&event, at);
+                return;
             }
             let user = event.user.clone().map(Subject::User);
             let subject = user.or_else(|| event.session.clone().map(Subject::Session));
             if let Some(subject) = subject.filter(|_| earlier.weight(&event).is_some()) {
                 later.entry(subject).or_default().extend(event.items);
             }
-            Ok(true)
         })?;
         Ok(EventSplit {
             first: *first,
@@ -191,8 +188,8 @@ impl Collection {
     ) -> Result<Option<Example>> {
         let log = earlier.log;
         let activity = match subject {
-            Subject::User(name) => log.user(name),
-            Subject::Session(name) => log.session(name),
+            Subject::User(name) => log.user(name, Purposes::TRAINING),
+            Subject::Session(name) => log.session(name, Purposes::TRAINING),
         };
         let history_item = |(item, weight)| HistoryItem {
             id: log.name(item).to_owned(),

@@ -235,6 +235,7 @@ impl Collection {
             content: candidates.scores.content.as_ref(),
             cold_items: Some(&self.cold_items),
             followed_authors: Some(&followed_authors),
+            min_users: state.config.anonymity.min_users,
             similar_sessions: OnceCell::new(),
         };
         let mut hits = self.explained_hits(&ranking, &page, &explainer)?;

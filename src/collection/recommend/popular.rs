@@ -114,7 +114,10 @@ impl Collection {
         let offers = state.offers(filter)?;
         let hit = |(scored, item): (&Scored, Option<Item>)| {
             let item = item?;
-            let events = log.number(&item.id).map_or(0, |n| window.events(log, n));
+            // Nobody knows how many people events are of.
+            let is_told = !state.config.anonymity.is_on();
+            let number = log.number(&item.id).filter(|_| is_told);
+            let events = number.map_or(0, |n| window.events(log, n));
             Some(PopularHit {
                 id: item.id.clone(),
                 score: scored.score,
@@ -124,6 +127,7 @@ impl Collection {
                     items: Vec::new(),
                     text: match self.behavior.is_private() {
                         true => "Popular, by counts with noise that hides each shopper".to_owned(),
+                        false if !is_told => "Popular now".to_owned(),
                         false => format!("Popular: {events} events in {} days", window.days()),
                     },
                 },

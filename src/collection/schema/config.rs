@@ -14,6 +14,9 @@ const MAX_SEARCHES: u64 = 100_000_000;
 /// Maximum number of words that no suggestion has.
 const MAX_BLOCKED: usize = 10_000;
 
+/// Maximum of the minimum number of people behind figures and reasons.
+const MAX_MIN_USERS: u32 = 1_000;
+
 /// Checks the schema of a collection.
 pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
     if config.vectors.is_empty() {
@@ -65,9 +68,16 @@ pub(crate) fn check_config(config: &CollectionConfig) -> Result<()> {
     Ok(())
 }
 
-/// Checks the settings of the search log and of suggestions.
+/// Checks the settings of the search log, of its figures and of suggestions.
 fn check_searches(config: &CollectionConfig) -> Result<()> {
     let (log, suggest) = (&config.search_log, &config.suggest);
+    if !(1..=MAX_MIN_USERS).contains(&config.anonymity.min_users) {
+        let detail = format!(
+            "expected 1 to {MAX_MIN_USERS}, got {}",
+            config.anonymity.min_users
+        );
+        return Err(Error::invalid("/anonymity/min_users", detail));
+    }
     if !(0.001..=36_500.0).contains(&log.retention_days) {
         let detail = format!("expected 0.001 to 36500, got {}", log.retention_days);
         return Err(Error::invalid("/search_log/retention_days", detail));
@@ -105,6 +115,19 @@ fn check_behavior(config: &BehaviorConfig) -> Result<()> {
         }
     }
     let days = |days: f64, min: f64| (min..=36_500.0).contains(&days);
+    for (kind, age) in &config.retention_days_by_kind {
+        let name = serde_json::to_value(kind).unwrap_or_default();
+        let name = name.as_str().unwrap_or_default();
+        let pointer = format!("/behavior/retention_days_by_kind/{name}");
+        if kind.is_about_followed() {
+            let detail = "what users follow is kept until they unfollow; leave it out";
+            return Err(Error::invalid(pointer, detail));
+        }
+        if !days(*age, 0.001) {
+            let detail = format!("expected 0.001 to 36500, got {age}");
+            return Err(Error::invalid(pointer, detail));
+        }
+    }
     let checks = [
         (
             "liked_rating",

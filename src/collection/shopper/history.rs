@@ -6,7 +6,7 @@ use roaring::RoaringBitmap;
 use vitrine_schemas::RecommendRequest;
 
 use crate::{
-    behavior::{Activity, Log},
+    behavior::{Activity, Log, Purposes},
     collection::State,
 };
 
@@ -131,14 +131,16 @@ impl WeightedItems {
     }
 }
 
-/// Returns the activities of a user and of a session.
+/// Returns the activities of a user and of a session; none if the user refuses recommendations.
 fn activities(
     user: Option<&str>,
     session: Option<&str>,
     log: &Log,
 ) -> impl Iterator<Item = Activity> {
-    let user = user.and_then(|user| log.user(user));
-    let session = session.and_then(|session| log.session(session));
+    let purpose = Purposes::RECOMMENDATIONS;
+    let session = session.filter(|_| log.permits(user, session, purpose));
+    let user = user.and_then(|user| log.user(user, purpose));
+    let session = session.and_then(|session| log.session(session, purpose));
     user.into_iter().chain(session)
 }
 

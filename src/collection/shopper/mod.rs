@@ -129,6 +129,7 @@ impl<'a> ShopperProfile<'a> {
             content: self.content.as_ref(),
             cold_items: None,
             followed_authors: None,
+            min_users: self.state.config.anonymity.min_users,
             similar_sessions: OnceCell::new(),
         }
     }

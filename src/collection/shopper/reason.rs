@@ -1,6 +1,9 @@
 //! Reasons: why an item is recommended, by the source that contributed most to its score.
 
-use std::{cell::OnceCell, collections::HashMap};
+use std::{
+    cell::OnceCell,
+    collections::{HashMap, HashSet},
+};
 
 use vitrine_schemas::{Reason, Source};
 
@@ -30,6 +33,8 @@ pub(in crate::collection) struct HistoryExplainer<'a> {
     pub cold_items: Option<&'a ColdItems>,
     /// Returns the authors of an item that the user follows, if authors are followed.
     pub followed_authors: Option<&'a dyn Fn(u32) -> Vec<String>>,
+    /// Minimum number of people behind a reason that names what others did; 1 withholds none.
+    pub min_users: u32,
     /// Similar sessions, computed for the first reason that needs them.
     pub similar_sessions: OnceCell<SimilarSessions<'a>>,
 }
@@ -43,6 +48,8 @@ pub(in crate::collection) struct ReasonDraft {
     authors: Vec<String>,
     /// True if the score is estimated by those of similar items.
     is_estimated: bool,
+    /// True if too few people are behind it, or nobody knows how many.
+    is_withheld: bool,
 }
 
 impl Explainer for HistoryExplainer<'_> {
@@ -53,8 +60,19 @@ impl Explainer for HistoryExplainer<'_> {
     fn draft(&self, hit: &Ranked, id: &str) -> ReasonDraft {
         let is_direct = |source: Source, _| source != Source::Popularity && !source.is_adjustment();
         let source = main_source(hit, is_direct).unwrap_or(Source::Newest);
-        let mut is_estimated = false;
+        let (mut is_estimated, mut is_withheld) = (false, false);
         let items = match source {
+            Source::Behavior if self.min_users > 1 => {
+                let items = self.neighbors_of_many(id);
+                is_withheld = items.is_empty();
+                items
+            }
+            Source::Session | Source::Sequence | Source::Network | Source::Transition
+                if self.min_users > 1 =>
+            {
+                is_withheld = true;
+                Vec::new()
+            }
             Source::Behavior => {
                 let mut items = self.neighbors_in_history(id);
                 if items.is_empty() {
@@ -96,6 +114,7 @@ impl Explainer for HistoryExplainer<'_> {
             items,
             authors,
             is_estimated,
+            is_withheld,
         }
     }
 
@@ -110,6 +129,7 @@ impl Explainer for HistoryExplainer<'_> {
             .collect();
         let named = named.join(", ");
         let (code, text) = match draft.source {
+            _ if draft.is_withheld => ("for_you", "Recommended for you".to_owned()),
             Source::Query => ("matches", "Matches the search".to_owned()),
             Source::Lexical => ("has_words", "Matches the words of the search".to_owned()),
             Source::Behavior if draft.is_estimated => (
@@ -157,6 +177,20 @@ impl<'a> HistoryExplainer<'a> {
         let history = &self.history.logged;
         let scored = logged.map(|(m, item)| m.live().item_knn.reasons(history, item));
         self.named(scored.unwrap_or_default())
+    }
+
+    /// Returns the items of the history that enough people chose together with an item.
+    fn neighbors_of_many(&self, id: &str) -> Vec<String> {
+        let Some((model, item)) = self.model.zip(self.log.number(id)) else {
+            return Vec::new();
+        };
+        let live = model.live();
+        let neighbors = live.item_knn.neighbors(item).into_iter();
+        let of_many = neighbors.filter(|neighbor| neighbor.users >= self.min_users);
+        let of_many: HashSet<u32> = of_many.map(|neighbor| neighbor.item).collect();
+        let mut scored = live.item_knn.reasons(&self.history.logged, item);
+        scored.retain(|reason| of_many.contains(&reason.item));
+        self.named(scored)
     }
 
     /// Returns the items of the history whose neighbors a cold item is similar to, or which it is

@@ -224,10 +224,13 @@ impl Collection {
         })
     }
 
-    /// Calls `each` for every stored event in the order of time, in microseconds since 1970.
+    /// Calls `each` for every stored event that others may learn from, in the order of time, in
+    /// microseconds since 1970.
     pub fn for_each_event(&self, mut each: impl FnMut(i64, Event)) -> Result<()> {
         self.store.scan_events(self.id, |at, event| {
-            each(at.micros, event);
+            if self.behavior.permits_training(&event) {
+                each(at.micros, event);
+            }
             Ok(true)
         })
     }

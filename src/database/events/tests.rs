@@ -164,6 +164,51 @@ fn events_older_than_they_are_kept_are_removed() {
 }
 
 #[test]
+fn each_kind_has_its_own_retention() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let ago = |days: i64| {
+        let time = Utc::now() - chrono::TimeDelta::days(days);
+        time.to_rfc3339()
+    };
+    let of_kind = |kind: EventKind, n: i64| Event {
+        kind,
+        ..event(Some("u"), Some("s"), &format!("i{n}"), &ago(n % 50 + 1))
+    };
+    // More than one batch of those that stay comes before those that go.
+    let mut all: Vec<_> = (0..2500).map(|n| of_kind(EventKind::Purchase, n)).collect();
+    all.extend((0..2500).map(|n| of_kind(EventKind::View, n)));
+    let db = open(dir.path());
+    let shop = shop(&db, json!({"retention_days": 40.5}));
+    let kept = |event: &Event| event.items[0][1..].parse::<i64>().expect("a number") % 50 < 40;
+    let (recent, old): (Vec<_>, Vec<_>) = all.into_iter().partition(kept);
+    store(&db, &recent);
+    let refused = db.append_events(&old).expect("answered");
+    assert!(refused.iter().all(|result| result.error.is_some()));
+    let patch = json!({"behavior": {"retention_days_by_kind": {"view": 10.5}}});
+    db.patch_collection("shop", serde_json::from_value(patch).expect("a patch"))
+        .expect("patched");
+    shop.maintain_behavior().expect("removed");
+    let counts = |kind| {
+        let events = exported(&db, "u");
+        events.iter().filter(|event| event.kind == kind).count()
+    };
+    assert_eq!(
+        (counts(EventKind::Purchase), counts(EventKind::View)),
+        (2000, 500)
+    );
+    let info = shop.behavior_info();
+    assert_eq!((info.expired, info.touches), (1500, 2500), "in memory too");
+    let late = of_kind(EventKind::View, 11);
+    let rejected = &db.append_events(&[late]).expect("answered")[0];
+    assert!(rejected.error.as_deref().expect("rejected").contains("/ts"));
+    // Without its own age, a kind has that of all.
+    let patch = json!({"behavior": {"retention_days_by_kind": {"view": 0}}});
+    let patched = db.patch_collection("shop", serde_json::from_value(patch).expect("a patch"));
+    let by_kind = patched.expect("patched").config().behavior.clone();
+    assert!(by_kind.retention_days_by_kind.is_empty());
+}
+
+#[test]
 fn a_collection_that_is_dropped_takes_its_events_and_models_with_it() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let db = open(dir.path());

@@ -111,6 +111,7 @@ impl Collection {
             behavior: &behavior,
             category_of: &pool.category_of,
             query_item: [id.to_owned()],
+            min_users: state.config.anonymity.min_users,
         };
         let mut hits = self.explained_hits(&ranking, &page, &explainer)?;
         let filter = params.filter.clone().map(FilterSpec::Text);

@@ -23,6 +23,8 @@ pub(super) struct CrossCategoryExplainer<'a> {
     pub(super) category_of: &'a HashMap<u32, usize>,
     /// Id of the query item.
     pub(super) query_item: [String; 1],
+    /// Minimum number of people behind a reason that names what others did.
+    pub(super) min_users: u32,
 }
 
 impl Explainer for CrossCategoryExplainer<'_> {
@@ -53,15 +55,23 @@ impl Explainer for CrossCategoryExplainer<'_> {
         let (code, text) = match source {
             Source::Behavior => {
                 let neighbor = self.behavior.neighbors.get(&item);
-                let customers = customers(neighbor.map_or(0, |(_, users)| *users));
-                let text = format!("{customers} who chose {title} also chose this");
-                ("bridge", text)
+                match self.customers(neighbor.map_or(0, |(_, users)| *users)) {
+                    Some(customers) => (
+                        "bridge",
+                        format!("{customers} who chose {title} also chose this"),
+                    ),
+                    None => ("related", format!("Goes with {title}")),
+                }
             }
             Source::Transition => {
                 let (from, transitions) = (&context.category, context.transitions.as_ref());
-                let customers = customers(transitions.map_or(0, |t| t.users(from, to)));
-                let text = format!("{customers} who chose from {from} also chose from {to}");
-                ("transition", text)
+                match self.customers(transitions.map_or(0, |t| t.users(from, to))) {
+                    Some(customers) => (
+                        "transition",
+                        format!("{customers} who chose from {from} also chose from {to}"),
+                    ),
+                    None => ("related", format!("Goes with {title}")),
+                }
             }
             Source::Popularity => ("popular", format!("Popular in {to}")),
             _ => ("similar", format!("Similar to {title}")),
@@ -74,7 +84,11 @@ impl Explainer for CrossCategoryExplainer<'_> {
     }
 }
 
-fn customers(count: u32) -> String {
-    let noun = if count == 1 { "customer" } else { "customers" };
-    format!("{count} {noun}")
+impl CrossCategoryExplainer<'_> {
+    /// Returns a number of customers in words; None if there are too few to tell.
+    fn customers(&self, count: u32) -> Option<String> {
+        let noun = if count == 1 { "customer" } else { "customers" };
+        let is_told = self.min_users <= 1 || count >= self.min_users;
+        is_told.then(|| format!("{count} {noun}"))
+    }
 }
