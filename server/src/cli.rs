@@ -143,7 +143,7 @@ enum KeysCommand {
         #[arg(long, value_delimiter = ',', required = true)]
         collections: Vec<String>,
         /// Days until the key expires; without it, it does not.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=auth::MAX_LIFETIME_DAYS as i64))]
         expires_in_days: Option<u32>,
         /// Requests per second, in place of `limits.key_requests_per_second`; 0 for no limit.
         #[arg(long)]
@@ -301,7 +301,9 @@ impl KeysCommand {
                 keys_file,
             } => {
                 let overlap = chrono::TimeDelta::hours(overlap_hours.into());
-                print(&format!("{}\n", auth::rotate(&keys_file, &name, overlap)?))
+                let (secret, token_secret) = auth::rotate(&keys_file, &name, overlap)?;
+                let secrets = [Some(secret), token_secret].into_iter().flatten();
+                print(&secrets.map(|secret| secret + "\n").collect::<String>())
             }
             Self::Revoke { name, keys_file } => auth::revoke(&keys_file, &name),
         }

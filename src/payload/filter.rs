@@ -273,6 +273,9 @@ fn keyword(kind: AttributeType, value: &Scalar) -> Result<Cow<'_, str>, String> 
         (AttributeType::Bool, Scalar::Bool(b)) => {
             Ok(Cow::Borrowed(if *b { "true" } else { "false" }))
         }
+        (AttributeType::Bool, Scalar::Str(s)) if s == "true" || s == "false" => {
+            Ok(Cow::Borrowed(s))
+        }
         (AttributeType::Bool, _) => Err("expected true or false".to_owned()),
         (_, Scalar::Str(s)) => Ok(Cow::Borrowed(s)),
         _ => Err("expected a string; put the value in quotes".to_owned()),

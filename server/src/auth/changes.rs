@@ -10,6 +10,9 @@ use super::{Key, KeyRing, Time, file};
 /// Maximum length of the name of a key, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
+/// Maximum number of days until a key expires.
+pub const MAX_LIFETIME_DAYS: u32 = 36_500;
+
 /// Maximum number of hours for which a secret before a rotation is accepted.
 pub const MAX_OVERLAP_HOURS: u32 = 8_760;
 
@@ -98,15 +101,14 @@ impl KeyRing {
     /// # Errors
     /// There is no such key, or the file cannot be written.
     pub fn rotate(&self, name: &str, overlap: TimeDelta) -> Result<KeySecrets, KeyChangeError> {
-        let secrets = self.change(|path| {
+        let (secret, token_secret) = self.change(|path| {
             self.check_name(name)?;
             file::rotate(path, name, overlap).map_err(KeyChangeError::File)
         })?;
-        let mut lines = secrets.lines().map(str::to_owned);
         Ok(KeySecrets {
             name: name.to_owned(),
-            secret: lines.next().unwrap_or_default(),
-            token_secret: lines.next(),
+            secret,
+            token_secret,
         })
     }
 
@@ -117,7 +119,9 @@ impl KeyRing {
     pub fn revoke(&self, name: &str) -> Result<(), KeyChangeError> {
         self.change(|path| {
             self.check_name(name)?;
-            file::revoke(path, name).map_err(KeyChangeError::File)
+            file::revoke(path, name).map_err(KeyChangeError::File)?;
+            self.forget_use(name);
+            Ok(())
         })
     }
 
@@ -133,6 +137,10 @@ fn check(new: &NewKey) -> Result<(), KeyChangeError> {
         let cause =
             format!("expected a name of 1 to {MAX_NAME_BYTES} bytes without control characters");
         return Err(KeyChangeError::Invalid("/name", cause));
+    }
+    if let Some(days) = new.expires_in_days.filter(|days| *days > MAX_LIFETIME_DAYS) {
+        let cause = format!("expected at most {MAX_LIFETIME_DAYS}, got {days}");
+        return Err(KeyChangeError::Invalid("/expires_in_days", cause));
     }
     for (field, is_empty) in [
         ("/actions", new.actions.is_empty()),

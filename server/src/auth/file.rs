@@ -59,19 +59,22 @@ pub fn append(path: &Path, key: Key) -> Result<(), String> {
     replace(path, &text)
 }
 
-/// Gives a key of the file a new secret, which is returned; the old one is accepted for the time of
-/// `overlap`. Comments of the file are lost.
+/// Gives a key of the file new secrets, which are returned; see [`Key::rotate`]. Comments of the file are lost.
 ///
 /// # Errors
 /// There is no such key, or the file cannot be read or written.
-pub fn rotate(path: &Path, name: &str, overlap: TimeDelta) -> Result<String, String> {
+pub fn rotate(
+    path: &Path,
+    name: &str,
+    overlap: TimeDelta,
+) -> Result<(String, Option<String>), String> {
     let mut keys = Keys::load(path)?;
     let key = keys.keys.iter_mut().find(|key| key.name == name);
     let key = key.ok_or_else(|| no_key(path, name))?;
-    let secret = key.rotate(overlap).map_err(|e| failed(path, &e))?;
+    let secrets = key.rotate(overlap).map_err(|e| failed(path, &e))?;
     let text = toml::to_string(&keys).map_err(|e| failed(path, &e))?;
     replace(path, &text)?;
-    Ok(secret)
+    Ok(secrets)
 }
 
 /// Removes the key of a name from the file. Comments of the file are lost.

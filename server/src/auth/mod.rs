@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use vitrine_schemas::KeyAction;
 
 pub use self::{
-    changes::{KeyChangeError, MAX_OVERLAP_HOURS},
+    changes::{KeyChangeError, MAX_LIFETIME_DAYS, MAX_OVERLAP_HOURS},
     file::{append, revoke, rotate},
     ring::{Grant, KeyRing},
     user_token::UserToken,
@@ -90,9 +90,9 @@ pub struct Key {
     /// Secret that user tokens are signed with; without it, the key signs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token_secret: Option<String>,
-    /// Secrets before a rotation, which are accepted for some time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    previous: Option<Previous>,
+    /// Secrets before rotations, which are accepted for some time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    previous: Vec<Previous>,
 }
 
 /// Secrets of a key before its rotation.
@@ -128,7 +128,7 @@ impl Key {
             expires_at: None,
             requests_per_second: None,
             token_secret: None,
-            previous: None,
+            previous: Vec::new(),
         };
         Ok((key, secret))
     }
@@ -139,29 +139,32 @@ impl Key {
         Ok(self.token_secret.insert(random_text()?))
     }
 
-    /// Replaces the secret, and that of user tokens if the key signs any; returns the new ones, one
-    /// per line. The old ones are accepted for the time of `overlap`.
-    pub fn rotate(&mut self, overlap: TimeDelta) -> std::io::Result<String> {
-        let (mut secret, hash) = new_secret()?;
+    /// Replaces the secret, and that of user tokens if the key signs any; returns the new ones. The
+    /// old ones are accepted for the time of `overlap`, those of earlier rotations until theirs
+    /// ends; without an overlap, all are refused at once.
+    pub fn rotate(&mut self, overlap: TimeDelta) -> std::io::Result<(String, Option<String>)> {
+        let (secret, hash) = new_secret()?;
         let previous = Previous {
             hash: std::mem::replace(&mut self.hash, hash),
             expires_at: Time(Utc::now() + overlap),
             token_secret: self.token_secret.take(),
         };
-        if previous.token_secret.is_some() {
-            secret = format!("{secret}\n{}", self.sign_tokens()?);
-        }
-        self.previous = Some(previous).filter(|_| overlap > TimeDelta::zero());
-        Ok(secret)
+        let token_secret = match previous.token_secret {
+            Some(_) => Some(self.sign_tokens()?.to_owned()),
+            None => None,
+        };
+        self.previous.push(previous);
+        let has_overlap = overlap > TimeDelta::zero();
+        self.previous
+            .retain(|previous| has_overlap && previous.is_valid());
+        Ok((secret, token_secret))
     }
 
-    /// Returns the time until which the secret before a rotation is accepted, if it still is.
+    /// Returns the time until which a secret before a rotation is accepted, if one still is.
     pub fn rotates_until(&self) -> Option<Time> {
-        let previous = self
-            .previous
-            .as_ref()
-            .filter(|previous| previous.is_valid());
-        previous.map(|previous| previous.expires_at)
+        let valid = self.previous.iter().filter(|previous| previous.is_valid());
+        let latest = valid.max_by_key(|previous| previous.expires_at.0);
+        latest.map(|previous| previous.expires_at)
     }
 
     /// Returns the secrets that sign user tokens now.

@@ -69,7 +69,7 @@ pub fn verify(token: &str, keys: &Keys) -> Result<(Key, UserToken), String> {
         let secret = DecodingKey::from_secret(secret.as_bytes());
         decode::<Claims>(token, &secret, &validation)
     });
-    let decoded = decoded.reduce(|first, next| first.or(next)).ok_or(
+    let decoded = decoded.reduce(|first, next| first.or_else(|e| next.map_err(|_| e))).ok_or(
         "the key in the header `kid` signs no tokens; create one with `keys create --sign-tokens`",
     )?;
     let claims = decoded.map_err(|e| e.to_string())?.claims;

@@ -10,7 +10,7 @@ use super::{
     create::{blocking, create, delete_snapshot, new_id, prune_snapshots},
     replay::replay,
     repository::Repository,
-    restore as snapshots,
+    restore::{self as snapshots, Staging},
 };
 
 /// Arguments of `backup`.
@@ -192,9 +192,10 @@ fn request(server: &str, key: Option<&str>) -> Result<SnapshotInfo, String> {
 /// The message gives the cause and a hint.
 pub async fn restore(args: RestoreArgs) -> Result<String, String> {
     let repository = Repository::open(&args.from)?;
+    let staging = Staging::begin(&args.data_dir)?;
     let id = args.snapshot.as_deref();
-    let snapshot = snapshots::restore(&repository, id, &args.data_dir).await?;
-    let folder = args.data_dir.clone();
+    let snapshot = snapshots::restore(&repository, id, staging.folder()).await?;
+    let folder = staging.folder().to_owned();
     let open = move || {
         let options = Options {
             create: false,
@@ -204,15 +205,12 @@ pub async fn restore(args: RestoreArgs) -> Result<String, String> {
         };
         Database::open(&folder, options).map_err(|e| e.to_string())
     };
-    let erased = match replay(&repository, &snapshot, open).await {
-        Ok(erased) => erased,
-        Err(e) => {
-            snapshots::discard(&args.data_dir)?;
-            return Err(format!(
-                "the snapshot was copied, but who was erased since cannot be erased from it, so the folder is not opened: {e}"
-            ));
-        }
-    };
+    let erased = replay(&repository, &snapshot, open).await.map_err(|e| {
+        format!(
+            "the snapshot was copied, but who was erased since cannot be erased from it, so the folder is not opened: {e}"
+        )
+    })?;
+    staging.finish()?;
     let mut text = described("restored", &snapshot);
     if erased > 0 {
         text += &format!(

@@ -137,7 +137,8 @@ pub async fn prune_snapshots(repository: &Repository, keep: usize) -> Result<usi
     for id in old {
         repository.delete_manifest(id).await?;
     }
-    delete_unused(repository).await?;
+    let used = used_objects(repository, "").await?;
+    delete_others(repository, &used).await?;
     Ok(old.len())
 }
 
@@ -150,17 +151,26 @@ pub async fn delete_snapshot(repository: &Repository, id: &str) -> Result<bool, 
     if !repository.ids().await?.iter().any(|known| known == id) {
         return Ok(false);
     }
+    // First, so that a damaged manifest leaves all as it is.
+    let used = used_objects(repository, id).await?;
     repository.delete_manifest(id).await?;
-    delete_unused(repository).await?;
+    delete_others(repository, &used).await?;
     Ok(true)
 }
 
-/// Deletes the objects that no snapshot has.
-async fn delete_unused(repository: &Repository) -> Result<(), String> {
+/// Returns the hashes of the objects of all snapshots but one.
+async fn used_objects(repository: &Repository, without: &str) -> Result<HashSet<String>, String> {
     let mut used = HashSet::new();
-    for (_, manifest) in repository.manifests().await? {
-        used.extend(manifest?.files.into_iter().map(|file| file.blake3));
+    for (id, manifest) in repository.manifests().await? {
+        if id != without {
+            used.extend(manifest?.files.into_iter().map(|file| file.blake3));
+        }
     }
+    Ok(used)
+}
+
+/// Deletes the objects that are not used.
+async fn delete_others(repository: &Repository, used: &HashSet<String>) -> Result<(), String> {
     for hash in repository.objects().await?.keys() {
         if !used.contains(hash) {
             repository.delete_object(hash).await?;

@@ -3,9 +3,9 @@
 use std::{
     collections::BTreeMap,
     fs::{self, DirBuilder, File, OpenOptions},
-    io::Write,
+    io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use vitrine_schemas::SnapshotInfo;
@@ -56,13 +56,54 @@ pub(crate) async fn restore_files(
     sync_folders(folder, files)
 }
 
-/// Makes a restored folder one that no server opens.
-///
-/// # Errors
-/// The file that makes it a data directory cannot be removed.
-pub fn discard(folder: &Path) -> Result<(), String> {
-    let path = folder.join(LAST);
-    fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))
+/// A folder in which a database is restored, inside of the one that it is for: what is interrupted
+/// is no data directory.
+pub(crate) struct Staging {
+    target: PathBuf,
+    folder: PathBuf,
+}
+
+impl Staging {
+    /// Begins in an empty or new folder.
+    ///
+    /// # Errors
+    /// It is not empty, or cannot be made.
+    pub fn begin(target: &Path) -> Result<Self, String> {
+        check_empty(target)?;
+        let folder = target.join("restoring");
+        make_folder(&folder)?;
+        Ok(Self {
+            target: target.to_owned(),
+            folder,
+        })
+    }
+
+    /// Returns the folder to restore to.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes the folder a data directory, once its database is complete and closed.
+    ///
+    /// # Errors
+    /// A file cannot be moved.
+    pub fn finish(self) -> Result<(), String> {
+        let error = |path: &Path, e: io::Error| format!("{}: {e}", path.display());
+        let entries = fs::read_dir(&self.folder).map_err(|e| error(&self.folder, e))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry.map_err(|e| error(&self.folder, e))?.file_name());
+        }
+        // Last the file that makes it a data directory.
+        names.sort_by_key(|name| name == LAST);
+        for name in names {
+            let from = self.folder.join(&name);
+            fs::rename(&from, self.target.join(&name)).map_err(|e| error(&from, e))?;
+        }
+        fs::remove_dir(&self.folder).map_err(|e| error(&self.folder, e))?;
+        let synced = File::open(&self.target).and_then(|folder| folder.sync_all());
+        synced.map_err(|e| error(&self.target, e))
+    }
 }
 
 /// Reads all files of a snapshot and compares their hashes.

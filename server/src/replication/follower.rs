@@ -171,17 +171,18 @@ impl Follower {
     /// Returns the newest state, if it is later than the one in use.
     async fn newer(&self) -> Result<Option<State>, String> {
         let current = self.state.number;
-        let sign = self.store.read_heartbeat().await?;
-        let named = sign.as_ref().map(|sign| sign.number);
+        let heartbeat = self.store.read_heartbeat().await?;
+        let named = heartbeat.as_ref().map(|heartbeat| heartbeat.number);
         let named = named.filter(|number| *number > current);
-        // The sign may be missing, or be that of a writer that was overtaken.
+        // The heartbeat may be missing, or be that of a writer that was overtaken.
         let newest = self.store.read(named.unwrap_or(current + 1)).await?;
         match (newest, named) {
             (Some(state), _) => Ok(Some(state)),
             (None, Some(named)) => Err(format!("state {named} is named, but not in the store")),
             (None, None) => {
-                if let Some(sign) = sign {
-                    self.replication.confirmed(sign.number, sign.as_of);
+                if let Some(heartbeat) = heartbeat {
+                    self.replication
+                        .confirmed(heartbeat.number, heartbeat.as_of);
                 }
                 Ok(None)
             }

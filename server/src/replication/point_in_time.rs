@@ -8,7 +8,7 @@ use vitrine::{Database, Options};
 use vitrine_schemas::SnapshotInfo;
 
 use super::{state::State, store::StateStore};
-use crate::backup::{Repository, blocking, discard, replay, restore_files};
+use crate::backup::{Repository, Staging, blocking, replay, restore_files};
 
 /// Arguments of `restore-at`.
 #[derive(Debug, Args)]
@@ -36,18 +36,16 @@ pub async fn restore_at(args: RestoreAtArgs) -> Result<String, String> {
     let erasures = args.erasures_from.as_deref().map(Repository::open);
     let erasures = erasures.transpose()?;
     let state = state_at(&store, args.at).await?;
-    restore_files(&store.repository, &state.files, &args.data_dir).await?;
-    let completed = complete(&store, &state, &args.data_dir, erasures.as_ref()).await;
-    let erased = match completed {
-        Ok(erased) => erased,
-        Err(e) => {
-            discard(&args.data_dir)?;
-            return Err(format!(
-                "state {} was copied, but not completed, so the folder is not opened: {e}",
-                state.number
-            ));
-        }
-    };
+    let staging = Staging::begin(&args.data_dir)?;
+    restore_files(&store.repository, &state.files, staging.folder()).await?;
+    let erased = complete(&store, &state, staging.folder(), erasures.as_ref()).await;
+    let erased = erased.map_err(|e| {
+        format!(
+            "state {} was copied, but not completed, so the folder is not opened: {e}",
+            state.number
+        )
+    })?;
+    staging.finish()?;
     let erased = match erased {
         Some(erased) => format!("erased {erased} users and sessions again that were erased since"),
         None => "users and sessions that were erased since are back: erase them again, or restore with --erasures-from".into(),
@@ -74,7 +72,8 @@ async fn state_at(store: &StateStore, at: DateTime<Utc>) -> Result<State, String
     let (mut from, mut to) = (0, numbers.len());
     while from < to {
         let middle = from.midpoint(to);
-        match read(middle).await?.as_of <= at {
+        let state = read(middle).await?;
+        match state.read_at.unwrap_or(state.as_of) <= at {
             true => to = middle,
             false => from = middle + 1,
         }

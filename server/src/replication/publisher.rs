@@ -124,18 +124,19 @@ impl Publisher {
         }
         let database = self.served.load();
         let (as_of, started) = (Utc::now(), Instant::now());
-        let next = match self.slice(&database).await? {
+        let read = match self.slice(&database).await? {
             Some(slice) if slice.bytes.is_empty() => None,
             Some(slice) => Some(self.with_slice(slice).await?),
             None => Some(self.with_files(database).await?),
         };
-        let step = match next {
+        let step = match read {
             Some((state, copied_bytes)) => {
                 let state = State {
                     number: self.last.number + 1,
                     epoch: self.epoch,
                     content_epoch: self.epoch,
                     as_of,
+                    read_at: state.read_at,
                     server: env!("CARGO_PKG_VERSION").into(),
                     ..state
                 };
@@ -209,6 +210,7 @@ impl Publisher {
         self.is_partial |= slice.is_partial;
         let mut state = self.last.clone();
         state.operations = slice.last;
+        state.read_at = Some(Utc::now());
         state.log.push(FileEntry {
             name: format!("log/{}", slice.last),
             bytes,
@@ -229,6 +231,7 @@ impl Publisher {
         // Until it is published.
         self.table_bytes = None;
         let checkpoint = Checkpoint::take(database.clone(), name, known).await?;
+        let read_at = Utc::now();
         // Before the upload, during which tables may change that this state does not have.
         let usage = database.usage().map_err(|e| e.to_string())?;
         let copied_bytes = self.upload(&checkpoint).await?;
@@ -239,6 +242,7 @@ impl Publisher {
             database: database.id().to_owned(),
             files: checkpoint.files.clone(),
             log: Vec::new(),
+            read_at: Some(read_at),
             ..self.last.clone()
         };
         Ok((state, copied_bytes))
@@ -284,6 +288,10 @@ impl Publisher {
             return Ok(Step::Overtaken(epoch));
         }
         if let Some(added) = self.unconfirmed.take() {
+            // From now on, only the history has them.
+            let now = Instant::now();
+            let objects = self.last.objects().map(|file| (file.blake3.clone(), now));
+            self.needed.extend(objects);
             let seconds = added.started.elapsed().as_secs_f64();
             self.replication
                 .reached(&added.state, added.copied_bytes, seconds);
@@ -381,8 +389,13 @@ fn outdated(
     history: TimeDelta,
 ) -> Vec<u64> {
     let mut last_step = None;
+    let mut has_oldest = false;
     let outdated = states.iter().filter(|(_, at)| {
         let age = now - at;
+        if age > history && !history.is_zero() && !std::mem::replace(&mut has_oldest, true) {
+            // The database of the times from the beginning of the history to the next state.
+            return false;
+        }
         let step = Some(at.timestamp().div_euclid(HISTORY_STEP_SECONDS));
         let is_newest = std::mem::replace(&mut last_step, step) != step;
         let is_retained = age.to_std().is_ok_and(|age| age <= retain) || age < TimeDelta::zero();

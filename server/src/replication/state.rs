@@ -25,8 +25,11 @@ pub struct State {
     pub content_epoch: u64,
     /// Number of the last write operation.
     pub operations: u64,
-    /// Time at which the state was all of the database.
+    /// Time at which the state was all of the database; it may have later writes.
     pub as_of: DateTime<Utc>,
+    /// Time after which the state has no writes; None in states of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<DateTime<Utc>>,
     /// Id of the database.
     pub database: String,
     /// Version of the server that wrote it.
@@ -56,6 +59,7 @@ impl State {
             content_epoch: 0,
             operations: 0,
             as_of: Utc::now(),
+            read_at: None,
             database: String::new(),
             server: env!("CARGO_PKG_VERSION").into(),
             files: Vec::new(),

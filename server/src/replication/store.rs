@@ -100,8 +100,8 @@ impl StateStore {
     ///
     /// # Errors
     /// The store cannot be written.
-    pub async fn write_heartbeat(&self, sign: &Heartbeat) -> Result<(), String> {
-        let bytes = serde_json::to_vec(sign).map_err(|e| e.to_string())?;
+    pub async fn write_heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), String> {
+        let bytes = serde_json::to_vec(heartbeat).map_err(|e| e.to_string())?;
         self.repository.write(&[WRITER], bytes).await
     }
 

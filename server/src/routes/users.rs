@@ -168,8 +168,24 @@ async fn erase_data(
     })?;
     let is_theirs = dialogues_of(&context, &who, &collections).await?;
     context.state.dialogues.remove_where(is_theirs);
-    let erased = context.write(move |database| database.erase(&who, &collections));
-    Ok(Json(erased.await?))
+    let erased = {
+        let who = who.clone();
+        context.write(move |database| database.erase(&who, &collections))
+    };
+    let erased = erased.await?;
+    // Again: a snapshot that was made in between has the data, and the time of the first entry is
+    // before it.
+    let recorded = context.state.backups.record_erasure(&who).await;
+    recorded.map_err(|e| {
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "backup_unavailable",
+            format!(
+                "the data is erased, but a snapshot of this moment may have it; erase again: {e}"
+            ),
+        )
+    })?;
+    Ok(Json(erased))
 }
 
 /// Returns a predicate for the dialogues of a user or session. A dialogue has the collection name

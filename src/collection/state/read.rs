@@ -7,8 +7,8 @@ use std::{
 
 use roaring::RoaringBitmap;
 use vitrine_schemas::{
-    AttributeType, Condition, Event, Facet, FacetSpec, FacetsRequest, FacetsResponse, Filter,
-    FilterSpec, Item, Match, Scalar, filter::MatchCondition, limits::MAX_PAGE_SIZE,
+    Condition, Event, Facet, FacetSpec, FacetsRequest, FacetsResponse, Filter, FilterSpec, Item,
+    filter::MatchCondition, limits::MAX_PAGE_SIZE,
 };
 
 use crate::{
@@ -94,14 +94,7 @@ impl State {
         field: &str,
         values: &[String],
     ) -> Result<RoaringBitmap> {
-        let is_flag = self.config.attributes.get(field) == Some(&AttributeType::Bool);
-        let any = match is_flag {
-            true => MatchCondition {
-                key: field.to_owned(),
-                r#match: Match::Any(values.iter().map(|v| Scalar::Bool(v == "true")).collect()),
-            },
-            false => MatchCondition::any_of(field, values.iter().map(String::as_str)),
-        };
+        let any = MatchCondition::any_of(field, values.iter().map(String::as_str));
         self.matching(Some(&FilterSpec::Tree(Filter {
             must: vec![Condition::Match(any)],
             ..Filter::default()

@@ -65,12 +65,17 @@ impl LexicalIndex {
         thread::scope(|scope| {
             let others = (1..count).map(|index| {
                 let share = &share;
-                scope.spawn(move || share(Share { index, count }))
+                let work = move || share(Share { index, count });
+                (index, thread::Builder::new().spawn_scoped(scope, work))
             });
             let others: Vec<_> = others.collect();
             let mut collected = share(Share { index: 0, count })?;
-            for other in others {
-                collected.merge(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            for (index, other) in others {
+                collected.merge(match other {
+                    Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                    // No further thread can be started.
+                    Err(_) => share(Share { index, count })?,
+                });
             }
             Ok(collected)
         })

@@ -206,9 +206,10 @@ impl Reader<'_> {
             return;
         };
         let items = catalog.with_values("category", categories);
-        self.state
-            .filters
-            .retain(|f| f.values.is_empty() || !catalog.with_field(&f.field).is_disjoint(&items));
+        self.state.filters.retain(|f| {
+            f.values.is_empty() && f.is.is_none()
+                || !catalog.with_field(&f.field).is_disjoint(&items)
+        });
     }
 
     /// Applies a price, a rating, an availability, an order.

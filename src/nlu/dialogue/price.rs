@@ -55,19 +55,25 @@ fn has_max(range: &Range) -> bool {
 }
 
 fn can_hold(range: &Range) -> bool {
-    let least = number(&range.gt).or(number(&range.gte));
-    let most = number(&range.lt).or(number(&range.lte));
     let strict = range.gt.is_some() || range.lt.is_some();
-    match (least, most) {
+    let (from, to) = (
+        range.gt.as_ref().or(range.gte.as_ref()),
+        range.lt.as_ref().or(range.lte.as_ref()),
+    );
+    if let (Some(Scalar::Str(from)), Some(Scalar::Str(to))) = (from, to) {
+        // Times of one form sort as text.
+        return from < to || from == to && !strict;
+    }
+    match (number(from), number(to)) {
         (Some(least), Some(most)) => least < most || least == most && !strict,
         _ => true,
     }
 }
 
-fn number(scalar: &Option<Scalar>) -> Option<f64> {
-    match scalar {
-        Some(Scalar::Float(x)) => Some(*x),
-        Some(Scalar::Int(x)) => Some(*x as f64),
+fn number(scalar: Option<&Scalar>) -> Option<f64> {
+    match scalar? {
+        Scalar::Float(x) => Some(*x),
+        Scalar::Int(x) => Some(*x as f64),
         _ => None,
     }
 }

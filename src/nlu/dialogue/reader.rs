@@ -181,9 +181,10 @@ impl Reader<'_> {
     /// pens". Returns its offset; 0 without one.
     fn before_reset(&mut self) -> usize {
         let begins = |at: usize| self.tokens[at - 1].kind == Kind::Break;
+        // "a phone case, clear" names a color.
         let resets = |at: usize| {
-            self.phrase(at, &[Phrase::Reset])
-                .is_some_and(|n| self.ends(at + n))
+            let reset = self.phrase(at, &[Phrase::Reset]);
+            reset.is_some_and(|n| n > 1 && self.ends(at + n) && !self.is_value(at, n))
         };
         let mut places = (1..self.tokens.len()).rev();
         let at = places.find(|at| begins(*at) && resets(*at)).unwrap_or(0);

@@ -119,13 +119,15 @@ impl Reader<'_> {
             .tokens
             .iter()
             .any(|t| has(&self.lexicon.positions.compare_marks, &t.form));
-        let words = &self.lexicon.positions.numbers;
+        let positions = &self.lexicon.positions;
+        let is_mark = |at: usize| has(&positions.compare_marks, &self.tokens[at].form);
         let number = match self.tokens[at].kind {
             Kind::Number(number) => number,
+            // "compare one and three", but not "compare the two".
+            _ if before.is_empty() && !at.checked_sub(1).is_some_and(is_mark) => return None,
             _ => {
-                1.0 + words
-                    .iter()
-                    .position(|word| *word == self.tokens[at].form)? as f64
+                let mut words = positions.numbers.iter();
+                1.0 + words.position(|word| *word == self.tokens[at].form)? as f64
             }
         };
         let is_position = compares && number.fract() == 0.0 && (1.0..=100.0).contains(&number);

@@ -50,9 +50,11 @@ pub(super) fn interval_at(tokens: &[Token]) -> Option<(usize, Interval)> {
     let (n, date) = date_at(tokens.get(before..)?)?;
     let end = before + n;
     let after = beside.read(&tokens[end..]);
-    let is_chinese =
-        tokens[before].kind == Kind::Han || tokens.iter().any(|token| token.kind == Kind::Han);
-    let is_date = beside.is_release || beside.side.is_some() && !(date.is_bare && is_chinese);
+    // "up to 2000" and "2000起" are prices.
+    let may_be_bare = matches!(beside.side, Some(Side::After | Side::Before))
+        && !tokens.iter().any(|token| token.kind == Kind::Han)
+        && !is_counted(&tokens[end..]);
+    let is_date = beside.is_release || beside.side.is_some() && (may_be_bare || !date.is_bare);
     let interval = match beside.side {
         Some(Side::Since) => (Some(date.first), None),
         Some(Side::After) => (Some(date.end), None),
@@ -62,6 +64,14 @@ pub(super) fn interval_at(tokens: &[Token]) -> Option<(usize, Interval)> {
     };
     let (from, until) = interval;
     is_date.then_some((end + after, Interval { from, until }))
+}
+
+/// Returns true for a currency or a unit, which makes a number an amount.
+fn is_counted(tokens: &[Token]) -> bool {
+    let amounts = &lexicon_of(tokens).amounts;
+    tokens.first().is_some_and(|token| {
+        has(&amounts.currencies, &token.form) || has(&amounts.units, &token.form)
+    })
 }
 
 /// Meaning of the words beside a date.
@@ -233,7 +243,7 @@ mod tests {
             ("released on june 5, 2025", "2025-06-05", "2025-06-06"),
             ("since 2025-06-05", "2025-06-05", ""),
             ("after december 2025", "2026-01-01", ""),
-            ("until 2025", "", "2026-01-01"),
+            ("released until 2025", "", "2026-01-01"),
             ("2026年上市", "2026-01-01", "2027-01-01"),
             ("2025年6月之后发布", "2025-07-01", ""),
             ("2020年以前出版", "", "2020-01-01"),
@@ -248,7 +258,15 @@ mod tests {
             Some(("2025-07-01".into(), String::new()))
         );
         for text in [
-            "2025", "2000起", "in 2025", "after 50", "june", "2025年", "released",
+            "2025",
+            "2000起",
+            "up to 2000",
+            "after 2000 dollars",
+            "in 2025",
+            "after 50",
+            "june",
+            "2025年",
+            "released",
         ] {
             assert_eq!(interval_at(&tokens(text)), None, "{text}");
         }

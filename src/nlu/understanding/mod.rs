@@ -220,11 +220,9 @@ impl Understanding {
             };
             for value in choice.values.iter().cloned() {
                 let field = choice.field.clone();
+                // Items that do not say that they have a property lack it.
                 let constraint = match candidate.negated {
-                    negated if vocabulary.is_flag(&field) => Constraint::Is {
-                        field,
-                        value: !negated,
-                    },
+                    false if vocabulary.is_flag(&field) => Constraint::Is { field, value: true },
                     true => Constraint::MustNot { field, value },
                     false => Constraint::Must { field, value },
                 };

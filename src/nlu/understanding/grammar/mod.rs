@@ -330,7 +330,7 @@ impl Parser<'_> {
                     },
                 );
             }
-            Role::InStock | Role::SoldOut => match self.in_stock(role == Role::InStock) {
+            Role::InStock | Role::SoldOut => match self.in_stock(role) {
                 Some(constraint) => self.fix(n, constraint),
                 None => self.word(n),
             },
@@ -370,7 +370,9 @@ impl Parser<'_> {
         self.is_evidence && n == 1 && self.tokens[self.at].form == "to" && follows && is_thing
     }
 
-    fn in_stock(&self, value: bool) -> Option<Constraint> {
+    /// Returns the condition of "in stock", "sold out", "not sold out".
+    fn in_stock(&mut self, role: Role) -> Option<Constraint> {
+        let value = (role == Role::InStock) == self.context.not.take().is_none();
         if let Some(field) = self.vocabulary.field_named("in_stock", &[FieldKind::Bool]) {
             let field = field.to_owned();
             return Some(Constraint::Is { field, value });

@@ -51,11 +51,22 @@ impl Parser<'_> {
         let Some(field) = field.filter(|field| !self.without.contains(field)) else {
             return false;
         };
-        let Some((n, Interval { from, until })) = interval_at(&self.tokens[self.at..]) else {
+        let Some((n, interval)) = interval_at(&self.tokens[self.at..]) else {
             return false;
         };
         let field = field.to_owned();
-        self.keep_not();
+        let Interval { from, until } = match (self.context.not.take(), interval) {
+            (None, interval) => interval,
+            // "not released before 2020"
+            (Some(_), Interval { from, until }) if from.is_none() || until.is_none() => Interval {
+                from: until,
+                until: from,
+            },
+            (not, _) => {
+                self.context.not = not;
+                return false;
+            }
+        };
         self.fix(n, Constraint::Days { field, from, until });
         true
     }
