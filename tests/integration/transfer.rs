@@ -1,5 +1,6 @@
 //! The weight of other categories in recommendations of one category.
 
+use rand::{SeedableRng, rngs::StdRng, seq::index};
 use serde_json::json;
 use vitrine::{
     Collection, Database, Options, Training,
@@ -11,8 +12,8 @@ use crate::support::put;
 /// Number of users.
 const USERS: usize = 300;
 
-/// Users choose three of ten items of one of six groups of `Tents`, and six of ten items of a group
-/// of `Books`: of the group of the same number, or of one that has nothing to do with it.
+/// Users choose three of ten items of one of six groups of `Tents`, and six of ten `Books` of the
+/// group of the same number, or two of each group, which tell nothing about tents.
 fn fill(db: &Database, related: bool) {
     let shop = db
         .create_collection("shop", crate::support::config())
@@ -21,23 +22,22 @@ fn fill(db: &Database, related: bool) {
         |category: &str, n: usize| json!({"id": format!("{category}{n}"), "category": category});
     let of = |category: &'static str| (0..60).map(move |n| item(category, n));
     put(&shop, &of("Tents").chain(of("Books")).collect::<Vec<_>>());
+    let mut rng = StdRng::seed_from_u64(1);
     let mut log = Vec::new();
     for user in 0..USERS {
         let mut choose = |category: &str, group: usize, count: usize| {
-            for n in 0..count {
-                // Steps without a common factor with 10, so that items of a user differ.
-                let step = [1, 3, 7, 9][user / 6 % 4];
-                let number = 10 * group + (user / 24 + n * step) % 10;
+            for n in index::sample(&mut rng, 10, count) {
                 log.push(json!({
                     "kind": "view", "collection": "shop", "user": format!("u{user}"),
-                    "items": [format!("{category}{number}")], "ts": "2026-05-01T10:00:00Z"
+                    "items": [format!("{category}{}", 10 * group + n)], "ts": "2026-05-01T10:00:00Z"
                 }));
             }
         };
         choose("Tents", user % 6, 3);
         match related {
             true => choose("Books", user % 6, 6),
-            false => (0..6).for_each(|group| choose("Books", (user / 7 + group) % 6, 2)),
+            // Two of each group, whatever the group of tents.
+            false => (0..6).for_each(|group| choose("Books", group, 2)),
         }
     }
     let log: Vec<Event> = serde_json::from_value(log.into()).expect("events");
