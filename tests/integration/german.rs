@@ -9,7 +9,7 @@ use vitrine::{
 
 use crate::evidence::{Row, Shop, conditions};
 
-const ITEMS: [Row; 16] = [
+const ITEMS: [Row; 17] = [
     (
         "Leichter Laufschuh",
         "Schuhe > Laufschuhe",
@@ -63,6 +63,12 @@ const ITEMS: [Row; 16] = [
         "Küche > Kleingeräte",
         "Bosch",
         "color=weiß;capacity=1,7 Liter",
+    ),
+    (
+        "Wasserkocher für die Reise",
+        "Küche > Kleingeräte",
+        "Tefal",
+        "color=weiß;capacity=0,5 Liter",
     ),
     (
         "Reisewasserkocher",
@@ -176,7 +182,7 @@ fn german_words_are_conditions_if_items_bear_them_out() {
             "Tisch aus Holz zwischen zweihundert und fünfhundert Euro",
             "category=Möbel > Tische|material=Holz|price>=200 price<=500",
         ),
-        ("Lego mit mehr als 500 Teilen", "brand=Lego|pieces>=500"),
+        ("Lego mit mehr als 500 Teilen", "brand=Lego|pieces>500"),
     ] {
         let expected: BTreeSet<String> = expected.split('|').map(str::to_owned).collect();
         let found = conditions(text, &shop, &vocabulary);

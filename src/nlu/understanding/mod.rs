@@ -149,7 +149,11 @@ impl Understanding {
             let values: Vec<String> = values.iter().map(|v| (*v).to_owned()).collect();
             ((*field).to_owned(), values)
         };
-        let conditions: Vec<(String, Vec<String>)> = must.iter().map(owned).collect();
+        let mut conditions: Vec<(String, Vec<String>)> = must.iter().map(owned).collect();
+        conditions.extend(self.parts.iter().filter_map(|part| match &part.constraint {
+            Constraint::Is { field, value } => Some((field.clone(), vec![value.to_string()])),
+            _ => None,
+        }));
         let items = |(field, values): &(String, Vec<String>)| catalog.with_values(field, values);
         let sets: Vec<RoaringBitmap> = conditions.iter().map(items).collect();
         for (at, (field, values)) in conditions.iter().enumerate() {

@@ -41,7 +41,7 @@ pub(super) struct Names {
     pub han_brands: Vec<Vec<String>>,
     /// Maximum number of tokens of a phrase.
     pub longest: usize,
-    /// Values by their own names, and by those of the color that they are a shade of.
+    /// Values by their own names.
     own: HashSet<(String, Meaning)>,
 }
 
@@ -124,13 +124,14 @@ impl Names {
         let own = self.key(phrase);
         let mut names = vec![phrase.to_owned()];
         names.extend(spellings(phrase, is_brand(field)));
+        let meaning = meaning(field, value);
+        let owned = names.iter().map(|name| (self.key(name), meaning.clone()));
+        let owned: Vec<_> = owned.collect();
+        self.own.extend(owned);
         if is_color(field) {
             names.extend(base_color(phrase, self.language));
         }
         let keys: Vec<_> = names.iter().map(|name| self.key(name)).collect();
-        let meaning = meaning(field, value);
-        let owned = keys.iter().map(|key| (key.clone(), meaning.clone()));
-        self.own.extend(owned);
         for key in keys.iter().chain([&own]) {
             let brands = is_brand(field).then(|| self.language.brands().get(key));
             let synonyms = self.language.synonyms().get(key);
