@@ -15,8 +15,8 @@ use super::{
 use crate::{
     Error, Result,
     cf::{
-        DomainModel, ItemKnn, ItemKnnOptions, Matrix, ModelSettings, SequenceModel, SessionKnn,
-        SessionKnnOptions, TransferEstimate,
+        self, DomainModel, ItemKnn, ItemKnnOptions, Matrix, ModelSettings, SequenceModel,
+        SessionKnn, SessionKnnOptions, TransferEstimate,
     },
 };
 
@@ -254,11 +254,8 @@ impl Fit<'_> {
         let sessions = SessionKnn::fit(items, SessionKnnOptions::default(), data.session_rows())?;
         let touched = Matrix::from_triples(data.subjects as usize, items, data.touched)?;
         let chosen = self.chosen(&touched)?;
-        // One neighborhood per item counts events as they arrive.
-        let (item_knn, chosen) = match chosen.into_item_knn() {
-            Ok(item_knn) => (item_knn, None),
-            Err(chosen) => (ItemKnn::fit(&touched, &self.item_knn)?, Some(chosen)),
-        };
+        let is_person = |row: usize| !data.repeats_user[row];
+        let item_knn = ItemKnn::fit_counting(&touched, &self.item_knn, is_person)?;
         drop(touched);
         let bought = Matrix::from_triples(data.baskets as usize, items, data.bought)?;
         let options = ItemKnnOptions {
@@ -275,13 +272,21 @@ impl Fit<'_> {
         ))
     }
 
-    /// Fits the chosen model, by category if some count less than fully for others.
-    fn chosen(&self, touched: &Matrix) -> Result<Chosen> {
+    /// Fits the chosen model, by category if some count less than fully for others; None if it is
+    /// the item-kNN that is always fitted.
+    fn chosen(&self, touched: &Matrix) -> Result<Option<Chosen>> {
         let Some(weights) = self.weights.clone() else {
-            return Ok(Chosen::One(Box::new(self.best.fit_matrix(touched)?)));
+            return match self.best {
+                ModelSettings::ItemKnn(_) => Ok(None),
+                best => Ok(Some(Chosen::One(Box::new(best.fit_matrix(touched)?)))),
+            };
         };
         let domains = self.categories.domains.clone();
         let model = DomainModel::fit(touched, domains, weights, self.best, self.best)?;
-        Ok(Chosen::ByDomain(Box::new(model)))
+        // Similar items need the neighbors in all categories, so these stay apart.
+        Ok(Some(match model.to_item_knn() {
+            Some(item_knn) => Chosen::One(Box::new(cf::Model::ItemKnn(item_knn))),
+            None => Chosen::ByDomain(Box::new(model)),
+        }))
     }
 }
