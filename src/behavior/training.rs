@@ -1,7 +1,10 @@
 //! Training: reads the log in slices, so that events and queries are not blocked, then fits and
 //! stores models.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
 
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
@@ -9,8 +12,9 @@ use serde_json::{Map, Value};
 use vitrine_schemas::{BehaviorConfig, ModelChoice, ModelInfo};
 
 use super::{
-    Behavior, Categories, Log, MIN_NEW_SHARE, MIN_TRAINING_PAUSE, Model, PAUSE_PER_TRAINING_TIME,
-    held_out::LastItems, live::Live, model::Chosen, settings, training_data::TrainingData,
+    Behavior, Categories, Log, MAX_FAILED_TRAININGS, MIN_NEW_SHARE, MIN_TRAINING_PAUSE, Model,
+    PAUSE_PER_TRAINING_TIME, held_out::LastItems, live::Live, model::Chosen, settings,
+    training_data::TrainingData,
 };
 use crate::{
     Error, Result,
@@ -60,6 +64,7 @@ impl Behavior {
         let Some(mut due) = self.due.try_lock() else {
             return Ok(false);
         };
+        self.note_withdrawal_by_events();
         let trained = self.model().map_or(0, |m| m.touches());
         let touches = self.log.read().touches();
         let fresh = touches.abs_diff(trained) as f64;
@@ -70,20 +75,22 @@ impl Behavior {
         if !(enough && !pausing || removed.erased) {
             return Ok(false);
         }
-        let trained = self.train_under(&mut due, &Training::default(), categories);
-        match trained {
-            Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(e) if self.has_erased_events() => {
-                // They were trained on what was erased, and nothing replaces them.
-                self.drop_models()?;
-                tracing::error!(
-                    "models with erased events were dropped, since the training that replaces them failed: {e}"
-                );
-                return Err(e);
+        match self.train_under(&mut due, &Training::default(), categories) {
+            Ok(_) => Ok(true),
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(e) => {
+                let failed = self.failed_trainings.fetch_add(1, Relaxed) + 1;
+                let removed = self.removed();
+                if removed.erased || removed.withdrawn && failed >= MAX_FAILED_TRAININGS {
+                    // They were trained on what was removed, and nothing replaces them.
+                    self.drop_models()?;
+                    tracing::error!(
+                        "models with erased or withdrawn events were dropped, since the training that replaces them failed: {e}"
+                    );
+                }
+                Err(e)
             }
-            trained => trained?,
-        };
-        Ok(true)
+        }
     }
 
     fn train_under(
@@ -95,6 +102,7 @@ impl Behavior {
         let started = Instant::now();
         // Also pauses after a failure, which would recur immediately.
         *due = Some(started + MIN_TRAINING_PAUSE);
+        self.note_withdrawal_by_events();
         let removed = self.removed();
         let data = {
             let _replacing = self.replacing.lock();
@@ -110,6 +118,7 @@ impl Behavior {
         let kept = active.and_then(|active| Some(active.network()?.model().clone()));
         let model = model.with_network(training.network.clone().or(kept));
         let model = self.adopt(model, &names, removed)?;
+        self.failed_trainings.store(0, Relaxed);
         *due = Some(
             Instant::now() + (started.elapsed() * PAUSE_PER_TRAINING_TIME).max(MIN_TRAINING_PAUSE),
         );

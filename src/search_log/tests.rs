@@ -456,7 +456,10 @@ fn a_query_is_popular_after_several_users() {
         fixture.search(at, mistyped);
     }
     let log = fixture.shop.search_log();
-    let popular = |users| log.popular(MAY..at + 1, users, 10).expect("counted");
+    let popular = |users| {
+        log.popular(MAY..at + 1, &|_, _| true, users, 10)
+            .expect("counted")
+    };
     let tent = PopularQuery {
         text: "tent".to_owned(),
         searches: 4,
