@@ -157,8 +157,9 @@ fn sessions_of_one_user_are_one_person() {
 fn scores_of_popular_items_do_not_count_events() {
     for (min_users, score) in [(1, 2.0), (2, 1.0)] {
         let shop = Shop::new(min_users);
-        for _ in 0..2 {
-            let event = json!({"kind": "view", "collection": "shop", "items": ["i0"]});
+        for user in ["a", "b"] {
+            let event =
+                json!({"kind": "view", "collection": "shop", "user": user, "items": ["i0"]});
             let event: Event = serde_json::from_value(event).expect("an event");
             shop.db.append_events(&[event]).expect("stored");
         }
