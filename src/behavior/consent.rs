@@ -5,7 +5,11 @@
 //! not be used if they refuse. The event log keeps the permitted purposes by number
 //! ([`SubjectTable`](super::subjects::SubjectTable)), so that reading it costs nothing more.
 
-use std::{collections::HashMap, ops::BitAnd, sync::Arc};
+use std::{
+    collections::HashMap,
+    ops::BitAnd,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
@@ -48,6 +52,14 @@ impl Purposes {
         ];
         let decided = purposes.iter().filter(|(d, _)| *d == Some(decision));
         Self(decided.fold(0, |all, (_, purpose)| all | purpose.0))
+    }
+
+    /// Returns the purposes without a decision that are permitted.
+    fn by_default(config: &ConsentConfig) -> Self {
+        match config.default {
+            ConsentDecision::Granted => Self::EVERY_USE,
+            ConsentDecision::Denied => Self(0),
+        }
     }
 
     fn decision(self, purpose: Self) -> ConsentDecision {
@@ -122,7 +134,10 @@ impl ConsentTable {
     }
 }
 
-/// A table that the event log and the search log share.
+/// Bytes of memory of a new consent.
+pub(crate) const CONSENT_BYTES: u64 = 48;
+
+/// A table that copies of the event log share.
 pub(crate) type SharedConsents = Arc<RwLock<ConsentTable>>;
 
 /// Consents of a collection. The locks are taken last, and for no longer than a look-up.
@@ -141,16 +156,6 @@ impl Consents {
             consents.set(subject, Some(&consent.decisions));
         })?;
         Ok(consents)
-    }
-
-    /// Returns true if the user, or the session without a user, permits a use.
-    pub fn permit(&self, user: Option<&str>, session: Option<&str>, purposes: Purposes) -> bool {
-        let permitted = match (user, session) {
-            (Some(user), _) => self.of(Subject::User(user.to_owned()).hash()),
-            (None, Some(session)) => self.of(Subject::Session(session.to_owned()).hash()),
-            (None, None) => Purposes::EVERY_USE,
-        };
-        permitted.contains(purposes)
     }
 
     fn of(&self, subject: SubjectHash) -> Purposes {
@@ -176,12 +181,15 @@ impl Consents {
         }
     }
 
+    /// Returns true if a default takes away training where no decision was made.
+    fn is_withdrawn_by(&self, config: &ConsentConfig) -> bool {
+        let allows_training = |default: Purposes| default.contains(Purposes::TRAINING);
+        allows_training(self.users.read().default) && !allows_training(Purposes::by_default(config))
+    }
+
     /// Sets the default; returns true if it changed.
     fn set_default(&self, config: &ConsentConfig) -> bool {
-        let default = match config.default {
-            ConsentDecision::Granted => Purposes::EVERY_USE,
-            ConsentDecision::Denied => Purposes(0),
-        };
+        let default = Purposes::by_default(config);
         let mut users = self.users.write();
         let changes = users.default != default;
         users.default = default;
@@ -191,7 +199,7 @@ impl Consents {
 }
 
 impl Behavior {
-    /// Returns the consents, to be shared with the search log.
+    /// Returns the consents.
     pub fn consents(&self) -> &Consents {
         &self.consents
     }
@@ -199,8 +207,19 @@ impl Behavior {
     /// Returns true if others may learn from an event.
     pub fn permits_training(&self, event: &Event) -> bool {
         let (user, session) = (event.user.as_deref(), event.session.as_deref());
-        let log = self.log.read();
-        log.permits(user, session, Purposes::TRAINING)
+        self.permits(user, session, Purposes::TRAINING)
+    }
+
+    /// Returns true if events and searches of a user, or else of a session, may be used for these
+    /// purposes.
+    pub fn permits(&self, user: Option<&str>, session: Option<&str>, purposes: Purposes) -> bool {
+        self.log.read().permits(user, session, purposes)
+    }
+
+    /// Returns true if a user or session has made decisions.
+    pub fn has_consent(&self, subject: &Subject) -> bool {
+        let (table, name) = self.consents.table_of(subject.hash());
+        table.read().decided.contains_key(&name)
     }
 
     /// Returns the consent of a user or session.
@@ -246,6 +265,7 @@ impl Behavior {
             batch.put_model_list(self.collection, &next)?;
         }
         self.store.write(batch)?;
+        self.removals.fetch_add(1, Relaxed);
         *list = Some(next);
         drop(list);
         self.apply_consent(hash, consent.as_ref());
@@ -257,13 +277,33 @@ impl Behavior {
         let decisions = consent.map(|consent| &consent.decisions);
         self.consents.set(subject, decisions);
         self.log.write().apply_consent(subject);
+        self.consent_changes.fetch_add(1, Relaxed);
     }
 
-    /// Applies another default of consent.
+    /// Returns the number of changes of what may be used since the start.
+    pub fn consent_changes(&self) -> u64 {
+        self.consent_changes.load(Relaxed)
+    }
+
+    /// Notes that a default that is about to be stored withdraws events, so that a crash does not
+    /// forget it.
+    pub fn prepare_consent(&self, config: &ConsentConfig) {
+        if self.consents.is_withdrawn_by(config) {
+            self.note_withdrawal();
+        }
+    }
+
+    /// Applies another default of consent. If it withdraws events from training, the next one is
+    /// due.
     pub fn configure_consent(&self, config: &ConsentConfig) {
         let _replacing = self.replacing.lock();
+        let withdraws = self.consents.is_withdrawn_by(config);
         if self.consents.set_default(config) {
             self.log.write().apply_all_consents();
+            self.consent_changes.fetch_add(1, Relaxed);
+        }
+        if withdraws {
+            self.note_withdrawal();
         }
     }
 }

@@ -101,16 +101,17 @@ impl Live {
         let Arrival { touch, before } = arrival;
         self.item_knn.grow(log.names().len());
         self.baskets.grow(log.names().len());
-        // Both the user and the session count, as in a training.
-        for before in &before {
+        // Both the user and the session count, as in a training, but as one person.
+        for (number, before) in before.iter().enumerate() {
             let before: Vec<_> = before.iter().map(|t| (t.item, t.weight)).collect();
-            add(&mut self.item_knn, &before, touch.item, touch.weight);
+            let is_again = number > 0;
+            add(&mut self.item_knn, &before, &touch, touch.weight, is_again);
         }
         if let (true, Some(before)) = (touch.bought, before.first()) {
             let same = |t: &&Touch| t.bought && t.basket() == touch.basket();
             let before: Vec<_> = before.iter().filter(same).map(|t| (t.item, 1.0)).collect();
             self.new_baskets += u64::from(before.is_empty());
-            add(&mut self.baskets, &before, touch.item, 1.0);
+            add(&mut self.baskets, &before, &touch, 1.0, false);
         }
     }
 }
@@ -147,10 +148,14 @@ fn count_popularity(popularity: &mut Popularity, items: usize, touch: &Touch) {
     }
 }
 
-/// Counts an event of positive weight, if the model supports counting.
-fn add(model: &mut LiveItemKnn, before: &[(u32, f32)], item: u32, weight: f32) {
+/// Counts an event of positive weight, if the model supports counting; `is_again` is true for the
+/// session of a user who was counted.
+fn add(model: &mut LiveItemKnn, before: &[(u32, f32)], touch: &Touch, weight: f32, is_again: bool) {
     if model.counts_events() && weight > 0.0 {
-        let counted = model.add(before, item, weight);
+        let counted = match is_again {
+            true => model.add_session(before, touch.item, weight),
+            false => model.add(before, touch.item, weight),
+        };
         debug_assert!(counted.is_ok(), "{counted:?}");
     }
 }

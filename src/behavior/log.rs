@@ -110,13 +110,19 @@ impl Log {
         self.recount_all();
     }
 
-    /// Adds an event; returns are not touches.
-    pub fn add(&mut self, event: &Event, micros: i64) {
+    /// Adds an event; returns are not touches. Returns true if it withdraws earlier events of its
+    /// session from training.
+    pub fn add(&mut self, event: &Event, micros: i64) -> bool {
+        let withdraws = self.restrict_session_of(event);
         match event.kind {
-            EventKind::Return => return,
-            EventKind::Follow | EventKind::Unfollow => return self.follows.add(event, micros),
-            _ => {}
+            EventKind::Return => {}
+            EventKind::Follow | EventKind::Unfollow => self.follows.add(event, micros),
+            _ => self.add_touches(event, micros),
         }
+        withdraws
+    }
+
+    fn add_touches(&mut self, event: &Event, micros: i64) {
         let user = event.user.as_deref().map(|u| self.users.number_of(u));
         let session = event.session.as_deref().map(|s| self.sessions.number_of(s));
         for id in &event.items {
@@ -141,9 +147,6 @@ impl Log {
             tracing::error!("the event log is full; an event is stored but not learned from");
             return;
         };
-        if row.user != NONE && row.session != NONE {
-            self.restrict_session(row.session, row.user);
-        }
         row.before_user = self.users.set_last(row.user, number);
         row.before_session = self.sessions.set_last(row.session, number);
         row.follows_impression = row.kind == EventKind::Click && self.follows_impression(&row);
@@ -532,6 +535,15 @@ impl LogCopy {
         self.copy.follows = log.follows.clone();
         (self.users, self.sessions) = (log.users.hashes(), log.sessions.hashes());
         self.rows(log, log.rows.len());
+        // Users may have been seen in sessions meanwhile without a row.
+        for (number, name) in (0..).zip(&self.sessions) {
+            let permitted = log.sessions.permitted_by_users(number);
+            if permitted != Purposes::EVERY_USE
+                && let Some(session) = name.and_then(|name| self.copy.sessions.number(&name))
+            {
+                self.copy.restrict_session(session, permitted);
+            }
+        }
         self.copy
     }
 
@@ -544,6 +556,9 @@ impl LogCopy {
             if row.item != NONE && is_kept {
                 let user = self.copy.users.adopt(row.user, &self.users);
                 let session = self.copy.sessions.adopt(row.session, &self.sessions);
+                // Also by users whose rows are left out.
+                let permitted = log.sessions.permitted_by_users(row.session);
+                self.copy.restrict_session(session, permitted);
                 self.copy.push(Row {
                     user,
                     session,

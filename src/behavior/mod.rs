@@ -38,7 +38,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -51,7 +51,7 @@ use vitrine_schemas::{
 pub(crate) use self::{
     activity::Activity,
     categories::Categories,
-    consent::{Consents, Purposes},
+    consent::{CONSENT_BYTES, Consents, Purposes},
     daily::day_of,
     exposure::Exposure,
     log::{Log, event_bytes},
@@ -78,6 +78,9 @@ const PAUSE_PER_TRAINING_TIME: u32 = 10;
 /// Minimum pause between trainings.
 const MIN_TRAINING_PAUSE: Duration = Duration::from_secs(2);
 
+/// Number of trainings in a row that may fail before models with withdrawn events are dropped.
+const MAX_FAILED_TRAININGS: u64 = 3;
+
 /// Interval of the removal of old events.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -98,8 +101,16 @@ pub(crate) struct Behavior {
     collection: u32,
     config: RwLock<BehaviorConfig>,
     consents: Consents,
+    /// Number of changes of what may be used since the start.
+    consent_changes: AtomicU64,
     /// Stored models; None once the collection is dropped.
     list: Mutex<Option<ModelList>>,
+    /// Number of erasures and withdrawals since the start, changed while the list is locked.
+    removals: AtomicU64,
+    /// True if events withdrew others from training, which is not noted yet.
+    withdrawn_by_events: AtomicBool,
+    /// Number of trainings in a row that failed.
+    failed_trainings: AtomicU64,
     /// Time when the next training is due; locked during a training.
     due: Mutex<Option<Instant>>,
     /// Locked while the log is replaced or partly erased.
@@ -144,7 +155,11 @@ impl Behavior {
             collection,
             config: RwLock::new(config.clone()),
             consents,
+            consent_changes: AtomicU64::new(0),
             list: Mutex::new(Some(list)),
+            removals: AtomicU64::new(0),
+            withdrawn_by_events: AtomicBool::new(false),
+            failed_trainings: AtomicU64::new(0),
             due: Mutex::default(),
             replacing: Mutex::default(),
             expiry: Mutex::new(Instant::now()),
@@ -199,13 +214,18 @@ impl Behavior {
         let mut log = self.log.write();
         let event = &*self.without_excess(&log, event, &known);
         let (from, before) = (log.end(), log.touches() / MEASURE_EVERY);
-        log.add(event, micros);
+        let withdraws = log.add(event, micros);
         if let Some(model) = self.model() {
             model.count(&log, from..log.end());
         }
         let measured = log.touches() / MEASURE_EVERY != before;
         if measured {
             self.measure(&log);
+        }
+        drop(log);
+        if withdraws {
+            self.consent_changes.fetch_add(1, Relaxed);
+            self.withdrawn_by_events.store(true, Relaxed);
         }
         measured
     }
@@ -363,6 +383,7 @@ impl Behavior {
         }
         batch.put_model_list(self.collection, &next)?;
         self.store.write(batch)?;
+        self.removals.fetch_add(1, Relaxed);
         *list = Some(next);
         drop(list);
         let mut log = self.log.write();

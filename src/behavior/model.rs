@@ -73,17 +73,6 @@ impl Chosen {
         }
     }
 
-    /// Returns one neighborhood per item, if the model is that; else the model.
-    pub fn into_item_knn(self) -> Result<ItemKnn, Self> {
-        match self {
-            Self::One(model) => match *model {
-                cf::Model::ItemKnn(item_knn) => Ok(item_knn),
-                other => Err(Self::One(Box::new(other))),
-            },
-            Self::ByDomain(model) => model.to_item_knn().ok_or(Self::ByDomain(model)),
-        }
-    }
-
     fn to_bytes(&self) -> Result<Vec<u8>> {
         match self {
             Self::One(model) => model.to_bytes(),

@@ -1,6 +1,6 @@
 //! Stored models: loaded at startup, written after a training, and activated again.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use chrono::DateTime;
 use vitrine_schemas::{ModelInfo, ModelsResponse};
@@ -21,6 +21,8 @@ pub(super) struct Removed {
     pub erased: bool,
     /// Users or sessions withdrew their consent.
     pub withdrawn: bool,
+    /// Number of erasures and withdrawals since the start.
+    count: u64,
 }
 
 impl Removed {
@@ -170,8 +172,10 @@ impl Behavior {
         next.models.insert(version, model.info().clone());
         next.active = Some(version);
         next.pending = None;
-        next.erased &= !removed.erased;
-        next.withdrawn &= !removed.withdrawn;
+        // The model may have what was erased or withdrawn while it was fitted.
+        if self.removals.load(Relaxed) == removed.count {
+            (next.erased, next.withdrawn) = (false, false);
+        }
         self.write_list(&next, batch)?;
         *list = Some(next);
         let model = Arc::new(model);
@@ -217,7 +221,30 @@ impl Behavior {
         list.as_ref().map_or_else(Removed::default, |list| Removed {
             erased: list.erased,
             withdrawn: list.withdrawn,
+            count: self.removals.load(Relaxed),
         })
+    }
+
+    /// Notes that events were withdrawn, so that a training is due: also after a restart, and also
+    /// if the store fails until then.
+    pub(super) fn note_withdrawal(&self) {
+        let mut list = self.list.lock();
+        self.removals.fetch_add(1, Relaxed);
+        let Some(list) = list.as_mut().filter(|list| !list.withdrawn) else {
+            return;
+        };
+        list.withdrawn = true;
+        if let Err(e) = self.write_list(list, Batch::default()) {
+            tracing::error!("a withdrawal is not stored, a restart would forget it: {e}");
+        }
+    }
+
+    /// Notes a withdrawal by events that came since the last call. Ingestion does not, since it
+    /// also repeats operations of another database.
+    pub(super) fn note_withdrawal_by_events(&self) {
+        if self.withdrawn_by_events.swap(false, Relaxed) {
+            self.note_withdrawal();
+        }
     }
 }
 

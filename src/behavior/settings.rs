@@ -8,7 +8,7 @@ use vitrine_schemas::ModelChoice;
 use super::training_data::TrainingData;
 use crate::{
     Error, Result,
-    cf::{ItemKnnOptions, ModelSettings, SessionKnnOptions},
+    cf::{ItemKnnOptions, ModelSettings, SessionKnnOptions, TRIAL_BYTES},
 };
 
 /// Returns the models to compare for a choice, for a catalog of `items` items.
@@ -79,7 +79,8 @@ pub(super) fn memory(settings: &ModelSettings, data: &TrainingData, is_single: b
         models += item_knn.training_memory(subjects, items);
     }
     if !is_single {
-        models *= 2;
+        // The models of all categories, those of each alone, and rows of scores of test users.
+        models = 2 * models + rayon::current_num_threads() as u64 * TRIAL_BYTES as u64;
     }
     // Items of each session, and sessions of each item in queues that double.
     let capacity = SessionKnnOptions::default().capacity as u64;

@@ -366,3 +366,73 @@ fn clicks_count_that_follow_an_impression() {
     log.erase(&Subject::Session("s".to_owned()));
     assert_eq!(counts(&log), (0, 0));
 }
+
+/// Opens the behavior of a collection with one event of each of two users.
+fn behavior_of_two(folder: &tempfile::TempDir, config: &CollectionConfig) -> Behavior {
+    let store = Store::open(folder.path(), crate::Durability::default(), true).expect("open");
+    let mut batch = Batch::default();
+    for (number, name) in (1..).zip(["a", "b"]) {
+        let fields = json!({"id": name, "user": name, "items": ["i", format!("of {name}")]});
+        let at = EventRef::first_at(Clock::default().now() + number);
+        batch.put_event(1, at, &event(fields)).expect("encoded");
+    }
+    store.write(batch).expect("stored");
+    Behavior::open(Arc::new(store), 1, config, Clock::default()).expect("read")
+}
+
+fn one_category(ids: &[String]) -> Result<Categories> {
+    Categories::new(vec![String::new(); ids.len()])
+}
+
+fn refuse(behavior: &Behavior, name: &str) {
+    let decisions = serde_json::from_value(json!({"training": "denied"})).expect("decisions");
+    let set = behavior.set_consent(&user(name), Some(&decisions));
+    set.expect("stored");
+}
+
+#[test]
+fn what_is_removed_during_a_training_is_due_again() {
+    let erase = |behavior: &Behavior| behavior.erase(&user("b")).map(|_| ()).expect("erased");
+    let withdraw = |behavior: &Behavior| refuse(behavior, "b");
+    let removals: [&dyn Fn(&Behavior); 2] = [&erase, &withdraw];
+    for remove in removals {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let behavior = behavior_of_two(&folder, &CollectionConfig::default());
+        behavior.erase(&user("a")).expect("erased");
+        refuse(&behavior, "a");
+        // The categories are asked for after the events are read.
+        let during = |ids: &[String]| {
+            remove(&behavior);
+            one_category(ids)
+        };
+        behavior
+            .train(&Training::default(), &during)
+            .expect("trained");
+        let removed = behavior.removed();
+        assert!(removed.erased || removed.withdrawn, "the model has them");
+        behavior
+            .train(&Training::default(), &one_category)
+            .expect("trained");
+        let removed = behavior.removed();
+        assert!(!removed.erased && !removed.withdrawn);
+    }
+}
+
+#[test]
+fn models_with_withdrawn_events_do_not_stay_if_trainings_fail() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut config = CollectionConfig::default();
+    let behavior = behavior_of_two(&folder, &config);
+    behavior
+        .train(&Training::default(), &one_category)
+        .expect("trained");
+    config.behavior.training_memory_mib = 0;
+    behavior.configure(&config.behavior);
+    refuse(&behavior, "b");
+    for failed in 1..=MAX_FAILED_TRAININGS {
+        *behavior.due.lock() = None;
+        assert!(behavior.train_if_due(&one_category).is_err());
+        let has_models = !behavior.models().models.is_empty();
+        assert_eq!(has_models, failed < MAX_FAILED_TRAININGS);
+    }
+}

@@ -1,7 +1,10 @@
 //! Training: reads the log in slices, so that events and queries are not blocked, then fits and
 //! stores models.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
 
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
@@ -9,14 +12,15 @@ use serde_json::{Map, Value};
 use vitrine_schemas::{BehaviorConfig, ModelChoice, ModelInfo};
 
 use super::{
-    Behavior, Categories, Log, MIN_NEW_SHARE, MIN_TRAINING_PAUSE, Model, PAUSE_PER_TRAINING_TIME,
-    held_out::LastItems, live::Live, model::Chosen, settings, training_data::TrainingData,
+    Behavior, Categories, Log, MAX_FAILED_TRAININGS, MIN_NEW_SHARE, MIN_TRAINING_PAUSE, Model,
+    PAUSE_PER_TRAINING_TIME, held_out::LastItems, live::Live, model::Chosen, settings,
+    training_data::TrainingData,
 };
 use crate::{
     Error, Result,
     cf::{
-        DomainModel, ItemKnn, ItemKnnOptions, Matrix, ModelSettings, SequenceModel, SessionKnn,
-        SessionKnnOptions, TransferEstimate,
+        self, DomainModel, ItemKnn, ItemKnnOptions, Matrix, ModelSettings, SequenceModel,
+        SessionKnn, SessionKnnOptions, TransferEstimate,
     },
 };
 
@@ -60,6 +64,7 @@ impl Behavior {
         let Some(mut due) = self.due.try_lock() else {
             return Ok(false);
         };
+        self.note_withdrawal_by_events();
         let trained = self.model().map_or(0, |m| m.touches());
         let touches = self.log.read().touches();
         let fresh = touches.abs_diff(trained) as f64;
@@ -70,20 +75,22 @@ impl Behavior {
         if !(enough && !pausing || removed.erased) {
             return Ok(false);
         }
-        let trained = self.train_under(&mut due, &Training::default(), categories);
-        match trained {
-            Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(e) if self.has_erased_events() => {
-                // They were trained on what was erased, and nothing replaces them.
-                self.drop_models()?;
-                tracing::error!(
-                    "models with erased events were dropped, since the training that replaces them failed: {e}"
-                );
-                return Err(e);
+        match self.train_under(&mut due, &Training::default(), categories) {
+            Ok(_) => Ok(true),
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(e) => {
+                let failed = self.failed_trainings.fetch_add(1, Relaxed) + 1;
+                let removed = self.removed();
+                if removed.erased || removed.withdrawn && failed >= MAX_FAILED_TRAININGS {
+                    // They were trained on what was removed, and nothing replaces them.
+                    self.drop_models()?;
+                    tracing::error!(
+                        "models with erased or withdrawn events were dropped, since the training that replaces them failed: {e}"
+                    );
+                }
+                Err(e)
             }
-            trained => trained?,
-        };
-        Ok(true)
+        }
     }
 
     fn train_under(
@@ -95,6 +102,7 @@ impl Behavior {
         let started = Instant::now();
         // Also pauses after a failure, which would recur immediately.
         *due = Some(started + MIN_TRAINING_PAUSE);
+        self.note_withdrawal_by_events();
         let removed = self.removed();
         let data = {
             let _replacing = self.replacing.lock();
@@ -110,6 +118,7 @@ impl Behavior {
         let kept = active.and_then(|active| Some(active.network()?.model().clone()));
         let model = model.with_network(training.network.clone().or(kept));
         let model = self.adopt(model, &names, removed)?;
+        self.failed_trainings.store(0, Relaxed);
         *due = Some(
             Instant::now() + (started.elapsed() * PAUSE_PER_TRAINING_TIME).max(MIN_TRAINING_PAUSE),
         );
@@ -254,11 +263,8 @@ impl Fit<'_> {
         let sessions = SessionKnn::fit(items, SessionKnnOptions::default(), data.session_rows())?;
         let touched = Matrix::from_triples(data.subjects as usize, items, data.touched)?;
         let chosen = self.chosen(&touched)?;
-        // One neighborhood per item counts events as they arrive.
-        let (item_knn, chosen) = match chosen.into_item_knn() {
-            Ok(item_knn) => (item_knn, None),
-            Err(chosen) => (ItemKnn::fit(&touched, &self.item_knn)?, Some(chosen)),
-        };
+        let is_person = |row: usize| !data.repeats_user[row];
+        let item_knn = ItemKnn::fit_counting(&touched, &self.item_knn, is_person)?;
         drop(touched);
         let bought = Matrix::from_triples(data.baskets as usize, items, data.bought)?;
         let options = ItemKnnOptions {
@@ -275,13 +281,21 @@ impl Fit<'_> {
         ))
     }
 
-    /// Fits the chosen model, by category if some count less than fully for others.
-    fn chosen(&self, touched: &Matrix) -> Result<Chosen> {
+    /// Fits the chosen model, by category if some count less than fully for others; None if it is
+    /// the item-kNN that is always fitted.
+    fn chosen(&self, touched: &Matrix) -> Result<Option<Chosen>> {
         let Some(weights) = self.weights.clone() else {
-            return Ok(Chosen::One(Box::new(self.best.fit_matrix(touched)?)));
+            return match self.best {
+                ModelSettings::ItemKnn(_) => Ok(None),
+                best => Ok(Some(Chosen::One(Box::new(best.fit_matrix(touched)?)))),
+            };
         };
         let domains = self.categories.domains.clone();
         let model = DomainModel::fit(touched, domains, weights, self.best, self.best)?;
-        Ok(Chosen::ByDomain(Box::new(model)))
+        // Similar items need the neighbors in all categories, so these stay apart.
+        Ok(Some(match model.to_item_knn() {
+            Some(item_knn) => Chosen::One(Box::new(cf::Model::ItemKnn(item_knn))),
+            None => Chosen::ByDomain(Box::new(model)),
+        }))
     }
 }

@@ -1,18 +1,21 @@
 //! A model whose recommendations of each domain use as much of the others as helps.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
     ItemDomains, ItemKnn, Matrix, Model, ModelSettings, Recommender, TransferEstimate,
     TransferTrial,
+    transfer::{MIN_TEST_USERS, count_testable},
 };
 use crate::{Error, Result};
 
 /// First bytes of a stored model; the last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"VITRDM\0\x01";
 
-/// Maximum number of test users of all domains.
+/// Maximum number of test users of all domains, unless these have the minimum only.
 const MAX_TEST_USERS: usize = 10_000;
 
 /// A model of the items of all domains, and models of the domains that are better without the
@@ -44,7 +47,11 @@ impl DomainModel {
         settings: &ModelSettings,
         seed: u64,
     ) -> Result<Vec<TransferEstimate>> {
-        let users = MAX_TEST_USERS / domains.count().max(1);
+        let testable = count_testable(interactions, domains);
+        if testable == 0 {
+            return Ok(Vec::new());
+        }
+        let users = (MAX_TEST_USERS / testable).max(MIN_TEST_USERS);
         let trial = TransferTrial::new(interactions, domains, settings, users, seed)?;
         let targets = 0..domains.count() as u32;
         let estimates = targets.map(|target| trial.estimate(target, settings));
@@ -107,15 +114,12 @@ impl DomainModel {
         }
     }
 
-    /// Replaces the scores of a domain's items by those with other domains weighted.
-    fn score_weighted(&self, target: u32, history: &[(u32, f32)], out: &mut [f32]) {
+    /// Returns the scores of all items with domains other than the target weighted.
+    fn weighted_scores(&self, target: u32, weight: f32, history: &[(u32, f32)]) -> Vec<f32> {
         let mut scores = Vec::new();
-        let weight = self.weights[target as usize];
         let history = self.domains.weighted(target, history, weight);
         self.joint.scores(&history, &mut scores);
-        for item in self.domains.members(target) {
-            out[*item as usize] = scores[*item as usize];
-        }
+        scores
     }
 
     fn is_consistent(&self) -> bool {
@@ -179,11 +183,36 @@ impl Recommender for DomainModel {
 
     fn scores(&self, history: &[(u32, f32)], out: &mut Vec<f32>) {
         self.joint.scores(history, out);
+        let touched = history
+            .iter()
+            .filter_map(|(item, _)| self.domains.of(*item));
+        let touched: BTreeSet<u32> = touched.collect();
+        // Domains without an item in the history have the same scores, by weight.
+        let mut untouched: Vec<(f32, Vec<f32>)> = Vec::new();
         for (target, weight) in (0_u32..).zip(&self.weights) {
-            match &self.alone[target as usize] {
-                Some(model) => self.score_alone(target, model, history, out),
-                None if *weight != 1.0 => self.score_weighted(target, history, out),
-                None => {}
+            let own;
+            let scores = match &self.alone[target as usize] {
+                Some(model) => {
+                    self.score_alone(target, model, history, out);
+                    continue;
+                }
+                None if *weight == 1.0 => continue,
+                None if touched.contains(&target) => {
+                    own = self.weighted_scores(target, *weight, history);
+                    &own
+                }
+                None => {
+                    let known = untouched.iter().position(|(known, _)| known == weight);
+                    let index = known.unwrap_or(untouched.len());
+                    if known.is_none() {
+                        let scores = self.weighted_scores(target, *weight, history);
+                        untouched.push((*weight, scores));
+                    }
+                    &untouched[index].1
+                }
+            };
+            for item in self.domains.members(target) {
+                out[*item as usize] = scores[*item as usize];
             }
         }
     }
@@ -238,10 +267,12 @@ mod tests {
             let merged = model.to_item_knn().expect("neighborhoods");
             let (mut scores, mut expected) = (Vec::new(), Vec::new());
             let history = [(3, 1.0), (65, 2.0), (99, 1.0)];
-            merged.scores(&history, &mut scores);
-            model.scores(&history, &mut expected);
-            for (score, expected) in scores.iter().zip(&expected) {
-                assert!((score - expected).abs() < 1e-5, "{weights:?}");
+            for history in [&history[..], &history[..1], &history[1..], &[]] {
+                merged.scores(history, &mut scores);
+                model.scores(history, &mut expected);
+                for (score, expected) in scores.iter().zip(&expected) {
+                    assert!((score - expected).abs() < 1e-5, "{weights:?}");
+                }
             }
         }
         assert!(model([0.0, 1.0], "ease").to_item_knn().is_none());
@@ -262,6 +293,21 @@ mod tests {
         };
         assert!(weights(true)[0] > 0.0);
         assert_eq!(weights(false)[0], 0.0);
+    }
+
+    #[test]
+    fn small_domains_take_no_test_users_from_others() {
+        let (matrix, domains) = two_domains(true);
+        let rows = (0_u32..).zip(matrix.iter());
+        let triples =
+            rows.flat_map(|(user, row)| row.iter().map(move |(i, w)| (user, i as u32, w)));
+        let more = Matrix::from_triples(400, 420, triples).expect("valid");
+        let own = (0..420).map(|item| domains.of(item).unwrap_or(item - 118));
+        let many = ItemDomains::new(own.collect()).expect("valid");
+        let settings: ModelSettings = "item-knn:neighbors=20".parse().expect("a model");
+        let estimates = DomainModel::estimate(&more, &many, &settings, 1).expect("valid");
+        let users: Vec<_> = estimates.iter().map(|e| e.users).collect();
+        assert_eq!(users, [400, 400]);
     }
 
     #[test]

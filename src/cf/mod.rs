@@ -52,6 +52,7 @@ pub use sequence::{
     Gru, GruWeights, SequenceModel, SequentialRules, SequentialRulesOptions, ServedNetwork,
 };
 pub use session_knn::{SessionKnn, SessionKnnOptions, SimilarSessions};
+pub(crate) use transfer::TRIAL_BYTES;
 pub use transfer::{TransferEstimate, TransferTrial};
 
 use rayon::prelude::*;

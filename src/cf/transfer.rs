@@ -13,15 +13,16 @@ use crate::Result;
 const WEIGHTS: [f32; 3] = [1.0, 0.5, 0.25];
 
 /// Minimum number of test users of a target; a comparison on fewer is not meaningful.
-const MIN_TEST_USERS: usize = 50;
+pub(super) const MIN_TEST_USERS: usize = 50;
 
 /// Minimum depth of the ranking, and the share of the target's items that it is otherwise: held-out
 /// items of large catalogs are rarely among the first 20, so these would tell nothing apart.
 const MIN_DEPTH: usize = 20;
 const DEPTH_SHARE: f64 = 0.01;
 
-/// Users scored at a time.
+/// Maximum number of users scored at a time by a thread, and about the bytes of their scores.
 const BATCH: usize = 64;
+pub(crate) const TRIAL_BYTES: usize = 16 << 20;
 
 /// Draws of the bootstrap.
 const RESAMPLES: usize = 1_000;
@@ -144,7 +145,8 @@ impl<'a> TransferTrial<'a> {
     ) -> Vec<f64> {
         let members = self.domains.members(target);
         let is_alone = model.items() != self.domains.items();
-        let batches = self.tested[target as usize].par_chunks(BATCH);
+        let batch = (TRIAL_BYTES / (4 * model.items().max(1))).clamp(1, BATCH);
+        let batches = self.tested[target as usize].par_chunks(batch);
         let of_batch = |scores: &mut Vec<f32>, batch: &[(u32, u32)]| -> Vec<f64> {
             let rows: Vec<Vec<(u32, f32)>> = batch.iter().map(|t| self.history(t.0)).collect();
             let histories: Vec<_> = rows.iter().map(|history| read(history)).collect();
@@ -174,13 +176,17 @@ impl<'a> TransferTrial<'a> {
     }
 }
 
-/// Returns held-out pairs of user and item by domain.
-fn hold_out(
-    interactions: &Matrix,
-    domains: &ItemDomains,
-    users: usize,
-    seed: u64,
-) -> Vec<Vec<(u32, u32)>> {
+/// Returns the number of domains with enough users to test.
+pub(super) fn count_testable(interactions: &Matrix, domains: &ItemDomains) -> usize {
+    let eligible = eligible(interactions, domains);
+    let enough = eligible
+        .iter()
+        .filter(|users| users.len() >= MIN_TEST_USERS);
+    enough.count()
+}
+
+/// Returns the users with at least two items of each domain, and these items.
+fn eligible(interactions: &Matrix, domains: &ItemDomains) -> Vec<Vec<(u32, Vec<u32>)>> {
     let mut eligible: Vec<Vec<(u32, Vec<u32>)>> = vec![Vec::new(); domains.count()];
     for (user, row) in (0_u32..).zip(interactions.iter()) {
         let mut own: Vec<_> = row.indices.iter().map(|i| (domains.of(*i), *i)).collect();
@@ -195,6 +201,17 @@ fn hold_out(
             }
         }
     }
+    eligible
+}
+
+/// Returns held-out pairs of user and item by domain.
+fn hold_out(
+    interactions: &Matrix,
+    domains: &ItemDomains,
+    users: usize,
+    seed: u64,
+) -> Vec<Vec<(u32, u32)>> {
+    let eligible = eligible(interactions, domains);
     let mut rng = StdRng::seed_from_u64(seed);
     let mut choose = |eligible: Vec<(u32, Vec<u32>)>| -> Vec<_> {
         let chosen = index::sample(&mut rng, eligible.len(), users.min(eligible.len()));

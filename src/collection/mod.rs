@@ -40,7 +40,7 @@ use vitrine_schemas::{
 
 use crate::{
     Clock, Error, Result,
-    behavior::{Behavior, Purposes},
+    behavior::{Behavior, CONSENT_BYTES, Purposes},
     bounds::ResourceLimiter,
     collection::{
         lifecycle::{rankers::Rankers, recall_canary::RecallCanary},
@@ -149,7 +149,7 @@ impl Collection {
         Err(Error::invalid("/kind", detail))
     }
 
-    /// Refuses events of `bytes` in memory that would exceed the memory limit.
+    /// Refuses events, or a consent, of `bytes` in memory that would exceed the memory limit.
     pub(crate) fn admit_events(&self, bytes: u64) -> Result<()> {
         let settled = || self.settled_bytes();
         self.limiter
@@ -212,12 +212,23 @@ impl Collection {
     /// refuses analytics is not recorded.
     pub fn record_search(&self, search: SearchEvent) {
         let (user, session) = (search.user.as_deref(), search.session.as_deref());
-        let log = self.behavior.log.read();
-        let is_permitted = log.permits(user, session, Purposes::ANALYTICS);
-        drop(log);
-        if is_permitted {
+        if self.behavior.permits(user, session, Purposes::ANALYTICS) {
             self.search_log.record(self.clock.now(), search);
         }
+    }
+
+    /// Returns the number of changes of what may be used since the start.
+    pub(crate) fn consent_changes(&self) -> u64 {
+        self.behavior.consent_changes()
+    }
+
+    /// Returns whether events and searches of a user, or else of a session, may be used for these
+    /// purposes.
+    pub(crate) fn is_permitted(
+        &self,
+        purposes: Purposes,
+    ) -> impl Fn(Option<&str>, Option<&str>) -> bool {
+        move |user, session| self.behavior.permits(user, session, purposes)
     }
 
     /// Returns the consent of a user or session.
@@ -234,7 +245,8 @@ impl Collection {
     /// at once. A withdrawal from training makes one due, and acts on models when that is done.
     ///
     /// # Errors
-    /// As [`Collection::consent`].
+    /// As [`Collection::consent`]; or the first decision of a session would exceed the memory
+    /// limit.
     ///
     /// # Examples
     ///
@@ -257,6 +269,11 @@ impl Collection {
         decisions: Option<&ConsentDecisions>,
     ) -> Result<ConsentStatus> {
         subject.check()?;
+        // Sessions come without end. A user can always refuse.
+        let is_session = matches!(subject, Subject::Session(_)) && decisions.is_some();
+        if is_session && !self.behavior.has_consent(subject) {
+            self.admit_events(CONSENT_BYTES)?;
+        }
         self.behavior.set_consent(subject, decisions)?;
         self.behavior.consent(subject)
     }

@@ -148,6 +148,7 @@ impl Database {
             stored.config.anonymity = entry.config.anonymity.clone();
         }
         let entry = entry.clone();
+        collection.prepare(&entry);
         self.save(&manifest, Batch::default())?;
         collection.grow(&entry);
         self.view.write().manifest = manifest;

@@ -159,6 +159,7 @@ impl Appender<'_> {
                 collection.take_back(&change.before, change.at.micros, item);
             }
         }
+        collection.ingest_event(event, reference.micros);
         Ok(())
     }
 

@@ -17,8 +17,9 @@ impl Collection {
         let experiment: Experiment = self.setting(id)?;
         let mut tally = ExperimentTally::new(id);
         let range = self.time_range(params)?;
+        let is_permitted = self.is_permitted(Purposes::ANALYTICS);
         self.search_log()
-            .for_each(range, Purposes::ANALYTICS, |_, outcome| {
+            .for_each(range, &is_permitted, |_, outcome| {
                 tally.add(&outcome);
                 Ok(())
             })?;

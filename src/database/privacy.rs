@@ -166,7 +166,11 @@ fn kept_events(config: &BehaviorConfig) -> String {
         let kind = kind.as_str().unwrap_or_default();
         text += &format!("; events of kind {kind} for {days} days");
     }
-    text
+    let expires = config.retention_days.is_some() || !config.retention_days_by_kind.is_empty();
+    match expires {
+        true => text + "; follows until unfollowed",
+        false => text,
+    }
 }
 
 /// Returns in words how long records are kept.

@@ -24,7 +24,11 @@ impl Collection {
     /// An invalid time, or the store failed.
     pub fn search_summary(&self, params: &SearchTimeParams) -> Result<AnalyticsSummary> {
         let range = self.time_range(params)?;
-        self.search_log().summary(range, &self.config().anonymity)
+        self.search_log().summary(
+            range,
+            &self.is_permitted(Purposes::ANALYTICS),
+            &self.config().anonymity,
+        )
     }
 
     /// Returns the figures of queries in a range of time, sorted and paged.
@@ -33,8 +37,12 @@ impl Collection {
     /// An invalid time or limit, or the store failed.
     pub fn query_figures(&self, params: &QueryFiguresParams) -> Result<QueryFiguresResponse> {
         let range = range(params.from.as_deref(), params.to.as_deref(), self.now())?;
-        self.search_log()
-            .queries(range, params, &self.config().anonymity)
+        self.search_log().queries(
+            range,
+            &self.is_permitted(Purposes::ANALYTICS),
+            params,
+            &self.config().anonymity,
+        )
     }
 
     /// Returns the figures of the positions of first pages in a range of time.
@@ -42,7 +50,9 @@ impl Collection {
     /// # Errors
     /// An invalid time, or the store failed.
     pub fn position_figures(&self, params: &SearchTimeParams) -> Result<PositionFiguresResponse> {
-        self.search_log().positions(self.time_range(params)?)
+        let range = self.time_range(params)?;
+        self.search_log()
+            .positions(range, &self.is_permitted(Purposes::ANALYTICS))
     }
 
     pub(super) fn time_range(&self, params: &SearchTimeParams) -> Result<Range<i64>> {
@@ -99,11 +109,13 @@ impl RecordedSearches {
     /// An invalid time, or the store failed.
     pub fn new(collection: Arc<Collection>, params: &SearchTimeParams) -> Result<Self> {
         let range = collection.time_range(params)?;
-        collection.search_log().flush()?;
+        let log = collection.search_log();
+        log.flush()?;
+        let is_permitted = collection.is_permitted(Purposes::TRAINING_ON_SEARCHES);
+        let follow_ups = log.follow_ups(range.start, &is_permitted)?;
+        drop(is_permitted);
         Ok(Self {
-            follow_ups: collection
-                .search_log()
-                .follow_ups(range.start, Purposes::TRAINING_ON_SEARCHES)?,
+            follow_ups,
             after: EventRef::first_at(range.start),
             before: range.end,
             collection,
@@ -119,7 +131,7 @@ impl RecordedSearches {
         let searches = log.after(
             self.after,
             self.before,
-            Purposes::TRAINING_ON_SEARCHES,
+            &self.collection.is_permitted(Purposes::TRAINING_ON_SEARCHES),
             STEP_SEARCHES,
         )?;
         let Some((last, _)) = searches.last() else {

@@ -6,6 +6,7 @@ use vitrine_schemas::{SuggestParams, SuggestResponse};
 
 use crate::{
     Collection, Error, Result,
+    behavior::Purposes,
     events::rfc3339,
     suggest::{CatalogCounts, SourceVersion},
 };
@@ -58,7 +59,11 @@ impl Collection {
         // Queries of others are not released from a private collection.
         let queries = match self.config().privacy.is_some() {
             true => Vec::new(),
-            false => self.search_log().popular(range, min_users, MAX_QUERIES)?,
+            false => {
+                let is_permitted = self.is_permitted(Purposes::TRAINING_ON_SEARCHES);
+                self.search_log()
+                    .popular(range, &is_permitted, min_users, MAX_QUERIES)?
+            }
         };
         let built_at = rfc3339(now);
         self.suggestions()
@@ -79,6 +84,7 @@ impl Collection {
         Ok(SourceVersion {
             writes: self.store().writes(self.id())?,
             searches: [log.recorded, log.stored],
+            consents: self.consent_changes(),
             config: self.config().suggest.clone(),
         })
     }

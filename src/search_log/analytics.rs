@@ -13,8 +13,8 @@ use vitrine_schemas::{
     QuerySelection, SearchFigures, SearchOutcome,
 };
 
-use super::{SearchLog, typing::person};
-use crate::{Error, Result, behavior::Purposes, clock::rfc3339_micros, events::rfc3339};
+use super::{IsPermitted, SearchLog, typing::person};
+use crate::{Error, Result, clock::rfc3339_micros, events::rfc3339};
 
 /// Maximum number of queries of a page.
 const MAX_LIMIT: usize = 1_000;
@@ -107,11 +107,12 @@ impl SearchLog {
     pub fn summary(
         &self,
         range: Range<i64>,
+        is_permitted: &IsPermitted<'_>,
         anonymity: &AnonymityConfig,
     ) -> Result<AnalyticsSummary> {
         let mut total = FigureSums::default();
         let mut days: BTreeMap<String, FigureSums> = BTreeMap::new();
-        self.for_each(range.clone(), Purposes::ANALYTICS, |micros, outcome| {
+        self.for_each(range.clone(), is_permitted, |micros, outcome| {
             total.add(&outcome);
             days.entry(day(micros)).or_default().add(&outcome);
             Ok(())
@@ -140,6 +141,7 @@ impl SearchLog {
     pub fn queries(
         &self,
         range: Range<i64>,
+        is_permitted: &IsPermitted<'_>,
         params: &QueryFiguresParams,
         anonymity: &AnonymityConfig,
     ) -> Result<QueryFiguresResponse> {
@@ -148,7 +150,7 @@ impl SearchLog {
             return Err(Error::invalid("/limit", detail));
         }
         let mut by_query: HashMap<String, FigureSums> = HashMap::new();
-        self.for_each(range, Purposes::ANALYTICS, |_, outcome| {
+        self.for_each(range, is_permitted, |_, outcome| {
             if !outcome.search.query.is_empty() {
                 let query = outcome.search.query.clone();
                 by_query.entry(query).or_default().add(&outcome);
@@ -176,9 +178,13 @@ impl SearchLog {
     }
 
     /// Returns the figures of the positions of the first page.
-    pub fn positions(&self, range: Range<i64>) -> Result<PositionFiguresResponse> {
+    pub fn positions(
+        &self,
+        range: Range<i64>,
+        is_permitted: &IsPermitted<'_>,
+    ) -> Result<PositionFiguresResponse> {
         let mut positions: Vec<PositionFigures> = Vec::new();
-        self.for_each(range, Purposes::ANALYTICS, |_, outcome| {
+        self.for_each(range, is_permitted, |_, outcome| {
             let shown = outcome.search.shown.len();
             for position in positions.len()..shown {
                 positions.push(PositionFigures {

@@ -37,7 +37,6 @@ pub(crate) use self::{
 };
 use crate::{
     Result,
-    behavior::{Consents, Purposes},
     bounds::ResourceLimiter,
     events::{Subject, rfc3339},
     storage::{Batch, EventRef, Listing, Store},
@@ -61,13 +60,15 @@ const MAX_QUERY_CHARS: usize = 256;
 /// Microseconds in a day.
 const DAY: f64 = 86_400.0 * 1e6;
 
+/// Returns true if events and searches of a user, or else of a session, may be used.
+pub(crate) type IsPermitted<'a> = dyn Fn(Option<&str>, Option<&str>) -> bool + 'a;
+
 /// The search log of one collection.
 pub(crate) struct SearchLog {
     store: Arc<Store>,
     limiter: Arc<ResourceLimiter>,
     collection: u32,
     config: RwLock<SearchLogConfig>,
-    consents: Consents,
     queue: Mutex<Vec<(EventRef, SearchEvent)>>,
     /// Locked while searches are written or removed.
     stored: Mutex<Stored>,
@@ -93,14 +94,12 @@ impl SearchLog {
         limiter: Arc<ResourceLimiter>,
         collection: u32,
         config: &SearchLogConfig,
-        consents: Consents,
     ) -> Self {
         Self {
             store,
             limiter,
             collection,
             config: RwLock::new(config.clone()),
-            consents,
             queue: Mutex::default(),
             stored: Mutex::new(Stored {
                 count: None,
@@ -299,33 +298,26 @@ impl SearchLog {
         self.queue.lock().clear();
     }
 
-    /// Reads the events from a time on that refer to searches and may be used for these purposes.
-    pub fn follow_ups(&self, from: i64, purposes: Purposes) -> Result<FollowUps> {
+    /// Reads the permitted events from a time on that refer to searches.
+    pub fn follow_ups(&self, from: i64, is_permitted: &IsPermitted<'_>) -> Result<FollowUps> {
         FollowUps::read(&self.store, self.collection, from, |event| {
-            let (user, session) = (event.user.as_deref(), event.session.as_deref());
-            self.consents.permit(user, session, purposes)
+            is_permitted(event.user.as_deref(), event.session.as_deref())
         })
     }
 
-    fn permits(&self, search: &SearchEvent, purposes: Purposes) -> bool {
-        let (user, session) = (search.user.as_deref(), search.session.as_deref());
-        self.consents.permit(user, session, purposes)
-    }
-
-    /// Returns at most `max` searches after a place and before a time that may be used for these
-    /// purposes, the oldest first.
+    /// Returns at most `max` permitted searches after a place and before a time, the oldest first.
     pub fn after(
         &self,
         after: EventRef,
         before: i64,
-        purposes: Purposes,
+        is_permitted: &IsPermitted<'_>,
         max: usize,
     ) -> Result<Vec<(EventRef, SearchEvent)>> {
         let mut found = Vec::new();
         self.store
             .scan_searches(self.collection, after, |at, search| {
                 let takes = at.micros < before && found.len() < max;
-                if takes && self.permits(&search, purposes) {
+                if takes && is_permitted(search.user.as_deref(), search.session.as_deref()) {
                     found.push((at, search));
                 }
                 Ok(takes)
@@ -333,23 +325,23 @@ impl SearchLog {
         Ok(found)
     }
 
-    /// Calls `each` for the searches in a range of time that may be used for these purposes, the
-    /// latest first, without those that the next keystroke replaced.
+    /// Calls `each` for the permitted searches in a range of time, the latest first, without those
+    /// that the next keystroke replaced.
     pub fn for_each(
         &self,
         range: Range<i64>,
-        purposes: Purposes,
+        is_permitted: &IsPermitted<'_>,
         mut each: impl FnMut(i64, SearchOutcome) -> Result<()>,
     ) -> Result<()> {
         self.flush()?;
-        let mut follow_ups = self.follow_ups(range.start, purposes)?;
+        let mut follow_ups = self.follow_ups(range.start, is_permitted)?;
         let mut typing = Typing::default();
         self.store
             .scan_searches_back(self.collection, range.end, |at, search| {
                 if at.micros < range.start {
                     return Ok(false);
                 }
-                if !self.permits(&search, purposes) {
+                if !is_permitted(search.user.as_deref(), search.session.as_deref()) {
                     return Ok(true);
                 }
                 let outcome = follow_ups.join(at, search);

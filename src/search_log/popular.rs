@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::{SearchLog, typing::person};
-use crate::{Result, behavior::Purposes};
+use super::{IsPermitted, SearchLog, typing::person};
+use crate::Result;
 
 /// A query that several people searched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +32,12 @@ impl SearchLog {
     pub fn popular(
         &self,
         range: Range<i64>,
+        is_permitted: &IsPermitted<'_>,
         min_people: usize,
         max: usize,
     ) -> Result<Vec<PopularQuery>> {
         let mut queries: HashMap<String, Counts> = HashMap::new();
-        self.for_each(range, Purposes::TRAINING_ON_SEARCHES, |_, outcome| {
+        self.for_each(range, is_permitted, |_, outcome| {
             let search = outcome.search;
             let Some(person) = person(&search).filter(|_| !search.query.is_empty()) else {
                 return Ok(());

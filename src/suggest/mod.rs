@@ -53,6 +53,8 @@ pub(crate) struct SourceVersion {
     pub writes: u64,
     /// Number of searches recorded, and of those in the log.
     pub searches: [u64; 2],
+    /// Number of changes of consent since the start.
+    pub consents: u64,
     pub config: SuggestConfig,
 }
 

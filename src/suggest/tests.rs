@@ -26,6 +26,7 @@ fn built(items: &[Item], queries: Vec<PopularQuery>, blocked: &[&str]) -> Sugges
     let version = SourceVersion {
         writes: 1,
         searches: [0, 0],
+        consents: 0,
         config: SuggestConfig {
             min_users: 3,
             blocked: blocked.iter().map(|b| (*b).to_owned()).collect(),

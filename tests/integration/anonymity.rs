@@ -132,6 +132,44 @@ fn reasons_name_what_enough_people_chose() {
 }
 
 #[test]
+fn sessions_of_one_user_are_one_person() {
+    for is_live in [false, true] {
+        let shop = Shop::new(3);
+        let visit = |session: usize| {
+            let event = json!({"kind": "view", "collection": "shop", "user": "d",
+                "session": format!("s{session}"), "items": ["i0", "i2"]});
+            let event: Event = serde_json::from_value(event).expect("an event");
+            shop.db.append_events(&[event]).expect("stored");
+        };
+        if is_live {
+            shop.buy("a", &["i0", "i1"]);
+            shop.shop.train(&Training::default()).expect("trained");
+        }
+        (0..4).for_each(visit);
+        if !is_live {
+            shop.shop.train(&Training::default()).expect("trained");
+        }
+        assert_eq!(shop.reason("i2").0, "for_you", "{is_live}");
+    }
+}
+
+#[test]
+fn scores_of_popular_items_do_not_count_events() {
+    for (min_users, score) in [(1, 2.0), (2, 1.0)] {
+        let shop = Shop::new(min_users);
+        for user in ["a", "b"] {
+            let event =
+                json!({"kind": "view", "collection": "shop", "user": user, "items": ["i0"]});
+            let event: Event = serde_json::from_value(event).expect("an event");
+            shop.db.append_events(&[event]).expect("stored");
+        }
+        let params = serde_json::from_value(json!({"limit": 1, "window_days": 1}));
+        let popular = shop.shop.popular(&params.expect("parameters"));
+        assert_eq!(popular.expect("an answer").hits[0].score, score);
+    }
+}
+
+#[test]
 fn the_setting_is_checked() {
     let shop = Shop::new(1);
     for min_users in [0, 1001] {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use vitrine::{
-    Collection, Database, Options, Subject, Training,
+    Collection, Database, Options, RecordedSearches, Subject, Training,
     schemas::{
         BoughtTogetherParams, ConsentDecision, Event, PopularParams, QueryFiguresParams,
-        RecommendRequest, SearchEvent,
+        RecommendRequest, SearchEvent, SearchTimeParams,
     },
 };
 
@@ -276,4 +276,73 @@ fn a_copy_repeats_consents() {
     let request = serde_json::from_value(json!({"user": "u"})).expect("a request");
     let answer = copied.recommend(&request, None).expect("an answer");
     assert_eq!(answer.history, 0);
+}
+
+#[test]
+fn a_default_that_is_denied_withdraws_from_models() {
+    let shop = Shop::new("granted");
+    shop.send(json!({"user": "silent", "items": ["i1", "i2"]}));
+    shop.send(json!({"user": "yes", "items": ["i3", "i4"]}));
+    shop.decide(&user("yes"), json!({"training": "granted"}));
+    shop.train();
+    let patch = serde_json::from_value(json!({"consent": {"default": "denied"}}));
+    let patched = shop.db.patch_collection("shop", patch.expect("a patch"));
+    patched.expect("changed");
+    let shop = shop.restart();
+    shop.train();
+    assert!(shop.bought_with("i1").is_empty());
+    assert_eq!(shop.bought_with("i3"), ["i4"]);
+    let models = shop.shop().models().models;
+    assert_eq!(models.len(), 1, "no model with withdrawn events is kept");
+}
+
+#[test]
+fn a_log_in_of_someone_who_refuses_withdraws_from_models() {
+    for log_in in [
+        json!({"kind": "view", "items": ["i3"]}),
+        json!({"kind": "return", "items": ["i3"]}),
+    ] {
+        let shop = Shop::new("granted");
+        shop.decide(&user("no"), json!({"training": "denied"}));
+        shop.send(json!({"session": "s", "items": ["i1", "i2"]}));
+        shop.train();
+        let mut event = log_in.clone();
+        event["session"] = json!("s");
+        event["user"] = json!("no");
+        shop.send(event);
+        shop.train();
+        assert_eq!(shop.popular(), [], "{log_in}");
+        let models = shop.shop().models().models;
+        assert_eq!(models.len(), 1, "{log_in}: no model with them is kept");
+        // Nothing is withdrawn any more.
+        shop.train();
+        assert_eq!(shop.shop().models().models.len(), 2, "{log_in}");
+    }
+}
+
+#[test]
+fn searches_before_a_log_in_go_by_the_user() {
+    let shop = Shop::new("granted");
+    shop.shop().record_search(SearchEvent {
+        request_id: "1".into(),
+        query: "red".into(),
+        session: Some("s".into()),
+        shown: vec!["i1".into()],
+        hits: 1,
+        ..SearchEvent::default()
+    });
+    let click = json!({"kind": "click", "session": "s", "items": ["i1"], "request_id": "1"});
+    shop.send(click);
+    shop.send(json!({"kind": "view", "session": "s", "user": "no", "items": ["i2"]}));
+    let exported = |shop: &Shop| {
+        let mut searches = RecordedSearches::new(shop.shop(), &SearchTimeParams::default());
+        let found = searches.as_mut().expect("readable").step().expect("read");
+        found.map_or(0, |found| found.len())
+    };
+    assert_eq!((shop.queries().len(), exported(&shop)), (1, 1));
+    shop.decide(&user("no"), json!({"analytics": "denied"}));
+    assert!(shop.queries().is_empty());
+    assert_eq!(exported(&shop), 0);
+    let positions = shop.shop().position_figures(&SearchTimeParams::default());
+    assert!(positions.expect("figures").positions.is_empty());
 }

@@ -60,6 +60,15 @@ fn also_liked(shop: &Collection) -> usize {
         .count()
 }
 
+/// Number of similar items of another category by what the same users chose.
+fn bridges(shop: &Collection) -> usize {
+    let params = serde_json::from_value(json!({"scope": "cross", "limit": 8}));
+    let answer = shop.similar("Books3", &params.expect("parameters"), None);
+    let hits = answer.expect("an answer").hits.into_iter();
+    let codes = hits.filter_map(|hit| Some(hit.reason?.code));
+    codes.filter(|code| code == "bridge").count()
+}
+
 #[test]
 fn a_category_that_others_tell_nothing_about_is_recommended_by_its_own_events() {
     for model in ["item_knn", "graph_filter"] {
@@ -83,6 +92,7 @@ fn a_category_that_others_tell_nothing_about_is_recommended_by_its_own_events() 
             let tents = info.transfers.iter().find(|t| t.category == "Tents");
             assert_eq!(tents.expect("estimated").weight, 0.0, "{model}: {info:?}");
             assert_eq!(also_liked(&shop), 0, "{model}");
+            assert!(bridges(&shop) > 0, "{model}: similar items use all");
         }
         let db = open();
         let shop = db.collection("shop").expect("open");

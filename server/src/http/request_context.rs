@@ -118,6 +118,11 @@ impl RequestContext {
         self.grant.as_ref()?.token.as_deref()
     }
 
+    /// Returns the user of the user token; None without one.
+    pub fn token_user(&self) -> Option<String> {
+        Some(self.token()?.user.clone())
+    }
+
     /// Returns the filter of the user token; None without one.
     fn required_filter(&self) -> Option<&String> {
         self.token()?.filter.as_ref()

@@ -109,7 +109,7 @@ pub async fn of_user(
 
 /// Privacy report about a session
 ///
-/// As about a user.
+/// As about a user. A user token gets what its own user, or nobody known, did in its session.
 #[utoipa::path(
     get, path = "/v1/sessions/{s}/privacy", tag = "users", operation_id = "session_privacy",
     params(SessionPath, SubjectPrivacyParams),
@@ -134,9 +134,10 @@ async fn about(
     let is_theirs = dialogues_of(&context, &who, &collections).await?;
     let dialogues = context.state.dialogues.count_where(is_theirs);
     let limit = params.limit;
+    let reader = context.token_user();
     let reports = context.read(move |_| {
         let reports = collections.iter().map(|collection| {
-            let report = collection.subject_privacy(&who, limit)?;
+            let report = collection.subject_privacy(&who, limit, reader.as_deref())?;
             Ok((collection.name().to_owned(), report))
         });
         reports.collect::<vitrine::Result<_>>()

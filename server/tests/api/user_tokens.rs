@@ -200,6 +200,16 @@ async fn a_token_is_for_the_consent_and_the_report_of_its_user_and_session() {
         let consent = &report["collections"]["shop"]["consent"];
         assert_eq!(consent["training"], "denied");
     }
+    let of = |user: &str, item: &str| json!({"kind": "view", "collection": "shop", "user": user, "session": "s1", "items": [item]});
+    let events = json!([of("u1", "a"), of("u2", "b")]);
+    let sent = request(&key, "POST", "/v1/events", Some(&events));
+    assert_eq!(api.send(sent).await.status, 200);
+    for (bearer, total) in [(&key, 2), (&mine, 1)] {
+        let path = "/v1/sessions/s1/privacy";
+        let report = api.send(request(bearer, "GET", path, None)).await.ok();
+        let events = &report["collections"]["shop"]["events"];
+        assert_eq!(events["total"], total, "without what others did: {events}");
+    }
     for path in ["/v1/users/u2/privacy", "/v1/sessions/s2/privacy"] {
         let answer = api.send(request(&mine, "GET", path, None)).await;
         answer.problem(403, "forbidden");

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use vitrine_schemas::Event;
+
 use super::{Log, NONE, Purposes, Row};
 use crate::storage::{NameHash, SubjectHash};
 
@@ -125,16 +127,36 @@ impl Log {
         self.recount_all();
     }
 
-    /// Restricts a session to what a user permits who was seen in it.
-    pub(super) fn restrict_session(&mut self, session: u32, user: u32) {
-        let before = self.sessions.permitted_by_users(session);
-        let after = before & self.users.permitted(user);
-        if after != before {
-            let rows = self.rows_without_user(session);
-            self.recount(&rows, |log| {
-                log.sessions.set_permitted_by_users(session, after);
-            });
+    /// Restricts the session of an event to what its user permits; returns true if that withdraws
+    /// rows from training.
+    pub(super) fn restrict_session_of(&mut self, event: &Event) -> bool {
+        let (Some(user), Some(session)) = (&event.user, &event.session) else {
+            return false;
+        };
+        let permitted = self.users.permitted_to(user);
+        if permitted == Purposes::EVERY_USE {
+            return false;
         }
+        let session = self.sessions.number_of(session);
+        self.restrict_session(session, permitted)
+    }
+
+    /// Restricts a session to what a user permits who was seen in it; returns true if that
+    /// withdraws rows from training.
+    pub(super) fn restrict_session(&mut self, session: u32, permitted: Purposes) -> bool {
+        let before = self.sessions.permitted_by_users(session);
+        let after = before & permitted;
+        if after == before {
+            return false;
+        }
+        let trained = self.sessions.permitted(session);
+        let rows = self.rows_without_user(session);
+        self.recount(&rows, |log| {
+            log.sessions.set_permitted_by_users(session, after);
+        });
+        trained.contains(Purposes::TRAINING)
+            && !after.contains(Purposes::TRAINING)
+            && !rows.is_empty()
     }
 
     fn rows_of_session(&self, session: u32) -> impl Iterator<Item = (u32, &Row)> {
@@ -163,6 +185,51 @@ mod tests {
         behavior::{Consents, Horizons},
         events::Subject,
     };
+
+    fn event(fields: serde_json::Value) -> Event {
+        let mut event = json!({"kind": "view", "collection": "shop", "session": "s"});
+        let fields = fields.as_object().expect("fields").clone();
+        event.as_object_mut().expect("fields").extend(fields);
+        serde_json::from_value(event).expect("an event")
+    }
+
+    /// Returns a log with an item of a session, and the view of another one a day earlier by a user
+    /// who refuses training.
+    fn log_of_refusal(kind: &str) -> Log {
+        let consents = Consents::default();
+        let decisions = serde_json::from_value(json!({"training": "denied"}));
+        let subject = Subject::User("no".into());
+        consents.set(subject.hash(), Some(&decisions.expect("decisions")));
+        let mut log = Log::new(Vec::new(), &BehaviorConfig::default(), &consents);
+        assert!(!log.add(&event(json!({"items": ["kept"]})), 86_400_000_000));
+        let refusing = json!({"kind": kind, "user": "no", "items": ["other"]});
+        assert!(log.add(&event(refusing.clone()), 0), "withdraws");
+        assert!(!log.add(&event(refusing), 0), "once");
+        log
+    }
+
+    #[test]
+    fn any_event_of_a_user_restricts_the_session() {
+        for kind in ["view", "follow", "unfollow", "return"] {
+            let log = log_of_refusal(kind);
+            assert!(log.session("s", Purposes::TRAINING).is_none(), "{kind}");
+            assert!(!log.permits(None, Some("s"), Purposes::TRAINING));
+            assert!(log.session("s", Purposes::RECOMMENDATIONS).is_some());
+        }
+    }
+
+    #[test]
+    fn a_session_stays_restricted_without_the_rows_of_the_user() {
+        for kind in ["view", "follow"] {
+            let log = log_of_refusal(kind);
+            let mut copy = log.copy(u64::MAX, Horizons::from_time(1_000_000));
+            while copy.step(&log) {}
+            let log = copy.finish(&log);
+            assert_eq!(log.touches(), 1);
+            assert!(log.session("s", Purposes::TRAINING).is_none(), "{kind}");
+            assert_eq!(log.daily.count(log.number("kept").expect("known")), 0);
+        }
+    }
 
     /// A view of an item, by numbers.
     struct View {

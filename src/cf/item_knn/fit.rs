@@ -72,20 +72,29 @@ impl<'a> Fit<'a> {
         })
     }
 
-    pub fn neighbors(&self, item: usize, overlap: &mut Overlap) -> Vec<ItemNeighbor> {
+    /// Returns the neighbors of an item; rows for which `is_counted` is false are not counted as
+    /// users of theirs.
+    pub fn neighbors(
+        &self,
+        item: usize,
+        overlap: &mut Overlap,
+        is_counted: &impl Fn(usize) -> bool,
+    ) -> Vec<ItemNeighbor> {
         for (user, weight) in self.by_item.row(item).iter() {
-            overlap.add(self.users.row(user), weight * self.shares[user]);
+            let weight = weight * self.shares[user];
+            overlap.add(self.users.row(user), weight, is_counted(user));
         }
         let mut neighbors = Vec::with_capacity(overlap.touched.len());
         for other in overlap.touched.drain(..) {
             let number = other as usize;
-            let (dot, users) = std::mem::take(&mut overlap.sums[number]);
+            let Sum { dot, users, .. } = std::mem::take(&mut overlap.sums[number]);
             if number != item {
                 let norm = self.source[item] * self.target[number] + self.options.shrinkage;
                 neighbors.push(ItemNeighbor {
                     item: other,
                     similarity: dot / norm,
-                    users,
+                    // Those of a row that is not counted are someone.
+                    users: users.max(1),
                 });
             }
         }
@@ -93,9 +102,17 @@ impl<'a> Fit<'a> {
     }
 }
 
+/// Sums over the rows that two items have in common.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    dot: f32,
+    rows: u32,
+    users: u32,
+}
+
 /// Products and common users of one item with all others.
 pub(super) struct Overlap {
-    sums: Vec<(f32, u32)>,
+    sums: Vec<Sum>,
     /// Items with a sum.
     touched: Vec<u32>,
 }
@@ -103,19 +120,20 @@ pub(super) struct Overlap {
 impl Overlap {
     pub fn new(items: usize) -> Self {
         Self {
-            sums: vec![(0.0, 0); items],
+            sums: vec![Sum::default(); items],
             touched: Vec::new(),
         }
     }
 
-    fn add(&mut self, user: Row<'_>, weight: f32) {
+    fn add(&mut self, user: Row<'_>, weight: f32, is_counted: bool) {
         for (item, value) in user.indices.iter().zip(user.values) {
-            let (sum, count) = &mut self.sums[*item as usize];
-            if *count == 0 {
+            let sum = &mut self.sums[*item as usize];
+            if sum.rows == 0 {
                 self.touched.push(*item);
             }
-            *sum += weight * value;
-            *count += 1;
+            sum.dot += weight * value;
+            sum.rows += 1;
+            sum.users += u32::from(is_counted);
         }
     }
 }

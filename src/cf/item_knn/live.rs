@@ -107,6 +107,25 @@ impl LiveItemKnn {
     /// An unknown item, a weight that is not positive and finite, or a model that
     /// [cannot](Self::counts_events) count.
     pub fn add(&mut self, before: &[(u32, f32)], item: u32, weight: f32) -> Result<()> {
+        self.count(before, item, weight, true)
+    }
+
+    /// Counts an event of a session of a user, after that of the user: the common users stay the
+    /// same.
+    ///
+    /// # Errors
+    /// As [`LiveItemKnn::add`].
+    pub fn add_session(&mut self, before: &[(u32, f32)], item: u32, weight: f32) -> Result<()> {
+        self.count(before, item, weight, false)
+    }
+
+    fn count(
+        &mut self,
+        before: &[(u32, f32)],
+        item: u32,
+        weight: f32,
+        is_user: bool,
+    ) -> Result<()> {
         let (number, items) = (item as usize, self.items());
         if !self.counts_events() {
             let detail = "only the plain weighting supports counting events";
@@ -131,9 +150,10 @@ impl LiveItemKnn {
         others.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         others.truncate(options.history - 1);
         let share = ((others.len() + 1) as f32).powf(-options.user_power);
+        let is_new_user = is_user && previous.is_none();
         for (other, value) in others {
-            self.add_pair(item, other, share * value * weight, previous.is_none());
-            self.add_pair(other, item, share * value * weight, previous.is_none());
+            self.add_pair(item, other, share * value * weight, is_new_user);
+            self.add_pair(other, item, share * value * weight, is_new_user);
         }
         let previous = previous.unwrap_or(0.0);
         self.norms[number] += weight * (weight + 2.0 * previous);

@@ -69,7 +69,20 @@ impl ItemKnn {
     /// # Errors
     /// Options out of range.
     pub fn fit(interactions: &Matrix, options: &ItemKnnOptions) -> Result<Self> {
-        Self::fit_where(interactions, options, |_| true)
+        Self::fit_where(interactions, options, |_| true, |_| true)
+    }
+
+    /// Fits to rows of users and of their sessions; only those for which `is_counted` is true are
+    /// counted as [users](ItemNeighbor::users), so that nobody is counted twice.
+    ///
+    /// # Errors
+    /// Options out of range.
+    pub fn fit_counting(
+        interactions: &Matrix,
+        options: &ItemKnnOptions,
+        is_counted: impl Fn(usize) -> bool + Sync,
+    ) -> Result<Self> {
+        Self::fit_where(interactions, options, |_| true, is_counted)
     }
 
     /// Fits for histories of `items` only: other items get no neighbors.
@@ -81,13 +94,15 @@ impl ItemKnn {
         options: &ItemKnnOptions,
         items: &RoaringBitmap,
     ) -> Result<Self> {
-        Self::fit_where(interactions, options, |item| items.contains(item as u32))
+        let is_wanted = |item: usize| items.contains(item as u32);
+        Self::fit_where(interactions, options, is_wanted, |_| true)
     }
 
     fn fit_where(
         interactions: &Matrix,
         options: &ItemKnnOptions,
         wanted: impl Fn(usize) -> bool + Sync,
+        is_counted: impl Fn(usize) -> bool + Sync,
     ) -> Result<Self> {
         options.check()?;
         let fit = fit::Fit::new(interactions, options)?;
@@ -96,7 +111,7 @@ impl ItemKnn {
             || fit::Overlap::new(interactions.columns()),
             |overlap, item| {
                 if wanted(item) {
-                    fit.neighbors(item, overlap)
+                    fit.neighbors(item, overlap, &is_counted)
                 } else {
                     Vec::new()
                 }

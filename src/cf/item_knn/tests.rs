@@ -223,6 +223,31 @@ fn events_count_as_in_a_new_fit() {
 }
 
 #[test]
+fn rows_that_repeat_a_user_are_no_users() {
+    // Row 1 is a session of row 0.
+    let triples = [
+        (0, 0, 1.0),
+        (0, 1, 1.0),
+        (1, 0, 1.0),
+        (1, 1, 1.0),
+        (2, 0, 1.0),
+        (2, 1, 1.0),
+    ];
+    let matrix = Matrix::from_triples(3, 2, triples).expect("valid");
+    let options = ItemKnnOptions::default();
+    let all = ItemKnn::fit(&matrix, &options).expect("fits");
+    let counted = ItemKnn::fit_counting(&matrix, &options, |row| row != 1).expect("fits");
+    assert_eq!(all.neighbors(0)[0].users, 3);
+    assert_eq!(counted.neighbors(0)[0].users, 2);
+    let similarity = all.neighbors(0)[0].similarity;
+    assert_eq!(counted.neighbors(0)[0].similarity, similarity);
+    let mut live = LiveItemKnn::new(Arc::new(counted));
+    live.add(&[(0, 1.0)], 1, 1.0).expect("valid");
+    live.add_session(&[(0, 1.0)], 1, 1.0).expect("valid");
+    assert_eq!(live.neighbors(0)[0].users, 3);
+}
+
+#[test]
 fn events_that_cannot_be_counted_are_rejected() {
     let events = events(1, 10, 8);
     let bm25 = ItemKnnOptions {

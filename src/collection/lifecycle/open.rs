@@ -81,13 +81,7 @@ impl Collection {
         let blend = read_blend(&store, name, id)?;
         let rankers = Rankers::open(&store, id, name)?;
         let settings = Settings::open(&store, id)?;
-        let search_log = SearchLog::open(
-            store.clone(),
-            limiter.clone(),
-            id,
-            &config.search_log,
-            behavior.consents().clone(),
-        );
+        let search_log = SearchLog::open(store.clone(), limiter.clone(), id, &config.search_log);
         tracing::info!(
             collection = name,
             items = state.live.len(),
@@ -127,6 +121,11 @@ impl Collection {
         collection.advance_sales();
         collection.report();
         Ok(collection)
+    }
+
+    /// Prepares for an extended schema that is stored next.
+    pub(crate) fn prepare(&self, entry: &ManifestEntry) {
+        self.behavior.prepare_consent(&entry.config.consent);
     }
 
     /// Applies an extended schema, also to the inactive set. The caller has validated and stored

@@ -112,15 +112,21 @@ impl Collection {
             .filter_map(|s| Some((s, state.ids.get(&s.item)?)));
         let (scored, ids): (Vec<_>, Vec<&str>) = live.map(|(s, id)| (s, id.as_str())).unzip();
         let offers = state.offers(filter)?;
+        let is_anonymous = state.config.anonymity.is_on();
+        let best = top.first().map_or(1.0, |best| best.score);
         let hit = |(scored, item): (&Scored, Option<Item>)| {
             let item = item?;
             // Nobody knows how many people events are of.
-            let is_told = !state.config.anonymity.is_on();
+            let is_told = !is_anonymous;
             let number = log.number(&item.id).filter(|_| is_told);
             let events = number.map_or(0, |n| window.events(log, n));
             Some(PopularHit {
                 id: item.id.clone(),
-                score: scored.score,
+                // Of one day, the score would be the number of events of a kind.
+                score: match is_anonymous {
+                    true => scored.score / best,
+                    false => scored.score,
+                },
                 events,
                 reason: Reason {
                     code: "popular".into(),

@@ -18,17 +18,27 @@ const MAX_LIMIT: usize = 1000;
 impl Collection {
     /// Returns what is stored about a user or session, in words and as records: that which an
     /// erasure would remove, and the consent. Of events and searches, the latest `limit` are
-    /// included.
+    /// included. With a `reader`, records of other users, who used the same session, are left out.
     ///
     /// # Errors
     /// The name is empty or too long, `limit` is above 1000, or the store failed.
-    pub fn subject_privacy(&self, subject: &Subject, limit: usize) -> Result<SubjectPrivacy> {
+    pub fn subject_privacy(
+        &self,
+        subject: &Subject,
+        limit: usize,
+        reader: Option<&str>,
+    ) -> Result<SubjectPrivacy> {
         subject.check()?;
         if limit > MAX_LIMIT {
             let detail = format!("expected 0 to {MAX_LIMIT}, got {limit}");
             return Err(Error::invalid("/limit", detail));
         }
-        let (events, searches) = (self.events_of(subject)?, self.searches_of(subject)?);
+        let (mut events, mut searches) = (self.events_of(subject)?, self.searches_of(subject)?);
+        if let Some(reader) = reader {
+            let is_theirs = |user: &Option<String>| user.as_ref().is_none_or(|u| u == reader);
+            events.retain(|(_, event)| is_theirs(&event.user));
+            searches.retain(|(_, search)| is_theirs(&search.user));
+        }
         let consent = self.consent(subject)?;
         let config = self.config();
         let summary = vec![

@@ -34,7 +34,7 @@ impl<'a> ItemBehavior<'a> {
             for neighbor in model.live().item_knn.neighbors(log_id) {
                 let other = ids.internal_id(neighbor.item);
                 if let Some(other) = other.filter(|id| eligible.contains(*id)) {
-                    neighbors.insert(other, (neighbor.similarity, neighbor.users));
+                    neighbors.insert(other, (neighbor.similarity, neighbor.users.max(1)));
                 }
             }
         }
