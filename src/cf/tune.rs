@@ -5,22 +5,13 @@
 //! options have wide optima.
 
 use super::{
-    GraphFilter, GraphFilterOptions, ItemKnn, ItemKnnOptions, Matrix,
-    graph_filter::Spectrum,
-    held_out::{EVIDENCE_CANDIDATES, HeldOut},
+    GraphFilter, GraphFilterOptions, ItemKnn, ItemKnnOptions, Matrix, held_out::HeldOut,
     kinds::ModelKind,
 };
 use crate::Result;
 
 /// Maximum number of test users: enough to tell the candidates apart.
 const MAX_TEST_USERS: usize = 5_000;
-
-/// Maximum number of test users for the response of a graph filter, which scores all items.
-const MAX_RESPONSE_USERS: usize = 1_500;
-
-/// Candidates of `low_pass` and `sharpening`. Where users have long histories, the taste that all
-/// share tells the least; where they have few items, it is needed: `make bench-cf`.
-const RESPONSES: [(f32, f32); 5] = [(0.1, 0.0), (0.1, 0.2), (0.1, 0.4), (0.2, 0.4), (0.3, 0.6)];
 
 /// Returns `options` with the shrinkage that ranks randomly held-out items best.
 ///
@@ -48,53 +39,13 @@ pub fn graph_filter(
     seed: u64,
 ) -> Result<GraphFilterOptions> {
     let held_out = HeldOut::random(interactions, MAX_TEST_USERS, seed)?;
-    graph_filter_on(&held_out, options)
-}
-
-/// As [`graph_filter`], on items that are held out already.
-///
-/// # Errors
-/// Options out of range.
-pub(super) fn graph_filter_on(
-    held_out: &HeldOut,
-    options: &GraphFilterOptions,
-) -> Result<GraphFilterOptions> {
-    let candidates = EVIDENCE_CANDIDATES.map(|smoothing| GraphFilterOptions {
-        smoothing,
-        rank: 0,
-        ..*options
-    });
-    let best = held_out.best(candidates.into_iter(), GraphFilter::fit)?;
-    let options = best.map_or(*options, |best| GraphFilterOptions {
-        rank: options.rank,
-        ..best
-    });
-    response(held_out, &options)
-}
-
-/// Returns `options` with the weights of the low-pass part that rank held-out items best. The
-/// components are computed once.
-fn response(held_out: &HeldOut, options: &GraphFilterOptions) -> Result<GraphFilterOptions> {
-    let every = held_out.tested.len().div_ceil(MAX_RESPONSE_USERS).max(1);
-    let few = HeldOut {
-        train: held_out.train.clone(),
-        tested: held_out.tested.iter().step_by(every).copied().collect(),
-    };
-    let spectrum = Spectrum::of(&few.train, options)?;
-    let candidates = RESPONSES.map(|(low_pass, sharpening)| GraphFilterOptions {
-        low_pass,
-        sharpening,
-        ..*options
-    });
-    let fit =
-        |train: &Matrix, options: &_| Ok(GraphFilter::with_spectrum(train, options, &spectrum));
-    let best = few.best(candidates.into_iter(), fit)?;
-    Ok(best.unwrap_or(*options))
+    GraphFilter::tuned(options, &held_out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cf::held_out::EVIDENCE_CANDIDATES;
 
     #[test]
     fn the_evidence_that_is_needed_is_found() {
@@ -113,7 +64,7 @@ mod tests {
         let filter = graph_filter(&matrix, &GraphFilterOptions::default(), 3).expect("valid");
         assert!(filter.smoothing > 0.0, "{filter:?}");
         assert_eq!(filter.rank, GraphFilterOptions::default().rank);
-        assert!(RESPONSES.contains(&(filter.low_pass, filter.sharpening)));
+        assert!(filter.low_pass > 0.0, "{filter:?}");
     }
 
     #[test]

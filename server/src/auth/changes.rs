@@ -1,11 +1,9 @@
 //! Changes of the keys of a running server: each replaces the keys file, and takes effect at once.
 
-use std::fmt;
-
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use vitrine_schemas::{KeyInfo, KeySecrets, NewKey};
 
-use super::{Key, KeyRing, Time, file};
+use super::{Key, KeyChangeError, KeyRing, Time, file};
 
 /// Maximum length of the name of a key, in bytes.
 const MAX_NAME_BYTES: usize = 128;
@@ -15,38 +13,6 @@ pub const MAX_LIFETIME_DAYS: u32 = 36_500;
 
 /// Maximum number of hours for which a secret before a rotation is accepted.
 pub const MAX_OVERLAP_HOURS: u32 = 8_760;
-
-/// Cause why keys were not changed.
-#[derive(Debug)]
-pub enum KeyChangeError {
-    /// The server has no keys file.
-    NoFile,
-    /// No key has the name.
-    Unknown(String),
-    /// A key has the name already.
-    Exists(String),
-    /// A field of the request is not valid: a pointer to it, and the cause.
-    Invalid(&'static str, String),
-    /// The file cannot be read or written.
-    File(String),
-}
-
-impl fmt::Display for KeyChangeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoFile => f.write_str(
-                "the server has no keys file; create a first key with `vitrine-server keys create` and start it with --keys-file",
-            ),
-            Self::Unknown(name) => write!(f, "no key is named `{name}`; `GET /v1/keys` lists them"),
-            Self::Exists(name) => {
-                write!(f, "a key named `{name}` already exists; choose another name, or rotate it")
-            }
-            Self::Invalid(_, cause) | Self::File(cause) => f.write_str(cause),
-        }
-    }
-}
-
-impl std::error::Error for KeyChangeError {}
 
 impl KeyRing {
     /// Returns the keys without their secrets.

@@ -3,6 +3,7 @@
 //! A key is 32 random bytes, so it cannot be guessed: a fast hash (blake3) protects it as well as a
 //! slow password hash would. Hashes are compared in constant time (`blake3::Hash` equality).
 
+mod change_error;
 mod changes;
 mod file;
 mod ring;
@@ -15,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use vitrine_schemas::KeyAction;
 
 pub use self::{
-    changes::{KeyChangeError, MAX_LIFETIME_DAYS, MAX_OVERLAP_HOURS},
+    change_error::KeyChangeError,
+    changes::{MAX_LIFETIME_DAYS, MAX_OVERLAP_HOURS},
     file::{append, revoke, rotate},
     ring::{Grant, KeyRing},
     user_token::UserToken,

@@ -18,7 +18,7 @@ use super::{
     cursors::{FIELD_BOOSTS, FieldNorms, GroupCursors, PhraseCursors},
     opener::Opener,
     plan::QueryPlan,
-    threads::Share,
+    share::Share,
     window::{Posting, WINDOW, Window},
 };
 use crate::lexical::{FIELDS, LexicalError};

@@ -9,6 +9,7 @@ mod opener;
 mod pieces;
 mod plan;
 mod quotes;
+mod share;
 mod spans;
 #[cfg(test)]
 mod tests;

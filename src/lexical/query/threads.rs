@@ -1,15 +1,16 @@
 //! Division of a query among threads: each evaluates a share of the documents of every segment.
 
-use std::{ops::Range, panic::resume_unwind, thread};
+use std::{panic::resume_unwind, thread};
 
-use tantivy::{DocId, Searcher};
+use tantivy::Searcher;
 
 use super::{
     LexicalSelection,
     collector::{Collected, SegmentMatches},
     evaluate::{SegmentQuery, mean_lengths},
     plan::QueryPlan,
-    window::{WINDOW, Window},
+    share::Share,
+    window::Window,
 };
 use crate::lexical::{LexicalError, LexicalIndex};
 
@@ -18,26 +19,6 @@ const ITEMS_PER_THREAD: u64 = 100_000;
 
 /// Maximum number of threads of a query.
 const MAX_THREADS: usize = 4;
-
-/// Share of the documents of each segment.
-#[derive(Clone, Copy)]
-pub(super) struct Share {
-    index: u32,
-    count: u32,
-}
-
-impl Share {
-    /// Returns the documents of a segment of `count` documents; they begin with a window.
-    pub fn documents(self, count: DocId) -> Range<DocId> {
-        let window = WINDOW as u32;
-        let windows = u64::from(count.div_ceil(window));
-        let start = |index: u32| {
-            let first = windows * u64::from(index) / u64::from(self.count);
-            (first as u32).saturating_mul(window).min(count)
-        };
-        start(self.index)..start(self.index + 1)
-    }
-}
 
 impl LexicalIndex {
     /// Evaluates a query over all segments on `count` threads.

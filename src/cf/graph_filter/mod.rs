@@ -1,5 +1,7 @@
 //! Low-pass filter on the graph of users and items.
 
+mod tuning;
+
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +10,7 @@ use super::{
     dense::{Dense, add_rows},
     held_out::HeldOut,
     kinds::ModelKind,
-    known_items, svd, tune,
+    known_items, svd,
 };
 use crate::{Error, Result};
 
@@ -249,7 +251,7 @@ impl ModelKind for GraphFilter {
     }
 
     fn tuned(options: &GraphFilterOptions, held_out: &HeldOut) -> Result<GraphFilterOptions> {
-        tune::graph_filter_on(held_out, options)
+        tuning::tuned(held_out, options)
     }
 
     fn training_memory(options: &GraphFilterOptions, users: u64, items: u64) -> u64 {
