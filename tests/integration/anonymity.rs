@@ -135,7 +135,7 @@ fn reasons_name_what_enough_people_chose() {
 fn sessions_of_one_user_are_one_person() {
     for is_live in [false, true] {
         let shop = Shop::new(3);
-        let visit = |session: usize| {
+        let browse = |session: usize| {
             let event = json!({"kind": "view", "collection": "shop", "user": "d",
                 "session": format!("s{session}"), "items": ["i0", "i2"]});
             let event: Event = serde_json::from_value(event).expect("an event");
@@ -145,7 +145,7 @@ fn sessions_of_one_user_are_one_person() {
             shop.buy("a", &["i0", "i1"]);
             shop.shop.train(&Training::default()).expect("trained");
         }
-        (0..4).for_each(visit);
+        (0..4).for_each(browse);
         if !is_live {
             shop.shop.train(&Training::default()).expect("trained");
         }

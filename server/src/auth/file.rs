@@ -59,7 +59,8 @@ pub fn append(path: &Path, key: Key) -> Result<(), String> {
     replace(path, &text)
 }
 
-/// Gives a key of the file new secrets, which are returned; see [`Key::rotate`]. Comments of the file are lost.
+/// Gives a key of the file new secrets, which are returned; see [`Key::rotate`]. Comments of the
+/// file are lost.
 ///
 /// # Errors
 /// There is no such key, or the file cannot be read or written.

@@ -57,7 +57,7 @@ pub(crate) async fn restore_files(
 }
 
 /// A folder in which a database is restored, inside of the one that it is for: what is interrupted
-/// is no data directory.
+/// is not a data directory.
 pub(crate) struct Staging {
     target: PathBuf,
     folder: PathBuf,

@@ -288,7 +288,7 @@ impl Publisher {
             return Ok(Step::Overtaken(epoch));
         }
         if let Some(added) = self.unconfirmed.take() {
-            // From now on, only the history has them.
+            // Only the history has them after this.
             let now = Instant::now();
             let objects = self.last.objects().map(|file| (file.blake3.clone(), now));
             self.needed.extend(objects);

@@ -122,7 +122,7 @@ impl Collection {
             let events = number.map_or(0, |n| window.events(log, n));
             Some(PopularHit {
                 id: item.id.clone(),
-                // Of one day, the score would be the number of events of a kind.
+                // The score of one day would be the number of events of a kind.
                 score: match is_anonymous {
                     true => scored.score / best,
                     false => scored.score,
