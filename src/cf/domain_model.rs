@@ -302,7 +302,7 @@ mod tests {
         let triples =
             rows.flat_map(|(user, row)| row.iter().map(move |(i, w)| (user, i as u32, w)));
         let more = Matrix::from_triples(400, 420, triples).expect("valid");
-        let own = (0..420).map(|item| domains.of(item).unwrap_or(item - 118));
+        let own = (0..420).map(|item| domains.of(item).unwrap_or_else(|| item - 118));
         let many = ItemDomains::new(own.collect()).expect("valid");
         let settings: ModelSettings = "item-knn:neighbors=20".parse().expect("a model");
         let estimates = DomainModel::estimate(&more, &many, &settings, 1).expect("valid");
