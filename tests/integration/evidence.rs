@@ -400,7 +400,7 @@ fn words_are_conditions_if_items_bear_them_out() {
         ("防水的跑步鞋", "category=鞋 > 跑步鞋|waterproof=true"),
         (
             "running shoes that are not waterproof",
-            "category=Shoes > Running Shoes|category=鞋 > 跑步鞋|waterproof=false",
+            "category=Shoes > Running Shoes|category=鞋 > 跑步鞋|-waterproof=true",
         ),
         (
             "laptops that are sold out",
