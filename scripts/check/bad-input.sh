@@ -6,7 +6,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../demo/serve.sh"
 work=$(mktemp -d)
 "$bin/vitrine-indexer" sample get --dir "$work/shop" >/dev/null
-image=$(ls "$work"/shop/images/*.jpg | head -1)
+images=("$work"/shop/images/*.jpg)
+image=${images[0]}
 key=$("$bin/vitrine-server" keys create --name test --actions read,write,admin --collections '*' --keys-file "$work/keys.toml" | tail -1)
 start_server "$bin" "$work/data" --listen 127.0.0.1:0 --keys-file "$work/keys.toml" 2>/dev/null
 URL=$URL KEY=$key IMAGE=$image python3 "$here/bad-input.py"

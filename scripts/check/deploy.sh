@@ -16,8 +16,8 @@ dpkg-deb --extract "$package" "$folder/root"
 for file in usr/bin/vitrine-server usr/bin/vitrine-indexer etc/vitrine/server.toml lib/systemd/system/vitrine-server.service; do
   [[ -e $folder/root/$file || -e $folder/root/usr/$file ]] || { echo "expected $file in the package" >&2; exit 1; }
 done
-dpkg-deb --ctrl-tarfile "$package" | tar -xO ./postinst | grep -q 'adduser --system' || { echo "expected a user in postinst" >&2; exit 1; }
-"$folder/root/usr/bin/vitrine-server" --version | grep -q commit || { echo "expected a commit in --version" >&2; exit 1; }
+dpkg-deb --ctrl-tarfile "$package" | tar -xO ./postinst | grep 'adduser --system' >/dev/null || { echo "expected a user in postinst" >&2; exit 1; }
+"$folder/root/usr/bin/vitrine-server" --version | grep commit >/dev/null || { echo "expected a commit in --version" >&2; exit 1; }
 
 # The configuration of the package, with folders that this user can write.
 sed "s|/var/|$folder/var/|; s|^listen.*|listen = \"127.0.0.1:0\"|" "$folder/root/etc/vitrine/server.toml" > "$folder/server.toml"

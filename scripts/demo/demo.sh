@@ -42,7 +42,8 @@ post() { curl -fsS -H 'content-type: application/json' --data-binary @- "$URL/v1
 
 echo; echo "1. text: \"something to take pictures with\""
 echo '{"query": {"text": "something to take pictures with"}, "limit": 3}' | post | show
-image=$(ls "$demo"/shop/images/*.jpg | head -1)
+images=("$demo"/shop/images/*.jpg)
+image=${images[0]}
 echo; echo "2. image: $(basename "$image")"
 printf '{"query": {"image": "%s"}, "limit": 3}' "$(base64 -w0 "$image")" | post | show
 item=$(echo '{"query": {"text": "laptop"}, "limit": 1}' | post | python3 -c 'import json,sys; print(json.load(sys.stdin)["hits"][0]["id"])')

@@ -5,7 +5,7 @@ set -euo pipefail
 need=()
 command -v c++ >/dev/null || need+=(build-essential)
 # not libclang-cpp, which is another library
-ldconfig -p 2>/dev/null | grep -qE 'libclang(-[0-9]+)?[.]so' || compgen -G '/usr/lib/llvm-*/lib/libclang[.-][0-9s]*' >/dev/null || need+=(libclang-dev)
+ldconfig -p 2>/dev/null | grep -E 'libclang(-[0-9]+)?[.]so' >/dev/null || compgen -G '/usr/lib/llvm-*/lib/libclang[.-][0-9s]*' >/dev/null || need+=(libclang-dev)
 # bindgen also wants clang's own headers (stddef.h); gcc's do as well, libclang-dev brings them
 command -v curl >/dev/null || need+=(curl)
 command -v npm >/dev/null || need+=(npm)
