@@ -304,7 +304,7 @@ fn a_log_in_of_someone_who_refuses_withdraws_from_models() {
     ] {
         let shop = Shop::new("granted");
         shop.decide(&user("no"), json!({"training": "denied"}));
-        // What is returned was bought before.
+        // A return needs its purchase.
         shop.send(json!({"session": "t", "user": "no", "items": ["i3"]}));
         shop.send(json!({"session": "s", "items": ["i1", "i2"]}));
         shop.train();
