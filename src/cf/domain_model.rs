@@ -1,6 +1,9 @@
 //! A model whose recommendations of each domain use as much of the others as helps.
 
-use std::collections::BTreeSet;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -8,12 +11,16 @@ use serde::{Deserialize, Serialize};
 use super::{
     ItemDomains, ItemKnn, Matrix, Model, ModelSettings, Recommender, TransferEstimate,
     TransferTrial,
+    stored::Format,
     transfer::{MIN_TEST_USERS, count_testable},
 };
 use crate::{Error, Result};
 
-/// First bytes of a stored model; the last byte is the version of the format.
-const MAGIC: [u8; 8] = *b"VITRDM\0\x01";
+/// Format of stored models by domain.
+const FORMAT: Format = Format {
+    magic: *b"VITRDM\0\x01",
+    name: "a model by domain",
+};
 
 /// Maximum number of test users of all domains, unless these have the minimum only.
 const MAX_TEST_USERS: usize = 10_000;
@@ -47,16 +54,29 @@ impl DomainModel {
         settings: &ModelSettings,
         seed: u64,
     ) -> Result<Vec<TransferEstimate>> {
-        let testable = count_testable(interactions, domains);
-        if testable == 0 {
+        let Some(trial) = trial(interactions, domains, settings, seed)? else {
             return Ok(Vec::new());
-        }
-        let users = (MAX_TEST_USERS / testable).max(MIN_TEST_USERS);
-        let trial = TransferTrial::new(interactions, domains, settings, users, seed)?;
+        };
         let targets = 0..domains.count() as u32;
         let estimates = targets.map(|target| trial.estimate(target, settings));
         let estimates: Vec<_> = estimates.collect::<Result<_>>()?;
         Ok(estimates.into_iter().flatten().collect())
+    }
+
+    /// Chooses the weight of other domains for one domain, as [`DomainModel::estimate`] does for
+    /// all.
+    ///
+    /// # Errors
+    /// Options out of range.
+    pub fn estimate_target(
+        interactions: &Matrix,
+        domains: &ItemDomains,
+        target: u32,
+        settings: &ModelSettings,
+        seed: u64,
+    ) -> Result<Option<TransferEstimate>> {
+        let trial = trial(interactions, domains, settings, seed)?;
+        trial.map_or(Ok(None), |trial| trial.estimate(target, settings))
     }
 
     /// Fits with a given weight of the others for each domain, 0 for none; domains beyond `weights`
@@ -139,18 +159,15 @@ impl DomainModel {
 
     /// Returns true if stored bytes are those of a model by domain.
     pub(crate) fn is_stored_in(bytes: &[u8]) -> bool {
-        bytes.starts_with(&MAGIC[..6])
+        FORMAT.is_of(bytes)
     }
 
-    /// Serializes the model: 8 bytes of magic and version, the CRC-32 of the rest (4 bytes,
-    /// little-endian), and the model in postcard.
+    /// Serializes the model.
     ///
     /// # Errors
     /// None for a fitted model.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let body = postcard::to_allocvec(self).map_err(|e| Error::Storage(e.to_string()))?;
-        let crc = crc32fast::hash(&body).to_le_bytes();
-        Ok([MAGIC.as_slice(), &crc, &body].concat())
+        FORMAT.write(self)
     }
 
     /// Deserializes the output of [`DomainModel::to_bytes`].
@@ -158,22 +175,23 @@ impl DomainModel {
     /// # Errors
     /// [`Error::Corrupt`] for another version, damage, or inconsistent fields.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let corrupt = |detail: &str| Error::Corrupt {
-            column: "models",
-            detail: format!("a model by domain: {detail}"),
-        };
-        let body = bytes.strip_prefix(&MAGIC);
-        let body = body.and_then(|body| body.split_first_chunk());
-        let (crc, body) = body.ok_or_else(|| corrupt("truncated, or another version"))?;
-        if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
-            return Err(corrupt("checksum mismatch"));
-        }
-        let model: Self = postcard::from_bytes(body).map_err(|e| corrupt(&e.to_string()))?;
-        match model.is_consistent() {
-            true => Ok(model),
-            false => Err(corrupt("inconsistent")),
-        }
+        FORMAT.read(bytes, Self::is_consistent)
     }
+}
+
+/// Returns the trial on which weights are chosen; None if no domain has enough users.
+fn trial<'a>(
+    interactions: &Matrix,
+    domains: &'a ItemDomains,
+    settings: &ModelSettings,
+    seed: u64,
+) -> Result<Option<TransferTrial<'a>>> {
+    let testable = count_testable(interactions, domains);
+    if testable == 0 {
+        return Ok(None);
+    }
+    let users = (MAX_TEST_USERS / testable).max(MIN_TEST_USERS);
+    TransferTrial::new(interactions, domains, settings, users, seed).map(Some)
 }
 
 impl Recommender for DomainModel {
@@ -188,27 +206,21 @@ impl Recommender for DomainModel {
             .filter_map(|(item, _)| self.domains.of(*item));
         let touched: BTreeSet<u32> = touched.collect();
         // Domains without an item in the history have the same scores, by weight.
-        let mut untouched: Vec<(f32, Vec<f32>)> = Vec::new();
+        let mut untouched: BTreeMap<u32, Vec<f32>> = BTreeMap::new();
         for (target, weight) in (0_u32..).zip(&self.weights) {
-            let own;
-            let scores = match &self.alone[target as usize] {
-                Some(model) => {
-                    self.score_alone(target, model, history, out);
-                    continue;
-                }
-                None if *weight == 1.0 => continue,
-                None if touched.contains(&target) => {
-                    own = self.weighted_scores(target, *weight, history);
-                    &own
-                }
-                None => {
-                    let known = untouched.iter().position(|(known, _)| known == weight);
-                    let index = known.unwrap_or(untouched.len());
-                    if known.is_none() {
-                        let scores = self.weighted_scores(target, *weight, history);
-                        untouched.push((*weight, scores));
-                    }
-                    &untouched[index].1
+            if let Some(model) = &self.alone[target as usize] {
+                self.score_alone(target, model, history, out);
+                continue;
+            }
+            if *weight == 1.0 {
+                continue;
+            }
+            let weighted = || self.weighted_scores(target, *weight, history);
+            let scores = match touched.contains(&target) {
+                true => Cow::Owned(weighted()),
+                false => {
+                    let known = untouched.entry(weight.to_bits());
+                    Cow::Borrowed(known.or_insert_with(weighted))
                 }
             };
             for item in self.domains.members(target) {

@@ -30,6 +30,7 @@ mod sequence;
 mod session_knn;
 mod settings;
 pub mod split;
+mod stored;
 mod svd;
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,14 @@
 
 use roaring::RoaringBitmap;
 
-use super::{Model, Recommender, Request, Scored};
-use crate::{Error, Result};
+use super::{Model, Recommender, Request, Scored, stored::Format};
+use crate::Result;
 
-/// First bytes of a stored model; the last byte is the version of the format.
-const MAGIC: [u8; 8] = *b"VITRCF\0\x01";
+/// Format of stored models.
+const FORMAT: Format = Format {
+    magic: *b"VITRCF\0\x01",
+    name: "a model",
+};
 
 impl Model {
     /// Serializes the model.
@@ -14,38 +17,16 @@ impl Model {
     /// # Errors
     /// None for a fitted model.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let start = [MAGIC.as_slice(), &[0; 4]].concat();
-        let mut bytes =
-            postcard::to_extend(self, start).map_err(|e| Error::Storage(e.to_string()))?;
-        let crc = crc32fast::hash(&bytes[MAGIC.len() + 4..]);
-        bytes[MAGIC.len()..][..4].copy_from_slice(&crc.to_le_bytes());
-        Ok(bytes)
+        FORMAT.write(self)
     }
 
     /// Deserializes the output of [`Model::to_bytes`].
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for another format or version, damage, or inconsistent fields.
+    /// [`Error::Corrupt`](crate::Error::Corrupt) for another format or version, damage, or
+    /// inconsistent fields.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let corrupt = |detail: String| Error::Corrupt {
-            column: "models",
-            detail,
-        };
-        let body = bytes
-            .strip_prefix(&MAGIC)
-            .ok_or_else(|| corrupt("not a model, or another version of the format".to_owned()))?;
-        let (crc, body) = body
-            .split_first_chunk()
-            .ok_or_else(|| corrupt("truncated".to_owned()))?;
-        if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
-            return Err(corrupt("checksum mismatch".to_owned()));
-        }
-        let (model, rest) =
-            postcard::take_from_bytes::<Self>(body).map_err(|e| corrupt(e.to_string()))?;
-        if !rest.is_empty() || !model.is_consistent() {
-            return Err(corrupt("inconsistent fields".to_owned()));
-        }
-        Ok(model)
+        FORMAT.read(bytes, Self::is_consistent)
     }
 }
 

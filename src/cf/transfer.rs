@@ -111,20 +111,19 @@ impl<'a> TransferTrial<'a> {
         let without = self.gains(target, &alone, |history| {
             self.domains.within(target, history)
         });
-        let mut best: Option<(f32, Interval, Vec<f64>)> = None;
+        let mut best: Option<(f32, Vec<f64>)> = None;
         for weight in WEIGHTS {
             let weigh = |history: &[(u32, f32)]| self.domains.weighted(target, history, weight);
             let with = self.gains(target, &self.joint, weigh);
-            let gain = Interval::of_difference(&with, &without, RESAMPLES, self.seed);
-            if best
-                .as_ref()
-                .is_none_or(|(_, known, _)| gain.mean > known.mean)
-            {
-                let differences = with.iter().zip(&without).map(|(a, b)| a - b);
-                best = Some((weight, gain, differences.collect()));
+            let differences = with.iter().zip(&without).map(|(a, b)| a - b);
+            let differences: Vec<f64> = differences.collect();
+            let is_better = |(_, known): &(f32, Vec<f64>)| mean(&differences) > mean(known);
+            if best.as_ref().is_none_or(is_better) {
+                best = Some((weight, differences));
             }
         }
-        Ok(best.map(|(weight, gain, differences)| {
+        Ok(best.map(|(weight, differences)| {
+            let gain = Interval::bootstrap(&differences, RESAMPLES, self.seed);
             let is_above = gain.mean > standard_error(&differences);
             TransferEstimate {
                 target,
@@ -267,9 +266,13 @@ fn gain_of(
     }
 }
 
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
 fn standard_error(values: &[f64]) -> f64 {
     let count = values.len().max(2) as f64;
-    let mean = values.iter().sum::<f64>() / count;
+    let mean = mean(values);
     let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
     (squares / (count - 1.0) / count).sqrt()
 }

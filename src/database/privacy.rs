@@ -2,7 +2,6 @@
 
 mod subject;
 
-use chrono::DateTime;
 use vitrine_schemas::{
     BehaviorConfig, CollectionPrivacy, ConsentCounts, LedgerParams, PersonalData, PersonalDataKind,
 };
@@ -97,7 +96,7 @@ impl Collection {
     }
 
     fn stored_models(&self) -> PersonalData {
-        let active = self.models().models.into_iter().find(|model| model.active);
+        let models = self.models().models;
         PersonalData {
             kind: PersonalDataKind::Models,
             what: "numbers learned from the events of all: pairs of items, sequences of items \
@@ -107,8 +106,11 @@ impl Collection {
             purpose: "what others get".into(),
             kept: "until they are trained anew; after an erasure at once".into(),
             retention_days: None,
-            records: Some(self.models().models.len() as u64),
-            users: active.map(|model| model.people),
+            records: Some(models.len() as u64),
+            users: models
+                .iter()
+                .find(|model| model.active)
+                .map(|model| model.people),
             sessions: None,
             oldest: None,
         }
@@ -179,10 +181,4 @@ fn kept(retention_days: Option<f64>) -> String {
         Some(days) => format!("for {days} days, or {UNTIL_ERASED}"),
         None => UNTIL_ERASED.to_owned(),
     }
-}
-
-/// Returns the day of a time, in microseconds since 1970, such as `2026-01-31`.
-fn day(micros: i64) -> String {
-    let time = DateTime::from_timestamp_micros(micros).unwrap_or_default();
-    time.format("%Y-%m-%d").to_string()
 }

@@ -90,6 +90,12 @@ pub(crate) fn rfc3339(micros: i64) -> String {
         .to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
+/// Formats the day of microseconds since 1970 in UTC, such as `2026-01-31`.
+pub(crate) fn day(micros: i64) -> String {
+    let time = DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    time.format("%Y-%m-%d").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -6,6 +6,6 @@ mod arrival;
 mod check;
 mod subject;
 
-pub(crate) use arrival::{Arrival, rfc3339};
+pub(crate) use arrival::{Arrival, day, rfc3339};
 pub(crate) use check::{check, normalize};
 pub use subject::Subject;

@@ -6,7 +6,6 @@ use std::{
     ops::Range,
 };
 
-use chrono::DateTime;
 use vitrine_schemas::{
     AnalyticsSummary, AnonymityConfig, DayFigures, EventKind, PositionFigures,
     PositionFiguresResponse, QueryFigures, QueryFiguresParams, QueryFiguresResponse, QueryOrder,
@@ -14,7 +13,11 @@ use vitrine_schemas::{
 };
 
 use super::{IsPermitted, SearchLog, typing::person};
-use crate::{Error, Result, clock::rfc3339_micros, events::rfc3339};
+use crate::{
+    Error, Result,
+    clock::rfc3339_micros,
+    events::{day, rfc3339},
+};
 
 /// Maximum number of queries of a page.
 const MAX_LIMIT: usize = 1_000;
@@ -239,9 +242,4 @@ fn compare(a: &QueryFigures, b: &QueryFigures, order: QueryOrder) -> Ordering {
         .total_cmp(&key(a))
         .then(by_searches)
         .then_with(|| a.query.cmp(&b.query))
-}
-
-fn day(micros: i64) -> String {
-    let time = DateTime::from_timestamp_micros(micros).unwrap_or_default();
-    time.format("%Y-%m-%d").to_string()
 }

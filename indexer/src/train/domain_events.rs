@@ -84,8 +84,7 @@ impl DomainEvents {
         let matrix = Matrix::from_triples(self.users.len(), numbers.len(), choices)?;
         let settings = ModelSettings::ItemKnn(Default::default());
         let domains = ItemDomains::new(domains)?;
-        let estimates = DomainModel::estimate(&matrix, &domains, &settings, SEED)?;
-        Ok(estimates.into_iter().find(|estimate| estimate.target == 0))
+        DomainModel::estimate_target(&matrix, &domains, 0, &settings, SEED)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Changes of the keys of a running server: each replaces the keys file, and takes effect at once.
 
 use chrono::{SecondsFormat, TimeDelta, Utc};
-use vitrine_schemas::{KeyInfo, KeySecrets, NewKey};
+use vitrine_schemas::{KeyInfo, KeyRotation, KeySecrets, NewKey};
 
 use super::{Key, KeyChangeError, KeyRing, Time, file};
 
@@ -65,8 +65,11 @@ impl KeyRing {
     /// Gives a key new secrets, which are returned; see [`Key::rotate`].
     ///
     /// # Errors
-    /// There is no such key, or the file cannot be written.
-    pub fn rotate(&self, name: &str, overlap: TimeDelta) -> Result<KeySecrets, KeyChangeError> {
+    /// The overlap is too long, there is no such key, or the file cannot be written.
+    pub fn rotate(&self, name: &str, rotation: &KeyRotation) -> Result<KeySecrets, KeyChangeError> {
+        let hours = rotation.overlap_hours;
+        check_most("/overlap_hours", hours, MAX_OVERLAP_HOURS)?;
+        let overlap = TimeDelta::hours(hours.into());
         let (secret, token_secret) = self.change(|path| {
             self.check_name(name)?;
             file::rotate(path, name, overlap).map_err(KeyChangeError::File)
@@ -104,9 +107,8 @@ fn check(new: &NewKey) -> Result<(), KeyChangeError> {
             format!("expected a name of 1 to {MAX_NAME_BYTES} bytes without control characters");
         return Err(KeyChangeError::Invalid("/name", cause));
     }
-    if let Some(days) = new.expires_in_days.filter(|days| *days > MAX_LIFETIME_DAYS) {
-        let cause = format!("expected at most {MAX_LIFETIME_DAYS}, got {days}");
-        return Err(KeyChangeError::Invalid("/expires_in_days", cause));
+    if let Some(days) = new.expires_in_days {
+        check_most("/expires_in_days", days, MAX_LIFETIME_DAYS)?;
     }
     for (field, is_empty) in [
         ("/actions", new.actions.is_empty()),
@@ -118,4 +120,14 @@ fn check(new: &NewKey) -> Result<(), KeyChangeError> {
         }
     }
     Ok(())
+}
+
+fn check_most(field: &'static str, value: u32, most: u32) -> Result<(), KeyChangeError> {
+    match value <= most {
+        true => Ok(()),
+        false => {
+            let cause = format!("expected at most {most}, got {value}");
+            Err(KeyChangeError::Invalid(field, cause))
+        }
+    }
 }

@@ -3,14 +3,14 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, Subcommand};
-use vitrine::{Database, Options};
+use vitrine::Database;
 use vitrine_schemas::SnapshotInfo;
 
 use super::{
     create::{blocking, create, delete_snapshot, new_id, prune_snapshots},
     replay::replay,
     repository::Repository,
-    restore::{self as snapshots, Staging},
+    restore::{self as snapshots, Staging, open_offline},
 };
 
 /// Arguments of `backup`.
@@ -139,14 +139,8 @@ pub async fn backup(args: BackupArgs) -> Result<String, String> {
         (Some(server), ..) => blocking(move || request(&server, args.api_key.as_deref())).await?,
         (None, Some(folder), Some(target)) => {
             let repository = Repository::open(&target)?;
-            let options = Options {
-                create: false,
-                index_threads: 0,
-                canary: false,
-                ..Options::default()
-            };
             let open = move || {
-                Database::open(&folder, options).map_err(|e| match e {
+                open_offline(&folder).map_err(|e| match e {
                     vitrine::Error::Locked(_) => {
                         format!("{e}; use `vitrine-server backup --server URL`")
                     }
@@ -195,17 +189,8 @@ pub async fn restore(args: RestoreArgs) -> Result<String, String> {
     let staging = Staging::begin(&args.data_dir)?;
     let id = args.snapshot.as_deref();
     let snapshot = snapshots::restore(&repository, id, staging.folder()).await?;
-    let folder = staging.folder().to_owned();
-    let open = move || {
-        let options = Options {
-            create: false,
-            index_threads: 0,
-            canary: false,
-            ..Options::default()
-        };
-        Database::open(&folder, options).map_err(|e| e.to_string())
-    };
-    let erased = replay(&repository, &snapshot, open).await.map_err(|e| {
+    let erased = replay(&repository, &snapshot, staging.folder()).await;
+    let erased = erased.map_err(|e| {
         format!(
             "the snapshot was copied, but who was erased since cannot be erased from it, so the folder is not opened: {e}"
         )

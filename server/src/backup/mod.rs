@@ -35,5 +35,5 @@ pub use self::{
 };
 pub(crate) use self::{
     create::{Checkpoint, blocking, hash},
-    restore::{Staging, fetch, make_folder, restore_files},
+    restore::{Staging, fetch, make_folder, open_offline, restore_files},
 };

@@ -1,22 +1,22 @@
 //! Replay of erasures: a restored snapshot forgets who was erased after it was made.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use chrono::{DateTime, Utc};
-use vitrine::{Database, Subject};
+use vitrine::Subject;
 use vitrine_schemas::SnapshotInfo;
 
-use super::{create::blocking, erasures::hash, repository::Repository};
+use super::{create::blocking, erasures::hash, repository::Repository, restore::open_offline};
 
-/// Erases from a restored database who was erased after the snapshot was made; returns the number
-/// of users and sessions.
+/// Erases from the database that a snapshot was restored to who was erased after the snapshot was
+/// made; returns the number of users and sessions.
 ///
 /// # Errors
 /// The list cannot be read, or the database not changed.
 pub async fn replay(
     repository: &Repository,
     snapshot: &SnapshotInfo,
-    open: impl FnOnce() -> Result<Database, String> + Send + 'static,
+    folder: &Path,
 ) -> Result<u64, String> {
     let erasures = repository.erasures().await?.into_iter();
     let concerned = erasures.filter(|(_, erasure)| erasure.concerns(snapshot));
@@ -24,11 +24,11 @@ pub async fn replay(
     if hashes.is_empty() {
         return Ok(0);
     }
-    let id = snapshot.database.clone();
+    let (id, folder) = (snapshot.database.clone(), folder.to_owned());
     blocking(move || {
-        let database = open()?;
         let is_erased = |subject: &Subject| hashes.contains(&hash(&id, subject));
-        database.erase_all(is_erased).map_err(|e| e.to_string())
+        let erased = open_offline(&folder).and_then(|database| database.erase_all(is_erased));
+        erased.map_err(|e| e.to_string())
     })
     .await
 }

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use vitrine::{Database, Options};
 use vitrine_schemas::SnapshotInfo;
 
 use super::{
@@ -104,6 +105,20 @@ impl Staging {
         let synced = File::open(&self.target).and_then(|folder| folder.sync_all());
         synced.map_err(|e| error(&self.target, e))
     }
+}
+
+/// Opens a data directory to copy or complete it, without serving it.
+///
+/// # Errors
+/// As [`Database::open`].
+pub(crate) fn open_offline(folder: &Path) -> vitrine::Result<Database> {
+    let options = Options {
+        create: false,
+        index_threads: 0,
+        canary: false,
+        ..Options::default()
+    };
+    Database::open(folder, options)
 }
 
 /// Reads all files of a snapshot and compares their hashes.

@@ -3,10 +3,8 @@
 
 use std::{fs, path::Path};
 
-use vitrine::{Database, Options};
-
-use super::{mark::Mark, state::State, store::StateStore};
-use crate::backup::{blocking, restore_files};
+use super::{mark::Mark, replay::replay_log, state::State, store::StateStore};
+use crate::backup::restore_files;
 
 /// Attempts to take an epoch while another writer publishes.
 const ATTEMPTS: usize = 20;
@@ -70,7 +68,8 @@ pub async fn claim(store: &StateStore, folder: &Path, take_over: bool) -> Result
             last: claimed,
         };
         if is_restored {
-            restore(store, &claim.last, folder).await?;
+            restore_files(&store.repository, &claim.last.files, folder).await?;
+            replay_log(store, &claim.last, folder).await?;
             claim.mark(folder)?;
         }
         return Ok(claim);
@@ -79,38 +78,6 @@ pub async fn claim(store: &StateStore, folder: &Path, take_over: bool) -> Result
         "{}: another writer keeps publishing; stop it first",
         store.repository.target()
     ))
-}
-
-/// Makes the data directory of a state, with the writes since its files.
-async fn restore(store: &StateStore, state: &State, folder: &Path) -> Result<(), String> {
-    let repository = &store.repository;
-    restore_files(repository, &state.files, folder).await?;
-    let mut slices = Vec::new();
-    for slice in &state.log {
-        let mut bytes = Vec::new();
-        let read = repository.download(&slice.blake3, slice.bytes, |part| {
-            bytes.extend_from_slice(part);
-            Ok(())
-        });
-        read.await?;
-        slices.push(bytes);
-    }
-    let folder = folder.to_owned();
-    blocking(move || {
-        let options = Options {
-            create: false,
-            index_threads: 0,
-            canary: false,
-            ..Options::default()
-        };
-        let replay = || {
-            let database = Database::open(&folder, options)?;
-            slices.iter().try_for_each(|slice| database.replay(slice))?;
-            database.close()
-        };
-        replay().map_err(|e| e.to_string())
-    })
-    .await
 }
 
 /// Returns the newest state that can be read; a damaged one is logged and skipped. An empty store

@@ -12,6 +12,7 @@ mod forward;
 mod mark;
 mod point_in_time;
 mod publisher;
+mod replay;
 mod settings;
 mod state;
 mod status;

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use vitrine::{Database, Options};
 use vitrine_schemas::SnapshotInfo;
 
-use super::{state::State, store::StateStore};
-use crate::backup::{Repository, Staging, blocking, replay, restore_files};
+use super::{replay::replay_log, state::State, store::StateStore};
+use crate::backup::{Repository, Staging, replay, restore_files};
 
 /// Arguments of `restore-at`.
 #[derive(Debug, Args)]
@@ -107,30 +106,7 @@ async fn complete(
     folder: &Path,
     erasures: Option<&Repository>,
 ) -> Result<Option<u64>, String> {
-    let database = open(folder.to_owned());
-    let mut database = blocking(database).await?;
-    for entry in &state.log {
-        let mut slice = Vec::new();
-        let part = |bytes: &[u8]| {
-            slice.extend_from_slice(bytes);
-            Ok(())
-        };
-        store
-            .repository
-            .download(&entry.blake3, entry.bytes, part)
-            .await?;
-        database = blocking(move || {
-            let replayed = database.replay(&slice);
-            replayed.map(|()| database).map_err(|e| e.to_string())
-        })
-        .await?;
-    }
-    blocking(move || {
-        let flushed = database.flush().map_err(|e| e.to_string());
-        drop(database);
-        flushed
-    })
-    .await?;
+    replay_log(store, state, folder).await?;
     let Some(erasures) = erasures else {
         return Ok(None);
     };
@@ -139,18 +115,5 @@ async fn complete(
         created_at: state.as_of.to_rfc3339(),
         ..SnapshotInfo::default()
     };
-    replay(erasures, &as_of, open(folder.to_owned()))
-        .await
-        .map(Some)
-}
-
-/// Opens a restored database.
-fn open(folder: PathBuf) -> impl FnOnce() -> Result<Database, String> + Send + 'static {
-    let options = Options {
-        create: false,
-        index_threads: 0,
-        canary: false,
-        ..Options::default()
-    };
-    move || Database::open(&folder, options).map_err(|e| e.to_string())
+    replay(erasures, &as_of, folder).await.map(Some)
 }

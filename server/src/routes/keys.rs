@@ -5,13 +5,12 @@ use actix_web::{
     http::StatusCode,
     web::{Json, Path},
 };
-use chrono::TimeDelta;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use vitrine_schemas::{KeyRotation, KeySecrets, KeysResponse, NewKey};
 
 use crate::{
-    auth::{KeyChangeError, KeyRing, MAX_OVERLAP_HOURS},
+    auth::{KeyChangeError, KeyRing},
     error::{ApiError, ApiResult},
     http::{
         body::Body,
@@ -69,15 +68,9 @@ pub async fn rotate(
     path: Path<KeyPath>,
     body: Body<KeyRotation>,
 ) -> ApiResult<Json<KeySecrets>> {
-    let (name, hours) = (path.into_inner().name, body.0.overlap_hours);
-    if hours > MAX_OVERLAP_HOURS {
-        let detail = format!("expected at most {MAX_OVERLAP_HOURS}, got {hours}");
-        return Err(ApiError::invalid("/overlap_hours", detail));
-    }
-    let overlap = TimeDelta::hours(hours.into());
-    Ok(Json(
-        change(&context, move |ring| ring.rotate(&name, overlap)).await?,
-    ))
+    let (name, rotation) = (path.into_inner().name, body.0);
+    let secrets = change(&context, move |ring| ring.rotate(&name, &rotation)).await?;
+    Ok(Json(secrets))
 }
 
 /// Revoke a key

@@ -395,10 +395,8 @@ async fn a_restored_snapshot_forgets_who_was_erased_since() {
     restore_snapshot(&target, None, &folders.restored)
         .await
         .expect("restored");
-    let folder = folders.restored.clone();
-    let open = move || Database::open(&folder, options()).map_err(|e| e.to_string());
-    let erased = replay(&target, &made, open).await.expect("replayed");
-    assert_eq!(erased, 2);
+    let erased = replay(&target, &made, &folders.restored).await;
+    assert_eq!(erased.expect("replayed"), 2);
     let restored = Database::open(&folders.restored, options()).expect("open");
     let users = |user: &str| {
         let shop = [restored.collection("shop").expect("shop")];

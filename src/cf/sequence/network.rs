@@ -5,10 +5,16 @@ use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
 use super::{gru::Gru, sequence_network::SequenceNetwork};
-use crate::{Error, Result, cf::Recommender};
+use crate::{
+    Result,
+    cf::{Recommender, stored::Format},
+};
 
-/// First bytes of a stored network; the last byte is the version of the format.
-const MAGIC: [u8; 8] = *b"VITRSQ\0\x01";
+/// Format of stored networks.
+const FORMAT: Format = Format {
+    magic: *b"VITRSQ\0\x01",
+    name: "a network",
+};
 
 /// Number of the latest items of a history that a network reads.
 const MAX_LENGTH: usize = 50;
@@ -55,41 +61,24 @@ impl SequenceModel {
 
     /// Returns true if stored bytes are those of a network.
     pub(crate) fn is_stored_in(bytes: &[u8]) -> bool {
-        bytes.starts_with(&MAGIC[..6])
+        FORMAT.is_of(bytes)
     }
 
-    /// Serializes the network: 8 bytes of magic and version, the CRC-32 of the rest (4 bytes,
-    /// little-endian), and the network in postcard.
+    /// Serializes the network.
     ///
     /// # Errors
     /// None for a consistent network.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let body = postcard::to_allocvec(self).map_err(|e| Error::Storage(e.to_string()))?;
-        let crc = crc32fast::hash(&body).to_le_bytes();
-        Ok([MAGIC.as_slice(), &crc, &body].concat())
+        FORMAT.write(self)
     }
 
     /// Deserializes the output of [`SequenceModel::to_bytes`].
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for another version, damage, or inconsistent weights.
+    /// [`Error::Corrupt`](crate::Error::Corrupt) for another version, damage, or inconsistent
+    /// weights.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let corrupt = |detail: &str| Error::Corrupt {
-            column: "models",
-            detail: detail.to_owned(),
-        };
-        let body = bytes.strip_prefix(&MAGIC);
-        let body = body.and_then(|body| body.split_first_chunk());
-        let (crc, body) = body.ok_or_else(|| corrupt("not a network, or another version"))?;
-        if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
-            return Err(corrupt("checksum mismatch of a network"));
-        }
-        let model: Self =
-            postcard::from_bytes(body).map_err(|e| corrupt(&format!("a network: {e}")))?;
-        if !model.network().is_consistent() {
-            return Err(corrupt("inconsistent weights of a network"));
-        }
-        Ok(model)
+        FORMAT.read(bytes, |model: &Self| model.network().is_consistent())
     }
 }
 

@@ -5,10 +5,10 @@ use vitrine_schemas::{
     SubjectSearches,
 };
 
-use super::{day, kept, kept_events};
+use super::{kept, kept_events};
 use crate::{
     Collection, Error, Result,
-    events::{Subject, rfc3339},
+    events::{Subject, day, rfc3339},
     storage::EventRef,
 };
 

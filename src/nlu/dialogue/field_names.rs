@@ -29,13 +29,11 @@ pub(super) fn fields(vocabulary: &Vocabulary, language: Language) -> HashMap<Str
             by_word.insert(word_key(word), field.to_owned());
         }
         by_word.insert(word_key(&name), field.to_owned());
-        let synonyms = language.synonyms().get(&word_key(&name));
-        for word in synonyms
-            .iter()
-            .filter(|_| vocabulary.is_flag(field))
-            .flat_map(|group| group.iter())
-        {
-            by_word.insert(word_key(word), field.to_owned());
+        if vocabulary.is_flag(field) {
+            let synonyms = language.synonyms().get(&word_key(&name));
+            for word in synonyms.into_iter().flat_map(|group| group.iter()) {
+                by_word.insert(word_key(word), field.to_owned());
+            }
         }
     }
     by_word

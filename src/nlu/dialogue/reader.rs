@@ -102,10 +102,8 @@ impl Reader<'_> {
         while at < self.tokens.len() {
             at += self.step(at).max(1);
         }
-        let (asks, off_topic) = match self.catalog {
-            Some(_) => (self.asks(), self.is_off_topic()),
-            None => (false, false),
-        };
+        let asks = self.catalog.is_some() && self.asks();
+        let off_topic = self.catalog.is_some() && self.is_off_topic(asks);
         if !self.new_bound() {
             self.remaining_query();
         }

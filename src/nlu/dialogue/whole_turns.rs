@@ -213,11 +213,12 @@ impl Reader<'_> {
         asks || (begins..self.tokens.len()).any(asks_later)
     }
 
-    /// Returns true if the turn asks about a shown item, or is about something that no item tells.
-    pub(super) fn is_off_topic(&self) -> bool {
+    /// Returns true if the turn asks about a shown item, or is about something that no item tells;
+    /// `asks` is true for one in the form of a question.
+    pub(super) fn is_off_topic(&self, asks: bool) -> bool {
         let places = 0..self.tokens.len();
         let mut positions = places.filter_map(|at| position_at(&self.tokens[at..]));
-        self.asks() && positions.any(|position| position.sure)
+        asks && positions.any(|position| position.sure)
             || (0..self.tokens.len()).any(|at| {
                 self.phrase(at, &[Phrase::OffTopic]).is_some_and(|n| {
                     let words = key(&self.tokens[at..at + n]);
